@@ -1,0 +1,1 @@
+"""The functions: contract, domain, adapters, and one package per handler."""

@@ -1,0 +1,1 @@
+"""What deployment and run time promise each other. Standard library only."""

@@ -1,0 +1,179 @@
+"""Everything the functions may do: IAM for the AWS APIs, RBAC for the Kubernetes API. No permission is written anywhere else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from lambdas.contract.environment import Function
+from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP
+from lambdas.contract.workloads import KNOWN, WorkloadKind, known
+
+
+class Target(StrEnum):
+    """What an IAM grant is on; the stack turns it into ARNs."""
+
+    PARAMETERS = "parameters"  # parameter/eks-irsa-remediator/*
+    CLUSTERS = "clusters"  # cluster/*
+    ADDONS = "addons"  # addon/*/*/*
+    NODEGROUPS = "nodegroups"  # nodegroup/*/*/*
+    ASSOCIATIONS = "associations"  # podidentityassociation/*/*
+    BOUND_ROLES = "bound-roles"  # the configured role ARNs or path
+    OIDC_PROVIDERS = "oidc-providers"  # oidc-provider/*
+    INCIDENTS = "incidents"  # our table
+    REMEDIATOR = "remediator"  # the remediator's qualified ARNs
+    CHAT_TOPIC = "chat-topic"
+    PEOPLE_TOPIC = "people-topic"
+    EVENT_BUS = "event-bus"
+    CHANGE_CALENDARS = "change-calendars"  # document/*
+    EVERYTHING = "*"  # only where the service has nothing finer; `why` says so
+
+
+@dataclass(frozen=True, kw_only=True)
+class IamGrant:
+    """One IAM action for some functions, with the reason.
+
+    `condition` is the statement's Condition. `optional` grants are deployed only where the configuration asks for them, by that name.
+    """
+
+    action: str
+    on: Target
+    by: tuple[Function, ...]
+    why: str
+    condition: Mapping[str, Mapping[str, str]] | None = None
+    optional: str | None = None
+
+
+_BOTH: Final = (Function.CHECKER, Function.REMEDIATOR)
+_CHECKER: Final = (Function.CHECKER,)
+_REMEDIATOR: Final = (Function.REMEDIATOR,)
+
+SIMULATION: Final = "simulation"
+
+IAM: Final = (
+    IamGrant(action="ssm:GetParametersByPath", on=Target.PARAMETERS, by=_BOTH, why="read bindings and settings"),
+    IamGrant(action="ssm:GetCalendarState", on=Target.CHANGE_CALENDARS, by=_REMEDIATOR, why="read the maintenance window's calendar"),
+    IamGrant(action="eks:ListClusters", on=Target.EVERYTHING, by=_CHECKER, why="tell bound clusters that are gone; lists have no resource"),
+    IamGrant(action="eks:DescribeCluster", on=Target.CLUSTERS, by=_BOTH, why="endpoint, certificate authority, issuer, status"),
+    IamGrant(action="eks:DescribeAddon", on=Target.ADDONS, by=_BOTH, why="the add-on record, its status and health"),
+    IamGrant(action="eks:ListPodIdentityAssociations", on=Target.CLUSTERS, by=_BOTH, why="which mechanism is in force"),
+    IamGrant(action="eks:DescribePodIdentityAssociation", on=Target.ASSOCIATIONS, by=_BOTH, why="the role of an association"),
+    IamGrant(
+        action="eks:DescribeAddonVersions", on=Target.EVERYTHING, by=_REMEDIATOR, why="default version, as advice; the call has no resource"
+    ),
+    IamGrant(action="eks:ListNodegroups", on=Target.CLUSTERS, by=_REMEDIATOR, why="is node auto repair's clock running"),
+    IamGrant(action="eks:DescribeNodegroup", on=Target.NODEGROUPS, by=_REMEDIATOR, why="is node auto repair's clock running"),
+    IamGrant(action="iam:GetRole", on=Target.BOUND_ROLES, by=_BOTH, why="does the role exist, whom does it trust"),
+    IamGrant(action="iam:GetOpenIDConnectProvider", on=Target.OIDC_PROVIDERS, by=_BOTH, why="does IAM know the cluster's issuer"),
+    IamGrant(
+        action="iam:SimulatePrincipalPolicy",
+        on=Target.BOUND_ROLES,
+        by=_BOTH,
+        why="may the role make the plug-in's calls",
+        optional=SIMULATION,
+    ),
+    IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident"),
+    IamGrant(action="dynamodb:UpdateItem", on=Target.INCIDENTS, by=_BOTH, why="claim, signal, close"),
+    IamGrant(action="dynamodb:Query", on=Target.INCIDENTS, by=_REMEDIATOR, why="history: cool-down, tug of war, breaker"),
+    IamGrant(action="dynamodb:PutItem", on=Target.INCIDENTS, by=_REMEDIATOR, why="write history"),
+    IamGrant(action="lambda:InvokeFunction", on=Target.REMEDIATOR, by=_CHECKER, why="start the remediator by incident id"),
+    IamGrant(action="lambda:GetDurableExecution", on=Target.REMEDIATOR, by=_CHECKER, why="has the execution of an open incident ended"),
+    IamGrant(action="lambda:CheckpointDurableExecution", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK checkpoints"),
+    IamGrant(action="lambda:GetDurableExecutionState", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK resumes"),
+    IamGrant(action="events:PutEvents", on=Target.EVENT_BUS, by=tuple(Function), why="one check per bound cluster; outgoing events"),
+    IamGrant(action="sns:Publish", on=Target.CHAT_TOPIC, by=_REMEDIATOR, why="tell the chat"),
+    IamGrant(action="sns:Publish", on=Target.PEOPLE_TOPIC, by=_REMEDIATOR, why="tell people and pagers"),
+    IamGrant(action="eks:UpdateAddon", on=Target.CLUSTERS, by=_REMEDIATOR, why="write the role into the add-on record, where it lasts"),
+    IamGrant(action="eks:UpdateAddon", on=Target.ADDONS, by=_REMEDIATOR, why="the same call is checked on both resources"),
+    IamGrant(
+        action="iam:PassRole",
+        on=Target.BOUND_ROLES,
+        by=_REMEDIATOR,
+        why="EKS demands it of whoever sets an add-on's role",
+        condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RbacRule:
+    """One line of a Role (in the bound namespace) or, where `cluster_wide`, of a ClusterRole. `names` empty means every object."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    why: str
+    by: tuple[Function, ...] = _BOTH
+    names: tuple[str, ...] = ()
+    cluster_wide: bool = False
+
+
+def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workload: str) -> tuple[RbacRule, ...]:
+    """What one bound ServiceAccount and its workload need in the Kubernetes API."""
+    kinds = (kind.resource, "replicasets") if kind is WorkloadKind.DEPLOYMENT else (kind.resource,)
+    found_by_pods = known(namespace, service_account) is None
+    own, running = (service_account,), (workload,)
+    return (
+        RbacRule(group="", resource="serviceaccounts", names=own, verbs=("get",), why="read the annotation"),
+        RbacRule(group="", resource="serviceaccounts", names=own, verbs=("patch",), by=_REMEDIATOR, why="set the annotation"),
+        RbacRule(group="apps", resource=kind.resource, names=running, verbs=("get",), why="is it wanted, is it rolled out"),
+        RbacRule(group="apps", resource=kind.resource, names=running, verbs=("patch",), by=_REMEDIATOR, why="restart it"),
+        *(RbacRule(group="apps", resource=it, verbs=("get",), why="from a pod to its owner") for it in kinds[1:] if found_by_pods),
+        RbacRule(group="", resource="pods", verbs=("list",), why="which role was each pod admitted with"),
+        RbacRule(group="", resource="pods", verbs=("delete",), by=_REMEDIATOR, why="replace the canary and stale pods"),
+        RbacRule(group="events.k8s.io", resource="events", verbs=("list",), why="permission errors the plug-in reports"),
+        RbacRule(group="", resource="nodes", verbs=("list",), cluster_wide=True, why="are nodes Ready, and if not, why"),
+    )
+
+
+def _role(kind: str, name: str, rules: Iterable[RbacRule], namespace: str | None) -> dict[str, Any]:
+    def line(rule: RbacRule) -> dict[str, Any]:
+        base = {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)}
+        return {**base, "resourceNames": list(rule.names)} if rule.names else base
+
+    metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": PROJECT}} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": [line(rule) for rule in rules]}
+
+
+def _bound(role: Mapping[str, Any], group: str) -> dict[str, Any]:
+    return {
+        "apiVersion": role["apiVersion"],
+        "kind": f"{role['kind']}Binding",
+        "metadata": role["metadata"],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": role["metadata"]["name"]},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group}],
+    }
+
+
+GROUPS: Final = {Function.CHECKER: CHECKER_GROUP, Function.REMEDIATOR: REMEDIATOR_GROUP}
+
+
+@dataclass(frozen=True, order=True)
+class BoundWorkload:
+    """A ServiceAccount with a binding and the workload that runs under it."""
+
+    namespace: str
+    service_account: str
+    kind: WorkloadKind
+    name: str
+
+
+def manifests(bound: Iterable[BoundWorkload] = ()) -> list[dict[str, Any]]:
+    """Roles, ClusterRoles and their bindings for both groups: JSON objects ready to apply, in a stable order.
+
+    Without an argument they serve aws-node alone.
+    """
+    aws_node = KNOWN[0]
+    wanted = sorted(set(bound)) or [BoundWorkload(aws_node.namespace, aws_node.service_account, aws_node.kind, aws_node.name)]
+    made: list[dict[str, Any]] = []
+    for function, group in GROUPS.items():
+        rules = [
+            (it, rule) for it in wanted for rule in rbac_rules(it.namespace, it.service_account, it.kind, it.name) if function in rule.by
+        ]
+        cluster_wide = dict.fromkeys(rule for _, rule in rules if rule.cluster_wide)
+        roles = [_role("ClusterRole", f"{PROJECT}-{function}", cluster_wide, None)]
+        for namespace in dict.fromkeys(it.namespace for it in wanted):
+            local = dict.fromkeys(rule for it, rule in rules if not rule.cluster_wide and it.namespace == namespace)
+            roles.append(_role("Role", f"{PROJECT}-{function}", local, namespace))
+        made += [it for role in roles for it in (role, _bound(role, group))]
+    return made

@@ -1,0 +1,69 @@
+"""Environment variables of the functions: what the stack sets and the functions read."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+from lambdas.contract.names import RUNBOOK_ROOT
+
+
+class Function(StrEnum):
+    """The functions of the stack; the value names the package under `lambdas/`."""
+
+    CHECKER = "checker"
+    REMEDIATOR = "remediator"
+    NODE_WATCHER = "node_watcher"
+
+    @property
+    def handler(self) -> str:
+        """The Lambda handler string."""
+        return f"lambdas.{self.value}.handler.lambda_handler"
+
+
+class MissingEnvironment(RuntimeError):
+    """The function was started without a variable that the stack sets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What every function is told at deployment; a field's name in capitals, prefixed, is the variable's.
+
+    `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns`, comma-separated, are the roles whose
+    own calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
+    """
+
+    account: str
+    region: str
+    partition: str
+    incidents_table: str
+    remediator_arn: str
+    chat_topic_arn: str
+    people_topic_arn: str
+    event_bus: str
+    our_role_arns: str
+    may_simulate: str
+    runbook_root: str = RUNBOOK_ROOT
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
+        """Read the process's environment, or the mapping given.
+
+        Raises:
+            MissingEnvironment: names every variable that is absent.
+        """
+        source = os.environ if variables is None else variables
+        values = {f.name: source[variable(f.name)] for f in fields(cls) if variable(f.name) in source}
+        absent = [variable(f.name) for f in fields(cls) if f.name not in values and f.name != "runbook_root"]
+        if absent:
+            raise MissingEnvironment(f"the function's environment lacks {', '.join(absent)}; deploy the stack again")
+        return cls(**values)
+
+
+def variable(field_name: str) -> str:
+    """The environment variable of a field: its name in capitals, prefixed since plain names collide with the runtime's own."""
+    return f"IRSA_{field_name.upper()}"
+
+
+VARIABLES: Final = tuple(variable(f.name) for f in fields(Environment))

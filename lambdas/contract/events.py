@@ -1,0 +1,123 @@
+"""EventBridge: what the checker subscribes to, and what we send ourselves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE, PARAMETER_ROOT
+
+CLOUDTRAIL: Final = "AWS API Call via CloudTrail"
+
+
+class OwnEvent(StrEnum):
+    """`detail-type`s of our own events, in and out. Their bodies are in `docs/events/*.schema.json`."""
+
+    CHECK_REQUESTED = "Check Requested"
+    NODE_NOT_READY = "Node Not Ready"
+    IDENTITY_CHANGED = "Identity Changed"
+    SWEEP = "Sweep"
+    STARTED = "Remediation Started"
+    PROVEN = "Remediation Proven"
+    NEEDS_YOU = "Remediation Needs You"
+    WITHHELD = "Remediation Withheld"
+
+
+INCOMING: Final = (OwnEvent.CHECK_REQUESTED, OwnEvent.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED)
+OUTGOING: Final = (OwnEvent.STARTED, OwnEvent.PROVEN, OwnEvent.NEEDS_YOU, OwnEvent.WITHHELD)
+
+ADDON_EVENTS: Final = (
+    "EKS Addon Creation Failed",
+    "EKS Addon Creation Succeeded",
+    "EKS Addon Update Failed",
+    "EKS Addon Update Succeeded",
+    "EKS Addon Deletion Failed",
+    "EKS Addon Deletion Succeeded",
+    "EKS Addon Health Degraded",
+    "EKS Addon Health Restored",
+)
+"""Source: https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eks.html"""
+
+ADDON_CALLS: Final = ("CreateAddon", "UpdateAddon", "DeleteAddon")
+IDENTITY_CALLS: Final = (
+    "CreatePodIdentityAssociation",
+    "UpdatePodIdentityAssociation",
+    "DeletePodIdentityAssociation",
+    "UpdateClusterVersion",
+)
+
+Pattern = Mapping[str, Any]  # an EventBridge event pattern: JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """One rule on the default bus with the checker as its target.
+
+    `pattern` takes the ARNs of our own roles, whose calls are our footsteps and start nothing.
+    """
+
+    why: str
+    pattern: Callable[[Sequence[str]], Pattern]
+
+
+def _not_by(our_roles: Sequence[str]) -> list[Any]:
+    # `anything-but` alone never matches an absent field, and calls by IAM users have no session.
+    return [{"exists": False}, {"anything-but": list(our_roles)}]
+
+
+def _calls(names: Sequence[str]) -> Callable[[Sequence[str]], Pattern]:
+    def pattern(our_roles: Sequence[str]) -> Pattern:
+        return {
+            "source": ["aws.eks"],
+            "detail-type": [CLOUDTRAIL],
+            "detail": {
+                "eventSource": ["eks.amazonaws.com"],
+                "eventName": list(names),
+                "errorCode": [{"exists": False}],
+                "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": _not_by(our_roles)}}},
+            },
+        }
+
+    return pattern
+
+
+SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
+    "AddonEvents": Subscription(
+        why="an add-on was created, updated, degraded or restored; the body is undocumented, so the type alone is matched",
+        pattern=lambda _: {"source": ["aws.eks"], "detail-type": list(ADDON_EVENTS)},
+    ),
+    "AddonCalls": Subscription(why="someone changes an add-on: the call that takes the role away", pattern=_calls(ADDON_CALLS)),
+    "IdentityCalls": Subscription(why="the mechanism or the version of a cluster changes", pattern=_calls(IDENTITY_CALLS)),
+    "NodeAlarms": Subscription(
+        why="Container Insights counts failed nodes; the alarm's name tells the cluster",
+        pattern=lambda _: {
+            "source": ["aws.cloudwatch"],
+            "detail-type": ["CloudWatch Alarm State Change"],
+            "detail": {"alarmName": [{"prefix": ALARM_PREFIX}], "state": {"value": ["ALARM"]}},
+        },
+    ),
+    "ParameterChanges": Subscription(
+        why="a binding or a setting was written: validate it before it is needed",
+        pattern=lambda _: {
+            "source": ["aws.ssm"],
+            "detail-type": ["Parameter Store Change"],
+            "detail": {"name": [{"prefix": PARAMETER_ROOT + "/"}]},
+        },
+    ),
+    "OwnEvents": Subscription(
+        why="our node watcher, the sweep's one event per cluster, or anyone who asks for a check",
+        pattern=lambda _: {"source": [EVENT_SOURCE], "detail-type": [str(kind) for kind in INCOMING]},
+    ),
+    "KubernetesEvents": Subscription(
+        why="kubernetes-event-exporter or a like tool saw a node turn NotReady; the source is the operator's choice",
+        pattern=lambda _: {"detail-type": ["Kubernetes Event"], "detail": {"reason": ["NodeNotReady"]}},
+    ),
+}
+
+SWEEP_RATE_MINUTES: Final = 5
+SWEEP_INPUT: Final[Pattern] = {"source": EVENT_SOURCE, "detail-type": str(OwnEvent.SWEEP), "detail": {}}
+"""What the schedule's rule sends to the checker instead of EventBridge's own event."""
+
+RETRY_ATTEMPTS: Final = 185
+MAX_EVENT_AGE_HOURS: Final = 6
+"""A hint older than this says nothing that the sweep has not found."""

@@ -1,0 +1,33 @@
+"""Metrics we emit (embedded metric format) and the dashboard draws."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Unit(StrEnum):
+    """CloudWatch units that we use."""
+
+    COUNT = "Count"
+    SECONDS = "Seconds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric with its one set of dimensions and what it tells."""
+
+    name: str
+    unit: Unit
+    dimensions: tuple[str, ...]
+    what: str
+
+
+CHECKS: Final = Metric(name="Checks", unit=Unit.COUNT, dimensions=("trigger",), what="checks made, by trigger")
+DRIFT: Final = Metric(name="DriftFound", unit=Unit.COUNT, dimensions=("trigger",), what="checks that found something broken, by trigger")
+VERDICTS: Final = Metric(name="Verdicts", unit=Unit.COUNT, dimensions=("cluster", "verdict"), what="verdict of each finished incident")
+REPAIRS: Final = Metric(name="Repairs", unit=Unit.COUNT, dimensions=("outcome",), what="incidents closed, by outcome")
+TIME_TO_RECOVER: Final = Metric(name="TimeToRecover", unit=Unit.SECONDS, dimensions=(), what="from the event to the proof")
+LOGIN_FAILURES: Final = Metric(name="LoginFailures", unit=Unit.COUNT, dimensions=("cluster",), what="clusters that refused our login")
+SWEEPS: Final = Metric(name="Sweeps", unit=Unit.COUNT, dimensions=(), what="sweeps that ran to their end")
+
+ALL: Final = (CHECKS, DRIFT, VERDICTS, REPAIRS, TIME_TO_RECOVER, LOGIN_FAILURES, SWEEPS)

@@ -1,0 +1,38 @@
+"""Names that outlive one process: they stand in clusters, parameters, events and alarms, so they are an interface."""
+
+from typing import Final
+
+PROJECT: Final = "eks-irsa-remediator"
+
+PARAMETER_ROOT: Final = f"/{PROJECT}"
+ANY_CLUSTER: Final = "_default"
+"""The cluster segment of a parameter that counts for every cluster without its own."""
+
+FIELD_MANAGER: Final = PROJECT
+"""Who we are in `metadata.managedFields`."""
+
+CHECKER_GROUP: Final = f"{PROJECT}:checker"
+REMEDIATOR_GROUP: Final = f"{PROJECT}:remediator"
+"""Kubernetes groups that the access entries give and the generated RBAC binds."""
+
+EVENT_SOURCE: Final = PROJECT
+"""`source` of our own events; PutEvents refuses sources that begin with `aws.`."""
+
+ALARM_PREFIX: Final = f"{PROJECT}-nodes-"
+"""CloudWatch alarms whose name begins so ask for a check; the rest of the name is the cluster."""
+
+METRIC_NAMESPACE: Final = "EksIrsaRemediator"
+
+ROLE_ANNOTATION: Final = "eks.amazonaws.com/role-arn"
+RESTARTED_AT_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
+"""The pod template annotation that `kubectl rollout restart` sets.
+
+Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/kubectl_rollout_restart/
+"""
+
+STS_AUDIENCE: Final = "sts.amazonaws.com"
+CNI_ADDON: Final = "vpc-cni"
+POD_IDENTITY_AGENT_ADDON: Final = "eks-pod-identity-agent"
+
+RUNBOOK_ROOT: Final = "https://github.com/eks-irsa-remediator/eks-irsa-remediator/blob/main/docs/runbooks"
+"""Where the messages' runbook links point; a fork sets the environment's `RUNBOOK_ROOT`."""

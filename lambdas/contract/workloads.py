@@ -1,0 +1,57 @@
+"""ServiceAccounts we know by name: which add-on owns them and which workload runs under them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class WorkloadKind(StrEnum):
+    """The kinds whose pod template a restart may stamp; the values are Kubernetes kinds."""
+
+    DAEMON_SET = "DaemonSet"
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+
+    @property
+    def resource(self) -> str:
+        """The plural resource name in API paths and RBAC rules."""
+        return self.value.lower() + "s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownWorkload:
+    """A ServiceAccount with its workload and, where EKS manages it, its add-on.
+
+    `addon` is the EKS add-on name whose `serviceAccountRoleArn` belongs to this ServiceAccount.
+    """
+
+    namespace: str
+    service_account: str
+    kind: WorkloadKind
+    name: str
+    addon: str | None
+
+
+KNOWN: Final = (
+    KnownWorkload(namespace="kube-system", service_account="aws-node", kind=WorkloadKind.DAEMON_SET, name="aws-node", addon="vpc-cni"),
+    KnownWorkload(
+        namespace="kube-system",
+        service_account="ebs-csi-controller-sa",
+        kind=WorkloadKind.DEPLOYMENT,
+        name="ebs-csi-controller",
+        addon="aws-ebs-csi-driver",
+    ),
+    KnownWorkload(
+        namespace="kube-system",
+        service_account="aws-load-balancer-controller",
+        kind=WorkloadKind.DEPLOYMENT,
+        name="aws-load-balancer-controller",
+        addon=None,
+    ),
+)
+"""Add-on names: https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html"""
+
+
+def known(namespace: str, service_account: str) -> KnownWorkload | None:
+    """The workload of a ServiceAccount we know by name, or None: then its pods tell."""
+    return next((it for it in KNOWN if (it.namespace, it.service_account) == (namespace, service_account)), None)
