@@ -31,6 +31,26 @@ class WhenUnverified(StrEnum):
     REFUSE = "refuse"
 
 
+class Severity(StrEnum):
+    """How urgent a finding is: information, something latent, or something that fails now."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0, 1, 2: comparable."""
+        return list(Severity).index(self)
+
+
+class Digest(StrEnum):
+    """Whether a summary is sent though nothing happened."""
+
+    OFF = "off"
+    DAILY = "daily"
+
+
 class InvalidValue(ValueError):
     """A parameter value that does not parse; the text says what is allowed."""
 
@@ -125,8 +145,8 @@ class Settings:
     breaker_clusters: int = setting(
         "5", _count(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)"
     )
-    notify_from: str = setting("warning", _one_of(StrEnum("Severity", ["info", "warning", "critical"])), "least severity that is told")
-    digest: str = setting("off", _one_of(StrEnum("Digest", ["off", "daily"])), "daily: one summary a day of what was seen and done")
+    notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told")
+    digest: Digest = setting("off", _one_of(Digest), "daily: one summary a day of what was seen and done")
 
 
 NAMES: Final = tuple(f.name for f in fields(Settings))

@@ -1,0 +1,74 @@
+"""An incident: one fault of one ServiceAccount, from its first signal to the proof."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from lambdas.contract.parameters import ServiceAccountRef
+
+
+class Outcome(StrEnum):
+    """How an incident ended."""
+
+    PROVEN = "proven"  # repaired, and seen to work
+    RECOVERED = "recovered"  # well again before we wrote anything
+    WITHHELD = "withheld"  # broken; a rule, a mode or a person kept us from acting
+    NEEDS_YOU = "needs-you"  # broken; only a person can repair it, or our repair did not prove itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """The open incident of one ServiceAccount.
+
+    `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
+    begun, `holder` who works on it: `remediator`, or the ARN of a person.
+    """
+
+    id: str
+    target: ServiceAccountRef
+    opened_at: datetime
+    signals: int
+    request: Mapping[str, Any]
+    started: bool = False
+    execution_arn: str | None = None
+    holder: str = "remediator"
+    callback_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastIncident:
+    """One line of history. `changes` are the writes made, `old_value` the annotation before them, `details` what a timeline shows (JSON)."""
+
+    id: str
+    target: ServiceAccountRef
+    opened_at: datetime
+    closed_at: datetime
+    outcome: Outcome
+    verdict: str
+    trigger: str
+    changes: tuple[str, ...]
+    signals: int
+    binding_path: str | None = None
+    binding_version: int | None = None
+    old_value: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A check that began after the event happened found all well: nothing to do."""
+
+    began_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Free:
+    """No incident is open. `known_good_at` is when a check last found all well."""
+
+    known_good_at: datetime | None = None
+
+
+Signalled = Incident | Answered | Free
+"""What a signal meets: an open incident (it is counted there), an answer, or nothing."""

@@ -1,0 +1,56 @@
+"""What every trigger becomes: the request for one check."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Trigger(StrEnum):
+    """What made us look; the value is the metric dimension."""
+
+    ADDON_EVENT = "addon-event"
+    API_CALL = "api-call"
+    NODE_ALARM = "node-alarm"
+    NODE_NOT_READY = "node-not-ready"
+    IDENTITY_CHANGED = "identity-changed"
+    PARAMETER_CHANGED = "parameter-changed"
+    SWEEP = "sweep"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who did something, as far as the event tells.
+
+    `who` is an ARN or a Kubernetes user name, `agent` the user agent or field manager, `what` a few words such as
+    `UpdateAddon without a role`.
+    """
+
+    who: str
+    what: str
+    agent: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest:
+    """A hint that something may be wrong. What is done follows from what is observed, never from the hint.
+
+    `cluster` None asks for every bound cluster; `service_account` None for every binding of the cluster.
+    `occurred_at` is when it happened (aware UTC), not when it arrived. `node` is the node that is said to be NotReady.
+    """
+
+    trigger: Trigger
+    occurred_at: datetime
+    event_id: str
+    cluster: str | None = None
+    service_account: tuple[str, str] | None = None
+    node: str | None = None
+    actor: Actor | None = None
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """An event that asks for nothing, and why: told in the log, nothing else."""
+
+    reason: str
