@@ -1,0 +1,1 @@
+"""A real Kubernetes control plane on this machine: API server, controllers, scheduler, simulated nodes and EKS' login."""

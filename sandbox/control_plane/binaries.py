@@ -1,0 +1,78 @@
+"""Which programs the control plane consists of, where they are, and what is missing."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One Go module under `tools/`: its folder, and `program -> package`."""
+
+    folder: str
+    packages: dict[str, str]
+
+    @property
+    def module(self) -> Path:
+        return HERE / "tools" / self.folder
+
+    def version_of(self, module_path: str) -> str:
+        """The version that go.mod pins, such as `v1.36.3`."""
+        found = re.search(rf"^\s*(?:require )?{re.escape(module_path)} (v\S+)", (self.module / "go.mod").read_text(), re.MULTILINE)
+        if found is None:
+            raise LookupError(f"{self.module / 'go.mod'} does not require {module_path}")
+        return found[1]
+
+
+KUBERNETES = Tool(
+    "kubernetes",
+    {name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")},
+)
+TOOLS = (
+    Tool("etcd", {"etcd": "go.etcd.io/etcd/server/v3"}),
+    Tool("authenticator", {"aws-iam-authenticator": "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator"}),
+    Tool("kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
+    KUBERNETES,
+)
+PROGRAMS = tuple(program for tool in TOOLS for program in tool.packages)
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """`program -> path` of what was found, and the names of what was not."""
+
+    found: dict[str, Path]
+    missing: tuple[str, ...]
+
+    def path(self, program: str) -> str:
+        return str(self.found[program])
+
+
+def built_folder() -> Path:
+    """Where builds of the pinned versions go; `CONTROL_PLANE_CACHE` moves it, for several checkouts to share one build."""
+    cache = Path(os.environ.get("CONTROL_PLANE_CACHE") or REPOSITORY / ".cache" / "control-plane")
+    return cache / _pins() / "bin"
+
+
+def find() -> Binaries:
+    """Look in `KUBEBUILDER_ASSETS` (which has some of the programs where envtest set it up), then among our own builds.
+
+    Source: https://book.kubebuilder.io/reference/envtest.html
+    """
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    folders = ([Path(assets)] if assets else []) + [built_folder()]
+    found = {program: folder / program for folder in reversed(folders) for program in PROGRAMS if os.access(folder / program, os.X_OK)}
+    return Binaries(found, tuple(program for program in PROGRAMS if program not in found))
+
+
+def _pins() -> str:
+    digest = hashlib.sha256()
+    for tool in TOOLS:
+        for name in ("go.mod", "go.sum"):
+            digest.update((tool.module / name).read_bytes())
+    return digest.hexdigest()[:12]

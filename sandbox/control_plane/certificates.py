@@ -1,0 +1,49 @@
+"""The keys and certificates of one control plane: an authority, serving certificates, and the key that signs ServiceAccount tokens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A certificate chain and its key, as files."""
+
+    certificate: Path
+    key: Path
+
+
+class Certificates:
+    """Writes into `folder`; the authority signs everything that listens."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._authority = trustme.CA(organization_name="control plane of a test")
+        self.authority_file = folder / "ca.pem"
+        self._authority.cert_pem.write_to_path(self.authority_file)
+        self.service_account_key = self._signing_key("service-account")
+
+    @property
+    def ca_pem(self) -> str:
+        return self.authority_file.read_text()
+
+    def serving(self, name: str, *hosts: str) -> Serving:
+        """Issue a certificate for `hosts` (names, `*.` wildcards or addresses)."""
+        issued = self._authority.issue_cert(*hosts)
+        files = Serving(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        for part in issued.cert_chain_pems:
+            part.write_to_path(files.certificate, append=True)
+        issued.private_key_pem.write_to_path(files.key)
+        return files
+
+    def _signing_key(self, name: str) -> Path:
+        """An RSA key, whose first part the API server and its clients accept as public key too."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        path = self._folder / f"{name}.key"
+        encoding, shape = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
+        path.write_bytes(key.private_bytes(encoding, shape, serialization.NoEncryption()))
+        return path

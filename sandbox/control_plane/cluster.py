@@ -1,0 +1,186 @@
+"""A whole control plane as a context manager, with the switches that fault tests need."""
+
+import secrets
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox.control_plane import commands, kubeconfig
+from sandbox.control_plane.authenticator import AccessEntry, Authenticator, sts_for
+from sandbox.control_plane.binaries import Binaries
+from sandbox.control_plane.certificates import Certificates
+from sandbox.control_plane.connection_proxy import ConnectionProxy
+from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.processes import Program, Workplace, free_port
+from sandbox.control_plane.sts import CredentialOf
+
+STAGES = tuple(sorted((Path(__file__).parent / "stages").glob("*.yaml")))
+
+
+class ControlPlane:
+    """etcd, API server, controllers, scheduler, KWOK and the authenticator on loopback, from `start` to `stop`.
+
+    Args:
+        binaries: all programs, from `build.ensure` or `binaries.find`.
+        cluster_name: what a token must be signed for.
+        region: whose STS the authenticator asks.
+        credential_of: access key id -> whose credentials they are; None for unknown ones.
+        issuer: the `iss` of ServiceAccount tokens; EKS has one URL per cluster.
+        stages: KWOK's behaviour of nodes and pods.
+    """
+
+    def __init__(
+        self,
+        binaries: Binaries,
+        *,
+        cluster_name: str = "demo",
+        region: str = "eu-west-1",
+        credential_of: CredentialOf = lambda _: None,
+        issuer: str = "https://oidc.eks.eu-west-1.amazonaws.com/id/77D0",
+        stages: Iterable[Path] = STAGES,
+    ) -> None:
+        self.binaries = binaries
+        self.cluster_name = cluster_name
+        self.region = region
+        self.admin_token = secrets.token_urlsafe(24)
+        self._credential_of = credential_of
+        self._issuer = issuer
+        self._stages = tuple(stages)
+        self._running: dict[str, Program] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    # Life
+
+    def start(self) -> None:
+        """Return when nodes and workloads may be created, some seconds later.
+
+        Raises:
+            StartError: a program did not come up; nothing is left running.
+        """
+        self.workplace = Workplace()
+        try:
+            self._prepare()
+            self._start_all()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kill everything and remove its files; calling it again does nothing."""
+        if hasattr(self, "sts"):
+            self.sts.close()
+        self.workplace.close()
+
+    def _prepare(self) -> None:
+        folder = self.workplace.folder
+        self._addresses = commands.Addresses(free_port(), free_port(), free_port())
+        self._certificates = Certificates(folder / "certificates")
+        self.ca_pem = self._certificates.ca_pem
+        self.sts = sts_for(self._certificates, self.region, self._credential_of)
+        self.authenticator = Authenticator(
+            self.binaries.path("aws-iam-authenticator"), self.cluster_name, self.workplace, self._certificates, self.sts
+        )
+        tokens = folder / "tokens.csv"
+        tokens.touch(mode=0o600)
+        tokens.write_text(f'{self.admin_token},control-plane,control-plane,"system:masters"\n')
+        self._files = commands.Files(
+            folder=folder,
+            certificates=self._certificates,
+            serving=self._certificates.serving("api-server", "127.0.0.1", "localhost"),
+            tokens=tokens,
+            kubeconfig=self.kubeconfig(folder / "kubeconfig"),
+            login_webhook=self.authenticator.kubeconfig,
+        )
+
+    def _start_all(self) -> None:
+        self._run("etcd", commands.etcd(self.binaries, self._addresses, self._files))
+        self.authenticator.start()
+        self.start_api_server()
+        self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files))
+        self._run("kube-scheduler", commands.scheduler(self.binaries, self._files))
+        self._run("kwok", commands.kwok(self.binaries, self._files, self._stages))
+        self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
+
+    def _run(self, name: str, command: list[str]) -> Program:
+        self._running[name] = self.workplace.start(name, command)
+        return self._running[name]
+
+    # Use
+
+    @property
+    def url(self) -> str:
+        return self._addresses.api_url
+
+    @property
+    def audit_log(self) -> Path:
+        """One JSON `Event` of audit.k8s.io/v1 a line, without bodies; the cluster's own programs are left out."""
+        return self._files.audit_log
+
+    def client(self, token: str | None = None) -> ApiClient:
+        """A client with this token, or the administrator's."""
+        return ApiClient(self.url, self.ca_pem, token or self.admin_token)
+
+    def anonymous(self) -> ApiClient:
+        return ApiClient(self.url, self.ca_pem, None)
+
+    def kubeconfig(self, path: Path, token: str | None = None) -> Path:
+        """Write a kubeconfig for this token, or the administrator's, and return its path."""
+        return kubeconfig.write(path, url=self.url, ca_pem=self.ca_pem, token=token or self.admin_token)
+
+    def connection_proxy(self) -> ConnectionProxy:
+        """A way to the API server that counts requests and can lose answers; enter it, then use its `url` with `ca_pem`."""
+        return ConnectionProxy(self.url, self.ca_pem, self._files.serving)
+
+    def allow(self, entries: Iterable[AccessEntry]) -> None:
+        """Replace the access entries; seen by the next login."""
+        self.authenticator.allow(entries)
+
+    def memory_mib(self) -> dict[str, float]:
+        """`program -> resident MiB`."""
+        return {name: program.resident_mib() for name, program in self._running.items()}
+
+    # Faults
+
+    def stop_api_server(self) -> None:
+        """Kill it: connections break, the port is closed, the data stays in etcd."""
+        self._running["kube-apiserver"].kill()
+
+    def start_api_server(self) -> None:
+        """Start it on the same port and data, and wait until it is ready."""
+        command = commands.api_server(self.binaries, self._addresses, self._files, self._issuer)
+        self._run("kube-apiserver", command).wait_until(self._ready, within_s=60)
+
+    def freeze_etcd(self, seconds: float) -> threading.Timer:
+        """Stop the store in its tracks and wake it later; returns at once with the timer to `join`."""
+        self._running["etcd"].pause()
+        waking = threading.Timer(seconds, self._running["etcd"].resume)
+        waking.daemon = True
+        waking.start()
+        return waking
+
+    def stop_authenticator(self) -> None:
+        """From a second later (the login cache) nobody with an STS token gets in."""
+        self.authenticator.stop()
+
+    def start_authenticator(self) -> None:
+        self.authenticator.start()
+
+    # Readiness
+
+    def _ready(self) -> bool:
+        try:
+            return self.client().ask("GET", "/readyz").status == 200
+        except OSError:
+            return False
+
+    def _service_accounts_are_made(self) -> bool:
+        """Pods are refused until the controller has made their namespace's default ServiceAccount."""
+        return self.client().ask("GET", "/api/v1/namespaces/kube-system/serviceaccounts/default").status == 200

@@ -1,0 +1,114 @@
+"""The command lines of the control plane's programs, for a cluster on loopback that starts fast and is thrown away."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.control_plane.binaries import Binaries
+from sandbox.control_plane.certificates import Certificates, Serving
+
+HERE = Path(__file__).parent
+SERVICE_CIDR = "10.100.0.0/16"  # what EKS takes where the VPC is in 192.168.0.0/16 or 172.16.0.0/12
+# The client-side limits (20 requests a second) protect a shared API server; here they would only make tests slow.
+UNLIMITED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
+# A login that was taken back, or an authenticator that is gone, shows after this time; the default hides both for two minutes.
+LOGIN_CACHE = "1s"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Loopback ports, kept for the whole life of the control plane, so that a restarted program is found again."""
+
+    etcd: int
+    etcd_peer: int
+    api_server: int
+
+    @property
+    def etcd_url(self) -> str:
+        return f"http://127.0.0.1:{self.etcd}"
+
+    @property
+    def api_url(self) -> str:
+        return f"https://127.0.0.1:{self.api_server}"
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the programs read and write."""
+
+    folder: Path
+    certificates: Certificates
+    serving: Serving
+    tokens: Path
+    kubeconfig: Path
+    login_webhook: Path
+
+    @property
+    def audit_log(self) -> Path:
+        return self.folder / "audit.log"
+
+
+def etcd(binaries: Binaries, at: Addresses, files: Files) -> list[str]:
+    peer = f"http://127.0.0.1:{at.etcd_peer}"
+    return [
+        binaries.path("etcd"),
+        f"--data-dir={files.folder / 'etcd'}",
+        f"--listen-client-urls={at.etcd_url}",
+        f"--advertise-client-urls={at.etcd_url}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",  # a test's data need not survive the machine
+        "--log-level=warn",
+    ]
+
+
+def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> list[str]:
+    key = files.certificates.service_account_key
+    return [
+        binaries.path("kube-apiserver"),
+        f"--etcd-servers={at.etcd_url}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",  # it refuses loopback as the address of the kubernetes Service
+        f"--secure-port={at.api_server}",
+        f"--tls-cert-file={files.serving.certificate}",
+        f"--tls-private-key-file={files.serving.key}",
+        f"--cert-dir={files.folder / 'api-server'}",
+        f"--service-cluster-ip-range={SERVICE_CIDR}",
+        f"--service-account-issuer={issuer}",
+        f"--service-account-key-file={key}",
+        f"--service-account-signing-key-file={key}",
+        "--authorization-mode=Node,RBAC",
+        f"--token-auth-file={files.tokens}",
+        f"--authentication-token-webhook-config-file={files.login_webhook}",
+        f"--authentication-token-webhook-cache-ttl={LOGIN_CACHE}",
+        f"--audit-policy-file={HERE / 'audit-policy.yaml'}",
+        f"--audit-log-path={files.audit_log}",
+        "--profiling=false",
+    ]
+
+
+def controller_manager(binaries: Binaries, files: Files) -> list[str]:
+    return [
+        binaries.path("kube-controller-manager"),
+        f"--kubeconfig={files.kubeconfig}",
+        f"--service-account-private-key-file={files.certificates.service_account_key}",
+        f"--root-ca-file={files.certificates.authority_file}",
+        "--controllers=*,-nodeipam,-cloud-node-lifecycle",  # the cloud's own controllers do these on EKS
+        *_alone(),
+    ]
+
+
+def scheduler(binaries: Binaries, files: Files) -> list[str]:
+    return [binaries.path("kube-scheduler"), f"--kubeconfig={files.kubeconfig}", *_alone()]
+
+
+def kwok(binaries: Binaries, files: Files, stages: Iterable[Path]) -> list[str]:
+    configuration = [f"--config={file}" for file in stages]
+    return [binaries.path("kwok"), f"--kubeconfig={files.kubeconfig}", *configuration, "--manage-all-nodes=true"]
+
+
+def _alone() -> tuple[str, ...]:
+    """One instance, no election to wait for, and no port of its own to serve metrics on."""
+    return ("--leader-elect=false", "--secure-port=0", *UNLIMITED)

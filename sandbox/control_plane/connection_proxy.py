@@ -1,0 +1,126 @@
+"""A proxy in front of the API server that counts what passes, and can swallow the answer to a request that was carried out."""
+
+import http.client
+import re
+import ssl
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from sandbox.control_plane.certificates import Serving
+
+NOT_FORWARDED = {"connection", "transfer-encoding", "keep-alive"}
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request that went through: `target` is path and query, sizes are of the bodies, `answered` is what the client saw."""
+
+    method: str
+    target: str
+    status: int
+    request_bytes: int
+    response_bytes: int
+    answered: bool
+
+
+class ConnectionProxy:
+    """Ends TLS with a certificate of the cluster's own authority, so that clients see the cluster; use as a context manager.
+
+    Watches and other endless answers are passed on as they come.
+    """
+
+    def __init__(self, upstream_url: str, ca_pem: str, serving: Serving) -> None:
+        self._upstream = urlsplit(upstream_url).netloc
+        self._trust = ssl.create_default_context(cadata=ca_pem)
+        self._swallow: list[tuple[str, re.Pattern[str]]] = []
+        self._lock = threading.Lock()
+        self.exchanges: list[Exchange] = []
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(serving.certificate, serving.key)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, name="connection-proxy", daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    def lose_answer(self, method: str, path: str, times: int = 1) -> None:
+        """Carry out the next `times` requests whose path matches the pattern, then close the client's connection without a word."""
+        self._swallow += [(method, re.compile(path))] * times
+
+    def connect(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(self._upstream, context=self._trust, timeout=60)
+
+    def is_to_be_lost(self, method: str, target: str) -> bool:
+        with self._lock:
+            for wish in self._swallow:
+                if wish[0] == method and wish[1].search(urlsplit(target).path):
+                    self._swallow.remove(wish)
+                    return True
+        return False
+
+
+def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
+    class Passing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            connection = proxy.connect()
+            try:
+                connection.request(self.command, self.path, body or None, _forwarded(self.headers.items()))
+                with connection.getresponse() as response:
+                    lost = proxy.is_to_be_lost(self.command, self.path)
+                    size = self._swallow(response) if lost else self._return(response)
+            except (OSError, http.client.HTTPException):
+                self.close_connection = True  # the API server is gone, or the client is; both see a closed connection
+                return
+            finally:
+                connection.close()
+            proxy.exchanges.append(Exchange(self.command, self.path, response.status, len(body), size, not lost))
+
+        def _swallow(self, response: http.client.HTTPResponse) -> int:
+            self.close_connection = True
+            return len(response.read())
+
+        def _return(self, response: http.client.HTTPResponse) -> int:
+            self.send_response_only(response.status, response.reason)
+            for name, value in _forwarded(response.getheaders()).items():
+                self.send_header(name, value)
+            endless = response.headers.get("Content-Length") is None
+            if endless:
+                self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            size = 0
+            while piece := response.read1(CHUNK):
+                size += len(piece)
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if endless else piece)
+            if endless:
+                self.wfile.write(b"0\r\n\r\n")
+            return size
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing; `exchanges` tells."""
+
+    return Passing
+
+
+def _forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in NOT_FORWARDED}

@@ -1,0 +1,124 @@
+"""Starting, pausing and ending the control plane's programs, in a folder and a process group that do not outlive us."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+GUARDIAN = Path(__file__).with_name("guardian.py")
+LOG_LINES_SHOWN = 15
+
+
+class StartError(RuntimeError):
+    """A program ended or did not become ready; the message carries the end of its log."""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now; programs that refuse port 0 need one beforehand."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on that loopback port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@dataclass
+class Program:
+    """One running program and where its output goes."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        """Raise StartError if it has ended."""
+        if self.process.poll() is not None:
+            raise StartError(f"{self.name} ended with status {self.process.returncode}:\n{self.log_tail()}")
+
+    def log_tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+
+    def wait_until(self, ready: Callable[[], bool], within_s: float, every_s: float = 0.05) -> None:
+        """Ask until `ready` says so.
+
+        Raises:
+            StartError: the program ended, or the time is over.
+        """
+        give_up = time.monotonic() + within_s
+        while not ready():
+            self.check()
+            if time.monotonic() > give_up:
+                raise StartError(f"{self.name} was not ready after {within_s:.0f} s:\n{self.log_tail()}")
+            time.sleep(every_s)
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once, as a machine that fails does; connections break."""
+        self.process.kill()
+        self.process.wait()
+
+    def resident_mib(self) -> float:
+        """Memory in use now (Linux; 0 elsewhere)."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+
+
+@dataclass
+class Workplace:
+    """A temporary folder and a process group; a guardian process empties both when this one ends."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="control-plane-")))
+
+    def __post_init__(self) -> None:
+        self._programs: list[Program] = []
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-I", str(GUARDIAN), str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # so that Ctrl-C in the terminal reaches us alone
+        )
+        assert self._guardian.stdout is not None  # noqa: S101 - asked for above
+        self._group = int(self._guardian.stdout.readline())
+
+    def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Program:
+        """Start a program; a second start under the same name appends to the same log."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=os.environ | dict(environment or {}),
+                process_group=self._group,
+            )
+        program = Program(name, process, log)
+        self._programs.append(program)
+        return program
+
+    def close(self) -> None:
+        """Kill what runs and remove the folder; calling it again does nothing."""
+        for program in self._programs:
+            program.kill()
+        self._programs.clear()
+        self._guardian.communicate()  # closes its input, which is what it waits for
