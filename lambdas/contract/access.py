@@ -26,6 +26,9 @@ class Target(StrEnum):
     PEOPLE_TOPIC = "people-topic"
     EVENT_BUS = "event-bus"
     CHANGE_CALENDARS = "change-calendars"  # document/*
+    LOGS = "logs"  # the function's own log group
+    DEAD_LETTERS = "dead-letters"  # the function's own dead-letter queue
+    KEY = "key"  # the key that encrypts the topics, and where configured the rest
     EVERYTHING = "*"  # only where the service has nothing finer; `why` says so
 
 
@@ -33,7 +36,8 @@ class Target(StrEnum):
 class IamGrant:
     """One IAM action for some functions, with the reason.
 
-    `condition` is the statement's Condition. `optional` grants are deployed only where the configuration asks for them, by that name.
+    `condition` is the statement's Condition; `{region}` in a value is the stack's. `optional` grants are deployed only where the
+    configuration asks for them, by that name.
     """
 
     action: str
@@ -47,8 +51,11 @@ class IamGrant:
 _BOTH: Final = (Function.CHECKER, Function.REMEDIATOR)
 _CHECKER: Final = (Function.CHECKER,)
 _REMEDIATOR: Final = (Function.REMEDIATOR,)
+_ALL: Final = tuple(Function)
 
 SIMULATION: Final = "simulation"
+NETWORK: Final = "network"
+CUSTOMER_KEY: Final = "customer-key"
 
 IAM: Final = (
     IamGrant(action="ssm:GetParametersByPath", on=Target.PARAMETERS, by=_BOTH, why="read bindings and settings"),
@@ -80,7 +87,7 @@ IAM: Final = (
     IamGrant(action="lambda:GetDurableExecution", on=Target.REMEDIATOR, by=_CHECKER, why="has the execution of an open incident ended"),
     IamGrant(action="lambda:CheckpointDurableExecution", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK checkpoints"),
     IamGrant(action="lambda:GetDurableExecutionState", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK resumes"),
-    IamGrant(action="events:PutEvents", on=Target.EVENT_BUS, by=tuple(Function), why="one check per bound cluster; outgoing events"),
+    IamGrant(action="events:PutEvents", on=Target.EVENT_BUS, by=_ALL, why="one check per bound cluster; outgoing events"),
     IamGrant(action="sns:Publish", on=Target.CHAT_TOPIC, by=_REMEDIATOR, why="tell the chat"),
     IamGrant(action="sns:Publish", on=Target.PEOPLE_TOPIC, by=_REMEDIATOR, why="tell people and pagers"),
     IamGrant(action="eks:UpdateAddon", on=Target.CLUSTERS, by=_REMEDIATOR, why="write the role into the add-on record, where it lasts"),
@@ -93,6 +100,54 @@ IAM: Final = (
         condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
     ),
 )
+
+
+def _by_key(service: str, actions: Iterable[str], by: tuple[Function, ...], why: str, optional: str | None = None) -> tuple[IamGrant, ...]:
+    condition = {"StringEquals": {"kms:ViaService": f"{service}.{{region}}.amazonaws.com"}}
+    return tuple(IamGrant(action=f"kms:{it}", on=Target.KEY, by=by, why=why, condition=condition, optional=optional) for it in actions)
+
+
+ENI_ACTIONS: Final = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""Lambda needs them for a function in a VPC; the stack denies them to the function's own code, by `lambda:SourceFunctionArn`.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+"""
+
+_TABLE_KEY_ACTIONS: Final = (
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+)
+"""Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"""
+
+SERVICE_IAM: Final = (
+    IamGrant(action="logs:CreateLogStream", on=Target.LOGS, by=_ALL, why="Lambda opens a stream for each environment"),
+    IamGrant(action="logs:PutLogEvents", on=Target.LOGS, by=_ALL, why="Lambda writes the log; the group is the stack's"),
+    IamGrant(action="xray:PutTraceSegments", on=Target.EVERYTHING, by=_ALL, why="Lambda traces; the call has no resource"),
+    IamGrant(action="xray:PutTelemetryRecords", on=Target.EVERYTHING, by=_ALL, why="Lambda traces; the call has no resource"),
+    IamGrant(action="sqs:SendMessage", on=Target.DEAD_LETTERS, by=_ALL, why="Lambda keeps what failed for good"),
+    *_by_key("sns", ("GenerateDataKey", "Decrypt"), _REMEDIATOR, "SNS encrypts what we publish"),
+    *_by_key("sqs", ("GenerateDataKey", "Decrypt"), _ALL, "SQS encrypts dead letters", CUSTOMER_KEY),
+    *_by_key("dynamodb", _TABLE_KEY_ACTIONS, _BOTH, "DynamoDB encrypts the incidents", CUSTOMER_KEY),
+    *(
+        IamGrant(
+            action=it, on=Target.EVERYTHING, by=_ALL, why="Lambda attaches to the VPC; the interface is not known before", optional=NETWORK
+        )
+        for it in ENI_ACTIONS
+    ),
+)
+"""What AWS services do in the name of a function's role. Our code makes none of these calls; those are in `IAM`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +32,9 @@ class Environment:
 
     `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns`, comma-separated, are the roles whose
     own calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
+    `passable_roles`, comma-separated ARNs with `*`, are the roles that may go into an add-on record; empty means none was configured.
+    `clusters`, comma-separated names, are those this stack serves where another stack serves others in the same account and region
+    (one stack per VPC); empty means every cluster.
     """
 
     account: str
@@ -45,6 +48,8 @@ class Environment:
     our_role_arns: str
     may_simulate: str
     runbook_root: str = RUNBOOK_ROOT
+    passable_roles: str = ""
+    clusters: str = ""
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
@@ -55,7 +60,7 @@ class Environment:
         """
         source = os.environ if variables is None else variables
         values = {f.name: source[variable(f.name)] for f in fields(cls) if variable(f.name) in source}
-        absent = [variable(f.name) for f in fields(cls) if f.name not in values and f.name != "runbook_root"]
+        absent = [variable(f.name) for f in fields(cls) if f.name not in values and f.default is MISSING]
         if absent:
             raise MissingEnvironment(f"the function's environment lacks {', '.join(absent)}; deploy the stack again")
         return cls(**values)
