@@ -1,0 +1,117 @@
+"""CloudTrail records of API calls, as EventBridge delivers them.
+
+The shape follows events captured from a real account (https://github.com/radkawar/stackd, testdata/aws/eks):
+`resources` is empty, times in `responseElements` are epoch seconds, parameters keep their REST names.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who made a call: `kind` is `AssumedRole`, `IAMUser` or `AWSService`."""
+
+    kind: str
+    account: str
+    name: str
+    principal_id: str = ""
+    arn: str = ""
+    issuer_arn: str = ""
+    access_key_id: str = ""
+    signed_in_at: datetime | None = None
+
+    def user_identity(self) -> dict[str, Any]:
+        """The record's `userIdentity`.
+
+        Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+        """
+        if self.kind == "AWSService":
+            return {"type": "AWSService", "invokedBy": self.name}
+        identity = {
+            "type": self.kind,
+            "principalId": self.principal_id,
+            "arn": self.arn,
+            "accountId": self.account,
+            "accessKeyId": self.access_key_id,
+        }
+        return identity | ({"sessionContext": self._session()} if self.kind == "AssumedRole" else {"userName": self.name})
+
+    def _session(self) -> dict[str, Any]:
+        issuer = {
+            "type": "Role",
+            "principalId": self.principal_id.partition(":")[0],
+            "arn": self.issuer_arn,
+            "accountId": self.account,
+            "userName": self.name,
+        }
+        created = zulu(self.signed_in_at or datetime.now(UTC))
+        return {"sessionIssuer": issuer, "attributes": {"creationDate": created, "mfaAuthenticated": "false"}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One API call as the service saw it. `error_code` set: the call was refused and has no response elements."""
+
+    service: str
+    event_name: str
+    caller: Caller
+    region: str
+    request: dict[str, Any]
+    response: dict[str, Any] | None = None
+    error_code: str = ""
+    error_message: str = ""
+    user_agent: str = "aws-sdk"
+    source_ip: str = "203.0.113.10"
+    at: datetime | None = None
+
+
+def event(call: Recorded) -> dict[str, Any]:
+    """The EventBridge event `AWS API Call via CloudTrail` of one call, ready for PutEvents."""
+    when = zulu(call.at or datetime.now(UTC))
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": f"aws.{call.service}",
+        "account": call.caller.account,
+        "time": when,
+        "region": call.region,
+        "resources": [],
+        "detail": _detail(call, when),
+    }
+
+
+def _detail(call: Recorded, when: str) -> dict[str, Any]:
+    by_service = call.caller.kind == "AWSService"
+    error = {"errorCode": call.error_code, "errorMessage": call.error_message} if call.error_code else {}
+    return {
+        "eventVersion": "1.11",
+        "userIdentity": call.caller.user_identity(),
+        "eventTime": when,
+        "eventSource": f"{call.service}.amazonaws.com",
+        "eventName": call.event_name,
+        "awsRegion": call.region,
+        "sourceIPAddress": call.caller.name if by_service else call.source_ip,
+        "userAgent": call.caller.name if by_service else call.user_agent,
+        **error,
+        "requestParameters": call.request or None,
+        "responseElements": None if call.error_code else call.response,
+        "requestID": str(uuid.uuid4()),
+        "eventID": str(uuid.uuid4()),
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": call.caller.account,
+        "eventCategory": "Management",
+        "tlsDetails": {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"},
+    }
+
+
+def zulu(moment: datetime) -> str:
+    """Whole seconds in UTC, as CloudTrail and EventBridge write them."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

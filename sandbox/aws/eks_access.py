@@ -1,0 +1,108 @@
+"""Access entries of the EKS double: which IAM principal is which Kubernetes user in which groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.aws import eks_updates
+from sandbox.aws.eks_errors import in_use, invalid_parameter, invalid_request, not_found
+from sandbox.aws.eks_state import new_id, now, page
+
+if TYPE_CHECKING:
+    from sandbox.aws.eks_state import Cluster, World
+
+# Source: https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+_RESERVED = ("system:", "eks:", "aws:", "amazon:", "iam:")
+
+
+def list_access_entries(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(_with_entries(world, params).access_entries), params, "accessEntries")
+
+
+def describe_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return {"accessEntry": _entry(_with_entries(world, params), params["principalArn"])}
+
+
+def create_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = _with_entries(world, params)
+    return eks_updates.once_per_token(cluster, "CreateAccessEntry", params, lambda: _create(world, cluster, params))
+
+
+def _create(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
+    principal = params["principalArn"]
+    if principal in cluster.access_entries:
+        message = "The specified access entry resource is already in use on this cluster."
+        raise in_use(message, clusterName=cluster.name)
+    _check_names(params)
+    record = {
+        "clusterName": cluster.name,
+        "principalArn": principal,
+        "kubernetesGroups": list(params.get("kubernetesGroups", [])),
+        "accessEntryArn": world.arn(
+            f"access-entry/{cluster.name}/{_kind(principal)}/{world.account}/{principal.rpartition('/')[2]}/{new_id()}"
+        ),
+        "createdAt": now(),
+        "modifiedAt": now(),
+        "tags": params.get("tags", {}),
+        "username": params.get("username") or default_username(principal),
+        "type": params.get("type", "STANDARD"),
+    }
+    cluster.access_entries[principal] = record
+    return {"accessEntry": dict(record)}
+
+
+def update_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """Groups and user name that the request names replace the former ones."""
+    cluster = _with_entries(world, params)
+    record = _entry(cluster, params["principalArn"])
+    _check_names(params)
+    record |= {name: params[name] for name in ("kubernetesGroups", "username") if name in params} | {"modifiedAt": now()}
+    return {"accessEntry": dict(record)}
+
+
+def delete_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = _with_entries(world, params)
+    _entry(cluster, params["principalArn"])
+    del cluster.access_entries[params["principalArn"]]
+    return {}
+
+
+def default_username(principal_arn: str) -> str:
+    """A role's user is its session, named without the role's path; a user is its own ARN.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
+    """
+    parts = principal_arn.split(":")
+    if _kind(principal_arn) != "role":
+        return principal_arn
+    return f"arn:{parts[1]}:sts::{parts[4]}:assumed-role/{principal_arn.rpartition('/')[2]}/{{{{SessionName}}}}"
+
+
+def _kind(principal_arn: str) -> str:
+    return principal_arn.rsplit(":", maxsplit=1)[-1].partition("/")[0]
+
+
+def _with_entries(world: World, params: dict[str, Any]) -> Cluster:
+    cluster = world.cluster(params["clusterName"])
+    if cluster.auth_mode == "CONFIG_MAP":
+        message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
+        raise invalid_request(message, clusterName=cluster.name)
+    return cluster
+
+
+def _entry(cluster: Cluster, principal: str) -> dict[str, Any]:
+    if principal not in cluster.access_entries:
+        raise not_found(
+            "The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'."
+        )
+    return cluster.access_entries[principal]
+
+
+def _check_names(params: dict[str, Any]) -> None:
+    username = params.get("username", "")
+    if username.startswith(_RESERVED):
+        raise invalid_parameter(f"The username {username} begins with a reserved prefix")
+    if any(group.startswith(_RESERVED) for group in params.get("kubernetesGroups", [])):
+        raise invalid_parameter("The kubernetes group name has a reserved prefix")
+    if params.get("type", "STANDARD") != "STANDARD" and params.get("kubernetesGroups"):
+        raise invalid_parameter(f"Access entries of type {params['type']} take no Kubernetes groups")

@@ -1,0 +1,197 @@
+"""Add-ons of the EKS double: their records, and updates that take time, need PassRole and exclude one another."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sandbox.aws import eks_updates
+from sandbox.aws.eks_addon_versions import CATALOGUE, default_version, is_offered, offered
+from sandbox.aws.eks_errors import access_denied, in_use, invalid_parameter, invalid_request, not_found
+from sandbox.aws.eks_pod_identity import addon_associations
+from sandbox.aws.eks_state import Failure, OmittedRole, new_id, now, page, without_absent
+
+if TYPE_CHECKING:
+    from sandbox.aws.cloudtrail import Caller
+    from sandbox.aws.eks_state import Cluster, Update, World
+
+_BUSY = {"CREATING", "UPDATING", "DELETING"}
+# Order and names of an update's parameters.
+_UPDATE_PARAMS = {
+    "addonVersion": "AddonVersion",
+    "serviceAccountRoleArn": "ServiceAccountRoleArn",
+    "resolveConflicts": "ResolveConflicts",
+    "configurationValues": "ConfigurationValues",
+    "podIdentityAssociations": "PodIdentityAssociations",
+}
+
+
+def list_addons(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(world.cluster(params["clusterName"]).addons), params, "addons")
+
+
+def describe_addon(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return {"addon": _addon(world.cluster(params["clusterName"]), params["addonName"])}
+
+
+def describe_addon_versions(_: World, params: dict[str, Any]) -> dict[str, Any]:
+    addons = offered(params.get("addonName"), params.get("kubernetesVersion"))
+    if params.get("addonName") and not addons:
+        raise not_found(f"No add-on found for name: {params['addonName']}", addonName=params["addonName"])
+    return page(addons, params, "addons")
+
+
+def create_addon(world: World, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """A new add-on, CREATING at first. Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html"""
+    cluster = world.cluster(params["clusterName"])
+    return eks_updates.once_per_token(cluster, "CreateAddon", params, lambda: _create(world, cluster, params, caller))
+
+
+def _create(world: World, cluster: Cluster, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    name = params["addonName"]
+    if name in cluster.addons:
+        raise in_use("Addon already exists.", clusterName=cluster.name, addonName=name)
+    if name not in CATALOGUE:
+        raise invalid_parameter("Addon specified is not supported", addonName=name)
+    _check(world, cluster, params, caller)
+    record = new_addon(world, cluster, params)
+    cluster.addons[name] = record
+    world.after(world.behaviour.create_s, lambda: _apply(world, cluster, params, None))
+    return {"addon": dict(record)}
+
+
+def new_addon(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
+    """The record of an add-on as CreateAddon answers it."""
+    name = params["addonName"]
+    return without_absent(
+        {
+            "addonName": name,
+            "clusterName": cluster.name,
+            "status": "CREATING",
+            "addonVersion": params.get("addonVersion") or default_version(name, cluster.record["version"]),
+            "health": {"issues": []},
+            "addonArn": world.arn(f"addon/{cluster.name}/{name}/{new_id()}"),
+            "createdAt": now(),
+            "modifiedAt": now(),
+            "serviceAccountRoleArn": params.get("serviceAccountRoleArn"),
+            "tags": params.get("tags", {}),
+            "configurationValues": params.get("configurationValues"),
+            "podIdentityAssociations": addon_associations(world, cluster, name, params.get("podIdentityAssociations")),
+            "namespaceConfig": params.get("namespaceConfig", {"namespace": "kube-system"}),
+        }
+    )
+
+
+def update_addon(world: World, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """What the request names changes; version, configuration and associations that it omits stay.
+
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
+    """
+    cluster = world.cluster(params["clusterName"])
+    return eks_updates.once_per_token(cluster, "UpdateAddon", params, lambda: _update(world, cluster, params, caller))
+
+
+def _update(world: World, cluster: Cluster, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    record = _addon(cluster, params["addonName"])
+    _refuse_if_busy(cluster, record)
+    _check(world, cluster, params, caller)
+    told = [{"type": kind, "value": _text(params[name])} for name, kind in _UPDATE_PARAMS.items() if name in params]
+    update = eks_updates.start(cluster, "AddonUpdate", told, record["addonName"])
+    record |= {"status": "UPDATING", "modifiedAt": now()}
+    answer = {"update": dict(update.record)}
+    world.after(world.behaviour.update_s, lambda: _apply(world, cluster, params, update))
+    return answer
+
+
+def delete_addon(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    """Takes the add-on away; with `preserve` its objects stay in the cluster."""
+    cluster = world.cluster(params["clusterName"])
+    record = _addon(cluster, params["addonName"])
+    if record["status"] in _BUSY:
+        raise invalid_request(f"Addon {record['addonName']} cannot be deleted as it is currently in {record['status']} state")
+    record |= {"status": "DELETING", "modifiedAt": now()}
+    world.after(world.behaviour.delete_s, lambda: _remove(world, cluster, record, bool(params.get("preserve"))))
+    return {"addon": dict(record)}
+
+
+def _addon(cluster: Cluster, name: str) -> dict[str, Any]:
+    if name not in cluster.addons:
+        raise not_found(f"No addon: {name} found in cluster: {cluster.name}", clusterName=cluster.name, addonName=name)
+    return cluster.addons[name]
+
+
+def _refuse_if_busy(cluster: Cluster, record: dict[str, Any]) -> None:
+    """Text as seen from the service: https://github.com/eksctl-io/eksctl/issues/8091"""
+    name, status = record["addonName"], record["status"]
+    if status in _BUSY:
+        raise in_use(f"Addon {name} cannot be updated as it is currently in {status} state", clusterName=cluster.name, addonName=name)
+
+
+def _check(world: World, cluster: Cluster, params: dict[str, Any], caller: Caller) -> None:
+    if cluster.record["status"] != "ACTIVE":
+        raise invalid_request(f"Cluster {cluster.name} is in {cluster.record['status']} state", clusterName=cluster.name)
+    version = params.get("addonVersion")
+    if version and not is_offered(params["addonName"], version):
+        raise invalid_parameter("Addon version specified is not supported", addonName=params["addonName"])
+    _check_configuration(params)
+    roles = [params.get("serviceAccountRoleArn"), *(item["roleArn"] for item in params.get("podIdentityAssociations") or ())]
+    for role in filter(None, roles):
+        _check_pass_role(world, caller, role)
+
+
+def _check_configuration(params: dict[str, Any]) -> None:
+    try:
+        json.loads(params.get("configurationValues") or "{}")
+    except ValueError as bad:
+        message = "ConfigurationValue provided in request is not supported: not valid JSON"
+        raise invalid_parameter(message, addonName=params["addonName"]) from bad
+
+
+def _check_pass_role(world: World, caller: Caller, role_arn: str) -> None:
+    parts = role_arn.split(":")
+    if len(parts) < 6 or not parts[5].startswith("role/"):
+        raise invalid_parameter(f"{role_arn} is not the ARN of an IAM role")
+    if parts[4] != world.account:
+        raise access_denied("Cross-account pass role is not allowed.")
+    if not world.hooks.may_pass(caller.name, role_arn, "eks.amazonaws.com"):
+        raise access_denied(f"User: {caller.arn} is not authorized to perform: iam:PassRole on resource: {role_arn}")
+
+
+def _apply(world: World, cluster: Cluster, params: dict[str, Any], update: Update | None) -> None:
+    """The end of a create or update: the record first, then the cluster, which may refuse."""
+    name = params["addonName"]
+    with world.lock:
+        record = cluster.addons[name]
+        failure = world.next_failures.pop((cluster.name, name), None)
+        if failure is None:
+            _merge(world, cluster, record, params)
+    if failure is None:
+        failure = world.hooks.on_addon_applied(cluster.name, dict(record), dict(params))
+    with world.lock:
+        failed = "CREATE_FAILED" if update is None else "UPDATE_FAILED"
+        record |= {"status": failed if failure else "ACTIVE", "modifiedAt": now(), "health": {"issues": _issues(failure)}}
+        if update is not None:
+            eks_updates.end(update, failure)
+
+
+def _merge(world: World, cluster: Cluster, record: dict[str, Any], params: dict[str, Any]) -> None:
+    """Write what the request names. A role that an update does not name is dropped or kept, by the switch."""
+    record |= {name: params[name] for name in ("addonVersion", "configurationValues", "serviceAccountRoleArn") if name in params}
+    if params.get("podIdentityAssociations"):
+        record["podIdentityAssociations"] = addon_associations(world, cluster, record["addonName"], params["podIdentityAssociations"])
+    if "serviceAccountRoleArn" not in params and world.behaviour.omitted_role is OmittedRole.DROP:
+        record.pop("serviceAccountRoleArn", None)
+
+
+def _remove(world: World, cluster: Cluster, record: dict[str, Any], preserve: bool) -> None:
+    with world.lock:
+        cluster.addons.pop(record["addonName"], None)
+    world.hooks.on_addon_deleted(cluster.name, dict(record), preserve)
+
+
+def _issues(failure: Failure | None) -> list[dict[str, Any]]:
+    return [{"code": failure.code, "message": failure.message, "resourceIds": list(failure.resource_ids)}] if failure else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,129 @@
+"""Clusters and node groups of the EKS double, as they are described and listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from sandbox.aws.eks_addon_versions import KUBERNETES
+from sandbox.aws.eks_errors import not_found
+from sandbox.aws.eks_state import now, page
+
+if TYPE_CHECKING:
+    from sandbox.aws.eks_state import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSpec:
+    """What a scenario says of a cluster. `ca_data` is base64 of the PEM, as DescribeCluster gives it."""
+
+    name: str
+    version: str = "1.28"
+    endpoint: str
+    ca_data: str
+    issuer: str = ""
+    authentication_mode: str = "API_AND_CONFIG_MAP"
+    status: str = "ACTIVE"
+    auto_mode: bool = False
+    public: bool = True
+
+
+def cluster_record(spec: ClusterSpec, world: World) -> dict[str, Any]:
+    """DescribeCluster's `cluster`; without an issuer given, one of EKS's form."""
+    issuer = spec.issuer or f"https://oidc.eks.{world.region}.amazonaws.com/id/{sha256(spec.name.encode()).hexdigest()[:32].upper()}"
+    return {
+        "name": spec.name,
+        "arn": world.arn(f"cluster/{spec.name}"),
+        "createdAt": now(),
+        "version": spec.version,
+        "endpoint": spec.endpoint,
+        "roleArn": f"arn:{world.partition}:iam::{world.account}:role/{spec.name}-cluster",
+        "resourcesVpcConfig": {
+            "subnetIds": [],
+            "securityGroupIds": [],
+            "vpcId": "vpc-0a1b2c3d4e5f60718",
+            "endpointPublicAccess": spec.public,
+            "endpointPrivateAccess": True,
+            "publicAccessCidrs": ["0.0.0.0/0"] if spec.public else [],
+        },
+        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+        "logging": {"clusterLogging": [{"types": ["audit"], "enabled": True}]},
+        "identity": {"oidc": {"issuer": issuer}},
+        "status": spec.status,
+        "certificateAuthority": {"data": spec.ca_data},
+        "platformVersion": "eks.1",
+        "tags": {},
+        "health": {"issues": []},
+        "accessConfig": {"authenticationMode": spec.authentication_mode},
+        "upgradePolicy": {"supportType": "EXTENDED"},
+        "computeConfig": {"enabled": spec.auto_mode},
+        "deletionProtection": False,
+    }
+
+
+def list_clusters(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(world.clusters), params, "clusters")
+
+
+def describe_cluster(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return {"cluster": world.cluster(params["name"]).record}
+
+
+def list_nodegroups(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(world.cluster(params["clusterName"]).nodegroups), params, "nodegroups")
+
+
+def describe_nodegroup(world: World, params: dict[str, Any]) -> dict[str, Any]:
+    cluster, name = world.cluster(params["clusterName"]), params["nodegroupName"]
+    if name not in cluster.nodegroups:
+        raise not_found(f"No node group found for name: {name}.", clusterName=cluster.name, nodegroupName=name)
+    return {"nodegroup": cluster.nodegroups[name]}
+
+
+def nodegroup_record(world: World, cluster: str, name: str, *, node_role: str, size: int, repair: bool = False) -> dict[str, Any]:
+    """DescribeNodegroup's `nodegroup` of `size` nodes; `repair`: node auto repair is on."""
+    spec = world.cluster(cluster).record
+    return {
+        "nodegroupName": name,
+        "nodegroupArn": world.arn(f"nodegroup/{cluster}/{name}/0"),
+        "clusterName": cluster,
+        "version": spec["version"],
+        "createdAt": now(),
+        "modifiedAt": now(),
+        "status": "ACTIVE",
+        "capacityType": "ON_DEMAND",
+        "scalingConfig": {"minSize": 0, "maxSize": max(size, 1), "desiredSize": size},
+        "instanceTypes": ["m6i.large"],
+        "subnets": [],
+        "amiType": "AL2023_x86_64_STANDARD",
+        "nodeRole": node_role,
+        "labels": {},
+        "health": {"issues": []},
+        "nodeRepairConfig": {"enabled": repair},
+        "tags": {},
+    }
+
+
+def describe_cluster_versions(_: World, params: dict[str, Any]) -> dict[str, Any]:
+    wanted = params.get("clusterVersions") or KUBERNETES
+    versions = [_version(version) for version in reversed(KUBERNETES) if version in wanted]
+    wanted_status = params.get("versionStatus")
+    kept = [version for version in versions if wanted_status in (None, version["versionStatus"])]
+    return page([version for version in kept if version["defaultVersion"] or not params.get("defaultOnly")], params, "clusterVersions")
+
+
+def _version(version: str) -> dict[str, Any]:
+    """The newest three are in standard support, as EKS keeps them for 14 months at four months between releases."""
+    standard = version in KUBERNETES[-4:]
+    return {
+        "clusterVersion": version,
+        "clusterType": "eks",
+        "defaultPlatformVersion": "eks.1",
+        "defaultVersion": version == KUBERNETES[-1],
+        "releaseDate": datetime(2023, 1, 1, tzinfo=UTC),
+        "status": "standard-support" if standard else "extended-support",
+        "versionStatus": "STANDARD_SUPPORT" if standard else "EXTENDED_SUPPORT",
+        "kubernetesPatchVersion": f"{version}.0",
+    }

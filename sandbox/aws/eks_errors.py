@@ -1,0 +1,60 @@
+"""Refusals of the EKS API, in the shapes of its own model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from sandbox.aws.model_check import checked
+from sandbox.aws.wire import Response, json_response
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel
+
+# Errors that every AWS API may give, which no operation's model lists.
+# Source: https://docs.aws.amazon.com/eks/latest/APIReference/CommonErrors.html
+_COMMON_STATUS = {"AccessDeniedException": 403, "UnknownOperationException": 404}
+
+
+class EksRefusal(Exception):
+    """A call that EKS does not accept. `fields` are members of the error's shape beside `message`."""
+
+    def __init__(self, code: str, message: str, **fields: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fields = fields
+
+
+def not_found(message: str, **fields: str) -> EksRefusal:
+    return EksRefusal("ResourceNotFoundException", message, **fields)
+
+
+def in_use(message: str, **fields: str) -> EksRefusal:
+    return EksRefusal("ResourceInUseException", message, **fields)
+
+
+def invalid_parameter(message: str, **fields: str) -> EksRefusal:
+    return EksRefusal("InvalidParameterException", message, **fields)
+
+
+def invalid_request(message: str, **fields: str) -> EksRefusal:
+    return EksRefusal("InvalidRequestException", message, **fields)
+
+
+def access_denied(message: str) -> EksRefusal:
+    return EksRefusal("AccessDeniedException", message)
+
+
+def response_of(refusal: EksRefusal, model: ServiceModel) -> Response:
+    """The refusal on the wire: code in `x-amzn-ErrorType`, members in the body, status from the model.
+
+    Raises:
+        ModelMismatch: a member that the error's shape does not have.
+    """
+    headers = {"x-amzn-ErrorType": refusal.code}
+    body: dict[str, Any] = {"message": refusal.message, **refusal.fields}
+    if refusal.code in _COMMON_STATUS:
+        return json_response(_COMMON_STATUS[refusal.code], body, headers)
+    shape = model.shape_for(refusal.code)
+    error = cast("dict[str, Any]", shape.metadata["error"])
+    return json_response(int(error["httpStatusCode"]), checked(shape, body), headers)

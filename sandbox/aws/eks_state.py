@@ -1,0 +1,168 @@
+"""What the EKS double keeps: clusters, their add-ons, updates, associations, access entries and node groups."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sandbox.aws.eks_errors import invalid_parameter, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class OmittedRole(StrEnum):
+    """What UpdateAddon does to the role when the request does not name one."""
+
+    DROP = "drop"  # the incident: the record forgets it, and with it the annotation
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """How an update ends if it does not succeed; `code` is one of the model's issue codes."""
+
+    code: str
+    message: str
+    resource_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """How the double behaves where EKS may behave in more than one way. Times in seconds."""
+
+    create_s: float = 1.0
+    update_s: float = 1.0
+    delete_s: float = 1.0
+    cluster_update_s: float = 2.0
+    omitted_role: OmittedRole = OmittedRole.DROP
+
+
+@dataclass
+class Cluster:
+    """One cluster. Records are in the shape of the API's answers."""
+
+    record: dict[str, Any]
+    addons: dict[str, dict[str, Any]] = field(default_factory=dict)
+    updates: dict[str, Update] = field(default_factory=dict)
+    associations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    access_entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nodegroups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.record["name"])
+
+    @property
+    def auth_mode(self) -> str:
+        return str(self.record["accessConfig"]["authenticationMode"])
+
+
+@dataclass
+class Update:
+    """One update and what it is about; `addon` is empty for an update of the cluster itself."""
+
+    record: dict[str, Any]
+    addon: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What the rest of the sandbox is told, and asked.
+
+    `on_addon_applied(cluster, addon record, request)` runs when a create or update takes effect and may return a
+    `Failure`; `on_addon_deleted(cluster, addon record, preserve)`; `on_cluster_updated(cluster, version)`.
+    `may_pass(principal, role arn, service)` says whether IAM lets the caller pass a role.
+    `on_event` gets the CloudTrail event of each mutating call.
+    """
+
+    on_addon_applied: Callable[[str, dict[str, Any], dict[str, Any]], Failure | None] = lambda *_: None
+    on_addon_deleted: Callable[[str, dict[str, Any], bool], None] = lambda *_: None
+    on_cluster_updated: Callable[[str, str], None] = lambda *_: None
+    may_pass: Callable[[str, str, str], bool] = lambda *_: True
+    on_event: Callable[[dict[str, Any]], None] = lambda *_: None
+
+
+class World:
+    """All clusters of one account and region, one lock for all, and the timers that end updates."""
+
+    def __init__(self, account: str, region: str, partition: str = "aws") -> None:
+        self.account = account
+        self.region = region
+        self.partition = partition
+        self.lock = threading.RLock()
+        self.behaviour = Behaviour()
+        self.hooks = Hooks()
+        self.clusters: dict[str, Cluster] = {}
+        self.next_failures: dict[tuple[str, str], Failure] = {}
+        self._timers: list[threading.Timer] = []
+        self._closed = False
+
+    def cluster(self, name: str) -> Cluster:
+        """A cluster by name.
+
+        Raises:
+            EksRefusal: there is none.
+        """
+        if name not in self.clusters:
+            raise not_found(f"No cluster found for name: {name}.", clusterName=name)
+        return self.clusters[name]
+
+    def arn(self, resource: str) -> str:
+        return f"arn:{self.partition}:eks:{self.region}:{self.account}:{resource}"
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Run `act` later, unless the double is closed by then."""
+        timer = threading.Timer(seconds, act)
+        timer.daemon = True
+        with self.lock:
+            if self._closed:
+                return
+            self._timers = [running for running in self._timers if running.is_alive()] + [timer]
+            timer.start()
+
+    def close(self) -> None:
+        """Cancel what is still to happen, and wait for what is happening."""
+        with self.lock:
+            self._closed = True
+            timers, self._timers = self._timers, []
+        for timer in timers:
+            timer.cancel()
+            timer.join(timeout=5)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def without_absent(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without members that are `None`."""
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def page(items: Sequence[Any], params: dict[str, Any], member: str) -> dict[str, Any]:
+    """One page of a list operation: at most `maxResults` (100) items, and `nextToken` while more are left."""
+    size = int(params.get("maxResults") or 100)
+    start = _position(params.get("nextToken"))
+    left = {"nextToken": base64.urlsafe_b64encode(json.dumps({"at": start + size}).encode()).decode()}
+    return {member: list(items[start : start + size]), **(left if start + size < len(items) else {})}
+
+
+def _position(token: str | None) -> int:
+    if not token:
+        return 0
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(token))["at"])
+    except (ValueError, KeyError, TypeError) as bad:
+        raise invalid_parameter("The nextToken is not one that a list operation gave.") from bad

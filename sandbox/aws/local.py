@@ -1,0 +1,114 @@
+"""`LocalAws`: the whole local AWS as one context manager."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+
+from sandbox.aws.calls import Call, CallLog
+from sandbox.aws.eks import EksDouble
+from sandbox.aws.faults import FaultPlan
+from sandbox.aws.gateway import Gateway
+from sandbox.aws.moto_backend import MotoBackend
+from sandbox.aws.roles import OPERATOR_KEY, Roles
+from sandbox.aws.sts import sts_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.aws.gateway import Backend
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+
+
+class LocalAws:
+    """moto, the EKS double and whatever else is routed in, behind one endpoint on loopback.
+
+    `calls` is the record, `faults` the injector, `roles` the principals, `eks` the double. One at a time per
+    process: moto keeps its state in module globals.
+    """
+
+    def __init__(self, *, account: str = ACCOUNT, region: str = REGION, may_pass: Callable[[str, str, str], bool] | None = None) -> None:
+        self.account = account
+        self.region = region
+        self.endpoint = ""
+        self.calls = CallLog()
+        self.faults = FaultPlan()
+        self.roles = Roles(self.client, account)
+        self.eks = EksDouble(account=account, region=region, caller_of=self.roles.caller_of)
+        self.eks.hook(may_pass=self._may_pass, on_event=self.put_event)
+        self._policy = may_pass or (lambda *_: True)
+        self._clients: dict[tuple[str, str], Any] = {}
+        moto = MotoBackend(account)
+        self.gateway = Gateway(
+            backends={"eks": self.eks, "sts": sts_backend(moto, self.roles.secret_of)},
+            fallback=moto,
+            calls=self.calls,
+            faults=self.faults,
+            principal_of=self.roles.principal_of,
+        )
+
+    def __enter__(self) -> Self:
+        self.endpoint = self.gateway.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.eks.close()
+        self.gateway.stop()
+        for client in self._clients.values():
+            client.close()
+
+    def route(self, service: str, backend: Backend) -> None:
+        """Let `backend` answer a service, e.g. the Lambda front."""
+        self.gateway.route(service, backend)
+
+    def client(self, service: str, principal: str | None = None, **config: Any) -> Any:
+        """A boto3 client that calls the local AWS, as a role or user made by `roles`, or as the sandbox itself.
+
+        `config` goes to botocore's `Config`; clients without one are shared.
+        """
+        key = (service, principal or "")
+        if config or key not in self._clients:
+            client = self._new_client(service, principal, config)
+            if config:
+                return client
+            self._clients[key] = client
+        return self._clients[key]
+
+    def environment(self, principal: str) -> dict[str, str]:
+        """What a process needs in its environment to be this principal here."""
+        return {
+            **self.roles.credentials(principal).environment(),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def put_event(self, event: dict[str, Any]) -> None:
+        """Put an event on the default bus. Replaced by the bus, which also keeps what moto changes."""
+        entry = {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(event["detail"])}
+        self.client("events").put_events(Entries=[entry])
+
+    def _new_client(self, service: str, principal: str | None, config: dict[str, Any]) -> Any:
+        owner = self.roles.credentials(principal) if principal else None
+        session = boto3.session.Session(
+            aws_access_key_id=owner.access_key_id if owner else OPERATOR_KEY,
+            aws_secret_access_key=owner.secret_access_key if owner else "sandbox",
+            aws_session_token=(owner.session_token or None) if owner else None,
+            region_name=self.region,
+        )
+        return session.client(service, endpoint_url=self.endpoint, config=Config(**config))  # type: ignore[call-overload]
+
+    def _may_pass(self, principal: str, role_arn: str, service: str) -> bool:
+        """IAM checks PassRole as an action of its own, so it is recorded as one."""
+        allowed = self._policy(principal, role_arn, service)
+        params = {"RoleArn": role_arn, "PassedToService": service}
+        status, error = (200, "") if allowed else (403, "AccessDenied")
+        self.calls.add(
+            [Call(service="iam", action="iam:PassRole", principal=principal, params=params, region=self.region, status=status, error=error)]
+        )
+        return allowed

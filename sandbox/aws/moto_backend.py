@@ -1,0 +1,56 @@
+"""moto's server application, called in this process: one hop less than a second server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from sandbox.aws.wire import Request, Response, scope_of
+
+if TYPE_CHECKING:
+    from sandbox.aws.wire import Scope
+
+
+class MotoBackend:
+    """Every service that moto has, for one account. moto keeps its state per process, so a new one starts empty."""
+
+    def __init__(self, account: str) -> None:
+        BackendDict.reset()
+        reset_model_data()
+        self._account = account
+        self._app = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, request: Request) -> Response:
+        environ = _environ(_with_authorization(request), self._account)
+        body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        return Response(int(status.partition(" ")[0]), b"".join(body), dict(headers))
+
+
+def _with_authorization(request: Request) -> Request:
+    """moto reads the caller from the Authorization header alone; a presigned URL carries it in the query."""
+    scope = scope_of(request)
+    if scope is None or "authorization" in request.headers:
+        return request
+    return replace(request, headers={**request.headers, "authorization": _authorization(scope)})
+
+
+def _authorization(scope: Scope) -> str:
+    credential = f"{scope.access_key_id}/20000101/{scope.region}/{scope.service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
+
+
+def _environ(request: Request, account: str) -> dict[str, Any]:
+    headers = [(name, value) for name, value in request.headers.items() if name != "content-length"]
+    builder = EnvironBuilder(
+        path=request.path,
+        query_string=request.query,
+        method=request.method,
+        headers=[*headers, ("x-moto-account-id", account)],
+        data=request.body,
+    )
+    return dict(builder.get_environ())

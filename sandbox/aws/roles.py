@@ -1,0 +1,139 @@
+"""IAM roles and users of the local AWS, each with credentials that STS recognises."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sandbox.aws.cloudtrail import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Whatever the sandbox itself does is done with this key, so that it can be told from the functions' calls.
+OPERATOR_KEY = "AKIASANDBOXOPERATOR0"
+OPERATOR = "sandbox-operator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A key pair and who it belongs to; `session_token` is empty for a user. Not shown in a repr."""
+
+    name: str
+    arn: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    caller: Caller
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.name})"
+
+    def environment(self) -> dict[str, str]:
+        """The three variables that the SDK reads."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+        }
+
+
+class Roles:
+    """Creates roles and users in moto and knows whose key is whose. `client` gives a boto3 client by service name."""
+
+    def __init__(self, client: Callable[[str], Any], account: str) -> None:
+        self._client = client
+        self._account = account
+        self._by_name: dict[str, Credentials] = {}
+        self._by_key: dict[str, Credentials] = {}
+
+    def create(self, name: str, *, path: str = "/", trust: Mapping[str, Any] | None = None, session: str | None = None) -> Credentials:
+        """A role, and a session of it as the functions would have. Existing roles get a new session."""
+        policy = json.dumps(trust or _trust_of("lambda.amazonaws.com"))
+        iam = self._client("iam")
+        try:
+            role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy)["Role"]
+        except iam.exceptions.EntityAlreadyExistsException:
+            role = iam.get_role(RoleName=name)["Role"]
+        return self._keep(self._session(role, session or name))
+
+    def create_user(self, name: str) -> Credentials:
+        """An IAM user with an access key."""
+        iam = self._client("iam")
+        user = iam.create_user(UserName=name)["User"]
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        caller = Caller(
+            kind="IAMUser", account=self._account, name=name, principal_id=user["UserId"], arn=user["Arn"], access_key_id=key["AccessKeyId"]
+        )
+        return self._keep(
+            Credentials(
+                name=name,
+                arn=user["Arn"],
+                access_key_id=key["AccessKeyId"],
+                secret_access_key=key["SecretAccessKey"],
+                session_token="",
+                caller=caller,
+            )
+        )
+
+    def credentials(self, name: str) -> Credentials:
+        """Credentials of a role or user created before.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return self._by_name[name]
+
+    def principal_of(self, access_key_id: str) -> str:
+        """Role or user name of a key; the key itself if nobody here owns it."""
+        found = self._by_key.get(access_key_id)
+        return found.name if found else OPERATOR if access_key_id == OPERATOR_KEY else access_key_id
+
+    def secret_of(self, access_key_id: str) -> str | None:
+        """The secret key, for checking a signature; `None` if nobody here owns the key."""
+        found = self._by_key.get(access_key_id)
+        return found.secret_access_key if found else None
+
+    def caller_of(self, access_key_id: str) -> Caller:
+        """Who CloudTrail would say made a call with this key."""
+        found = self._by_key.get(access_key_id)
+        return found.caller if found else _unknown(self._account, self.principal_of(access_key_id), access_key_id)
+
+    def _session(self, role: dict[str, Any], session: str) -> Credentials:
+        answer = self._client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName=session)
+        key = answer["Credentials"]
+        caller = Caller(
+            kind="AssumedRole",
+            account=self._account,
+            name=role["RoleName"],
+            principal_id=answer["AssumedRoleUser"]["AssumedRoleId"],
+            arn=answer["AssumedRoleUser"]["Arn"],
+            issuer_arn=role["Arn"],
+            access_key_id=key["AccessKeyId"],
+            signed_in_at=datetime.now(UTC),
+        )
+        return Credentials(
+            name=role["RoleName"],
+            arn=role["Arn"],
+            access_key_id=key["AccessKeyId"],
+            secret_access_key=key["SecretAccessKey"],
+            session_token=key["SessionToken"],
+            caller=caller,
+        )
+
+    def _keep(self, credentials: Credentials) -> Credentials:
+        self._by_name[credentials.name] = credentials
+        self._by_key[credentials.access_key_id] = credentials
+        return credentials
+
+
+def _trust_of(service: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _unknown(account: str, name: str, access_key_id: str) -> Caller:
+    arn = f"arn:aws:iam::{account}:user/{name}"
+    return Caller(kind="IAMUser", account=account, name=name, principal_id="AIDASANDBOXOPERATOR0", arn=arn, access_key_id=access_key_id)
