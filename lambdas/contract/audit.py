@@ -38,7 +38,7 @@ def _pattern() -> str:
 
 
 FILTER_PATTERN: Final = _pattern()
-"""Changes of a ServiceAccount or DaemonSet, node registrations, nodes that wait for the CNI, nodes that fell silent. At most 1,024 characters.
+"""Changes of a ServiceAccount or DaemonSet, node registrations, nodes that wait for the CNI or fell silent. At most 1,024 characters.
 
 The pattern is wide: it cannot know which ServiceAccounts are bound, and a new binding must not need a deployment. The watcher narrows it.
 Core `events` are not in EKS audit logs, so nothing is built on them.
