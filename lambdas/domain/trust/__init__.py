@@ -1,0 +1,22 @@
+"""IAM trust policies: whether one lets a pod assume the role, why not, and the least change that does."""
+
+from lambdas.domain.trust.document import MalformedPolicyError
+from lambdas.domain.trust.evaluation import correct, evaluate, evaluate_pod_identity
+from lambdas.domain.trust.identity import WebIdentity
+from lambdas.domain.trust.results import Allowed, Answer, Refused, TrustFault, Undecided
+from lambdas.domain.trust.terraform import as_terraform, changed_lines
+
+__all__ = [
+    "Allowed",
+    "Answer",
+    "MalformedPolicyError",
+    "Refused",
+    "TrustFault",
+    "Undecided",
+    "WebIdentity",
+    "as_terraform",
+    "changed_lines",
+    "correct",
+    "evaluate",
+    "evaluate_pod_identity",
+]

@@ -1,0 +1,147 @@
+"""IAM's condition operators, as far as a web identity or pod identity request can be judged from outside.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+and for the set operators https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from lambdas.domain.trust.document import Condition
+from lambdas.domain.trust.logic import Truth, any_of, negated
+from lambdas.domain.trust.patterns import arn_matches, matches
+
+_FOR_ALL: Final = "ForAllValues:"
+_FOR_ANY: Final = "ForAnyValue:"
+_IF_EXISTS: Final = "IfExists"
+_BOOLEANS: Final = ("true", "false")
+
+
+class _Compare(Enum):
+    EXACT = auto()
+    FOLDED = auto()
+    LIKE = auto()
+    ARN = auto()
+    BOOLEAN = auto()
+    PRESENCE = auto()
+    TYPED = auto()
+    """Numbers, dates, addresses, binary: of such keys we never hold a value, only whether they are there."""
+
+
+_COMPARES: Final = {
+    "StringEquals": (_Compare.EXACT, False),
+    "StringNotEquals": (_Compare.EXACT, True),
+    "StringEqualsIgnoreCase": (_Compare.FOLDED, False),
+    "StringNotEqualsIgnoreCase": (_Compare.FOLDED, True),
+    "StringLike": (_Compare.LIKE, False),
+    "StringNotLike": (_Compare.LIKE, True),
+    "ArnEquals": (_Compare.ARN, False),
+    "ArnLike": (_Compare.ARN, False),
+    "ArnNotEquals": (_Compare.ARN, True),
+    "ArnNotLike": (_Compare.ARN, True),
+    "Bool": (_Compare.BOOLEAN, False),
+    "Null": (_Compare.PRESENCE, False),
+    "BinaryEquals": (_Compare.TYPED, False),
+    "IpAddress": (_Compare.TYPED, False),
+    "NotIpAddress": (_Compare.TYPED, True),
+    **{
+        f"{kind}{order}": (_Compare.TYPED, order == "NotEquals")
+        for kind in ("Numeric", "Date")
+        for order in ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """An operator's name taken apart, as in `ForAnyValue:StringLikeIfExists`."""
+
+    quantifier: str
+    base: str
+    if_exists: bool
+
+    @property
+    def compare(self) -> _Compare:
+        """How values are compared, before negation."""
+        return _COMPARES[self.base][0]
+
+    @property
+    def negative(self) -> bool:
+        """Whether it asks for no match."""
+        return _COMPARES[self.base][1]
+
+    def with_base(self, base: str) -> str:
+        """The name of the same operator around another comparison."""
+        return self.quantifier + base + (_IF_EXISTS if self.if_exists else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a request carries.
+
+    `known` maps lower-case keys to their single value. Keys that begin with one of `opaque` may or may not be there,
+    with values we cannot know from outside. Every other key is not part of the request.
+    """
+
+    known: Mapping[str, str]
+    opaque: tuple[str, ...]
+
+
+def operator(name: str) -> Operator | None:
+    """Take an operator's name apart; None where it is not one of IAM's, spelled as IAM documents it."""
+    quantifier = next((it for it in (_FOR_ALL, _FOR_ANY) if name.startswith(it)), "")
+    base, if_exists = name.removeprefix(quantifier).removesuffix(_IF_EXISTS), name.endswith(_IF_EXISTS)
+    if base not in _COMPARES or (base == "Null" and (quantifier or if_exists)):
+        return None
+    return Operator(quantifier=quantifier, base=base, if_exists=if_exists)
+
+
+def holds(condition: Condition, context: Context, *, variables: bool) -> Truth:
+    """Whether one condition is met; unknown for operators, keys and variables whose outcome we cannot tell.
+
+    Keys are compared without regard to case, values with.
+    """
+    found, key = operator(condition.operator), condition.key.lower()
+    if found is None or not condition.values:
+        return None
+    if key not in context.known and key.startswith(context.opaque):
+        return None
+    if found.compare is _Compare.PRESENCE:
+        return _presence(condition.values, present=key in context.known)
+    if key not in context.known:
+        return _without_key(found)
+    met = any_of(_match(found.compare, value, context.known[key], variables=variables) for value in condition.values)
+    return negated(met) if found.negative else met
+
+
+def _presence(values: tuple[str, ...], *, present: bool) -> Truth:
+    """`Null: true` asks for the key's absence, `Null: false` for its presence."""
+    asked = {value.lower() for value in values}
+    if not asked <= set(_BOOLEANS):
+        return None
+    return ("false" if present else "true") in asked
+
+
+def _without_key(found: Operator) -> Truth:
+    """An absent key meets what asks for no match, `IfExists` and `ForAllValues`; `ForAnyValue` beside `IfExists` is not documented."""
+    if found.quantifier == _FOR_ALL:
+        return True
+    if found.quantifier == _FOR_ANY:
+        return None if found.if_exists else False
+    return found.if_exists or found.negative
+
+
+def _match(compare: _Compare, wanted: str, given: str, *, variables: bool) -> Truth:
+    match compare:
+        case _Compare.EXACT | _Compare.LIKE:
+            return matches(wanted, given, wildcards=compare is _Compare.LIKE, variables=variables)
+        case _Compare.FOLDED:
+            return matches(wanted.lower(), given.lower(), wildcards=False, variables=variables)
+        case _Compare.ARN:
+            return arn_matches(wanted, given, variables=variables)
+        case _Compare.BOOLEAN if given.lower() in _BOOLEANS and wanted.lower() in _BOOLEANS:
+            return wanted.lower() == given.lower()
+        case _:
+            return None

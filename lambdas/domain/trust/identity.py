@@ -1,0 +1,82 @@
+"""What a pod presents to STS, and issuers as people write them in trust policies."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from lambdas.domain.trust.conditions import Context
+from lambdas.domain.trust.statements import Request
+
+ACTION: Final = "sts:AssumeRoleWithWebIdentity"
+FEDERATED: Final = "Federated"
+_PROVIDER: Final = "oidc-provider/"
+_EKS_HOST: Final = re.compile(r"(^|[.-])eks([.-]|$)")
+_OPAQUE: Final = ("aws:", "sts:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebIdentity:
+    """What the pod's token says.
+
+    `provider_arn` is `arn:<partition>:iam::<account>:oidc-provider/<issuer without https://>`, the issuer being the one that
+    `DescribeCluster` reports; `subject` is `system:serviceaccount:<namespace>:<name>`.
+    """
+
+    provider_arn: str
+    subject: str
+    audience: str = "sts.amazonaws.com"
+
+    @property
+    def issuer(self) -> str:
+        """The issuer without its scheme, as condition keys begin."""
+        return issuer_in(self.provider_arn)
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """Condition key -> value, for the keys that IAM fills from an EKS token.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+        """
+        return {f"{self.issuer}:aud": self.audience, f"{self.issuer}:sub": self.subject}
+
+
+def request_of(identity: WebIdentity) -> Request:
+    """The call to STS that the pod's SDK makes.
+
+    Global and STS keys and further claims of the same issuer may be there, with values we cannot know, save that STS answers
+    over TLS alone. Keys of other issuers and services are not part of the request.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport
+    """
+    known = {key.lower(): value for key, value in identity.claims.items()} | {"aws:securetransport": "true"}
+    context = Context(known=known, opaque=(*_OPAQUE, f"{identity.issuer.lower()}:"))
+    return Request(action=ACTION, kind=FEDERATED, principal=identity.provider_arn, context=context)
+
+
+def issuer_in(text: str) -> str:
+    """The issuer in a provider's ARN, a URL or a condition key's first half; the text itself where it is bare already."""
+    return text.rpartition(_PROVIDER)[2].removeprefix("https://").rstrip("/")
+
+
+def is_cluster_issuer(issuer: str) -> bool:
+    """Whether an issuer looks like an EKS cluster's, in either spelling of its host or a misspelt one; other identity providers do not."""
+    return bool(_EKS_HOST.search(issuer.partition("/")[0].lower()))
+
+
+def same_cluster(one: str, other: str) -> bool:
+    """Whether two issuers end in the same id, so that they differ in host or region alone."""
+    return one.rpartition("/")[2] == other.rpartition("/")[2]
+
+
+def difference(found: str, identity: WebIdentity) -> str:
+    """How a provider or issuer found in a policy differs from the cluster's, in words."""
+    other, own = issuer_in(found), identity.issuer
+    if other == own:
+        return f"it names {found}, this cluster's provider is {identity.provider_arn}"
+    if same_cluster(other, own):
+        return f"it writes the issuer as {other}, EKS reports {own}: for IAM these are two providers"
+    return f"it names the OIDC provider of another cluster ({_short(other)}, this cluster is {_short(own)})"
+
+
+def _short(issuer: str) -> str:
+    head, found, tail = issuer.rpartition("/id/")
+    return f"…{found}{tail}" if head else issuer

@@ -1,0 +1,24 @@
+"""Three-valued logic: what cannot be known stays unknown unless it cannot matter."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Truth: TypeAlias = bool | None
+"""None means: not known."""
+
+
+def all_of(truths: Iterable[Truth]) -> Truth:
+    """False if one is False, else unknown if one is unknown, else True (also for none at all)."""
+    seen = set(truths)
+    return False if False in seen else None if None in seen else True
+
+
+def any_of(truths: Iterable[Truth]) -> Truth:
+    """True if one is True, else unknown if one is unknown, else False (also for none at all)."""
+    seen = set(truths)
+    return True if True in seen else None if None in seen else False
+
+
+def negated(truth: Truth) -> Truth:
+    """The opposite; unknown stays unknown."""
+    return None if truth is None else not truth

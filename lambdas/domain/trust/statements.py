@@ -1,0 +1,74 @@
+"""Whether a statement applies to a request: its action, its principal and its conditions together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lambdas.domain.trust.conditions import Context, holds, operator
+from lambdas.domain.trust.document import EVERYONE, Document, Effect, Statement
+from lambdas.domain.trust.logic import Truth, all_of, any_of
+from lambdas.domain.trust.patterns import matches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One call to STS: `kind` and `principal` say who makes it, as a Principal element would name him."""
+
+    action: str
+    kind: str
+    principal: str
+    context: Context
+
+
+def applies(statement: Statement, request: Request, *, variables: bool) -> Truth:
+    """Whether the statement has its effect on the request."""
+    met = (holds(condition, request.context, variables=variables) for condition in statement.conditions)
+    return all_of((action_matches(statement, request), principal_matches(statement, request), *met))
+
+
+def any_applies(document: Document, effect: Effect, request: Request) -> Truth:
+    """Whether some statement of this effect applies."""
+    return any_of(applies(it, request, variables=document.variables) for it in document.statements if it.effect is effect)
+
+
+def action_matches(statement: Statement, request: Request) -> bool:
+    """Whether the statement speaks of the request's action; action names have no case.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
+    """
+    wanted = request.action.lower()
+    named = any(matches(action.lower(), wanted, wildcards=True, variables=False) for action in statement.actions)
+    return named != statement.except_actions
+
+
+def principal_matches(statement: Statement, request: Request) -> Truth:
+    """Whether the statement speaks of the caller; names are compared whole, a wildcard inside one is plain text.
+
+    `NotPrincipal` and `"Federated": "*"` are not documented for trust policies: unknown.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+    if statement.except_principals:
+        return None
+    if EVERYONE in statement.principals or EVERYONE in statement.principals.get("AWS", ()):
+        return True
+    names = statement.principals.get(request.kind, ())
+    if request.principal in names:
+        return True
+    return None if EVERYONE in names else False
+
+
+def doubts(document: Document, effect: Effect, request: Request) -> str:
+    """What keeps the statements of this effect from being judged, in words; for one that is neither met nor refused."""
+    unknown = (it for it in document.statements if it.effect is effect and applies(it, request, variables=document.variables) is None)
+    return "; ".join(f"statement {it.label}: {_doubt(it, request, variables=document.variables)}" for it in unknown)
+
+
+def _doubt(statement: Statement, request: Request, *, variables: bool) -> str:
+    if principal_matches(statement, request) is None:
+        return "NotPrincipal" if statement.except_principals else f'"{request.kind}": "*"'
+    unknown = (it for it in statement.conditions if holds(it, request.context, variables=variables) is None)
+    return _joined(f"{it.operator} on {it.key}" + ("" if operator(it.operator) else " (no operator we know)") for it in unknown)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " and ".join(parts)

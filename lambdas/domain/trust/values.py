@@ -1,0 +1,37 @@
+"""Condition values of a repaired statement: what is kept, what is replaced."""
+
+import re
+from typing import Any, Final
+
+from lambdas.domain.trust.logic import any_of
+from lambdas.domain.trust.patterns import matches
+
+LIKE: Final = "StringLike"
+_SUBJECT: Final = re.compile(r"system:serviceaccount:[a-z0-9.*?-]+:[a-z0-9.*?-]+")
+"""Names in Kubernetes have no capitals.
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names"""
+
+
+def fits_like(values: tuple[str, ...], wanted: str, *, variables: bool) -> bool:
+    """Whether the values would let the wanted one in if their wildcards counted."""
+    return any_of(matches(value, wanted, wildcards=True, variables=variables) for value in values) is True
+
+
+def with_value(raw: Any, wanted: str) -> str | list[str]:
+    """The values with the wanted one among them.
+
+    What may be another workload's stays: taking it away could break something that works. What lets nobody in (a subject that is
+    none, a name in capitals, stray blanks) gives way. A single text stays a single text where it can.
+    """
+    kept = [value for value in _listed(raw) if _may_be_meant(value, wanted)]
+    return [*kept, wanted] if kept or isinstance(raw, list) else wanted
+
+
+def _listed(raw: Any) -> list[str]:
+    return [str(value) for value in raw] if isinstance(raw, list) else [str(raw)]
+
+
+def _may_be_meant(value: str, wanted: str) -> bool:
+    if value.strip().lower() == wanted.lower():
+        return False
+    return bool(_SUBJECT.fullmatch(value)) == bool(_SUBJECT.fullmatch(wanted)) and value.strip() != ""
