@@ -39,7 +39,11 @@ class Incident:
 
 @dataclass(frozen=True, kw_only=True)
 class PastIncident:
-    """One line of history. `changes` are the writes made, `old_value` the annotation before them, `details` what a timeline shows (JSON)."""
+    """One line of history.
+
+    `changes` are the writes made, `old_value` the annotation before them, `details` what a timeline
+    shows (JSON).
+    """
 
     id: str
     target: ServiceAccountRef

@@ -200,8 +200,8 @@ class EventsPort(Protocol):
 class Message:
     """One message to people, written already.
 
-    `thread` groups the messages of one incident. `chat` is the body for Amazon Q Developer in chat applications (JSON text), `text` the same
-    for mail and pagers, `subject` fits SNS (under 100 characters, one line), `attributes` are for subscription filters.
+    `thread` groups the messages of one incident. `chat` is the body for Amazon Q Developer in chat applications (JSON text), `text` is
+    the same for mail and pagers, `subject` fits SNS (under 100 characters, one line), `attributes` are for subscription filters.
     """
 
     thread: str

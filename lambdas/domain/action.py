@@ -1,0 +1,118 @@
+"""Actions: the closed union of what we may do. Each is plain data that survives a checkpoint as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from lambdas.contract.workloads import WorkloadKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotateServiceAccount:
+    """Set the role annotation on the ServiceAccount as it was seen; `old_value` is what stood there."""
+
+    role_arn: str
+    old_value: str | None
+    resource_version: str
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for a person."""
+        return "set the annotation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplaceOnePod:
+    """Delete one stale pod and see the role in its successor before the rest follows.
+
+    `node` tells the successor of a DaemonSet's pod; for other kinds any pod created after `newest` (ISO time) counts.
+    """
+
+    pod: str
+    uid: str
+    node: str
+    newest: str
+    role_arn: str
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for a person."""
+        return "replace one pod and check it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartWorkload:
+    """Restart every pod, as `kubectl rollout restart` does. The stamp is fixed here, so that repeating it restarts nothing twice."""
+
+    workload: WorkloadKind
+    name: str
+    restarted_at: str
+    at_a_time: int
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for a person."""
+        return f"restart {self.name} ({self.at_a_time} at a time)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteStalePods:
+    """Delete stale pods in waves of at most `at_a_time`, each only when the one before has come back. `count` is how many there were."""
+
+    at_a_time: int
+    count: int
+    role_arn: str
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for a person."""
+        return f"replace {self.count} stale pods ({self.at_a_time} at a time)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateAddonRole:
+    """Write the role into the add-on record: the only repair that survives the next update. `token` makes it one update."""
+
+    addon: str
+    role_arn: str
+    token: str
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for a person."""
+        return "put the role into the add-on record"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreAnnotation:
+    """Put the value from before back, once, since pods got worse after ours."""
+
+    value: str | None
+    ours: str
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for a person."""
+        return "put the annotation back as it was"
+
+
+Action = AnnotateServiceAccount | ReplaceOnePod | RestartWorkload | DeleteStalePods | UpdateAddonRole | RestoreAnnotation
+
+_KINDS: Final = {
+    kind.__name__: kind
+    for kind in (AnnotateServiceAccount, ReplaceOnePod, RestartWorkload, DeleteStalePods, UpdateAddonRole, RestoreAnnotation)
+}
+
+
+def to_json(action: Action) -> dict[str, Any]:
+    """The action as a JSON object with its kind."""
+    return {"kind": type(action).__name__, **asdict(action)}
+
+
+def from_json(value: dict[str, Any]) -> Action:
+    """The inverse of `to_json`."""
+    fields = dict(value)
+    kind = _KINDS[fields.pop("kind")]
+    if kind is RestartWorkload:
+        fields["workload"] = WorkloadKind(fields["workload"])
+    action: Action = kind(**fields)
+    return action

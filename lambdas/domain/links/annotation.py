@@ -1,0 +1,120 @@
+"""Links 9 and 10: the annotation, and the pods that were admitted under it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.settings import Severity
+from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.observation import Binding, FieldWriter, Missing, Observation, PodFacts, ServiceAccountFacts, Unknown
+from lambdas.domain.verdict import Verdict
+
+
+def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
+    """Annotations that were meant for the role but stand under another key: `key -> value`."""
+    return {key: value for key, value in account.role_annotations.items() if key != ROLE_ANNOTATION}
+
+
+def annotation_link(seen: Observation) -> Finding:
+    """Link 9: the role annotation is there, under the right key, with the right value."""
+    match seen.service_account:
+        case Unknown(reason):
+            return unknown(Link.ANNOTATION, reason)
+        case Missing() if isinstance(seen.workload, Missing):
+            return not_applicable(Link.ANNOTATION, "the ServiceAccount does not exist, and nothing wants it")
+        case Missing():
+            return broken(
+                Link.ANNOTATION,
+                Verdict.ANNOTATION_MISSING,
+                "The ServiceAccount itself is gone.",
+                remedy=("have its owner (add-on, chart, manifest) create it again; the role is put on it as soon as it is there",),
+            )
+        case ServiceAccountFacts() as account:
+            return _annotation(seen, account)
+
+
+def _annotation(seen: Observation, account: ServiceAccountFacts) -> Finding:
+    value = account.role_annotations.get(ROLE_ANNOTATION)
+    evidence = Evidence(f"ServiceAccount {seen.target.namespace}/{seen.target.name}", ROLE_ANNOTATION, value or "none", changed_at(account))
+    if seen.desired_role is None:
+        return _unbound(seen, value, evidence)
+    if value == seen.desired_role:
+        return ok(Link.ANNOTATION, value.rsplit("/", 1)[-1], evidence)
+    if value:
+        sentence = f"The annotation names another role, {value}, instead of {seen.desired_role}."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_DIFFERS, sentence, evidence)
+    if stray := stray_keys(account):
+        key = min(stray)
+        sentence = f"The role stands under {key}, a key that nothing reads; the right one is {ROLE_ANNOTATION}."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_KEY_MISSPELT, sentence, Evidence(evidence.subject, key, stray[key]))
+    if seen.known_good_at:
+        sentence = f"The role annotation is gone; it was there at {seen.known_good_at:%Y-%m-%d %H:%M} UTC."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_WIPED, sentence, evidence)
+    return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, "The ServiceAccount has no role annotation.", evidence)
+
+
+def _unbound(seen: Observation, value: str | None, evidence: Evidence) -> Finding:
+    if value is None and isinstance(seen.permission_errors, tuple) and seen.permission_errors:
+        sentence = "The ServiceAccount has no role annotation, and the role of the node does not suffice."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, sentence, evidence)
+    return not_applicable(Link.ANNOTATION, f"{value or 'none'}; no binding to compare with")
+
+
+def changed_at(account: ServiceAccountFacts) -> datetime | None:
+    """When the role annotation was last written, from the field managers; None where none of them owns it."""
+    times = [writer.at for writer in account.writers if writer.owns_annotation and writer.at]
+    return max(times, default=None)
+
+
+def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
+    """Who wrote the ServiceAccount last."""
+    return max((it for it in account.writers if it.at), key=lambda it: (it.at, it.manager), default=None)
+
+
+def stale_pods(seen: Observation) -> tuple[PodFacts, ...]:
+    """Pods that were admitted with another role than the one wanted, oldest first. A pod on its way out does not count."""
+    if not isinstance(seen.pods, tuple) or seen.desired_role is None:
+        return ()
+    return oldest_first(pod for pod in seen.pods if pod.role_arn != seen.desired_role and not pod.deleting)
+
+
+def oldest_first(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+    """By creation, then by name."""
+    return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
+
+
+def pods_link(seen: Observation) -> Finding:
+    """Link 10: every pod was admitted with the role. Injection happens at admission only, so an older pod stays as it was.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
+    """
+    if isinstance(seen.pods, Unknown):
+        return unknown(Link.PODS, seen.pods.reason)
+    if not isinstance(seen.binding, Binding):
+        return not_applicable(Link.PODS, f"{len(seen.pods)} pods; no binding to compare with")
+    stale = stale_pods(seen)
+    if not stale:
+        return ok(Link.PODS, f"{len(seen.pods)} of {len(seen.pods)} were admitted with the role")
+    missed = _missed(seen, stale)
+    evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
+    if len(missed) == len(stale):
+        sentence = f"The identity webhook missed {len(stale)} of {len(seen.pods)} pods: created after the annotation, yet without the role."
+        return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
+    sentence = f"{len(stale)} of {len(seen.pods)} pods were admitted without the role that they should have."
+    return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
+
+
+def _missed(seen: Observation, stale: Sequence[PodFacts]) -> list[PodFacts]:
+    account = seen.service_account
+    if not isinstance(account, ServiceAccountFacts) or account.role_annotations.get(ROLE_ANNOTATION) != seen.desired_role:
+        return []
+    since = changed_at(account)
+    return [pod for pod in stale if since is not None and pod.created_at > since and pod.role_arn is None]
+
+
+def severity_now(seen: Observation) -> Severity:
+    """How urgent a broken identity is: critical where something fails or waits already, else latent."""
+    pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    errors = isinstance(seen.permission_errors, tuple) and bool(seen.permission_errors)
+    nodes = isinstance(seen.nodes, tuple) and any(not node.ready for node in seen.nodes)
+    return Severity.CRITICAL if errors or nodes or any(not pod.ready for pod in pods) else Severity.WARNING

@@ -1,0 +1,126 @@
+"""Links 1 to 3: can we see the cluster, is the workload wanted, which mechanism gives it its role."""
+
+from typing import Final
+
+from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
+from lambdas.domain.errors import Denial
+from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.nodes import waiting_for_cni
+from lambdas.domain.observation import (
+    AddonFacts,
+    Association,
+    ClusterFacts,
+    Missing,
+    NotRead,
+    Observation,
+    RoleFacts,
+    Unknown,
+    WorkloadFacts,
+)
+from lambdas.domain.trust import Refused, evaluate_pod_identity
+from lambdas.domain.verdict import Verdict
+
+_REACHABLE: Final = ("ACTIVE", "UPDATING")
+
+_ACCESS_REMEDY: Final = {
+    Denial.UNAUTHENTICATED: "add an access entry of type STANDARD for our roles: irsa-remediator access --cluster {cluster} --apply",
+    Denial.FORBIDDEN: "apply our Roles and bindings (group " + CHECKER_GROUP + "): irsa-remediator access --cluster {cluster} --apply",
+    Denial.UNREACHABLE: "the endpoint is private: deploy the functions into its VPC, with routes to it and to STS (docs/network.md)",
+    Denial.CERTIFICATE: "something between us and the cluster answers in its place: check DNS and proxies for its endpoint",
+}
+
+
+def cluster_link(seen: Observation) -> Finding:
+    """Link 1: active, reachable, and we are let in."""
+    name = seen.target.cluster
+    match seen.cluster:
+        case Missing():
+            return broken(
+                Link.CLUSTER, Verdict.CLUSTER_GONE, f"There is no cluster {name} in this account and region.", remedy=_unbind(seen)
+            )
+        case Unknown(reason, denial):
+            return _no_access(name, reason, denial)
+        case ClusterFacts(status=status) if status not in _REACHABLE:
+            return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status == "CREATING" else Verdict.NO_ACCESS, f"The cluster is {status}.")
+    for part in (seen.service_account, seen.workload, seen.pods, seen.nodes):
+        if isinstance(part, Unknown):
+            return _no_access(name, part.reason, part.denial)
+    return ok(Link.CLUSTER, "active, and we are logged in")
+
+
+def _no_access(cluster: str, reason: str, denial: Denial | None) -> Finding:
+    remedy = () if denial is None else (_ACCESS_REMEDY[denial].format(cluster=cluster),)
+    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=remedy)
+
+
+def _unbind(seen: Observation) -> tuple[str, ...]:
+    path = getattr(seen.binding, "path", None)
+    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {path}",) if path else ()
+
+
+def workload_link(seen: Observation) -> Finding:
+    """Link 2: the workload exists and is wanted on some node."""
+    match seen.workload:
+        case WorkloadFacts(desired=0) as it:
+            return not_applicable(Link.WORKLOAD, f"{it.kind} {it.name} is wanted nowhere")
+        case WorkloadFacts() as it:
+            return ok(Link.WORKLOAD, f"{it.kind} {it.name}, {it.desired} wanted")
+        case Unknown(reason):
+            return unknown(Link.WORKLOAD, reason)
+    return _without_workload(seen)
+
+
+def _without_workload(seen: Observation) -> Finding:
+    waiting = waiting_for_cni(seen.nodes) if isinstance(seen.nodes, tuple) else ()
+    if seen.addon_name != CNI_ADDON or not waiting:
+        return not_applicable(Link.WORKLOAD, "no workload runs under this ServiceAccount")
+    if isinstance(seen.addon, AddonFacts) and seen.addon.status in ("CREATING", "UPDATING"):
+        return broken(
+            Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{len(waiting)} nodes wait for the CNI, whose add-on is {seen.addon.status}."
+        )
+    return broken(
+        Link.WORKLOAD,
+        Verdict.ADDON_NOT_INSTALLED,
+        f"{len(waiting)} nodes wait for a CNI, and neither the vpc-cni add-on nor its DaemonSet is there.",
+        *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
+        remedy=(
+            "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks",
+            "do not recycle the nodes: they turn Ready by themselves once the CNI runs",
+        ),
+    )
+
+
+def mechanism_link(seen: Observation) -> Finding:
+    """Link 3: IRSA, or a pod identity association, which wins."""
+    match seen.associations:
+        case Unknown(reason):
+            return unknown(Link.MECHANISM, reason)
+        case NotRead() | ():
+            return ok(Link.MECHANISM, "IRSA (no pod identity association)")
+    return _pod_identity(seen, seen.associations[0])
+
+
+def uses_pod_identity(seen: Observation) -> bool:
+    """Whether an association decides the role, so that the annotation does not count."""
+    return isinstance(seen.associations, tuple) and len(seen.associations) > 0
+
+
+def _pod_identity(seen: Observation, association: Association) -> Finding:
+    evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn)
+    if seen.agent_installed is False:
+        return broken(
+            Link.MECHANISM,
+            Verdict.POD_IDENTITY_IN_USE,
+            "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
+            evidence,
+            remedy=(f"aws eks create-addon --cluster-name {seen.target.cluster} --addon-name eks-pod-identity-agent",),
+        )
+    if isinstance(seen.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(seen.role.trust), Refused):
+        return broken(
+            Link.MECHANISM,
+            Verdict.POD_IDENTITY_IN_USE,
+            f"A pod identity association decides the role, but the role does not trust pods.eks.amazonaws.com: {verdict.reason}",
+            evidence,
+            remedy=(f"let pods.eks.amazonaws.com use sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}",),
+        )
+    return ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)

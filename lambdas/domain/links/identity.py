@@ -1,0 +1,171 @@
+"""Links 4 to 7: would the role that we are to put in work at all? They guard every write."""
+
+import json
+from collections.abc import Mapping
+
+from lambdas.contract.names import STS_AUDIENCE
+from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.observation import (
+    Binding,
+    ClusterFacts,
+    InvalidBinding,
+    Missing,
+    NotRead,
+    Observation,
+    OidcProvider,
+    RoleFacts,
+    Unknown,
+)
+from lambdas.domain.permissions import managed_policy, missing, needed_calls, statement_for
+from lambdas.domain.trust import Allowed, Refused, TrustFault, Undecided, WebIdentity, changed_lines, correct, evaluate
+from lambdas.domain.verdict import Verdict
+
+
+def provider_arn(seen: Observation) -> str | None:
+    """ARN that the cluster's OIDC provider has in IAM, from the issuer that EKS reports; None where EKS reports none.
+
+    The issuer is never built from the region: its host has two spellings.
+    Source: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3428
+    """
+    issuer = seen.cluster.issuer if isinstance(seen.cluster, ClusterFacts) else None
+    return f"arn:{seen.partition}:iam::{seen.account}:oidc-provider/{issuer.removeprefix('https://')}" if issuer else None
+
+
+def role_link(seen: Observation) -> Finding:
+    """Link 4: the binding names a role that exists."""
+    match seen.binding, seen.role:
+        case InvalidBinding(path=path, reason=reason), _:
+            return broken(
+                Link.ROLE,
+                Verdict.BINDING_INVALID,
+                f"The parameter {path} {reason}.",
+                Evidence(f"parameter {path}", "value", reason),
+                remedy=(f"aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>",),
+            )
+        case Missing(), _ if seen.desired_role is None:
+            return not_applicable(Link.ROLE, "no binding says which role it should use")
+        case Binding(path=path, role_arn=arn), Missing():
+            return broken(
+                Link.ROLE,
+                Verdict.BINDING_INVALID,
+                f"The role in Parameter Store does not exist: {arn}",
+                Evidence(f"parameter {path}", "value", arn),
+                remedy=(f"create the role, or correct the parameter {path}",),
+            )
+        case _, Unknown(reason):
+            return unknown(Link.ROLE, reason)
+        case _, RoleFacts(arn=arn):
+            return ok(Link.ROLE, "exists", Evidence("IAM", "role", arn))
+    return unknown(Link.ROLE, "not read")
+
+
+def oidc_link(seen: Observation) -> Finding:
+    """Link 5: IAM knows the issuer of the cluster's tokens, with the audience that the webhook asks for."""
+    arn = provider_arn(seen)
+    match seen.oidc_provider:
+        case Unknown(reason):
+            return unknown(Link.OIDC_PROVIDER, reason)
+        case NotRead():
+            return not_applicable(Link.OIDC_PROVIDER, "no role to guard")
+        case OidcProvider(client_ids=ids) if STS_AUDIENCE in ids:
+            return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rsplit('/', 1)[-1]}")
+        case OidcProvider(arn=found, client_ids=ids):
+            return _no_provider(
+                f"The IAM OIDC provider of this cluster lacks the client id {STS_AUDIENCE}.",
+                Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
+                f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {found} --client-id {STS_AUDIENCE}",
+            )
+    if arn is None:
+        return _no_provider(
+            "The cluster has no OIDC issuer.", Evidence("cluster", "identity.oidc.issuer", "none"), "enable OIDC for the cluster"
+        )
+    url = "https://" + arn.split("oidc-provider/", 1)[1]
+    return _no_provider(
+        "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
+        Evidence("IAM", "OIDC provider", f"none for {url}"),
+        f"aws iam create-open-id-connect-provider --url {url} --client-id-list {STS_AUDIENCE}",
+    )
+
+
+def _no_provider(sentence: str, evidence: Evidence, command: str) -> Finding:
+    return broken(Link.OIDC_PROVIDER, Verdict.OIDC_PROVIDER_MISSING, sentence, evidence, remedy=(command,))
+
+
+def trust_link(seen: Observation) -> Finding:
+    """Link 6: the role's trust policy lets this ServiceAccount of this cluster in."""
+    arn = provider_arn(seen)
+    match seen.role:
+        case Unknown(reason):
+            return unknown(Link.TRUST, reason)
+        case RoleFacts() as role if arn is not None:
+            return _trust(seen, role, WebIdentity(provider_arn=arn, subject=seen.target.subject))
+    return not_applicable(Link.TRUST, "no role to look at")
+
+
+def _trust(seen: Observation, role: RoleFacts, identity: WebIdentity) -> Finding:
+    match evaluate(role.trust, identity):
+        case Allowed():
+            return ok(Link.TRUST, f"lets {identity.subject} in")
+        case Undecided(reason=reason):
+            return unknown(Link.TRUST, reason)
+        case Refused(code=code, reason=reason):
+            other = code is TrustFault.OTHER_ISSUER
+            return broken(
+                Link.TRUST,
+                Verdict.TRUST_OTHER_ISSUER if other else Verdict.TRUST_CONDITION_WRONG,
+                f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {seen.target.cluster} in: {reason}",
+                Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
+                remedy=_trust_remedy(role, identity),
+            )
+
+
+def _trust_remedy(role: RoleFacts, identity: WebIdentity) -> tuple[str, ...]:
+    better = correct(role.trust, identity)
+    lines = tuple(f"{old.strip()}  →  {new.strip()}" for old, new in changed_lines(role.trust, better))
+    return (
+        f"change the trust policy of {role_name(role.arn)}:",
+        *lines[:12],
+        f"aws iam update-assume-role-policy --role-name {role_name(role.arn)} --policy-document '{json.dumps(better)}'",
+    )
+
+
+def role_name(arn: str) -> str:
+    """A role's name: the last segment of its ARN, since a path may stand before it."""
+    return arn.rsplit("/", 1)[-1]
+
+
+def permissions_link(seen: Observation) -> Finding:
+    """Link 7: the role may make the calls that the workload needs, where we may ask IAM."""
+    needed = needed_calls(
+        seen.target.namespace, seen.target.name, seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
+    )
+    match seen.simulated:
+        case _ if not needed:
+            return not_applicable(Link.PERMISSIONS, "which calls this workload needs is not known to us")
+        case Unknown(reason):
+            return unknown(Link.PERMISSIONS, reason)
+        case NotRead():
+            return not_applicable(Link.PERMISSIONS, "no role to look at")
+        case Mapping() as simulated if lacking := missing(simulated, needed):
+            return lacks(seen, lacking)
+    return ok(Link.PERMISSIONS, f"all {len(needed)} calls allowed")
+
+
+def lacks(seen: Observation, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
+    """The role works but may not do enough: which calls, and what to attach."""
+    name = role_name(seen.desired_role or "the role")
+    return broken(
+        link,
+        Verdict.PERMISSIONS_MISSING,
+        f"{name} may not call {', '.join(calls[:4])}{' …' if len(calls) > 4 else ''}.",  # noqa: PLR2004  # a line has room for four
+        *(Evidence(f"role {name}", "action", f"{call} refused") for call in calls),
+        remedy=_attach(seen, name, calls),
+    )
+
+
+def _attach(seen: Observation, role: str, calls: tuple[str, ...]) -> tuple[str, ...]:
+    family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
+    policy = managed_policy(seen.target.namespace, seen.target.name, family, seen.partition)
+    if policy:
+        return (f"aws iam attach-role-policy --role-name {role} --policy-arn {policy}",)
+    return (f"allow in a policy of {role}: {json.dumps(statement_for(calls, seen.partition))}",)

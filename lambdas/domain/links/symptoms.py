@@ -1,0 +1,111 @@
+"""Links 11 and 12: what people notice. Errors that the plug-in reports, and nodes that are not Ready."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Final
+
+from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.settings import Severity
+from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.links.annotation import stale_pods
+from lambdas.domain.links.identity import lacks
+from lambdas.domain.nodes import NodeCause, cause, unwell_otherwise, waiting_for_cni
+from lambdas.domain.observation import ClusterFacts, NodeFacts, NotRead, Observation, PluginError, PodFacts, Unknown
+from lambdas.domain.verdict import Verdict
+
+_STS_WORDS: Final = ("i/o timeout", "dial tcp", "RequestError", "WebIdentityErr", "context deadline exceeded", "sts.")
+
+
+def current_errors(seen: Observation) -> tuple[PluginError, ...]:
+    """Errors reported by pods that still exist, since those pods were created. Others belong to the past."""
+    if not isinstance(seen.permission_errors, tuple) or not isinstance(seen.pods, tuple):
+        return ()
+    born = {pod.name: pod.created_at for pod in seen.pods if not pod.deleting}
+    return tuple(error for error in seen.permission_errors if error.pod in born and error.at >= born[error.pod])
+
+
+def permission_errors_link(seen: Observation) -> Finding:
+    """Link 11: the plug-in reports no permission error. From a pod that carries the role, one proves that the role lacks something."""
+    match seen.permission_errors:
+        case NotRead():
+            return not_applicable(Link.PERMISSION_ERRORS, "not read: nothing asked for it")
+        case Unknown(reason):
+            return unknown(Link.PERMISSION_ERRORS, reason)
+    errors = current_errors(seen)
+    if not errors:
+        return _sts_unreachable(seen) or ok(Link.PERMISSION_ERRORS, "none since the pods were created")
+    stale = {pod.name for pod in stale_pods(seen)}
+    with_role = tuple(error for error in errors if error.pod not in stale)
+    calls = tuple(dict.fromkeys(error.call for error in with_role or errors))
+    if with_role and seen.desired_role:
+        return lacks(seen, calls, Link.PERMISSION_ERRORS)
+    pods = len({error.pod for error in errors})
+    return broken(
+        Link.PERMISSION_ERRORS,
+        Verdict.PERMISSIONS_MISSING,
+        f"{pods} pods report that they may not call {', '.join(calls[:3])}.",
+        *(Evidence(f"Pod {error.pod}", "MissingIAMPermissions", error.call, error.at) for error in errors[:3]),
+    )
+
+
+def nodes_link(seen: Observation) -> Finding:
+    """Link 12: nodes are Ready, or not for a cause that is named. A node that has just joined is given the settings' grace."""
+    match seen.nodes:
+        case NotRead():
+            return not_applicable(Link.NODES, "not read: nothing asked for it")
+        case Unknown(reason):
+            return unknown(Link.NODES, reason)
+    if seen.addon_name != CNI_ADDON:
+        return not_applicable(Link.NODES, "this workload does not make nodes Ready")
+    total, late = len(seen.nodes), tuple(node for node in seen.nodes if not node.ready and not _starting(seen, node))
+    if not late:
+        starting = sum(not node.ready for node in seen.nodes)
+        return ok(Link.NODES, f"{total - starting} of {total} Ready" + (f", {starting} just starting" if starting else ""))
+    return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, unwell_otherwise(late))
+
+
+def _starting(seen: Observation, node: NodeFacts) -> bool:
+    since = node.since or node.created_at
+    return since is not None and seen.began_at - since < timedelta(seconds=seen.settings.node_grace_s)
+
+
+def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
+    sentence = f"{len(nodes)} of {total} nodes wait for the CNI."
+    return broken(Link.NODES, Verdict.NODES_UNWELL_OTHERWISE, sentence, *map(_evidence, nodes[:3]))
+
+
+def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
+    causes = Counter(cause(node) or NodeCause.OTHER for node in nodes)
+    words = "; ".join(f"{count}: {it.value}" for it, count in causes.most_common())
+    return broken(
+        Link.NODES,
+        Verdict.NODES_UNWELL_OTHERWISE,
+        f"{len(nodes)} of {total} nodes are NotReady for another reason than the CNI's identity ({words}).",
+        *map(_evidence, nodes[:3]),
+        severity=Severity.WARNING,
+        remedy=tuple(f"{node.name}: {node.reason}: {node.message[:200]}" for node in nodes[:3]),
+    )
+
+
+def _evidence(node: NodeFacts) -> Evidence:
+    return Evidence(f"Node {node.name}", f"Ready ({node.reason})", node.message[:300], node.since)
+
+
+def unwell_pods(seen: Observation) -> tuple[PodFacts, ...]:
+    """Pods that are not ready though they should be."""
+    return tuple(pod for pod in seen.pods if not pod.ready and not pod.deleting) if isinstance(seen.pods, tuple) else ()
+
+
+def _sts_unreachable(seen: Observation) -> Finding | None:
+    """Pods that carry the role, are refused nothing, and yet end with a time-out on their way to STS."""
+    pods = tuple(pod for pod in unwell_pods(seen) if any(word in pod.last_words for word in _STS_WORDS))
+    if not pods:
+        return None
+    region = seen.cluster.arn.split(":")[3] if isinstance(seen.cluster, ClusterFacts) else "<region>"
+    return broken(
+        Link.PERMISSION_ERRORS,
+        Verdict.STS_UNREACHABLE,
+        f"{len(pods)} pods carry the right role but cannot reach STS to use it.",
+        *(Evidence(f"Pod {pod.name}", "last termination", pod.last_words[:300]) for pod in pods[:3]),
+        remedy=(f"give the nodes' subnets a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway",),
+    )

@@ -1,0 +1,43 @@
+"""Verdicts: the names of what can be wrong, and what follows from each."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Verdict(StrEnum):
+    """One word for what is wrong. Each has a runbook of the same name in `docs/runbooks/`."""
+
+    HEALTHY = "healthy"
+    NOT_APPLICABLE = "not-applicable"
+    POD_IDENTITY_IN_USE = "pod-identity-in-use"
+    NO_ACCESS = "no-access"
+    CLUSTER_GONE = "cluster-gone"
+    CLUSTER_YOUNG = "cluster-young"
+    ADDON_NOT_INSTALLED = "addon-not-installed"
+    BINDING_INVALID = "binding-invalid"
+    OIDC_PROVIDER_MISSING = "oidc-provider-missing"
+    TRUST_OTHER_ISSUER = "trust-other-issuer"
+    TRUST_CONDITION_WRONG = "trust-condition-wrong"
+    PERMISSIONS_MISSING = "permissions-missing"
+    UPDATE_IN_PROGRESS = "update-in-progress"
+    ADDON_DEGRADED_OTHERWISE = "addon-degraded-otherwise"
+    ADDON_ROLE_MISSING = "addon-role-missing"
+    ANNOTATION_MISSING = "annotation-missing"
+    ANNOTATION_WIPED = "annotation-wiped"
+    ANNOTATION_DIFFERS = "annotation-differs"
+    ANNOTATION_KEY_MISSPELT = "annotation-key-misspelt"
+    PODS_STALE = "pods-stale"
+    WEBHOOK_MISSED = "webhook-missed"
+    STS_UNREACHABLE = "sts-unreachable"
+    NODES_UNWELL_OTHERWISE = "nodes-unwell-otherwise"
+    REVERTED = "reverted"
+
+
+SOUND: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_IDENTITY_IN_USE})
+"""Verdicts of a chain without a broken link: no write, no message."""
+
+ANNOTATION_VERDICTS: Final = frozenset(
+    {Verdict.ANNOTATION_MISSING, Verdict.ANNOTATION_WIPED, Verdict.ANNOTATION_DIFFERS, Verdict.ANNOTATION_KEY_MISSPELT}
+)
+REPAIRABLE: Final = ANNOTATION_VERDICTS | {Verdict.ADDON_ROLE_MISSING, Verdict.PODS_STALE, Verdict.WEBHOOK_MISSED}
+"""Verdicts that an action of ours can end."""
