@@ -1,0 +1,85 @@
+"""In which form an answer is wanted: whole objects, metadata alone, or a table."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import orjson
+
+from sandbox.cluster.errors import not_acceptable
+from sandbox.cluster.event_versions import from_stored
+from sandbox.cluster.resources import EVENTS, Object, Resource
+from sandbox.cluster.tables import partial, table
+from sandbox.cluster.wire import Response, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sandbox.cluster.paging import Page
+
+
+class Form(StrEnum):
+    WHOLE = ""
+    TABLE = "Table"
+    PARTIAL = "PartialObjectMetadata"
+    PARTIAL_LIST = "PartialObjectMetadataList"
+
+
+_ACCEPTED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+
+
+def wanted_form(accept: str) -> Form:
+    """The first form in an `Accept` header that is JSON and known here.
+
+    Raises:
+        ApiError: 406, nothing in the header can be served.
+    """
+    for choice in (accept or "*/*").split(","):
+        media, *parameters = [part.strip() for part in choice.split(";")]
+        if media not in {"application/json", "application/*", "*/*"}:
+            continue
+        wanted = dict(pair.split("=", 1) for pair in parameters if "=" in pair)
+        if not wanted.get("as"):
+            return Form.WHOLE
+        if wanted["as"] in set(Form) and wanted.get("g") == "meta.k8s.io" and wanted.get("v") == "v1":
+            return Form(wanted["as"])
+    raise not_acceptable(_ACCEPTED)
+
+
+def list_response(resource: Resource, page: Page, form: Form, include: str, now: datetime) -> Response:
+    """A list of stored objects; whole ones are sent as they are stored, without being parsed again."""
+    if form is Form.TABLE:
+        return json_response(200, table(resource, [each.obj for each in page.entries], page.list_meta(), include or "Metadata", now))
+    if form is not Form.WHOLE:
+        items = [partial(each.obj) for each in page.entries]
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": page.list_meta()}
+        return json_response(200, head | {"items": items})
+    head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": page.list_meta()}
+    return Response(status=200, body=orjson.dumps(head)[:-1] + b',"items":[' + b",".join(_raw(resource, page)) + b"]}")
+
+
+def _raw(resource: Resource, page: Page) -> Sequence[bytes]:
+    if resource is EVENTS:
+        return [orjson.dumps(_bare(from_stored(each.obj, resource))) for each in page.entries]
+    return [each.item for each in page.entries]
+
+
+def _bare(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in {"kind", "apiVersion"}}
+
+
+def object_response(resource: Resource, obj: Object, form: Form, include: str, now: datetime) -> Response:
+    """One object."""
+    if form is Form.TABLE:
+        meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+        return json_response(200, table(resource, [obj], meta, include or "Metadata", now))
+    return json_response(200, partial(obj) if form is Form.PARTIAL else obj)
+
+
+def deleted_status(resource: Resource, metadata: Mapping[str, str]) -> Object:
+    """The `Status` that answers a deletion where the object itself is not returned."""
+    details = {"name": metadata["name"], "group": resource.group, "kind": resource.plural, "uid": metadata["uid"]}
+    shown = {key: value for key, value in details.items() if value}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": shown}

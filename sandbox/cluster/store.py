@@ -1,0 +1,255 @@
+"""Where the objects are: versioned, thread safe, with the same semantics for the stage as over HTTPS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from sandbox.cluster import errors, patches
+from sandbox.cluster.clock import stamp, utc_now
+from sandbox.cluster.deletion import Preconditions, check_preconditions, grace_s, marked_deleted, nothing_holds
+from sandbox.cluster.event_versions import from_stored, to_stored
+from sandbox.cluster.managed_fields import Writer, after_update, first_entries
+from sandbox.cluster.resources import NAMESPACES, PODS, Object, Resource
+from sandbox.cluster.selectors import parse_fields, parse_labels
+from sandbox.cluster.server_side_apply import applied
+from sandbox.cluster.writes import drop_empty, prepared_for_create, prepared_for_update
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Key = tuple[str, str]
+"""Namespace (empty for cluster-scoped kinds) and name."""
+
+Admission = Callable[[Object, str], Object]
+"""(object about to be created, its namespace) -> the object to create; may refuse with an `ApiError`."""
+
+Objects = list[Object]
+Entries = list["Entry"]
+
+Change = Callable[[Mapping[str, Any]], Object]
+
+STAGE = Writer("sandbox")
+
+PATCHES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "application/merge-patch+json": patches.merge_patch,
+    "application/strategic-merge-patch+json": patches.strategic_merge,
+    "application/json-patch+json": patches.json_patch,
+}
+MERGE = "application/merge-patch+json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stored object. It is replaced, never changed, so readers need no copy as long as they only read."""
+
+    obj: Mapping[str, Any]
+    raw: bytes
+
+    @property
+    def item(self) -> bytes:
+        """The object as a list shows it: without `kind` and `apiVersion`, which the list itself carries."""
+        return b"{" + self.raw[self.raw.index(b'"metadata":') :]
+
+
+@dataclass
+class ObjectStore:
+    """All objects of a cluster.
+
+    Every method gives and takes whole objects as JSON; what it returns is the caller's own copy.
+    A `Writer`, or the plain name of a field manager, says who writes.
+    Raises `ApiError` as the API server would answer: 404, 409, 422.
+    """
+
+    now: Callable[[], datetime] = utc_now
+    admission: dict[Resource, Admission] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.revision = 1
+        self._objects: dict[Resource, dict[Key, Entry]] = {}
+        self._last_write: dict[Resource, int] = {}
+        self._changed = threading.Condition(threading.RLock())
+
+    # -- reading
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        return from_stored(orjson.loads(self.entry(resource, name, namespace).raw), resource)
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
+        """Like `get`, with None for what is not there."""
+        found = self._table(resource).get((namespace, name))
+        return from_stored(orjson.loads(found.raw), resource) if found else None
+
+    def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Objects:
+        """Objects in order of namespace and name; an empty namespace means all."""
+        by_label, by_field = parse_labels(labels), parse_fields(fields, resource)
+        found, _ = self.entries(resource, namespace)
+        return [from_stored(orjson.loads(each.raw), resource) for each in found if by_label(each.obj) and by_field(each.obj)]
+
+    def entry(self, resource: Resource, name: str, namespace: str = "") -> Entry:
+        """The stored object itself, to be read and never changed."""
+        found = self._table(resource).get((namespace, name))
+        if found is None:
+            raise errors.not_found(resource, name)
+        return found
+
+    def entries(self, resource: Resource, namespace: str = "") -> tuple[Entries, int]:
+        """The stored objects in order, to be read and never changed, and the revision at which they were so."""
+        with self._changed:
+            table = self._table(resource)
+            return [table[key] for key in sorted(table) if namespace in ("", key[0])], self.revision
+
+    def last_write(self, *resources: Resource) -> int:
+        """The revision of the latest write to any of these kinds."""
+        return max(self._last_write.get(each.storage, 0) for each in resources)
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """Wait until something was written after revision `seen`; returns the revision now."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.revision > seen, timeout_s)
+            return self.revision
+
+    # -- writing
+
+    def create(
+        self, resource: Resource, obj: Mapping[str, Any], namespace: str = "", *, by: Writer | str = STAGE, dry_run: bool = False
+    ) -> Object:
+        """Create an object; its own namespace counts where none is given."""
+        namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
+        self._check_namespace(resource, namespace)
+        made = prepared_for_create(to_stored(obj, resource), resource.storage, namespace, self._stamp())
+        if hook := self.admission.get(resource.storage):
+            made = hook(made, namespace)
+        made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
+        with self._changed:
+            if (namespace, made["metadata"]["name"]) in self._table(resource):
+                raise errors.already_exists(resource, made["metadata"]["name"])
+            return from_stored(self._put(resource, made, dry_run), resource)
+
+    def update(
+        self, resource: Resource, obj: Mapping[str, Any], *, by: Writer | str = STAGE, subresource: str = "", dry_run: bool = False
+    ) -> Object:
+        """Replace an object; a resource version in it must be the current one."""
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace", "") if resource.namespaced else ""
+        return self._change(resource, (namespace, metadata["name"]), lambda _: to_stored(obj, resource), _writer(by, subresource), dry_run)
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        patch: Any,
+        content_type: str = MERGE,
+        by: Writer | str = STAGE,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Patch an object, by merge patch unless `content_type` says otherwise."""
+
+        def patched(old: Mapping[str, Any]) -> Object:
+            made = PATCHES[content_type](from_stored(old, resource), patch)
+            if not isinstance(made, dict):
+                raise errors.bad_request("error decoding patch: the patch is no object")
+            return to_stored(made, resource)
+
+        return self._change(resource, (namespace, name), patched, _writer(by, subresource), dry_run)
+
+    def apply(
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        by: Writer | str,
+        force: bool = True,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Server-side apply: the manager owns exactly what its manifest says, and what it no longer says goes."""
+        metadata = manifest["metadata"]
+        namespace = str(metadata.get("namespace") or "default") if resource.namespaced else ""
+        writer = replace(_writer(by, subresource), operation="Apply")
+        if self.find(resource, metadata["name"], namespace) is None:
+            return self.create(resource, manifest, namespace, by=writer, dry_run=dry_run)
+
+        def merged(old: Mapping[str, Any]) -> Object:
+            return applied(old, to_stored(manifest, resource), writer, force=force, now=self._stamp())
+
+        return self._change(resource, (namespace, metadata["name"]), merged, writer, dry_run)
+
+    def bind(self, pod: str, namespace: str, node: str) -> None:
+        """Put a pod on a node, as the scheduler does through the pod's `binding`."""
+
+        def bound(old: Mapping[str, Any]) -> Object:
+            return {**old, "spec": {**old["spec"], "nodeName": node}}
+
+        self._change(PODS, (namespace, pod), bound, Writer("kube-scheduler"), False)
+
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        grace_period_s: int | None = None,
+        preconditions: Preconditions | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Delete an object and return it as it was last.
+
+        A pod that runs is only marked, its kubelet ends it; so is an object with finalizers, until they are gone.
+        """
+        with self._changed:
+            old = orjson.loads(self.entry(resource, name, namespace).raw)
+            check_preconditions(old, preconditions or Preconditions(), resource)
+            marked = marked_deleted(old, grace_s(old, grace_period_s) if resource is PODS else 0, self.now())
+            return from_stored(self._put(resource, marked, dry_run) if marked != old else old, resource)
+
+    # -- inside
+
+    def _table(self, resource: Resource) -> dict[Key, Entry]:
+        return self._objects.setdefault(resource.storage, {})
+
+    def _stamp(self) -> str:
+        return stamp(self.now())
+
+    def _check_namespace(self, resource: Resource, namespace: str) -> None:
+        if namespace and ("", namespace) not in self._table(NAMESPACES):
+            raise errors.not_found(NAMESPACES, namespace)
+
+    def _put(self, resource: Resource, obj: Object, dry_run: bool) -> Object:
+        drop_empty(obj["metadata"])
+        if dry_run:
+            return obj
+        metadata, table = obj["metadata"], self._table(resource)
+        self.revision += 1
+        self._last_write[resource.storage] = self.revision
+        metadata["resourceVersion"] = str(self.revision)
+        key = (metadata.get("namespace", ""), metadata["name"])
+        if nothing_holds(metadata):
+            table.pop(key, None)
+        else:
+            raw = orjson.dumps({"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata} | obj)
+            table[key] = Entry(orjson.loads(raw), raw)
+        self._changed.notify_all()
+        return obj
+
+    def _change(self, resource: Resource, key: Key, change: Change, writer: Writer, dry_run: bool) -> Object:
+        with self._changed:
+            raw = self.entry(resource, key[1], key[0]).raw
+            old = orjson.loads(raw)
+            made = prepared_for_update(old, change(orjson.loads(raw)), resource.storage, writer.subresource)
+            if writer.operation == "Update":
+                entries = made["metadata"].get("managedFields", old["metadata"].get("managedFields", []))
+                made["metadata"]["managedFields"] = after_update(old, made, entries, writer, self._stamp())
+            drop_empty(made["metadata"])
+            return from_stored(self._put(resource, made, dry_run) if made != old else old, resource)
+
+
+def _writer(by: Writer | str, subresource: str = "") -> Writer:
+    return replace(by, subresource=subresource) if isinstance(by, Writer) else Writer(by, "Update", subresource)

@@ -1,0 +1,133 @@
+"""What becomes of an object on its way into storage: metadata, generation, status and immutable fields.
+
+Source: https://github.com/kubernetes/apiserver/tree/master/pkg/registry/rest (create.go, update.go)
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from sandbox.cluster import errors
+from sandbox.cluster.defaults import with_defaults
+from sandbox.cluster.resources import DAEMON_SETS, NAMESPACES, NODES, PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.cluster.resources import Object, Resource
+
+# Letters that cannot form words; https://github.com/kubernetes/apimachinery/blob/master/pkg/util/rand/rand.go
+SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+_KEPT_BY_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+def prepared_for_create(obj: Mapping[str, Any], resource: Resource, namespace: str, now: str) -> Object:
+    """The object as it is first stored, still without a resource version.
+
+    Raises:
+        ApiError: 400 or 422, the object has no name or belongs elsewhere.
+    """
+    metadata = dict(obj.get("metadata") or {})
+    metadata["name"] = _name(metadata, resource)
+    if resource.namespaced:
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    for field in ("resourceVersion", "managedFields", "generation", "selfLink", "deletionTimestamp"):
+        metadata.pop(field, None)
+    metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now}
+    if resource.has_generation:
+        metadata["generation"] = 1
+    made = {"apiVersion": resource.api_version, "kind": resource.kind} | dict(obj) | {"metadata": metadata}
+    return _fresh_status(with_defaults(made, resource), resource)
+
+
+def drop_empty(metadata: Object) -> None:
+    """Take out what the API server leaves out when it is empty."""
+    for field in ("annotations", "labels", "managedFields", "ownerReferences", "finalizers"):
+        if field in metadata and not metadata[field]:
+            del metadata[field]
+
+
+def _name(metadata: Mapping[str, Any], resource: Resource) -> str:
+    if metadata.get("name"):
+        return str(metadata["name"])
+    if metadata.get("generateName"):
+        return f"{metadata['generateName']}{random_suffix()}"
+    raise errors.invalid(resource, "", [("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")])
+
+
+def random_suffix(length: int = 5) -> str:
+    return "".join(random.choices(SAFE_LETTERS, k=length))
+
+
+def _fresh_status(obj: Object, resource: Resource) -> Object:
+    if resource is PODS:
+        obj["status"] = {"phase": "Pending", "qosClass": "Burstable"}
+    elif resource is DAEMON_SETS:
+        annotations = {TEMPLATE_GENERATION: "1"} | dict(obj["metadata"].get("annotations") or {})
+        obj["metadata"]["annotations"] = annotations
+        counts = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+        obj["status"] = dict.fromkeys(counts, 0)
+    elif resource.has_status and resource not in (NODES, NAMESPACES):
+        obj["status"] = {}
+    return obj
+
+
+def prepared_for_update(old: Mapping[str, Any], new: Mapping[str, Any], resource: Resource, subresource: str) -> Object:
+    """The object as it replaces the old one, still with the old resource version.
+
+    Raises:
+        ApiError: 409 if the new object names another resource version, 422 if it changes what cannot change.
+    """
+    metadata = dict(new.get("metadata") or {})
+    kept = dict(old["metadata"])
+    if metadata.get("resourceVersion", kept["resourceVersion"]) not in ("", kept["resourceVersion"]):
+        raise errors.conflict(resource, kept["name"])
+    _check_immutable(kept, metadata, resource)
+    metadata |= {field: kept[field] for field in _KEPT_BY_SERVER if field in kept}
+    drop_empty(metadata)
+    made = dict(new) | {"apiVersion": old["apiVersion"], "kind": old["kind"]}
+    made["metadata"] = metadata | {"resourceVersion": kept["resourceVersion"]}
+    return _status_update(old, made) if subresource == "status" else _main_update(old, made, resource)
+
+
+def _check_immutable(kept: Mapping[str, Any], given: Mapping[str, Any], resource: Resource) -> None:
+    for field in ("name", "namespace", "uid"):
+        value = given.get(field)
+        if value and value != kept.get(field):
+            cause = ("FieldValueInvalid", f'Invalid value: "{value}": field is immutable', f"metadata.{field}")
+            raise errors.invalid(resource, kept["name"], [cause])
+
+
+def _status_update(old: Mapping[str, Any], made: Object) -> Object:
+    """A write to `/status` changes the status, and of the metadata only labels and annotations."""
+    metadata = dict(old["metadata"])
+    for field in ("labels", "annotations"):
+        metadata.pop(field, None)
+        if made["metadata"].get(field):
+            metadata[field] = made["metadata"][field]
+    rest = {key: value for key, value in old.items() if key not in {"status", "metadata"}}
+    return rest | {"metadata": metadata, "status": made.get("status") or {}}
+
+
+def _main_update(old: Mapping[str, Any], made: Object, resource: Resource) -> Object:
+    if resource.has_status and resource is not NAMESPACES:
+        made.pop("status", None)
+        made |= {"status": old["status"]} if "status" in old else {}
+    made = with_defaults(made, resource) if "spec" in made or not resource.has_status else made
+    if resource.has_generation and made.get("spec") != old.get("spec"):
+        made["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+    if resource is DAEMON_SETS:
+        _count_template(old, made)
+    return made
+
+
+def _count_template(old: Mapping[str, Any], made: Object) -> None:
+    count = int(old["metadata"].get("annotations", {}).get(TEMPLATE_GENERATION, "1"))
+    changed = made["spec"]["template"] != old["spec"]["template"]
+    annotations = dict(made["metadata"].get("annotations") or {}) | {TEMPLATE_GENERATION: str(count + changed)}
+    made["metadata"]["annotations"] = annotations
