@@ -18,7 +18,8 @@ class Target(StrEnum):
     ADDONS = "addons"  # addon/*/*/*
     NODEGROUPS = "nodegroups"  # nodegroup/*/*/*
     ASSOCIATIONS = "associations"  # podidentityassociation/*/*
-    BOUND_ROLES = "bound-roles"  # the configured role ARNs or path
+    BOUND_ROLES = "bound-roles"  # the configured role ARNs or path; every role of the account where none is configured
+    PASSABLE_ROLES = "passable-roles"  # the configured role ARNs or path; none where none is configured
     OIDC_PROVIDERS = "oidc-providers"  # oidc-provider/*
     INCIDENTS = "incidents"  # our table
     REMEDIATOR = "remediator"  # the remediator's qualified ARNs
@@ -94,7 +95,7 @@ IAM: Final = (
     IamGrant(action="eks:UpdateAddon", on=Target.ADDONS, by=_REMEDIATOR, why="the same call is checked on both resources"),
     IamGrant(
         action="iam:PassRole",
-        on=Target.BOUND_ROLES,
+        on=Target.PASSABLE_ROLES,
         by=_REMEDIATOR,
         why="EKS demands it of whoever sets an add-on's role",
         condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},

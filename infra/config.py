@@ -1,0 +1,140 @@
+"""What may be configured at deployment: every key with its meaning and what is allowed. Pure data."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.declared import declare, mapping, one_of, read, sequence, text, texts_by_name, whole_number
+from lambdas.contract.environment import Function
+from lambdas.contract.parameters import CLUSTER_NAME
+
+_ARN_REGION: Final = r"[a-z]{2}(-[a-z]+)+-\d"
+_ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]+/)*"
+_POLICY: Final = r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"
+_KEY: Final = rf"arn:aws(-[a-z]+)*:kms:{_ARN_REGION}:\d{{12}}:key/[\w-]+"
+
+LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
+_name = text(r"[a-z][a-z0-9-]{0,29}", "lower-case letters, digits and hyphens, at most 30, beginning with a letter")
+_cluster = text(CLUSTER_NAME.pattern.removesuffix(r"\Z"), "the name of an EKS cluster: letters, digits, - and _, at most 100")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """One EKS cluster that the stack gets access to, in a stack of its own."""
+
+    name: str = declare(_cluster, "the cluster's name")
+    authentication_mode: str = declare(
+        one_of("API", "API_AND_CONFIG_MAP", "CONFIG_MAP"),
+        "the cluster's own; CONFIG_MAP takes no access entries, so the aws-auth lines are printed instead",
+        default="API_AND_CONFIG_MAP",
+    )
+    access_entries: bool = declare(one_of(True, False), "make the access entries here, rather than in Terraform or eksctl", default=True)
+    container_insights: bool = declare(one_of(True, False), "make the alarm on failed nodes, which needs Container Insights", default=False)
+    audit_log: bool = declare(one_of(True, False), "subscribe the node watcher to the audit log, which must be switched on", default=False)
+
+    @property
+    def takes_entries(self) -> bool:
+        """Whether the stack makes access entries in this cluster."""
+        return self.access_entries and self.authentication_mode != "CONFIG_MAP"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Where the functions run so that they reach private endpoints; `docs/network.md` says which routes they need."""
+
+    vpc: str = declare(text(r"vpc-[0-9a-f]{8,17}", "the id of a VPC"), "the id of a VPC")
+    subnets: tuple[str, ...] = declare(
+        sequence(text(r"subnet-[0-9a-f]{8,17}", "the id of a subnet")), "private subnets, in two zones or more"
+    )
+    security_groups: tuple[str, ...] = declare(
+        sequence(text(r"sg-[0-9a-f]{8,17}", "the id of a security group")), "security groups of the functions"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slack:
+    """A Slack channel; its workspace is authorised once by hand."""
+
+    workspace: str = declare(text(r"[0-9A-Z]{1,255}", "a Slack workspace id such as T07EA123LEP"), "the workspace's id")
+    channel: str = declare(text(r"[A-Za-z0-9]{1,255}", "a Slack channel id such as C07EZ1ABC23"), "the channel's id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teams:
+    """A Microsoft Teams channel; its tenant is authorised once by hand."""
+
+    team: str = declare(text(r"[0-9A-Fa-f-]{36}", "the team's id, a UUID"), "the team's id")
+    tenant: str = declare(text(r"[0-9A-Fa-f-]{36}", "the tenant's id, a UUID"), "the tenant's id")
+    channel: str = declare(
+        text(r"19%3[aA][\w%.=+-]{1,240}", "the URL-encoded id of a channel: 19%3a...%40thread.tacv2"), "the channel's id"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify:
+    """Who is told. Mail and HTTPS subscribe to the topic for people, chat to its own."""
+
+    mail: tuple[str, ...] = declare(sequence(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")), "mail addresses", default=())
+    https: tuple[str, ...] = declare(
+        sequence(text(r"https://[^\s]+", "an https address")), "HTTPS endpoints, such as a pager's", default=()
+    )
+    slack: Slack | None = declare(mapping(Slack), "a channel whose configuration this stack owns", default=None)
+    teams: Teams | None = declare(mapping(Teams), "a channel whose configuration this stack owns", default=None)
+    chat_home: str | None = declare(_name, "the environment whose stack owns the channel's configuration", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Caps:
+    checker: int | None = declare(whole_number(1, 1000), "executions at once", default=None)
+    remediator: int | None = declare(whole_number(1, 1000), "executions at once", default=None)
+    node_watcher: int | None = declare(whole_number(1, 1000), "executions at once", default=None)
+
+
+def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
+    caps = read(_Caps, raw, where)
+    wanted = ((it, getattr(caps, it.value)) for it in Function)
+    return tuple((function, cap) for function, cap in wanted if cap is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One stack: an account and region, or one VPC of it."""
+
+    name: str = declare(_name, "what its stack is called", default="")
+    account: str | None = declare(text(r"\d{12}", "twelve digits, in quotation marks"), "the account", default=None)
+    region: str | None = declare(text(_ARN_REGION, "a region such as eu-west-1"), "the region", default=None)
+    clusters: tuple[Cluster, ...] = declare(sequence(mapping(Cluster)), "the clusters it gets access to", default=())
+    bound_roles: tuple[str, ...] = declare(
+        sequence(text(_ROLE, "a role's ARN, one that ends in *, or a path such as /eks/")),
+        "roles that bindings may name; only these can go into an add-on record",
+        default=(),
+    )
+    simulation: bool = declare(one_of(True, False), "let it ask IAM what a bound role may do (iam:SimulatePrincipalPolicy)", default=False)
+    network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
+    notify: Notify = declare(mapping(Notify), "who is told", default=Notify())
+    key: str | None = declare(text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents and logs", default=None)
+    log_retention_days: int = declare(one_of(*LOG_DAYS), "how long logs are kept (days)", default=90)
+    permissions_boundary: str | None = declare(text(_POLICY, "a managed policy's ARN"), "the boundary of every role", default=None)
+    tags: tuple[tuple[str, str], ...] = declare(
+        texts_by_name(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters, not beginning with aws:"),
+        "tags of every resource",
+        default=(),
+    )
+    concurrency: tuple[tuple[Function, int], ...] = declare(
+        _concurrency,
+        "reserved concurrency by function; off by default, since a new account cannot reserve",
+        default=(),
+    )
+
+    @property
+    def suffix(self) -> str:
+        """What sets this stack's physical names apart from those of another in the same account and region."""
+        return f"-{self.name}" if self.name else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """All that is deployed by one `cdk deploy --all`."""
+
+    environments: tuple[Environment, ...] = declare(sequence(mapping(Environment)), "a list of environments", default=(Environment(),))

@@ -1,0 +1,143 @@
+"""Reads a mapping into a frozen dataclass, key by key, and says in words what is wrong with each."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+Parse = Callable[[object, str], T]
+"""Takes a raw value and the key it stands under, for the message."""
+
+_LONGEST_SHOWN: Final = 80
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong value: the key as a path, what stands there, what is allowed."""
+
+    key: str
+    value: object
+    allowed: str
+
+    def __str__(self) -> str:
+        shown = repr(self.value)
+        return f"{self.key}: {shown[:_LONGEST_SHOWN]}{'…' if len(shown) > _LONGEST_SHOWN else ''} is not allowed; allowed: {self.allowed}"
+
+
+class InvalidConfiguration(ValueError):
+    """The configuration cannot be deployed; the text names every key, its value and what is allowed."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def declare(parse: Parse[T], meaning: str, default: object = MISSING) -> Any:  # a dataclass field: typed where it is used
+    """Declare one key by its parser and meaning; without a default it is required."""
+    return field(default=default, metadata={"parse": parse, "meaning": meaning})
+
+
+def mapping(cls: type[T]) -> Parse[T]:
+    """A parser for a nested mapping, all of whose problems are told at once."""
+
+    def parse(raw: object, where: str) -> T:
+        return read(cls, raw, where)
+
+    return parse
+
+
+def read(cls: type[T], raw: object, where: str = "") -> T:
+    """Read a mapping into `cls`, whose fields are made by `declare`.
+
+    Raises:
+        InvalidConfiguration: with a problem for each unknown key, missing key and wrong value.
+    """
+    declared = {it.name: it for it in fields(cls)}  # type: ignore[arg-type]  # every cls here is a dataclass
+    names = "the keys " + ", ".join(declared)
+    if not isinstance(raw, Mapping):
+        raise InvalidConfiguration(Problem(where or "configuration", raw, names))
+    problems = [Problem(_under(where, str(it)), raw[it], names) for it in raw if it not in declared]
+    values: dict[str, object] = {}
+    for name, it in declared.items():
+        if name in raw:
+            try:
+                values[name] = it.metadata["parse"](raw[name], _under(where, name))
+            except InvalidConfiguration as error:
+                problems += error.problems
+        elif it.default is MISSING:
+            problems.append(Problem(_under(where, name), None, it.metadata["meaning"]))
+    if problems:
+        raise InvalidConfiguration(*problems)
+    return cls(**values)
+
+
+def sequence(parse: Parse[T]) -> Parse[tuple[T, ...]]:
+    """A parser for a list whose items `parse` takes."""
+
+    def parse_all(raw: object, where: str) -> tuple[T, ...]:
+        if not isinstance(raw, Sequence) or isinstance(raw, str):
+            raise InvalidConfiguration(Problem(where, raw, "a list"))
+        items: list[T] = []
+        problems: list[Problem] = []
+        for index, item in enumerate(raw):
+            try:
+                items.append(parse(item, f"{where}[{index}]"))
+            except InvalidConfiguration as error:
+                problems += error.problems
+        if problems:
+            raise InvalidConfiguration(*problems)
+        return tuple(items)
+
+    return parse_all
+
+
+def text(pattern: str, allowed: str) -> Parse[str]:
+    """A parser for a string that fits the whole of a regular expression."""
+    compiled = re.compile(pattern)
+
+    def parse(raw: object, where: str) -> str:
+        if not isinstance(raw, str) or not compiled.fullmatch(raw):
+            raise InvalidConfiguration(Problem(where, raw, allowed))
+        return raw
+
+    return parse
+
+
+def one_of(*choices: T) -> Parse[T]:
+    """A parser for one of a few values."""
+
+    def parse(raw: object, where: str) -> T:
+        for choice in choices:
+            if type(raw) is type(choice) and raw == choice:
+                return choice
+        raise InvalidConfiguration(Problem(where, raw, "one of " + ", ".join(map(str, choices))))
+
+    return parse
+
+
+def whole_number(at_least: int, at_most: int) -> Parse[int]:
+    """A parser for a whole number within bounds; a YAML boolean is none."""
+
+    def parse(raw: object, where: str) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not at_least <= raw <= at_most:
+            raise InvalidConfiguration(Problem(where, raw, f"a whole number from {at_least} to {at_most}"))
+        return raw
+
+    return parse
+
+
+def texts_by_name(pattern: str, allowed: str) -> Parse[tuple[tuple[str, str], ...]]:
+    """A parser for a mapping of names to strings, kept as sorted pairs since a frozen value holds no dict."""
+    name = text(pattern, allowed)
+
+    def parse(raw: object, where: str) -> tuple[tuple[str, str], ...]:
+        if not isinstance(raw, Mapping) or not all(isinstance(value, str) for value in raw.values()):
+            raise InvalidConfiguration(Problem(where, raw, "a mapping of names to strings"))
+        return tuple(sorted((name(it, where), value) for it, value in raw.items()))
+
+    return parse
+
+
+def _under(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
