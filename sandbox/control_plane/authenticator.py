@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sandbox.control_plane.certificates import Certificates
 from sandbox.control_plane.processes import Program, Workplace, free_port, listens
-from sandbox.control_plane.sts import CredentialOf, StsProxy
+from sandbox.control_plane.sts import Sts, StsProxy
 
 SESSION_NAME = "{{SessionName}}"
 
@@ -50,8 +50,8 @@ class Authenticator:
         self._mappings = self._folder / "mappings.json"
         self.kubeconfig = self._folder / "kubeconfig.yaml"
         self._config = self._folder / "config.yaml"
-        # JSON is YAML. `dynamicfile` is the one mode that notices changes without a CRD or a ConfigMap in the cluster.
-        server = {"backendMode": ["dynamicfile"], "dynamicfilepath": str(self._mappings), "stateDir": str(self._folder)}
+        # JSON is YAML. `DynamicFile` is the one mode that notices changes without a CRD or a ConfigMap in the cluster.
+        server = {"backendMode": ["DynamicFile"], "dynamicfilepath": str(self._mappings), "stateDir": str(self._folder)}
         self._config.write_text(json.dumps({"clusterID": self.cluster_name, "server": server}))
         self.allow(())
         self.program: Program | None = None
@@ -76,6 +76,6 @@ class Authenticator:
             self.program.kill()
 
 
-def sts_for(certificates: Certificates, region: str, credential_of: CredentialOf) -> StsProxy:
+def sts_for(certificates: Certificates, region: str, sts: Sts) -> StsProxy:
     """STS of one region, as the authenticator reaches it."""
-    return StsProxy(certificates.serving("sts", f"*.{region}.amazonaws.com", f"*.{region}.amazonaws.com.cn"), credential_of)
+    return StsProxy(certificates.serving("sts", f"*.{region}.amazonaws.com", f"*.{region}.amazonaws.com.cn"), sts)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sandbox.aws.wire import Request, Response, json_response
 from sandbox.control_plane import commands, kubeconfig
 from sandbox.control_plane.authenticator import AccessEntry, Authenticator, sts_for
 from sandbox.control_plane.binaries import Binaries
@@ -14,7 +15,7 @@ from sandbox.control_plane.certificates import Certificates
 from sandbox.control_plane.connection_proxy import ConnectionProxy
 from sandbox.control_plane.http_client import ApiClient
 from sandbox.control_plane.processes import Program, Workplace, free_port
-from sandbox.control_plane.sts import CredentialOf
+from sandbox.control_plane.sts import Sts
 
 STAGES = tuple(sorted((Path(__file__).parent / "stages").glob("*.yaml")))
 
@@ -26,7 +27,7 @@ class ControlPlane:
         binaries: all programs, from `build.ensure` or `binaries.find`.
         cluster_name: what a token must be signed for.
         region: whose STS the authenticator asks.
-        credential_of: access key id -> whose credentials they are; None for unknown ones.
+        sts: answers the authenticator's GetCallerIdentity; without it the administrator alone logs in.
         issuer: the `iss` of ServiceAccount tokens; EKS has one URL per cluster.
         stages: KWOK's behaviour of nodes and pods.
     """
@@ -37,7 +38,7 @@ class ControlPlane:
         *,
         cluster_name: str = "demo",
         region: str = "eu-west-1",
-        credential_of: CredentialOf = lambda _: None,
+        sts: Sts | None = None,
         issuer: str = "https://oidc.eks.eu-west-1.amazonaws.com/id/77D0",
         stages: Iterable[Path] = STAGES,
     ) -> None:
@@ -45,7 +46,7 @@ class ControlPlane:
         self.cluster_name = cluster_name
         self.region = region
         self.admin_token = secrets.token_urlsafe(24)
-        self._credential_of = credential_of
+        self._sts = sts or nobody
         self._issuer = issuer
         self._stages = tuple(stages)
         self._running: dict[str, Program] = {}
@@ -75,8 +76,8 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Kill everything and remove its files; calling it again does nothing."""
-        if hasattr(self, "sts"):
-            self.sts.close()
+        if hasattr(self, "_proxy_to_sts"):
+            self._proxy_to_sts.close()
         self.workplace.close()
 
     def _prepare(self) -> None:
@@ -84,9 +85,9 @@ class ControlPlane:
         self._addresses = commands.Addresses(free_port(), free_port(), free_port())
         self._certificates = Certificates(folder / "certificates")
         self.ca_pem = self._certificates.ca_pem
-        self.sts = sts_for(self._certificates, self.region, self._credential_of)
+        self._proxy_to_sts = sts_for(self._certificates, self.region, self._sts)
         self.authenticator = Authenticator(
-            self.binaries.path("aws-iam-authenticator"), self.cluster_name, self.workplace, self._certificates, self.sts
+            self.binaries.path("aws-iam-authenticator"), self.cluster_name, self.workplace, self._certificates, self._proxy_to_sts
         )
         tokens = folder / "tokens.csv"
         tokens.touch(mode=0o600)
@@ -167,7 +168,7 @@ class ControlPlane:
         return waking
 
     def stop_authenticator(self) -> None:
-        """From a second later (the login cache) nobody with an STS token gets in."""
+        """Nobody with an STS token gets in any more; one that was let in a moment ago does for ten seconds (the API server's cache)."""
         self.authenticator.stop()
 
     def start_authenticator(self) -> None:
@@ -184,3 +185,10 @@ class ControlPlane:
     def _service_accounts_are_made(self) -> bool:
         """Pods are refused until the controller has made their namespace's default ServiceAccount."""
         return self.client().ask("GET", "/api/v1/namespaces/kube-system/serviceaccounts/default").status == 200
+
+
+def nobody(_: Request) -> Response:
+    """An STS that knows no credentials."""
+    return json_response(
+        403, {"Error": {"Code": "InvalidClientTokenId", "Message": "The security token included in the request is invalid."}}
+    )

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 SERVICE_CIDR = "10.100.0.0/16"  # what EKS takes where the VPC is in 192.168.0.0/16 or 172.16.0.0/12
 # The client-side limits (20 requests a second) protect a shared API server; here they would only make tests slow.
 UNLIMITED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
-# A login that was taken back, or an authenticator that is gone, shows after this time; the default hides both for two minutes.
+# How long the webhook's answers are kept; two minutes by default. On top of it the API server keeps a good login for ten seconds.
 LOGIN_CACHE = "1s"
 
 

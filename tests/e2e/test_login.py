@@ -1,0 +1,86 @@
+"""Who gets into the cluster: presigned tokens before the real authenticator."""
+
+import itertools
+from datetime import timedelta
+
+import pytest
+
+from sandbox.control_plane.authenticator import AccessEntry
+from sandbox.control_plane.cluster import ControlPlane
+from tests.e2e.identities import CHECKER, REMEDIATOR, STRANGER, Session, token
+from tests.e2e.waiting import eventually
+
+WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+@pytest.fixture
+def cluster(control_plane: ControlPlane) -> ControlPlane:
+    control_plane.allow([AccessEntry(CHECKER.role_arn, groups=("readers",)), AccessEntry(REMEDIATOR.role_arn, groups=("writers",))])
+    return control_plane
+
+
+def _status(cluster: ControlPlane, bearer: str) -> int:
+    return cluster.client(bearer).ask("GET", "/api/v1/namespaces/default").status
+
+
+def test_a_mapped_role_logs_in_with_its_groups_and_its_session_as_name(cluster: ControlPlane) -> None:
+    client = cluster.client(token(CHECKER, cluster=cluster.cluster_name))
+    who = eventually(lambda: client.ask("POST", WHO_AM_I, {}), lambda answer: answer.status == 201).body["status"]["userInfo"]
+    assert who["username"] == CHECKER.arn
+    assert set(who["groups"]) == {"readers", "system:authenticated"}
+
+
+def test_logged_in_is_not_yet_allowed(cluster: ControlPlane) -> None:
+    bearer = token(CHECKER, cluster=cluster.cluster_name)
+    eventually(lambda: _status(cluster, bearer), lambda status: status == 403)
+
+
+_ages = itertools.count(1)
+
+
+def _knock(cluster: ControlPlane, session: Session) -> int:
+    """Try a token that was never seen before: the API server remembers the last ten seconds' logins."""
+    return _status(cluster, token(session, cluster=cluster.cluster_name, age=timedelta(seconds=next(_ages))))
+
+
+REFUSED = {
+    "for another cluster": lambda: token(CHECKER, cluster="another"),
+    "expired": lambda: token(CHECKER, cluster="demo", age=timedelta(minutes=16)),
+    "of a role without an access entry": lambda: token(STRANGER, cluster="demo"),
+    "signed with a wrong secret": lambda: token(CHECKER, cluster="demo", secret="guessed"),
+    "for another region's STS": lambda: token(CHECKER, cluster="demo", region="nowhere-1"),
+    "cut short": lambda: token(CHECKER, cluster="demo")[:-8],
+    "not a token": lambda: "k8s-aws-v1.bm90IGEgdXJs",
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
+def test_a_token_is_refused(cluster: ControlPlane, refused: object) -> None:
+    assert callable(refused)
+    eventually(lambda: _status(cluster, token(CHECKER, cluster="demo")), lambda status: status == 403)  # the door is open for the right one
+    answer = cluster.client(refused()).ask("GET", "/api/v1/namespaces/default")
+    assert answer.status == 401
+    assert answer.body == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "Unauthorized",
+        "reason": "Unauthorized",
+        "code": 401,
+    }
+
+
+def test_an_access_entry_that_is_taken_away_closes_the_door(cluster: ControlPlane) -> None:
+    eventually(lambda: _knock(cluster, REMEDIATOR), lambda status: status == 403)
+    cluster.allow([AccessEntry(CHECKER.role_arn)])
+    eventually(lambda: _knock(cluster, REMEDIATOR), lambda status: status == 401)
+
+
+def test_without_the_authenticator_nobody_with_a_token_gets_in_and_with_it_again_they_do(cluster: ControlPlane) -> None:
+    eventually(lambda: _knock(cluster, CHECKER), lambda status: status == 403)
+    cluster.stop_authenticator()
+    eventually(lambda: _knock(cluster, CHECKER), lambda status: status == 401)
+    assert _status(cluster, cluster.admin_token) == 200
+    cluster.start_authenticator()
+    eventually(lambda: _knock(cluster, CHECKER), lambda status: status == 403)

@@ -1,0 +1,104 @@
+"""The real DaemonSet controller: what a restart does to a hundred nodes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.http_client import ApiClient
+from tests.e2e import aws_node
+from tests.e2e.waiting import eventually
+
+NODES = tuple(f"node-{number:03}" for number in range(100))
+WITH_ROLE = {"AWS_ROLE_ARN": aws_node.ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"}
+
+
+@pytest.fixture(scope="module")
+def nodes(control_plane: ControlPlane) -> Iterator[None]:
+    admin = control_plane.client()
+    aws_node.add_nodes(admin, NODES)
+    yield
+    aws_node.remove_nodes(admin)
+
+
+@pytest.fixture
+def admin(admin: ApiClient, nodes: None) -> Iterator[ApiClient]:
+    """A cluster of a hundred Ready nodes with a healthy aws-node."""
+    missing = set(NODES) - {node["metadata"]["name"] for node in admin.get("/api/v1/nodes")["items"]}
+    aws_node.add_nodes(admin, missing)
+    admin.create(aws_node.SERVICE_ACCOUNTS, {"metadata": {"name": "aws-node"}})
+    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set(env=WITH_ROLE))
+    aws_node.wait_for_roll_out(admin, len(NODES))
+    eventually(lambda: aws_node.ready_nodes(admin), lambda ready: ready == set(NODES))
+    yield admin
+    admin.delete(aws_node.DAEMON_SET)
+    admin.delete(aws_node.SERVICE_ACCOUNT)
+    eventually(lambda: aws_node.pods(admin), lambda left: not left, within_s=60)
+
+
+def test_a_restart_replaces_every_pod_a_tenth_at_a_time(admin: ApiClient) -> None:
+    before = {pod["metadata"]["uid"] for pod in aws_node.pods(admin)}
+    worst = 0
+
+    def look() -> dict[str, object]:
+        nonlocal worst
+        daemon: dict[str, object] = admin.get(aws_node.DAEMON_SET)
+        worst = max(worst, daemon["status"].get("numberUnavailable", 0))  # type: ignore[attr-defined]
+        return daemon
+
+    aws_node.restart(admin, at="2026-01-02T03:04:05Z")
+    eventually(look, aws_node.rolled_out, within_s=60)
+    after = aws_node.pods(admin)
+    assert before.isdisjoint(pod["metadata"]["uid"] for pod in after)
+    assert {pod["metadata"]["annotations"][aws_node.RESTARTED_AT] for pod in after} == {"2026-01-02T03:04:05Z"}
+    assert 0 < worst <= len(NODES) // 10
+
+
+def test_the_same_restart_again_restarts_nothing(admin: ApiClient) -> None:
+    aws_node.restart(admin, at="2026-01-02T03:04:05Z")
+    once = aws_node.wait_for_roll_out(admin, len(NODES))
+    aws_node.restart(admin, at="2026-01-02T03:04:05Z")
+    twice = admin.get(aws_node.DAEMON_SET)
+    assert twice["metadata"]["generation"] == once["metadata"]["generation"]
+    assert twice["metadata"]["resourceVersion"] == once["metadata"]["resourceVersion"]
+
+
+def test_pods_without_the_role_stop_the_roll_out_at_a_tenth_and_say_why(admin: ApiClient) -> None:
+    without = aws_node.daemon_set()["spec"]["template"]["spec"]["containers"]
+    admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": without}}}})
+    stuck = eventually(lambda: admin.get(aws_node.DAEMON_SET)["status"], lambda it: it.get("numberUnavailable", 0) == 10, within_s=30)
+    assert stuck["updatedNumberScheduled"] == 10
+    events = eventually(
+        lambda: admin.get("/apis/events.k8s.io/v1/namespaces/kube-system/events", fieldSelector="reason=MissingIAMPermissions")["items"],
+        lambda seen: len(seen) >= 10,
+    )
+    assert {event["regarding"]["kind"] for event in events} == {"Pod"}
+    assert "ec2:DescribeNetworkInterfaces" in events[0]["note"]
+    assert aws_node.ready_nodes(admin) == set(NODES), "a node keeps the network that its first plug-in set up"
+
+
+def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admin: ApiClient) -> None:
+    without = aws_node.daemon_set()["spec"]["template"]["spec"]["containers"]
+    admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": without}}}})
+    aws_node.add_nodes(admin, ["newcomer"])
+
+    def ready() -> dict[str, str]:
+        conditions = admin.get("/api/v1/nodes/newcomer")["status"].get("conditions", ())
+        return next((it for it in conditions if it["type"] == "Ready"), {})
+
+    condition = eventually(ready, lambda it: it.get("reason") == "KubeletNotReady")
+    assert "cni plugin not initialized" in condition["message"]
+    eventually(lambda: [p for p in aws_node.pods(admin) if p["spec"].get("nodeName") == "newcomer"], lambda found: len(found) == 1)
+    assert ready()["status"] == "False"
+    admin.merge(
+        aws_node.DAEMON_SET,
+        {"spec": {"template": {"spec": {"containers": aws_node.daemon_set(env=WITH_ROLE)["spec"]["template"]["spec"]["containers"]}}}},
+    )
+    eventually(ready, lambda it: it["status"] == "True", within_s=60)
+    admin.delete("/api/v1/nodes/newcomer")
+
+
+def test_a_node_that_goes_in_mid_roll_out_does_not_stop_it(admin: ApiClient) -> None:
+    aws_node.restart(admin, at="2026-01-02T03:04:05Z")
+    admin.delete("/api/v1/nodes/node-099")
+    aws_node.wait_for_roll_out(admin, len(NODES) - 1)
