@@ -1,0 +1,274 @@
+"""A look: observation, diagnosis and plan of one moment as a small digest that survives a checkpoint, a log line and a message."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.settings import Severity
+from lambdas.domain.action import Action, from_json, to_json
+from lambdas.domain.diagnosis import Diagnosis
+from lambdas.domain.finding import Finding
+from lambdas.domain.links.annotation import last_writer, stale_pods
+from lambdas.domain.links.symptoms import current_errors
+from lambdas.domain.nodes import waiting_for_cni
+from lambdas.domain.observation import (
+    AddonFacts,
+    Binding,
+    ClusterFacts,
+    InvalidBinding,
+    NodeRepair,
+    Observation,
+    ServiceAccountFacts,
+    VersionAdvice,
+    WorkloadFacts,
+)
+from lambdas.domain.plan import Plan
+from lambdas.domain.verdict import SOUND, Verdict
+
+MOST_EVIDENCE: Final = 3
+LONGEST_TEXT: Final = 400
+"""Characters of one sentence or value in a digest: a checkpoint holds at most 256 KB, and a message far less."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkLine:
+    """One link for a table: number, title, state and sentence, with evidence as `(subject, field, value, ISO time or "")`."""
+
+    link: int
+    title: str
+    state: str
+    sentence: str
+    verdict: str = ""
+    evidence: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others."""
+
+    pods: int = 0
+    pods_right: int = 0
+    pods_ready: int = 0
+    pods_deleting: int = 0
+    nodes: int = 0
+    nodes_ready: int = 0
+    nodes_waiting: int = 0
+    errors_with_role: int = 0
+    errors_without_role: int = 0
+    hanging: int = 0
+    rolled_out: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithheldLine:
+    """Something left alone: link number, reason, sentence, and the ISO time at which it lifts or ""."""
+
+    link: int
+    reason: str
+    sentence: str
+    until: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none."""
+
+    target: str
+    began_at: str
+    verdict: Verdict
+    verdicts: tuple[str, ...]
+    severity: Severity
+    sentence: str
+    links: tuple[LinkLine, ...]
+    counts: Counts
+    actions: tuple[Action, ...] = ()
+    withheld: tuple[WithheldLine, ...] = ()
+    remedies: tuple[str, ...] = ()
+    wait: str = ""
+    needs_approval: bool = False
+    desired_role: str = ""
+    annotation: str = ""
+    binding_path: str = ""
+    binding_version: int = 0
+    owner: str = ""
+    actor: dict[str, str] = field(default_factory=dict)
+    cluster: dict[str, str] = field(default_factory=dict)
+    addon: dict[str, str] = field(default_factory=dict)
+    repair_deadline: str = ""
+    warnings: tuple[str, ...] = ()
+    notify_from: Severity = Severity.WARNING
+    timeouts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        """Whether no link was broken."""
+        return self.verdict in SOUND
+
+    @property
+    def service_account(self) -> ServiceAccountRef:
+        """What it is about."""
+        return ServiceAccountRef.from_key(self.target)
+
+
+HANGING: Final = frozenset(
+    {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff"}
+)
+"""Waiting reasons that no patience ends."""
+
+
+def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
+    """The digest of one moment."""
+    first = next(iter(diagnosis.broken), None)
+    account = seen.service_account if isinstance(seen.service_account, ServiceAccountFacts) else None
+    return Look(
+        target=seen.target.key,
+        began_at=seen.began_at.isoformat(),
+        verdict=plan.verdict,
+        verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken else (),
+        severity=diagnosis.severity,
+        sentence=_cut(first.sentence if first else "Every link of the identity chain holds."),
+        links=tuple(map(_line, diagnosis.findings)),
+        counts=_counts(seen),
+        actions=plan.actions,
+        withheld=tuple(
+            WithheldLine(link=it.link, reason=it.reason, sentence=_cut(it.sentence), until=it.until.isoformat() if it.until else "")
+            for it in plan.withheld
+        ),
+        remedies=tuple(dict.fromkeys(line[:4000] for it in diagnosis.broken for line in it.remedy)),
+        wait=plan.wait or "",
+        needs_approval=plan.needs_approval,
+        desired_role=seen.desired_role or "",
+        annotation=next(iter(account.role_annotations.values()), "") if account else "",
+        binding_path=seen.binding.path if isinstance(seen.binding, Binding | InvalidBinding) else "",
+        binding_version=seen.binding.version if isinstance(seen.binding, Binding) else 0,
+        owner=_owner(account),
+        actor=_actor(seen),
+        cluster=_cluster(seen),
+        addon=_addon(seen),
+        repair_deadline=_repair_deadline(seen),
+        warnings=_warnings(seen, diagnosis),
+        notify_from=seen.settings.notify_from,
+        timeouts={
+            name: getattr(seen.settings, name) for name in ("approval_timeout_s", "proof_timeout_s", "update_timeout_s", "node_grace_s")
+        },
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _line(finding: Finding) -> LinkLine:
+    evidence = tuple(
+        (_cut(it.subject), it.field, _cut(it.value), it.at.isoformat() if it.at else "") for it in finding.evidence[:MOST_EVIDENCE]
+    )
+    return LinkLine(
+        link=finding.link,
+        title=finding.link.title,
+        state=finding.state,
+        sentence=_cut(finding.sentence),
+        verdict=finding.verdict or "",
+        evidence=evidence,
+    )
+
+
+def _counts(seen: Observation) -> Counts:
+    pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    nodes = seen.nodes if isinstance(seen.nodes, tuple) else ()
+    stale = {pod.name for pod in stale_pods(seen)}
+    errors = Counter(error.pod in stale for error in current_errors(seen))
+    staying = [pod for pod in pods if not pod.deleting]
+    return Counts(
+        pods=len(staying),
+        pods_right=sum(pod.role_arn == seen.desired_role for pod in staying),
+        pods_ready=sum(pod.ready for pod in staying),
+        pods_deleting=len(pods) - len(staying),
+        nodes=len(nodes),
+        nodes_ready=sum(node.ready is True for node in nodes),
+        nodes_waiting=len(waiting_for_cni(nodes)),
+        errors_with_role=errors[False],
+        errors_without_role=errors[True],
+        hanging=sum(pod.waiting in HANGING for pod in staying),
+        rolled_out=seen.workload.rolled_out if isinstance(seen.workload, WorkloadFacts) else True,
+    )
+
+
+def _owner(account: ServiceAccountFacts | None) -> str:
+    writer = last_writer(account) if account else None
+    return writer.manager if writer else ""
+
+
+def _actor(seen: Observation) -> dict[str, str]:
+    if seen.actor is None:
+        return {}
+    at = seen.actor.at.isoformat() if seen.actor.at else ""
+    return {"who": seen.actor.who[:300], "what": seen.actor.what[:300], "agent": seen.actor.agent[:200], "at": at}
+
+
+def _cluster(seen: Observation) -> dict[str, str]:
+    if not isinstance(seen.cluster, ClusterFacts):
+        return {"name": seen.target.cluster}
+    region = seen.cluster.arn.split(":")[3]
+    return {"name": seen.cluster.name, "version": seen.cluster.version, "region": region, "status": seen.cluster.status}
+
+
+def _addon(seen: Observation) -> dict[str, str]:
+    if not isinstance(seen.addon, AddonFacts):
+        return {}
+    default = seen.versions.default if isinstance(seen.versions, VersionAdvice) else ""
+    return {
+        "name": seen.addon.name,
+        "version": seen.addon.version,
+        "status": seen.addon.status,
+        "role": seen.addon.role_arn or "",
+        "default": default,
+    }
+
+
+AUTO_REPAIR_MINUTES: Final = 30
+"""How long a node is unwell before EKS replaces it, where auto repair is on.
+
+Source: https://docs.aws.amazon.com/eks/latest/userguide/node-repair.html
+"""
+
+
+def _repair_deadline(seen: Observation) -> str:
+    """When node auto repair begins to replace nodes, ISO; empty where it does not."""
+    if not isinstance(seen.node_repair, NodeRepair) or not seen.node_repair.nodegroups or not isinstance(seen.nodes, tuple):
+        return ""
+    watched = seen.node_repair.nodegroups
+    since = [node.since for node in seen.nodes if not node.ready and node.since and node.nodegroup in watched]
+    return datetime.fromtimestamp(min(since).timestamp() + AUTO_REPAIR_MINUTES * 60, tz=seen.began_at.tzinfo).isoformat() if since else ""
+
+
+def _warnings(seen: Observation, diagnosis: Diagnosis) -> tuple[str, ...]:
+    wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(seen.wrong_settings.items())]
+    unread = [f"{it.link.title} could not be read: {it.sentence}" for it in diagnosis.unread]
+    windows = isinstance(seen.nodes, tuple) and any(node.os == "windows" for node in seen.nodes)
+    kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
+    return tuple(map(_cut, [*wrong, *unread, *kept]))
+
+
+def to_json_look(value: Look) -> dict[str, Any]:
+    """The look as a JSON object."""
+    return {**asdict(value), "actions": [to_json(action) for action in value.actions]}
+
+
+def from_json_look(value: dict[str, Any]) -> Look:
+    """The inverse of `to_json_look`; lists become tuples again."""
+    lines = tuple(LinkLine(**{**line, "evidence": tuple(map(tuple, line["evidence"]))}) for line in value["links"])
+    return Look(
+        **{
+            **value,
+            "verdict": Verdict(value["verdict"]),
+            "severity": Severity(value["severity"]),
+            "notify_from": Severity(value["notify_from"]),
+            "links": lines,
+            "counts": Counts(**value["counts"]),
+            "actions": tuple(map(from_json, value["actions"])),
+            "withheld": tuple(WithheldLine(**line) for line in value["withheld"]),
+            **{name: tuple(value[name]) for name in ("verdicts", "remedies", "warnings")},
+        }
+    )

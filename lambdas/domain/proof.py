@@ -1,0 +1,73 @@
+"""Proof: has the repair worked? A pure reading of a later look against the one that the plan was made from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from lambdas.domain.look import Counts, Look
+from lambdas.domain.verdict import Verdict
+
+OTHERWISE: Final = frozenset({Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE})
+"""Verdicts that do not speak against a proven identity."""
+
+
+class ProofState(StrEnum):
+    """How far the proof is."""
+
+    PROVEN = "proven"
+    WAITING = "waiting"
+    WORSE = "worse"
+    HANGING = "hanging"
+    UNFIT = "unfit"  # the role is in, and does not suffice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """The state, in a sentence with the counts that show it."""
+
+    state: ProofState
+    sentence: str
+
+
+def prove(before: Look, now: Look, *, idle_looks: int = 0) -> Proof:
+    """Judge the present look.
+
+    Args:
+        before: the look that the plan was made from.
+        now: the present one, with nodes and events read.
+        idle_looks: how many looks in a row brought no progress: patience tells a slow roll-out from one that hangs.
+    """
+    counts = now.counts
+    if now.counts.errors_with_role and not before.counts.errors_with_role and not before.counts.errors_without_role:
+        return Proof(state=ProofState.WORSE, sentence=f"pods that carry the role are refused, and those before were not: {now.sentence}")
+    if counts.errors_with_role:
+        return Proof(state=ProofState.UNFIT, sentence=now.sentence)
+    if is_proven(now):
+        return Proof(state=ProofState.PROVEN, sentence=_shown(counts))
+    if counts.hanging > before.counts.hanging and idle_looks >= PATIENCE_LOOKS:
+        return Proof(
+            state=ProofState.HANGING, sentence=f"{counts.hanging} pods do not start, for a cause that no role ends; {_shown(counts)}"
+        )
+    return Proof(state=ProofState.WAITING, sentence=_shown(counts))
+
+
+PATIENCE_LOOKS: Final = 6
+"""Looks without progress, each later than the one before, after which pods that cannot start are taken to hang."""
+
+
+def is_proven(now: Look) -> bool:
+    """Whether the identity is right, in force in every pod, and every node that waited for it is Ready."""
+    counts = now.counts
+    identity = now.sound or set(now.verdicts) <= OTHERWISE
+    return identity and counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
+
+
+def progress(counts: Counts) -> tuple[int, ...]:
+    """What moves while a repair works; equal values mean that nothing moved."""
+    return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
+
+
+def _shown(counts: Counts) -> str:
+    pods = f"{counts.pods_right} of {counts.pods} pods carry the role, {counts.pods_ready} ready"
+    nodes = f", {counts.nodes_ready} of {counts.nodes} nodes Ready" if counts.nodes else ""
+    return pods + nodes + (", no permission error since" if not counts.errors_with_role + counts.errors_without_role else "")
