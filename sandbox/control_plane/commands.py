@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 SERVICE_CIDR = "10.100.0.0/16"  # what EKS takes where the VPC is in 192.168.0.0/16 or 172.16.0.0/12
 # The client-side limits (20 requests a second) protect a shared API server; here they would only make tests slow.
 UNLIMITED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
+LEASE_S = 40  # the kubelet's; a node whose lease is older turns NotReady
 # How long the webhook's answers are kept; two minutes by default. On top of it the API server keeps a good login for ten seconds.
 LOGIN_CACHE = "1s"
 
@@ -106,7 +107,13 @@ def scheduler(binaries: Binaries, files: Files) -> list[str]:
 
 def kwok(binaries: Binaries, files: Files, stages: Iterable[Path]) -> list[str]:
     configuration = [f"--config={file}" for file in stages]
-    return [binaries.path("kwok"), f"--kubeconfig={files.kubeconfig}", *configuration, "--manage-all-nodes=true"]
+    return [
+        binaries.path("kwok"),
+        f"--kubeconfig={files.kubeconfig}",
+        *configuration,
+        "--manage-all-nodes=true",
+        f"--node-lease-duration-seconds={LEASE_S}",
+    ]
 
 
 def _alone() -> tuple[str, ...]:

@@ -33,6 +33,7 @@ def admin(admin: ApiClient, nodes: None) -> Iterator[ApiClient]:
     yield admin
     admin.delete(aws_node.DAEMON_SET)
     admin.delete(aws_node.SERVICE_ACCOUNT)
+    aws_node.forget_pods(admin)
     eventually(lambda: aws_node.pods(admin), lambda left: not left, within_s=60)
 
 
