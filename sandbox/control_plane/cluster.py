@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.aws.wire import Request, Response, json_response
-from sandbox.control_plane import commands, kubeconfig
+from sandbox.control_plane import commands, history, kubeconfig
 from sandbox.control_plane.authenticator import AccessEntry, Authenticator, sts_for
 from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import Certificates
@@ -166,6 +166,10 @@ class ControlPlane:
         waking.daemon = True
         waking.start()
         return waking
+
+    def forget_history(self) -> None:
+        """Let every list that was begun in pages expire (410), two seconds from now at the latest."""
+        history.forget(self._addresses.etcd_url)
 
     def stop_authenticator(self) -> None:
         """Nobody with an STS token gets in any more; one that was let in a moment ago does for ten seconds (the API server's cache)."""

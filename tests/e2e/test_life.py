@@ -1,0 +1,60 @@
+"""Starting and ending a control plane: fast, and without a trace, however the end comes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.control_plane.binaries import REPOSITORY, Binaries
+from sandbox.control_plane.cluster import ControlPlane
+from tests.e2e.waiting import eventually
+
+KEEPER = """
+import sys, time
+from sandbox.control_plane.binaries import find
+from sandbox.control_plane.cluster import ControlPlane
+with ControlPlane(find()) as running:
+    print(running.workplace.folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def _programs_in(folder: str) -> list[str]:
+    """Command lines of processes that mention the folder, but for ours."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+        if folder in line and int(process.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+def test_it_starts_quickly_and_leaves_nothing_behind(binaries: Binaries) -> None:
+    began = time.monotonic()
+    with ControlPlane(binaries) as running:
+        assert time.monotonic() - began < 15, "8 s on two quiet cores; twice that on busy ones"
+        folder = str(running.workplace.folder)
+        assert len(_programs_in(folder)) >= 6
+    assert not Path(folder).exists()
+    assert _programs_in(folder) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "terminated", "killed"])
+def test_nothing_outlives_the_program_that_started_it(binaries: Binaries, end: signal.Signals) -> None:
+    assert not binaries.missing
+    parent = subprocess.Popen([sys.executable, "-c", KEEPER], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert parent.stdout is not None
+    folder = parent.stdout.readline().strip()
+    assert len(_programs_in(folder)) >= 6
+    parent.send_signal(end)
+    parent.wait(timeout=10)
+    parent.stdout.close()
+    eventually(lambda: _programs_in(folder), lambda left: not left, within_s=5)
+    assert not Path(folder).exists()

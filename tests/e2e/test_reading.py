@@ -1,0 +1,65 @@
+"""Lists in pages and tables, as the real API server gives them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.http_client import ApiClient
+from tests.e2e.waiting import eventually
+
+CONFIG_MAPS = "/api/v1/namespaces/pages/configmaps"
+TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+
+
+@pytest.fixture(scope="module")
+def many(control_plane: ControlPlane) -> Iterator[set[str]]:
+    admin = control_plane.client()
+    admin.create("/api/v1/namespaces", {"metadata": {"name": "pages"}})
+    names = {f"map-{number:02}" for number in range(25)}
+    for name in names:
+        admin.create(CONFIG_MAPS, {"metadata": {"name": name}})
+    yield names
+    admin.delete("/api/v1/namespaces/pages")
+
+
+def test_pages_add_up_to_the_whole(admin: ApiClient, many: set[str]) -> None:
+    seen: list[str] = []
+    query = {"limit": "10", "labelSelector": "!kubernetes.io/metadata.name"}
+    while True:
+        page = admin.get(CONFIG_MAPS, **query)
+        seen += [item["metadata"]["name"] for item in page["items"]]
+        if not page["metadata"].get("continue"):
+            break
+        query["continue"] = page["metadata"]["continue"]
+    assert sorted(name for name in seen if name.startswith("map-")) == sorted(many)
+
+
+def test_a_continue_token_that_is_too_old_is_gone(control_plane: ControlPlane, admin: ApiClient, many: set[str]) -> None:
+    token = admin.get(CONFIG_MAPS, limit="10")["metadata"]["continue"]
+    admin.merge(f"{CONFIG_MAPS}/map-00", {"data": {"changed": "meanwhile"}})
+    control_plane.forget_history()
+    continuing = {"limit": "10", "continue": token}
+    answer = eventually(lambda: admin.ask("GET", CONFIG_MAPS, query=continuing), lambda it: it.status == 410)
+    assert answer.body["reason"] == "Expired"
+    assert answer.body["metadata"]["continue"], "an inconsistent continuation is offered"
+
+
+def test_a_table_of_nodes_has_the_columns_that_kubectl_prints(admin: ApiClient) -> None:
+    admin.create("/api/v1/nodes", {"metadata": {"name": "seen-in-a-table"}})
+    try:
+        table = admin.do("GET", "/api/v1/nodes", query={"includeObject": "None"}, headers=TABLE)
+    finally:
+        admin.delete("/api/v1/nodes/seen-in-a-table")
+    assert table["kind"] == "Table"
+    names = [column["name"] for column in table["columnDefinitions"]]
+    assert names[:5] == ["Name", "Status", "Roles", "Age", "Version"]
+    assert {row["cells"][0] for row in table["rows"]} == {"seen-in-a-table"}
+    assert all("object" not in row or row["object"] is None for row in table["rows"])
+
+
+def test_pods_are_selected_by_their_service_account(admin: ApiClient) -> None:
+    answer = admin.ask("GET", "/api/v1/namespaces/kube-system/pods", query={"fieldSelector": "spec.serviceAccountName=aws-node"})
+    assert (answer.status, answer.body["items"]) == (200, [])
+    unknown = admin.ask("GET", "/api/v1/namespaces/kube-system/pods", query={"fieldSelector": "spec.colour=blue"})
+    assert unknown.status == 400
