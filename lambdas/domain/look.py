@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.action import Action, from_json, to_json
@@ -140,7 +141,7 @@ def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
         desired_role=seen.desired_role or "",
-        annotation=next(iter(account.role_annotations.values()), "") if account else "",
+        annotation=account.role_annotations.get(ROLE_ANNOTATION, "") if account else "",
         binding_path=seen.binding.path if isinstance(seen.binding, Binding | InvalidBinding) else "",
         binding_version=seen.binding.version if isinstance(seen.binding, Binding) else 0,
         owner=_owner(account),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.incident import Incident, PastIncident, Signalled
@@ -163,6 +164,14 @@ class IncidentsPort(Protocol):
 
     def get(self, target: ServiceAccountRef) -> Incident | None: ...
 
+    def mark_told(self, incident: Incident, state: str) -> bool:
+        """Remember that this state's message was sent. False: it had been sent before."""
+        ...
+
+    def told(self, incident: Incident) -> frozenset[str]:
+        """States whose message has been sent."""
+        ...
+
     def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
         """Write history and close, only if no more than `seen_signals` came. False: a signal is unseen, nothing was written."""
         ...
@@ -223,3 +232,17 @@ class CalendarPort(Protocol):
     def opens_at(self, name: str, at: datetime) -> datetime | None:
         """None where it is open then, else when it next opens."""
         ...
+
+
+class MetricsPort(Protocol):
+    """CloudWatch metrics."""
+
+    def put(self, metric: Metric, value: float, **dimensions: str) -> None:
+        """Emit one value with exactly the dimensions that the metric declares."""
+        ...
+
+
+class LogPort(Protocol):
+    """One structured line of log, titled with one of the eight words. Never a token, never a whole object."""
+
+    def __call__(self, title: str, **fields: object) -> None: ...
