@@ -23,13 +23,14 @@ class Actor:
     """Who did something, as far as the event tells.
 
     `who` is an ARN or a Kubernetes user name, `agent` the user agent or field manager, `what` a few words such as
-    `UpdateAddon without a role`.
+    `UpdateAddon without a role`, `address` where the call came from: an IP address, or the AWS service that called.
     """
 
     who: str
     what: str
     agent: str = ""
     at: datetime | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +55,10 @@ class Ignored:
     """An event that asks for nothing, and why: told in the log, nothing else."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The schedule's turn: every bound cluster is to be checked, each by a request of its own."""
+
+    occurred_at: datetime

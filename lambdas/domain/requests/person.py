@@ -1,0 +1,30 @@
+"""A person who invokes the checker directly, without an event around it.
+
+    {"cluster": "prod-blue", "namespace": "kube-system", "serviceAccount": "aws-node", "requestedBy": "arn:aws:iam::111122223333:user/dana"}
+
+`cluster` must be there; null asks for every bound cluster. The rest is optional.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lambdas.domain.request import Actor, CheckRequest, Trigger
+from lambdas.domain.requests.envelope import cluster_name, label, service_account
+
+
+def parse(event: Mapping[str, Any], *, arrived_at: datetime) -> CheckRequest:
+    """What the person asks for.
+
+    Raises:
+        MalformedEvent: a name is none.
+    """
+    cluster, who = event.get("cluster"), label(event.get("requestedBy"))
+    return CheckRequest(
+        trigger=Trigger.PERSON,
+        occurred_at=arrived_at,
+        event_id="",
+        cluster=None if cluster is None else cluster_name(cluster, "cluster"),
+        service_account=service_account(event.get("namespace"), event.get("serviceAccount")),
+        actor=Actor(who=who, what="asked for a check", at=arrived_at) if who else None,
+    )
