@@ -114,3 +114,19 @@ def _same_place(first: Environment, second: Environment, where: str) -> Iterator
             yield Problem(
                 f"{where}.clusters", cluster.name, f"clusters that {first.name!r} does not serve already: one stack for one cluster"
             )
+
+
+def served(configuration: Configuration, environment: Environment) -> tuple[str, ...]:
+    """The clusters a stack serves where another shares its account and region; empty means all of them."""
+    place = (environment.account, environment.region)
+    shared = [it for it in configuration.environments if (it.account, it.region) == place]
+    return tuple(it.name for it in environment.clusters) if len(shared) > 1 else ()
+
+
+def followers(configuration: Configuration, environment: Environment) -> tuple[Environment, ...]:
+    """Environments whose chat goes through this one's channel."""
+    return tuple(
+        it
+        for it in configuration.environments
+        if environment.name and it.notify.chat_home == environment.name and it.account == environment.account
+    )

@@ -19,7 +19,7 @@ def why_not(region: str) -> str | None:
     """Why the stack cannot run in a region at all, or None."""
     if region.startswith("cn-"):
         # Source: https://docs.amazonaws.cn/en_us/aws/latest/userguide/lambda.html
-        return "a region outside China: Lambda there has neither X-Ray tracing nor, as far as is known, durable functions"
+        return "a region outside China: Lambda there has no X-Ray tracing, which every function of this stack turns on"
     return None
 
 

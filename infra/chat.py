@@ -1,0 +1,84 @@
+"""A chat channel by Amazon Q Developer, with approve and reject as buttons, which may answer the remediator and do nothing else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_chatbot as chatbot
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra import arns
+from infra.config import Environment, Slack, Teams
+from infra.security_rules import accept
+from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, NOTIFICATION_TYPE, Answer, variables
+from lambdas.contract.names import PROJECT
+
+
+class Chat(Construct):
+    """The configuration of one channel. A channel takes one per account, so it serves its followers in other regions too."""
+
+    def __init__(self, scope: Construct, name: str, *, environment: Environment, followers: Sequence[Environment]) -> None:
+        super().__init__(scope, name)
+        stack = Stack.of(self)
+        served = (environment, *followers)
+        answers_alone = self._policy([arns.remediator_executions(stack, it) for it in served])
+        common: dict[str, Any] = {  # the same keywords of two generated types
+            "configuration_name": f"{PROJECT}{environment.suffix}",
+            "iam_role_arn": self._role(answers_alone).role_arn,
+            # Without a guardrail the channel could do whatever an administrator may.
+            "guardrail_policies": [answers_alone.managed_policy_arn],
+            "sns_topic_arns": [arns.chat_topic(stack, it) for it in served],
+            "customization_resource_arns": [self._button(it, environment).attr_custom_action_arn for it in ANSWERS],
+            "logging_level": "ERROR",
+        }
+        channel = environment.notify.slack or environment.notify.teams
+        assert channel is not None  # noqa: S101  # the stack makes no chat without a channel
+        self._channel(channel, common)
+
+    def _channel(self, channel: Slack | Teams, common: dict[str, Any]) -> None:
+        if isinstance(channel, Slack):
+            chatbot.CfnSlackChannelConfiguration(
+                self, "Slack", slack_workspace_id=channel.workspace, slack_channel_id=channel.channel, **common
+            )
+        else:
+            chatbot.CfnMicrosoftTeamsChannelConfiguration(
+                self, "Teams", team_id=channel.team, teams_tenant_id=channel.tenant, teams_channel_id=channel.channel, **common
+            )
+
+    def _policy(self, executions: Sequence[str]) -> iam.ManagedPolicy:
+        policy = iam.ManagedPolicy(
+            self,
+            "AnswersAlone",
+            description="Answer a waiting approval of eks-irsa-remediator, and nothing else",
+            statements=[iam.PolicyStatement(actions=list(CALLBACK_ACTIONS), resources=list(executions))],
+        )
+        accept(policy, "AwsSolutions-IAM5", "Versions and execution ids of the remediator are known at run time only")
+        return policy
+
+    def _role(self, policy: iam.ManagedPolicy) -> iam.Role:
+        return iam.Role(
+            self,
+            "ChannelRole",
+            description="What people in the chat channel may do: approve or reject a repair",
+            assumed_by=iam.ServicePrincipal("chatbot.amazonaws.com"),
+            managed_policies=[policy],
+        )
+
+    def _button(self, answer: Answer, environment: Environment) -> chatbot.CfnCustomAction:
+        return chatbot.CfnCustomAction(
+            self,
+            answer.button,
+            action_name=f"{PROJECT}{environment.suffix}-{answer.name}",
+            definition=chatbot.CfnCustomAction.CustomActionDefinitionProperty(command_text=answer.command),
+            attachments=[
+                chatbot.CfnCustomAction.CustomActionAttachmentProperty(
+                    button_text=answer.button,
+                    notification_type=NOTIFICATION_TYPE,
+                    variables=variables(),
+                    criteria=[
+                        chatbot.CfnCustomAction.CustomActionAttachmentCriteriaProperty(operator="HAS_VALUE", variable_name=CALLBACK_ID)
+                    ],
+                )
+            ],
+        )

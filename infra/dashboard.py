@@ -1,0 +1,101 @@
+"""The dashboard that a person looks at first: is something broken now, was it repaired, how fast, and do we work ourselves."""
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.functions import Functions
+from infra.metrics import durable, each, ours
+from lambdas.contract.environment import Function
+from lambdas.contract.metrics import CHECKS, DRIFT, LOGIN_FAILURES, REPAIRS, SWEEPS, TIME_TO_RECOVER, VERDICTS, Metric
+from lambdas.contract.names import PROJECT, RUNBOOK_ROOT
+
+_PERIOD: Final = Duration.minutes(5)
+_WIDTH: Final = 8  # three in a row of 24
+_HEIGHT: Final = 6
+
+_ABOUT: Final = f"""# {PROJECT}
+**Drift found** rises: a cluster lost its role. **Repairs** follows within minutes, or the chat says why not. \
+[Runbooks]({RUNBOOK_ROOT}) by verdict. One incident as a timeline: `irsa-remediator history --cluster C`."""
+
+
+class Dashboard(Construct):
+    """Four rows: what is it, what happened, which clusters, and ourselves."""
+
+    def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue) -> None:
+        super().__init__(scope, name)
+        queues = [undelivered, *functions.dead_letters.values()]
+        cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            default_interval=Duration.hours(12),
+            widgets=[
+                [cloudwatch.TextWidget(markdown=_ABOUT, width=24, height=3)],
+                [_by("Repairs, by outcome", REPAIRS), _time_to_recover(), _by("Drift found, by trigger", DRIFT)],
+                [
+                    _by("Verdicts, by cluster", VERDICTS),
+                    _by("Clusters that refuse our login", LOGIN_FAILURES),
+                    _by("Checks, by trigger", CHECKS),
+                ],
+                [_sweeps(), _executions(functions), _failures(functions)],
+                [_dead_letters(queues), _durations(functions), _warnings(functions)],
+            ],
+        )
+
+
+def _graph(title: str, *metrics: cloudwatch.IMetric, stacked: bool = False) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=_WIDTH, height=_HEIGHT, stacked=stacked)
+
+
+def _by(title: str, metric: Metric) -> cloudwatch.GraphWidget:
+    return _graph(title, each(metric, period=_PERIOD), stacked=True)
+
+
+def _time_to_recover() -> cloudwatch.GraphWidget:
+    lines = [ours(TIME_TO_RECOVER, period=_PERIOD, statistic=it) for it in ("p50", "p90", "Maximum")]
+    return _graph("Time from event to proof (seconds)", *lines)
+
+
+def _sweeps() -> cloudwatch.GraphWidget:
+    return _graph("Sweeps ended: one each five minutes", ours(SWEEPS, period=_PERIOD))
+
+
+def _executions(functions: Functions) -> cloudwatch.GraphWidget:
+    remediator = functions.by_name[Function.REMEDIATOR]
+    states = ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")
+    return _graph("Repairs as executions", *(durable(remediator, f"DurableExecution{it}") for it in states))
+
+
+def _failures(functions: Functions) -> cloudwatch.GraphWidget:
+    made = functions.by_name.items()
+    errors = [it.metric_errors(period=_PERIOD, label=f"{name} errors") for name, it in made]
+    throttles = [it.metric_throttles(period=_PERIOD, label=f"{name} throttles") for name, it in made]
+    return _graph("Our own failures", *errors, *throttles)
+
+
+def _dead_letters(queues: list[sqs.IQueue]) -> cloudwatch.GraphWidget:
+    depths = [it.metric_approximate_number_of_messages_visible(period=_PERIOD, label=it.node.id) for it in queues]
+    return _graph("Dead letters waiting", *depths)
+
+
+def _durations(functions: Functions) -> cloudwatch.GraphWidget:
+    p99 = [it.metric_duration(period=_PERIOD, statistic="p99", label=f"{name} p99") for name, it in functions.by_name.items()]
+    return _graph("Time of an invocation (milliseconds)", *p99)
+
+
+def _warnings(functions: Functions) -> cloudwatch.LogQueryWidget:
+    return cloudwatch.LogQueryWidget(
+        title="Latest warnings and errors",
+        log_group_names=[it.log_group_name for it in functions.logs.values()],
+        query_lines=[
+            "fields @timestamp, level, message",
+            "filter level in ['WARNING', 'WARN', 'ERROR']",
+            "sort @timestamp desc",
+            "limit 20",
+        ],
+        width=_WIDTH,
+        height=_HEIGHT,
+    )

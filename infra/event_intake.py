@@ -1,0 +1,53 @@
+"""Rules that bring events to the checker, and the queue for what could not be handed over."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.dead_letters import dead_letter_queue
+from lambdas.contract.events import MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES, Pattern
+
+
+class EventIntake(Construct):
+    """One rule for each subscription of the contract, and the schedule."""
+
+    def __init__(
+        self, scope: Construct, name: str, *, checker: lambda_.IFunction, our_role_arns: Sequence[str], customer_key: kms.IKey | None
+    ) -> None:
+        super().__init__(scope, name)
+        self._checker = checker
+        self.undelivered = dead_letter_queue(self, "Undelivered", customer_key)
+        for rule, subscription in SUBSCRIPTIONS.items():
+            events.Rule(
+                self,
+                rule,
+                description=subscription.why,
+                event_pattern=_event_pattern(subscription.pattern(our_role_arns)),
+                targets=[self._target(None)],
+            )
+        events.Rule(
+            self,
+            "Sweep",
+            description="drift that nobody announced",
+            schedule=events.Schedule.rate(Duration.minutes(SWEEP_RATE_MINUTES)),
+            targets=[self._target(events.RuleTargetInput.from_object(dict(SWEEP_INPUT)))],
+        )
+
+    def _target(self, constant_input: events.RuleTargetInput | None) -> targets.LambdaFunction:
+        return targets.LambdaFunction(
+            self._checker,
+            event=constant_input,
+            dead_letter_queue=self.undelivered,
+            retry_attempts=RETRY_ATTEMPTS,
+            max_event_age=Duration.hours(MAX_EVENT_AGE_HOURS),
+        )
+
+
+def _event_pattern(pattern: Pattern) -> events.EventPattern:
+    """The pattern in CDK's own type, which spells its keys otherwise."""
+    return events.EventPattern(**{key.replace("-", "_"): value for key, value in pattern.items()})

@@ -1,0 +1,184 @@
+"""The three functions with their roles, logs and dead-letter queues."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra import arns
+from infra.config import LOG_DAYS, Environment, Network
+from infra.dead_letters import dead_letter_queue
+from infra.permissions import statements
+from infra.security_rules import accept
+from infra.topics import Topics
+from lambdas.contract import environment as told
+from lambdas.contract.access import CUSTOMER_KEY, NETWORK, SIMULATION, Target
+from lambdas.contract.environment import Function
+from lambdas.contract.names import PROJECT
+
+EXECUTION_TIMEOUT: Final = Duration.days(16)
+"""Longer than the settings allow in sum: an approval (7 days) and the wait for a weekly window (7 days), an update of another's and one of
+ours (6 hours each), two proofs (6 hours each)."""
+
+HISTORY_RETENTION: Final = Duration.days(30)
+
+_RETENTION: Final = dict(zip(LOG_DAYS, logs.RetentionDays, strict=False))  # both ascend; CDK's list ends in "for ever"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """Memory, and the time of one invocation. A durable function is invoked many times in one execution."""
+
+    memory_mib: int
+    timeout: Duration
+    what: str
+
+
+SIZES: Final[Mapping[Function, Size]] = {
+    Function.CHECKER: Size(memory_mib=256, timeout=Duration.seconds(60), what="event to plan; writes nothing but its incident rows"),
+    Function.REMEDIATOR: Size(memory_mib=256, timeout=Duration.minutes(5), what="plan to proof, as a durable execution"),
+    Function.NODE_WATCHER: Size(memory_mib=256, timeout=Duration.seconds(60), what="audit log to events"),
+}
+
+
+class Functions(Construct):
+    """Checker, remediator and node watcher, from one asset."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        environment: Environment,
+        code: lambda_.Code,
+        table: dynamodb.ITable,
+        topics: Topics,
+        customer_key: kms.IKey | None,
+        served: Sequence[str],
+    ) -> None:
+        super().__init__(scope, name)
+        self._environment = environment
+        self._served = served
+        self._code = code
+        self.logs = {it: self._log_group(it, customer_key) for it in Function}
+        self.dead_letters = {it: dead_letter_queue(self, f"{_id(it)}Failures", customer_key) for it in Function}
+        shared = arns.shared(Stack.of(self), environment, table=table, topics=topics)
+        self.roles = {it: self._role(it, shared, self.logs[it], self.dead_letters[it]) for it in Function}
+        variables = self._variables(table, topics)
+        self.by_name = {it: self._function(it, variables, self.logs[it]) for it in Function}
+        self.checker.configure_async_invoke(retry_attempts=2, max_event_age=Duration.hours(6))
+        lambda_.Alias(self, "Live", alias_name=arns.ALIAS, version=self.by_name[Function.REMEDIATOR].current_version)
+
+    @property
+    def checker(self) -> lambda_.Function:
+        """The target of every rule."""
+        return self.by_name[Function.CHECKER]
+
+    @property
+    def role_arns(self) -> list[str]:
+        """The roles whose own calls are our footsteps."""
+        return [role.role_arn for role in self.roles.values()]
+
+    def _log_group(self, function: Function, customer_key: kms.IKey | None) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            f"{_id(function)}Log",
+            retention=_RETENTION[self._environment.log_retention_days],
+            encryption_key=customer_key,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _role(self, function: Function, shared: Mapping[Target, Sequence[str]], log: logs.LogGroup, failures: sqs.Queue) -> iam.Role:
+        own = {Target.LOGS: [log.log_group_arn], Target.DEAD_LETTERS: [failures.queue_arn]}
+        made = statements(function, {**shared, **own}, self._optional(), Stack.of(self).region)
+        role = iam.Role(
+            self,
+            f"{_id(function)}Role",
+            description=f"{PROJECT}: {SIZES[function].what}",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"Contract": iam.PolicyDocument(statements=made, minimize=False)},
+        )
+        accept(
+            role,
+            "AwsSolutions-IAM5",
+            "Each wildcard is in lambdas/contract/access.py with its reason: a name known at run time only, or no resource",
+        )
+        return role
+
+    def _optional(self) -> frozenset[str]:
+        wanted = {SIMULATION: self._environment.simulation, NETWORK: self._environment.network, CUSTOMER_KEY: self._environment.key}
+        return frozenset(name for name, asked in wanted.items() if asked)
+
+    def _function(self, function: Function, variables: Mapping[str, str], log: logs.LogGroup) -> lambda_.Function:
+        size, durable = SIZES[function], function is Function.REMEDIATOR
+        made = lambda_.Function(
+            self,
+            _id(function),
+            # The remediator's own ARN is in its role and environment: a generated name would be a circle.
+            function_name=arns.remediator_name(self._environment) if durable else None,
+            description=size.what,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=function.handler,
+            code=self._code,
+            memory_size=size.memory_mib,
+            timeout=size.timeout,
+            environment=dict(variables),
+            # CDK would add statements of its own to the role; the contract has them already.
+            role=self.roles[function].without_policy_updates(),
+            log_group=log,
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+            tracing=lambda_.Tracing.ACTIVE,
+            dead_letter_queue=self.dead_letters[function],
+            reserved_concurrent_executions=dict(self._environment.concurrency).get(function),
+            durable_config=lambda_.DurableConfig(execution_timeout=EXECUTION_TIMEOUT, retention_period=HISTORY_RETENTION)
+            if durable
+            else None,
+            # Executions that wait stay on their version, for days: `docs/deploy.md` says how to remove old ones.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+        )
+        if self._environment.network is not None:
+            _place(made, self._environment.network)
+        accept(made, "AwsSolutions-L1", "Python 3.13 is the version the asset is built and tested for, and durable functions support it")
+        return made
+
+    def _variables(self, table: dynamodb.ITable, topics: Topics) -> dict[str, str]:
+        stack = Stack.of(self)
+        values = told.Environment(
+            account=stack.account,
+            region=stack.region,
+            partition=stack.partition,
+            incidents_table=table.table_name,
+            remediator_arn=arns.remediator_alias(stack, self._environment),
+            chat_topic_arn=topics.chat.topic_arn,
+            people_topic_arn=topics.people.topic_arn,
+            event_bus=arns.EVENT_BUS,
+            our_role_arns=",".join(self.role_arns),
+            may_simulate=str(self._environment.simulation).lower(),
+            passable_roles=",".join(arns.bound_roles(stack, self._environment)),
+            clusters=",".join(self._served),
+        )
+        return {told.variable(it.name): getattr(values, it.name) for it in fields(values)}
+
+
+def _id(function: Function) -> str:
+    return function.value.title().replace("_", "")
+
+
+def _place(function: lambda_.Function, network: Network) -> None:
+    # L1, since the L2 wants to know the VPC's zones and route tables, which it cannot without asking an account.
+    resource = function.node.default_child
+    assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # CDK's promise, told to the type checker
+    resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+        subnet_ids=list(network.subnets), security_group_ids=list(network.security_groups)
+    )

@@ -1,0 +1,27 @@
+"""The table of incidents and history: the one thing that outlives the stack."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
+
+
+def incidents_table(scope: Construct, key: kms.IKey | None) -> dynamodb.Table:
+    """A table paid by request, restorable to any second of five weeks, and kept when the stack goes.
+
+    Without a customer's key DynamoDB uses its own, which costs nothing.
+    """
+    return dynamodb.Table(
+        scope,
+        "Incidents",
+        partition_key=dynamodb.Attribute(name=PARTITION_KEY, type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name=SORT_KEY, type=dynamodb.AttributeType.STRING),
+        time_to_live_attribute=EXPIRES_AT,
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
+        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else None,
+        encryption_key=key,
+        removal_policy=RemovalPolicy.RETAIN,
+    )

@@ -1,0 +1,106 @@
+"""Wires the constructs of one environment; owns no resource itself."""
+
+from typing import Any
+
+from aws_cdk import Annotations, CfnOutput, Stack, Tags
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.alarms import Alarms
+from infra.aws_auth import lines
+from infra.chat import Chat
+from infra.cluster_access import ClusterStack, is_needed
+from infra.config import Configuration, Environment
+from infra.consistency import cluster_stack_name, followers, served, stack_name
+from infra.dashboard import Dashboard
+from infra.event_intake import EventIntake
+from infra.functions import Functions
+from infra.incidents_table import incidents_table
+from infra.regions import doubt
+from infra.topics import Topics
+from lambdas.contract.environment import Function
+
+
+class RemediatorStack(Stack):
+    """Everything that one account and region, or one VPC of it, needs once."""
+
+    def __init__(
+        self, scope: Construct, *, environment: Environment, configuration: Configuration, code: lambda_.Code, **stack: Any
+    ) -> None:
+        super().__init__(
+            scope, stack_name(environment), description="eks-irsa-remediator: keeps the IAM role of the VPC CNI where it belongs", **stack
+        )
+        customer_key = kms.Key.from_key_arn(self, "CustomerKey", environment.key) if environment.key else None
+        self.table = incidents_table(self, customer_key)
+        self.topics = Topics(self, "Topics", environment=environment, customer_key=customer_key)
+        self.functions = Functions(
+            self,
+            "Functions",
+            environment=environment,
+            code=code,
+            table=self.table,
+            topics=self.topics,
+            customer_key=customer_key,
+            served=served(configuration, environment),
+        )
+        intake = EventIntake(
+            self, "Intake", checker=self.functions.checker, our_role_arns=self.functions.role_arns, customer_key=customer_key
+        )
+        Alarms(self, "Alarms", functions=self.functions, undelivered=intake.undelivered, people=self.topics.people)
+        Dashboard(self, "Overview", functions=self.functions, undelivered=intake.undelivered)
+        if environment.notify.slack or environment.notify.teams:
+            Chat(self, "ChatChannel", environment=environment, followers=followers(configuration, environment))
+        self._outputs(environment)
+        self._say_before_deployment(environment)
+
+    def _outputs(self, environment: Environment) -> None:
+        CfnOutput(self, "ChatTopicArn", value=self.topics.chat.topic_arn, description="For a chat configuration that you have already")
+        CfnOutput(self, "PeopleTopicArn", value=self.topics.people.topic_arn, description="Subscribe mail, pagers and tickets here")
+        for function in (Function.CHECKER, Function.REMEDIATOR):
+            CfnOutput(
+                self,
+                f"{function.value.title()}RoleArn",
+                value=self.functions.roles[function].role_arn,
+                description="For access entries that Terraform or eksctl makes",
+            )
+        old = _without_entries(environment)
+        if old:
+            CfnOutput(
+                self, "AwsAuthLines", value=lines(self.functions.roles), description=f"For mapRoles of aws-auth in {', '.join(old)}"[:1024]
+            )
+
+    def _say_before_deployment(self, environment: Environment) -> None:
+        notes = Annotations.of(self)
+        for cluster in _without_entries(environment):
+            notes.add_info(
+                f"{cluster}: CONFIG_MAP takes no access entries; add the output AwsAuthLines to its aws-auth, or switch its mode."
+            )
+        if not environment.bound_roles:
+            notes.add_info(
+                "bound_roles is not set: a lost annotation is put back, but no role is written into an add-on record, where it would last."
+            )
+        doubtful = doubt(environment.region)
+        if doubtful:
+            notes.add_warning_v2("eks-irsa-remediator:region", doubtful)
+
+
+def _without_entries(environment: Environment) -> list[str]:
+    return [it.name for it in environment.clusters if it.authentication_mode == "CONFIG_MAP"]
+
+
+def add_environment(scope: Construct, *, environment: Environment, configuration: Configuration, code: lambda_.Code, **stack: Any) -> None:
+    """The stack of an environment, and one for each of its clusters."""
+    main = RemediatorStack(scope, environment=environment, configuration=configuration, code=code, **stack)
+    clusters = [
+        ClusterStack(scope, cluster_stack_name(environment, it.name), cluster=it, functions=main.functions, **stack)
+        for it in environment.clusters
+        if is_needed(it)
+    ]
+    for made in (main, *clusters):
+        for name, value in environment.tags:
+            Tags.of(made).add(name, value)
+        if environment.permissions_boundary:
+            boundary = iam.ManagedPolicy.from_managed_policy_arn(made, "Boundary", environment.permissions_boundary)
+            iam.PermissionsBoundary.of(made).apply(boundary)
