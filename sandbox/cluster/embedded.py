@@ -34,11 +34,10 @@ class EmbeddedCluster:
     Args:
         name: the cluster's name, for people.
         authenticate: bearer token -> identity, None for a token that is refused.
-        certificate_authority: issues the server's certificate for 127.0.0.1 and localhost.
+        certificate: the authority that issues the server's certificate, for 127.0.0.1 and localhost.
         version: of Kubernetes, `1.28`.
-        manifests: objects to start with, RBAC and whatever else.
+        rbac: roles and bindings to start with; any other kind is taken as well.
         mutate_pod: called for each new pod, as a mutating webhook would be.
-        on_request: told of each request once it is answered.
     """
 
     def __init__(
@@ -46,25 +45,25 @@ class EmbeddedCluster:
         name: str,
         *,
         authenticate: Authenticate,
-        certificate_authority: trustme.CA,
+        certificate: trustme.CA,
         version: str = "1.28",
-        manifests: Iterable[Mapping[str, Any]] = (),
+        rbac: Iterable[Mapping[str, Any]] = (),
         mutate_pod: Mutate | None = None,
     ) -> None:
         self.name = name
         self.store = ObjectStore()
         self.requests: list[RequestRecord] = []
         self.faults = Faults()
-        self.ca_pem: bytes = certificate_authority.cert_pem.bytes()
+        self.ca_pem: bytes = certificate.cert_pem.bytes()
         self._authenticate = authenticate
         self._authorizer = Authorizer(self.store)
         self._api = Api(self.store, version)
         self._users: dict[int, str] = {}
-        self._server = TlsServer(certificate_authority.issue_cert("127.0.0.1", "localhost"), self._answer, self._record)
+        self._server = TlsServer(certificate.issue_cert("127.0.0.1", "localhost"), self._answer, self._record)
         self.url = self._server.url
         bootstrap(self.store)
         self.store.admission[PODS] = pod_admission(self.store, mutate_pod)
-        for manifest in manifests:
+        for manifest in rbac:
             self.apply(manifest, "bootstrap")
 
     def __enter__(self) -> Self:

@@ -1,0 +1,65 @@
+"""The loop that lets a cluster live: look, ask each behaviour, do what it wants, wait for the next change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Self
+
+from sandbox.behaviours.changes import Change, WakeAt, carry_out
+from sandbox.behaviours.world import World, look
+
+if TYPE_CHECKING:
+    from sandbox.behaviours.client import Client
+
+Step = Callable[[World, float], Iterable[Change]]
+"""(what there is, monotonic seconds) -> what to do."""
+
+_LOOK_AGAIN_S = 1.0
+_GATHER_S = 0.004  # changes come in bursts; one look serves them all
+_log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Runs behaviours in one thread; a context manager."""
+
+    def __init__(self, client: Client, steps: Sequence[Step]) -> None:
+        self._client = client
+        self._steps = tuple(steps)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="behaviours", daemon=True)
+        self.failure: Exception | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def turn(self, now_s: float) -> float:
+        """One round of every behaviour; returns when the next is due at the latest, in monotonic seconds."""
+        world, due_s = look(self._client), now_s + _LOOK_AGAIN_S
+        for step in self._steps:
+            for change in step(world, now_s):
+                if isinstance(change, WakeAt):
+                    due_s = min(due_s, change.at_s)
+                else:
+                    carry_out(change, self._client)
+        return due_s
+
+    def _run(self) -> None:
+        seen = 0
+        try:
+            while not self._stopping.is_set():
+                seen = self._client.wait(seen, 0.0)
+                due_s = self.turn(time.monotonic())
+                self._client.wait(seen, max(due_s - time.monotonic(), 0.0))
+                self._stopping.wait(_GATHER_S)
+        except Exception as failure:
+            self.failure = failure
+            _log.exception("a behaviour of the sandbox failed")
+            raise

@@ -1,0 +1,124 @@
+"""The webhook with its memory and its moods: what it knows of ServiceAccounts, and how it fails."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from jsonpatch import JsonPatch
+
+from sandbox.webhook.mutation import mutate
+
+ServiceAccountAnnotations = Callable[[str, str], Mapping[str, str]]
+"""(namespace, name) -> annotations as they are now; empty for a ServiceAccount that is not there."""
+
+Association = Callable[[str, str], Mapping[str, Any] | None]
+"""(namespace, name) -> the pod identity association of a ServiceAccount, None for none."""
+
+
+_REMEMBERED = 32  # states of one ServiceAccount; more than a lag of seconds can hold
+
+
+def no_association(_namespace: str, _name: str) -> None:
+    """For clusters without pod identity."""
+
+
+class Outage(Exception):
+    """The webhook does not answer."""
+
+
+@dataclass
+class Switches:
+    """What is wrong with the webhook.
+
+    Attributes:
+        cache_lag_s: it sees a change of a ServiceAccount so much later.
+        outage: it answers 500; the API server admits the pod as it is, since EKS sets `failurePolicy: Ignore`.
+        miss_next: so many pods more get nothing, although it answers.
+    """
+
+    cache_lag_s: float = 0.0
+    outage: bool = False
+    miss_next: int = 0
+
+
+@dataclass
+class IdentityWebhook:
+    """Answers admission reviews of pods; safe to call from many threads."""
+
+    annotations_of: ServiceAccountAnnotations
+    association_of: Association = no_association
+    region: str = "eu-west-1"
+    switches: Switches = field(default_factory=Switches)
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._history: dict[tuple[str, str], deque[tuple[float, Mapping[str, str]]]] = {}
+
+    def see(self, service_accounts: Iterable[Mapping[str, Any]]) -> None:
+        """Take note of all ServiceAccounts as they are now, as the webhook's informer would be told.
+
+        What the first call sees counts as known for ever.
+        """
+        with self._lock:
+            at = self.monotonic() if self._history else float("-inf")
+            for each in service_accounts:
+                metadata = each["metadata"]
+                seen = self._history.setdefault((metadata["namespace"], metadata["name"]), deque(maxlen=_REMEMBERED))
+                annotations = metadata.get("annotations") or {}
+                if not seen or seen[-1][1] != annotations:
+                    seen.append((at, annotations))
+
+    def patch(self, pod: Mapping[str, Any], namespace: str) -> list[dict[str, Any]]:
+        """The JSON patch for a pod that is about to be created.
+
+        Raises:
+            Outage: the switch is on.
+        """
+        if self.switches.outage:
+            raise Outage("the pod identity webhook is down")
+        with self._lock:
+            missed = self.switches.miss_next > 0
+            self.switches.miss_next -= missed
+        account = pod["spec"].get("serviceAccountName") or "default"
+        if missed:
+            return []
+        return mutate(pod, self._known(namespace, account), self.association_of(namespace, account), region=self.region)
+
+    def admit(self, pod: dict[str, Any]) -> dict[str, Any]:
+        """The pod as it is admitted, in process: unchanged while the webhook is out."""
+        try:
+            operations = self.patch(pod, pod["metadata"]["namespace"])
+        except Outage:
+            return pod
+        patched: dict[str, Any] = JsonPatch(operations).apply(pod)
+        return patched
+
+    def review(self, review: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to an `AdmissionReview` of `admission.k8s.io/v1`.
+
+        Raises:
+            Outage: the switch is on.
+        """
+        request = review["request"]
+        operations = self.patch(request["object"], request["namespace"])
+        response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
+        if operations:
+            response |= {"patchType": "JSONPatch", "patch": base64.b64encode(orjson.dumps(operations)).decode()}
+        return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+    def _known(self, namespace: str, name: str) -> Mapping[str, str]:
+        """What the cache holds: the truth, or the latest state that is older than the lag."""
+        lag_s = self.switches.cache_lag_s
+        if not lag_s:
+            return self.annotations_of(namespace, name)
+        with self._lock:
+            seen = self._history.get((namespace, name), deque())
+            return next((annotations for at, annotations in reversed(seen) if at <= self.monotonic() - lag_s), {})
