@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from lambdas.domain.trust.conditions import Context
 from lambdas.domain.trust.document import VERSION, Document, Effect, MalformedPolicyError, read, statements_of
+from lambdas.domain.trust.draft import Flaw
 from lambdas.domain.trust.identity import ACTION, FEDERATED, WebIdentity, request_of
-from lambdas.domain.trust.repair import Flaw, Repair, repairs
+from lambdas.domain.trust.repair import Repair, repairs
 from lambdas.domain.trust.results import Allowed, Answer, Refused, TrustFault, Undecided
 from lambdas.domain.trust.statements import Request, action_matches, any_applies, applies, doubts, principal_matches
 
@@ -35,7 +36,8 @@ def correct(policy: Mapping[str, object], identity: WebIdentity) -> dict[str, An
     """The same document after the least change that lets the identity in; equal to it where it does already.
 
     The nearest statement is corrected where it stands; nothing that may let others in is taken away, save the issuer of the one
-    statement that was meant for this cluster. Where none is near, or several clusters share the role, a statement is added.
+    statement that was meant for this cluster. Where none is near, several clusters share the role, or the nearest one names no
+    subject, a statement is added.
     A Deny is left alone, since somebody meant it: evaluate the result, it says so. A document that is no policy gives a new one.
     """
     try:

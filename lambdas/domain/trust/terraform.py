@@ -1,13 +1,16 @@
 """A trust policy as people keep it in Terraform, and what changed in it line by line."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Final
 
-from lambdas.domain.trust.document import Condition, Statement, read
+from lambdas.domain.trust.document import Statement, read
 
+_VERSION_IF_NONE_IS_NAMED: Final = "2008-10-17"
+"""What IAM reads without a Version; the data source would write the newer one.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html"""
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -20,11 +23,9 @@ def as_terraform(policy: Mapping[str, object], name: str = "trust") -> str:
     Source: https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document
     """
     document = read(policy)
-    head = [("version", document.version or "2008-10-17"), ("policy_id", document.id)]
-    lines = [f"{key} = {_text(value)}" for key, value in head if value is not None]
-    for statement in document.statements:
-        lines += ["", *_block("statement", _statement(statement))]
-    return "\n".join(_block(f'data "aws_iam_policy_document" "{name}"', lines)) + "\n"
+    head = _attributes(version=document.version or _VERSION_IF_NONE_IS_NAMED, policy_id=document.id)
+    body = [line for statement in document.statements for line in ("", *_statement(statement))]
+    return "\n".join(_block(f'data "aws_iam_policy_document" "{name}"', [*head, *body])) + "\n"
 
 
 def changed_lines(old: Mapping[str, object], new: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -38,20 +39,24 @@ def _lines(policy: Mapping[str, object]) -> list[str]:
     return [line.strip().removesuffix(",") for line in json.dumps(policy, indent=1, ensure_ascii=False).splitlines()]
 
 
-def _statement(statement: Statement) -> Iterator[str]:
-    if isinstance(statement.label, str):
-        yield f"sid = {_text(statement.label)}"
-    yield f"effect = {_text(statement.effect)}"
-    yield f"{'not_actions' if statement.except_actions else 'actions'} = {_texts(statement.actions)}"
+def _statement(statement: Statement) -> list[str]:
+    action = "not_actions" if statement.except_actions else "actions"
+    sid = statement.label if isinstance(statement.label, str) else None
+    lines = _attributes(sid=sid, effect=statement.effect, **{action: statement.actions})
     for kind, names in statement.principals.items():
         block = "not_principals" if statement.except_principals else "principals"
-        yield from _block(block, [f"type = {_text(kind)}", f"identifiers = {_texts(names)}"])
+        lines += ["", *_block(block, _attributes(type=kind, identifiers=names))]
     for condition in statement.conditions:
-        yield from _block("condition", _condition(condition))
+        test = _attributes(test=condition.operator, variable=condition.key, values=condition.values)
+        lines += ["", *_block("condition", test)]
+    return _block("statement", lines)
 
 
-def _condition(condition: Condition) -> list[str]:
-    return [f"test = {_text(condition.operator)}", f"variable = {_text(condition.key)}", f"values = {_texts(condition.values)}"]
+def _attributes(**values: str | tuple[str, ...] | None) -> list[str]:
+    """Lines of `name = value`, aligned as `terraform fmt` does; without those that are None."""
+    given = {name: value for name, value in values.items() if value is not None}
+    width = max(map(len, given))
+    return [f"{name:<{width}} = {_text(value) if isinstance(value, str) else _texts(value)}" for name, value in given.items()]
 
 
 def _block(head: str, lines: Iterable[str]) -> list[str]:

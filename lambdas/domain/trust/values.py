@@ -6,6 +6,7 @@ from typing import Any, Final
 from lambdas.domain.trust.logic import any_of
 from lambdas.domain.trust.patterns import matches
 
+EQUALS: Final = "StringEquals"
 LIKE: Final = "StringLike"
 _SUBJECT: Final = re.compile(r"system:serviceaccount:[a-z0-9.*?-]+:[a-z0-9.*?-]+")
 """Names in Kubernetes have no capitals.
@@ -23,11 +24,12 @@ def with_value(raw: Any, wanted: str) -> str | list[str]:
     What may be another workload's stays: taking it away could break something that works. What lets nobody in (a subject that is
     none, a name in capitals, stray blanks) gives way. A single text stays a single text where it can.
     """
-    kept = [value for value in _listed(raw) if _may_be_meant(value, wanted)]
+    kept = [value for value in texts_in(raw) if _may_be_meant(value, wanted)]
     return [*kept, wanted] if kept or isinstance(raw, list) else wanted
 
 
-def _listed(raw: Any) -> list[str]:
+def texts_in(raw: Any) -> list[str]:
+    """A condition's values, single or listed, as texts."""
     return [str(value) for value in raw] if isinstance(raw, list) else [str(raw)]
 
 

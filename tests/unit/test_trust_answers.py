@@ -1,0 +1,233 @@
+"""What the answers say to people, the pod identity variant, and pattern matching at its edges."""
+
+import time
+from typing import Any
+
+import pytest
+
+from lambdas.domain.trust import Allowed, Answer, Refused, TrustFault, Undecided, WebIdentity, evaluate, evaluate_pod_identity
+from lambdas.domain.trust.logic import all_of, any_of, negated
+from lambdas.domain.trust.patterns import arn_matches, matches
+
+OWN = "oidc.eks.eu-west-1.amazonaws.com/id/77D0"
+OTHER = "oidc.eks.eu-west-1.amazonaws.com/id/9A1C"
+DUAL = "oidc-eks.eu-west-1.api.aws/id/77D0"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{OWN}"
+SUBJECT = "system:serviceaccount:kube-system:aws-node"
+ME = WebIdentity(provider_arn=PROVIDER, subject=SUBJECT)
+
+
+def web(provider: str = PROVIDER, **changes: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"} | changes
+
+
+def policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def subject(value: str, key: str = f"{OWN}:sub", operator: str = "StringEquals") -> dict[str, Any]:
+    return {operator: {key: value}}
+
+
+REASONS = {
+    "another-cluster": (
+        web(f"arn:aws:iam::111122223333:oidc-provider/{OTHER}", Condition=subject(SUBJECT, f"{OTHER}:sub")),
+        "statement 0: it names the OIDC provider of another cluster (…/id/9A1C, this cluster is …/id/77D0)",
+    ),
+    "another-spelling": (
+        web(f"arn:aws:iam::111122223333:oidc-provider/{DUAL}"),
+        f"statement 0: it writes the issuer as {DUAL}, EKS reports {OWN}: for IAM these are two providers",
+    ),
+    "another-account": (
+        web(f"arn:aws:iam::444455556666:oidc-provider/{OWN}"),
+        f"statement 0: it names arn:aws:iam::444455556666:oidc-provider/{OWN}, this cluster's provider is {PROVIDER}",
+    ),
+    "action": (web(Action="sts:AssumeRole", Sid="Pods"), "statement Pods: it allows sts:AssumeRole, not sts:AssumeRoleWithWebIdentity"),
+    "key": (web(Condition=subject(SUBJECT, "sub")), f'statement 0: IAM fills "{OWN}:sub", never "sub"'),
+    "value": (
+        web(Condition=subject("system:serviceaccount:default:x")),
+        f'statement 0: {OWN}:sub must be "system:serviceaccount:default:x", the pod presents "{SUBJECT}"',
+    ),
+    "operator": (
+        web(Condition=subject("system:serviceaccount:*:aws-node")),
+        'statement 0: StringEquals takes the wildcard in "system:serviceaccount:*:aws-node" literally',
+    ),
+    "not-correctable": (
+        web(Condition=subject(SUBJECT, operator="StringNotEquals")),
+        f"statement 0: StringNotEquals on {OWN}:sub is not met",
+    ),
+    "two-flaws-the-graver-first": (
+        web(Action="sts:AssumeRole", Condition=subject(SUBJECT, f"{PROVIDER}:sub")),
+        f'statement 0: IAM fills "{OWN}:sub", never "{PROVIDER}:sub"; it allows sts:AssumeRole, not sts:AssumeRoleWithWebIdentity',
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "reason"), REASONS.values(), ids=REASONS)
+def test_a_refusal_says_what_is_wrong_in_one_sentence(statement: dict[str, Any], reason: str) -> None:
+    answer = evaluate(policy(statement), ME)
+
+    assert isinstance(answer, Refused)
+    assert answer.reason == reason
+    assert answer.statement == statement.get("Sid", 0)
+
+
+def test_the_nearest_statement_is_named_and_not_the_first() -> None:
+    far = web(Condition=subject("system:serviceaccount:karpenter:karpenter"))
+    near = web(Condition=subject(SUBJECT, f"{PROVIDER}:sub"))
+
+    answer = evaluate(policy(far, web(f"arn:aws:iam::111122223333:oidc-provider/{OTHER}"), near), ME)
+
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.statement) == (TrustFault.CONDITION_WRONG, 2)
+
+
+def test_a_denial_names_the_statement_that_denies() -> None:
+    answer = evaluate(
+        policy(web(), {"Sid": "Idle", "Effect": "Deny", "Principal": {"AWS": "111122223333"}, "Action": "*"}, web(Sid="No", Effect="Deny")),
+        ME,
+    )
+
+    assert answer == Refused(TrustFault.DENIED, "statement No denies sts:AssumeRoleWithWebIdentity, which no Allow can outweigh", "No")
+
+
+def test_nothing_near_names_no_statement() -> None:
+    assert evaluate(policy(), ME) == Refused(TrustFault.NO_STATEMENT, f"no statement lets {SUBJECT} of {OWN} in", None)
+
+
+DOUBTS = {
+    "key": (web(Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}), "statement 0: IpAddress on aws:SourceIp"),
+    "operator": (
+        web(Condition={"StringSoundsLike": {f"{OWN}:sub": "x"}}),
+        f"statement 0: StringSoundsLike on {OWN}:sub (no operator we know)",
+    ),
+    "principal": (web("*"), 'statement 0: "Federated": "*"'),
+    "not-principal": ({"Effect": "Allow", "NotPrincipal": {"AWS": "1"}, "Action": "*"}, "statement 0: NotPrincipal"),
+    "shape": (web(Resource="*"), "statement 0 has 'Resource', which IAM does not take there"),
+    "two": (
+        web(Condition={"StringEquals": {"aws:SourceVpc": "v", "sts:RoleSessionName": "s"}}),
+        "statement 0: StringEquals on aws:SourceVpc and StringEquals on sts:RoleSessionName",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "reason"), DOUBTS.values(), ids=DOUBTS)
+def test_an_open_answer_says_what_keeps_it_open(statement: dict[str, Any], reason: str) -> None:
+    assert evaluate(policy(statement), ME) == Undecided(reason)
+
+
+def test_a_doubtful_deny_is_named_where_all_else_allows() -> None:
+    deny = web(Effect="Deny", Sid="Vpc", Condition={"StringNotEquals": {"aws:SourceVpc": "vpc-0"}})
+
+    assert evaluate(policy(web(), deny), ME) == Undecided("statement Vpc: StringNotEquals on aws:SourceVpc")
+
+
+def pod(*actions: str, **changes: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": list(actions)} | changes
+
+
+BOTH = ("sts:AssumeRole", "sts:TagSession")
+HERE = {"aws:SourceAccount": "111122223333", "aws:RequestTag/kubernetes-namespace": "kube-system"}
+
+
+def in_namespace(name: str) -> dict[str, Any]:
+    return {"StringEquals": {"aws:RequestTag/Kubernetes-Namespace": name}}
+
+
+POD_IDENTITY: dict[str, tuple[dict[str, Any], dict[str, str], object]] = {
+    "as-the-guide-writes-it": (policy(pod(*BOTH)), {}, Allowed),
+    "one-statement-each": (policy(pod("sts:AssumeRole"), pod("sts:TagSession")), {}, Allowed),
+    "every-action": (policy(pod("sts:*")), {}, Allowed),
+    "beside-the-node": (policy(pod(*BOTH, Principal={"Service": ["ec2.amazonaws.com", "pods.eks.amazonaws.com"]})), {}, Allowed),
+    "tagging-missing": (policy(pod("sts:AssumeRole")), {}, TrustFault.ACTION_MISSING),
+    "assuming-missing": (policy(pod("sts:TagSession")), {}, TrustFault.ACTION_MISSING),
+    "role-of-irsa": (policy(web()), {}, TrustFault.NO_STATEMENT),
+    "service-of-the-cluster": (policy(pod(*BOTH, Principal={"Service": "eks.amazonaws.com"})), {}, TrustFault.NO_STATEMENT),
+    "tagging-denied": (policy(pod(*BOTH), pod("sts:TagSession", Effect="Deny")), {}, TrustFault.DENIED),
+    "this-namespace": (policy(pod(*BOTH, Condition=in_namespace("kube-system"))), HERE, Allowed),
+    "another-namespace": (policy(pod(*BOTH, Condition=in_namespace("default"))), HERE, TrustFault.CONDITION_WRONG),
+    "namespace-not-told": (policy(pod(*BOTH, Condition=in_namespace("default"))), {}, Undecided),
+    "key-of-irsa": (policy(pod(*BOTH, Condition=subject(SUBJECT))), HERE, TrustFault.CONDITION_WRONG),
+    "tagging-open-assuming-refused": (policy(pod("sts:TagSession", Condition=in_namespace("x"))), {}, TrustFault.ACTION_MISSING),
+    "no-policy": ({}, {}, Undecided),
+}
+
+
+@pytest.mark.parametrize(("document", "known", "expected"), POD_IDENTITY.values(), ids=POD_IDENTITY)
+def test_pod_identity_needs_its_service_and_both_actions(document: dict[str, Any], known: dict[str, str], expected: object) -> None:
+    answer: Answer = evaluate_pod_identity(document, known)
+
+    assert (answer.code if isinstance(answer, Refused) else type(answer)) == expected, answer
+
+
+def test_pod_identity_names_the_action_that_is_missing() -> None:
+    answer = evaluate_pod_identity(policy(pod("sts:AssumeRole", Sid="Pods")))
+
+    assert answer == Refused(TrustFault.ACTION_MISSING, "no statement allows sts:TagSession to pods.eks.amazonaws.com", "Pods")
+
+
+PATTERNS = {
+    "empty-matches-empty": ("", "", True),
+    "empty-does-not-match-text": ("", "a", False),
+    "star-matches-empty": ("*", "", True),
+    "stars-collapse": ("***", "abc", True),
+    "one-is-not-none": ("?", "", False),
+    "star-then-text": ("*b", "aab", True),
+    "star-then-text-that-comes-twice": ("*ab", "abab", True),
+    "star-in-the-middle": ("a*c", "abbbc", True),
+    "text-left-over": ("a*c", "abcd", False),
+    "text-missing": ("abc", "ab", False),
+    "one-then-star": ("?*", "a", True),
+    "newline-is-a-character": ("a?b", "a\nb", True),
+    "dot-is-plain": ("a.b", "axb", False),
+}
+
+
+@pytest.mark.parametrize(("pattern", "value", "expected"), PATTERNS.values(), ids=PATTERNS)
+def test_wildcards_match_whole_values(pattern: str, value: str, *, expected: bool) -> None:
+    assert matches(pattern, value, wildcards=True, variables=False) is expected
+
+
+def test_no_pattern_is_slow() -> None:
+    started = time.perf_counter()
+
+    assert matches("*a" * 1000, "a" * 2000 + "b", wildcards=True, variables=False) is False
+
+    assert time.perf_counter() - started < 5  # a back-tracking matcher would not end at all
+
+
+VARIABLES = {
+    "escape-is-plain": ("a${*}", "a*", True),
+    "escape-is-no-wildcard": ("a${*}", "ab", False),
+    "question-mark-escape": ("${?}", "?", True),
+    "dollar-escape": ("${$}", "$", True),
+    "unknown-value": ("a${aws:username}", "abc", None),
+    "no-value-would-do": ("a${aws:username}", "bc", False),
+    "unclosed-is-plain": ("a${b", "a${b", True),
+}
+
+
+@pytest.mark.parametrize(("pattern", "value", "expected"), VARIABLES.values(), ids=VARIABLES)
+def test_a_variable_leaves_open_what_it_may_stand_for(pattern: str, value: str, expected: bool | None) -> None:
+    assert matches(pattern, value, wildcards=False, variables=True) is expected
+
+
+ARNS = {
+    "equal": ("arn:aws:sns:eu-west-1:111122223333:topic", True),
+    "wildcard-in-a-part": ("arn:*:sns:*:111122223333:to?ic", True),
+    "wildcard-does-not-cross-a-colon": ("arn:aws:*:topic", False),
+    "last-part-may-hold-colons": ("arn:aws:sns:eu-west-1:111122223333:topic:x", False),
+    "variable": ("arn:${aws:Partition}:sns:eu-west-1:111122223333:topic", None),
+}
+
+
+@pytest.mark.parametrize(("pattern", "expected"), ARNS.values(), ids=ARNS)
+def test_arns_are_compared_part_by_part(pattern: str, expected: bool | None) -> None:
+    assert arn_matches(pattern, "arn:aws:sns:eu-west-1:111122223333:topic", variables=True) is expected
+    assert arn_matches(pattern, SUBJECT, variables=True) is False
+
+
+def test_what_is_unknown_stays_unknown_unless_it_cannot_matter() -> None:
+    assert (all_of([True, None]), all_of([False, None]), all_of([])) == (None, False, True)
+    assert (any_of([False, None]), any_of([True, None]), any_of([])) == (None, True, False)
+    assert (negated(None), negated(True), negated(False)) == (None, False, True)
