@@ -3,6 +3,13 @@
 from typing import Final
 
 from lambdas.contract.parameters import valid_cluster
+from lambdas.contract.workloads import WorkloadKind
+
+KUBELET_NOT_READY: Final = "KubeletNotReady"
+"""The reason of a kubelet's Ready condition while it is not Ready, whatever keeps it.
+
+Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/kubelet/nodestatus/setters.go
+"""
 
 NETWORK_NOT_READY: Final = "NetworkPluginNotReady"
 """In the message of a kubelet's Ready condition while no CNI configuration is there."""
@@ -13,7 +20,10 @@ NODE_UNKNOWN: Final = "NodeStatusUnknown"
 Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/nodelifecycle/node_lifecycle_controller.go
 """
 
-IDENTITY_RESOURCES: Final = ("serviceaccounts", "daemonsets")
+STREAM_PREFIX: Final = "kube-apiserver-audit-"
+"""The log streams of the group that hold audit records; `kube-apiserver-` alone begins those of the server's own log too."""
+
+IDENTITY_RESOURCES: Final = ("serviceaccounts", *(kind.resource for kind in WorkloadKind))
 READING_VERBS: Final = ("get", "list", "watch")
 
 # A patch lists the conditions that changed, in no fixed order, and a selector takes one index at a time. Kubelets report four conditions;
@@ -32,13 +42,13 @@ def _pattern() -> str:
     identity = f"{_is('objectRef.resource', *IDENTITY_RESOURCES)} && $.objectRef.subresource NOT EXISTS && {written}"
     registered = '$.objectRef.resource = "nodes" && $.verb = "create"'
     status = "$.requestObject.status.conditions"
-    unready = " || ".join(f'{status}[{index}].message = "*{NETWORK_NOT_READY}*"' for index in _CONDITIONS)
+    unready = " || ".join(f'{status}[{index}].reason = "{KUBELET_NOT_READY}"' for index in _CONDITIONS)
     unknown = f'{status}[0].reason = "{NODE_UNKNOWN}" || {status}[1].reason = "{NODE_UNKNOWN}"'
     return f"{{ ({identity}) || ({registered}) || {unready} || {unknown} }}"
 
 
 FILTER_PATTERN: Final = _pattern()
-"""Changes of a ServiceAccount or DaemonSet, node registrations, nodes that wait for the CNI or fell silent. At most 1,024 characters.
+"""Changes of ServiceAccounts and workloads, node registrations, nodes that are not Ready or fell silent. At most 1,024 characters.
 
 The pattern is wide: it cannot know which ServiceAccounts are bound, and a new binding must not need a deployment. The watcher narrows it.
 Core `events` are not in EKS audit logs, so nothing is built on them.

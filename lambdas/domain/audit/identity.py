@@ -1,0 +1,113 @@
+"""Who wrote a ServiceAccount that we look after, or its workload."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from lambdas.contract.access import BoundWorkload
+from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.workloads import KNOWN, WorkloadKind
+from lambdas.domain.audit.record import Write
+from lambdas.domain.request import Actor
+from lambdas.domain.requests.envelope import inside, label
+
+_KIND_OF: Final = {"serviceaccounts": "ServiceAccount", **{kind.resource: kind.value for kind in WorkloadKind}}
+
+_HOUSEKEEPERS: Final = frozenset(
+    {
+        "system:kube-controller-manager",
+        *(f"system:serviceaccount:kube-system:{name}-controller" for name in ("daemon-set", "deployment", "statefulset")),
+    }
+)
+"""Controllers that keep revision annotations and token secrets of these objects up to date, which changes no identity.
+
+Source: https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go
+"""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One ServiceAccount to look after; `workload` is None where only its pods tell which workload it has."""
+
+    namespace: str
+    service_account: str
+    workload: tuple[WorkloadKind, str] | None = None
+
+
+@dataclass(frozen=True)
+class IdentityChange:
+    """One write by someone else."""
+
+    watched: Watched
+    actor: Actor
+
+
+def watched(service_accounts: Collection[tuple[str, str]], served: Collection[BoundWorkload] = ()) -> tuple[Watched, ...]:
+    """The ServiceAccounts to look after: those given as `(namespace, name)`, and in any case those that we know by name."""
+    workloads = {(it.namespace, it.service_account): (it.kind, it.name) for it in KNOWN}
+    workloads |= {(it.namespace, it.service_account): (it.kind, it.name) for it in served}
+    return tuple(Watched(namespace, name, workloads.get((namespace, name))) for namespace, name in sorted({*service_accounts, *workloads}))
+
+
+def changes_of(write: Write, watching: Collection[Watched], our_roles: Collection[str]) -> Iterator[IdentityChange]:
+    """The ServiceAccounts whose identity a write may have changed; none where the write is ours or a controller's housekeeping."""
+    kind = _KIND_OF.get(write.resource)
+    if kind is None or write.subresource or (write.username in _HOUSEKEEPERS and write.verb in ("update", "patch")):
+        return
+    for one in watching:
+        if write.namespace == one.namespace and _concerns(write, kind, one) and not is_ours(write, our_roles):
+            yield IdentityChange(one, _actor(write, kind))
+
+
+def is_ours(write: Write, our_roles: Collection[str]) -> bool:
+    """Whether one of our roles wrote it.
+
+    The IAM identity decides where the authenticator tells it, whatever the session is called: a role that borrows our session's name, our
+    field manager, or even our Kubernetes group stays a stranger. Where it tells none our own groups decide, which only access entries give.
+    """
+    told = [*write.iam_arns, *([write.username] if write.username.startswith("arn:") else [])]
+    if told and our_roles:
+        ours = {role for arn in our_roles if (role := _role(arn))}
+        return all(_role(arn) in ours for arn in told)
+    return not {CHECKER_GROUP, REMEDIATOR_GROUP}.isdisjoint(write.groups)
+
+
+def _role(arn: str) -> tuple[str, str] | None:
+    """`(account, role name)` of a role's ARN, with or without path, or of an assumed role's; None for anything else.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    """
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[1].startswith("aws"):  # noqa: PLR2004
+        return None
+    names = parts[5].split("/")
+    if parts[2] == "sts" and names[0] == "assumed-role" and len(names) == 3:  # noqa: PLR2004
+        return parts[4], names[1]
+    return (parts[4], names[-1]) if parts[2] == "iam" and names[0] == "role" and len(names) > 1 else None
+
+
+def _concerns(write: Write, kind: str, one: Watched) -> bool:
+    if write.verb == "deletecollection":  # names no object: every one of the kind may be gone
+        return kind == "ServiceAccount" or (one.workload is not None and one.workload[0] == kind)
+    if kind == "ServiceAccount":
+        return write.name == one.service_account
+    return one.workload == (kind, write.name)
+
+
+def _actor(write: Write, kind: str) -> Actor:
+    named = f"{kind} {write.namespace}/{write.name}" if write.name else f"every {kind} in {write.namespace}"
+    return Actor(
+        who=label(next(iter(write.iam_arns[-1:]), "") or write.username) or "unknown",
+        what=f"{label(write.verb)} of {label(named)}{_left_without_role(write, kind)}",
+        agent=write.agent,
+        at=write.at,
+        address=write.address,
+    )
+
+
+def _left_without_role(write: Write, kind: str) -> str:
+    """What the answer shows, where the policy logs it: the plainest proof of who took the role away."""
+    metadata = inside(write.response, "metadata")
+    if kind != "ServiceAccount" or write.verb not in ("create", "update", "patch") or not metadata:
+        return ""
+    return "" if inside(metadata, "annotations", ROLE_ANNOTATION) else ", which left it without a role"

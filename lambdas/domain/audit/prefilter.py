@@ -1,0 +1,25 @@
+"""A look at the bytes of a log event that spares most of them the cost of being parsed."""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from lambdas.contract.audit import KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN
+from lambdas.domain.audit.identity import Watched
+
+_NODE_WORDS: Final = tuple(it.encode() for it in (KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN))
+
+
+def prefilter(watching: Collection[Watched]) -> Callable[[bytes], bool]:
+    """A test that is true of every log event that may matter, and of few others.
+
+    It looks for words without the quotes around them, so that it holds for a record's own JSON and for the same text quoted inside another.
+    """
+    named = {it.service_account for it in watching} | {it.workload[1] for it in watching if it.workload}
+    names = tuple(sorted(it.encode() for it in named))
+
+    def may_matter(line: bytes) -> bool:
+        if any(word in line for word in _NODE_WORDS) or b"deletecollection" in line:
+            return True
+        return any(name in line for name in names) or (b"create" in line and b"/api/v1/nodes" in line)
+
+    return may_matter

@@ -1,0 +1,88 @@
+"""One record of the Kubernetes audit log, read without trusting its shape.
+
+    {"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse", "auditID": "…", "stage": "ResponseComplete",
+     "requestURI": "/api/v1/namespaces/kube-system/serviceaccounts/aws-node?fieldManager=kubectl-annotate", "verb": "patch",
+     "user": {"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"],
+              "extra": {"arn": ["arn:aws:sts::111122223333:assumed-role/ci-deploy/run-42"],
+                        "canonicalArn": ["arn:aws:iam::111122223333:role/ci-deploy"], "sessionName": ["run-42"]}},
+     "sourceIPs": ["203.0.113.7"], "userAgent": "kubectl/v1.33.1 (linux/amd64) kubernetes/…",
+     "objectRef": {"resource": "serviceaccounts", "namespace": "kube-system", "name": "aws-node", "apiVersion": "v1"},
+     "responseStatus": {"metadata": {}, "code": 200}, "requestObject": {…}, "responseObject": {…},
+     "requestReceivedTimestamp": "2026-09-27T21:06:47.355378Z", …}
+
+Sources: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
+https://repost.aws/knowledge-center/eks-get-control-plane-logs
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from lambdas.domain.requests.envelope import inside, label, moment, text
+
+_FIRST_FAILURE: Final = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """A write that the API server carried out. `groups` and `role_arns` are who wrote, as the server and its authenticator know it."""
+
+    verb: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    username: str
+    groups: tuple[str, ...]
+    iam_arns: tuple[str, ...]
+    agent: str
+    address: str
+    at: datetime
+    request: Any
+    response: Any
+
+
+def write_of(record: object) -> Write | None:
+    """The write a record tells of, or None: a read, a dry run, a failure, an early stage, or no audit record at all."""
+    if not isinstance(record, Mapping) or text(record, "stage") not in ("", "ResponseComplete"):
+        return None
+    verb, at = text(record, "verb"), moment(_microseconds(text(record, "requestReceivedTimestamp")))
+    if verb in ("", "get", "list", "watch") or at is None or _failed(record) or _dry_run(record):
+        return None
+    request, response = record.get("requestObject"), record.get("responseObject")
+    return Write(
+        verb=verb,
+        resource=text(record, "objectRef", "resource"),
+        subresource=text(record, "objectRef", "subresource"),
+        namespace=text(record, "objectRef", "namespace"),
+        # The URL of a creation has no name; the server adds it where the policy logs bodies.
+        name=text(record, "objectRef", "name") or text(response, "metadata", "name") or text(request, "metadata", "name"),
+        username=text(record, "user", "username"),
+        groups=_texts(inside(record, "user", "groups")),
+        iam_arns=_texts(inside(record, "user", "extra", "canonicalArn")) + _texts(inside(record, "user", "extra", "arn")),
+        agent=label(text(record, "userAgent")),
+        address=label(next(iter(_texts(record.get("sourceIPs"))), "")),
+        at=at,
+        request=request,
+        response=response,
+    )
+
+
+def _failed(record: Mapping[str, Any]) -> bool:
+    code = inside(record, "responseStatus", "code")
+    return isinstance(code, int) and code >= _FIRST_FAILURE
+
+
+def _dry_run(record: Mapping[str, Any]) -> bool:
+    return "dryRun=" in text(record, "requestURI").partition("?")[2]
+
+
+def _microseconds(timestamp: str) -> str:
+    """Kubernetes writes six digits of a second; a longer fraction, which other servers write, is cut."""
+    whole, dot, fraction = timestamp[:40].partition(".")
+    return f"{whole}.{fraction.rstrip('Z')[:6]}Z" if dot and fraction.endswith("Z") else timestamp
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(it for it in value[:64] if isinstance(it, str)) if isinstance(value, list) else ()
