@@ -24,7 +24,7 @@ class AnnotateServiceAccount:
 class ReplaceOnePod:
     """Delete one stale pod and see the role in its successor before the rest follows.
 
-    `node` tells the successor of a DaemonSet's pod; for other kinds any pod created after `newest` (ISO time) counts.
+    `node` tells the successor of a DaemonSet's pod; for other kinds it is empty, and any pod created after `newest` (ISO time) counts.
     """
 
     pod: str

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import AddonRecord, Mode
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.action import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.finding import READABLE_GUARDS, Finding, Link, State
@@ -92,7 +93,8 @@ def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> 
         return ()
     canary = _canary(seen, stale)
     newest = max(pod.created_at for pod in seen.pods).isoformat()
-    first = ReplaceOnePod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest, role_arn=seen.desired_role)
+    node = canary.node if workload.kind is WorkloadKind.DAEMON_SET else ""
+    first = ReplaceOnePod(pod=canary.name, uid=canary.uid, node=node, newest=newest, role_arn=seen.desired_role)
     staying = [pod for pod in seen.pods if not pod.deleting]
     if len(stale) == 1:
         return (first,)

@@ -1,0 +1,1 @@
+"""The remediator: a durable function that repairs one ServiceAccount, proves it and tells people."""

@@ -1,0 +1,98 @@
+"""The port that the workflow is written against: run once and remember, wait until, pause, ask a person."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long and how often to look: seconds, growing by `growth` from `first_s` to `most_s`, until `timeout_s` have been waited."""
+
+    timeout_s: int
+    first_s: int = 1
+    most_s: int = 30
+    growth: float = 1.5
+
+    def delay_s(self, attempt: int) -> int | None:
+        """Whole seconds to wait after this attempt (from 1), or None when patience has ended."""
+        waited = 0
+        for n in range(1, attempt + 1):
+            delay = max(1, round(min(self.first_s * self.growth ** (n - 1), self.most_s)))
+            if n == attempt:
+                return None if waited >= self.timeout_s else min(delay, max(1, self.timeout_s - waited))
+            waited += delay
+            if delay >= self.most_s:  # from here on every delay is the longest one
+                rest = self.timeout_s - waited - (attempt - n - 1) * self.most_s
+                return None if rest <= 0 else min(self.most_s, rest)
+        return None
+
+
+class Steps(Protocol):
+    """What a workflow may do besides computing. Names are unique within a run. Results are JSON objects, small enough for a checkpoint."""
+
+    def once(self, name: str, do: Callable[[], Json]) -> Json:
+        """Run and remember: after a crash the remembered result is returned instead."""
+        ...
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        """Check (with the former state, at first empty) until settled or patience ends. The last state, with `timed_out` set in that case."""
+        ...
+
+    def pause(self, name: str, seconds: int) -> None:
+        """Wait, at no cost where that is possible."""
+        ...
+
+    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
+        """Put a question under a callback id and wait for the answer: `{"approved": bool, "by": who}`, or `{"timed_out": True}`."""
+        ...
+
+
+TIMED_OUT: Final = {"timed_out": True}
+
+
+@dataclass
+class InProcessSteps:
+    """Steps of this process: for the command line and for tests. Nothing survives it.
+
+    `sleep` takes seconds; `answer` is asked for approvals with the callback id and gives what `ask` returns.
+    """
+
+    sleep: Callable[[float], None] = time.sleep
+    answer: Callable[[str], Json] = field(default=lambda _: dict(TIMED_OUT))
+    done: list[str] = field(default_factory=list)
+
+    def once(self, name: str, do: Callable[[], Json]) -> Json:
+        """Run it."""
+        self.done.append(name)
+        return do()
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        """Check in a loop."""
+        self.done.append(name)
+        state: Json = {}
+        attempt = 0
+        while True:
+            state, attempt = check(state), attempt + 1
+            if settled(state):
+                return state
+            delay = patience.delay_s(attempt)
+            if delay is None:
+                return {**state, **TIMED_OUT}
+            self.sleep(delay)
+
+    def pause(self, name: str, seconds: int) -> None:
+        """Sleep."""
+        self.done.append(name)
+        self.sleep(seconds)
+
+    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:  # noqa: ARG002  # whoever answers here needs no clock
+        """Put the question and ask for the answer at once."""
+        self.done.append(name)
+        callback_id = str(uuid.uuid4())
+        put(callback_id)
+        return self.answer(callback_id)
