@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra import arns
 from infra.config import Environment, Slack, Teams
-from infra.security_rules import accept
+from infra.security_rules import accept_wildcards
 from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, NOTIFICATION_TYPE, Answer, variables
 from lambdas.contract.names import PROJECT
 
@@ -53,7 +53,7 @@ class Chat(Construct):
             description="Answer a waiting approval of eks-irsa-remediator, and nothing else",
             statements=[iam.PolicyStatement(actions=list(CALLBACK_ACTIONS), resources=list(executions))],
         )
-        accept(policy, "AwsSolutions-IAM5", "Versions and execution ids of the remediator are known at run time only")
+        accept_wildcards(policy, dict.fromkeys(executions, "Versions and execution ids of the remediator are known at run time only"))
         return policy
 
     def _role(self, policy: iam.ManagedPolicy) -> iam.Role:

@@ -16,8 +16,8 @@ from constructs import Construct
 from infra import arns
 from infra.config import LOG_DAYS, Environment, Network
 from infra.dead_letters import dead_letter_queue
-from infra.permissions import statements
-from infra.security_rules import accept
+from infra.permissions import statements, wildcards
+from infra.security_rules import accept, accept_wildcards
 from infra.topics import Topics
 from lambdas.contract import environment as told
 from lambdas.contract.access import CUSTOMER_KEY, NETWORK, SIMULATION, Target
@@ -97,8 +97,9 @@ class Functions(Construct):
         )
 
     def _role(self, function: Function, shared: Mapping[Target, Sequence[str]], log: logs.LogGroup, failures: sqs.Queue) -> iam.Role:
-        own = {Target.LOGS: [log.log_group_arn], Target.DEAD_LETTERS: [failures.queue_arn]}
-        made = statements(function, {**shared, **own}, self._optional(), Stack.of(self).region)
+        targets = {**shared, Target.LOGS: [log.log_group_arn], Target.DEAD_LETTERS: [failures.queue_arn]}
+        optional = self._optional()
+        made = statements(function, targets, optional, Stack.of(self).region)
         role = iam.Role(
             self,
             f"{_id(function)}Role",
@@ -106,11 +107,7 @@ class Functions(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Contract": iam.PolicyDocument(statements=made, minimize=False)},
         )
-        accept(
-            role,
-            "AwsSolutions-IAM5",
-            "Each wildcard is in lambdas/contract/access.py with its reason: a name known at run time only, or no resource",
-        )
+        accept_wildcards(role, wildcards(function, targets, optional))
         return role
 
     def _optional(self) -> frozenset[str]:

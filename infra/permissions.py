@@ -34,6 +34,16 @@ def statements(function: Function, arns: Arns, optional: Collection[str], region
     return [*made, _deny_interfaces()] if NETWORK in optional else made
 
 
+def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict[str, str]:
+    """The ARNs with a wildcard among a function's resources, each with the contract's reasons for it."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for grant in granted(function, optional):
+        for arn in arns[grant.on]:
+            if "*" in arn:
+                reasons[arn].append(f"{grant.action}: {grant.why}")
+    return {arn: ". ".join(whys) for arn, whys in reasons.items()}
+
+
 def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str]] | None:
     if grant.condition is None:
         return None
