@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.aws.wire import Request, Response, json_response
-from sandbox.control_plane import commands, history, kubeconfig
+from sandbox.control_plane import commands, history, identity_webhook, kubeconfig
 from sandbox.control_plane.authenticator import AccessEntry, Authenticator, sts_for
 from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import Certificates
@@ -144,6 +144,11 @@ class ControlPlane:
         """Replace the access entries; seen by the next login."""
         self.authenticator.allow(entries)
 
+    def use_identity_webhook(self, url: str, ca_pem: str) -> None:
+        """Register the webhook for new pods, or move it to another address."""
+        path = f"{identity_webhook.CONFIGURATIONS}/{identity_webhook.NAME}"
+        self.client().apply(path, identity_webhook.configuration(url, ca_pem), manager="eks")
+
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
         return {name: program.resident_mib() for name, program in self._running.items()}
@@ -168,7 +173,7 @@ class ControlPlane:
         return waking
 
     def forget_history(self) -> None:
-        """Let every list that was begun in pages expire (410), two seconds from now at the latest."""
+        """Let every list that was begun in pages expire (410), fifteen seconds from now at the latest."""
         history.forget(self._addresses.etcd_url)
 
     def stop_authenticator(self) -> None:

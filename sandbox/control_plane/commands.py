@@ -81,6 +81,7 @@ def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> 
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
         "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",  # as on EKS; the stock aws-node asks for it
         f"--token-auth-file={files.tokens}",
         f"--authentication-token-webhook-config-file={files.login_webhook}",
         f"--authentication-token-webhook-cache-ttl={LOGIN_CACHE}",

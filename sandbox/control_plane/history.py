@@ -5,7 +5,6 @@ import json
 import urllib.request
 from typing import Any
 
-
 # Where API servers tell each other how far the store was compacted; each drops the snapshots in its memory by it.
 # Source: https://github.com/kubernetes/kubernetes/blob/v1.36.3/staging/src/k8s.io/apiserver/pkg/storage/etcd3/compact.go
 COMPACTED = "compact_rev_key"
@@ -14,7 +13,7 @@ COMPACTED = "compact_rev_key"
 def forget(etcd_url: str) -> int:
     """Compact up to the present revision, so that lists begun before cannot be continued. Returns the revision.
 
-    The API server notices within two seconds.
+    The API server asks for that revision every fifteen seconds.
 
     Source: https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
     """

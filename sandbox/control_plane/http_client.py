@@ -46,23 +46,17 @@ class ApiClient:
         """Return whatever the API server answers.
 
         Raises:
-            OSError | http.client.HTTPException: there was no answer. Nothing is sent a second time.
+            OSError | http.client.HTTPException: there was no answer.
         """
         sent = {"Accept": "application/json", "Content-Type": "application/json"} | (
             {"Authorization": f"Bearer {self._token}"} if self._token else {}
         )
         target = f"{path}?{urlencode(query)}" if query else path
-        connection = self._connection()
-        try:
-            connection.request(method, target, None if body is None else json.dumps(body), sent | (headers or {}))
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            raise
+        content = None if body is None else json.dumps(body)
+        response, received = self._exchange(method, target, content, sent | (headers or {}))
         is_json = "json" in response.headers.get("Content-Type", "")
         return Answer(
-            response.status, {k.lower(): v for k, v in response.headers.items()}, json.loads(content) if is_json else content.decode()
+            response.status, {k.lower(): v for k, v in response.headers.items()}, json.loads(received) if is_json else received.decode()
         )
 
     def do(self, method: str, path: str, body: object = None, **options: Any) -> Any:
@@ -91,6 +85,27 @@ class ApiClient:
 
     def delete(self, path: str) -> Any:
         return self.do("DELETE", path)
+
+    def _exchange(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+        """Only a read is sent again, and only where the server had closed the kept connection meanwhile."""
+        kept = hasattr(self._of_thread, "connection")
+        try:
+            return self._once(method, target, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            if not (kept and method in ("GET", "DELETE")):
+                raise
+            return self._once(method, target, body, headers)
+
+    def _once(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = self._connection()
+        try:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            return response, response.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            del self._of_thread.connection
+            raise
 
     def _connection(self) -> http.client.HTTPSConnection:
         if not hasattr(self._of_thread, "connection"):

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from sandbox.cluster.aws_node import ROLE_KEY, service_account
+from sandbox.cluster.aws_node import daemon_set as stock_daemon_set
 from sandbox.control_plane.http_client import ApiClient
 from tests.e2e.waiting import eventually
+
+__all__ = ["ROLE_KEY", "service_account"]
 
 NAMESPACE = "kube-system"
 DAEMON_SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"
@@ -14,61 +18,34 @@ SERVICE_ACCOUNTS = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts"
 SERVICE_ACCOUNT = f"{SERVICE_ACCOUNTS}/aws-node"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
-ROLE_KEY = "eks.amazonaws.com/role-arn"
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
-IMAGE = "602401143452.dkr.ecr.eu-west-1.amazonaws.com"
 
 
-def daemon_set(
-    name: str = "aws-node", env: Mapping[str, str] | None = None, node_selector: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The DaemonSet in the shape the plug-in's own chart gives it: one init container, two containers, a tenth at a time.
-
-    Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/master/config/master/aws-k8s-cni.yaml
-    """
+def daemon_set(name: str = "aws-node", env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The stock DaemonSet, under another name or with more environment."""
+    stock = stock_daemon_set()
     labels = {"k8s-app": name}
-    own = {"ADDITIONAL_ENI_TAGS": "{}", "AWS_VPC_K8S_CNI_LOGLEVEL": "DEBUG", "WARM_ENI_TARGET": "1"} | dict(env or {})
-    mount = {"name": "cni-bin-dir", "mountPath": "/host/opt/cni/bin"}
-    template = {
-        "metadata": {"labels": {**labels, "app.kubernetes.io/name": name}},
-        "spec": {
-            "serviceAccountName": "aws-node",
-            "hostNetwork": True,
-            "priorityClassName": "system-node-critical",
-            "terminationGracePeriodSeconds": 10,
-            "tolerations": [{"operator": "Exists"}],
-            "nodeSelector": dict(node_selector or {}),
-            "initContainers": [{"name": "aws-vpc-cni-init", "image": f"{IMAGE}/amazon-k8s-cni-init:v1.20.1", "volumeMounts": [mount]}],
-            "containers": [
-                {
-                    "name": "aws-node",
-                    "image": f"{IMAGE}/amazon-k8s-cni:v1.20.1",
-                    "env": [{"name": key, "value": value} for key, value in own.items()],
-                    "resources": {"requests": {"cpu": "25m"}},
-                    "readinessProbe": {"exec": {"command": ["/app/grpc-health-probe"]}, "timeoutSeconds": 10},
-                    "volumeMounts": [mount],
-                },
-                {"name": "aws-eks-nodeagent", "image": f"{IMAGE}/amazon/aws-network-policy-agent:v1.2.4"},
-            ],
-            "volumes": [{"name": "cni-bin-dir", "hostPath": {"path": "/opt/cni/bin"}}],
-        },
-    }
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "10%"}},
-            "template": template,
-        },
-    }
+    stock["metadata"]["name"] = name
+    stock["spec"]["selector"] = {"matchLabels": labels}
+    stock["spec"]["template"]["metadata"]["labels"] = labels
+    stock["spec"]["template"]["spec"]["containers"][0]["env"] += [{"name": key, "value": value} for key, value in (env or {}).items()]
+    return stock
+
+
+def containers(env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = daemon_set(env=env)["spec"]["template"]["spec"]["containers"]
+    return found
 
 
 def add_nodes(client: ApiClient, names: Iterable[str]) -> None:
     """Register nodes, many at a time."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: client.create("/api/v1/nodes", {"metadata": {"name": name}}), names))
+        list(pool.map(lambda name: client.create("/api/v1/nodes", _node(name)), names))
+
+
+def _node(name: str) -> dict[str, Any]:
+    labels = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name}
+    return {"metadata": {"name": name, "labels": labels}}
 
 
 def remove_nodes(client: ApiClient) -> None:
@@ -85,7 +62,7 @@ def rolled_out(daemon: dict[str, Any]) -> bool:
     """What `kubectl rollout status` waits for."""
     status = daemon["status"]
     wanted = status.get("desiredNumberScheduled", 0)
-    return (
+    return bool(
         status.get("observedGeneration", 0) >= daemon["metadata"]["generation"]
         and status.get("updatedNumberScheduled", 0) == wanted
         and status.get("numberAvailable", 0) == wanted

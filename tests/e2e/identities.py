@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import botocore.session
+from botocore.credentials import Credentials
 from botocore.signers import RequestSigner
 
 from sandbox.aws.sts import sts_backend
@@ -61,9 +62,8 @@ def token(session: Session, *, cluster: str, secret: str | None = None, age: tim
     Source: https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
     """
     aws = botocore.session.Session()
-    aws.set_credentials(session.access_key_id, secret or session.secret, f"session token of {session.role}")
-    service = aws.get_service_model("sts").service_id
-    signer = RequestSigner(service, region, "sts", "v4", aws.get_credentials(), aws.get_component("event_emitter"))
+    credentials = Credentials(session.access_key_id, secret or session.secret, f"session token of {session.role}")
+    signer = RequestSigner(aws.get_service_model("sts").service_id, region, "sts", "v4", credentials, aws.get_component("event_emitter"))
     request = {
         "method": "GET",
         "url": f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",

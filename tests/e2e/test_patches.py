@@ -90,10 +90,9 @@ def test_an_apply_owner_is_told_of_a_conflict_over_our_value_and_keeps_its_other
 
 
 def test_our_restart_is_kubectls_restart(admin: ApiClient, control_plane: ControlPlane, tmp_path: Path) -> None:
-    """Two DaemonSets that nowhere run, one stamped by kubectl, one by us: equal but for the moment and the name."""
-    nowhere = {"sandbox/runs": "nowhere"}
+    """Two DaemonSets, one stamped by kubectl, one by us: equal but for the moment and the name."""
     for name in ("by-kubectl", "by-us"):
-        admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set(name, node_selector=nowhere))
+        admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set(name))
     kubectl = [control_plane.binaries.path("kubectl"), f"--kubeconfig={control_plane.kubeconfig(tmp_path / 'config')}"]
     subprocess.run([*kubectl, "rollout", "restart", "daemonset/by-kubectl", "-n", "kube-system"], check=True, capture_output=True)
     theirs = admin.get(f"{aws_node.DAEMON_SETS}/by-kubectl")

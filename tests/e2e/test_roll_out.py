@@ -26,7 +26,7 @@ def admin(admin: ApiClient, nodes: None) -> Iterator[ApiClient]:
     """A cluster of a hundred Ready nodes with a healthy aws-node."""
     missing = set(NODES) - {node["metadata"]["name"] for node in admin.get("/api/v1/nodes")["items"]}
     aws_node.add_nodes(admin, missing)
-    admin.create(aws_node.SERVICE_ACCOUNTS, {"metadata": {"name": "aws-node"}})
+    admin.create(aws_node.SERVICE_ACCOUNTS, aws_node.service_account())
     admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set(env=WITH_ROLE))
     aws_node.wait_for_roll_out(admin, len(NODES))
     eventually(lambda: aws_node.ready_nodes(admin), lambda ready: ready == set(NODES))
@@ -65,8 +65,7 @@ def test_the_same_restart_again_restarts_nothing(admin: ApiClient) -> None:
 
 
 def test_pods_without_the_role_stop_the_roll_out_at_a_tenth_and_say_why(admin: ApiClient) -> None:
-    without = aws_node.daemon_set()["spec"]["template"]["spec"]["containers"]
-    admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": without}}}})
+    admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": aws_node.containers()}}}})
     stuck = eventually(lambda: admin.get(aws_node.DAEMON_SET)["status"], lambda it: it.get("numberUnavailable", 0) == 10, within_s=30)
     assert stuck["updatedNumberScheduled"] == 10
     events = eventually(
@@ -79,8 +78,7 @@ def test_pods_without_the_role_stop_the_roll_out_at_a_tenth_and_say_why(admin: A
 
 
 def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admin: ApiClient) -> None:
-    without = aws_node.daemon_set()["spec"]["template"]["spec"]["containers"]
-    admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": without}}}})
+    admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": aws_node.containers()}}}})
     aws_node.add_nodes(admin, ["newcomer"])
 
     def ready() -> dict[str, str]:
@@ -93,7 +91,7 @@ def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admi
     assert ready()["status"] == "False"
     admin.merge(
         aws_node.DAEMON_SET,
-        {"spec": {"template": {"spec": {"containers": aws_node.daemon_set(env=WITH_ROLE)["spec"]["template"]["spec"]["containers"]}}}},
+        {"spec": {"template": {"spec": {"containers": aws_node.containers(WITH_ROLE)}}}},
     )
     eventually(ready, lambda it: it["status"] == "True", within_s=60)
     admin.delete("/api/v1/nodes/newcomer")

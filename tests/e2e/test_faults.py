@@ -1,0 +1,68 @@
+"""The faults that later tests put into repairs, each shown to do what it says."""
+
+import http.client
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.connection_proxy import ConnectionProxy
+from sandbox.control_plane.http_client import ApiClient
+from tests.e2e import aws_node
+from tests.e2e.waiting import eventually
+
+STAMP = {"spec": {"template": {"metadata": {"annotations": {aws_node.RESTARTED_AT: "2026-01-02T03:04:05Z"}}}}}
+
+
+@pytest.fixture
+def daemon_set(admin: ApiClient) -> Iterator[None]:
+    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+    yield
+    admin.delete(aws_node.DAEMON_SET)
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane) -> Iterator[ConnectionProxy]:
+    with control_plane.connection_proxy() as standing_between:
+        yield standing_between
+
+
+def test_a_patch_whose_answer_is_lost_was_made_and_making_it_again_changes_nothing(
+    control_plane: ControlPlane, admin: ApiClient, daemon_set: None, proxy: ConnectionProxy
+) -> None:
+    client = ApiClient(proxy.url, control_plane.ca_pem, control_plane.admin_token)
+    proxy.lose_answer("PATCH", "/daemonsets/aws-node$")
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        client.merge(aws_node.DAEMON_SET, STAMP)
+    assert admin.get(aws_node.DAEMON_SET)["metadata"]["generation"] == 2
+    assert client.merge(aws_node.DAEMON_SET, STAMP)["metadata"]["generation"] == 2
+    assert [(it.method, it.status, it.answered) for it in proxy.exchanges] == [("PATCH", 200, False), ("PATCH", 200, True)]
+
+
+def test_the_proxy_counts_what_a_client_asked_for(control_plane: ControlPlane, proxy: ConnectionProxy) -> None:
+    client = ApiClient(proxy.url, control_plane.ca_pem, control_plane.admin_token)
+    client.get("/api/v1/nodes", limit="5")
+    (seen,) = proxy.exchanges
+    assert (seen.method, seen.target, seen.status) == ("GET", "/api/v1/nodes?limit=5", 200)
+    assert seen.response_bytes > 50
+
+
+def test_an_api_server_that_was_killed_comes_back_at_the_same_place_with_the_same_objects(
+    control_plane: ControlPlane, admin: ApiClient, daemon_set: None
+) -> None:
+    before = admin.get(aws_node.DAEMON_SET)["metadata"]["uid"]
+    control_plane.stop_api_server()
+    with pytest.raises(OSError, match="refused"):
+        control_plane.client().get(aws_node.DAEMON_SET)
+    control_plane.start_api_server()
+    assert control_plane.client().get(aws_node.DAEMON_SET)["metadata"]["uid"] == before
+
+
+def test_while_the_store_is_frozen_a_write_waits(control_plane: ControlPlane, admin: ApiClient, daemon_set: None) -> None:
+    began = time.monotonic()
+    waking = control_plane.freeze_etcd(3)
+    admin.merge(aws_node.DAEMON_SET, STAMP)
+    assert time.monotonic() - began > 2.5
+    waking.join()
+    eventually(lambda: admin.ask("GET", "/readyz").status, lambda status: status == 200)
