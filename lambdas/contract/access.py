@@ -59,7 +59,7 @@ NETWORK: Final = "network"
 CUSTOMER_KEY: Final = "customer-key"
 
 IAM: Final = (
-    IamGrant(action="ssm:GetParametersByPath", on=Target.PARAMETERS, by=_BOTH, why="read bindings and settings"),
+    IamGrant(action="ssm:GetParametersByPath", on=Target.PARAMETERS, by=tuple(Function), why="read bindings and settings"),
     IamGrant(action="ssm:GetCalendarState", on=Target.CHANGE_CALENDARS, by=_REMEDIATOR, why="read the maintenance window's calendar"),
     IamGrant(action="eks:ListClusters", on=Target.EVERYTHING, by=_CHECKER, why="tell bound clusters that are gone; lists have no resource"),
     IamGrant(action="eks:DescribeCluster", on=Target.CLUSTERS, by=_BOTH, why="endpoint, certificate authority, issuer, status"),

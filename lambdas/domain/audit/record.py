@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.domain.requests.envelope import inside, label, moment, text
+from lambdas.domain.reading import inside, label, moment, text
 
 _FIRST_FAILURE: Final = 400
 

@@ -3,9 +3,10 @@
     {"version": "0", "id": "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92", "detail-type": "CloudWatch Alarm State Change",
      "source": "aws.cloudwatch", "account": "111122223333", "time": "2026-10-02T17:04:40Z", "region": "eu-west-1",
      "resources": ["arn:aws:cloudwatch:eu-west-1:111122223333:alarm:eks-irsa-remediator-nodes-prod-blue"],
-     "detail": {"alarmName": "eks-irsa-remediator-nodes-prod-blue", "state": {"value": "ALARM", "timestamp": "2026-10-02T17:04:40.985+0000"},
+     "detail": {"alarmName": "eks-irsa-remediator-nodes-prod-blue",
+                "state": {"value": "ALARM", "timestamp": "2026-10-02T17:04:40.985+0000"},
                 "configuration": {"metrics": [{"id": "m1", "metricStat": {"period": 60, "stat": "Maximum", "metric":
-                    {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": "prod-blue"}}}}]}}}
+                   {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": "prod-blue"}}}}]}}}
 
 A composite alarm has an `alarmRule` and no metrics, and a math alarm may have metrics of several clusters: there its name tells.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
@@ -15,8 +16,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lambdas.contract.names import ALARM_PREFIX
+from lambdas.domain.reading import cluster_name, inside, label, moment, node_name, text
 from lambdas.domain.request import CheckRequest, Ignored, Trigger
-from lambdas.domain.requests.envelope import Envelope, cluster_name, inside, label, moment, node_name, text
+from lambdas.domain.requests.envelope import Envelope
 
 _MOST_METRICS: Final = 100
 """An alarm has at most ten metrics; ten times that is still read of a forged one."""

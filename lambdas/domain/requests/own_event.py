@@ -14,8 +14,7 @@ from typing import Any, Final
 from lambdas.contract.events import OUTGOING, OwnEvent
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.outgoing import SCHEMA_VERSION
-from lambdas.domain.request import Actor, CheckRequest, Ignored, Sweep, Trigger
-from lambdas.domain.requests.envelope import (
+from lambdas.domain.reading import (
     Envelope,
     cluster_name,
     event_id,
@@ -27,6 +26,7 @@ from lambdas.domain.requests.envelope import (
     service_account,
     text,
 )
+from lambdas.domain.request import Actor, CheckRequest, Ignored, Sweep, Trigger
 
 _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED: Trigger.IDENTITY_CHANGED}
 
