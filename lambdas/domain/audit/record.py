@@ -26,7 +26,7 @@ _FIRST_FAILURE: Final = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A write that the API server carried out. `groups` and `role_arns` are who wrote, as the server and its authenticator know it."""
+    """A write that the API server carried out. `groups` and `iam_arns` are who wrote, as the server and its authenticator know it."""
 
     verb: str
     resource: str

@@ -14,19 +14,9 @@ from typing import Any, Final
 from lambdas.contract.events import OUTGOING, OwnEvent
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.outgoing import SCHEMA_VERSION
-from lambdas.domain.reading import (
-    Envelope,
-    cluster_name,
-    event_id,
-    inside,
-    kind_of,
-    label,
-    moment,
-    node_name,
-    service_account,
-    text,
-)
+from lambdas.domain.reading import cluster_name, event_id, inside, kind_of, label, moment, node_name, service_account, text
 from lambdas.domain.request import Actor, CheckRequest, Ignored, Sweep, Trigger
+from lambdas.domain.requests.envelope import Envelope
 
 _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED: Trigger.IDENTITY_CHANGED}
 
