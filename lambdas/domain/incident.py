@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 
@@ -23,7 +23,8 @@ class Incident:
     """The open incident of one ServiceAccount.
 
     `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
-    begun, `holder` who works on it: `remediator`, or the ARN of a person.
+    begun, `holder` who works on it: `remediator`, or the ARN of a person. `binding_path` is the parameter that was found not to hold,
+    which the breaker counts by.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Incident:
     execution_arn: str | None = None
     holder: str = "remediator"
     callback_id: str | None = None
+    binding_path: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +78,11 @@ class Free:
 
 Signalled = Incident | Answered | Free
 """What a signal meets: an open incident (it is counted there), an answer, or nothing."""
+
+EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
+"""EventBridge cuts an event's time to whole seconds, so it may have happened up to one second later than it says."""
+
+
+def answers(began_at: datetime, occurred_at: datetime) -> bool:
+    """Whether a check that began then, and found all well, has certainly seen what the event tells of."""
+    return began_at >= occurred_at + EVENT_TIME_GRAIN

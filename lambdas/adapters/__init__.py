@@ -1,0 +1,1 @@
+"""All input and output: one file per outside system, one method per call."""

@@ -1,0 +1,143 @@
+"""The EKS API."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.adapters.aws_errors import translated
+from lambdas.adapters.remembered import Remembered
+from lambdas.domain.errors import NotFound
+from lambdas.domain.observation import AddonFacts, Association, ClusterFacts, HealthIssue, Missing, NodeRepair, VersionAdvice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lambdas.adapters.session import AwsSession
+    from lambdas.contract.parameters import ServiceAccountRef
+
+_AT_ONCE: Final = 8
+"""Node groups described at a time: within the API's rate, and 30 of them take a fraction of a second."""
+
+
+class Eks:
+    """Implements `EksPort`. `keep_s`: for how long a cluster's description serves, in seconds; its add-ons are read every time."""
+
+    def __init__(self, session: AwsSession, *, keep_s: float = 0) -> None:
+        self._session = session
+        self._described: Remembered[ClusterFacts | Missing] = Remembered(keep_s)
+
+    def clusters(self) -> tuple[str, ...]:
+        """Names of all clusters in this account and region."""
+        return tuple(name for page in self._pages("list clusters", "list_clusters") for name in page["clusters"])
+
+    def cluster(self, name: str) -> ClusterFacts | Missing:
+        return self._described.get(name, lambda: self._describe(name))
+
+    def addon(self, cluster: str, name: str) -> AddonFacts | Missing:
+        try:
+            with translated(f"describe add-on {name} of cluster {cluster}"):
+                answer = self._eks.describe_addon(clusterName=cluster, addonName=name)
+        except NotFound:
+            return Missing(f"add-on {name} of cluster {cluster}")
+        return _addon(answer["addon"])
+
+    def associations(self, target: ServiceAccountRef) -> tuple[Association, ...]:
+        """Pod identity associations of one ServiceAccount. The list has no roles, so each is described: there is hardly ever one."""
+        where = {"clusterName": target.cluster, "namespace": target.namespace, "serviceAccount": target.name}
+        pages = self._pages(f"list pod identity associations of {target.key}", "list_pod_identity_associations", **where)
+        return tuple(self._association(target.cluster, it["associationId"]) for page in pages for it in page["associations"])
+
+    def node_repair(self, cluster: str) -> NodeRepair:
+        """Node groups with auto repair switched on."""
+        pages = self._pages(f"list node groups of cluster {cluster}", "list_nodegroups", clusterName=cluster)
+        names = [name for page in pages for name in page["nodegroups"]]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            repaired = list(pool.map(lambda name: self._repairs(cluster, name), names))
+        return NodeRepair(nodegroups=tuple(name for name, on in zip(names, repaired, strict=True) if on))
+
+    def default_version(self, addon: str, kubernetes_version: str) -> VersionAdvice:
+        """The version that EKS installs by default.
+
+        Raises:
+            NotFound: EKS offers the add-on for no such version.
+        """
+        attempt = f"find the default version of add-on {addon} for Kubernetes {kubernetes_version}"
+        for page in self._pages(attempt, "describe_addon_versions", addonName=addon, kubernetesVersion=kubernetes_version):
+            for version in (it for found in page["addons"] for it in found["addonVersions"]):
+                if any(it["clusterVersion"] == kubernetes_version and it["defaultVersion"] for it in version["compatibilities"]):
+                    return VersionAdvice(default=version["addonVersion"])
+        raise NotFound(f"{attempt}: EKS names none")
+
+    def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
+        """`UpdateAddon` with the role and PRESERVE, nothing else: omitted version, configuration and associations stay.
+
+        Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
+        """
+        with translated(f"set the role of add-on {addon} in cluster {cluster}"):
+            answer = self._eks.update_addon(
+                clusterName=cluster, addonName=addon, serviceAccountRoleArn=role_arn, resolveConflicts="PRESERVE", clientRequestToken=token
+            )
+        return str(answer["update"]["id"])
+
+    @property
+    def _eks(self) -> Any:
+        return self._session.client("eks")
+
+    def _pages(self, attempt: str, call: str, **asked: Any) -> Iterator[Mapping[str, Any]]:
+        while True:
+            with translated(attempt):
+                page = getattr(self._eks, call)(**asked)
+            yield page
+            if not page.get("nextToken"):
+                return
+            asked["nextToken"] = page["nextToken"]
+
+    def _describe(self, name: str) -> ClusterFacts | Missing:
+        try:
+            with translated(f"describe cluster {name}"):
+                answer = self._eks.describe_cluster(name=name)
+        except NotFound:
+            return Missing(f"cluster {name} in {self._session.region}")
+        return _cluster(answer["cluster"])
+
+    def _association(self, cluster: str, identifier: str) -> Association:
+        with translated(f"describe pod identity association {identifier} of cluster {cluster}"):
+            answer = self._eks.describe_pod_identity_association(clusterName=cluster, associationId=identifier)
+        return Association(id=identifier, role_arn=answer["association"]["roleArn"])
+
+    def _repairs(self, cluster: str, name: str) -> bool:
+        with translated(f"describe node group {name} of cluster {cluster}"):
+            answer = self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)
+        return bool(answer["nodegroup"].get("nodeRepairConfig", {}).get("enabled"))
+
+
+def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
+    # A cluster that is being created has no endpoint, authority or issuer yet.
+    return ClusterFacts(
+        name=it["name"],
+        arn=it["arn"],
+        version=it["version"],
+        status=it["status"],
+        endpoint=it.get("endpoint", ""),
+        certificate_authority=it.get("certificateAuthority", {}).get("data", ""),
+        issuer=it.get("identity", {}).get("oidc", {}).get("issuer"),
+        created_at=it["createdAt"],
+        authentication_mode=it.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
+        ip_family=it.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
+    )
+
+
+def _addon(it: Mapping[str, Any]) -> AddonFacts:
+    return AddonFacts(
+        name=it["addonName"],
+        version=it["addonVersion"],
+        status=it["status"],
+        role_arn=it.get("serviceAccountRoleArn"),
+        modified_at=it.get("modifiedAt"),
+        issues=tuple(
+            HealthIssue(code=issue.get("code", ""), message=issue.get("message", ""), resources=tuple(issue.get("resourceIds", ())))
+            for issue in it.get("health", {}).get("issues", ())
+        ),
+        associations=tuple(it.get("podIdentityAssociations", ())),
+    )

@@ -1,0 +1,124 @@
+"""The IAM API: roles, OIDC providers, simulated permissions."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from lambdas.adapters.aws_errors import translated
+from lambdas.adapters.remembered import Remembered
+from lambdas.domain.errors import AccessDenied, Denial, NotFound, TransientError
+from lambdas.domain.observation import Missing, OidcProvider, RoleFacts
+from lambdas.domain.permissions import resource_to_simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lambdas.adapters.session import AwsSession
+
+NO_ROUTE_S: Final = 600.0
+"""Most VPCs have no way to IAM. Finding that out takes seconds, so it is believed for ten minutes."""
+
+_Read = TypeVar("_Read")
+
+
+class Iam:
+    """Implements `IamPort`. `keep_s`: for how long a role or provider that was read serves, in seconds."""
+
+    def __init__(
+        self, session: AwsSession, *, account: str, partition: str, keep_s: float = 0, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._session = session
+        self._account = account
+        self._partition = partition
+        self._roles: Remembered[RoleFacts | Missing] = Remembered(keep_s, clock)
+        self._providers: Remembered[OidcProvider | Missing] = Remembered(keep_s, clock)
+        self._clock = clock
+        self._no_route_until = float("-inf")
+
+    def role(self, arn: str) -> RoleFacts | Missing:
+        """A role of our own account, by the last segment of its ARN.
+
+        Raises:
+            AccessDenied: we may not read it, or there is no way to IAM from here.
+        """
+        return self._roles.get(arn, lambda: self._role(arn))
+
+    def oidc_provider(self, arn: str) -> OidcProvider | Missing:
+        return self._providers.get(arn, lambda: self._provider(arn))
+
+    def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
+        """`call -> allowed | implicitDeny | explicitDeny`; refusals that hang on context we do not give are left out.
+
+        Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+        """
+        by_resource: defaultdict[str, list[str]] = defaultdict(list)
+        for call in calls:
+            place = resource_to_simulate(call, partition=self._partition, region=self._session.region, account=self._account)
+            by_resource[place].append(call)
+        return {call: decision for place, those in by_resource.items() for call, decision in self._simulated(role_arn, those, place)}
+
+    def _role(self, arn: str) -> RoleFacts | Missing:
+        name = arn.rpartition("/")[2]
+        if arn.split(":")[4] != self._account:
+            raise AccessDenied(f"read role {name}: {arn} belongs to another account", denial=Denial.FORBIDDEN)
+        try:
+            answer = self._read(f"read role {name}", lambda: self._iam.get_role(RoleName=name))
+        except NotFound:
+            return Missing(f"role {arn}")
+        found = answer["Role"]
+        # Names are unique whatever the path; a role elsewhere on another path is not the one that was bound.
+        if found["Arn"] != arn:
+            return Missing(f"role {arn}; a role of that name has the ARN {found['Arn']}")
+        return RoleFacts(arn=arn, trust=_document(found["AssumeRolePolicyDocument"]))
+
+    def _provider(self, arn: str) -> OidcProvider | Missing:
+        try:
+            answer = self._read(f"read OIDC provider {arn}", lambda: self._iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn))
+        except NotFound:
+            return Missing(f"OIDC provider {arn}")
+        return OidcProvider(arn=arn, client_ids=tuple(answer.get("ClientIDList", ())))
+
+    def _simulated(self, role_arn: str, calls: Sequence[str], resource: str) -> list[tuple[str, str]]:
+        asked: dict[str, Any] = {"PolicySourceArn": role_arn, "ActionNames": list(calls), "ResourceArns": [resource]}
+        found: list[tuple[str, str]] = []
+        while True:
+            page = self._read(f"simulate the permissions of {role_arn}", lambda: self._iam.simulate_principal_policy(**asked))
+            found += [
+                (it["EvalActionName"], it["EvalDecision"])
+                for it in page["EvaluationResults"]
+                if it["EvalDecision"] == "allowed" or not it.get("MissingContextValues")
+            ]
+            if not page.get("IsTruncated"):
+                return found
+            asked["Marker"] = page["Marker"]
+
+    def _read(self, attempt: str, call: Callable[[], _Read]) -> _Read:
+        from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
+        if self._clock() < self._no_route_until:
+            raise _no_route(attempt)
+        try:
+            with translated(attempt):
+                return call()
+        except TransientError as error:
+            if isinstance(error.__cause__, ConnectTimeoutError | EndpointConnectionError):
+                self._no_route_until = self._clock() + NO_ROUTE_S
+                raise _no_route(attempt) from error.__cause__
+            raise
+
+    @property
+    def _iam(self) -> Any:
+        return self._session.client("iam")
+
+
+def _no_route(attempt: str) -> AccessDenied:
+    return AccessDenied(f"{attempt}: there is no way to IAM from here (no NAT gateway, no endpoint)", denial=Denial.UNREACHABLE)
+
+
+def _document(policy: Any) -> Mapping[str, Any]:
+    """botocore gives the document parsed; a text is taken too, since that is what the API's model promises."""
+    parsed: Mapping[str, Any] = json.loads(policy) if isinstance(policy, str) else policy
+    return parsed

@@ -1,0 +1,153 @@
+"""Incidents and history in DynamoDB; every write is conditional, so that several callers cannot undo each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.adapters import incident_items as items
+from lambdas.adapters.table import Row, Table
+from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
+from lambdas.domain.errors import Conflict, TransientError
+from lambdas.domain.incident import Answered, Free, Incident, PastIncident, Signalled, answers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lambdas.adapters.session import AwsSession
+    from lambdas.contract.parameters import ServiceAccountRef
+
+_TRIES: Final = 8
+"""A claim is lost only to writes of the same row within milliseconds; eight in a row means that something else is wrong."""
+
+
+class Incidents:
+    """Implements `IncidentsPort`."""
+
+    def __init__(self, session: AwsSession, table: str) -> None:
+        self._table = Table(session, table)
+
+    def signal(self, target: ServiceAccountRef, occurred_at: datetime) -> Signalled:
+        """One conditional write, which counts or, refused, brings the row that says why there was nothing to count."""
+        row, counted = self._count(target)
+        if counted:
+            return items.incident(target, row)
+        known_good_at = items.known_good_at(row)
+        if known_good_at is not None and answers(known_good_at, occurred_at):
+            return Answered(known_good_at)
+        return Free(known_good_at=known_good_at)
+
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
+        self._table.update(
+            f"remember that {target.key} is well",
+            items.now_key(target),
+            "SET known_good_at = :at",
+            "attribute_not_exists(known_good_at) OR known_good_at < :at",
+            {":at": items.time(began_at)},
+        )
+
+    def claim(self, incident: Incident) -> Incident:
+        """The binding is marked first: a mark too many is harmless, one too few would blind the breaker."""
+        self._mark(incident)
+        for _ in range(_TRIES):
+            row, opened = self._open(incident, "attribute_not_exists(incident_id)")
+            if opened or items.incident_id(row) == incident.id:  # ours already: the answer to an earlier try was lost
+                return items.incident(incident.target, row)
+            row, counted = self._count(incident.target)
+            if counted:
+                return items.incident(incident.target, row)
+        raise TransientError(f"claim {incident.target.key}: lost to other writers {_TRIES} times")
+
+    def take_over(self, ended: Incident, successor: Incident) -> Incident:
+        """The count of signals goes on from the ended incident's."""
+        self._mark(successor)
+        row, taken = self._open(successor, "incident_id = :ended", {":ended": {"S": ended.id}}, counting_on=True)
+        if taken or items.incident_id(row) == successor.id:
+            return items.incident(successor.target, row)
+        return self.claim(successor)
+
+    def mark_started(self, incident: Incident, execution_arn: str) -> None:
+        """Nothing happens where the incident is no longer open: it began, and has ended since."""
+        values: Row = {":id": {"S": incident.id}, ":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
+        self._update(f"mark incident {incident.id} as started", incident, "SET execution_arn = :arn, started = :yes", values)
+
+    def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
+        """Remember the approval that is waited for; None when it has been answered.
+
+        Raises:
+            Conflict: the incident is no longer the open one, so nobody is to be asked about it.
+        """
+        values: Row = {":id": {"S": incident.id}} | ({":callback": {"S": callback_id}} if callback_id else {})
+        attempt = f"note the approval of incident {incident.id}"
+        change = "SET callback_id = :callback" if callback_id else "REMOVE callback_id"
+        if not self._update(attempt, incident, change, values):
+            raise Conflict(f"{attempt}: it is no longer open")
+
+    def get(self, target: ServiceAccountRef) -> Incident | None:
+        row = self._table.get(f"read the incident of {target.key}", items.now_key(target))
+        return items.incident(target, row) if items.incident_id(row) else None
+
+    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
+        """History and row change in one transaction, so that a crash leaves both or neither.
+
+        Raises:
+            Conflict: the incident is not open and was not closed before: another has taken its place.
+        """
+        attempt = f"close incident {past.id}"
+        refusing = self._table.transact(attempt, self._closing(past, seen_signals, sound_since), self._remembering(past))
+        if refusing is None:
+            return True
+        if items.incident_id(refusing) == past.id:
+            return False
+        if any(it.id == past.id for it in self.history(past.target, past.opened_at)):
+            return True  # it was closed; only the answer was lost
+        raise Conflict(f"{attempt}: it is no longer open")
+
+    def history(self, target: ServiceAccountRef, since: datetime) -> tuple[PastIncident, ...]:
+        """Incidents of this ServiceAccount closed since then, newest first."""
+        condition = f"{PARTITION_KEY} = :pk AND {SORT_KEY} BETWEEN :since AND :end"
+        values = {":pk": items.now_key(target)[PARTITION_KEY], ":since": items.past_from(since), ":end": items.AFTER_EVERY_PAST}
+        found = self._table.query(f"read the history of {target.key}", condition, values)
+        return tuple(items.past(target, row) for row in found)
+
+    def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
+        """Clusters with an incident, open or closed, that was opened about this binding since then; by name."""
+        values = {":pk": items.binding_key(binding_path, "-")[PARTITION_KEY]}
+        marks = self._table.query(f"read the clusters that turned wrong under {binding_path}", f"{PARTITION_KEY} = :pk", values)
+        return tuple(sorted(mark[SORT_KEY]["S"] for mark in marks if mark["turned_wrong_at"]["S"] >= items.time(since)["S"]))
+
+    def _count(self, target: ServiceAccountRef) -> tuple[Row, bool]:
+        one: Row = {":one": {"N": "1"}}
+        return self._table.update(f"signal {target.key}", items.now_key(target), "ADD signals :one", "attribute_exists(incident_id)", one)
+
+    def _update(self, attempt: str, incident: Incident, change: str, values: Row) -> bool:
+        return self._table.update(attempt, items.now_key(incident.target), change, "incident_id = :id", values)[1]
+
+    def _open(self, incident: Incident, condition: str, more: Row | None = None, *, counting_on: bool = False) -> tuple[Row, bool]:
+        signals: Row = {"signals": {"N": str(incident.signals)}}
+        setting = items.opening(incident) | ({} if counting_on else signals)
+        removing = [name for name in items.OPEN_ATTRIBUTES if name not in setting | signals]
+        change = "SET " + ", ".join(f"{name} = :{name}" for name in setting)
+        change += f" REMOVE {', '.join(removing)}" if removing else ""
+        change += " ADD signals :signals" if counting_on else ""
+        values = {f":{name}": value for name, value in (setting | signals).items()} | (more or {})
+        return self._table.update(f"open incident {incident.id}", items.now_key(incident.target), change, condition, values)
+
+    def _mark(self, incident: Incident) -> None:
+        if incident.binding_path:
+            values = {":at": items.time(incident.opened_at)} | {f":{name}": it for name, it in items.expiry(incident.opened_at).items()}
+            self._table.update(
+                f"mark {incident.binding_path}",
+                items.binding_key(incident.binding_path, incident.target.cluster),
+                "SET turned_wrong_at = :at, expires_at = :expires_at",
+                "attribute_not_exists(turned_wrong_at) OR turned_wrong_at < :at",
+                values,
+            )
+
+    def _closing(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> dict[str, Any]:
+        change = f"REMOVE {', '.join(items.OPEN_ATTRIBUTES)}" + (" SET known_good_at = :sound" if sound_since else "")
+        values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
+        values |= {":sound": items.time(sound_since)} if sound_since else {}
+        return self._table.updating(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
+
+    def _remembering(self, past: PastIncident) -> list[dict[str, Any]]:
+        return [self._table.putting(items.past_item(past))]

@@ -1,0 +1,33 @@
+"""Loads botocore's service models with orjson: the same JSON in a third of the time and memory (ADR 0003)."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from botocore.loaders import JSONFileLoader, Loader
+
+_READERS: Final[tuple[tuple[str, Callable[[Path], bytes]], ...]] = (
+    (".json", Path.read_bytes),
+    (".json.gz", lambda path: gzip.decompress(path.read_bytes())),
+)
+
+
+class _JsonFiles(JSONFileLoader):
+    """Paths come without their suffix."""
+
+    def exists(self, file_path: str) -> bool:
+        return any(Path(file_path + suffix).is_file() for suffix, _ in _READERS)
+
+    def load_file(self, file_path: str) -> Any:
+        for suffix, read in _READERS:
+            path = Path(file_path + suffix)
+            if path.is_file():
+                return orjson.loads(read(path))
+        return None
+
+
+def model_loader() -> Loader:
+    """A loader for `Session.register_component("data_loader", ...)`."""
+    return Loader(file_loader=_JsonFiles())
