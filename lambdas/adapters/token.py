@@ -73,9 +73,9 @@ class Tokens:
         at = self._now()
         with translated(f"sign a token for cluster {cluster}"):
             credentials = self._session.credentials()
-            frozen = credentials.get_frozen_credentials()
+            credentials.get_frozen_credentials()  # refreshes them now, where what goes wrong is translated
         emitter = HierarchicalEmitter()  # the signer holds it by a weak reference
-        signer = RequestSigner(ServiceId("sts"), self._session.region, "sts", "v4", frozen, emitter)
+        signer = RequestSigner(ServiceId("sts"), self._session.region, "sts", "v4", credentials, emitter)
         request = {"method": "GET", "url": self._url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
         signed = signer.generate_presigned_url(request, operation_name="", expires_in=_EXPIRES_S, region_name=self._session.region)
         token = PREFIX + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")

@@ -1,0 +1,39 @@
+"""SNS: one topic that Amazon Q Developer brings to chat, one for mail and pagers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambdas.adapters.aws_errors import translated
+
+if TYPE_CHECKING:
+    from lambdas.adapters.session import AwsSession
+    from lambdas.domain.ports import Message
+
+
+class Notifier:
+    """Implements `NotifierPort`. A topic whose ARN is empty is not there, and nothing is sent to it."""
+
+    def __init__(self, session: AwsSession, *, chat_topic_arn: str, people_topic_arn: str) -> None:
+        self._session = session
+        self._chat_topic_arn = chat_topic_arn
+        self._people_topic_arn = people_topic_arn
+
+    def send(self, message: Message) -> None:
+        """Tell the chat, then people. A chat that fails does not keep people from being told; the failure is raised after.
+
+        Two topics, since every subscriber of a topic gets the same text, and chat takes its own JSON alone.
+        Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+        """
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items() if value}
+        try:
+            if self._chat_topic_arn:
+                self._publish("tell the chat", TopicArn=self._chat_topic_arn, Message=message.chat, MessageAttributes=attributes)
+        finally:
+            if self._people_topic_arn:
+                words = {"Subject": message.subject, "Message": message.text}
+                self._publish("tell people", TopicArn=self._people_topic_arn, MessageAttributes=attributes, **words)
+
+    def _publish(self, attempt: str, **members: Any) -> None:
+        with translated(attempt):
+            self._session.client("sns").publish(**members)
