@@ -16,10 +16,10 @@ from lambdas.remediator.steps import TIMED_OUT, Json, Patience
 class _PlainJson(SerDes[Json]):
     """Checkpoints as plain JSON: the SDK's own envelope of type tags makes them several times larger."""
 
-    def serialize(self, value: Json, serdes_context: SerDesContext) -> str:  # noqa: ARG002  # the SDK's signature
+    def serialize(self, value: Json, serdes_context: SerDesContext) -> str:  # the SDK's signature
         return json.dumps(value, separators=(",", ":"))
 
-    def deserialize(self, data: str, serdes_context: SerDesContext) -> Json:  # noqa: ARG002  # the SDK's signature
+    def deserialize(self, data: str, serdes_context: SerDesContext) -> Json:  # the SDK's signature
         value: Json = json.loads(data)
         return value
 
@@ -53,7 +53,7 @@ class DurableSteps:
                 else WaitForConditionDecision.continue_waiting(Duration(seconds=delay))
             )
 
-        config = WaitForConditionConfig(wait_strategy=strategy, initial_state={}, serdes=_PLAIN)
+        config: WaitForConditionConfig[Json] = WaitForConditionConfig(wait_strategy=strategy, initial_state={}, serdes=_PLAIN)
         state: Json = self._context.wait_for_condition(lambda former, _: check(former), config, name=name)
         return state if settled(state) else {**state, **TIMED_OUT}
 
@@ -73,8 +73,13 @@ class DurableSteps:
             return {"approved": False, "by": "chat", "words": str(error)[:300]}
 
 
-def _answer(result: Any) -> Json:  # noqa: ANN401  # whatever the one who answered sent
-    """`{"approved": bool, "by": who}` out of an answer; anything that does not plainly say yes is a no."""
+def _answer(result: Any) -> Json:
+    """`{"approved": bool, "by": who}` out of an answer.
+
+    Chat's approve button succeeds the callback without a result; the command line says who answered and how. Anything else is a no.
+    """
+    if result in (None, ""):
+        return {"approved": True, "by": "chat"}
     try:
         value = json.loads(result) if isinstance(result, str | bytes) else result
     except ValueError:

@@ -40,7 +40,7 @@ class Steps(Protocol):
         ...
 
     def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
-        """Check (with the former state, at first empty) until settled or patience ends. The last state, with `timed_out` set in that case."""
+        """Check (with the former state, at first empty) until settled or patience ends: the last state, with `timed_out` set then."""
         ...
 
     def pause(self, name: str, seconds: int) -> None:
@@ -90,7 +90,7 @@ class InProcessSteps:
         self.done.append(name)
         self.sleep(seconds)
 
-    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:  # noqa: ARG002  # whoever answers here needs no clock
+    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:  # whoever answers here needs no clock
         """Put the question and ask for the answer at once."""
         self.done.append(name)
         callback_id = str(uuid.uuid4())

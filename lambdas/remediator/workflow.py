@@ -11,9 +11,9 @@ from typing import Final, Protocol
 from lambdas.domain.action import Action, DeleteStalePods, ReplaceOnePod, to_json
 from lambdas.domain.incident import Incident, Outcome
 from lambdas.domain.look import Look, from_json_look
+from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
 from lambdas.domain.proof import ProofState
-from lambdas.domain.occasion import Occasion
 from lambdas.remediator.steps import Json, Patience, Steps
 
 MOST_REPAIRS: Final = 3
@@ -33,7 +33,7 @@ REMINDERS_S: Final = (3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600)
 class Work(Protocol):
     """The bodies of the steps. None of them raises for what may succeed later; each may be run twice with the effect of once."""
 
-    def look(self, former: Json) -> Json:
+    def look(self, turn: int, former: Json) -> Json:
         """`{"look": ..., "signals": n, "at": iso}`, or `{"unread": why}` beside the former state where nothing could be read."""
         ...
 
@@ -104,7 +104,7 @@ class Story:
 
 
 def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
-    """Repair one ServiceAccount, or say why not, and stay until the chain is whole again. Returns the outcome for the execution's record."""
+    """Repair one ServiceAccount, or say why not, and stay until the chain is whole. Returns the outcome for the execution's record."""
     story = Story(incident)
     for n in range(1, MOST_ROUNDS + 1):
         now = _look(n, story, steps, work)
@@ -113,8 +113,9 @@ def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
         if now.sound:
             if _close(n, Outcome.PROVEN if story.changes else Outcome.RECOVERED, story, steps, work):
                 return _result(story, Outcome.PROVEN if story.changes else Outcome.RECOVERED)
-        elif _may_act(now, story) and _approved(n, now, story, steps, work):
-            _repair(n, now, story, steps, work)
+        elif _may_act(now, story):
+            if agreed := _approved(n, now, story, steps, work):
+                _repair(n, agreed, story, steps, work)
         elif (seconds := _lifts_in(now)) is not None:
             _tell(n, Occasion.WITHHELD, story, steps, work)
             steps.pause(f"{n} until it may", seconds)
@@ -128,7 +129,7 @@ def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
 def _look(n: int, story: Story, steps: Steps, work: Work) -> Look | None:
     """Look when nothing is in the way: a running update is waited for, so is a cluster that does not answer for a moment."""
     limit = from_json_look(story.look).timeouts["update_timeout_s"] if story.look else 3600
-    state = steps.until(f"{n} look", work.look, _settled, Patience(timeout_s=limit, most_s=15))
+    state = steps.until(f"{n} look", partial(work.look, n), _settled, Patience(timeout_s=limit, most_s=15))
     return story.saw(state) if "look" in state else None
 
 
@@ -160,19 +161,22 @@ def seconds_between(earlier: str, later: str) -> int:
     return max(1, round((datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()))
 
 
-def _approved(n: int, now: Look, story: Story, steps: Steps, work: Work) -> bool:
-    """Whether the plan may run: at once, or after a person agreed to exactly this plan."""
+def _approved(n: int, now: Look, story: Story, steps: Steps, work: Work) -> Look | None:
+    """The look whose plan may run: this one, or after a person agreed, a fresh one that comes to the same plan."""
     if not now.needs_approval:
-        return True
-    asked = [to_json(action) for action in now.actions]
+        return now
     answer = steps.ask(f"{n} approval", partial(work.ask, story.about()), now.timeouts["approval_timeout_s"])
     story.add("approval", _answer_words(answer), answer)
     if not answer.get("approved"):
         story.gave_up = True
         _tell(n, Occasion.NOT_APPROVED, story, steps, work, answer=answer)
-        return False
-    again = _look(n * 1000, story, steps, work)
-    return again is not None and kinds(again.actions) == [it["kind"] for it in asked]
+        return None
+    again = _look(n * AGAIN, story, steps, work)
+    return again if again and kinds(again.actions) == kinds(now.actions) else None
+
+
+AGAIN: Final = 1000
+"""Numbers the look after an approval, far from those of the rounds."""
 
 
 def kinds(actions: tuple[Action, ...]) -> list[str]:
@@ -209,13 +213,13 @@ def _act_all(n: int, before: Look, story: Story, steps: Steps, work: Work) -> st
         if not outcome.get("done"):
             return "conflict" if outcome.get("conflict") else str(outcome.get("words") or "it could not be done")
         story.changes.append(type(action).__name__)
-        trouble = _follow(name, action, before, story, steps, work)
+        trouble = _follow(name, action, before, story=story, steps=steps, work=work)
         if trouble:
             return trouble
     return ""
 
 
-def _follow(name: str, action: Action, before: Look, story: Story, steps: Steps, work: Work) -> str:
+def _follow(name: str, action: Action, before: Look, *, story: Story, steps: Steps, work: Work) -> str:
     """See an action through where it takes time; what went wrong, in words."""
     plain = to_json(action)
     if isinstance(action, ReplaceOnePod):
@@ -278,14 +282,13 @@ def _escalate(n: int, trouble: str, story: Story, steps: Steps, work: Work) -> N
 
 
 def _watch(n: int, now: Look, story: Story, steps: Steps, work: Work) -> bool:
-    """Tell what a person has to do, then look again and again, ever more rarely, until something changes. False when it is time to give up."""
-    occasion = Occasion.NEEDS_YOU if needs_a_person(now) or story.gave_up else Occasion.WITHHELD
-    if story.told != occasion or not story.gave_up:
-        _tell(n, occasion, story, steps, work)
+    """Tell what a person has to do, then look again, ever more rarely, until something changes. False when it is time to give up."""
+    if not story.gave_up:  # whoever gave up has said so
+        _tell(n, Occasion.NEEDS_YOU if needs_a_person(now) else Occasion.WITHHELD, story, steps, work)
     fingerprint = _fingerprint(now)
     for i, seconds in enumerate(REMINDERS_S):
         patience = Patience(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)
-        state = steps.until(f"{n} watch {i + 1}", work.look, lambda it: _changed(it, fingerprint, story.gave_up), patience)
+        state = steps.until(f"{n} watch {i + 1}", partial(work.look, n), lambda it: _changed(it, fingerprint, story.gave_up), patience)
         if not state.get("timed_out"):
             return True
         _tell(n, f"{Occasion.REMINDER} {i + 1}", story, steps, work)

@@ -1,0 +1,87 @@
+"""One check: observe, diagnose and plan one ServiceAccount. The same for the checker, the remediator and the command line."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.settings import Window
+from lambdas.domain.diagnosis import Diagnosis, diagnose
+from lambdas.domain.finding import Link, State
+from lambdas.domain.guardrails import TUG_OF_WAR_SPAN, Past
+from lambdas.domain.observation import Binding, Observation, PodFacts
+from lambdas.domain.plan import Plan
+from lambdas.domain.planning import plan
+from lambdas.domain.ports import CalendarPort, IncidentsPort
+from lambdas.domain.reading import Hints, Readers, read, read_symptoms, read_versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What one check came to."""
+
+    observation: Observation
+    diagnosis: Diagnosis
+    plan: Plan
+
+
+def observe(target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool) -> tuple[Observation, Diagnosis]:
+    """Read and diagnose; nodes and events only where they are asked for, or where something suggests that they tell something."""
+    seen = read(target, readers, now, hints)
+    found = diagnose(seen)
+    if symptoms or not found.sound or found[Link.WORKLOAD].state is not State.OK or any(map(_unwell, _pods(seen))):
+        seen = read_symptoms(seen, readers)
+        found = diagnose(seen)
+    return seen, found
+
+
+def _pods(seen: Observation) -> tuple[PodFacts, ...]:
+    return seen.pods if isinstance(seen.pods, tuple) else ()
+
+
+def _unwell(pod: PodFacts) -> bool:
+    return not pod.ready and not pod.deleting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembering:
+    """Where history and the calendar are read."""
+
+    incidents: IncidentsPort
+    calendar: CalendarPort
+
+
+def check(
+    target: ServiceAccountRef,
+    readers: Readers,
+    remembering: Remembering,
+    now: datetime,
+    hints: Hints,
+    *,
+    incident_id: str = "none",
+    turn: int = 1,
+) -> Check:
+    """The whole of a check, with symptoms, version advice and the rules over history.
+
+    Raises:
+        TransientError: something essential did not answer; the same check may succeed later.
+    """
+    seen, found = observe(target, readers, now, hints, symptoms=True)
+    if found.sound:
+        return Check(observation=seen, diagnosis=found, plan=plan(seen, found, Past()))
+    seen = read_versions(seen, readers)
+    return Check(observation=seen, diagnosis=found, plan=plan(seen, found, _past(seen, remembering, incident_id, turn)))
+
+
+def _past(seen: Observation, remembering: Remembering, incident_id: str, turn: int) -> Past:
+    since = seen.began_at - max(TUG_OF_WAR_SPAN, timedelta(hours=1))
+    binding, window = seen.binding, seen.settings.maintenance_window
+    changed = binding.changed_at if isinstance(binding, Binding) else None
+    turned = remembering.incidents.turned_wrong(binding.path, changed) if isinstance(binding, Binding) and changed else ()
+    named = window.removeprefix("calendar:") if isinstance(window, str) and not isinstance(window, Window) else ""
+    return Past(
+        incident_id=incident_id,
+        round=turn,
+        incidents=remembering.incidents.history(seen.target, since),
+        turned_wrong=turned,
+        calendar_opens_at=remembering.calendar.opens_at(named, seen.began_at) if named else None,
+    )
