@@ -1,0 +1,233 @@
+"""The functions' asset: our code and its pinned packages for one platform, pruned, the same bytes every time.
+
+`cdk deploy` and the sandbox use it alike; only the target differs. Wheels alone, no Docker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from lambdas.contract.access import IAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+CACHE: Final = REPOSITORY / ".cache"
+LAMBDAS: Final = REPOSITORY / "lambdas"
+REQUIREMENTS: Final = LAMBDAS / "requirements.txt"
+
+SERVICES: Final = tuple(sorted({grant.action.partition(":")[0] for grant in IAM} | {"sts"}))
+"""Services whose models are shipped: those that our code may call, and STS, whose URL is the cluster's token."""
+
+# Files that no function reads at run time, by what they are.
+_DROPPED_SUFFIXES: Final = (".pyi", ".c", ".h", ".pyx", ".pxd", ".rst", ".md", ".typed")
+_DROPPED_FOLDERS: Final = frozenset({"__pycache__", "tests", "test", "examples", "bin"})
+# Parts of packages that the functions do not import. The scenarios run from the pruned asset, which proves it.
+_DROPPED_PARTS: Final = ("aws_lambda_powertools/event_handler/", "aws_lambda_powertools/utilities/", "boto3/data/", "boto3/examples/")
+# The plug-in lookup of the durable SDK reads entry points; none of the pinned packages has one that it looks for.
+_DROPPED_ENDINGS: Final = (".dist-info", ".egg-info")
+_MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1")
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
+_EPOCH_S: Final = 315_532_800
+
+
+class BundlingFailed(Exception):
+    """The asset cannot be built; the message says what to do next."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the asset is to run. `platform` is a wheel tag such as `manylinux2014_aarch64`, empty for this machine's own."""
+
+    platform: str = "manylinux2014_aarch64"
+    python: str = "3.13"
+
+    @staticmethod
+    def this_machine() -> Target:
+        """This machine and this Python, for the emulator."""
+        return Target(platform="", python=f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+LAMBDA: Final = Target()
+
+
+def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
+    """The asset's folder; with `out_dir`, a copy of it there. Built once per content and kept in the cache.
+
+    Raises:
+        BundlingFailed: no uv, or a pinned package has no wheel for the target.
+    """
+    folder = CACHE / "asset" / content_hash(target)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
+            whole = Path(scratch) / "asset"
+            _fill(whole, target)
+            _settle(whole, folder)
+    if out_dir is None:
+        return folder
+    shutil.copytree(folder, out_dir, dirs_exist_ok=True)
+    return out_dir
+
+
+def content_hash(target: Target = LAMBDA) -> str:
+    """Hash of everything that the asset follows from: sources, pins, these rules, the target, compiled or not."""
+    digest = hashlib.sha256(f"{target.platform or _own_platform()} {target.python} {compiler(target) is not None}".encode())
+    for path in (*_sources(), REQUIREMENTS, Path(__file__)):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(REPOSITORY).as_posix()} {len(content)}\n".encode() + content)
+    digest.update(" ".join(SERVICES).encode())
+    return digest.hexdigest()[:32]
+
+
+def zip_bytes(folder: Path) -> bytes:
+    """The folder as a zip file: sorted, one date, so that the same folder gives the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in _files(folder):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (stat.S_IFREG | (0o755 if path.suffix == ".so" else 0o644)) << 16
+            archive.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
+
+
+def zip_to(folder: Path, path: Path) -> Path:
+    """Write the folder's zip file; the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(zip_bytes(folder))
+    return path
+
+
+def uv_binary() -> str:
+    """uv beside this Python, or on the path.
+
+    Raises:
+        BundlingFailed: there is none.
+    """
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        raise BundlingFailed("uv is needed to bundle the functions and was not found; run `make setup`, or `pip install uv`")
+    return found
+
+
+@lru_cache
+def compiler(target: Target) -> str | None:
+    """A Python of the target's minor version, which alone can compile for it; `None` if this machine has none.
+
+    Byte code does not depend on the processor. /var/task cannot be written to, so without byte code every cold start
+    compiles what it imports (ADR 0003 has the figures). Nothing is downloaded for it.
+    """
+    if target.python == Target.this_machine().python:
+        return sys.executable
+    command = [uv_binary(), "python", "find", "--no-python-downloads", "--no-project", "--system", target.python]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    return found.stdout.strip() or None
+
+
+def _fill(whole: Path, target: Target) -> None:
+    _install(whole, target)
+    _prune(whole)
+    for source in _sources():
+        copy = whole / source.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+    if python := compiler(target):
+        _compile(whole, python)
+    _fix_metadata(whole)
+
+
+def _install(whole: Path, target: Target) -> None:
+    """Source: https://docs.astral.sh/uv/reference/cli/#uv-pip-install"""
+    command = [uv_binary(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
+    command += ["--target", str(whole), "--python-version", target.python, "-r", str(REQUIREMENTS)]
+    command += ["--python-platform", _uv_platform(target.platform)] if target.platform else ["--python", sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    if done.returncode != 0:
+        where = target.platform or _own_platform()
+        raise BundlingFailed(
+            f"the packages of lambdas/requirements.txt could not be installed for {where}, Python {target.python}:\n"
+            f"{done.stderr.strip()}\n"
+            "If a package has no wheel for it, pin another version (`make lock`); otherwise see that a package index is reachable."
+        )
+
+
+def _prune(whole: Path) -> None:
+    for path in tuple(_files(whole)):
+        if not _needed(PurePosixPath(path.relative_to(whole).as_posix())):
+            path.unlink()
+    for folder in sorted((path for path in whole.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _needed(path: PurePosixPath) -> bool:
+    if path.suffix in _DROPPED_SUFFIXES or _DROPPED_FOLDERS & set(path.parts) or path.parts[0].startswith("."):
+        return False
+    if path.parts[0].endswith(_DROPPED_ENDINGS) or str(path).startswith(_DROPPED_PARTS):
+        return False
+    return _model_needed(path) if path.parts[:2] == ("botocore", "data") else True
+
+
+def _model_needed(path: PurePosixPath) -> bool:
+    """Of botocore's data: what lies at its top (endpoints, partitions, retries), and models of the services used."""
+    if len(path.parts) == 3:  # noqa: PLR2004  # botocore/data/<file>
+        return True
+    return path.parts[2] in SERVICES and path.name.startswith(_MODELS)
+
+
+def _compile(whole: Path, python: str) -> None:
+    """Byte code that is not checked against its source's date, which would differ from build to build."""
+    command = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(whole), "-p", "/var/task"]
+    done = subprocess.run([*command, str(whole)], capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    if done.returncode != 0:
+        raise BundlingFailed(f"the asset could not be compiled by {python}:\n{done.stdout.strip()}{done.stderr.strip()}")
+
+
+def _fix_metadata(whole: Path) -> None:
+    for path in _files(whole):
+        path.chmod(0o755 if path.suffix == ".so" else 0o644)
+        os.utime(path, (_EPOCH_S, _EPOCH_S))
+
+
+def _settle(whole: Path, folder: Path) -> None:
+    """Put the finished folder in its place; if another build was quicker, its result is the same."""
+    try:
+        whole.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+
+
+def _sources() -> list[Path]:
+    return sorted(path for path in LAMBDAS.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in folder.rglob("*") if path.is_file()))
+
+
+def _uv_platform(wheel_tag: str) -> str:
+    """`manylinux2014_aarch64` as uv writes it: `aarch64-manylinux2014`."""
+    system, _, machine = wheel_tag.partition("_")
+    return f"{machine}-{system}"
+
+
+def _own_platform() -> str:
+    return f"{platform.system()}-{platform.machine()}"

@@ -1,0 +1,171 @@
+"""The durable SDK's own local service, composed in this process instead of behind a port of its own.
+
+It is put together as `WebRunner.start` of `aws_durable_execution_sdk_python_testing` 1.4 does it, with three
+differences: invocations go straight to our execution environments, executions get ARNs of Lambda's form, and a
+failed invocation is tried again sooner.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
+from aws_durable_execution_sdk_python_testing.child_dispatcher import UnconfiguredChildDispatcher
+from aws_durable_execution_sdk_python_testing.clock import RealClock, SkipClock
+from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException, DurableFunctionsTestError, UnknownRouteError
+from aws_durable_execution_sdk_python_testing.execution import Execution
+from aws_durable_execution_sdk_python_testing.executor import Executor
+from aws_durable_execution_sdk_python_testing.invoker import InvokeResponse, LambdaInvoker
+from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
+from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
+from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
+from aws_durable_execution_sdk_python_testing.web import handlers, routes
+from aws_durable_execution_sdk_python_testing.web.models import HTTPRequest
+from aws_durable_execution_sdk_python_testing.worker.registry import ExecutionRegistry
+
+from sandbox.aws.wire import Response, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.aws.wire import Request
+    from sandbox.functions.emulator import Function, Invoked
+
+# The service waits 5 s after a failed invocation; Lambda's own delay is not documented, and a demo should not wait.
+_RETRY_AFTER_S = 1
+# Starting is not part of Lambda's API: it happens by Invoke. Health, metrics and endpoint changes are the runner's own.
+_HANDLERS: dict[type, type] = {
+    routes.GetDurableExecutionRoute: handlers.GetDurableExecutionHandler,
+    routes.GetDurableExecutionHistoryRoute: handlers.GetDurableExecutionHistoryHandler,
+    routes.GetDurableExecutionStateRoute: handlers.GetDurableExecutionStateHandler,
+    routes.CheckpointDurableExecutionRoute: handlers.CheckpointDurableExecutionHandler,
+    routes.StopDurableExecutionRoute: handlers.StopDurableExecutionHandler,
+    routes.ListDurableExecutionsByFunctionRoute: handlers.ListDurableExecutionsByFunctionHandler,
+    routes.CallbackSuccessRoute: handlers.SendDurableExecutionCallbackSuccessHandler,
+    routes.CallbackFailureRoute: handlers.SendDurableExecutionCallbackFailureHandler,
+    routes.CallbackHeartbeatRoute: handlers.SendDurableExecutionCallbackHeartbeatHandler,
+}
+
+
+class _Executor(Executor):
+    """Names executions as Lambda does.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
+    """
+
+    RETRY_BACKOFF_SECONDS = _RETRY_AFTER_S
+
+    def _create_execution(self, input: StartDurableExecutionInput, parent_execution_arn: str | None = None) -> Any:  # noqa: A002
+        execution = Execution.new(input=input)
+        function = f"arn:aws:lambda:{self._region}:{input.account_id}:function:{input.function_name}:{input.function_qualifier}"
+        execution.durable_execution_arn = f"{function}/durable-execution/{input.execution_name}/{input.invocation_id}"
+        execution.region = self._region
+        execution.parent_execution_arn = parent_execution_arn
+        execution.start(now=self._clock.now())
+        self._store.save(execution)
+        return execution
+
+
+class _PoolInvoker(LambdaInvoker):
+    """Runs handlers in our environments; everything else is the service's own invoker."""
+
+    def __init__(self, run: Callable[[str, bytes], Invoked]) -> None:
+        super().__init__(lambda_client=None)
+        self._run = run
+
+    def invoke(self, function_name: str, input: Any, *_: Any, **__: Any) -> InvokeResponse:  # noqa: A002
+        ended = self._run(function_name.partition(":")[0], json.dumps(input.to_json_dict()).encode())
+        if ended.failed:
+            raise DurableFunctionsTestError(f"the invocation failed: {ended.payload.decode(errors='replace')}")
+        return InvokeResponse.from_payload(ended.payload, ended.request_id or f"local-{uuid.uuid4()}")
+
+
+class DurableService:
+    """Durable executions of all functions. `run(function name, payload)` runs a handler once.
+
+    `skip_time`: waits of the workflow end at once, while its history keeps their real lengths.
+    """
+
+    def __init__(
+        self, run: Callable[[str, bytes], Invoked], *, region: str, skip_time: bool = False, invocation_timeout_s: int = 900
+    ) -> None:
+        clock = SkipClock() if skip_time else RealClock()
+        self._store = InMemoryExecutionStore()
+        self._scheduler = Scheduler()
+        self._registry = ExecutionRegistry(self._store, self._scheduler)
+        processor = CheckpointProcessor(self._store, self._scheduler, clock=clock)
+        self._executor = _Executor(
+            store=self._store,
+            scheduler=self._scheduler,
+            invoker=_PoolInvoker(run),
+            checkpoint_processor=processor,
+            invocation_timeout_seconds=invocation_timeout_s,
+            registry=self._registry,
+            clock=clock,
+            child_dispatcher=UnconfiguredChildDispatcher(),
+            region=region,
+        )
+        processor.add_execution_observer(self._executor)
+        processor.set_chained_invoke_preflight(self._executor.preflight_chained_invoke)
+        self._router = routes.Router(list(_HANDLERS))
+        self._handlers = {route: handler(self._executor) for route, handler in _HANDLERS.items()}
+        self._scheduler.start()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._registry.shutdown()
+        self._scheduler.stop()  # type: ignore[no-untyped-call]
+
+    def start(self, function: Function, qualifier: str, name: str, payload: str) -> str:
+        """Begin an execution; its ARN. The first invocation follows on its own."""
+        begun = self._executor.start_execution(
+            StartDurableExecutionInput(
+                account_id=function.account,
+                function_name=function.name,
+                function_qualifier=qualifier,
+                execution_name=name,
+                execution_timeout_seconds=function.execution_timeout_s,
+                execution_retention_period_days=14,
+                invocation_id=str(uuid.uuid4()),
+                input=payload,
+            )
+        )
+        return str(begun.execution_arn)
+
+    def wait(self, arn: str, timeout_s: float) -> Any:
+        """Wait for the end of an execution; what GetDurableExecution would answer, whether ended or not."""
+        self._executor.wait_until_complete(arn, timeout_s)
+        return self._executor.get_execution_details(arn)
+
+    def __call__(self, request: Request) -> Response | None:
+        """Answer one of Lambda's durable execution calls; `None` if it is none of them."""
+        try:
+            route = self._router.find_route(request.path, request.method)
+        except UnknownRouteError:
+            return None
+        try:
+            answer = self._handlers[type(route)].handle(route, _as_theirs(route, request))
+        except AwsApiException as refused:
+            return _error(refused.http_status_code, refused.to_dict(), type(refused).__name__)
+        if answer.status_code >= 400:
+            return _error(answer.status_code, answer.body, str(answer.body.get("Type", "ServiceException")))
+        return Response(answer.status_code, answer.body_to_bytes() if answer.body else b"{}", dict(answer.headers))
+
+
+def _as_theirs(route: Any, request: Request) -> HTTPRequest:
+    read = HTTPRequest.from_raw_bytes if isinstance(route, routes.BytesPayloadRoute) else HTTPRequest.from_bytes
+    return read(
+        body_bytes=request.body,
+        method=request.method,
+        path=route,
+        headers=dict(request.headers),
+        query_params=parse_qs(request.query),
+    )
+
+
+def _error(status: int, body: dict[str, Any], code: str) -> Response:
+    """boto3 finds the modelled exception by this header."""
+    return json_response(status, body, {"x-amzn-ErrorType": code})

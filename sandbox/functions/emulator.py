@@ -1,0 +1,247 @@
+"""One execution environment: a function under `awslambdaric` in the Lambda Runtime Interface Emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from sandbox.functions.rie import emulator_binary, runtime_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_PATH = "/2015-03-31/functions/function/invocations"
+_TIMED_OUT = re.compile(rb"Task timed out after [\d.]+ seconds")
+_INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
+# The emulator's own lines; what is left is what CloudWatch Logs would hold of the function.
+_EMULATOR_LINE = re.compile(r"^(\d{2} \w{3} \d{4} [\d:,]+ \[\w+\] \(rapid\)|(START|END|REPORT) RequestId)")
+_START_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """What Lambda would be told of a function. `concurrency` bounds its execution environments."""
+
+    name: str
+    asset: Path
+    handler: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    memory_mib: int = 256
+    timeout_s: int = 60
+    concurrency: int = 2
+    account: str = "111122223333"
+    region: str = "eu-west-1"
+    durable: bool = False
+    execution_timeout_s: int = 86_400
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+
+@dataclass(frozen=True)
+class Invoked:
+    """How one invocation ended. `payload` is the function's answer, or the error as Lambda words it."""
+
+    payload: bytes
+    failed: bool
+    cold: bool
+    duration_ms: float
+    request_id: str = ""
+
+    def json(self) -> Any:
+        return json.loads(self.payload or b"null")
+
+
+class Environment:
+    """One emulator process with one function in it; it takes one invocation at a time, as Lambda's do.
+
+    `on_line` gets each line that the function writes to stdout or stderr.
+    """
+
+    def __init__(self, function: Function, on_line: Callable[[str], None] | None = None) -> None:
+        self.function = function
+        self.lines: list[str] = []
+        self.init_ms: list[float] = []
+        self._on_line = on_line or (lambda _: None)
+        self._process: subprocess.Popen[str] | None = None
+        self._port = 0
+        self._cold = True
+        self._invoking = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the emulator; the function itself starts with its first invocation, as on Lambda.
+
+        Raises:
+            TimeoutError: it does not listen in time.
+        """
+        self._port, api_port = _free_port(), _free_port()
+        address, api = f"127.0.0.1:{self._port}", f"127.0.0.1:{api_port}"
+        command = [str(emulator_binary()), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
+        # -S: no site-packages, so that a package missing from the asset is missing here too.
+        command += [sys.executable, "-S", "-m", "awslambdaric", self.function.handler]
+        self._process = subprocess.Popen(
+            command,
+            cwd=self.function.asset,
+            env=_variables(self.function),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._cold = True
+        threading.Thread(target=self._read, args=(self._process,), daemon=True, name=f"log-{self.function.name}").start()
+        _await_listening(self._port, self._process)
+
+    def invoke(self, payload: bytes) -> Invoked:
+        """Run the function once. An environment that died is replaced by a new one for the next invocation."""
+        with self._invoking:
+            cold, began = self._cold, time.monotonic()
+            try:
+                status, body = self._post(payload)
+            except (OSError, HTTPException):
+                self.restart()
+                status, body = 502, b'{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited without providing a reason"}'
+            failed = _failed(status, body)
+            # Lambda starts anew after a crash or a time-out, and goes on after an exception.
+            self._cold = status != 200 or bool(_TIMED_OUT.fullmatch(body))
+            return Invoked(_worded(body), failed, cold, (time.monotonic() - began) * 1000)
+
+    def kill(self) -> None:
+        """Kill the function's process in the middle of whatever it does; the invocation ends as `Runtime.ExitError`."""
+        for pid in self._children():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def restart(self) -> None:
+        """A fresh environment: the next invocation is a cold start."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """End the emulator and the function with it. Safe to call twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self._kill_all(process)
+        process.wait(timeout=5)
+
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _kill_all(self, process: subprocess.Popen[str]) -> None:
+        # The function has a process group of its own, so killing the emulator's would leave it behind.
+        children = _children_of(process.pid)
+        process.kill()
+        for pid in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _children(self) -> list[int]:
+        return _children_of(self._process.pid) if self._process else []
+
+    def _post(self, payload: bytes) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=self.function.timeout_s + 30)
+        try:
+            connection.request("POST", _PATH, body=payload or b"{}", headers={"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            text = line.rstrip("\n")
+            if init := _INIT.search(text):
+                self.init_ms.append(float(init.group(1)))
+            if text and not _EMULATOR_LINE.match(text):
+                self.lines.append(text)
+                self._on_line(text)
+
+
+def _variables(function: Function) -> dict[str, str]:
+    """Lambda's own variables, then the function's. Nothing of this process's environment is passed on.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
+    own = {
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mib),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "LAMBDA_TASK_ROOT": str(function.asset),
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "PYTHONPATH": str(runtime_folder()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+    }
+    return own | dict(function.environment)
+
+
+def _failed(status: int, body: bytes) -> bool:
+    """The emulator answers 200 to a handler's exception too; only the body tells."""
+    if status != 200 or _TIMED_OUT.fullmatch(body):
+        return True
+    try:
+        answer = json.loads(body or b"null")
+    except ValueError:
+        return True
+    return isinstance(answer, dict) and {"errorType", "errorMessage", "requestId"} <= answer.keys()
+
+
+def _worded(body: bytes) -> bytes:
+    """A time-out as Lambda words it; everything else as it is."""
+    if not _TIMED_OUT.fullmatch(body):
+        return body
+    return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": body.decode()}).encode()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_listening(port: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
+            return
+        time.sleep(0.01)
+    process.kill()
+    raise TimeoutError(f"the Lambda emulator does not listen on port {port}; exit code {process.poll()}")
+
+
+def _children_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    found: list[int] = []
+    with suppress(FileNotFoundError):
+        for task in tasks.iterdir():
+            with suppress(FileNotFoundError):
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return found

@@ -1,0 +1,92 @@
+"""The Lambda Runtime Interface Emulator and the runtime client, made ready once and kept in the cache."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from contextlib import contextmanager, suppress
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.asset import CACHE, uv_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REQUIREMENTS = Path(__file__).with_name("rie-requirements.txt")
+_RAPID = Path("samcli/local/rapid")
+_BINARIES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
+# What Lambda's managed runtime brings along beside the standard library and the SDK, which our asset has itself.
+_RUNTIME_PACKAGES = ("awslambdaric", "snapshot-restore-py", "simplejson")
+
+
+class EmulatorUnavailable(Exception):
+    """The emulator cannot be had on this machine; the message says why and what would help."""
+
+
+def emulator_binary(cache: Path = CACHE) -> Path:
+    """Path of the emulator for this machine; the first call takes it out of its wheel.
+
+    Raises:
+        EmulatorUnavailable: no Linux, another processor, or the wheel cannot be installed.
+    """
+    name = _BINARIES.get(platform.machine())
+    if platform.system() != "Linux" or name is None:
+        where = f"{platform.system()} on {platform.machine()}"
+        raise EmulatorUnavailable(
+            f"the Lambda emulator is a Linux binary for x86_64 or aarch64, this is {where}; run it in a Linux machine"
+        )
+    folder = cache / "rie" / _version()
+    if not (folder / name).exists():
+        _unpack(folder)
+    return folder / name
+
+
+def runtime_folder(cache: Path = CACHE) -> Path:
+    """A folder with Lambda's runtime client alone, so that nothing else of this environment reaches a function."""
+    found = [distribution(name) for name in _RUNTIME_PACKAGES]
+    folder = cache / "runtime" / "-".join(f"{dist.metadata['Name']}-{dist.version}" for dist in found) / platform.python_version()
+    if not folder.exists():
+        with _appearing_at(folder) as fresh:
+            for dist in found:
+                for file in dist.files or ():
+                    if not str(file).startswith("..") and ".dist-info" not in str(file) and "__pycache__" not in str(file):
+                        (fresh / file).parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copy2(str(file.locate()), fresh / file)
+    return folder
+
+
+def _version() -> str:
+    pinned = re.search(r"^aws-sam-cli==(\S+)", _REQUIREMENTS.read_text(), re.MULTILINE)
+    if pinned is None:
+        raise EmulatorUnavailable(f"{_REQUIREMENTS.name} does not pin aws-sam-cli")
+    return pinned.group(1)
+
+
+def _unpack(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [uv_binary(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", scratch, "-r", str(_REQUIREMENTS)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise EmulatorUnavailable(f"aws-sam-cli could not be installed; is a package index reachable?\n{done.stderr.strip()}")
+        with _appearing_at(folder) as fresh:
+            for name in _BINARIES.values():
+                shutil.copy2(Path(scratch) / _RAPID / name, fresh / name)
+                (fresh / name).chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+
+
+@contextmanager
+def _appearing_at(target: Path) -> Iterator[Path]:
+    """A folder that is filled aside and appears whole, so that two first runs at once do not see each other's half."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+        fresh = Path(scratch) / "whole"
+        fresh.mkdir()
+        yield fresh
+        with suppress(OSError):  # the other run was first, and made the same
+            fresh.rename(target)
