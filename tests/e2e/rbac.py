@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.control_plane.http_client import ApiClient
@@ -26,13 +27,22 @@ def remove(client: ApiClient, manifests: Iterable[dict[str, Any]]) -> None:
         client.delete(path_of(manifest))
 
 
-def with_one_verb_less(manifests: Iterable[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each role once for each of its verbs, without it: `(what is missing, role)`."""
+@dataclass(frozen=True)
+class Poorer:
+    """A role that lacks one verb."""
+
+    title: str
+    verb: str
+    role: dict[str, Any]
+
+
+def with_one_verb_less(manifests: Iterable[dict[str, Any]]) -> Iterator[Poorer]:
+    """Each role once for each of its verbs, without it."""
     for manifest in manifests:
         for number, rule in enumerate(manifest.get("rules", ())):
             for verb in rule["verbs"]:
-                poorer = copy.deepcopy(manifest)
-                poorer["rules"][number]["verbs"].remove(verb)
-                if not poorer["rules"][number]["verbs"]:
-                    del poorer["rules"][number]
-                yield f"{manifest['metadata']['name']}, {manifest['kind']}: {verb} {'/'.join(rule['resources'])}", poorer
+                role = copy.deepcopy(manifest)
+                role["rules"][number]["verbs"].remove(verb)
+                role["rules"] = [it for it in role["rules"] if it["verbs"]]
+                where = manifest["metadata"].get("namespace", "everywhere")
+                yield Poorer(f"{manifest['metadata']['name']} {where}: {verb} {'/'.join(rule['resources'])}", verb, role)

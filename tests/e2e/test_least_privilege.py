@@ -91,14 +91,18 @@ def _calls(function: Function, admin: ApiClient) -> Iterator[Call]:
 
 def _refusals(world: ControlPlane, function: Function) -> list[str]:
     """What the function may not do of what it does."""
-    port, refused = log_in(world, SESSIONS[function]), []
-    for call in _calls(function, world.client()):
-        try:
-            call(port)
-        except AccessDenied as denied:
-            assert denied.denial is Denial.FORBIDDEN, denied
-            refused.append(str(denied))
-    return refused
+    port = log_in(world, SESSIONS[function])
+    return [words for call in _calls(function, world.client()) if (words := _refusal(call, port))]
+
+
+def _refusal(call: Call, port: Cluster) -> str | None:
+    try:
+        call(port)
+    except AccessDenied as denied:
+        if denied.denial is not Denial.FORBIDDEN:
+            raise
+        return str(denied)
+    return None
 
 
 @pytest.mark.parametrize("function", SESSIONS, ids=str)
@@ -106,14 +110,16 @@ def test_everything_a_function_does_is_granted(world: ControlPlane, function: Fu
     eventually(lambda: _refusals(world, function), lambda refused: not refused, within_s=10)
 
 
-@pytest.mark.parametrize(("missing", "role"), rbac.with_one_verb_less(ROLES), ids=[what for what, _ in rbac.with_one_verb_less(ROLES)])
-def test_no_verb_is_spare(world: ControlPlane, missing: str, role: dict[str, object]) -> None:
+POORER = list(rbac.with_one_verb_less(ROLES))
+
+
+@pytest.mark.parametrize(("verb", "role"), [(it.verb, it.role) for it in POORER], ids=[it.title for it in POORER])
+def test_no_verb_is_spare(world: ControlPlane, verb: str, role: dict[str, object]) -> None:
     admin = world.client()
     (whole,) = [it for it in ROLES if rbac.path_of(it) == rbac.path_of(role)]
     function = next(it for it in SESSIONS if whole["metadata"]["name"].endswith(f"-{it}"))
     try:
         rbac.put(admin, [role])
-        verb = missing.split(": ")[1].split(" ")[0]
         refused = eventually(lambda: _refusals(world, function), bool, within_s=10)
         assert any(f"cannot {verb} resource" in words for words in refused)
     finally:
