@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from lambdas.adapters.cluster import Cluster
+from lambdas.contract import access
 from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.build import BuildError, ensure
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
-from tests.e2e.identities import sts
+from tests.e2e import rbac
+from tests.e2e.identities import REMEDIATOR, sts
+from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
+from tests.e2e.waiting import eventually
 
 HERE = Path(__file__).parent
 
@@ -42,3 +47,19 @@ def control_plane(binaries: Binaries) -> Iterator[ControlPlane]:
 @pytest.fixture
 def admin(control_plane: ControlPlane) -> ApiClient:
     return control_plane.client()
+
+
+@pytest.fixture
+def granted(control_plane: ControlPlane) -> ControlPlane:
+    """The cluster with our access entries and our generated RBAC, as `access --apply` leaves it."""
+    control_plane.allow(ACCESS_ENTRIES)
+    rbac.put(control_plane.client(), access.manifests())
+    return control_plane
+
+
+@pytest.fixture
+def remediator(granted: ControlPlane) -> Cluster:
+    """The product's adapter, logged in as the remediator."""
+    port = log_in(granted, REMEDIATOR)
+    eventually(lambda: logged_in(port), bool)
+    return port

@@ -9,6 +9,7 @@ from lambdas.adapters.cluster import Cluster, Clusters
 from lambdas.adapters.session import AwsSession
 from lambdas.adapters.token import Tokens
 from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP
+from lambdas.domain.errors import AccessDenied
 from lambdas.domain.observation import ClusterFacts
 from sandbox.control_plane.authenticator import AccessEntry
 from sandbox.control_plane.cluster import ControlPlane
@@ -49,3 +50,12 @@ def log_in(
     """The adapter with tokens of this session; `url` leads it through a proxy."""
     tokens = Tokens(SessionOf(session), "aws", now=lambda: datetime.now(UTC) - age)
     return Clusters(tokens).login(facts(control_plane, name=name, url=url))
+
+
+def logged_in(port: Cluster) -> bool:
+    """Whether the cluster lets us in yet: the authenticator and the authoriser hear of changes a moment later."""
+    try:
+        port.nodes()
+    except AccessDenied:
+        return False
+    return True

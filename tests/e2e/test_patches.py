@@ -1,4 +1,4 @@
-"""What our two patches do to real objects, and what they leave alone."""
+"""What the adapter's two patches and its deletion do to real objects, and what they leave alone."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,108 +7,137 @@ from typing import Any
 
 import pytest
 
+from lambdas.adapters.cluster import Cluster
+from lambdas.contract.names import FIELD_MANAGER
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.errors import Conflict, NotFound
 from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import MERGE_PATCH, ApiClient
+from sandbox.control_plane.http_client import ApiClient
 from tests.e2e import aws_node
+from tests.e2e.waiting import eventually
 
-MANAGER = "test-remediator"
+AWS_NODE = ("kube-system", "aws-node")
+AT = "2026-01-02T03:04:05Z"
 
 
 @pytest.fixture
 def account(admin: ApiClient) -> Iterator[dict[str, Any]]:
     """The ServiceAccount as its add-on's server-side apply left it, with an annotation that somebody else added."""
-    labels = {"app.kubernetes.io/managed-by": "Helm"}
-    document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "aws-node", "labels": labels}}
-    admin.apply(aws_node.SERVICE_ACCOUNT, document, manager="eks")
+    admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
     yield admin.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"annotations": {"team": "network"}}}, fieldManager="kubectl-annotate")
-    admin.delete(aws_node.SERVICE_ACCOUNT)
+    admin.ask("DELETE", aws_node.SERVICE_ACCOUNT)
 
 
-def _annotate(client: ApiClient, value: str | None, version: str | None = None) -> tuple[int, dict[str, Any]]:
-    metadata: dict[str, Any] = {"annotations": {aws_node.ROLE_KEY: value}} | ({"resourceVersion": version} if version else {})
-    query = {"fieldManager": MANAGER}
-    answer = client.ask("PATCH", aws_node.SERVICE_ACCOUNT, {"metadata": metadata}, query=query, headers={"Content-Type": MERGE_PATCH})
-    return answer.status, answer.body
+def _version(account: dict[str, Any]) -> str:
+    version: str = account["metadata"]["resourceVersion"]
+    return version
 
 
-def test_only_our_key_changes(admin: ApiClient, account: dict[str, Any]) -> None:
-    status, after = _annotate(admin, aws_node.ROLE, account["metadata"]["resourceVersion"])
-    assert status == 200
+def test_only_our_key_changes(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    after = admin.get(aws_node.SERVICE_ACCOUNT)
     assert after["metadata"]["annotations"] == {"team": "network", aws_node.ROLE_KEY: aws_node.ROLE}
     changing = {"annotations", "resourceVersion", "managedFields"}
-    assert {k: v for k, v in after["metadata"].items() if k not in changing} == {
-        k: v for k, v in account["metadata"].items() if k not in changing
-    }
+    for kept in account["metadata"].keys() - changing:
+        assert after["metadata"][kept] == account["metadata"][kept]
+    assert after.keys() == account.keys()
 
 
-def test_managed_fields_name_us_for_our_key_and_the_others_for_theirs(admin: ApiClient, account: dict[str, Any]) -> None:
-    _, after = _annotate(admin, aws_node.ROLE)
-    owners = {entry["manager"]: entry for entry in after["metadata"]["managedFields"]}
-    assert owners[MANAGER]["operation"] == "Update"
-    assert owners[MANAGER]["fieldsV1"] == {"f:metadata": {"f:annotations": {f"f:{aws_node.ROLE_KEY}": {}}}}
+def test_managed_fields_name_us_for_our_key_and_the_others_for_theirs(
+    admin: ApiClient, account: dict[str, Any], remediator: Cluster
+) -> None:
+    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    owners = {entry["manager"]: entry for entry in admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["managedFields"]}
+    assert owners[FIELD_MANAGER]["operation"] == "Update"
+    assert owners[FIELD_MANAGER]["fieldsV1"] == {"f:metadata": {"f:annotations": {f"f:{aws_node.ROLE_KEY}": {}}}}
     for other in ("eks", "kubectl-annotate"):
         assert owners[other] == next(it for it in account["metadata"]["managedFields"] if it["manager"] == other)
 
 
-def test_a_concurrent_writer_gives_a_conflict_and_a_fresh_look_goes_through(admin: ApiClient, account: dict[str, Any]) -> None:
+def test_a_concurrent_writer_gives_a_conflict_and_a_fresh_look_goes_through(
+    admin: ApiClient, account: dict[str, Any], remediator: Cluster
+) -> None:
     admin.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}})
-    status, refusal = _annotate(admin, aws_node.ROLE, account["metadata"]["resourceVersion"])
-    assert (status, refusal["reason"]) == (409, "Conflict")
+    with pytest.raises(Conflict):
+        remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
     fresh = admin.get(aws_node.SERVICE_ACCOUNT)
     assert aws_node.ROLE_KEY not in fresh["metadata"]["annotations"]
-    assert _annotate(admin, aws_node.ROLE, fresh["metadata"]["resourceVersion"])[0] == 200
+    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(fresh))
+    assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["annotations"][aws_node.ROLE_KEY] == aws_node.ROLE
 
 
-def test_null_takes_our_key_away_and_nothing_else(admin: ApiClient, account: dict[str, Any]) -> None:
-    _annotate(admin, aws_node.ROLE)
-    _, after = _annotate(admin, None)
-    assert after["metadata"]["annotations"] == account["metadata"]["annotations"]
+def test_an_account_that_was_replaced_meanwhile_is_not_taken_for_the_one_that_was_seen(
+    admin: ApiClient, account: dict[str, Any], remediator: Cluster
+) -> None:
+    admin.delete(aws_node.SERVICE_ACCOUNT)
+    with pytest.raises(NotFound):
+        remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
+    with pytest.raises(Conflict):
+        remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
 
 
-def test_the_same_value_again_changes_nothing(admin: ApiClient, account: dict[str, Any]) -> None:
-    _, once = _annotate(admin, aws_node.ROLE)
-    _, twice = _annotate(admin, aws_node.ROLE)
-    assert twice["metadata"]["resourceVersion"] == once["metadata"]["resourceVersion"]
+def test_taking_our_value_back_leaves_the_rest(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    remediator.annotate(*AWS_NODE, None, _version(admin.get(aws_node.SERVICE_ACCOUNT)))
+    assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["annotations"] == account["metadata"]["annotations"]
 
 
-def test_an_apply_owner_is_told_of_a_conflict_over_our_value_and_keeps_its_other_fields(admin: ApiClient, account: dict[str, Any]) -> None:
-    _annotate(admin, aws_node.ROLE)
-    wanted = {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {
-            "name": "aws-node",
-            "labels": account["metadata"]["labels"],
-            "annotations": {aws_node.ROLE_KEY: "arn:aws:iam::1:role/old"},
-        },
-    }
-    applying = {"query": {"fieldManager": "eks"}, "headers": {"Content-Type": "application/apply-patch+yaml"}}
-    answer = admin.ask("PATCH", aws_node.SERVICE_ACCOUNT, wanted, **applying)
-    assert answer.status == 409
-    assert MANAGER in answer.body["message"]
-    assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["labels"] == account["metadata"]["labels"]
+def test_an_apply_owner_is_not_robbed(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+    """Its fields stay its own; it learns of ours when it wants another value, and may still take it by force."""
+    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    wanted = aws_node.service_account(role_arn="arn:aws:iam::111122223333:role/old")
+    headers = {"Content-Type": "application/apply-patch+yaml"}
+    polite = admin.ask("PATCH", aws_node.SERVICE_ACCOUNT, wanted, query={"fieldManager": "eks"}, headers=headers)
+    assert polite.status == 409
+    assert FIELD_MANAGER in polite.body["message"]
+    forced = admin.apply(aws_node.SERVICE_ACCOUNT, wanted, manager="eks")
+    assert forced["metadata"]["annotations"][aws_node.ROLE_KEY].endswith("/old")
 
 
-def test_our_restart_is_kubectls_restart(admin: ApiClient, control_plane: ControlPlane, tmp_path: Path) -> None:
-    """Two DaemonSets, one stamped by kubectl, one by us: equal but for the moment and the name."""
-    for name in ("by-kubectl", "by-us"):
-        admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set(name))
+def test_our_restart_is_kubectls_restart(admin: ApiClient, control_plane: ControlPlane, remediator: Cluster, tmp_path: Path) -> None:
+    """One DaemonSet stamped by kubectl, then made anew and stamped by us: equal, field by field, but for uid and times."""
     kubectl = [control_plane.binaries.path("kubectl"), f"--kubeconfig={control_plane.kubeconfig(tmp_path / 'config')}"]
-    subprocess.run([*kubectl, "rollout", "restart", "daemonset/by-kubectl", "-n", "kube-system"], check=True, capture_output=True)
-    theirs = admin.get(f"{aws_node.DAEMON_SETS}/by-kubectl")
-    at = theirs["spec"]["template"]["metadata"]["annotations"][aws_node.RESTARTED_AT]
-    stamp = {"spec": {"template": {"metadata": {"annotations": {aws_node.RESTARTED_AT: at}}}}}
-    ours = admin.merge(f"{aws_node.DAEMON_SETS}/by-us", stamp, fieldManager=MANAGER)
-    try:
-        assert _nameless(ours, "by-us") == _nameless(theirs, "by-kubectl")
-        assert ours["metadata"]["generation"] == theirs["metadata"]["generation"] == 2
-    finally:
-        for name in ("by-kubectl", "by-us"):
-            admin.delete(f"{aws_node.DAEMON_SETS}/{name}")
+    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+    subprocess.run([*kubectl, "rollout", "restart", "daemonset/aws-node", "-n", "kube-system"], check=True, capture_output=True)
+    theirs = admin.get(aws_node.DAEMON_SET)
+    admin.delete(aws_node.DAEMON_SET)
+    before = admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+    remediator.restart(
+        "kube-system", WorkloadKind.DAEMON_SET, "aws-node", theirs["spec"]["template"]["metadata"]["annotations"][aws_node.RESTARTED_AT]
+    )
+    ours = admin.get(aws_node.DAEMON_SET)
+    admin.delete(aws_node.DAEMON_SET)
+    assert ours["spec"] == theirs["spec"]
+    assert _settled(ours["metadata"]) == _settled(theirs["metadata"])
+    assert _without_stamp(ours["spec"]) == before["spec"]
 
 
-def _nameless(daemon: dict[str, Any], name: str) -> str:
-    """What a person wrote of the object, with its name blotted out."""
-    return str(
-        {"annotations": daemon["metadata"].get("annotations"), "labels": daemon["metadata"]["labels"], "spec": daemon["spec"]}
-    ).replace(name, "NAME")
+def _settled(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Without what differs from one object to the next, and without the status' own manager."""
+    return {key: value for key, value in metadata.items() if key not in {"uid", "creationTimestamp", "resourceVersion", "managedFields"}}
+
+
+def _without_stamp(spec: dict[str, Any]) -> dict[str, Any]:
+    del spec["template"]["metadata"]["annotations"]
+    return spec
+
+
+def test_the_same_stamp_again_changes_nothing(admin: ApiClient, remediator: Cluster) -> None:
+    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+    generations = []
+    for _ in range(2):
+        remediator.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", AT)
+        generations.append(admin.get(aws_node.DAEMON_SET)["metadata"]["generation"])
+    admin.delete(aws_node.DAEMON_SET)
+    assert generations == [2, 2]
+
+
+def test_exactly_the_pod_that_was_meant_is_deleted(admin: ApiClient, remediator: Cluster) -> None:
+    pod = {"metadata": {"name": "meant"}, "spec": {"containers": [{"name": "a", "image": "b"}]}}
+    created = eventually(lambda: admin.ask("POST", aws_node.PODS, pod), lambda answer: answer.status == 201).body
+    assert not remediator.delete_pod("kube-system", "meant", "somebody-else")
+    assert admin.ask("GET", f"{aws_node.PODS}/meant").status == 200
+    assert remediator.delete_pod("kube-system", "meant", created["metadata"]["uid"])
+    assert not remediator.delete_pod("kube-system", "gone-long-ago", created["metadata"]["uid"])
+    admin.ask("DELETE", f"{aws_node.PODS}/meant")
