@@ -1,0 +1,141 @@
+"""Synthesizes configurations and reads templates, for the tests of the stack."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.node import use_packaged_node
+
+use_packaged_node()
+
+import aws_cdk as cdk  # noqa: E402
+
+from infra.code import unbundled  # noqa: E402
+from infra.deploy_file import parse  # noqa: E402
+from infra.stack import add_environment  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+Template = Mapping[str, Any]
+
+MINIMAL: dict[str, Any] = {"environments": [{"account": ACCOUNT, "region": REGION}]}
+
+MAXIMAL: dict[str, Any] = {
+    "environments": [
+        {
+            "name": "prod",
+            "account": ACCOUNT,
+            "region": REGION,
+            "clusters": [
+                {"name": "blue", "container_insights": True, "audit_log": True},
+                {"name": "green_2", "authentication_mode": "API"},
+                {"name": "old", "authentication_mode": "CONFIG_MAP"},
+                {"name": "by-terraform", "access_entries": False},
+            ],
+            "bound_roles": ["/eks/", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"],
+            "simulation": True,
+            "network": {
+                "vpc": "vpc-0a1b2c3d",
+                "subnets": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
+                "security_groups": ["sg-0a1b2c3d"],
+            },
+            "notify": {
+                "mail": ["team@example.com"],
+                "https": ["https://pager.example.com/v1"],
+                "slack": {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"},
+            },
+            "key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-1111-2222-3333-444455556666",
+            "log_retention_days": 30,
+            "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+            "tags": {"team": "platform"},
+            "concurrency": {"checker": 20},
+        },
+        {
+            "name": "prod-inner",
+            "account": ACCOUNT,
+            "region": REGION,
+            "clusters": [{"name": "inner"}],
+            "notify": {"chat_home": "prod"},
+        },
+        {
+            "name": "prod-us",
+            "account": ACCOUNT,
+            "region": "us-east-1",
+            "notify": {"teams": {"team": "0" * 36, "tenant": "1" * 36, "channel": "19%3aabc%40thread.tacv2"}},
+        },
+    ]
+}
+
+
+def app_of(raw: object, folder: Path) -> cdk.App:
+    """The app of a configuration, without bundling."""
+    app = cdk.App(outdir=str(folder))
+    wanted = parse(raw)
+    for it in wanted.environments:
+        where = cdk.Environment(account=it.account, region=it.region)
+        add_environment(app, environment=it, configuration=wanted, code=unbundled(ROOT), env=where)
+    return app
+
+
+def synthesize(raw: object) -> dict[str, Template]:
+    """Templates by stack name."""
+    with tempfile.TemporaryDirectory() as folder:
+        app_of(raw, Path(folder)).synth()
+        return {it.name.removesuffix(".template.json"): json.loads(it.read_text()) for it in Path(folder).glob("*.template.json")}
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    """Resources of a type: logical id -> resource."""
+    return {name: it for name, it in template["Resources"].items() if it["Type"] == kind}
+
+
+def one_of_type(template: Template, kind: str) -> dict[str, Any]:
+    """The properties of the only resource of a type."""
+    (resource,) = of_type(template, kind).values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def function(template: Template, handler: str) -> dict[str, Any]:
+    """The properties of the function with this handler."""
+    (found,) = (it for it in functions(template) if it["Handler"] == handler)
+    return found
+
+
+def functions(template: Template) -> list[dict[str, Any]]:
+    """The properties of all functions."""
+    return [it["Properties"] for it in of_type(template, "AWS::Lambda::Function").values()]
+
+
+def resolved(value: Any, region: str = REGION) -> Any:
+    """A value without intrinsic functions: pseudo parameters as in a real account, references as `<LogicalId>` or `<LogicalId.Arn>`."""
+    pseudo = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": ACCOUNT, "AWS::URLSuffix": "amazonaws.com"}
+    match value:
+        case {"Ref": name}:
+            return pseudo.get(name, f"<{name}>")
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::ImportValue": name}:
+            return f"<import {name}>"
+        case {"Fn::Join": [separator, list(parts)]}:
+            return separator.join(resolved(it, region) for it in parts)
+        case dict():
+            return {key: resolved(it, region) for key, it in value.items()}
+        case list():
+            return [resolved(it, region) for it in value]
+        case _:
+            return value
+
+
+def statements(policy: Mapping[str, Any], region: str = REGION) -> Iterator[tuple[str, str, str, str]]:
+    """Each `(effect, action, resource, condition as JSON)` of a policy document."""
+    for it in resolved(policy, region)["Statement"]:
+        for action in _listed(it["Action"]):
+            for resource in _listed(it["Resource"]):
+                yield it["Effect"], action, resource, json.dumps(it.get("Condition", {}), sort_keys=True)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,220 @@
+"""The template equals the contract, both ways."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.contract import environment as told
+from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
+from lambdas.contract.environment import VARIABLES, Function
+from lambdas.contract.events import MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
+from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements
+
+WRITES = ("Put", "Update", "Delete", "Create", "Send", "Publish", "Tag", "Attach", "Pass", "Invoke", "Checkpoint", "Assign", "Unassign")
+
+
+def rules(template: Template) -> dict[str, dict[str, Any]]:
+    return {name: it["Properties"] for name, it in of_type(template, "AWS::Events::Rule").items()}
+
+
+def role_of(template: Template, handler: str) -> tuple[str, dict[str, Any]]:
+    name = function(template, handler)["Role"]["Fn::GetAtt"][0]
+    return name, template["Resources"][name]["Properties"]
+
+
+def role_names(template: Template) -> list[str]:
+    return [role_of(template, it.handler)[0] for it in Function]
+
+
+def test_every_subscription_is_a_rule_and_every_rule_a_subscription(minimal: Template) -> None:
+    ours = [f"<{it}.Arn>" for it in role_names(minimal)]
+    wanted = [it.pattern(ours) for it in SUBSCRIPTIONS.values()]
+    made = [resolved(it["EventPattern"]) for it in rules(minimal).values() if "EventPattern" in it]
+    assert sorted(map(repr_of, made)) == sorted(map(repr_of, wanted))
+
+
+def repr_of(pattern: object) -> str:
+    return json.dumps(pattern, sort_keys=True)
+
+
+def test_the_only_other_rule_is_the_sweep_with_its_constant_input(minimal: Template) -> None:
+    (sweep,) = (it for it in rules(minimal).values() if "ScheduleExpression" in it)
+    assert sweep["ScheduleExpression"] == f"rate({SWEEP_RATE_MINUTES} minutes)"
+    assert json.loads(sweep["Targets"][0]["Input"]) == SWEEP_INPUT
+
+
+def test_every_rule_brings_its_event_to_the_checker_and_keeps_what_it_cannot_hand_over(minimal: Template) -> None:
+    checker = next(
+        n for n, it in of_type(minimal, "AWS::Lambda::Function").items() if it["Properties"]["Handler"] == Function.CHECKER.handler
+    )
+    for name, rule in rules(minimal).items():
+        (target,) = rule["Targets"]
+        assert resolved(target["Arn"]) == f"<{checker}.Arn>", name
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": MAX_EVENT_AGE_HOURS * 3600, "MaximumRetryAttempts": RETRY_ATTEMPTS}
+        queue = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        assert may_send(minimal, queue, "events.amazonaws.com", f"<{name}.Arn>"), name
+
+
+def may_send(template: Template, queue: str, service: str, source: str) -> bool:
+    for policy in of_type(template, "AWS::SQS::QueuePolicy").values():
+        if {"Ref": queue} in policy["Properties"]["Queues"]:
+            for it in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
+                if it["Effect"] == "Allow" and it["Principal"] == {"Service": service} and source in json.dumps(it["Condition"]):
+                    return True
+    return False
+
+
+def test_every_function_is_told_all_variables_and_no_others(minimal: Template, maximal: dict[str, Template]) -> None:
+    for template in (minimal, *(it for name, it in maximal.items() if "-cluster-" not in name)):
+        for it in functions(template):
+            assert set(it["Environment"]["Variables"]) == set(VARIABLES)
+
+
+def test_what_a_function_is_told_can_be_read_and_is_true(prod: Template) -> None:
+    variables = resolved(function(prod, Function.CHECKER.handler)["Environment"]["Variables"])
+    read = told.Environment.read(variables)
+    remediator = function(prod, Function.REMEDIATOR.handler)
+    assert (read.account, read.region, read.partition) == (ACCOUNT, REGION, "aws")
+    assert read.remediator_arn == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{remediator['FunctionName']}:live"
+    assert read.our_role_arns.split(",") == [f"<{it}.Arn>" for it in role_names(prod)]
+    assert read.passable_roles.split(",") == [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"]
+    assert (read.may_simulate, read.event_bus) == ("true", "default")
+    assert template_type(prod, read.incidents_table) == "AWS::DynamoDB::Table"
+    assert template_type(prod, read.chat_topic_arn) == template_type(prod, read.people_topic_arn) == "AWS::SNS::Topic"
+
+
+def template_type(template: Template, reference: str) -> str:
+    kind: str = template["Resources"][reference.strip("<>")]["Type"]
+    return kind
+
+
+def test_a_stack_that_shares_its_place_is_told_its_clusters_and_one_alone_serves_all(
+    minimal: Template, maximal: dict[str, Template]
+) -> None:
+    def clusters(template: Template) -> str:
+        value: str = function(template, Function.CHECKER.handler)["Environment"]["Variables"]["IRSA_CLUSTERS"]
+        return value
+
+    assert clusters(maximal["EksIrsaRemediator-prod"]) == "blue,green_2,old,by-terraform"
+    assert clusters(maximal["EksIrsaRemediator-prod-inner"]) == "inner"
+    assert clusters(maximal["EksIrsaRemediator-prod-us"]) == clusters(minimal) == ""
+
+
+def regional(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def arns(template: Template, target: Target, function_: Function, configured: list[str]) -> list[str]:
+    """The ARNs of a target, written out a second time: what the contract's words for it mean."""
+    named = function(template, function_.handler)
+    remediator = function(template, Function.REMEDIATOR.handler)["FunctionName"]
+    topics = {it["Properties"].get("TopicName") is None: f"<{name}>" for name, it in of_type(template, "AWS::SNS::Topic").items()}
+    (table,) = of_type(template, "AWS::DynamoDB::Table")
+    key = [f"<{it}.Arn>" for it in of_type(template, "AWS::KMS::Key")] or [topic_key(template)]
+    return {
+        Target.PARAMETERS: [regional("ssm", "parameter/eks-irsa-remediator"), regional("ssm", "parameter/eks-irsa-remediator/*")],
+        Target.CLUSTERS: [regional("eks", "cluster/*")],
+        Target.ADDONS: [regional("eks", "addon/*/*/*")],
+        Target.NODEGROUPS: [regional("eks", "nodegroup/*/*/*")],
+        Target.ASSOCIATIONS: [regional("eks", "podidentityassociation/*/*")],
+        Target.BOUND_ROLES: configured or [f"arn:aws:iam::{ACCOUNT}:role/*"],
+        Target.PASSABLE_ROLES: configured,
+        Target.OIDC_PROVIDERS: [f"arn:aws:iam::{ACCOUNT}:oidc-provider/*"],
+        Target.INCIDENTS: [f"<{table}.Arn>"],
+        Target.REMEDIATOR: [regional("lambda", f"function:{remediator}:*")],
+        Target.CHAT_TOPIC: [topics[False]],
+        Target.PEOPLE_TOPIC: [topics[True]],
+        Target.EVENT_BUS: [regional("events", "event-bus/default")],
+        Target.CHANGE_CALENDARS: [regional("ssm", "document/*")],
+        Target.LOGS: [f"<{named['LoggingConfig']['LogGroup']['Ref']}.Arn>"],
+        Target.DEAD_LETTERS: [f"<{named['DeadLetterConfig']['TargetArn']['Fn::GetAtt'][0]}.Arn>"],
+        Target.KEY: key,
+        Target.EVERYTHING: ["*"],
+    }[target]
+
+
+def topic_key(template: Template) -> str:
+    key: str = next(iter(of_type(template, "AWS::SNS::Topic").values()))["Properties"]["KmsMasterKeyId"]
+    return key
+
+
+def condition(grant: IamGrant) -> str:
+    return json.dumps(grant.condition or {}, sort_keys=True).replace("{region}", REGION)
+
+
+@pytest.mark.parametrize("function_", Function)
+@pytest.mark.parametrize("everything", [False, True], ids=["minimal", "maximal"])
+def test_each_role_has_the_contracts_grants_with_their_conditions_and_nothing_else(
+    minimal: Template, prod: Template, function_: Function, everything: bool
+) -> None:
+    template = prod if everything else minimal
+    optional = {SIMULATION, NETWORK, CUSTOMER_KEY} if everything else set()
+    configured = [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"] if everything else []
+    wanted = {
+        ("Allow", it.action, arn, condition(it))
+        for it in (*IAM, *SERVICE_IAM)
+        if function_ in it.by and (it.optional is None or it.optional in optional)
+        for arn in arns(template, it.on, function_, configured)
+    }
+    name, role = role_of(template, function_.handler)
+    made = {it for policy in role["Policies"] for it in statements(policy["PolicyDocument"]) if it[0] == "Allow"}
+    assert made == wanted
+    assert "ManagedPolicyArns" not in role
+    assert not [it for it in of_type(template, "AWS::IAM::Policy").values() if {"Ref": name} in it["Properties"]["Roles"]]
+
+
+def test_no_action_is_a_wildcard_and_everything_is_a_resource_only_where_the_contract_says_so(maximal: dict[str, Template]) -> None:
+    unbounded = {it.action for it in (*IAM, *SERVICE_IAM) if it.on is Target.EVERYTHING}
+    for template in maximal.values():
+        for policy in policies(template):
+            for effect, action, resource, _ in statements(policy):
+                assert "*" not in action
+                assert effect == "Deny" or resource != "*" or action in unbounded
+
+
+def policies(template: Template) -> list[dict[str, Any]]:
+    roles = (it["Properties"].get("Policies", []) for it in of_type(template, "AWS::IAM::Role").values())
+    inline = [policy["PolicyDocument"] for of_role in roles for policy in of_role]
+    kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+    return inline + [it["Properties"]["PolicyDocument"] for kind in kinds for it in of_type(template, kind).values()]
+
+
+def test_the_checker_writes_nothing_but_incidents_and_events_and_starts_the_remediator(minimal: Template) -> None:
+    _, role = role_of(minimal, Function.CHECKER.handler)
+    ours = {it.action for it in IAM}
+    writes = {
+        action
+        for policy in role["Policies"]
+        for _, action, _, _ in statements(policy["PolicyDocument"])
+        if action in ours and action.split(":")[1].startswith(WRITES)
+    }
+    assert writes == {"dynamodb:UpdateItem", "lambda:InvokeFunction", "events:PutEvents"}
+
+
+def test_a_role_is_passed_to_eks_alone_and_only_where_configured(minimal: Template, prod: Template) -> None:
+    def passed(template: Template) -> set[tuple[str, str, str, str]]:
+        _, role = role_of(template, Function.REMEDIATOR.handler)
+        return {it for policy in role["Policies"] for it in statements(policy["PolicyDocument"]) if it[1] == "iam:PassRole"}
+
+    assert passed(minimal) == set()
+    only_eks = json.dumps({"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}})
+    assert {it[2:] for it in passed(prod)} == {
+        (f"arn:aws:iam::{ACCOUNT}:role/eks/*", only_eks),
+        (f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni", only_eks),
+    }
+
+
+def test_in_a_vpc_a_functions_own_code_may_not_touch_network_interfaces(minimal: Template, prod: Template) -> None:
+    for it in Function:
+        _, role = role_of(prod, it.handler)
+        denied = [s for policy in role["Policies"] for s in statements(policy["PolicyDocument"]) if s[0] == "Deny"]
+        assert {action for _, action, _, _ in denied} == {grant.action for grant in SERVICE_IAM if grant.optional == NETWORK}
+        assert {json.loads(when)["Null"]["lambda:SourceFunctionArn"] for *_, when in denied} == {"false"}
+        _, outside = role_of(minimal, it.handler)
+        assert not [s for policy in outside["Policies"] for s in statements(policy["PolicyDocument"]) if s[1].startswith("ec2:")]
+
+
+def test_no_parameter_is_made_by_the_stack(maximal: dict[str, Template]) -> None:
+    for template in maximal.values():
+        assert not of_type(template, "AWS::SSM::Parameter")
