@@ -1,0 +1,49 @@
+"""A function's dead-letter queue: what failed for good, as Lambda writes it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class DeadLetters:
+    """One SQS queue for each function. `client` gives a boto3 client by service name."""
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        self._client = client
+        self._urls: dict[str, str] = {}
+
+    def queue_of(self, function: str) -> str:
+        """URL of a function's queue, made when first asked for."""
+        if function not in self._urls:
+            self._urls[function] = str(self._client("sqs").create_queue(QueueName=f"{function}-dead")["QueueUrl"])
+        return self._urls[function]
+
+    def __call__(self, function: str, payload: bytes, error: bytes) -> None:
+        """Keep an event that no attempt could process.
+
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+        """
+        told = _message(error)
+        attributes = {"ErrorCode": "200", "ErrorMessage": told[:1024] or "Unhandled"}
+        self._client("sqs").send_message(
+            QueueUrl=self.queue_of(function),
+            MessageBody=payload.decode(),
+            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+        )
+
+    def waiting(self, function: str) -> list[Any]:
+        """Payloads in a function's queue, which stay there."""
+        sqs = self._client("sqs")
+        found = sqs.receive_message(QueueUrl=self.queue_of(function), MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+        return [json.loads(message["Body"]) for message in found]
+
+
+def _message(error: bytes) -> str:
+    try:
+        return str(json.loads(error).get("errorMessage", ""))
+    except (ValueError, AttributeError):
+        return error.decode(errors="replace")
