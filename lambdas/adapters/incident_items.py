@@ -32,6 +32,7 @@ OPEN_ATTRIBUTES: Final = (
     "holder",
     "callback_id",
     "binding_path",
+    "told",
 )
 """What a row has only while an incident is open. Without `incident_id` there is none."""
 

@@ -82,6 +82,16 @@ class Incidents:
         if not self._update(attempt, incident, change, values):
             raise Conflict(f"{attempt}: it is no longer open")
 
+    def mark_told(self, incident: Incident, state: str) -> bool:
+        """Remember that this state's message was sent. False where the incident is no longer open."""
+        values: Row = {":id": {"S": incident.id}, ":state": {"SS": [state]}}
+        return self._update(f"note what was told of incident {incident.id}", incident, "ADD told :state", values)
+
+    def told(self, incident: Incident) -> frozenset[str]:
+        """States whose message has been sent; none where the incident is no longer open."""
+        row = self._table.get(f"read what was told of incident {incident.id}", items.now_key(incident.target))
+        return frozenset(row["told"]["SS"]) if items.incident_id(row) == incident.id and "told" in row else frozenset()
+
     def get(self, target: ServiceAccountRef) -> Incident | None:
         row = self._table.get(f"read the incident of {target.key}", items.now_key(target))
         return items.incident(target, row) if items.incident_id(row) else None

@@ -36,7 +36,7 @@ class Level(StrEnum):
     ERROR = "ERROR"
 
 
-def write(title: Title, message: str, *, level: Level = Level.INFO, **fields: Any) -> None:
+def write(title: str, message: str, *, level: Level = Level.INFO, **fields: Any) -> None:
     """Write one line. Fields are ids, counts and short texts: never tokens, whole objects or payloads, and each text is cut."""
     line = {"timestamp": datetime.now(UTC), "level": level, "title": title, "message": message, **fields}
     emit({name: value[:_TEXT_LIMIT] if isinstance(value, str) else value for name, value in line.items()})

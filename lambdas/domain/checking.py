@@ -9,10 +9,10 @@ from lambdas.domain.diagnosis import Diagnosis, diagnose
 from lambdas.domain.finding import Link, State
 from lambdas.domain.guardrails import TUG_OF_WAR_SPAN, Past
 from lambdas.domain.observation import Binding, Observation, PodFacts
+from lambdas.domain.observing import Hints, Readers, read, read_symptoms, read_versions
 from lambdas.domain.plan import Plan
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import CalendarPort, IncidentsPort
-from lambdas.domain.reading import Hints, Readers, read, read_symptoms, read_versions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ Every method raises `TransientError` where the same call may succeed later and `
 says what was attempted and what came back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -165,7 +165,7 @@ class IncidentsPort(Protocol):
     def get(self, target: ServiceAccountRef) -> Incident | None: ...
 
     def mark_told(self, incident: Incident, state: str) -> bool:
-        """Remember that this state's message was sent. False: it had been sent before."""
+        """Remember that this state's message was sent. False: the incident is no longer open."""
         ...
 
     def told(self, incident: Incident) -> frozenset[str]:
@@ -235,14 +235,10 @@ class CalendarPort(Protocol):
 
 
 class MetricsPort(Protocol):
-    """CloudWatch metrics."""
+    """Adds a value to a CloudWatch metric, with exactly the dimensions that the metric declares."""
 
-    def put(self, metric: Metric, value: float, **dimensions: str) -> None:
-        """Emit one value with exactly the dimensions that the metric declares."""
-        ...
+    def __call__(self, metric: Metric, value: float = 1, **dimensions: str) -> None: ...
 
 
-class LogPort(Protocol):
-    """One structured line of log, titled with one of the eight words. Never a token, never a whole object."""
-
-    def __call__(self, title: str, **fields: object) -> None: ...
+LogPort = Callable[..., None]
+"""Writes one line of log: `log(title, message, **fields)`, titled with one of the eight words. Never a token, never a whole object."""

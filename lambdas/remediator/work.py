@@ -28,10 +28,10 @@ from lambdas.domain.incident import Incident, Outcome, PastIncident
 from lambdas.domain.links.annotation import oldest_first
 from lambdas.domain.look import Look, from_json_look, look, to_json_look
 from lambdas.domain.observation import ClusterFacts, PodFacts, ServiceAccountFacts
+from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.ports import ClusterPort, EventsPort, IncidentsPort, LogPort, MetricsPort, NotifierPort
 from lambdas.domain.proof import ProofState, progress, prove
-from lambdas.domain.reading import Hints, Readers
 from lambdas.domain.report import message
 from lambdas.domain.request import Actor
 from lambdas.remediator.steps import Json
@@ -87,7 +87,7 @@ class Desk:
             signals = self._signals()
             seen = self._look(turn)
         except TransientError as error:
-            self.log("observation", incident=self.incident.id, unread=str(error))
+            self.log("observation", str(error), incident=self.incident.id)
             return {**former, "unread": str(error)[:300], "at": self._at()}
         again = former.get("look", {}).get("verdict") == seen.verdict == "no-access"
         looks = former.get("looks", 0) + 1 if again else 1
@@ -102,8 +102,9 @@ class Desk:
         made = check(self.incident.target, self.readers, self.remembering, self.now(), hints, incident_id=self.incident.id, turn=turn)
         seen = look(made.observation, made.diagnosis, made.plan)
         actions = [type(action).__name__ for action in seen.actions]
-        self.log("diagnosis", incident=self.incident.id, verdict=seen.verdict, broken=list(seen.verdicts), sentence=seen.sentence)
-        self.log("plan", incident=self.incident.id, actions=actions, withheld=[it.reason for it in seen.withheld], wait=seen.wait)
+        self.log("diagnosis", seen.sentence, incident=self.incident.id, verdict=seen.verdict, broken=list(seen.verdicts))
+        held = [it.reason for it in seen.withheld]
+        self.log("plan", seen.wait or "planned", incident=self.incident.id, actions=actions, withheld=held)
         return seen
 
     # --- acting ------------------------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ class Desk:
             outcome = {"done": False, "busy": True, "words": str(error)[:300], "at": self._at()}
         except RemediatorError as error:
             outcome = {"done": False, "words": str(error)[:300], "at": self._at()}
-        self.log("action", incident=self.incident.id, action=name, **outcome)
+        self.log("actions", str(outcome["words"]), incident=self.incident.id, action=name, done=outcome["done"])
         return outcome
 
     def _run(self, action: Action) -> str:
@@ -241,7 +242,7 @@ class Desk:
         counts = progress(now.counts)
         idle = former.get("idle", 0) + 1 if list(counts) == former.get("progress") else 0
         proof = prove(from_json_look(before), now, idle_looks=idle)
-        self.log("proof", incident=self.incident.id, state=proof.state, sentence=proof.sentence)
+        self.log("proof", proof.sentence, incident=self.incident.id, state=proof.state)
         seen = to_json_look(now)
         return {"proof": proof.state, "sentence": proof.sentence, "look": seen, "idle": idle, "progress": list(counts), "at": self._at()}
 
@@ -259,7 +260,7 @@ class Desk:
         try:
             self._patiently(lambda: self.incidents.mark_asked(self.incident, callback_id))
         except RemediatorError as error:
-            self.log("report", incident=self.incident.id, failed=str(error))
+            self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id)
         asking = {**about, "occasion": Occasion.ASKING}
         return self._send(f"ask {callback_id[-24:]}", asking, Occasion.ASKING, from_json_look(about["look"]), callback_id)
 
@@ -272,9 +273,9 @@ class Desk:
             self._announce(occasion, about, now, written.text)
             self._patiently(lambda: self.incidents.mark_told(self.incident, key))
         except RemediatorError as error:
-            self.log("report", incident=self.incident.id, occasion=occasion, failed=str(error))
+            self.log("report", f"not sent: {error}", incident=self.incident.id, occasion=occasion)
             return {"sent": False, "failed": str(error)[:300], "at": self._at()}
-        self.log("report", incident=self.incident.id, occasion=occasion, subject=written.subject)
+        self.log("report", written.subject, incident=self.incident.id, occasion=occasion)
         return {"sent": True, "at": self._at()}
 
     def _announce(self, occasion: Occasion, about: Json, now: Look, summary: str) -> None:
@@ -300,8 +301,9 @@ class Desk:
     def close(self, outcome: Outcome, about: Json, former: Json) -> Json:
         """Write history and close, unless a signal came that no look has seen: then look first."""
         sound = outcome in (Outcome.PROVEN, Outcome.RECOVERED)
-        signals: int = former.get("signals", about["signals"]) if sound else MANY
-        latest: Json = former.get("look", about["look"])
+        so_far: Json = {**about, **former}
+        signals = so_far["signals"] if sound else MANY
+        latest = so_far["look"]
         past = self._past(outcome, about, signals)
         try:
             closed = self._patiently(
@@ -338,10 +340,10 @@ class Desk:
         )
 
     def _measure(self, past: PastIncident) -> None:
-        self.metrics.put(metrics.REPAIRS, 1, outcome=past.outcome)
-        self.metrics.put(metrics.VERDICTS, 1, cluster=past.target.cluster, verdict=past.verdict)
+        self.metrics(metrics.REPAIRS, 1, outcome=past.outcome)
+        self.metrics(metrics.VERDICTS, 1, cluster=past.target.cluster, verdict=past.verdict)
         if past.outcome is Outcome.PROVEN:
-            self.metrics.put(metrics.TIME_TO_RECOVER, (past.closed_at - past.opened_at).total_seconds())
+            self.metrics(metrics.TIME_TO_RECOVER, (past.closed_at - past.opened_at).total_seconds())
 
     # --- the outside -------------------------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class Work(Protocol):
         """Send the question, and remember the callback for those who answer."""
         ...
 
-    def close(self, outcome: str, story: Json, former: Json) -> Json:
+    def close(self, outcome: Outcome, about: Json, former: Json) -> Json:
         """`{"closed": bool, "look": ...}`: looks again first where a signal came since the last look."""
         ...
 

@@ -1,0 +1,198 @@
+"""event -> request -> observation -> diagnosis -> plan; then the incident is handed to the remediator."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from lambdas.contract import metrics
+from lambdas.contract.environment import Environment
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.workloads import KNOWN
+from lambdas.domain import outgoing
+from lambdas.domain.binding import bound_clusters, bound_targets, has_default
+from lambdas.domain.checking import observe
+from lambdas.domain.diagnosis import Diagnosis
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.guardrails import Past
+from lambdas.domain.incident import Answered, Free, Incident
+from lambdas.domain.observation import Binding, Observation
+from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.planning import plan
+from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
+from lambdas.domain.request import CheckRequest, Ignored, Sweep, Trigger
+from lambdas.domain.requests import parse
+from lambdas.domain.verdict import Verdict
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """What a check works with."""
+
+    readers: Readers
+    incidents: IncidentsPort
+    remediator: RemediatorPort
+    events: EventsPort
+    metrics: MetricsPort
+    log: LogPort
+    environment: Environment
+    now: Callable[[], datetime]
+
+
+def run(event: object, ports: Ports) -> Json:
+    """Handle one event. Returns what came of it, for the log and for a person who asked.
+
+    Raises:
+        MalformedEvent: no retry helps; Lambda hands the event to the dead-letter queue.
+        TransientError: Lambda delivers the event again.
+    """
+    here = ports.environment
+    request = parse(event, account=here.account, region=here.region, now=ports.now())
+    match request:
+        case Ignored(reason=reason):
+            ports.log("event", reason)
+            return {"ignored": reason}
+        case Sweep(occurred_at=occurred_at):
+            ports.log("event", "sweep")
+            swept = _fan_out(CheckRequest(trigger=Trigger.SWEEP, occurred_at=occurred_at, event_id=f"sweep-{occurred_at:%H%M%S}"), ports)
+            ports.metrics(metrics.SWEEPS, 1)
+            return swept
+        case CheckRequest(cluster=None):
+            return _fan_out(request, ports)
+    return _check_cluster(request, ports)
+
+
+def _fan_out(request: CheckRequest, ports: Ports) -> Json:
+    """One event per bound cluster, so that one broken cluster delays no other."""
+    paths = list(ports.readers.parameters.load())
+    existing = ports.readers.eks.clusters() if has_default(paths) else ()
+    clusters = [name for name in sorted({*bound_clusters(paths), *existing}) if _ours(name, ports.environment)]
+    ports.events.put([outgoing.check_requested(request, cluster) for cluster in clusters])
+    ports.log("request", f"a check of each of {len(clusters)} bound clusters was asked for", trigger=request.trigger)
+    return {"asked": clusters}
+
+
+def _ours(cluster: str, environment: Environment) -> bool:
+    served = [name for name in environment.clusters.split(",") if name]
+    return not served or cluster in served
+
+
+def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
+    cluster = request.cluster or ""
+    if not _ours(cluster, ports.environment):
+        ports.log("request", f"cluster {cluster} is served by another stack")
+        return {"ignored": "another stack's cluster"}
+    ports.log("request", f"check {cluster}", trigger=request.trigger, event_id=request.event_id)
+    results, failure = {}, None
+    for target in targets(request, cluster, ports):
+        try:
+            results[target.key] = check_target(target, request, ports)
+        except RemediatorError as error:  # the others are checked all the same; then the event is delivered again
+            ports.log("observation", str(error), target=target.key)
+            failure = failure or error
+    if failure:
+        raise failure
+    return results
+
+
+def targets(request: CheckRequest, cluster: str, ports: Ports) -> Sequence[ServiceAccountRef]:
+    """What to look at: the ServiceAccount that was named, else every bound one of the cluster, else aws-node, to look only."""
+    if request.service_account:
+        return [ServiceAccountRef(cluster, *request.service_account)]
+    bound = bound_targets(ports.readers.parameters.load(), [cluster])
+    return bound or [ServiceAccountRef(cluster, KNOWN[0].namespace, KNOWN[0].service_account)]
+
+
+def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports) -> Json:
+    """Count the signal where an incident is open; else look, and open one where something is broken."""
+    ports.metrics(metrics.CHECKS, 1, trigger=request.trigger)
+    met = ports.incidents.signal(target, request.occurred_at)
+    match met:
+        case Incident():
+            return _signalled(met, request, ports)
+        case Answered(began_at=began_at):
+            ports.log("observation", "answered by a check that began after the event", target=target.key, began_at=began_at.isoformat())
+            return {"answered": began_at.isoformat()}
+    return _look(target, request, met, ports)
+
+
+def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: Ports) -> Json:
+    began_at = ports.now()
+    hints = Hints(known_good_at=free.known_good_at, actor=request.actor)
+    asked = request.node is not None or request.trigger in (Trigger.NODE_ALARM, Trigger.NODE_NOT_READY)
+    seen, found = observe(target, ports.readers, began_at, hints, symptoms=asked)
+    broken = [it.verdict for it in found.broken]
+    ports.log("diagnosis", found.verdict, target=target.key, broken=broken, unread=[it.link.title for it in found.unread])
+    if found.sound:
+        ports.incidents.record_sound(target, began_at)
+        return {"verdict": found.verdict}
+    _count(seen, found, request, ports)
+    decided = plan(seen, found, Past())
+    ports.log("plan", decided.wait or found.broken[0].sentence, target=target.key, actions=[type(it).__name__ for it in decided.actions])
+    opened = _open(seen, request, free, ports)
+    return {"verdict": found.verdict, "incident": opened.id}
+
+
+def _count(seen: Observation, found: Diagnosis, request: CheckRequest, ports: Ports) -> None:
+    ports.metrics(metrics.DRIFT, 1, trigger=request.trigger)
+    if found.verdict is Verdict.NO_ACCESS:
+        ports.metrics(metrics.LOGIN_FAILURES, 1, cluster=seen.target.cluster)
+
+
+def _open(seen: Observation, request: CheckRequest, free: Free, ports: Ports) -> Incident:
+    """Claim the incident, and start the remediator by its id: whoever comes second joins the first."""
+    binding = seen.binding if isinstance(seen.binding, Binding) else None
+    claimed = ports.incidents.claim(
+        Incident(
+            id=uuid4().hex[:12],
+            target=seen.target,
+            opened_at=request.occurred_at,
+            signals=1,
+            request=_remembered(request, free),
+            binding_path=binding.path if binding else None,
+        )
+    )
+    ports.log("plan", "incident opened", target=seen.target.key, incident=claimed.id, signals=claimed.signals)
+    if not claimed.started:
+        _start(claimed, ports)
+    return claimed
+
+
+def _remembered(request: CheckRequest, free: Free) -> Json:
+    detail = dict(outgoing.check_requested(request)[1])
+    return detail | ({"knownGoodAt": free.known_good_at.isoformat()} if free.known_good_at else {})
+
+
+def _start(incident: Incident, ports: Ports) -> None:
+    """Idempotent by the incident's id, so a checker that died between claim and start is made good by any later signal."""
+    arn = ports.remediator.start(incident)
+    ports.incidents.mark_started(incident, arn)
+    ports.log("actions", "remediator started", incident=incident.id, target=incident.target.key)
+
+
+def _signalled(incident: Incident, request: CheckRequest, ports: Ports) -> Json:
+    """An open incident has counted the signal. Its execution is started where nobody did, and replaced where it ended without closing."""
+    ports.log("observation", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
+    if not incident.started:
+        _start(incident, ports)
+    elif request.trigger in (Trigger.SWEEP, Trigger.PERSON) and not _alive(incident, ports):
+        successor = Incident(
+            id=uuid4().hex[:12],
+            target=incident.target,
+            opened_at=incident.opened_at,
+            signals=1,
+            request=incident.request,
+            binding_path=incident.binding_path,
+        )
+        taken = ports.incidents.take_over(incident, successor)
+        if not taken.started:
+            _start(taken, ports)
+        return {"incident": taken.id, "taken_over": incident.id}
+    return {"incident": incident.id, "signals": incident.signals}
+
+
+def _alive(incident: Incident, ports: Ports) -> bool:
+    return incident.holder != "remediator" or bool(incident.execution_arn and ports.remediator.running(incident.execution_arn))

@@ -1,0 +1,115 @@
+"""Entry point of the remediator: a durable function. Wires the adapters and runs the workflow."""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from aws_durable_execution_sdk_python import DurableContext, durable_execution
+
+from lambdas.adapters.calendar import Calendar
+from lambdas.adapters.cluster import Clusters
+from lambdas.adapters.eks import Eks
+from lambdas.adapters.events import EventBus
+from lambdas.adapters.iam import Iam
+from lambdas.adapters.incidents import Incidents
+from lambdas.adapters.log import write
+from lambdas.adapters.metrics import count
+from lambdas.adapters.notifier import Notifier
+from lambdas.adapters.parameter_store import ParameterStore
+from lambdas.adapters.session import AwsSession
+from lambdas.adapters.token import Tokens
+from lambdas.contract.environment import Environment
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.checking import Remembering
+from lambdas.domain.incident import Incident
+from lambdas.domain.observing import Readers
+from lambdas.remediator.durable import DurableSteps
+from lambdas.remediator.steps import Json
+from lambdas.remediator.work import Desk
+from lambdas.remediator.workflow import remediate
+
+
+@durable_execution
+def lambda_handler(event: dict[str, Any], context: DurableContext) -> Json:
+    """Remediate the incident `{"incident_id": ..., "target": "cluster/namespace/name"}`; everything else is read from its row."""
+    steps = DurableSteps(context)
+    opened = steps.once("open", lambda: _opened(event))
+    if "incident" not in opened:
+        return opened
+    incident = _incident(event, opened["incident"])
+    return remediate(incident, steps, desk(incident))
+
+
+def _opened(event: dict[str, Any]) -> Json:
+    """The incident's row as JSON, once: a replay must not depend on what has become of it."""
+    target = ServiceAccountRef.from_key(event["target"])
+    found = incidents().get(target)
+    if found is None or found.id != event["incident_id"]:
+        return {"outcome": "the incident is no longer open", "incident_id": event["incident_id"]}
+    return {
+        "incident": {
+            "opened_at": found.opened_at.isoformat(),
+            "signals": found.signals,
+            "request": dict(found.request),
+            "binding_path": found.binding_path,
+        }
+    }
+
+
+def _incident(event: dict[str, Any], row: Json) -> Incident:
+    return Incident(
+        id=event["incident_id"],
+        target=ServiceAccountRef.from_key(event["target"]),
+        opened_at=datetime.fromisoformat(row["opened_at"]),
+        signals=row["signals"],
+        request=row["request"],
+        started=True,
+        binding_path=row["binding_path"],
+    )
+
+
+@cache
+def _here() -> Environment:
+    return Environment.read()
+
+
+@cache
+def _session() -> AwsSession:
+    return AwsSession(_here().region)
+
+
+@cache
+def incidents() -> Incidents:
+    """Incidents and history."""
+    return Incidents(_session(), _here().incidents_table)
+
+
+@cache
+def _readers() -> Readers:
+    here, session = _here(), _session()
+    return Readers(
+        parameters=ParameterStore(session),
+        eks=Eks(session),
+        iam=Iam(session, account=here.account, partition=here.partition),
+        clusters=Clusters(Tokens(session, here.partition)),
+        account=here.account,
+        region=here.region,
+        partition=here.partition,
+        may_simulate=here.may_simulate == "true",
+    )
+
+
+def desk(incident: Incident) -> Desk:
+    """What the steps of one incident work with; clients are shared by all incidents of the process."""
+    here, session = _here(), _session()
+    return Desk(
+        incident=incident,
+        readers=_readers(),
+        remembering=Remembering(incidents=incidents(), calendar=Calendar(session)),
+        incidents=incidents(),
+        notifier=Notifier(session, chat_topic_arn=here.chat_topic_arn, people_topic_arn=here.people_topic_arn),
+        events=EventBus(session, here.event_bus),
+        metrics=count,
+        log=write,
+        environment=here,
+    )
