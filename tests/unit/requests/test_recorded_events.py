@@ -1,0 +1,96 @@
+"""Every recorded event becomes what the index says, and passes exactly the rules that the index names."""
+
+import json
+from datetime import datetime
+
+import pytest
+from moto.events.models import EventPattern
+
+from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, INCOMING, SUBSCRIPTIONS
+from lambdas.domain.errors import MalformedEvent
+from lambdas.domain.request import CheckRequest, Ignored, Sweep
+from lambdas.domain.requests import parse
+from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
+
+OUR_ROLES = (f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-CheckerRole", f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-RemediatorRole")
+NOW = datetime.fromisoformat(ARRIVED_AT)
+
+
+def _parsed(name: str) -> CheckRequest | Ignored | Sweep:
+    return parse(event(name), account=ACCOUNT, region=REGION, now=NOW)
+
+
+def _rows(outcome: str) -> list[str]:
+    return [name for name, row in INDEX.items() if outcome in row]
+
+
+def test_the_index_names_every_file_and_no_other() -> None:
+    assert {path.stem for path in HERE.glob("*.json")} == set(INDEX)
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_every_shape_has_a_source_and_one_outcome(name: str) -> None:
+    assert INDEX[name]["source"]
+    assert len({"request", "ignored", "malformed", "sweep"} & set(INDEX[name])) == 1
+
+
+@pytest.mark.parametrize("name", _rows("request"))
+def test_a_hint_becomes_a_request(name: str) -> None:
+    asked, expected = _parsed(name), INDEX[name]["request"]
+    assert isinstance(asked, CheckRequest)
+    assert asked.trigger == expected["trigger"]
+    assert asked.occurred_at == datetime.fromisoformat(expected["at"])
+    assert asked.cluster == expected["cluster"]
+    assert asked.service_account == (tuple(expected["service_account"]) if "service_account" in expected else None)
+    assert asked.node == expected.get("node")
+    assert (asked.actor.who, asked.actor.what) == (expected["who"], expected["what"]) if "who" in expected else asked.actor is None
+
+
+@pytest.mark.parametrize("name", _rows("ignored"))
+def test_what_asks_for_nothing_is_ignored_with_a_reason(name: str) -> None:
+    ignored = _parsed(name)
+    assert isinstance(ignored, Ignored)
+    assert INDEX[name]["ignored"] in ignored.reason
+
+
+@pytest.mark.parametrize("name", _rows("malformed"))
+def test_what_is_not_what_it_promises_is_refused_with_a_reason(name: str) -> None:
+    with pytest.raises(MalformedEvent) as refused:
+        _parsed(name)
+    assert INDEX[name]["malformed"] in str(refused.value)
+
+
+@pytest.mark.parametrize("name", _rows("sweep"))
+def test_the_schedule_asks_for_a_sweep(name: str) -> None:
+    assert _parsed(name) == Sweep(datetime.fromisoformat(INDEX[name]["sweep"]))
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_exactly_the_named_rules_let_it_through(name: str) -> None:
+    recorded = event(name)
+    patterns = {rule: it.pattern(OUR_ROLES) for rule, it in SUBSCRIPTIONS.items()}
+    matching = [rule for rule, it in patterns.items() if EventPattern(json.dumps(it), dict(it)).matches_event(recorded)]  # type: ignore[arg-type]
+    assert matching == INDEX[name]["rules"]
+
+
+@pytest.mark.parametrize("rule", SUBSCRIPTIONS)
+def test_every_rule_has_two_shapes_that_pass_it(rule: str) -> None:
+    assert sum(rule in row["rules"] for row in INDEX.values()) >= 2
+
+
+def test_what_a_rule_lets_through_is_read_by_a_parser_of_its_kind() -> None:
+    for name in (it for it, row in INDEX.items() if row["rules"]):
+        recorded = event(name)
+        recorded["account"] = ACCOUNT
+        try:
+            outcome = parse(recorded, account=ACCOUNT, region=REGION, now=NOW)
+        except MalformedEvent:
+            continue
+        assert not (isinstance(outcome, Ignored) and "no event that we look at" in outcome.reason), name
+
+
+def test_every_subscribed_detail_type_has_a_parser() -> None:
+    for source, kind in [("aws.eks", it) for it in (*ADDON_EVENTS, CLOUDTRAIL)] + [("eks-irsa-remediator", str(it)) for it in INCOMING]:
+        recorded = event("addon-update-succeeded") | {"source": source, "detail-type": kind, "detail": {"cluster": "prod-blue"}}
+        outcome = parse(recorded, account=ACCOUNT, region=REGION, now=NOW)
+        assert not (isinstance(outcome, Ignored) and "no event that we look at" in outcome.reason), kind
