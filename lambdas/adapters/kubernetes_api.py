@@ -181,6 +181,6 @@ def _trusting(cluster: str, ca_pem: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cadata=ca_pem)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise PermanentError(f"log in to cluster {cluster}: its certificate authority is no PEM certificate") from error
     return context

@@ -1,0 +1,136 @@
+"""Kubernetes JSON to facts: rounding, conditions, environments, times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lambdas.adapters import facts
+from lambdas.contract.workloads import WorkloadKind
+from tests.integration.adapters.clusters import NAME, ROLE, node, pod
+
+AT = "2026-01-01T00:00:00Z"
+
+
+def stored(item: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    """As a server gives it back."""
+    return {**item, "metadata": {**item["metadata"], "uid": "u", "creationTimestamp": AT, **metadata}}
+
+
+def test_a_pod_tells_its_role_and_its_trouble() -> None:
+    status = {
+        "name": NAME,
+        "restartCount": 3,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "UnauthorizedOperation " + "x" * 300}},
+    }
+    conditions = [{"type": "Ready", "status": "True"}]
+    (seen,) = facts.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
+    assert (seen.role_arn, seen.container_credentials, seen.ready, seen.restarts) == (ROLE, False, True, 3)
+    assert (seen.waiting, len(seen.last_words), seen.deleting) == ("CrashLoopBackOff", 200, False)
+    assert seen.created_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
+    bare = stored(pod("p"))
+    del bare["status"]
+    (seen,) = facts.pods([bare])
+    assert (seen.role_arn, seen.ready, seen.restarts, seen.waiting, seen.last_words) == (None, False, 0, "", "")
+
+
+def test_a_pod_that_is_going_says_so_and_ended_pods_are_left_out() -> None:
+    going = stored(pod("p"), deletionTimestamp=AT)
+    ended = [stored(pod("e", phase=phase)) for phase in ("Succeeded", "Failed")]
+    assert [(it.name, it.deleting) for it in facts.pods([going, *ended])] == [("p", True)]
+
+
+def test_pod_identity_shows_in_the_environment() -> None:
+    (seen,) = facts.pods([stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))])
+    assert seen.container_credentials
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "desired", "resolved"),
+    [
+        (WorkloadKind.DAEMON_SET, "10%", 12, 2),  # up
+        (WorkloadKind.DAEMON_SET, "10%", 10, 1),
+        (WorkloadKind.DAEMON_SET, 0, 10, 1),
+        (WorkloadKind.DAEMON_SET, None, 10, 1),
+        (WorkloadKind.DEPLOYMENT, "25%", 7, 1),  # down
+        (WorkloadKind.DEPLOYMENT, None, 9, 2),
+        (WorkloadKind.DEPLOYMENT, "25%", 2, 1),
+        (WorkloadKind.DEPLOYMENT, 3, 9, 3),
+        (WorkloadKind.STATEFUL_SET, "34%", 8, 2),
+        (WorkloadKind.STATEFUL_SET, None, 8, 1),
+    ],
+)
+def test_max_unavailable_is_resolved_as_the_controllers_do(kind: WorkloadKind, said: object, desired: int, resolved: int) -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {} if said is None else {"maxUnavailable": said}}
+    item = workload_of(kind, strategy, desired)
+    assert facts.workload(kind, item).max_unavailable == resolved
+
+
+def workload_of(kind: WorkloadKind, strategy: dict[str, Any], desired: int) -> dict[str, Any]:
+    field = "strategy" if kind is WorkloadKind.DEPLOYMENT else "updateStrategy"
+    return {
+        "metadata": {"name": "w", "generation": 3},
+        "spec": {"replicas": desired, field: strategy, "template": {"metadata": {"annotations": None}}},
+        "status": {
+            "desiredNumberScheduled": desired,
+            "numberReady": 1,
+            "readyReplicas": 1,
+            "updatedNumberScheduled": desired,
+            "updatedReplicas": desired,
+            "observedGeneration": 2,
+        },
+    }
+
+
+def test_a_workload_is_rolled_out_only_when_its_controller_has_seen_the_template() -> None:
+    for kind in WorkloadKind:
+        item = workload_of(kind, {"type": "OnDelete"}, 4)
+        seen = facts.workload(kind, item)
+        assert (seen.desired, seen.ready, seen.updated, seen.on_delete, seen.rolled_out) == (4, 1, 4, True, False)
+        item["status"]["observedGeneration"] = 3
+        assert facts.workload(kind, item).rolled_out
+
+
+def test_recreate_takes_every_pod_at_once() -> None:
+    assert facts.workload(WorkloadKind.DEPLOYMENT, workload_of(WorkloadKind.DEPLOYMENT, {"type": "Recreate"}, 6)).max_unavailable == 6
+
+
+def test_conditions_of_the_node_monitoring_agent_are_bad_when_false() -> None:
+    item = node("n", "True")
+    item["status"]["conditions"] += [{"type": "NetworkingReady", "status": "False"}, {"type": "KernelReady", "status": "True"}]
+    assert facts.node(item).pressures == ("DiskPressure", "NetworkingReady")
+
+
+def test_a_table_is_read_by_its_column_names() -> None:
+    table = {
+        "columnDefinitions": [{"name": "Status"}, {"name": "Name"}, {"name": "OS-Image"}],
+        "rows": [
+            {"cells": ["Ready,SchedulingDisabled", "a", "Windows Server 2022 Datacenter"]},
+            {"cells": ["NotReady", "b", "Amazon Linux 2023"]},
+            {"cells": ["Unknown", "c", "Bottlerocket"]},
+        ],
+    }
+    assert [(it.name, it.ready, it.os) for it in facts.nodes_in_table(table)] == [
+        ("a", True, "windows"),
+        ("b", False, "linux"),
+        ("c", None, "linux"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "at"),
+    [
+        ({"series": {"lastObservedTime": "2026-01-01T00:00:03.123456Z"}, "eventTime": AT}, datetime(2026, 1, 1, 0, 0, 3, 123456, UTC)),
+        ({"eventTime": None, "deprecatedLastTimestamp": "2026-01-01T00:00:02Z"}, datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)),
+        ({"eventTime": None}, datetime(2026, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_an_event_happened_when_it_was_last_seen(times: dict[str, Any], at: datetime) -> None:
+    event = {"metadata": {"creationTimestamp": AT}, "note": "failed to call ec2:CreateTags due to", "regarding": {"name": "p"}, **times}
+    assert facts.plugin_error(event) == facts.PluginError(call="ec2:CreateTags", pod="p", at=at)
