@@ -8,16 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.aws.wire import Request, Response, json_response
-from sandbox.control_plane import commands, history, identity_webhook, kubeconfig
+from sandbox.control_plane import commands, history, kubeconfig, stages
 from sandbox.control_plane.authenticator import AccessEntry, Authenticator, sts_for
 from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import Certificates
 from sandbox.control_plane.connection_proxy import ConnectionProxy
 from sandbox.control_plane.http_client import ApiClient
 from sandbox.control_plane.processes import Program, Workplace, free_port
+from sandbox.control_plane.stages import PluginCredentials
 from sandbox.control_plane.sts import Sts
-
-STAGES = tuple(sorted((Path(__file__).parent / "stages").glob("*.yaml")))
 
 
 class ControlPlane:
@@ -29,7 +28,7 @@ class ControlPlane:
         region: whose STS the authenticator asks.
         sts: answers the authenticator's GetCallerIdentity; without it the administrator alone logs in.
         issuer: the `iss` of ServiceAccount tokens; EKS has one URL per cluster.
-        stages: KWOK's behaviour of nodes and pods.
+        plugin: what aws-node's pods can work with; the others fail, and new nodes without one that works stay NotReady.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class ControlPlane:
         region: str = "eu-west-1",
         sts: Sts | None = None,
         issuer: str = "https://oidc.eks.eu-west-1.amazonaws.com/id/77D0",
-        stages: Iterable[Path] = STAGES,
+        plugin: PluginCredentials = PluginCredentials(),  # noqa: B008 - frozen
     ) -> None:
         self.binaries = binaries
         self.cluster_name = cluster_name
@@ -48,7 +47,7 @@ class ControlPlane:
         self.admin_token = secrets.token_urlsafe(24)
         self._sts = sts or nobody
         self._issuer = issuer
-        self._stages = tuple(stages)
+        self._plugin = plugin
         self._running: dict[str, Program] = {}
 
     def __enter__(self) -> Self:
@@ -107,7 +106,7 @@ class ControlPlane:
         self.start_api_server()
         self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files))
         self._run("kube-scheduler", commands.scheduler(self.binaries, self._files))
-        self._run("kwok", commands.kwok(self.binaries, self._files, self._stages))
+        self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", self._plugin)))
         self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
 
     def _run(self, name: str, command: list[str]) -> Program:
@@ -144,10 +143,10 @@ class ControlPlane:
         """Replace the access entries; seen by the next login."""
         self.authenticator.allow(entries)
 
-    def use_identity_webhook(self, url: str, ca_pem: str) -> None:
-        """Register the webhook for new pods, or move it to another address."""
-        path = f"{identity_webhook.CONFIGURATIONS}/{identity_webhook.NAME}"
-        self.client().apply(path, identity_webhook.configuration(url, ca_pem), manager="eks")
+    def let_plugin_work_with(self, credentials: PluginCredentials) -> None:
+        """Change whose permissions suffice for aws-node; pods that failed with them come up."""
+        self._running["kwok"].kill()
+        self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", credentials)))
 
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
