@@ -8,7 +8,7 @@ from lambdas.contract.environment import Function
 from lambdas.contract.parameters import CLUSTER_NAME
 
 _ARN_REGION: Final = r"[a-z]{2}(-[a-z]+)+-\d"
-_ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]+/)*"
+_ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]+/)+"
 _POLICY: Final = r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"
 _KEY: Final = rf"arn:aws(-[a-z]+)*:kms:{_ARN_REGION}:\d{{12}}:key/[\w-]+"
 

@@ -1,0 +1,67 @@
+"""Chat may approve and reject, and nothing else; a channel has one owner in an account."""
+
+import pytest
+
+from infra.chat import PROJECT
+from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, LONGEST_COMMAND, REGION
+from tests.infra.templates import ACCOUNT, Template, of_type, one_of_type, resolved, statements
+
+SLACK, TEAMS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
+
+
+def test_slack_gets_the_topics_of_its_home_and_its_followers(prod: Template) -> None:
+    slack = one_of_type(prod, SLACK)
+    assert (slack["SlackWorkspaceId"], slack["SlackChannelId"]) == ("T07EA123LEP", "C07EZ1ABC23")
+    assert resolved(slack["SnsTopicArns"]) == [
+        f"arn:aws:sns:eu-west-1:{ACCOUNT}:eks-irsa-remediator-chat-prod",
+        f"arn:aws:sns:eu-west-1:{ACCOUNT}:eks-irsa-remediator-chat-prod-inner",
+    ]
+
+
+def test_the_topics_are_named_as_the_home_lists_them(maximal: dict[str, Template]) -> None:
+    for stack in ("EksIrsaRemediator-prod", "EksIrsaRemediator-prod-inner"):
+        names = [it["Properties"].get("TopicName") for it in of_type(maximal[stack], "AWS::SNS::Topic").values()]
+        assert stack.replace("EksIrsaRemediator", "eks-irsa-remediator-chat") in names
+
+
+def test_teams_is_configured_alike(maximal: dict[str, Template]) -> None:
+    teams = one_of_type(maximal["EksIrsaRemediator-prod-us"], TEAMS)
+    assert (teams["TeamId"], teams["TeamsTenantId"], teams["TeamsChannelId"]) == ("0" * 36, "1" * 36, "19%3aabc%40thread.tacv2")
+    assert len(teams["CustomizationResourceArns"]) == len(ANSWERS)
+
+
+@pytest.mark.parametrize(("stack", "kind", "region"), [("prod", SLACK, "eu-west-1"), ("prod-us", TEAMS, "us-east-1")])
+def test_channel_role_and_guardrail_allow_the_answers_alone(maximal: dict[str, Template], stack: str, kind: str, region: str) -> None:
+    template = maximal[f"EksIrsaRemediator-{stack}"]
+    channel = one_of_type(template, kind)
+    ((name, policy),) = of_type(template, "AWS::IAM::ManagedPolicy").items()
+    assert channel["GuardrailPolicies"] == [{"Ref": name}]
+    role = template["Resources"][channel["IamRoleArn"]["Fn::GetAtt"][0]]["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Ref": name}]
+    assert "Policies" not in role
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "chatbot.amazonaws.com"}
+    allowed = {(action, resource) for _, action, resource, _ in statements(policy["Properties"]["PolicyDocument"], region)}
+    served = {"prod": (stack, "prod-inner"), "prod-us": (stack,)}[stack]
+    executions = [f"arn:aws:lambda:{region}:{ACCOUNT}:function:{PROJECT}-{it}:*" for it in served]
+    assert allowed == {(action, resource) for action in CALLBACK_ACTIONS for resource in executions}
+
+
+def test_there_is_a_button_for_each_answer_where_the_question_can_be_answered(prod: Template) -> None:
+    actions = [it["Properties"] for it in of_type(prod, "AWS::Chatbot::CustomAction").values()]
+    assert {it["Definition"]["CommandText"] for it in actions} == {it.command for it in ANSWERS}
+    for it in actions:
+        assert len(it["Definition"]["CommandText"]) <= LONGEST_COMMAND
+        (attachment,) = it["Attachments"]
+        assert attachment["Criteria"] == [{"Operator": "HAS_VALUE", "VariableName": CALLBACK_ID}]
+        assert set(attachment["Variables"]) == {CALLBACK_ID, REGION}
+        assert all(f"${name}" in it["Definition"]["CommandText"] for name in attachment["Variables"])
+
+
+def test_without_chat_there_is_none(minimal: Template, maximal: dict[str, Template]) -> None:
+    for template in (minimal, maximal["EksIrsaRemediator-prod-inner"]):
+        assert not [it for it in template["Resources"].values() if it["Type"].startswith("AWS::Chatbot")]
+
+
+def test_an_existing_chat_configuration_is_told_the_topic(minimal: Template) -> None:
+    topic = minimal["Outputs"]["ChatTopicArn"]["Value"]["Ref"]
+    assert minimal["Resources"][topic]["Properties"]["TopicName"] == "eks-irsa-remediator-chat"

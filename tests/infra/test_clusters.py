@@ -1,0 +1,86 @@
+"""Each cluster has a stack of its own, with what it takes and was asked for."""
+
+from typing import Any
+
+from lambdas.contract.access import GROUPS
+from lambdas.contract.audit import FILTER_PATTERN, cluster_of, log_group
+from lambdas.contract.environment import Function
+from lambdas.contract.names import ALARM_PREFIX
+from tests.infra.templates import ACCOUNT, REGION, Template, function, of_type, one_of_type, resolved
+
+
+def of_cluster(maximal: dict[str, Template], name: str) -> Template:
+    return maximal[f"EksIrsaRemediator-prod-cluster-{name}"]
+
+
+def exported(maximal: dict[str, Template], reference: dict[str, Any]) -> str:
+    """What an imported value is in the environment's own stack."""
+    outputs = maximal["EksIrsaRemediator-prod"]["Outputs"].values()
+    (value,) = (it["Value"] for it in outputs if it.get("Export", {}).get("Name") == reference["Fn::ImportValue"])
+    found: str = resolved(value)
+    return found
+
+
+def test_there_is_a_stack_for_each_cluster_that_needs_one(maximal: dict[str, Template]) -> None:
+    assert sorted(it for it in maximal if "-cluster-" in it) == [
+        "EksIrsaRemediator-prod-cluster-blue",
+        "EksIrsaRemediator-prod-cluster-green-2",
+        "EksIrsaRemediator-prod-inner-cluster-inner",
+    ]
+
+
+def test_checker_and_remediator_get_entries_with_the_contracts_groups(maximal: dict[str, Template]) -> None:
+    prod = maximal["EksIrsaRemediator-prod"]
+    role_of = {it: f"<{function(prod, it.handler)['Role']['Fn::GetAtt'][0]}.Arn>" for it in Function}
+    for cluster, spelt in (("blue", "blue"), ("green-2", "green_2")):
+        entries = [it["Properties"] for it in of_type(of_cluster(maximal, cluster), "AWS::EKS::AccessEntry").values()]
+        assert {it["ClusterName"] for it in entries} == {spelt}
+        assert {it["Type"] for it in entries} == {"STANDARD"}
+        assert {exported(maximal, it["PrincipalArn"]): it["KubernetesGroups"] for it in entries} == {
+            role_of[function_]: [group] for function_, group in GROUPS.items()
+        }
+        assert not [it for it in entries if "AccessPolicies" in it]
+
+
+def test_a_config_map_cluster_gets_the_lines_for_aws_auth_and_no_stack(maximal: dict[str, Template]) -> None:
+    output = maximal["EksIrsaRemediator-prod"]["Outputs"]["AwsAuthLines"]
+    assert output["Description"] == "For mapRoles of aws-auth in old"
+    for function_, group in GROUPS.items():
+        role = function(maximal["EksIrsaRemediator-prod"], function_.handler)["Role"]["Fn::GetAtt"][0]
+        assert f"- rolearn: <{role}.Arn>\n" in resolved(output["Value"])
+        assert f"groups: ['{group}']" in resolved(output["Value"])
+    assert "AwsAuthLines" not in maximal["EksIrsaRemediator-prod-us"]["Outputs"]
+
+
+def test_the_alarm_on_failed_nodes_is_named_as_the_rule_expects(maximal: dict[str, Template]) -> None:
+    alarm = one_of_type(of_cluster(maximal, "blue"), "AWS::CloudWatch::Alarm")
+    assert alarm["AlarmName"] == f"{ALARM_PREFIX}blue"
+    assert alarm["Dimensions"] == [{"Name": "ClusterName", "Value": "blue"}]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("ContainerInsights", "cluster_failed_node_count")
+    assert "AlarmActions" not in alarm
+    assert not of_type(of_cluster(maximal, "green-2"), "AWS::CloudWatch::Alarm")
+
+
+def test_the_audit_log_reaches_the_node_watcher_by_the_contracts_pattern(maximal: dict[str, Template]) -> None:
+    blue = of_cluster(maximal, "blue")
+    subscription, permission = one_of_type(blue, "AWS::Logs::SubscriptionFilter"), one_of_type(blue, "AWS::Lambda::Permission")
+    functions = of_type(maximal["EksIrsaRemediator-prod"], "AWS::Lambda::Function")
+    (watcher,) = (f"<{name}.Arn>" for name, it in functions.items() if it["Properties"]["Handler"] == Function.NODE_WATCHER.handler)
+    assert exported(maximal, subscription["DestinationArn"]) == exported(maximal, permission["FunctionName"]) == watcher
+    assert subscription["LogGroupName"] == "/aws/eks/blue/cluster"
+    assert subscription["FilterPattern"] == FILTER_PATTERN
+    assert permission["Principal"] == "logs.amazonaws.com"
+    assert resolved(permission["SourceArn"]) == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/eks/blue/cluster:*"
+    assert permission["SourceAccount"] == ACCOUNT
+
+
+def test_the_audit_pattern_fits_the_limit_and_closes_what_it_opens() -> None:
+    assert len(FILTER_PATTERN) <= 1024
+    for opened, closed in ("()", "{}", "[]"):
+        assert FILTER_PATTERN.count(opened) == FILTER_PATTERN.count(closed)
+    assert FILTER_PATTERN.count('"') % 2 == 0
+
+
+def test_a_log_group_tells_its_cluster() -> None:
+    assert cluster_of(log_group("prod_1")) == "prod_1"
+    assert cluster_of("/aws/eks/a/b/cluster") is cluster_of("/aws/lambda/x") is cluster_of("/aws/eks//cluster") is None

@@ -1,0 +1,129 @@
+"""Functions run as the asset was built for, are watched, and end no execution that may still wait."""
+
+from lambdas.contract.environment import Function
+from lambdas.contract.settings import InvalidValue, parse_setting
+from tests.infra.templates import ACCOUNT, Template, function, functions, of_type, resolved
+
+A_WEEK_S = 7 * 24 * 3600
+
+
+def test_each_function_of_the_contract_is_there_once_with_one_asset(minimal: Template) -> None:
+    made = functions(minimal)
+    assert sorted(it["Handler"] for it in made) == sorted(it.handler for it in Function)
+    assert len({str(it["Code"]) for it in made}) == 1
+    for it in made:
+        assert (it["Runtime"], it["Architectures"]) == ("python3.13", ["arm64"])
+        assert it["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_each_function_has_its_own_role_log_and_dead_letter_queue(minimal: Template) -> None:
+    made = functions(minimal)
+    for own in ("Role", "LoggingConfig", "DeadLetterConfig"):
+        assert len({str(it[own]) for it in made}) == len(Function)
+    for it in made:
+        log = minimal["Resources"][it["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert log["Properties"]["RetentionInDays"] == 90
+        queue = minimal["Resources"][it["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]]["Properties"]
+        assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 3600)
+
+
+def longest(setting: str) -> int:
+    """The largest number of seconds that a setting takes, found by asking it."""
+    taken, refused = 60, 10**9
+    while refused - taken > 1:
+        middle = (taken + refused) // 2
+        try:
+            parse_setting(setting, str(middle))
+            taken = middle
+        except InvalidValue:
+            refused = middle
+    return taken
+
+
+def test_an_execution_may_last_longer_than_all_its_waits_together(minimal: Template) -> None:
+    durable = function(minimal, Function.REMEDIATOR.handler)["DurableConfig"]
+    waits = longest("approval_timeout_s") + A_WEEK_S + 2 * longest("update_timeout_s") + 2 * longest("proof_timeout_s")
+    assert waits < durable["ExecutionTimeout"] <= 31_622_400
+    assert durable["RetentionPeriodInDays"] * 24 * 3600 > durable["ExecutionTimeout"]
+
+
+def test_the_remediator_alone_is_durable(minimal: Template) -> None:
+    assert [it["Handler"] for it in functions(minimal) if "DurableConfig" in it] == [Function.REMEDIATOR.handler]
+
+
+def test_old_versions_stay_for_executions_that_wait_and_the_alias_moves(minimal: Template) -> None:
+    ((name, version),) = of_type(minimal, "AWS::Lambda::Version").items()
+    assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"
+    (alias,) = of_type(minimal, "AWS::Lambda::Alias").values()
+    assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": [name, "Version"]}
+    assert alias["Properties"]["Name"] == "live"
+
+
+def test_a_failed_check_is_tried_twice_more_then_kept(minimal: Template) -> None:
+    (invoke,) = of_type(minimal, "AWS::Lambda::EventInvokeConfig").values()
+    checker = minimal["Resources"][invoke["Properties"]["FunctionName"]["Ref"]]["Properties"]
+    assert checker["Handler"] == Function.CHECKER.handler
+    assert invoke["Properties"]["MaximumRetryAttempts"] == 2
+
+
+def test_concurrency_is_reserved_only_where_asked_for(minimal: Template, prod: Template) -> None:
+    assert not [it for it in functions(minimal) if "ReservedConcurrentExecutions" in it]
+    reserved = {it["Handler"]: it["ReservedConcurrentExecutions"] for it in functions(prod) if "ReservedConcurrentExecutions" in it}
+    assert reserved == {Function.CHECKER.handler: 20}
+
+
+def test_with_a_network_every_function_is_in_it_and_without_none(minimal: Template, prod: Template) -> None:
+    assert not [it for it in functions(minimal) if "VpcConfig" in it]
+    for it in functions(prod):
+        assert it["VpcConfig"] == {"SecurityGroupIds": ["sg-0a1b2c3d"], "SubnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]}
+
+
+def test_stacks_that_share_a_place_have_physical_names_of_their_own(maximal: dict[str, Template]) -> None:
+    def names(stack: str) -> set[str]:
+        template = maximal[stack]
+        topics = {it["Properties"].get("TopicName", "") for it in of_type(template, "AWS::SNS::Topic").values()} - {""}
+        return topics | {it["FunctionName"] for it in functions(template) if "FunctionName" in it}
+
+    assert names("EksIrsaRemediator-prod") == {"eks-irsa-remediator-prod", "eks-irsa-remediator-chat-prod"}
+    assert not names("EksIrsaRemediator-prod") & names("EksIrsaRemediator-prod-inner")
+
+
+def test_boundary_and_tags_reach_every_role(maximal: dict[str, Template]) -> None:
+    for role in of_type(maximal["EksIrsaRemediator-prod"], "AWS::IAM::Role").values():
+        assert role["Properties"]["PermissionsBoundary"] == f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+        assert {"Key": "team", "Value": "platform"} in role["Properties"]["Tags"]
+
+
+def test_your_key_encrypts_everything_that_is_kept(prod: Template, minimal: Template) -> None:
+    key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-1111-2222-3333-444455556666"
+    fields = {
+        "AWS::SNS::Topic": "KmsMasterKeyId",
+        "AWS::SQS::Queue": "KmsMasterKeyId",
+        "AWS::Logs::LogGroup": "KmsKeyId",
+    }
+    for kind, field in fields.items():
+        assert {it["Properties"][field] for it in of_type(prod, kind).values()} == {key}, kind
+    (table,) = of_type(prod, "AWS::DynamoDB::Table").values()
+    assert table["Properties"]["SSESpecification"]["KMSMasterKeyId"] == key
+    assert not of_type(prod, "AWS::KMS::Key")
+    assert len(of_type(minimal, "AWS::KMS::Key")) == 1
+
+
+def test_alarms_may_publish_to_people_and_nothing_may_publish_without_tls(minimal: Template) -> None:
+    ((name, key),) = of_type(minimal, "AWS::KMS::Key").items()
+    topics = of_type(minimal, "AWS::SNS::Topic")
+    assert {resolved(it["Properties"]["KmsMasterKeyId"]) for it in topics.values()} == {f"<{name}.Arn>"}
+    of_key = [it for it in resolved(key["Properties"]["KeyPolicy"])["Statement"] if "Service" in it["Principal"]]
+    assert [(it["Principal"]["Service"], sorted(it["Action"])) for it in of_key] == [
+        ("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey"])
+    ]
+    publishers: dict[str, list[str]] = {}
+    for policy in of_type(minimal, "AWS::SNS::TopicPolicy").values():
+        for it in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
+            if it["Effect"] == "Allow":
+                publishers.setdefault(it["Resource"], []).append(it["Principal"]["Service"])
+                assert it["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+            else:
+                assert it["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    people = next(f"<{name}>" for name, it in topics.items() if "TopicName" not in it["Properties"])
+    assert publishers == {people: ["cloudwatch.amazonaws.com"]}
