@@ -91,7 +91,8 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[A
     if not changed and not gone:
         return entries
     taken = gone | {path for path in changed if path[-1] != "."}
-    kept = [without(entry, taken) for entry in entries]
+    roots = {f"f:{key}" for key in touched}
+    kept = [entry if roots.isdisjoint(entry["fieldsV1"]) else without(entry, taken) for entry in entries]
     return _merged([entry for entry in kept if entry["fieldsV1"]], writer, changed, str(new["apiVersion"]), now)
 
 

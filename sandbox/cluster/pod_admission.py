@@ -1,4 +1,4 @@
-"""What happens to a pod between its creation and its storage: its ServiceAccount is looked up, then the webhook speaks."""
+"""What happens to a pod between its creation and its storage: its ServiceAccount is looked up, then webhooks speak."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.cluster.errors import forbidden
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS, Object
+from sandbox.cluster.webhook_admission import call_webhooks
 
 if TYPE_CHECKING:
     from sandbox.cluster.store import Admission, ObjectStore
@@ -26,6 +27,6 @@ def pod_admission(store: ObjectStore, mutate: Mutate | None) -> Admission:
         if store.find(SERVICE_ACCOUNTS, account, namespace) is None:
             why = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
             raise forbidden(PODS, pod["metadata"]["name"], why)
-        return mutate(pod) if mutate else pod
+        return call_webhooks(store, mutate(pod) if mutate else pod)
 
     return admit

@@ -121,14 +121,14 @@ class ObjectStore:
         """Create an object; its own namespace counts where none is given."""
         namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
         self._check_namespace(resource, namespace)
-        made = prepared_for_create(to_stored(obj, resource), resource.storage, namespace, self._stamp())
+        made = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
         if hook := self.admission.get(resource.storage):
             made = hook(made, namespace)
         made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
         with self._changed:
             if (namespace, made["metadata"]["name"]) in self._table(resource):
                 raise errors.already_exists(resource, made["metadata"]["name"])
-            return from_stored(self._put(resource, made, dry_run), resource)
+            return self._put(resource, made, dry_run)
 
     def update(
         self, resource: Resource, obj: Mapping[str, Any], *, by: Writer | str = STAGE, subresource: str = "", dry_run: bool = False
@@ -136,7 +136,9 @@ class ObjectStore:
         """Replace an object; a resource version in it must be the current one."""
         metadata = obj["metadata"]
         namespace = metadata.get("namespace", "") if resource.namespaced else ""
-        return self._change(resource, (namespace, metadata["name"]), lambda _: to_stored(obj, resource), _writer(by, subresource), dry_run)
+        return self._change(
+            resource, (namespace, metadata["name"]), lambda _: to_stored(_own(obj), resource), _writer(by, subresource), dry_run
+        )
 
     def patch(
         self,
@@ -153,7 +155,7 @@ class ObjectStore:
         """Patch an object, by merge patch unless `content_type` says otherwise."""
 
         def patched(old: Mapping[str, Any]) -> Object:
-            made = PATCHES[content_type](from_stored(old, resource), patch)
+            made = PATCHES[content_type](from_stored(old, resource), _own(patch))
             if not isinstance(made, dict):
                 raise errors.bad_request("error decoding patch: the patch is no object")
             return to_stored(made, resource)
@@ -178,7 +180,7 @@ class ObjectStore:
             return self.create(resource, manifest, namespace, by=writer, dry_run=dry_run)
 
         def merged(old: Mapping[str, Any]) -> Object:
-            return applied(old, to_stored(manifest, resource), writer, force=force, now=self._stamp())
+            return applied(old, to_stored(_own(manifest), resource), writer, force=force, now=self._stamp())
 
         return self._change(resource, (namespace, metadata["name"]), merged, writer, dry_run)
 
@@ -205,10 +207,10 @@ class ObjectStore:
         A pod that runs is only marked, its kubelet ends it; so is an object with finalizers, until they are gone.
         """
         with self._changed:
-            old = orjson.loads(self.entry(resource, name, namespace).raw)
-            check_preconditions(old, preconditions or Preconditions(), resource)
-            marked = marked_deleted(old, grace_s(old, grace_period_s) if resource is PODS else 0, self.now())
-            return from_stored(self._put(resource, marked, dry_run) if marked != old else old, resource)
+            entry = self.entry(resource, name, namespace)
+            check_preconditions(entry.obj, preconditions or Preconditions(), resource)
+            marked = marked_deleted(dict(entry.obj), grace_s(entry.obj, grace_period_s) if resource is PODS else 0, self.now())
+            return self._put(resource, marked, dry_run or marked == entry.obj)
 
     # -- inside
 
@@ -222,33 +224,39 @@ class ObjectStore:
         if namespace and ("", namespace) not in self._table(NAMESPACES):
             raise errors.not_found(NAMESPACES, namespace)
 
-    def _put(self, resource: Resource, obj: Object, dry_run: bool) -> Object:
-        drop_empty(obj["metadata"])
-        if dry_run:
-            return obj
-        metadata, table = obj["metadata"], self._table(resource)
-        self.revision += 1
-        self._last_write[resource.storage] = self.revision
-        metadata["resourceVersion"] = str(self.revision)
-        key = (metadata.get("namespace", ""), metadata["name"])
-        if nothing_holds(metadata):
-            table.pop(key, None)
-        else:
-            raw = orjson.dumps({"kind": obj["kind"], "apiVersion": obj["apiVersion"], "metadata": metadata} | obj)
-            table[key] = Entry(orjson.loads(raw), raw)
-        self._changed.notify_all()
-        return obj
+    def _put(self, resource: Resource, made: Object, dry_run: bool) -> Object:
+        """Store what was made, as the next revision; returns a copy of it."""
+        metadata, table = made["metadata"], self._table(resource)
+        drop_empty(metadata)
+        if not dry_run:
+            self.revision += 1
+            self._last_write[resource.storage] = self.revision
+            metadata["resourceVersion"] = str(self.revision)
+        obj = {"kind": made["kind"], "apiVersion": made["apiVersion"], "metadata": metadata} | made
+        entry = Entry(obj, orjson.dumps(obj))
+        if not dry_run:
+            key = (metadata.get("namespace", ""), metadata["name"])
+            if nothing_holds(metadata):
+                table.pop(key, None)
+            else:
+                table[key] = entry
+            self._changed.notify_all()
+        return from_stored(orjson.loads(entry.raw), resource)
 
     def _change(self, resource: Resource, key: Key, change: Change, writer: Writer, dry_run: bool) -> Object:
         with self._changed:
-            raw = self.entry(resource, key[1], key[0]).raw
-            old = orjson.loads(raw)
-            made = prepared_for_update(old, change(orjson.loads(raw)), resource.storage, writer.subresource)
+            old = self.entry(resource, key[1], key[0]).obj
+            made = prepared_for_update(old, change(old), resource.storage, writer.subresource)
             if writer.operation == "Update":
                 entries = made["metadata"].get("managedFields", old["metadata"].get("managedFields", []))
                 made["metadata"]["managedFields"] = after_update(old, made, entries, writer, self._stamp())
             drop_empty(made["metadata"])
-            return from_stored(self._put(resource, made, dry_run) if made != old else old, resource)
+            return self._put(resource, made, dry_run or made == old)
+
+
+def _own(given: Any) -> Any:
+    """A copy of what a caller gave, who may go on to change it."""
+    return orjson.loads(orjson.dumps(given))
 
 
 def _writer(by: Writer | str, subresource: str = "") -> Writer:

@@ -40,11 +40,13 @@ class Switches:
     Attributes:
         cache_lag_s: it sees a change of a ServiceAccount so much later.
         outage: it answers 500; the API server admits the pod as it is, since EKS sets `failurePolicy: Ignore`.
+        drop_connections: it closes every connection without an answer; matters to its server alone.
         miss_next: so many pods more get nothing, although it answers.
     """
 
     cache_lag_s: float = 0.0
     outage: bool = False
+    drop_connections: bool = False
     miss_next: int = 0
 
 
@@ -93,12 +95,12 @@ class IdentityWebhook:
         return mutate(pod, self._known(namespace, account), self.association_of(namespace, account), region=self.region)
 
     def admit(self, pod: dict[str, Any]) -> dict[str, Any]:
-        """The pod as it is admitted, in process: unchanged while the webhook is out."""
+        """The pod as it is admitted, in process: patched in place, unchanged while the webhook is out."""
         try:
             operations = self.patch(pod, pod["metadata"]["namespace"])
         except Outage:
             return pod
-        patched: dict[str, Any] = JsonPatch(operations).apply(pod)
+        patched: dict[str, Any] = JsonPatch(operations).apply(pod, in_place=True)
         return patched
 
     def review(self, review: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,291 @@
+"""What any API server does with objects: codes, `Status` bodies, patches, conflicts, owners of fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.cluster.conftest import Api
+
+STRATEGIC = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+APPLY = "application/apply-patch+yaml"
+
+
+def test_version_and_health_are_told(api: Api) -> None:
+    assert api.get("/readyz").body == b"ok"
+    assert set(api.get("/version").body) >= {"major", "minor", "gitVersion"}
+
+
+def test_an_absent_object_is_named_in_the_status(api: Api) -> None:
+    answer = api.get(api.path("serviceaccounts", "nope"))
+    assert answer.status == 404
+    assert answer.body == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": 'serviceaccounts "nope" not found',
+        "reason": "NotFound",
+        "details": {"name": "nope", "kind": "serviceaccounts"},
+        "code": 404,
+    }
+
+
+def test_an_absent_object_of_a_group_is_named_with_it(api: Api) -> None:
+    answer = api.get(api.path("daemonsets", "nope", group="apps"))
+    assert answer.message == 'daemonsets.apps "nope" not found'
+    assert answer.body["details"] == {"name": "nope", "group": "apps", "kind": "daemonsets"}
+
+
+def test_an_unknown_path_is_plain_text(api: Api) -> None:
+    answer = api.get(api.path("gadgets"))
+    assert (answer.status, answer.body) == (404, b"404 page not found\n")
+
+
+def test_a_namespace_that_is_not_there_is_refused(api: Api) -> None:
+    answer = api.post("/api/v1/namespaces/nowhere/serviceaccounts", {"metadata": {"name": "x"}})
+    assert (answer.status, answer.message) == (404, 'namespaces "nowhere" not found')
+
+
+def test_creating_twice_is_a_conflict(api: Api, account: str) -> None:
+    answer = api.post(api.path("serviceaccounts"), {"metadata": {"name": "app"}})
+    assert (answer.status, answer.body["reason"]) == (409, "AlreadyExists")
+    assert answer.message == 'serviceaccounts "app" already exists'
+
+
+def test_creation_fills_in_the_metadata(api: Api) -> None:
+    made = api.post(api.path("serviceaccounts"), {"metadata": {"generateName": "app-"}}).body
+    assert made["metadata"]["name"].startswith("app-")
+    assert len(made["metadata"]["name"]) == len("app-") + 5
+    assert {"uid", "resourceVersion", "creationTimestamp"} <= made["metadata"].keys()
+    assert (made["kind"], made["apiVersion"]) == ("ServiceAccount", "v1")
+
+
+def test_merge_patch_changes_one_key_and_null_takes_one_out(api: Api, account: str) -> None:
+    patched = api.patch(account, {"metadata": {"annotations": {"example.com/role": "new"}}})
+    assert patched.status == 200
+    assert patched.body["metadata"]["annotations"] == {"kept": "yes", "example.com/role": "new"}
+    removed = api.patch(account, {"metadata": {"annotations": {"example.com/role": None, "absent": None}}}).body
+    assert removed["metadata"]["annotations"] == {"kept": "yes"}
+    assert removed["metadata"]["labels"] == {"team": "net"}
+
+
+def test_annotations_that_are_all_gone_leave_no_field(api: Api, account: str) -> None:
+    gone = api.patch(account, {"metadata": {"annotations": None}}).body
+    assert "annotations" not in gone["metadata"]
+
+
+def test_a_patch_that_changes_nothing_keeps_the_version(api: Api, account: str) -> None:
+    before = api.get(account).body
+    after = api.patch(account, {"metadata": {"annotations": {"kept": "yes"}}}, fieldManager="somebody").body
+    assert after == before
+
+
+def test_a_patch_against_an_old_version_is_a_conflict(api: Api, account: str) -> None:
+    old = api.get(account).body["metadata"]["resourceVersion"]
+    api.patch(account, {"metadata": {"annotations": {"kept": "no"}}})
+    answer = api.patch(account, {"metadata": {"resourceVersion": old, "annotations": {"kept": "yes"}}})
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert answer.message == (
+        'Operation cannot be fulfilled on serviceaccounts "app": the object has been modified; '
+        "please apply your changes to the latest version and try again"
+    )
+    assert api.get(account).body["metadata"]["annotations"]["kept"] == "no"
+
+
+def test_a_patch_with_the_current_version_goes_through(api: Api, account: str) -> None:
+    version = api.get(account).body["metadata"]["resourceVersion"]
+    answer = api.patch(account, {"metadata": {"resourceVersion": version, "annotations": {"kept": "no"}}})
+    assert answer.status == 200
+    assert answer.body["metadata"]["resourceVersion"] != version
+
+
+def test_a_patch_cannot_change_the_uid(api: Api, account: str) -> None:
+    answer = api.patch(account, {"metadata": {"uid": "11111111-2222-3333-4444-555555555555"}})
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert "metadata.uid: Invalid value:" in answer.message
+    assert "field is immutable" in answer.message
+
+
+def test_an_update_replaces_and_needs_the_current_version(api: Api, account: str) -> None:
+    obj = api.get(account).body
+    replaced = api.request("PUT", account, obj | {"metadata": obj["metadata"] | {"annotations": {"only": "this"}}})
+    assert replaced.body["metadata"]["annotations"] == {"only": "this"}
+    assert api.request("PUT", account, obj).status == 409
+
+
+def test_an_update_must_name_the_object_of_its_url(api: Api, account: str) -> None:
+    obj = api.get(account).body
+    obj["metadata"]["name"] = "other"
+    answer = api.request("PUT", account, obj)
+    assert answer.status == 400
+    assert answer.message == "the name of the object (other) does not match the name on the URL (app)"
+
+
+def test_json_patch_tests_before_it_writes(api: Api, account: str) -> None:
+    wrong = [{"op": "test", "path": "/metadata/annotations/kept", "value": "no"}, {"op": "remove", "path": "/metadata/annotations/kept"}]
+    assert api.patch(account, wrong, JSON_PATCH).status == 422
+    right = [{"op": "test", "path": "/metadata/annotations/kept", "value": "yes"}, {"op": "remove", "path": "/metadata/annotations/kept"}]
+    assert "kept" not in api.patch(account, right, JSON_PATCH).body["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_a_patch_of_an_unknown_form_is_refused(api: Api, account: str, content_type: str) -> None:
+    answer = api.patch(account, {}, content_type)
+    assert (answer.status, answer.body["reason"]) == (415, "UnsupportedMediaType")
+
+
+def test_dry_run_answers_and_writes_nothing(api: Api, account: str) -> None:
+    answer = api.patch(account, {"metadata": {"annotations": {"kept": "no"}}}, dryRun="All")
+    assert answer.body["metadata"]["annotations"]["kept"] == "no"
+    assert api.get(account).body["metadata"]["annotations"]["kept"] == "yes"
+    assert api.post(api.path("serviceaccounts"), {"metadata": {"name": "dry"}}, dryRun="All").status == 201
+    assert api.get(api.path("serviceaccounts", "dry")).status == 404
+    assert api.request("DELETE", account, query={"dryRun": "All"}).status == 200
+    assert api.get(account).status == 200
+
+
+def test_a_deleted_object_is_gone(api: Api, account: str) -> None:
+    assert api.request("DELETE", account).status == 200
+    assert api.get(account).status == 404
+    assert api.request("DELETE", account).status == 404
+
+
+def test_deletion_of_a_config_map_is_answered_with_a_status(api: Api) -> None:
+    api.post(api.path("configmaps"), {"metadata": {"name": "c"}, "data": {"a": "b"}})
+    answer = api.request("DELETE", api.path("configmaps", "c"))
+    assert answer.body["status"] == "Success"
+    assert answer.body["details"]["name"] == "c"
+
+
+@pytest.mark.parametrize(
+    ("preconditions", "said"),
+    [
+        ({"uid": "11111111-2222-3333-4444-555555555555"}, "does not match the UID in record"),
+        ({"resourceVersion": "1"}, "does not match the ResourceVersion in record"),
+    ],
+    ids=["uid", "resource version"],
+)
+def test_deletion_keeps_its_preconditions(api: Api, account: str, preconditions: dict[str, str], said: str) -> None:
+    options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
+    answer = api.request("DELETE", account, options)
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert said in answer.message
+    assert api.get(account).status == 200
+
+
+def test_managed_fields_name_who_changed_what(api: Api, account: str) -> None:
+    api.patch(account, {"metadata": {"annotations": {"example.com/role": "new"}}}, fieldManager="remediator")
+    entries = {each["manager"]: each for each in api.get(account).body["metadata"]["managedFields"]}
+    mine = entries["remediator"]
+    assert mine["fieldsV1"] == {"f:metadata": {"f:annotations": {"f:example.com/role": {}}}}
+    assert (mine["operation"], mine["apiVersion"], mine["fieldsType"]) == ("Update", "v1", "FieldsV1")
+    theirs = entries["owner"]["fieldsV1"]["f:metadata"]
+    assert "f:example.com/role" not in theirs["f:annotations"]
+    assert "f:kept" in theirs["f:annotations"]
+    assert "f:team" in theirs["f:labels"]
+
+
+def test_the_user_agent_is_the_manager_where_none_is_named(api: Api, account: str) -> None:
+    api.patch(account, {"metadata": {"annotations": {"a": "b"}}})
+    managers = {each["manager"] for each in api.get(account).body["metadata"]["managedFields"]}
+    assert managers == {"owner", "contract"}
+
+
+def _applied(api: Api, account: str, annotations: dict[str, str], manager: str, **query: str) -> object:
+    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app", "annotations": annotations}}
+    return api.patch(account, manifest, APPLY, fieldManager=manager, **query)
+
+
+def test_apply_takes_out_what_its_manager_no_longer_says(api: Api, account: str) -> None:
+    _applied(api, account, {"role": "arn", "other": "1"}, "eks")
+    api.patch(account, {"metadata": {"annotations": {"mine": "1"}}}, fieldManager="somebody")
+    answer = _applied(api, account, {"other": "1"}, "eks")
+    assert answer.body["metadata"]["annotations"] == {"kept": "yes", "example.com/role": "old", "other": "1", "mine": "1"}
+
+
+def test_apply_leaves_what_another_manager_changed_since(api: Api, account: str) -> None:
+    _applied(api, account, {"role": "arn"}, "eks")
+    api.patch(account, {"metadata": {"annotations": {"role": "other"}}}, fieldManager="somebody")
+    assert _applied(api, account, {}, "eks").body["metadata"]["annotations"]["role"] == "other"
+
+
+def test_apply_over_anothers_field_is_a_conflict_unless_forced(api: Api, account: str) -> None:
+    api.patch(account, {"metadata": {"annotations": {"role": "theirs"}}}, fieldManager="somebody")
+    answer = _applied(api, account, {"role": "mine"}, "eks")
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert answer.message.startswith('Apply failed with 1 conflict: conflict with "somebody"')
+    assert answer.body["details"]["causes"][0]["field"] == ".metadata.annotations.role"
+    forced = _applied(api, account, {"role": "mine"}, "eks", force="true")
+    assert forced.body["metadata"]["annotations"]["role"] == "mine"
+
+
+def test_apply_creates_what_is_not_there(api: Api) -> None:
+    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "fresh"}}
+    assert api.patch(api.path("serviceaccounts", "fresh"), manifest, APPLY, fieldManager="eks").status == 201
+
+
+def test_strategic_merge_changes_one_variable_of_one_container(api: Api) -> None:
+    path = api.path("daemonsets", group="apps")
+    api.post(path, _daemon_set("strategic"))
+    change = {"spec": {"template": {"spec": {"containers": [{"name": "one", "env": [{"name": "B", "value": "2"}]}]}}}}
+    spec = api.patch(f"{path}/strategic", change, STRATEGIC).body["spec"]["template"]["spec"]
+    assert [each["name"] for each in spec["containers"]] == ["one", "two"]
+    assert spec["containers"][0]["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}] or spec["containers"][0]["env"] == [
+        {"name": "B", "value": "2"},
+        {"name": "A", "value": "1"},
+    ]
+    gone = {"spec": {"template": {"spec": {"containers": [{"name": "two", "$patch": "delete"}]}}}}
+    left = api.patch(f"{path}/strategic", gone, STRATEGIC).body["spec"]["template"]["spec"]["containers"]
+    assert [each["name"] for each in left] == ["one"]
+
+
+def test_generation_counts_changes_of_the_spec_alone(api: Api) -> None:
+    path = api.path("daemonsets", group="apps")
+    assert api.post(path, _daemon_set("counted")).body["metadata"]["generation"] == 1
+    assert api.patch(f"{path}/counted", {"metadata": {"labels": {"a": "b"}}}).body["metadata"]["generation"] == 1
+    restarted = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}}}}}
+    assert api.patch(f"{path}/counted", restarted).body["metadata"]["generation"] == 2
+    assert api.patch(f"{path}/counted", restarted).body["metadata"]["generation"] == 2
+
+
+def test_a_status_is_changed_through_its_subresource_alone(api: Api) -> None:
+    path = api.path("daemonsets", group="apps")
+    api.post(path, _daemon_set("with-status"))
+    ignored = api.patch(f"{path}/with-status", {"status": {"numberMisscheduled": 7}}).body
+    assert ignored["status"]["numberMisscheduled"] == 0
+    condition = {"type": "Noted", "status": "True", "reason": "Test", "message": ""}
+    changed = api.patch(f"{path}/with-status/status", {"spec": {"minReadySeconds": 9}, "status": {"conditions": [condition]}}).body
+    assert changed["status"]["conditions"][0]["type"] == "Noted"
+    assert "minReadySeconds" not in changed["spec"]
+
+
+def test_events_have_two_faces(api: Api) -> None:
+    event = {
+        "metadata": {"name": "e1"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "type": "Warning",
+        "reason": "MissingIAMPermissions",
+        "action": "DescribeNetworkInterfaces",
+        "note": "no",
+        "regarding": {"kind": "Pod", "name": "p", "namespace": api.namespace, "apiVersion": "v1"},
+        "reportingController": "aws-node",
+        "reportingInstance": "aws-node-p",
+    }
+    assert api.post(api.path("events", group="events.k8s.io"), event).status == 201
+    core = api.get(api.path("events", "e1")).body
+    assert (core["message"], core["involvedObject"]["name"], core["reportingComponent"]) == ("no", "p", "aws-node")
+    newer = api.get(api.path("events", group="events.k8s.io"), fieldSelector="regarding.name=p,reason=MissingIAMPermissions").body
+    assert [each["note"] for each in newer["items"]] == ["no"]
+
+
+def _daemon_set(name: str) -> dict[str, object]:
+    containers = [
+        {"name": "one", "image": "example/one:1", "env": [{"name": "A", "value": "1"}]},
+        {"name": "two", "image": "example/two:1"},
+    ]
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": containers, "nodeSelector": {"nowhere": "true"}}}
+    return {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": name}}, "template": template}}
