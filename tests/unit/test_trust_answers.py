@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from lambdas.domain.trust import Allowed, Answer, Refused, TrustFault, Undecided, WebIdentity, evaluate, evaluate_pod_identity
+from lambdas.domain.trust.conditions import Context, holds
+from lambdas.domain.trust.document import Condition
 from lambdas.domain.trust.logic import all_of, any_of, negated
 from lambdas.domain.trust.patterns import arn_matches, matches
 
@@ -164,6 +166,71 @@ def test_pod_identity_names_the_action_that_is_missing() -> None:
     answer = evaluate_pod_identity(policy(pod("sts:AssumeRole", Sid="Pods")))
 
     assert answer == Refused(TrustFault.ACTION_MISSING, "no statement allows sts:TagSession to pods.eks.amazonaws.com", "Pods")
+
+
+OPERATORS = {
+    # operator, value in the policy -> with the subject's key, with a key that holds an ARN, with an absent key
+    "StringEquals": (SUBJECT, True, False, False),
+    "StringNotEquals": (SUBJECT, False, True, True),
+    "StringEqualsIgnoreCase": (SUBJECT.upper(), True, False, False),
+    "StringNotEqualsIgnoreCase": (SUBJECT.upper(), False, True, True),
+    "StringLike": ("system:*", True, False, False),
+    "StringNotLike": ("system:*", False, True, True),
+    "ArnEquals": ("arn:aws:iam::*:role/x", False, True, False),
+    "ArnLike": ("arn:aws:iam::*:role/x", False, True, False),
+    "ArnNotEquals": ("arn:aws:iam::*:role/x", True, False, True),
+    "ArnNotLike": ("arn:aws:iam::*:role/x", True, False, True),
+    "Null": ("TRUE", False, False, True),
+    "Bool": ("true", None, None, False),
+    "BinaryEquals": ("eA==", None, None, False),
+    "IpAddress": ("203.0.113.0/24", None, None, False),
+    "NotIpAddress": ("203.0.113.0/24", None, None, True),
+    "NumericEquals": ("1", None, None, False),
+    "NumericNotEquals": ("1", None, None, True),
+    "NumericLessThan": ("1", None, None, False),
+    "DateGreaterThanEquals": ("2026-01-01", None, None, False),
+    "DateNotEquals": ("2026-01-01", None, None, True),
+    "StringLikes": ("x", None, None, None),
+}
+CONTEXT = Context(known={"sub": SUBJECT, "arn": "arn:aws:iam::111122223333:role/x", "tls": "True"}, opaque=("aws:",))
+
+
+@pytest.mark.parametrize(("name", "row"), OPERATORS.items(), ids=OPERATORS)
+def test_each_operator_on_text_on_an_arn_and_on_an_absent_key(name: str, row: tuple[str, bool | None, bool | None, bool | None]) -> None:
+    value, *expected = row
+
+    assert [
+        holds(Condition(operator=name, key=key, values=(value,)), CONTEXT, variables=False) for key in ("sub", "ARN", "gone")
+    ] == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("TRUE", True), ("false", False), ("maybe", None)])
+def test_booleans_have_no_case_and_nothing_beside_them(value: str, expected: bool | None) -> None:
+    assert holds(Condition(operator="Bool", key="tls", values=(value,)), CONTEXT, variables=False) is expected
+
+
+def test_presence_asked_for_both_ways_always_holds() -> None:
+    both = ("true", "false")
+
+    assert all(holds(Condition(operator="Null", key=key, values=both), CONTEXT, variables=False) for key in ("sub", "gone"))
+    assert holds(Condition(operator="Null", key="aws:x", values=both), CONTEXT, variables=False) is None
+
+
+SHAPES = {
+    "not-an-object": ([], "the policy is not an object"),
+    "unknown-element": ({"Statement": [], "Rule": 1}, "the policy has 'Rule', which IAM does not take there"),
+    "id-of-another-type": ({"Statement": [], "Id": 1}, "the policy's Id is not text"),
+    "statement-of-another-type": ({"Statement": "x"}, "statement 0 is not an object"),
+    "named-by-its-sid": (policy(web(Sid="Pods", Effect="Perhaps")), "statement Pods: Effect is neither Allow nor Deny"),
+    "an-empty-sid-is-no-name": (policy(web(), web(Sid="", Effect="Perhaps")), "statement 1: Effect is neither Allow nor Deny"),
+    "a-sid-that-is-no-text": (policy(web(Sid=7)), "statement 0: Sid is not text"),
+    "value": (policy(web(Condition=subject(None))), f"statement 0: StringEquals {OWN}:sub: a value is neither text, number nor boolean"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize(("document", "reason"), SHAPES.values(), ids=SHAPES)
+def test_a_document_that_iam_would_not_hold_is_named_by_its_first_fault(document: Any, reason: str) -> None:
+    assert evaluate(document, ME) == Undecided(reason)
 
 
 PATTERNS = {

@@ -109,6 +109,8 @@ def read_statement(raw: object, index: int) -> Statement:
     label = sid if isinstance(sid, str) and sid else index
     where = f"statement {label}"
     _only(fields, _STATEMENT_ELEMENTS, where)
+    if not isinstance(sid, str | None):
+        raise MalformedPolicyError(f"{where}: Sid is not text")
     if fields.get("Effect") not in tuple(Effect):
         raise MalformedPolicyError(f"{where}: Effect is neither Allow nor Deny")
     principal = _one_of(fields, "Principal", "NotPrincipal", where)
