@@ -1,0 +1,175 @@
+"""The one endpoint: what it records, what it keeps to itself, and the faults it plays."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionError, ReadTimeoutError  # noqa: A004
+from botocore.signers import RequestSigner
+
+from sandbox.aws.faults import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from sandbox.aws.local import LocalAws
+
+
+def test_a_call_is_recorded_as_its_iam_action_with_its_caller_and_its_resource(aws: LocalAws) -> None:
+    aws.client("ssm", "remediator").get_parameters_by_path(Path="/eks-irsa-remediator/bindings", Recursive=True)
+    (call,) = aws.calls.of(principal="remediator")
+    assert (call.service, call.action, call.status, call.error) == ("ssm", "ssm:GetParametersByPath", 200, "")
+    assert call.params["Path"] == "/eks-irsa-remediator/bindings"
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "arguments", "action", "named"),
+    [
+        ("dynamodb", "update_item", {"TableName": "t", "Key": {"pk": {"S": "x"}}}, "dynamodb:UpdateItem", {"TableName": "t"}),
+        ("sns", "publish", {"TopicArn": "arn:aws:sns:eu-west-1:111122223333:t", "Message": "m"}, "sns:Publish", {}),
+        ("iam", "get_role", {"RoleName": "remediator"}, "iam:GetRole", {"RoleName": "remediator"}),
+        ("events", "put_events", {"Entries": [{"Source": "a", "DetailType": "b", "Detail": "{}"}]}, "events:PutEvents", {}),
+        ("cloudwatch", "put_metric_data", {"Namespace": "n", "MetricData": []}, "cloudwatch:PutMetricData", {"Namespace": "n"}),
+        ("eks", "describe_addon", {"clusterName": "demo", "addonName": "vpc-cni"}, "eks:DescribeAddon", {"addonName": "vpc-cni"}),
+        ("sts", "get_caller_identity", {}, "sts:GetCallerIdentity", {}),
+    ],
+)
+def test_every_wire_protocol_is_understood(
+    aws: LocalAws, service: str, method: str, arguments: dict[str, Any], action: str, named: dict[str, str]
+) -> None:
+    try:
+        getattr(aws.client(service, "remediator"), method)(**arguments)
+    except ClientError as refused:
+        assert refused.response["Error"]["Code"] in {"ResourceNotFoundException", "NotFound", "InvalidParameterValue"}
+    (call,) = aws.calls.of(principal="remediator")
+    assert call.action == action
+    assert named.items() <= call.params.items()
+
+
+def test_a_transaction_is_recorded_as_the_actions_that_iam_checks(aws: LocalAws) -> None:
+    put = {"Put": {"TableName": "incidents", "Item": {"pk": {"S": "a"}}}}
+    check = {"ConditionCheck": {"TableName": "incidents", "Key": {"pk": {"S": "b"}}, "ConditionExpression": "attribute_exists(pk)"}}
+    with pytest.raises(ClientError):
+        aws.client("dynamodb", "remediator").transact_write_items(TransactItems=[put, check])
+    assert [call.action for call in aws.calls.of(principal="remediator")] == ["dynamodb:PutItem", "dynamodb:ConditionCheckItem"]
+    assert {call.params["TableName"] for call in aws.calls.of(principal="remediator")} == {"incidents"}
+
+
+def test_no_secret_token_or_parameter_value_is_kept(aws: LocalAws) -> None:
+    aws.client("ssm", "remediator").put_parameter(Name="/a", Value="hush-hush", Type="SecureString")
+    owner = aws.roles.credentials("remediator")
+    kept = repr(aws.calls.all()) + repr(owner)
+    assert "hush-hush" not in kept
+    assert owner.secret_access_key not in kept
+    assert owner.session_token not in kept
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "arguments", "kind", "code"),
+    [
+        ("eks", "list_clusters", {}, FaultKind.THROTTLE, "ThrottlingException"),
+        ("eks", "list_clusters", {}, FaultKind.ACCESS_DENIED, "AccessDeniedException"),
+        ("ssm", "describe_parameters", {}, FaultKind.THROTTLE, "ThrottlingException"),
+        ("ssm", "describe_parameters", {}, FaultKind.SERVER_ERROR, "InternalServerError"),
+        ("sns", "list_topics", {}, FaultKind.THROTTLE, "Throttling"),
+        ("iam", "list_roles", {}, FaultKind.ACCESS_DENIED, "AccessDenied"),
+    ],
+)
+def test_a_refusal_reads_as_the_service_would_say_it(
+    aws: LocalAws, service: str, method: str, arguments: dict[str, Any], kind: FaultKind, code: str
+) -> None:
+    client = aws.client(service, "remediator", retries={"max_attempts": 0})
+    aws.faults.add(Fault(service=service, kind=kind))
+    with pytest.raises(ClientError) as refused:
+        getattr(client, method)(**arguments)
+    assert refused.value.response["Error"]["Code"] == code
+    assert aws.calls.all()[-1].error == code
+    getattr(client, method)(**arguments)  # used up
+
+
+def test_a_reset_and_a_timeout_give_no_answer_and_end_by_themselves(aws: LocalAws) -> None:
+    client = aws.client("eks", "remediator", retries={"max_attempts": 0}, read_timeout=0.3)
+    aws.faults.add(Fault(service="eks", kind=FaultKind.RESET))
+    with pytest.raises(ConnectionError):
+        client.list_clusters()
+    aws.faults.add(Fault(service="eks", kind=FaultKind.TIMEOUT, hold_s=1))
+    began = time.monotonic()
+    with pytest.raises(ReadTimeoutError):
+        client.list_clusters()
+    assert time.monotonic() - began < 1
+
+
+def test_a_call_whose_answer_is_lost_has_taken_effect(aws: LocalAws) -> None:
+    client = aws.client("ssm", "remediator", retries={"max_attempts": 0})
+    aws.faults.add(Fault(service="ssm", operation="PutParameter", kind=FaultKind.RESET, after_effect=True))
+    with pytest.raises(ConnectionError):
+        client.put_parameter(Name="/a", Value="v", Type="String")
+    assert client.get_parameter(Name="/a")["Parameter"]["Value"] == "v"
+
+
+def test_a_fault_strikes_only_the_principal_and_operation_it_names(aws: LocalAws) -> None:
+    aws.faults.add(Fault(service="eks", operation="DescribeCluster", principal="remediator", kind=FaultKind.ACCESS_DENIED))
+    aws.client("eks").describe_cluster(name="demo")
+    aws.client("eks", "remediator").list_clusters()
+    with pytest.raises(ClientError):
+        aws.client("eks", "remediator").describe_cluster(name="demo")
+
+
+def test_state_does_not_outlive_its_local_aws(aws: LocalAws) -> None:
+    aws.client("ssm").put_parameter(Name="/a", Value="v", Type="String")
+    with type(aws)() as later:
+        assert later.client("ssm").describe_parameters()["Parameters"] == []
+
+
+def _presigned(aws: LocalAws, cluster: str) -> str:
+    session = aws.client("sts", "remediator")
+    signer = RequestSigner(
+        session.meta.service_model.service_id, aws.region, "sts", "v4", session._request_signer._credentials, session.meta.events
+    )
+    request = {
+        "method": "GET",
+        "url": f"https://sts.{aws.region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    return str(signer.generate_presigned_url(request, region_name=aws.region, expires_in=60, operation_name=""))
+
+
+def _get(aws: LocalAws, url: str, cluster: str) -> tuple[int, dict[str, Any]]:
+    host, _, rest = url.removeprefix("https://").partition("/")
+    headers = {"Host": host, "x-k8s-aws-id": cluster, "Accept": "application/json"}
+    request = urllib.request.Request(f"{aws.endpoint}/{rest}", headers=headers)  # noqa: S310  # loopback
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310  # loopback
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.load(refused)
+
+
+def test_a_presigned_identity_names_the_assumed_role_in_json(aws: LocalAws) -> None:
+    status, answer = _get(aws, _presigned(aws, "demo"), "demo")
+    assert status == 200
+    identity = answer["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
+    assert identity["Arn"] == "arn:aws:sts::111122223333:assumed-role/remediator/remediator"
+    assert identity["Account"] == aws.account
+
+
+def test_a_token_made_for_another_cluster_fails_its_signature(aws: LocalAws) -> None:
+    status, answer = _get(aws, _presigned(aws, "other"), "demo")
+    assert (status, answer["Error"]["Code"]) == (403, "SignatureDoesNotMatch")
+
+
+def test_a_malformed_request_is_refused_and_does_not_break_the_endpoint(aws: LocalAws) -> None:
+    key = base64.b16encode(b"nobody").decode()
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1/eks/aws4_request, SignedHeaders=host, Signature=0"}
+    request = urllib.request.Request(f"{aws.endpoint}/clusters/demo/addons", data=b"{no json", headers=headers)  # noqa: S310  # loopback
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=5)  # noqa: S310  # loopback
+    assert refused.value.code == 400
+    assert refused.value.headers["x-amzn-ErrorType"] == "InvalidParameterException"
+    assert aws.client("eks").list_clusters()["clusters"] == ["demo"]
