@@ -1,0 +1,40 @@
+"""Report: what people are told, in chat and by mail, from the workflow's story. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambdas.contract.environment import Environment
+from lambdas.domain.incident import Incident
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.ports import Message
+from lambdas.domain.report import chat, escaping, mail
+from lambdas.domain.report.content import compose
+from lambdas.domain.report.story import read_story
+from lambdas.domain.report.timeline import Moment, timeline
+
+__all__ = ["Moment", "message", "timeline"]
+
+
+def message(
+    occasion: Occasion, about: Mapping[str, Any], incident: Incident, *, environment: Environment, callback_id: str = ""
+) -> Message:
+    """Write one message.
+
+    Args:
+        occasion: why people are told.
+        about: the workflow's story: `look` and `first` (looks as JSON), `lines` (`{"at", "what", "words", "counts"}`), `changes` (kinds
+            of actions), and, where the occasion has them, `proof` and `trouble` (sentences) and `answer`
+            (`{"approved", "by"}` or `{"timed_out"}`).
+        incident: its id names the thread.
+        environment: where we are, and where the runbooks stand.
+        callback_id: what the buttons of a question answer; empty where there are none.
+    """
+    content = compose(read_story(occasion, about, incident), environment)
+    attributes = {name: content.context[name] for name in ("severity", "cluster", "verdict", "outcome")}
+    return Message(
+        thread=content.thread,
+        subject=mail.subject(content),
+        chat=chat.notification(content, callback_id=callback_id, region=environment.region),
+        text=mail.text(content),
+        attributes={name: escaping.plain(value) for name, value in attributes.items()},
+    )

@@ -1,0 +1,241 @@
+"""What is said under the headline: what is broken, what it means, who changed it, what the numbers show, what was done and why not more."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from lambdas.contract.names import FIELD_MANAGER
+from lambdas.domain.finding import Link, State
+from lambdas.domain.look import LinkLine
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.plan import Reason
+from lambdas.domain.report.clock import clock, duration, many, moment, seconds_between
+from lambdas.domain.report.headline import meaning, values
+from lambdas.domain.report.left_for_you import differences
+from lambdas.domain.report.owners import recognise
+from lambdas.domain.report.phrases import Phrase, join, say, sentence
+from lambdas.domain.report.principals import short_name
+from lambdas.domain.report.story import Told
+from lambdas.domain.verdict import REPAIRABLE, Verdict
+
+Part = Callable[[Told], Phrase | None]
+
+
+def paragraphs(told: Told) -> tuple[Phrase, ...]:
+    """The paragraphs of this occasion, the weightiest first; what has nothing to say is left out."""
+    return tuple(it for part in _PARTS[told.occasion] if (it := part(told)) is not None)
+
+
+def broken_lines(told: Told) -> tuple[LinkLine, ...]:
+    """Broken links to speak of, in the order of the chain: symptoms after the first are told by the numbers."""
+    broken = [it for it in told.fault.links if it.state == State.BROKEN]
+    others = {it.link for it in told.fault.withheld if it.reason == Reason.NOT_OURS}
+    return tuple(it for i, it in enumerate(broken) if i == 0 or it.link < Link.PODS or (it.link == Link.NODES and it.link in others))
+
+
+def _broken(told: Told) -> Phrase:
+    said = dict.fromkeys(it.sentence for it in broken_lines(told)) or {told.fault.sentence: None}
+    return join([say("{words}", words=sentence(it)) for it in said], " ")
+
+
+def _was(told: Told) -> Phrase:
+    return say("What was broken: {words}", words=sentence(told.fault.sentence))
+
+
+def _means(told: Told) -> Phrase:
+    found = meaning(told)
+    return say(found.sentence if told.failing or not found.latent else found.latent, **values(told))
+
+
+def _who(told: Told) -> Phrase | None:
+    actor = told.fault.actor or told.now.actor
+    if actor.get("who"):
+        tool = recognise(signs=(actor.get("agent", ""), actor["who"]))
+        at = moment(actor.get("at"))
+        return say(
+            "Last change: {what}by {who}{tool}{at}.",
+            what=say("{words}, ", words=actor["what"]) if actor.get("what") else say(""),
+            who=short_name(actor["who"]),
+            tool=say(" with {name}", name=tool.name) if tool and tool.name.lower() not in actor["who"].lower() else say(""),
+            at=say(", {time}", time=clock(at, told.at)) if at else say(""),
+        )
+    owner = told.fault.owner
+    if not owner or owner == FIELD_MANAGER or not told.identity_broken:
+        return None
+    tool = recognise(manager=owner)
+    return say("The ServiceAccount was last written by {who}.", who=tool.name if tool else owner)
+
+
+def _numbers(told: Told) -> Phrase | None:
+    """Pods and nodes, but what the first broken link's sentence has counted already."""
+    look = told.now if told.ended else told.fault
+    first = None if told.ended else next((it.link for it in broken_lines(told)), None)
+    parts = [
+        part
+        for part, said_by in ((_pods(told), (Link.PODS,)), (_unready(told), ()), (_nodes(told), (Link.NODES, Link.WORKLOAD)))
+        if part and first not in said_by
+    ]
+    errors = look.counts.errors_with_role + look.counts.errors_without_role
+    if errors and first != Link.PERMISSION_ERRORS:
+        parts.append(say("{errors} reported", errors=many(errors, "permission error")))
+    return say("Now: {parts}.", parts=join(parts, " · ")) if parts else None
+
+
+def _pods(told: Told) -> Phrase | None:
+    counts = told.now.counts
+    role = told.now.desired_role.rsplit("/", 1)[-1]
+    if not counts.pods or not role:
+        return None
+    verb = "carries" if counts.pods_right == 1 else "carry"
+    return say("{right} of {pods} {verb} {role}", right=counts.pods_right, pods=many(counts.pods, "pod"), verb=verb, role=role)
+
+
+def _unready(told: Told) -> Phrase | None:
+    unready = told.now.counts.pods - told.now.counts.pods_ready
+    return say("{pods} not ready", pods=many(unready, "pod")) if unready > 0 else None
+
+
+def _nodes(told: Told) -> Phrase | None:
+    counts = told.now.counts
+    if not counts.nodes:
+        return None
+    waiting = say(" ({count} waiting for the CNI)", count=counts.nodes_waiting) if counts.nodes_waiting else say("")
+    return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)
+
+
+def _evidence(told: Told) -> Phrase | None:
+    """The facts behind the first broken link that its sentence does not hold already."""
+    first = next(iter(broken_lines(told)), None)
+    if first is None:
+        return None
+    facts = [it for it in first.evidence if it[2].removesuffix(" refused") not in first.sentence and (it[2] != "none" or it[3])]
+    shown = [
+        say(
+            "{subject}, {field}: {value}{since}",
+            subject=subject,
+            field=field,
+            value=value,
+            since=say(" (since {at})", at=clock(since, told.at)) if (since := moment(at)) else say(""),
+        )
+        for subject, field, value, at in facts
+    ]
+    return say("Seen: {facts}.", facts=join(shown, " · ")) if shown else None
+
+
+def _ruled_out(told: Told) -> Phrase | None:
+    well = [it.title for it in told.fault.links if it.state == State.OK and it.link > Link.MECHANISM]
+    if told.fault.verdict not in (Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE, Verdict.STS_UNREACHABLE) or not well:
+        return None
+    return say("Checked and well: {titles}.", titles=", ".join(well))
+
+
+def _repair_clock(told: Told) -> Phrase | None:
+    deadline = moment(told.now.repair_deadline)
+    left = seconds_between(told.at, deadline)
+    if deadline is None or left is None or told.now.counts.nodes_ready >= told.now.counts.nodes:
+        return None
+    if left <= 0:
+        return say("Node auto repair may replace nodes at any moment: its 30 minutes ended at {time}.", time=clock(deadline, told.at))
+    return say("Node auto repair starts to replace nodes at {time}, in {left}.", time=clock(deadline, told.at), left=duration(left))
+
+
+def _plan(told: Told) -> Phrase | None:
+    steps = [say("{words}", words=action.sentence) for action in told.now.actions]
+    return say("Plan: {steps}.", steps=join(steps, " · ")) if steps else None
+
+
+_DONE: Final[Mapping[str, str]] = {
+    "AnnotateServiceAccount": "annotation set",
+    "ReplaceOnePod": "one pod replaced and checked",
+    "RestartWorkload": "all pods restarted",
+    "DeleteStalePods": "stale pods replaced",
+    "UpdateAddonRole": "role put into the add-on record",
+    "RestoreAnnotation": "annotation put back as it was",
+}
+
+
+def _done(told: Told) -> Phrase | None:
+    steps = [say("{words}", words=_DONE.get(kind, kind)) for kind in dict.fromkeys(told.changes)]
+    return say("Done: {steps}.", steps=join(steps, " · ")) if steps else None
+
+
+_SAID_OTHERWISE: Final = frozenset(
+    {Reason.NOT_OURS, Reason.CONSEQUENCE, Reason.UPDATE_RUNS, Reason.GUARD_BROKEN, Reason.NO_BINDING, Reason.TOO_YOUNG}
+)
+
+
+def _left_alone(told: Told) -> Phrase | None:
+    said = dict.fromkeys(it.sentence for it in told.now.withheld if it.reason not in _SAID_OTHERWISE)
+    return say("Left alone: {why}", why=join([say("{words}", words=sentence(it)) for it in said], " ")) if said else None
+
+
+def _trouble(told: Told) -> Phrase | None:
+    return say("What went wrong: {words}", words=sentence(told.trouble)) if told.trouble else None
+
+
+def _answer(told: Told) -> Phrase:
+    if told.answer.get("timed_out"):
+        return say("Nobody answered within {time}.", time=duration(told.now.timeouts.get("approval_timeout_s", 0)))
+    return say("Rejected by {who}.", who=short_name(str(told.answer.get("by") or "someone in chat")))
+
+
+def _waiting_for_answer(told: Told) -> Phrase:
+    return say("Without an answer within {time} nothing is changed.", time=duration(told.now.timeouts.get("approval_timeout_s", 0)))
+
+
+def _proof(told: Told) -> Phrase:
+    at = next((found for line in reversed(told.lines) if line.get("what") == "proof" and (found := moment(line.get("at")))), None)
+    took = seconds_between(told.incident.opened_at, at)
+    when = (
+        say(" at {time}, {took} after the first signal", time=clock(at, told.at), took=duration(took))
+        if at and took is not None
+        else say("")
+    )
+    return say("Proven{when}: {words}", when=when, words=sentence(told.proof or "every link of the identity chain holds"))
+
+
+def _otherwise(told: Told) -> Phrase | None:
+    return None if told.now.sound else say("Still broken: {words}", words=sentence(told.now.sentence))
+
+
+KNOWN_BAD: Final = ("1.28", "v1.15.1-eksbuild.1")
+"""Kubernetes and vpc-cni version of the upgrade after which the first clusters were found without their role; tools had dropped it."""
+
+
+def _version(told: Told) -> Phrase | None:
+    addon, kubernetes = told.fault.addon, told.fault.cluster.get("version", "")
+    installed, default = addon.get("version", ""), addon.get("default", "")
+    if told.fault.verdict not in REPAIRABLE or not installed:
+        return None
+    if (kubernetes, installed) == KNOWN_BAD and addon.get("name") == "vpc-cni":
+        note = "vpc-cni {installed} on Kubernetes {kubernetes}: a known upgrade after which Terraform set-ups lost the role.{default}"
+    elif default and default != installed:
+        note = "{addon} {installed} is installed.{default}"
+    else:
+        return None
+    more = (
+        say(" The default for Kubernetes {version} is {default}.", version=kubernetes, default=default) if default != installed else say("")
+    )
+    return say(note, addon=addon.get("name", ""), installed=installed, kubernetes=kubernetes, default=more if default else say(""))
+
+
+def _warnings(told: Told) -> Phrase | None:
+    # That permissions were not simulated is as deployed, and a guard that holds us back has been named as the reason.
+    titles = [it.title for it in told.now.links if it.state == State.UNKNOWN and it.link == Link.PERMISSIONS]
+    quiet = [f"{title} could not be read" for title in titles]
+    if any(it.reason == Reason.GUARD_UNREAD for it in told.now.withheld):
+        quiet += [f"{it.title} could not be read" for it in told.now.links]
+    said = [it for it in told.now.warnings if not it.startswith(tuple(quiet))]
+    return say("Note: {words}", words=join([say("{words}", words=sentence(it)) for it in said[:3]], " ")) if said else None
+
+
+_FOUND: Final[tuple[Part, ...]] = (_broken, _means, _who, _evidence, _numbers, _repair_clock)
+_PARTS: Final[Mapping[Occasion, tuple[Part, ...]]] = {
+    Occasion.ACTING: (*_FOUND, _plan, _left_alone, _warnings),
+    Occasion.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
+    Occasion.NOT_APPROVED: (_answer, _broken, _means, _numbers, _repair_clock),
+    Occasion.WITHHELD: (*_FOUND, _left_alone, _warnings, _version),
+    Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, _ruled_out, _done, _left_alone, _warnings, _version),
+    Occasion.REMINDER: (_broken, _numbers, _repair_clock, _left_alone),
+    Occasion.PROVEN: (_proof, _done, _otherwise, _was, _who, _version),
+    Occasion.RECOVERED: (_was, _numbers),
+}

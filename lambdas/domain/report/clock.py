@@ -1,0 +1,49 @@
+"""Times and numbers as people say them."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+
+
+def moment(iso: object) -> datetime | None:
+    """An ISO time as aware UTC; None where the text is none."""
+    if not isinstance(iso, str) or not iso:
+        return None
+    try:
+        read = datetime.fromisoformat(iso)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def seconds_between(earlier: datetime | None, later: datetime | None) -> int | None:
+    """Whole seconds; negative where the order is the other way round, None where a time is not known."""
+    return round((later - earlier).total_seconds()) if earlier and later else None
+
+
+def clock(at: datetime, now: datetime | None = None) -> str:
+    """`02:15:52 UTC`, with the date where it is not the day of `now`."""
+    same_day = now is not None and at.date() == now.date()
+    return f"{at:%H:%M:%S} UTC" if same_day else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def duration(seconds: int) -> str:
+    """`41 s`, `1 min 31 s`, `27 min`, `3 h 5 min`, `2 days`: at most two units, the small one only where it matters."""
+    if seconds < _MINUTE:
+        return f"{max(0, seconds)} s"
+    if seconds < 10 * _MINUTE and seconds % _MINUTE:
+        return f"{seconds // _MINUTE} min {seconds % _MINUTE} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < 2 * _DAY:
+        minutes = seconds % _HOUR // _MINUTE
+        return f"{seconds // _HOUR} h" + (f" {minutes} min" if minutes else "")
+    return f"{seconds // _DAY} days"
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """`1 pod`, `2 pods`."""
+    return f"{count} {one if count == 1 else more or one + 's'}"

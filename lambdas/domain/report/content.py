@@ -1,0 +1,77 @@
+"""A message before it is written for a channel: phrases with values still unescaped, and what the channels need around them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lambdas.contract.environment import Environment
+from lambdas.contract.names import PROJECT
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.report.body import paragraphs
+from lambdas.domain.report.headline import Mark, mark, title
+from lambdas.domain.report.left_for_you import steps
+from lambdas.domain.report.phrases import Code, Link, Phrase, say
+from lambdas.domain.report.story import Told
+from lambdas.domain.report.timeline import Moment, timeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """One message. `heading` stands above the steps; `context`, `keywords` and `resources` are for machines and for searching."""
+
+    thread: str
+    id: str
+    event_type: str
+    mark: Mark
+    title: Phrase
+    paragraphs: tuple[Phrase, ...]
+    heading: str
+    steps: tuple[Phrase, ...]
+    instead_of_long_step: Phrase
+    moments: tuple[Moment, ...]
+    foot: Phrase
+    keywords: tuple[str, ...]
+    resources: tuple[str, ...]
+    context: Mapping[str, str]
+
+
+_HEADINGS: Final[Mapping[Occasion, str]] = {
+    Occasion.ASKING: "Your answer:",
+    Occasion.PROVEN: "Left for you, so that it does not come back:",
+}
+
+
+def compose(told: Told, environment: Environment) -> Content:
+    """Everything that one occasion has to say."""
+    verdict = told.fault.verdict
+    return Content(
+        thread=told.incident.id,
+        id=f"{told.incident.id}:{told.occasion}:{told.now.began_at}"[:200],
+        event_type=f"{PROJECT}:{told.occasion}",
+        mark=mark(told),
+        title=title(told),
+        paragraphs=paragraphs(told),
+        heading=_HEADINGS.get(told.occasion, "For you to do:"),
+        steps=steps(told),
+        instead_of_long_step=say(
+            "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {told.cluster}")
+        ),
+        moments=timeline({"lines": told.lines}) if told.changes else (),
+        foot=say(
+            "Incident {id} · {account} {region} · runbook {link}",
+            id=told.short_id,
+            account=environment.account,
+            region=environment.region,
+            link=Link(f"{environment.runbook_root}/{verdict}.md"),
+        ),
+        keywords=(verdict, told.cluster, told.workload),
+        resources=tuple(filter(None, (told.fault.desired_role, told.fault.binding_path))),
+        context={
+            "incident": told.incident.id,
+            "cluster": told.cluster,
+            "serviceAccount": f"{told.incident.target.namespace}/{told.incident.target.name}",
+            "verdict": verdict,
+            "severity": told.fault.severity,
+            "outcome": told.occasion,
+        },
+    )

@@ -1,0 +1,126 @@
+"""The first line: must you get up, which cluster, what does it mean, and in whose hands is it?"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from lambdas.contract.settings import Severity
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.plan import Reason
+from lambdas.domain.report.clock import clock, duration, many, moment, seconds_between
+from lambdas.domain.report.meanings import MEANINGS, WITHOUT_ROLE, Meaning, loss_of
+from lambdas.domain.report.phrases import Phrase, say
+from lambdas.domain.report.story import Told
+from lambdas.domain.verdict import Verdict
+
+
+class Mark(StrEnum):
+    """How urgent it is, at a glance; a subject line, which is ASCII, takes the name."""
+
+    URGENT = "🔴"
+    ACTION = "🟠"
+    NOTE = "🟡"
+    OK = "🟢"
+
+
+def mark(told: Told) -> Mark:
+    """Red while something fails, orange where a person is needed, yellow for what can wait, green when it is over."""
+    if told.ended:
+        return Mark.OK
+    if told.failing:
+        waits = told.occasion is Occasion.WITHHELD and told.held is not None and told.held.until
+        return Mark.ACTION if waits else Mark.URGENT
+    if told.occasion is Occasion.ACTING or told.fault.severity is Severity.INFO:
+        return Mark.NOTE
+    if told.occasion is Occasion.WITHHELD or (told.occasion is Occasion.REMINDER and not _needs_a_person(told)):
+        return Mark.NOTE
+    return Mark.ACTION
+
+
+def _needs_a_person(told: Told) -> bool:
+    return told.held is None or told.held.reason not in (*_HELD, Reason.TOO_YOUNG)
+
+
+def meaning(told: Told) -> Meaning:
+    """The verdict's meaning; where pods lack their role already, that weighs more than what the add-on record lacks."""
+    if told.fault.verdict is Verdict.ADDON_ROLE_MISSING and told.identity_broken:
+        return WITHOUT_ROLE
+    return MEANINGS[told.fault.verdict]
+
+
+def title(told: Told) -> Phrase:
+    """`prod-blue: aws-node lost its AWS permissions · repairing now, nothing for you to do yet`."""
+    return say("{cluster}: {meaning} · {state}", cluster=told.cluster, meaning=_meaning(told), state=_state(told))
+
+
+def _meaning(told: Told) -> Phrase:
+    if told.occasion is Occasion.RECOVERED:
+        return say("well again", workload=told.workload)
+    if told.occasion is Occasion.PROVEN:
+        fixed = "{workload} has its role again" if told.identity_broken else "the {addon} add-on record carries the role of {workload}"
+        return say(fixed, **values(told))
+    found = meaning(told)
+    return say(found.title if told.failing or not found.latent_title else found.latent_title, **values(told))
+
+
+def values(told: Told) -> dict[str, object]:
+    """What the meanings' templates have places for."""
+    loss = loss_of(told.incident.target.namespace, told.incident.target.name)
+    words = loss.failing if told.failing else loss.latent
+    return {"workload": told.workload, "addon": told.fault.addon.get("name") or "EKS", "loss": say(words)}
+
+
+def _state(told: Told) -> Phrase:
+    match told.occasion:
+        case Occasion.ACTING:
+            return say("repairing now, nothing for you to do yet")
+        case Occasion.ASKING:
+            return say("waits for your approval")
+        case Occasion.NOT_APPROVED:
+            return say("nobody answered, {so}" if told.answer.get("timed_out") else "rejected, {so}", so=_changed_so_far(told))
+        case Occasion.WITHHELD:
+            return _withheld(told)
+        case Occasion.NEEDS_YOU:
+            return say("needs you{now}, {so}", now=" now" if told.failing else "", so=_changed_so_far(told))
+        case Occasion.REMINDER:
+            return say("still so after {time}", time=_open_for(told))
+        case Occasion.PROVEN:
+            return say("repaired and proven, {rest}", rest=_rest(told))
+        case Occasion.RECOVERED:
+            return say("without a write of ours, nothing for you to do")
+
+
+def _changed_so_far(told: Told) -> Phrase:
+    return say("the repair did not work" if told.changes else "nothing was changed")
+
+
+_HELD: Final[Mapping[str, str]] = {
+    Reason.OBSERVE_MODE: "not repaired in observe mode",
+    Reason.NO_BINDING: "not repaired, no parameter asks for it",
+    Reason.ADDON_RECORD_TELL: "left to the owner of the add-on",
+    Reason.COOLDOWN: "waits a moment before the next repair",
+    Reason.TOO_MANY_REPAIRS: "waits, too many repairs within an hour",
+    Reason.WINDOW: "waits for the maintenance window",
+    Reason.TOO_YOUNG: "looked at again soon",
+}
+
+
+def _withheld(told: Told) -> Phrase:
+    held = told.held
+    if held is None:
+        return say("nothing was changed")
+    until = moment(held.until)
+    words = say(_HELD.get(held.reason, "nothing was changed"))
+    return say("{words} ({time})", words=words, time=clock(until, told.at)) if until else words
+
+
+def _open_for(told: Told) -> str:
+    return duration(seconds_between(told.incident.opened_at, told.at) or 0)
+
+
+def _rest(told: Told) -> Phrase:
+    counts = told.now.counts
+    unready = counts.nodes - counts.nodes_ready
+    if not told.now.sound and unready:
+        return say("but {nodes} NotReady for another reason", nodes=many(unready, "node is", "nodes are"))
+    return say("nothing urgent is left" if told.now.sound else "but something else is broken")

@@ -1,0 +1,136 @@
+"""What is left for a person, as a short list of things to do."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lambdas.contract.approval import APPROVE, REJECT
+from lambdas.contract.parameters import binding_path
+from lambdas.domain.finding import Link, State
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.plan import Reason
+from lambdas.domain.report.owners import Tool, keep_in_record, keep_on_account, recognise
+from lambdas.domain.report.phrases import Block, Code, Phrase, say, sentence
+from lambdas.domain.report.story import Told
+from lambdas.domain.verdict import Verdict
+
+MOST_STEPS: Final = 5
+_COMMANDS: Final = ("aws ", "kubectl ", "irsa-remediator ")
+_BECOMES: Final = "  →  "
+
+
+def steps(told: Told) -> tuple[Phrase, ...]:
+    """At most five things to do, in order; empty where nothing is left."""
+    return tuple(_steps(told))[:MOST_STEPS]
+
+
+def _steps(told: Told) -> Iterator[Phrase]:
+    match told.occasion:
+        case Occasion.ACTING | Occasion.RECOVERED:
+            return
+        case Occasion.ASKING:
+            yield _answer_by(APPROVE.button, "approve", told)
+            yield _answer_by(REJECT.button, "reject", told)
+        case Occasion.NOT_APPROVED:
+            yield _run("To repair it after all:", f"irsa-remediator fix --cluster {told.cluster}")
+        case Occasion.PROVEN:
+            yield from _keep(told)
+            yield from _remedies(told, MOST_STEPS)
+        case _:
+            yield from _by_hand(told)
+
+
+def _answer_by(button: str, command: str, told: Told) -> Phrase:
+    return say(
+        "{button}: press {button} in chat, or run {command}", button=button, command=Code(f"irsa-remediator {command} {told.incident.id}")
+    )
+
+
+def _by_hand(told: Told) -> Iterator[Phrase]:
+    reason = told.held.reason if told.held else ""
+    if told.trouble:
+        yield _run("See what stands now:", f"irsa-remediator check --cluster {told.cluster}")
+        yield _run("When the cause is gone:", f"irsa-remediator fix --cluster {told.cluster}")
+        return
+    if reason == Reason.NO_BINDING:
+        yield _bind(told)
+    elif reason in (Reason.OBSERVE_MODE, Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER):
+        yield _run("To repair it by hand:", f"irsa-remediator fix --cluster {told.cluster}")
+    if told.now.verdict is Verdict.REVERTED or reason == Reason.ADDON_RECORD_TELL:
+        yield from _keep(told)
+    if told.now.verdict is Verdict.UPDATE_IN_PROGRESS:
+        yield _run("See what the update waits for:", _list_updates(told))
+    found = tuple(_remedies(told, MOST_STEPS - 1))
+    yield from found
+    if found or reason == Reason.GUARD_BROKEN or told.now.verdict is Verdict.REVERTED:
+        yield _run("Then look again:", f"irsa-remediator check --cluster {told.cluster}")
+
+
+def _run(words: str, command: str) -> Phrase:
+    return say("{words} {command}", words=words, command=Code(command))
+
+
+def _list_updates(told: Told) -> str:
+    addon = told.now.addon.get("name", "")
+    return f"aws eks list-updates --name {told.cluster}" + (f" --addon-name {addon}" if addon else "")
+
+
+def _bind(told: Told) -> Phrase:
+    target = told.incident.target
+    path = binding_path(target.cluster, target.namespace, target.name)
+    role = told.now.desired_role or "<role ARN>"
+    return _run("To let the remediator act:", f"aws ssm put-parameter --type String --name {path} --value {role}")
+
+
+# --- what its owner has to change, so that it does not come back ------------------------------------------------------------------------
+
+
+def _keep(told: Told) -> Iterator[Phrase]:
+    role, addon = told.fault.desired_role, told.fault.addon.get("name", "")
+    if not role:
+        return
+    if addon and (_record_concerned(told) or _writer(told) == recognise(manager="eks")):
+        yield keep_in_record(_caller(told), told.incident.target, addon, role)
+    elif told.now.verdict is Verdict.REVERTED or "AnnotateServiceAccount" in told.changes:
+        yield keep_on_account(_writer(told) or _caller(told), told.incident.target, addon, role)
+
+
+def _record_concerned(told: Told) -> bool:
+    left = any(it.reason == Reason.ADDON_RECORD_TELL for it in (*told.now.withheld, *told.fault.withheld))
+    return left or "UpdateAddonRole" in told.changes
+
+
+def _caller(told: Told) -> Tool | None:
+    actor = told.fault.actor
+    return recognise(signs=(actor.get("agent", ""), actor.get("who", ""))) if actor else None
+
+
+def _writer(told: Told) -> Tool | None:
+    return recognise(manager=told.fault.owner)
+
+
+# --- what the diagnosis found to be corrected -------------------------------------------------------------------------------------------
+
+
+def _remedies(told: Told, most: int) -> Iterator[Phrase]:
+    """The remedies as things to do. What nodes say of themselves is evidence, and is told there."""
+    nodes = tuple(f"{subject.removeprefix('Node ')}: " for subject in _unwell_nodes(told))
+    lines = [line for line in told.now.remedies if not (nodes and line.startswith(nodes)) and _BECOMES not in line]
+    for line in lines[:most]:
+        words, _, command = line.rpartition(": ")
+        if line.startswith(_COMMANDS):
+            yield say("{command}", command=Code(line))
+        elif command.startswith(_COMMANDS):
+            yield say("{words}: {command}", words=sentence(words).rstrip("."), command=Code(command))
+        else:
+            yield say("{words}", words=sentence(f"{line[:-1]} as shown" if line.endswith(":") else line))
+
+
+def _unwell_nodes(told: Told) -> Sequence[str]:
+    return [it[0] for line in told.now.links if line.link == Link.NODES and line.state == State.BROKEN for it in line.evidence]
+
+
+def differences(told: Told) -> Phrase | None:
+    """Lines of a document that have to change, old and new, where the diagnosis gives them."""
+    pairs = [line.split(_BECOMES, 1) for line in told.now.remedies if _BECOMES in line]
+    lines = tuple(f"{sign} {text}" for old, new in pairs for sign, text in (("-", old), ("+", new)) if text.strip())
+    return say("Change these lines:\n{lines}", lines=Block(lines)) if lines else None

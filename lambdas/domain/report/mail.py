@@ -1,0 +1,39 @@
+"""A message as plain text, for mail and pagers."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lambdas.domain.report import escaping
+from lambdas.domain.report.content import Content
+from lambdas.domain.report.phrases import PLAIN, cut
+
+LONGEST_SUBJECT: Final = 99
+LONGEST_TEXT: Final = 60_000
+"""Characters, of at most four bytes each: SNS takes 256 KB.
+
+Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+MOST_MOMENTS: Final = 40
+
+
+def subject(content: Content) -> str:
+    """One line of ASCII that begins with how urgent it is: no sign stands for that in a subject."""
+    return escaping.ascii_line(f"{content.mark.name} {content.title.render(PLAIN)}", LONGEST_SUBJECT)
+
+
+def text(content: Content) -> str:
+    """The headline first, then what is broken, what is left to do, and what happened when."""
+    return cut("\n".join(_lines(content)), LONGEST_TEXT)
+
+
+def _lines(content: Content) -> Iterator[str]:
+    yield f"{content.mark} {content.title.render(PLAIN)}"
+    yield ""
+    yield from (it.render(PLAIN) for it in content.paragraphs)
+    if content.steps:
+        yield from ("", content.heading)
+        yield from (f"  {i}. {step.render(PLAIN)}" for i, step in enumerate(content.steps, 1))
+    if content.moments:
+        yield from ("", "What happened:")
+        yield from (f"  {it.phrase.render(PLAIN)}" for it in content.moments[-MOST_MOMENTS:])
+    yield from ("", content.foot.render(PLAIN))

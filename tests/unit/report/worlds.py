@@ -1,0 +1,444 @@
+"""Worlds to tell of: observations of one cluster, each a small step from a sound one, sent through the real diagnosis, plan and digest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.settings import AddonRecord, Mode, Settings
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.diagnosis import diagnose
+from lambdas.domain.errors import Denial
+from lambdas.domain.guardrails import Past
+from lambdas.domain.incident import Incident, Outcome, PastIncident
+from lambdas.domain.look import Look, look
+from lambdas.domain.observation import (
+    NOT_READ,
+    AddonFacts,
+    Association,
+    Binding,
+    ClusterFacts,
+    FieldWriter,
+    HealthIssue,
+    InvalidBinding,
+    Missing,
+    NodeFacts,
+    NodeRepair,
+    Observation,
+    OidcProvider,
+    PluginError,
+    PodFacts,
+    RoleFacts,
+    ServiceAccountFacts,
+    Unknown,
+    VersionAdvice,
+    WorkloadFacts,
+)
+from lambdas.domain.planning import plan
+from lambdas.domain.request import Actor
+from lambdas.domain.verdict import Verdict
+
+NOW: Final = datetime(2026, 11, 2, 2, 14, 41, tzinfo=UTC)
+ACCOUNT: Final = "111122223333"
+REGION: Final = "eu-west-1"
+ISSUER: Final = "oidc.eks.eu-west-1.amazonaws.com/id/77D0"
+ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-vpc-cni"
+CNI: Final = ServiceAccountRef("prod-blue", "kube-system", "aws-node")
+EBS: Final = ServiceAccountRef("prod-blue", "kube-system", "ebs-csi-controller-sa")
+BALANCER: Final = ServiceAccountRef("prod-blue", "kube-system", "aws-load-balancer-controller")
+SHOP: Final = ServiceAccountRef("prod-blue", "shop", "uploader")
+
+INCIDENT_ID: Final = "7f3a9c21-5b0e-4d7e-9a53-2f1f0c8d4e60"
+CI: Final = Actor(
+    who=f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-deploy/build-1698",
+    what="UpdateAddon without a role",
+    agent="APN/1.0 HashiCorp/1.0 Terraform/1.9.5 terraform-provider-aws/5.70.0",
+    at=NOW - timedelta(seconds=20),
+)
+
+
+def incident(target: ServiceAccountRef = CNI) -> Incident:
+    """An incident that was opened twenty seconds ago."""
+    return Incident(id=INCIDENT_ID, target=target, opened_at=NOW - timedelta(seconds=20), signals=3, request={"trigger": "api-call"})
+
+
+def trust(issuer: str = ISSUER, subject: str = CNI.subject) -> dict[str, Any]:
+    """A trust policy that lets one subject of one issuer in."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": {f"{issuer}:sub": subject, f"{issuer}:aud": "sts.amazonaws.com"}},
+            }
+        ],
+    }
+
+
+def pods(count: int, role: str | None, *, born: datetime = NOW - timedelta(days=9), unready: int = 0, **more: Any) -> tuple[PodFacts, ...]:
+    """Pods on nodes of their own; the last `unready` are not ready."""
+    return tuple(
+        PodFacts(
+            name=f"aws-node-{i:02}",
+            uid=f"uid-{i}",
+            node=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
+            created_at=born,
+            role_arn=role,
+            container_credentials=False,
+            ready=i < count - unready,
+            restarts=0,
+            owner=("DaemonSet", "aws-node"),
+            **more,
+        )
+        for i in range(count)
+    )
+
+
+CNI_MESSAGE: Final = (
+    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"
+)
+
+
+def nodes(count: int, *, unready: int = 0, message: str = CNI_MESSAGE, **more: Any) -> tuple[NodeFacts, ...]:
+    """Nodes of one node group; the last `unready` are not Ready since four minutes."""
+    return tuple(
+        NodeFacts(
+            name=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
+            ready=i < count - unready,
+            reason="KubeletReady" if i < count - unready else "KubeletNotReady",
+            message="" if i < count - unready else message,
+            since=NOW - timedelta(days=9) if i < count - unready else NOW - timedelta(minutes=4),
+            created_at=NOW - timedelta(days=9),
+            nodegroup="workers",
+            **(more if i >= count - unready else {}),
+        )
+        for i in range(count)
+    )
+
+
+def account(
+    role: str | None = ROLE, *, key: str = ROLE_ANNOTATION, manager: str = "eks", at: datetime | None = None
+) -> ServiceAccountFacts:
+    """A ServiceAccount as its last writer left it."""
+    wrote = at or NOW - timedelta(days=10)
+    return ServiceAccountFacts(
+        uid="sa-1",
+        resource_version="4711",
+        role_annotations={key: role} if role else {},
+        writers=(FieldWriter(manager=manager, operation="Apply", at=wrote, owns_annotation=role is not None),),
+    )
+
+
+def sound(target: ServiceAccountRef = CNI) -> Observation:
+    """Everything as it should be: 15 pods, 15 nodes."""
+    return Observation(
+        target=target,
+        began_at=NOW,
+        account=ACCOUNT,
+        partition="aws",
+        binding=Binding(path=binding_path(target.cluster, target.namespace, target.name), role_arn=ROLE, version=3),
+        settings=Settings(),
+        wrong_settings={},
+        cluster=ClusterFacts(
+            name="prod-blue",
+            arn=f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/prod-blue",
+            version="1.33",
+            status="ACTIVE",
+            endpoint="https://77D0.gr7.eu-west-1.eks.amazonaws.com",
+            certificate_authority="",
+            issuer=f"https://{ISSUER}",
+            created_at=NOW - timedelta(days=400),
+        ),
+        addon_name="vpc-cni",
+        addon=AddonFacts(
+            name="vpc-cni", version="v1.20.1-eksbuild.1", status="ACTIVE", role_arn=ROLE, modified_at=NOW - timedelta(seconds=20)
+        ),
+        associations=(),
+        agent_installed=NOT_READ,
+        role=RoleFacts(arn=ROLE, trust=trust(subject=target.subject)),
+        oidc_provider=OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}", client_ids=("sts.amazonaws.com",)),
+        simulated=Unknown("iam:SimulatePrincipalPolicy was not granted at deployment"),
+        service_account=account(),
+        workload=WorkloadFacts(
+            kind=WorkloadKind.DAEMON_SET,
+            name="aws-node",
+            desired=15,
+            ready=15,
+            updated=15,
+            max_unavailable=2,
+            generation=1,
+            observed_generation=1,
+        ),
+        pods=pods(15, ROLE),
+        nodes=nodes(15),
+        permission_errors=(),
+        versions=VersionAdvice("v1.20.3-eksbuild.1"),
+    )
+
+
+def _errors(*names: str, call: str = "ec2:DescribeNetworkInterfaces") -> tuple[PluginError, ...]:
+    return tuple(PluginError(call=call, pod=name, at=NOW - timedelta(seconds=5)) for name in names)
+
+
+def _addon(seen: Observation, **changes: Any) -> AddonFacts:
+    assert isinstance(seen.addon, AddonFacts)
+    return replace(seen.addon, **changes)
+
+
+def _cluster(seen: Observation, **changes: Any) -> ClusterFacts:
+    assert isinstance(seen.cluster, ClusterFacts)
+    return replace(seen.cluster, **changes)
+
+
+def failing(seen: Observation, unready: int = 3) -> Observation:
+    """The same, when new nodes have come and wait for the CNI."""
+    born = NOW - timedelta(minutes=3)
+    return replace(
+        seen,
+        pods=pods(15, None, born=born, unready=unready),
+        nodes=nodes(15, unready=unready),
+        permission_errors=_errors("aws-node-13", "aws-node-14"),
+        node_repair=NodeRepair(nodegroups=("workers",)),
+    )
+
+
+def addon_role_missing() -> Observation:
+    """The known case: an update without the role took it from record, annotation and pods."""
+    seen = sound()
+    dropped = _addon(seen, role_arn=None, version="v1.15.1-eksbuild.1")
+    return failing(
+        replace(
+            seen,
+            cluster=_cluster(seen, version="1.28"),
+            addon=dropped,
+            service_account=account(None, at=NOW - timedelta(seconds=15)),
+            versions=VersionAdvice("v1.16.0-eksbuild.1"),
+            actor=CI,
+        )
+    )
+
+
+def _bare_record() -> Observation:
+    seen = sound()
+    return replace(seen, addon=_addon(seen, role_arn=None), actor=CI)
+
+
+def _gone(manager: str, **more: Any) -> Observation:
+    return replace(sound(), service_account=account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
+
+
+def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Observation:
+    seen = sound(target)
+    kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=ROLE) if addon else NOT_READ
+    workload = WorkloadFacts(
+        kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, ready=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
+    )
+    running = tuple(replace(pod, name=pod.name.replace("aws-node", name)) for pod in pods(2, None, unready=unready))
+    return replace(
+        seen,
+        addon_name=addon,
+        addon=kept,
+        workload=workload,
+        pods=running,
+        service_account=account(None, manager="helm"),
+        versions=NOT_READ,
+    )
+
+
+def _reverted_past() -> Past:
+    times = (NOW - timedelta(hours=hours) for hours in (1, 3, 5))
+    closed = tuple(
+        PastIncident(
+            id=f"past-{i}",
+            target=CNI,
+            opened_at=at - timedelta(minutes=1),
+            closed_at=at,
+            outcome=Outcome.PROVEN,
+            verdict="annotation-wiped",
+            trigger="identity-changed",
+            changes=("AnnotateServiceAccount",),
+            signals=1,
+        )
+        for i, at in enumerate(times)
+    )
+    return Past(incident_id=INCIDENT_ID, incidents=closed)
+
+
+def _settings(seen: Observation, **changes: Any) -> Observation:
+    return replace(seen, settings=replace(seen.settings, **changes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """One thing that can be wrong: how it looks, and after how much history."""
+
+    verdict: Verdict
+    build: Callable[[], Observation]
+    past: Past = Past(incident_id=INCIDENT_ID)
+
+    def look(self) -> Look:
+        """What a look at it sees, and what it plans."""
+        seen = self.build()
+        diagnosis = diagnose(seen)
+        return look(seen, diagnosis, plan(seen, diagnosis, self.past))
+
+
+PATH: Final = binding_path("prod-blue", "kube-system", "aws-node")
+
+WORLDS: Final[Mapping[str, World]] = {
+    "addon-role-missing": World(verdict=Verdict.ADDON_ROLE_MISSING, build=addon_role_missing),
+    "addon-role-missing-latent": World(verdict=Verdict.ADDON_ROLE_MISSING, build=_bare_record),
+    "annotation-missing": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: failing(_gone("kubectl-client-side-apply"), 1)),
+    "annotation-missing-latent": World(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _gone("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
+    ),
+    "annotation-wiped": World(
+        verdict=Verdict.ANNOTATION_WIPED,
+        build=lambda: _gone(
+            "argocd-controller",
+            known_good_at=NOW - timedelta(hours=2),
+            addon=Missing("vpc-cni"),
+            actor=Actor(
+                who="system:serviceaccount:argocd:argocd-application-controller",
+                what="replaced the ServiceAccount",
+                at=NOW - timedelta(minutes=2),
+            ),
+        ),
+    ),
+    "annotation-differs": World(
+        verdict=Verdict.ANNOTATION_DIFFERS,
+        build=lambda: replace(sound(), service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")),
+    ),
+    "annotation-key-misspelt": World(
+        verdict=Verdict.ANNOTATION_KEY_MISSPELT,
+        build=lambda: replace(sound(), service_account=account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
+    ),
+    "pods-stale": World(verdict=Verdict.PODS_STALE, build=lambda: replace(sound(), pods=(*pods(12, ROLE), *_late(pods(15, None)[12:])))),
+    "webhook-missed": World(
+        verdict=Verdict.WEBHOOK_MISSED,
+        build=lambda: replace(
+            sound(),
+            pods=(*pods(14, ROLE), *_late(pods(15, None, born=NOW - timedelta(minutes=2))[14:], ready=False)),
+            permission_errors=_errors("aws-node-14"),
+        ),
+    ),
+    "trust-other-issuer": World(
+        verdict=Verdict.TRUST_OTHER_ISSUER,
+        build=lambda: replace(failing(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))),
+    ),
+    "trust-condition-wrong": World(
+        verdict=Verdict.TRUST_CONDITION_WRONG,
+        build=lambda: replace(sound(), role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
+    ),
+    "oidc-provider-missing": World(
+        verdict=Verdict.OIDC_PROVIDER_MISSING, build=lambda: replace(failing(sound(), 1), oidc_provider=Missing("OIDC provider"))
+    ),
+    "binding-invalid": World(
+        verdict=Verdict.BINDING_INVALID,
+        build=lambda: replace(sound(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
+    ),
+    "binding-to-no-role": World(verdict=Verdict.BINDING_INVALID, build=lambda: replace(sound(), role=Missing("role"))),
+    "permissions-missing": World(
+        verdict=Verdict.PERMISSIONS_MISSING,
+        build=lambda: replace(
+            sound(), permission_errors=_errors("aws-node-14", call="ec2:AssignPrivateIpAddresses"), nodes=nodes(15, unready=1)
+        ),
+    ),
+    "no-access": World(
+        verdict=Verdict.NO_ACCESS,
+        build=lambda: replace(sound(), service_account=Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
+    ),
+    "cluster-gone": World(verdict=Verdict.CLUSTER_GONE, build=lambda: replace(sound(), cluster=Missing("cluster prod-blue"))),
+    "cluster-young": World(
+        verdict=Verdict.CLUSTER_YOUNG,
+        build=lambda: replace(
+            sound(), cluster=_cluster(sound(), created_at=NOW - timedelta(minutes=4)), addon=Unknown("describe the add-on: 500")
+        ),
+    ),
+    "addon-not-installed": World(
+        verdict=Verdict.ADDON_NOT_INSTALLED,
+        build=lambda: replace(
+            sound(),
+            addon=Missing("vpc-cni"),
+            workload=Missing("aws-node"),
+            pods=(),
+            service_account=Missing("aws-node"),
+            nodes=nodes(2, unready=2),
+        ),
+    ),
+    "update-in-progress": World(
+        verdict=Verdict.UPDATE_IN_PROGRESS, build=lambda: replace(_gone("eks"), addon=_addon(sound(), status="UPDATING"))
+    ),
+    "addon-degraded-otherwise": World(
+        verdict=Verdict.ADDON_DEGRADED_OTHERWISE,
+        build=lambda: replace(
+            sound(),
+            addon=_addon(
+                sound(),
+                status="DEGRADED",
+                issues=(
+                    HealthIssue(code="ConfigurationConflict", message="Conflicts found when trying to apply.", resources=("aws-node",)),
+                ),
+            ),
+        ),
+    ),
+    "sts-unreachable": World(
+        verdict=Verdict.STS_UNREACHABLE,
+        build=lambda: replace(
+            sound(),
+            pods=pods(15, ROLE, unready=2, last_words="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
+            nodes=nodes(15, unready=2, message="PLEG is not healthy"),
+        ),
+    ),
+    "nodes-unwell-otherwise": World(
+        verdict=Verdict.NODES_UNWELL_OTHERWISE,
+        build=lambda: replace(
+            sound(),
+            nodes=nodes(15, unready=1, message="kubelet has disk pressure", pressures=("DiskPressure",)),
+            node_repair=NodeRepair(nodegroups=("workers",)),
+        ),
+    ),
+    "nodes-wait-for-cni": World(verdict=Verdict.NODES_UNWELL_OTHERWISE, build=lambda: replace(sound(), nodes=nodes(15, unready=3))),
+    "reverted": World(verdict=Verdict.REVERTED, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()),
+    "pod-identity-in-use": World(
+        verdict=Verdict.POD_IDENTITY_IN_USE,
+        build=lambda: replace(sound(), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
+    ),
+    "mode-observe": World(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
+    "addon-record-tell": World(
+        verdict=Verdict.ADDON_ROLE_MISSING,
+        build=lambda: _settings(replace(sound(), addon=_addon(sound(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL),
+    ),
+    "no-binding": World(
+        verdict=Verdict.ANNOTATION_MISSING,
+        build=lambda: replace(failing(_gone("eks")), binding=Missing(PATH), addon=_addon(sound(), role_arn=None)),
+    ),
+    "ebs-csi": World(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(EBS, "aws-ebs-csi-driver", "ebs-csi-controller", unready=2)
+    ),
+    "load-balancer-controller": World(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(BALANCER, None, "aws-load-balancer-controller", unready=0)
+    ),
+    "any-workload": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(SHOP, None, "uploader", unready=1)),
+}
+"""Every verdict at least once, and what else changes the words: `name -> world`."""
+
+
+def _late(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
+    return tuple(replace(pod, **changes) for pod in some)
+
+
+def healed(seen: Observation, at: datetime) -> Look:
+    """The look that proves a repair: the same cluster, sound, a moment later."""
+    well = replace(sound(seen.target), began_at=at, addon_name=seen.addon_name)
+    if isinstance(seen.workload, WorkloadFacts) and isinstance(seen.pods, tuple):
+        named = tuple(replace(pod, role_arn=ROLE, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
+        well = replace(well, workload=seen.workload, pods=named or well.pods)
+    if seen.addon_name != "vpc-cni":
+        well = replace(well, addon=seen.addon, versions=NOT_READ)
+    diagnosis = diagnose(well)
+    return look(well, diagnosis, plan(well, diagnosis, Past()))
