@@ -18,6 +18,7 @@ Step = Callable[[World, float], Iterable[Change]]
 """(what there is, monotonic seconds) -> what to do."""
 
 _LOOK_AGAIN_S = 1.0
+_LISTEN_S = 0.1  # how long the end may go unnoticed
 _GATHER_S = 0.004  # changes come in bursts; one look serves them all
 _log = logging.getLogger(__name__)
 
@@ -51,14 +52,19 @@ class Loop:
                     carry_out(change, self._client)
         return due_s
 
+    def _rest(self, seen: int, due_s: float) -> None:
+        """Wait for a change after `seen`, for the time that something is due, or for the end."""
+        while (left_s := due_s - time.monotonic()) > 0 and not self._stopping.is_set():
+            if self._client.wait(seen, min(left_s, _LISTEN_S)) > seen:
+                break
+        self._stopping.wait(_GATHER_S)
+
     def _run(self) -> None:
         seen = 0
         try:
             while not self._stopping.is_set():
                 seen = self._client.wait(seen, 0.0)
-                due_s = self.turn(time.monotonic())
-                self._client.wait(seen, max(due_s - time.monotonic(), 0.0))
-                self._stopping.wait(_GATHER_S)
+                self._rest(seen, self.turn(time.monotonic()))
         except Exception as failure:
             self.failure = failure
             _log.exception("a behaviour of the sandbox failed")

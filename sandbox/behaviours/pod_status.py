@@ -72,10 +72,16 @@ def _started(pod: View, node: View, now: str, broken: frozenset[str]) -> Status:
         "podIPs": [{"ip": address}],
         "conditions": _conditions(pod, now, initialized=True, ready=not broken, unready_containers=names),
         "initContainerStatuses": [_container(each, {"terminated": ended}, ready=True) for each in _init(pod)] or None,
-        "containerStatuses": [
-            _container(each, {"running": {"startedAt": now}}, ready=each["name"] not in broken) for each in pod["spec"]["containers"]
-        ],
+        "containerStatuses": [_running_container(pod, each, now, ready=each["name"] not in broken) for each in pod["spec"]["containers"]],
     }
+
+
+def _running_container(pod: View, container: View, now: str, *, ready: bool) -> Status:
+    """A container that runs; how often it ended before, and how last, is not forgotten."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    before = next((each for each in statuses if each["name"] == container["name"]), {})
+    kept = {key: before[key] for key in ("restartCount", "lastState") if key in before}
+    return _container(container, {"running": {"startedAt": now}}, ready=ready) | kept
 
 
 def _init(pod: View) -> Sequence[View]:

@@ -40,10 +40,11 @@ _ALLOWED = frozenset(
     }
 )
 _BASE64URL = re.compile(r"^[A-Za-z0-9_-]*$")
-_DOMAINS: Mapping[str, tuple[str, ...]] = {
-    "aws": ("amazonaws.com", "api.aws"),
-    "aws-us-gov": ("amazonaws.com", "api.aws"),
-    "aws-cn": ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+# Partition -> what its regional STS hosts look like: regional, FIPS and dual-stack.
+_HOSTS: Mapping[str, re.Pattern[str]] = {
+    "aws": re.compile(r"^sts(-fips)?\.(?!us-gov-|cn-)[a-z]{2}(-[a-z]+)+-\d\.(amazonaws\.com|api\.aws)$"),
+    "aws-us-gov": re.compile(r"^sts(-fips)?\.us-gov-[a-z]+-\d\.(amazonaws\.com|api\.aws)$"),
+    "aws-cn": re.compile(r"^sts\.cn-[a-z]+-\d\.(amazonaws\.com\.cn|api\.amazonwebservices\.com\.cn)$"),
 }
 
 AccessEntries = Callable[[], Iterable[Mapping[str, Any]]]
@@ -182,7 +183,7 @@ def is_sts_host(host: str, partition: str) -> bool:
     """Regional, FIPS and dual-stack hosts of the partition; the global one in `aws` alone."""
     if host == "sts.amazonaws.com":
         return partition == "aws"
-    return any(re.match(rf"^sts(-fips)?\.[a-z]{{2}}(-[a-z]+)+-\d\.{re.escape(domain)}$", host) for domain in _DOMAINS[partition])
+    return _HOSTS[partition].match(host) is not None
 
 
 def _check_keys(keys: list[str]) -> None:

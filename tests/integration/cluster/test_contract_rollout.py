@@ -1,0 +1,138 @@
+"""What any DaemonSet controller shows over a roll-out, and what becomes of the pods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.cluster.conftest import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.cluster.conftest import Api
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+
+
+@pytest.fixture(scope="module")
+def nodes(server: Api) -> int:
+    """How many nodes there are; the embedded cluster is given ten that are Ready."""
+    if server.embedded:
+        from sandbox.cluster.objects import node
+
+        for index in range(10):
+            assert server.post("/api/v1/nodes", node(index)).status == 201
+    return len(server.get("/api/v1/nodes").body["items"])
+
+
+@pytest.fixture
+def daemon_set(api: Api, nodes: int) -> Iterator[str]:
+    """The path of a DaemonSet that is fully rolled out."""
+    path = api.path("daemonsets", "roller", group="apps")
+    container = {"name": "main", "image": "example/roller:1"}
+    template = {"metadata": {"labels": {"app": "roller"}}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 1}}
+    spec = {
+        "selector": {"matchLabels": {"app": "roller"}},
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "15%"}},
+        "template": template | {"spec": template["spec"] | {"tolerations": [{"operator": "Exists"}]}},
+    }
+    api.post(api.path("daemonsets", group="apps"), {"metadata": {"name": "roller"}, "spec": spec})
+    wait_for(lambda: _done(api.get(path).body, nodes))
+    yield path
+    api.request("DELETE", path)
+
+
+def _done(obj: dict[str, Any], nodes: int) -> bool:
+    status = obj["status"]
+    counts = (status.get("updatedNumberScheduled"), status.get("numberAvailable"), status["desiredNumberScheduled"])
+    return bool(status.get("observedGeneration") == obj["metadata"]["generation"] and counts == (nodes, nodes, nodes))
+
+
+def _pods(api: Api) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.get(api.path("pods"), labelSelector="app=roller").body["items"]
+    return found
+
+
+def _restart(api: Api, path: str) -> None:
+    change = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: "2026-01-01T00:00:00Z"}}}}}
+    assert api.patch(path, change).status == 200
+
+
+def test_one_pod_runs_on_each_node(api: Api, daemon_set: str, nodes: int) -> None:
+    pods = _pods(api)
+    assert len({pod["spec"]["nodeName"] for pod in pods}) == len(pods) == nodes
+    owner = api.get(daemon_set).body["metadata"]
+    for pod in pods:
+        (reference,) = pod["metadata"]["ownerReferences"]
+        assert (reference["kind"], reference["uid"], reference["controller"]) == ("DaemonSet", owner["uid"], True)
+        assert pod["metadata"]["name"].startswith("roller-")
+
+
+def test_a_count_of_nothing_is_left_out(api: Api, daemon_set: str) -> None:
+    assert "numberUnavailable" not in api.get(daemon_set).body["status"]
+
+
+def test_a_restart_replaces_every_pod_within_its_bounds(api: Api, daemon_set: str, nodes: int) -> None:
+    before = {pod["metadata"]["uid"] for pod in _pods(api)}
+    hashes = {pod["metadata"]["labels"]["controller-revision-hash"] for pod in _pods(api)}
+    seen: list[dict[str, Any]] = []
+    _restart(api, daemon_set)
+
+    def rolled() -> bool:
+        seen.append(api.get(daemon_set).body)
+        return _done(seen[-1], nodes)
+
+    wait_for(rolled, 60)
+    after = _pods(api)
+    assert not before & {pod["metadata"]["uid"] for pod in after}
+    assert not hashes & {pod["metadata"]["labels"]["controller-revision-hash"] for pod in after}
+    assert all(pod["metadata"]["annotations"][RESTARTED_AT] for pod in after)
+    # 15 % of the nodes, rounded up, may be missing at a time.
+    bound = -(-nodes * 15 // 100)
+    missing = [each["status"].get("numberUnavailable", 0) for each in seen]
+    assert 0 < max(missing) <= bound
+
+
+def test_the_observed_generation_follows_the_spec(api: Api, daemon_set: str, nodes: int) -> None:
+    _restart(api, daemon_set)
+    assert api.get(daemon_set).body["metadata"]["generation"] == 2
+    wait_for(lambda: api.get(daemon_set).body["status"]["observedGeneration"] == 2)
+    wait_for(lambda: _done(api.get(daemon_set).body, nodes), 60)
+
+
+def test_the_same_restart_again_restarts_nothing(api: Api, daemon_set: str, nodes: int) -> None:
+    _restart(api, daemon_set)
+    wait_for(lambda: _done(api.get(daemon_set).body, nodes), 60)
+    before = {pod["metadata"]["uid"] for pod in _pods(api)}
+    _restart(api, daemon_set)
+    assert api.get(daemon_set).body["metadata"]["generation"] == 2
+    assert {pod["metadata"]["uid"] for pod in _pods(api)} == before
+
+
+def test_a_deleted_pod_ends_and_has_a_successor(api: Api, daemon_set: str, nodes: int) -> None:
+    pod = _pods(api)[0]
+    metadata = pod["metadata"]
+    path = api.path("pods", metadata["name"])
+    answer = api.request("DELETE", path, {"preconditions": {"uid": metadata["uid"]}})
+    assert answer.status == 200
+    assert answer.body["kind"] == "Pod"
+    assert answer.body["metadata"]["deletionGracePeriodSeconds"] == 1
+    wait_for(lambda: api.get(path).status == 404)
+
+    def succeeded() -> bool:
+        here = api.get(api.path("pods"), fieldSelector=f"spec.nodeName={pod['spec']['nodeName']}", labelSelector="app=roller").body["items"]
+        return len(here) == 1 and here[0]["metadata"]["uid"] != metadata["uid"]
+
+    wait_for(succeeded)
+    wait_for(lambda: _done(api.get(daemon_set).body, nodes), 60)
+
+
+def test_pods_are_selected_by_their_service_account(api: Api, daemon_set: str, nodes: int) -> None:
+    assert len(api.get(api.path("pods"), fieldSelector="spec.serviceAccountName=default").body["items"]) == nodes
+
+
+def test_pods_go_with_their_daemon_set(api: Api, daemon_set: str) -> None:
+    assert api.request("DELETE", daemon_set).status == 200
+    wait_for(lambda: not _pods(api))

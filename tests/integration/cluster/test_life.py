@@ -1,0 +1,277 @@
+"""A living cluster plays the incident: the role goes, the plug-in complains, new nodes stay NotReady, and all comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.behaviours.kubelet import Pace
+from sandbox.behaviours.life import Life
+from sandbox.behaviours.plugin import Allowed, Denied
+from sandbox.cluster import aws_node
+from sandbox.cluster.bootstrap import bootstrap
+from sandbox.cluster.objects import CNI_MISSING, deployment, service_account, stateful_set
+from sandbox.cluster.pod_admission import pod_admission
+from sandbox.cluster.resources import (
+    CORE_EVENTS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    EVENTS,
+    NODES,
+    PODS,
+    REPLICA_SETS,
+    SERVICE_ACCOUNTS,
+    STATEFUL_SETS,
+    Resource,
+    resource_of,
+)
+from sandbox.cluster.store import ObjectStore
+from sandbox.cluster.tables import pod_status
+from sandbox.webhook.identity_webhook import IdentityWebhook
+from tests.integration.cluster.conftest import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
+PACE = Pace(pod_start_s=0.03, pod_stop_s=0.01, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
+
+
+def _verdict(role: str | None) -> Allowed | Denied:
+    return Allowed() if role == ROLE else Denied("DescribeNetworkInterfaces")
+
+
+@pytest.fixture
+def store() -> ObjectStore:
+    """Twelve nodes' worth of a cluster whose plug-in has its role by annotation."""
+    made = ObjectStore()
+    bootstrap(made)
+    webhook = IdentityWebhook(lambda namespace, name: made.get(SERVICE_ACCOUNTS, name, namespace)["metadata"].get("annotations") or {})
+    made.admission[PODS] = pod_admission(made, webhook.admit)
+    for manifest in (aws_node.service_account(role_arn=ROLE), aws_node.daemon_set()):
+        made.apply(resource_of(manifest), manifest, by="eks")
+    return made
+
+
+@pytest.fixture
+def life(store: ObjectStore) -> Iterator[Life]:
+    with Life(store, role_can_run_cni=_verdict, pace=PACE) as made:
+        yield made
+        assert made.failure is None
+
+
+@pytest.fixture
+def names(life: Life) -> list[str]:
+    """The names of twelve nodes that are Ready."""
+    joined = life.join_nodes(12)
+    wait_for(lambda: life.ready_nodes() == (12, 12))
+    return joined
+
+
+def _daemon_set(store: ObjectStore) -> dict[str, Any]:
+    return store.get(DAEMON_SETS, "aws-node", "kube-system")
+
+
+def _settled(store: ObjectStore) -> bool:
+    obj = _daemon_set(store)
+    status, wanted = obj["status"], obj["status"]["desiredNumberScheduled"]
+    counts = (status.get("updatedNumberScheduled"), status.get("numberAvailable"))
+    return bool(status.get("observedGeneration") == obj["metadata"]["generation"] and wanted and counts == (wanted, wanted))
+
+
+def _restart(store: ObjectStore, when: str) -> None:
+    template = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": when}}}
+    store.patch(DAEMON_SETS, "aws-node", "kube-system", patch={"spec": {"template": template}})
+
+
+def _pods(store: ObjectStore) -> list[dict[str, Any]]:
+    return store.list(PODS, "kube-system", labels="k8s-app=aws-node")
+
+
+def _role(pod: dict[str, Any]) -> str | None:
+    return next((each["value"] for each in pod["spec"]["containers"][0]["env"] if each["name"] == "AWS_ROLE_ARN"), None)
+
+
+def _ready(store: ObjectStore, name: str) -> dict[str, Any]:
+    conditions = store.get(NODES, name)["status"]["conditions"]
+    return next(each for each in conditions if each["type"] == "Ready")
+
+
+def test_nodes_become_ready_with_their_plugin_and_lose_the_taint(store: ObjectStore, names: list[str]) -> None:
+    wait_for(lambda: not any(each["spec"].get("taints") for each in store.list(NODES)))
+    assert {_role(pod) for pod in _pods(store)} == {ROLE}
+    assert {each["type"] for each in store.get(NODES, names[0])["status"]["conditions"]} == {
+        "MemoryPressure",
+        "DiskPressure",
+        "PIDPressure",
+        "Ready",
+    }
+
+
+def test_the_role_that_eks_no_longer_says_is_gone(store: ObjectStore) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    assert "annotations" not in store.get(SERVICE_ACCOUNTS, "aws-node", "kube-system")["metadata"]
+
+
+def test_a_role_that_another_manager_set_survives_eks(store: ObjectStore) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    change = {"metadata": {"annotations": {aws_node.ROLE_KEY: ROLE}}}
+    store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch=change, by="remediator")
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(version="v1.15.3"), by="eks")
+    assert store.get(SERVICE_ACCOUNTS, "aws-node", "kube-system")["metadata"]["annotations"] == {aws_node.ROLE_KEY: ROLE}
+
+
+def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life: Life, names: list[str]) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    (name,) = life.join_nodes(1)
+
+    def crashed() -> list[dict[str, Any]]:
+        here = store.list(PODS, fields=f"spec.nodeName={name}")
+        return [pod for pod in here if any(each["restartCount"] >= 2 for each in pod["status"].get("containerStatuses") or ())]
+
+    (pod,) = wait_for(crashed)
+    ready = _ready(store, name)
+    assert (ready["status"], ready["reason"], ready["message"]) == ("False", "KubeletNotReady", CNI_MISSING)
+    assert store.get(NODES, name)["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+    by_name = {each["name"]: each for each in pod["status"]["containerStatuses"]}
+    assert not by_name["aws-node"]["ready"]
+    assert by_name["aws-eks-nodeagent"]["ready"]
+    assert pod["status"]["phase"] == "Running"
+    assert life.ready_nodes() == (12, 13)
+
+
+def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: Life) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    life.join_nodes(1)
+    event = wait_for(lambda: store.list(EVENTS, "kube-system", fields="reason=MissingIAMPermissions"))[0]
+    pod = store.get(PODS, event["regarding"]["name"], "kube-system")
+    assert event["regarding"]["uid"] == pod["metadata"]["uid"]
+    assert (event["type"], event["action"], event["reportingController"]) == ("Warning", "DescribeNetworkInterfaces", "aws-node")
+    assert event["note"].startswith("Unauthorized operation: failed to call DescribeNetworkInterfaces due to missing permissions.")
+
+
+def test_a_container_that_fails_is_shown_as_kubectl_shows_it(store: ObjectStore, life: Life) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    life.join_nodes(1)
+    wait_for(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
+
+
+def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(store: ObjectStore, life: Life, names: list[str]) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    _restart(store, "1")
+    wait_for(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 2)
+    wait_for(lambda: store.list(EVENTS, "kube-system"))
+    assert _daemon_set(store)["status"]["updatedNumberScheduled"] <= 2
+    assert life.ready_nodes() == (12, 12)
+
+
+def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: Life, names: list[str]) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    _restart(store, "1")
+    joined = life.join_nodes(3)
+    wait_for(lambda: _daemon_set(store)["status"].get("numberUnavailable", 0) >= 3)
+    store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: ROLE}}})
+    _restart(store, "2")
+    wait_for(lambda: _settled(store) and life.ready_nodes() == (15, 15))
+    assert {_role(pod) for pod in _pods(store)} == {ROLE}
+    assert all(_ready(store, name)["status"] == "True" for name in joined)
+
+
+def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectStore, life: Life, names: list[str]) -> None:
+    store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: None}}})
+    victim = _pods(store)[0]["metadata"]["name"]
+    store.delete(PODS, victim, "kube-system")
+    broken = wait_for(lambda: [pod for pod in _pods(store) if _role(pod) is None])[0]["metadata"]["name"]
+    store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: ROLE}}})
+    wait_for(lambda: (store.find(PODS, broken, "kube-system") or {}).get("status", {}).get("phase") == "Running")
+    assert _role(store.get(PODS, broken, "kube-system")) is None
+    store.delete(PODS, broken, "kube-system")
+    wait_for(lambda: {_role(pod) for pod in _pods(store)} == {ROLE} and _settled(store))
+
+
+def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) -> None:
+    allowed: set[str | None] = set()
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    with Life(store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE) as life:
+        life.join_nodes(2)
+        wait_for(lambda: store.list(EVENTS, "kube-system"))
+        assert life.ready_nodes() == (0, 2)
+        allowed.add(None)
+        wait_for(lambda: life.ready_nodes() == (2, 2))
+        assert all(pod["status"]["containerStatuses"][0]["restartCount"] > 0 for pod in _pods(store))
+
+
+def test_pod_identity_gives_the_associated_role(store: ObjectStore) -> None:
+    asked = []
+
+    def verdict(role: str | None) -> Allowed:
+        asked.append(role)
+        return Allowed()
+
+    webhook = IdentityWebhook(lambda *_: {}, association_of=lambda *_: {"roleArn": "associated"})
+    store.admission[PODS] = pod_admission(store, webhook.admit)
+    with Life(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", pace=PACE) as life:
+        life.join_nodes(1)
+        wait_for(lambda: life.ready_nodes() == (1, 1))
+    assert asked == ["associated"]
+
+
+def test_nodes_of_auto_mode_run_no_plugin(store: ObjectStore, life: Life) -> None:
+    life.join_nodes(2, compute_type="auto")
+    life.join_nodes(1)
+    wait_for(lambda: life.ready_nodes() == (1, 3))
+    assert _daemon_set(store)["status"]["desiredNumberScheduled"] == 1
+
+
+def test_pods_go_with_their_node(store: ObjectStore, life: Life, names: list[str]) -> None:
+    life.remove_node(names[0])
+    wait_for(lambda: not store.list(PODS, fields=f"spec.nodeName={names[0]}"))
+    wait_for(lambda: _daemon_set(store)["status"]["desiredNumberScheduled"] == 11 and _settled(store))
+
+
+def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectStore, life: Life, names: list[str]) -> None:
+    life.stop_kubelet(names[0])
+    wait_for(lambda: _ready(store, names[0])["status"] == "Unknown")
+    node = store.get(NODES, names[0])
+    assert {each["reason"] for each in node["status"]["conditions"]} == {"NodeStatusUnknown"}
+    wait_for(lambda: "node.kubernetes.io/unreachable" in [each["key"] for each in store.get(NODES, names[0])["spec"].get("taints", ())])
+    wait_for(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 1)
+    (event,) = wait_for(lambda: store.list(CORE_EVENTS, fields="reason=NodeNotReady"))
+    assert event["message"] == f"Node {names[0]} status is now: NodeNotReady"
+    life.start_kubelet(names[0])
+    wait_for(lambda: life.ready_nodes() == (12, 12) and _settled(store))
+    wait_for(lambda: "taints" not in store.get(NODES, names[0])["spec"])
+
+
+@pytest.mark.parametrize(
+    ("resource", "manifest"),
+    [(DEPLOYMENTS, deployment("ebs-csi-controller", account="ebs-csi-controller-sa")), (STATEFUL_SETS, stateful_set("db", account="db"))],
+    ids=["Deployment", "StatefulSet"],
+)
+def test_a_workload_restarts(store: ObjectStore, life: Life, names: list[str], resource: Resource, manifest: dict[str, Any]) -> None:
+    namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+    account = manifest["spec"]["template"]["spec"]["serviceAccountName"]
+    store.create(SERVICE_ACCOUNTS, service_account(account, namespace))
+    store.create(resource, manifest)
+
+    def settled() -> set[str]:
+        obj = store.get(resource, name, namespace)
+        pods = [pod for pod in store.list(PODS, namespace, labels=f"app={name}") if "deletionTimestamp" not in pod["metadata"]]
+        status = obj["status"]
+        done = status.get("observedGeneration") == obj["metadata"]["generation"] and len(pods) == 2
+        ready = status.get("readyReplicas") == status.get("updatedReplicas") == 2
+        return {pod["metadata"]["uid"] for pod in pods} if done and ready else set()
+
+    before = wait_for(settled)
+    template = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "1"}}}
+    store.patch(resource, name, namespace, patch={"spec": {"template": template}})
+    wait_for(lambda: settled() and not settled() & before)
+    if resource is DEPLOYMENTS:
+        assert sorted(each["spec"]["replicas"] for each in store.list(REPLICA_SETS)) == [0, 2]
+
+
+def test_twelve_nodes_are_ready_within_a_second(store: ObjectStore) -> None:
+    with Life(store, role_can_run_cni=_verdict) as life:
+        life.join_nodes(12)
+        wait_for(lambda: life.ready_nodes() == (12, 12), 1.0)

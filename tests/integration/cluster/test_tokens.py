@@ -1,0 +1,184 @@
+"""EKS tokens: made by botocore as a client makes them, and spoilt in every way that must be noticed."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.signers import RequestSigner
+from moto.server import ThreadedMotoServer
+
+from sandbox.cluster.tokens import TokenRefused, TokenVerifier, check_form, is_sts_host, presigned_url
+from sandbox.cluster.wire import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROLE = "arn:aws:iam::123456789012:role/remediator"
+ENTRY = {
+    "principalArn": ROLE,
+    "username": "arn:aws:sts::123456789012:assumed-role/remediator/{{SessionName}}",
+    "kubernetesGroups": ["eks-irsa-remediator"],
+}
+
+
+@pytest.fixture(scope="module")
+def sts_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def session(sts_url: str) -> boto3.Session:
+    """Credentials of the role, as moto hands them out."""
+    known = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret", "region_name": "eu-west-1"}
+    sts = boto3.client("sts", endpoint_url=sts_url, **known)
+    given = sts.assume_role(RoleArn=ROLE, RoleSessionName="run-1")["Credentials"]
+    return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], "eu-west-1")
+
+
+def _token(session: boto3.Session, cluster: str = "demo", region: str = "eu-west-1") -> str:
+    client = session.client("sts", region_name=region)
+    signer = RequestSigner(client.meta.service_model.service_id, region, "sts", "v4", session.get_credentials(), session.events)
+    request: dict[str, Any] = {
+        "method": "GET",
+        "url": f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
+        "body": {},
+        "headers": {"x-k8s-aws-id": cluster},
+        "context": {},
+    }
+    return _encode(signer.generate_presigned_url(request, region_name=region, expires_in=60, operation_name=""))
+
+
+def _encode(url: str) -> str:
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
+@pytest.fixture
+def entries() -> list[dict[str, Any]]:
+    return [ENTRY]
+
+
+@pytest.fixture
+def verifier(sts_url: str, session: boto3.Session, entries: list[dict[str, Any]]) -> TokenVerifier:
+    credentials = session.get_credentials()
+    secrets = {credentials.access_key: credentials.secret_key}
+    return TokenVerifier(cluster="demo", sts_url=sts_url, secret_of=secrets.get, access_entries=lambda: entries)
+
+
+def test_a_token_of_a_role_with_an_entry_is_that_user(verifier: TokenVerifier, session: boto3.Session) -> None:
+    identity = verifier(_token(session))
+    assert isinstance(identity, Identity)
+    assert identity.username == "arn:aws:sts::123456789012:assumed-role/remediator/run-1"
+    assert identity.groups == ("eks-irsa-remediator",)
+    assert identity.extra["canonicalArn"] == (ROLE,)
+
+
+def test_a_token_for_another_cluster_is_refused(verifier: TokenVerifier, session: boto3.Session) -> None:
+    with pytest.raises(TokenRefused, match="the signature does not hold for cluster demo"):
+        verifier.identity(_token(session, cluster="other"))
+
+
+def test_a_token_signed_with_another_secret_is_refused(verifier: TokenVerifier, session: boto3.Session) -> None:
+    credentials = session.get_credentials()
+    forged = boto3.Session(credentials.access_key, "another-secret", credentials.token, "eu-west-1")
+    with pytest.raises(TokenRefused, match="signature"):
+        verifier.identity(_token(forged))
+
+
+def test_an_access_key_that_nobody_knows_is_refused(verifier: TokenVerifier) -> None:
+    with pytest.raises(TokenRefused, match="access key is unknown"):
+        verifier.identity(_token(boto3.Session("ASIAUNKNOWN", "secret", "token", "eu-west-1")))
+
+
+def test_a_role_without_an_entry_is_refused(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:
+    entries.clear()
+    with pytest.raises(TokenRefused, match=f"no access entry for {ROLE}"):
+        verifier.identity(_token(session))
+    assert verifier(_token(session)) is None
+
+
+def test_a_role_with_a_path_is_matched_without_regard_to_case(verifier: TokenVerifier, session: boto3.Session, entries: list[Any]) -> None:
+    entries[:] = [ENTRY | {"principalArn": ROLE.upper().replace("ARN:AWS:IAM", "arn:aws:iam")}]
+    assert verifier(_token(session)) is not None
+
+
+def test_sts_that_cannot_be_reached_refuses(verifier: TokenVerifier, session: boto3.Session) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(TokenRefused, match="STS could not be reached"):
+        replace(verifier, sts_url="http://127.0.0.1:9").identity(_token(session))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda token: token.removeprefix("k8s-aws-v1."), "prefix"),
+        (lambda token: token + "=", "illegal base64"),
+        (lambda token: token + "+/", "illegal base64"),
+        (lambda token: token + "A" * 4096, "too large"),
+        (lambda _: "k8s-aws-v1.gg", "illegal base64|unexpected scheme"),
+    ],
+    ids=["no prefix", "padded", "standard alphabet", "too large", "no URL"],
+)
+def test_an_encoding_that_is_not_as_it_must_be_is_refused(verifier: TokenVerifier, session: boto3.Session, spoil: Any, said: str) -> None:
+    with pytest.raises(TokenRefused, match=said):
+        verifier.identity(spoil(_token(session)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https://", "http://", "unexpected scheme"),
+        ("sts.eu-west-1.amazonaws.com", "sts.evil.example", "unexpected hostname"),
+        ("amazonaws.com/?", "amazonaws.com/x?", "unexpected path"),
+        ("GetCallerIdentity", "GetSessionToken", "unexpected action"),
+        ("Version=2011-06-15", "Version=2011-06-15&Trace=1", "non-whitelisted query parameter"),
+        ("Version=2011-06-15", "Version=2011-06-15&version=2011-06-15", "multiple values"),
+        ("x-k8s-aws-id", "x-other", "did not sign the x-k8s-aws-id header"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=901", "invalid X-Amz-Expires"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=-1", "invalid X-Amz-Expires"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=", "invalid X-Amz-Expires"),
+        ("X-Amz-Date=2", "X-Amz-Date=x2", "X-Amz-Date parameter must be present"),
+    ],
+)
+def test_a_url_that_is_not_as_it_must_be_is_refused(session: boto3.Session, old: str, new: str, said: str) -> None:
+    url = presigned_url(_token(session))
+    assert old in url
+    with pytest.raises(TokenRefused, match=said):
+        check_form(url.replace(old, new), "aws", datetime.now(UTC))
+
+
+def test_a_token_is_good_for_fifteen_minutes_whatever_it_says(session: boto3.Session) -> None:
+    url = presigned_url(_token(session))
+    signed = datetime.strptime(check_form(url, "aws", datetime.now(UTC))["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    check_form(url, "aws", signed + timedelta(minutes=15))
+    with pytest.raises(TokenRefused, match="expired"):
+        check_form(url, "aws", signed + timedelta(minutes=15, seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("host", "partition", "good"),
+    [
+        ("sts.amazonaws.com", "aws", True),
+        ("sts.amazonaws.com", "aws-cn", False),
+        ("sts.eu-west-1.amazonaws.com", "aws", True),
+        ("sts-fips.us-east-1.amazonaws.com", "aws", True),
+        ("sts.eu-west-1.api.aws", "aws", True),
+        ("sts.us-gov-west-1.amazonaws.com", "aws-us-gov", True),
+        ("sts.cn-north-1.amazonaws.com.cn", "aws-cn", True),
+        ("sts.cn-north-1.amazonaws.com.cn", "aws", False),
+        ("sts.us-gov-west-1.amazonaws.com", "aws", False),
+        ("sts.eu-west-1.amazonaws.com", "aws-us-gov", False),
+        ("sts.eu-west-1.amazonaws.com.evil.example", "aws", False),
+        ("sts.eu-west-1.amazonaws.com:8443", "aws", False),
+    ],
+)
+def test_only_sts_of_the_partition_is_asked(host: str, partition: str, good: bool) -> None:
+    assert is_sts_host(host, partition) is good
