@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,7 @@ class ControlPlane:
         sts: answers the authenticator's GetCallerIdentity; without it the administrator alone logs in.
         issuer: the `iss` of ServiceAccount tokens; EKS has one URL per cluster.
         plugin: what aws-node's pods can work with; the others fail, and new nodes without one that works stay NotReady.
+        users: `name -> token` of users in no group, who may do nothing but what a test grants them.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ControlPlane:
         sts: Sts | None = None,
         issuer: str = "https://oidc.eks.eu-west-1.amazonaws.com/id/77D0",
         plugin: PluginCredentials = PluginCredentials(),  # noqa: B008 - frozen
+        users: Mapping[str, str] | None = None,
     ) -> None:
         self.binaries = binaries
         self.cluster_name = cluster_name
@@ -48,6 +50,7 @@ class ControlPlane:
         self._sts = sts or nobody
         self._issuer = issuer
         self._plugin = plugin
+        self._users = dict(users or {})
         self._running: dict[str, Program] = {}
 
     def __enter__(self) -> Self:
@@ -90,7 +93,11 @@ class ControlPlane:
         )
         tokens = folder / "tokens.csv"
         tokens.touch(mode=0o600)
-        tokens.write_text(f'{self.admin_token},control-plane,control-plane,"system:masters"\n')
+        lines = [
+            f'{self.admin_token},control-plane,control-plane,"system:masters"',
+            *(f"{token},{name},{name}" for name, token in self._users.items()),
+        ]
+        tokens.write_text("\n".join(lines) + "\n")
         self._files = commands.Files(
             folder=folder,
             certificates=self._certificates,

@@ -18,6 +18,7 @@ from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
 from tests.e2e.waiting import eventually
 
+NOBODY, NOBODY_TOKEN = "nobody", "token-of-nobody"
 HERE = Path(__file__).parent
 
 
@@ -40,7 +41,7 @@ def binaries() -> Binaries:
 
 @pytest.fixture(scope="session")
 def control_plane(binaries: Binaries) -> Iterator[ControlPlane]:
-    with ControlPlane(binaries, sts=sts) as running:
+    with ControlPlane(binaries, sts=sts, users={NOBODY: NOBODY_TOKEN}) as running:
         yield running
 
 
