@@ -79,7 +79,7 @@ def _started(pod: View, node: View, now: str, broken: frozenset[str]) -> Status:
 def _running_container(pod: View, container: View, now: str, *, ready: bool) -> Status:
     """A container that runs; how often it ended before, and how last, is not forgotten."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    before = next((each for each in statuses if each["name"] == container["name"]), {})
+    before: View = next((each for each in statuses if each["name"] == container["name"]), {})
     kept = {key: before[key] for key in ("restartCount", "lastState") if key in before}
     return _container(container, {"running": {"startedAt": now}}, ready=ready) | kept
 
