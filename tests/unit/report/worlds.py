@@ -1,13 +1,13 @@
 """Worlds to tell of: observations of one cluster, each a small step from a sound one, sent through the real diagnosis, plan and digest."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.contract.settings import AddonRecord, Mode, Settings
+from lambdas.contract.settings import AddonRecord, Mode, Settings, Window
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis import diagnose
 from lambdas.domain.errors import Denial
@@ -176,7 +176,7 @@ def sound(target: ServiceAccountRef = CNI) -> Observation:
         pods=pods(15, ROLE),
         nodes=nodes(15),
         permission_errors=(),
-        versions=VersionAdvice("v1.20.3-eksbuild.1"),
+        versions=VersionAdvice(default="v1.20.3-eksbuild.1"),
     )
 
 
@@ -216,7 +216,7 @@ def addon_role_missing() -> Observation:
             cluster=_cluster(seen, version="1.28"),
             addon=dropped,
             service_account=account(None, at=NOW - timedelta(seconds=15)),
-            versions=VersionAdvice("v1.16.0-eksbuild.1"),
+            versions=VersionAdvice(default="v1.16.0-eksbuild.1"),
             actor=CI,
         )
     )
@@ -249,22 +249,22 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
     )
 
 
-def _reverted_past() -> Past:
-    times = (NOW - timedelta(hours=hours) for hours in (1, 3, 5))
-    closed = tuple(
-        PastIncident(
-            id=f"past-{i}",
-            target=CNI,
-            opened_at=at - timedelta(minutes=1),
-            closed_at=at,
-            outcome=Outcome.PROVEN,
-            verdict="annotation-wiped",
-            trigger="identity-changed",
-            changes=("AnnotateServiceAccount",),
-            signals=1,
-        )
-        for i, at in enumerate(times)
+def _repaired(at: datetime, name: str) -> PastIncident:
+    return PastIncident(
+        id=name,
+        target=CNI,
+        opened_at=at - timedelta(minutes=1),
+        closed_at=at,
+        outcome=Outcome.PROVEN,
+        verdict="annotation-wiped",
+        trigger="identity-changed",
+        changes=("AnnotateServiceAccount",),
+        signals=1,
     )
+
+
+def _reverted_past() -> Past:
+    closed = tuple(_repaired(NOW - timedelta(hours=hours), f"past-{hours}") for hours in (1, 3, 5))
     return Past(incident_id=INCIDENT_ID, incidents=closed)
 
 
@@ -278,7 +278,7 @@ class World:
 
     verdict: Verdict
     build: Callable[[], Observation]
-    past: Past = Past(incident_id=INCIDENT_ID)
+    past: Past = field(default_factory=lambda: Past(incident_id=INCIDENT_ID))
 
     def look(self) -> Look:
         """What a look at it sees, and what it plans."""
@@ -317,7 +317,12 @@ WORLDS: Final[Mapping[str, World]] = {
         verdict=Verdict.ANNOTATION_KEY_MISSPELT,
         build=lambda: replace(sound(), service_account=account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
     ),
-    "pods-stale": World(verdict=Verdict.PODS_STALE, build=lambda: replace(sound(), pods=(*pods(12, ROLE), *_late(pods(15, None)[12:])))),
+    "pods-stale": World(
+        verdict=Verdict.PODS_STALE,
+        build=lambda: replace(
+            sound(), service_account=account(at=NOW - timedelta(minutes=2)), pods=(*pods(12, ROLE), *pods(15, None)[12:])
+        ),
+    ),
     "webhook-missed": World(
         verdict=Verdict.WEBHOOK_MISSED,
         build=lambda: replace(
@@ -412,6 +417,26 @@ WORLDS: Final[Mapping[str, World]] = {
     "addon-record-tell": World(
         verdict=Verdict.ADDON_ROLE_MISSING,
         build=lambda: _settings(replace(sound(), addon=_addon(sound(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL),
+    ),
+    "cooldown": World(
+        verdict=Verdict.ADDON_ROLE_MISSING,
+        build=addon_role_missing,
+        past=Past(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
+    ),
+    "maintenance-window": World(
+        verdict=Verdict.ANNOTATION_DIFFERS,
+        build=lambda: _settings(
+            replace(sound(), service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni")),
+            maintenance_window=Window(days=(1,), start=timedelta(hours=22), length=timedelta(hours=4)),
+        ),
+    ),
+    "trust-unread": World(
+        verdict=Verdict.ANNOTATION_DIFFERS,
+        build=lambda: replace(
+            sound(),
+            service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni"),
+            role=Unknown("read the role: AccessDenied", denial=Denial.FORBIDDEN),
+        ),
     ),
     "no-binding": World(
         verdict=Verdict.ANNOTATION_MISSING,

@@ -1,0 +1,104 @@
+"""Stories to tell: for each world, what the workflow would hand over on every occasion that can come in it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from lambdas.contract.environment import Environment
+from lambdas.domain.incident import Incident
+from lambdas.domain.look import Look, to_json_look
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.ports import Message
+from lambdas.domain.proof import prove
+from lambdas.domain.report import message
+from lambdas.remediator.workflow import needs_a_person
+from tests.unit.report.worlds import ACCOUNT, NOW, REGION, World, healed, incident
+
+ENVIRONMENT = Environment(
+    account=ACCOUNT,
+    region=REGION,
+    partition="aws",
+    incidents_table="incidents",
+    remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator:live",
+    chat_topic_arn="",
+    people_topic_arn="",
+    event_bus="default",
+    our_role_arns="",
+    may_simulate="",
+    runbook_root="https://example.com/runbooks",
+)
+CALLBACK = "Ab3dCallback"
+_WORDS = {
+    "AnnotateServiceAccount": "annotation set to {role}",
+    "ReplaceOnePod": "aws-node-14 deleted",
+    "RestartWorkload": "aws-node restarts, 2 at a time",
+    "DeleteStalePods": "2 stale pods, 2 at a time",
+    "UpdateAddonRole": "update 6f1c of the add-on record vpc-cni",
+}
+
+
+def write(occasion: Occasion, about: Mapping[str, Any], about_whom: Incident) -> Message:
+    """The message, as the workflow asks for it: a question carries its callback."""
+    callback = CALLBACK if occasion is Occasion.ASKING else ""
+    return message(occasion, about, about_whom, environment=ENVIRONMENT, callback_id=callback)
+
+
+def stories(world: World) -> Iterator[tuple[str, Occasion, dict[str, Any], Incident]]:
+    """`(name, occasion, about, incident)` of every message that this world can bring."""
+    seen = world.look()
+    opened = incident(world.build().target)
+    start = _about(seen, seen, [_looked(seen, NOW)])
+    if seen.actions:
+        yield from _acted_on(world, seen, start, opened)
+    else:
+        occasion = Occasion.NEEDS_YOU if needs_a_person(seen) else Occasion.WITHHELD
+        yield occasion.value, occasion, start, opened
+    later = _about(_at(seen, NOW + timedelta(hours=4)), seen, [_looked(seen, NOW)])
+    yield "reminder", Occasion.REMINDER, later, opened
+    well = healed(world.build(), NOW + timedelta(minutes=50))
+    yield "recovered", Occasion.RECOVERED, _about(well, seen, [_looked(seen, NOW)]), opened
+
+
+def _acted_on(
+    world: World, seen: Look, start: dict[str, Any], opened: Incident
+) -> Iterator[tuple[str, Occasion, dict[str, Any], Incident]]:
+    yield "acting", Occasion.ACTING, start, opened
+    yield "asking", Occasion.ASKING, start, opened
+    yield "rejected", Occasion.NOT_APPROVED, {**start, "answer": {"approved": False, "by": "jane"}}, opened
+    yield "nobody-answered", Occasion.NOT_APPROVED, {**start, "answer": {"approved": False, "timed_out": True}}, opened
+    changes = [type(action).__name__ for action in seen.actions]
+    lines = [_looked(seen, NOW), *_acts(changes, seen)]
+    trouble = "the identity webhook missed aws-node-14 4 times in a row; the other pods were left as they are"
+    yield "did-not-work", Occasion.NEEDS_YOU, {**_about(seen, seen, lines[:3]), "changes": changes[:2], "trouble": trouble}, opened
+    at = NOW + timedelta(seconds=71)
+    well = healed(world.build(), at)
+    proof = prove(seen, well).sentence
+    told = _about(well, seen, [*lines, {"at": at.isoformat(), "what": "proof", "words": proof}, _looked(well, at)])
+    yield "proven", Occasion.PROVEN, {**told, "changes": changes, "proof": proof}, opened
+
+
+def _acts(changes: list[str], seen: Look) -> Iterator[dict[str, Any]]:
+    for i, kind in enumerate(changes):
+        at = NOW + timedelta(seconds=1 + 4 * i)
+        yield {"at": at.isoformat(), "what": kind, "words": _WORDS[kind].format(role=seen.desired_role)}
+        if kind == "ReplaceOnePod":
+            yield {"at": (at + timedelta(seconds=3)).isoformat(), "what": "successor", "words": "aws-node-x7k2p carries the role"}
+
+
+def _about(now: Look, first: Look, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"look": to_json_look(now), "first": to_json_look(first), "lines": lines, "changes": [], "signals": 3}
+
+
+def _at(seen: Look, at: datetime) -> Look:
+    return replace(seen, began_at=at.isoformat())
+
+
+def _looked(seen: Look, at: datetime) -> dict[str, Any]:
+    counts = seen.counts
+    return {
+        "at": at.isoformat(),
+        "what": "look",
+        "words": str(seen.verdict),
+        "counts": [counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes],
+    }
