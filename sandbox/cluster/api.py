@@ -12,7 +12,7 @@ from sandbox.cluster.discovery import discovery
 from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.paging import Pager
 from sandbox.cluster.representation import deleted_status, list_response, object_response, wanted_form
-from sandbox.cluster.resources import NAMESPACES, PODS, SERVICE_ACCOUNTS, Object, Resource
+from sandbox.cluster.resources import BY_PATH, NAMESPACES, PODS, SERVICE_ACCOUNTS, Object, Resource
 from sandbox.cluster.selectors import parse_fields, parse_labels
 from sandbox.cluster.store import PATCHES, ObjectStore
 from sandbox.cluster.wire import Request, Response, json_response
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sandbox.cluster.request_info import RequestInfo
 
+_GROUP_VERSIONS = frozenset((group, version) for group, version, _ in BY_PATH)
 APPLY = "application/apply-patch+yaml"
 _PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", APPLY)
 # Kinds whose deletion is answered with the object itself (`ReturnDeletedObject` in the registry).
@@ -46,6 +47,8 @@ class Api:
             return discovery(info.path, self._version) or _page_not_found()
         resource = info.resource
         if resource is None or not _has_subresource(resource, info):
+            if (info.group, info.version) in _GROUP_VERSIONS:
+                raise errors.no_such_resource()
             return _page_not_found()
         verbs: Mapping[str, Callable[[Request, RequestInfo, Resource], Response]] = {
             "get": self._get,

@@ -48,6 +48,11 @@ def not_found(resource: Resource, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource.group_resource} "{name}" not found', details_of(resource, name))
 
 
+def no_such_resource() -> ApiError:
+    """A plural or a subresource that a known group does not have."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
 def already_exists(resource: Resource, name: str) -> ApiError:
     return ApiError(409, "AlreadyExists", f'{resource.group_resource} "{name}" already exists', details_of(resource, name))
 

