@@ -12,6 +12,8 @@ _ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]
 _POLICY: Final = r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"
 _KEY: Final = rf"arn:aws(-[a-z]+)*:kms:{_ARN_REGION}:\d{{12}}:key/[\w-]+"
 
+_UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
@@ -64,8 +66,8 @@ class Slack:
 class Teams:
     """A Microsoft Teams channel; its tenant is authorised once by hand."""
 
-    team: str = declare(text(r"[0-9A-Fa-f-]{36}", "the team's id, a UUID"), "the team's id")
-    tenant: str = declare(text(r"[0-9A-Fa-f-]{36}", "the tenant's id, a UUID"), "the tenant's id")
+    team: str = declare(text(_UUID, "the team's id, a UUID"), "the team's id")
+    tenant: str = declare(text(_UUID, "the tenant's id, a UUID"), "the tenant's id")
     channel: str = declare(
         text(r"19%3[aA][\w%.=+-]{1,240}", "the URL-encoded id of a channel: 19%3a...%40thread.tacv2"), "the channel's id"
     )

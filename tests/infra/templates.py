@@ -18,6 +18,7 @@ from infra.stack import add_environment  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "111122223333", "eu-west-1"
+TEAM, TENANT = "0a1b2c3d-1111-2222-3333-444455556666", "0a1b2c3d-1111-2222-3333-444455557777"
 Template = Mapping[str, Any]
 
 MINIMAL: dict[str, Any] = {"environments": [{"account": ACCOUNT, "region": REGION}]}
@@ -63,7 +64,7 @@ MAXIMAL: dict[str, Any] = {
             "name": "prod-us",
             "account": ACCOUNT,
             "region": "us-east-1",
-            "notify": {"teams": {"team": "0" * 36, "tenant": "1" * 36, "channel": "19%3aabc%40thread.tacv2"}},
+            "notify": {"teams": {"team": TEAM, "tenant": TENANT, "channel": "19%3aabc%40thread.tacv2"}},
         },
     ]
 }
@@ -71,7 +72,7 @@ MAXIMAL: dict[str, Any] = {
 
 def app_of(raw: object, folder: Path) -> cdk.App:
     """The app of a configuration, without bundling."""
-    app = cdk.App(outdir=str(folder))
+    app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
     wanted = parse(raw)
     for it in wanted.environments:
         where = cdk.Environment(account=it.account, region=it.region)

@@ -4,7 +4,7 @@ import pytest
 
 from infra.chat import PROJECT
 from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, LONGEST_COMMAND, REGION
-from tests.infra.templates import ACCOUNT, Template, of_type, one_of_type, resolved, statements
+from tests.infra.templates import ACCOUNT, TEAM, TENANT, Template, of_type, one_of_type, resolved, statements
 
 SLACK, TEAMS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
 
@@ -26,7 +26,7 @@ def test_the_topics_are_named_as_the_home_lists_them(maximal: dict[str, Template
 
 def test_teams_is_configured_alike(maximal: dict[str, Template]) -> None:
     teams = one_of_type(maximal["EksIrsaRemediator-prod-us"], TEAMS)
-    assert (teams["TeamId"], teams["TeamsTenantId"], teams["TeamsChannelId"]) == ("0" * 36, "1" * 36, "19%3aabc%40thread.tacv2")
+    assert (teams["TeamId"], teams["TeamsTenantId"], teams["TeamsChannelId"]) == (TEAM, TENANT, "19%3aabc%40thread.tacv2")
     assert len(teams["CustomizationResourceArns"]) == len(ANSWERS)
 
 

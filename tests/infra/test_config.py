@@ -10,7 +10,7 @@ from infra.config import Cluster, Environment, Network, Notify, Slack, Teams
 from infra.declared import InvalidConfiguration
 from infra.deploy_file import load, parse
 from infra.regions import DURABLE_REGIONS, doubt
-from tests.infra.templates import ACCOUNT, MAXIMAL, REGION, ROOT
+from tests.infra.templates import ACCOUNT, MAXIMAL, REGION, ROOT, TEAM, TENANT
 
 SLACK = {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}
 
@@ -104,7 +104,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         "the channel's id",
     ),
     "Slack and Teams": (
-        one(notify={"slack": SLACK, "teams": {"team": "0" * 36, "tenant": "1" * 36, "channel": "19%3aabc"}}),
+        one(notify={"slack": SLACK, "teams": {"team": TEAM, "tenant": TENANT, "channel": "19%3aabc"}}),
         "environments[0].notify.teams",
         "'19%3aabc'",
         "not both",

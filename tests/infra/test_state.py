@@ -1,0 +1,38 @@
+"""What holds state keeps its logical id: a renamed one would be made anew, and the old one lost or left."""
+
+from tests.infra.templates import Template, of_type
+
+PINNED = {
+    "AWS::DynamoDB::Table": {"Incidents169D50D8"},
+    "AWS::KMS::Key": {"TopicsKey64CE8550"},
+    "AWS::SNS::Topic": {"TopicsChatF780730B", "TopicsPeople175FAAC2"},
+    "AWS::SQS::Queue": {
+        "FunctionsCheckerFailures892877FB",
+        "FunctionsRemediatorFailures35FF51A8",
+        "FunctionsNodeWatcherFailures56EC367D",
+        "IntakeUndelivered3AD39992",
+    },
+    "AWS::Logs::LogGroup": {"FunctionsCheckerLogBE6AFE3A", "FunctionsRemediatorLog9CD26176", "FunctionsNodeWatcherLogF5B2893C"},
+    # Roles are named in access entries, and a role made anew is a stranger to them.
+    "AWS::IAM::Role": {"FunctionsCheckerRole878A5079", "FunctionsRemediatorRoleAFAA6748", "FunctionsNodeWatcherRole8C09D3AC"},
+    "AWS::Lambda::Function": {"FunctionsChecker5BBA8990", "FunctionsRemediator52F267FF", "FunctionsNodeWatcherE08F143A"},
+}
+
+
+def test_what_holds_state_keeps_its_logical_id(minimal: Template) -> None:
+    assert {kind: set(of_type(minimal, kind)) for kind in PINNED} == PINNED
+
+
+def test_incidents_outlive_the_stack_and_can_be_restored(minimal: Template) -> None:
+    (table,) = of_type(minimal, "AWS::DynamoDB::Table").values()
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    properties = table["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert [it["AttributeName"] for it in properties["KeySchema"]] == ["pk", "sk"]
+
+
+def test_nothing_else_stays_when_the_stack_goes(minimal: Template) -> None:
+    kept = {name for name, it in minimal["Resources"].items() if it.get("DeletionPolicy") == "Retain"}
+    assert {minimal["Resources"][it]["Type"] for it in kept} == {"AWS::DynamoDB::Table", "AWS::Lambda::Version"}

@@ -1,0 +1,109 @@
+"""Alarms on ourselves reach people, and the dashboard draws the contract's metrics as they are emitted."""
+
+import json
+import re
+from typing import Any
+
+from lambdas.contract.metrics import ALL, LOGIN_FAILURES, SWEEPS, Unit
+from lambdas.contract.names import ALARM_PREFIX, METRIC_NAMESPACE
+from tests.infra.templates import Template, of_type, one_of_type, resolved
+
+
+def alarms(template: Template) -> dict[str, dict[str, Any]]:
+    """Alarms by the part of their logical id that this project chose."""
+    found = of_type(template, "AWS::CloudWatch::Alarm")
+    return {name.removeprefix("Alarms")[:-8]: it["Properties"] for name, it in found.items()}
+
+
+def test_there_is_an_alarm_for_each_way_to_fail(minimal: Template) -> None:
+    assert set(alarms(minimal)) == {
+        "ExecutionFailed",
+        "ExecutionTimedOut",
+        "ExecutionStopped",
+        "CheckerErrors",
+        "CheckerThrottles",
+        "NodeWatcherErrors",
+        "Undelivered",
+        "CheckerFailures",
+        "RemediatorFailures",
+        "NodeWatcherFailures",
+        "SweepNotRunning",
+        "LoginFailures",
+    }
+
+
+def test_every_alarm_goes_to_people_and_says_what_it_means(minimal: Template) -> None:
+    people = next(name for name, it in of_type(minimal, "AWS::SNS::Topic").items() if "TopicName" not in it["Properties"])
+    for name, it in alarms(minimal).items():
+        assert it["AlarmActions"] == it["OKActions"] == [{"Ref": people}], name
+        assert it["AlarmDescription"], name
+
+
+def test_no_alarm_of_ours_is_taken_for_a_clusters(minimal: Template) -> None:
+    # Names are left to CloudFormation, which begins them with the stack's.
+    assert not [it for it in alarms(minimal).values() if "AlarmName" in it]
+    assert not "EksIrsaRemediator-".startswith(ALARM_PREFIX)
+
+
+def test_every_dead_letter_queue_has_an_alarm(minimal: Template) -> None:
+    watched = {it["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for it in alarms(minimal).values() if it.get("Namespace") == "AWS/SQS"}
+    assert watched == set(of_type(minimal, "AWS::SQS::Queue"))
+
+
+def test_a_sweep_that_does_not_run_is_an_alarm_also_without_any_data(minimal: Template) -> None:
+    sweep = alarms(minimal)["SweepNotRunning"]
+    assert (sweep["Namespace"], sweep["MetricName"], sweep.get("Dimensions", [])) == (METRIC_NAMESPACE, SWEEPS.name, [])
+    assert (sweep["ComparisonOperator"], sweep["Threshold"], sweep["TreatMissingData"]) == ("LessThanThreshold", 1, "breaching")
+    assert sweep["EvaluationPeriods"] * sweep["Period"] == 900
+
+
+def test_login_failures_of_any_cluster_are_one_alarm(minimal: Template) -> None:
+    (metric,) = alarms(minimal)["LoginFailures"]["Metrics"]
+    assert metric["Expression"] == f'SELECT SUM({LOGIN_FAILURES.name}) FROM SCHEMA("{METRIC_NAMESPACE}", cluster)'  # noqa: S608
+    assert metric["Period"] == 300
+
+
+def widgets(template: Template) -> list[dict[str, Any]]:
+    body = resolved(one_of_type(template, "AWS::CloudWatch::Dashboard")["DashboardBody"])
+    found: list[dict[str, Any]] = json.loads(body)["widgets"]
+    return found
+
+
+def drawn(template: Template) -> list[tuple[str, tuple[str, ...], str]]:
+    """Each metric of ours on the dashboard: name, dimensions, statistic."""
+    found = []
+    for widget in widgets(template):
+        for line in widget["properties"].get("metrics", []):
+            if line[0] == METRIC_NAMESPACE:
+                found.append((line[1], (), line[-1].get("stat", "Average")))
+            elif isinstance(line[0], dict) and METRIC_NAMESPACE in line[0].get("expression", ""):
+                search = re.fullmatch(r"SEARCH\('\{(\w+),([\w,]+)\} MetricName=\"(\w+)\"', '(\w+)', 300\)", line[0]["expression"])
+                assert search, line[0]["expression"]
+                found.append((search[3], tuple(search[2].split(",")), search[4]))
+    return found
+
+
+def test_the_dashboard_draws_every_metric_of_ours_with_its_dimensions_and_no_other(minimal: Template) -> None:
+    assert {it[:2] for it in drawn(minimal)} == {(it.name, it.dimensions) for it in ALL}
+    unit = {it.name: it.unit for it in ALL}
+    for name, _, statistic in drawn(minimal):
+        assert (statistic == "Sum") == (unit[name] is Unit.COUNT), name
+
+
+def test_the_dashboard_has_the_documented_structure(minimal: Template) -> None:
+    # Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    seen: list[tuple[int, int, int, int]] = []
+    for it in widgets(minimal):
+        assert it["type"] in {"text", "metric", "log"}
+        box = (it["x"], it["y"], it["width"], it["height"])
+        assert box[0] >= 0
+        assert box[0] + box[2] <= 24
+        assert not [other for other in seen if overlaps(box, other)]
+        seen.append(box)
+        if it["type"] == "metric":
+            assert it["properties"]["region"]
+            assert 0 < len(it["properties"]["metrics"]) <= 500
+
+
+def overlaps(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    return one[0] < other[0] + other[2] and other[0] < one[0] + one[2] and one[1] < other[1] + other[3] and other[1] < one[1] + one[3]
