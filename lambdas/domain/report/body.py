@@ -1,6 +1,6 @@
 """What is said under the headline: what is broken, what it means, who changed it, what the numbers show, what was done and why not more."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from lambdas.contract.names import FIELD_MANAGER
@@ -28,8 +28,10 @@ def paragraphs(told: Told) -> tuple[Phrase, ...]:
 def broken_lines(told: Told) -> tuple[LinkLine, ...]:
     """Broken links to speak of, in the order of the chain: symptoms after the first are told by the numbers."""
     broken = [it for it in told.fault.links if it.state == State.BROKEN]
-    others = {it.link for it in told.fault.withheld if it.reason == Reason.NOT_OURS}
-    return tuple(it for i, it in enumerate(broken) if i == 0 or it.link < Link.PODS or (it.link == Link.NODES and it.link in others))
+    elsewhere = told.fault.counts.nodes_waiting == 0 and any(
+        it.link == Link.NODES and it.reason == Reason.NOT_OURS for it in told.fault.withheld
+    )
+    return tuple(it for i, it in enumerate(broken) if i == 0 or it.link < Link.PODS or (it.link == Link.NODES and elsewhere))
 
 
 def _broken(told: Told) -> Phrase:
@@ -49,17 +51,17 @@ def _means(told: Told) -> Phrase:
 def _who(told: Told) -> Phrase | None:
     actor = told.fault.actor or told.now.actor
     if actor.get("who"):
-        tool = recognise(signs=(actor.get("agent", ""), actor["who"]))
+        tool = recognise(signs=(actor.get("agent", ""),))
         at = moment(actor.get("at"))
         return say(
             "Last change: {what}by {who}{tool}{at}.",
             what=say("{words}, ", words=actor["what"]) if actor.get("what") else say(""),
             who=short_name(actor["who"]),
-            tool=say(" with {name}", name=tool.name) if tool and tool.name.lower() not in actor["who"].lower() else say(""),
+            tool=say(" with {name}", name=tool.name) if tool else say(""),
             at=say(", {time}", time=clock(at, told.at)) if at else say(""),
         )
     owner = told.fault.owner
-    if not owner or owner == FIELD_MANAGER or not told.identity_broken:
+    if not owner or owner == FIELD_MANAGER or told.fault.verdict not in REPAIRABLE | {Verdict.REVERTED} or not told.identity_broken:
         return None
     tool = recognise(manager=owner)
     return say("The ServiceAccount was last written by {who}.", who=tool.name if tool else owner)
@@ -72,7 +74,7 @@ def _numbers(told: Told) -> Phrase | None:
     parts = [
         part
         for part, said_by in ((_pods(told), (Link.PODS,)), (_unready(told), ()), (_nodes(told), (Link.NODES, Link.WORKLOAD)))
-        if part and first not in said_by
+        if part and first not in (*said_by, Link.CLUSTER)
     ]
     errors = look.counts.errors_with_role + look.counts.errors_without_role
     if errors and first != Link.PERMISSION_ERRORS:
@@ -83,7 +85,7 @@ def _numbers(told: Told) -> Phrase | None:
 def _pods(told: Told) -> Phrase | None:
     counts = told.now.counts
     role = told.now.desired_role.rsplit("/", 1)[-1]
-    if not counts.pods or not role:
+    if not counts.pods or not role or told.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
         return None
     verb = "carries" if counts.pods_right == 1 else "carry"
     return say("{right} of {pods} {verb} {role}", right=counts.pods_right, pods=many(counts.pods, "pod"), verb=verb, role=role)
@@ -96,7 +98,8 @@ def _unready(told: Told) -> Phrase | None:
 
 def _nodes(told: Told) -> Phrase | None:
     counts = told.now.counts
-    if not counts.nodes:
+    concerned = any(it.link == Link.NODES and it.state != State.NOT_APPLICABLE for it in told.now.links)
+    if not counts.nodes or not concerned:
         return None
     waiting = say(" ({count} waiting for the CNI)", count=counts.nodes_waiting) if counts.nodes_waiting else say("")
     return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)
@@ -105,20 +108,20 @@ def _nodes(told: Told) -> Phrase | None:
 def _evidence(told: Told) -> Phrase | None:
     """The facts behind the first broken link that its sentence does not hold already."""
     first = next(iter(broken_lines(told)), None)
-    if first is None:
+    if first is None or first.verdict == Verdict.UPDATE_IN_PROGRESS:
         return None
-    facts = [it for it in first.evidence if it[2].removesuffix(" refused") not in first.sentence and (it[2] != "none" or it[3])]
-    shown = [
-        say(
-            "{subject}, {field}: {value}{since}",
-            subject=subject,
-            field=field,
-            value=value,
-            since=say(" (since {at})", at=clock(since, told.at)) if (since := moment(at)) else say(""),
-        )
-        for subject, field, value, at in facts
-    ]
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for subject, field, value, at in first.evidence:
+        if value.removesuffix(" refused") not in first.sentence and (value != "none" or at):
+            alike.setdefault((field, value, at), []).append(subject)
+    shown = [_fact(subjects, *fact, told) for fact, subjects in alike.items()]
     return say("Seen: {facts}.", facts=join(shown, " · ")) if shown else None
+
+
+def _fact(subjects: Sequence[str], field: str, value: str, at: str, told: Told) -> Phrase:
+    since = moment(at)
+    when = say(" (since {at})", at=clock(since, told.at)) if since else say("")
+    return say("{subjects}, {field}: {value}{when}", subjects=", ".join(subjects), field=field, value=value.rstrip("."), when=when)
 
 
 def _ruled_out(told: Told) -> Phrase | None:
@@ -145,7 +148,7 @@ def _plan(told: Told) -> Phrase | None:
 
 _DONE: Final[Mapping[str, str]] = {
     "AnnotateServiceAccount": "annotation set",
-    "ReplaceOnePod": "one pod replaced and checked",
+    "ReplaceOnePod": "one pod replaced first",
     "RestartWorkload": "all pods restarted",
     "DeleteStalePods": "stale pods replaced",
     "UpdateAddonRole": "role put into the add-on record",
@@ -207,15 +210,12 @@ def _version(told: Told) -> Phrase | None:
     if told.fault.verdict not in REPAIRABLE or not installed:
         return None
     if (kubernetes, installed) == KNOWN_BAD and addon.get("name") == "vpc-cni":
-        note = "vpc-cni {installed} on Kubernetes {kubernetes}: a known upgrade after which Terraform set-ups lost the role.{default}"
-    elif default and default != installed:
-        note = "{addon} {installed} is installed.{default}"
+        note = "vpc-cni {installed} on Kubernetes {kubernetes} is the upgrade after which Terraform set-ups are known to lose the role."
+    elif default and default != installed and (told.ended or not told.failing):
+        note = "{addon} {installed} is installed; the default for Kubernetes {kubernetes} is {default}."
     else:
         return None
-    more = (
-        say(" The default for Kubernetes {version} is {default}.", version=kubernetes, default=default) if default != installed else say("")
-    )
-    return say(note, addon=addon.get("name", ""), installed=installed, kubernetes=kubernetes, default=more if default else say(""))
+    return say(note, addon=addon.get("name", ""), installed=installed, kubernetes=kubernetes, default=default)
 
 
 def _warnings(told: Told) -> Phrase | None:

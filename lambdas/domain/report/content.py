@@ -35,6 +35,12 @@ class Content:
     context: Mapping[str, str]
 
 
+def _moments(told: Told) -> tuple[Moment, ...]:
+    """What happened, where something was done; a proof that the message begins with is not said again."""
+    first = "proof" if told.occasion is Occasion.PROVEN else ""
+    return tuple(it for it in timeline({"lines": told.lines}) if it.what != first) if told.changes else ()
+
+
 _HEADINGS: Final[Mapping[Occasion, str]] = {
     Occasion.ASKING: "Your answer:",
     Occasion.PROVEN: "Left for you, so that it does not come back:",
@@ -56,7 +62,7 @@ def compose(told: Told, environment: Environment) -> Content:
         instead_of_long_step=say(
             "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {told.cluster}")
         ),
-        moments=timeline({"lines": told.lines}) if told.changes else (),
+        moments=_moments(told),
         foot=say(
             "Incident {id} · {account} {region} · runbook {link}",
             id=told.short_id,

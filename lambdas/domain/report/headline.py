@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Final
 
 from lambdas.contract.settings import Severity
+from lambdas.domain.look import Counts
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
 from lambdas.domain.report.clock import clock, duration, many, moment, seconds_between
-from lambdas.domain.report.meanings import MEANINGS, WITHOUT_ROLE, Meaning, loss_of
+from lambdas.domain.report.meanings import MEANINGS, PARTLY, STILL_CARRIED, WITHOUT_ROLE, Meaning, loss_of
 from lambdas.domain.report.phrases import Phrase, say
 from lambdas.domain.report.story import Told
 from lambdas.domain.verdict import Verdict
@@ -42,10 +43,12 @@ def _needs_a_person(told: Told) -> bool:
 
 
 def meaning(told: Told) -> Meaning:
-    """The verdict's meaning; where pods lack their role already, that weighs more than what the add-on record lacks."""
-    if told.fault.verdict is Verdict.ADDON_ROLE_MISSING and told.identity_broken:
-        return WITHOUT_ROLE
-    return MEANINGS[told.fault.verdict]
+    """The verdict's meaning. What pods lack already weighs more than what the add-on record lacks, and less where all still have it."""
+    verdict = told.fault.verdict
+    found = WITHOUT_ROLE if verdict is Verdict.ADDON_ROLE_MISSING and told.identity_broken else MEANINGS[verdict]
+    if found is not WITHOUT_ROLE or not told.fault.counts.pods_right:
+        return found
+    return STILL_CARRIED if told.all_carry_it else PARTLY
 
 
 def title(told: Told) -> Phrase:
@@ -66,8 +69,14 @@ def _meaning(told: Told) -> Phrase:
 def values(told: Told) -> dict[str, object]:
     """What the meanings' templates have places for."""
     loss = loss_of(told.incident.target.namespace, told.incident.target.name)
-    words = loss.failing if told.failing else loss.latent
-    return {"workload": told.workload, "addon": told.fault.addon.get("name") or "EKS", "loss": say(words)}
+    words, counts = loss.failing if told.failing else loss.latent, told.fault.counts
+    return {"workload": told.workload, "addon": told.fault.addon.get("name") or "EKS", "loss": say(words), **_without(counts)}
+
+
+def _without(counts: Counts) -> dict[str, object]:
+    some = counts.pods - counts.pods_right
+    verb = "runs without its role" if some == 1 else "run without their role"
+    return {"some": some, "pods": many(counts.pods, "pod"), "run": verb}
 
 
 def _state(told: Told) -> Phrase:
@@ -81,9 +90,9 @@ def _state(told: Told) -> Phrase:
         case Occasion.WITHHELD:
             return _withheld(told)
         case Occasion.NEEDS_YOU:
-            return say("needs you{now}, {so}", now=" now" if told.failing else "", so=_changed_so_far(told))
+            return say("needs you now, {so}" if told.failing else "needs you, {so}", so=_changed_so_far(told))
         case Occasion.REMINDER:
-            return say("still so after {time}", time=_open_for(told))
+            return say("still so after {time}, needs you" if _needs_a_person(told) else "still so after {time}", time=_open_for(told))
         case Occasion.PROVEN:
             return say("repaired and proven, {rest}", rest=_rest(told))
         case Occasion.RECOVERED:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lambdas.contract.approval import APPROVE, REJECT
-from lambdas.contract.parameters import binding_path
+from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.domain.finding import Link, State
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
@@ -15,6 +15,7 @@ from lambdas.domain.verdict import Verdict
 
 MOST_STEPS: Final = 5
 _COMMANDS: Final = ("aws ", "kubectl ", "irsa-remediator ")
+_LOOK_AGAIN: Final = ", then look again"
 _BECOMES: Final = "  →  "
 
 
@@ -35,8 +36,20 @@ def _steps(told: Told) -> Iterator[Phrase]:
         case Occasion.PROVEN:
             yield from _keep(told)
             yield from _remedies(told, MOST_STEPS)
+        case Occasion.REMINDER:
+            yield from _again(told)
         case _:
             yield from _by_hand(told)
+
+
+def _again(told: Told) -> Iterator[Phrase]:
+    """What to do has been told: a reminder says where it stands, not all of it again."""
+    if told.now.remedies:
+        yield _run("What to do stands in the first message, and is printed by", f"irsa-remediator check --cluster {told.cluster}")
+    elif told.now.actions:
+        yield _run("To repair it by hand:", f"irsa-remediator fix --cluster {told.cluster}")
+    else:
+        yield from _by_hand(told)
 
 
 def _answer_by(button: str, command: str, told: Told) -> Phrase:
@@ -59,10 +72,20 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
         yield from _keep(told)
     if told.now.verdict is Verdict.UPDATE_IN_PROGRESS:
         yield _run("See what the update waits for:", _list_updates(told))
-    found = tuple(_remedies(told, MOST_STEPS - 1))
+    if told.now.verdict is Verdict.NODES_UNWELL_OTHERWISE:
+        yield _describe(told)
+    if reason == Reason.GUARD_UNREAD:
+        yield say("Let the remediator's role read what is named above, or correct the cluster by hand.")
+    found = tuple(_remedies(told, MOST_STEPS - 2))
     yield from found
-    if found or reason == Reason.GUARD_BROKEN or told.now.verdict is Verdict.REVERTED:
+    if found or reason in (Reason.GUARD_BROKEN, Reason.GUARD_UNREAD) or told.now.verdict is Verdict.REVERTED:
         yield _run("Then look again:", f"irsa-remediator check --cluster {told.cluster}")
+
+
+def _describe(told: Told) -> Phrase:
+    names = (it.removeprefix("Node ") for it in _unwell_nodes(told))
+    name = next((it for it in names if KUBERNETES_NAME.match(it)), "<node>")
+    return _run("See what a node says:", f"kubectl describe node {name}")
 
 
 def _run(words: str, command: str) -> Phrase:
@@ -88,9 +111,10 @@ def _keep(told: Told) -> Iterator[Phrase]:
     role, addon = told.fault.desired_role, told.fault.addon.get("name", "")
     if not role:
         return
-    if addon and (_record_concerned(told) or _writer(told) == recognise(manager="eks")):
+    annotated = told.now.verdict is Verdict.REVERTED or "AnnotateServiceAccount" in told.changes
+    if addon and (_record_concerned(told) or (annotated and _writer(told) == recognise(manager="eks"))):
         yield keep_in_record(_caller(told), told.incident.target, addon, role)
-    elif told.now.verdict is Verdict.REVERTED or "AnnotateServiceAccount" in told.changes:
+    elif annotated:
         yield keep_on_account(_writer(told) or _caller(told), told.incident.target, addon, role)
 
 
@@ -122,7 +146,8 @@ def _remedies(told: Told, most: int) -> Iterator[Phrase]:
         elif command.startswith(_COMMANDS):
             yield say("{words}: {command}", words=sentence(words).rstrip("."), command=Code(command))
         else:
-            yield say("{words}", words=sentence(f"{line[:-1]} as shown" if line.endswith(":") else line))
+            plain = f"{line[:-1]} as shown" if line.endswith(":") else line.removesuffix(_LOOK_AGAIN)
+            yield say("{words}", words=sentence(plain))
 
 
 def _unwell_nodes(told: Told) -> Sequence[str]:

@@ -18,7 +18,10 @@ MOST_MOMENTS: Final = 40
 
 def subject(content: Content) -> str:
     """One line of ASCII that begins with how urgent it is: no sign stands for that in a subject."""
-    return escaping.ascii_line(f"{content.mark.name} {content.title.render(PLAIN)}", LONGEST_SUBJECT)
+    words = f"{content.mark.name} {content.title.render(PLAIN)}"
+    while len(words) > LONGEST_SUBJECT and ", " in words.rpartition(" · ")[2]:
+        words = words.rpartition(", ")[0]  # the last clause is the one that can be spared
+    return escaping.ascii_line(words, LONGEST_SUBJECT)
 
 
 def text(content: Content) -> str:

@@ -11,7 +11,8 @@ from lambdas.domain.verdict import Verdict
 class Meaning:
     """`title` and `sentence` while something fails; `latent_title` and `latent` while nothing does yet.
 
-    Places in the templates: `workload` (the ServiceAccount's name), `addon`, `loss` (what its workload cannot do without its role).
+    Places in the templates: `workload` (the ServiceAccount's name), `addon`, `loss` (what its workload cannot do without its role), and
+    `some`, `pods`, `run` for how many pods run without their role.
     """
 
     title: str
@@ -70,7 +71,7 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
     Verdict.NOT_APPLICABLE: Meaning(title="{workload} is not wanted here", sentence="Nothing runs under this ServiceAccount."),
     Verdict.POD_IDENTITY_IN_USE: Meaning(
         title="pod identity for {workload} is incomplete",
-        sentence="A pod identity association decides the role, so an annotation would change nothing; pods get no credentials from it.",
+        sentence="Until that is corrected pods get no credentials, and an annotation would change nothing.",
     ),
     Verdict.NO_ACCESS: Meaning(
         title="the remediator cannot look into the cluster",
@@ -107,7 +108,7 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
     ),
     Verdict.UPDATE_IN_PROGRESS: Meaning(
         title="an update has not ended",
-        sentence="A write while it runs could make it fail, so nothing is changed before its end.",
+        sentence="It runs for longer than the remediator waits; until it ends nothing is changed.",
     ),
     Verdict.ADDON_DEGRADED_OTHERWISE: Meaning(
         title="the {addon} add-on is unwell, and its role is not the cause",
@@ -141,6 +142,20 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
         sentence="Two writers disagree. Another repair would only be undone, so the remediator has stopped.",
     ),
 }
+
+STILL_CARRIED: Final = Meaning(
+    title="the next pod of {workload} will start without its role",
+    sentence="The pods that run carry the role still; each one that starts from now on does not.",
+)
+"""What counts where the annotation is wrong and every pod is older than that."""
+
+PARTLY: Final = Meaning(
+    title="{some} of {pods} of {workload} {run}",
+    sentence="The pods that carry the role are well; what the others do in AWS is refused.",
+    latent_title="{some} of {pods} of {workload} {run}, nothing fails yet",
+    latent="The pods that carry the role are well; the others live on the permissions of the node role.",
+)
+"""What counts where some pods carry the role and some do not."""
 
 WITHOUT_ROLE: Final = _WITHOUT_ROLE
 """What counts where the add-on record is the first broken link and pods lack their role already."""

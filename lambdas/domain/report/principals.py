@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _SESSION: Final = re.compile(r"arn:[\w-]+:sts::\d{12}:assumed-role/(?P<role>[^/]+)/(?P<session>.+)")
+_SERVICE_ACCOUNT: Final = re.compile(r"system:serviceaccount:(?P<namespace>[^:]+):(?P<name>[^:]+)")
 _PRINCIPAL: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:(?P<kind>user|role)/(?:.*/)?(?P<name>[^/]+)")
 
 
@@ -13,4 +14,6 @@ def short_name(who: str) -> str:
         return f"{session['role']} (session {session['session']})"
     if principal := _PRINCIPAL.fullmatch(who):
         return f"{principal['kind']} {principal['name']}"
+    if account := _SERVICE_ACCOUNT.fullmatch(who):
+        return f"ServiceAccount {account['namespace']}/{account['name']}"
     return "the account's root user" if who.endswith(":root") else who

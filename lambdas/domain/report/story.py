@@ -68,6 +68,11 @@ class Told:
         return any(verdict in _ON_PODS for verdict in self.fault.verdicts)
 
     @property
+    def all_carry_it(self) -> bool:
+        """Whether every pod was admitted with the role."""
+        return 0 < self.fault.counts.pods == self.fault.counts.pods_right
+
+    @property
     def held(self) -> WithheldLine | None:
         """The weightiest reason that keeps us from acting; None where nothing does."""
         ours = (it for it in self.now.withheld if it.reason != Reason.CONSEQUENCE)
