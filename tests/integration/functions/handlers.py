@@ -1,0 +1,53 @@
+"""Functions for the tests, run inside the emulator, where only the asset and the standard library are to be had."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def plain(event, context):
+    print(json.dumps({"said": event.get("say", "")}))
+    if event.get("count"):
+        with Path(event["count"]).open("a") as file:
+            file.write("x")
+    if event.get("raise"):
+        raise ValueError("as asked")
+    if event.get("exit"):
+        os._exit(3)
+    time.sleep(event.get("sleep", 0))
+    where = [path for path in sys.path if "site-packages" in path]
+    return {"pid": os.getpid(), "name": context.function_name, "site_packages": where, "environment": sorted(os.environ)}
+
+
+def imports(event, _context):
+    import importlib
+
+    return {name: importlib.import_module(name).__file__ for name in event["modules"]}
+
+
+def durable(event, context):
+    from aws_durable_execution_sdk_python import durable_execution
+
+    return durable_execution(_two_steps)(event, context)
+
+
+def _two_steps(event, context):
+    from aws_durable_execution_sdk_python.config import Duration
+
+    first = context.step(lambda _: _note(event, "one"), name="one")
+    context.wait(Duration.from_seconds(1))
+    once = Path(event["file"] + ".crashed")
+    if event.get("crash") and not once.exists():
+        once.touch()
+        os._exit(7)
+    second = context.step(lambda _: _note(event, "two", event.get("hold", 0)), name="two")
+    return [first, second]
+
+
+def _note(event, what, hold=0):
+    with Path(event["file"]).open("a") as file:
+        file.write(what + "\n")
+    time.sleep(hold)
+    return what

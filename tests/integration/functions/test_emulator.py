@@ -1,0 +1,98 @@
+"""A function in the real emulator: cold and warm, failing, timing out, killed, and side by side."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox.functions.emulator import Environment, Function
+from sandbox.functions.pool import FunctionPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def _payload(**event: Any) -> bytes:
+    return json.dumps(event).encode()
+
+
+@pytest.fixture(scope="module")
+def environment(functions: Path) -> Iterator[Environment]:
+    function = Function(name="checker", asset=functions, handler="handlers.plain", environment={"OURS": "1"}, timeout_s=2)
+    with Environment(function) as running:
+        yield running
+
+
+def test_the_first_invocation_is_cold_and_the_next_one_is_not(environment: Environment) -> None:
+    environment.restart()
+    first, second = environment.invoke(_payload(say="hello")), environment.invoke(_payload())
+    assert (first.cold, second.cold, first.failed) == (True, False, False)
+    assert first.json()["pid"] == second.json()["pid"]
+    assert first.json()["name"] == "checker"
+    assert first.duration_ms > second.duration_ms
+    assert '{"said": "hello"}' in environment.lines
+    assert environment.init_ms[-1] > 0
+
+
+def test_a_function_sees_its_own_environment_and_no_package_of_ours(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_SHELL", "x")
+    environment.restart()
+    seen = environment.invoke(_payload()).json()
+    assert seen["site_packages"] == []
+    assert {"OURS", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION"} <= set(seen["environment"])
+    assert "SECRET_OF_THE_SHELL" not in seen["environment"]
+
+
+def test_an_exception_fails_the_invocation_and_keeps_the_environment(environment: Environment) -> None:
+    before = environment.invoke(_payload()).json()["pid"]
+    failed = environment.invoke(_payload(**{"raise": True}))
+    assert (failed.failed, failed.json()["errorType"]) == (True, "ValueError")
+    assert environment.invoke(_payload()).json()["pid"] == before
+
+
+@pytest.mark.parametrize("event", [{"exit": True}, {"sleep": 5}], ids=["crash", "time-out"])
+def test_a_crash_or_a_time_out_fails_the_invocation_and_the_next_starts_cold(environment: Environment, event: dict[str, Any]) -> None:
+    environment.invoke(_payload())
+    assert environment.invoke(_payload(**event)).failed
+    after = environment.invoke(_payload())
+    assert (after.failed, after.cold) == (False, True)
+
+
+def test_a_function_killed_in_the_middle_fails_and_starts_anew(environment: Environment) -> None:
+    environment.invoke(_payload())
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(environment.invoke, _payload(sleep=1.8))
+        time.sleep(0.3)
+        environment.kill()
+        assert running.result(timeout=5).json()["errorType"] == "Runtime.ExitError"
+    assert not environment.invoke(_payload()).failed
+
+
+def test_invocations_run_side_by_side_up_to_the_concurrency_and_then_wait(functions: Path) -> None:
+    function = Function(name="checker", asset=functions, handler="handlers.plain", concurrency=2)
+    with FunctionPool(function) as pool, ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(pool.invoke, [_payload(sleep=0.5)] * 4))
+        assert not any(answer.failed for answer in answers)
+        assert len({answer.json()["pid"] for answer in answers}) == 2
+
+
+def test_nothing_is_left_behind(functions: Path) -> None:
+    pool = FunctionPool(Function(name="checker", asset=functions, handler="handlers.plain"))
+    pid = pool.invoke(_payload()).json()["pid"]
+    pool.close()
+    deadline = time.monotonic() + 2
+    while _alive(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    from pathlib import Path
+
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and ") Z" not in stat.read_text()
