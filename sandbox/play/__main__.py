@@ -1,0 +1,74 @@
+"""`python -m sandbox.play SCENARIO`: play one scenario, or `list` them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.play.scenario import ORIGINAL, InvalidScenario, load, names
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when the scenario came to its expected end, 1 when it did not, 2 when there is no such scenario, 130 when interrupted."""
+    parser = argparse.ArgumentParser(prog="make demo", description="Play a scenario against the small EKS on this machine.")
+    parser.add_argument("scenario", nargs="?", default=ORIGINAL, help="a file of scenarios/ without its ending, or `list`")
+    parser.add_argument("--cluster", choices=("embedded", "real"), default="embedded", help="real: a control plane built from source")
+    options = parser.parse_args(arguments)
+    if options.scenario == "list":
+        _list()
+        return 0
+    try:
+        scenario = load(options.scenario)
+    except InvalidScenario as error:
+        Console(stderr=True).print(f"[red]{error}[/red]")
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _play(scenario, options.cluster)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _list() -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("scenario", "verdict", "what happens"):
+        table.add_column(column)
+    for name in names():
+        scenario = load(name)
+        table.add_row(name, scenario.expect.verdict, scenario.title)
+    Console().print(table)
+
+
+def _play(scenario: Any, cluster: str) -> int:
+    from sandbox.play.play import NoEnd, Play
+    from sandbox.play.stage import Stage
+    from sandbox.play.terminal import Terminal
+
+    terminal = Terminal()
+    terminal.title(scenario)
+    began = time.monotonic()
+    with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up) as stage:
+        terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
+        with terminal:
+            play = Play(scenario, stage, terminal.show)
+            try:
+                outcome = play.run()
+            except NoEnd as error:
+                terminal.console.print(f"[red]{error}[/red]")
+                return 1
+        terminal.end(outcome)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

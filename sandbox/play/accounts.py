@@ -1,0 +1,123 @@
+"""The AWS side of a scenario's world: roles, trust, provider, parameters, table, topics."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
+from lambdas.contract.names import ANY_CLUSTER, PROJECT
+from lambdas.contract.parameters import binding_path
+from lambdas.contract.settings import settings_path
+from sandbox.aws.local import ACCOUNT, REGION, LocalAws
+from sandbox.play.scenario import BOUND, Trust, World
+
+CLUSTER: Final = "demo"
+ROLE: Final = f"{CLUSTER}-vpc-cni"
+NODE_ROLE: Final = f"{CLUSTER}-node"
+CHECKER: Final = f"{PROJECT}-checker"
+REMEDIATOR: Final = f"{PROJECT}-remediator"
+OPERATOR: Final = "ci-deploy"
+TABLE: Final = f"{PROJECT}-incidents"
+NAMESPACE: Final = "kube-system"
+
+
+def role_arn(name: str, account: str = ACCOUNT) -> str:
+    """ARN of a role of the sandbox's account."""
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def resolved(text: str | None) -> str | None:
+    """A scenario's word for a role as an ARN."""
+    return role_arn(ROLE) if text == BOUND else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topics:
+    """ARNs of the two topics, and the queues that hold what was sent to them."""
+
+    chat: str
+    people: str
+    chat_queue: str
+    people_queue: str
+
+
+def trust_policy(world: World, issuer: str) -> dict[str, Any]:
+    """The trust policy of the world's role, right or wrong in the way that the scenario wants."""
+    host = issuer.removeprefix("https://")
+    if world.trust is Trust.OTHER_ISSUER:
+        host = host.rsplit("/", 1)[0] + "/" + "9A1C" * 8
+    subject = f"system:serviceaccount:{NAMESPACE}:{world.service_account}"
+    if world.trust is Trust.OTHER_SUBJECT:
+        subject = "system:serviceaccount:default:someone-else"
+    audience = "sts.amazonaws.com" if world.trust is not Trust.AUDIENCE_ONLY_WRONG else "sts.example.com"
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": {f"{host}:aud": audience, f"{host}:sub": subject}},
+            }
+        ],
+    }
+
+
+def pod_identity_trust() -> dict[str, Any]:
+    """The trust policy that EKS Pod Identity needs."""
+    statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def make_identity(aws: LocalAws, world: World, issuer: str) -> None:
+    """Roles and OIDC provider as the scenario has them, and the roles of the functions."""
+    for name in (CHECKER, REMEDIATOR, NODE_ROLE):
+        aws.roles.create(name)
+    aws.roles.create_user(OPERATOR)
+    iam = aws.client("iam")
+    if world.role_exists:
+        policy = pod_identity_trust() if world.pod_identity == BOUND else trust_policy(world, issuer)
+        iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(policy))
+    if world.oidc_provider:
+        iam.create_open_id_connect_provider(Url=issuer, ClientIDList=list(world.oidc_client_ids), ThumbprintList=["9" * 40])
+
+
+def put_parameters(aws: LocalAws, world: World) -> None:
+    """The binding and the settings."""
+    ssm = aws.client("ssm")
+    if (value := resolved(world.binding)) is not None:
+        ssm.put_parameter(
+            Name=binding_path(CLUSTER, NAMESPACE, world.service_account), Value=value, Type=world.binding_type, Overwrite=True
+        )
+    for name, text in world.settings.items():
+        ssm.put_parameter(Name=settings_path(ANY_CLUSTER, name), Value=str(text), Type="String", Overwrite=True)
+
+
+def make_table(aws: LocalAws) -> None:
+    """The incidents table, with the keys of the contract."""
+    keys = ((PARTITION_KEY, "HASH"), (SORT_KEY, "RANGE"))
+    aws.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+    )
+
+
+def make_topics(aws: LocalAws) -> Topics:
+    """Both topics, each with a queue as its subscriber."""
+    sns, sqs = aws.client("sns"), aws.client("sqs")
+
+    def subscribed(name: str) -> tuple[str, str]:
+        topic = str(sns.create_topic(Name=name)["TopicArn"])
+        queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic, queue
+
+    chat, chat_queue = subscribed(f"{PROJECT}-chat")
+    people, people_queue = subscribed(f"{PROJECT}-people")
+    return Topics(chat=chat, people=people, chat_queue=chat_queue, people_queue=people_queue)
+
+
+__all__ = ["ACCOUNT", "CLUSTER", "REGION", "Topics"]

@@ -1,0 +1,129 @@
+"""The cluster under a play: the embedded API double with life in it, behind the few verbs that a story needs."""
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any, Protocol, Self
+
+import trustme
+
+from sandbox.behaviours.kubelet import Pace
+from sandbox.behaviours.life import Life
+from sandbox.behaviours.plugin import RoleCheck
+from sandbox.cluster.deletion import Preconditions
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.resources import NODES, SERVICE_ACCOUNTS, Resource
+from sandbox.cluster.tokens import TokenVerifier
+from sandbox.webhook.identity_webhook import Association, IdentityWebhook, Switches
+from sandbox.webhook.server import WebhookServer
+
+Object = Mapping[str, Any]
+
+
+class Ground(Protocol):
+    """A cluster to play on."""
+
+    url: str
+    ca_pem: bytes
+    switches: Switches
+
+    def apply(self, manifest: Object, manager: str) -> None: ...
+
+    def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None: ...
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None: ...
+
+    def all_of(self, resource: Resource, namespace: str = "") -> list[Object]: ...
+
+    def delete(self, resource: Resource, name: str, namespace: str = "") -> None: ...
+
+    def join_nodes(self, count: int) -> list[str]: ...
+
+    def stop_kubelet(self, node: str) -> None: ...
+
+
+class EmbeddedGround:
+    """The embedded cluster, its behaviours, and the identity webhook as a server of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str,
+        sts_url: str,
+        secret_of: Callable[[str], str | None],
+        access_entries: Callable[[], Iterable[Mapping[str, Any]]],
+        role_can_run_cni: RoleCheck,
+        association_of: Association,
+        pace: Pace | None = None,
+    ) -> None:
+        authority = trustme.CA()
+        verifier = TokenVerifier(cluster=name, sts_url=sts_url, secret_of=secret_of, access_entries=access_entries)
+        self.cluster = EmbeddedCluster(name, authenticate=verifier, certificate=authority, version=version)
+        self.switches = Switches()
+        self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)
+        self._server = WebhookServer(self._webhook, authority)
+        self.life = Life(
+            self.cluster.store,
+            role_can_run_cni=role_can_run_cni,
+            associated_role=lambda namespace, account: str((association_of(namespace, account) or {}).get("roleArn", "")) or None,
+            pace=pace,
+            webhook=self._webhook,
+        )
+        self.url, self.ca_pem = self.cluster.url, self.cluster.ca_pem
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.cluster)
+        self._stack.enter_context(self._server)
+        self.apply(self._server.configuration(), "sandbox")
+        self._stack.enter_context(self.life)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def ca_data(self) -> str:
+        """The certificate authority as `DescribeCluster` gives it."""
+        return base64.b64encode(self.ca_pem).decode()
+
+    def apply(self, manifest: Object, manager: str) -> None:
+        """Create or apply an object."""
+        self.cluster.apply(manifest, manager)
+
+    def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None:
+        """Merge patch as some manager."""
+        self.cluster.store.patch(resource, name, namespace, patch=patch, by=manager)
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
+        """One object, or None."""
+        return self.cluster.store.find(resource, name, namespace)
+
+    def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
+        """All objects of a kind."""
+        return list(self.cluster.store.list(resource, namespace))
+
+    def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete one object."""
+        self.cluster.store.delete(resource, name, namespace, preconditions=Preconditions())
+
+    def join_nodes(self, count: int) -> list[str]:
+        """Let new nodes register."""
+        return self.life.join_nodes(count)
+
+    def stop_kubelet(self, node: str) -> None:
+        """The node's kubelet falls silent."""
+        self.life.stop_kubelet(node)
+
+    def _annotations(self, namespace: str, name: str) -> Mapping[str, str]:
+        found = self.cluster.store.find(SERVICE_ACCOUNTS, name, namespace) or {}
+        annotations: Mapping[str, str] = found.get("metadata", {}).get("annotations") or {}
+        return annotations
+
+
+def nodes_ready(ground: Ground) -> tuple[int, int]:
+    """How many nodes are Ready, and how many there are."""
+    nodes = ground.all_of(NODES)
+    ready = [it for it in nodes if any(c["type"] == "Ready" and c["status"] == "True" for c in it.get("status", {}).get("conditions", ()))]
+    return len(ready), len(nodes)

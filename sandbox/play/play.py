@@ -1,0 +1,234 @@
+"""Play a scenario from its first moment to its end, and tell what came of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.contract.names import RESTARTED_AT_ANNOTATION
+from lambdas.contract.workloads import WorkloadKind, known
+from sandbox.cluster import aws_node
+from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS
+from sandbox.play.accounts import CLUSTER, NAMESPACE, resolved
+from sandbox.play.ground import nodes_ready
+from sandbox.play.story import announce, happen
+
+if TYPE_CHECKING:
+    from sandbox.play.scenario import Scenario
+    from sandbox.play.stage import Stage
+
+POLL_S: Final = 0.05
+SETTLE_S: Final = 30.0
+LASTS_S: Final = 90.0
+"""How long a play may take before it is said to have no end."""
+
+
+class Mark(StrEnum):
+    """Moments that are measured, each from the event."""
+
+    EVENT = "event"
+    DECISION = "decision"
+    ANNOTATION = "annotation right"
+    RESTARTED = "restarted"
+    PROVEN = "proven"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened, so many seconds after the play began. `kind` is `world`, `story`, `checker`, `remediator`, `nodes`."""
+
+    at_s: float
+    kind: str
+    text: str
+    nodes: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Outcome:
+    """What came of a play: `changes` are the writes by action, `messages` chat notifications in order, `marks` seconds since the event."""
+
+    verdict: str = ""
+    verdicts: tuple[str, ...] = ()
+    outcome: str = ""
+    changes: list[str] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    marks: dict[Mark, float] = field(default_factory=dict)
+    moments: list[Moment] = field(default_factory=list)
+    nodes: tuple[int, int] = (0, 0)
+
+
+class NoEnd(TimeoutError):
+    """The play did not come to the end that its scenario expects; says what was seen."""
+
+
+Show = Callable[[Moment], None]
+
+
+class Play:
+    """One run of a scenario on a stage that stands. `show` is called with each moment, from several threads."""
+
+    def __init__(self, scenario: Scenario, stage: Stage, show: Show = lambda _: None) -> None:
+        self.scenario = scenario
+        self.stage = stage
+        self.outcome = Outcome()
+        self._show = show
+        self._began = time.monotonic()
+        self._event_at: float | None = None
+        self._lock = threading.Lock()
+        self._shown = 0
+        self._nodes = (-1, -1)
+
+    def run(self) -> Outcome:
+        """Settle, let the story happen, announce it, and watch to the end.
+
+        Raises:
+            NoEnd: the expected end did not come in time.
+        """
+        self._settle()
+        self._began = time.monotonic()
+        self._moment("world", self._world())
+        for what, how in self.scenario.story:
+            self._tell_story(happen(self.stage, what, how))
+        if self._event_at is None or self.scenario.event not in ("none", "cloudtrail"):
+            self._event_at = self._event_at or time.monotonic()
+        self._tell_story(announce(self.stage, self.scenario.event))
+        self._watch()
+        self.outcome.messages = self.stage.messages()
+        self.outcome.nodes = nodes_ready(self.stage.ground)
+        return self.outcome
+
+    # --- the world ---------------------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Wait until the world stands as it would before anything happens: pods admitted and nodes as Ready as they will be."""
+        until, last, since = time.monotonic() + SETTLE_S, None, time.monotonic()
+        while time.monotonic() < until:
+            now = (nodes_ready(self.stage.ground), self._pods())
+            if now != last:
+                last, since = now, time.monotonic()
+            calm = time.monotonic() - since
+            everything = now[0][0] == now[0][1] and now[1][0] == now[1][1] > 0
+            if calm > (0.2 if everything else 1.2):
+                return
+            time.sleep(POLL_S)
+
+    def _pods(self) -> tuple[int, int]:
+        pods = [
+            it
+            for it in self.stage.ground.all_of(PODS, NAMESPACE)
+            if it["spec"].get("serviceAccountName") == self.stage.world.service_account
+        ]
+        ready = [
+            it for it in pods if any(c["type"] == "Ready" and c["status"] == "True" for c in it.get("status", {}).get("conditions", ()))
+        ]
+        return len(ready), len(pods)
+
+    def _world(self) -> str:
+        ready, total = nodes_ready(self.stage.ground)
+        world = self.stage.world
+        role = (resolved(world.annotation) or "no role").rsplit("/", 1)[-1]
+        return f"cluster {CLUSTER} at Kubernetes {world.kubernetes}, {ready} of {total} nodes Ready, {world.service_account} carries {role}"
+
+    def _tell_story(self, text: str) -> None:
+        if text:
+            if self._event_at is None:
+                self._event_at = time.monotonic()
+            self._moment("story", text)
+
+    # --- watching ----------------------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        until = time.monotonic() + LASTS_S
+        while time.monotonic() < until:
+            self._look_at_cluster()
+            self._read_logs()
+            if self._ended():
+                return
+            time.sleep(POLL_S)
+        raise NoEnd(
+            f"{self.scenario.name}: expected {self.scenario.expect.outcome}, and after {LASTS_S:.0f} s saw verdict "
+            f"{self.outcome.verdict or 'none'}, outcome {self.outcome.outcome or 'none'}, changes {self.outcome.changes}"
+        )
+
+    def _ended(self) -> bool:
+        if self.scenario.expect.outcome == "quiet":
+            return bool(self.outcome.verdict)
+        return self.outcome.outcome == self.scenario.expect.outcome
+
+    def _look_at_cluster(self) -> None:
+        nodes = nodes_ready(self.stage.ground)
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._moment("nodes", "")
+        account = self.stage.ground.find(SERVICE_ACCOUNTS, self.stage.world.service_account, NAMESPACE) or {}
+        value = (account.get("metadata", {}).get("annotations") or {}).get(aws_node.ROLE_KEY)
+        if value and value == resolved(self.stage.world.binding) and Mark.DECISION in self.outcome.marks:
+            self._mark(Mark.ANNOTATION)
+        if self._stamp():
+            self._mark(Mark.RESTARTED)
+
+    def _stamp(self) -> str:
+        workload = known(NAMESPACE, self.stage.world.service_account)
+        if workload is None:
+            return ""
+        kind = DAEMON_SETS if workload.kind is WorkloadKind.DAEMON_SET else DEPLOYMENTS
+        found = self.stage.ground.find(kind, workload.name, NAMESPACE) or {}
+        annotations = found.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations") or {}
+        return str(annotations.get(RESTARTED_AT_ANNOTATION, ""))
+
+    def _read_logs(self) -> None:
+        lines = self.stage.lines[self._shown :]
+        self._shown += len(lines)
+        for function, line in lines:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(said, dict) and "title" in said:
+                self._said(function.rsplit("-", 1)[-1], said)
+
+    def _said(self, function: str, said: dict[str, Any]) -> None:
+        """One line of a function's log as a moment of the play."""
+        match said["title"]:
+            case "diagnosis":
+                self._diagnosed(function, said)
+            case "actions" if "action" in said and said.get("done"):
+                if said["action"] not in self.outcome.changes:  # a wave deletes pod by pod
+                    self.outcome.changes.append(said["action"])
+                self._moment(function, f"{said['action']}: {said['message']}")
+            case "actions":
+                self._moment(function, str(said["message"]))
+            case "proof" if said.get("state") == "proven":
+                self._mark(Mark.PROVEN)
+                self._moment(function, f"proven: {said['message']}")
+            case "report" if "occasion" in said:
+                self._reported(function, said)
+
+    def _diagnosed(self, function: str, said: dict[str, Any]) -> None:
+        if not self.outcome.verdict:
+            self.outcome.verdict = str(said.get("verdict") or said["message"])
+            self.outcome.verdicts = tuple(said.get("broken", ()))
+            self._mark(Mark.DECISION)
+            others = [it for it in self.outcome.verdicts if it != self.outcome.verdict]
+            self._moment(function, "diagnosis: " + ", ".join([self.outcome.verdict, *others]))
+
+    def _reported(self, function: str, said: dict[str, Any]) -> None:
+        occasion = str(said["occasion"])
+        ends = {"proven": "proven", "needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld", "recovered": "recovered"}
+        self.outcome.outcome = ends.get(occasion, self.outcome.outcome)
+        self._moment(function, f"told: {said['message']}")
+
+    def _mark(self, mark: Mark) -> None:
+        if self._event_at is not None:
+            self.outcome.marks.setdefault(mark, time.monotonic() - self._event_at)
+
+    def _moment(self, kind: str, text: str) -> None:
+        with self._lock:
+            moment = Moment(time.monotonic() - self._began, kind, text, nodes_ready(self.stage.ground))
+            self.outcome.moments.append(moment)
+        self._show(moment)

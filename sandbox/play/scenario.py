@@ -1,0 +1,147 @@
+"""Scenarios: one YAML file per failure mode, with the world, what happens in it, and what must come out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "scenarios"
+
+BOUND: Final = "bound"
+"""In a scenario: the role that the world makes for the ServiceAccount."""
+
+
+class InvalidScenario(ValueError):
+    """The file does not say what a scenario has to say; names file and key."""
+
+
+class Trust(StrEnum):
+    """Trust policies that a world's role can have."""
+
+    RIGHT = "right"
+    OTHER_ISSUER = "other-issuer"
+    OTHER_SUBJECT = "other-subject"
+    AUDIENCE_ONLY_WRONG = "audience-wrong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """How everything is before anything happens.
+
+    `role`, `annotation`, `addon_role`, `binding` take `bound`, an ARN, or null. `addon` false is a self-managed plug-in.
+    `annotation_key` puts the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
+    """
+
+    kubernetes: str = "1.28"
+    nodes: int = 12
+    service_account: str = "aws-node"
+    addon: bool = True
+    addon_version: str = "v1.14.1-eksbuild.1"
+    addon_role: str | None = BOUND
+    addon_installed: bool = True
+    binding: str | None = BOUND
+    binding_type: str = "String"
+    annotation: str | None = BOUND
+    annotation_key: str = "eks.amazonaws.com/role-arn"
+    role_exists: bool = True
+    role_suffices: bool = True
+    node_role_suffices: bool = False
+    trust: Trust = Trust.RIGHT
+    oidc_provider: bool = True
+    oidc_client_ids: tuple[str, ...] = ("sts.amazonaws.com",)
+    pod_identity: str | None = None
+    pod_identity_agent: bool = True
+    node_repair: bool = False
+    workload: bool = True
+    access: str = "granted"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    webhook_lag_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What must come out. `changes` are all writes to cluster and EKS, by action; `says` are texts that the first message contains.
+
+    `outcome` is `proven`, `recovered`, `needs-you`, `withheld`, or `quiet` where no incident is opened.
+    """
+
+    verdict: str
+    outcome: str
+    also: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One failure mode: `story` is a list of `(what happens, how)`; `event` announces it, beside what EKS sends itself."""
+
+    name: str
+    title: str
+    failure_mode: str
+    world: World
+    story: tuple[tuple[str, Mapping[str, Any]], ...]
+    event: str
+    expect: Expectation
+    seen_in: tuple[str, ...] = ()
+
+
+def names() -> list[str]:
+    """Every scenario, the original incident first."""
+    found = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(found, key=lambda name: (name != ORIGINAL, name))
+
+
+ORIGINAL: Final = "addon-role-missing"
+
+
+def load(name: str) -> Scenario:
+    """Read one scenario.
+
+    Raises:
+        InvalidScenario: there is no such file, or a key of it is not understood.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if not path.exists():
+        raise InvalidScenario(f"there is no scenario {name!r}; there are {', '.join(names())}")
+    text = yaml.safe_load(path.read_text())
+    try:
+        return Scenario(
+            name=name,
+            title=text["title"],
+            failure_mode=str(text["failure_mode"]),
+            world=_world(text.get("world") or {}, name),
+            story=tuple(_step(step, name) for step in text.get("story") or ()),
+            event=text.get("event", "none"),
+            expect=_expectation(text["expect"]),
+            seen_in=tuple(text.get("seen_in") or ()),
+        )
+    except (KeyError, TypeError) as error:
+        raise InvalidScenario(f"{path.name}: {error}") from error
+
+
+def _world(text: Mapping[str, Any], name: str) -> World:
+    known = {it.name for it in fields(World)}
+    if strange := set(text) - known:
+        raise InvalidScenario(f"{name}.yaml: world has no {', '.join(sorted(strange))}; there are {', '.join(sorted(known))}")
+    values: dict[str, Any] = {key: tuple(it) if isinstance(it, list) else it for key, it in text.items()}
+    if "trust" in values:
+        values["trust"] = Trust(values["trust"])
+    return World(**values)
+
+
+def _expectation(text: Mapping[str, Any]) -> Expectation:
+    values: dict[str, Any] = {key: tuple(it) if isinstance(it, list) else it for key, it in text.items()}
+    return Expectation(**values)
+
+
+def _step(step: Any, name: str) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(step, str):
+        return step, {}
+    if isinstance(step, Mapping) and len(step) == 1:
+        ((what, how),) = step.items()
+        return str(what), how if isinstance(how, Mapping) else {"value": how}
+    raise InvalidScenario(f"{name}.yaml: a step of the story is a word, or one word with parameters: {step!r}")

@@ -1,0 +1,185 @@
+"""What can happen in a scenario's world, each by one word of its story."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from lambdas.contract.events import SWEEP_INPUT, OwnEvent
+from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
+from sandbox.aws.cloudtrail import zulu
+from sandbox.aws.eks_state import Failure
+from sandbox.aws.local import ACCOUNT, REGION
+from sandbox.cluster import aws_node
+from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
+from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, resolved
+from sandbox.play.scenario import InvalidScenario
+from sandbox.play.stage import Stage
+
+How = Mapping[str, Any]
+
+
+def _update_addon(stage: Stage, how: How) -> str:
+    role = {"serviceAccountRoleArn": it} if (it := resolved(how.get("role"))) else {}
+    wanted = {key: how[key] for key in ("addonVersion", "resolveConflicts", "configurationValues") if key in how}
+    eks = stage.aws.client("eks", principal=OPERATOR)
+    eks.update_addon(clusterName=CLUSTER, addonName=stage.addon, **wanted, **role)
+    return f"{OPERATOR} runs UpdateAddon {stage.addon} {how.get('addonVersion', '')} {'with' if role else 'without'} a role"
+
+
+def _join_nodes(stage: Stage, how: How) -> str:
+    names = stage.ground.join_nodes(int(how["value"]))
+    return f"{len(names)} nodes join"
+
+
+def _annotate(stage: Stage, how: How) -> str:
+    key, value = how.get("key", aws_node.ROLE_KEY), resolved(how.get("value"))
+    patch = {"metadata": {"annotations": {key: value}}}
+    stage.ground.patch(SERVICE_ACCOUNTS, stage.world.service_account, NAMESPACE, patch, how.get("by", "kubectl-annotate"))
+    return f"{how.get('by', 'somebody')} sets {key} to {value or 'nothing'}"
+
+
+def _replace_pods(stage: Stage, how: How) -> str:
+    """Delete pods by hand, all or the first few."""
+    pods = [it for it in stage.ground.all_of(PODS, NAMESPACE) if it["spec"]["serviceAccountName"] == stage.world.service_account]
+    chosen = pods[: int(how.get("value", len(pods)))]
+    for pod in chosen:
+        stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+    return f"{len(chosen)} pods are replaced"
+
+
+def _webhook(stage: Stage, how: How) -> str:
+    for name, value in how.items():
+        setattr(stage.ground.switches, name, value)
+    return "the identity webhook: " + ", ".join(f"{name} {value}" for name, value in how.items())
+
+
+def _stop_kubelet(stage: Stage, how: How) -> str:
+    nodes = stage.ground.all_of(NODES)[: int(how.get("value", 1))]
+    for node in nodes:
+        stage.ground.stop_kubelet(node["metadata"]["name"])
+    return f"the kubelet of {len(nodes)} nodes falls silent"
+
+
+def _fail_update(stage: Stage, how: How) -> str:
+    failure = Failure(code=how["code"], message=how["message"], resource_ids=tuple(how.get("resources", ())))
+    stage.aws.eks.fail_next(CLUSTER, str(stage.addon), failure)
+    return f"the next update of {stage.addon} will fail with {how['code']}"
+
+
+def _wait(_stage: Stage, how: How) -> str:
+    time.sleep(float(how["value"]))
+    return ""
+
+
+def _update_ends(stage: Stage, _how: How) -> str:
+    """Wait until EKS has applied the update to the cluster."""
+    cluster = stage.aws.eks.world.clusters[CLUSTER]
+    until = time.monotonic() + LONGEST_UPDATE_S
+    while cluster.addons[str(stage.addon)]["status"] == "UPDATING" and time.monotonic() < until:
+        time.sleep(POLL_S)
+    return "the update has taken effect"
+
+
+LONGEST_UPDATE_S: Final = 20.0
+POLL_S: Final = 0.02
+
+
+def _slow_updates(stage: Stage, how: How) -> str:
+    stage.aws.eks.behave(update_s=float(how["value"]))
+    return f"an add-on update takes {how['value']} s"
+
+
+HAPPENINGS: Final[Mapping[str, Callable[[Stage, How], str]]] = {
+    "update_addon": _update_addon,
+    "join_nodes": _join_nodes,
+    "annotate": _annotate,
+    "replace_pods": _replace_pods,
+    "webhook": _webhook,
+    "stop_kubelet": _stop_kubelet,
+    "fail_update": _fail_update,
+    "slow_updates": _slow_updates,
+    "update_ends": _update_ends,
+    "wait": _wait,
+}
+
+
+def happen(stage: Stage, what: str, how: How) -> str:
+    """Let one thing happen; what it was, for people, or nothing.
+
+    Raises:
+        InvalidScenario: nothing of that name can happen.
+    """
+    if what not in HAPPENINGS:
+        raise InvalidScenario(f"nothing called {what!r} can happen; there are {', '.join(HAPPENINGS)}")
+    return HAPPENINGS[what](stage, how)
+
+
+def _own(kind: OwnEvent, detail: How) -> dict[str, Any]:
+    return _event(EVENT_SOURCE, kind, detail)
+
+
+def _event(source: str, kind: str, detail: How) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": str(kind),
+        "source": source,
+        "account": ACCOUNT,
+        "time": zulu(datetime.now(UTC)),
+        "region": REGION,
+        "resources": [],
+        "detail": dict(detail),
+    }
+
+
+def _alarm() -> dict[str, Any]:
+    name = f"{ALARM_PREFIX}{CLUSTER}"
+    now = zulu(datetime.now(UTC))
+    metric = {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": CLUSTER}}
+    detail = {
+        "alarmName": name,
+        "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": now},
+        "previousState": {"value": "OK", "timestamp": now},
+        "configuration": {"metrics": [{"id": "m1", "metricStat": {"metric": metric, "period": 60, "stat": "Maximum"}, "returnData": True}]},
+    }
+    return _event("aws.cloudwatch", "CloudWatch Alarm State Change", detail) | {
+        "resources": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"]
+    }
+
+
+def announcement(event: str) -> dict[str, Any] | None:
+    """The event of this name, or None where EKS's own CloudTrail event announces it or nothing does.
+
+    Raises:
+        InvalidScenario: there is no event of that name.
+    """
+    now = zulu(datetime.now(UTC))
+    asked = {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
+    node = {"schemaVersion": "1", "cluster": CLUSTER, "cause": "cni", "count": 1, "nodes": ["n"], "since": now, "occurredAt": now}
+    made: Mapping[str, Callable[[], dict[str, Any] | None]] = {
+        "none": lambda: None,
+        "cloudtrail": lambda: None,
+        "check-requested": lambda: _own(OwnEvent.CHECK_REQUESTED, asked),
+        "sweep": lambda: dict(SWEEP_INPUT),
+        "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
+        "alarm": _alarm,
+        "addon-event": lambda: _event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
+    }
+    if event not in made:
+        raise InvalidScenario(f"there is no event {event!r}; there are {', '.join(made)}")
+    return made[event]()
+
+
+def announce(stage: Stage, event: str) -> str:
+    """Put the event on the bus; the schedule's goes to the checker directly, as its rule's target does."""
+    made = announcement(event)
+    if made is None:
+        return ""
+    if event == "sweep":
+        stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(made))
+        return "the schedule's turn: a sweep"
+    stage.bus.put(made)
+    return f"on the bus: {made['detail-type']}"
