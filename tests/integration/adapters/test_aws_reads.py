@@ -1,0 +1,233 @@
+"""EKS, IAM and Parameter Store through our adapters, against the local AWS."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+from botocore.stub import Stubber
+
+from lambdas.adapters.eks import Eks
+from lambdas.adapters.iam import NO_ROUTE_S, Iam
+from lambdas.adapters.parameter_store import ParameterStore
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
+from lambdas.domain.observation import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts
+from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.aws.faults import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from lambdas.adapters.session import AwsSession
+    from sandbox.aws.local import LocalAws
+
+ACCOUNT = "111122223333"
+TARGET = ServiceAccountRef("demo", "kube-system", "aws-node")
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/eks/demo-vpc-cni"
+TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Federated": "x"}, "Action": "sts:AssumeRole"}]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _world(local_aws: LocalAws) -> None:
+    local_aws.eks.add_cluster(ClusterSpec(name="demo", endpoint="https://127.0.0.1:1", ca_data="Q0E="))
+    local_aws.eks.add_addon("demo", "vpc-cni", addonVersion="v1.15.1-eksbuild.1")
+    local_aws.eks.add_nodegroup("demo", "blue", node_role=ROLE, size=3, repair=True)
+    local_aws.eks.add_nodegroup("demo", "green", node_role=ROLE, size=3)
+    iam = local_aws.client("iam")
+    iam.create_role(RoleName="demo-vpc-cni", Path="/eks/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_open_id_connect_provider(Url="https://oidc.example/id/1", ClientIDList=["sts.amazonaws.com"], ThumbprintList=["0" * 40])
+    for number in range(13):
+        path = binding_path(f"c{number}", "kube-system", "aws-node")
+        local_aws.client("ssm").put_parameter(Name=path, Value=f"role-{number}", Type="String")
+    secret = binding_path("secret", "kube-system", "aws-node")
+    local_aws.client("ssm").put_parameter(Name=secret, Value="plain-text", Type="SecureString")
+    local_aws.client("ssm").put_parameter(Name="/other/thing", Value="x", Type="String")
+
+
+@pytest.fixture
+def eks(session: AwsSession) -> Eks:
+    return Eks(session)
+
+
+@pytest.fixture
+def iam(session: AwsSession) -> Iam:
+    return Iam(session, account=ACCOUNT, partition="aws")
+
+
+def test_parameters_are_read_ten_a_page_and_secrets_stay_encrypted(session: AwsSession, local_aws: LocalAws) -> None:
+    found = ParameterStore(session).load()
+    assert len(found) == 14
+    seventh = found[binding_path("c7", "kube-system", "aws-node")]
+    assert (seventh.value, seventh.type, seventh.version) == ("role-7", "String", 1)
+    assert seventh.changed_at is not None
+    assert seventh.changed_at.tzinfo is UTC
+    secret = found[binding_path("secret", "kube-system", "aws-node")]
+    assert (secret.type, secret.value.partition(":")[0]) == ("SecureString", "kms")  # moto's way to give it encrypted
+    assert [call.action for call in local_aws.calls.all()] == ["ssm:GetParametersByPath"] * 2
+
+
+def test_a_reading_serves_for_as_long_as_is_allowed(session: AwsSession, local_aws: LocalAws) -> None:
+    kept, never = ParameterStore(session, keep_s=60), ParameterStore(session)
+    for store in (kept, kept, never, never):
+        store.load()
+    assert len(local_aws.calls.all()) == 6
+
+
+def test_a_cluster_is_described(eks: Eks) -> None:
+    seen = eks.cluster("demo")
+    assert isinstance(seen, ClusterFacts)
+    assert (seen.version, seen.status, seen.endpoint, seen.certificate_authority) == ("1.28", "ACTIVE", "https://127.0.0.1:1", "Q0E=")
+    assert (seen.issuer or "").startswith("https://oidc.eks.eu-west-1.amazonaws.com/id/")
+    assert (seen.authentication_mode, seen.ip_family) == ("API_AND_CONFIG_MAP", "ipv4")
+    assert seen.created_at.tzinfo is UTC
+
+
+def test_what_eks_does_not_know_is_missing(eks: Eks) -> None:
+    assert isinstance(eks.cluster("gone"), Missing)
+    assert isinstance(eks.addon("demo", "coredns"), Missing)
+    assert isinstance(eks.addon("gone", "vpc-cni"), Missing)
+
+
+def test_clusters_are_listed(eks: Eks) -> None:
+    assert eks.clusters() == ("demo",)
+
+
+def test_an_add_on_without_a_role_says_so(eks: Eks) -> None:
+    seen = eks.addon("demo", "vpc-cni")
+    assert isinstance(seen, AddonFacts)
+    assert (seen.version, seen.status, seen.role_arn, seen.issues) == ("v1.15.1-eksbuild.1", "ACTIVE", None, ())
+
+
+def test_associations_come_with_their_roles(eks: Eks, local_aws: LocalAws) -> None:
+    assert eks.associations(TARGET) == ()
+    made = local_aws.client("eks").create_pod_identity_association(
+        clusterName="demo", namespace="kube-system", serviceAccount="aws-node", roleArn=ROLE
+    )["association"]
+    try:
+        assert [(it.id, it.role_arn) for it in eks.associations(TARGET)] == [(made["associationId"], ROLE)]
+        assert eks.associations(ServiceAccountRef("demo", "kube-system", "other")) == ()
+    finally:
+        local_aws.client("eks").delete_pod_identity_association(clusterName="demo", associationId=made["associationId"])
+
+
+def test_node_groups_with_auto_repair_are_named(eks: Eks) -> None:
+    assert eks.node_repair("demo") == NodeRepair(nodegroups=("blue",))
+
+
+def test_the_default_version_is_advice_for_one_kubernetes_version(eks: Eks) -> None:
+    assert eks.default_version("vpc-cni", "1.28").default.startswith("v1.")
+    with pytest.raises(NotFound):
+        eks.default_version("vpc-cni", "1.1")
+
+
+def test_the_role_of_an_add_on_is_set_once_per_token_and_nothing_else_is_sent(eks: Eks, local_aws: LocalAws) -> None:
+    first = eks.set_addon_role("demo", "vpc-cni", ROLE, "incident-1")
+    assert eks.set_addon_role("demo", "vpc-cni", ROLE, "incident-1") == first
+    with pytest.raises(Busy, match="set the role of add-on vpc-cni in cluster demo"):
+        eks.set_addon_role("demo", "vpc-cni", ROLE, "incident-2")
+    sent = local_aws.calls.of(action="eks:UpdateAddon")[0].params
+    assert {key: sent[key] for key in sent if key not in ("clusterName", "addonName")} == {
+        "serviceAccountRoleArn": ROLE,
+        "resolveConflicts": "PRESERVE",
+        "clientRequestToken": "incident-1",
+    }
+
+
+def test_a_role_is_read_with_its_trust(iam: Iam) -> None:
+    assert iam.role(ROLE) == RoleFacts(arn=ROLE, trust=TRUST)
+
+
+def test_a_role_that_is_not_the_one_bound_is_missing(iam: Iam) -> None:
+    assert isinstance(iam.role(f"arn:aws:iam::{ACCOUNT}:role/gone"), Missing)
+    elsewhere = iam.role(f"arn:aws:iam::{ACCOUNT}:role/demo-vpc-cni")  # right name, no path
+    assert isinstance(elsewhere, Missing)
+    assert ROLE in elsewhere.what
+
+
+def test_a_role_of_another_account_is_not_looked_up_in_ours(iam: Iam, local_aws: LocalAws) -> None:
+    with pytest.raises(AccessDenied, match="another account"):
+        iam.role("arn:aws:iam::999999999999:role/eks/demo-vpc-cni")
+    assert local_aws.calls.all() == ()
+
+
+def test_an_oidc_provider_tells_its_clients(iam: Iam) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example/id/1"
+    assert iam.oidc_provider(arn) == OidcProvider(arn=arn, client_ids=("sts.amazonaws.com",))
+    assert isinstance(iam.oidc_provider(arn + "2"), Missing)
+
+
+ANSWERS = {
+    "throttled": (FaultKind.THROTTLE, TransientError),
+    "server error": (FaultKind.SERVER_ERROR, TransientError),
+    "cut off": (FaultKind.RESET, TransientError),
+    "denied": (FaultKind.ACCESS_DENIED, AccessDenied),
+}
+
+
+@pytest.mark.parametrize("service", ["eks", "iam", "ssm"])
+@pytest.mark.parametrize(("kind", "error"), ANSWERS.values(), ids=ANSWERS)
+def test_a_refusal_says_whether_a_retry_helps(
+    session: AwsSession, local_aws: LocalAws, service: str, kind: FaultKind, error: type[Exception]
+) -> None:
+    local_aws.faults.add(Fault(service=service, kind=kind, times=9))
+    calls: dict[str, Any] = {
+        "eks": lambda: Eks(session).cluster("demo"),
+        "iam": lambda: Iam(session, account=ACCOUNT, partition="aws").role(ROLE),
+        "ssm": lambda: ParameterStore(session).load(),
+    }
+    with pytest.raises(error) as raised:
+        calls[service]()
+    assert type(raised.value) is error
+    assert raised.value.__cause__ is not None
+
+
+def test_a_single_failure_is_not_even_seen(eks: Eks, local_aws: LocalAws) -> None:
+    local_aws.faults.add(Fault(service="eks", kind=FaultKind.THROTTLE))
+    assert isinstance(eks.cluster("demo"), ClusterFacts)
+
+
+def test_a_vpc_without_a_way_to_iam_is_found_out_once(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked = [0.0], []
+
+    def no_route(**_: Any) -> None:
+        asked.append(now[0])
+        raise ConnectTimeoutError(endpoint_url="https://iam.amazonaws.com")
+
+    monkeypatch.setattr(session.client("iam"), "get_role", no_route)
+    iam = Iam(session, account=ACCOUNT, partition="aws", clock=lambda: now[0])
+    for at in (0.0, NO_ROUTE_S - 1, NO_ROUTE_S):
+        now[0] = at
+        with pytest.raises(AccessDenied) as raised:
+            iam.role(ROLE)
+        assert raised.value.denial is Denial.UNREACHABLE
+    assert asked == [0.0, NO_ROUTE_S]
+
+
+def test_a_simulation_leaves_out_what_hangs_on_context_and_asks_per_resource(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def simulate(**members: Any) -> dict[str, Any]:
+        asked.append(members)
+        results = [{"EvalActionName": call, "EvalDecision": "implicitDeny"} for call in members["ActionNames"]]
+        if "Marker" in members:
+            return {"EvaluationResults": [{"EvalActionName": "ec2:Late", "EvalDecision": "allowed"}], "IsTruncated": False}
+        if len(members["ActionNames"]) > 1:
+            results[0] |= {"MissingContextValues": ["aws:RequestTag/x"]}
+            results[1] |= {"EvalDecision": "allowed", "MissingContextValues": ["aws:RequestTag/x"]}
+            return {"EvaluationResults": results, "IsTruncated": True, "Marker": "more"}
+        return {"EvaluationResults": results, "IsTruncated": False}
+
+    monkeypatch.setattr(session.client("iam"), "simulate_principal_policy", simulate)
+    found = Iam(session, account=ACCOUNT, partition="aws").simulate(ROLE, ["ec2:A", "ec2:B", "ec2:CreateTags"])
+    assert found == {"ec2:B": "allowed", "ec2:Late": "allowed", "ec2:CreateTags": "implicitDeny"}
+    assert [it["ResourceArns"][0].rpartition(":")[2] for it in asked] == ["*", "*", "network-interface/eni-00000000000000000"]
+
+
+def test_an_invalid_request_is_permanent(session: AwsSession) -> None:
+    with Stubber(session.client("eks")) as stub:
+        stub.add_client_error("describe_cluster", "ClientException", "no such name " + "x" * 400, http_status_code=400)
+        with pytest.raises(PermanentError, match="describe cluster demo: ClientException no such name") as raised:
+            Eks(session).cluster("demo")
+    assert len(str(raised.value)) == 300

@@ -1,0 +1,305 @@
+"""One suite over both keepers of incidents: the DynamoDB table and the fake that other tests use in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambdas.adapters.incidents import Incidents
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.errors import AccessDenied, Conflict, TransientError
+from lambdas.domain.incident import Answered, Free, Incident, Outcome, PastIncident
+from sandbox.aws.faults import Fault, FaultKind
+from tests.fakes import FakeIncidents
+from tests.integration.adapters.aws import TABLE
+
+if TYPE_CHECKING:
+    from lambdas.adapters.session import AwsSession
+    from lambdas.domain.ports import IncidentsPort
+    from sandbox.aws.local import LocalAws
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+_NUMBERS = count()
+
+Keeper = Callable[[], "IncidentsPort"]
+
+
+@pytest.fixture(params=["table", "fake"])
+def incidents(request: pytest.FixtureRequest) -> IncidentsPort:
+    if request.param == "fake":
+        return FakeIncidents()
+    session: AwsSession = request.getfixturevalue("session")
+    return Incidents(session, TABLE)
+
+
+@pytest.fixture
+def target() -> ServiceAccountRef:
+    """Another one for each test, since the table is shared."""
+    return ServiceAccountRef(f"demo-{next(_NUMBERS)}", "kube-system", "aws-node")
+
+
+def incident(target: ServiceAccountRef, name: str = "a", **changes: Any) -> Incident:
+    told = {"id": f"{target.cluster}-{name}", "opened_at": NOW, "signals": 1, "request": {"trigger": "sweep", "nested": [1, {"k": None}]}}
+    return Incident(target=target, **{**told, **changes})
+
+
+def past(of: Incident, **changes: Any) -> PastIncident:
+    told: dict[str, Any] = {
+        "closed_at": NOW + timedelta(minutes=1),
+        "outcome": Outcome.PROVEN,
+        "verdict": "annotation-missing",
+        "trigger": "sweep",
+        "changes": ("set the annotation", "restart aws-node"),
+        "signals": of.signals,
+        "binding_path": of.binding_path,
+        "binding_version": 3,
+        "old_value": "arn:old",
+        "details": {"lines": [["12:00", "found"]]},
+    }
+    return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**told, **changes})
+
+
+def test_a_signal_where_nothing_is_known_finds_the_row_free(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    assert incidents.signal(target, NOW) == Free()
+    assert incidents.get(target) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "answered"),
+    [(timedelta(0), False), (SECOND - timedelta(microseconds=1), False), (SECOND, True), (timedelta(minutes=5), True)],
+    ids=["same second", "just within the second", "a second later", "minutes later"],
+)
+def test_a_sound_check_answers_events_that_had_surely_happened_when_it_began(
+    incidents: IncidentsPort, target: ServiceAccountRef, after: timedelta, answered: bool
+) -> None:
+    incidents.record_sound(target, NOW + after)
+    expected = Answered(NOW + after) if answered else Free(known_good_at=NOW + after)
+    assert incidents.signal(target, NOW) == expected
+
+
+def test_an_earlier_sound_check_does_not_replace_a_later_one(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    incidents.record_sound(target, NOW)
+    incidents.record_sound(target, NOW - SECOND)
+    assert incidents.signal(target, NOW) == Free(known_good_at=NOW)
+
+
+def test_times_keep_their_order_whatever_zone_and_fraction_they_are_told_in(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    incidents.record_sound(target, NOW.replace(microsecond=5))
+    incidents.record_sound(target, NOW)
+    assert incidents.signal(target, NOW) == Free(known_good_at=NOW.replace(microsecond=5))
+
+
+def test_the_first_claim_opens_and_the_next_joins(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first = incident(target)
+    assert incidents.claim(first) == first == incidents.get(target)
+    assert incidents.claim(incident(target, "b")) == replace(first, signals=2)
+    assert incidents.signal(target, NOW) == replace(first, signals=3)
+
+
+def test_a_claim_repeated_is_the_same_claim(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first = incident(target)
+    incidents.claim(first)
+    assert incidents.claim(first) == first
+
+
+def test_an_open_incident_counts_signals_even_where_a_check_was_sound(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    incidents.record_sound(target, NOW + timedelta(hours=1))
+    incidents.claim(incident(target))
+    assert isinstance(incidents.signal(target, NOW), Incident)
+
+
+def test_every_field_of_an_incident_is_kept(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    full = incident(target, holder="arn:aws:iam::1:user/x", binding_path="/b", opened_at=NOW.replace(microsecond=123))
+    incidents.claim(full)
+    incidents.mark_started(full, "arn:execution")
+    incidents.mark_asked(full, "callback")
+    assert incidents.get(target) == replace(full, started=True, execution_arn="arn:execution", callback_id="callback")
+    incidents.mark_asked(full, None)
+    assert incidents.get(target) == replace(full, started=True, execution_arn="arn:execution")
+
+
+def test_marks_of_an_incident_that_is_no_longer_open_touch_nothing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    ended, successor = incident(target), incident(target, "b")
+    incidents.claim(successor)
+    incidents.mark_started(ended, "arn:execution")
+    assert incidents.mark_told(ended, "found") is False
+    assert incidents.told(ended) == frozenset()
+    with pytest.raises(Conflict):
+        incidents.mark_asked(ended, "callback")
+    assert incidents.get(target) == successor
+
+
+def test_an_ended_incident_is_taken_over_with_its_signals(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    ended = incident(target, execution_arn="arn:old", callback_id="c", binding_path="/b")
+    incidents.claim(ended)
+    incidents.signal(target, NOW)
+    incidents.mark_told(ended, "found")
+    successor = incident(target, "b")
+    assert incidents.take_over(ended, successor) == replace(successor, signals=3) == incidents.get(target)
+    assert incidents.told(successor) == frozenset()
+
+
+def test_only_one_of_two_takes_over_and_the_other_joins(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    ended = incident(target)
+    incidents.claim(ended)
+    first = incidents.take_over(ended, incident(target, "b"))
+    assert incidents.take_over(ended, incident(target, "c")) == replace(first, signals=3)
+
+
+def test_a_take_over_repeated_is_the_same(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    ended, successor = incident(target), incident(target, "b")
+    incidents.claim(ended)
+    assert incidents.take_over(ended, successor) == incidents.take_over(ended, successor)
+
+
+def test_taking_over_what_was_closed_meanwhile_opens_anew(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    ended, successor = incident(target), incident(target, "b")
+    assert incidents.take_over(ended, successor) == successor
+
+
+def test_what_was_told_is_remembered_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    assert [incidents.mark_told(mine, state) for state in ("found", "acting", "found")] == [True] * 3
+    assert incidents.told(mine) == {"found", "acting"}
+
+
+def test_an_incident_with_an_unseen_signal_stays_open_and_leaves_no_history(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    incidents.signal(target, NOW)
+    assert incidents.close(past(mine), 1, NOW) is False
+    assert incidents.history(target, NOW) == ()
+    assert incidents.close(past(mine), 2, NOW) is True
+    assert incidents.get(target) is None
+
+
+def test_closing_leaves_history_and_the_time_of_the_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target, binding_path="/b")
+    incidents.claim(mine)
+    assert incidents.close(past(mine), 1, NOW + timedelta(minutes=2))
+    assert incidents.history(target, NOW) == (past(mine),)
+    assert incidents.signal(target, NOW) == Answered(NOW + timedelta(minutes=2))
+
+
+def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    bare = past(mine, outcome=Outcome.NEEDS_YOU, changes=(), binding_version=None, old_value=None, details=None)
+    assert incidents.close(bare, 2**31, None)
+    assert incidents.signal(target, NOW) == Free()
+    assert incidents.history(target, NOW) == (bare,)
+
+
+def test_closing_twice_is_closing_once_even_with_another_clock(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    assert incidents.close(past(mine), 1, NOW)
+    assert incidents.close(past(mine, closed_at=NOW + timedelta(minutes=9)), 1, NOW)
+    assert incidents.history(target, NOW) == (past(mine),)
+
+
+def test_closing_what_was_taken_over_is_a_conflict(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    ended, successor = incident(target), incident(target, "b")
+    incidents.claim(ended)
+    incidents.take_over(ended, successor)
+    with pytest.raises(Conflict):
+        incidents.close(past(ended), 9, NOW)
+    assert incidents.get(target) == replace(successor, signals=2)
+    assert incidents.history(target, NOW) == ()
+
+
+def test_history_is_of_one_service_account_newest_first_and_since(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    for minutes in (1, 3, 2):
+        mine = incident(target, str(minutes))
+        incidents.claim(mine)
+        incidents.close(past(mine, closed_at=NOW + timedelta(minutes=minutes)), 1, None)
+    since = NOW + timedelta(minutes=2)
+    assert [it.closed_at.minute for it in incidents.history(target, NOW)] == [3, 2, 1]
+    assert [it.closed_at.minute for it in incidents.history(target, since)] == [3, 2]
+    assert incidents.history(replace(target, name="other"), NOW) == ()
+
+
+def test_clusters_that_turned_wrong_under_a_binding_are_found_open_or_closed(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    path = f"/{target.cluster}"
+    other, third = replace(target, cluster=f"{target.cluster}-z"), replace(target, cluster=f"{target.cluster}-y")
+    still_open = incident(target, binding_path=path)
+    closed = incident(other, binding_path=path)
+    incidents.claim(still_open)
+    incidents.claim(closed)
+    incidents.close(past(closed), 1, None)
+    incidents.claim(incident(third, binding_path=path, opened_at=NOW - SECOND))
+    incidents.claim(incident(replace(target, cluster=f"{target.cluster}-x")))
+    assert incidents.turned_wrong(path, NOW) == (target.cluster, other.cluster)
+    assert incidents.turned_wrong(path, NOW - SECOND) == (target.cluster, third.cluster, other.cluster)
+    assert incidents.turned_wrong(path + "/longer", NOW) == ()
+
+
+# --- what only the table can show --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(session: AwsSession) -> Incidents:
+    return Incidents(session, TABLE)
+
+
+def test_a_signal_is_one_request_whatever_it_meets(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
+    table.signal(target, NOW)
+    table.claim(incident(target))
+    local_aws.calls.clear()
+    table.signal(target, NOW)
+    assert [call.action for call in local_aws.calls.all()] == ["dynamodb:UpdateItem"]
+
+
+def test_history_leaves_after_ninety_days_and_the_row_stays(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
+    mine = incident(target, binding_path="/b")
+    table.claim(mine)
+    table.close(past(mine), 1, NOW)
+    found = local_aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+    leaves = {it["sk"]["S"].partition("#")[0]: it.get("expires_at") for it in found if target.cluster in it["pk"]["S"]}
+    assert leaves == {"now": None, "past": {"N": str(int((NOW + timedelta(days=90, minutes=1)).timestamp()))}}
+
+
+def test_a_claim_that_meets_a_closing_incident_opens_anew(
+    table: Incidents, target: ServiceAccountRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = incident(target), incident(target, "b")
+    table.claim(first)
+    joining = table._count
+
+    def after_it_closed(whose: ServiceAccountRef) -> Any:
+        table.close(past(first), 9, NOW)
+        return joining(whose)
+
+    monkeypatch.setattr(table, "_count", after_it_closed)
+    assert table.claim(second) == second == table.get(target)
+
+
+def test_a_close_whose_answer_is_lost_is_still_one_close(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
+    mine = incident(target)
+    table.claim(mine)
+    local_aws.faults.add(Fault(service="dynamodb", operation="TransactWriteItems", kind=FaultKind.RESET, after_effect=True))
+    assert table.close(past(mine), 1, NOW)
+    assert len(table.history(target, NOW)) == 1
+
+
+FAILURES = {
+    "server error": (FaultKind.SERVER_ERROR, TransientError),
+    "cut off": (FaultKind.RESET, TransientError),
+    "denied": (FaultKind.ACCESS_DENIED, AccessDenied),
+}
+
+
+@pytest.mark.parametrize(("kind", "error"), FAILURES.values(), ids=FAILURES)
+def test_a_table_that_fails_says_whether_a_retry_helps(
+    table: Incidents, target: ServiceAccountRef, local_aws: LocalAws, kind: FaultKind, error: type[Exception]
+) -> None:
+    local_aws.faults.add(Fault(service="dynamodb", kind=kind, times=9))
+    with pytest.raises(error, match=f"signal {target.key}"):
+        table.signal(target, NOW)
