@@ -43,7 +43,9 @@ def write(title: str, message: str, *, level: Level = Level.INFO, **fields: Any)
 
 
 def emit(line: dict[str, Any]) -> None:
-    """One JSON object on one line. What orjson does not know is told by its type alone, so that no object's insides leak."""
-    text = orjson.dumps(line, default=lambda it: f"<{type(it).__name__}>", option=orjson.OPT_NON_STR_KEYS)
+    """One JSON object on one line. What is no plain data is told by its type alone, so that no object's insides leak."""
+    text = orjson.dumps(
+        line, default=lambda it: f"<{type(it).__name__}>", option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+    )
     sys.stdout.write(text.decode() + "\n")
     sys.stdout.flush()

@@ -1,0 +1,126 @@
+"""Our tokens are what the EKS authenticator takes, and live no longer than they are good for."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.credentials import Credentials, RefreshableCredentials
+
+from lambdas.adapters.session import AwsSession
+from lambdas.adapters.token import LIFETIME, Tokens
+from lambdas.domain.errors import AccessDenied, Denial
+from sandbox.cluster.tokens import TokenRefused, TokenVerifier, check_form, presigned_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.aws.local import LocalAws
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Signing:
+    """A session with these credentials."""
+
+    def __init__(self, credentials: Any, region: str = "eu-west-1") -> None:
+        self.region = region
+        self._credentials = credentials
+
+    def credentials(self) -> Any:
+        return self._credentials
+
+
+def tokens(now: Callable[[], datetime], credentials: Any = None, *, region: str = "eu-west-1", partition: str = "aws") -> Tokens:
+    signing: Any = Signing(credentials or Credentials("AKIAEXAMPLE", "secret", "session"), region)
+    return Tokens(signing, partition, now)
+
+
+def verifier(local: LocalAws, cluster: str) -> TokenVerifier:
+    entry = {"principalArn": "arn:aws:iam::111122223333:role/us", "username": "us", "kubernetesGroups": ["ours"]}
+    return TokenVerifier(cluster=cluster, sts_url=local.endpoint, secret_of=local.roles.secret_of, access_entries=lambda: [entry])
+
+
+def test_the_authenticator_takes_our_token_and_knows_us(session: AwsSession, local_aws: LocalAws) -> None:
+    token = Tokens(session, "aws").get("demo")
+    identity = verifier(local_aws, "demo").identity(token)
+    assert (identity.username, identity.groups) == ("us", ("ours",))
+
+
+def test_a_token_for_one_cluster_is_none_for_another(session: AwsSession, local_aws: LocalAws) -> None:
+    token = Tokens(session, "aws").get("demo")
+    with pytest.raises(TokenRefused, match="signature"):
+        verifier(local_aws, "other").identity(token)
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "host"),
+    [
+        ("aws", "eu-west-1", "sts.eu-west-1.amazonaws.com"),
+        ("aws-cn", "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
+    ],
+)
+def test_each_partition_has_its_regional_endpoint(partition: str, region: str, host: str) -> None:
+    token = tokens(lambda: datetime.now(UTC), region=region, partition=partition).get("demo")
+    url = presigned_url(token)
+    assert urlsplit(url).netloc == host
+    assert check_form(url, partition, datetime.now(UTC))["X-Amz-Expires"] == "60"
+
+
+def test_a_token_holds_nothing_that_the_authenticator_refuses() -> None:
+    token = tokens(lambda: NOW).get("demo")
+    encoded = token.removeprefix("k8s-aws-v1.")
+    assert "=" not in encoded
+    query = parse_qs(urlsplit(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()).query)
+    assert query["X-Amz-SignedHeaders"] == ["host;x-k8s-aws-id"]
+    assert query["X-Amz-Security-Token"] == ["session"]
+
+
+def test_a_token_is_kept_for_ten_minutes_and_per_cluster() -> None:
+    now = [NOW]
+    made = tokens(lambda: now[0])
+    first = made.get("demo")
+    now[0] = NOW + LIFETIME - timedelta(seconds=1)
+    kept = made._made["demo"].at
+    assert made.get("demo") == first
+    made.get("other")
+    now[0] = NOW + LIFETIME
+    made.get("demo")
+    assert (kept, made._made["demo"].at) == (NOW, NOW + LIFETIME)
+
+
+def test_a_token_does_not_outlive_the_credentials_that_signed_it() -> None:
+    ends = datetime.now(UTC) + timedelta(minutes=30)
+    fresh = {"access_key": "a", "secret_key": "b", "token": "c", "expiry_time": ends.isoformat()}
+    credentials = RefreshableCredentials.create_from_metadata(fresh, refresh_using=lambda: fresh, method="test")
+    now = [ends - timedelta(minutes=4)]
+    made = tokens(lambda: now[0], credentials)
+    made.get("demo")
+    assert made._made["demo"].until == ends
+
+
+def test_a_refused_token_is_dropped_and_worth_another_only_when_it_was_old() -> None:
+    now = [NOW]
+    made = tokens(lambda: now[0])
+    assert made.forget("demo", made.get("demo")) is False
+    old = made.get("demo")
+    now[0] += timedelta(minutes=1)
+    assert made.forget("demo", old) is True
+    made.get("demo")
+    assert made.forget("demo", "an older one") is True  # another thread has made a new one meanwhile
+    assert made._made["demo"].at == now[0]
+
+
+def test_without_credentials_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(AccessDenied, match="sign a token for cluster demo") as raised:
+        Tokens(AwsSession("eu-west-1"), "aws").get("demo")
+    assert raised.value.denial is Denial.UNAUTHENTICATED
