@@ -1,0 +1,298 @@
+"""Whatever anyone puts on the bus, the parser answers: a request, a reason, or MalformedEvent, and soon."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, OwnEvent
+from lambdas.contract.parameters import KUBERNETES_NAME, valid_cluster
+from lambdas.domain.errors import MalformedEvent
+from lambdas.domain.request import CheckRequest, Ignored, Sweep
+from lambdas.domain.requests import parse
+from tests.events import ACCOUNT, ARRIVED_AT, INDEX, REGION, event
+
+NOW = datetime.fromisoformat(ARRIVED_AT)
+KINDS = [
+    *(("aws.eks", it) for it in (*ADDON_EVENTS, CLOUDTRAIL)),
+    ("aws.cloudwatch", "CloudWatch Alarm State Change"),
+    ("aws.ssm", "Parameter Store Change"),
+    ("custom", "Kubernetes Event"),
+    *(("eks-irsa-remediator", str(it)) for it in OwnEvent),
+]
+HOSTILE_NAMES = [
+    "../etc",
+    "prod/*",
+    "*",
+    "?",
+    "",
+    " ",
+    "a" * 101,
+    "-prod",
+    "prod\n",
+    "prod\x00",
+    "prod%2Fblue",
+    "прод",
+    "prod blue",
+    "{cluster}",
+    "a,b",
+]
+
+
+def _answer(hostile: object) -> CheckRequest | Ignored | Sweep | MalformedEvent:
+    """The answer, after checking what holds of every answer."""
+    answer: CheckRequest | Ignored | Sweep | MalformedEvent
+    try:
+        answer = parse(hostile, account=ACCOUNT, region=REGION, now=NOW)
+    except MalformedEvent as refused:
+        answer = refused
+    if isinstance(answer, Ignored | MalformedEvent):
+        said = answer.reason if isinstance(answer, Ignored) else str(answer)
+        assert 0 < len(said) < 1_000
+        assert said.isprintable()
+    else:
+        assert answer.occurred_at <= NOW
+    if isinstance(answer, CheckRequest):
+        _is_safe(answer)
+    return answer
+
+
+def _is_safe(request: CheckRequest) -> None:
+    assert request.cluster is None or valid_cluster(request.cluster)
+    for name in (*(request.service_account or ()), *([request.node] if request.node else [])):
+        assert KUBERNETES_NAME.match(name)
+    assert len(request.event_id) <= 128
+    assert request.event_id.isprintable()
+    if request.actor:
+        told = (request.actor.who, request.actor.what, request.actor.agent, request.actor.address)
+        assert all(it.isprintable() and len(it) <= 1_000 for it in told)
+    json.dumps([request.event_id, request.cluster, request.node]).encode()
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.sampled_from(HOSTILE_NAMES)
+JSON = st.recursive(LEAVES, lambda it: st.lists(it, max_size=4) | st.dictionaries(st.text(max_size=12), it, max_size=4), max_leaves=12)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """A recorded event with some values replaced, anywhere in it."""
+    recorded = event(draw(st.sampled_from(sorted(INDEX))))
+    for _ in range(draw(st.integers(1, 3))):
+        place: Any = recorded
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            if not keys:
+                break
+            key = draw(st.sampled_from(keys))
+            if isinstance(place[key], dict | list) and place[key] and draw(st.booleans()):
+                place = place[key]
+                continue
+            place[key] = draw(JSON)
+            break
+    return recorded
+
+
+# What the parsers look for.
+KEYS = st.sampled_from(
+    [
+        "clusterName",
+        "cluster",
+        "name",
+        "addonName",
+        "eventName",
+        "eventSource",
+        "requestParameters",
+        "responseElements",
+        "userIdentity",
+        "errorCode",
+        "eventTime",
+        "state",
+        "value",
+        "alarmName",
+        "configuration",
+        "metrics",
+        "reason",
+        "involvedObject",
+        "kind",
+        "node",
+        "nodes",
+        "operation",
+        "schemaVersion",
+        "trigger",
+        "occurredAt",
+        "serviceAccount",
+        "namespace",
+        "actor",
+        "who",
+        "association",
+        "eventId",
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        *("prod-blue", "vpc-cni", "ALARM", "eks.amazonaws.com", "NodeNotReady", "Create", "1", "sweep", *ADDON_CALLS, *IDENTITY_CALLS),
+        *("eks-irsa-remediator-nodes-x", "/eks-irsa-remediator/bindings/a/b/c", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00-14:00"),
+    ]
+)
+
+
+@st.composite
+def invented(draw: st.DrawFn) -> Any:
+    """An event of a kind that we read, with a detail made of the keys that the parsers look for."""
+    source, kind = draw(st.sampled_from(KINDS))
+    detail = draw(st.dictionaries(KEYS, st.dictionaries(KEYS, WORDS | JSON, max_size=5) | WORDS | JSON, max_size=8))
+    place = {"account": draw(st.just(ACCOUNT) | JSON), "region": draw(st.just(REGION) | JSON)}
+    return {
+        "source": source,
+        "detail-type": kind,
+        "time": draw(WORDS | JSON),
+        "id": draw(JSON),
+        "resources": draw(JSON),
+        "detail": detail,
+        **place,
+    }
+
+
+BOUNDED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+LONG = settings(BOUNDED, max_examples=100_000)
+
+
+@BOUNDED
+@given(JSON | mutated() | invented())
+def test_no_event_makes_the_parser_fail(hostile: object) -> None:
+    _answer(hostile)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+@LONG
+@given(JSON | mutated() | invented())
+def test_no_event_of_a_hundred_thousand_makes_the_parser_fail(hostile: object) -> None:
+    _answer(hostile)
+
+
+NAMING: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "addon-update-succeeded": lambda it, name: it["detail"].update(clusterName=name),
+    "call-update-addon-by-user": lambda it, name: it["detail"]["requestParameters"].update(name=name),
+    "alarm-composite": lambda it, name: it["detail"].update(alarmName="eks-irsa-remediator-nodes-" + name),
+    "kubernetes-event-exported": lambda it, name: it["detail"].update(clusterName=name),
+    "node-not-ready": lambda it, name: it["detail"].update(cluster=name),
+    "check-requested-by-person": lambda it, name: it["detail"].update(cluster=name),
+    "parameter-binding-created": lambda it, name: it["detail"].update(name=f"/eks-irsa-remediator/bindings/{name}/kube-system/aws-node"),
+    "parameter-setting-updated": lambda it, name: it["detail"].update(name=f"/eks-irsa-remediator/settings/{name}/mode"),
+    "person-one-service-account": lambda it, name: it.update(cluster=name),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE_NAMES, ids=ascii)
+@pytest.mark.parametrize("name", NAMING)
+def test_no_hostile_cluster_name_becomes_a_request(name: str, hostile: str) -> None:
+    recorded = event(name)
+    NAMING[name](recorded, hostile)
+    answer = _answer(recorded)
+    if isinstance(answer, CheckRequest):  # a native event falls back on its ARN where the name is empty
+        assert (name, hostile, answer.cluster) == ("addon-update-succeeded", "", "prod-blue")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "sound"), [("a", True), ("a" * 100, True), ("a" * 101, False), ("0-_", True), ("_a", False), ("a.b", False)]
+)
+def test_cluster_names_end_where_eks_ends_them(cluster: str, sound: bool) -> None:
+    recorded = event("node-not-ready")
+    recorded["detail"]["cluster"] = cluster
+    assert isinstance(_answer(recorded), CheckRequest) is sound
+
+
+ONE_OF_EACH_KIND = [
+    *("addon-update-succeeded", "call-update-addon-by-role", "call-delete-association", "alarm-single-metric", "kubernetes-event-exported"),
+    *("node-not-ready", "identity-changed", "check-requested-by-person", "parameter-binding-created", "person-one-service-account"),
+]
+
+
+@pytest.fixture(scope="module")
+def abyss() -> object:
+    """Lists and objects within each other, far deeper than Python's stack."""
+    value: object = "arn:aws:eks:eu-west-1:111122223333:cluster/prod-blue"
+    for level in range(20_000):
+        value = {"a": value} if level % 2 else [value]
+    return value
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
+def test_depth_exhausts_neither_stack_nor_time(name: str, abyss: object) -> None:
+    recorded = event(name)
+    for key in recorded:
+        _answer({**recorded, key: abyss})
+    detail = recorded.get("detail", {})
+    for key in detail:
+        _answer({**recorded, "detail": {**detail, key: abyss}})
+        if isinstance(detail[key], dict):
+            for inner in detail[key]:
+                _answer({**recorded, "detail": {**detail, key: {**detail[key], inner: abyss}}})
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize("filler", ["a", "%", "arn:aws:eks:eu-west-1:111122223333:cluster/a", "\x00", "😀"], ids=ascii)
+def test_a_megabyte_of_text_anywhere_is_read_within_moments(name: str, filler: str) -> None:
+    megabyte = filler * (1_000_000 // len(filler))
+    recorded = event(name)
+    began = time.process_time()
+    for key in recorded:
+        _answer({**recorded, key: megabyte})
+    detail = recorded.get("detail", {})
+    for key in detail:
+        _answer({**recorded, "detail": {**detail, key: megabyte}})
+        if isinstance(detail[key], dict):
+            for inner in detail[key]:
+                _answer({**recorded, "detail": {**detail, key: {**detail[key], inner: megabyte}}})
+    assert time.process_time() - began < 2
+
+
+def test_a_wide_body_is_not_walked_to_its_end() -> None:
+    recorded = event("addon-update-failed-cluster-only")
+    recorded["resources"] = [{"n": it} for it in range(300_000)]
+    began = time.process_time()
+    _answer(recorded)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("name", [it for it, row in INDEX.items() if "request" in row and "detail-type" in event(it)])
+@pytest.mark.parametrize(("field", "value"), [("account", "999988887777"), ("region", "us-east-1"), ("account", None), ("region", 7)])
+def test_an_event_of_another_place_is_ignored(name: str, field: str, value: object) -> None:
+    assert isinstance(_answer({**event(name), field: value}), Ignored)
+
+
+def test_an_arn_of_another_account_names_no_cluster_of_ours() -> None:
+    recorded = event("addon-update-failed-cluster-only")
+    recorded["resources"] = ["arn:aws:eks:eu-west-1:999988887777:cluster/prod-blue"]
+    answer = _answer(recorded)
+    assert isinstance(answer, CheckRequest)
+    assert answer.cluster is None
+
+
+def test_an_arn_with_a_glob_names_no_cluster() -> None:
+    recorded = event("addon-update-failed-cluster-only")
+    recorded["resources"] = ["arn:aws:eks:eu-west-1:111122223333:cluster/prod*"]
+    answer = _answer(recorded)
+    assert isinstance(answer, CheckRequest)
+    assert answer.cluster is None
+
+
+@pytest.mark.parametrize("name", [it for it, row in INDEX.items() if "request" in row])
+def test_no_event_happened_later_than_it_arrived(name: str) -> None:
+    early = datetime(2026, 1, 1, tzinfo=UTC)
+    answer = parse(event(name), account=ACCOUNT, region=REGION, now=early)
+    assert isinstance(answer, CheckRequest)
+    assert answer.occurred_at == early
+
+
+def test_without_a_time_of_arrival_the_clock_counts() -> None:
+    before = datetime.now(UTC)
+    answer = parse(event("sweep"), account=ACCOUNT, region=REGION)
+    assert isinstance(answer, Sweep)
+    assert before <= answer.occurred_at <= before + timedelta(minutes=1)
