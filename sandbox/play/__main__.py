@@ -57,7 +57,7 @@ def _play(scenario: Any, cluster: str) -> int:
     terminal = Terminal()
     terminal.title(scenario)
     began = time.monotonic()
-    with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up) as stage:
+    with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up, skip_time=scenario.hurry) as stage:
         terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
         with terminal:
             play = Play(scenario, stage, terminal.show)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.contract.incidents import SORT_KEY
 from lambdas.contract.names import RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import CLUSTER, NAMESPACE, resolved
+from sandbox.play.accounts import CLUSTER, NAMESPACE, TABLE, resolved
 from sandbox.play.ground import nodes_ready
 from sandbox.play.story import announce, happen
 
@@ -82,6 +83,7 @@ class Play:
         self._lock = threading.Lock()
         self._shown = 0
         self._nodes = (-1, -1)
+        self._planned = False
 
     def run(self) -> Outcome:
         """Settle, let the story happen, announce it, and watch to the end.
@@ -156,9 +158,20 @@ class Play:
         )
 
     def _ended(self) -> bool:
-        if self.scenario.expect.outcome == "quiet":
+        expected = self.scenario.expect.outcome
+        if expected == "quiet":
             return bool(self.outcome.verdict)
-        return self.outcome.outcome == self.scenario.expect.outcome
+        if expected == "silent":
+            return self._planned
+        if expected in ("proven", "recovered"):
+            self.outcome.outcome = self._closed_as() or self.outcome.outcome
+        return self.outcome.outcome == expected
+
+    def _closed_as(self) -> str:
+        """The outcome that history holds, once the incident is closed."""
+        items = self.stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+        closed = [it for it in items if it[SORT_KEY]["S"].startswith("past#") and not it["incident_id"]["S"].startswith("past")]
+        return str(closed[-1]["outcome"]["S"]) if closed else ""
 
     def _look_at_cluster(self) -> None:
         nodes = nodes_ready(self.stage.ground)
@@ -203,6 +216,8 @@ class Play:
                 self._moment(function, f"{said['action']}: {said['message']}")
             case "actions":
                 self._moment(function, str(said["message"]))
+            case "plan" if function == "remediator":
+                self._planned = True
             case "proof" if said.get("state") == "proven":
                 self._mark(Mark.PROVEN)
                 self._moment(function, f"proven: {said['message']}")
@@ -219,7 +234,7 @@ class Play:
 
     def _reported(self, function: str, said: dict[str, Any]) -> None:
         occasion = str(said["occasion"])
-        ends = {"proven": "proven", "needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld", "recovered": "recovered"}
+        ends = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
         self.outcome.outcome = ends.get(occasion, self.outcome.outcome)
         self._moment(function, f"told: {said['message']}")
 

@@ -59,17 +59,21 @@ class World:
     access: str = "granted"
     settings: Mapping[str, str] = field(default_factory=dict)
     webhook_lag_s: float = 0.0
+    issuer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
     """What must come out. `changes` are all writes to cluster and EKS, by action; `says` are texts that the first message contains.
 
-    `outcome` is `proven`, `recovered`, `needs-you`, `withheld`, or `quiet` where no incident is opened.
+    `outcome` is `proven`, `recovered`, `needs-you`, `withheld`, `silent` where an incident is opened and nobody told, or `quiet` where
+    none is opened. `plan_verdict` is set where history changes the verdict; `only_changes` false allows further ones.
     """
 
     verdict: str
     outcome: str
+    plan_verdict: str = ""
+    only_changes: bool = True
     also: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
@@ -77,7 +81,10 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One failure mode: `story` is a list of `(what happens, how)`; `event` announces it, beside what EKS sends itself."""
+    """One failure mode: `story` is a list of `(what happens, how)`; `event` announces it, beside what EKS sends itself.
+
+    `hurry` lets durable waits pass at once, where a scenario would wait for minutes. `only` is `fakes` where no local part can show it.
+    """
 
     name: str
     title: str
@@ -87,6 +94,8 @@ class Scenario:
     event: str
     expect: Expectation
     seen_in: tuple[str, ...] = ()
+    hurry: bool = False
+    only: str = ""
 
 
 def names() -> list[str]:
@@ -118,6 +127,8 @@ def load(name: str) -> Scenario:
             event=text.get("event", "none"),
             expect=_expectation(text["expect"]),
             seen_in=tuple(text.get("seen_in") or ()),
+            hurry=bool(text.get("hurry", False)),
+            only=str(text.get("only", "")),
         )
     except (KeyError, TypeError) as error:
         raise InvalidScenario(f"{path.name}: {error}") from error

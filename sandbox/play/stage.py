@@ -75,7 +75,9 @@ class Stage:
         self._stack.enter_context(self.aws)
         self._on_step(f"cluster {CLUSTER} at Kubernetes {self.world.kubernetes}, {self.world.nodes} nodes")
         self.ground = self._stack.enter_context(self._ground())
-        spec = ClusterSpec(name=CLUSTER, version=self.world.kubernetes, endpoint=self.ground.url, ca_data=self.ground.ca_data)
+        spec = ClusterSpec(
+            name=CLUSTER, version=self.world.kubernetes, endpoint=self.ground.url, ca_data=self.ground.ca_data, issuer=self.world.issuer
+        )
         self.issuer: str = self.aws.eks.add_cluster(spec).record["identity"]["oidc"]["issuer"]
         accounts.make_identity(self.aws, self.world, self.issuer)
         accounts.put_parameters(self.aws, self.world)

@@ -3,18 +3,23 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
+from lambdas.adapters.incident_items import past_item
 from lambdas.contract.events import SWEEP_INPUT, OwnEvent
 from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.incident import Outcome as PastOutcome
+from lambdas.domain.incident import PastIncident
 from sandbox.aws.cloudtrail import zulu
 from sandbox.aws.eks_state import Failure
+from sandbox.aws.faults import Fault, FaultKind
 from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, resolved
+from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, TABLE, resolved
 from sandbox.play.scenario import InvalidScenario
 from sandbox.play.stage import Stage
 
@@ -69,6 +74,49 @@ def _fail_update(stage: Stage, how: How) -> str:
     return f"the next update of {stage.addon} will fail with {how['code']}"
 
 
+def _check(stage: Stage, _how: How) -> str:
+    """A check that finds all well, so that there is something to have been lost since."""
+    stage.bus.put(_own(OwnEvent.CHECK_REQUESTED, _asked()))
+    until = time.monotonic() + LONGEST_UPDATE_S
+    while not any('"title":"diagnosis"' in line for _, line in list(stage.lines)) and time.monotonic() < until:
+        time.sleep(POLL_S)
+    time.sleep(0.2)
+    stage.lines.clear()
+    return "a check finds all well"
+
+
+def _asked() -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat()
+    return {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
+
+
+def _past_repairs(stage: Stage, how: How) -> str:
+    """Repairs of the last hours, as history holds them."""
+    count = int(how["value"])
+    now = datetime.now(UTC)
+    for n in range(count):
+        at = now - timedelta(hours=2 + n)
+        past = PastIncident(
+            id=f"past{n}",
+            target=ServiceAccountRef(CLUSTER, NAMESPACE, stage.world.service_account),
+            opened_at=at,
+            closed_at=at,
+            outcome=PastOutcome.PROVEN,
+            verdict="annotation-missing",
+            trigger="sweep",
+            changes=("AnnotateServiceAccount",),
+            signals=1,
+        )
+        stage.aws.client("dynamodb").put_item(TableName=TABLE, Item=past_item(past))
+    return f"{count} repairs within the last hours"
+
+
+def _fault(stage: Stage, how: How) -> str:
+    fault = Fault(service=how["service"], operation=how["operation"], kind=FaultKind(how["kind"]), times=int(how.get("times", 1)))
+    stage.aws.faults.add(fault)
+    return f"{how['service']}:{how['operation']} answers {how['kind']}"
+
+
 def _wait(_stage: Stage, how: How) -> str:
     time.sleep(float(how["value"]))
     return ""
@@ -101,6 +149,9 @@ HAPPENINGS: Final[Mapping[str, Callable[[Stage, How], str]]] = {
     "stop_kubelet": _stop_kubelet,
     "fail_update": _fail_update,
     "slow_updates": _slow_updates,
+    "check": _check,
+    "past_repairs": _past_repairs,
+    "fault": _fault,
     "update_ends": _update_ends,
     "wait": _wait,
 }
@@ -157,12 +208,11 @@ def announcement(event: str) -> dict[str, Any] | None:
         InvalidScenario: there is no event of that name.
     """
     now = zulu(datetime.now(UTC))
-    asked = {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
     node = {"schemaVersion": "1", "cluster": CLUSTER, "cause": "cni", "count": 1, "nodes": ["n"], "since": now, "occurredAt": now}
     made: Mapping[str, Callable[[], dict[str, Any] | None]] = {
         "none": lambda: None,
         "cloudtrail": lambda: None,
-        "check-requested": lambda: _own(OwnEvent.CHECK_REQUESTED, asked),
+        "check-requested": lambda: _own(OwnEvent.CHECK_REQUESTED, _asked()),
         "sweep": lambda: dict(SWEEP_INPUT),
         "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
         "alarm": _alarm,
