@@ -31,7 +31,7 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
         context |= {CALLBACK_ID: callback_id, REGION: region}
     title = content.title.render(CHAT)
     metadata: dict[str, Any] = {
-        "threadId": content.thread,
+        "threadId": escaping.plain(content.thread),
         "summary": cut(title, LONGEST_TITLE),
         "eventType": content.event_type,
         "relatedResources": [escaping.chat_code(it) for it in content.resources],
@@ -43,7 +43,7 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
         {
             "version": "1.0",
             "source": "custom",
-            "id": content.id,
+            "id": escaping.plain(content.id),
             "content": {
                 "textType": "client-markdown",
                 "title": cut(f"{content.mark} {title}", LONGEST_TITLE),

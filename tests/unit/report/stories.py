@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.contract.environment import Environment
+from lambdas.domain.action import ReplaceOnePod
 from lambdas.domain.incident import Incident
 from lambdas.domain.look import Look, to_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.ports import Message
 from lambdas.domain.proof import prove
 from lambdas.domain.report import message
-from lambdas.remediator.workflow import needs_a_person
+from lambdas.remediator.workflow import LIFTED_BY_TIME, needs_a_person
 from tests.unit.report.worlds import ACCOUNT, NOW, REGION, World, healed, incident
 
 ENVIRONMENT = Environment(
@@ -31,8 +32,8 @@ ENVIRONMENT = Environment(
 CALLBACK = "Ab3dCallback"
 _WORDS = {
     "AnnotateServiceAccount": "annotation set to {role}",
-    "ReplaceOnePod": "aws-node-14 deleted",
-    "RestartWorkload": "aws-node restarts, 2 at a time",
+    "ReplaceOnePod": "{pod} deleted",
+    "RestartWorkload": "all pods restart, 2 at a time",
     "DeleteStalePods": "2 stale pods, 2 at a time",
     "UpdateAddonRole": "update 6f1c of the add-on record vpc-cni",
 }
@@ -52,7 +53,8 @@ def stories(world: World) -> Iterator[tuple[str, Occasion, dict[str, Any], Incid
     if seen.actions:
         yield from _acted_on(world, seen, start, opened)
     else:
-        occasion = Occasion.NEEDS_YOU if needs_a_person(seen) else Occasion.WITHHELD
+        waits = any(it.until and it.reason in LIFTED_BY_TIME for it in seen.withheld)
+        occasion = Occasion.NEEDS_YOU if needs_a_person(seen) and not waits else Occasion.WITHHELD
         yield occasion.value, occasion, start, opened
     later = _about(_at(seen, NOW + timedelta(hours=4)), seen, [_looked(seen, NOW)])
     yield "reminder", Occasion.REMINDER, later, opened
@@ -69,7 +71,7 @@ def _acted_on(
     yield "nobody-answered", Occasion.NOT_APPROVED, {**start, "answer": {"approved": False, "timed_out": True}}, opened
     changes = [type(action).__name__ for action in seen.actions]
     lines = [_looked(seen, NOW), *_acts(changes, seen)]
-    trouble = "the identity webhook missed aws-node-14 4 times in a row; the other pods were left as they are"
+    trouble = "the replaced pod did not come back with the role"
     yield "did-not-work", Occasion.NEEDS_YOU, {**_about(seen, seen, lines[:3]), "changes": changes[:2], "trouble": trouble}, opened
     at = NOW + timedelta(seconds=71)
     well = healed(world.build(), at)
@@ -81,9 +83,17 @@ def _acted_on(
 def _acts(changes: list[str], seen: Look) -> Iterator[dict[str, Any]]:
     for i, kind in enumerate(changes):
         at = NOW + timedelta(seconds=1 + 4 * i)
-        yield {"at": at.isoformat(), "what": kind, "words": _WORDS[kind].format(role=seen.desired_role)}
+        yield {"at": at.isoformat(), "what": kind, "words": _WORDS[kind].format(role=seen.desired_role, pod=_canary(seen))}
         if kind == "ReplaceOnePod":
-            yield {"at": (at + timedelta(seconds=3)).isoformat(), "what": "successor", "words": "aws-node-x7k2p carries the role"}
+            yield {
+                "at": (at + timedelta(seconds=3)).isoformat(),
+                "what": "successor",
+                "words": f"{_canary(seen)[:-2]}x7k2p carries the role",
+            }
+
+
+def _canary(seen: Look) -> str:
+    return next((action.pod for action in seen.actions if isinstance(action, ReplaceOnePod)), "")
 
 
 def _about(now: Look, first: Look, lines: list[dict[str, Any]]) -> dict[str, Any]:

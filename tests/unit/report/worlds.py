@@ -133,14 +133,14 @@ def account(
     )
 
 
-def sound(target: ServiceAccountRef = CNI) -> Observation:
+def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Observation:
     """Everything as it should be: 15 pods, 15 nodes."""
     return Observation(
         target=target,
         began_at=NOW,
         account=ACCOUNT,
         partition="aws",
-        binding=Binding(path=binding_path(target.cluster, target.namespace, target.name), role_arn=ROLE, version=3),
+        binding=Binding(path=binding_path(target.cluster, target.namespace, target.name), role_arn=role, version=3),
         settings=Settings(),
         wrong_settings={},
         cluster=ClusterFacts(
@@ -159,7 +159,7 @@ def sound(target: ServiceAccountRef = CNI) -> Observation:
         ),
         associations=(),
         agent_installed=NOT_READ,
-        role=RoleFacts(arn=ROLE, trust=trust(subject=target.subject)),
+        role=RoleFacts(arn=role, trust=trust(subject=target.subject)),
         oidc_provider=OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}", client_ids=("sts.amazonaws.com",)),
         simulated=Unknown("iam:SimulatePrincipalPolicy was not granted at deployment"),
         service_account=account(),
@@ -232,8 +232,9 @@ def _gone(manager: str, **more: Any) -> Observation:
 
 
 def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Observation:
-    seen = sound(target)
-    kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=ROLE) if addon else NOT_READ
+    role = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-{name}"
+    seen = sound(target, role)
+    kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=role) if addon else NOT_READ
     workload = WorkloadFacts(
         kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, ready=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
     )
@@ -247,6 +248,10 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
         service_account=account(None, manager="helm"),
         versions=NOT_READ,
     )
+
+
+def _unseen(why: Unknown) -> Observation:
+    return replace(sound(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
 
 
 def _repaired(at: datetime, name: str) -> PastIncident:
@@ -355,9 +360,11 @@ WORLDS: Final[Mapping[str, World]] = {
     ),
     "no-access": World(
         verdict=Verdict.NO_ACCESS,
-        build=lambda: replace(sound(), service_account=Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
+        build=lambda: _unseen(Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
     ),
-    "cluster-gone": World(verdict=Verdict.CLUSTER_GONE, build=lambda: replace(sound(), cluster=Missing("cluster prod-blue"))),
+    "cluster-gone": World(
+        verdict=Verdict.CLUSTER_GONE, build=lambda: replace(_unseen(Unknown("no cluster")), cluster=Missing("cluster prod-blue"))
+    ),
     "cluster-young": World(
         verdict=Verdict.CLUSTER_YOUNG,
         build=lambda: replace(
@@ -411,7 +418,7 @@ WORLDS: Final[Mapping[str, World]] = {
     "reverted": World(verdict=Verdict.REVERTED, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()),
     "pod-identity-in-use": World(
         verdict=Verdict.POD_IDENTITY_IN_USE,
-        build=lambda: replace(sound(), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
+        build=lambda: replace(sound(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
     ),
     "mode-observe": World(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
     "addon-record-tell": World(
@@ -459,9 +466,10 @@ def _late(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
 
 def healed(seen: Observation, at: datetime) -> Look:
     """The look that proves a repair: the same cluster, sound, a moment later."""
-    well = replace(sound(seen.target), began_at=at, addon_name=seen.addon_name)
+    role = seen.desired_role or ROLE
+    well = replace(sound(seen.target, role), began_at=at, addon_name=seen.addon_name, service_account=account(role))
     if isinstance(seen.workload, WorkloadFacts) and isinstance(seen.pods, tuple):
-        named = tuple(replace(pod, role_arn=ROLE, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
+        named = tuple(replace(pod, role_arn=role, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
         well = replace(well, workload=seen.workload, pods=named or well.pods)
     if seen.addon_name != "vpc-cni":
         well = replace(well, addon=seen.addon, versions=NOT_READ)
