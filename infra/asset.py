@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from lambdas.contract.access import IAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = REPOSITORY / ".cache"
@@ -72,13 +72,7 @@ def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
     Raises:
         BundlingFailed: no uv, or a pinned package has no wheel for the target.
     """
-    folder = CACHE / "asset" / content_hash(target)
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
-            whole = Path(scratch) / "asset"
-            _fill(whole, target)
-            _settle(whole, folder)
+    folder = _made_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
     if out_dir is None:
         return folder
     shutil.copytree(folder, out_dir, dirs_exist_ok=True)
@@ -87,8 +81,12 @@ def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
 
 def content_hash(target: Target = LAMBDA) -> str:
     """Hash of everything that the asset follows from: sources, pins, these rules, the target, compiled or not."""
+    return _hash(target, (*_sources(), REQUIREMENTS, Path(__file__)))
+
+
+def _hash(target: Target, files: Iterable[Path]) -> str:
     digest = hashlib.sha256(f"{target.platform or _own_platform()} {target.python} {compiler(target) is not None}".encode())
-    for path in (*_sources(), REQUIREMENTS, Path(__file__)):
+    for path in files:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(REPOSITORY).as_posix()} {len(content)}\n".encode() + content)
     digest.update(" ".join(SERVICES).encode())
@@ -142,15 +140,21 @@ def compiler(target: Target) -> str | None:
 
 
 def _fill(whole: Path, target: Target) -> None:
-    _install(whole, target)
-    _prune(whole)
+    """The packages, which change seldom and take seconds, from their own cache; then our code."""
+    packages = CACHE / "packages" / _hash(target, (REQUIREMENTS, Path(__file__)))
+    shutil.copytree(_made_once(packages, lambda folder: _fill_packages(folder, target)), whole)
     for source in _sources():
         copy = whole / source.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
-    if python := compiler(target):
-        _compile(whole, python)
+    _compile(whole, whole / LAMBDAS.name, target)
     _fix_metadata(whole)
+
+
+def _fill_packages(whole: Path, target: Target) -> None:
+    _install(whole, target)
+    _prune(whole)
+    _compile(whole, whole, target)
 
 
 def _install(whole: Path, target: Target) -> None:
@@ -192,10 +196,13 @@ def _model_needed(path: PurePosixPath) -> bool:
     return path.parts[2] in SERVICES and path.name.startswith(_MODELS)
 
 
-def _compile(whole: Path, python: str) -> None:
+def _compile(whole: Path, part: Path, target: Target) -> None:
     """Byte code that is not checked against its source's date, which would differ from build to build."""
+    python = compiler(target)
+    if python is None:
+        return
     command = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(whole), "-p", "/var/task"]
-    done = subprocess.run([*command, str(whole)], capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    done = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
     if done.returncode != 0:
         raise BundlingFailed(f"the asset could not be compiled by {python}:\n{done.stdout.strip()}{done.stderr.strip()}")
 
@@ -206,13 +213,20 @@ def _fix_metadata(whole: Path) -> None:
         os.utime(path, (_EPOCH_S, _EPOCH_S))
 
 
-def _settle(whole: Path, folder: Path) -> None:
-    """Put the finished folder in its place; if another build was quicker, its result is the same."""
-    try:
-        whole.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise
+def _made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder, filled aside first if it is not there, so that it is never seen half full; two builds at once make the same."""
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
+        whole = Path(scratch) / "whole"
+        fill(whole)
+        try:
+            whole.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+    return folder
 
 
 def _sources() -> list[Path]:

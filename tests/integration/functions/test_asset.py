@@ -78,7 +78,7 @@ def test_a_package_without_a_wheel_is_said_with_the_next_step(tmp_path: Path, mo
     monkeypatch.setattr(asset, "CACHE", tmp_path)
     with pytest.raises(asset.BundlingFailed, match="make lock"):
         asset.build(asset.Target(platform="manylinux2014_aarch64", python="3.6"))
-    assert not list((tmp_path / "asset").iterdir())
+    assert not [path for folder in tmp_path.iterdir() for path in folder.iterdir()]
 
 
 def test_no_uv_is_said_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
