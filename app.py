@@ -16,6 +16,7 @@ use_packaged_node()  # before CDK starts a Node of its own choice
 import aws_cdk as cdk  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
+from infra.asset import BundlingFailed  # noqa: E402
 from infra.code import bundled, unbundled  # noqa: E402
 from infra.config import Configuration, Environment  # noqa: E402
 from infra.declared import InvalidConfiguration, Problem  # noqa: E402
@@ -50,7 +51,7 @@ def place(environment: Environment) -> cdk.Environment:
 def build(app: cdk.App) -> None:
     """Add every stack of the configuration to the app."""
     wanted = configuration(app)
-    code = unbundled(ROOT) if app.node.try_get_context("bundle") in ("false", False) else bundled(ROOT)
+    code = unbundled(ROOT) if app.node.try_get_context("bundle") in ("false", False) else bundled()
     for environment in wanted.environments:
         add_environment(app, environment=environment, configuration=wanted, code=code, env=place(environment))
     if app.node.try_get_context("nag") not in ("false", False):
@@ -64,6 +65,9 @@ def main() -> int:
         build(app)
     except InvalidConfiguration as error:
         print(f"The configuration cannot be deployed.\n{error}", file=sys.stderr)
+        return 1
+    except BundlingFailed as error:
+        print(f"The functions' asset cannot be built.\n{error}", file=sys.stderr)
         return 1
     app.synth()
     return 0

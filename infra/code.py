@@ -4,16 +4,16 @@ from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
 
+from infra.asset import build
 
-def bundled(root: Path) -> lambda_.Code:
+
+def bundled() -> lambda_.Code:
     """The asset for Lambda's own platform, built here: sources and pinned wheels, without Docker.
 
     Raises:
-        AssetError: a wheel for the platform is missing, or cannot be fetched.
+        BundlingFailed: a wheel for the platform is missing, or cannot be fetched.
     """
-    from infra.asset import TARGET, build  # only here, since tests synthesize without it
-
-    return lambda_.Code.from_asset(str(build(TARGET)))
+    return lambda_.Code.from_asset(str(build()))
 
 
 def unbundled(root: Path) -> lambda_.Code:

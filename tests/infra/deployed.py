@@ -1,0 +1,95 @@
+"""Deploys a synthesized template into moto, changed only where moto cannot follow."""
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from tests.infra.templates import REGION, Template, of_type
+
+STACK = "EksIrsaRemediator"
+
+UNKNOWN_TO_MOTO = (
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::Version",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueuePolicy",
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack in moto whose rules bring their events to one queue each: rule's name in the contract -> queue URL."""
+
+    resources: Mapping[str, str]
+    queues: Mapping[str, str]
+
+    def put(self, event: Mapping[str, Any]) -> set[str]:
+        """Put an event on the default bus; the rules that let it through."""
+        entry = {
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": event.get("resources", []),
+        }
+        answer = client("events").put_events(Entries=[entry])
+        assert answer["FailedEntryCount"] == 0, answer
+        return {rule for rule, url in self.queues.items() if self._arrived(url, event["detail"])}
+
+    def _arrived(self, url: str, detail: object) -> bool:
+        messages = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for it in messages:
+            client("sqs").delete_message(QueueUrl=url, ReceiptHandle=it["ReceiptHandle"])
+            assert json.loads(it["Body"])["detail"] == detail
+        return bool(messages)
+
+
+def client(service: str) -> Any:
+    """A client of moto in this process."""
+    return boto3.client(service, region_name=REGION)
+
+
+def deploy(template: Template, rules: Sequence[str]) -> Deployed:
+    """Create the stack, then put a queue in the place of the checker behind each rule.
+
+    `rules` are the names of the contract's subscriptions, which are in the rules' logical ids.
+    """
+    client("cloudformation").create_stack(
+        StackName=STACK, TemplateBody=json.dumps(acceptable(template)), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    described = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    resources = {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in described if "PhysicalResourceId" in it}
+    _without_targets("Sweep", template, resources)  # moto sends every event through a rule that has a schedule and no pattern
+    return Deployed(resources, {rule: _queue_behind(rule, template, resources) for rule in rules})
+
+
+def acceptable(template: Template) -> Template:
+    """The template as moto takes it: code inline, no bootstrap check, nothing that it cannot make. No resource refers to what is left out."""
+    changed = copy.deepcopy(dict(template))
+    del changed["Parameters"], changed["Rules"]
+    for it in of_type(changed, "AWS::Lambda::Function").values():
+        it["Properties"]["Code"] = {"ZipFile": "def lambda_handler(event, context): ..."}
+    changed["Resources"] = {name: it for name, it in changed["Resources"].items() if it["Type"] not in UNKNOWN_TO_MOTO}
+    return changed
+
+
+def _queue_behind(rule: str, template: Template, resources: Mapping[str, str]) -> str:
+    url: str = client("sqs").create_queue(QueueName=f"behind-{rule}")["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    name = _without_targets(rule, template, resources)
+    client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    return url
+
+
+def _without_targets(rule: str, template: Template, resources: Mapping[str, str]) -> str:
+    (logical_id,) = (it for it in of_type(template, "AWS::Events::Rule") if it[:-8] == f"Intake{rule}")
+    name = resources[logical_id].rpartition("/")[2]
+    targets = client("events").list_targets_by_rule(Rule=name)["Targets"]
+    assert targets, rule
+    client("events").remove_targets(Rule=name, Ids=[it["Id"] for it in targets])
+    return name
