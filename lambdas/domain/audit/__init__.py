@@ -92,5 +92,5 @@ def _unready(cause: NodeCause, signs: list[NodeSign]) -> UnreadyNodes:
 
 def _changed(watched: Watched, changes: list[IdentityChange]) -> ChangedIdentity:
     timed = [(it.actor.at, it.actor) for it in changes if it.actor.at]
-    at, actor = max(timed, key=lambda it: it[0])
+    at, actor = max(timed, key=lambda it: (it[0], it[1].who, it[1].what, it[1].agent))  # the names settle a tie, so that order does not
     return ChangedIdentity(watched=watched, changes=len(changes), actor=actor, at=at)

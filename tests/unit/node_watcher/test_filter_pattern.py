@@ -1,0 +1,78 @@
+"""The subscription filter lets every line through that the watcher reads, and few others."""
+
+from typing import Any
+
+import pytest
+
+from lambdas.contract.audit import FILTER_PATTERN, STREAM_PREFIX, cluster_of, log_group
+from lambdas.domain.audit import findings
+from lambdas.domain.audit.identity import watched
+from tests.unit.node_watcher.log_filter import compiled
+from tests.unit.node_watcher.records import LOG_STREAM, NODE, kubelet_patch, record, registration, service_account_write, silent_node
+
+RELEVANT: dict[str, dict[str, Any]] = {
+    **{f"kubelet waits for the CNI, condition {it}": kubelet_patch(at_index=it) for it in range(6)},
+    "kubelet not ready otherwise": kubelet_patch(message="PLEG is not healthy"),
+    "node silent": silent_node(),
+    "node registered": registration(),
+    **{f"{it} of the ServiceAccount": service_account_write(it) for it in ("create", "update", "patch", "delete")},
+    "all ServiceAccounts deleted": service_account_write("deletecollection", ""),
+    "DaemonSet patched": record("patch", "daemonsets", "aws-node", namespace="kube-system"),
+    "Deployment updated": record("update", "deployments", "ebs-csi-controller", namespace="kube-system"),
+}
+IRRELEVANT: dict[str, dict[str, Any]] = {
+    "heartbeat of a Ready node": kubelet_patch(ready="True", message="kubelet is posting ready status"),
+    "token of the ServiceAccount": service_account_write("create", subresource="token"),
+    "ServiceAccount read": service_account_write("get"),
+    "ServiceAccounts watched": service_account_write("watch", ""),
+    "DaemonSet status": record("update", "daemonsets", "aws-node", namespace="kube-system", subresource="status"),
+    "pod created": record("create", "pods", "web", namespace="shop"),
+    "lease renewed": record("update", "leases", NODE, namespace="kube-node-lease"),
+    "node patched": record("patch", "nodes", NODE),
+    "config map written": record("update", "configmaps", "aws-auth", namespace="kube-system"),
+}
+WIDER = {
+    "another ServiceAccount": service_account_write("create", "default"),
+    "another Deployment": record("patch", "deployments", "web", namespace="shop"),
+}
+PASSES = compiled(FILTER_PATTERN)
+
+
+def _found(line: dict[str, Any]) -> bool:
+    found = findings([line], watching=watched([]), our_roles=())
+    return bool(found.nodes or found.identities)
+
+
+def test_the_pattern_fits_the_api() -> None:
+    assert len(FILTER_PATTERN) <= 1_024
+    assert "%" not in FILTER_PATTERN  # a log group has room for five patterns with a regular expression, and they are not ours to use up
+
+
+@pytest.mark.parametrize("name", RELEVANT)
+def test_a_line_that_the_watcher_reads_passes(name: str) -> None:
+    assert _found(RELEVANT[name])
+    assert PASSES(RELEVANT[name])
+
+
+@pytest.mark.parametrize("name", IRRELEVANT)
+def test_the_many_others_stay_behind(name: str) -> None:
+    assert not _found(IRRELEVANT[name])
+    assert not PASSES(IRRELEVANT[name])
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_other_identities_pass_and_the_watcher_leaves_them(name: str) -> None:
+    assert PASSES(WIDER[name])
+    assert not _found(WIDER[name])
+
+
+@pytest.mark.parametrize("pattern", ["", "{ }", "{ $.a = }", '{ $.a = "b" ', '{ ($.a = "b" }', '{ $.a = "b" } x', '{ "a" = "b" }'])
+def test_a_broken_pattern_is_told(pattern: str) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        compiled(pattern)
+
+
+def test_log_groups_name_their_clusters() -> None:
+    assert cluster_of(log_group("prod-blue")) == "prod-blue"
+    assert [cluster_of(it) for it in ("/aws/eks//cluster", "/aws/eks/a/b/cluster", "/aws/lambda/x", "prod-blue", "")] == [None] * 5
+    assert LOG_STREAM.startswith(STREAM_PREFIX)

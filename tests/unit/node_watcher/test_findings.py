@@ -1,0 +1,236 @@
+"""What the audit log tells, and what it does not."""
+
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.contract.access import BoundWorkload
+from lambdas.contract.names import REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.audit import Findings, NodeCause, events, findings
+from lambdas.domain.audit.identity import watched
+from lambdas.domain.audit.prefilter import prefilter
+from tests.unit.node_watcher.records import (
+    ACCOUNT,
+    NODE,
+    OUR_ROLE,
+    kubelet_patch,
+    record,
+    registration,
+    role_session,
+    service_account_write,
+    silent_node,
+)
+from tests.unit.node_watcher.test_filter_pattern import IRRELEVANT, RELEVANT
+
+WATCHING = watched([("shop", "uploader")])
+OUR_NAME = "EksIrsaRemediator-RemediatorRole"
+
+
+def _findings(*records: object, our_roles: tuple[str, ...] = (OUR_ROLE,)) -> Findings:
+    return findings(records, watching=WATCHING, our_roles=our_roles)
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        (kubelet_patch(), NodeCause.NETWORK),
+        (kubelet_patch(at_index=0), NodeCause.NETWORK),
+        (kubelet_patch(message="PLEG is not healthy"), NodeCause.KUBELET),
+        (silent_node(), NodeCause.SILENT),
+        (registration(), NodeCause.REGISTERED),
+    ],
+)
+def test_each_sign_of_a_node_has_its_cause(line: dict[str, Any], cause: NodeCause) -> None:
+    (unready,) = _findings(line).nodes
+    assert (unready.cause, unready.nodes) == (cause, (NODE,))
+    assert unready.at == datetime(2026, 9, 27, 21, 6, 47, 868376, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        kubelet_patch(ready="True", message="kubelet is posting ready status"),
+        kubelet_patch(code=409),
+        kubelet_patch(stage="RequestReceived"),
+        registration(code=403),
+        record("create", "nodes", NODE, subresource="proxy"),
+        record("delete", "nodes", NODE),
+        kubelet_patch("not a node's name"),
+    ],
+)
+def test_other_writes_say_nothing_about_a_node(line: dict[str, Any]) -> None:
+    assert _findings(line) == Findings()
+
+
+def test_many_nodes_of_one_cause_make_one_event_with_the_first_names() -> None:
+    lines = [kubelet_patch(f"node-{it:03}", at=f"2026-09-27T21:06:{it % 60:02}.000000Z") for it in range(200)]
+    random.Random(7).shuffle(lines)
+    ((kind, detail),) = events(_findings(*lines, *lines), "prod-blue")
+    assert kind == "Node Not Ready"
+    assert (detail["count"], detail["nodes"]) == (200, [f"node-{it:03}" for it in range(10)])
+    assert (detail["since"], detail["occurredAt"]) == ("2026-09-27T21:06:00Z", "2026-09-27T21:06:59Z")
+
+
+@pytest.mark.parametrize("verb", ["create", "update", "patch", "delete"])
+def test_a_write_to_the_service_account_names_its_writer(verb: str) -> None:
+    (changed,) = _findings(service_account_write(verb, user=role_session("ci-deploy", "run-42"), agent="Helm/3.19.0")).identities
+    assert (changed.watched.namespace, changed.watched.service_account) == ("kube-system", "aws-node")
+    assert changed.actor.who == f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-deploy/run-42"
+    assert changed.actor.what == f"{verb} of ServiceAccount kube-system/aws-node"
+    assert (changed.actor.agent, changed.actor.address) == ("Helm/3.19.0", "203.0.113.7")
+
+
+@pytest.mark.parametrize(("annotations", "told"), [({}, True), ({ROLE_ANNOTATION: ""}, True), ({ROLE_ANNOTATION: OUR_ROLE}, False)])
+def test_the_answer_shows_whether_a_role_is_left(annotations: dict[str, str], told: bool) -> None:
+    (changed,) = _findings(
+        service_account_write("update", response={"metadata": {"name": "aws-node", "annotations": annotations}})
+    ).identities
+    assert changed.actor.what.endswith("which left it without a role") is told
+
+
+@pytest.mark.parametrize("resource", ["daemonsets", "deployments"])
+def test_a_write_to_the_workload_counts_for_its_service_account(resource: str) -> None:
+    name, account = {"daemonsets": ("aws-node", "aws-node"), "deployments": ("ebs-csi-controller", "ebs-csi-controller-sa")}[resource]
+    (changed,) = _findings(record("patch", resource, name, namespace="kube-system")).identities
+    assert changed.watched.service_account == account
+
+
+def test_a_bound_service_account_is_watched_and_its_workload_where_it_is_served() -> None:
+    served = [BoundWorkload("shop", "uploader", WorkloadKind.STATEFUL_SET, "uploads")]
+    lines = [service_account_write("delete", "uploader", namespace="shop"), record("patch", "statefulsets", "uploads", namespace="shop")]
+    assert [it.changes for it in _findings(*lines).identities] == [1]
+    assert [it.changes for it in findings(lines, watching=watched([("shop", "uploader")], served), our_roles=()).identities] == [2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        service_account_write("get"),
+        service_account_write("patch", query="?dryRun=All&fieldManager=kubectl"),
+        service_account_write("patch", code=409),
+        service_account_write("patch", code=400),
+        service_account_write("create", subresource="token"),
+        service_account_write("patch", namespace="default"),
+        service_account_write("patch", "aws-node-2"),
+        record("update", "daemonsets", "aws-node", namespace="kube-system", subresource="status"),
+        record("patch", "daemonsets", "kube-proxy", namespace="kube-system"),
+        record("patch", "deployments", "aws-node", namespace="kube-system"),
+        record(
+            "update",
+            "deployments",
+            "ebs-csi-controller",
+            namespace="kube-system",
+            user={"username": "system:serviceaccount:kube-system:deployment-controller", "groups": []},
+        ),
+    ],
+)
+def test_what_changes_no_identity_is_no_news(line: dict[str, Any]) -> None:
+    assert _findings(line) == Findings()
+
+
+def test_a_failure_begins_at_400() -> None:
+    assert _findings(service_account_write("patch", code=399)).identities
+
+
+def test_deleting_every_service_account_of_a_namespace_is_told_for_each() -> None:
+    found = _findings(service_account_write("deletecollection", ""))
+    assert [it.watched.service_account for it in found.identities] == ["aws-load-balancer-controller", "aws-node", "ebs-csi-controller-sa"]
+    assert found.identities[0].actor.what == "deletecollection of every ServiceAccount in kube-system"
+
+
+FOOTSTEPS = {
+    "our role": (role_session(OUR_NAME, "run", REMEDIATOR_GROUP), "?fieldManager=eks-irsa-remediator", True),
+    "our role, without its group": (role_session(OUR_NAME, "run"), "", True),
+    "our group, no IAM identity told": ({"username": "remediator", "groups": [REMEDIATOR_GROUP]}, "", True),
+    "only the user name tells the role": ({"username": f"arn:aws:sts::{ACCOUNT}:assumed-role/{OUR_NAME}/run", "groups": []}, "", True),
+    "another role with our session's name": (role_session("someone-else", OUR_NAME), "", False),
+    "another role with our field manager": (role_session("someone-else", "run"), "?fieldManager=eks-irsa-remediator", False),
+    "another role that was put into our group": (role_session("someone-else", "run", REMEDIATOR_GROUP), "", False),
+    "a role of our name in another account": (
+        {"username": "x", "groups": [REMEDIATOR_GROUP], "extra": {"arn": [f"arn:aws:sts::999988887777:assumed-role/{OUR_NAME}/run"]}},
+        "",
+        False,
+    ),
+    "an IAM user in our group": (
+        {"username": "x", "groups": [REMEDIATOR_GROUP], "extra": {"arn": [f"arn:aws:iam::{ACCOUNT}:user/dana"]}},
+        "",
+        False,
+    ),
+    "an administrator": ({"username": "kubernetes-admin", "groups": ["system:masters"]}, "", False),
+}
+
+
+@pytest.mark.parametrize("name", FOOTSTEPS)
+def test_only_our_own_writes_are_our_footsteps(name: str) -> None:
+    user, query, ours = FOOTSTEPS[name]
+    assert (_findings(service_account_write(user=user, query=query)) == Findings()) is ours
+
+
+def test_several_writers_make_one_event_that_names_the_last() -> None:
+    lines = [
+        service_account_write(user=role_session("second", "b"), at="2026-09-27T21:06:50.000000Z"),
+        service_account_write(user=role_session("first", "a"), at="2026-09-27T21:06:40.000000Z"),
+    ]
+    ((kind, detail),) = events(_findings(*lines), "prod-blue")
+    assert (kind, detail["changes"], detail["occurredAt"]) == ("Identity Changed", 2, "2026-09-27T21:06:50Z")
+    assert detail["actor"]["who"].endswith("assumed-role/second/b")
+
+
+@pytest.mark.parametrize("name", RELEVANT)
+def test_the_prefilter_lets_through_what_matters(name: str) -> None:
+    line = json.dumps(RELEVANT[name], separators=(",", ":"))
+    assert prefilter(WATCHING)(line.encode())
+    assert prefilter(WATCHING)(json.dumps({"message": line}).encode())
+
+
+@pytest.mark.parametrize("name", ["heartbeat of a Ready node", "pod created", "lease renewed", "config map written"])
+def test_the_prefilter_spares_the_bulk_of_the_log(name: str) -> None:
+    assert not prefilter(WATCHING)(json.dumps(IRRELEVANT[name]).encode())
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+JSON = st.recursive(LEAVES, lambda it: st.lists(it, max_size=3) | st.dictionaries(st.text(max_size=10), it, max_size=3), max_leaves=8)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Any:
+    """A record with a value replaced, somewhere."""
+    line = json.loads(json.dumps(draw(st.sampled_from([*RELEVANT.values(), *IRRELEVANT.values()]))))
+    place, key = line, draw(st.sampled_from(sorted(line)))
+    while isinstance(place[key], dict) and place[key] and draw(st.booleans()):
+        place = place[key]
+        key = draw(st.sampled_from(sorted(place)))
+    place[key] = draw(JSON)
+    return line
+
+
+def _survives(records: list[Any]) -> None:
+    sent = events(_findings(*records), "prod-blue")
+    assert len(sent) <= len(NodeCause) + len(WATCHING)
+    json.dumps(sent)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(JSON | damaged(), max_size=4))
+def test_no_record_is_fatal(records: list[Any]) -> None:
+    _survives(records)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+@settings(max_examples=100_000, deadline=None)
+@given(st.lists(JSON | damaged(), max_size=4))
+def test_no_record_of_a_hundred_thousand_batches_is_fatal(records: list[Any]) -> None:
+    _survives(records)
+
+
+@settings(deadline=None)
+@given(st.permutations([*RELEVANT.values()]))
+def test_the_order_of_records_does_not_matter(records: list[dict[str, Any]]) -> None:
+    assert _findings(*records) == _findings(*RELEVANT.values())
