@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.cluster.deletion import Preconditions
+from sandbox.cluster.resources import NODES, PODS
 
 if TYPE_CHECKING:
     from sandbox.cluster.resources import Resource
     from sandbox.cluster.store import ObjectStore
+
+_REPORTED_BY_KUBELETS = frozenset({NODES, PODS})
 
 View = Mapping[str, Any]
 """An object to be read and never changed."""
@@ -58,7 +61,8 @@ class StoreClient:
         self.store.patch(resource, name, namespace, patch=patch, by=self.manager)
 
     def patch_status(self, resource: Resource, name: str, namespace: str, patch: Mapping[str, Any]) -> None:
-        self.store.patch(resource, name, namespace, patch=patch, by=self.manager, subresource="status")
+        manager = "kubelet" if resource in _REPORTED_BY_KUBELETS else self.manager
+        self.store.patch(resource, name, namespace, patch=patch, by=manager, subresource="status")
 
     def delete(self, resource: Resource, name: str, namespace: str, *, uid: str, grace_period_s: int | None) -> None:
         self.store.delete(resource, name, namespace, grace_period_s=grace_period_s, preconditions=Preconditions(uid=uid))

@@ -48,7 +48,7 @@ class Life:
         nodes = NodeLifecycle(self._stopped, self.pace)
         inform = _informer(webhook) if webhook else _nothing
         steps = (inform, nodes.step, daemon_set.step, replicas.step, scheduler.step, kubelets.step, garbage.step)
-        self._loop = Loop(StoreClient(store, "sandbox-behaviours"), steps)
+        self._loop = Loop(StoreClient(store, "kube-controller-manager"), steps)
 
     def __enter__(self) -> Self:
         self._loop.__enter__()

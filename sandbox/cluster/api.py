@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _GROUP_VERSIONS = frozenset((group, version) for group, version, _ in BY_PATH)
 APPLY = "application/apply-patch+yaml"
-_PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", APPLY)
 # Kinds whose deletion is answered with the object itself (`ReturnDeletedObject` in the registry).
 _RETURNED = frozenset({PODS, SERVICE_ACCOUNTS, NAMESPACES})
 
@@ -73,7 +72,7 @@ class Api:
         page = self.pager.page(
             resource,
             _scope(info, resource),
-            limit=_number(query.get("limit", "0"), "limit"),
+            limit=_number(query.get("limit", "0")),
             token=query.get("continue", ""),
             matches=_matcher(query, resource),
         )
@@ -109,7 +108,7 @@ class Api:
         if content_type == APPLY:
             return self._apply(request, info, resource)
         if content_type not in PATCHES:
-            raise errors.unsupported_patch(_PATCH_TYPES)
+            raise errors.unsupported_patch()
         made = self._store.patch(
             resource,
             info.name,
@@ -126,7 +125,7 @@ class Api:
         import yaml
 
         if not request.query.get("fieldManager"):
-            raise errors.bad_request("fieldManager is required for apply patch")
+            raise errors.invalid_option("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")
         manifest = yaml.safe_load(request.body)
         manifest["metadata"] = (manifest.get("metadata") or {}) | {"name": info.name, "namespace": _scope(info, resource)}
         existed = self._store.find(resource, info.name, _scope(info, resource)) is not None
@@ -148,7 +147,7 @@ class Api:
             resource,
             info.name,
             _scope(info, resource),
-            grace_period_s=None if grace is None else _number(str(grace), "gracePeriodSeconds"),
+            grace_period_s=None if grace is None else _number(str(grace)),
             preconditions=Preconditions(uid=wanted.get("uid", ""), resource_version=wanted.get("resourceVersion", "")),
             dry_run=_dry_run(request) or options.get("dryRun") == ["All"],
         )
@@ -197,18 +196,17 @@ def _matcher(query: Mapping[str, str], resource: Resource) -> Callable[[Mapping[
     return lambda obj: by_label(obj) and by_field(obj)
 
 
-def _number(text: str, name: str) -> int:
+def _number(text: str) -> int:
     try:
         return int(text)
     except ValueError as wrong:
-        raise errors.bad_request(f'{name}: strconv.ParseInt: parsing "{text}": invalid syntax') from wrong
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from wrong
 
 
 def _dry_run(request: Request) -> bool:
     asked = request.query.get("dryRun", "")
     if asked not in ("", "All"):
-        message = f'Unsupported value: "{asked}": supported values: "All"'
-        raise errors.ApiError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: dryRun: {message}', {"kind": "PatchOptions"})
+        raise errors.invalid_option("dryRun", "FieldValueNotSupported", f'Unsupported value: ["{asked}"]: supported values: "All"')
     return asked == "All"
 
 

@@ -54,11 +54,7 @@ def _port(port: Mapping[str, Any], host_network: bool) -> Object:
 
 
 def _pod(pod: Object) -> Object:
-    spec = {"serviceAccountName": "default", "enableServiceLinks": True, "preemptionPolicy": "PreemptLowerPriority"} | dict(pod["spec"])
-    if spec.get("priorityClassName") == "system-node-critical":
-        spec.setdefault("priority", 2_000_001_000)
-    spec.setdefault("priority", 0)
-    return pod | {"spec": pod_spec(spec)}
+    return pod | {"spec": pod_spec({"enableServiceLinks": True} | dict(pod["spec"]))}
 
 
 def _templated(strategy: str, default: Mapping[str, Any], **more: Any) -> Callable[[Object], Object]:

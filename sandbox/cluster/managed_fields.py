@@ -33,6 +33,15 @@ _OWNERLESS = frozenset(
 )
 
 
+_PARTS = frozenset({"metadata", "spec", "status"})
+# Values that are owned as a whole, whatever is in them (`structType` and `mapType` atomic in the API types).
+_ATOMIC = frozenset({"selector", "nodeSelector"})
+# Containers that are there even when nobody said so: nobody owns their being there.
+_ALWAYS_THERE = frozenset({"containers", "template", "metadata", "spec", "updateStrategy", "strategy"})
+# The server counts here itself; the count stays with whoever created the object.
+_COUNTED = ("f:metadata", "f:annotations", "f:deprecated.daemonset.template.generation")
+
+
 @dataclass(frozen=True)
 class Writer:
     """Who writes, and how: operation is `Update` or `Apply`, subresource is empty or `status`."""
@@ -49,6 +58,8 @@ def leaves(obj: Mapping[str, Any]) -> dict[Path, Any]:
         if key in {"apiVersion", "kind"}:
             continue
         if isinstance(value, Mapping):
+            if key not in _PARTS:
+                found[(f"f:{key}", ".")] = None
             for name, each in value.items():
                 if key != "metadata" or name not in _OWNERLESS:
                     found.update(_walk((f"f:{key}", f"f:{name}"), name, each))
@@ -58,14 +69,16 @@ def leaves(obj: Mapping[str, Any]) -> dict[Path, Any]:
 
 
 def _walk(path: Path, field: str, value: Any) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, Mapping) and value:
-        yield (*path, "."), None
+    if isinstance(value, Mapping) and value and field not in _ATOMIC:
+        if field not in _ALWAYS_THERE:
+            yield (*path, "."), None
         for key, each in value.items():
             yield from _walk((*path, f"f:{key}"), key, each)
     elif isinstance(value, list) and (key_name := merge_key(field, value)):
-        yield (*path, "."), None
+        if field not in _ALWAYS_THERE:
+            yield (*path, "."), None
         for item in value:
-            yield from _walk((*path, item_step(key_name, item)), field, item)
+            yield from _walk((*path, item_step(key_name, item)), "", item)
     else:
         yield path, value
 
@@ -76,9 +89,13 @@ def item_step(key_name: str, item: Mapping[str, Any]) -> str:
 
 def first_entries(manifest: Mapping[str, Any], made: Mapping[str, Any], writer: Writer, now: str) -> list[Any]:
     """The entries of a new object: who applies owns what he said, who creates owns the defaults as well."""
-    said = manifest if writer.operation == "Apply" else {key: value for key, value in made.items() if key != "status"}
-    owned = leaves(said)
+    owned = said(manifest) if writer.operation == "Apply" else set(leaves({key: value for key, value in made.items() if key != "status"}))
     return [entry_of(writer, owned, str(made["apiVersion"]), now)] if owned else []
+
+
+def said(manifest: Mapping[str, Any]) -> set[Path]:
+    """What is owned by applying a manifest: its values and its list items, not the containers around them."""
+    return {path for path in leaves(manifest) if path[-1] != "." or path[-2].startswith("k:")}
 
 
 def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[Any], writer: Writer, now: str) -> list[Any]:
@@ -86,7 +103,7 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[A
     touched = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     before = leaves({key: old[key] for key in touched if key in old})
     after = leaves({key: new[key] for key in touched if key in new})
-    changed = {path for path, value in after.items() if path not in before or before[path] != value}
+    changed = {path for path, value in after.items() if path != _COUNTED and (path not in before or before[path] != value)}
     gone = before.keys() - after.keys()
     if not changed and not gone:
         return entries
@@ -109,7 +126,12 @@ def _merged(entries: list[Any], writer: Writer, changed: Iterable[Path], api_ver
             owned |= paths_of(entry["fieldsV1"])
         else:
             rest.append(entry)
-    return [*rest, entry_of(writer, owned, api_version, now)] if owned else rest
+    return in_order([*rest, entry_of(writer, owned, api_version, now)] if owned else rest)
+
+
+def in_order(entries: list[Any]) -> list[Any]:
+    """Applied entries first, then by time and name, as the API server sorts them."""
+    return sorted(entries, key=lambda entry: (entry["operation"] != "Apply", entry["time"], entry["manager"]))
 
 
 def entry_of(writer: Writer, paths: Iterable[Path], api_version: str, now: str) -> Any:

@@ -114,4 +114,4 @@ def _decode(token: str) -> tuple[int, str]:
         found = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return int(found["rv"]), str(found["start"])
     except (binascii.Error, ValueError, KeyError, TypeError) as unreadable:
-        raise bad_request(f"continue key is not valid: {unreadable}") from unreadable
+        raise bad_request(f"invalid continue token: continue key is not valid: {unreadable}") from unreadable

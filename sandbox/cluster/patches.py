@@ -115,21 +115,23 @@ def _merge_list(target: list[Any], patch: list[Any], field: str) -> list[Any]:
         return copy.deepcopy(patch)
     if any(item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if "$patch" not in item]
-    merged = list(target)
+    merged, added = list(target), []
     for item in patch:
-        _merge_item(merged, item, key)
-    return merged
+        added += _merge_item(merged, item, key)
+    return added + merged  # what is new comes first, as the API server orders it
 
 
-def _merge_item(merged: list[Any], item: Mapping[str, Any], key: str) -> None:
+def _merge_item(merged: list[Any], item: Mapping[str, Any], key: str) -> list[Any]:
+    """Merge one item in place; returns it where there was none with its key."""
     at = next((index for index, each in enumerate(merged) if each.get(key) == item.get(key)), None)
     if item.get("$patch") == "delete":
         if at is not None:
             del merged[at]
     elif at is None:
-        merged.append(strategic_merge({}, item))
+        return [strategic_merge({}, item)]
     else:
         merged[at] = strategic_merge(merged[at], item)
+    return []
 
 
 def _in_order(items: list[Any], order: list[Any], field: str) -> list[Any]:

@@ -87,7 +87,7 @@ def parse_fields(text: str, resource: Resource) -> Matcher:
 def _field_check(part: str, resource: Resource, whole: str) -> Matcher:
     found = re.match(r"^(.*?)(==|!=|=)(.*)$", part)
     if not found:
-        raise bad_request(f'invalid selector: "{whole}"; can\'t understand "{part}"')
+        raise bad_request(f"invalid selector: '{whole}'; can't understand '{part}'")
     label, operator, value = found.groups()
     path = _field_path(label, resource)
     return lambda obj: (field_text(obj, path) == value) is (operator != "!=")

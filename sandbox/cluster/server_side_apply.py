@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.cluster.errors import apply_conflict
-from sandbox.cluster.managed_fields import Path, Writer, dotted, entry_of, leaves, paths_of, without, writer_of
+from sandbox.cluster.managed_fields import Path, Writer, dotted, entry_of, in_order, leaves, paths_of, said, without, writer_of
 from sandbox.cluster.patches import strategic_merge
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def applied(live: Mapping[str, Any], manifest: Mapping[str, Any], writer: Writer
     merged: dict[str, Any] = strategic_merge(copy.deepcopy(dict(live)), dict(manifest))
     for path in sorted(_owned(entries, writer) - wanted.keys() - theirs, key=len, reverse=True):
         _remove(merged, path)
-    mine = entry_of(writer, wanted, str(manifest["apiVersion"]), now)
+    mine = entry_of(writer, said(manifest), str(manifest["apiVersion"]), now)
     merged["metadata"]["managedFields"] = _entries(entries, mine, disputed)
     return merged
 
@@ -56,7 +56,7 @@ def _entries(entries: list[Any], mine: dict[str, Any], taken: set[Path]) -> list
     before = next((entry for entry in entries if writer_of(entry) == writer_of(mine)), mine)
     kept = before if before["fieldsV1"] == mine["fieldsV1"] else mine
     others = [without(entry, taken) for entry in entries if writer_of(entry) != writer_of(mine)]
-    return [kept, *(entry for entry in others if entry["fieldsV1"])]
+    return in_order([entry for entry in (kept, *others) if entry["fieldsV1"]])
 
 
 def _remove(obj: Any, path: Path) -> None:

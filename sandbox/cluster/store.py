@@ -122,9 +122,10 @@ class ObjectStore:
         namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
         self._check_namespace(resource, namespace)
         made = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
+        # Nobody owns what admission adds.
+        made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
         if hook := self.admission.get(resource.storage):
             made = hook(made, namespace)
-        made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
         with self._changed:
             if (namespace, made["metadata"]["name"]) in self._table(resource):
                 raise errors.already_exists(resource, made["metadata"]["name"])
@@ -209,6 +210,8 @@ class ObjectStore:
         with self._changed:
             entry = self.entry(resource, name, namespace)
             check_preconditions(entry.obj, preconditions or Preconditions(), resource)
+            if resource is not PODS and not entry.obj["metadata"].get("finalizers"):
+                return self._remove(resource, entry, (namespace, name), dry_run)
             marked = marked_deleted(dict(entry.obj), grace_s(entry.obj, grace_period_s) if resource is PODS else 0, self.now())
             return self._put(resource, marked, dry_run or marked == entry.obj)
 
@@ -240,6 +243,14 @@ class ObjectStore:
                 table.pop(key, None)
             else:
                 table[key] = entry
+            self._changed.notify_all()
+        return from_stored(orjson.loads(entry.raw), resource)
+
+    def _remove(self, resource: Resource, entry: Entry, key: Key, dry_run: bool) -> Object:
+        if not dry_run:
+            self.revision += 1
+            self._last_write[resource.storage] = self.revision
+            del self._table(resource)[key]
             self._changed.notify_all()
         return from_stored(orjson.loads(entry.raw), resource)
 

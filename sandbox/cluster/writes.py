@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.cluster import errors
 from sandbox.cluster.defaults import with_defaults
 from sandbox.cluster.resources import DAEMON_SETS, NAMESPACES, NODES, PODS
+from sandbox.cluster.validation import check_metadata, check_name, check_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ def prepared_for_create(obj: Mapping[str, Any], resource: Resource, namespace: s
     """
     metadata = dict(obj.get("metadata") or {})
     metadata["name"] = _name(metadata, resource)
+    check_name(metadata["name"], resource)
+    check_metadata(metadata)
     if resource.namespaced:
         metadata["namespace"] = namespace
     else:
@@ -66,7 +69,7 @@ def random_suffix(length: int = 5) -> str:
 
 def _fresh_status(obj: Object, resource: Resource) -> Object:
     if resource is PODS:
-        obj["status"] = {"phase": "Pending", "qosClass": "Burstable"}
+        obj["status"] = {"phase": "Pending", "qosClass": _quality(obj["spec"])}
     elif resource is DAEMON_SETS:
         annotations = {TEMPLATE_GENERATION: "1"} | dict(obj["metadata"].get("annotations") or {})
         obj["metadata"]["annotations"] = annotations
@@ -75,6 +78,12 @@ def _fresh_status(obj: Object, resource: Resource) -> Object:
     elif resource.has_status and resource not in (NODES, NAMESPACES):
         obj["status"] = {}
     return obj
+
+
+def _quality(spec: Mapping[str, Any]) -> str:
+    """Quality of service; nothing here is given its full share, so `Guaranteed` does not occur."""
+    given = [each.get("resources") for each in (*spec.get("containers", ()), *spec.get("initContainers", ()))]
+    return "Burstable" if any(given) else "BestEffort"
 
 
 def prepared_for_update(old: Mapping[str, Any], new: Mapping[str, Any], resource: Resource, subresource: str) -> Object:
@@ -87,20 +96,14 @@ def prepared_for_update(old: Mapping[str, Any], new: Mapping[str, Any], resource
     kept = dict(old["metadata"])
     if metadata.get("resourceVersion", kept["resourceVersion"]) not in ("", kept["resourceVersion"]):
         raise errors.conflict(resource, kept["name"])
-    _check_immutable(kept, metadata, resource)
+    check_metadata(metadata)
+    given = dict(metadata)
     metadata |= {field: kept[field] for field in _KEPT_BY_SERVER if field in kept}
     drop_empty(metadata)
+    check_unchanged(old, dict(new) | {"metadata": given}, resource)
     made = dict(new) | {"apiVersion": old["apiVersion"], "kind": old["kind"]}
     made["metadata"] = metadata | {"resourceVersion": kept["resourceVersion"]}
     return _status_update(old, made) if subresource == "status" else _main_update(old, made, resource)
-
-
-def _check_immutable(kept: Mapping[str, Any], given: Mapping[str, Any], resource: Resource) -> None:
-    for field in ("name", "namespace", "uid"):
-        value = given.get(field)
-        if value and value != kept.get(field):
-            cause = ("FieldValueInvalid", f'Invalid value: "{value}": field is immutable', f"metadata.{field}")
-            raise errors.invalid(resource, kept["name"], [cause])
 
 
 def _status_update(old: Mapping[str, Any], made: Object) -> Object:

@@ -119,6 +119,64 @@ def test_a_patch_cannot_change_the_uid(api: Api, account: str) -> None:
     assert "field is immutable" in answer.message
 
 
+def test_a_patch_cannot_change_the_name(api: Api, account: str) -> None:
+    answer = api.patch(account, {"metadata": {"name": "other"}})
+    assert (answer.status, answer.message) == (400, "the name of the object (other) does not match the name on the URL (app)")
+
+
+def test_an_annotation_is_a_string(api: Api, account: str) -> None:
+    answer = api.patch(account, {"metadata": {"annotations": {"count": 1}}})
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert "count" not in api.get(account).body["metadata"]["annotations"]
+
+
+def test_a_name_is_a_dns_subdomain(api: Api) -> None:
+    answer = api.post(api.path("serviceaccounts"), {"metadata": {"name": "A_b"}})
+    assert answer.status == 422
+    assert 'metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of' in answer.message
+
+
+def test_the_selector_of_a_workload_stays(api: Api) -> None:
+    path = api.path("daemonsets", group="apps")
+    api.post(path, _daemon_set("selecting"))
+    answer = api.patch(f"{path}/selecting", {"spec": {"selector": {"matchLabels": {"app": "other"}}}})
+    assert answer.status == 422
+    assert 'spec.selector: Invalid value: {"matchLabels":{"app":"other"}}: field is immutable' in answer.message
+
+
+def test_a_pod_keeps_its_environment_and_may_change_its_image(api: Api) -> None:
+    container = {"name": "c", "image": "example/c:1"}
+    api.post(api.path("pods"), {"metadata": {"name": "p"}, "spec": {"containers": [container], "nodeSelector": {"no": "where"}}})
+    changed = {"spec": {"containers": [{"name": "c", "env": [{"name": "AWS_ROLE_ARN", "value": "x"}]}]}}
+    refused = api.patch(api.path("pods", "p"), changed, STRATEGIC)
+    assert (refused.status, refused.body["details"]["causes"][0]["reason"]) == (422, "FieldValueForbidden")
+    assert "Forbidden: pod updates may not change fields other than `spec.containers[*].image`" in refused.message
+    image = {"spec": {"containers": [{"name": "c", "image": "example/c:2"}]}}
+    assert api.patch(api.path("pods", "p"), image, STRATEGIC).body["spec"]["containers"][0]["image"] == "example/c:2"
+
+
+def test_a_pod_is_filled_in_by_admission_and_nobody_owns_that(api: Api) -> None:
+    container = {"name": "c", "image": "example/c:1"}
+    spec = {"containers": [container], "nodeSelector": {"no": "where"}}
+    pod = api.post(api.path("pods"), {"metadata": {"name": "filled"}, "spec": spec}, fieldManager="owner").body
+    assert (pod["spec"]["serviceAccountName"], pod["status"]["qosClass"]) == ("default", "BestEffort")
+    assert {each["key"] for each in pod["spec"]["tolerations"]} == {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
+    assert pod["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
+    owned = pod["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
+    assert not {"f:serviceAccountName", "f:tolerations", "f:volumes", "f:priority"} & owned.keys()
+    assert "f:image" in owned["f:containers"]['k:{"name":"c"}']
+
+
+def test_a_restart_owns_the_one_annotation_and_nothing_else(api: Api) -> None:
+    path = api.path("daemonsets", group="apps")
+    api.post(path, _daemon_set("owned"), fieldManager="owner")
+    change = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}}}}}
+    entries = api.patch(f"{path}/owned", change, fieldManager="remediator").body["metadata"]["managedFields"]
+    (mine,) = [each["fieldsV1"] for each in entries if each["manager"] == "remediator"]
+    annotations = {".": {}, "f:kubectl.kubernetes.io/restartedAt": {}}
+    assert mine == {"f:spec": {"f:template": {"f:metadata": {"f:annotations": annotations}}}}
+
+
 def test_an_update_replaces_and_needs_the_current_version(api: Api, account: str) -> None:
     obj = api.get(account).body
     replaced = api.request("PUT", account, obj | {"metadata": obj["metadata"] | {"annotations": {"only": "this"}}})
@@ -243,10 +301,7 @@ def test_strategic_merge_changes_one_variable_of_one_container(api: Api) -> None
     change = {"spec": {"template": {"spec": {"containers": [{"name": "one", "env": [{"name": "B", "value": "2"}]}]}}}}
     spec = api.patch(f"{path}/strategic", change, STRATEGIC).body["spec"]["template"]["spec"]
     assert [each["name"] for each in spec["containers"]] == ["one", "two"]
-    assert spec["containers"][0]["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}] or spec["containers"][0]["env"] == [
-        {"name": "B", "value": "2"},
-        {"name": "A", "value": "1"},
-    ]
+    assert spec["containers"][0]["env"] == [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]
     gone = {"spec": {"template": {"spec": {"containers": [{"name": "two", "$patch": "delete"}]}}}}
     left = api.patch(f"{path}/strategic", gone, STRATEGIC).body["spec"]["template"]["spec"]["containers"]
     assert [each["name"] for each in left] == ["one"]
