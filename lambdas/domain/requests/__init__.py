@@ -1,7 +1,7 @@
 """Every trigger becomes the same request for a check; what no trigger sends is ignored or refused, each with a sentence."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, OwnEvent
@@ -22,27 +22,26 @@ _BY_SOURCE_AND_KIND: Final[Mapping[tuple[str, str], Callable[[Envelope], CheckRe
 }
 
 
-def parse(event: object, *, account: str, region: str, now: datetime | None = None) -> CheckRequest | Ignored | Sweep:
+def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRequest | Ignored | Sweep:
     """What an event asks the checker for.
 
     Args:
         event: what the function was invoked with: parsed JSON of any size, depth and shape.
         account: ours; an event of another one, or of another region, is ignored.
         region: ours.
-        now: when the event arrived (aware UTC), the clock where it is not given. No event happened later than that, whatever it says:
-            one from the future would never be answered by a check that has been made.
+        now: when the event arrived (aware UTC). No event happened later than that, whatever it says: one from the future would never be
+            answered by a check that has been made.
 
     Raises:
         MalformedEvent: it is not what its type promises. Nothing else is ever raised.
     """
-    arrived_at = now or datetime.now(UTC)
     if not isinstance(event, Mapping):
         raise MalformedEvent("an event should be a JSON object")
     if "detail-type" not in event:
         if "cluster" in event:
-            return person.parse(event, arrived_at=arrived_at)
+            return person.parse(event, arrived_at=now)
         raise MalformedEvent("this is neither an event of the bus (no detail-type) nor a person's request (no cluster)")
-    read = envelope(event, account=account, region=region, arrived_at=arrived_at)
+    read = envelope(event, account=account, region=region, arrived_at=now)
     elsewhere = _elsewhere(event, read, account, region)
     if elsewhere:
         return Ignored(elsewhere)
