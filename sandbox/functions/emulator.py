@@ -65,6 +65,10 @@ class Invoked:
         return json.loads(self.payload or b"null")
 
 
+class EnvironmentClosed(RuntimeError):
+    """The environment was shut down."""
+
+
 class Environment:
     """One emulator process with one function in it; it takes one invocation at a time, as Lambda's do.
 
@@ -80,20 +84,29 @@ class Environment:
         self._port = 0
         self._cold = True
         self._invoking = threading.Lock()
+        self._lifecycle = threading.RLock()
+        self._closed = False
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.close()
 
     def start(self) -> None:
         """Start the emulator; the function itself starts with its first invocation, as on Lambda.
 
         Raises:
             TimeoutError: it does not listen in time.
+            EnvironmentClosed: it was closed for good.
         """
+        with self._lifecycle:
+            if self._closed:
+                raise EnvironmentClosed(self.function.name)
+            self._spawn()
+
+    def _spawn(self) -> None:
         self._port, api_port = _free_port(), _free_port()
         address, api = f"127.0.0.1:{self._port}", f"127.0.0.1:{api_port}"
         command = [str(emulator_binary()), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
@@ -120,7 +133,8 @@ class Environment:
             try:
                 status, body = self._post(payload)
             except (OSError, HTTPException):
-                self.restart()
+                with suppress(EnvironmentClosed):
+                    self.restart()
                 status, body = 502, b'{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited without providing a reason"}'
             failed = _failed(status, body)
             # Lambda starts anew after a crash or a time-out, and goes on after an exception.
@@ -139,12 +153,18 @@ class Environment:
         self.start()
 
     def stop(self) -> None:
-        """End the emulator and the function with it. Safe to call twice."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self._kill_all(process)
-        process.wait(timeout=5)
+        """End the emulator and the function with it, until it is started again. Safe to call twice."""
+        with self._lifecycle:
+            process, self._process = self._process, None
+        if process is not None:
+            self._kill_all(process)
+            process.wait(timeout=5)
+
+    def close(self) -> None:
+        """End it for good: an invocation that is still running cannot bring it back."""
+        with self._lifecycle:
+            self._closed = True
+            self.stop()
 
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -68,7 +68,7 @@ class FunctionPool:
             self._closed = True
             self._changed.notify_all()
         for environment in self._all:
-            environment.stop()
+            environment.close()
 
     def lines(self) -> list[str]:
         """What the function has written, environment after environment."""

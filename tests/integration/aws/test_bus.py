@@ -83,7 +83,7 @@ def test_an_accepted_eks_call_arrives_by_itself_and_a_refused_one_does_not(aws: 
     with pytest.raises(eks.exceptions.ResourceNotFoundException):
         eks.update_addon(clusterName="demo", addonName="coredns")
     eks.update_addon(clusterName="demo", addonName="vpc-cni", serviceAccountRoleArn=ROLE)
-    until(lambda: len(taken.events) == 1)
+    until(lambda: len(bus.deliveries()) == 1)
     assert taken.events[0]["detail"]["requestParameters"]["addonName"] == "vpc-cni"
     assert bus.deliveries()[0].rule == "addon-calls"
 

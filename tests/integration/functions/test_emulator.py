@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,6 @@ from sandbox.functions.pool import FunctionPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def _payload(**event: Any) -> bytes:
@@ -85,14 +85,26 @@ def test_nothing_is_left_behind(functions: Path) -> None:
     pool = FunctionPool(Function(name="checker", asset=functions, handler="handlers.plain"))
     pid = pool.invoke(_payload()).json()["pid"]
     pool.close()
-    deadline = time.monotonic() + 2
-    while _alive(pid):
+    _assert_ends(pid)
+
+
+def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(functions: Path) -> None:
+    pool = FunctionPool(Function(name="checker", asset=functions, handler="handlers.plain"))
+    pid = pool.invoke(_payload()).json()["pid"]
+    with ThreadPoolExecutor(1) as caller:
+        running = caller.submit(pool.invoke, _payload(sleep=3))
+        time.sleep(0.2)
+        pool.close()
+        assert running.result(timeout=5).failed
+    _assert_ends(pid)
+    with pytest.raises(RuntimeError):
+        pool.invoke(_payload())
+
+
+def _assert_ends(pid: int) -> None:
+    """A killed process is there for a moment longer."""
+    stat = Path(f"/proc/{pid}/stat")
+    deadline = time.monotonic() + 3
+    while stat.exists() and ") Z" not in stat.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def _alive(pid: int) -> bool:
-    from pathlib import Path
-
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and ") Z" not in stat.read_text()
