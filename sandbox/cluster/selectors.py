@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cluster.errors import bad_request
@@ -122,8 +122,3 @@ def field_text(obj: Mapping[str, Any], path: tuple[str, ...]) -> str:
     if path == ("spec", "schedulerName"):
         return str(found or "default-scheduler")
     return "" if found is None else str(found)
-
-
-def keys_of(text: str) -> Iterator[str]:
-    """The field labels that a selector names."""
-    return (re.split(r"==|!=|=", part)[0] for part in text.split(",") if part)
