@@ -46,7 +46,7 @@ def meaning(told: Told) -> Meaning:
     """The verdict's meaning. What pods lack already weighs more than what the add-on record lacks, and less where all still have it."""
     verdict = told.fault.verdict
     found = WITHOUT_ROLE if verdict is Verdict.ADDON_ROLE_MISSING and told.identity_broken else MEANINGS[verdict]
-    if found is not WITHOUT_ROLE or not told.fault.counts.pods_right:
+    if found is not WITHOUT_ROLE or not told.some_carry_it:
         return found
     return STILL_CARRIED if told.all_carry_it else PARTLY
 
@@ -70,7 +70,13 @@ def values(told: Told) -> dict[str, object]:
     """What the meanings' templates have places for."""
     loss = loss_of(told.incident.target.namespace, told.incident.target.name)
     words, counts = loss.failing if told.failing else loss.latent, told.fault.counts
-    return {"workload": told.workload, "addon": told.fault.addon.get("name") or "EKS", "loss": say(words), **_without(counts)}
+    return {
+        "workload": told.workload,
+        "addon": told.fault.addon.get("name") or "EKS",
+        "loss": say(words),
+        "calm": loss.calm,
+        **_without(counts),
+    }
 
 
 def _without(counts: Counts) -> dict[str, object]:

@@ -21,6 +21,8 @@ def subject(content: Content) -> str:
     words = f"{content.mark.name} {content.title.render(PLAIN)}"
     while len(words) > LONGEST_SUBJECT and ", " in words.rpartition(" · ")[2]:
         words = words.rpartition(", ")[0]  # the last clause is the one that can be spared
+    if len(words) > LONGEST_SUBJECT:
+        words = words.rpartition(" · ")[0] or words
     return escaping.ascii_line(words, LONGEST_SUBJECT)
 
 

@@ -11,8 +11,8 @@ from lambdas.domain.verdict import Verdict
 class Meaning:
     """`title` and `sentence` while something fails; `latent_title` and `latent` while nothing does yet.
 
-    Places in the templates: `workload` (the ServiceAccount's name), `addon`, `loss` (what its workload cannot do without its role), and
-    `some`, `pods`, `run` for how many pods run without their role.
+    Places in the templates: `workload` (the ServiceAccount's name), `addon`, `loss` and `calm` (as of `Loss`), and `some`, `pods`, `run`
+    for how many pods run without their role.
     """
 
     title: str
@@ -23,16 +23,21 @@ class Meaning:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What stops without the role, and what goes on for a while where pods stay ready without it."""
+    """What stops without the role, and what goes on for a while where pods stay ready without it.
+
+    `calm` is all that may be said of the latter: only the CNI reports refused calls, and makes nodes NotReady when it fails.
+    """
 
     failing: str
     latent: str
+    calm: str = "pods still ready"
 
 
 LOSSES: Final[Mapping[tuple[str, str], Loss]] = {
     ("kube-system", "aws-node"): Loss(
         failing="Running pods keep their network. New nodes stay NotReady, and new pods may get no address.",
         latent="aws-node lives on the permissions of the node role, and stops working when the CNI policy is taken off that role.",
+        calm="nothing fails yet",
     ),
     ("kube-system", "ebs-csi-controller-sa"): Loss(
         failing="Mounted volumes stay mounted. No volume can be created, attached, detached or resized, so pods that move wait for theirs.",
@@ -57,7 +62,7 @@ def loss_of(namespace: str, service_account: str) -> Loss:
 _WITHOUT_ROLE: Final = Meaning(
     title="{workload} lost its AWS permissions",
     sentence="{loss}",
-    latent_title="{workload} runs without its role, nothing fails yet",
+    latent_title="{workload} runs without its role, {calm}",
     latent="{loss}",
 )
 _NOT_LET_IN: Final = Meaning(
@@ -126,7 +131,7 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
     Verdict.ANNOTATION_DIFFERS: Meaning(
         title="{workload} has a wrong role and fails",
         sentence="{loss}",
-        latent_title="{workload} has another role than configured, nothing fails yet",
+        latent_title="{workload} has another role than configured, {calm}",
         latent="Pods that start from now on get the other role.",
     ),
     Verdict.STS_UNREACHABLE: Meaning(
@@ -152,7 +157,7 @@ STILL_CARRIED: Final = Meaning(
 PARTLY: Final = Meaning(
     title="{some} of {pods} of {workload} {run}",
     sentence="The pods that carry the role are well; what the others do in AWS is refused.",
-    latent_title="{some} of {pods} of {workload} {run}, nothing fails yet",
+    latent_title="{some} of {pods} of {workload} {run}, {calm}",
     latent="The pods that carry the role are well; the others live on the permissions of the node role.",
 )
 """What counts where some pods carry the role and some do not."""

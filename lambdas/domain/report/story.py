@@ -68,9 +68,14 @@ class Told:
         return any(verdict in _ON_PODS for verdict in self.fault.verdicts)
 
     @property
+    def some_carry_it(self) -> bool:
+        """Whether at least one pod was admitted with the role; without a role to compare with, none was."""
+        return bool(self.fault.desired_role) and self.fault.counts.pods_right > 0
+
+    @property
     def all_carry_it(self) -> bool:
-        """Whether every pod was admitted with the role."""
-        return 0 < self.fault.counts.pods == self.fault.counts.pods_right
+        """Whether every pod was."""
+        return self.some_carry_it and self.fault.counts.pods_right == self.fault.counts.pods
 
     @property
     def held(self) -> WithheldLine | None:
