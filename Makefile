@@ -45,6 +45,14 @@ synth: $(VENV)/ready ## write the CloudFormation templates to cdk.out
 diff: node_modules/.bin/cdk ## show what a deployment would change
 	@$(CDK) diff --all
 
+.PHONY: bootstrap
+bootstrap: node_modules/.bin/cdk ## prepare an account and region for CDK, once
+	@$(CDK) bootstrap
+
+.PHONY: destroy
+destroy: node_modules/.bin/cdk ## remove every stack; the incidents table stays
+	@$(CDK) destroy --all
+
 .PHONY: deploy
 deploy: node_modules/.bin/cdk ## deploy every stack of deploy.yaml with your AWS credentials
 	@$(CDK) deploy --all

@@ -69,7 +69,7 @@ def deploy(template: Template, rules: Sequence[str]) -> Deployed:
 
 
 def acceptable(template: Template) -> Template:
-    """The template as moto takes it: code inline, no bootstrap check, nothing that it cannot make. No resource refers to what is left out."""
+    """The template as moto takes it: code inline, no bootstrap check, nothing it cannot make, to which nothing else refers."""
     changed = copy.deepcopy(dict(template))
     del changed["Parameters"], changed["Rules"]
     for it in of_type(changed, "AWS::Lambda::Function").values():

@@ -1,0 +1,32 @@
+"""The price list adds up, and its counted figures are the stack's."""
+
+import re
+
+from lambdas.contract.events import SWEEP_RATE_MINUTES
+from tests.infra.templates import ROOT, Template, of_type
+
+CLUSTERS, MINUTES_A_MONTH = 100, 30 * 24 * 60
+
+
+def rows() -> dict[str, tuple[float, float, float]]:
+    """The items of the first table: name -> (a month, price of one, dollars)."""
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8").partition("## What you may add")[0]
+    cells = (line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| [\w ,-]+ \| [\d.,]+ \|", line))
+    return {it[0]: tuple(float(cell.replace(",", "")) for cell in it[1:4]) for it in cells}  # type: ignore[misc]
+
+
+def test_each_line_and_the_sum_are_right() -> None:
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    for name, (count, price, dollars) in rows().items():
+        assert abs(count * price - dollars) < 0.006, name
+    (total,) = re.findall(r"\*\*sum\*\* \| \| \| \*\*([\d.]+)\*\*", text)
+    assert abs(sum(dollars for *_, dollars in rows().values()) - float(total)) < 0.006
+
+
+def test_counted_figures_follow_from_contract_and_template(minimal: Template) -> None:
+    sweeps = MINUTES_A_MONTH / SWEEP_RATE_MINUTES
+    counted = {name: count for name, (count, *_) in rows().items()}
+    assert counted["EventBridge custom events"] == sweeps * CLUSTERS
+    assert counted["Lambda requests"] == sweeps * (CLUSTERS + 1)
+    assert counted["alarms on ourselves"] == len(of_type(minimal, "AWS::CloudWatch::Alarm"))
+    assert counted["KMS key for the topics"] == len(of_type(minimal, "AWS::KMS::Key"))
