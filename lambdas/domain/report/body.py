@@ -1,14 +1,14 @@
 """What is said under the headline: what is broken, what it means, who changed it, what the numbers show, what was done and why not more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from lambdas.contract.names import FIELD_MANAGER
 from lambdas.domain.finding import Link, State
-from lambdas.domain.look import LinkLine
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
-from lambdas.domain.report.clock import clock, duration, many, moment, seconds_between
+from lambdas.domain.report.clock import clock, duration, moment, seconds_between
+from lambdas.domain.report.facts import broken_lines, evidence, numbers, repair_clock, ruled_out
 from lambdas.domain.report.headline import meaning, values
 from lambdas.domain.report.left_for_you import differences
 from lambdas.domain.report.owners import recognise
@@ -23,15 +23,6 @@ Part = Callable[[Told], Phrase | None]
 def paragraphs(told: Told) -> tuple[Phrase, ...]:
     """The paragraphs of this occasion, the weightiest first; what has nothing to say is left out."""
     return tuple(it for part in _PARTS[told.occasion] if (it := part(told)) is not None)
-
-
-def broken_lines(told: Told) -> tuple[LinkLine, ...]:
-    """Broken links to speak of, in the order of the chain: symptoms after the first are told by the numbers."""
-    broken = [it for it in told.fault.links if it.state == State.BROKEN]
-    elsewhere = told.fault.counts.nodes_waiting == 0 and any(
-        it.link == Link.NODES and it.reason == Reason.NOT_OURS for it in told.fault.withheld
-    )
-    return tuple(it for i, it in enumerate(broken) if i == 0 or it.link < Link.PODS or (it.link == Link.NODES and elsewhere))
 
 
 def _broken(told: Told) -> Phrase:
@@ -65,80 +56,6 @@ def _who(told: Told) -> Phrase | None:
         return None
     tool = recognise(manager=owner)
     return say("The ServiceAccount was last written by {who}.", who=tool.name if tool else owner)
-
-
-def _numbers(told: Told) -> Phrase | None:
-    """Pods and nodes, but what the first broken link's sentence has counted already."""
-    look = told.now if told.ended else told.fault
-    first = None if told.ended else next((it.link for it in broken_lines(told)), None)
-    parts = [
-        part
-        for part, said_by in ((_pods(told), (Link.PODS,)), (_unready(told), ()), (_nodes(told), (Link.NODES, Link.WORKLOAD)))
-        if part and first not in (*said_by, Link.CLUSTER)
-    ]
-    errors = look.counts.errors_with_role + look.counts.errors_without_role
-    if errors and first != Link.PERMISSION_ERRORS:
-        parts.append(say("{errors} reported", errors=many(errors, "permission error")))
-    return say("Now: {parts}.", parts=join(parts, " · ")) if parts else None
-
-
-def _pods(told: Told) -> Phrase | None:
-    counts = told.now.counts
-    role = told.now.desired_role.rsplit("/", 1)[-1]
-    if not counts.pods or not role or told.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
-        return None
-    verb = "carries" if counts.pods_right == 1 else "carry"
-    return say("{right} of {pods} {verb} {role}", right=counts.pods_right, pods=many(counts.pods, "pod"), verb=verb, role=role)
-
-
-def _unready(told: Told) -> Phrase | None:
-    unready = told.now.counts.pods - told.now.counts.pods_ready
-    return say("{pods} not ready", pods=many(unready, "pod")) if unready > 0 else None
-
-
-def _nodes(told: Told) -> Phrase | None:
-    counts = told.now.counts
-    concerned = any(it.link == Link.NODES and it.state != State.NOT_APPLICABLE for it in told.now.links)
-    if not counts.nodes or not concerned:
-        return None
-    waiting = say(" ({count} waiting for the CNI)", count=counts.nodes_waiting) if counts.nodes_waiting else say("")
-    return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)
-
-
-def _evidence(told: Told) -> Phrase | None:
-    """The facts behind the first broken link that its sentence does not hold already."""
-    first = next(iter(broken_lines(told)), None)
-    if first is None or first.verdict == Verdict.UPDATE_IN_PROGRESS:
-        return None
-    alike: dict[tuple[str, str, str], list[str]] = {}
-    for subject, field, value, at in first.evidence:
-        if value.removesuffix(" refused") not in first.sentence and (value != "none" or at):
-            alike.setdefault((field, value, at), []).append(subject)
-    shown = [_fact(subjects, *fact, told) for fact, subjects in alike.items()]
-    return say("Seen: {facts}.", facts=join(shown, " · ")) if shown else None
-
-
-def _fact(subjects: Sequence[str], field: str, value: str, at: str, told: Told) -> Phrase:
-    since = moment(at)
-    when = say(" (since {at})", at=clock(since, told.at)) if since else say("")
-    return say("{subjects}, {field}: {value}{when}", subjects=", ".join(subjects), field=field, value=value.rstrip("."), when=when)
-
-
-def _ruled_out(told: Told) -> Phrase | None:
-    well = [it.title for it in told.fault.links if it.state == State.OK and it.link > Link.MECHANISM]
-    if told.fault.verdict not in (Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE, Verdict.STS_UNREACHABLE) or not well:
-        return None
-    return say("Checked and well: {titles}.", titles=", ".join(well))
-
-
-def _repair_clock(told: Told) -> Phrase | None:
-    deadline = moment(told.now.repair_deadline)
-    left = seconds_between(told.at, deadline)
-    if deadline is None or left is None or told.now.counts.nodes_ready >= told.now.counts.nodes:
-        return None
-    if left <= 0:
-        return say("Node auto repair may replace nodes at any moment: its 30 minutes ended at {time}.", time=clock(deadline, told.at))
-    return say("Node auto repair starts to replace nodes at {time}, in {left}.", time=clock(deadline, told.at), left=duration(left))
 
 
 def _plan(told: Told) -> Phrase | None:
@@ -228,14 +145,14 @@ def _warnings(told: Told) -> Phrase | None:
     return say("Note: {words}", words=join([say("{words}", words=sentence(it)) for it in said[:3]], " ")) if said else None
 
 
-_FOUND: Final[tuple[Part, ...]] = (_broken, _means, _who, _evidence, _numbers, _repair_clock)
+_FOUND: Final[tuple[Part, ...]] = (_broken, _means, _who, evidence, numbers, repair_clock)
 _PARTS: Final[Mapping[Occasion, tuple[Part, ...]]] = {
     Occasion.ACTING: (*_FOUND, _plan, _left_alone, _warnings),
     Occasion.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
-    Occasion.NOT_APPROVED: (_answer, _broken, _means, _numbers, _repair_clock),
+    Occasion.NOT_APPROVED: (_answer, _broken, _means, numbers, repair_clock),
     Occasion.WITHHELD: (*_FOUND, _left_alone, _warnings, _version),
-    Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, _ruled_out, _done, _left_alone, _warnings, _version),
-    Occasion.REMINDER: (_broken, _numbers, _repair_clock, _left_alone),
+    Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, _version),
+    Occasion.REMINDER: (_broken, numbers, repair_clock, _left_alone),
     Occasion.PROVEN: (_proof, _done, _otherwise, _was, _who, _version),
-    Occasion.RECOVERED: (_was, _numbers),
+    Occasion.RECOVERED: (_was, numbers),
 }
