@@ -81,6 +81,20 @@ def pods(client: ApiClient) -> list[dict[str, Any]]:
     return items
 
 
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"node-{number:03}" for number in range(count))
+
+
+def role(pod: dict[str, Any]) -> str | None:
+    """What the plug-in's container of the pod was admitted with."""
+    (container,) = [it for it in pod["spec"]["containers"] if it["name"] == "aws-node"]
+    return next((it["value"] for it in container["env"] if it["name"] == "AWS_ROLE_ARN"), None)
+
+
+def roles(client: ApiClient) -> list[str | None]:
+    return [role(pod) for pod in pods(client)]
+
+
 def forget_pods(client: ApiClient) -> None:
     """Remove pods whose kubelet went with its node; the garbage collector would take most of a minute."""
     client.do("DELETE", PODS, {"gracePeriodSeconds": 0}, query={"labelSelector": "k8s-app=aws-node"})

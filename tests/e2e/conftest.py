@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from rich.console import Console
 
 from lambdas.adapters.cluster import Cluster
@@ -13,12 +14,15 @@ from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.build import BuildError, ensure
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
-from tests.e2e import rbac
+from sandbox.webhook.identity_webhook import IdentityWebhook
+from sandbox.webhook.server import NAME, WebhookServer
+from tests.e2e import aws_node, rbac
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
 from tests.e2e.waiting import eventually
 
 NOBODY, NOBODY_TOKEN = "nobody", "token-of-nobody"
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 HERE = Path(__file__).parent
 
 
@@ -64,3 +68,44 @@ def remediator(granted: ControlPlane) -> Cluster:
     port = log_in(granted, REMEDIATOR)
     eventually(lambda: logged_in(port), bool)
     return port
+
+
+@pytest.fixture(scope="module")
+def webhook(control_plane: ControlPlane) -> Iterator[IdentityWebhook]:
+    """EKS' webhook, registered with the API server."""
+    admin = control_plane.client()
+
+    def annotations(namespace: str, name: str) -> dict[str, str]:
+        answer = admin.ask("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+        found: dict[str, str] = answer.body["metadata"].get("annotations", {}) if answer.status == 200 else {}
+        return found
+
+    identity = IdentityWebhook(annotations)
+    with WebhookServer(identity, trustme.CA()) as server:
+        admin.create(WEBHOOKS, server.configuration())
+        yield identity
+        admin.delete(f"{WEBHOOKS}/{NAME}")
+
+
+@pytest.fixture(scope="module")
+def nodes(control_plane: ControlPlane, node_names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Nodes for the module, as many as it names in its `node_names`."""
+    admin = control_plane.client()
+    aws_node.add_nodes(admin, node_names)
+    yield node_names
+    aws_node.remove_nodes(admin)
+
+
+@pytest.fixture
+def broken(admin: ApiClient, nodes: tuple[str, ...], webhook: IdentityWebhook) -> Iterator[ApiClient]:
+    """aws-node on every node, admitted without a role: the annotation is gone. Nobody is Ready."""
+    admin.create(aws_node.SERVICE_ACCOUNTS, aws_node.service_account())
+    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+    eventually(lambda: aws_node.roles(admin), lambda roles: roles == [None] * len(nodes), within_s=60)
+    yield admin
+    webhook.switches.miss_next = 0
+    webhook.switches.outage = False
+    admin.delete(aws_node.DAEMON_SET)
+    admin.delete(aws_node.SERVICE_ACCOUNT)
+    aws_node.forget_pods(admin)
+    eventually(lambda: aws_node.pods(admin), lambda left: not left, within_s=60)

@@ -1,74 +1,23 @@
 """A lost role and its repair, act by act, on a hundred nodes with the identity webhook in the API server's path."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-import trustme
 
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.observation import Missing
-from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
 from sandbox.webhook.identity_webhook import IdentityWebhook
-from sandbox.webhook.server import NAME, WebhookServer
 from tests.e2e import aws_node
 from tests.e2e.waiting import eventually
 
 AWS_NODE = ("kube-system", "aws-node")
-NODES = tuple(f"node-{number:03}" for number in range(100))
-WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+NODES = aws_node.names(100)
 AT = "2026-01-02T03:04:05Z"
 
 
 @pytest.fixture(scope="module")
-def webhook(control_plane: ControlPlane) -> Iterator[IdentityWebhook]:
-    """EKS' webhook, registered with the API server."""
-    admin = control_plane.client()
-
-    def annotations(namespace: str, name: str) -> dict[str, str]:
-        answer = admin.ask("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
-        found: dict[str, str] = answer.body["metadata"].get("annotations", {}) if answer.status == 200 else {}
-        return found
-
-    identity = IdentityWebhook(annotations)
-    with WebhookServer(identity, trustme.CA()) as server:
-        admin.create(WEBHOOKS, server.configuration())
-        yield identity
-        admin.delete(f"{WEBHOOKS}/{NAME}")
-
-
-@pytest.fixture(scope="module")
-def nodes(control_plane: ControlPlane) -> Iterator[None]:
-    admin = control_plane.client()
-    aws_node.add_nodes(admin, NODES)
-    yield
-    aws_node.remove_nodes(admin)
-
-
-@pytest.fixture
-def broken(admin: ApiClient, nodes: None, webhook: IdentityWebhook) -> Iterator[ApiClient]:
-    """aws-node on every node, admitted without a role: the annotation is gone. Nobody is Ready."""
-    admin.create(aws_node.SERVICE_ACCOUNTS, aws_node.service_account())
-    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
-    eventually(lambda: _roles(admin), lambda roles: roles == [None] * len(NODES), within_s=60)
-    yield admin
-    webhook.switches.miss_next = 0
-    webhook.switches.outage = False
-    admin.delete(aws_node.DAEMON_SET)
-    admin.delete(aws_node.SERVICE_ACCOUNT)
-    aws_node.forget_pods(admin)
-    eventually(lambda: aws_node.pods(admin), lambda left: not left, within_s=60)
-
-
-def _role(pod: dict[str, Any]) -> str | None:
-    (container,) = [it for it in pod["spec"]["containers"] if it["name"] == "aws-node"]
-    return next((it["value"] for it in container["env"] if it["name"] == "AWS_ROLE_ARN"), None)
-
-
-def _roles(admin: ApiClient) -> list[str | None]:
-    return [_role(pod) for pod in aws_node.pods(admin)]
+def node_names() -> tuple[str, ...]:
+    return NODES
 
 
 def _annotate(port: Cluster) -> None:
@@ -84,7 +33,7 @@ def _stale(port: Cluster) -> list[tuple[str, str]]:
 
 def _all_well(admin: ApiClient, wanted: int = len(NODES)) -> None:
     aws_node.wait_for_roll_out(admin, wanted, within_s=120)
-    assert set(_roles(admin)) == {aws_node.ROLE}
+    assert set(aws_node.roles(admin)) == {aws_node.ROLE}
 
 
 def test_annotation_and_restart_make_every_pod_and_every_node_well(broken: ApiClient, remediator: Cluster) -> None:
@@ -144,7 +93,7 @@ def test_a_node_that_joins_and_one_that_goes_in_mid_roll_out_do_not_stop_the_rep
     broken.delete("/api/v1/nodes/node-000")
     aws_node.add_nodes(broken, ["newcomer"])
     aws_node.wait_for_roll_out(broken, len(NODES), within_s=120)
-    orphans = [pod for pod in aws_node.pods(broken) if _role(pod) is None]
+    orphans = [pod for pod in aws_node.pods(broken) if aws_node.role(pod) is None]
     assert {pod["spec"]["nodeName"] for pod in orphans} <= {"node-000"}, "a node's pod outlives it until the garbage collector comes by"
     eventually(lambda: _stale(remediator), lambda stale: not stale, within_s=90)
     eventually(lambda: aws_node.ready_nodes(broken), lambda ready: ready == {*NODES, "newcomer"} - {"node-000"})

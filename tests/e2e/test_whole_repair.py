@@ -1,0 +1,122 @@
+"""The workflow from first look to proof, with faults in the middle: it converges, and nothing is restarted twice."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lambdas.adapters.cluster import Cluster
+from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.connection_proxy import ConnectionProxy
+from sandbox.control_plane.http_client import ApiClient
+from sandbox.webhook.identity_webhook import IdentityWebhook
+from tests.e2e import aws_node
+from tests.e2e.identities import REMEDIATOR
+from tests.e2e.product import log_in
+from tests.e2e.waiting import eventually
+from tests.e2e.whole_repair import Repaired, repair
+
+NODES = aws_node.names(20)
+CHANGES = ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole"]
+
+
+@pytest.fixture(scope="module")
+def node_names() -> tuple[str, ...]:
+    return NODES
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane) -> Iterator[ConnectionProxy]:
+    with control_plane.connection_proxy() as standing_between:
+        yield standing_between
+
+
+def _proven(admin: ApiClient, repaired: Repaired, restarts: int = 1) -> None:
+    """The end that every test wants: the incident proven, every pod with the role, and no more than one restart."""
+    assert repaired.outcome["outcome"] == "proven", repaired.log.lines
+    assert set(repaired.outcome["changes"]) == set(CHANGES), repaired.outcome
+    daemon = aws_node.wait_for_roll_out(admin, len(NODES))
+    assert daemon["metadata"]["generation"] == 1 + restarts
+    assert set(aws_node.roles(admin)) == {aws_node.ROLE}
+    eventually(lambda: aws_node.ready_nodes(admin), lambda ready: ready == set(NODES))
+
+
+def test_an_incident_is_repaired_and_proven(broken: ApiClient, remediator: Cluster) -> None:
+    repaired = repair(remediator)
+    _proven(broken, repaired)
+    assert repaired.outcome["changes"] == CHANGES
+    (update,) = repaired.eks.updates
+    assert update[2] == aws_node.ROLE
+
+
+def test_the_webhook_misses_the_canary_and_it_is_replaced_again(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
+    def miss() -> None:
+        webhook.switches.miss_next = 1
+
+    _proven(broken, repair(remediator, {"ReplaceOnePod": miss}))
+
+
+def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediator: Cluster) -> None:
+    def swap() -> None:
+        broken.delete(f"/api/v1/nodes/{NODES[0]}")
+        aws_node.add_nodes(broken, ["newcomer"])
+
+    repaired = repair(remediator, {"proof": swap})
+    assert repaired.outcome["outcome"] == "proven"
+    eventually(lambda: aws_node.ready_nodes(broken), lambda ready: ready == {*NODES[1:], "newcomer"})
+    broken.delete("/api/v1/nodes/newcomer")
+    aws_node.add_nodes(broken, NODES[:1])
+
+
+@pytest.mark.parametrize("moment", ["AnnotateServiceAccount", "successor", "RestartWorkload", "proof"])
+def test_the_api_server_is_killed_and_comes_back(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane, moment: str) -> None:
+    def restart() -> None:
+        control_plane.stop_api_server()
+        coming_back.start()
+
+    coming_back = threading.Timer(2, control_plane.start_api_server)
+    repaired = repair(remediator, {moment: restart})
+    coming_back.join()
+    _proven(control_plane.client(), repaired)
+
+
+def test_the_store_stands_still_for_ten_seconds(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane) -> None:
+    waking: list[threading.Timer] = []
+    repaired = repair(remediator, {"RestartWorkload": lambda: waking.append(control_plane.freeze_etcd(10))})
+    waking[0].join()
+    _proven(broken, repaired)
+
+
+def test_the_authenticator_goes_and_comes_back(broken: ApiClient, control_plane: ControlPlane, remediator: Cluster) -> None:
+    def go() -> None:
+        control_plane.stop_authenticator()
+        time.sleep(11)  # the API server remembers a good login for ten seconds
+        coming_back.start()
+
+    coming_back = threading.Timer(5, control_plane.start_authenticator)
+    repaired = repair(remediator, {"RestartWorkload": go})
+    coming_back.join()
+    _proven(broken, repaired)
+
+
+CHANGES_ON_THE_WIRE = {
+    "annotation": ("PATCH", "/serviceaccounts/aws-node$"),
+    "restart": ("PATCH", "/daemonsets/aws-node$"),
+    "deleted pod": ("DELETE", "/pods/"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_ON_THE_WIRE.values(), ids=CHANGES_ON_THE_WIRE)
+def test_the_answer_to_a_change_is_lost(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy, change: tuple[str, str]) -> None:
+    proxy.lose_answer(*change)
+    repaired = repair(log_in(granted, REMEDIATOR, url=proxy.url))
+    assert any(not it.answered for it in proxy.exchanges)
+    _proven(broken, repaired)
+
+
+def test_every_fault_has_its_moment(broken: ApiClient, remediator: Cluster) -> None:
+    """A fault whose step never came would prove nothing."""
+    never: dict[str, Callable[[], object]] = {"no such step": lambda: None}
+    with pytest.raises(AssertionError, match="no step was named"):
+        repair(remediator, never)
