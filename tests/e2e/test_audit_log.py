@@ -1,0 +1,106 @@
+"""Records that a real API server writes under EKS' audit policy, through the filter and the watcher."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from lambdas.contract.audit import FILTER_PATTERN
+from lambdas.domain.audit import Findings, NodeCause, findings
+from lambdas.domain.audit.identity import watched
+from lambdas.domain.audit.prefilter import prefilter
+from lambdas.node_watcher.log_batch import open_batch
+from sandbox.control_plane import commands
+from sandbox.control_plane.binaries import Binaries
+from sandbox.control_plane.cluster import ControlPlane
+from tests.e2e.identities import REMEDIATOR, sts
+from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
+from tests.e2e.waiting import eventually
+from tests.unit.node_watcher.log_filter import compiled
+from tests.unit.node_watcher.records import WAITS_FOR_CNI, payload
+
+POLICY = Path(__file__).parent / "eks-audit-policy.yaml"
+ACCOUNTS = "/api/v1/namespaces/kube-system/serviceaccounts"
+ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
+NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}
+
+
+@pytest.fixture(scope="module")
+def audited(binaries: Binaries) -> Iterator[ControlPlane]:
+    """A control plane of its own, since the audit policy is another one."""
+    with pytest.MonkeyPatch.context() as patched:
+        original = commands.api_server
+        patched.setattr(commands, "api_server", lambda *args: [_with_policy(flag) for flag in original(*args)])
+        with ControlPlane(binaries, sts=sts) as running:
+            running.allow(ACCESS_ENTRIES)
+            yield running
+
+
+def _with_policy(flag: str) -> str:
+    return f"--audit-policy-file={POLICY}" if flag.startswith("--audit-policy-file=") else flag
+
+
+def _act(control_plane: ControlPlane) -> None:
+    """What people, kubelets and we do to a cluster, some of it without effect."""
+    admin = control_plane.client()
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "aws-node"}}
+    admin.create(ACCOUNTS, account)
+    admin.merge(f"{ACCOUNTS}/aws-node", {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": ROLE}}}, dryRun="All")
+    admin.ask("POST", ACCOUNTS, account)  # exists already: 409
+    admin.create("/api/v1/nodes", NODE)
+    ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": WAITS_FOR_CNI}
+    admin.merge("/api/v1/nodes/node-1/status", {"status": {"conditions": [ready]}})
+    rules = [{"apiGroups": [""], "resources": ["serviceaccounts", "nodes"], "verbs": ["get", "list", "patch"]}]
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    admin.create(f"{rbac}/clusterroles", {"metadata": {"name": "repair"}, "rules": rules})
+    subject = {"kind": "Group", "name": "eks-irsa-remediator:remediator", "apiGroup": "rbac.authorization.k8s.io"}
+    reference = {"kind": "ClusterRole", "name": "repair", "apiGroup": "rbac.authorization.k8s.io"}
+    admin.create(f"{rbac}/clusterrolebindings", {"metadata": {"name": "repair"}, "roleRef": reference, "subjects": [subject]})
+    port = log_in(control_plane, REMEDIATOR)
+    eventually(lambda: logged_in(port), bool)
+    seen = admin.get(f"{ACCOUNTS}/aws-node")
+    port.annotate("kube-system", "aws-node", ROLE, seen["metadata"]["resourceVersion"])
+
+
+@pytest.fixture(scope="module")
+def lines(audited: ControlPlane) -> list[dict[str, Any]]:
+    """The whole audit log, from the start of the control plane to our own repair."""
+    _act(audited)
+
+    def logged() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in audited.audit_log.read_text().splitlines()]
+
+    return eventually(logged, lambda seen: any(it["user"]["username"].startswith("arn:aws:sts") and it["verb"] == "patch" for it in seen))
+
+
+def _watched(lines: list[dict[str, Any]], our_roles: tuple[str, ...]) -> Findings:
+    watching = watched([])
+    batch = open_batch(payload(lines), orjson.loads)
+    return findings(batch.records(prefilter(watching), orjson.loads), watching=watching, our_roles=our_roles)
+
+
+def test_a_real_audit_log_tells_who_wrote_and_which_node_waits(lines: list[dict[str, Any]]) -> None:
+    found = _watched(lines, (REMEDIATOR.role_arn,))
+    assert {it.cause: it.nodes for it in found.nodes} == {NodeCause.NETWORK: ("node-1",), NodeCause.REGISTERED: ("node-1",)}
+    (changed,) = found.identities
+    assert (changed.watched.service_account, changed.changes) == ("aws-node", 1)  # neither the dry run, nor the conflict, nor our own patch
+    assert changed.actor.who == "control-plane"
+    assert changed.actor.what == "create of ServiceAccount kube-system/aws-node, which left it without a role"
+    assert changed.actor.address == "127.0.0.1"
+
+
+def test_for_everyone_else_our_role_is_a_stranger(lines: list[dict[str, Any]]) -> None:
+    (changed,) = _watched(lines, ("arn:aws:iam::111122223333:role/another",)).identities
+    assert changed.changes == 2
+    assert changed.actor.who == REMEDIATOR.arn
+    assert changed.actor.what == "patch of ServiceAccount kube-system/aws-node"
+
+
+def test_the_filter_loses_nothing_that_the_watcher_finds(lines: list[dict[str, Any]]) -> None:
+    passes = compiled(FILTER_PATTERN)
+    passed = [line for line in lines if passes(line)]
+    assert _watched(passed, ()) == _watched(lines, ())
+    assert len(passed) < len(lines) / 2
