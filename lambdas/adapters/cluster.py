@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters import facts
 from lambdas.adapters.kubernetes_api import TABLE, KubernetesApi, segment
@@ -54,48 +54,39 @@ class Cluster:
         return (WorkloadKind(kind), name) if kind in tuple(WorkloadKind) else None
 
     def pods(self, namespace: str, service_account: str) -> tuple[PodFacts, ...]:
-        """Page by page: the JSON of one page is the most that is in memory at once."""
-        found: dict[str, PodFacts] = {}  # by UID: a list that began anew gives pods a second time
-        for page in self._api.pages(
+        found = self._api.each(
             f"list pods of ServiceAccount {namespace}/{service_account}",
             f"/api/v1/namespaces/{segment(namespace)}/pods",
+            lambda page: facts.pods(page["items"]),
             fieldSelector=f"spec.serviceAccountName={service_account}",
-        ):
-            found.update((pod.uid, pod) for pod in facts.pods(page["items"]))
-        return tuple(found.values())
+        )
+        return tuple({pod.uid: pod for pod in found}.values())  # a list that began anew gives pods a second time
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         """All nodes; of those that are Ready only name, readiness and operating system are read, so 5,000 of them are 1 MB, not 48."""
-        found: dict[str, NodeFacts] = {}
-        for page in self._api.pages("list nodes", "/api/v1/nodes", accept=TABLE, includeObject="None"):
-            found.update((node.name, node) for node in facts.nodes_in_table(page))
-        unwell = [node.name for node in found.values() if not node.ready]
-        for node in self._whole_nodes(unwell):
-            found[node.name] = node
-        return tuple(found.values())
+        rows = self._api.each("list nodes", "/api/v1/nodes", facts.nodes_in_table, accept=TABLE, includeObject="None")
+        found = {node.name: node for node in rows}
+        unwell = frozenset(node.name for node in found.values() if not node.ready)
+        # A node that was deleted meanwhile stays as the table had it, until the next look.
+        return tuple((found | {node.name: node for node in self._whole_nodes(unwell)}).values())
 
-    def _whole_nodes(self, names: list[str]) -> list[NodeFacts]:
+    def _whole_nodes(self, names: frozenset[str]) -> list[NodeFacts]:
         # RBAC grants `list` alone, so one node is a list of one.
-        each: list[dict[str, str]] = [{"fieldSelector": f"metadata.name={name}"} for name in names]
-        if len(names) > _LOOKED_AT_ONE_BY_ONE:
-            each = [{}]
-        wanted = frozenset(names)
-        return [
-            facts.node(item)
-            for query in each
-            for page in self._api.pages("read nodes that are not Ready", "/api/v1/nodes", **query)
-            for item in page["items"]
-            if item["metadata"]["name"] in wanted
-        ]
+        queries = [{"fieldSelector": f"metadata.name={name}"} for name in sorted(names)] if len(names) <= _LOOKED_AT_ONE_BY_ONE else [{}]
+
+        def taken(page: Any) -> list[NodeFacts]:
+            return [facts.node(item) for item in page["items"] if item["metadata"]["name"] in names]
+
+        return [node for query in queries for node in self._api.each("read nodes that are not Ready", "/api/v1/nodes", taken, **query)]
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
-        pages = self._api.pages(
+        found = self._api.each(
             f"list permission errors in namespace {namespace}",
             f"/apis/events.k8s.io/v1/namespaces/{segment(namespace)}/events",
+            lambda page: [facts.plugin_error(item) for item in page["items"]],
             fieldSelector="reason=MissingIAMPermissions",
         )
-        found = {item["metadata"]["uid"]: facts.plugin_error(item) for page in pages for item in page["items"]}
-        return tuple(sorted(found.values(), key=lambda error: error.at, reverse=True))
+        return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
 
     def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
         change = {"metadata": {"resourceVersion": resource_version, "annotations": {ROLE_ANNOTATION: role_arn}}}

@@ -107,15 +107,14 @@ def pods(items: Iterable[Json]) -> Iterator[PodFacts]:
 def _pod(item: Json) -> PodFacts:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     containers = [*spec["containers"], *spec.get("initContainers", ())]
-    environment = {it["name"]: it.get("value") for container in reversed(containers) for it in container.get("env") or ()}
     seen = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
         node=spec.get("nodeName", ""),
         created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
-        role_arn=environment.get("AWS_ROLE_ARN") or None,
-        container_credentials="AWS_CONTAINER_CREDENTIALS_FULL_URI" in environment,
+        role_arn=_in_environment(containers, "AWS_ROLE_ARN") or None,
+        container_credentials=_in_environment(containers, "AWS_CONTAINER_CREDENTIALS_FULL_URI") is not None,
         ready=_condition(status, _READY).get("status") == "True",
         restarts=sum(it.get("restartCount", 0) for it in seen),
         owner=_controller(metadata),
@@ -123,6 +122,15 @@ def _pod(item: Json) -> PodFacts:
         waiting=next(filter(None, ((it.get("state") or {}).get("waiting", {}).get("reason") for it in seen)), ""),
         last_words=next(filter(None, (_last_words(it) for it in seen)), ""),
     )
+
+
+def _in_environment(containers: Iterable[Json], name: str) -> str | None:
+    """The variable's value in the first container that has it; the webhook appends, so the search begins at the end."""
+    for container in containers:
+        for variable in reversed(container.get("env") or ()):
+            if variable["name"] == name:
+                return variable.get("value") or ""
+    return None
 
 
 def _controller(metadata: Json) -> tuple[str, str] | None:

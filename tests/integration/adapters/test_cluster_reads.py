@@ -75,22 +75,22 @@ def test_the_pods_of_a_service_account_are_those_that_run_under_it(cluster: Embe
 
 def test_long_lists_come_page_by_page_and_whole(cluster: EmbeddedCluster) -> None:
     furnish(cluster)
-    for number in range(1001):
+    for number in range(501):
         cluster.apply(pod(f"p{number}"), "test")
     cluster.requests.clear()
-    assert len(login(cluster).pods(NAMESPACE, NAME)) == 1001
-    assert [it.query["limit"] for it in cluster.requests] == ["500"] * 3
+    assert len(login(cluster).pods(NAMESPACE, NAME)) == 501
+    assert [it.query["limit"] for it in cluster.requests] == ["250"] * 3
 
 
 def test_a_list_whose_continuation_expires_begins_anew_once(cluster: EmbeddedCluster) -> None:
     furnish(cluster)
-    for number in range(501):
+    for number in range(251):
         cluster.apply(pod(f"p{number}"), "test")
     cluster.faults.add(Fault(path="/pods", times=1))  # the first page passes as it is
     cluster.faults.add(Fault(path="/pods", expire_continue=True, times=1))
     cluster.requests.clear()
     seen = login(cluster).pods(NAMESPACE, NAME)
-    assert len({it.uid for it in seen}) == len(seen) == 501
+    assert len({it.uid for it in seen}) == len(seen) == 251
     assert [it.status for it in cluster.requests] == [200, 410, 200, 200]
 
 

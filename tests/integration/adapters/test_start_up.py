@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 
 from lambdas.adapters.remembered import Remembered
 from lambdas.adapters.session import AwsSession
@@ -48,6 +49,11 @@ def test_our_loader_reads_the_same_models_as_botocores_own() -> None:
     for service in ("eks", "dynamodb", "iam"):
         for kind in ("service-2", "endpoint-rule-set-1"):
             assert model_loader().load_service_model(service, kind) == Loader().load_service_model(service, kind)
+
+
+def test_a_service_that_does_not_exist_is_named_by_botocore_as_ever() -> None:
+    with pytest.raises(UnknownServiceError, match="Unknown service: 'moon'"):
+        AwsSession("eu-west-1").client("moon")
 
 
 def test_answers_are_kept_for_their_time_and_errors_are_not() -> None:
