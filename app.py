@@ -7,6 +7,7 @@ Context: `config` names the configuration file (default `deploy.yaml`, which nee
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from infra.node import use_packaged_node
@@ -21,7 +22,7 @@ from infra.code import bundled, unbundled  # noqa: E402
 from infra.config import Configuration, Environment  # noqa: E402
 from infra.declared import InvalidConfiguration, Problem  # noqa: E402
 from infra.deploy_file import load, parse  # noqa: E402
-from infra.stack import add_environment  # noqa: E402
+from infra.stack import add_stacks  # noqa: E402
 
 ROOT = Path(__file__).parent
 
@@ -51,9 +52,9 @@ def place(environment: Environment) -> cdk.Environment:
 def build(app: cdk.App) -> None:
     """Add every stack of the configuration to the app."""
     wanted = configuration(app)
-    code = unbundled(ROOT) if app.node.try_get_context("bundle") in ("false", False) else bundled()
-    for environment in wanted.environments:
-        add_environment(app, environment=environment, configuration=wanted, code=code, env=place(environment))
+    bundle = app.node.try_get_context("bundle") not in ("false", False)
+    code = bundled if bundle else partial(unbundled, ROOT)
+    add_stacks(app, configuration=wanted, code=code, place=place)
     if app.node.try_get_context("nag") not in ("false", False):
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -146,6 +146,8 @@ class Functions(Construct):
         )
         if self._environment.network is not None:
             _place(made, self._environment.network)
+        if durable:
+            Annotations.of(made).acknowledge_info("aws-lambda:Function.DurableConfig", "It was durable from its first version on")
         accept(made, "AwsSolutions-L1", "Python 3.13 is the version the asset is built and tested for, and durable functions support it")
         return made
 

@@ -1,8 +1,10 @@
 """Wires the constructs of one environment; owns no resource itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 from aws_cdk import Annotations, CfnOutput, Stack, Tags
+from aws_cdk import Environment as Place
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -92,8 +94,22 @@ def _without_entries(environment: Environment) -> list[str]:
     return [it.name for it in environment.clusters if it.authentication_mode == "CONFIG_MAP"]
 
 
-def add_environment(scope: Construct, *, environment: Environment, configuration: Configuration, code: lambda_.Code, **stack: Any) -> None:
-    """The stack of an environment, and one for each of its clusters."""
+def add_stacks(
+    scope: Construct, *, configuration: Configuration, code: Callable[[], lambda_.Code], place: Callable[[Environment], Place]
+) -> None:
+    """Every stack of the configuration; `place` says where an environment's go, `code` gives each its own instance, as CDK demands."""
+    added = {
+        it.name: _add_environment(scope, environment=it, configuration=configuration, code=code(), env=place(it))
+        for it in configuration.environments
+    }
+    for home in configuration.environments:
+        for follower in followers(configuration, home):
+            added[home.name].add_stack_dependency(added[follower.name], reason="a chat channel lists topics that exist")
+
+
+def _add_environment(
+    scope: Construct, *, environment: Environment, configuration: Configuration, code: lambda_.Code, **stack: Any
+) -> RemediatorStack:
     main = RemediatorStack(scope, environment=environment, configuration=configuration, code=code, **stack)
     clusters = [
         ClusterStack(scope, cluster_stack_name(environment, it.name), cluster=it, functions=main.functions, **stack)
@@ -106,3 +122,4 @@ def add_environment(scope: Construct, *, environment: Environment, configuration
         if environment.permissions_boundary:
             boundary = iam.ManagedPolicy.from_managed_policy_arn(made, "Boundary", environment.permissions_boundary)
             iam.PermissionsBoundary.of(made).apply(boundary)
+    return main

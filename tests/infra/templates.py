@@ -14,7 +14,7 @@ import aws_cdk as cdk  # noqa: E402
 
 from infra.code import unbundled  # noqa: E402
 from infra.deploy_file import parse  # noqa: E402
-from infra.stack import add_environment  # noqa: E402
+from infra.stack import add_stacks  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -73,10 +73,12 @@ MAXIMAL: dict[str, Any] = {
 def app_of(raw: object, folder: Path) -> cdk.App:
     """The app of a configuration, without bundling."""
     app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
-    wanted = parse(raw)
-    for it in wanted.environments:
-        where = cdk.Environment(account=it.account, region=it.region)
-        add_environment(app, environment=it, configuration=wanted, code=unbundled(ROOT), env=where)
+    add_stacks(
+        app,
+        configuration=parse(raw),
+        code=lambda: unbundled(ROOT),
+        place=lambda it: cdk.Environment(account=it.account, region=it.region),
+    )
     return app
 
 

@@ -1,5 +1,6 @@
 """`app.py` as a person runs it: no Node of the machine, no warning, and errors in words."""
 
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +28,17 @@ def test_it_synthesizes_on_a_machine_without_node_and_warns_of_nothing(tmp_path:
     assert (tmp_path / "out" / "EksIrsaRemediator.template.json").is_file()
     for word in ("WARN", "end-of-life", "end of life", "deprecated", "untested"):
         assert word not in ended.stderr + ended.stdout, ended.stderr
+
+
+def test_it_takes_several_environments_from_a_file(tmp_path: Path) -> None:
+    places = [{"name": name, "account": "111122223333", "region": name} for name in ("eu-west-1", "us-east-1")]
+    (tmp_path / "many.yaml").write_text(json.dumps({"environments": places}))
+    ended = run(tmp_path, json.dumps({"bundle": False, "config": str(tmp_path / "many.yaml")}))
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(it.name for it in (tmp_path / "out").glob("*.template.json")) == [
+        "EksIrsaRemediator-eu-west-1.template.json",
+        "EksIrsaRemediator-us-east-1.template.json",
+    ]
 
 
 def test_a_wrong_configuration_ends_it_with_words_and_no_traceback(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """Chat may approve and reject, and nothing else; a channel has one owner in an account."""
 
+from pathlib import Path
+
 import pytest
+from aws_cdk import Stack
 
 from infra.chat import PROJECT
 from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, LONGEST_COMMAND, REGION
-from tests.infra.templates import ACCOUNT, TEAM, TENANT, Template, of_type, one_of_type, resolved, statements
+from tests.infra.templates import ACCOUNT, MAXIMAL, TEAM, TENANT, Template, app_of, of_type, one_of_type, resolved, statements
 
 SLACK, TEAMS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
 
@@ -65,3 +68,10 @@ def test_without_chat_there_is_none(minimal: Template, maximal: dict[str, Templa
 def test_an_existing_chat_configuration_is_told_the_topic(minimal: Template) -> None:
     topic = minimal["Outputs"]["ChatTopicArn"]["Value"]["Ref"]
     assert minimal["Resources"][topic]["Properties"]["TopicName"] == "eks-irsa-remediator-chat"
+
+
+def test_the_home_of_a_channel_is_deployed_after_those_it_serves(tmp_path: Path) -> None:
+    app = app_of(MAXIMAL, tmp_path)
+    home, follower = (app.node.find_child(f"EksIrsaRemediator-{it}") for it in ("prod", "prod-inner"))
+    assert isinstance(home, Stack)
+    assert [it.node.id for it in home.dependencies] == [follower.node.id]
