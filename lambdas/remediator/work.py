@@ -23,7 +23,7 @@ from lambdas.domain.action import (
     from_json,
 )
 from lambdas.domain.checking import Remembering, check
-from lambdas.domain.errors import Busy, Conflict, NotFound, RemediatorError, TransientError
+from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, RemediatorError, TransientError
 from lambdas.domain.incident import Incident, Outcome, PastIncident
 from lambdas.domain.links.annotation import oldest_first
 from lambdas.domain.look import Look, from_json_look, look, to_json_look
@@ -60,6 +60,11 @@ EVENTS: Final[Mapping[str, OwnEvent]] = {
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _shut_out(error: RemediatorError) -> bool:
+    """Whether a door that was open at the look before is closed: an API server or its login restarts. The next look tells if it lasts."""
+    return isinstance(error, AccessDenied) and error.denial in (Denial.UNREACHABLE, Denial.UNAUTHENTICATED)
 
 
 @dataclass(kw_only=True)
@@ -129,7 +134,7 @@ class Desk:
         except (Busy, TransientError) as error:
             outcome = {"done": False, "busy": True, "words": str(error)[:300], "at": self._at()}
         except RemediatorError as error:
-            outcome = {"done": False, "words": str(error)[:300], "at": self._at()}
+            outcome = {"done": False, "conflict": _shut_out(error), "words": str(error)[:300], "at": self._at()}
         self.log("actions", str(outcome["words"]), incident=self.incident.id, action=name, done=outcome["done"])
         return outcome
 
