@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
@@ -27,11 +27,12 @@ from lambdas.domain.observation import (
 from tests.world import NAMESPACE, InCluster, Update, World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from lambdas.contract.metrics import Metric
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.ports import Message, Parameter
-    from datetime import datetime
-    from collections.abc import Mapping, Sequence
 
 
 class FakeParameters:

@@ -114,7 +114,7 @@ class KubernetesApi:
     def _request(
         self, attempt: str, method: str, path: str, *, accept: str = _JSON, content_type: str = _JSON, body: Mapping[str, Any] | None = None
     ) -> _Request:
-        # The API server compresses answers above 128 KB; a page of pods shrinks more than tenfold.
+        # The API server compresses answers above 128 KB; pods, much alike, shrink many times.
         headers = {"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": FIELD_MANAGER, "Content-Type": content_type}
         sent = None if body is None else orjson.dumps(body)
         return _Request(attempt=f"{attempt} in cluster {self._cluster}", method=method, path=path, headers=headers, body=sent)

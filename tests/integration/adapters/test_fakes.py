@@ -1,0 +1,145 @@
+"""The fakes have the effects that the real systems have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.errors import Busy, Conflict, TransientError
+from lambdas.domain.observation import AddonFacts, Association, Missing, ServiceAccountFacts
+from tests.fakes import FakeCluster, FakeClusters, FakeEks
+from tests.world import NAME, NAMESPACE, World, described, role_arn
+
+TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
+BOUND = role_arn("demo-vpc-cni")
+BROKEN = {"annotation": None, "pods": {"role": None}, "cluster": {"nodes": 4, "not_ready": 1}}
+
+
+def inside(world: World) -> FakeCluster:
+    return FakeClusters(world).login(world.clusters["demo"].facts)
+
+
+def annotate(cluster: FakeCluster, role: str | None) -> None:
+    seen = cluster.service_account(NAMESPACE, NAME)
+    assert isinstance(seen, ServiceAccountFacts)
+    cluster.annotate(NAMESPACE, NAME, role, seen.resource_version)
+
+
+def test_a_world_is_healthy_unless_it_is_told_otherwise() -> None:
+    world = described()
+    cluster = inside(world)
+    assert cluster.here.annotations == {"kube-system/aws-node": BOUND}
+    assert set(cluster.here.pod_roles) == {BOUND}
+    assert len(cluster.pods(NAMESPACE, NAME)) == len(cluster.nodes()) == 12
+    assert world.writes == []
+
+
+def test_annotating_moves_the_version_and_an_old_one_conflicts() -> None:
+    world = described(BROKEN)
+    cluster = inside(world)
+    annotate(cluster, BOUND)
+    assert cluster.here.annotations == {"kube-system/aws-node": BOUND}
+    with pytest.raises(Conflict):
+        cluster.annotate(NAMESPACE, NAME, None, "1")
+    assert world.writes == [f"annotate kube-system/aws-node {BOUND}"]
+
+
+def test_pods_keep_what_they_were_admitted_with_until_they_are_replaced() -> None:
+    world = described(BROKEN)
+    cluster = inside(world)
+    annotate(cluster, BOUND)
+    assert set(cluster.here.pod_roles) == {None}
+    cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
+    assert set(cluster.here.pod_roles) == {BOUND}
+    assert all(node.ready for node in cluster.nodes())
+    cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
+    assert [it.partition(" ")[0] for it in world.writes] == ["annotate", "restart"]
+
+
+def test_a_roll_out_takes_as_many_looks_as_its_pace_asks_for() -> None:
+    world = described({**BROKEN, "annotation": BOUND, "cluster": {"nodes": 5, "pace": 2}})
+    cluster = inside(world)
+    cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
+    seen = cluster.workload(NAMESPACE, WorkloadKind.DAEMON_SET, NAME)
+    assert not isinstance(seen, Missing)
+    assert not seen.rolled_out
+    right = [sum(pod.role_arn == BOUND for pod in cluster.pods(NAMESPACE, NAME)) for _ in range(3)]
+    assert right == [2, 4, 5]
+
+
+def test_a_deleted_pod_has_a_successor_on_its_node_and_only_its_uid_deletes_it() -> None:
+    world = described(BROKEN)
+    cluster = inside(world)
+    annotate(cluster, BOUND)
+    first = cluster.pods(NAMESPACE, NAME)[0]
+    assert cluster.delete_pod(NAMESPACE, first.name, "another") is False
+    assert cluster.delete_pod(NAMESPACE, first.name, first.uid) is True
+    assert cluster.delete_pod(NAMESPACE, first.name, first.uid) is False
+    (successor,) = [it for it in cluster.pods(NAMESPACE, NAME) if it.node == first.node]
+    assert (successor.role_arn, successor.uid != first.uid) == (BOUND, True)
+
+
+def test_the_webhook_lags_misses_and_prefers_an_association() -> None:
+    world = described({**BROKEN, "cluster": {"nodes": 4, "webhook_lag_s": 10, "webhook_misses": 1}})
+    cluster = inside(world)
+    annotate(cluster, BOUND)
+
+    def replaced() -> tuple[str | None, bool]:
+        pod = cluster.pods(NAMESPACE, NAME)[0]
+        cluster.delete_pod(NAMESPACE, pod.name, pod.uid)
+        new = next(it for it in cluster.pods(NAMESPACE, NAME) if it.node == pod.node)
+        return new.role_arn, new.container_credentials
+
+    assert replaced() == (None, False)  # missed
+    assert replaced() == (None, False)  # too early
+    world.sleep(10)
+    assert replaced() == (BOUND, False)
+    cluster.here.associations[NAMESPACE, NAME] = (Association(id="a", role_arn=BOUND),)
+    assert replaced() == (None, True)
+
+
+def test_a_role_that_does_not_work_makes_successors_crash() -> None:
+    world = described({**BROKEN, "cluster": {"nodes": 2, "not_ready": 1, "working_roles": frozenset({"another"})}})
+    cluster = inside(world)
+    annotate(cluster, BOUND)
+    cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
+    assert [(pod.ready, pod.waiting) for pod in cluster.pods(NAMESPACE, NAME)] == [(False, "CrashLoopBackOff")] * 2
+    assert [node.ready for node in cluster.nodes()] == [True, False]
+
+
+def test_an_add_on_is_updated_after_some_looks_and_its_role_annotates() -> None:
+    world = described({**BROKEN, "addon": {"role_arn": None}, "cluster": {"update_looks": 2}})
+    eks = FakeEks(world)
+    first = eks.set_addon_role("demo", "vpc-cni", BOUND, "t1")
+    assert eks.set_addon_role("demo", "vpc-cni", BOUND, "t1") == first
+    with pytest.raises(Busy):
+        eks.set_addon_role("demo", "vpc-cni", BOUND, "t2")
+    looks = [eks.addon("demo", "vpc-cni") for _ in range(3)]
+    assert [it.status for it in looks if isinstance(it, AddonFacts)] == ["UPDATING", "UPDATING", "ACTIVE"]
+    assert world.clusters["demo"].annotations == {"kube-system/aws-node": BOUND}
+    assert eks.updates == [("demo", "vpc-cni", BOUND, "t1")]
+
+
+def test_troubles_happen_as_often_as_arranged_before_or_after_the_effect() -> None:
+    world = described(BROKEN)
+    cluster = inside(world)
+    world.fail("cluster.annotate", TransientError("before"))
+    world.fail("cluster.annotate", TransientError("after"), after=True)
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            annotate(cluster, BOUND)
+    annotate(cluster, BOUND)
+    assert cluster.here.annotations == {"kube-system/aws-node": BOUND}
+    assert len(world.writes) == 1
+
+
+def test_what_is_described_as_none_does_not_exist() -> None:
+    world = described({"binding": None, "role": None, "oidc_provider": None, "addon": None, "workload": None, "service_account": None})
+    assert (world.parameters, world.roles, world.providers, world.clusters["demo"].addons) == ({}, {}, {}, {})
+    assert isinstance(inside(world).service_account(NAMESPACE, NAME), Missing)
+    assert isinstance(inside(world).workload(NAMESPACE, WorkloadKind.DAEMON_SET, NAME), Missing)
+    assert isinstance(FakeEks(world).cluster("other"), Missing)
+    assert replace(TARGET, name="x").subject.endswith(":x")
