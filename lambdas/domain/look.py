@@ -26,7 +26,7 @@ from lambdas.domain.observation import (
     WorkloadFacts,
 )
 from lambdas.domain.plan import Plan
-from lambdas.domain.verdict import SOUND, Verdict
+from lambdas.domain.verdict import Verdict
 
 MOST_EVIDENCE: Final = 3
 LONGEST_TEXT: Final = 400
@@ -104,8 +104,8 @@ class Look:
 
     @property
     def sound(self) -> bool:
-        """Whether no link was broken."""
-        return self.verdict in SOUND
+        """Whether no link was broken. The verdict alone does not tell: a pod identity association may stand and not work."""
+        return not self.verdicts
 
     @property
     def service_account(self) -> ServiceAccountRef:
