@@ -32,6 +32,7 @@ OPEN_ATTRIBUTES: Final = (
     "holder",
     "callback_id",
     "binding_path",
+    "beat_at",
     "told",
 )
 """What a row has only while an incident is open. Without `incident_id` there is none."""
@@ -73,6 +74,7 @@ def opening(incident: Incident) -> Row:
         "binding_path": incident.binding_path,
     }
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
+    known |= {"beat_at": time(incident.beat_at)} if incident.beat_at else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
 
@@ -89,6 +91,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         holder=row["holder"]["S"],
         callback_id=_text(row, "callback_id"),
         binding_path=_text(row, "binding_path"),
+        beat_at=_when(row["beat_at"]) if "beat_at" in row else None,
     )
 
 

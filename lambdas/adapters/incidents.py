@@ -70,6 +70,11 @@ class Incidents:
         values: Row = {":id": {"S": incident.id}, ":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
         self._update(f"mark incident {incident.id} as started", incident, "SET execution_arn = :arn, started = :yes", values)
 
+    def beat(self, incident: Incident, at: datetime) -> bool:
+        """A sign of life of the person who holds it. False where it was closed or taken over."""
+        values: Row = {":id": {"S": incident.id}, ":at": items.time(at)}
+        return self._update(f"hold incident {incident.id}", incident, "SET beat_at = :at", values)
+
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
         """Remember the approval that is waited for; None when it has been answered.
 

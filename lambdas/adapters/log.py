@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-import orjson
+from lambdas.contract.names import PROJECT
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
 
 _TEXT_LIMIT: Final = 2000
 
@@ -25,27 +27,23 @@ class Title(StrEnum):
     REPORT = "report"
 
 
-class Level(StrEnum):
-    """How loud a line is; Lambda filters by it where the function's log format is JSON.
-
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-    """
-
-    INFO = "INFO"
-    WARN = "WARN"
-    ERROR = "ERROR"
-
-
-def write(title: str, message: str, *, level: Level = Level.INFO, **fields: Any) -> None:
+def write(title: str, message: str, **fields: Any) -> None:
     """Write one line. Fields are ids, counts and short texts: never tokens, whole objects or payloads, and each text is cut."""
-    line = {"timestamp": datetime.now(UTC), "level": level, "title": title, "message": message, **fields}
-    emit({name: value[:_TEXT_LIMIT] if isinstance(value, str) else value for name, value in line.items()})
+    cut: dict[str, Any] = {name: value[:_TEXT_LIMIT] if isinstance(value, str) else _by_type(value) for name, value in fields.items()}
+    _logger().info(message[:_TEXT_LIMIT], title=Title(title), **cut)
 
 
-def emit(line: dict[str, Any]) -> None:
-    """One JSON object on one line. What is no plain data is told by its type alone, so that no object's insides leak."""
-    text = orjson.dumps(
-        line, default=lambda it: f"<{type(it).__name__}>", option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
-    )
-    sys.stdout.write(text.decode() + "\n")
-    sys.stdout.flush()
+@cache
+def _logger() -> Logger:
+    from aws_lambda_powertools import Logger
+
+    return Logger(service=PROJECT, level="INFO", use_rfc3339=True, utc=True, location=None)
+
+
+def _by_type(value: object) -> object:
+    """What is no plain data is told by its type alone, so that no object's insides leak: Powertools would write a dataclass out whole."""
+    if isinstance(value, list | tuple):
+        return [_by_type(it) for it in value]
+    if isinstance(value, dict):
+        return {str(key): _by_type(it) for key, it in value.items()}
+    return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"

@@ -5,10 +5,8 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatc
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lambdas.adapters.log import emit
 from lambdas.contract.names import METRIC_NAMESPACE
 
 if TYPE_CHECKING:
@@ -21,12 +19,10 @@ def count(metric: Metric, value: float = 1, **dimensions: str) -> None:
     Raises:
         ValueError: the dimensions are not those that the metric declares; a dashboard would never show it.
     """
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
     if set(dimensions) != set(metric.dimensions):
         raise ValueError(f"metric {metric.name} has the dimensions {metric.dimensions}, not {tuple(dimensions)}")
-    directive: dict[str, Any] = {
-        "Namespace": METRIC_NAMESPACE,
-        "Dimensions": [list(metric.dimensions)],
-        "Metrics": [{"Name": metric.name, "Unit": metric.unit}],
-    }
-    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    emit({"_aws": about, **dimensions, metric.name: value})
+    with single_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value, namespace=METRIC_NAMESPACE) as one:
+        for name in metric.dimensions:
+            one.add_dimension(name=name, value=str(dimensions[name]))

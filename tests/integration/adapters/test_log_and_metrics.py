@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
-from lambdas.adapters.log import Level, Title, write
+from lambdas.adapters import log
+from lambdas.adapters.log import Title, write
 from lambdas.adapters.metrics import count
 from lambdas.contract import metrics
+from lambdas.contract.names import PROJECT
+
+
+@pytest.fixture(autouse=True)
+def fresh_logger() -> None:
+    """The logger keeps the standard output of the test that made it."""
+    log._logger.cache_clear()
+    logging.Logger.manager.loggerDict.pop(PROJECT, None)
 
 
 def test_a_line_is_one_json_object_with_its_title(capsys: pytest.CaptureFixture[str]) -> None:
-    write(Title.PLAN, "planned\nin two lines", level=Level.WARN, incident="7f3a", actions=["restart"], at=datetime(2026, 1, 1, tzinfo=UTC))
+    write(Title.PLAN, "planned\nin two lines", incident="7f3a", actions=["restart"], done=True)
     (line,) = capsys.readouterr().out.splitlines()
     told = json.loads(line)
-    assert (told["title"], told["level"], told["message"]) == ("plan", "WARN", "planned\nin two lines")
-    assert (told["incident"], told["actions"], told["at"]) == ("7f3a", ["restart"], "2026-01-01T00:00:00+00:00")
+    assert (told["title"], told["level"], told["message"]) == ("plan", "INFO", "planned\nin two lines")
+    assert (told["incident"], told["actions"], told["done"]) == ("7f3a", ["restart"], True)
     assert datetime.fromisoformat(told["timestamp"]).tzinfo is not None
 
 
@@ -56,7 +66,7 @@ def test_a_metric_is_a_line_in_the_embedded_format(capsys: pytest.CaptureFixture
         "Dimensions": [["cluster", "verdict"]],
         "Metrics": [{"Name": "Verdicts", "Unit": "Count"}],
     }
-    assert (told["Verdicts"], told["cluster"], told["verdict"]) == (2, "demo", "healthy")
+    assert (told["Verdicts"], told["cluster"], told["verdict"]) == ([2], "demo", "healthy")
     assert abs(told["_aws"]["Timestamp"] / 1000 - datetime.now(UTC).timestamp()) < 60
 
 
