@@ -60,6 +60,7 @@ class World:
     settings: Mapping[str, str] = field(default_factory=dict)
     webhook_lag_s: float = 0.0
     issuer: str = ""
+    windows_nodes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

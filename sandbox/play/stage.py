@@ -26,6 +26,7 @@ from sandbox.functions.emulator import Function as LocalFunction
 from sandbox.play import accounts
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, TABLE, resolved, role_arn
 from sandbox.play.ground import EmbeddedGround
+from sandbox.play.scenario import BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,10 +105,13 @@ class Stage:
 
     def _can_run(self, role: str | None) -> Allowed | Denied:
         """Whether the plug-in works with a role: the bound one where its trust is right, or the node's own."""
-        bound_works = self.world.role_exists and self.world.role_suffices and self.world.trust == "right" and self.world.oidc_provider
+        world = self.world
+        bound_works = world.service_account != aws_node.NAME or (
+            world.role_exists and world.role_suffices and world.trust == "right" and world.oidc_provider
+        )
         if role is None or role == role_arn(NODE_ROLE):
             return Allowed() if self.world.node_role_suffices else Denied("DescribeNetworkInterfaces")
-        if role == resolved("bound") and bound_works:
+        if role == resolved(BOUND) and bound_works:
             return Allowed()
         return Denied("CreateNetworkInterface")
 
@@ -175,6 +179,9 @@ class Stage:
         self.ground.apply(account, manager)
         if world.workload and world.addon_installed:
             self.ground.apply(self._workload(), manager)
+        if world.service_account != aws_node.NAME:  # without a CNI no node is Ready, and no other pod starts
+            self.ground.apply(aws_node.service_account(role_arn=resolved(BOUND)), "eks")
+            self.ground.apply(aws_node.daemon_set(), "eks")
         self.ground.join_nodes(world.nodes)
 
     def _workload(self) -> dict[str, Any]:
