@@ -33,7 +33,7 @@ from lambdas.domain.occasion import Occasion
 from lambdas.domain.ports import ClusterPort, EventsPort, IncidentsPort, LogPort, MetricsPort, NotifierPort
 from lambdas.domain.proof import ProofState, progress, prove
 from lambdas.domain.report import message
-from lambdas.domain.request import Actor
+from lambdas.domain.request import Actor, Trigger
 from lambdas.remediator.steps import Json
 
 TRIES: Final = 4
@@ -401,9 +401,9 @@ def _successor(pods: tuple[PodFacts, ...], action: Json) -> PodFacts | None:
 
 
 def actor_of(request: Mapping[str, Any]) -> Actor | None:
-    """Who did what, out of the request that opened the incident."""
+    """Who changed what, out of the request that opened the incident. A person who only asked for a check changed nothing."""
     told = request.get("actor")
-    if not isinstance(told, Mapping) or not told.get("who"):
+    if not isinstance(told, Mapping) or not told.get("who") or request.get("trigger") == Trigger.PERSON:
         return None
     at = datetime.fromisoformat(told["at"]) if told.get("at") else None
     return Actor(who=str(told["who"]), what=str(told.get("what", "")), agent=str(told.get("agent", "")), at=at)
