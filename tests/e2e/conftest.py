@@ -10,7 +10,7 @@ from rich.console import Console
 
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract import access
-from sandbox.control_plane.binaries import Binaries
+from sandbox.control_plane.binaries import Binaries, find
 from sandbox.control_plane.build import BuildError, ensure
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
@@ -26,10 +26,15 @@ WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 HERE = Path(__file__).parent
 
 
+BUILD_TIMEOUT_S = 1800  # the first test waits for the build: some minutes on two cores
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.control_plane)
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    for item in ours:
+        item.add_marker(pytest.mark.control_plane)
+        if find().missing:
+            item.add_marker(pytest.mark.timeout(BUILD_TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from sandbox.control_plane.binaries import REPOSITORY, Binaries
 from sandbox.control_plane.cluster import ControlPlane
 from tests.e2e.waiting import eventually
 
+pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for left-over processes in /proc")
 KEEPER = """
 import sys, time
 from sandbox.control_plane.binaries import find
@@ -39,7 +40,7 @@ def _programs_in(folder: str) -> list[str]:
 def test_it_starts_quickly_and_leaves_nothing_behind(binaries: Binaries) -> None:
     began = time.monotonic()
     with ControlPlane(binaries) as running:
-        assert time.monotonic() - began < 15, "8 s on two quiet cores; twice that on busy ones"
+        assert time.monotonic() - began < 30, "4 s on two quiet cores"
         folder = str(running.workplace.folder)
         assert len(_programs_in(folder)) >= 6
     assert not Path(folder).exists()
