@@ -118,6 +118,8 @@ def load(name: str) -> Scenario:
     if not path.exists():
         raise InvalidScenario(f"there is no scenario {name!r}; there are {', '.join(names())}")
     text = yaml.safe_load(path.read_text())
+    if strange := set(text) - {it.name for it in fields(Scenario)}:
+        raise InvalidScenario(f"{path.name}: nothing is called {', '.join(sorted(strange))}")
     try:
         return Scenario(
             name=name,

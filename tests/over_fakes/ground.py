@@ -1,0 +1,252 @@
+"""A scenario's world as the fakes' world, with what the small EKS does of itself: plug-ins that complain, updates that roll pods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON, STS_AUDIENCE
+from lambdas.contract.parameters import binding_path
+from lambdas.contract.settings import settings_path
+from lambdas.contract.workloads import KNOWN, KnownWorkload, WorkloadKind, known
+from lambdas.domain.errors import AccessDenied, Denial
+from lambdas.domain.observation import (
+    AddonFacts,
+    Association,
+    ClusterFacts,
+    FieldWriter,
+    NodeFacts,
+    OidcProvider,
+    PluginError,
+    PodFacts,
+    RoleFacts,
+    ServiceAccountFacts,
+    WorkloadFacts,
+)
+from lambdas.domain.ports import Parameter
+from sandbox.play import scenario as told
+from tests.world import ACCOUNT, CNI_NOT_READY, NOON, PARTITION, REGION, InCluster, Pod, World, role_arn
+
+CLUSTER, NAMESPACE = "demo", "kube-system"
+BOUND_ROLE = role_arn(f"{CLUSTER}-vpc-cni")
+ISSUER = f"https://oidc.eks.{REGION}.amazonaws.com/id/77D0"
+REPLICAS = 4
+STOOD_FOR = timedelta(minutes=5)
+"""How long the world has stood when its story begins: longer than a node's grace, and young for a cluster."""
+
+_DENIALS = {"no-entry": Denial.UNAUTHENTICATED, "no-rbac": Denial.FORBIDDEN}
+_BEHIND_THE_DOOR = ("service_account", "workload", "pods", "nodes", "plugin_errors")
+
+
+@dataclass
+class Ground(World):
+    """A world around one ServiceAccount of one cluster, `workload.service_account`."""
+
+    workload: KnownWorkload = KNOWN[0]
+
+    @property
+    def cluster(self) -> InCluster:
+        return self.clusters[CLUSTER]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.workload.namespace, self.workload.service_account
+
+    @property
+    def is_plugin(self) -> bool:
+        return self.workload.addon == CNI_ADDON
+
+    @property
+    def nodes_ready(self) -> tuple[int, int]:
+        nodes = self.cluster.nodes.values()
+        return sum(node.ready is True for node in nodes), len(nodes)
+
+    def replace_pod(self, cluster: InCluster, name: str) -> None:
+        """As every world does; a plug-in that does not start with its role says which call was refused."""
+        before = set(cluster.pods)
+        super().replace_pod(cluster, name)
+        for pod in (cluster.pods[it] for it in set(cluster.pods) - before):
+            if self.is_plugin and not pod.facts.ready:
+                cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=pod.facts.name, at=self.now))
+
+    def advance_update(self, cluster: InCluster, addon: str) -> None:
+        """As every world does; another version is another pod template, so that the pods roll."""
+        before, under_way = cluster.addons[addon].version, addon in cluster.updates
+        super().advance_update(cluster, addon)
+        if under_way and addon not in cluster.updates and cluster.addons[addon].version != before and addon == self.workload.addon:
+            self.stamp_template(cluster)
+
+    def stamp_template(self, cluster: InCluster) -> None:
+        """The pod template changes: every pod is of an older one."""
+        for name, (facts, account) in cluster.workloads.items():
+            generation = facts.generation + 1
+            cluster.workloads[name] = (replace(facts, generation=generation, observed_generation=generation), account)
+
+    def join_nodes(self, count: int) -> None:
+        """Nodes that wait for their CNI; where a DaemonSet wants them, its pod is admitted at once."""
+        for _ in range(count):
+            node = _node(len(self.cluster.nodes), self, ready=not self.is_plugin)
+            self.cluster.nodes[node.name] = node
+            if self.workload.kind is WorkloadKind.DAEMON_SET and self.cluster.workloads:
+                self.admit(node.name)
+        if self.workload.kind is WorkloadKind.DAEMON_SET:
+            self._want(sum(node.os == "linux" for node in self.cluster.nodes.values()))
+
+    def admit(self, node: str) -> None:
+        """A pod on this node, as the webhook of this moment admits it."""
+        blank = PodFacts(
+            name=f"blank-{self.number()}",
+            uid="blank",
+            node=node,
+            created_at=self.now,
+            role_arn=None,
+            container_credentials=False,
+            ready=False,
+            restarts=0,
+            owner=(str(self.workload.kind), self.workload.name),
+        )
+        self.cluster.pods[blank.name] = Pod(blank, self.key)
+        self.replace_pod(self.cluster, blank.name)
+
+    def _want(self, count: int) -> None:
+        for name, (facts, account) in self.cluster.workloads.items():
+            unavailable = max(1, -(-count // 10))
+            self.cluster.workloads[name] = (replace(facts, desired=count, max_unavailable=unavailable), account)
+            self.cluster.pace = unavailable
+
+
+def resolved(text: str | None) -> str | None:
+    """A scenario's word for a role as an ARN."""
+    return BOUND_ROLE if text == told.BOUND else text
+
+
+def ground_of(world: told.World) -> Ground:
+    """The world as it stands when the story begins."""
+    workload = known(NAMESPACE, world.service_account)
+    assert workload, f"no workload is known that runs under {world.service_account}"
+    ground = Ground(now=NOON - STOOD_FOR, workload=workload)
+    ground.clusters[CLUSTER] = _cluster(ground, world)
+    _put_parameters(ground, world)
+    _make_identity(ground, world)
+    _install(ground, world)
+    _close_doors(ground, world)
+    ground.now = NOON
+    return ground
+
+
+def _cluster(ground: Ground, world: told.World) -> InCluster:
+    facts = ClusterFacts(
+        name=CLUSTER,
+        arn=f"arn:{PARTITION}:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}",
+        version=world.kubernetes,
+        status="ACTIVE",
+        endpoint=f"https://{CLUSTER}.gr7.{REGION}.eks.amazonaws.com",
+        certificate_authority="Q0E=",
+        issuer=world.issuer or ISSUER,
+        created_at=ground.now,
+    )
+    works = world.role_exists and world.role_suffices and world.trust is told.Trust.RIGHT and world.oidc_provider
+    cluster = InCluster(facts, working_roles=frozenset({BOUND_ROLE} if works else ()), falls_back=world.node_role_suffices)
+    if not ground.is_plugin:
+        cluster.working_roles, cluster.falls_back = None, True
+    cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)
+    cluster.repaired_nodegroups = ("default",) if world.node_repair else ()
+    return cluster
+
+
+def _put_parameters(ground: Ground, world: told.World) -> None:
+    at = ground.now - timedelta(days=30)
+    if (value := resolved(world.binding)) is not None:
+        ground.parameters[binding_path(CLUSTER, *ground.key)] = Parameter(value=value, type=world.binding_type, changed_at=at)
+    for name, text in world.settings.items():
+        ground.parameters[settings_path(ANY_CLUSTER, name)] = Parameter(value=str(text), changed_at=at)
+
+
+def _make_identity(ground: Ground, world: told.World) -> None:
+    issuer = (ground.cluster.facts.issuer or "").removeprefix("https://")
+    if world.role_exists:
+        ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=_trust(ground, world, issuer))
+    if world.oidc_provider:
+        arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
+        ground.providers[arn] = OidcProvider(arn=arn, client_ids=world.oidc_client_ids)
+    if role := resolved(world.pod_identity):
+        ground.cluster.associations[ground.key] = (Association(id="a-1", role_arn=role),)
+
+
+def _trust(ground: Ground, world: told.World, issuer: str) -> dict[str, Any]:
+    if world.pod_identity == told.BOUND:
+        allowed = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+        return {"Version": "2012-10-17", "Statement": [allowed]}
+    host = issuer if world.trust is not told.Trust.OTHER_ISSUER else issuer.rsplit("/", 1)[0] + "/" + "9A1C" * 8
+    other = world.trust is told.Trust.OTHER_SUBJECT
+    subject = "system:serviceaccount:default:someone-else" if other else "system:serviceaccount:" + ":".join(ground.key)
+    audience = "sts.example.com" if world.trust is told.Trust.AUDIENCE_ONLY_WRONG else STS_AUDIENCE
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{host}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{host}:aud": audience, f"{host}:sub": subject}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _install(ground: Ground, world: told.World) -> None:
+    cluster, workload = ground.cluster, ground.workload
+    if world.addon and world.addon_installed and workload.addon:
+        version = world.addon_version if ground.is_plugin else "v1.37.0-eksbuild.1"
+        cluster.addons[workload.addon] = AddonFacts(
+            name=workload.addon, version=version, status="ACTIVE", role_arn=resolved(world.addon_role), modified_at=ground.now
+        )
+    if world.pod_identity_agent and world.pod_identity:
+        agent = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.0-eksbuild.1", status="ACTIVE", role_arn=None)
+        cluster.addons[POD_IDENTITY_AGENT_ADDON] = agent
+    value = resolved(world.annotation)
+    writer = FieldWriter(
+        manager="eks" if world.addon else "helm", operation="Apply", at=ground.now - timedelta(days=1), owns_annotation=value is not None
+    )
+    annotations = {world.annotation_key: value} if value else {}
+    cluster.accounts[ground.key] = ServiceAccountFacts(uid="sa", resource_version="1", role_annotations=annotations, writers=(writer,))
+    if world.workload and world.addon_installed:
+        cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(ground), ground.key)
+    ground.join_nodes(world.nodes)
+    for number in range(world.windows_nodes):
+        node = _node(100 + number, ground, ready=True)
+        cluster.nodes[node.name] = replace(node, os="windows")
+    if workload.kind is not WorkloadKind.DAEMON_SET and world.workload:
+        for number in range(REPLICAS):
+            ground.admit(list(cluster.nodes)[number % len(cluster.nodes)])
+
+
+def _workload(ground: Ground) -> WorkloadFacts:
+    return WorkloadFacts(
+        kind=ground.workload.kind,
+        name=ground.workload.name,
+        desired=REPLICAS,
+        ready=0,
+        updated=0,
+        max_unavailable=1,
+        generation=1,
+        observed_generation=1,
+    )
+
+
+def _node(number: int, ground: Ground, *, ready: bool) -> NodeFacts:
+    return NodeFacts(
+        name=f"ip-10-0-0-{number}.{REGION}.compute.internal",
+        ready=ready,
+        reason="KubeletReady" if ready else "KubeletNotReady",
+        message="kubelet is ready" if ready else CNI_NOT_READY,
+        since=ground.now,
+        created_at=ground.now,
+        instance_id=f"i-{number:017x}",
+        nodegroup="default",
+    )
+
+
+def _close_doors(ground: Ground, world: told.World) -> None:
+    if world.access == "granted":
+        return
+    for method in _BEHIND_THE_DOOR:
+        error = AccessDenied(f"read of the cluster: {world.access}", denial=_DENIALS[world.access])
+        ground.fail(f"cluster.{method}", error, times=None)

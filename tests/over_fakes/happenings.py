@@ -1,0 +1,180 @@
+"""What can happen in a scenario's world, each by the word that its story uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.errors import AccessDenied, Denial, TransientError
+from lambdas.domain.incident import Outcome, PastIncident
+from lambdas.domain.observation import AddonFacts, FieldWriter, HealthIssue
+from sandbox.play.scenario import InvalidScenario
+from tests.over_fakes import events
+from tests.over_fakes.ground import CLUSTER, resolved
+from tests.world import Update
+
+if TYPE_CHECKING:
+    from tests.over_fakes.performance import Performance
+
+How = Mapping[str, Any]
+NEVER_AGAIN = 10**6
+
+
+def _update_addon(play: Performance, how: How) -> None:
+    here, role = play.world.cluster, resolved(how.get("role"))
+    record = here.addons[CNI_ADDON]
+    becomes = replace(record, version=how.get("addonVersion", record.version), role_arn=role, status="ACTIVE")
+    becomes, annotates = (_failed(record, play.next_failure), False) if play.next_failure else (becomes, True)
+    here.addons[CNI_ADDON] = replace(record, status="UPDATING")
+    here.updates[CNI_ADDON] = Update(becomes, here.update_looks, annotates=annotates)
+    play.next_failure = None
+    play.letters.append(events.update_addon(play.world.now, version=becomes.version, role=role))
+
+
+def _failed(record: AddonFacts, issue: HealthIssue | None) -> AddonFacts:
+    return replace(record, status="UPDATE_FAILED", issues=(issue,) if issue else ())
+
+
+def _update_ends(play: Performance, _how: How) -> None:
+    play.world.cluster.updates[CNI_ADDON].looks = 0
+    play.world.advance_update(play.world.cluster, CNI_ADDON)
+
+
+def _slow_updates(play: Performance, how: How) -> None:
+    play.world.cluster.update_looks = int(how["value"])
+
+
+def _fail_update(play: Performance, how: How) -> None:
+    play.next_failure = HealthIssue(code=how["code"], message=how["message"], resources=tuple(how.get("resources", ())))
+
+
+def _join_nodes(play: Performance, how: How) -> None:
+    play.world.join_nodes(int(how["value"]))
+
+
+def _annotate(play: Performance, how: How) -> None:
+    world, key = play.world, how.get("key", ROLE_ANNOTATION)
+    value, by = resolved(how.get("value")), how.get("by", "kubectl-annotate")
+    if key == ROLE_ANNOTATION:
+        world.set_annotation(world.cluster, world.key, value, by)
+        return
+    old = world.cluster.accounts[world.key]
+    annotations = {name: text for name, text in {**old.role_annotations, key: value}.items() if text is not None}
+    wrote = FieldWriter(manager=by, operation="Update", at=world.now, owns_annotation=True)
+    world.cluster.accounts[world.key] = replace(
+        old, role_annotations=annotations, resource_version=world.number(), writers=(*old.writers, wrote)
+    )
+
+
+def _replace_pods(play: Performance, how: How) -> None:
+    names = list(play.world.cluster.pods)
+    for name in names[: int(how.get("value", len(names)))]:
+        play.world.replace_pod(play.world.cluster, name)
+
+
+def _webhook(play: Performance, how: How) -> None:
+    webhook = play.world.cluster.webhook
+    for name, value in how.items():
+        match name:
+            case "outage":
+                webhook.misses = NEVER_AGAIN if value else 0
+            case "miss_next":
+                webhook.misses = int(value)
+            case "cache_lag_s":
+                webhook.lag = timedelta(seconds=float(value))
+            case _:
+                raise InvalidScenario(f"the webhook has no {name!r}")
+
+
+def _stop_kubelet(play: Performance, how: How) -> None:
+    nodes = play.world.cluster.nodes
+    for name in list(nodes)[: int(how.get("value", 1))]:
+        words = "Kubelet stopped posting node status."
+        nodes[name] = replace(nodes[name], ready=None, reason="NodeStatusUnknown", message=words, since=play.world.now)
+
+
+def _sts_unreachable(play: Performance, _how: How) -> None:
+    words = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
+    for pod in play.world.cluster.pods.values():
+        pod.facts = replace(pod.facts, ready=False, restarts=4, waiting="CrashLoopBackOff", last_words=words)
+
+
+def _check(play: Performance, _how: How) -> None:
+    play.deliver(events.check_requested(play.world.now))
+    assert not play.opened, "a check was to find all well"
+    play.log.lines.clear()
+    play.world.sleep(1)
+
+
+def _past_repairs(play: Performance, how: How) -> None:
+    target = ServiceAccountRef(CLUSTER, *play.world.key)
+    for n in range(int(how["value"])):
+        at = play.world.now - timedelta(hours=2 + n)
+        past = PastIncident(
+            id=f"past{n}",
+            target=target,
+            opened_at=at,
+            closed_at=at,
+            outcome=Outcome.PROVEN,
+            verdict="annotation-missing",
+            trigger="sweep",
+            changes=("AnnotateServiceAccount",),
+            signals=1,
+        )
+        play.incidents.remember(past)
+
+
+_KINDS: Mapping[str, Callable[[str], Exception]] = {
+    "access-denied": lambda text: AccessDenied(text, denial=Denial.FORBIDDEN),
+    "throttle": TransientError,
+    "server-error": TransientError,
+    "timeout": TransientError,
+    "reset": TransientError,
+}
+_METHODS = {("eks", "DescribeAddon"): "eks.addon", ("eks", "DescribeCluster"): "eks.cluster", ("iam", "GetRole"): "iam.role"}
+
+
+def _fault(play: Performance, how: How) -> None:
+    operation = (how["service"], how["operation"])
+    if operation not in _METHODS:
+        raise InvalidScenario(f"no fake stands for {operation[0]}:{operation[1]}")
+    said = " ".join(re.findall("[A-Z][a-z]+", how["operation"])).lower()
+    play.world.fail(_METHODS[operation], _KINDS[how["kind"]](f"{said}: {how['kind']}"), times=int(how.get("times", 1)))
+
+
+def _wait(play: Performance, how: How) -> None:
+    play.world.sleep(float(how["value"]))
+
+
+HAPPENINGS: Mapping[str, Callable[[Performance, How], None]] = {
+    "update_addon": _update_addon,
+    "update_ends": _update_ends,
+    "slow_updates": _slow_updates,
+    "fail_update": _fail_update,
+    "join_nodes": _join_nodes,
+    "annotate": _annotate,
+    "replace_pods": _replace_pods,
+    "webhook": _webhook,
+    "stop_kubelet": _stop_kubelet,
+    "sts_unreachable": _sts_unreachable,
+    "check": _check,
+    "past_repairs": _past_repairs,
+    "fault": _fault,
+    "wait": _wait,
+}
+
+
+def happen(play: Performance, what: str, how: How) -> None:
+    """Let one thing happen.
+
+    Raises:
+        InvalidScenario: nothing of that name can happen.
+    """
+    if what not in HAPPENINGS:
+        raise InvalidScenario(f"nothing called {what!r} can happen; there are {', '.join(HAPPENINGS)}")
+    HAPPENINGS[what](play, how)

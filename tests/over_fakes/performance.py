@@ -1,0 +1,209 @@
+"""One scenario played over the fakes: the checker's pipeline, the remediator's workflow, and what came of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lambdas.checker.pipeline import Ports, run
+from lambdas.contract.environment import Environment
+from lambdas.contract.events import INCOMING
+from lambdas.domain.checking import Remembering
+from lambdas.domain.observing import Readers
+from lambdas.remediator.steps import InProcessSteps, Json, Patience, Steps
+from lambdas.remediator.work import Desk
+from lambdas.remediator.workflow import remediate
+from tests import fakes
+from tests.over_fakes import events
+from tests.over_fakes.ground import Ground, ground_of
+from tests.over_fakes.happenings import happen
+from tests.world import ACCOUNT, PARTITION, REGION, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.domain.observation import HealthIssue
+    from sandbox.play.scenario import Scenario
+
+ENVIRONMENT = Environment(
+    account=ACCOUNT,
+    region=REGION,
+    partition=PARTITION,
+    incidents_table="incidents",
+    remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator:live",
+    chat_topic_arn="chat",
+    people_topic_arn="people",
+    event_bus="default",
+    our_role_arns="",
+    may_simulate="false",
+)
+
+
+class StillWatching(Exception):
+    """The workflow waits for a person: the play ends here, since nobody comes."""
+
+
+@dataclass
+class WatchlessSteps(InProcessSteps):
+    """Steps of this process that stop where the workflow would wait for days."""
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        if " watch " in name:
+            raise StillWatching
+        return super().until(name, check, settled, patience)
+
+
+class Remediator(fakes.FakeRemediator):
+    """Remembers what was started, to be run afterwards."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.waiting: dict[str, Incident] = {}
+
+    def start(self, incident: Incident) -> str:
+        arn = super().start(incident)
+        if self.executions[arn] == "RUNNING":
+            self.waiting[arn] = incident
+        return arn
+
+
+class Incidents(fakes.FakeIncidents):
+    """With a past that a story can give it."""
+
+    def remember(self, past: PastIncident) -> None:
+        self.rows.setdefault(past.target.key, fakes.Row()).past.append(past)
+
+    @property
+    def closed(self) -> list[PastIncident]:
+        return [past for row in self.rows.values() for past in row.past if not past.id.startswith("past")]
+
+
+@dataclass
+class Outcome:
+    """What came of a play, in the words of a scenario's expectation. `messages` are the chat notifications, in order."""
+
+    verdict: str = ""
+    verdicts: tuple[str, ...] = ()
+    outcome: str = ""
+    plan_verdict: str = ""
+    changes: list[str] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    nodes: tuple[int, int] = (0, 0)
+
+
+_ENDS = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
+
+
+class Performance:
+    """A world with its ports. `steps` makes the steps that an execution runs with."""
+
+    def __init__(self, world: Ground, steps: Callable[[Performance], Steps] | None = None) -> None:
+        self.world = world
+        self.parameters, self.eks, self.iam = fakes.FakeParameters(world), fakes.FakeEks(world), fakes.FakeIam(world)
+        self.clusters, self.incidents, self.remediator = fakes.FakeClusters(world), Incidents(world), Remediator(world)
+        self.bus, self.notifier, self.calendar = fakes.FakeEvents(world), fakes.FakeNotifier(world), fakes.FakeCalendar(world)
+        self.metrics, self.log = fakes.FakeMetrics(), fakes.FakeLog()
+        self.letters: list[events.Event] = []
+        self.next_failure: HealthIssue | None = None
+        self.opened: list[Incident] = []
+        self._steps = steps or (lambda play: WatchlessSteps(sleep=play.world.sleep))
+
+    # --- the functions -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def readers(self) -> Readers:
+        return Readers(
+            parameters=self.parameters,
+            eks=self.eks,
+            iam=self.iam,
+            clusters=self.clusters,
+            account=ACCOUNT,
+            region=REGION,
+            partition=PARTITION,
+            may_simulate=False,
+        )
+
+    @property
+    def ports(self) -> Ports:
+        """What the checker works with."""
+        return Ports(
+            readers=self.readers,
+            incidents=self.incidents,
+            remediator=self.remediator,
+            events=self.bus,
+            metrics=self.metrics,
+            log=self.log,
+            environment=ENVIRONMENT,
+            now=self.world.clock,
+        )
+
+    def desk(self, incident: Incident) -> Desk:
+        """What the remediator's steps work with."""
+        return Desk(
+            incident=incident,
+            readers=self.readers,
+            remembering=Remembering(incidents=self.incidents, calendar=self.calendar),
+            incidents=self.incidents,
+            notifier=self.notifier,
+            events=self.bus,
+            metrics=self.metrics,
+            log=self.log,
+            environment=ENVIRONMENT,
+            now=self.world.clock,
+            sleep=self.world.sleep,
+        )
+
+    # --- what happens ------------------------------------------------------------------------------------------------------------
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """The bus brings an event to the checker, and what the checker asks for after it; then what it started runs."""
+        waiting = [event]
+        while waiting:
+            sent = len(self.bus.sent)
+            run(waiting.pop(0), self.ports)
+            asked = [(kind, detail) for kind, detail in self.bus.sent[sent:] if kind in tuple(INCOMING)]
+            waiting += [events.own(kind, detail, self.world.now) for kind, detail in asked]
+        self.run_executions()
+
+    def run_executions(self) -> None:
+        """Run what was started, to its end or to where it waits for a person."""
+        for arn in list(self.remediator.waiting):
+            incident = self.remediator.waiting.pop(arn)
+            self.opened.append(incident)
+            try:
+                remediate(incident, self._steps(self), self.desk(incident))
+                self.remediator.executions[arn] = "SUCCEEDED"
+            except StillWatching:
+                pass
+
+    # --- what came of it ---------------------------------------------------------------------------------------------------------
+
+    def outcome(self) -> Outcome:
+        """What came of it, read from the log, the topics and the history, as a play on the small EKS reads it."""
+        found = Outcome(nodes=self.world.nodes_ready, messages=[json.loads(it.chat) for it in self.notifier.sent])
+        for title, message, said in self.log.lines:
+            match title:
+                case "diagnosis":
+                    if not found.verdict:
+                        found.verdict, found.verdicts = str(said.get("verdict") or message), tuple(map(str, said.get("broken", ())))
+                    found.plan_verdict = str(said.get("verdict") or found.plan_verdict)
+                case "actions" if said.get("done") and said["action"] not in found.changes:
+                    found.changes.append(said["action"])
+                case "report" if "occasion" in said:
+                    found.outcome = _ENDS.get(str(said["occasion"]), found.outcome)
+        if self.incidents.closed:
+            found.outcome = str(self.incidents.closed[-1].outcome)
+        return Outcome(**{**vars(found), "outcome": found.outcome or ("silent" if self.opened else "quiet")})
+
+
+def play(scenario: Scenario, steps: Callable[[Performance], Steps] | None = None) -> Performance:
+    """Let the story of a scenario happen, announce it, and run what follows to its end."""
+    performance = Performance(ground_of(scenario.world), steps)
+    for what, how in scenario.story:
+        happen(performance, what, how)
+    announced = events.announcement(scenario.event, performance.world.now)
+    for event in [*performance.letters, *([announced] if announced else [])]:
+        performance.deliver(event)
+    return performance

@@ -1,0 +1,65 @@
+"""Every scenario over the fakes, and that every failure mode has one."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.play.scenario import InvalidScenario, Scenario, load, names
+from tests.over_fakes.performance import play
+
+ROWS = range(1, 28)
+"""Rows of the table of failure modes in `docs/failure-modes.md`."""
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_scenario_comes_to_its_end(name: str) -> None:
+    scenario = load(name)
+    performance = play(scenario)
+    expected, outcome = scenario.expect, performance.outcome()
+    assert outcome.verdict == expected.verdict
+    assert set(expected.also) <= set(outcome.verdicts)
+    wanted = [it for it in outcome.changes if expected.only_changes or it in expected.changes]
+    assert wanted == list(expected.changes)
+    assert outcome.outcome == expected.outcome
+    assert not expected.plan_verdict or outcome.plan_verdict == expected.plan_verdict
+    for text in expected.says:
+        assert text in json.dumps(outcome.messages, ensure_ascii=False)
+    if expected.outcome in ("quiet", "silent"):
+        assert outcome.messages == []
+    if expected.outcome == "proven":
+        assert outcome.nodes[0] == outcome.nodes[1]
+
+
+def test_every_failure_mode_has_a_scenario() -> None:
+    shown = {int(row) for name in names() for row in re.findall(r"\d+", load(name).failure_mode)}
+    assert set(ROWS) - shown == set()
+
+
+def test_the_fakes_know_every_word_that_the_small_eks_knows() -> None:
+    from sandbox.play import story  # loads the AWS double, which nothing else here needs
+    from tests.over_fakes.happenings import HAPPENINGS
+
+    assert set(story.HAPPENINGS) <= set(HAPPENINGS)
+
+
+@pytest.mark.parametrize(
+    ("story", "event"),
+    [((("earthquake", {}),), "none"), ((("webhook", {"colour": "red"}),), "none"), ((), "telegram")],
+    ids=["word", "switch", "event"],
+)
+def test_what_a_scenario_says_must_be_understood(story: tuple[tuple[str, dict[str, str]], ...], event: str) -> None:
+    healthy = load("healthy")
+    with pytest.raises(InvalidScenario):
+        play(Scenario(**{**vars(healthy), "story": story, "event": event}))
+
+
+@pytest.mark.parametrize("text", ["world: {colour: red}", "expect: {verdict: healthy, outcome: quiet, colour: red}", "colour: red"])
+def test_unknown_keys_of_a_scenario_are_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.play.scenario.FOLDER", tmp_path)
+    whole = {"title": "t", "failure_mode": "none", "expect": {"verdict": "healthy", "outcome": "quiet"}, **yaml.safe_load(text)}
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump(whole))
+    with pytest.raises(InvalidScenario):
+        load("odd")
