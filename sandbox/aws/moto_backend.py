@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +26,24 @@ class MotoBackend:
         reset_model_data()
         self._account = account
         self._app = DomainDispatcherApplication(create_backend_app)
+        self._tables = threading.Lock()
 
     def __call__(self, request: Request) -> Response:
         environ = _environ(_with_authorization(request), self._account)
-        body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        with self._tables if _writes_items(request) else nullcontext():
+            body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
         return Response(int(status.partition(" ")[0]), b"".join(body), dict(headers))
+
+
+# moto checks a condition and writes in two moves, and counts by reading and writing back: between threads a conditional write could
+# succeed twice and an ADD be lost, neither of which DynamoDB lets happen.
+# Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
+_ITEM_WRITES = frozenset({"UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
+
+
+def _writes_items(request: Request) -> bool:
+    service, _, operation = request.header("x-amz-target").partition(".")
+    return service.startswith("DynamoDB_") and operation in _ITEM_WRITES
 
 
 def _with_authorization(request: Request) -> Request:
