@@ -1,0 +1,21 @@
+"""Reads a plan and says all there is to say about the role of the vpc-cni add-on."""
+
+from cli.preflight import rules
+from cli.preflight.concern import Concern, in_order
+from cli.preflight.terraform.addons import addon_concerns, made_after_nodes
+from cli.preflight.terraform.plan import load
+from cli.preflight.terraform.roles import role_concerns
+
+
+def read(source: str, file: str) -> tuple[Concern, ...]:
+    """The concerns about a plan, the gravest first.
+
+    Raises:
+        MalformedFile: the text is not the JSON of a plan.
+    """
+    plan = load(source, file)
+    found = [*addon_concerns(plan, file), *made_after_nodes(plan, file), *role_concerns(plan, file)]
+    if not plan.complete:
+        message = "Terraform could not plan everything: this says nothing of what is missing."
+        found.append(Concern(rule=rules.PLAN_INCOMPLETE, resource="", file=file, message=message))
+    return in_order(found)
