@@ -68,12 +68,18 @@ def test_a_pod_that_the_webhook_missed_is_replaced_alone(broken: ApiClient, reme
     _annotate(remediator)
     webhook.switches.miss_next = 1
     remediator.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", AT)
-    missed = eventually(lambda: _stale(remediator), lambda stale: len(stale) == 1, within_s=120)
-    before = {pod["metadata"]["uid"] for pod in aws_node.pods(broken)}
+    eventually(lambda: broken.get(aws_node.DAEMON_SET)["status"], _all_but_one, within_s=120)
+    before = {pod["metadata"]["uid"] for pod in eventually(lambda: aws_node.pods(broken), lambda pods: len(pods) == len(NODES))}
+    missed = _stale(remediator)
+    assert len(missed) == 1
     assert remediator.delete_pod("kube-system", *missed[0])
     _all_well(broken)
     after = {pod["metadata"]["uid"] for pod in aws_node.pods(broken)}
     assert before - after == {missed[0][1]}
+
+
+def _all_but_one(status: dict[str, int]) -> bool:
+    return (status.get("updatedNumberScheduled"), status.get("numberAvailable")) == (len(NODES), len(NODES) - 1)
 
 
 def test_while_the_webhook_is_out_pods_are_admitted_without_a_role(

@@ -66,8 +66,11 @@ def test_the_same_restart_again_restarts_nothing(admin: ApiClient) -> None:
 
 def test_pods_without_the_role_stop_the_roll_out_at_a_tenth_and_say_why(admin: ApiClient) -> None:
     admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": aws_node.containers()}}}})
-    stuck = eventually(lambda: admin.get(aws_node.DAEMON_SET)["status"], lambda it: it.get("numberUnavailable", 0) == 10, within_s=30)
-    assert stuck["updatedNumberScheduled"] == 10
+
+    def at_a_tenth(status: dict[str, int]) -> bool:
+        return status.get("numberUnavailable") == status.get("updatedNumberScheduled") == len(NODES) // 10
+
+    eventually(lambda: admin.get(aws_node.DAEMON_SET)["status"], at_a_tenth, within_s=60)
     events = eventually(
         lambda: admin.get("/apis/events.k8s.io/v1/namespaces/kube-system/events", fieldSelector="reason=MissingIAMPermissions")["items"],
         lambda seen: len(seen) >= 10,
