@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -44,6 +44,8 @@ class Ground(World):
     """A world around one ServiceAccount of one cluster, `workload.service_account`."""
 
     workload: KnownWorkload = KNOWN[0]
+    replaced: dict[str, str | None] = field(default_factory=dict)
+    """Pods that are gone, by name, with the role that they carried."""
 
     @property
     def cluster(self) -> InCluster:
@@ -65,6 +67,7 @@ class Ground(World):
     def replace_pod(self, cluster: InCluster, name: str) -> None:
         """As every world does; a plug-in that does not start with its role says which call was refused."""
         before = set(cluster.pods)
+        self.replaced[name] = cluster.pods[name].facts.role_arn
         super().replace_pod(cluster, name)
         for pod in (cluster.pods[it] for it in set(cluster.pods) - before):
             if self.is_plugin and not pod.facts.ready:

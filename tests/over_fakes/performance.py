@@ -171,7 +171,7 @@ class Performance:
         """Run what was started, to its end or to where it waits for a person."""
         for arn in list(self.remediator.waiting):
             incident = self.remediator.waiting.pop(arn)
-            self.opened.append(incident)
+            self.opened += [incident] if incident not in self.opened else []
             try:
                 remediate(incident, self._steps(self), self.desk(incident))
                 self.remediator.executions[arn] = "SUCCEEDED"
@@ -198,9 +198,9 @@ class Performance:
         return Outcome(**{**vars(found), "outcome": found.outcome or ("silent" if self.opened else "quiet")})
 
 
-def play(scenario: Scenario, steps: Callable[[Performance], Steps] | None = None) -> Performance:
+def play(scenario: Scenario, steps: Callable[[Performance], Steps] | None = None, kind: type[Performance] = Performance) -> Performance:
     """Let the story of a scenario happen, announce it, and run what follows to its end."""
-    performance = Performance(ground_of(scenario.world), steps)
+    performance = kind(ground_of(scenario.world), steps)
     for what, how in scenario.story:
         happen(performance, what, how)
     announced = events.announcement(scenario.event, performance.world.now)

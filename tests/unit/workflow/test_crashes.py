@@ -1,0 +1,144 @@
+"""Killed before a step, after its effect and after its checkpoint: the execution resumes, converges, and does nothing twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.play.scenario import load, names
+from tests.over_fakes.crashes import Journal, JournaledSteps, Killed, Phase, Point
+from tests.over_fakes.ground import BOUND_ROLE
+from tests.over_fakes.performance import Performance, play
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ACTING = [name for name in names() if load(name).expect.changes]
+EVERY_EDGE = ("addon-role-missing", "annotation-wiped", "latent-and-role-unfit", "webhook-down")
+"""Killed at every edge in `make test`: restart, waves, restoring, and a canary that is missed. `make chaos` does so to all."""
+
+
+MOVING = {"webhook-down", "webhook-lags", "repair-clock", "update-waited-for"}
+"""Where pods are admitted without the role while we work, by a webhook or a roll-out: how many we replace depends on when we look."""
+
+
+@dataclass
+class Ended:
+    """What is compared between a run that was killed and one that was not."""
+
+    outcome: str
+    writes: Counter[str]
+    needless: list[str]
+    told: list[str]
+    annotations: dict[str, str]
+    roles: Counter[str | None]
+    journal: Journal
+    kills: int
+
+
+def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> Ended:
+    """Play a scenario; each time the process is killed, a second later another one resumes from the journal."""
+    journals: dict[str, Journal] = {}
+    kills: list[Point] = []
+
+    def steps(performance: Performance) -> JournaledSteps:
+        journal = journals.setdefault(performance.opened[-1].id, Journal())
+        return JournaledSteps(journal=journal, sleep=performance.world.sleep, kill=kill)
+
+    class Resumed(Performance):
+        def run_executions(self) -> None:
+            waiting = dict(self.remediator.waiting)
+            try:
+                super().run_executions()
+            except Killed as killed:
+                kills.append(killed.args[0])
+                self.world.sleep(1)
+                self.remediator.waiting.update(waiting)
+                self.run_executions()
+
+    performance = play(load(name), steps, Resumed)
+    world = performance.world
+    deleted = [write.rsplit("/", 1)[-1] for write in world.writes if write.startswith("delete pod")]
+    return Ended(
+        outcome=performance.outcome().outcome,
+        writes=Counter(_kind(write) for write in world.writes),
+        needless=[pod for pod in deleted if world.replaced[pod] == BOUND_ROLE],
+        told=[message["metadata"]["additionalContext"]["outcome"] for message in performance.outcome().messages],
+        annotations=performance.world.cluster.annotations,
+        roles=Counter(performance.world.cluster.pod_roles),
+        journal=next(iter(journals.values())),
+        kills=len(kills),
+    )
+
+
+def _kind(write: str) -> str:
+    return write.split(maxsplit=1)[0] if not write.startswith("delete pod") else "delete pod"
+
+
+def _once_at(points: Iterable[Point]) -> Callable[[Point], bool]:
+    """Kill at each of these edges, the first time it is met."""
+    left = set(points)
+
+    def kill(point: Point) -> bool:
+        if point in left:
+            left.remove(point)
+            return True
+        return False
+
+    return kill
+
+
+def _same(name: str, killed: Ended, quiet: Ended) -> None:
+    assert killed.outcome == quiet.outcome
+    assert killed.needless == quiet.needless == []
+    if name in MOVING:
+        killed.writes.pop("delete pod", None)
+        quiet = replace(quiet, writes=Counter({kind: count for kind, count in quiet.writes.items() if kind != "delete pod"}))
+    assert killed.writes == quiet.writes
+    assert killed.told == quiet.told
+    assert killed.annotations == quiet.annotations
+    assert killed.roles == quiet.roles
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_a_run_that_is_killed_at_every_edge_ends_as_one_that_is_not(name: str) -> None:
+    quiet = _run(name)
+    killed = _run(name, _once_at(quiet.journal.passed))
+    assert killed.kills > len(quiet.journal.names)
+    _same(name, killed, quiet)
+
+
+@pytest.mark.parametrize("name", EVERY_EDGE)
+@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
+def test_killed_once_at_any_edge_it_converges_with_no_extra_restart(name: str, phase: Phase) -> None:
+    _killed_once_at_each(name, phase)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ACTING)
+@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
+def test_killed_once_at_any_edge_of_any_scenario_it_converges(name: str, phase: Phase) -> None:
+    _killed_once_at_each(name, phase)
+
+
+def _killed_once_at_each(name: str, phase: Phase) -> None:
+    quiet = _run(name)
+    points = [point for point in quiet.journal.passed if point[2] is phase]
+    assert points
+    for point in points:
+        killed = _run(name, _once_at([point]))
+        assert killed.kills == 1, point
+        _same(name, killed, quiet)
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_a_replay_comes_by_the_same_steps(name: str) -> None:
+    """Each prefix of what is remembered leads to the rest; `JournaledSteps` refuses any other name, so that only the sum is left to see."""
+    quiet = _run(name)
+    ends = [(step, 1, Phase.REMEMBERED) for step in quiet.journal.names if (step, 1, Phase.REMEMBERED) in quiet.journal.passed]
+    replayed = _run(name, _once_at(ends))
+    assert replayed.journal.names == quiet.journal.names
+    assert replayed.kills == len(ends)
