@@ -133,8 +133,8 @@ def _conflicts(plan: Plan, change: Change, file: str) -> Iterator[Concern]:
     if after.get("resolve_conflicts_on_update") == "OVERWRITE":
         said = expression(plan, change, "resolve_conflicts_on_update")
         message = "resolve_conflicts_on_update is OVERWRITE" + _default(plan, change)
-        add = ('resolve_conflicts_on_update = "PRESERVE"',)
-        yield _concern(rules.OVERWRITE, change, file, message, said=said, add=add, place=place)
+        line = ('resolve_conflicts_on_update = "PRESERVE"',)
+        yield _concern(rules.OVERWRITE, change, file, message, said=said, add=line, place=place)
     if old := text(after.get("resolve_conflicts")):
         create = "NONE" if old == "PRESERVE" else old
         add = (f'resolve_conflicts_on_create = "{create}"', 'resolve_conflicts_on_update = "PRESERVE"')
