@@ -47,6 +47,7 @@ def _ports() -> Ports:
         region=here.region,
         partition=here.partition,
         may_simulate=here.may_simulate == "true",
+        passable_roles=tuple(here.passable_roles.split(",")),
     )
     return Ports(
         readers=readers,

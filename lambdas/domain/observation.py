@@ -222,6 +222,7 @@ class Observation:
     """Everything read for one ServiceAccount at one time.
 
     `began_at` is when reading began: what happened before it is in the picture. `known_good_at` is when a check last found all well.
+    `passable_roles` are ARN patterns of the roles that we may hand to EKS for an add-on record.
     """
 
     target: ServiceAccountRef
@@ -248,6 +249,7 @@ class Observation:
     versions: VersionAdvice | Unknown | NotRead = NOT_READ
     known_good_at: datetime | None = None
     actor: Actor | None = None
+    passable_roles: tuple[str, ...] = ("*",)
 
     @property
     def desired_role(self) -> str | None:

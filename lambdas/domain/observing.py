@@ -40,7 +40,7 @@ _READERS: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Readers:
-    """What an observation is read through, and where we are."""
+    """What an observation is read through, and where we are. `passable_roles` as in `Observation`."""
 
     parameters: ParametersPort
     eks: EksPort
@@ -50,6 +50,7 @@ class Readers:
     region: str
     partition: str
     may_simulate: bool
+    passable_roles: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
             began_at=began_at,
             account=readers.account,
             partition=readers.partition,
+            passable_roles=readers.passable_roles,
             binding=binding,
             settings=settings,
             wrong_settings=wrong,

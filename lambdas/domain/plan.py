@@ -22,6 +22,7 @@ class Reason(StrEnum):
     OBSERVE_MODE = "observe-mode"
     ADDON_RECORD_TELL = "addon-record-tell"
     ADDON_UNWELL = "addon-unwell"
+    ROLE_NOT_PASSABLE = "role-not-passable"  # it is none of the roles that the stack may hand to EKS
     COOLDOWN = "cooldown"
     TOO_MANY_REPAIRS = "too-many-repairs"
     TUG_OF_WAR = "tug-of-war"

@@ -13,6 +13,7 @@ from lambdas.domain.guardrails import Past, Stop, stops
 from lambdas.domain.links.annotation import changed_at, oldest_first, stale_pods
 from lambdas.domain.observation import AddonFacts, Observation, PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.plan import Plan, Reason, Withheld
+from lambdas.domain.trust.patterns import arn_matches
 from lambdas.domain.verdict import REPAIRABLE, Verdict
 
 Wanted = dict[Link, tuple[Action, ...]]
@@ -141,6 +142,8 @@ def _held(seen: Observation, diagnosis: Diagnosis, finding: Finding, wanted: Wan
         return Withheld(link=finding.link, reason=Reason.GUARD_UNREAD, sentence=sentence)
     if finding.verdict is Verdict.ADDON_ROLE_MISSING and seen.settings.addon_record is AddonRecord.TELL:
         return Withheld(link=finding.link, reason=Reason.ADDON_RECORD_TELL, sentence="addon_record is tell: its owner has to change it")
+    if finding.verdict is Verdict.ADDON_ROLE_MISSING and not _passable(seen):
+        return Withheld(link=finding.link, reason=Reason.ROLE_NOT_PASSABLE, sentence=NOT_PASSABLE)
     if (
         finding.verdict is Verdict.ADDON_ROLE_MISSING
         and isinstance(seen.addon, AddonFacts)
@@ -156,6 +159,15 @@ def _held(seen: Observation, diagnosis: Diagnosis, finding: Finding, wanted: Wan
     if finding.link not in wanted and not _follows(diagnosis, finding, wanted):
         return Withheld(link=finding.link, reason=Reason.NOT_OURS, sentence="only a person can change this")
     return None
+
+
+NOT_PASSABLE = "the role is none of those that the remediator may pass to EKS: add it to bound_roles and deploy, or let the owner set it"
+
+
+def _passable(seen: Observation) -> bool:
+    """Whether IAM lets us hand the role to EKS: asked here, since the update would be refused after the pods were restarted for it."""
+    role = seen.desired_role or ""
+    return any(pattern == "*" or arn_matches(pattern, role, variables=False) is True for pattern in seen.passable_roles)
 
 
 def _unverified(seen: Observation, diagnosis: Diagnosis, finding: Finding) -> str | None:

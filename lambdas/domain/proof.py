@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from lambdas.domain.finding import Link
 from lambdas.domain.look import Counts, Look
+from lambdas.domain.plan import Reason
 from lambdas.domain.verdict import Verdict
 
 OTHERWISE: Final = frozenset({Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE})
 """Verdicts that do not speak against a proven identity."""
+LEFT_TO_ITS_OWNER: Final = frozenset({Reason.ADDON_RECORD_TELL, Reason.ROLE_NOT_PASSABLE})
+"""Why a record may stay as it is though the cluster is repaired: waiting would not change it, and its owner is told."""
 
 
 class ProofState(StrEnum):
@@ -58,7 +62,8 @@ PATIENCE_LOOKS: Final = 6
 def is_proven(now: Look) -> bool:
     """Whether the identity is right, in force in every pod, and every node that waited for it is Ready."""
     counts = now.counts
-    identity = now.sound or set(now.verdicts) <= OTHERWISE
+    left = any(it.link == Link.ADDON_RECORD and it.reason in LEFT_TO_ITS_OWNER for it in now.withheld)
+    identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
     return identity and counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
 
 

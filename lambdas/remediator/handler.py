@@ -96,6 +96,7 @@ def _readers() -> Readers:
         region=here.region,
         partition=here.partition,
         may_simulate=here.may_simulate == "true",
+        passable_roles=tuple(here.passable_roles.split(",")),
     )
 
 

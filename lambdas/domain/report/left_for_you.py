@@ -8,6 +8,7 @@ from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.domain.finding import Link, State
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
+from lambdas.domain.proof import LEFT_TO_ITS_OWNER
 from lambdas.domain.report.owners import Tool, keep_in_record, keep_on_account, recognise
 from lambdas.domain.report.phrases import Block, Code, Phrase, say, sentence
 from lambdas.domain.report.story import Told
@@ -68,7 +69,7 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
         yield _bind(told)
     elif reason in (Reason.OBSERVE_MODE, Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER):
         yield _run("To repair it by hand:", f"irsa-remediator fix --cluster {told.cluster}")
-    if told.now.verdict is Verdict.REVERTED or reason == Reason.ADDON_RECORD_TELL:
+    if told.now.verdict is Verdict.REVERTED or reason in LEFT_TO_ITS_OWNER:
         yield from _keep(told)
     if told.now.verdict is Verdict.UPDATE_IN_PROGRESS:
         yield _run("See what the update waits for:", _list_updates(told))
@@ -119,7 +120,7 @@ def _keep(told: Told) -> Iterator[Phrase]:
 
 
 def _record_concerned(told: Told) -> bool:
-    left = any(it.reason == Reason.ADDON_RECORD_TELL for it in (*told.now.withheld, *told.fault.withheld))
+    left = any(it.reason in LEFT_TO_ITS_OWNER for it in (*told.now.withheld, *told.fault.withheld))
     return left or "UpdateAddonRole" in told.changes
 
 

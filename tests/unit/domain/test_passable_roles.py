@@ -1,0 +1,83 @@
+"""Only roles that the stack may hand to EKS go into an add-on record; the cluster is repaired all the same."""
+
+from dataclasses import replace
+
+import pytest
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.action import UpdateAddonRole
+from lambdas.domain.checking import Check, Remembering, check
+from lambdas.domain.finding import Link
+from lambdas.domain.look import look
+from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.plan import Reason, Withheld
+from lambdas.domain.proof import is_proven
+from tests import fakes
+from tests.world import ACCOUNT, NAME, NAMESPACE, PARTITION, REGION, World, described, role_arn
+
+TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
+BOUND = role_arn("demo-vpc-cni")
+
+
+def checked(world: World, *passable: str) -> Check:
+    readers = Readers(
+        parameters=fakes.FakeParameters(world),
+        eks=fakes.FakeEks(world),
+        iam=fakes.FakeIam(world),
+        clusters=fakes.FakeClusters(world),
+        account=ACCOUNT,
+        region=REGION,
+        partition=PARTITION,
+        may_simulate=False,
+        passable_roles=passable,
+    )
+    remembering = Remembering(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
+    return check(TARGET, readers, remembering, world.now, Hints())
+
+
+def withheld_record(made: Check) -> Withheld | None:
+    return next((it for it in made.plan.withheld if it.link is Link.ADDON_RECORD), None)
+
+
+@pytest.mark.parametrize(
+    "passable",
+    [
+        pytest.param(("*",), id="nobody said which"),
+        pytest.param((BOUND,), id="the very role"),
+        pytest.param((f"arn:aws:iam::{ACCOUNT}:role/other", f"arn:aws:iam::{ACCOUNT}:role/demo-*"), id="one pattern of two"),
+    ],
+)
+def test_a_passable_role_goes_into_the_record(passable: tuple[str, ...]) -> None:
+    made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
+    assert isinstance(made.plan.actions[-1], UpdateAddonRole)
+    assert withheld_record(made) is None
+
+
+@pytest.mark.parametrize(
+    "passable",
+    [
+        pytest.param(("",), id="none was configured"),
+        pytest.param((f"arn:aws:iam::{ACCOUNT}:role/eks/*",), id="another path"),
+        pytest.param(("arn:aws:iam::999900009999:role/*",), id="another account"),
+        pytest.param((BOUND[:-1],), id="one character short"),
+    ],
+)
+def test_another_role_is_left_out_of_the_record_with_a_reason(passable: tuple[str, ...]) -> None:
+    made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
+    names = [type(action).__name__ for action in made.plan.actions]
+    assert names[0] == "AnnotateServiceAccount"
+    assert "UpdateAddonRole" not in names
+    held = withheld_record(made)
+    assert held is not None
+    assert held.reason is Reason.ROLE_NOT_PASSABLE
+    assert "bound_roles" in held.sentence
+
+
+def test_a_repaired_cluster_is_proven_though_the_record_stays() -> None:
+    """Waiting would not change the record; the next look tells its owner."""
+    world = described({"addon": {"role_arn": None}})
+    made = checked(world, "")
+    now = look(made.observation, made.diagnosis, made.plan)
+    assert not now.sound
+    assert is_proven(now)
+    assert not is_proven(replace(now, withheld=())), "but where the record is about to be written, its end is waited for"
