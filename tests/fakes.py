@@ -280,6 +280,14 @@ class FakeIncidents:
         if row.incident and row.incident.id == incident.id:
             row.incident = replace(row.incident, started=True, execution_arn=execution_arn)
 
+    def beat(self, incident: Incident, at: datetime) -> bool:
+        self._world.meet("incidents.beat")
+        row = self._row(incident.target)
+        if row.incident is None or row.incident.id != incident.id:
+            return False
+        row.incident = replace(row.incident, beat_at=at)
+        return True
+
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
         self._world.meet("incidents.mark_asked")
         row = self._row(incident.target)

@@ -16,7 +16,7 @@ from lambdas.domain.checking import observe
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.guardrails import Past
-from lambdas.domain.incident import Answered, Free, Incident
+from lambdas.domain.incident import Answered, Free, Incident, silent
 from lambdas.domain.observation import Binding, Observation
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.planning import plan
@@ -156,7 +156,7 @@ def _open(seen: Observation, request: CheckRequest, free: Free, ports: Ports) ->
         )
     )
     ports.log("plan", "incident opened", target=seen.target.key, incident=claimed.id, signals=claimed.signals)
-    if not claimed.started:
+    if not claimed.started and not claimed.held_by_a_person:
         _start(claimed, ports)
     return claimed
 
@@ -176,7 +176,7 @@ def _start(incident: Incident, ports: Ports) -> None:
 def _signalled(incident: Incident, request: CheckRequest, ports: Ports) -> Json:
     """An open incident has counted the signal. Its execution is started where nobody did, and replaced where it ended without closing."""
     ports.log("observation", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
-    if not incident.started:
+    if not incident.started and not incident.held_by_a_person:
         _start(incident, ports)
     elif request.trigger in (Trigger.SWEEP, Trigger.PERSON) and not _alive(incident, ports):
         successor = Incident(
@@ -195,4 +195,7 @@ def _signalled(incident: Incident, request: CheckRequest, ports: Ports) -> Json:
 
 
 def _alive(incident: Incident, ports: Ports) -> bool:
-    return incident.holder != "remediator" or bool(incident.execution_arn and ports.remediator.running(incident.execution_arn))
+    """Whether whoever works on it still does: a person by their sign of life, the remediator by its execution."""
+    if incident.held_by_a_person:
+        return not silent(incident, ports.now())
+    return bool(incident.execution_arn and ports.remediator.running(incident.execution_arn))

@@ -8,6 +8,17 @@ from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 
+REMEDIATOR: Final = "remediator"
+"""The holder of an incident that a durable execution works on."""
+
+BEAT: Final = timedelta(seconds=30)
+"""How often a person's run says that it is still there."""
+SILENT_AFTER: Final = timedelta(minutes=6)
+"""When a person's run counts as gone. AWS takes no call from a clock that is more than five minutes off, so nobody who beats looks older.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
+"""
+
 
 class Outcome(StrEnum):
     """How an incident ended."""
@@ -23,8 +34,8 @@ class Incident:
     """The open incident of one ServiceAccount.
 
     `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
-    begun, `holder` who works on it: `remediator`, or the ARN of a person. `binding_path` is the parameter that was found not to hold,
-    which the breaker counts by.
+    begun, `holder` who works on it: `remediator`, or the ARN of a person, whose last sign of life is `beat_at`. `binding_path` is the
+    parameter that was found not to hold, which the breaker counts by.
     """
 
     id: str
@@ -34,9 +45,15 @@ class Incident:
     request: Mapping[str, Any]
     started: bool = False
     execution_arn: str | None = None
-    holder: str = "remediator"
+    holder: str = REMEDIATOR
     callback_id: str | None = None
     binding_path: str | None = None
+    beat_at: datetime | None = None
+
+    @property
+    def held_by_a_person(self) -> bool:
+        """Whether somebody repairs it from a terminal: no execution is to be started for it."""
+        return self.holder != REMEDIATOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,3 +103,8 @@ EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 def answers(began_at: datetime, occurred_at: datetime) -> bool:
     """Whether a check that began then, and found all well, has certainly seen what the event tells of."""
     return began_at >= occurred_at + EVENT_TIME_GRAIN
+
+
+def silent(incident: Incident, now: datetime) -> bool:
+    """Whether the person who holds the incident has given no sign of life for too long: a closed laptop, a lost connection."""
+    return incident.beat_at is None or now - incident.beat_at > SILENT_AFTER

@@ -158,6 +158,10 @@ class IncidentsPort(Protocol):
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None: ...
 
+    def beat(self, incident: Incident, at: datetime) -> bool:
+        """A sign of life of the person who holds it. False: it is no longer theirs, so they must not go on."""
+        ...
+
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
         """Remember the approval that is waited for; None when it has been answered."""
         ...

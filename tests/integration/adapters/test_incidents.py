@@ -1,4 +1,4 @@
-"""One suite over both keepers of incidents: the DynamoDB table and the fake that other tests use in its place."""
+"""One suite over all keepers of incidents: the DynamoDB table, the fake that other tests use in its place, and the command line's memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cli.memory import MemoryIncidents
 from lambdas.adapters.incidents import Incidents
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Conflict, TransientError
@@ -30,10 +31,10 @@ _NUMBERS = count()
 Keeper = Callable[[], "IncidentsPort"]
 
 
-@pytest.fixture(params=["table", "fake"])
+@pytest.fixture(params=["table", "fake", "memory"])
 def incidents(request: pytest.FixtureRequest) -> IncidentsPort:
-    if request.param == "fake":
-        return FakeIncidents()
+    if request.param != "table":
+        return FakeIncidents() if request.param == "fake" else MemoryIncidents()
     session: AwsSession = request.getfixturevalue("session")
     return Incidents(session, TABLE)
 
@@ -303,3 +304,22 @@ def test_a_table_that_fails_says_whether_a_retry_helps(
     local_aws.faults.add(Fault(service="dynamodb", kind=kind, times=9))
     with pytest.raises(error, match=f"signal {target.key}"):
         table.signal(target, NOW)
+
+
+def test_a_person_holds_an_incident_by_signs_of_life(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target, started=True, holder="arn:aws:sts::111122223333:assumed-role/oncall/jane", beat_at=NOW)
+    assert incidents.claim(mine) == mine
+    assert incidents.beat(mine, NOW + SECOND)
+    assert incidents.get(target) == replace(mine, beat_at=NOW + SECOND)
+
+
+def test_signs_of_life_end_with_the_incident_and_with_its_being_taken_over(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine, successor = incident(target, holder="arn:a-person", beat_at=NOW), incident(target, "b")
+    incidents.claim(mine)
+    taken = incidents.take_over(mine, successor)
+    assert taken.beat_at is None
+    assert not incidents.beat(mine, NOW + SECOND)
+    assert incidents.get(target) == taken
+    assert incidents.close(past(taken), taken.signals, NOW)
+    assert not incidents.beat(taken, NOW + SECOND)
+    assert incidents.get(target) is None
