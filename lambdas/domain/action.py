@@ -1,9 +1,11 @@
 """Actions: the closed union of what we may do. Each is plain data that survives a checkpoint as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.counting import many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class DeleteStalePods:
     @property
     def sentence(self) -> str:
         """What it does, for a person."""
-        return f"replace {self.count} stale pods ({self.at_a_time} at a time)"
+        return f"replace {many(self.count, 'stale pod')} ({self.at_a_time} at a time)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,16 @@ _KINDS: Final = {
     kind.__name__: kind
     for kind in (AnnotateServiceAccount, ReplaceOnePod, RestartWorkload, DeleteStalePods, UpdateAddonRole, RestoreAnnotation)
 }
+
+DONE: Final[Mapping[str, str]] = {
+    "AnnotateServiceAccount": "annotation set",
+    "ReplaceOnePod": "one pod replaced first",
+    "RestartWorkload": "all pods restarted",
+    "DeleteStalePods": "stale pods replaced",
+    "UpdateAddonRole": "role put into the add-on record",
+    "RestoreAnnotation": "annotation put back as it was",
+}
+"""What has been done, for people, by the action's kind."""
 
 
 def to_json(action: Action) -> dict[str, Any]:

@@ -106,9 +106,7 @@ def _breaker(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | Non
     clusters = {*past.turned_wrong, seen.target.cluster}
     if len(clusters) < seen.settings.breaker_clusters:
         return None
-    sentence = (
-        f"{len(clusters)} clusters turned wrong since {binding.path} changed at {binding.changed_at:%H:%M} UTC: the parameter is wrong"
-    )
+    sentence = f"{len(clusters)} clusters turned wrong since {binding.path} changed {_at(binding.changed_at)}: the parameter is wrong"
     return Stop(Reason.BREAKER, sentence)
 
 
@@ -121,11 +119,7 @@ def _cooldown(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | No
     if latest is None:
         return None
     until = latest + timedelta(seconds=seen.settings.cooldown_s)
-    return (
-        Stop(Reason.COOLDOWN, f"repaired at {latest:%H:%M:%S} UTC; the next may follow {_at(until)}", until)
-        if seen.began_at < until
-        else None
-    )
+    return Stop(Reason.COOLDOWN, f"repaired {_at(latest)}; the next may follow {_at(until)}", until) if seen.began_at < until else None
 
 
 def _too_many(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | None:

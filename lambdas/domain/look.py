@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.action import Action, from_json, to_json
@@ -177,13 +177,13 @@ def _line(finding: Finding) -> LinkLine:
 
 def _counts(seen: Observation) -> Counts:
     pods = seen.pods if isinstance(seen.pods, tuple) else ()
-    nodes = seen.nodes if isinstance(seen.nodes, tuple) else ()
+    nodes = seen.nodes if isinstance(seen.nodes, tuple) and seen.addon_name == CNI_ADDON else ()  # no other workload makes them Ready
     stale = {pod.name for pod in stale_pods(seen)}
     errors = Counter(error.pod in stale for error in current_errors(seen))
     staying = [pod for pod in pods if not pod.deleting]
     return Counts(
         pods=len(staying),
-        pods_right=sum(pod.role_arn == seen.desired_role for pod in staying),
+        pods_right=sum(pod.role_arn == seen.desired_role for pod in staying) if seen.desired_role else 0,
         pods_ready=sum(pod.ready for pod in staying),
         pods_deleting=len(pods) - len(staying),
         nodes=len(nodes),

@@ -13,6 +13,7 @@ from lambdas.contract.events import OwnEvent
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain import outgoing
 from lambdas.domain.action import (
+    DONE,
     Action,
     AnnotateServiceAccount,
     DeleteStalePods,
@@ -23,6 +24,7 @@ from lambdas.domain.action import (
     from_json,
 )
 from lambdas.domain.checking import Remembering, check
+from lambdas.domain.counting import many
 from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, RemediatorError, TransientError
 from lambdas.domain.incident import Incident, Outcome, PastIncident
 from lambdas.domain.links.annotation import oldest_first
@@ -151,7 +153,7 @@ class Desk:
                 self._cluster().restart(namespace, action.workload, action.name, action.restarted_at)
                 return f"{action.name} restarts, {action.at_a_time} at a time"
             case DeleteStalePods():
-                return f"{action.count} stale pods, {action.at_a_time} at a time"
+                return f"{many(action.count, 'stale pod')}, {action.at_a_time} at a time"
             case UpdateAddonRole():
                 update = self.readers.eks.set_addon_role(self.incident.target.cluster, action.addon, action.role_arn, action.token)
                 return f"update {update} of the add-on record {action.addon}"
@@ -229,13 +231,13 @@ class Desk:
         goal, idle = former.get("goal", right), former.get("idle", 0)
         if right < goal:
             stuck = idle >= STUCK_LOOKS
-            words = f"{goal - right} replaced pods have not come back ready"
+            words = f"{many(goal - right, 'replaced pod has', 'replaced pods have')} not come back ready"
             return {"state": "stuck" if stuck else "waiting", "goal": goal, "idle": idle + 1, "words": words, "at": self._at()}
         stale = oldest_first(pod for pod in pods if pod.role_arn != action["role_arn"] and not pod.deleting)
         wave = stale[: action["at_a_time"]]
         for pod in wave:
             self._outcome(_replace(pod), self._run)
-        words = f"{len(stale)} stale pods, {len(wave)} being replaced" if wave else "every pod carries the role"
+        words = f"{many(len(stale), 'stale pod')}, {len(wave)} being replaced" if wave else "every pod carries the role"
         return {"state": "waiting" if wave else "done", "goal": right + len(wave), "idle": 0, "words": words, "at": self._at()}
 
     def prove(self, before: Json, former: Json) -> Json:
@@ -295,7 +297,7 @@ class Desk:
             summary=summary.splitlines()[0],
             opened_at=self.incident.opened_at,
             at=self.now(),
-            changes=about["changes"],
+            changes=[DONE.get(kind, kind) for kind in dict.fromkeys(about["changes"])],
             left_for_you=now.remedies,
             runbook=f"{self.environment.runbook_root}/{from_json_look(about['first']).verdict}.md",
         )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import Severity
+from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.observation import Binding, FieldWriter, Missing, Observation, PodFacts, ServiceAccountFacts, Unknown
 from lambdas.domain.verdict import Verdict
@@ -54,10 +55,18 @@ def _annotation(seen: Observation, account: ServiceAccountFacts) -> Finding:
 
 
 def _unbound(seen: Observation, value: str | None, evidence: Evidence) -> Finding:
-    if value is None and isinstance(seen.permission_errors, tuple) and seen.permission_errors:
+    if value is None and _refused_on_the_node_role(seen):
         sentence = "The ServiceAccount has no role annotation, and the role of the node does not suffice."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, sentence, evidence)
     return not_applicable(Link.ANNOTATION, f"{value or 'none'}; no binding to compare with")
+
+
+def _refused_on_the_node_role(seen: Observation) -> bool:
+    """Whether a pod that was given no credentials of its own has been refused a call."""
+    errors = seen.permission_errors if isinstance(seen.permission_errors, tuple) else ()
+    pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    bare = {pod.name: pod.created_at for pod in pods if pod.role_arn is None and not pod.container_credentials and not pod.deleting}
+    return any(error.pod in bare and error.at >= bare[error.pod] for error in errors)
 
 
 def changed_at(account: ServiceAccountFacts) -> datetime | None:
@@ -91,16 +100,17 @@ def pods_link(seen: Observation) -> Finding:
     if isinstance(seen.pods, Unknown):
         return unknown(Link.PODS, seen.pods.reason)
     if not isinstance(seen.binding, Binding):
-        return not_applicable(Link.PODS, f"{len(seen.pods)} pods; no binding to compare with")
+        return not_applicable(Link.PODS, f"{many(len(seen.pods), 'pod')}; no binding to compare with")
     stale = stale_pods(seen)
     if not stale:
-        return ok(Link.PODS, f"{len(seen.pods)} of {len(seen.pods)} were admitted with the role")
+        return ok(Link.PODS, f"{len(seen.pods)} of {many(len(seen.pods), 'was', 'were')} admitted with the role")
     missed = _missed(seen, stale)
     evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
     if len(missed) == len(stale):
-        sentence = f"The identity webhook missed {len(stale)} of {len(seen.pods)} pods: created after the annotation, yet without the role."
+        share_missed = f"{len(stale)} of {many(len(seen.pods), 'pod')}"
+        sentence = f"The identity webhook missed {share_missed}: created after the annotation, yet without the role."
         return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
-    sentence = f"{len(stale)} of {len(seen.pods)} pods were admitted without the role that they should have."
+    sentence = f"{share(len(stale), len(seen.pods), 'pod', 'was', 'were')} admitted without the right role."
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
 
 

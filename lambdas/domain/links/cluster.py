@@ -3,6 +3,7 @@
 from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
+from lambdas.domain.counting import many
 from lambdas.domain.errors import Denial
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.nodes import waiting_for_cni
@@ -74,14 +75,13 @@ def _without_workload(seen: Observation) -> Finding:
     waiting = waiting_for_cni(seen.nodes) if isinstance(seen.nodes, tuple) else ()
     if seen.addon_name != CNI_ADDON or not waiting:
         return not_applicable(Link.WORKLOAD, "no workload runs under this ServiceAccount")
+    wait = many(len(waiting), "node waits", "nodes wait")
     if isinstance(seen.addon, AddonFacts) and seen.addon.status in ("CREATING", "UPDATING"):
-        return broken(
-            Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{len(waiting)} nodes wait for the CNI, whose add-on is {seen.addon.status}."
-        )
+        return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {seen.addon.status}.")
     return broken(
         Link.WORKLOAD,
         Verdict.ADDON_NOT_INSTALLED,
-        f"{len(waiting)} nodes wait for a CNI, and neither the vpc-cni add-on nor its DaemonSet is there.",
+        f"{wait} for a CNI, and neither the vpc-cni add-on nor its DaemonSet is there.",
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
         remedy=(
             "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks",

@@ -6,6 +6,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
+from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.links.annotation import stale_pods
 from lambdas.domain.links.identity import lacks
@@ -43,7 +44,7 @@ def permission_errors_link(seen: Observation) -> Finding:
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.PERMISSIONS_MISSING,
-        f"{pods} pods report that they may not call {', '.join(calls[:3])}.",
+        f"{many(pods, 'pod reports that it', 'pods report that they')} may not call {', '.join(calls[:3])}.",
         *(Evidence(f"Pod {error.pod}", "MissingIAMPermissions", error.call, error.at) for error in errors[:3]),
     )
 
@@ -70,7 +71,7 @@ def _starting(seen: Observation, node: NodeFacts) -> bool:
 
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
-    sentence = f"{len(nodes)} of {total} nodes wait for the CNI."
+    sentence = f"{share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
     return broken(Link.NODES, Verdict.NODES_UNWELL_OTHERWISE, sentence, *map(_evidence, nodes[:3]))
 
 
@@ -80,7 +81,7 @@ def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     return broken(
         Link.NODES,
         Verdict.NODES_UNWELL_OTHERWISE,
-        f"{len(nodes)} of {total} nodes are NotReady for another reason than the CNI's identity ({words}).",
+        f"{share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI's identity ({words}).",
         *map(_evidence, nodes[:3]),
         severity=Severity.WARNING,
         remedy=tuple(f"{node.name}: {node.reason}: {node.message[:200]}" for node in nodes[:3]),
@@ -105,7 +106,7 @@ def _sts_unreachable(seen: Observation) -> Finding | None:
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.STS_UNREACHABLE,
-        f"{len(pods)} pods carry the right role but cannot reach STS to use it.",
+        f"{many(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
         *(Evidence(f"Pod {pod.name}", "last termination", pod.last_words[:300]) for pod in pods[:3]),
         remedy=(f"give the nodes' subnets a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway",),
     )

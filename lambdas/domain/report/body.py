@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from lambdas.contract.names import FIELD_MANAGER
+from lambdas.domain.action import DONE
 from lambdas.domain.finding import Link, State
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
@@ -63,18 +64,8 @@ def _plan(told: Told) -> Phrase | None:
     return say("Plan: {steps}.", steps=join(steps, " · ")) if steps else None
 
 
-_DONE: Final[Mapping[str, str]] = {
-    "AnnotateServiceAccount": "annotation set",
-    "ReplaceOnePod": "one pod replaced first",
-    "RestartWorkload": "all pods restarted",
-    "DeleteStalePods": "stale pods replaced",
-    "UpdateAddonRole": "role put into the add-on record",
-    "RestoreAnnotation": "annotation put back as it was",
-}
-
-
 def _done(told: Told) -> Phrase | None:
-    steps = [say("{words}", words=_DONE.get(kind, kind)) for kind in dict.fromkeys(told.changes)]
+    steps = [say("{words}", words=DONE.get(kind, kind)) for kind in dict.fromkeys(told.changes)]
     return say("Done: {steps}.", steps=join(steps, " · ")) if steps else None
 
 

@@ -42,8 +42,3 @@ def duration(seconds: int) -> str:
         minutes = seconds % _HOUR // _MINUTE
         return f"{seconds // _HOUR} h" + (f" {minutes} min" if minutes else "")
     return f"{seconds // _DAY} days"
-
-
-def many(count: int, one: str, more: str = "") -> str:
-    """`1 pod`, `2 pods`."""
-    return f"{count} {one if count == 1 else more or one + 's'}"

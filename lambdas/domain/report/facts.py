@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from lambdas.domain.counting import many
 from lambdas.domain.finding import Link, State
 from lambdas.domain.look import LinkLine
 from lambdas.domain.plan import Reason
-from lambdas.domain.report.clock import clock, duration, many, moment, seconds_between
+from lambdas.domain.report.clock import clock, duration, moment, seconds_between
 from lambdas.domain.report.phrases import Phrase, join, say
 from lambdas.domain.report.story import Told
 from lambdas.domain.verdict import Verdict

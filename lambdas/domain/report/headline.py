@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Final
 
 from lambdas.contract.settings import Severity
+from lambdas.domain.counting import many
 from lambdas.domain.look import Counts
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
-from lambdas.domain.report.clock import clock, duration, many, moment, seconds_between
+from lambdas.domain.report.clock import clock, duration, moment, seconds_between
 from lambdas.domain.report.meanings import MEANINGS, PARTLY, STILL_CARRIED, WITHOUT_ROLE, Meaning, loss_of
 from lambdas.domain.report.phrases import Phrase, say
 from lambdas.domain.report.story import Told

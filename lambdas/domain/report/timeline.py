@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.domain.report.clock import duration, many, moment, seconds_between
+from lambdas.domain.counting import many
+from lambdas.domain.report.clock import duration, moment, seconds_between
 from lambdas.domain.report.phrases import Phrase, say
 
 

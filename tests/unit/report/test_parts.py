@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.counting import many
 from lambdas.domain.incident import Incident
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.report import escaping, timeline
 from lambdas.domain.report.body import paragraphs
 from lambdas.domain.report.chat import fit
-from lambdas.domain.report.clock import clock, duration, many, moment
+from lambdas.domain.report.clock import clock, duration, moment
 from lambdas.domain.report.headline import Mark, mark
 from lambdas.domain.report.owners import keep_in_record, keep_on_account, recognise
 from lambdas.domain.report.phrases import CHAT, PLAIN, Code, say, sentence
