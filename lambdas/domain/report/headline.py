@@ -114,6 +114,7 @@ _HELD: Final[Mapping[str, str]] = {
     Reason.OBSERVE_MODE: "not repaired in observe mode",
     Reason.NO_BINDING: "not repaired, no parameter asks for it",
     Reason.ADDON_RECORD_TELL: "left to the owner of the add-on",
+    Reason.ROLE_NOT_PASSABLE: "the add-on record is left as it is",
     Reason.COOLDOWN: "waits a moment before the next repair",
     Reason.TOO_MANY_REPAIRS: "waits, too many repairs within an hour",
     Reason.WINDOW: "waits for the maintenance window",
