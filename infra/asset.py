@@ -38,6 +38,8 @@ _DROPPED_SUFFIXES: Final = (".pyi", ".c", ".h", ".pyx", ".pxd", ".rst", ".md", "
 _DROPPED_FOLDERS: Final = frozenset({"__pycache__", "tests", "test", "examples", "bin"})
 # Parts of packages that the functions do not import. The scenarios run from the pruned asset, which proves it.
 _DROPPED_PARTS: Final = ("aws_lambda_powertools/event_handler/", "aws_lambda_powertools/utilities/", "boto3/data/", "boto3/examples/")
+_KEPT_PARTS: Final = ("aws_lambda_powertools/utilities/__init__.py", "aws_lambda_powertools/utilities/jmespath_utils/")
+"""Parts of the dropped ones that are needed: Powertools' logger looks for correlation ids with JMESPath."""
 # The plug-in lookup of the durable SDK reads entry points; none of the pinned packages has one that it looks for.
 _DROPPED_ENDINGS: Final = (".dist-info", ".egg-info")
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1")
@@ -184,7 +186,7 @@ def _prune(whole: Path) -> None:
 def _needed(path: PurePosixPath) -> bool:
     if path.suffix in _DROPPED_SUFFIXES or _DROPPED_FOLDERS & set(path.parts) or path.parts[0].startswith("."):
         return False
-    if path.parts[0].endswith(_DROPPED_ENDINGS) or str(path).startswith(_DROPPED_PARTS):
+    if path.parts[0].endswith(_DROPPED_ENDINGS) or (str(path).startswith(_DROPPED_PARTS) and not str(path).startswith(_KEPT_PARTS)):
         return False
     return _model_needed(path) if path.parts[:2] == ("botocore", "data") else True
 
