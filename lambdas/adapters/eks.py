@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 from lambdas.adapters.aws_errors import translated
 from lambdas.adapters.remembered import Remembered
 from lambdas.domain.errors import NotFound
-from lambdas.domain.observation import AddonFacts, Association, ClusterFacts, HealthIssue, Missing, NodeRepair, VersionAdvice
+from lambdas.domain.observation import (
+    AddonFacts,
+    Association,
+    ClusterFacts,
+    HealthIssue,
+    Missing,
+    NodeRepair,
+    OfferedVersion,
+    VersionAdvice,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,11 +73,14 @@ class Eks:
             NotFound: EKS offers the add-on for no such version.
         """
         attempt = f"find the default version of add-on {addon} for Kubernetes {kubernetes_version}"
-        for page in self._pages(attempt, "describe_addon_versions", addonName=addon, kubernetesVersion=kubernetes_version):
-            for version in (it for found in page["addons"] for it in found["addonVersions"]):
-                if any(it["clusterVersion"] == kubernetes_version and it["defaultVersion"] for it in version["compatibilities"]):
-                    return VersionAdvice(default=version["addonVersion"])
+        for offered in self._offers(attempt, addon, kubernetes_version):
+            if offered.default:
+                return VersionAdvice(default=offered.version)
         raise NotFound(f"{attempt}: EKS names none")
+
+    def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
+        """Every version that EKS offers for a Kubernetes version, in its order: the newest first. Empty where it offers none."""
+        return tuple(self._offers(f"list the versions of add-on {addon} for Kubernetes {kubernetes_version}", addon, kubernetes_version))
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
         """`UpdateAddon` with the role and PRESERVE, nothing else: omitted version, configuration and associations stay.
@@ -93,6 +105,14 @@ class Eks:
             if not page.get("nextToken"):
                 return
             asked["nextToken"] = page["nextToken"]
+
+    def _offers(self, attempt: str, addon: str, kubernetes_version: str) -> Iterator[OfferedVersion]:
+        """Page by page, so that who has found what he looks for reads no further."""
+        for page in self._pages(attempt, "describe_addon_versions", addonName=addon, kubernetesVersion=kubernetes_version):
+            for version in (it for found in page["addons"] for it in found["addonVersions"]):
+                here = [it for it in version["compatibilities"] if it["clusterVersion"] == kubernetes_version]
+                if here:
+                    yield OfferedVersion(version=version["addonVersion"], default=any(it["defaultVersion"] for it in here))
 
     def _describe(self, name: str) -> ClusterFacts | Missing:
         try:

@@ -218,6 +218,14 @@ class VersionAdvice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OfferedVersion:
+    """An add-on version that EKS offers for one Kubernetes version. `default`: the one that it installs where none is named."""
+
+    version: str
+    default: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """Everything read for one ServiceAccount at one time.
 

@@ -137,10 +137,8 @@ def _order(template: Template, addon: Resource, file: str) -> Iterator[Concern]:
     names = ", ".join(it.id for it in groups)
     line = (f'"DependsOn": ["{addon.id}"]' if template.json else f"DependsOn: [{addon.id}]",)
     if late := next((it for it in groups if template.waits_for(addon, it)), None):
-        message, place = (
-            f"The add-on waits for node group {late.id}, so nodes join without it.",
-            f"in {names}, instead of the other way round",
-        )
+        message = f"The add-on waits for node group {late.id}, so nodes join without it."
+        place = f"in {names}, and not the other way round in {addon.id}"
     else:
         message, place = f"Nothing makes node group {names} wait for the add-on: CloudFormation makes both at once.", f"in {names}"
     yield _concern(rules.AFTER_COMPUTE, addon, file, message, add=line, place=place)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cli.preflight.cloudformation.intrinsics import function, references
 from cli.preflight.concern import MalformedFile
 from cli.preflight.located import Located, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _LOOP: Final = "Fn::ForEach::"
 _LOOP_PARTS: Final = 3
@@ -16,7 +18,7 @@ _LOOP_PARTS: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One resource. `loop` are the values that `Fn::ForEach` puts in the place of `${name}`; None where it loops over what is given later."""
+    """One resource. `loop` are the values that `Fn::ForEach` puts in the place of `variable`; None where they are given later."""
 
     id: str
     body: Located

@@ -1,0 +1,93 @@
+"""What is planned for a cluster, what it has now, and what the upgrade would do to it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from cli.preflight.concern import Concern
+from lambdas.domain.finding import Finding
+from lambdas.domain.observation import OfferedVersion, Unknown
+
+
+class VersionsPort(Protocol):
+    """What EKS offers."""
+
+    def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
+        """Every version that EKS offers for a Kubernetes version, the newest first."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """What is planned: "" is what EKS has as default for the add-on, and no change for Kubernetes."""
+
+    addon_version: str = ""
+    kubernetes_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterAnswer:
+    """What the upgrade would do. `calls` are commands in their order, `without` says what comes of leaving the role out.
+
+    Versions and roles are "" where there is none, or where it could not be read.
+    """
+
+    cluster: str
+    region: str = ""
+    kubernetes: str = ""
+    kubernetes_wanted: str = ""
+    addon: str = ""
+    addon_wanted: str = ""
+    addon_default: str = ""
+    record_role: str = ""
+    annotation: str = ""
+    binding: str = ""
+    links: tuple[Finding, ...] = ()
+    calls: tuple[str, ...] = ()
+    without: str = ""
+    concerns: tuple[Concern, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Where a role is named: the add-on record, the annotation, the binding; and what an association gives."""
+
+    record: str = ""
+    annotation: str = ""
+    binding: str = ""
+    association: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """The role that the upgrade has to keep."""
+        return self.binding or self.annotation or self.record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """Versions now and after the upgrade, and what EKS offers of the add-on for the Kubernetes version after it."""
+
+    asked: Upgrade
+    kubernetes: str
+    addon: str
+    offered: tuple[OfferedVersion, ...] | Unknown
+
+    @property
+    def default(self) -> str:
+        """What EKS installs where no version is named; "" where it is not known."""
+        found = self.offered if isinstance(self.offered, tuple) else ()
+        return next((it.version for it in found if it.default), "")
+
+    @property
+    def wanted(self) -> str:
+        """The add-on version to update to; "" where it stays."""
+        chosen = self.asked.addon_version or self.default
+        return "" if chosen == self.addon else chosen
+
+    @property
+    def kubernetes_wanted(self) -> str:
+        """The Kubernetes version after the upgrade."""
+        return self.asked.kubernetes_version or self.kubernetes
+
+    def offers(self, version: str) -> bool:
+        """Whether EKS offers this version of the add-on."""
+        return isinstance(self.offered, tuple) and any(it.version == version for it in self.offered)
