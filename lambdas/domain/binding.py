@@ -10,9 +10,12 @@ from lambdas.domain.observation import Binding, InvalidBinding, Missing
 from lambdas.domain.ports import Parameter
 
 ROLE_ARN: Final = re.compile(
-    r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}\Z", re.ASCII
+    r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/(?:[!-9;-~]{1,510}/)?[\w+=,.@-]{1,64}\Z", re.ASCII
 )
-"""Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"""
+"""A path may hold a colon by IAM's rules; here that is refused, since it is two ARNs in one parameter far more often.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+"""
 
 _PLACEHOLDERS: Final = ("partition", "account", "region", "cluster")
 

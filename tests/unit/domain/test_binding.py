@@ -1,0 +1,120 @@
+"""From parameters to a binding: whose counts, what is filled in, what is refused, and what is bound at all."""
+
+import pytest
+
+from lambdas.contract.parameters import ServiceAccountRef, binding_path, split_binding_path
+from lambdas.domain.binding import binding_for, bound_clusters, bound_targets, has_default
+from lambdas.domain.observation import Binding, InvalidBinding, Missing
+from lambdas.domain.ports import Parameter
+
+TARGET = ServiceAccountRef("blue", "kube-system", "aws-node")
+OWN, DEFAULT = binding_path("blue", "kube-system", "aws-node"), binding_path("_default", "kube-system", "aws-node")
+ARN = "arn:aws:iam::111122223333:role/blue-cni"
+
+
+def _found(parameters: dict[str, Parameter | str], partition: str = "aws") -> Binding | InvalidBinding | Missing:
+    given = {path: it if isinstance(it, Parameter) else Parameter(value=it) for path, it in parameters.items()}
+    return binding_for(given, TARGET, account="111122223333", partition=partition, region="eu-west-1")
+
+
+def test_a_clusters_own_binding_comes_before_the_default() -> None:
+    assert _found({OWN: ARN, DEFAULT: ARN + "-default"}) == Binding(path=OWN, role_arn=ARN)
+
+
+def test_the_default_counts_where_there_is_no_own() -> None:
+    assert _found({DEFAULT: ARN}) == Binding(path=DEFAULT, role_arn=ARN)
+
+
+def test_an_invalid_own_binding_does_not_fall_back_to_the_default() -> None:
+    assert isinstance(_found({OWN: "nonsense", DEFAULT: ARN}), InvalidBinding)
+
+
+def test_without_a_parameter_the_path_that_would_bind_is_named() -> None:
+    assert _found({binding_path("green", "kube-system", "aws-node"): ARN}) == Missing(OWN)
+
+
+@pytest.mark.parametrize(
+    ("text", "arn"),
+    [
+        pytest.param("arn:{partition}:iam::{account}:role/{cluster}-vpc-cni", "arn:aws:iam::111122223333:role/blue-vpc-cni", id="all"),
+        pytest.param("arn:aws:iam::111122223333:role/{region}/cni", "arn:aws:iam::111122223333:role/eu-west-1/cni", id="in the path"),
+        pytest.param(f"  {ARN}\n", ARN, id="space around it"),
+        pytest.param("arn:aws:iam::111122223333:role/a/b/c", "arn:aws:iam::111122223333:role/a/b/c", id="a path"),
+        pytest.param("arn:aws:iam::444455556666:role/shared", "arn:aws:iam::444455556666:role/shared", id="another account"),
+        pytest.param("arn:aws:iam::111122223333:role/" + "r" * 64, "arn:aws:iam::111122223333:role/" + "r" * 64, id="longest name"),
+    ],
+)
+def test_a_role_arn_is_read(text: str, arn: str) -> None:
+    assert _found({OWN: text}) == Binding(path=OWN, role_arn=arn)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "is no role ARN", id="empty"),
+        pytest.param("blue-cni", "is no role ARN", id="a name"),
+        pytest.param("arn:aws:iam::111122223333:user/dana", "is no role ARN", id="a user"),
+        pytest.param("arn:aws:iam::111122223333:role/", "is no role ARN", id="no name"),
+        pytest.param("arn:aws:iam::11112222333:role/blue", "is no role ARN", id="eleven digits"),
+        pytest.param("arn:aws:iam::١١١١٢٢٢٢٣٣٣٣:role/blue", "is no role ARN", id="digits of another script"),
+        pytest.param("arn:aws:iam::111122223333:role/" + "r" * 65, "is no role ARN", id="one character too long"),
+        pytest.param(f"{ARN}\nAWS_x", "is no role ARN", id="a second line"),
+        pytest.param(f"{ARN},{ARN}", "is no role ARN", id="two of them"),
+        pytest.param("arn:aws:iam::111122223333:role/{stage}", "unknown placeholder, {stage}", id="placeholder"),
+        pytest.param("arn:aws-cn:iam::111122223333:role/blue", "partition aws-cn; this account is in aws", id="partition"),
+        pytest.param("arn:aws-iso:iam::111122223333:role/blue", "is no role ARN", id="a partition we do not know"),
+    ],
+)
+def test_anything_else_is_refused_with_what_is_wrong(text: str, says: str) -> None:
+    found = _found({OWN: text})
+    assert isinstance(found, InvalidBinding)
+    assert found.path == OWN
+    assert says in found.reason
+
+
+def test_the_partition_of_the_account_is_the_one_that_counts() -> None:
+    assert isinstance(_found({OWN: "arn:aws-cn:iam::111122223333:role/blue"}, partition="aws-cn"), Binding)
+
+
+@pytest.mark.parametrize("kind", ["SecureString", "StringList"])
+def test_only_a_plain_string_binds(kind: str) -> None:
+    assert _found({OWN: Parameter(value=ARN, type=kind)}) == InvalidBinding(path=OWN, reason=f"is a {kind}; a binding is a String")
+
+
+ROOT = "/eks-irsa-remediator/bindings"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{ROOT}/blue/kube-system",
+        f"{ROOT}/blue/kube-system/aws-node/more",
+        f"{ROOT}//kube-system/aws-node",
+        f"{ROOT}/blue/Kube/aws-node",
+        f"{ROOT}/-blue/kube-system/aws-node",
+        "/eks-irsa-remediator/settings/blue/mode",
+        "/other/bindings/blue/kube-system/aws-node",
+    ],
+)
+def test_a_path_that_is_no_binding_binds_nothing(path: str) -> None:
+    assert bound_targets([path], ["blue", "-blue", ""]) == ()
+    assert bound_clusters([path]) == ()
+
+
+def test_every_bound_service_account_of_the_clusters_is_listed_once_and_sorted() -> None:
+    paths = [DEFAULT, OWN, binding_path("blue", "shop", "uploader"), binding_path("green", "shop", "uploader")]
+    assert bound_targets(paths, ["blue"]) == (TARGET, ServiceAccountRef("blue", "shop", "uploader"))
+    assert bound_clusters(paths) == ("blue", "green")
+    assert has_default(paths)
+    assert not has_default(paths[1:])
+
+
+def test_a_path_comes_apart_as_it_was_put_together() -> None:
+    assert split_binding_path(OWN) == ("blue", "kube-system", "aws-node")
+    assert ServiceAccountRef.from_key(TARGET.key) == TARGET
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "a/b/c/d", "a/B/c", "_default/b/c", "a/../c"])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match=r"not a ServiceAccount key|unpack"):
+        ServiceAccountRef.from_key(key)
