@@ -1,0 +1,1 @@
+"""`irsa-remediator`: the same domain, workflow and adapters, for a person at a terminal."""

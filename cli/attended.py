@@ -1,0 +1,147 @@
+"""The remediator's workflow with a person beside it: steps of this process, questions at the prompt, messages on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.contract.settings import Mode, settings_path
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.incident import Outcome
+from lambdas.domain.look import from_json_look
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.plan import Reason
+from lambdas.domain.ports import Parameter
+from lambdas.domain.report import message
+from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Patience
+from lambdas.remediator.work import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cli.holding import Holding
+    from cli.screen import Screen
+    from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
+    from lambdas.remediator.steps import Json
+
+LIFTABLE: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER})
+"""Rules that pace what works on its own. A person who has read the reason may lift them; those that guard the cluster stay."""
+_LIFTED: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "breaker_clusters": "1000"}
+
+
+class PersonsParameters:
+    """Parameters as a person's run counts them: it asks before it acts, whatever the mode, and with `lifted` no rule paces it."""
+
+    def __init__(self, parameters: ParametersPort, cluster: str, *, lifted: bool) -> None:
+        self._parameters = parameters
+        texts = {"mode": str(Mode.APPROVE), **(_LIFTED if lifted else {})}
+        self._own = {settings_path(cluster, name): Parameter(value=text) for name, text in texts.items()}
+
+    def load(self) -> Mapping[str, Parameter]:
+        """Every binding and setting, with ours in the place of the cluster's."""
+        return {**self._parameters.load(), **self._own}
+
+
+class Courteous:
+    """Tells colleagues and the event bus where we may. What cannot be told is noted on the screen, where its reader sits anyway."""
+
+    def __init__(self, notifier: NotifierPort, events: EventsPort, screen: Screen) -> None:
+        self._notifier = notifier
+        self._events = events
+        self._screen = screen
+
+    def send(self, message: Message) -> None:
+        """To the topics."""
+        self._or_note("chat was not told", lambda: self._notifier.send(message))
+
+    def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """To the bus."""
+        self._or_note("the event bus was not told", lambda: self._events.put(events))
+
+    def _or_note(self, what: str, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except RemediatorError as error:
+            self._screen.note(f"{what}: {error}")
+
+
+@dataclass(kw_only=True)
+class AttendedDesk(Desk):
+    """The steps' bodies as they are, but that questions go to the prompt, nobody is reminded, and what was told last is kept."""
+
+    first: Json = field(default_factory=dict)
+    last: Json = field(default_factory=dict)
+    asked: Json = field(default_factory=dict)
+    lines: list[Json] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    told: Message | None = None
+
+    def look(self, turn: int, former: Json) -> Json:
+        """Remember what was seen, for the case that the run is broken off."""
+        state = super().look(turn, former)
+        if seen := state.get("look"):
+            self.first, self.last = self.first or seen, seen
+        return state
+
+    def act(self, action: Json) -> Json:
+        """Remember what was done, likewise."""
+        outcome = super().act(action)
+        if outcome.get("done"):
+            self.changes.append(str(action["kind"]))
+            self.lines.append({"at": outcome["at"], "what": action["kind"], "words": outcome["words"]})
+        return outcome
+
+    def tell(self, key: str, about: Json) -> Json:
+        """Nobody is reminded by a run that ends; everything else is told, and kept for the screen."""
+        occasion = Occasion(about["occasion"])
+        if occasion is Occasion.REMINDER:
+            return {"sent": False, "at": about["look"]["began_at"]}
+        self.told = message(occasion, about, self.incident, environment=self.environment)
+        return super().tell(key, about)
+
+    def ask(self, about: Json, callback_id: str) -> Json:  # as the port has it
+        """The question is answered at the prompt: nothing is sent."""
+        self.asked = about["look"]
+        return {}
+
+    def release(self) -> None:
+        """Close the incident of a run that was broken off; what was done stands in its history."""
+        if not self.last:
+            self.last = self.first = self.look(1, {}).get("look", {})
+        if self.last:
+            outcome = Outcome.PROVEN if from_json_look(self.last).sound and self.changes else Outcome.NEEDS_YOU
+            about = {"look": self.last, "first": self.first, "lines": self.lines, "changes": self.changes, "signals": 2**31}
+            self.close(outcome, about, {})
+
+
+@dataclass
+class AttendedSteps(InProcessSteps):
+    """Steps of this process that a person watches. Where the workflow would watch for days, this run ends: the person knows."""
+
+    holding: Holding | None = None
+    screen: Screen | None = None
+
+    def once(self, name: str, do: Callable[[], Json]) -> Json:
+        """Run it, as long as the incident is ours."""
+        self._go_on(name)
+        return super().once(name, do)
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        """Check in a loop, showing each state."""
+
+        def shown(former: Json) -> Json:
+            self._go_on(name)
+            state = check(former)
+            if self.screen:
+                self.screen.state(state)
+            return state
+
+        if " watch " in name:
+            return {**TIMED_OUT}
+        return super().until(name, shown, settled, patience)
+
+    def _go_on(self, name: str) -> None:
+        if self.holding:
+            self.holding.still_ours()
+        if self.screen:
+            self.screen.step(name)

@@ -1,0 +1,49 @@
+"""`check`: each ServiceAccount's chain, and one exit code for all."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from cli import wiring
+from cli.documents import checked
+from cli.looking import Seen, see, worst
+from cli.options import Asked, Format
+from cli.output import progress, write
+from cli.targets import Wanted, targets
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cli.wiring import Outside
+
+AT_ONCE: Final = 4
+"""Clusters looked at in parallel: each look has eight reads of its own under way."""
+
+
+def run(asked: Asked, wanted: Wanted) -> int:
+    """Look, write, and tell by the exit code."""
+    outside = wiring.connect(asked)
+    seen = look_at(wanted, outside)
+    code = worst(it.exit_code for it in seen)
+    write(asked.output, {"command": "check", "exitCode": code, "checks": [checked(it) for it in seen]}, *_views(asked, seen))
+    return code
+
+
+def look_at(wanted: Wanted, outside: Outside) -> list[Seen]:
+    """A look at each target, in their order."""
+    with progress("finding clusters and bindings"):
+        found = targets(wanted, outside)
+    named = found[0].cluster if len(found) == 1 else f"{len(found)} ServiceAccounts"
+    with progress(f"looking at {named}"), ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda it: see(it, outside), found))
+
+
+def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
+    if asked.output is not Format.TABLE:
+        return []
+    from cli.chain import view
+    from cli.summary import summary
+
+    views = [view(it) for it in seen]
+    return [*views, summary(seen)] if len(seen) > 1 else views

@@ -1,0 +1,129 @@
+"""Looks, plans and incidents as documents for programs: the fields that `docs/cli.md` promises."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from lambdas.domain.action import to_json
+from lambdas.domain.finding import State
+
+if TYPE_CHECKING:
+    from cli.looking import Seen
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.action import Action
+    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.domain.look import LinkLine, Look
+
+Json = dict[str, Any]
+
+STATES = {State.OK: "ok", State.BROKEN: "broken", State.UNKNOWN: "unknown", State.NOT_APPLICABLE: "not-applicable"}
+
+
+def place(target: ServiceAccountRef) -> Json:
+    """What a document is about."""
+    return {"cluster": target.cluster, "serviceAccount": {"namespace": target.namespace, "name": target.name}}
+
+
+def checked(seen: Seen) -> Json:
+    """One look: `result` is `sound`, `broken` or `could-not-tell`."""
+    result = ("sound", "broken", "could-not-tell")[seen.exit_code]
+    head = {**place(seen.target), "result": result, "problem": seen.failure or None, "incident": _open(seen.incident)}
+    return head if seen.look is None else head | _look(seen.look) | {"notes": [*seen.notes, *seen.look.warnings]}
+
+
+def _open(incident: Incident | None) -> Json | None:
+    return {"id": incident.id, "openedAt": incident.opened_at.isoformat(), "holder": incident.holder} if incident else None
+
+
+def _look(look: Look) -> Json:
+    return {
+        "at": look.began_at,
+        "verdict": look.verdict.value,
+        "verdicts": list(look.verdicts),
+        "severity": look.severity.value,
+        "sentence": look.sentence,
+        "kubernetesVersion": look.cluster.get("version"),
+        "region": look.cluster.get("region"),
+        "addon": _addon(look.addon),
+        "binding": {"path": look.binding_path, "roleArn": look.desired_role} if look.binding_path else None,
+        "annotation": look.annotation or None,
+        "links": [_link(it) for it in look.links],
+        "counts": {_camel(name): value for name, value in asdict(look.counts).items()},
+        "remedies": list(look.remedies),
+        "repairDeadline": look.repair_deadline or None,
+    }
+
+
+def _addon(addon: dict[str, str]) -> Json | None:
+    if not addon:
+        return None
+    names = {"name": "name", "version": "version", "default": "defaultVersion", "status": "status", "role": "roleArn"}
+    return {theirs: addon.get(ours) or None for ours, theirs in names.items()}
+
+
+def _link(line: LinkLine) -> Json:
+    evidence = [{"subject": subject, "field": field, "value": value, "since": at or None} for subject, field, value, at in line.evidence]
+    return {
+        "number": int(line.link),
+        "title": line.title,
+        "state": STATES[State(line.state)],
+        "sentence": line.sentence,
+        "verdict": str(line.verdict) or None,
+        "evidence": evidence,
+    }
+
+
+def planned(look: Look) -> Json:
+    """What would be done, and what not and why."""
+    return {
+        "actions": [action(it) for it in look.actions],
+        "withheld": [
+            {"link": int(it.link), "reason": str(it.reason), "sentence": it.sentence, "until": it.until or None} for it in look.withheld
+        ],
+        "waitsFor": look.wait or None,
+        "needsApproval": look.needs_approval,
+    }
+
+
+def action(it: Action) -> Json:
+    """One action with its kind, its sentence and its own fields."""
+    fields = {_camel(name): value for name, value in to_json(it).items()}
+    return {"kind": fields.pop("kind"), "sentence": it.sentence, **fields}
+
+
+def past(it: PastIncident) -> Json:
+    """One closed incident, without its timeline."""
+    return {
+        "id": it.id,
+        **place(it.target),
+        "state": "closed",
+        "openedAt": it.opened_at.isoformat(),
+        "closedAt": it.closed_at.isoformat(),
+        "verdict": it.verdict,
+        "outcome": it.outcome.value,
+        "trigger": it.trigger,
+        "changes": list(it.changes),
+        "signals": it.signals,
+    }
+
+
+def still_open(it: Incident) -> Json:
+    """One open incident."""
+    return {
+        "id": it.id,
+        **place(it.target),
+        "state": "waits-for-an-answer" if it.callback_id else "open",
+        "openedAt": it.opened_at.isoformat(),
+        "closedAt": None,
+        "verdict": None,
+        "outcome": None,
+        "trigger": str(it.request.get("trigger", "")) or None,
+        "changes": [],
+        "signals": it.signals,
+    }
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.title() for word in rest)

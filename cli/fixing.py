@@ -1,0 +1,148 @@
+"""`fix`: the remediator's workflow, run by a person who answers at the prompt."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Group
+from rich.text import Text
+
+from cli import wiring
+from cli.attended import LIFTABLE, AttendedDesk, AttendedSteps, Courteous, PersonsParameters
+from cli.documents import checked, place, planned
+from cli.failures import BROKEN, SOUND, Refused
+from cli.holding import Holding, claim
+from cli.looking import Seen, see
+from cli.options import Asked, Format
+from cli.output import console, console_for_errors, progress, write
+from cli.plan_view import lines, view
+from cli.screen import Screen
+from cli.targets import Wanted, one
+from lambdas.domain.checking import Remembering
+from lambdas.domain.incident import Outcome
+from lambdas.domain.look import from_json_look
+from lambdas.remediator.workflow import remediate
+
+if TYPE_CHECKING:
+    from cli.wiring import Outside
+    from lambdas.domain.incident import Incident
+    from lambdas.remediator.steps import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How it is to be done: without a question, beyond the rules that pace the remediator, or not at all."""
+
+    yes: bool = False
+    override: bool = False
+    dry_run: bool = False
+
+
+def run(asked: Asked, wanted: Wanted, manner: Manner) -> int:
+    """Look; then, where something can be done, do it and stay until it is proven."""
+    outside = wiring.connect(asked)
+    with progress("looking"):
+        target = one(wanted, outside)
+        seen = see(target, outside)
+    if seen.look is None:
+        raise Refused(f"{target.key} could not be looked at: {seen.failure}")
+    lifted = manner.override or not manner.yes
+    if seen.look.sound or manner.dry_run or not _may(seen, lifted):
+        return _told(asked, seen)
+    if not manner.yes and not interactive():
+        raise Refused("there is nobody to ask: standard input is no terminal", then="give --yes, or --dry-run to see the plan")
+    return _repaired(asked, seen, outside, manner, lifted=lifted)
+
+
+def interactive() -> bool:
+    """Whether somebody can answer."""
+    return sys.stdin.isatty()
+
+
+def _may(seen: Seen, lifted: bool) -> bool:
+    """Whether anything would be done by a person: what holds back is at most the mode, and rules that are lifted."""
+    assert seen.look is not None  # noqa: S101  # told to the type checker
+    held = {str(it.reason) for it in seen.look.withheld}
+    pacing = held & LIFTABLE
+    return bool(seen.look.actions or seen.look.wait or "observe-mode" in held or (pacing and lifted))
+
+
+def _told(asked: Asked, seen: Seen) -> int:
+    """What stands, and what would be done about it: nothing has been done."""
+    assert seen.look is not None  # noqa: S101  # told to the type checker
+    document = {"command": "fix", "exitCode": seen.exit_code, "outcome": None, **checked(seen), "plan": planned(seen.look)}
+    write(asked.output, document, view(seen))
+    return seen.exit_code
+
+
+def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner, *, lifted: bool) -> int:
+    assert seen.look is not None  # noqa: S101  # told to the type checker
+    incident = claim(seen.target, seen.look.binding_path or None, outside)
+    screen = Screen()
+    desk = _desk(incident, outside, screen, lifted=lifted)
+    with Holding(incident, outside.incidents, outside.now) as holding, screen:
+        steps = AttendedSteps(sleep=outside.sleep, answer=partial(_answer, desk, screen, manner, seen), holding=holding, screen=screen)
+        try:
+            result = remediate(incident, steps, desk)
+        except BaseException:
+            desk.release()
+            raise
+    return _ended(asked, desk, result)
+
+
+def _desk(incident: Incident, outside: Outside, screen: Screen, *, lifted: bool) -> AttendedDesk:
+    courteous = Courteous(outside.notifier, outside.events, screen)
+    parameters = PersonsParameters(outside.readers.parameters, incident.target.cluster, lifted=lifted)
+    return AttendedDesk(
+        incident=incident,
+        readers=replace(outside.readers, parameters=parameters),
+        remembering=Remembering(incidents=outside.incidents, calendar=outside.calendar),
+        incidents=outside.incidents,
+        notifier=courteous,
+        events=courteous,
+        metrics=lambda *_args, **_dimensions: None,  # metrics tell of the deployed remediator
+        log=screen.log,
+        environment=outside.environment,
+        now=outside.now,
+        sleep=outside.sleep,
+    )
+
+
+def _answer(desk: AttendedDesk, screen: Screen, manner: Manner, seen: Seen, _callback_id: str) -> Json:
+    """Show the plan as it is now, and ask."""
+    screen.pause()
+    shown = console_for_errors()
+    shown.print(Group(*lines(replace(from_json_look(desk.asked), needs_approval=False)), Text()))
+    assert seen.look is not None  # noqa: S101  # told to the type checker
+    pacing = dict.fromkeys(it.sentence for it in seen.look.withheld if it.reason in LIFTABLE)
+    for sentence in pacing:
+        shown.print(Text(f"The remediator itself would not do this now: {sentence}", style="yellow"))
+    agreed = manner.yes or typer.confirm("Do this?", err=True)
+    screen.go_on()
+    return {"approved": agreed, "by": desk.incident.holder, "at": desk.now().isoformat()}
+
+
+def _ended(asked: Asked, desk: AttendedDesk, result: Json) -> int:
+    """What came of it: the message that colleagues get, too."""
+    now = from_json_look(desk.last)
+    code = SOUND if result["outcome"] in (Outcome.PROVEN, Outcome.RECOVERED) else BROKEN
+    document: dict[str, Any] = {
+        "command": "fix",
+        "exitCode": code,
+        **place(desk.incident.target),
+        "incident": desk.incident.id,
+        "outcome": str(result["outcome"]),
+        "verdict": from_json_look(desk.first).verdict.value,
+        "verdictNow": now.verdict.value,
+        "changes": list(result["changes"]),
+    }
+    if asked.output is Format.TABLE:
+        text = desk.told.text if desk.told else f"{result['outcome']}: {now.sentence}\n"
+        console().print(Text(text), soft_wrap=True)
+        return code
+    write(asked.output, document)
+    return code

@@ -1,0 +1,124 @@
+"""A person's run holds its incident: it claims it, says every half minute that it is there, and learns when it is no longer its own."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final, Self
+from uuid import uuid4
+
+from cli.failures import Refused
+from lambdas.domain import outgoing
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.incident import BEAT, Incident, silent
+from lambdas.domain.occasion import Occasion
+from lambdas.domain.request import CheckRequest, Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from cli.wiring import Outside
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.ports import IncidentsPort
+
+_WATCHING: Final = frozenset({Occasion.NEEDS_YOU, Occasion.WITHHELD, Occasion.NOT_APPROVED, Occasion.REMINDER})
+"""What the remediator has told last when it only watches and a person may act in its place."""
+
+
+class TakenOver(RemediatorError):
+    """The incident has become another's while we worked on it."""
+
+
+def claim(target: ServiceAccountRef, binding_path: str | None, outside: Outside) -> Incident:
+    """Open an incident as ours, or take over one that nobody works on.
+
+    Raises:
+        Refused: somebody works on it, or it waits for an answer; says who, and what to do instead.
+    """
+    ours = _ours(target, binding_path, outside)
+    there = outside.incidents.get(target)
+    if there is None:
+        claimed = outside.incidents.claim(ours)
+    elif _free(there, outside):
+        claimed = outside.incidents.take_over(there, ours)
+    else:
+        claimed = there
+    if claimed.id != ours.id:
+        raise _refusal(claimed)
+    return claimed
+
+
+def _ours(target: ServiceAccountRef, binding_path: str | None, outside: Outside) -> Incident:
+    name, now = uuid4().hex[:12], outside.now()
+    request = CheckRequest(
+        trigger=Trigger.PERSON,
+        occurred_at=now,
+        event_id=f"fix-{name}",
+        cluster=target.cluster,
+        service_account=(target.namespace, target.name),
+    )
+    return Incident(
+        id=name,
+        target=target,
+        opened_at=now,
+        signals=1,
+        request=dict(outgoing.check_requested(request)[1]),
+        started=True,
+        holder=outside.caller,
+        binding_path=binding_path,
+        beat_at=now,
+    )
+
+
+def _free(there: Incident, outside: Outside) -> bool:
+    if there.held_by_a_person:
+        return silent(there, outside.now())
+    told = {state.split(" ", 1)[-1].split(" ")[0] for state in outside.incidents.told(there)}
+    return not there.callback_id and bool(told & _WATCHING)
+
+
+def _refusal(there: Incident) -> Refused:
+    if there.callback_id and not there.held_by_a_person:
+        return Refused(f"incident {there.id} waits for an answer already", then=f"irsa-remediator approve {there.id}")
+    who = there.holder if there.held_by_a_person else "the remediator"
+    words = f"{who} works on it, as incident {there.id}, since {there.opened_at:%H:%M:%S} UTC"
+    return Refused(words, then=f"irsa-remediator history {there.id}")
+
+
+class Holding:
+    """Beats while it is entered. `still_ours` raises once the incident has gone to somebody else."""
+
+    def __init__(self, incident: Incident, incidents: IncidentsPort, now: Callable[[], datetime]) -> None:
+        self._incident = incident
+        self._incidents = incidents
+        self._now = now
+        self._over = Event()
+        self._lost = Event()
+        self._thread = Thread(target=self._beat_on, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=BEAT.total_seconds())
+
+    def still_ours(self) -> None:
+        """Raises:
+        TakenOver: we were silent for too long, and the remediator went on.
+        """
+        if self._lost.is_set():
+            raise TakenOver(f"incident {self._incident.id} was taken over by the remediator, since this run had been silent for too long")
+
+    def beat(self) -> None:
+        """One sign of life; one that does not arrive is made good by the next."""
+        try:
+            if not self._incidents.beat(self._incident, self._now()):
+                self._lost.set()
+        except RemediatorError:
+            return
+
+    def _beat_on(self) -> None:
+        while not self._over.wait(BEAT.total_seconds()) and not self._lost.is_set():
+            self.beat()

@@ -1,0 +1,86 @@
+"""One look at one ServiceAccount, for check, plan and adopt: the checker's observation, diagnosis and plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cli.failures import BROKEN, COULD_NOT_TELL, SOUND
+from lambdas.domain.checking import Remembering, check
+from lambdas.domain.errors import AccessDenied, RemediatorError
+from lambdas.domain.finding import GUARDS, State
+from lambdas.domain.look import Look, look
+from lambdas.domain.observing import Hints, read_versions
+from lambdas.domain.verdict import Verdict
+from lambdas.remediator.work import actor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cli.wiring import Outside
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.incident import Incident
+    from lambdas.domain.observation import Observation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a look showed, or why there is none: `failure` is a sentence then. `incident` is the open one, if any."""
+
+    target: ServiceAccountRef
+    look: Look | None = None
+    observation: Observation | None = None
+    incident: Incident | None = None
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 sound, 1 broken, 2 could not tell."""
+        if self.look is None or self.look.verdict is Verdict.NO_ACCESS:
+            return COULD_NOT_TELL
+        if not self.look.sound:
+            return BROKEN
+        unread = (it for it in self.look.links if it.state == State.UNKNOWN and it.link not in GUARDS)
+        return COULD_NOT_TELL if any(unread) else SOUND
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several looks: broken outweighs not known."""
+    found = set(codes)
+    return BROKEN if BROKEN in found else COULD_NOT_TELL if COULD_NOT_TELL in found else SOUND
+
+
+def see(target: ServiceAccountRef, outside: Outside) -> Seen:
+    """Observe, diagnose and plan, with symptoms and history. What cannot be read at all is told as a failure."""
+    try:
+        return _see(target, outside)
+    except RemediatorError as error:
+        return Seen(target=target, failure=str(error))
+
+
+def _see(target: ServiceAccountRef, outside: Outside) -> Seen:
+    notes: list[str] = []
+    incident = _open(target, outside, notes)
+    request: dict[str, Any] = dict(incident.request) if incident else {}
+    remembering = Remembering(incidents=_readable(outside, notes), calendar=outside.calendar)
+    made = check(target, outside.readers, remembering, outside.now(), Hints(actor=actor_of(request)))
+    seen = read_versions(made.observation, outside.readers)
+    return Seen(target=target, look=look(seen, made.diagnosis, made.plan), observation=seen, incident=incident, notes=tuple(notes))
+
+
+def _open(target: ServiceAccountRef, outside: Outside, notes: list[str]) -> Incident | None:
+    try:
+        return outside.incidents.get(target)
+    except AccessDenied as error:
+        notes.append(f"incidents and history were not read, so rules over them do not count here: {error}")
+        return None
+
+
+def _readable(outside: Outside, notes: list[str]) -> Any:
+    """History, or none where we may not read it."""
+    if not notes:
+        return outside.incidents
+    from cli.memory import MemoryIncidents
+
+    return MemoryIncidents()

@@ -1,0 +1,42 @@
+"""`plan`: what the remediator would do, with every rule that holds it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from cli import wiring
+from cli.checking import look_at
+from cli.documents import checked, planned
+from cli.looking import worst
+from cli.options import Asked, Format
+from cli.output import write
+from cli.plan_view import view
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cli.looking import Seen
+    from cli.targets import Wanted
+
+
+def run(asked: Asked, wanted: Wanted) -> int:
+    """Look, plan, write. The exit code is that of `check`."""
+    seen = look_at(wanted, wiring.connect(asked))
+    code = worst(it.exit_code for it in seen)
+    plans = [checked(it) | {"plan": planned(it.look) if it.look else None} for it in seen]
+    write(asked.output, {"command": "plan", "exitCode": code, "plans": plans}, *_views(asked, seen))
+    return code
+
+
+def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
+    if asked.output is not Format.TABLE:
+        return []
+    views: list[RenderableType] = [view(it) for it in seen]
+    broken = [it for it in seen if it.look and not it.look.sound]
+    if broken:
+        views.append(
+            Text(f"irsa-remediator fix --cluster {broken[0].target.cluster}", style="bold").append("   does it", style="not bold dim")
+        )
+    return views

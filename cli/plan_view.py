@@ -1,0 +1,72 @@
+"""A plan as people read it: what would be done in its order, and what is left alone and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from lambdas.domain.finding import Link
+from lambdas.domain.plan import Reason
+from lambdas.domain.report.clock import clock
+from lambdas.domain.report.escaping import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from cli.looking import Seen
+    from lambdas.domain.action import Action
+    from lambdas.domain.look import Look, WithheldLine
+
+
+def view(seen: Seen) -> RenderableType:
+    """The plan under a line that says what it is about."""
+    title = Text(seen.target.cluster, style="bold").append(f" · {seen.target.namespace}/{seen.target.name}", style="not bold")
+    if seen.look is None:
+        return Group(title, Text(f"could not be looked at: {plain(seen.failure)}", style="yellow"), Text())
+    return Group(title, *lines(seen.look), Text())
+
+
+def lines(look: Look) -> Iterator[Text]:
+    """Verdict, actions, and what is withheld."""
+    if look.sound:
+        yield Text(f"{look.verdict}: nothing to do.", style="green")
+        return
+    yield Text(f"{look.verdict}", style="bold red").append(f": {plain(look.sentence)}", style="not bold default")
+    if look.wait:
+        yield Text(f"Waits first: {plain(look.wait)}", style="yellow")
+    if look.actions:
+        yield Text("Would be done, in this order" + (", once a person approves:" if look.needs_approval else ":"), style="bold")
+        for number, action in enumerate(look.actions, 1):
+            yield Text(f"  {number} {action.sentence}").append(_detail(action), style="dim")
+    else:
+        yield Text("Nothing would be done.", style="bold")
+    yield from _withheld(look)
+
+
+def _detail(action: Action) -> str:
+    role = getattr(action, "role_arn", "")
+    old = getattr(action, "old_value", None)
+    pod = getattr(action, "pod", "")
+    told = [f"{plain(pod)}" if pod else "", f"to {plain(role)}" if role and not pod else "", f"from {plain(old)}" if old else ""]
+    return "".join(f" · {it}" for it in told if it)
+
+
+def _withheld(look: Look) -> Iterator[Text]:
+    """One line for each reason; what ends with the links before it is told last and dimly."""
+    by_reason: dict[tuple[str, str, str], list[WithheldLine]] = {}
+    for it in look.withheld:
+        by_reason.setdefault((it.reason, it.sentence, it.until), []).append(it)
+    apart = [(key, it) for key, it in by_reason.items() if key[0] != Reason.CONSEQUENCE]
+    if apart:
+        yield Text("Left alone:", style="bold")
+    for (reason, sentence, until), held in apart:
+        names = ", ".join(Link(it.link).title for it in held)
+        lifts = f" Lifts at {clock(datetime.fromisoformat(until))}." if until else ""
+        yield Text(f"  {names}: ").append(plain(sentence) + lifts).append(f" ({reason})", style="dim")
+    for (_, sentence, _), held in ((key, it) for key, it in by_reason.items() if key[0] == Reason.CONSEQUENCE):
+        yield Text(f"  {', '.join(Link(it.link).title for it in held)}: {plain(sentence)}", style="dim")

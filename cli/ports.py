@@ -1,0 +1,79 @@
+"""What only a person's commands ask of the outside, beside the functions' ports. Errors are those of `lambdas.domain.ports`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from lambdas.domain.incident import Incident, PastIncident
+
+
+class ParameterWriter(Protocol):
+    """Writes to Parameter Store."""
+
+    def put(self, path: str, value: str) -> None:
+        """Write a String, whether it is there or not."""
+        ...
+
+    def delete(self, path: str) -> bool:
+        """Remove it. False: there was none."""
+        ...
+
+
+class Register(Protocol):
+    """Every incident of the table, whatever it is about."""
+
+    def open(self) -> tuple[Incident, ...]:
+        """Open incidents, oldest first."""
+        ...
+
+    def past(self, since: datetime) -> tuple[PastIncident, ...]:
+        """Incidents closed since then, newest first."""
+        ...
+
+
+class Callbacks(Protocol):
+    """Answers to executions that wait."""
+
+    def answer(self, callback_id: str, result: Mapping[str, Any]) -> None:
+        """Let the execution go on.
+
+        Raises:
+            NotFound: nothing waits under this id any more: it was answered, or its time has run out.
+        """
+        ...
+
+
+class Rights(Protocol):
+    """What a cluster grants to the functions' roles."""
+
+    def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
+        """Kubernetes groups of the role's access entry, or None where it has none."""
+        ...
+
+    def give_entry(self, cluster: str, role_arn: str, group: str) -> None:
+        """Make the access entry, or put the group into the one that is there."""
+        ...
+
+    def rules(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The object of the manifest's kind and name as the cluster has it, or None."""
+        ...
+
+    def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        """Create or change it to what the manifest says."""
+        ...
+
+    def aws_auth(self, cluster: str) -> str | None:
+        """`mapRoles` of `kube-system/aws-auth`, or None where there is no such ConfigMap."""
+        ...
+
+
+class Patterns(Protocol):
+    """EventBridge's own judgement."""
+
+    def matching(self, event: Mapping[str, Any], patterns: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """Names of the patterns that this event matches."""
+        ...

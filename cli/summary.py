@@ -1,0 +1,39 @@
+"""Several looks on one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from lambdas.domain.report.escaping import plain
+
+if TYPE_CHECKING:
+    from cli.looking import Seen
+
+_RESULTS = (("✓", "green"), ("✗", "bold red"), ("?", "yellow"))
+
+
+def summary(seen: list[Seen]) -> Table:
+    """Cluster, ServiceAccount and verdict, the broken ones first."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("")
+    table.add_column("cluster", overflow="fold")
+    table.add_column("service account", overflow="fold")
+    table.add_column("verdict", overflow="fold")
+    table.add_column("pods with the role", justify="right")
+    table.add_column("nodes Ready", justify="right")
+    for it in sorted(seen, key=lambda it: ((1, 0, 2).index(it.exit_code), it.target)):
+        mark, style = _RESULTS[it.exit_code]
+        table.add_row(Text(mark, style=style), it.target.cluster, f"{it.target.namespace}/{it.target.name}", *_columns(it))
+    return table
+
+
+def _columns(it: Seen) -> tuple[str, str, str]:
+    if it.look is None:
+        return plain(it.failure), "", ""
+    counts = it.look.counts
+    pods = f"{counts.pods_right}/{counts.pods}" if counts.pods and it.look.desired_role else ""
+    nodes = f"{counts.nodes_ready}/{counts.nodes}" if counts.nodes else ""
+    return str(it.look.verdict), pods, nodes

@@ -1,0 +1,97 @@
+"""Everything a command works with, wired from the options it was given. Tests put fakes in the place of `connect`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cli.options import Asked
+    from cli.ports import Callbacks, ParameterWriter, Patterns, Register, Rights
+    from lambdas.contract.environment import Environment
+    from lambdas.domain.observing import Readers
+    from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What commands work with. `caller` is our ARN; `deployed` says whether a stack is there: without one incidents live in memory."""
+
+    caller: str
+    environment: Environment
+    deployed: bool
+    readers: Readers
+    incidents: IncidentsPort
+    calendar: CalendarPort
+    notifier: NotifierPort
+    events: EventsPort
+    parameters: ParameterWriter
+    register: Register
+    callbacks: Callbacks
+    rights: Rights
+    patterns: Patterns
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+def connect(asked: Asked) -> Outside:
+    """The real ones, with the credentials of this shell.
+
+    Raises:
+        RemediatorError: there are none, or AWS does not take them.
+    """
+    from cli import deployed, ledger
+    from cli.aws import PersonsSession, caller, region_of
+    from cli.kubernetes_access import AwsDoor, KubeconfigDoor, PersonsClusters
+    from cli.output import progress
+    from cli.permissions import PersonsRights
+    from cli.writes import LambdaCallbacks, Parameters, TestedPatterns
+    from lambdas.adapters.calendar import Calendar
+    from lambdas.adapters.eks import Eks
+    from lambdas.adapters.events import EventBus
+    from lambdas.adapters.iam import Iam
+    from lambdas.adapters.incidents import Incidents
+    from lambdas.adapters.notifier import Notifier
+    from lambdas.adapters.parameter_store import ParameterStore
+    from lambdas.adapters.token import Tokens
+    from lambdas.domain.observing import Readers
+
+    with progress("asking AWS who we are"):
+        session = PersonsSession(region_of(asked.profile, asked.region), profile=asked.profile, role_arn=asked.role_arn)
+        us = caller(session)
+        stack = deployed.find(session, asked.stack)
+    here = stack or deployed.without_stack(us, session.region)
+    clusters = PersonsClusters(
+        KubeconfigDoor(asked.kubeconfig, asked.context) if asked.kubeconfig else AwsDoor(Tokens(session, us.partition))
+    )
+    eks = Eks(session, keep_s=60)
+    return Outside(
+        caller=us.arn,
+        environment=here,
+        deployed=stack is not None,
+        readers=Readers(
+            parameters=ParameterStore(session),
+            eks=eks,
+            iam=Iam(session, account=us.account, partition=us.partition),
+            clusters=clusters,
+            account=us.account,
+            region=session.region,
+            partition=us.partition,
+            may_simulate=True,
+        ),
+        incidents=Incidents(session, here.incidents_table) if stack else ledger.in_memory(),
+        calendar=Calendar(session),
+        notifier=Notifier(session, chat_topic_arn=here.chat_topic_arn, people_topic_arn=here.people_topic_arn),
+        events=EventBus(session, here.event_bus) if stack else ledger.NoBus(),
+        parameters=Parameters(session),
+        register=ledger.TableRegister(session, here.incidents_table) if stack else ledger.NoRegister(),
+        callbacks=LambdaCallbacks(session),
+        rights=PersonsRights(session, eks, clusters),
+        patterns=TestedPatterns(session),
+        now=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+    )

@@ -1,0 +1,171 @@
+"""Everything outside the command line in memory: the world's fakes, and one more for each port that only a person uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cli.wiring import Outside
+from lambdas.contract.environment import Environment
+from lambdas.domain.errors import NotFound
+from lambdas.domain.observing import Readers
+from lambdas.domain.ports import Parameter
+from tests.fakes import FakeCalendar, FakeClusters, FakeEks, FakeEvents, FakeIam, FakeIncidents, FakeNotifier, FakeParameters
+from tests.world import ACCOUNT, PARTITION, REGION, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from lambdas.domain.incident import Incident, PastIncident
+
+CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"
+ROLES = f"arn:aws:iam::{ACCOUNT}:role/checker,arn:aws:iam::{ACCOUNT}:role/remediator,arn:aws:iam::{ACCOUNT}:role/watcher"
+
+
+class FakeParameterWriter:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def put(self, path: str, value: str) -> None:
+        self._world.meet("parameters.put")
+        former = self._world.parameters.get(path)
+        self._world.parameters[path] = Parameter(value=value, version=former.version + 1 if former else 1, changed_at=self._world.now)
+
+    def delete(self, path: str) -> bool:
+        self._world.meet("parameters.delete")
+        return self._world.parameters.pop(path, None) is not None
+
+
+class FakeRegister:
+    def __init__(self, incidents: FakeIncidents) -> None:
+        self._incidents = incidents
+
+    def open(self) -> tuple[Incident, ...]:
+        return tuple(it.incident for it in self._incidents.rows.values() if it.incident)
+
+    def past(self, since: datetime) -> tuple[PastIncident, ...]:
+        found = [it for row in self._incidents.rows.values() for it in row.past if it.closed_at >= since]
+        return tuple(sorted(found, key=lambda it: it.closed_at, reverse=True))
+
+
+class FakeCallbacks:
+    """`waiting` are the callback ids that an execution waits for; `answers` what they were given."""
+
+    def __init__(self) -> None:
+        self.waiting: set[str] = set()
+        self.answers: dict[str, Mapping[str, Any]] = {}
+
+    def answer(self, callback_id: str, result: Mapping[str, Any]) -> None:
+        if callback_id not in self.waiting:
+            raise NotFound("answer the execution that waits: CallbackTimeoutException the callback has ended")
+        self.waiting.discard(callback_id)
+        self.answers[callback_id] = result
+
+
+@dataclass
+class FakeRights:
+    """`entries` are groups by role, `objects` by kind, namespace and name; `map_roles` is what aws-auth holds."""
+
+    entries: dict[str, frozenset[str]] = field(default_factory=dict)
+    objects: dict[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)
+    map_roles: str | None = None
+
+    def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
+        return self.entries.get(role_arn)
+
+    def give_entry(self, cluster: str, role_arn: str, group: str) -> None:
+        self.entries[role_arn] = (self.entries.get(role_arn) or frozenset()) | {group}
+
+    def rules(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return self.objects.get(_key(manifest))
+
+    def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        self.objects[_key(manifest)] = manifest
+
+    def aws_auth(self, cluster: str) -> str | None:
+        return self.map_roles
+
+
+def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+@dataclass
+class FakePatterns:
+    """`matched` are the names of the patterns that every event matches."""
+
+    matched: tuple[str, ...] = ()
+
+    def matching(self, event: Mapping[str, Any], patterns: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        assert event["detail-type"]
+        return (name for name in patterns if name in self.matched)
+
+
+def environment() -> Environment:
+    return Environment(
+        account=ACCOUNT,
+        region=REGION,
+        partition=PARTITION,
+        incidents_table="incidents",
+        remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:eks-irsa-remediator:live",
+        chat_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:chat",
+        people_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:people",
+        event_bus="default",
+        our_role_arns=ROLES,
+        may_simulate="false",
+    )
+
+
+@dataclass
+class Fakes:
+    """The fakes behind an `Outside`, for tests to read."""
+
+    world: World
+    incidents: FakeIncidents
+    notifier: FakeNotifier
+    events: FakeEvents
+    eks: FakeEks
+    callbacks: FakeCallbacks
+    rights: FakeRights
+    patterns: FakePatterns
+    outside: Outside
+
+    def undeployed(self) -> None:
+        nothing = ("incidents_table", "remediator_arn", "chat_topic_arn", "people_topic_arn", "event_bus", "our_role_arns")
+        here = replace(self.outside.environment, **dict.fromkeys(nothing, ""))
+        self.outside = replace(self.outside, deployed=False, environment=here)
+
+
+def outside(world: World) -> Fakes:
+    """An `Outside` over the world, with a stack deployed."""
+    incidents, notifier, events, eks = FakeIncidents(world), FakeNotifier(world), FakeEvents(world), FakeEks(world)
+    callbacks, rights, patterns = FakeCallbacks(), FakeRights(), FakePatterns()
+    made = Outside(
+        caller=CALLER,
+        environment=environment(),
+        deployed=True,
+        readers=Readers(
+            parameters=FakeParameters(world),
+            eks=eks,
+            iam=FakeIam(world),
+            clusters=FakeClusters(world),
+            account=ACCOUNT,
+            region=REGION,
+            partition=PARTITION,
+            may_simulate=True,
+        ),
+        incidents=incidents,
+        calendar=FakeCalendar(world),
+        notifier=notifier,
+        events=events,
+        parameters=FakeParameterWriter(world),
+        register=FakeRegister(incidents),
+        callbacks=callbacks,
+        rights=rights,
+        patterns=patterns,
+        now=world.clock,
+        sleep=world.sleep,
+    )
+    return Fakes(world, incidents, notifier, events, eks, callbacks, rights, patterns, made)
