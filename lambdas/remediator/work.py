@@ -26,6 +26,7 @@ from lambdas.domain.action import (
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.counting import many
 from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, RemediatorError, TransientError
+from lambdas.domain.history import kept
 from lambdas.domain.incident import Incident, Outcome, PastIncident
 from lambdas.domain.links.annotation import oldest_first
 from lambdas.domain.look import Look, from_json_look, look, to_json_look
@@ -343,7 +344,7 @@ class Desk:
             binding_path=first.binding_path or None,
             binding_version=first.binding_version or None,
             old_value=first.annotation or None,
-            details={"lines": about["lines"][-200:], "sentence": first.sentence, "severity": first.severity, "changes": about["changes"]},
+            details={**kept(first), "lines": about["lines"][-200:], "changes": about["changes"]},
         )
 
     def _measure(self, past: PastIncident) -> None:
