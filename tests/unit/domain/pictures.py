@@ -1,0 +1,92 @@
+"""Observations to judge, each a small step from one where all is well."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from lambdas.contract.settings import Settings
+from lambdas.domain.diagnosis import Diagnosis, diagnose
+from lambdas.domain.guardrails import Past
+from lambdas.domain.incident import Outcome, PastIncident
+from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, Observation, PluginError, PodFacts, WorkloadFacts
+from lambdas.domain.plan import Plan
+from lambdas.domain.planning import plan
+from tests.unit.report.worlds import CNI, NOW, sound
+
+BORN = NOW - timedelta(days=20)
+"""When the pods of these pictures were created: before the annotation was last written."""
+OTHER_ROLE = "arn:aws:iam::111122223333:role/other"
+
+
+def seen(base: Observation | None = None, **changes: Any) -> Observation:
+    """All well but for the changes."""
+    return replace(base or sound(), **changes)
+
+
+def addon(**changes: Any) -> AddonFacts:
+    found = sound().addon
+    assert isinstance(found, AddonFacts)
+    return replace(found, **changes)
+
+
+def cluster(**changes: Any) -> ClusterFacts:
+    found = sound().cluster
+    assert isinstance(found, ClusterFacts)
+    return replace(found, **changes)
+
+
+def binding(**changes: Any) -> Binding:
+    found = sound().binding
+    assert isinstance(found, Binding)
+    return replace(found, **changes)
+
+
+def workload(**changes: Any) -> WorkloadFacts:
+    found = sound().workload
+    assert isinstance(found, WorkloadFacts)
+    return replace(found, **changes)
+
+
+def some_pods(*roles: str | None, **changes: Any) -> tuple[PodFacts, ...]:
+    """One pod for each role, the first one the oldest, each on the node of its number."""
+    found = sound().pods
+    assert isinstance(found, tuple)
+    return tuple(replace(found[i], role_arn=role, created_at=BORN + timedelta(minutes=i), **changes) for i, role in enumerate(roles))
+
+
+def errors(*pods: str, call: str = "ec2:CreateNetworkInterface", ago: timedelta = timedelta(seconds=5)) -> tuple[PluginError, ...]:
+    return tuple(PluginError(call=call, pod=pod, at=NOW - ago) for pod in pods)
+
+
+def settings(**changes: Any) -> Settings:
+    return replace(Settings(), **changes)
+
+
+def repaired(ago: timedelta, *changes: str) -> PastIncident:
+    """A repair that was closed so long ago, of the annotation where nothing else is said."""
+    at = NOW - ago
+    return PastIncident(
+        id=f"past-{ago}",
+        target=CNI,
+        opened_at=at,
+        closed_at=at,
+        outcome=Outcome.PROVEN,
+        verdict="annotation-missing",
+        trigger="sweep",
+        changes=changes or ("AnnotateServiceAccount",),
+        signals=1,
+    )
+
+
+def judged(picture: Observation, past: Past | None = None) -> tuple[Diagnosis, Plan]:
+    """The diagnosis of a picture, and the plan that follows."""
+    found = diagnose(picture)
+    return found, plan(picture, found, past or Past())
+
+
+def planned(picture: Observation, past: Past | None = None) -> Plan:
+    return judged(picture, past)[1]
+
+
+def kinds(made: Plan) -> list[str]:
+    return [type(action).__name__ for action in made.actions]
