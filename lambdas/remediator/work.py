@@ -29,7 +29,7 @@ from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound
 from lambdas.domain.history import kept
 from lambdas.domain.incident import Incident, Outcome, PastIncident
 from lambdas.domain.links.annotation import oldest_first
-from lambdas.domain.look import Look, from_json_look, look, to_json_look
+from lambdas.domain.look import Counts, Look, from_json_look, look, to_json_look
 from lambdas.domain.observation import ClusterFacts, PodFacts, ServiceAccountFacts
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.occasion import Occasion
@@ -49,6 +49,8 @@ MOST_MISSES: Final = 3
 READY_LOOKS: Final = 12
 """Looks (up to ten seconds apart) within which a canary's successor has to turn ready where its predecessor was."""
 STUCK_LOOKS: Final = 20
+MOST_TRAIL: Final = 60
+"""Changes of the counts that one proof remembers: 3 KB of its checkpoint."""
 MANY: Final = 2**31
 """More signals than come: an incident that is given up closes whatever is unseen, and the next signal opens another."""
 
@@ -251,8 +253,9 @@ class Desk:
         idle = former.get("idle", 0) + 1 if list(counts) == former.get("progress") else 0
         proof = prove(from_json_look(before), now, idle_looks=idle)
         self.log("proof", proof.sentence, incident=self.incident.id, state=proof.state)
-        seen = to_json_look(now)
-        return {"proof": proof.state, "sentence": proof.sentence, "look": seen, "idle": idle, "progress": list(counts), "at": self._at()}
+        seen, trail = to_json_look(now), _trail(former, self._at(), now.counts)
+        told = {"proof": proof.state, "sentence": proof.sentence, "look": seen, "idle": idle, "progress": list(counts)}
+        return {**told, "trail": trail, "at": self._at()}
 
     # --- telling -----------------------------------------------------------------------------------------------------------------
 
@@ -344,7 +347,7 @@ class Desk:
             binding_path=first.binding_path or None,
             binding_version=first.binding_version or None,
             old_value=first.annotation or None,
-            details={**kept(first), "lines": about["lines"][-200:], "changes": about["changes"]},
+            details={**kept(first), "lines": about["lines"][-200:], "trail": about.get("trail", [])[-200:], "changes": about["changes"]},
         )
 
     def _measure(self, past: PastIncident) -> None:
@@ -388,6 +391,13 @@ def _backoff_s(attempt: int, asked_s: float | None) -> float:
     jitter = random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
     grown = min(LONGEST_PAUSE_S, 0.2 * float(2**attempt)) * jitter
     return max(min(asked_s or 0.0, LONGEST_PAUSE_S), grown)
+
+
+def _trail(former: Json, at: str, counts: Counts) -> list[list[Any]]:
+    """How a roll-out went, for the chart of a post-mortem: `[time, pods with the role, pods, nodes Ready, nodes]` at each change."""
+    now = [counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes]
+    trail: list[list[Any]] = former.get("trail", [])
+    return trail if trail and trail[-1][1:] == now else [*trail, [at, *now]][-MOST_TRAIL:]
 
 
 def _replace(pod: PodFacts) -> ReplaceOnePod:

@@ -76,6 +76,7 @@ class Story:
 
     incident: Incident
     lines: list[Json] = field(default_factory=list)
+    trail: list[list[object]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     repairs: int = 0
     gave_up: bool = False
@@ -100,7 +101,8 @@ class Story:
 
     def about(self, **more: object) -> Json:
         """What a message is written from."""
-        return {"look": self.look, "first": self.first, "lines": self.lines, "changes": self.changes, "signals": self.signals, **more}
+        told = {"look": self.look, "first": self.first, "lines": self.lines, "trail": self.trail, "changes": self.changes}
+        return {**told, "signals": self.signals, **more}
 
 
 def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
@@ -254,6 +256,7 @@ def _prove(n: int, before: Look, story: Story, steps: Steps, work: Work) -> None
     )
     proof = state.get("proof", ProofState.WAITING)
     story.add("proof", str(state.get("sentence", "")), state)
+    story.trail += state.get("trail", [])
     if "look" in state:
         story.saw(state)
     if proof == ProofState.PROVEN:
