@@ -21,11 +21,12 @@ _POLICY: Final = "assume_role_policy"
 
 @dataclass(frozen=True, kw_only=True)
 class Trusted:
-    """A role with its trust policy as the plan leaves it: JSON text, None where it is decided later."""
+    """A role with its trust policy as the plan leaves it: JSON text, None where it is decided later. `changes`: whether the plan does."""
 
     address: str
     policy: str | None
     expression: str = ""
+    changes: bool = False
 
 
 def role_concerns(plan: Plan, file: str) -> Iterator[Concern]:
@@ -78,15 +79,18 @@ def _trusted(plan: Plan, role: Change) -> Trusted:
         address=role.address,
         policy=None if isinstance(policy, Undecided) else text(policy),
         expression=expression(plan, role, _POLICY),
+        changes=role.actions != ("no-op",),
     )
 
 
 def _trust(plan: Plan, addon: Change, role: Trusted, file: str) -> Iterator[Concern]:
     provider, cluster = _provider(plan, addon), addon.afterwards("cluster_name")
     whose = f"of cluster {cluster}" if isinstance(cluster, str) else "of the cluster"
+    if role.policy is not None and provider is None and not role.changes and not _is_planned(plan, cluster):
+        return  # the cluster is not in this plan, and the policy stays as it is: nothing of it is decided here
     if role.policy is None or provider is None:
         part = "The role's assume_role_policy" if role.policy is None else f"The OIDC issuer {whose}"
-        message = f"{part} is known only after the apply; run `irsa-remediator check` then."
+        message = f"{part} is not known to this plan; run `irsa-remediator check` after the apply."
         yield _concern(rules.TRUST_UNKNOWN, role.address, file, message, said=role.expression)
         return
     policy = _policy(role.policy)
@@ -117,6 +121,10 @@ def _policy(source: str) -> Mapping[str, Any]:
         return fields(json.loads(source))
     except (ValueError, RecursionError):
         return {}
+
+
+def _is_planned(plan: Plan, name: object) -> bool:
+    return any(name in ((it.after or {}).get("name"), (it.before or {}).get("name")) for it in plan.of_type(_CLUSTER))
 
 
 def _provider(plan: Plan, addon: Change) -> str | None:
