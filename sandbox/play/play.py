@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lambdas.contract.incidents import SORT_KEY
 from lambdas.contract.names import RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
+from lambdas.domain.verdict import Verdict
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import CLUSTER, NAMESPACE, TABLE, resolved
@@ -51,8 +52,12 @@ class Moment:
 
 @dataclass
 class Outcome:
-    """What came of a play: `changes` are the writes by action, `messages` chat notifications in order, `marks` seconds since the event."""
+    """What came of a play: `changes` are the writes by action, `messages` chat notifications in order, `marks` seconds since the event.
 
+    `verdict` is the one that was acted on: what a running update hides is seen at its end.
+    """
+
+    first_verdict: str = ""
     verdict: str = ""
     verdicts: tuple[str, ...] = ()
     outcome: str = ""
@@ -225,8 +230,11 @@ class Play:
                 self._reported(function, said)
 
     def _diagnosed(self, function: str, said: dict[str, Any]) -> None:
-        if not self.outcome.verdict:
-            self.outcome.verdict = str(said.get("verdict") or said["message"])
+        verdict = str(said.get("verdict") or said["message"])
+        self.outcome.first_verdict = self.outcome.first_verdict or verdict
+        hidden = self.outcome.verdict == Verdict.UPDATE_IN_PROGRESS != verdict and not self.outcome.changes
+        if not self.outcome.verdict or (hidden and said.get("broken")):
+            self.outcome.verdict = verdict
             self.outcome.verdicts = tuple(said.get("broken", ()))
             self._mark(Mark.DECISION)
             others = [it for it in self.outcome.verdicts if it != self.outcome.verdict]
