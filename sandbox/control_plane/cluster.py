@@ -14,7 +14,7 @@ from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import Certificates
 from sandbox.control_plane.connection_proxy import ConnectionProxy
 from sandbox.control_plane.http_client import ApiClient
-from sandbox.control_plane.processes import Program, Workplace, free_port
+from sandbox.control_plane.processes import Program, StartError, Workplace, free_port
 from sandbox.control_plane.stages import PluginCredentials
 from sandbox.control_plane.sts import Sts
 
@@ -47,9 +47,10 @@ class ControlPlane:
         self.cluster_name = cluster_name
         self.region = region
         self.admin_token = secrets.token_urlsafe(24)
-        self._sts = sts or nobody
+        self.sts: Sts = sts or nobody
+        """Who answers the authenticator; may be replaced while it runs."""
         self._issuer = issuer
-        self._plugin = plugin
+        self.plugin = plugin
         self._users = dict(users or {})
         self._running: dict[str, Program] = {}
 
@@ -87,7 +88,7 @@ class ControlPlane:
         self._addresses = commands.Addresses(free_port(), free_port(), free_port())
         self._certificates = Certificates(folder / "certificates")
         self.ca_pem = self._certificates.ca_pem
-        self._proxy_to_sts = sts_for(self._certificates, self.region, self._sts)
+        self._proxy_to_sts = sts_for(self._certificates, self.region, self._answer_sts)
         self.authenticator = Authenticator(
             self.binaries.path("aws-iam-authenticator"), self.cluster_name, self.workplace, self._certificates, self._proxy_to_sts
         )
@@ -107,13 +108,16 @@ class ControlPlane:
             login_webhook=self.authenticator.kubeconfig,
         )
 
+    def _answer_sts(self, request: Request) -> Response:
+        return self.sts(request)
+
     def _start_all(self) -> None:
         self._run("etcd", commands.etcd(self.binaries, self._addresses, self._files))
         self.authenticator.start()
         self.start_api_server()
         self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files))
         self._run("kube-scheduler", commands.scheduler(self.binaries, self._files))
-        self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", self._plugin)))
+        self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", self.plugin)))
         self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
 
     def _run(self, name: str, command: list[str]) -> Program:
@@ -152,12 +156,22 @@ class ControlPlane:
 
     def let_plugin_work_with(self, credentials: PluginCredentials) -> None:
         """Change whose permissions suffice for aws-node; pods that failed with them come up."""
+        self.plugin = credentials
         self._running["kwok"].kill()
         self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", credentials)))
 
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
         return {name: program.resident_mib() for name, program in self._running.items()}
+
+    def failure(self) -> StartError | None:
+        """The first program that has ended though nobody stopped it for good, with the end of its log."""
+        for program in self._running.values():
+            try:
+                program.check()
+            except StartError as ended:
+                return ended
+        return None
 
     # Faults
 

@@ -2,10 +2,13 @@
 
 import http.client
 import json
+import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -31,6 +34,31 @@ class ApiError(RuntimeError):
         self.answer = answer
 
 
+class Stream:
+    """An answer that does not end, line by line; a context manager. `close` may come from another thread."""
+
+    def __init__(self, connection: http.client.HTTPSConnection, path: str, headers: dict[str, str]) -> None:
+        self._connection = connection
+        connection.request("GET", path, headers=headers)
+        self._socket = connection.sock
+        self._response = connection.getresponse()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._response.readline():
+            yield line
+
+    def close(self) -> None:
+        """Wake whoever reads: the answer ends here."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
 class ApiClient:
     """One keep-alive connection for each thread. `token` None asks as nobody."""
 
@@ -48,9 +76,7 @@ class ApiClient:
         Raises:
             OSError | http.client.HTTPException: there was no answer.
         """
-        sent = {"Accept": "application/json", "Content-Type": "application/json"} | (
-            {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        )
+        sent = self._headers()
         target = f"{path}?{urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body)
         response, received = self._exchange(method, target, content, sent | (headers or {}))
@@ -83,8 +109,17 @@ class ApiClient:
         """Server-side apply, taking over fields that others own."""
         return self.do("PATCH", path, body, query={"fieldManager": manager, "force": "true"}, headers={"Content-Type": APPLY_PATCH})
 
-    def delete(self, path: str) -> Any:
-        return self.do("DELETE", path)
+    def delete(self, path: str, **query: str) -> Any:
+        return self.do("DELETE", path, query=query)
+
+    def stream(self, path: str, **query: str) -> Stream:
+        """An answer without end, such as a watch, over a connection of its own."""
+        connection = http.client.HTTPSConnection(self._host, context=self._context)
+        return Stream(connection, f"{path}?{urlencode(query)}", self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
 
     def _exchange(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         """Only a read is sent again, and only where the server had closed the kept connection meanwhile."""

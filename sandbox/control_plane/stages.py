@@ -1,5 +1,6 @@
 """What KWOK lets nodes and pods do: the files in `stages/`, with the credentials filled in that the network plug-in can work with."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,38 @@ def write(folder: Path, credentials: PluginCredentials) -> list[Path]:
     for source in sorted(FOLDER.glob("*.yaml")):
         documents = list(yaml.safe_load_all(source.read_text()))
         if source.name == PLUGIN:
-            documents = [_filled_in(document, credentials) for document in documents]
+            works, fails = (_filled_in(document, credentials) for document in documents)
+            documents = [works, *(_complaining(fails, call, operator) for call, operator in FIRST_REFUSED.items())]
         files.append(folder / source.name)
         files[-1].write_text(yaml.safe_dump_all(documents))
     return files
+
+
+# The call that fails first, and whether it does with the node's role: that one may not even describe, a role that lacks
+# something may not create.
+FIRST_REFUSED = {"DescribeNetworkInterfaces": "In", "CreateNetworkInterface": "NotIn"}
 
 
 def _filled_in(stage: dict[str, Any], credentials: PluginCredentials) -> dict[str, Any]:
     """The stages select on the same expression, one for what works and one for the rest."""
     operator, values = credentials.expression()
     opposite = {"In": "NotIn", "NotIn": "In"}[operator]
-    for expression in stage["spec"]["selector"]["matchExpressions"]:
-        if expression.get("values") == [NODE_ROLE]:
-            expression |= {"operator": operator if stage["metadata"]["name"] == "plugin-works" else opposite, "values": values}
+    expression = _on_credentials(stage)
+    expression |= {"operator": operator if stage["metadata"]["name"] == "plugin-works" else opposite, "values": values}
     return stage
+
+
+def _complaining(fails: dict[str, Any], call: str, operator: str) -> dict[str, Any]:
+    """The stage of plug-ins that fail, for those that are refused this call."""
+    stage = copy.deepcopy(fails)
+    stage["metadata"]["name"] += f"-to-{call.lower()}"
+    key = _on_credentials(stage)["key"]
+    stage["spec"]["selector"]["matchExpressions"].append({"key": key, "operator": operator, "values": [NODE_ROLE]})
+    (event,) = (step["event"] for step in stage["spec"]["steps"] if "event" in step)
+    event["message"] = event["message"].replace("DescribeNetworkInterfaces", call)
+    return stage
+
+
+def _on_credentials(stage: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(each for each in stage["spec"]["selector"]["matchExpressions"] if "AWS_ROLE_ARN" in each["key"])
+    return found

@@ -21,11 +21,24 @@ Object = Mapping[str, Any]
 
 
 class Ground(Protocol):
-    """A cluster to play on."""
+    """A cluster to play on: a context manager. `version` is Kubernetes', `1.36`; `failure` is what ended a part of it by itself."""
 
     url: str
     ca_pem: bytes
     switches: Switches
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    @property
+    def ca_data(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def failure(self) -> Exception | None: ...
 
     def apply(self, manifest: Object, manager: str) -> None: ...
 
@@ -71,6 +84,7 @@ class EmbeddedGround:
             webhook=self._webhook,
         )
         self.url, self.ca_pem = self.cluster.url, self.cluster.ca_pem
+        self._version = version
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -87,6 +101,16 @@ class EmbeddedGround:
     def ca_data(self) -> str:
         """The certificate authority as `DescribeCluster` gives it."""
         return base64.b64encode(self.ca_pem).decode()
+
+    @property
+    def version(self) -> str:
+        """Of Kubernetes, as the scenario wants it."""
+        return self._version
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the behaviours, if anything did."""
+        return self.life.failure
 
     def apply(self, manifest: Object, manager: str) -> None:
         """Create or apply an object."""

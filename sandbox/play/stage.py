@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from infra.asset import Target, build
@@ -31,6 +31,8 @@ from sandbox.play.scenario import BOUND
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sandbox.control_plane.cluster import ControlPlane
+    from sandbox.play.ground import Ground
     from sandbox.play.scenario import World
 
 ALIAS: Final = "live"
@@ -39,7 +41,8 @@ ALIAS: Final = "live"
 class Stage:
     """One scenario's world, standing: a context manager.
 
-    `on_line(function, line)` gets what the functions log, `on_step` what the set-up does; `cluster` is `embedded` or `real`.
+    `on_line(function, line)` gets what the functions log, `on_step` what the set-up does; `cluster` is `embedded` or `real`, and
+    `control_plane` a real one that runs already, for a cluster named as ours: it is emptied before and after.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class Stage:
         world: World,
         *,
         cluster: str = "embedded",
+        control_plane: ControlPlane | None = None,
         on_line: Callable[[str, str], None] | None = None,
         on_step: Callable[[str], None] = lambda _: None,
         skip_time: bool = False,
     ) -> None:
         self.world = world
         self._cluster = cluster
+        self._control_plane = control_plane
         self._on_step = on_step
         self.aws = LocalAws(may_pass=self._may_pass)
         self._on_line = on_line
@@ -74,8 +79,9 @@ class Stage:
     def _set_up(self) -> None:
         self._on_step("AWS APIs on loopback")
         self._stack.enter_context(self.aws)
+        self.ground: Ground = self._stack.enter_context(self._ground())
+        self.world = replace(self.world, kubernetes=self.ground.version)  # a real cluster has one version, whatever the scenario says
         self._on_step(f"cluster {CLUSTER} at Kubernetes {self.world.kubernetes}, {self.world.nodes} nodes")
-        self.ground = self._stack.enter_context(self._ground())
         spec = ClusterSpec(
             name=CLUSTER, version=self.world.kubernetes, endpoint=self.ground.url, ca_data=self.ground.ca_data, issuer=self.world.issuer
         )
@@ -90,7 +96,9 @@ class Stage:
         self._fill_cluster()
         self._start_functions()
 
-    def _ground(self) -> EmbeddedGround:
+    def _ground(self) -> Ground:
+        if self._cluster == "real":
+            return self._real_ground()
         return EmbeddedGround(
             CLUSTER,
             version=self.world.kubernetes,
@@ -99,6 +107,20 @@ class Stage:
             access_entries=self._access_entries,
             role_can_run_cni=self._can_run,
             association_of=self._association,
+        )
+
+    def _real_ground(self) -> Ground:
+        from sandbox.play.real_ground import RealGround
+
+        return RealGround(
+            CLUSTER,
+            control_plane=self._control_plane,
+            sts=self.aws.gateway.answer,
+            access_entries=self._access_entries,
+            roles=[role_arn(accounts.ROLE)],
+            role_can_run_cni=self._can_run,
+            association_of=self._association,
+            on_step=self._on_step,
         )
 
     # --- who may what ------------------------------------------------------------------------------------------------------------
