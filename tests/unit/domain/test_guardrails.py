@@ -1,0 +1,250 @@
+"""Rules over history, each at its edge: one second early, just over; and in their order of weight."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.contract.settings import AddonRecord, Mode, Severity, WhenUnverified, Window
+from lambdas.domain.finding import Link
+from lambdas.domain.guardrails import BREAKER_SPAN, TUG_OF_WAR_SPAN, Past, opens_at
+from lambdas.domain.incident import PastIncident
+from lambdas.domain.observation import Missing, Observation, Unknown
+from lambdas.domain.plan import Reason
+from lambdas.domain.request import Actor
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
+from tests.unit.report.worlds import NOW, ROLE, account, pods
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+GONE = account(None, manager="argocd-controller", at=NOW - MINUTE)
+
+
+def drifted(**changes: Any) -> Observation:
+    """The annotation is gone, and nothing fails yet."""
+    return seen(**{"service_account": GONE, **changes})
+
+
+def held(picture: Observation, past: Past | None = None) -> tuple[Reason, datetime | None] | None:
+    """Why the whole plan is held back and until when, or None where it may run."""
+    made = planned(picture, past)
+    assert bool(made.actions) != bool(made.withheld)
+    return (made.withheld[0].reason, made.withheld[0].until) if made.withheld else None
+
+
+def test_nothing_holds_a_plain_repair_back() -> None:
+    assert held(drifted()) is None
+
+
+@pytest.mark.parametrize(
+    ("ago", "until"),
+    [
+        pytest.param(timedelta(), NOW + 5 * MINUTE, id="just now"),
+        pytest.param(5 * MINUTE - SECOND, NOW + SECOND, id="one second early"),
+        pytest.param(5 * MINUTE, None, id="over"),
+    ],
+)
+def test_the_cool_down_lasts_its_seconds_after_a_repair(ago: timedelta, until: datetime | None) -> None:
+    assert held(drifted(), Past(incidents=(repaired(ago),))) == ((Reason.COOLDOWN, until) if until else None)
+
+
+def test_the_latest_repair_counts_in_whatever_order_history_comes() -> None:
+    past = (repaired(HOUR), repaired(MINUTE))
+    assert held(drifted(), Past(incidents=past)) == (Reason.COOLDOWN, NOW + 4 * MINUTE)
+    assert held(drifted(), Past(incidents=past[::-1])) == (Reason.COOLDOWN, NOW + 4 * MINUTE)
+
+
+def test_the_cool_down_tells_both_times_alike() -> None:
+    sentence = planned(drifted(), Past(incidents=(repaired(MINUTE),))).withheld[0].sentence
+    assert sentence == f"repaired at {NOW - MINUTE:%Y-%m-%d %H:%M:%S} UTC; the next may follow at {NOW + 4 * MINUTE:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def test_an_incident_without_a_write_starts_no_cool_down() -> None:
+    assert held(drifted(), Past(incidents=(replace(repaired(SECOND), changes=()),))) is None
+
+
+@pytest.mark.parametrize(
+    ("ages", "until"),
+    [
+        pytest.param((10, 20, 30), None, id="one fewer than allowed"),
+        pytest.param((10, 20, 30, 59.99), NOW + 0.01 * MINUTE, id="as many as allowed, the first almost an hour old"),
+        pytest.param((10, 20, 30, 60), None, id="the first just an hour old"),
+        pytest.param((10, 20, 30, 40, 50), NOW + 20 * MINUTE, id="one more than allowed: two have to age"),
+    ],
+)
+def test_repairs_within_an_hour_are_limited(ages: tuple[float, ...], until: datetime | None) -> None:
+    past = Past(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in ages))
+    found = held(drifted(settings=settings(max_repairs_per_hour=4)), past)
+    assert (found is None) == (until is None)
+    if found and until:
+        assert found[0] is Reason.TOO_MANY_REPAIRS
+        assert found[1] is not None
+        assert abs(found[1] - until) < SECOND / 100
+
+
+def test_where_several_rules_lift_by_time_the_last_one_decides() -> None:
+    past = Past(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in (1, 20, 30, 40)))
+    assert held(drifted(), past) == (Reason.TOO_MANY_REPAIRS, NOW + 20 * MINUTE)
+    longer = drifted(settings=settings(cooldown_s=7200))
+    assert held(longer, past) == (Reason.TOO_MANY_REPAIRS, NOW + 119 * MINUTE)
+
+
+WAR = tuple(repaired(hours * HOUR) for hours in (2, 3, 23))
+
+
+def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time() -> None:
+    made = planned(drifted(), Past(incidents=WAR))
+    assert made.verdict is Verdict.REVERTED
+    assert held(drifted(), Past(incidents=WAR)) == (Reason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
+    assert made.withheld[0].sentence == "set 3 times within a day and taken away again each time, last by argocd-controller"
+
+
+def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> None:
+    who = Actor(who="arn:aws:iam::111122223333:user/dana", what="UpdateAddon")
+    assert planned(drifted(actor=who), Past(incidents=WAR)).withheld[0].sentence.endswith("last by arn:aws:iam::111122223333:user/dana")
+
+
+@pytest.mark.parametrize(
+    ("past", "picture"),
+    [
+        pytest.param(WAR[:2], drifted(), id="twice"),
+        pytest.param((*WAR[:2], repaired(TUG_OF_WAR_SPAN)), drifted(), id="the first a day ago"),
+        pytest.param((*WAR[:2], repaired(HOUR, "RestartWorkload")), drifted(), id="one of them set no annotation"),
+        pytest.param(WAR, seen(pods=some_pods(None, ROLE)), id="the annotation stands"),
+    ],
+)
+def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], picture: Observation) -> None:
+    assert held(picture, Past(incidents=past)) is None
+
+
+def test_a_day_less_a_second_still_counts() -> None:
+    past = Past(incidents=(*WAR[:2], repaired(TUG_OF_WAR_SPAN - SECOND)))
+    assert held(drifted(), past) == (Reason.TUG_OF_WAR, NOW + SECOND)
+
+
+OTHERS = ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(
+    ("changed_ago", "others", "stopped"),
+    [
+        pytest.param(MINUTE, OTHERS, True, id="five with ours, within the hour"),
+        pytest.param(MINUTE, OTHERS[:3], False, id="four with ours"),
+        pytest.param(MINUTE, (*OTHERS[:3], "prod-blue"), False, id="ours counts once"),
+        pytest.param(BREAKER_SPAN - SECOND, OTHERS, True, id="a second within the hour"),
+        pytest.param(BREAKER_SPAN, OTHERS, False, id="just over the hour"),
+        pytest.param(None, OTHERS, False, id="nobody knows when it changed"),
+    ],
+)
+def test_many_clusters_that_turn_wrong_after_a_change_speak_against_the_parameter(
+    changed_ago: timedelta | None, others: tuple[str, ...], stopped: bool
+) -> None:
+    picture = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
+    assert held(picture, Past(turned_wrong=others)) == ((Reason.BREAKER, None) if stopped else None)
+
+
+NIGHT = Window(days=(0,), start=timedelta(hours=2), length=timedelta(hours=1))  # Monday; NOW is Monday, 02:14:41
+
+
+@pytest.mark.parametrize(
+    ("now", "opens"),
+    [
+        pytest.param("2026-11-02T01:59:59", "2026-11-02T02:00:00", id="a second before"),
+        pytest.param("2026-11-02T02:00:00", None, id="as it opens"),
+        pytest.param("2026-11-02T02:59:59", None, id="its last second"),
+        pytest.param("2026-11-02T03:00:00", "2026-11-09T02:00:00", id="as it closes: a week"),
+        pytest.param("2026-11-01T23:59:59", "2026-11-02T02:00:00", id="the evening before"),
+    ],
+)
+def test_a_weekly_window_opens_and_closes_to_the_second(now: str, opens: str | None) -> None:
+    at = datetime.fromisoformat(now + "+00:00")
+    assert opens_at(NIGHT, at) == (datetime.fromisoformat(opens + "+00:00") if opens else None)
+
+
+@pytest.mark.parametrize(
+    ("now", "open_then"),
+    [("2026-11-07T03:59:59", True), ("2026-11-07T04:00:00", False), ("2026-11-06T22:00:00", True), ("2026-11-07T22:00:00", False)],
+    ids=["Friday's, on Saturday", "over", "Friday", "none on Saturday"],
+)
+def test_a_window_may_last_past_midnight(now: str, open_then: bool) -> None:
+    late = Window(days=(0, 1, 2, 3, 4), start=timedelta(hours=22), length=timedelta(hours=6))
+    assert (opens_at(late, datetime.fromisoformat(now + "+00:00")) is None) == open_then
+
+
+def test_what_can_wait_waits_for_the_window_and_what_fails_now_does_not() -> None:
+    closed = settings(maintenance_window=Window(days=(0,), start=timedelta(hours=3), length=HOUR))
+    opens = NOW.replace(hour=3, minute=0, second=0)
+    assert held(drifted(settings=closed)) == (Reason.WINDOW, opens)
+    assert held(drifted(settings=closed, pods=pods(15, ROLE, unready=1))) is None
+    assert held(drifted(settings=settings(maintenance_window=NIGHT))) is None
+
+
+def test_a_change_calendar_counts_while_it_is_closed() -> None:
+    closed = drifted(settings=settings(maintenance_window="calendar:freeze"))
+    assert held(closed, Past(calendar_opens_at=NOW + HOUR)) == (Reason.WINDOW, NOW + HOUR)
+    assert held(closed, Past()) is None
+
+
+UNREAD = Unknown("no endpoint")
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        pytest.param(
+            seen(binding=Missing("/p"), pods=some_pods(None), addon=addon(role_arn=ROLE), service_account=GONE),
+            Reason.NO_BINDING,
+            id="no binding",
+        ),
+        pytest.param(drifted(role=Missing("role")), Reason.GUARD_BROKEN, id="no role"),
+        pytest.param(drifted(oidc_provider=Missing("provider")), Reason.GUARD_BROKEN, id="no provider"),
+        pytest.param(drifted(simulated={"ec2:CreateTags": "explicitDeny"}), Reason.GUARD_BROKEN, id="simulated"),
+        pytest.param(drifted(permission_errors=errors("aws-node-01")), Reason.GUARD_BROKEN, id="refused though it carries the role"),
+        pytest.param(drifted(role=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)), Reason.GUARD_UNREAD, id="unread"),
+        pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), Reason.OBSERVE_MODE, id="observe"),
+    ],
+)
+def test_a_rule_that_only_a_person_lifts(picture: Observation, reason: Reason) -> None:
+    made = planned(picture)
+    assert made.actions == ()
+    assert reason in {it.reason for it in made.withheld}
+    assert all(it.until is None for it in made.withheld)
+
+
+def test_stale_pods_explain_errors_so_that_the_role_is_not_blamed() -> None:
+    made = planned(drifted(pods=some_pods(None, ROLE), permission_errors=errors("aws-node-00")))
+    assert kinds(made) == ["AnnotateServiceAccount", "ReplaceOnePod"]
+    assert [(it.link, it.reason) for it in made.withheld] == [(Link.PERMISSION_ERRORS, Reason.CONSEQUENCE)]
+
+
+def test_unread_permissions_hold_nothing_back() -> None:
+    assert held(drifted(settings=settings(when_unverified=WhenUnverified.REFUSE))) is None
+
+
+@pytest.mark.parametrize(
+    ("stronger", "picture", "past"),
+    [
+        pytest.param(Reason.GUARD_BROKEN, drifted(role=Missing("r"), settings=settings(mode=Mode.OBSERVE)), Past(), id="guard, observe"),
+        pytest.param(
+            Reason.OBSERVE_MODE, drifted(settings=settings(mode=Mode.OBSERVE)), Past(incidents=(repaired(MINUTE),)), id="observe, cool-down"
+        ),
+        pytest.param(Reason.TUG_OF_WAR, drifted(), Past(incidents=(*WAR, repaired(MINUTE))), id="tug of war, cool-down"),
+    ],
+)
+def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: Reason, picture: Observation, past: Past) -> None:
+    found = next(it for it in planned(picture, past).withheld if it.link is Link.ANNOTATION)
+    assert found.reason is stronger
+    assert found.sentence.count("; ") >= 1
+
+
+def test_where_one_rule_never_lifts_no_time_is_told() -> None:
+    assert held(drifted(settings=settings(mode=Mode.OBSERVE)), Past(incidents=(repaired(MINUTE),))) == (Reason.OBSERVE_MODE, None)
+
+
+def test_rules_count_only_where_something_is_wanted() -> None:
+    updating = seen(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE, addon_record=AddonRecord.TELL))
+    made = planned(updating)
+    assert made.wait
+    assert kinds(made) == []
+    assert made.severity is Severity.INFO

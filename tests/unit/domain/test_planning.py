@@ -1,0 +1,298 @@
+"""What is done about each broken link, in which order, and what is left alone and why."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.contract.settings import AddonRecord, Mode, WhenUnverified
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.action import (
+    AnnotateServiceAccount,
+    DeleteStalePods,
+    ReplaceOnePod,
+    RestartWorkload,
+    RestoreAnnotation,
+    UpdateAddonRole,
+    from_json,
+    to_json,
+)
+from lambdas.domain.finding import Link
+from lambdas.domain.guardrails import Past
+from lambdas.domain.observation import HealthIssue, Missing, Observation, Unknown
+from lambdas.domain.plan import Plan, Reason
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
+from tests.unit.report.worlds import NOW, ROLE, account, nodes, pods
+
+UNREAD = Unknown("no endpoint")
+MINE = "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"
+
+
+def reasons(made: Plan) -> dict[Link, Reason]:
+    return {it.link: it.reason for it in made.withheld}
+
+
+def everything(**changes: Any) -> Observation:
+    """The known case: record, annotation and pods have lost the role."""
+    return seen(**{"addon": addon(role_arn=None), "service_account": account(None), "pods": some_pods(None, None, None), **changes})
+
+
+def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_last() -> None:
+    made = planned(everything(), Past(incident_id="7f3a", round=2))
+    assert made.actions == (
+        AnnotateServiceAccount(role_arn=ROLE, old_value=None, resource_version="4711"),
+        ReplaceOnePod(
+            pod="aws-node-00",
+            uid="uid-0",
+            node="ip-10-0-0-0.eu-west-1.compute.internal",
+            newest=(BORN + timedelta(minutes=2)).isoformat(),
+            role_arn=ROLE,
+        ),
+        RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-11-02T02:14:41Z", at_a_time=2),
+        UpdateAddonRole(addon="vpc-cni", role_arn=ROLE, token="7f3a-2"),
+    )
+    assert made.answers == ((Link.ANNOTATION, (0,)), (Link.PODS, (1, 2)), (Link.ADDON_RECORD, (3,)))
+    assert made.withheld == ()
+
+
+def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_in_the_next() -> None:
+    tokens = [planned(everything(), Past(incident_id="7f3a", round=n)).actions[-1] for n in (1, 1, 2)]
+    assert tokens[0] == tokens[1] != tokens[2]
+
+
+@pytest.mark.parametrize(
+    ("roles", "workload_changes", "expected"),
+    [
+        pytest.param((ROLE, ROLE), {}, [], id="none stale"),
+        pytest.param((None,), {}, ["ReplaceOnePod"], id="the only one"),
+        pytest.param((None, ROLE), {}, ["ReplaceOnePod"], id="one of two"),
+        pytest.param((None, None, ROLE), {}, ["ReplaceOnePod", "DeleteStalePods"], id="two of three: waves"),
+        pytest.param((None, None, OTHER_ROLE), {}, ["ReplaceOnePod", "RestartWorkload"], id="all: restart"),
+        pytest.param(
+            (None, None), {"on_delete": True}, ["ReplaceOnePod", "DeleteStalePods"], id="all, and OnDelete: a stamp restarts none"
+        ),
+    ],
+)
+def test_one_pod_is_tried_before_the_rest_follows(
+    roles: tuple[str | None, ...], workload_changes: dict[str, Any], expected: list[str]
+) -> None:
+    assert kinds(planned(seen(pods=some_pods(*roles), workload=workload(**workload_changes)))) == expected
+
+
+def test_waves_leave_out_the_pod_that_was_tried_and_are_no_larger_than_the_workload_allows() -> None:
+    made = planned(seen(pods=some_pods(None, None, None, ROLE), workload=workload(max_unavailable=2)))
+    assert made.actions[1] == DeleteStalePods(at_a_time=2, count=2, role_arn=ROLE)
+
+
+def test_pods_on_their_way_out_neither_count_nor_are_tried() -> None:
+    going = some_pods(None, deleting=True)
+    made = planned(seen(pods=(*going, *some_pods(ROLE, None, None)[1:])))
+    assert kinds(made) == ["ReplaceOnePod", "RestartWorkload"]
+    assert isinstance(made.actions[0], ReplaceOnePod)
+    assert made.actions[0].pod == "aws-node-01"
+
+
+def test_a_pod_on_a_node_that_is_not_ready_is_tried_first() -> None:
+    picture = everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2))
+    canary = planned(picture).actions[1]
+    assert isinstance(canary, ReplaceOnePod)
+    assert canary.node == "ip-10-0-0-13.eu-west-1.compute.internal"
+
+
+def test_the_oldest_is_tried_where_every_node_is_ready_whatever_the_order_of_the_list() -> None:
+    for listed in (some_pods(None, None, None), some_pods(None, None, None)[::-1]):
+        canary = planned(everything(pods=listed)).actions[1]
+        assert isinstance(canary, ReplaceOnePod)
+        assert canary.pod == "aws-node-00"
+
+
+def test_the_successor_of_a_deployments_pod_is_told_by_its_age_since_it_may_run_anywhere() -> None:
+    canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT))).actions[1]
+    assert isinstance(canary, ReplaceOnePod)
+    assert (canary.node, canary.newest) == ("", (BORN + timedelta(minutes=2)).isoformat())
+
+
+def test_right_pods_are_not_restarted_for_the_annotation() -> None:
+    assert kinds(planned(seen(service_account=account(None)))) == ["AnnotateServiceAccount"]
+
+
+def test_an_old_value_is_kept_for_history() -> None:
+    made = planned(seen(service_account=account(OTHER_ROLE)))
+    assert made.actions == (AnnotateServiceAccount(role_arn=ROLE, old_value=OTHER_ROLE, resource_version="4711"),)
+
+
+# --- a roll-out under way ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for() -> None:
+    made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2)))
+    assert made.actions == ()
+    assert made.wait == "a roll-out of aws-node is under way (1 of 2)"
+    assert reasons(made) == {Link.PODS: Reason.CONSEQUENCE}
+
+
+def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> None:
+    picture = seen(pods=some_pods(None, None), service_account=account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1))
+    made = planned(picture)
+    assert [action.pod for action in made.actions if isinstance(action, ReplaceOnePod)] == ["aws-node-01"]
+
+
+def test_a_roll_out_without_the_annotation_makes_pods_as_stale_as_before_so_it_is_not_waited_for() -> None:
+    made = planned(everything(workload=workload(updated=1)))
+    assert kinds(made)[:2] == ["AnnotateServiceAccount", "ReplaceOnePod"]
+    assert made.wait is None
+
+
+# --- waiting -----------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [everything(addon=addon(status="UPDATING", role_arn=None)), everything(cluster=cluster(status="UPDATING"))],
+    ids=["add-on", "cluster"],
+)
+def test_nothing_is_written_while_an_update_runs(picture: Observation) -> None:
+    made = planned(picture)
+    assert made.actions == ()
+    assert made.wait
+    assert set(reasons(made).values()) == {Reason.UPDATE_RUNS}
+
+
+def test_a_rule_that_holds_us_back_is_told_even_while_an_update_runs() -> None:
+    made = planned(everything(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE)))
+    assert made.wait is None
+    assert reasons(made)[Link.ANNOTATION] is Reason.OBSERVE_MODE
+
+
+# --- guards ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unread", [{"role": UNREAD}, {"oidc_provider": UNREAD}], ids=["role", "provider"])
+def test_where_a_guard_is_unread_what_is_missing_is_put_back(unread: dict[str, Any]) -> None:
+    assert kinds(planned(everything(**unread))) == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "link"),
+    [
+        pytest.param({"service_account": account(OTHER_ROLE), "pods": pods(3, ROLE)}, Link.ANNOTATION, id="annotation"),
+        pytest.param({"service_account": account(), "pods": some_pods(OTHER_ROLE, None)}, Link.PODS, id="pods"),
+        pytest.param({"addon": addon(role_arn=OTHER_ROLE), "pods": pods(3, ROLE)}, Link.ADDON_RECORD, id="record"),
+    ],
+)
+def test_where_a_guard_is_unread_what_stands_is_not_replaced(changes: dict[str, Any], link: Link) -> None:
+    made = planned(everything(role=UNREAD, **changes))
+    assert reasons(made)[link] is Reason.GUARD_UNREAD
+    assert link not in dict(made.answers)
+
+
+def test_pods_wait_for_an_annotation_that_may_not_be_replaced() -> None:
+    made = planned(everything(role=UNREAD, service_account=account(OTHER_ROLE), addon=addon()))
+    assert made.actions == ()
+    assert reasons(made) == {Link.ANNOTATION: Reason.GUARD_UNREAD, Link.PODS: Reason.CONSEQUENCE}
+
+
+def test_where_refused_nothing_is_written_behind_an_unread_guard() -> None:
+    made = planned(everything(oidc_provider=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)))
+    assert made.actions == ()
+    assert set(reasons(made).values()) == {Reason.GUARD_UNREAD}
+
+
+def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
+    made = planned(everything(role=Missing("role")))
+    assert made.actions == ()
+    assert reasons(made)[Link.ROLE] is Reason.NOT_OURS
+    assert reasons(made)[Link.ANNOTATION] is Reason.GUARD_BROKEN
+
+
+# --- the add-on record -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> None:
+    made = planned(everything(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.TELL)))
+    assert "UpdateAddonRole" not in kinds(made)
+    assert reasons(made) == {Link.ADDON_RECORD: Reason.ADDON_RECORD_TELL}
+
+
+@pytest.mark.parametrize(
+    ("status", "acts"), [("ACTIVE", True), ("DEGRADED", True), ("UPDATE_FAILED", False), ("CREATE_FAILED", False)], ids=str
+)
+def test_a_record_is_written_only_where_an_update_can_help(status: str, acts: bool) -> None:
+    issues = (HealthIssue(code="AccessDenied", message="m"),)
+    made = planned(seen(addon=addon(status=status, role_arn=None, issues=issues)))
+    assert (kinds(made) == ["UpdateAddonRole"]) is acts
+    assert (Link.ADDON_RECORD in reasons(made)) is not acts
+
+
+def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_repaired() -> None:
+    conflict = addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),))
+    made = planned(everything(addon=conflict))
+    assert kinds(made) == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
+    assert reasons(made) == {Link.ADDON_RECORD: Reason.NOT_OURS}
+
+
+# --- what is not ours --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("picture", "link", "reason"),
+    [
+        pytest.param(seen(cluster=Missing("c")), Link.CLUSTER, Reason.NOT_OURS, id="cluster gone"),
+        pytest.param(seen(pods=Unknown("403")), Link.CLUSTER, Reason.NOT_OURS, id="no access"),
+        pytest.param(seen(service_account=Missing("sa")), Link.ANNOTATION, Reason.NOT_OURS, id="no ServiceAccount to write to"),
+        pytest.param(seen(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, Reason.TOO_YOUNG, id="young"),
+        pytest.param(seen(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")), Link.NODES, Reason.NOT_OURS, id="disk"),
+        pytest.param(seen(nodes=nodes(15, unready=1)), Link.NODES, Reason.NOT_OURS, id="nodes wait though the identity is right"),
+        pytest.param(
+            seen(permission_errors=errors("aws-node-01")), Link.PERMISSION_ERRORS, Reason.NOT_OURS, id="the role does not suffice"
+        ),
+    ],
+)
+def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(picture: Observation, link: Link, reason: Reason) -> None:
+    made = planned(picture)
+    assert made.actions == ()
+    assert reasons(made) == {link: reason}
+
+
+def test_symptoms_end_with_the_links_before_them() -> None:
+    made = planned(everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2), permission_errors=errors("aws-node-01")))
+    assert reasons(made) == {Link.PERMISSION_ERRORS: Reason.CONSEQUENCE, Link.NODES: Reason.CONSEQUENCE}
+
+
+def test_a_node_that_is_unwell_for_another_cause_stays_for_a_person_in_the_middle_of_a_repair() -> None:
+    made = planned(everything(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")))
+    assert made.actions
+    assert reasons(made) == {Link.NODES: Reason.NOT_OURS}
+
+
+def test_a_sound_chain_asks_for_nothing() -> None:
+    assert planned(seen()) == Plan(verdict=Verdict.HEALTHY, severity=planned(seen()).severity)
+
+
+# --- modes -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_is_asked_only_where_there_is_something_to_do() -> None:
+    approve = settings(mode=Mode.APPROVE)
+    assert planned(everything(settings=approve)).needs_approval
+    assert not planned(
+        seen(addon=addon(role_arn=OTHER_ROLE), settings=settings(mode=Mode.APPROVE, addon_record=AddonRecord.TELL))
+    ).needs_approval
+    assert not planned(everything()).needs_approval
+
+
+# --- actions as data ---------------------------------------------------------------------------------------------------------------------
+
+ACTIONS = (*planned(everything()).actions, DeleteStalePods(at_a_time=1, count=1, role_arn=ROLE), RestoreAnnotation(value=None, ours=MINE))
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda it: type(it).__name__)
+def test_an_action_survives_a_checkpoint(action: Any) -> None:
+    assert from_json(to_json(action)) == action
+    assert action.sentence
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "replace 1 stale pod (1 at a time)"), (2, "replace 2 stale pods (1 at a time)")])
+def test_stale_pods_are_counted_in_words(count: int, words: str) -> None:
+    assert DeleteStalePods(at_a_time=1, count=count, role_arn=ROLE).sentence == words
