@@ -169,6 +169,10 @@ class Environment:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def pids(self) -> list[int]:
+        """Ids of the function's own processes, for those who measure them; none before its first invocation."""
+        return self._children()
+
     def _kill_all(self, process: subprocess.Popen[str]) -> None:
         # The function has a process group of its own, so killing the emulator's would leave it behind.
         children = _children_of(process.pid)
