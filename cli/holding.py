@@ -74,7 +74,7 @@ def _free(there: Incident, outside: Outside) -> bool:
     if there.held_by_a_person:
         return silent(there, outside.now())
     told = {state.split(" ", 1)[-1].split(" ")[0] for state in outside.incidents.told(there)}
-    return not there.callback_id and bool(told & _WATCHING)
+    return not there.acting and not there.callback_id and bool(told & _WATCHING)
 
 
 def _refusal(there: Incident) -> Refused:

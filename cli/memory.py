@@ -52,7 +52,7 @@ class MemoryIncidents:
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         row = self._row(successor.target)
-        if row.open is None or row.open.id != ended.id:
+        if row.open is None or row.open.id != ended.id or row.open.acting is not ended.acting:
             return self.claim(successor)
         self._mark(successor)
         row.open, row.told = replace(successor, signals=row.open.signals + successor.signals), set()
@@ -66,6 +66,12 @@ class MemoryIncidents:
         row = self._holding(incident)
         if row:
             row.open = replace(row.open or incident, beat_at=at)
+        return row is not None
+
+    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+        row = self._holding(incident)
+        if row:
+            row.open = replace(row.open or incident, acting=acting)
         return row is not None
 
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:

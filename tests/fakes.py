@@ -270,7 +270,7 @@ class FakeIncidents:
         row = self._row(successor.target)
         if row.incident is None:
             return self._open(row, successor)
-        if row.incident.id == ended.id:
+        if row.incident.id == ended.id and row.incident.acting is ended.acting:
             return self._open(row, replace(successor, signals=row.incident.signals + successor.signals))
         return self._join(row, successor)
 
@@ -286,6 +286,14 @@ class FakeIncidents:
         if row.incident is None or row.incident.id != incident.id:
             return False
         row.incident = replace(row.incident, beat_at=at)
+        return True
+
+    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+        self._world.meet("incidents.mark_acting")
+        row = self._row(incident.target)
+        if row.incident is None or row.incident.id != incident.id:
+            return False
+        row.incident = replace(row.incident, acting=acting)
         return True
 
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:

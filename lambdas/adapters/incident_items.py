@@ -34,6 +34,7 @@ OPEN_ATTRIBUTES: Final = (
     "binding_path",
     "beat_at",
     "told",
+    "acting",
 )
 """What a row has only while an incident is open. Without `incident_id` there is none."""
 
@@ -75,6 +76,7 @@ def opening(incident: Incident) -> Row:
     }
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
     known |= {"beat_at": time(incident.beat_at)} if incident.beat_at else {}
+    known |= {"acting": {"BOOL": True}} if incident.acting else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
 
@@ -92,6 +94,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         callback_id=_text(row, "callback_id"),
         binding_path=_text(row, "binding_path"),
         beat_at=_when(row["beat_at"]) if "beat_at" in row else None,
+        acting="acting" in row,
     )
 
 

@@ -60,7 +60,8 @@ class Incidents:
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         """The count of signals goes on from the ended incident's."""
         self._mark(successor)
-        row, taken = self._open(successor, "incident_id = :ended", {":ended": {"S": ended.id}}, counting_on=True)
+        as_seen = f"incident_id = :ended AND {'attribute_exists' if ended.acting else 'attribute_not_exists'}(acting)"
+        row, taken = self._open(successor, as_seen, {":ended": {"S": ended.id}}, counting_on=True)
         if taken or items.incident_id(row) == successor.id:
             return items.incident(successor.target, row)
         return self.claim(successor)
@@ -74,6 +75,12 @@ class Incidents:
         """A sign of life of the person who holds it. False where it was closed or taken over."""
         values: Row = {":id": {"S": incident.id}, ":at": items.time(at)}
         return self._update(f"hold incident {incident.id}", incident, "SET beat_at = :at", values)
+
+    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+        """One conditional write, so that either this or a take-over comes first, and whoever comes second learns of it."""
+        values: Row = {":id": {"S": incident.id}} | ({":yes": {"BOOL": True}} if acting else {})
+        attempt = f"note that incident {incident.id} is {'' if acting else 'no longer '}being acted on"
+        return self._update(attempt, incident, "SET acting = :yes" if acting else "REMOVE acting", values)
 
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
         """Remember the approval that is waited for; None when it has been answered.

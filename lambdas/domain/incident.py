@@ -35,7 +35,8 @@ class Incident:
 
     `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
     begun, `holder` who works on it: `remediator`, or the ARN of a person, whose last sign of life is `beat_at`. `binding_path` is the
-    parameter that was found not to hold, which the breaker counts by.
+    parameter that was found not to hold, which the breaker counts by. While `acting` is set its holder may be changing something, and
+    nobody takes it over who finds its execution running.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Incident:
     callback_id: str | None = None
     binding_path: str | None = None
     beat_at: datetime | None = None
+    acting: bool = False
 
     @property
     def held_by_a_person(self) -> bool:

@@ -153,13 +153,17 @@ class IncidentsPort(Protocol):
         ...
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
-        """Replace an incident whose execution has ended without closing it. Returns the one that is open now."""
+        """Replace an incident that nobody works on, unless its holder began or stopped to act since. Returns the one open now."""
         ...
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None: ...
 
     def beat(self, incident: Incident, at: datetime) -> bool:
         """A sign of life of the person who holds it. False: it is no longer theirs, so they must not go on."""
+        ...
+
+    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+        """Note that its holder is about to change something, or has stopped. False: it is no longer theirs, so they must not."""
         ...
 
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:

@@ -51,8 +51,7 @@ READY_LOOKS: Final = 12
 STUCK_LOOKS: Final = 20
 MOST_TRAIL: Final = 60
 """Changes of the counts that one proof remembers: 3 KB of its checkpoint."""
-MANY: Final = 2**31
-"""More signals than come: an incident that is given up closes whatever is unseen, and the next signal opens another."""
+TAKEN: Final = "the incident was taken over: whoever holds it now goes on"
 
 EVENTS: Final[Mapping[str, OwnEvent]] = {
     Occasion.ACTING: OwnEvent.STARTED,
@@ -95,6 +94,9 @@ class Desk:
         """Observe, diagnose and plan, with the number of signals that came before. `turn` numbers the plans of this incident."""
         try:
             signals = self._signals()
+            if signals is None:
+                self.log("observation", TAKEN, incident=self.incident.id)
+                return {"taken": TAKEN, "at": self._at()}
             seen = self._look(turn)
         except TransientError as error:
             self.log("observation", str(error), incident=self.incident.id)
@@ -103,9 +105,10 @@ class Desk:
         looks = former.get("looks", 0) + 1 if again else 1
         return {"look": to_json_look(seen), "signals": signals, "looks": looks, "at": self._at()}
 
-    def _signals(self) -> int:
+    def _signals(self) -> int | None:
+        """How many signals came so far; None where the incident is no longer ours, as when a person took over what we only watched."""
         open_now = self.incidents.get(self.incident.target)
-        return open_now.signals if open_now else self.incident.signals
+        return open_now.signals if open_now and open_now.id == self.incident.id else None
 
     def _look(self, turn: int) -> Look:
         hints = Hints(known_good_at=_known_good_at(self.incident), actor=actor_of(self.incident.request))
@@ -118,6 +121,21 @@ class Desk:
         return seen
 
     # --- acting ------------------------------------------------------------------------------------------------------------------
+
+    def begin(self, former: Json) -> Json:
+        """Make sure that the incident is ours, and keep it so until `rest`: nobody takes it over while we act."""
+        return self._acting(former, acting=True)
+
+    def rest(self, former: Json) -> Json:
+        """Nothing more of ours is under way."""
+        return self._acting(former, acting=False)
+
+    def _acting(self, former: Json, *, acting: bool) -> Json:
+        try:
+            return {"ours": self._patiently(lambda: self.incidents.mark_acting(self.incident, acting)), "at": self._at()}
+        except RemediatorError as error:
+            self.log("actions", str(error), incident=self.incident.id)
+            return {**former, "words": str(error)[:300], "at": self._at()}
 
     def act(self, action: Json) -> Json:
         """Run one action. Running it again has no further effect."""
@@ -313,7 +331,7 @@ class Desk:
         """Write history and close, unless a signal came that no look has seen: then look first."""
         sound = outcome in (Outcome.PROVEN, Outcome.RECOVERED)
         so_far: Json = {**about, **former}
-        signals = so_far["signals"] if sound else MANY
+        signals = so_far["signals"]
         latest = so_far["look"]
         past = self._past(outcome, about, signals)
         try:
@@ -328,7 +346,7 @@ class Desk:
             self._measure(past)
             return {"closed": True, "at": self._at()}
         again = self.look(1, {})
-        if "look" not in again or from_json_look(again["look"]).sound:
+        if "look" not in again or not sound or from_json_look(again["look"]).sound:
             return {**former, **{key: again[key] for key in ("look", "signals", "at") if key in again}}
         return {"closed": False, "look": again["look"], "signals": again["signals"], "at": self._at()}
 

@@ -34,7 +34,17 @@ class Work(Protocol):
     """The bodies of the steps. None of them raises for what may succeed later; each may be run twice with the effect of once."""
 
     def look(self, turn: int, former: Json) -> Json:
-        """`{"look": ..., "signals": n, "at": iso}`, or `{"unread": why}` beside the former state where nothing could be read."""
+        """`{"look": ..., "signals": n, "at": iso}`, `{"unread": why}` beside the former state where nothing could be read, or
+        `{"taken": why}` where another holds the incident now.
+        """
+        ...
+
+    def begin(self, former: Json) -> Json:
+        """`{"ours": bool}`: whether we may change something now; nobody takes the incident over until `rest`."""
+        ...
+
+    def rest(self, former: Json) -> Json:
+        """`{"ours": bool}`: nothing of ours is under way any more."""
         ...
 
     def act(self, action: Json) -> Json:
@@ -105,9 +115,20 @@ class Story:
         return {**told, "signals": self.signals, **more}
 
 
+class _Taken(Exception):
+    """Another holds the incident: nothing is to be done or said by us any more."""
+
+
 def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
     """Repair one ServiceAccount, or say why not, and stay until the chain is whole. Returns the outcome for the execution's record."""
     story = Story(incident)
+    try:
+        return _remediate(story, steps, work)
+    except _Taken as taken:
+        return {"incident": incident.id, "target": incident.target.key, "outcome": str(taken), "changes": story.changes}
+
+
+def _remediate(story: Story, steps: Steps, work: Work) -> Json:
     for n in range(1, MOST_ROUNDS + 1):
         now = _look(n, story, steps, work)
         if now is None:
@@ -132,6 +153,8 @@ def _look(n: int, story: Story, steps: Steps, work: Work) -> Look | None:
     """Look when nothing is in the way: a running update is waited for, so is a cluster that does not answer for a moment."""
     limit = from_json_look(story.look).timeouts["update_timeout_s"] if story.look else 3600
     state = steps.until(f"{n} look", partial(work.look, n), _settled, Patience(timeout_s=limit, most_s=15))
+    if "taken" in state:
+        raise _Taken(state["taken"])
     return story.saw(state) if "look" in state else None
 
 
@@ -140,6 +163,8 @@ UNREACHABLE_LOOKS: Final = 12
 
 
 def _settled(state: Json) -> bool:
+    if "taken" in state:
+        return True
     seen = state.get("look")
     if not seen or state.get("unread"):
         return False
@@ -194,15 +219,21 @@ def _answer_words(answer: Json) -> str:
 
 def _repair(n: int, before: Look, story: Story, steps: Steps, work: Work) -> None:
     """Act in the plan's order, then wait until it is proven. What did not work is told, and the next round looks again."""
+    begun = steps.until(f"{n} begin", work.begin, _answered, BUSY)
+    if not begun.get("ours"):
+        return  # the next look tells whose it is
     story.repairs += 1
     _tell(n, Occasion.ACTING, story, steps, work)
     trouble = _act_all(n, before, story, steps, work)
-    if trouble == "conflict":
-        return
-    if trouble:
+    if not trouble:
+        _prove(n, before, story, steps, work)
+    elif trouble != "conflict":
         _escalate(n, trouble, story, steps, work)
-        return
-    _prove(n, before, story, steps, work)
+    steps.until(f"{n} rest", work.rest, _answered, BUSY)
+
+
+def _answered(state: Json) -> bool:
+    return "ours" in state
 
 
 def _act_all(n: int, before: Look, story: Story, steps: Steps, work: Work) -> str:
@@ -299,6 +330,8 @@ def _watch(n: int, now: Look, story: Story, steps: Steps, work: Work) -> bool:
 
 
 def _changed(state: Json, fingerprint: list[object], gave_up: bool) -> bool:
+    if "taken" in state:
+        return True
     seen = state.get("look")
     if not seen or state.get("unread"):
         return False
