@@ -1,0 +1,38 @@
+"""What a played scenario must have come to, whichever cluster it was played on."""
+
+import json
+
+from sandbox.play.accounts import CHECKER, REMEDIATOR
+from sandbox.play.play import Outcome
+from sandbox.play.scenario import Scenario
+from sandbox.play.stage import Stage
+
+
+def came_to_its_end(scenario: Scenario, stage: Stage, outcome: Outcome) -> None:
+    """Verdict, changes and messages are the expected ones, nothing was given up, and nothing secret was logged."""
+    expected = scenario.expect
+    assert outcome.verdict == expected.verdict
+    assert set(expected.also) <= set(outcome.verdicts)
+    assert outcome.changes[: len(expected.changes)] == list(expected.changes)
+    assert not expected.only_changes or outcome.changes == list(expected.changes)
+    said = json.dumps(outcome.messages, ensure_ascii=False)
+    for text in expected.says:
+        assert text in said
+    if expected.outcome in ("quiet", "silent", "recovered"):
+        assert outcome.messages == []
+    if expected.outcome == "proven":
+        assert outcome.nodes[0] == outcome.nodes[1]
+    assert stage.ground.failure is None
+    assert stage.dead_letters.waiting(CHECKER) == []
+    _no_secret_in_any_line(stage)
+
+
+def _no_secret_in_any_line(stage: Stage) -> None:
+    """No token, credential or signature appears in what the functions log."""
+    logged = "\n".join(line for _, line in stage.lines)
+    for name in (CHECKER, REMEDIATOR):
+        owner = stage.aws.roles.credentials(name)
+        assert owner.secret_access_key not in logged
+        assert owner.session_token not in logged
+    assert "k8s-aws-v1." not in logged
+    assert "X-Amz-Signature" not in logged
