@@ -1,0 +1,96 @@
+"""`python -m benchmarks [PROMISE ...]`: measure every promise, or those named; `QUICK=1` for less thorough and faster."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+
+from benchmarks import functions
+from benchmarks.row import Goal, Row
+from benchmarks.run import Run
+from benchmarks.table import markdown, terminal, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROMISES: Final = (
+    "asset",
+    "cold_start",
+    "remediator_start",
+    "warm_check",
+    "big_cluster",
+    "fleet",
+    "storm",
+    "audit_log",
+    "repair",
+    "detection",
+    "price",
+)
+OUT: Final = Path(__file__).resolve().parent.parent / "build" / "bench.json"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 1 where a goal is missed, 2 where a promise could not be measured."""
+    asked = _parser().parse_args(arguments)
+    if asked.markdown and OUT.exists() and not asked.promises:
+        print(_stored())
+        return 0
+    console, began = Console(stderr=True), time.monotonic()
+    run = Run(quick=bool(os.environ.get("QUICK")), say=lambda text: console.log(text))
+    broken = [name for name in asked.promises or PROMISES if not _measured(name, run, console)]
+    shutil.rmtree(functions.scratch(), ignore_errors=True)
+    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - began)
+    wide = Console(width=max(Console().width, 200))
+    wide.print(terminal(run.rows))
+    if broken:
+        console.log(f"[red]could not be measured: {', '.join(broken)}")
+        return 2
+    return int(any(row.met is False for row in run.rows))
+
+
+def _measured(name: str, run: Run, console: Console) -> bool:
+    began = time.monotonic()
+    console.log(f"measuring {name} …")
+    try:
+        rows = importlib.import_module(f"benchmarks.promises.{name}").run(run)
+    except Exception:  # noqa: BLE001  # the other promises are measured all the same
+        console.print_exception(max_frames=6)
+        return False
+    run.rows += rows
+    missed = [row.name for row in rows if row.met is False]
+    console.log(f"measured {name} in {time.monotonic() - began:.0f} s" + (f", missed: {', '.join(missed)}" if missed else ""))
+    return True
+
+
+def _stored() -> str:
+    """The latest results as Markdown."""
+    document = json.loads(OUT.read_text(encoding="utf-8"))
+    how = "quick" if document["quick"] else "full"
+    return f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.\n\n{markdown([_row(it) for it in document['rows']])}"
+
+
+def _row(stored: dict[str, Any]) -> Row:
+    plain = {key: value for key, value in stored.items() if key not in ("goal", "met")}
+    on, _, rest = (stored["goal"] or "").partition(" ")
+    sign, _, bound = rest.partition(" ")
+    return Row(**plain, goal=Goal(on=on, bound=float(bound), at_least=sign == ">=") if bound else None)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("promises", nargs="*", choices=[*PROMISES, []], help="all of them unless named")
+    parser.add_argument("--markdown", action="store_true", help=f"print the latest results, from build/{OUT.name}, as Markdown")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

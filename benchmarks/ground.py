@@ -1,0 +1,171 @@
+"""The world that is measured in: local AWS and one API server double that is every cluster, standing still."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import uuid4
+
+import orjson
+import trustme
+
+from lambdas.contract.environment import Environment, variable
+from lambdas.contract.names import EVENT_SOURCE
+from lambdas.contract.parameters import binding_path
+from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.aws.local import ACCOUNT, REGION, LocalAws
+from sandbox.behaviours import pod_status
+from sandbox.cluster import aws_node
+from sandbox.cluster.clock import stamp, utc_now
+from sandbox.cluster.embedded import EmbeddedCluster, Identity
+from sandbox.cluster.objects import node
+from sandbox.cluster.resources import DAEMON_SETS, NODES, PODS, SERVICE_ACCOUNTS
+from sandbox.play import accounts
+from sandbox.play.accounts import CHECKER, NAMESPACE, REMEDIATOR, ROLE, TABLE, role_arn
+from sandbox.play.scenario import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.aws.calls import Call
+    from sandbox.cluster.wire import RequestRecord
+
+MASTERS: Final = "system:masters"
+TOKEN_PREFIX: Final = "k8s-aws-v1."
+
+
+def cluster_names(count: int) -> list[str]:
+    """Names of a fleet; the first is the cluster that a lone one is called."""
+    return ["demo", *(f"fleet-{n:03}" for n in range(1, count))]
+
+
+@dataclass
+class Ground:
+    """A healthy fleet: `clusters` EKS clusters, all served by one API server with `nodes` nodes and as many aws-node pods.
+
+    Tokens are taken by their form alone: verifying them is the control plane's work, and would be timed with each request.
+    """
+
+    clusters: int = 1
+    nodes: int = 12
+    unready_nodes: int = 0
+    aws: LocalAws = field(default_factory=LocalAws)
+
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        try:
+            self._set_up()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def names(self) -> list[str]:
+        return cluster_names(self.clusters)
+
+    def function_environment(self, principal: str = CHECKER) -> dict[str, str]:
+        """What a function is told at deployment, and what makes it this principal here."""
+        values = {
+            "account": ACCOUNT,
+            "region": REGION,
+            "partition": "aws",
+            "incidents_table": TABLE,
+            "remediator_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{REMEDIATOR}:live",
+            "chat_topic_arn": self.topics.chat,
+            "people_topic_arn": self.topics.people,
+            "event_bus": "default",
+            "our_role_arns": ",".join(map(role_arn, (CHECKER, REMEDIATOR))),
+            "may_simulate": "false",
+        }
+        ours = {variable(it.name): values[it.name] for it in fields(Environment) if it.name in values}
+        return ours | self.aws.environment(principal)
+
+    def requests_since(self, mark: tuple[int, int]) -> tuple[tuple[RequestRecord, ...], tuple[Call, ...]]:
+        """Kubernetes requests and AWS calls since `mark`."""
+        return tuple(self.cluster.requests[mark[0] :]), self.aws.calls.all()[mark[1] :]
+
+    def mark(self) -> tuple[int, int]:
+        """Now, for `requests_since`."""
+        return len(self.cluster.requests), len(self.aws.calls.all())
+
+    def _set_up(self) -> None:
+        self._stack.enter_context(self.aws)
+        self.cluster = self._stack.enter_context(EmbeddedCluster("bench", authenticate=_by_form, certificate=trustme.CA()))
+        self._fill_aws()
+        self._fill_cluster()
+
+    def _fill_aws(self) -> None:
+        world = World()
+        issuer = f"https://oidc.eks.{REGION}.amazonaws.com/id/{'77D0' * 8}"
+        ca_data = base64.b64encode(self.cluster.ca_pem).decode()
+        accounts.make_identity(self.aws, world, issuer)
+        accounts.make_table(self.aws)
+        self.topics = accounts.make_topics(self.aws)
+        ssm = self.aws.client("ssm")
+        for name in self.names:
+            self.aws.eks.add_cluster(ClusterSpec(name=name, endpoint=self.cluster.url, ca_data=ca_data, issuer=issuer))
+            self.aws.eks.add_addon(name, "vpc-cni", addonVersion=world.addon_version, serviceAccountRoleArn=role_arn(ROLE))
+            ssm.put_parameter(Name=binding_path(name, NAMESPACE, aws_node.NAME), Value=role_arn(ROLE), Type="String")
+
+    def _fill_cluster(self) -> None:
+        store = self.cluster.store
+        store.create(SERVICE_ACCOUNTS, aws_node.service_account(role_arn=role_arn(ROLE)), by="eks")
+        daemon_set = store.create(DAEMON_SETS, aws_node.daemon_set(), by="eks")
+        store.patch(DAEMON_SETS, aws_node.NAME, NAMESPACE, patch={"status": _status(self.nodes)}, subresource="status")
+        for n in range(self.nodes):
+            made = node(n, ready=n >= self.unready_nodes)
+            store.create(NODES, made, by="kubelet")
+            pod = _pod(daemon_set, made, n)
+            store.create(PODS, pod, NAMESPACE, by="kube-controller-manager")
+            status = pod_status.running(pod, made, stamp(utc_now()))
+            store.patch(PODS, pod["metadata"]["name"], NAMESPACE, patch={"status": status}, subresource="status")
+
+
+def _by_form(token: str) -> Identity | None:
+    return Identity("bench", (MASTERS,)) if token.startswith(TOKEN_PREFIX) else None
+
+
+def _status(count: int) -> dict[str, Any]:
+    numbers = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "numberAvailable", "updatedNumberScheduled")
+    return dict.fromkeys(numbers, count) | {"numberMisscheduled": 0, "observedGeneration": 1}
+
+
+def _pod(daemon_set: Mapping[str, Any], on: Mapping[str, Any], n: int) -> dict[str, Any]:
+    """A pod as the DaemonSet's controller, the identity webhook and the kubelet make it."""
+    template = orjson.loads(orjson.dumps(daemon_set["spec"]["template"]))
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": aws_node.NAME, "uid": daemon_set["metadata"]["uid"], "controller": True}
+    metadata = template["metadata"] | {"name": f"{aws_node.NAME}-{n:05}", "namespace": NAMESPACE, "ownerReferences": [owner]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"] | {"nodeName": on["metadata"]["name"]}}
+    pod["spec"]["serviceAccountName"] = aws_node.NAME
+    injected = [{"name": "AWS_ROLE_ARN", "value": role_arn(ROLE)}, {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/token"}]
+    for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())):
+        container["env"] = [*container.get("env", ()), *injected]
+    return pod
+
+
+def check_requested(cluster: str = "demo", trigger: str = "sweep", **more: Any) -> dict[str, Any]:
+    """The event that asks for a check of one cluster, as the bus delivers it; of now, so that no check has answered it."""
+    now = datetime.now(UTC).isoformat()
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": "Check Requested",
+        "source": EVENT_SOURCE,
+        "account": ACCOUNT,
+        "time": now,
+        "region": REGION,
+        "resources": [],
+        "detail": {"schemaVersion": "1", "cluster": cluster, "trigger": trigger, "occurredAt": now, "eventId": "bench"} | more,
+    }
+
+
+def payload(event: Mapping[str, Any]) -> bytes:
+    return json.dumps(event).encode()

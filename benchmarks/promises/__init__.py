@@ -1,0 +1,1 @@
+"""One module per promise; each has `run(run: Run) -> list[Row]`."""

@@ -1,0 +1,64 @@
+"""A warm healthy check beside a raw client that makes the same requests, and the requests of both on the wire."""
+
+import time
+from typing import Final
+
+from benchmarks.functions import cpu_ms, function, our_asset, rivals_beside_ours
+from benchmarks.ground import Ground, check_requested, payload
+from benchmarks.measure import Cost, in_turns, sample
+from benchmarks.row import Goal, Row, compared
+from benchmarks.run import Run
+from lambdas.contract.environment import Function
+from sandbox.functions.emulator import Environment
+
+NAME: Final = "warm healthy check"
+_RAW: Final = "raw: urllib3, orjson, same requests"
+_BATCH: Final = 20  # the kernel counts CPU in hundredths of a second
+_KUBERNETES, _AWS = Goal(on="value", bound=3), Goal(on="value", bound=4)
+
+
+def run(run: Run) -> list[Row]:
+    """One environment of each, invoked in batches by turns."""
+    with Ground() as ground:
+        environment = ground.function_environment()
+        ours = function("checker", our_asset(), Function.CHECKER.handler, environment)
+        raw = function("raw", rivals_beside_ours(), "raw.lambda_handler", environment)
+        with Environment(ours) as checker, Environment(raw) as client:
+            cold = _requests(ground, checker)
+            warm = _requests(ground, checker)
+            _requests(ground, client)
+            same = _requests(ground, client)
+            logged = sum(map(len, checker.lines)) / 2
+            costs = in_turns({"ours": lambda: _batch(checker), _RAW: lambda: _batch(client)}, run.pick(4, 15))
+    run.facts |= {"warm_cpu_ms": sample(costs["ours"], "cpu_ms").median, "log_bytes": logged}
+    goal = Goal(on="ratio", bound=1.5)
+    return [
+        compared(NAME, "wall", "wall_ms", costs, rival=_RAW, goal=goal),
+        compared(NAME, "CPU", "cpu_ms", costs, rival=_RAW, goal=goal),
+        _counted("Kubernetes requests, warm", warm[0], same[0], _KUBERNETES, "12 pods: one page"),
+        _counted("Kubernetes requests, cold", cold[0], None, _KUBERNETES, "the token is signed without a request"),
+        _counted("AWS requests, warm", warm[1], same[1], _AWS, "signal, add-on, associations, time of the check"),
+        _counted("AWS requests, cold", cold[1], None, None, "more: parameters, cluster, role, OIDC provider"),
+    ]
+
+
+def _counted(name: str, value: int, rival: int | None, goal: Goal | None, note: str) -> Row:
+    share = {} if rival is None else {"rival": _RAW, "rival_value": float(rival), "ratio": value / rival}
+    return Row(promise="requests on the wire", name=name, value=value, unit="requests", goal=goal, note=note, **share)  # type: ignore[arg-type]
+
+
+def _requests(ground: Ground, environment: Environment) -> tuple[int, int]:
+    mark = ground.mark()
+    ended = environment.invoke(payload(check_requested()))
+    assert not ended.failed, ended.payload[:500]
+    assert b"healthy" in ended.payload, ended.payload[:500]
+    kubernetes, aws = ground.requests_since(mark)
+    return len(kubernetes), len(aws)
+
+
+def _batch(environment: Environment) -> Cost:
+    events = [payload(check_requested()) for _ in range(_BATCH)]
+    wall, cpu = time.perf_counter(), cpu_ms(environment)
+    for event in events:
+        assert not environment.invoke(event).failed
+    return Cost(wall_ms=(time.perf_counter() - wall) * 1e3 / _BATCH, cpu_ms=(cpu_ms(environment) - cpu) / _BATCH)

@@ -1,0 +1,1 @@
+"""What the product is compared with: each written as a competent engineer would, and doing the same work."""

@@ -1,0 +1,51 @@
+"""The usual function: boto3, the typed Kubernetes client, Powertools for log and metrics; the same check with the same calls."""
+
+import os
+
+import boto3
+import calls
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from kubernetes import client
+
+REGION = os.environ["AWS_REGION"]
+logger = Logger(service="usual")
+metrics = Metrics(namespace="Usual", service="usual")
+clients = {name: boto3.client(name, region_name=REGION) for name in ("dynamodb", "ssm", "eks", "iam")}
+
+
+def connected(described, cluster):
+    configuration = client.Configuration()
+    configuration.host = described["endpoint"]
+    configuration.ssl_ca_cert = calls.authority_file(described)
+    return client.ApiClient(configuration, header_name="Authorization", header_value=f"Bearer {calls.token(cluster, REGION)}")
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def lambda_handler(event, context):
+    cluster, began_at = event["detail"]["cluster"], calls.now()
+    metrics.add_metric(name="Checks", unit=MetricUnit.Count, value=1)
+    if calls.signal(clients["dynamodb"], cluster):
+        return {"signalled": True}
+    known = calls.facts(clients, cluster)
+    recorded, associations = calls.record_of(clients["eks"], cluster)
+    api = connected(known["cluster"], cluster)
+    core, apps = client.CoreV1Api(api), client.AppsV1Api(api)
+    account = core.read_namespaced_service_account(calls.NAME, calls.NAMESPACE)
+    workload = apps.read_namespaced_daemon_set(calls.NAME, calls.NAMESPACE)
+    pods = core.list_namespaced_pod(calls.NAMESPACE, field_selector=f"spec.serviceAccountName={calls.NAME}", limit=250).items
+    carried = {env.value for pod in pods for c in pod.spec.containers for env in c.env if env.name == "AWS_ROLE_ARN"}
+    sound = (
+        associations == 0
+        and recorded == known["bound"]
+        and (account.metadata.annotations or {}).get(calls.ROLE_KEY) == known["bound"]
+        and carried == {known["bound"]}
+        and workload.status.number_ready == workload.status.desired_number_scheduled
+        and calls.trusts(known["trust"], known["issuer"])
+    )
+    if not sound:
+        raise RuntimeError("the world is healthy, and this was not seen")
+    calls.record_sound(clients["dynamodb"], cluster, began_at)
+    logger.info("healthy", cluster=cluster)
+    return {"verdict": "healthy"}

@@ -1,0 +1,74 @@
+"""The results as a table for a terminal, as Markdown, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from benchmarks.row import Row
+
+HEAD: Final = ("promise", "measured", "ours", "unit", "rival", "rival's", "ratio", "goal", "met", "spread", "runs")
+_WORDS: Final = {True: "yes", False: "**no**", None: ""}
+
+
+def number(value: float | None) -> str:
+    """Three figures, and no exponent."""
+    if value is None:
+        return ""
+    whole = f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    return whole if "e" not in whole else f"{value:.6f}".rstrip("0")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as text, in the order of `HEAD`."""
+    return (
+        row.promise,
+        row.name,
+        number(row.value),
+        row.unit,
+        row.rival,
+        number(row.rival_value),
+        number(row.ratio),
+        str(row.goal or ""),
+        _WORDS[row.met],
+        f"±{row.spread:.0%}" if row.runs > 1 else "",
+        str(row.runs) if row.runs > 1 else "",
+    )
+
+
+def terminal(rows: Iterable[Row]) -> Table:
+    """For rich."""
+    table = Table(*HEAD, row_styles=("", "dim"), title="promises, measured")
+    for row in rows:
+        style = {True: "green", False: "red bold", None: ""}[row.met]
+        *front, met, spread, runs = cells(row)
+        table.add_row(*front, f"[{style}]{met.strip('*')}[/]" if style else met, spread, runs)
+    return table
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A Markdown table, and the notes below it."""
+    lines = [" | ".join(HEAD), "|".join("---:" if it in ("ours", "rival's", "ratio", "spread", "runs") else "---" for it in HEAD)]
+    lines += [" | ".join(cells(row)) for row in rows]
+    notes = [f"- {row.promise}, {row.name}: {row.note}" for row in rows if row.note]
+    return "\n".join([*(f"| {line} |" for line in lines), "", *notes])
+
+
+def machine() -> str:
+    """On what it was measured, in words."""
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float) -> None:
+    """`build/bench.json`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"machine": machine(), "quick": quick, "took_s": round(took_s, 1), "rows": [row.as_json() for row in rows]}
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
