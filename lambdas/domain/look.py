@@ -29,6 +29,7 @@ from lambdas.domain.plan import Plan
 from lambdas.domain.verdict import Verdict
 
 MOST_EVIDENCE: Final = 3
+MOST_WRONG_SETTINGS: Final = 10
 LONGEST_TEXT: Final = 400
 """Characters of one sentence or value in a digest: a checkpoint holds at most 256 KB, and a message far less."""
 
@@ -141,7 +142,7 @@ def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
         desired_role=seen.desired_role or "",
-        annotation=account.role_annotations.get(ROLE_ANNOTATION, "") if account else "",
+        annotation=_cut(account.role_annotations.get(ROLE_ANNOTATION, "")) if account else "",
         binding_path=seen.binding.path if isinstance(seen.binding, Binding | InvalidBinding) else "",
         binding_version=seen.binding.version if isinstance(seen.binding, Binding) else 0,
         owner=_owner(account),
@@ -249,7 +250,7 @@ def _warnings(seen: Observation, diagnosis: Diagnosis) -> tuple[str, ...]:
     unread = [f"{it.link.title} could not be read: {it.sentence}" for it in diagnosis.unread]
     windows = isinstance(seen.nodes, tuple) and any(node.os == "windows" for node in seen.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
-    return tuple(map(_cut, [*wrong, *unread, *kept]))
+    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *unread, *kept]))
 
 
 def to_json_look(value: Look) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import AddonRecord, Mode
@@ -82,7 +83,15 @@ def _annotate(seen: Observation, account: ServiceAccountFacts) -> tuple[Action, 
     if seen.desired_role is None:
         return ()
     old = account.role_annotations.get(ROLE_ANNOTATION)
-    return (AnnotateServiceAccount(role_arn=seen.desired_role, old_value=old, resource_version=account.resource_version),)
+    kept = old if old and len(old) <= LONGEST_ARN else None
+    return (AnnotateServiceAccount(role_arn=seen.desired_role, old_value=kept, resource_version=account.resource_version),)
+
+
+LONGEST_ARN: Final = 2048
+"""An annotation may be as long as an object, which no checkpoint would hold; what is longer than any role's ARN is not worth restoring.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+"""
 
 
 def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
