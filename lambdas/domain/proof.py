@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Link
 from lambdas.domain.look import Counts, Look
 from lambdas.domain.plan import Reason
@@ -50,7 +51,8 @@ def prove(before: Look, now: Look, *, idle_looks: int = 0) -> Proof:
         return Proof(state=ProofState.PROVEN, sentence=_shown(counts))
     if counts.hanging > before.counts.hanging and idle_looks >= PATIENCE_LOOKS:
         return Proof(
-            state=ProofState.HANGING, sentence=f"{counts.hanging} pods do not start, for a cause that no role ends; {_shown(counts)}"
+            state=ProofState.HANGING,
+            sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(counts)}",
         )
     return Proof(state=ProofState.WAITING, sentence=_shown(counts))
 
@@ -73,6 +75,6 @@ def progress(counts: Counts) -> tuple[int, ...]:
 
 
 def _shown(counts: Counts) -> str:
-    pods = f"{counts.pods_right} of {counts.pods} pods carry the role, {counts.pods_ready} ready"
-    nodes = f", {counts.nodes_ready} of {counts.nodes} nodes Ready" if counts.nodes else ""
+    pods = f"{share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
+    nodes = f", {counts.nodes_ready} of {many(counts.nodes, 'node')} Ready" if counts.nodes else ""
     return pods + nodes + (", no permission error since" if not counts.errors_with_role + counts.errors_without_role else "")

@@ -122,6 +122,13 @@ def test_an_old_value_is_kept_for_history() -> None:
     assert made.actions == (AnnotateServiceAccount(role_arn=ROLE, old_value=OTHER_ROLE, resource_version="4711"),)
 
 
+def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold_it() -> None:
+    for length, kept in ((2048, True), (2049, False)):
+        action = planned(seen(service_account=account("x" * length))).actions[0]
+        assert isinstance(action, AnnotateServiceAccount)
+        assert (action.old_value is not None) is kept
+
+
 # --- a roll-out under way ----------------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,172 @@
+"""A look: what a moment showed, small enough for a checkpoint and the same after it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.contract.settings import AddonRecord
+from lambdas.domain.guardrails import Past
+from lambdas.domain.look import LONGEST_TEXT, Counts, Look, from_json_look, look, to_json_look
+from lambdas.domain.observation import (
+    NOT_READ,
+    Association,
+    InvalidBinding,
+    Missing,
+    NodeRepair,
+    Observation,
+    Unknown,
+)
+from lambdas.domain.request import Actor
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
+from tests.unit.report.worlds import EBS, NOW, ROLE, WORLDS, account, nodes, pods, sound
+
+
+def looked(picture: Observation, past: Past | None = None) -> Look:
+    return look(picture, *judged(picture, past))
+
+
+def stored(value: Look) -> Look:
+    return from_json_look(json.loads(json.dumps(to_json_look(value))))
+
+
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_a_look_is_the_same_after_a_checkpoint(world: Any) -> None:
+    value = world.look()
+    assert stored(value) == value
+
+
+def test_what_is_withheld_keeps_its_time() -> None:
+    value = looked(seen(service_account=account(None)), Past(incidents=(repaired(timedelta(minutes=1)),)))
+    assert value.withheld[0].until == (NOW + timedelta(minutes=4)).isoformat()
+    assert stored(value) == value
+
+
+def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
+    long = "x" * 10_000
+    picture = seen(
+        pods=pods(5000, None, unready=5000, last_words=long),
+        nodes=nodes(5000, unready=5000, message=long),
+        permission_errors=errors(*(f"aws-node-{i:02}" for i in range(5000)), call="ec2:" + "C" * 2000),
+        service_account=account(OTHER_ROLE + long),
+        addon=addon(role_arn=OTHER_ROLE + long),
+        workload=workload(desired=5000, updated=5000, ready=0),
+        role=Unknown(long),
+        wrong_settings={f"/eks-irsa-remediator/settings/prod-blue/{i}": long for i in range(1000)},
+        actor=Actor(who=long, what=long, agent=long),
+    )
+    assert len(json.dumps(to_json_look(looked(picture)))) < 32 * 1024
+
+
+def test_every_sentence_of_a_digest_is_cut() -> None:
+    value = looked(seen(role=Unknown("x" * 10_000)))
+    assert max(len(line.sentence) for line in value.links) == LONGEST_TEXT
+    assert all(len(warning) <= LONGEST_TEXT for warning in value.warnings)
+
+
+def counts(picture: Observation) -> Counts:
+    return looked(picture).counts
+
+
+def test_pods_and_nodes_are_counted() -> None:
+    picture = seen(
+        pods=(
+            *some_pods(ROLE, None),
+            *some_pods(None, None, None, deleting=True)[2:],
+            *some_pods(*[None] * 4, ready=False, waiting="CrashLoopBackOff")[3:],
+        ),
+        nodes=nodes(15, unready=3),
+        permission_errors=errors("aws-node-00", "aws-node-01", "aws-node-03"),
+    )
+    assert counts(picture) == Counts(
+        pods=3,
+        pods_right=1,
+        pods_ready=2,
+        pods_deleting=1,
+        nodes=15,
+        nodes_ready=12,
+        nodes_waiting=3,
+        errors_with_role=1,
+        errors_without_role=2,
+        hanging=1,
+        rolled_out=True,
+    )
+
+
+def test_where_nobody_says_which_role_is_right_no_pod_is() -> None:
+    unbound = seen(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods(None, None))
+    assert counts(unbound).pods_right == 0
+
+
+def test_nodes_are_counted_only_for_what_makes_them_ready() -> None:
+    assert counts(sound()).nodes == 15
+    assert counts(seen(sound(EBS), addon_name="aws-ebs-csi-driver")).nodes == 0
+
+
+def test_parts_that_were_not_read_count_as_none() -> None:
+    assert counts(seen(nodes=NOT_READ, pods=Unknown("x"), workload=Missing("d"))) == Counts()
+
+
+@pytest.mark.parametrize(
+    ("picture", "is_sound"),
+    [
+        pytest.param(seen(), True, id="healthy"),
+        pytest.param(seen(workload=workload(desired=0)), True, id="not applicable"),
+        pytest.param(
+            seen(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=True), True, id="pod identity"
+        ),
+        pytest.param(
+            seen(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=False),
+            False,
+            id="pod identity without agent",
+        ),
+        pytest.param(seen(service_account=account(None)), False, id="annotation gone"),
+        pytest.param(seen(addon=addon(status="UPDATING")), False, id="an update runs"),
+    ],
+)
+def test_a_look_is_sound_where_no_link_is_broken(picture: Observation, is_sound: bool) -> None:
+    assert looked(picture).sound is is_sound
+    assert stored(looked(picture)).sound is is_sound
+
+
+def test_history_gives_the_verdict_where_it_has_one_and_the_diagnosis_is_kept_beside_it() -> None:
+    past = Past(incidents=tuple(repaired(timedelta(hours=n)) for n in (2, 3, 4)))
+    value = looked(seen(service_account=account(None)), past)
+    assert value.verdict is Verdict.REVERTED
+    assert value.verdicts == ("reverted", "annotation-missing")
+
+
+def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_a_watched_group() -> None:
+    waiting = nodes(15, unready=2)
+    watched = seen(nodes=waiting, node_repair=NodeRepair(nodegroups=("workers",)))
+    assert looked(watched).repair_deadline == (NOW + timedelta(minutes=26)).isoformat()
+    assert looked(seen(watched, node_repair=NodeRepair(nodegroups=("others",)))).repair_deadline == ""
+    assert looked(seen(watched, nodes=nodes(15))).repair_deadline == ""
+
+
+@pytest.mark.parametrize(
+    ("picture", "warns"),
+    [
+        pytest.param(
+            seen(wrong_settings={"/p/mode": "one of a, b"}), "the parameter /p/mode must be one of a, b; its default counts", id="setting"
+        ),
+        pytest.param(seen(oidc_provider=Unknown("no route")), "OIDC provider could not be read: no route", id="unread link"),
+        pytest.param(
+            seen(nodes=nodes(15, unready=1, os="windows")), "Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it", id="windows"
+        ),
+    ],
+)
+def test_what_does_not_break_the_chain_is_a_warning(picture: Observation, warns: str) -> None:
+    assert warns in looked(picture).warnings
+
+
+def test_a_binding_that_is_invalid_is_still_named() -> None:
+    value = looked(seen(binding=InvalidBinding(path="/p", reason="is no ARN")))
+    assert (value.binding_path, value.binding_version, value.desired_role) == ("/p", 0, "")
+    assert looked(seen(binding=binding(version=7))).binding_version == 7
+
+
+def test_a_record_left_to_its_owner_is_no_broken_link() -> None:
+    assert looked(seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.TELL))).sound

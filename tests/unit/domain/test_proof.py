@@ -1,0 +1,87 @@
+"""Has the repair worked? Each state of a proof, from two looks and patience."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.domain.look import Counts, Look, look
+from lambdas.domain.observation import Observation
+from lambdas.domain.proof import PATIENCE_LOOKS, ProofState, is_proven, progress, prove
+from tests.unit.domain.pictures import judged, seen
+from tests.unit.report.worlds import EBS, account, sound
+
+
+def looked(picture: Observation) -> Look:
+    return look(picture, *judged(picture))
+
+
+WELL = looked(seen())
+BEFORE = replace(
+    looked(seen(service_account=account(None))),
+    counts=Counts(pods=15, pods_right=0, pods_ready=12, nodes=15, nodes_ready=12, nodes_waiting=3),
+)
+
+
+def now(verdicts: tuple[str, ...] = (), **counts: Any) -> Look:
+    return replace(WELL, verdicts=verdicts, counts=replace(WELL.counts, **counts))
+
+
+@pytest.mark.parametrize(
+    ("present", "idle", "state"),
+    [
+        pytest.param(now(), 0, ProofState.PROVEN, id="all is well"),
+        pytest.param(now(("nodes-unwell-otherwise",), nodes_ready=14), 0, ProofState.PROVEN, id="a node is unwell for another cause"),
+        pytest.param(now(("addon-degraded-otherwise",)), 0, ProofState.PROVEN, id="the add-on is unwell for another cause"),
+        pytest.param(now(("addon-degraded-otherwise", "pods-stale")), 0, ProofState.WAITING, id="and something of ours too"),
+        pytest.param(now(("pods-stale",), pods_right=14), 0, ProofState.WAITING, id="one pod is stale"),
+        pytest.param(now(pods_ready=14), 0, ProofState.WAITING, id="one pod is not ready"),
+        pytest.param(now(rolled_out=False), 0, ProofState.WAITING, id="the roll-out goes on"),
+        pytest.param(now(nodes_waiting=1), 0, ProofState.WAITING, id="a node waits"),
+        pytest.param(now(("update-in-progress",)), 0, ProofState.WAITING, id="our update of the record runs"),
+        pytest.param(
+            now(("permissions-missing",), errors_with_role=1), 0, ProofState.WORSE, id="refused with the role, as nobody was before"
+        ),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), PATIENCE_LOOKS - 1, ProofState.WAITING, id="slow, one look early"),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), PATIENCE_LOOKS, ProofState.HANGING, id="hanging"),
+        pytest.param(now(("pods-stale",), pods_ready=14), PATIENCE_LOOKS * 9, ProofState.WAITING, id="idle, and nothing hangs: slow"),
+        pytest.param(now(hanging=1), PATIENCE_LOOKS, ProofState.PROVEN, id="proven weighs more than a pod that restarts"),
+    ],
+)
+def test_the_present_look_is_judged(present: Look, idle: int, state: ProofState) -> None:
+    assert prove(BEFORE, present, idle_looks=idle).state is state
+
+
+@pytest.mark.parametrize("before", [{"errors_without_role": 3}, {"errors_with_role": 1}])
+def test_errors_that_were_there_before_make_the_role_unfit_and_nothing_worse(before: dict[str, Any]) -> None:
+    failing = replace(BEFORE, counts=replace(BEFORE.counts, **before))
+    assert prove(failing, now(("permissions-missing",), errors_with_role=1)).state is ProofState.UNFIT
+
+
+def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
+    hung = replace(BEFORE, counts=replace(BEFORE.counts, hanging=2))
+    assert prove(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle_looks=99).state is ProofState.WAITING
+    assert prove(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle_looks=99).state is ProofState.HANGING
+
+
+def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:
+    assert not is_proven(now(("annotation-missing",), pods_right=0))
+    assert not is_proven(now(pods_right=0))
+
+
+def test_progress_is_what_moves_while_a_repair_works() -> None:
+    still = progress(WELL.counts)
+    for moved in ({"pods_right": 1}, {"pods_ready": 1}, {"nodes_ready": 1}, {"rolled_out": False}):
+        assert progress(replace(WELL.counts, **moved)) != still
+    assert progress(replace(WELL.counts, errors_with_role=9)) == still
+
+
+def test_the_sentence_shows_the_counts() -> None:
+    assert prove(BEFORE, now()).sentence.startswith("15 of 15 pods carry the role, 15 ready, 15 of 15 nodes Ready")
+    single = now(pods=1, pods_right=1, pods_ready=1, nodes=1, nodes_ready=1)
+    assert prove(BEFORE, single).sentence.startswith("1 of 1 pod carries the role, 1 ready, 1 of 1 node Ready")
+
+
+def test_nodes_are_not_shown_for_a_workload_that_does_not_make_them_ready() -> None:
+    driver = looked(seen(sound(EBS), addon_name="aws-ebs-csi-driver"))
+    assert "node" not in prove(driver, driver).sentence
