@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -11,6 +12,8 @@ import yaml
 from cli.preflight.concern import MalformedFile
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_DEEPEST: Final = 100
+"""Levels of nesting: templates and cluster files have about a dozen."""
 _TYPED: Final = {"bool", "int", "float", "null"}
 _UNREADABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -60,7 +63,7 @@ def load(text: str, file: str) -> Located:
         MalformedFile: no such text, more than one document, a value that contains itself, or nesting without end.
     """
     try:
-        root = yaml.compose(text, Loader=_LOADER)
+        root = _composed(text)
         if root is None:
             raise MalformedFile(f"{file} is empty")
         return _Tree(file).located(root)
@@ -76,6 +79,42 @@ def load(text: str, file: str) -> Located:
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C reader takes a CDK template of a megabyte in under a second."""
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """YAML takes nearly all of JSON: not characters beyond 16 bits as two escapes, nor control characters that JSON lets stand."""
+    try:
+        return _compose(text)
+    except yaml.YAMLError:
+        try:
+            json.loads(text)
+        except ValueError:
+            text = ""
+        if not text:
+            raise
+    return _compose(_ESCAPES.sub(_escaped, text))
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The C composer calls itself for each level and ends the process where the stack does, so the levels are counted first."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+    found: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    return found
+
+
+_ESCAPES: Final = re.compile(rf"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|{_UNREADABLE.pattern}")
+"""An escaped backslash, which stays; a character as two escapes; a character that has to be one."""
+
+
+def _escaped(found: re.Match[str]) -> str:
+    if found[0] == "\\\\":
+        return found[0]
+    letter = json.loads(f'"{found[0]}"') if found[0].startswith("\\") else found[0]
+    return f"\\U{ord(letter):08x}"
 
 
 def _unreadable_at(text: str) -> str:

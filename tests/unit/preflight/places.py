@@ -1,0 +1,22 @@
+"""Where preflight's fixtures are, and their reading."""
+
+from pathlib import Path
+
+from cli.preflight.concern import Concern
+from cli.preflight.running import READERS
+
+HERE = Path(__file__).parent
+FIXTURES = HERE / "fixtures"
+KINDS = {"terraform": "terraform-plan", "eksctl": "eksctl", "template": "template"}
+"""Folder of fixtures -> kind of file."""
+
+
+def concerns_of(folder: str, name: str) -> tuple[Concern, ...]:
+    path = FIXTURES / folder / name
+    return READERS[KINDS[folder]](path.read_text(encoding="utf-8"), name)
+
+
+def only(folder: str, name: str, rule: str) -> Concern:
+    """The one concern of this rule."""
+    (found,) = (it for it in concerns_of(folder, name) if it.rule.id == rule)
+    return found

@@ -1,0 +1,94 @@
+"""Files that are not what they were given as: one sentence, with file and position."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.preflight.concern import MalformedFile
+from cli.preflight.located import load
+from cli.preflight.reading import decoded, text_of
+from cli.preflight.running import READERS
+from tests.unit.preflight.places import FIXTURES
+
+SENTENCES = [
+    ("terraform-plan", "truncated-plan.json", "truncated-plan.json:3:1 is not JSON: Expecting value"),
+    ("terraform-plan", "later-format.json", "later-format.json is not a plan that this version can read: its format_version is '2.0'."),
+    ("terraform-plan", "state.json", "state.json is a state, not a plan:"),
+    ("terraform-plan", "plan-log.json", "plan-log.json is not a plan; it looks like the log of `terraform plan -json`:"),
+    ("terraform-plan", "list.json", "list.json:1:1 is not a plan: it holds no JSON object"),
+    ("eksctl", "indentation.yaml", "indentation.yaml:5:4 is neither YAML nor JSON:"),
+    ("eksctl", "other-kind.yaml", "other-kind.yaml:1:1 is no eksctl file: it has no `kind: ClusterConfig`"),
+    ("eksctl", "empty.yaml", "empty.yaml is empty"),
+    ("eksctl", "two-documents.yaml", "two-documents.yaml:2:1 is neither YAML nor JSON:"),
+    ("template", "no-resources.yaml", "no-resources.yaml:1:1 is no CloudFormation template: it has no Resources"),
+    ("template", "loop-by-alias.yaml", "loop-by-alias.yaml:1:12 contains itself by an alias"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "sentence"), SENTENCES, ids=[name for _, name, _ in SENTENCES])
+def test_each_mistake_is_told_in_one_sentence(kind: str, name: str, sentence: str) -> None:
+    with pytest.raises(MalformedFile) as raised:
+        READERS[kind]((FIXTURES / "malformed" / name).read_text(encoding="utf-8"), name)
+    assert str(raised.value).startswith(sentence)
+    assert "\n" not in str(raised.value)
+
+
+def test_every_malformed_fixture_is_used() -> None:
+    assert {it.name for it in (FIXTURES / "malformed").iterdir()} == {name for _, name, _ in SENTENCES}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "- " * 50_000])
+def test_endless_nesting_is_refused(kind: str, text: str) -> None:
+    with pytest.raises(MalformedFile):
+        READERS[kind](text, "deep")
+
+
+def test_a_number_too_long_to_read_is_refused() -> None:
+    with pytest.raises(MalformedFile, match="cannot be read as JSON"):
+        READERS["terraform-plan"](f'{{"a": {"9" * 10_000}}}', "digits.json")
+
+
+def test_a_character_that_yaml_does_not_hold_is_named_by_its_place() -> None:
+    with pytest.raises(MalformedFile, match=r"x\.yaml:2:4"):
+        READERS["eksctl"]("kind: a\nb: \x00", "x.yaml")
+
+
+def test_aliases_that_double_at_each_line_cost_nothing() -> None:
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)), "Resources: {R: {Type: T, Properties: *a59}}"]
+    assert [it.rule.id for it in READERS["template"]("\n".join(lines), "bomb.yaml")] == ["addon-absent"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"Resources": {"\\ud83d\\ude00 \\\\ud83d": {"Type": "T"}}}',
+        '{\n\t"Resources":\t{\n\t\t"a\x7f": {"Type": "T"}\n\t}\n}',
+        '{"Resources": {"a\\/b": {"Type": "T"}}}',
+    ],
+    ids=["surrogates", "tabs-and-controls", "escaped-slash"],
+)
+def test_json_that_is_no_yaml_is_read_as_json(text: str) -> None:
+    (name,) = json.loads(text)["Resources"]
+    assert list(load(text, "t.json").fields["Resources"].fields) == [name]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_shells_write_is_read(encoding: str) -> None:
+    assert decoded("Größe: 1".encode(encoding), "f") == "Größe: 1"
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(MalformedFile, match="byte 3 does not belong there"):
+        decoded(b"ab\xff", "f")
+
+
+def test_a_saved_plan_is_recognised() -> None:
+    with pytest.raises(MalformedFile, match="run `terraform show -json tfplan"):
+        decoded(b"PK\x03\x04rest", "tfplan")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MalformedFile, match=r"missing\.json cannot be read: No such file"):
+        text_of(str(tmp_path / "missing.json"))
