@@ -110,7 +110,7 @@ class AttendedDesk(Desk):
             self.last = self.first = self.look(1, {}).get("look", {})
         if self.last:
             outcome = Outcome.PROVEN if from_json_look(self.last).sound and self.changes else Outcome.NEEDS_YOU
-            about = {"look": self.last, "first": self.first, "lines": self.lines, "changes": self.changes, "signals": 2**31}
+            about = {"look": self.last, "first": self.first, "lines": self.lines, "trail": [], "changes": self.changes, "signals": 2**31}
             self.close(outcome, about, {})
 
 

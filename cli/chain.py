@@ -110,8 +110,8 @@ def _moment(iso: str) -> datetime | None:
 def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
     yield _verdict(seen, look)
     for remedy in look.remedies:
-        command = remedy.startswith(_COMMANDS)  # to be copied, so the terminal wraps it and we do not
-        yield Text(remedy, no_wrap=True, overflow="ignore") if command else Padding(Text(remedy), (0, 0, 0, 2), expand=False)
+        copied = remedy.startswith(_COMMANDS)  # to be copied, so the terminal wraps it and we do not
+        yield Text(remedy, no_wrap=True, overflow="ignore") if copied else Padding(Text(remedy), (0, 0, 0, 2), expand=False)
     for note in (*seen.notes, *look.warnings):
         yield Text(f"note: {plain(note)}", style="dim")
     if seen.incident:

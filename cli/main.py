@@ -1,17 +1,23 @@
 """`irsa-remediator`: every command, registered by what is typed. What a command does loads when it is run."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import typer
 
 from cli.commands import bindings, settings
+from cli.commands.access import access
 from cli.commands.adopt import adopt
+from cli.commands.answers import approve, reject
 from cli.commands.check import check
 from cli.commands.fix import fix
+from cli.commands.history import history
 from cli.commands.plan import plan
+from cli.commands.replay import replay
+from cli.commands.simulate import simulate
 from cli.options import with_options
+from cli.preflight.command import preflight
 
 app: Final = typer.Typer(
     name="irsa-remediator",
@@ -30,14 +36,18 @@ def main() -> None:
         sys.exit(130)
 
 
-def _group(name: str, words: str, commands: Mapping[str, Callable[..., Any]]) -> None:
+def _group(name: str, words: str, commands: Mapping[str, Any]) -> None:
     group = typer.Typer(name=name, help=words, no_args_is_help=True)
     for title, command in commands.items():
         group.command(title)(with_options(command))
     app.add_typer(group)
 
 
-for _command in (check, plan, fix, adopt):
-    app.command()(with_options(_command))
+def _register(command: Any) -> None:
+    app.command()(with_options(command))
+
+
+for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, replay, simulate:
+    _register(_command)
 _group("bindings", "Which ServiceAccount must use which role: list, set, unset, validate.", bindings.COMMANDS)
 _group("settings", "How the remediator behaves: list, set, unset, validate, describe.", settings.COMMANDS)

@@ -49,8 +49,8 @@ def write(form: Format, document: dict[str, Any], *views: RenderableType) -> Non
         for view in views:
             shown.print(view)
         return
-    whole = {"schemaVersion": SCHEMA_VERSION, **document}
-    sys.stdout.write(_yaml(whole) if form is Format.YAML else json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps({"schemaVersion": SCHEMA_VERSION, **document}, indent=2, ensure_ascii=False)
+    sys.stdout.write(_yaml(json.loads(text)) if form is Format.YAML else text + "\n")
 
 
 def _yaml(document: dict[str, Any]) -> str:

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from cli import wiring
 from cli.failures import BROKEN, SOUND, Refused
-from cli.options import Asked
 from cli.output import progress, write
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
@@ -22,6 +21,7 @@ from lambdas.domain.report.escaping import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cli.options import Asked
     from cli.wiring import Outside
     from lambdas.domain.ports import Parameter
 

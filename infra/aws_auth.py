@@ -4,17 +4,10 @@ from collections.abc import Mapping
 
 from aws_cdk import aws_iam as iam
 
-from lambdas.contract.access import GROUPS
+from lambdas.contract.aws_auth import map_roles
 from lambdas.contract.environment import Function
-from lambdas.contract.names import PROJECT
 
 
 def lines(roles: Mapping[Function, iam.IRole]) -> str:
-    """Items of `mapRoles` in the ConfigMap `kube-system/aws-auth`, as YAML.
-
-    Source: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html
-    """
-    return "\n".join(
-        f"- rolearn: {roles[function].role_arn}\n  username: {PROJECT}:{function}:{{{{SessionName}}}}\n  groups: ['{group}']"
-        for function, group in GROUPS.items()
-    )
+    """Items of `mapRoles`, with the ARNs of the stack's own roles."""
+    return map_roles({function: role.role_arn for function, role in roles.items()})

@@ -1,0 +1,65 @@
+"""How `access` is shown: manifests to apply, and what is granted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from rich.table import Table
+from rich.text import Text
+
+from lambdas.contract.access import GROUPS
+from lambdas.contract.aws_auth import map_roles
+from lambdas.domain.report.escaping import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from cli.access import Point
+    from lambdas.contract.environment import Function
+
+_MARKS: Final = {"granted": ("✓", "green"), "missing": ("✗", "bold red"), "unknown": ("?", "yellow")}
+
+
+def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
+    """One line for each point, then what to do."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for it in points:
+        mark, style = _MARKS[it.state]
+        table.add_row(Text(mark, style=style), plain(it.what), Text(plain(it.detail), style="dim"))
+    yield table
+    wrong = sum(it.state == "missing" for it in points)
+    if wrong:
+        yield (
+            Text(f"{wrong} of {len(points)} missing. ", style="bold red")
+            .append(f"irsa-remediator access --cluster {cluster} --apply", style="bold default")
+            .append("   grants them with your rights", style="not bold dim")
+        )
+    elif all(it.state == "granted" for it in points):
+        yield Text("Everything is granted.", style="green")
+
+
+def printed(cluster: str, roles: Mapping[Function, str], objects: Sequence[dict[str, Any]], *, takes_entries: bool) -> str:
+    """A YAML file for `kubectl apply -f -`; how the roles get in stands in its comments, since that is not Kubernetes' to say."""
+    documents = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True)
+    return "\n".join([*_comments(cluster, roles, takes_entries=takes_entries), documents.rstrip()])
+
+
+def _comments(cluster: str, roles: Mapping[Function, str], *, takes_entries: bool) -> Iterator[str]:
+    yield f"# What the remediator needs in cluster {cluster}. Apply it with: irsa-remediator access --cluster {cluster} --apply"
+    if not roles:
+        yield "# No stack is deployed here, so the roles are not known yet; their groups are"
+        yield from (f"#   {group}" for group in GROUPS.values())
+        return
+    if takes_entries:
+        yield "# Access entries, unless the stack or your Terraform makes them:"
+        for function, group in GROUPS.items():
+            yield f"#   aws eks create-access-entry --cluster-name {cluster} --principal-arn {roles[function]} --kubernetes-groups {group}"
+        return
+    yield "# This cluster takes no access entries. Add to mapRoles of the ConfigMap kube-system/aws-auth:"
+    yield from (f"#   {line}" for line in map_roles(roles).splitlines())

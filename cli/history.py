@@ -1,0 +1,131 @@
+"""`history`: incidents as a table, and one as a timeline or a page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from cli import wiring
+from cli.documents import past, still_open
+from cli.failures import SOUND, Refused
+from cli.finding_incidents import by_prefix, need_stack
+from cli.output import progress, write
+from lambdas.domain.counting import many
+from lambdas.domain.incident import Incident, Outcome, PastIncident
+from lambdas.domain.report.clock import clock, duration, seconds_between
+from lambdas.domain.report.escaping import plain
+from lambdas.domain.report.timeline import Moment, timeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.options import Asked
+
+OUTCOME_STYLES = {Outcome.PROVEN: "green", Outcome.RECOVERED: "green", Outcome.WITHHELD: "yellow", Outcome.NEEDS_YOU: "bold red"}
+
+
+def listed(asked: Asked, cluster: str, days: int) -> int:
+    """Open incidents, then those closed within the last days, newest first."""
+    outside = wiring.connect(asked)
+    need_stack(outside)
+    with progress("reading incidents"):
+        opened = [it for it in outside.register.open() if cluster in ("", it.target.cluster)]
+        closed = [it for it in outside.register.past(outside.now() - timedelta(days=days)) if cluster in ("", it.target.cluster)]
+    document = {"command": "history", "exitCode": SOUND, "incidents": [*map(still_open, opened), *map(past, closed)]}
+    quiet = f"No incident{f' of {cluster}' if cluster else ''} within {days} days."
+    write(asked.output, document, _table(opened, closed) if opened or closed else Text(quiet, style="dim"))
+    return SOUND
+
+
+def _table(opened: list[Incident], closed: list[PastIncident]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("incident", "opened", "cluster", "service account", "verdict", "outcome", "took"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened"))
+    for it in opened:
+        state = "waits for an answer" if it.callback_id else "open"
+        table.add_row(*_where(it), "", Text(state, style="yellow"), "")
+    for past_one in closed:
+        took = duration(seconds_between(past_one.opened_at, past_one.closed_at) or 0)
+        outcome = Text(str(past_one.outcome), style=OUTCOME_STYLES[past_one.outcome])
+        table.add_row(*_where(past_one), plain(past_one.verdict), outcome, took)
+    return table
+
+
+def _where(it: Incident | PastIncident) -> tuple[str, str, str, str]:
+    return it.id[:8], clock(it.opened_at).removesuffix(" UTC"), it.target.cluster, f"{it.target.namespace}/{it.target.name}"
+
+
+def one(asked: Asked, prefix: str, html: Path | None) -> int:
+    """One incident: what happened when, with pods and nodes in numbers."""
+    outside = wiring.connect(asked)
+    with progress("reading the incident"):
+        found = by_prefix(prefix, outside)
+    if isinstance(found, Incident):
+        return _one_open(asked, found, html)
+    moments = timeline(found.details or {})
+    document = {"command": "history", "exitCode": SOUND, "incident": past(found) | _details(found, moments)}
+    if html:
+        from cli.page import page
+
+        html.write_text(page(found, outside.environment), encoding="utf-8")
+        write(asked.output, document | {"html": str(html)}, Text(f"{html} written: one page, nothing to load"))
+        return SOUND
+    write(asked.output, document, *_told(found, moments))
+    return SOUND
+
+
+def _one_open(asked: Asked, it: Incident, html: Path | None) -> int:
+    if html:
+        raise Refused(f"incident {it.id} is still open", then="write the page when it is closed")
+    since = f"since {clock(it.opened_at)}, {many(it.signals, 'signal')}"
+    words = Text(f"{it.id} · {it.target.key} · open {since}", style="bold")
+    state = f"waits for an answer: irsa-remediator approve {it.id}" if it.callback_id else f"{plain(it.holder)} works on it"
+    write(asked.output, {"command": "history", "exitCode": SOUND, "incident": still_open(it)}, words, Text(state))
+    return SOUND
+
+
+def _details(it: PastIncident, moments: tuple[Moment, ...]) -> dict[str, Any]:
+    details = it.details or {}
+    return {
+        "sentence": str(details.get("sentence", "")),
+        "severity": str(details.get("severity", "")),
+        "oldValue": it.old_value,
+        "binding": {"path": it.binding_path, "version": it.binding_version} if it.binding_path else None,
+        "timeline": [
+            {"at": m.at.isoformat() if m.at else None, "what": m.what, "words": m.words, "pods": _pair(m.pods), "nodes": _pair(m.nodes)}
+            for m in moments
+        ],
+    }
+
+
+def _pair(counted: tuple[int, int] | None) -> dict[str, int] | None:
+    return {"right": counted[0], "all": counted[1]} if counted else None
+
+
+def _told(it: PastIncident, moments: tuple[Moment, ...]) -> list[Any]:
+    took = duration(seconds_between(it.opened_at, it.closed_at) or 0)
+    head = Text(f"{it.target.key}", style="bold").append(f" · incident {it.id} · ", style="not bold")
+    head.append(str(it.outcome), style=OUTCOME_STYLES[it.outcome]).append(f" after {took}", style="not bold")
+    sentence = Text(f"{plain(it.verdict)}: {plain((it.details or {}).get('sentence', ''))}")
+    opened, signals = f"opened {clock(it.opened_at)} by {plain(it.trigger)}", many(it.signals, "signal")
+    facts = Text(f"{opened} · {signals} · closed {clock(it.closed_at)}", style="dim")
+        f"opened {clock(it.opened_at)} by {plain(it.trigger)} · {many(it.signals, 'signal')} · closed {clock(it.closed_at)}", style="dim"
+    )
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True, justify="right")
+    table.add_column(overflow="fold")
+    for m in moments:
+        table.add_row(f"{m.at:%H:%M:%S}" if m.at else "", m.after, plain(m.words))
+    return [
+        head,
+        sentence,
+        facts,
+        Text(),
+        table,
+        Text(),
+        Text(f"irsa-remediator history {it.id} --html FILE   makes a page of it", style="dim"),
+    ]
