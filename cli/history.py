@@ -112,8 +112,6 @@ def _told(it: PastIncident, moments: tuple[Moment, ...]) -> list[Any]:
     sentence = Text(f"{plain(it.verdict)}: {plain((it.details or {}).get('sentence', ''))}")
     opened, signals = f"opened {clock(it.opened_at)} by {plain(it.trigger)}", many(it.signals, "signal")
     facts = Text(f"{opened} · {signals} · closed {clock(it.closed_at)}", style="dim")
-        f"opened {clock(it.opened_at)} by {plain(it.trigger)} · {many(it.signals, 'signal')} · closed {clock(it.closed_at)}", style="dim"
-    )
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(style="dim", no_wrap=True, justify="right")
