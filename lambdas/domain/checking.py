@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.settings import Window
+from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis import Diagnosis, diagnose
+from lambdas.domain.errors import RemediatorError
 from lambdas.domain.finding import Link, State
 from lambdas.domain.guardrails import TUG_OF_WAR_SPAN, Past
 from lambdas.domain.observation import Binding, Observation, PodFacts
@@ -69,19 +70,29 @@ def check(
     if found.sound:
         return Check(observation=seen, diagnosis=found, plan=plan(seen, found, Past()))
     seen = read_versions(seen, readers)
-    return Check(observation=seen, diagnosis=found, plan=plan(seen, found, _past(seen, remembering, incident_id, turn)))
+    return Check(observation=seen, diagnosis=found, plan=plan(seen, found, _past(seen, found, remembering, incident_id, turn)))
 
 
-def _past(seen: Observation, remembering: Remembering, incident_id: str, turn: int) -> Past:
+def _past(seen: Observation, found: Diagnosis, remembering: Remembering, incident_id: str, turn: int) -> Past:
     since = seen.began_at - max(TUG_OF_WAR_SPAN, timedelta(hours=1))
     binding, window = seen.binding, seen.settings.maintenance_window
     changed = binding.changed_at if isinstance(binding, Binding) else None
     turned = remembering.incidents.turned_wrong(binding.path, changed) if isinstance(binding, Binding) and changed else ()
-    named = window.removeprefix("calendar:") if isinstance(window, str) and not isinstance(window, Window) else ""
+    named = window.removeprefix("calendar:") if isinstance(window, str) and found.severity is not Severity.CRITICAL else ""
+    opens_at, unread = _calendar(remembering.calendar, named, seen.began_at) if named else (None, "")
     return Past(
         incident_id=incident_id,
         round=turn,
         incidents=remembering.incidents.history(seen.target, since),
         turned_wrong=turned,
-        calendar_opens_at=remembering.calendar.opens_at(named, seen.began_at) if named else None,
+        calendar_opens_at=opens_at,
+        calendar_unread=unread,
     )
+
+
+def _calendar(calendar: CalendarPort, name: str, at: datetime) -> tuple[datetime | None, str]:
+    """When the calendar opens, or why it cannot be read: a wrong name must not keep the whole check from being made."""
+    try:
+        return calendar.opens_at(name, at), ""
+    except RemediatorError as error:
+        return None, str(error)

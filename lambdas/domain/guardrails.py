@@ -26,7 +26,8 @@ class Past:
     """What the rules need to know besides the picture of now.
 
     `incidents` are those of this ServiceAccount within a day, newest first. `turned_wrong` are clusters with an incident about the same
-    binding since it changed. `calendar_opens_at` is set while a Change Calendar is closed. `round` counts the plans of this incident.
+    binding since it changed. `calendar_opens_at` is set while a Change Calendar is closed, `calendar_unread` says why one could not be
+    read. `round` counts the plans of this incident.
     """
 
     incident_id: str = "none"
@@ -34,6 +35,7 @@ class Past:
     incidents: tuple[PastIncident, ...] = ()
     turned_wrong: tuple[str, ...] = ()
     calendar_opens_at: datetime | None = None
+    calendar_unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def _window(seen: Observation, diagnosis: Diagnosis, past: Past) -> Stop | None:
     window = seen.settings.maintenance_window
     if window is None or diagnosis.severity is Severity.CRITICAL:
         return None
+    if past.calendar_unread:
+        return Stop(Reason.WINDOW, f"nothing fails yet, and whether the maintenance window is open is not known: {past.calendar_unread}")
     opens = opens_at(window, seen.began_at) if isinstance(window, Window) else past.calendar_opens_at
     return Stop(Reason.WINDOW, f"nothing fails yet, so it waits for the maintenance window {_at(opens)}", opens) if opens else None
 
