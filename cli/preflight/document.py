@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cli.documents import STATES
 from cli.preflight.cluster.upgrade import ClusterAnswer
 from cli.preflight.concern import Concern
 from cli.preflight.outcome import Outcome
@@ -32,7 +33,9 @@ def _cluster(it: ClusterAnswer) -> Json:
         "kubernetes": {"now": it.kubernetes or None, "after": it.kubernetes_wanted or it.kubernetes or None},
         "addon": {"now": it.addon or None, "after": it.addon_wanted or it.addon or None, "default": it.addon_default or None},
         "roles": {"record": it.record_role or None, "annotation": it.annotation or None, "binding": it.binding or None},
-        "links": [{"number": int(one.link), "title": one.link.title, "state": one.state, "sentence": one.sentence} for one in it.links],
+        "links": [
+            {"number": int(one.link), "title": one.link.title, "state": STATES[one.state], "sentence": one.sentence} for one in it.links
+        ],
         "calls": list(it.calls),
         "without": it.without or None,
     }

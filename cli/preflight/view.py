@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from rich.padding import Padding
@@ -27,6 +28,8 @@ MARKS: Final = {
     Level.WARNING: ("!", "yellow"),
     Level.NOTE: ("·", "dim"),
 }
+_LONGEST_CALL: Final = 76
+"""Beyond it a command would be broken by the edge of a small terminal, and could not be copied."""
 _ENDINGS: Final = {
     Result.KEEPS: ("Would keep the role.", "bold green"),
     Result.LOSES: ("Would lose the role, or fail.", "bold red"),
@@ -54,7 +57,7 @@ def _cluster(answer: ClusterAnswer) -> Iterator[RenderableType]:
     if answer.calls:
         yield Text("What keeps it:", style="bold")
         for call in answer.calls:
-            yield Padding(Text(plain(call), style="cyan", overflow="fold"), (0, 0, 0, 2))
+            yield Padding(Text(_copied(_in_lines(call)), style="cyan"), (0, 0, 0, 2))
     if answer.without:
         yield Text(plain(answer.without), style="dim")
     yield Text()
@@ -122,5 +125,21 @@ def _facts(it: Concern) -> Table:
     rows |= {"add": "\n".join(it.add), "where": it.place}
     for name, value in rows.items():
         if value:
-            table.add_row(name, Text("\n".join(map(plain, value.splitlines())), style="green" if name == "add" else ""))
+            table.add_row(name, Text(_copied(value), style="green") if name == "add" else Text(plain(value)))
     return table
+
+
+def _copied(text: str) -> str:
+    """Text for people to copy: its spaces and lines stay, control characters do not."""
+    return "".join(it if it.isprintable() or it == "\n" else "\ufffd" for it in text)
+
+
+def _in_lines(call: str) -> str:
+    """A long command with one option a line, as a shell takes it."""
+    if len(call) <= _LONGEST_CALL:
+        return call
+    parts: list[list[str]] = [[]]
+    for word in shlex.split(call):
+        parts += [[]] if word.startswith("--") else []
+        parts[-1].append(word)
+    return " \\\n    ".join(map(shlex.join, parts))

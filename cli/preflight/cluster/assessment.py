@@ -78,6 +78,8 @@ def _roles(seen: Observation) -> Roles:
 
 
 def _of_record(seen: Observation, found: Diagnosis, roles: Roles) -> Iterator[Concern]:
+    if not isinstance(seen.cluster, ClusterFacts):
+        return
     if uses_pod_identity(seen):
         yield _concern(rules.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
     elif isinstance(seen.addon, Missing):

@@ -1,0 +1,158 @@
+"""A living cluster before an upgrade: what is found, and which calls are named."""
+
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.preflight.cluster import ClusterAnswer, Upgrade
+from cli.preflight.outcome import Outcome
+from cli.preflight.running import look
+from lambdas.domain.errors import AccessDenied, Denial
+from tests.unit.preflight.clusters import answer, outside_of
+from tests.world import described, right_trust, role_arn
+
+BOUND, OTHER = role_arn("demo-vpc-cni"), role_arn("old-vpc-cni")
+
+ROWS: dict[str, tuple[dict[str, Any], list[str], int]] = {
+    "sound": ({}, [], 0),
+    "sound-without-binding": ({"binding": None}, [], 0),
+    "record-empty": ({"addon": {"role_arn": None}}, ["record-without-role"], 1),
+    "record-empty-without-binding": ({"binding": None, "addon": {"role_arn": None}}, ["record-without-role"], 1),
+    "record-of-another-role": ({"addon": {"role_arn": OTHER}}, ["record-differs"], 1),
+    "annotation-of-another-role-without-binding": ({"binding": None, "annotation": OTHER}, ["record-differs", "chain-unwell"], 1),
+    "annotation-gone": ({"annotation": None, "pods": {"role": None}}, ["chain-unwell", "chain-unwell"], 0),
+    "nowhere-a-role": ({"binding": None, "annotation": None, "addon": {"role_arn": None}, "pods": {"role": None}}, ["no-role"], 0),
+    "trust-wrong": ({"role": {"trust": right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/9A1C")}}, ["chain-broken"], 1),
+    "role-gone": ({"role": None}, ["chain-broken"], 1),
+    "provider-gone": ({"oidc_provider": None}, ["chain-broken"], 1),
+    "association": (
+        {
+            "associations": [BOUND],
+            "addon": {"role_arn": None},
+            "role": {
+                "trust": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "pods.eks.amazonaws.com"},
+                            "Action": ["sts:AssumeRole", "sts:TagSession"],
+                        }
+                    ],
+                }
+            },
+        },
+        ["chain-broken", "pod-identity"],  # the agent is not installed
+        1,
+    ),
+    "no-addon": ({"addon": None}, ["no-record"], 2),
+    "no-addon-no-role": ({"addon": None, "binding": None, "annotation": None, "pods": {"role": None}}, ["no-role"], 0),
+    "no-addon-nothing-runs": ({"addon": None, "workload": None, "cluster": {"nodes": 0}}, ["addon-absent"], 0),
+    "updating": ({"addon": {"status": "UPDATING"}}, ["update-in-progress"], 2),
+    "degraded-otherwise": (
+        {"addon": {"status": "DEGRADED", "issues": [{"code": "ConfigurationConflict", "message": "conflict"}]}},
+        ["chain-unwell"],
+        0,
+    ),
+    "version-of-yesterday": ({"addon": {"version": "v1.13.4-eksbuild.1"}}, ["version-outgrown"], 0),
+}
+
+
+def rules_of(it: ClusterAnswer) -> list[str]:
+    return [found.rule.id for found in it.concerns]
+
+
+@pytest.mark.parametrize(("description", "rules", "exit_code"), ROWS.values(), ids=ROWS)
+def test_each_cluster_is_judged(description: dict[str, Any], rules: list[str], exit_code: int) -> None:
+    found = answer(description)
+    assert rules_of(found) == rules
+    assert Outcome(clusters=(found,)).exit_code == exit_code
+
+
+def test_a_version_that_is_not_offered_is_refused_with_those_that_are() -> None:
+    found = answer({}, Upgrade(addon_version="v9.9.9-eksbuild.1"))
+    assert rules_of(found) == ["version-not-offered"]
+    assert found.concerns[0].message.endswith("it offers v1.16.0-eksbuild.1, v1.15.1-eksbuild.1 (default).")
+
+
+def test_a_kubernetes_version_that_does_not_exist_is_refused() -> None:
+    assert rules_of(answer({}, Upgrade(kubernetes_version="1.99"))) == ["version-not-offered"]
+
+
+def test_an_upgrade_that_outgrows_the_addon_names_the_default() -> None:
+    found = answer({}, Upgrade(kubernetes_version="1.29"))
+    assert rules_of(found) == ["version-outgrown"]
+    assert found.addon_wanted == found.addon_default == "v1.18.0-eksbuild.1"
+
+
+def test_the_calls_upgrade_the_control_plane_first_and_name_role_and_preserve() -> None:
+    found = answer({}, Upgrade(kubernetes_version="1.29"))
+    assert found.calls == (
+        "aws eks update-cluster-version --region eu-west-1 --name demo --kubernetes-version 1.29",
+        "aws eks wait cluster-active --region eu-west-1 --name demo",
+        "aws eks update-addon --region eu-west-1 --cluster-name demo --addon-name vpc-cni --addon-version v1.18.0-eksbuild.1 "
+        f"--service-account-role-arn {BOUND} --resolve-conflicts PRESERVE",
+    )
+
+
+def test_the_binding_s_role_is_named_where_the_record_has_another() -> None:
+    (call,) = answer({"addon": {"role_arn": OTHER}}).calls
+    assert f"--service-account-role-arn {BOUND}" in call
+    assert "--addon-version" not in call  # it has the default already
+
+
+def test_beside_an_association_no_role_is_named() -> None:
+    found = answer({"associations": [BOUND]})
+    assert "--service-account-role-arn" not in found.calls[-1]
+    assert "--pod-identity-associations" in found.without
+
+
+@pytest.mark.parametrize("record", [BOUND, OTHER, None], ids=["right", "other", "none"])
+def test_what_comes_without_the_role_is_always_said(record: str | None) -> None:
+    found = answer({"addon": {"role_arn": record}})
+    assert found.without.startswith("Without --service-account-role-arn")
+    assert (record != OTHER) or OTHER in found.without
+
+
+def test_text_from_outside_cannot_add_words_to_a_command() -> None:
+    (*_, call) = answer({}, Upgrade(addon_version="v1; rm -rf /", kubernetes_version="$(id)")).calls
+    words = shlex.split(call)
+    assert "v1; rm -rf /" in words
+    assert words.count("--resolve-conflicts") == 1
+
+
+def test_a_cluster_that_cannot_be_looked_into_is_not_judged() -> None:
+    world = described()
+    world.fail("cluster.service_account", AccessDenied("forbidden", denial=Denial.FORBIDDEN), times=None)
+    found = look("demo", Upgrade(), outside_of(world))
+    assert rules_of(found) == ["chain-unread"]
+    assert found.calls
+
+
+def test_a_cluster_that_is_not_there_is_not_judged() -> None:
+    found = look("nowhere", Upgrade(), outside_of(described()))
+    assert rules_of(found) == ["chain-unread"]
+    assert found.calls == ()
+
+
+def test_versions_that_cannot_be_read_are_told_as_unknown() -> None:
+    world = described()
+    world.fail("eks.offered_versions", AccessDenied("not allowed", denial=Denial.FORBIDDEN))
+    found = look("demo", Upgrade(), outside_of(world))
+    assert rules_of(found) == ["versions-unread"]
+    assert Outcome(clusters=(found,)).exit_code == 2
+
+
+def test_windows_nodes_keep_the_policy_of_their_node_role() -> None:
+    world = described({"addon": {"role_arn": None}})
+    name, node = next(iter(world.clusters["demo"].nodes.items()))
+    world.clusters["demo"].nodes[name] = replace(node, os="windows")
+    assert "windows-nodes" in rules_of(look("demo", Upgrade(), outside_of(world)))
+
+
+def test_nothing_is_written() -> None:
+    world = described({"addon": {"role_arn": None, "issues": ()}, "annotation": None})
+    look("demo", Upgrade(kubernetes_version="1.29"), outside_of(world))
+    assert world.writes == []
