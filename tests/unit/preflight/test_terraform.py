@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.preflight import terraform
-from cli.preflight.terraform.configuration import module_names
+from cli.preflight.terraform.configuration import Call, module_names
 from tests.unit.preflight.places import FIXTURES, concerns_of, only
 
 ROLE = "arn:aws:iam::111122223333:role/eks/prod-blue-vpc-cni"
@@ -126,3 +126,28 @@ def test_data_sources_and_deposed_objects_are_no_changes() -> None:
 )
 def test_module_addresses_are_split_at_their_steps(address: str, names: tuple[str, ...]) -> None:
     assert module_names(address) == names
+
+
+@pytest.mark.parametrize(
+    ("source", "cluster_module", "blueprint"),
+    [
+        ("terraform-aws-modules/eks/aws", True, False),
+        ("registry.terraform.io/terraform-aws-modules/eks/aws", True, False),
+        ("git::https://github.com/terraform-aws-modules/terraform-aws-eks.git?ref=v20.33.0", True, False),
+        ("aws-ia/eks-blueprints-addons/aws", False, True),
+        ("github.com/aws-ia/terraform-aws-eks-blueprints-addons", False, True),
+        ("terraform-aws-modules/eks-pod-identity/aws", False, False),
+        ("./modules/eks", False, False),
+    ],
+)
+def test_modules_are_known_by_their_source(source: str, cluster_module: bool, blueprint: bool) -> None:
+    call = Call(path=("m",), block={"source": source})
+    assert (call.is_cluster_module, call.is_blueprint) == (cluster_module, blueprint)
+
+
+def test_the_module_s_later_argument_is_named_where_it_is_the_one_in_use() -> None:
+    plan = plan_of("module-drops-role.json")
+    call = plan["configuration"]["root_module"]["module_calls"]["eks"]
+    call["expressions"]["addons"] = call["expressions"].pop("cluster_addons")
+    found = next(it for it in terraform.read(json.dumps(plan), "p") if it.rule.id == "role-dropped")
+    assert found.place.endswith(": addons → vpc-cni")
