@@ -18,11 +18,12 @@ _STS_WORDS: Final = ("i/o timeout", "dial tcp", "RequestError", "WebIdentityErr"
 
 
 def current_errors(seen: Observation) -> tuple[PluginError, ...]:
-    """Errors reported by pods that still exist, since those pods were created. Others belong to the past."""
+    """Errors reported by pods that still exist, since those pods were created, newest first. Others belong to the past."""
     if not isinstance(seen.permission_errors, tuple) or not isinstance(seen.pods, tuple):
         return ()
     born = {pod.name: pod.created_at for pod in seen.pods if not pod.deleting}
-    return tuple(error for error in seen.permission_errors if error.pod in born and error.at >= born[error.pod])
+    current = (error for error in seen.permission_errors if error.pod in born and error.at >= born[error.pod])
+    return tuple(sorted(sorted(current, key=lambda error: (error.pod, error.call)), key=lambda error: error.at, reverse=True))
 
 
 def permission_errors_link(seen: Observation) -> Finding:
