@@ -1,0 +1,176 @@
+"""Generated observations: every part in any of its states, in any mixture."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.settings import AddonRecord, Mode, WhenUnverified, Window
+from lambdas.domain.errors import Denial
+from lambdas.domain.guardrails import Past
+from lambdas.domain.observation import (
+    NOT_READ,
+    Association,
+    FieldWriter,
+    HealthIssue,
+    InvalidBinding,
+    Missing,
+    NodeFacts,
+    NodeRepair,
+    Observation,
+    OidcProvider,
+    PluginError,
+    PodFacts,
+    RoleFacts,
+    ServiceAccountFacts,
+    Unknown,
+    WorkloadFacts,
+)
+from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
+from tests.unit.report.worlds import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, sound, trust
+
+NODES = 4
+USUAL = 20
+"""How often the usual value comes for each time that another one does: with some twenty parts, one of them is odd in most pictures."""
+CLOSED = Unknown("403", Denial.FORBIDDEN)
+UNREAD = Unknown("no answer")
+
+_ages = st.sampled_from([timedelta(days=20), timedelta(days=9), timedelta(hours=1), timedelta(minutes=4), timedelta(seconds=5)])
+_roles = st.sampled_from([ROLE, ROLE, ROLE, None, None, OTHER_ROLE])
+
+
+def _mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
+    """The usual value in most cases, so that not every picture is broken everywhere."""
+    return st.sampled_from((usual,) * USUAL + others)
+
+
+@st.composite
+def _pods(draw: st.DrawFn) -> tuple[PodFacts, ...]:
+    uniform = draw(st.booleans())
+    same = draw(_roles)
+    return tuple(
+        PodFacts(
+            name=f"pod-{number}",
+            uid=f"uid-{number}",
+            node=f"node-{number % NODES}",
+            created_at=NOW - draw(_ages),
+            role_arn=same if uniform else draw(_roles),
+            container_credentials=False,
+            ready=draw(st.booleans()) if not uniform else True,
+            restarts=0,
+            owner=("DaemonSet", "aws-node"),
+            deleting=draw(_mostly(False, True)),
+            waiting=draw(st.sampled_from(["", "", "CrashLoopBackOff", "ContainerCreating"])),
+            last_words=draw(st.sampled_from(["", "", "dial tcp: i/o timeout"])),
+        )
+        for number in range(draw(st.integers(0, 6)))
+    )
+
+
+@st.composite
+def _nodes(draw: st.DrawFn) -> tuple[NodeFacts, ...]:
+    return tuple(
+        NodeFacts(
+            name=f"node-{number}",
+            ready=draw(_mostly(True, False, None)),
+            reason="KubeletNotReady",
+            message=draw(st.sampled_from([CNI_MESSAGE, CNI_MESSAGE, "PLEG", ""])),
+            since=NOW - draw(_ages),
+            created_at=NOW - timedelta(days=1),
+            pressures=draw(st.sampled_from([(), (), ("DiskPressure",)])),
+            nodegroup="workers",
+            os=draw(_mostly("linux", "windows")),
+        )
+        for number in range(draw(st.integers(0, NODES)))
+    )
+
+
+@st.composite
+def _account(draw: st.DrawFn) -> ServiceAccountFacts | Missing | Unknown:
+    role = draw(_roles)
+    key = draw(_mostly(ROLE_ANNOTATION, "eks.amazon.com/role-arn"))
+    wrote = tuple(
+        FieldWriter(
+            manager=manager, operation="Update", at=draw(st.sampled_from([None, NOW - draw(_ages)])), owns_annotation=draw(st.booleans())
+        )
+        for manager in ("eks", "helm")
+    )
+    facts = ServiceAccountFacts(uid="u", resource_version="1", role_annotations={key: role} if role else {}, writers=wrote)
+    found: ServiceAccountFacts | Missing | Unknown = draw(_mostly(facts, Missing("sa"), CLOSED))
+    return found
+
+
+@st.composite
+def _addon(draw: st.DrawFn) -> Any:
+    issues = draw(
+        st.sampled_from(
+            [(), (), (HealthIssue(code="AccessDenied", message="m"),), (HealthIssue(code="ConfigurationConflict", message="m"),)]
+        )
+    )
+    status = draw(_mostly("ACTIVE", "UPDATING", "DEGRADED", "UPDATE_FAILED", "CREATING"))
+    return draw(_mostly(addon(role_arn=draw(_roles), status=status, issues=issues), Missing("addon"), UNREAD, NOT_READ))
+
+
+@st.composite
+def _errors(draw: st.DrawFn, pods: Any) -> tuple[PluginError, ...]:
+    names = [pod.name for pod in pods] if isinstance(pods, tuple) else []
+    chosen = draw(st.lists(st.sampled_from([*names, "pod-gone"]), max_size=3))
+    return tuple(
+        PluginError(call=draw(st.sampled_from(["ec2:CreateTags", "ec2:AttachNetworkInterface"])), pod=name, at=NOW - draw(_ages))
+        for name in chosen
+    )
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Any picture of one ServiceAccount."""
+    target = draw(_mostly(CNI, EBS, BALANCER, SHOP))
+    pods = draw(st.one_of(_pods(), _pods(), st.just(CLOSED)))
+    nodes: Any = draw(st.one_of(_nodes(), _nodes(), st.sampled_from([NOT_READ, CLOSED])))
+    errors: Any = draw(st.one_of(st.just(()), _errors(pods), st.sampled_from([NOT_READ, UNREAD])))
+    right = RoleFacts(arn=ROLE, trust=trust(subject=target.subject))
+    wrong = RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:a:b"))
+    provider = OidcProvider(arn="provider", client_ids=("sts.amazonaws.com",))
+    late = Window(days=(3,), start=timedelta(hours=1), length=timedelta(hours=1))
+    rolling: WorkloadFacts = workload(updated=draw(_mostly(15, 3)), on_delete=draw(_mostly(False, True)), desired=draw(_mostly(15, 0)))
+    return replace(
+        sound(target),
+        binding=draw(
+            _mostly(binding(changed_at=draw(st.sampled_from([None, NOW]))), InvalidBinding(path="/p", reason="no"), Missing("/p"))
+        ),
+        settings=settings(
+            mode=draw(_mostly(*Mode)),
+            addon_record=draw(_mostly(*AddonRecord)),
+            when_unverified=draw(_mostly(*WhenUnverified)),
+            maintenance_window=draw(_mostly(None, late)),
+        ),
+        cluster=draw(
+            _mostly(cluster(), cluster(status="UPDATING"), cluster(status="CREATING"), cluster(created_at=NOW), Missing("c"), UNREAD)
+        ),
+        addon_name={CNI: "vpc-cni", EBS: "aws-ebs-csi-driver"}.get(target),
+        addon=draw(_addon()),
+        associations=draw(_mostly((), (Association(id="a", role_arn=ROLE),), UNREAD)),
+        agent_installed=draw(_mostly(NOT_READ, True, False, UNREAD)),
+        role=draw(_mostly(right, wrong, Missing("r"), UNREAD, NOT_READ)),
+        oidc_provider=draw(_mostly(provider, OidcProvider(arn="p", client_ids=()), Missing("p"), UNREAD)),
+        simulated=draw(_mostly(UNREAD, {}, {"ec2:CreateTags": "implicitDeny"}, NOT_READ)),
+        service_account=draw(_account()),
+        workload=draw(_mostly(rolling, Missing("d"), CLOSED)),
+        pods=pods,
+        nodes=nodes,
+        permission_errors=errors,
+        node_repair=draw(_mostly(NOT_READ, NodeRepair(nodegroups=("workers",)), UNREAD)),
+        known_good_at=draw(st.sampled_from([None, NOW - timedelta(hours=1)])),
+    )
+
+
+@st.composite
+def pasts(draw: st.DrawFn) -> Past:
+    """Any history."""
+    ages = draw(
+        st.lists(st.sampled_from([timedelta(seconds=9), timedelta(minutes=6), timedelta(hours=2), timedelta(hours=25)]), max_size=4)
+    )
+    incidents = tuple(repaired(age) for age in ages)
+    return Past(incidents=incidents, turned_wrong=draw(st.sampled_from([(), ("a", "b", "c", "d")])))

@@ -1,0 +1,146 @@
+"""What always holds of a diagnosis and a plan, whatever mixture of faults there is."""
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from lambdas.contract.settings import Mode, Severity, WhenUnverified
+from lambdas.domain.action import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
+from lambdas.domain.diagnosis import Diagnosis
+from lambdas.domain.finding import GUARDS, READABLE_GUARDS, Link, State
+from lambdas.domain.guardrails import Past
+from lambdas.domain.links.annotation import stale_pods
+from lambdas.domain.look import from_json_look, look, to_json_look
+from lambdas.domain.observation import AddonFacts, Binding, Observation, ServiceAccountFacts
+from lambdas.domain.plan import Plan, Reason
+from lambdas.domain.verdict import REPAIRABLE
+from tests.unit.domain.generated import observations, pasts
+from tests.unit.domain.pictures import judged
+
+BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+LONG = settings(BOUNDED, max_examples=20_000)
+
+
+def holds(picture: Observation, past: Past) -> None:
+    """Every property that needs one picture alone."""
+    found, made = judged(picture, past)
+    event(f"acts: {bool(made.actions)}")
+    _writes_only_where_asked(picture, found, made)
+    _replaces_nothing_on_a_guess(picture, found, made)
+    _accounts_for_every_broken_link(found, made)
+    _does_each_thing_once(made)
+    _says_how_urgent_it_is(found, made)
+    _survives_a_checkpoint(picture, found, made)
+
+
+@given(observations(), pasts())
+@BOUNDED
+def test_a_plan_is_safe_and_accounts_for_everything(picture: Observation, past: Past) -> None:
+    holds(picture, past)
+
+
+@pytest.mark.long
+@given(observations(), pasts())
+@LONG
+def test_a_plan_is_safe_and_accounts_for_everything_at_length(picture: Observation, past: Past) -> None:
+    holds(picture, past)
+
+
+def _writes_only_where_asked(picture: Observation, found: Diagnosis, made: Plan) -> None:
+    if not made.actions:
+        return
+    assert isinstance(picture.binding, Binding)
+    assert picture.settings.mode is not Mode.OBSERVE
+    assert made.needs_approval is (picture.settings.mode is Mode.APPROVE)
+    assert not found[Link.CLUSTER].broken
+    assert not any(found[link].broken for link in GUARDS)
+    assert not picture.associations
+    assert made.wait is None
+    assert not {"update-in-progress"} & set(found.verdicts)
+    assert all(action.role_arn == picture.binding.role_arn for action in made.actions if not isinstance(action, RestartWorkload))  # type: ignore[union-attr]
+
+
+def _replaces_nothing_on_a_guess(picture: Observation, found: Diagnosis, made: Plan) -> None:
+    if not any(found[link].state is State.UNKNOWN for link in READABLE_GUARDS) or not made.actions:
+        return
+    event("acts behind an unread guard")
+    assert picture.settings.when_unverified is WhenUnverified.RESTORE
+    for action in made.actions:
+        match action:
+            case AnnotateServiceAccount():
+                assert not action.old_value
+                assert isinstance(picture.service_account, ServiceAccountFacts)
+            case UpdateAddonRole():
+                assert isinstance(picture.addon, AddonFacts)
+                assert picture.addon.role_arn is None
+            case ReplaceOnePod() | DeleteStalePods() | RestartWorkload():
+                assert all(pod.role_arn is None for pod in stale_pods(picture))
+
+
+def _accounts_for_every_broken_link(found: Diagnosis, made: Plan) -> None:
+    answered = {link for link, positions in made.answers if positions}
+    held = [it.link for it in made.withheld]
+    assert len(held) == len(set(held))
+    assert answered | set(held) == {it.link for it in found.broken}
+    assert not answered & set(held)
+    assert sorted(position for _, positions in made.answers for position in positions) == list(range(len(made.actions)))
+    assert all(it.sentence for it in made.withheld)
+    consequences = [it for it in made.withheld if it.reason is Reason.CONSEQUENCE]
+    assert not consequences or made.actions or made.wait or len(held) > len(consequences)
+
+
+def _does_each_thing_once(made: Plan) -> None:
+    kinds = [type(action) for action in made.actions]
+    assert len(kinds) == len(set(kinds))
+    assert not {RestartWorkload, DeleteStalePods} <= set(kinds)
+    order = [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload, DeleteStalePods, UpdateAddonRole]
+    assert kinds == sorted(kinds, key=order.index)
+    assert ReplaceOnePod in kinds or not {RestartWorkload, DeleteStalePods} & set(kinds)
+
+
+def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
+    failing = found[Link.NODES].broken or found[Link.PERMISSION_ERRORS].broken or any(it in REPAIRABLE for it in found.verdicts)
+    assert not failing or found.severity is not Severity.INFO
+    assert found.sound is (found.broken == ())
+    assert not found.sound or found.severity is Severity.INFO
+    assert made.severity is found.severity
+
+
+def _survives_a_checkpoint(picture: Observation, found: Diagnosis, made: Plan) -> None:
+    seen = look(picture, found, made)
+    text = json.dumps(to_json_look(seen))
+    assert from_json_look(json.loads(text)) == seen
+    assert len(text) < 32 * 1024
+    assert seen.sound is found.sound
+
+
+def _shuffled(picture: Observation, seed: int) -> Observation:
+    order = random.Random(seed)
+
+    def mixed(part: Any) -> Any:
+        return tuple(order.sample(part, len(part))) if isinstance(part, tuple) else part
+
+    account = picture.service_account
+    return replace(
+        picture,
+        pods=mixed(picture.pods),
+        nodes=mixed(picture.nodes),
+        permission_errors=mixed(picture.permission_errors),
+        service_account=replace(account, writers=mixed(account.writers)) if isinstance(account, ServiceAccountFacts) else account,
+        addon=replace(picture.addon, issues=mixed(picture.addon.issues)) if isinstance(picture.addon, AddonFacts) else picture.addon,
+    )
+
+
+@given(observations(), pasts(), st.integers(0, 1000))
+@BOUNDED
+def test_the_order_of_lists_does_not_matter(picture: Observation, past: Past, seed: int) -> None:
+    mixed = replace(past, incidents=past.incidents[::-1], turned_wrong=past.turned_wrong[::-1])
+    (found, made), (again, remade) = judged(picture, past), judged(_shuffled(picture, seed), mixed)
+    assert (again.verdict, again.verdicts, again.severity) == (found.verdict, found.verdicts, found.severity)
+    assert [(it.state, it.sentence) for it in again.findings] == [(it.state, it.sentence) for it in found.findings]
+    assert remade == made
