@@ -1,0 +1,282 @@
+"""What is read, when, and what becomes of a part that cannot be read."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.checking import Remembering, check, observe
+from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
+from lambdas.domain.finding import Link, State
+from lambdas.domain.observation import NOT_READ, Missing, NodeRepair, Observation, Unknown, VersionAdvice, WorkloadFacts
+from lambdas.domain.observing import Hints, Readers, read, read_advice, read_symptoms
+from lambdas.domain.ports import Parameter
+from lambdas.domain.verdict import Verdict
+from tests import fakes
+from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, Pod, World, described, role_arn
+
+TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
+SHOP = ServiceAccountRef("demo", "shop", "uploader")
+
+
+def readers(world: World, **changes: Any) -> Readers:
+    made = Readers(
+        parameters=fakes.FakeParameters(world),
+        eks=fakes.FakeEks(world),
+        iam=fakes.FakeIam(world),
+        clusters=fakes.FakeClusters(world),
+        account=ACCOUNT,
+        region=REGION,
+        partition=PARTITION,
+        may_simulate=False,
+    )
+    return replace(made, **changes)
+
+
+def seen(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Observation:
+    return read(target, readers(world, **changes), world.now)
+
+
+QUICK = [
+    "cluster.pods",
+    "cluster.service_account",
+    "cluster.workload",
+    "clusters.login",
+    "eks.addon",
+    "eks.associations",
+    "eks.cluster",
+    "iam.oidc_provider",
+    "iam.role",
+    "parameters.load",
+]
+"""What a healthy check reads: three requests to the cluster, plus pages."""
+SYMPTOMS = ["cluster.nodes", "cluster.plugin_errors"]
+
+
+def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms() -> None:
+    world = described()
+    _, found = observe(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    assert found.sound
+    assert sorted(world.reads) == QUICK
+
+
+@pytest.mark.parametrize(
+    ("world", "asked"),
+    [
+        pytest.param({}, True, id="the trigger names a node"),
+        pytest.param({"annotation": None}, False, id="a link is broken"),
+        pytest.param({"workload": None}, False, id="there is no workload: do nodes wait for it?"),
+        pytest.param({"cluster": {"not_ready": 1}}, False, id="a pod is not ready"),
+    ],
+)
+def test_symptoms_are_read_where_something_suggests_them(world: dict[str, Any], asked: bool) -> None:
+    it = described(world)
+    picture, _ = observe(TARGET, readers(it), it.now, Hints(), symptoms=asked)
+    assert set(SYMPTOMS) <= set(it.reads)
+    assert picture.nodes is not NOT_READ
+
+
+def test_the_clock_of_auto_repair_is_read_where_a_node_is_unwell() -> None:
+    calm, sick = described(), described({"cluster": {"not_ready": 1, "repaired_nodegroups": ("blue",)}})
+    assert read_advice(read_symptoms(seen(calm), readers(calm)), readers(calm)).node_repair is NOT_READ
+    assert read_advice(read_symptoms(seen(sick), readers(sick)), readers(sick)).node_repair == NodeRepair(nodegroups=("blue",))
+    assert "eks.node_repair" not in calm.reads
+
+
+def test_history_is_read_only_where_a_link_is_broken() -> None:
+    for world, read_history in ((described(), False), (described({"annotation": None}), True)):
+        remembering = Remembering(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
+        check(TARGET, readers(world), remembering, world.now, Hints())
+        assert ("incidents.history" in world.reads) is read_history
+
+
+# --- what cannot be read -----------------------------------------------------------------------------------------------------------------
+
+DENIED = AccessDenied("read: 403", denial=Denial.FORBIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("method", "part"),
+    [
+        ("eks.cluster", "cluster"),
+        ("eks.addon", "addon"),
+        ("eks.associations", "associations"),
+        ("iam.role", "role"),
+        ("iam.oidc_provider", "oidc_provider"),
+        ("cluster.service_account", "service_account"),
+        ("cluster.workload", "workload"),
+        ("cluster.pods", "pods"),
+    ],
+)
+@pytest.mark.parametrize("error", [DENIED, PermanentError("read: 400")], ids=["denied", "permanent"])
+def test_a_part_that_cannot_be_read_is_unknown_and_the_rest_is_read(method: str, part: str, error: PermanentError) -> None:
+    world = described()
+    world.fail(method, error)
+    picture = seen(world)
+    assert getattr(picture, part) == Unknown(str(error), error.denial if isinstance(error, AccessDenied) else None)
+    assert isinstance(picture.binding, type(seen(described()).binding))
+
+
+@pytest.mark.parametrize("method", ["cluster.nodes", "cluster.plugin_errors"])
+def test_a_symptom_that_cannot_be_read_is_unknown(method: str) -> None:
+    world = described()
+    world.fail(method, DENIED)
+    picture = read_symptoms(seen(world), readers(world))
+    assert Unknown("read: 403", Denial.FORBIDDEN) in (picture.nodes, picture.permission_errors)
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["parameters.load", "eks.cluster", "eks.addon", "eks.associations", "cluster.service_account", "cluster.workload", "cluster.pods"],
+)
+def test_what_may_succeed_later_ends_the_whole_check_so_that_it_is_made_again(method: str) -> None:
+    world = described()
+    world.fail(method, TransientError("throttled"))
+    with pytest.raises(TransientError, match="throttled"):
+        seen(world)
+    assert seen(world).cluster
+
+
+@pytest.mark.parametrize(("method", "link"), [("iam.role", Link.ROLE), ("iam.oidc_provider", Link.OIDC_PROVIDER)])
+def test_iam_without_a_route_is_unknown_and_no_reason_to_try_for_ever(method: str, link: Link) -> None:
+    world = described()
+    world.fail(method, TransientError("connect time-out"), times=None)
+    _, found = observe(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    assert found[link].state is State.UNKNOWN
+    assert found.sound
+
+
+@pytest.mark.parametrize("error", [TransientError("slow"), DENIED, NotFound("none")], ids=["transient", "denied", "none offered"])
+def test_advice_is_only_advice(error: Exception) -> None:
+    world = described({"annotation": None})
+    world.fail("eks.default_version", error)
+    assert isinstance(read_advice(seen(world), readers(world)).versions, Unknown)
+
+
+def test_advice_names_the_default_version() -> None:
+    world = described()
+    world.default_versions["vpc-cni", "1.28"] = "v1.18.0-eksbuild.1"
+    assert read_advice(seen(world), readers(world)).versions == VersionAdvice(default="v1.18.0-eksbuild.1")
+
+
+def test_the_clock_that_cannot_be_read_is_unknown() -> None:
+    world = described({"cluster": {"not_ready": 1}})
+    world.fail("eks.node_repair", TransientError("slow"))
+    assert isinstance(read_advice(read_symptoms(seen(world), readers(world)), readers(world)).node_repair, Unknown)
+
+
+@pytest.mark.parametrize("status", ["CREATING", "DELETING", "FAILED"])
+def test_a_cluster_that_is_not_there_yet_is_not_logged_in_to(status: str) -> None:
+    world = described({"cluster": {"status": status}})
+    assert isinstance(seen(world).pods, Unknown)
+    assert "clusters.login" not in world.reads
+
+
+def test_a_cluster_that_is_gone_is_missing() -> None:
+    world = described()
+    gone = ServiceAccountRef("gone", NAMESPACE, NAME)
+    world.fail("eks.associations", AccessDenied("403", denial=Denial.FORBIDDEN))
+    _, found = observe(gone, readers(world), world.now, Hints(), symptoms=True)
+    assert found.verdict is Verdict.CLUSTER_GONE
+
+
+# --- whose role --------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_of_another_account_is_not_asked_for() -> None:
+    world = described({"binding": "arn:aws:iam::444455556666:role/shared"})
+    picture = seen(world, may_simulate=True)
+    assert picture.role == Unknown("the role belongs to account 444455556666, whose IAM we cannot read")
+    assert isinstance(picture.simulated, Unknown)
+    assert not {"iam.role", "iam.simulate"} & set(world.reads)
+
+
+@pytest.mark.parametrize(("granted", "asked"), [(True, True), (False, False)], ids=["granted", "not granted"])
+def test_permissions_are_simulated_only_where_that_is_granted(granted: bool, asked: bool) -> None:
+    world = described({"simulated": {"ec2:CreateTags": "implicitDeny"}})
+    picture = seen(world, may_simulate=granted)
+    assert ("iam.simulate" in world.reads) is asked
+    assert isinstance(picture.simulated, Unknown) is not asked
+
+
+def test_without_a_binding_the_records_role_is_looked_at_and_nothing_more() -> None:
+    world = described({"binding": None})
+    picture = seen(world)
+    assert isinstance(picture.binding, Missing)
+    assert picture.desired_role == role_arn("demo-vpc-cni")
+
+
+def test_without_any_role_iam_is_not_asked() -> None:
+    world = described({"binding": None, "addon": {"role_arn": None}})
+    assert seen(world).role is NOT_READ
+    assert not {"iam.role", "iam.oidc_provider"} & set(world.reads)
+
+
+def test_under_pod_identity_the_associations_role_is_read_and_the_agent_looked_for() -> None:
+    associated = role_arn("by-association")
+    world = described({"associations": [associated]})
+    picture = seen(world)
+    assert picture.role == Missing(f"role {associated}")
+    assert picture.agent_installed is False
+    assert picture.oidc_provider is NOT_READ
+
+
+def test_an_agent_that_cannot_be_asked_about_is_unknown() -> None:
+    world = described({"associations": [role_arn("by-association")], "addon": None})
+    world.fail("eks.addon", NotFound("n"), times=1)  # the record
+    world.fail("eks.addon", TransientError("slow"), times=1)
+    assert isinstance(seen(world).agent_installed, Unknown)
+
+
+# --- whose workload ----------------------------------------------------------------------------------------------------------------------
+
+
+def _shop(world: World, owner: tuple[str, str] | None) -> None:
+    here = world.clusters["demo"]
+    world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-vpc-cni"))
+    facts = next(iter(here.pods.values())).facts
+    here.pods["uploader-1"] = Pod(replace(facts, name="uploader-1", owner=owner), ("shop", "uploader"))
+
+
+def _deployment(world: World) -> None:
+    facts = WorkloadFacts(
+        kind=WorkloadKind.DEPLOYMENT, name="uploader", desired=1, ready=1, updated=1, max_unavailable=1, generation=1, observed_generation=1
+    )
+    world.clusters["demo"].workloads["shop", WorkloadKind.DEPLOYMENT, "uploader"] = (facts, ("shop", "uploader"))
+    world.clusters["demo"].replica_sets["shop", "uploader-abc"] = ("Deployment", "uploader")
+
+
+@pytest.mark.parametrize("owner", [("ReplicaSet", "uploader-abc"), ("Deployment", "uploader")], ids=["by its replica set", "directly"])
+def test_any_other_workload_is_found_through_its_pods(owner: tuple[str, str]) -> None:
+    world = described()
+    _shop(world, owner)
+    _deployment(world)
+    found = seen(world, SHOP).workload
+    assert isinstance(found, WorkloadFacts)
+    assert (found.kind, found.name) == (WorkloadKind.DEPLOYMENT, "uploader")
+
+
+@pytest.mark.parametrize("owner", [None, ("Job", "once"), ("ReplicaSet", "gone")], ids=["a bare pod", "a Job", "gone"])
+def test_pods_of_nothing_that_we_restart_have_no_workload(owner: tuple[str, str] | None) -> None:
+    world = described()
+    _shop(world, owner)
+    assert seen(world, SHOP).workload == Missing("workload of shop/uploader")
+
+
+def test_no_pods_no_workload() -> None:
+    assert seen(described(), SHOP).workload == Missing("workload of shop/uploader")
+
+
+@pytest.mark.parametrize("method", ["cluster.pods", "cluster.owner"])
+def test_a_workload_behind_a_closed_door_is_unknown(method: str) -> None:
+    world = described()
+    _shop(world, ("ReplicaSet", "uploader-abc"))
+    world.fail(method, DENIED)
+    assert seen(world, SHOP).workload == Unknown("read: 403", Denial.FORBIDDEN)
+
+
+def test_hints_are_kept_with_what_was_read() -> None:
+    picture = read(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
+    assert (picture.known_good_at, picture.began_at, picture.actor) == (NOON, NOON, None)
