@@ -1,0 +1,1 @@
+"""The protocol of incidents, explored exhaustively over the real code."""

@@ -1,0 +1,310 @@
+"""Every order in which the actors can call, with a crash at every point: a graph search over what is shared and where each actor is.
+
+Promises checked: nobody repairs who does not hold the incident, and no two are about to repair at once; at rest every event has been
+followed by a look that began after it, or an open incident is left that the next sweep takes over; every path comes to rest; after at most
+a few sweeps the cluster is whole and no incident open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from lambdas.domain.request import Trigger
+from tests.chaos.protocol import programs
+from tests.chaos.protocol.replay import Call, Known, known, until_next_call
+from tests.chaos.protocol.shared import Rules, Shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LAMBDA_ATTEMPTS: Final = 3
+"""An asynchronous invocation that fails is tried twice more.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+MOST_SWEEPS: Final = 3
+TICK: Final = 10
+MOMENT: Final = 0.01
+"""Minutes, less than the second to which EventBridge cuts an event's time."""
+
+
+@dataclass(frozen=True)
+class Checker:
+    """One event on its way through the checker."""
+
+    event: int
+    occurred: int
+    trigger: Trigger
+    attempt: int = 1
+    results: tuple[Known, ...] = ()
+
+    def call(self) -> Call | None:
+        return _checker_call(self)
+
+    def after(self, _call: Call, result: object) -> Checker:
+        return replace(self, results=(*self.results, known(result)))
+
+    def crashed(self) -> Checker | None:
+        """Lambda delivers the event again."""
+        return replace(self, attempt=self.attempt + 1, results=()) if self.attempt < LAMBDA_ATTEMPTS else None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One durable execution."""
+
+    incident: str
+    number: int
+    journal: tuple[str, ...] = ()
+    results: tuple[Known, ...] = ()
+
+    def call(self) -> Call | None:
+        return _execution_call(self.incident, self.journal, self.results)
+
+    def after(self, call: Call, result: object) -> Execution:
+        if call.what == "checkpoint":
+            return replace(self, journal=(*self.journal, call.arguments[1]), results=())
+        return replace(self, results=(*self.results, known(result)))
+
+    def crashed(self) -> Execution | None:
+        """The service invokes the function again: what no checkpoint holds is done again."""
+        return replace(self, results=())
+
+
+@dataclass(frozen=True)
+class Person:
+    """A run of the command line."""
+
+    results: tuple[Known, ...] = ()
+
+    def call(self) -> Call | None:
+        return _person_call(self.results)
+
+    def after(self, _call: Call, result: object) -> Person:
+        return replace(self, results=(*self.results, known(result)))
+
+    def crashed(self) -> Person | None:
+        return None
+
+
+Actor = Checker | Execution | Person
+
+
+@cache
+def _checker_call(it: Checker) -> Call | None:
+    return until_next_call(
+        lambda script: programs.checker(script, event=it.event, occurred=it.occurred, trigger=it.trigger, attempt=it.attempt), it.results
+    )
+
+
+@cache
+def _execution_call(incident: str, journal: tuple[str, ...], results: tuple[Known, ...]) -> Call | None:
+    return until_next_call(lambda script: programs.execution(script, incident=incident, journal=journal), results)
+
+
+@cache
+def _person_call(results: tuple[Known, ...]) -> Call | None:
+    return until_next_call(programs.person, results)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What nature does, in order: `break` (and an event tells of it), `event` (that tells of nothing), `sweep`,
+    `tick` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
+
+    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident.
+    """
+
+    nature: tuple[str, ...]
+    crashes: int = 0
+    deaths: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """One moment: what is shared, where each actor is, and what may still happen."""
+
+    shared: Shared
+    actors: tuple[Actor, ...]
+    nature: tuple[str, ...]
+    crashes: int
+    deaths: int
+    sweeps: int = 0
+    events: int = 0
+
+
+class Violated(AssertionError):
+    """A promise does not hold. The message has the shortest path of its kind that was found."""
+
+
+@dataclass
+class Explored:
+    """What was seen: states, transitions, and ends at rest."""
+
+    states: int = 0
+    transitions: int = 0
+    ends: int = 0
+    came_from: dict[State, tuple[State, str] | None] = field(default_factory=dict)
+
+
+def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_000) -> Explored:
+    """Visit every state that can be reached.
+
+    Raises:
+        Violated: a promise does not hold, or there are more states than `most_states`.
+    """
+    rules = rules or Rules()
+    first = State(Shared(), (), story.nature, story.crashes, story.deaths)
+    found = Explored(came_from={first: None})
+    stack = [first]
+    while stack:
+        state = stack.pop()
+        found.states += 1
+        followers = list(_followers(state, rules))
+        if trouble := _trouble(state, at_rest=not followers):
+            raise Violated(f"{trouble}\n" + "\n".join(_path(state, found)))
+        followers = followers or _swept(state)
+        found.ends += not followers
+        for label, after in followers:
+            found.transitions += 1
+            if after not in found.came_from:
+                found.came_from[after] = (state, label)
+                stack.append(after)
+        if found.states > most_states:
+            raise Violated(f"no end after {found.states} states")
+    return found
+
+
+# --- what can happen next ----------------------------------------------------------------------------------------------------------------
+
+
+def _followers(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
+    """Every next moment. A local call commutes with all others, so that nothing else needs to be tried beside it but a crash there."""
+    calls = [(index, actor, call) for index, actor in enumerate(state.actors) if (call := actor.call()) is not None]
+    for index, actor, call in calls:
+        if call.local:
+            yield from _steps(state, index, actor, call, rules)
+            return
+    for index, actor, call in calls:
+        yield from _steps(state, index, actor, call, rules)
+    if state.nature:
+        yield _natural(state)
+
+
+def _steps(state: State, index: int, actor: Actor, call: Call, rules: Rules) -> Iterator[tuple[str, State]]:
+    who = _name(actor)
+    result, shared = _answered(call, state.shared, rules)
+    begun = [Execution(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(state.shared.executions)]
+    moved = actor.after(call, result)
+    yield f"{who}: {_said(call, result)}", _ended(replace(state, shared=shared, actors=(*_with(state.actors, index, moved), *begun)))
+    if state.crashes:
+        crashed = actor.crashed()
+        actors = _with(state.actors, index, crashed) if crashed else (*state.actors[:index], *state.actors[index + 1 :])
+        yield f"{who} is killed before {call.what}", replace(state, actors=actors, crashes=state.crashes - 1)
+    if state.deaths and isinstance(actor, Execution):
+        yield f"{who} ends before {call.what}", _over(replace(state, deaths=state.deaths - 1), actor, "FAILED")
+
+
+def _answered(call: Call, shared: Shared, rules: Rules) -> tuple[object, Shared]:
+    return (None, shared) if call.what == "checkpoint" else rules.answer(call, shared)
+
+
+def _ended(state: State) -> State:
+    """Actors that have nothing more to do leave; a durable execution of theirs has then ended."""
+    for actor in state.actors:
+        if actor.call() is None:
+            state = _over(state, actor, "SUCCEEDED")
+    return state
+
+
+def _over(state: State, actor: Actor, status: str) -> State:
+    shared = state.shared
+    if isinstance(actor, Execution):
+        executions = tuple((name, status if n == actor.number else was) for n, (name, was) in enumerate(shared.executions))
+        shared = replace(shared, executions=executions)
+    return replace(state, shared=shared, actors=tuple(it for it in state.actors if it is not actor))
+
+
+def _natural(state: State) -> tuple[str, State]:
+    what, rest, shared = state.nature[0], state.nature[1:], state.shared
+    if what in ("tick", "moment"):
+        return "time passes", replace(state, nature=rest, shared=replace(shared, now=shared.now + (TICK if what == "tick" else MOMENT)))
+    if what in ("hold", "lift"):
+        return "repairs are held back" if what == "hold" else "repairs may be made", replace(
+            state, nature=rest, shared=replace(shared, held=what == "hold")
+        )
+    if what == "person":
+        return "a person begins", replace(state, nature=rest, actors=(*state.actors, Person()))
+    told = Checker(state.events, int(shared.now), Trigger.SWEEP if what == "sweep" else Trigger.API_CALL)
+    shared = replace(shared, broken=shared.broken or what == "break", unlooked=shared.unlooked | {state.events})
+    return f"{what} {state.events}", replace(state, nature=rest, shared=shared, events=state.events + 1, actors=(*state.actors, told))
+
+
+def _swept(state: State) -> list[tuple[str, State]]:
+    """The schedule's turn, when all is quiet and not all is well."""
+    if state.sweeps == MOST_SWEEPS or (state.shared.incident is None and not state.shared.broken):
+        return []
+    sweep = Checker(state.events, state.shared.now, Trigger.SWEEP)
+    shared = replace(state.shared, now=state.shared.now + TICK, unlooked=state.shared.unlooked | {state.events})
+    return [("sweep", replace(state, shared=shared, actors=(sweep,), sweeps=state.sweeps + 1, events=state.events + 1))]
+
+
+# --- promises ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _trouble(state: State, *, at_rest: bool) -> str:
+    """The promise that is broken in this moment, in words; empty where all hold."""
+    shared = state.shared
+    if shared.strangers:
+        return f"{shared.strangers[-1]} repaired and did not hold the incident"
+    about = [actor for actor in state.actors if isinstance(actor, Execution | Person) and _acts(actor)]
+    if len(about) > 1:
+        return f"{len(about)} are about to repair at once"
+    if not at_rest:
+        return ""
+    left = shared.incident is not None
+    if shared.unlooked and not left:
+        return f"events {sorted(shared.unlooked)} were lost: no look followed them, and no incident is open"
+    if state.sweeps == MOST_SWEEPS and (left or (shared.broken and not shared.held)):
+        return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and an incident is open: {left}"
+    return ""
+
+
+def _acts(actor: Actor) -> bool:
+    call = actor.call()
+    return call is not None and call.what == "act"
+
+
+# --- telling -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _with(actors: tuple[Actor, ...], index: int, actor: Actor) -> tuple[Actor, ...]:
+    return (*actors[:index], actor, *actors[index + 1 :])
+
+
+def _name(actor: Actor) -> str:
+    match actor:
+        case Checker():
+            return f"checker of event {actor.event}, delivery {actor.attempt}"
+        case Execution():
+            return f"execution {actor.incident}/{actor.number}"
+        case Person():
+            return "the person"
+
+
+def _said(call: Call, result: object) -> str:
+    if call.what == "checkpoint":
+        return f"checkpoint of {call.arguments[0]}"
+    told = getattr(result, "id", None) or (result if isinstance(result, bool | str | int | tuple) else type(result).__name__)
+    return f"{call.what} -> {told}"
+
+
+def _path(state: State, found: Explored) -> list[str]:
+    lines: list[str] = []
+    at: State = state
+    while (former := found.came_from[at]) is not None:
+        at, label = former
+        lines.append(label)
+    return [f"{number:3}. {line}" for number, line in enumerate(reversed(lines), 1)]

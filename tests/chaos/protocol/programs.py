@@ -1,0 +1,258 @@
+"""The actors: the checker's pipeline, the remediator's handler and workflow, and a person's run, each over scripted ports."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from cli import holding
+from cli.failures import Refused
+from lambdas.checker import pipeline
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.checking import Remembering, check
+from lambdas.domain.look import Look, from_json_look, look, to_json_look
+from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.request import CheckRequest, Trigger
+from lambdas.remediator import handler, workflow
+from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
+from lambdas.remediator.work import Desk
+from lambdas.remediator.workflow import remediate
+from tests import fakes
+from tests.chaos.protocol.replay import Script
+from tests.over_fakes.performance import ENVIRONMENT
+from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from lambdas.domain.action import Action
+    from lambdas.domain.incident import Incident
+
+TARGET: Final = ServiceAccountRef("demo", NAMESPACE, NAME)
+MOST_ATTEMPTS: Final = 3
+"""Attempts of a step that waits, after which its patience has ended: time is no part of what is explored."""
+REMINDERS: Final = (3600,)
+"""One reminder before an incident is given up: each further one repeats the same calls."""
+PERSON: Final = "arn:aws:iam::111122223333:user/alice"
+
+
+def at(minute: float) -> datetime:
+    """A moment of the model as a time."""
+    return NOON + timedelta(minutes=minute)
+
+
+_WORLDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "whole": {},
+    "broken": {"annotation": None},
+    "held": {"annotation": None, "settings": {"mode": "observe"}},
+}
+"""What a look may find: `held` is broken, and the mode keeps the remediator from acting."""
+
+
+@cache
+def _readers(found: str) -> Readers:
+    world = described(_WORLDS[found])
+    return Readers(
+        parameters=fakes.FakeParameters(world),
+        eks=fakes.FakeEks(world),
+        iam=fakes.FakeIam(world),
+        clusters=fakes.FakeClusters(world),
+        account=ACCOUNT,
+        region=REGION,
+        partition=PARTITION,
+        may_simulate=False,
+    )
+
+
+@cache
+def _checked(found: str) -> tuple[Any, Any, Json]:
+    """Observation, diagnosis and look, by the real code; one action is enough to repair."""
+    readers = _readers(found)
+    remembering = Remembering(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
+    made = check(TARGET, readers, remembering, NOON, Hints())
+    seen = look(made.observation, made.diagnosis, made.plan)
+    seen = replace(seen, actions=seen.actions[:1], links=())
+    return made.observation, made.diagnosis, to_json_look(seen)
+
+
+def looked(found: str, began: str) -> Look:
+    """What a look shows that began then."""
+    return replace(from_json_look(_checked(found)[2]), began_at=began)
+
+
+class ScriptedIncidents:
+    """Implements `IncidentsPort`: each method is one call to the outside."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *arguments: self._script.ask(name, *arguments)
+
+
+class ScriptedRemediator(ScriptedIncidents):
+    """Implements `RemediatorPort` in the same way."""
+
+
+def _silent(*_: object, **__: object) -> None:
+    return None
+
+
+# --- the checker -------------------------------------------------------------------------------------------------------------------------
+
+
+def checker(script: Script, *, event: int, occurred: int, trigger: Trigger, attempt: int) -> None:
+    """One delivery of one event."""
+    request = CheckRequest(trigger=trigger, occurred_at=at(occurred), event_id=f"e{event}", cluster=TARGET.cluster)
+    ports = pipeline.Ports(
+        readers=_readers("whole"),
+        incidents=ScriptedIncidents(script),  # type: ignore[arg-type]
+        remediator=ScriptedRemediator(script),  # type: ignore[arg-type]
+        events=fakes.FakeEvents(),
+        metrics=_silent,
+        log=_silent,
+        environment=ENVIRONMENT,
+        now=lambda: at(script.ask("now", local=True)),
+    )
+
+    def observe(*_: object, **__: object) -> tuple[Any, Any]:
+        found = script.ask("observe")
+        return _checked(found)[0], _checked(found)[1]
+
+    with patch.object(pipeline, "observe", observe), _named(pipeline, f"e{event}a{attempt}"):
+        pipeline.check_target(TARGET, request, ports)
+
+
+@contextmanager
+def _named(module: Any, name: str) -> Iterator[None]:
+    """Random names become names that tell who made them."""
+    with patch.object(module, "uuid4", lambda: SimpleNamespace(hex=name)):
+        yield
+
+
+# --- the remediator ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class ModelDesk(Desk):
+    """The real desk, but that looking, acting and telling are one call each."""
+
+    script: Script = field(default_factory=lambda: Script(()))
+
+    def _look(self, turn: int) -> Look:  # the desk's signature
+        found, minute = self.script.ask("observe_at", self.incident.held_by_a_person)
+        return looked(found, at(minute).isoformat())
+
+    def _run(self, action: Action) -> str:
+        self.script.ask("act", self.incident.id)
+        return type(action).__name__
+
+    def tell(self, key: str, about: Json) -> Json:  # the desk's signature
+        self.script.ask("mark_told", self.incident, key)
+        return {"sent": True, "at": ""}
+
+
+def _desk(incident: Incident, script: Script) -> ModelDesk:
+    incidents = ScriptedIncidents(script)
+    return ModelDesk(
+        incident=incident,
+        readers=_readers("whole"),
+        remembering=Remembering(incidents=incidents, calendar=fakes.FakeCalendar()),  # type: ignore[arg-type]
+        incidents=incidents,  # type: ignore[arg-type]
+        notifier=fakes.FakeNotifier(),
+        events=fakes.FakeEvents(),
+        metrics=_silent,
+        log=_silent,
+        environment=ENVIRONMENT,
+        now=lambda: NOON,
+        sleep=_silent,
+        script=script,
+    )
+
+
+@dataclass
+class JournaledSteps:
+    """Steps of a durable execution. A step's result is a call of its own, its checkpoint; the explorer takes it into the journal."""
+
+    script: Script
+    journal: tuple[str, ...]
+    passed: int = 0
+
+    def once(self, name: str, do: Callable[[], Json]) -> Json:
+        if self.passed == len(self.journal):
+            self.script.ask("checkpoint", name, json.dumps(do()), local=True)
+        self.passed += 1
+        remembered: Json = json.loads(self.journal[self.passed - 1])
+        return remembered
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        state: Json = {}
+        for attempt in range(1 if " watch " in name else MOST_ATTEMPTS):
+            former = state
+            state = self.once(f"{name} #{attempt + 1}", lambda: check(former))  # noqa: B023  # called at once
+            if settled(state):
+                return state
+        return {**state, **TIMED_OUT}
+
+    def pause(self, name: str, seconds: int) -> None:
+        """Time is no part of what is explored."""
+
+    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
+        raise NotImplementedError(f"{name}: nobody is asked here")
+
+
+def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> None:
+    """One invocation of the remediator's durable function."""
+    event = {"incident_id": incident, "target": TARGET.key}
+    steps = JournaledSteps(script, journal)
+    with patch.object(handler, "incidents", lambda: ScriptedIncidents(script)):
+        opened = steps.once("open", lambda: handler._opened(event))
+    if "incident" in opened:
+        ours = handler._incident(event, opened["incident"])
+        with patch.object(workflow, "REMINDERS_S", REMINDERS):
+            remediate(ours, steps, _desk(ours, script))
+
+
+# --- a person ----------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class PersonsSteps(InProcessSteps):
+    """As the command line's: before each step the person's run gives a sign of life, and ends where the incident is no longer theirs."""
+
+    holding: Any = None
+
+    def once(self, name: str, do: Callable[[], Json]) -> Json:
+        self.holding.still_ours()
+        return super().once(name, do)
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        state: Json = {}
+        for _ in range(1 if " watch " in name else MOST_ATTEMPTS):
+            self.holding.still_ours()
+            state = check(state)
+            if settled(state):
+                return state
+        return {**state, **TIMED_OUT}
+
+
+def person(script: Script) -> None:
+    """`irsa-remediator fix`: claim, then the same workflow in this process."""
+    incidents = ScriptedIncidents(script)
+    outside = SimpleNamespace(incidents=incidents, now=lambda: at(script.ask("now", local=True)), caller=PERSON)
+    with _named(holding, "person"):
+        try:
+            incident = holding.claim(TARGET, None, outside)  # type: ignore[arg-type]
+        except Refused:
+            return
+        held = holding.Holding(incident, incidents, outside.now)  # type: ignore[arg-type]
+        try:
+            remediate(incident, PersonsSteps(sleep=_silent, holding=held), _desk(incident, script))
+        except holding.TakenOver:
+            return

@@ -1,0 +1,87 @@
+"""What the actors share: the cluster, the table's row, the executions and the events, as one value that can be a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tests import fakes
+from tests.chaos.protocol.programs import TARGET
+from tests.chaos.protocol.replay import Call, Known, known
+
+if TYPE_CHECKING:
+    from lambdas.domain.incident import Incident
+
+_INCIDENTS: Final = frozenset(name for name in vars(fakes.FakeIncidents) if not name.startswith("_"))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every actor may read or change; a value that can be a key.
+
+    `held`: the mode keeps the remediator from acting. `row` is the table's. `executions` are `(incident, status)`. `unlooked` are events
+    that no look has followed yet, `strangers` incidents by which somebody repaired who did not hold them.
+    """
+
+    broken: bool = False
+    held: bool = False
+    now: float = 0
+    row: Known = field(default_factory=lambda: known(fakes.Row()))
+    executions: tuple[tuple[str, str], ...] = ()
+    unlooked: frozenset[int] = frozenset()
+    strangers: tuple[str, ...] = ()
+
+    @property
+    def incident(self) -> Incident | None:
+        found: Incident | None = self.row.value.incident
+        return found
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the outside answers: `incidents` is the table. A sown fault is another class, or a start that is not idempotent."""
+
+    incidents: type[fakes.FakeIncidents] = fakes.FakeIncidents
+    idempotent_start: bool = True
+
+    def answer(self, call: Call, shared: Shared) -> tuple[Any, Shared]:
+        """The result of a call, and what is shared after it."""
+        if call.what in _INCIDENTS:
+            return self._table(call, shared)
+        return getattr(self, f"_{call.what}")(shared, *call.arguments)
+
+    def _table(self, call: Call, shared: Shared) -> tuple[Any, Shared]:
+        table = self.incidents()
+        row = shared.row.value
+        table.rows[TARGET.key] = replace(row, past=list(row.past))
+        try:
+            result = getattr(table, call.what)(*call.arguments)
+        except Exception as error:  # noqa: BLE001  # whatever the table answers is what the code gets
+            result = error
+        after = table.rows[TARGET.key]
+        return result, replace(shared, row=known(replace(after, past=[replace(it, details=None) for it in after.past])))
+
+    def _now(self, shared: Shared) -> tuple[float, Shared]:
+        return shared.now, shared
+
+    def _observe(self, shared: Shared) -> tuple[str, Shared]:
+        return "broken" if shared.broken else "whole", replace(shared, unlooked=frozenset())
+
+    def _observe_at(self, shared: Shared, by_person: bool) -> tuple[tuple[str, float], Shared]:
+        found = "whole" if not shared.broken else "held" if shared.held and not by_person else "broken"
+        return (found, shared.now), replace(shared, unlooked=frozenset())
+
+    def _act(self, shared: Shared, incident: str) -> tuple[None, Shared]:
+        """Repair the cluster. Whoever does so without holding the incident is noted."""
+        holds = shared.incident is not None and shared.incident.id == incident
+        return None, replace(shared, broken=False, strangers=shared.strangers if holds else (*shared.strangers, incident))
+
+    def _start(self, shared: Shared, incident: Incident) -> tuple[str, Shared]:
+        same = [it for it in shared.executions if it[0] == incident.id]
+        number = 0 if self.idempotent_start else len(same)
+        begun = shared.executions if same and self.idempotent_start else (*shared.executions, (incident.id, "RUNNING"))
+        return f"{incident.id}/{number}", replace(shared, executions=begun)
+
+    def _running(self, shared: Shared, arn: str) -> tuple[bool, Shared]:
+        name = arn.partition("/")[0]
+        return any(it == (name, "RUNNING") for it in shared.executions), shared

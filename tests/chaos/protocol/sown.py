@@ -1,0 +1,130 @@
+"""Known faults, sown into the rules of the outside or into the product, to show that the search finds them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from lambdas.checker import pipeline
+from lambdas.remediator.work import Desk
+from tests import fakes
+from tests.chaos.protocol import explorer
+from tests.chaos.protocol.explorer import Story
+from tests.chaos.protocol.programs import at
+from tests.chaos.protocol.shared import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.remediator.steps import Json
+
+
+class ClosesWhateverCame(fakes.FakeIncidents):
+    """`close` without the condition on the number of signals."""
+
+    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
+        return super().close(past, seen_signals + 1000, sound_since)
+
+
+class ClaimsOver(fakes.FakeIncidents):
+    """`claim` without the condition that no incident is open."""
+
+    def claim(self, incident: Incident) -> Incident:
+        return self._open(self._row(incident.target), incident)
+
+
+class TakesOverAnybody(fakes.FakeIncidents):
+    """`take_over` without the condition that nobody began to act meanwhile."""
+
+    def take_over(self, ended: Incident, successor: Incident) -> Incident:
+        there = self._row(successor.target).incident
+        return super().take_over(replace(ended, acting=there.acting) if there else ended, successor)
+
+
+class LetsAnybodyAct(fakes.FakeIncidents):
+    """`mark_acting` without the condition that the incident is the caller's."""
+
+    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+        super().mark_acting(incident, acting)
+        return True
+
+
+class RemembersTheEnd(fakes.FakeIncidents):
+    """A sound check is remembered as of its end instead of its beginning."""
+
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
+        super().record_sound(target, max(began_at, at(2 * explorer.TICK)))
+
+
+def _always_dead(*_: object) -> bool:
+    return False
+
+
+def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:  # the desk's signature
+    from lambdas.domain.look import to_json_look
+
+    seen = desk._look(turn)
+    signals = desk._signals()
+    return {"look": to_json_look(seen), "signals": signals, "looks": 1, "at": ""}
+
+
+def _leaves_it_unstarted(incident: Incident, *_: object) -> Json:
+    return {"incident": incident.id, "signals": incident.signals}
+
+
+@dataclass(frozen=True)
+class Sown:
+    """A fault, and a story in which it shows. `says` is in the words of the promise that it breaks."""
+
+    story: Story
+    says: str
+    rules: Rules = field(default_factory=Rules)
+    patched: tuple[Any, str, Callable[..., Any]] | None = None
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """While it is entered the product has the fault. What the search remembers of the code is forgotten before and after."""
+        _forget()
+        try:
+            if self.patched is None:
+                yield
+            else:
+                owner, name, fault = self.patched
+                with patch.object(owner, name, fault):
+                    yield
+        finally:
+            _forget()
+
+
+def _forget() -> None:
+    for remembered in (explorer._checker_call, explorer._execution_call, explorer._person_call):
+        remembered.cache_clear()
+
+
+SOWN = {
+    "an incident is closed whatever came meanwhile": Sown(Story(("break", "event")), "were lost", Rules(incidents=ClosesWhateverCame)),
+    "an execution is started twice": Sown(Story(("break", "event")), "at once", Rules(idempotent_start=False)),
+    "a claim replaces an open incident": Sown(Story(("break", "event")), "did not hold", Rules(incidents=ClaimsOver)),
+    "a running execution is taken over by the sweep": Sown(
+        Story(("break", "sweep")), "did not hold", patched=(pipeline, "_alive", _always_dead)
+    ),
+    "a person takes over what has begun to act": Sown(
+        Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=TakesOverAnybody)
+    ),
+    "the remediator acts on what was taken over": Sown(
+        Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
+    ),
+    "signals are counted after the look": Sown(Story(("break", "event")), "were lost", patched=(Desk, "look", _counts_after_looking)),
+    "a sound check counts as of its end": Sown(Story(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)),
+    "a signal does not start what was never started": Sown(
+        Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "_signalled", _leaves_it_unstarted)
+    ),
+    "event times are taken as exact": Sown(
+        Story(("event", "moment", "break")), "were lost", patched=(fakes, "answers", lambda began, occurred: began >= occurred)
+    ),
+}
