@@ -51,13 +51,13 @@ def views(outcome: Outcome) -> Iterator[RenderableType]:
 
 def _cluster(answer: ClusterAnswer) -> Iterator[RenderableType]:
     yield _header(answer)
-    yield Padding(_roles(answer), (0, 0, 0, 2))
+    yield Padding(_roles(answer), (0, 0, 0, 2), expand=False)
     yield Text()
     yield from _concerns(answer.concerns)
     if answer.calls:
         yield Text("What keeps it:", style="bold")
         for call in answer.calls:
-            yield Padding(Text(_copied(_in_lines(call)), style="cyan"), (0, 0, 0, 2))
+            yield Padding(Text(_copied(_in_lines(call)), style="cyan"), (0, 0, 0, 2), expand=False)
     if answer.without:
         yield Text(plain(answer.without), style="dim")
     yield Text()
@@ -99,7 +99,7 @@ def _file(read: ReadFile) -> Iterator[RenderableType]:
     yield Text()
     yield from _concerns(read.concerns)
     if not read.concerns:
-        yield Padding(Text("✓ the vpc-cni add-on has its role", style="green"), (0, 0, 0, 2))
+        yield Padding(Text("✓ the vpc-cni add-on has its role", style="green"), (0, 0, 0, 2), expand=False)
         yield Text()
 
 
@@ -108,7 +108,7 @@ def _concerns(concerns: tuple[Concern, ...]) -> Iterator[RenderableType]:
         mark, style = MARKS[it.level]
         head = Text("  ").append(mark, style=style).append(f" {it.rule.id}", style="bold")
         yield head.append(f"  {_where(it)}", style="not bold cyan")
-        yield Padding(_facts(it), (0, 0, 0, 4))
+        yield Padding(_facts(it), (0, 0, 0, 4), expand=False)
         yield Text()
 
 
@@ -120,7 +120,7 @@ def _where(it: Concern) -> str:
 def _facts(it: Concern) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(style="dim", no_wrap=True, min_width=5)
-    table.add_column(overflow="fold", ratio=1)
+    table.add_column(overflow="fold")
     rows = {"": it.message, "why": it.rule.why if it.level in (Level.ERROR, Level.UNKNOWN) else "", "from": it.expression}
     rows |= {"add": "\n".join(it.add), "where": it.place}
     for name, value in rows.items():

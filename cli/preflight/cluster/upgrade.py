@@ -1,5 +1,6 @@
 """What is planned for a cluster, what it has now, and what the upgrade would do to it."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,9 +80,11 @@ class Versions:
 
     @property
     def wanted(self) -> str:
-        """The add-on version to update to; "" where it stays."""
-        chosen = self.asked.addon_version or self.default
-        return "" if chosen == self.addon else chosen
+        """The add-on version to update to; "" where it stays: nobody is sent back to a default that is older."""
+        if self.asked.addon_version:
+            return self.asked.addon_version if self.asked.addon_version != self.addon else ""
+        stays = self.offers(self.addon) and _numbers(self.default) <= _numbers(self.addon)
+        return "" if stays else self.default
 
     @property
     def kubernetes_wanted(self) -> str:
@@ -91,3 +94,8 @@ class Versions:
     def offers(self, version: str) -> bool:
         """Whether EKS offers this version of the add-on."""
         return isinstance(self.offered, tuple) and any(it.version == version for it in self.offered)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """`v1.16.0-eksbuild.1` is `(1, 16, 0, 1)`; the numbers of a later version are greater."""
+    return tuple(map(int, re.findall(r"\d+", version)))

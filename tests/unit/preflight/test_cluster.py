@@ -156,3 +156,20 @@ def test_nothing_is_written() -> None:
     world = described({"addon": {"role_arn": None, "issues": ()}, "annotation": None})
     look("demo", Upgrade(kubernetes_version="1.29"), outside_of(world))
     assert world.writes == []
+
+
+@pytest.mark.parametrize(
+    ("installed", "asked", "wanted"),
+    [
+        ("v1.15.1-eksbuild.1", "", ""),  # the default
+        ("v1.16.0-eksbuild.1", "", ""),  # later than the default
+        ("v1.13.4-eksbuild.1", "", "v1.15.1-eksbuild.1"),  # no longer offered
+        ("v1.9.0-eksbuild.1", "", "v1.15.1-eksbuild.1"),  # 9 is less than 15
+        ("v1.16.0-eksbuild.1", "v1.15.1-eksbuild.1", "v1.15.1-eksbuild.1"),  # whoever asks for an older one gets it
+        ("v1.16.0-eksbuild.1", "v1.16.0-eksbuild.1", ""),
+    ],
+)
+def test_the_default_is_proposed_where_it_is_a_step_forward(installed: str, asked: str, wanted: str) -> None:
+    found = answer({"addon": {"version": installed}}, Upgrade(addon_version=asked))
+    assert found.addon_wanted == wanted
+    assert ("--addon-version" in found.calls[-1]) is bool(wanted)
