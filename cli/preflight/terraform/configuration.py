@@ -105,7 +105,7 @@ def roles_behind(plan: Plan, change: Change, attribute: str) -> frozenset[tuple[
     """The `aws_iam_role` resources, as (module path, address), from whose ARNs alone an undecided attribute can come; None otherwise.
 
     An undecided value comes from something undecided. Where all that the expression refers to are ARNs of roles that are managed here,
-    and values that are always decided when a plan is made (variables of the root module, keys of `each`), it comes from such an ARN,
+    and values that are always decided when a plan is made (variables of the root module, `each.key`), it comes from such an ARN,
     and the ARN of a role is never empty. Anything else proves nothing.
     """
     path = module_names(change.module)
@@ -138,7 +138,7 @@ def _role(plan: Plan, path: tuple[str, ...], reference: str, found: set[tuple[tu
             return bool(inner) and _roles(plan, (*path, name), inner, found, depth + 1)
         case ["var", *_]:
             return not path
-        case ["each", *_] | ["count", *_] | ["path", *_] | ["terraform", *_]:
+        case ["each", "key"] | ["count", "index"] | ["path" | "terraform", _]:
             return True
         case _:
             return False

@@ -71,7 +71,10 @@ def test_a_new_role_is_proven_only_by_references_that_cannot_be_empty() -> None:
     plan = plan_of("new-role-existing-cluster.json")
     written = plan["configuration"]["root_module"]["resources"][0]["expressions"]["service_account_role_arn"]
     assert terraform.read(json.dumps(plan), "p") == ()
-    for doubt in ("local.role", "data.aws_iam_role.other.arn", "module.unknown.arn", "aws_iam_role.vpc_cni.unique_id"):
+    for sure in ("var.cni_version", "each.key", "terraform.workspace"):
+        written["references"].append(sure)
+        assert terraform.read(json.dumps(plan), "p") == (), sure
+    for doubt in ("local.role", "data.aws_iam_role.other.arn", "module.unknown.arn", "aws_iam_role.vpc_cni.unique_id", "each.value.role"):
         written["references"].append(doubt)
         assert [it.rule.id for it in terraform.read(json.dumps(plan), "p")] == ["role-unknown"], doubt
         written["references"].remove(doubt)
