@@ -50,6 +50,8 @@ def _list() -> None:
 
 
 def _play(scenario: Any, cluster: str) -> int:
+    from sandbox.control_plane.build import BuildError
+    from sandbox.control_plane.processes import StartError
     from sandbox.play.play import NoEnd, Play
     from sandbox.play.stage import Stage
     from sandbox.play.terminal import Terminal
@@ -57,16 +59,15 @@ def _play(scenario: Any, cluster: str) -> int:
     terminal = Terminal()
     terminal.title(scenario)
     began = time.monotonic()
-    with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up, skip_time=scenario.hurry) as stage:
-        terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
-        with terminal:
-            play = Play(scenario, stage, terminal.show)
-            try:
-                outcome = play.run()
-            except NoEnd as error:
-                terminal.console.print(f"[red]{error}[/red]")
-                return 1
-        terminal.end(outcome)
+    try:
+        with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up, skip_time=scenario.hurry) as stage:
+            terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
+            with terminal:
+                outcome = Play(scenario, stage, terminal.show).run()
+            terminal.end(outcome)
+    except (NoEnd, BuildError, StartError) as error:
+        terminal.console.print(str(error), style="red", markup=False)
+        return 1
     return 0
 
 
