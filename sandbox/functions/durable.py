@@ -54,7 +54,7 @@ class LambdaFront:
         self._on_line = on_line
         self._on_dead_letter = on_dead_letter or (lambda *_: None)
         self._retry_after_s = retry_after_s
-        self._pools: dict[str, FunctionPool] = {}
+        self._versions: dict[str, list[FunctionPool]] = {}
         self._begun: dict[tuple[str, str], _Begun] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -68,26 +68,31 @@ class LambdaFront:
 
     def close(self) -> None:
         self._stopping.set()
-        for pool in self._pools.values():
+        for pool in (pool for versions in self._versions.values() for pool in versions):
             pool.close()
         self.durable.close()
         self._asynchronous.shutdown(wait=True, cancel_futures=True)
 
     def add(self, function: Function) -> FunctionPool:
-        """Deploy a function; an existing one of that name is replaced."""
+        """Deploy a function; where there is one of that name, this is its next version, to which every alias moves.
+
+        Executions under way stay on the version that they began on, so the versions of a durable function are kept.
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
+        """
         pool = FunctionPool(function, self._on_line)
-        former, self._pools[function.name] = self._pools.get(function.name), pool
-        if former is not None:
-            former.close()
+        versions = self._versions.setdefault(function.name, [])
+        if versions and not function.durable:
+            versions[-1].close()
+        versions.append(pool)
         return pool
 
     def pool(self, name: str) -> FunctionPool:
         """The environments of a function, e.g. to kill them."""
-        return self._pools[name]
+        return self._versions[name][-1]
 
-    def run(self, name: str, payload: bytes) -> Invoked:
-        """Run a function's handler once, here and now."""
-        return self._pools[name].invoke(payload)
+    def run(self, name: str, qualifier: str, payload: bytes) -> Invoked:
+        """Run the handler of one version of a function once, here and now; by any other qualifier than a version's number, the latest."""
+        return self._versions[name][int(qualifier) - 1 if qualifier.isdecimal() else -1].invoke(payload)
 
     def __call__(self, request: Request) -> Response:
         """Answer one request to Lambda."""
@@ -99,9 +104,10 @@ class LambdaFront:
 
     def _invoke(self, params: dict[str, Any]) -> Response:
         target = _NAME.match(params["FunctionName"])
-        pool = self._pools.get(target["name"]) if target else None
-        if target is None or pool is None:
+        versions = self._versions.get(target["name"]) if target else None
+        if target is None or not versions:
             return _error(404, "ResourceNotFoundException", f"Function not found: {params['FunctionName']}")
+        pool = versions[-1]
         qualifier = params.get("Qualifier") or target["qualifier"]
         if pool.function.durable:
             return self._invoke_durable(pool.function, qualifier, params)
@@ -138,7 +144,7 @@ class LambdaFront:
         with self._lock:
             begun = self._begun.get((function.name, name))
             if begun is None:
-                begun = _Begun(payload, self.durable.start(function, qualifier, name, payload.decode()))
+                begun = _Begun(payload, self.durable.start(function, self._version(function, qualifier), name, payload.decode()))
                 self._begun[function.name, name] = begun
         if begun.payload != payload:
             message = f"A durable execution named {name} was started with another payload."
@@ -147,6 +153,11 @@ class LambdaFront:
         if params.get("InvocationType") == "Event":
             return Response(202, b"", headers)
         return _ended(self.durable.wait(begun.arn, function.execution_timeout_s), headers)
+
+    def _version(self, function: Function, qualifier: str) -> str:
+        """What an execution is bound to: a version's number, or `$LATEST`, which moves."""
+        is_alias = qualifier != "$LATEST" and not qualifier.isdecimal()
+        return str(len(self._versions[function.name])) if is_alias else qualifier
 
 
 def _ended(execution: Any, headers: dict[str, str]) -> Response:

@@ -72,25 +72,26 @@ class _Executor(Executor):
 class _PoolInvoker(LambdaInvoker):
     """Runs handlers in our environments; everything else is the service's own invoker."""
 
-    def __init__(self, run: Callable[[str, bytes], Invoked]) -> None:
+    def __init__(self, run: Callable[[str, str, bytes], Invoked]) -> None:
         super().__init__(lambda_client=None)
         self._run = run
 
     def invoke(self, function_name: str, input: Any, *_: Any, **__: Any) -> InvokeResponse:  # noqa: A002
-        ended = self._run(function_name.partition(":")[0], json.dumps(input.to_json_dict()).encode())
+        function, _, qualifier = function_name.partition(":")
+        ended = self._run(function, qualifier, json.dumps(input.to_json_dict()).encode())
         if ended.failed:
             raise DurableFunctionsTestError(f"the invocation failed: {ended.payload.decode(errors='replace')}")
         return InvokeResponse.from_payload(ended.payload, ended.request_id or f"local-{uuid.uuid4()}")
 
 
 class DurableService:
-    """Durable executions of all functions. `run(function name, payload)` runs a handler once.
+    """Durable executions of all functions. `run(function name, qualifier, payload)` runs a handler once.
 
     `skip_time`: waits of the workflow end at once, while its history keeps their real lengths.
     """
 
     def __init__(
-        self, run: Callable[[str, bytes], Invoked], *, region: str, skip_time: bool = False, invocation_timeout_s: int = 900
+        self, run: Callable[[str, str, bytes], Invoked], *, region: str, skip_time: bool = False, invocation_timeout_s: int = 900
     ) -> None:
         clock = SkipClock() if skip_time else RealClock()
         self._store = InMemoryExecutionStore()
