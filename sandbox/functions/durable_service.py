@@ -77,7 +77,7 @@ class _PoolInvoker(LambdaInvoker):
         self._run = run
 
     def invoke(self, function_name: str, input: Any, *_: Any, **__: Any) -> InvokeResponse:  # noqa: A002
-        function, _, qualifier = function_name.partition(":")
+        function, qualifier = function_name.split(":", 1)
         ended = self._run(function, qualifier, json.dumps(input.to_json_dict()).encode())
         if ended.failed:
             raise DurableFunctionsTestError(f"the invocation failed: {ended.payload.decode(errors='replace')}")
