@@ -82,7 +82,7 @@ def _told(asked: Asked, seen: Seen) -> int:
 def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner, *, lifted: bool) -> int:
     assert seen.look is not None  # noqa: S101  # told to the type checker
     incident = claim(seen.target, seen.look.binding_path or None, outside)
-    screen = Screen()
+    screen = Screen(lambda: outside.now().timestamp())
     desk = _desk(incident, outside, screen, lifted=lifted)
     with Holding(incident, outside.incidents, outside.now) as holding, screen:
         steps = AttendedSteps(sleep=outside.sleep, answer=partial(_answer, desk, screen, manner, seen), holding=holding, screen=screen)

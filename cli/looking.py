@@ -10,7 +10,7 @@ from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.finding import GUARDS, State
 from lambdas.domain.look import Look, look
-from lambdas.domain.observing import Hints, read_versions
+from lambdas.domain.observing import Hints, read_advice
 from lambdas.domain.verdict import Verdict
 from lambdas.remediator.work import actor_of
 
@@ -65,7 +65,7 @@ def _see(target: ServiceAccountRef, outside: Outside) -> Seen:
     request: dict[str, Any] = dict(incident.request) if incident else {}
     remembering = Remembering(incidents=_readable(outside, notes), calendar=outside.calendar)
     made = check(target, outside.readers, remembering, outside.now(), Hints(actor=actor_of(request)))
-    seen = read_versions(made.observation, outside.readers)
+    seen = read_advice(made.observation, outside.readers) if made.diagnosis.sound else made.observation  # else the check has read it
     return Seen(target=target, look=look(seen, made.diagnosis, made.plan), observation=seen, incident=incident, notes=tuple(notes))
 
 

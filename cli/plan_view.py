@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 
 from lambdas.domain.finding import Link
@@ -31,7 +32,7 @@ def view(seen: Seen) -> RenderableType:
     return Group(title, *lines(seen.look), Text())
 
 
-def lines(look: Look) -> Iterator[Text]:
+def lines(look: Look) -> Iterator[RenderableType]:
     """Verdict, actions, and what is withheld."""
     if look.sound:
         yield Text(f"{look.verdict}: nothing to do.", style="green")
@@ -56,7 +57,7 @@ def _detail(action: Action) -> str:
     return "".join(f" · {it}" for it in told if it)
 
 
-def _withheld(look: Look) -> Iterator[Text]:
+def _withheld(look: Look) -> Iterator[RenderableType]:
     """One line for each reason; what ends with the links before it is told last and dimly."""
     by_reason: dict[tuple[str, str, str], list[WithheldLine]] = {}
     for it in look.withheld:
@@ -66,7 +67,14 @@ def _withheld(look: Look) -> Iterator[Text]:
         yield Text("Left alone:", style="bold")
     for (reason, sentence, until), held in apart:
         names = ", ".join(Link(it.link).title for it in held)
-        lifts = f" Lifts at {clock(datetime.fromisoformat(until))}." if until else ""
-        yield Text(f"  {names}: ").append(plain(sentence) + lifts).append(f" ({reason})", style="dim")
+        words = Text(f"{names}: ").append(plain(sentence) + _lifts(until, sentence)).append(f" ({reason})", style="dim")
+        yield Padding(words, (0, 0, 0, 2), expand=False)
     for (_, sentence, _), held in ((key, it) for key, it in by_reason.items() if key[0] == Reason.CONSEQUENCE):
-        yield Text(f"  {', '.join(Link(it.link).title for it in held)}: {plain(sentence)}", style="dim")
+        words = Text(f"{', '.join(Link(it.link).title for it in held)}: {plain(sentence)}", style="dim")
+        yield Padding(words, (0, 0, 0, 2), expand=False)
+
+
+def _lifts(until: str, sentence: str) -> str:
+    """When time lifts it, where the sentence does not say so itself."""
+    at = datetime.fromisoformat(until) if until else None
+    return f"; lifts at {clock(at)}" if at and f"{at:%H:%M}" not in sentence else ""

@@ -1,0 +1,5 @@
+"""`python -m cli`: the command line without installing it."""
+
+from cli.main import main
+
+main()

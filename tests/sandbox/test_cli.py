@@ -1,0 +1,330 @@
+"""The command line as a person runs it, in processes of its own, against one small EKS: real TLS, tokens, RBAC, tables and rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from lambdas.contract.access import GROUPS, REMEDIATOR_GROUP
+from lambdas.contract.environment import Function
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.settings import settings_path
+from sandbox.aws.faults import Fault, FaultKind
+from sandbox.cluster import aws_node
+from sandbox.cluster.resources import PODS, ROLES, SERVICE_ACCOUNTS
+from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR, ROLE, TABLE, role_arn
+from sandbox.play.ground import nodes_ready
+from sandbox.play.scenario import World
+from sandbox.play.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+ONCALL = "oncall"
+ADMINS = "platform-admins"
+TARGET = ServiceAccountRef(CLUSTER, NAMESPACE, aws_node.NAME)
+
+
+class Terminal:
+    """Runs commands as one principal, with the endpoint of the local AWS in the environment."""
+
+    def __init__(self, stage: Stage, principal: str) -> None:
+        self.stage = stage
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "IRSA_"))},
+            **stage.environment(),
+            **stage.aws.environment(principal),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYTHONPATH": str(ROOT),
+            "NO_COLOR": "1",
+        }
+
+    def __call__(
+        self, *arguments: str, code: int = 0, environment: dict[str, str | None] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        env = {name: it for name, it in {**self._environment, **(environment or {})}.items() if it is not None}
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *arguments], capture_output=True, text=True, timeout=120, env=env, cwd=ROOT, check=False
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def document(self, *arguments: str, code: int = 0, environment: dict[str, str | None] | None = None) -> Any:
+        return json.loads(self(*arguments, "--output", "json", code=code, environment=environment).stdout)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with Stage(World(nodes=4, addon_version="v1.15.1-eksbuild.1")) as standing:
+        _let_in(standing, ONCALL, ADMINS)
+        # The local IAM simulates nothing; a person who may not ask sees a question mark there.
+        standing.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
+        _until(lambda: nodes_ready(standing.ground) == (4, 4))
+        yield standing
+
+
+def _let_in(stage: Stage, principal: str, group: str) -> None:
+    """An administrator of the cluster, as an access entry and RBAC make one."""
+    stage.aws.roles.create(principal)
+    stage.aws.client("eks").create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[group])
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    rbac = "rbac.authorization.k8s.io"
+    stage.ground.apply({"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": group}, "rules": [everything]}, "test")
+    stage.ground.apply(
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": group},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": group},
+            "subjects": [{"apiGroup": rbac, "kind": "Group", "name": group}],
+        },
+        "test",
+    )
+
+
+@pytest.fixture
+def terminal(stage: Stage) -> Iterator[Terminal]:
+    yield Terminal(stage, ONCALL)
+    _make_sound(stage)
+
+
+def _until(holds: Callable[[], bool], within_s: float = 30) -> None:
+    until = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < until, "it did not become so"
+        time.sleep(0.05)
+
+
+def _annotate(stage: Stage, role: str | None) -> None:
+    patch = {"metadata": {"annotations": {aws_node.ROLE_KEY: role}}}
+    stage.ground.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "kubectl-annotate")
+
+
+def _roles_of_pods(stage: Stage) -> list[str]:
+    pods = [it for it in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in it["metadata"]]
+    found = [{env["name"]: env.get("value", "") for env in pod["spec"]["containers"][0].get("env", [])} for pod in pods]
+    return [it.get("AWS_ROLE_ARN", "") for it in found]
+
+
+def _break(stage: Stage) -> None:
+    """The annotation is gone, and every pod was replaced since."""
+    _annotate(stage, None)
+    for pod in stage.ground.all_of(PODS, NAMESPACE):
+        stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+    _until(lambda: _roles_of_pods(stage) == [""] * 4)
+
+
+def _make_sound(stage: Stage) -> None:
+    _annotate(stage, role_arn(ROLE))
+    for pod in stage.ground.all_of(PODS, NAMESPACE):
+        stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+    _until(lambda: _roles_of_pods(stage) == [role_arn(ROLE)] * 4 and nodes_ready(stage.ground) == (4, 4))
+
+
+def _past_incidents(stage: Stage) -> list[str]:
+    items = stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+    return [it["incident_id"]["S"] for it in items if it["sk"]["S"].startswith("past#")]
+
+
+def test_check_shows_twelve_links_of_a_sound_cluster(terminal: Terminal) -> None:
+    shown = terminal("check", "--cluster", CLUSTER).stdout
+    assert "12  nodes              ✓  4 of 4 Ready" in shown
+    assert "Sound: every link of the identity chain holds." in shown
+    assert "\x1b" not in shown
+
+
+def test_check_of_the_only_cluster_needs_no_name(terminal: Terminal) -> None:
+    assert terminal.document("check")["checks"][0]["cluster"] == CLUSTER
+
+
+def test_check_and_plan_of_a_broken_cluster_exit_1_and_write_nothing(terminal: Terminal, stage: Stage) -> None:
+    _break(stage)
+    found = terminal.document("check", "--cluster", CLUSTER, code=1)["checks"][0]
+    assert found["result"] == "broken"
+    assert "annotation-missing" in found["verdicts"]
+    planned = terminal.document("plan", "--cluster", CLUSTER, code=1)["plans"][0]["plan"]
+    assert [it["kind"] for it in planned["actions"]] == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
+    assert _roles_of_pods(stage) == [""] * 4
+
+
+def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
+    _break(stage)
+    fixed = terminal.document("fix", "--cluster", CLUSTER, "--yes")
+    assert fixed["outcome"] == "proven"
+    assert fixed["changes"] == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
+    assert _roles_of_pods(stage) == [role_arn(ROLE)] * 4
+    told = terminal.document("history", fixed["incident"])["incident"]
+    assert told["outcome"] == "proven"
+    assert any("approved by" in it["words"] and ONCALL in it["words"] for it in told["timeline"])
+    page = tmp_path / "incident.html"
+    terminal("history", fixed["incident"], "--html", str(page))
+    assert "<svg" in page.read_text()
+    assert any(message["content"]["title"] for message in stage.messages())
+
+
+def test_fix_without_a_stack_repairs_as_well(terminal: Terminal, stage: Stage) -> None:
+    _break(stage)
+    before = _past_incidents(stage)
+    undeployed = dict.fromkeys(stage.environment(), None)
+    fixed = terminal.document("fix", "--cluster", CLUSTER, "--yes", environment=undeployed)
+    assert fixed["outcome"] == "proven"
+    assert _past_incidents(stage) == before
+
+
+def test_fix_asks_and_piped_there_is_nobody_to_ask(terminal: Terminal, stage: Stage) -> None:
+    _break(stage)
+    refused = terminal("fix", "--cluster", CLUSTER, code=2)
+    assert "there is nobody to ask" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert _roles_of_pods(stage) == [""] * 4
+
+
+def test_a_role_that_may_not_enter_the_cluster_is_told_which_door_is_closed(terminal: Terminal, stage: Stage) -> None:
+    stage.aws.roles.create("stranger")
+    shown = Terminal(stage, "stranger")("check", "--cluster", CLUSTER, code=2).stdout
+    assert "no-access" in shown
+    assert f"irsa-remediator access --cluster {CLUSTER} --check" in shown
+
+
+def test_wrong_names_are_one_sentence_and_a_next_step(terminal: Terminal) -> None:
+    gone = terminal.document("check", "--cluster", "nowhere", code=1)
+    assert gone["checks"][0]["verdict"] == "cluster-gone"
+    refused = terminal("check", "--cluster", "no name", code=2)
+    assert refused.stderr.splitlines()[0].startswith("error: 'no name' is no name of an EKS cluster")
+    assert refused.stderr.splitlines()[1].startswith("next:")
+
+
+def test_adopt_writes_the_binding_that_is_right_today(terminal: Terminal, stage: Stage) -> None:
+    path = binding_path(CLUSTER, NAMESPACE, aws_node.NAME)
+    assert terminal.document("bindings", "unset", CLUSTER, f"{NAMESPACE}/{aws_node.NAME}")["removed"]
+    proposed = terminal.document("adopt", "--cluster", CLUSTER, "--dry-run")
+    assert [(it["path"], it["roleArn"], it["state"]) for it in proposed["proposals"]] == [(path, role_arn(ROLE), "proposed")]
+    assert terminal.document("adopt", "--cluster", CLUSTER, "--yes")["written"] == [path]
+    assert stage.aws.client("ssm").get_parameter(Name=path)["Parameter"]["Value"] == role_arn(ROLE)
+    listed = terminal.document("bindings", "validate")
+    assert [(it["cluster"], it["problem"]) for it in listed["bindings"]] == [(CLUSTER, None)]
+
+
+def test_settings_are_checked_before_they_are_written(terminal: Terminal, stage: Stage) -> None:
+    assert "one of enforce, approve, observe" in terminal("settings", "set", CLUSTER, "mode", "sometimes", code=2).stderr
+    terminal("settings", "set", CLUSTER, "cooldown_s", "60")
+    assert stage.aws.client("ssm").get_parameter(Name=settings_path(CLUSTER, "cooldown_s"))["Parameter"]["Value"] == "60"
+    assert terminal.document("settings", "unset", CLUSTER, "cooldown_s")["removed"]
+
+
+def test_approve_lets_a_waiting_execution_go_on_and_comes_too_late_twice(terminal: Terminal, stage: Stage) -> None:
+    terminal("settings", "set", CLUSTER, "mode", "approve")
+    terminal("settings", "set", CLUSTER, "cooldown_s", "0")
+    try:
+        _break(stage)
+        stage.bus.put(_asked())
+        _until(lambda: _waiting(terminal) is not None, within_s=60)
+        incident = _waiting(terminal)
+        assert incident is not None
+        refused = terminal("fix", "--cluster", CLUSTER, "--yes", code=2)
+        assert f"irsa-remediator approve {incident}" in refused.stderr
+        answered = terminal.document("approve", incident[:6])
+        assert answered["approved"]
+        _until(lambda: incident in _past_incidents(stage), within_s=60)
+        told = terminal.document("history", incident)["incident"]
+        assert told["outcome"] == "proven"
+        assert any("approved by" in it["words"] and f"assumed-role/{ONCALL}" in it["words"] for it in told["timeline"])
+        assert "is closed" in terminal("approve", incident, code=2).stderr
+    finally:
+        terminal("settings", "unset", CLUSTER, "mode")
+        terminal("settings", "unset", CLUSTER, "cooldown_s")
+
+
+def _asked() -> dict[str, Any]:
+    detail = {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "eventId": "test"}
+    return {"source": "eks-irsa-remediator", "detail-type": "Check Requested", "detail": detail}
+
+
+def _waiting(terminal: Terminal) -> str | None:
+    opened = [it for it in terminal.document("history")["incidents"] if it["state"] == "waits-for-an-answer"]
+    return str(opened[0]["id"]) if opened else None
+
+
+def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, stage: Stage) -> None:
+    assert {it["state"] for it in terminal.document("access", "--cluster", CLUSTER, "--check")["points"]} == {"granted"}
+    eks = stage.aws.client("eks")
+    eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(REMEDIATOR))
+    stage.ground.delete(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
+    missing = [
+        it["what"] for it in terminal.document("access", "--cluster", CLUSTER, "--check", code=1)["points"] if it["state"] == "missing"
+    ]
+    assert missing == [f"access entry {REMEDIATOR}", f"Role {NAMESPACE}/eks-irsa-remediator-remediator"]
+    terminal("access", "--cluster", CLUSTER, "--apply")
+    entry = eks.describe_access_entry(clusterName=CLUSTER, principalArn=role_arn(REMEDIATOR))["accessEntry"]
+    assert entry["kubernetesGroups"] == [REMEDIATOR_GROUP]
+    assert stage.ground.find(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
+
+
+def test_access_prints_manifests_and_entries_for_both_functions(terminal: Terminal) -> None:
+    text = terminal("access", "--cluster", CLUSTER).stdout
+    assert {it["kind"] for it in yaml.safe_load_all(text)} == {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+    for function, principal in ((Function.CHECKER, CHECKER), (Function.REMEDIATOR, REMEDIATOR)):
+        assert f"--principal-arn {role_arn(principal)} --kubernetes-groups {GROUPS[function]}" in text
+
+
+def test_replay_names_the_rules_that_match_and_does_nothing(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
+    _break(stage)
+    event = json.loads((ROOT / "tests/events/call-update-addon-by-role.json").read_text().replace("prod-blue", CLUSTER))
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event))
+    told = terminal.document("replay", str(file))
+    assert told["rules"] == ["AddonCalls"]
+    assert told["request"]["cluster"] == CLUSTER
+    assert told["looks"][0]["plan"]["actions"]
+    assert _roles_of_pods(stage) == [""] * 4
+    footstep = {
+        **event,
+        "detail": {**event["detail"], "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": role_arn(REMEDIATOR)}}}},
+    }
+    file.write_text(json.dumps(footstep))
+    assert terminal.document("replay", str(file))["rules"] == []
+
+
+def test_a_kubeconfig_logs_in_where_aws_credentials_do_not(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
+    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.token import Tokens
+
+    stage.aws.roles.create("outsider")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stage.aws.environment(ONCALL).items():
+            patch.setenv(name, value)
+        token = Tokens(AwsSession(stage.aws.region), "aws").get(CLUSTER)
+    cluster = {"server": stage.ground.url, "certificate-authority-data": stage.ground.ca_data}
+    kubeconfig = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "mine", "context": {"cluster": "c", "user": "u"}}],
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(kubeconfig))
+    outsider = Terminal(stage, "outsider")
+    outsider("check", "--cluster", CLUSTER, code=2)
+    outsider("check", "--cluster", CLUSTER, "--kubeconfig", str(file), "--context", "mine")
+    refused = outsider("check", "--cluster", CLUSTER, "--kubeconfig", str(file), "--context", "other", code=2)
+    assert "other" in refused.stdout + refused.stderr
+
+
+def test_a_role_is_assumed_before_anything_else(terminal: Terminal, stage: Stage) -> None:
+    asking = Terminal(stage, "outsider") if "outsider" in stage.aws.roles._by_name else terminal
+    document = asking.document("settings", "list", "--role-arn", role_arn(ONCALL))
+    assert document["command"] == "settings list"
+    assert any(call.action == "sts:AssumeRole" for call in stage.aws.calls.all())

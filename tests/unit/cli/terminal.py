@@ -1,0 +1,53 @@
+"""Types a session's commands into the command line, over fakes, and gives back what the terminal shows."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+from uuid import UUID
+
+from typer.testing import CliRunner
+
+from cli.main import app
+from tests.unit.cli.outside import Fakes, outside
+from tests.unit.cli.sessions import EVENTS, Session, _on_demo
+from tests.world import described
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+RUNNER = CliRunner()
+
+
+def fakes_of(session: Session) -> Fakes:
+    fakes = outside(described(session.world))
+    fakes.world.default_versions["vpc-cni", "1.28"] = "v1.16.0-eksbuild.1"
+    session.prepare(fakes)
+    return fakes
+
+
+def typed(line: str, fakes: Fakes, session: Session, folder: Path) -> Result:
+    """Run one command. A recorded event is named without its folder."""
+    arguments = [str(_on_demo(it, folder)) if (EVENTS / f"{it}.json").exists() else it for it in shlex.split(line)]
+    with ExitStack() as stack:
+        stack.enter_context(patch("cli.wiring.connect", lambda _: fakes.outside))
+        stack.enter_context(patch("cli.holding.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
+        for module in ("fixing", "adopting"):
+            stack.enter_context(patch(f"cli.{module}.interactive", lambda: session.answer is not None))
+        environment = {"COLUMNS": str(session.columns), "NO_COLOR": "1", "TERM": "dumb"}
+        return RUNNER.invoke(app, arguments, input=session.answer, env=environment, prog_name="irsa-remediator")
+
+
+def transcript(session: Session, folder: Path) -> str:
+    """Everything that the terminal shows, as one text: `$` before what was typed, `!` before standard error."""
+    fakes = fakes_of(session)
+    shown: list[str] = []
+    for line in session.typed:
+        result = typed(line, fakes, session, folder)
+        shown += [f"$ irsa-remediator {line}", *result.stdout.splitlines(), *(f"! {it}" for it in result.stderr.splitlines())]
+        shown += [f"exit code {result.exit_code}", ""]
+    return "\n".join(it.rstrip() for it in shown)

@@ -1,0 +1,30 @@
+"""Every command's terminal sessions, good and bad, word for word."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.sessions import SESSIONS, Session
+from tests.unit.cli.terminal import transcript
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize(("name", "session"), SESSIONS.items(), ids=SESSIONS)
+def test_the_terminal_shows_what_it_showed_when_somebody_looked(name: str, session: Session, tmp_path: Path) -> None:
+    """Set UPDATE_GOLDEN=1 to write the files anew, then look at what changed."""
+    shown = transcript(session, tmp_path).replace(str(tmp_path), "/events")
+    file = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(shown)
+    assert shown == file.read_text()
+    assert "Traceback" not in shown
+    assert "\x1b" not in shown
+
+
+def test_no_session_is_left_from_earlier() -> None:
+    assert {it.stem for it in GOLDEN.glob("*.txt")} == set(SESSIONS)
