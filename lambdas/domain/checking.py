@@ -10,7 +10,7 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.finding import Link, State
 from lambdas.domain.guardrails import TUG_OF_WAR_SPAN, Past
 from lambdas.domain.observation import Binding, Observation, PodFacts
-from lambdas.domain.observing import Hints, Readers, read, read_symptoms, read_versions
+from lambdas.domain.observing import Hints, Readers, read, read_advice, read_symptoms
 from lambdas.domain.plan import Plan
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import CalendarPort, IncidentsPort
@@ -69,7 +69,7 @@ def check(
     seen, found = observe(target, readers, now, hints, symptoms=True)
     if found.sound:
         return Check(observation=seen, diagnosis=found, plan=plan(seen, found, Past()))
-    seen = read_versions(seen, readers)
+    seen = read_advice(seen, readers)
     return Check(observation=seen, diagnosis=found, plan=plan(seen, found, _past(seen, found, remembering, incident_id, turn)))
 
 

@@ -119,7 +119,7 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
 
 
 def read_symptoms(seen: Observation, readers: Readers) -> Observation:
-    """The same observation with nodes, permission errors and, where nodes are unwell, the clock of node auto repair."""
+    """The same observation with nodes and permission errors."""
     facts, target = seen.cluster, seen.target
     if not isinstance(facts, ClusterFacts):
         return seen
@@ -127,23 +127,26 @@ def read_symptoms(seen: Observation, readers: Readers) -> Observation:
     with ThreadPoolExecutor(_READERS) as pool:
         nodes = pool.submit(_part, cluster.nodes)
         errors = pool.submit(_part, lambda: cluster.plugin_errors(target.namespace))
-        found = nodes.result()
-        unwell = isinstance(found, tuple) and any(not node.ready for node in found)
-        repair = pool.submit(_optional, lambda: readers.eks.node_repair(target.cluster)) if unwell else None
         return replace(
             seen,
-            nodes=() if isinstance(found, Missing) else found,
-            permission_errors=() if isinstance(it := errors.result(), Missing) else it,
-            node_repair=repair.result() if repair else NOT_READ,
+            nodes=() if isinstance(it := nodes.result(), Missing) else it,
+            permission_errors=() if isinstance(reported := errors.result(), Missing) else reported,
         )
 
 
-def read_versions(seen: Observation, readers: Readers) -> Observation:
-    """The same observation with what EKS advises about the add-on's version."""
-    if not isinstance(seen.cluster, ClusterFacts) or not isinstance(seen.addon, AddonFacts):
+def read_advice(seen: Observation, readers: Readers) -> Observation:
+    """The same observation with what a message tells besides: the add-on's default version, and whether node auto repair's clock runs."""
+    if not isinstance(seen.cluster, ClusterFacts):
         return seen
-    version = seen.cluster.version
-    return replace(seen, versions=_optional(lambda: readers.eks.default_version(seen.addon_name or CNI_ADDON, version)))
+    cluster, version = seen.target.cluster, seen.cluster.version
+    unwell = isinstance(seen.nodes, tuple) and any(not node.ready for node in seen.nodes)
+    repair = _optional(lambda: readers.eks.node_repair(cluster)) if unwell else NOT_READ
+    advised = _optional(lambda: readers.eks.default_version(seen.addon_name or CNI_ADDON, version)) if _has_record(seen) else NOT_READ
+    return replace(seen, node_repair=repair, versions=advised)
+
+
+def _has_record(seen: Observation) -> bool:
+    return isinstance(seen.addon, AddonFacts)
 
 
 def _part(read_it: Callable[[], T]) -> T | Unknown:
