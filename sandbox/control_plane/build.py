@@ -1,4 +1,4 @@
-"""Builds the control plane's programs from their Go modules, once: `python -m sandbox.control_plane.build`."""
+"""Builds the control plane's programs from their Go modules, once: `python -m sandbox.control_plane.build [--quiet]`."""
 
 import fcntl
 import os
@@ -142,17 +142,18 @@ def _progress(console: Console, title: str) -> Iterator[Told]:
     console.print(f"built {title} in {time.monotonic() - began:.0f} s")
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    """0 when every program is there; shows them, or with `--quiet` only what had to be built."""
     console = Console(stderr=True, highlight=False)
     try:
         programs = ensure(console)
     except BuildError as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
-    for program, path in sorted(programs.found.items()):
+    for program, path in () if "--quiet" in arguments else sorted(programs.found.items()):
         console.print(f"{program:26} {path.stat().st_size / 1e6:6.1f} MB  {path}", soft_wrap=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
