@@ -1,0 +1,122 @@
+"""The product's side where it is measured in a process of its own instead of in the emulator."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from benchmarks.ground import check_requested
+from benchmarks.measure import Cost, timed
+from lambdas.adapters.cluster import Clusters
+from lambdas.adapters.eks import Eks
+from lambdas.adapters.events import EventBus
+from lambdas.adapters.iam import Iam
+from lambdas.adapters.incidents import Incidents
+from lambdas.adapters.log import write
+from lambdas.adapters.metrics import count
+from lambdas.adapters.parameter_store import ParameterStore
+from lambdas.adapters.remediator import Remediator
+from lambdas.adapters.session import AwsSession
+from lambdas.adapters.token import Tokens
+from lambdas.checker.handler import lambda_handler
+from lambdas.checker.pipeline import Ports, run
+from lambdas.contract.environment import Environment
+from lambdas.contract.events import OwnEvent
+from lambdas.domain.observing import Readers
+from lambdas.node_watcher.watching import Ports as WatcherPorts
+from lambdas.node_watcher.watching import watch
+
+WARM_UP: Final = 20
+
+
+def not_ready(cluster: str = "demo") -> dict[str, Any]:
+    """The node watcher's event, which makes a check read nodes and permission errors too."""
+    event = check_requested(cluster)
+    now = event["time"]
+    detail = {"schemaVersion": "1", "cluster": cluster, "cause": "network-plugin-not-ready", "count": 1, "nodes": ["n"]}
+    return event | {"detail-type": str(OwnEvent.NODE_NOT_READY), "detail": detail | {"since": now, "occurredAt": now}}
+
+
+def big_check() -> Cost:
+    """A warm check of pods and nodes."""
+    lambda_handler(not_ready(), None)
+    return timed(lambda: lambda_handler(not_ready(), None))
+
+
+def storm(events: int) -> Cost:
+    """What one event of a storm costs, over a table whose row says that there is nothing to look at."""
+    for _ in range(WARM_UP):
+        lambda_handler(not_ready(), None)
+    made = [not_ready() for _ in range(events)]
+    whole = timed(lambda: [lambda_handler(event, None) for event in made])
+    return Cost(wall_ms=whole.wall_ms / events, cpu_ms=whole.cpu_ms / events)
+
+
+def sweep(clusters: Sequence[str], times: int) -> Cost:
+    """What a cluster costs in a sweep that begins five minutes after the last: nothing read then is used now.
+
+    Each cluster's check reads for itself, since Lambda runs the checks of a sweep beside each other in environments of their own.
+    """
+    ports = _ports_that_forget()
+    run(check_requested(clusters[0]), ports)
+    asked = [[check_requested(name) for name in clusters] for _ in range(times)]
+    whole = timed(lambda: [run(event, ports) for events in asked for event in events])
+    checks = times * len(clusters)
+    return Cost(wall_ms=whole.wall_ms / checks, cpu_ms=whole.cpu_ms / checks)
+
+
+def _ports_that_forget() -> Ports:
+    here = Environment.read()
+    session = AwsSession(here.region)
+    readers = Readers(
+        parameters=ParameterStore(session),
+        eks=Eks(session),
+        iam=Iam(session, account=here.account, partition=here.partition),
+        clusters=Clusters(Tokens(session, here.partition)),
+        account=here.account,
+        region=here.region,
+        partition=here.partition,
+        may_simulate=False,
+    )
+    return Ports(
+        readers=readers,
+        incidents=Incidents(session, here.incidents_table),
+        remediator=Remediator(session, here.remediator_arn),
+        events=EventBus(session, here.event_bus),
+        metrics=count,
+        log=write,
+        environment=here,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+class _Bound:
+    """No bindings but those that are known by name."""
+
+    def load(self, *_: object) -> dict[str, Any]:
+        return {}
+
+
+class _Bus:
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def put(self, events: Sequence[object]) -> None:
+        self.sent += len(events)
+
+
+def audit(batch: str, times: int) -> Cost:
+    """One batch of audit records through the watcher."""
+    event, bus = orjson.loads(Path(batch).read_bytes()), _Bus()
+    ports = WatcherPorts(parameters=_Bound(), bus=bus, loads=orjson.loads, warn=print)
+
+    def once() -> None:
+        done = watch(event, ports, account=event["account"], our_roles=())
+        assert done["events"] == event["records"], done
+        assert not done["malformed"], done
+
+    once()
+    whole = timed(lambda: [once() for _ in range(times)])
+    return Cost(wall_ms=whole.wall_ms / times, cpu_ms=whole.cpu_ms / times)

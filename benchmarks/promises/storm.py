@@ -1,0 +1,56 @@
+"""A storm of events about one cluster: what each costs, beside the one conditional write that it must at least make."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from benchmarks.child import in_child
+from benchmarks.ground import Ground
+from benchmarks.measure import in_turns
+from benchmarks.row import Goal, Row, compared
+from benchmarks.run import Run
+from lambdas.adapters import incident_items as items
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.incident import Incident
+from sandbox.play.accounts import TABLE
+
+NAME: Final = "storm of 10,000 events"
+_RIVAL: Final = "boto3: one conditional write"
+_TARGET: Final = ServiceAccountRef("demo", "kube-system", "aws-node")
+_GOAL: Final = Goal(on="ratio", bound=1.5)
+
+
+def run(run: Run) -> list[Row]:
+    """Ten thousand events in blocks, a few hundred in a quick run; with an incident open, and on a cluster that was just found well."""
+    blocks, events = run.pick((3, 150), (5, 2000))
+    rows = []
+    with Ground() as ground:
+        for name, row in (("incident open", _open_row()), ("found well since", _well_row())):
+            ground.aws.client("dynamodb").put_item(TableName=TABLE, Item=items.now_key(_TARGET) | row)
+            mark = ground.mark()
+            costs = in_turns(
+                {
+                    "ours": lambda: in_child("benchmarks.ours:storm", {"events": events}, ground.function_environment()),
+                    _RIVAL: lambda: in_child(
+                        "benchmarks.rivals.plain:conditional_writes", {"events": events}, ground.function_environment()
+                    ),
+                },
+                blocks,
+            )
+            kubernetes, aws = ground.requests_since(mark)
+            assert not kubernetes, "a storm is not to reach the cluster"
+            assert {call.action for call in aws} <= {"dynamodb:UpdateItem", "ssm:GetParametersByPath"}
+            note = f"{blocks * events:,} events"
+            rows.append(compared(NAME, f"{name}, wall an event", "wall_ms", costs, rival=_RIVAL, goal=_GOAL, note=note))
+            rows.append(compared(NAME, f"{name}, CPU an event", "cpu_ms", costs, rival=_RIVAL, goal=_GOAL))
+    return rows
+
+
+def _open_row() -> items.Row:
+    now = datetime.now(UTC)
+    incident = Incident(id="storm", target=_TARGET, opened_at=now, signals=1, request={"trigger": "sweep"}, started=True)
+    return {**items.opening(incident), "signals": {"N": "1"}}
+
+
+def _well_row() -> items.Row:
+    """A check that began after every event of the storm."""
+    return {"known_good_at": items.time(datetime.now(UTC) + timedelta(hours=1))}

@@ -1,0 +1,63 @@
+"""Reading 5,000 pods and nodes as a raw client does, and as the typed Kubernetes client does. Nothing is concluded from them."""
+
+import os
+from urllib.parse import urlencode
+
+import boto3
+import orjson
+
+from benchmarks.measure import Cost, timed
+from benchmarks.rivals import calls
+
+REGION = os.environ.get("AWS_REGION", "")
+PODS = f"/api/v1/namespaces/{calls.NAMESPACE}/pods"
+NODES = "/api/v1/nodes"
+SELECTOR = f"spec.serviceAccountName={calls.NAME}"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+def raw() -> Cost:
+    """urllib3 and orjson: the same pages, compressed as ours are, nodes as a Table; nothing is kept."""
+    described = boto3.client("eks", region_name=REGION).describe_cluster(name="demo")["cluster"]
+    pool, bearer = calls.https(described), calls.token("demo", REGION)
+
+    def pages(path: str, accept: str, **query: str) -> int:
+        count, rest = 0, ""
+        while True:
+            asked = urlencode({**query, "limit": "250", **({"continue": rest} if rest else {})})
+            headers = {"Authorization": f"Bearer {bearer}", "Accept": accept, "Accept-Encoding": "gzip"}
+            page = orjson.loads(pool.request("GET", f"{described['endpoint']}{path}?{asked}", headers=headers).data)
+            count += len(page.get("items") or page.get("rows") or ())
+            rest = page["metadata"].get("continue", "")
+            if not rest:
+                return count
+
+    def both() -> None:
+        pods = pages(PODS, "application/json", fieldSelector=SELECTOR)
+        assert pods == pages(NODES, TABLE, includeObject="None")
+
+    both()
+    return timed(both)
+
+
+def typed() -> Cost:
+    """`CoreV1Api`, 500 a page, as kubectl pages."""
+    from kubernetes import client
+
+    described = boto3.client("eks", region_name=REGION).describe_cluster(name="demo")["cluster"]
+    configuration = client.Configuration()
+    configuration.host, configuration.ssl_ca_cert = described["endpoint"], calls.authority_file(described)
+    api = client.ApiClient(configuration, header_name="Authorization", header_value=f"Bearer {calls.token('demo', REGION)}")
+    core = client.CoreV1Api(api)
+
+    def both() -> None:
+        for listed, query in (
+            (lambda **more: core.list_namespaced_pod(calls.NAMESPACE, **more), {"field_selector": SELECTOR}),
+            (core.list_node, {}),
+        ):
+            page = listed(limit=500, **query)
+            while page.metadata._continue:
+                page = listed(limit=500, _continue=page.metadata._continue, **query)
+
+    core.read_namespaced_service_account(calls.NAME, calls.NAMESPACE)
+    return timed(both)
