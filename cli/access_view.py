@@ -34,7 +34,13 @@ def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
         table.add_row(Text(mark, style=style), plain(it.what), Text(plain(it.detail), style="dim"))
     yield table
     wrong = sum(it.state == "missing" for it in points)
-    if wrong:
+    if wrong and all(it.what.startswith("aws-auth ") for it in points if it.state == "missing"):
+        yield (
+            Text(f"{wrong} of {len(points)} missing: the aws-auth lines, which are yours to add. ", style="bold red")
+            .append(f"irsa-remediator access --cluster {cluster}", style="bold default")
+            .append("   prints them", style="not bold dim")
+        )
+    elif wrong:
         yield (
             Text(f"{wrong} of {len(points)} missing. ", style="bold red")
             .append(f"irsa-remediator access --cluster {cluster} --apply", style="bold default")

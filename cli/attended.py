@@ -10,7 +10,6 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incident import Outcome
 from lambdas.domain.look import from_json_look
 from lambdas.domain.occasion import Occasion
-from lambdas.domain.plan import Reason
 from lambdas.domain.ports import Parameter
 from lambdas.domain.report import message
 from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Patience
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
     from lambdas.remediator.steps import Json
 
-LIFTABLE: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER})
-"""Rules that pace what works on its own. A person who has read the reason may lift them; those that guard the cluster stay."""
 _LIFTED: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "breaker_clusters": "1000"}
 
 
@@ -92,9 +89,9 @@ class AttendedDesk(Desk):
         return outcome
 
     def tell(self, key: str, about: Json) -> Json:
-        """Nobody is reminded by a run that ends; everything else is told, and kept for the screen."""
+        """Told and kept for the screen. Nobody hears of a person who decided against it, or is reminded by a run that ends."""
         occasion = Occasion(about["occasion"])
-        if occasion is Occasion.REMINDER:
+        if occasion in (Occasion.REMINDER, Occasion.NOT_APPROVED):
             return {"sent": False, "at": about["look"]["began_at"]}
         self.told = message(occasion, about, self.incident, environment=self.environment)
         return super().tell(key, about)

@@ -43,7 +43,8 @@ def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
     if asked.output is not Format.TABLE:
         return []
     from cli.chain import view
-    from cli.summary import summary
+    from cli.summary import summary, unbound
 
-    views = [view(it) for it in seen]
-    return [*views, summary(seen)] if len(seen) > 1 else views
+    if len(seen) == 1:
+        return [view(seen[0])]
+    return [*(view(it) for it in seen if it.exit_code), summary(seen), *unbound(seen)]

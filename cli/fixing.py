@@ -12,11 +12,11 @@ from rich.console import Group
 from rich.text import Text
 
 from cli import wiring
-from cli.attended import LIFTABLE, AttendedDesk, AttendedSteps, Courteous, PersonsParameters
+from cli.attended import AttendedDesk, AttendedSteps, Courteous, PersonsParameters
 from cli.documents import checked, place, planned
 from cli.failures import BROKEN, SOUND, Refused
 from cli.holding import Holding, claim
-from cli.looking import Seen, see
+from cli.looking import LIFTABLE, Seen, may, see
 from cli.options import Asked, Format
 from cli.output import console, console_for_errors, progress, write
 from cli.plan_view import lines, view
@@ -30,6 +30,7 @@ from lambdas.remediator.workflow import remediate
 if TYPE_CHECKING:
     from cli.wiring import Outside
     from lambdas.domain.incident import Incident
+    from lambdas.domain.look import Look
     from lambdas.remediator.steps import Json
 
 
@@ -51,7 +52,7 @@ def run(asked: Asked, wanted: Wanted, manner: Manner) -> int:
     if seen.look is None:
         raise Refused(f"{target.key} could not be looked at: {seen.failure}")
     lifted = manner.override or not manner.yes
-    if seen.look.sound or manner.dry_run or not _may(seen, lifted):
+    if seen.look.sound or manner.dry_run or not may(seen, lifted=lifted):
         return _told(asked, seen)
     if not manner.yes and not interactive():
         raise Refused("there is nobody to ask: standard input is no terminal", then="give --yes, or --dry-run to see the plan")
@@ -61,14 +62,6 @@ def run(asked: Asked, wanted: Wanted, manner: Manner) -> int:
 def interactive() -> bool:
     """Whether somebody can answer."""
     return sys.stdin.isatty()
-
-
-def _may(seen: Seen, lifted: bool) -> bool:
-    """Whether anything would be done by a person: what holds back is at most the mode, and rules that are lifted."""
-    assert seen.look is not None  # noqa: S101  # told to the type checker
-    held = {str(it.reason) for it in seen.look.withheld}
-    pacing = held & LIFTABLE
-    return bool(seen.look.actions or seen.look.wait or "observe-mode" in held or (pacing and lifted))
 
 
 def _told(asked: Asked, seen: Seen) -> int:
@@ -141,8 +134,12 @@ def _ended(asked: Asked, desk: AttendedDesk, result: Json) -> int:
         "changes": list(result["changes"]),
     }
     if asked.output is Format.TABLE:
-        text = desk.told.text if desk.told else f"{result['outcome']}: {now.sentence}\n"
-        console().print(Text(text), soft_wrap=True)
+        console().print(Text(desk.told.text if desk.told else _nothing_told(desk, now)), soft_wrap=True)
         return code
     write(asked.output, document)
     return code
+
+
+def _nothing_told(desk: AttendedDesk, now: Look) -> str:
+    """The end of a run of which nobody else hears."""
+    return f"Done: {now.sentence}" if desk.changes else f"Nothing was changed. {now.sentence}"

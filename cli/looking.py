@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cli.failures import BROKEN, COULD_NOT_TELL, SOUND
 from lambdas.domain.checking import Remembering, check
@@ -11,6 +11,7 @@ from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.finding import GUARDS, State
 from lambdas.domain.look import Look, look
 from lambdas.domain.observing import Hints, read_advice
+from lambdas.domain.plan import Reason
 from lambdas.domain.verdict import Verdict
 from lambdas.remediator.work import actor_of
 
@@ -43,6 +44,18 @@ class Seen:
             return BROKEN
         unread = (it for it in self.look.links if it.state == State.UNKNOWN and it.link not in GUARDS)
         return COULD_NOT_TELL if any(unread) else SOUND
+
+
+LIFTABLE: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER})
+"""Rules that pace what works on its own. A person who has read the reason may lift them; those that guard the cluster stay."""
+
+
+def may(seen: Seen, *, lifted: bool) -> bool:
+    """Whether a person's run would do something: what holds back is at most the mode, and with `lifted` the rules that pace."""
+    if seen.look is None or seen.look.sound:
+        return False
+    held = {str(it.reason) for it in seen.look.withheld}
+    return bool(seen.look.actions or seen.look.wait or Reason.OBSERVE_MODE in held or (held & LIFTABLE and lifted))
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -175,19 +175,18 @@ def listed(asked: Asked, kind: str, cluster: str, *, validate: bool) -> int:
     chosen = [it for it in found if not cluster or it.cluster == cluster]
     code = BROKEN if validate and any(it.problem for it in chosen) else SOUND
     document = {"command": f"{kind} {'validate' if validate else 'list'}", "exitCode": code, kind: [it.document for it in chosen]}
-    write(asked.output, document, _table(chosen), _verdict(kind, chosen) if validate else Text(_empty(kind, chosen), style="dim"))
+    told = [_verdict(chosen)] if validate else []
+    write(asked.output, document, *([_table(chosen), *told] if chosen else [Text(_empty(kind), style="dim")]))
     return code
 
 
-def _empty(kind: str, lines: list[Line]) -> str:
-    example = "irsa-remediator adopt" if kind == "bindings" else "irsa-remediator settings describe"
-    return "" if lines else f"There are none. {example} {'writes them' if kind == 'bindings' else 'lists what can be set'}."
+def _empty(kind: str) -> str:
+    then = "irsa-remediator adopt writes them" if kind == "bindings" else "irsa-remediator settings describe lists what can be set"
+    return f"There are none. {then}."
 
 
-def _verdict(kind: str, lines: list[Line]) -> Text:
+def _verdict(lines: list[Line]) -> Text:
     wrong = sum(bool(it.problem) for it in lines)
-    if not lines:
-        return Text(_empty(kind, lines), style="dim")
     return Text(f"{wrong} of {len(lines)} wrong", style="bold red") if wrong else Text(f"all {len(lines)} valid", style="green")
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from cli import wiring
 from cli.checking import look_at
 from cli.documents import checked, planned
-from cli.looking import worst
+from cli.looking import may, worst
 from cli.options import Asked, Format
 from cli.output import write
 from cli.plan_view import view
@@ -34,9 +34,12 @@ def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
     if asked.output is not Format.TABLE:
         return []
     views: list[RenderableType] = [view(it) for it in seen]
-    broken = [it for it in seen if it.look and not it.look.sound]
-    if broken:
-        views.append(
-            Text(f"irsa-remediator fix --cluster {broken[0].target.cluster}", style="bold").append("   does it", style="not bold dim")
-        )
-    return views
+    return [*views, *(_next(it) for it in seen if it.look and not it.look.sound)]
+
+
+def _next(it: Seen) -> Text:
+    """Do it, where a person can have it done; else read what has to be changed by hand."""
+    where = f"--cluster {it.target.cluster}"
+    if may(it, lifted=True):
+        return Text(f"irsa-remediator fix {where}", style="bold").append("   does it", style="not bold dim")
+    return Text(f"irsa-remediator check {where}", style="bold").append("   prints what has to be changed by hand", style="not bold dim")

@@ -14,7 +14,7 @@ from cli.failures import SOUND, Refused
 from cli.looking import see
 from cli.output import progress, write
 from cli.targets import Wanted, targets
-from lambdas.contract.events import SUBSCRIPTIONS
+from lambdas.contract.events import SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.report.clock import clock
@@ -68,7 +68,7 @@ def read(file: Path) -> Json:
 
 def matching(event: Mapping[str, Any], outside: Outside) -> list[str] | None:
     """Names of our rules that this event matches; None where it cannot be asked: a person's own request passes no rule."""
-    if "detail-type" not in event:
+    if "detail-type" not in event or event["detail-type"] == OwnEvent.SWEEP:  # the schedule's input, which a rule makes
         return None
     patterns = {name: it.pattern(list(roles(outside.environment).values())) for name, it in SUBSCRIPTIONS.items()}
     try:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from lambdas.domain.counting import many
 from lambdas.domain.report.escaping import plain
+from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cli.looking import Seen
 
 _RESULTS = (("✓", "green"), ("✗", "bold red"), ("?", "yellow"))
@@ -37,3 +41,12 @@ def _columns(it: Seen) -> tuple[str, str, str]:
     pods = f"{counts.pods_right}/{counts.pods}" if counts.pods and it.look.desired_role else ""
     nodes = f"{counts.nodes_ready}/{counts.nodes}" if counts.nodes else ""
     return str(it.look.verdict), pods, nodes
+
+
+def unbound(seen: list[Seen]) -> Iterator[Text]:
+    """How to bind those that are looked at and never written to."""
+    names = [it.target.cluster for it in seen if it.look and not it.look.binding_path and it.look.verdict is Verdict.HEALTHY]
+    if names:
+        options = " ".join(f"--cluster {name}" for name in names)
+        words = Text(f"\n{many(len(names), 'cluster')} not bound: nothing is ever written there. ", style="dim")
+        yield words.append(f"irsa-remediator adopt {options}", style="bold").append("   binds to the role of today")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.access import manifests
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
@@ -15,8 +14,11 @@ from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incident import Incident, Outcome, PastIncident
 from lambdas.domain.ports import Parameter
-from tests.unit.cli.outside import CALLER, Fakes
+from tests.unit.cli.outside import Fakes
 from tests.world import NAME, NAMESPACE, NOON, described, role_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 EVENTS: Final = Path(__file__).resolve().parents[2] / "events"
 TARGET: Final = ServiceAccountRef("demo", NAMESPACE, NAME)
@@ -166,7 +168,7 @@ def _rule_matches(fakes: Fakes) -> None:
     fakes.patterns.matched = ("AddonCalls",)
 
 
-def _on_demo(name: str, folder: Path) -> Path:
+def on_demo(name: str, folder: Path) -> Path:
     """A recorded event about the world's cluster."""
     file = folder / f"{name}.json"
     file.write_text(json.dumps(json.loads((EVENTS / f"{name}.json").read_text().replace("prod-blue", "demo"))))
@@ -277,4 +279,3 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "replay-no-file": Session(("replay /nowhere/event.json",)),
     "simulate-wrong": Session(("simulate no-such-scenario",)),
 }
-__all__ = ["CALLER", "SESSIONS", "Session", "replace"]

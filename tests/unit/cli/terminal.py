@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from tests.unit.cli.outside import Fakes, outside
-from tests.unit.cli.sessions import EVENTS, Session, _on_demo
+from tests.unit.cli.sessions import EVENTS, Session, on_demo
 from tests.world import described
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def fakes_of(session: Session) -> Fakes:
 
 def typed(line: str, fakes: Fakes, session: Session, folder: Path) -> Result:
     """Run one command. A recorded event is named without its folder."""
-    arguments = [str(_on_demo(it, folder)) if (EVENTS / f"{it}.json").exists() else it for it in shlex.split(line)]
+    arguments = [str(on_demo(it, folder)) if (EVENTS / f"{it}.json").exists() else it for it in shlex.split(line)]
     with ExitStack() as stack:
         stack.enter_context(patch("cli.wiring.connect", lambda _: fakes.outside))
         stack.enter_context(patch("cli.holding.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
