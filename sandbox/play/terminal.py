@@ -58,7 +58,7 @@ class Terminal:
             if self._live:
                 self._live.update(self._status())
             elif changed:
-                self.console.print(Text(f"{clock(moment.at_s)}  ").append(nodes_bar(*moment.nodes)))
+                self.console.print(Text().append(f"{clock(moment.at_s)}  {'':<10} ", style="dim").append(nodes_bar(*moment.nodes)))
 
     def title(self, scenario: Scenario) -> None:
         """What is played."""
