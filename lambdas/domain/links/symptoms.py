@@ -78,7 +78,8 @@ def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
 
 def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     causes = Counter(cause(node) or NodeCause.OTHER for node in nodes)
-    words = "; ".join(f"{count}: {it.value}" for it, count in causes.most_common())
+    most_first = sorted(causes.items(), key=lambda it: (-it[1], it[0].value))
+    words = "; ".join(f"{count}: {it.value}" for it, count in most_first)
     return broken(
         Link.NODES,
         Verdict.NODES_UNWELL_OTHERWISE,
