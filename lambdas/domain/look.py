@@ -48,7 +48,10 @@ class LinkLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others."""
+    """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others.
+
+    `hanging` are pods that carry the role and do not start: those without it have a cause that we know.
+    """
 
     pods: int = 0
     pods_right: int = 0
@@ -192,7 +195,7 @@ def _counts(seen: Observation) -> Counts:
         nodes_waiting=len(waiting_for_cni(nodes)),
         errors_with_role=errors[False],
         errors_without_role=errors[True],
-        hanging=sum(pod.waiting in HANGING for pod in staying),
+        hanging=sum(pod.waiting in HANGING and pod.role_arn == seen.desired_role for pod in staying),
         rolled_out=seen.workload.rolled_out if isinstance(seen.workload, WorkloadFacts) else True,
     )
 

@@ -1,6 +1,7 @@
 """Proof: has the repair worked? A pure reading of a later look against the one that the plan was made from."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -34,13 +35,13 @@ class Proof:
     sentence: str
 
 
-def prove(before: Look, now: Look, *, idle_looks: int = 0) -> Proof:
+def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
     """Judge the present look.
 
     Args:
         before: the look that the plan was made from.
         now: the present one, with nodes and events read.
-        idle_looks: how many looks in a row brought no progress: patience tells a slow roll-out from one that hangs.
+        idle: for how long nothing has moved: patience tells a slow roll-out from one that hangs.
     """
     counts = now.counts
     if now.counts.errors_with_role and not before.counts.errors_with_role and not before.counts.errors_without_role:
@@ -49,7 +50,7 @@ def prove(before: Look, now: Look, *, idle_looks: int = 0) -> Proof:
         return Proof(state=ProofState.UNFIT, sentence=now.sentence)
     if is_proven(now):
         return Proof(state=ProofState.PROVEN, sentence=_shown(counts))
-    if counts.hanging > before.counts.hanging and idle_looks >= PATIENCE_LOOKS:
+    if counts.hanging > before.counts.hanging and idle >= PATIENCE:
         return Proof(
             state=ProofState.HANGING,
             sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(counts)}",
@@ -57,8 +58,11 @@ def prove(before: Look, now: Look, *, idle_looks: int = 0) -> Proof:
     return Proof(state=ProofState.WAITING, sentence=_shown(counts))
 
 
-PATIENCE_LOOKS: Final = 6
-"""Looks without progress, each later than the one before, after which pods that cannot start are taken to hang."""
+PATIENCE: Final = timedelta(minutes=6)
+"""How long nothing moves before pods that carry the role and do not start are taken to hang: a kubelet tries again at least every five.
+
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+"""
 
 
 def is_proven(now: Look) -> bool:

@@ -267,12 +267,12 @@ class Desk:
             now = self._look(1)
         except TransientError as error:
             return {**former, "proof": ProofState.WAITING, "sentence": str(error)[:300], "at": self._at()}
-        counts = progress(now.counts)
-        idle = former.get("idle", 0) + 1 if list(counts) == former.get("progress") else 0
-        proof = prove(from_json_look(before), now, idle_looks=idle)
+        counts, at = list(progress(now.counts)), self.now()
+        moved_at = former["moved_at"] if counts == former.get("progress") else at.isoformat()
+        proof = prove(from_json_look(before), now, idle=at - datetime.fromisoformat(moved_at))
         self.log("proof", proof.sentence, incident=self.incident.id, state=proof.state)
         seen, trail = to_json_look(now), _trail(former, self._at(), now.counts)
-        told = {"proof": proof.state, "sentence": proof.sentence, "look": seen, "idle": idle, "progress": list(counts)}
+        told = {"proof": proof.state, "sentence": proof.sentence, "look": seen, "moved_at": moved_at, "progress": counts}
         return {**told, "trail": trail, "at": self._at()}
 
     # --- telling -----------------------------------------------------------------------------------------------------------------

@@ -75,21 +75,22 @@ def test_pods_and_nodes_are_counted() -> None:
         pods=(
             *some_pods(ROLE, None),
             *some_pods(None, None, None, deleting=True)[2:],
-            *some_pods(*[None] * 4, ready=False, waiting="CrashLoopBackOff")[3:],
+            *some_pods(*[ROLE] * 4, ready=False, waiting="CrashLoopBackOff")[3:],
+            *some_pods(*[None] * 5, ready=False, waiting="CrashLoopBackOff")[4:],
         ),
         nodes=nodes(15, unready=3),
         permission_errors=errors("aws-node-00", "aws-node-01", "aws-node-03"),
     )
     assert counts(picture) == Counts(
-        pods=3,
-        pods_right=1,
+        pods=4,
+        pods_right=2,
         pods_ready=2,
         pods_deleting=1,
         nodes=15,
         nodes_ready=12,
         nodes_waiting=3,
-        errors_with_role=1,
-        errors_without_role=2,
+        errors_with_role=2,
+        errors_without_role=1,
         hanging=1,
         rolled_out=True,
     )

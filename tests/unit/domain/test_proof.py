@@ -1,13 +1,14 @@
 """Has the repair worked? Each state of a proof, from two looks and patience."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lambdas.domain.look import Counts, Look, look
 from lambdas.domain.observation import Observation
-from lambdas.domain.proof import PATIENCE_LOOKS, ProofState, is_proven, progress, prove
+from lambdas.domain.proof import PATIENCE, ProofState, is_proven, progress, prove
 from tests.unit.domain.pictures import judged, seen
 from tests.unit.report.worlds import EBS, account, sound
 
@@ -17,6 +18,7 @@ def looked(picture: Observation) -> Look:
 
 
 WELL = looked(seen())
+SECONDS = int(PATIENCE.total_seconds())
 BEFORE = replace(
     looked(seen(service_account=account(None))),
     counts=Counts(pods=15, pods_right=0, pods_ready=12, nodes=15, nodes_ready=12, nodes_waiting=3),
@@ -28,7 +30,7 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> Look:
 
 
 @pytest.mark.parametrize(
-    ("present", "idle", "state"),
+    ("present", "idle_s", "state"),
     [
         pytest.param(now(), 0, ProofState.PROVEN, id="all is well"),
         pytest.param(now(("nodes-unwell-otherwise",), nodes_ready=14), 0, ProofState.PROVEN, id="a node is unwell for another cause"),
@@ -42,14 +44,14 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> Look:
         pytest.param(
             now(("permissions-missing",), errors_with_role=1), 0, ProofState.WORSE, id="refused with the role, as nobody was before"
         ),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), PATIENCE_LOOKS - 1, ProofState.WAITING, id="slow, one look early"),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), PATIENCE_LOOKS, ProofState.HANGING, id="hanging"),
-        pytest.param(now(("pods-stale",), pods_ready=14), PATIENCE_LOOKS * 9, ProofState.WAITING, id="idle, and nothing hangs: slow"),
-        pytest.param(now(hanging=1), PATIENCE_LOOKS, ProofState.PROVEN, id="proven weighs more than a pod that restarts"),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS - 1, ProofState.WAITING, id="slow, one second early"),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS, ProofState.HANGING, id="hanging"),
+        pytest.param(now(("pods-stale",), pods_ready=14), SECONDS * 9, ProofState.WAITING, id="idle, and nothing hangs: slow"),
+        pytest.param(now(hanging=1), SECONDS, ProofState.PROVEN, id="proven weighs more than a pod that restarts"),
     ],
 )
-def test_the_present_look_is_judged(present: Look, idle: int, state: ProofState) -> None:
-    assert prove(BEFORE, present, idle_looks=idle).state is state
+def test_the_present_look_is_judged(present: Look, idle_s: int, state: ProofState) -> None:
+    assert prove(BEFORE, present, idle=timedelta(seconds=idle_s)).state is state
 
 
 @pytest.mark.parametrize("before", [{"errors_without_role": 3}, {"errors_with_role": 1}])
@@ -60,8 +62,8 @@ def test_errors_that_were_there_before_make_the_role_unfit_and_nothing_worse(bef
 
 def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
     hung = replace(BEFORE, counts=replace(BEFORE.counts, hanging=2))
-    assert prove(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle_looks=99).state is ProofState.WAITING
-    assert prove(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle_looks=99).state is ProofState.HANGING
+    assert prove(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle=2 * PATIENCE).state is ProofState.WAITING
+    assert prove(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is ProofState.HANGING
 
 
 def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:
