@@ -13,7 +13,7 @@ from lambdas.domain.incident import Incident, Outcome
 from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
-from lambdas.domain.proof import ProofState
+from lambdas.domain.proof import ProofState, is_proven
 from lambdas.remediator.steps import Json, Patience, Steps
 
 MOST_REPAIRS: Final = 3
@@ -90,6 +90,7 @@ class Story:
     changes: list[str] = field(default_factory=list)
     repairs: int = 0
     gave_up: bool = False
+    proven: bool = False
     told: str = ""
     look: Json = field(default_factory=dict)
     first: Json = field(default_factory=dict)
@@ -133,7 +134,7 @@ def _remediate(story: Story, steps: Steps, work: Work) -> Json:
         now = _look(n, story, steps, work)
         if now is None:
             continue
-        if now.sound:
+        if _well(now, story):
             if _close(n, Outcome.PROVEN if story.changes else Outcome.RECOVERED, story, steps, work):
                 return _result(story, Outcome.PROVEN if story.changes else Outcome.RECOVERED)
         elif _may_act(now, story):
@@ -147,6 +148,11 @@ def _remediate(story: Story, steps: Steps, work: Work) -> Json:
     outcome = Outcome.NEEDS_YOU if story.told == Occasion.NEEDS_YOU else Outcome.WITHHELD
     _close(MOST_ROUNDS + 1, outcome, story, steps, work)
     return _result(story, outcome)
+
+
+def _well(now: Look, story: Story) -> bool:
+    """Whether the chain is whole and, where we changed something, that was seen to work once since."""
+    return now.sound and (not story.changes or story.proven or is_proven(now))
 
 
 def _look(n: int, story: Story, steps: Steps, work: Work) -> Look | None:
@@ -223,6 +229,7 @@ def _repair(n: int, before: Look, story: Story, steps: Steps, work: Work) -> Non
     if not begun.get("ours"):
         return  # the next look tells whose it is
     story.repairs += 1
+    story.proven = False
     _tell(n, Occasion.ACTING, story, steps, work)
     trouble = _act_all(n, before, story, steps, work)
     if not trouble:
@@ -291,6 +298,7 @@ def _prove(n: int, before: Look, story: Story, steps: Steps, work: Work) -> None
     if "look" in state:
         story.saw(state)
     if proof == ProofState.PROVEN:
+        story.proven = True
         _tell(n, Occasion.PROVEN, story, steps, work, proof=state.get("sentence", ""))
     elif proof == ProofState.WORSE:
         _restore(f"{n} proof", before, story, steps, work)
@@ -318,25 +326,33 @@ def _escalate(n: int, trouble: str, story: Story, steps: Steps, work: Work) -> N
 def _watch(n: int, now: Look, story: Story, steps: Steps, work: Work) -> bool:
     """Tell what a person has to do, then look again, ever more rarely, until something changes. False when it is time to give up."""
     if not story.gave_up:  # whoever gave up has said so
-        _tell(n, Occasion.NEEDS_YOU if needs_a_person(now) else Occasion.WITHHELD, story, steps, work)
+        _say_why(n, now, story, steps, work)
     fingerprint = _fingerprint(now)
     for i, seconds in enumerate(REMINDERS_S):
         patience = Patience(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)
-        state = steps.until(f"{n} watch {i + 1}", partial(work.look, n), lambda it: _changed(it, fingerprint, story.gave_up), patience)
+        state = steps.until(f"{n} watch {i + 1}", partial(work.look, n), lambda it: _changed(it, fingerprint, story), patience)
         if not state.get("timed_out"):
             return True
         _tell(n, f"{Occasion.REMINDER} {i + 1}", story, steps, work)
     return False
 
 
-def _changed(state: Json, fingerprint: list[object], gave_up: bool) -> bool:
+def _say_why(n: int, now: Look, story: Story, steps: Steps, work: Work) -> None:
+    """Why nothing is done. A chain that is whole, and yet unproven, is for a person: no further repair of ours ends that."""
+    if now.sound:
+        _escalate(n, "the identity is right again, but not every pod runs with it", story, steps, work)
+    else:
+        _tell(n, Occasion.NEEDS_YOU if needs_a_person(now) else Occasion.WITHHELD, story, steps, work)
+
+
+def _changed(state: Json, fingerprint: list[object], story: Story) -> bool:
     if "taken" in state:
         return True
     seen = state.get("look")
     if not seen or state.get("unread"):
         return False
     look = from_json_look(seen)
-    return look.sound or (not gave_up and _fingerprint(look) != fingerprint)
+    return _well(look, story) or (not story.gave_up and _fingerprint(look) != fingerprint)
 
 
 def _fingerprint(look: Look) -> list[object]:
@@ -353,7 +369,7 @@ def _tell(n: int, occasion: str, story: Story, steps: Steps, work: Work, **more:
     key, about = f"{n} {occasion}", story.about(occasion=str(occasion).split()[0], **more)
     told = steps.once(f"{n} tell {occasion}", lambda: work.tell(key, about))
     story.unsent = (key, about) if told.get("failed") else None
-    if told.get("sent") or told.get("failed"):
+    if (told.get("sent") or told.get("failed")) and not occasion.startswith(Occasion.REMINDER):
         story.told = str(occasion)
 
 
@@ -361,6 +377,8 @@ def _close(n: int, outcome: Outcome, story: Story, steps: Steps, work: Work) -> 
     """Close the incident, unless a signal came that no look has seen and the chain is broken again."""
     if outcome is Outcome.RECOVERED and story.told:
         _tell(n, Occasion.RECOVERED, story, steps, work)
+    if outcome is Outcome.PROVEN and not story.proven:
+        _tell(n, Occasion.PROVEN, story, steps, work)
     if story.unsent:
         steps.until(f"{n} tell again", lambda _, it=story.unsent: work.tell(*it), lambda it: not it.get("failed"), BUSY)  # type: ignore[misc]
     state = steps.until(f"{n} close", partial(work.close, outcome, story.about(told=story.told)), lambda it: "closed" in it, CLOSING)

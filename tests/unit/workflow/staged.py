@@ -1,0 +1,94 @@
+"""A remediator at work on a world of fakes, with things that happen to it in between its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lambdas.remediator.steps import InProcessSteps, Json, Patience
+from sandbox.play import scenario as told
+from tests.over_fakes import events
+from tests.over_fakes.ground import ground_of
+from tests.over_fakes.performance import Performance, StillWatching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambdas.remediator.steps import Steps
+
+
+@dataclass
+class InterruptedSteps(InProcessSteps):
+    """Steps of this process. `before` lets something happen just before the step of that name; it stops at the `watches`-th watch."""
+
+    before: dict[str, Callable[[], None]] = field(default_factory=dict)
+    watches: int = 0
+
+    def once(self, name: str, do: Callable[[], Json]) -> Json:
+        self._happen(name)
+        return super().once(name, do)
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        self._happen(name)
+        if " watch " in name:
+            if self.watches == 0:
+                raise StillWatching
+            self.watches -= 1
+        return super().until(name, check, settled, patience)
+
+    def _happen(self, name: str) -> None:
+        self.before.pop(name, lambda: None)()
+
+
+@dataclass
+class Staged:
+    """What came of it: the performance, and the steps that were taken."""
+
+    play: Performance
+    steps: InterruptedSteps
+
+    @property
+    def told(self) -> list[str]:
+        """Why people were told, in order."""
+        return [it["metadata"]["additionalContext"]["outcome"] for it in self.play.outcome().messages]
+
+    @property
+    def writes(self) -> list[str]:
+        """The writes, by their first word."""
+        return ["delete" if it.startswith("delete") else it.split()[0] for it in self.play.world.writes]
+
+    @property
+    def outcome(self) -> str:
+        return self.play.outcome().outcome
+
+    @property
+    def annotation(self) -> str | None:
+        return self.play.world.cluster.annotations.get("kube-system/aws-node")
+
+
+def staged(
+    world: dict[str, Any] | None = None,
+    *,
+    before: Mapping[str, Callable[[Performance], None]] | None = None,
+    first: Callable[[Performance], None] = lambda _: None,
+    answer: Callable[[str], Json] | None = None,
+    watches: int = 0,
+) -> Staged:
+    """Let a check be asked for in a world whose annotation is gone, and run what follows."""
+    kept: list[InterruptedSteps] = []
+
+    def steps(play: Performance) -> Steps:
+        happenings: dict[str, Callable[[], None]] = {name: partial(happen, play) for name, happen in (before or {}).items()}
+        made = InterruptedSteps(sleep=play.world.sleep, before=happenings, watches=watches)
+        if answer:
+            made.answer = answer
+        kept.append(made)
+        return made
+
+    told_of = {"annotation": None, "nodes": 6, **(world or {})}
+    told_of["trust"] = told.Trust(told_of.get("trust", "right"))
+    play = Performance(ground_of(told.World(**told_of)), steps)
+    first(play)
+    play.deliver(events.check_requested(play.world.now))
+    return Staged(play, kept[-1])
