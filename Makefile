@@ -72,7 +72,8 @@ endif
 
 .PHONY: e2e
 e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1.26) or found
-	@$(PYTEST) tests/e2e -m "not long"
+	@$(BIN)/python -m sandbox.control_plane.build --quiet || test "$$REQUIRE_CONTROL_PLANE" != 1
+	@$(PYTEST) -n 2 --dist loadfile tests/e2e -m "not long"
 
 .PHONY: demo
 demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name or list, CLUSTER=embedded or real)

@@ -20,6 +20,8 @@ from tests.world import ACCOUNT, NAME, NAMESPACE, PARTITION, REGION, World, desc
 
 Fault = Callable[[], object]
 
+LONGEST_SLEEP_S = 2.0
+
 
 @dataclass
 class RealCluster:
@@ -53,12 +55,16 @@ class StepsWithFaults(InProcessSteps):
 
 @dataclass
 class _Sleeping:
-    """Sleeps as the workflow asks, but gives up on a repair that only waits."""
+    """Sleeps as the workflow asks, but never long, and gives up on a repair that only waits.
+
+    The workflow looks ever more rarely, so as not to burden a cluster; how often it looks in all stays as it is.
+    """
 
     log: fakes.FakeLog
-    left_s: float = 90
+    left_s: float = 120
 
     def __call__(self, seconds: float) -> None:
+        seconds = min(seconds, LONGEST_SLEEP_S)
         self.left_s -= seconds
         told = "\n".join(f"{title}: {message}" for title, message, _ in self.log.lines[-12:])
         assert self.left_s > 0, f"the repair waits for something that does not come:\n{told}"
