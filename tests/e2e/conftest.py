@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def binaries() -> Binaries:
     """Every program of the control plane, built now if Go is here and nobody has built them yet."""
+    if "E2E_KUBECONFIG" in os.environ:
+        pytest.skip("E2E_KUBECONFIG names an API server that others run: its login, nodes and failures are not ours to arrange")
     try:
         return ensure(Console(stderr=True))
     except BuildError as problem:
