@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from lambdas.contract import metrics
 from lambdas.contract.environment import Environment
-from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import KNOWN
 from lambdas.domain import outgoing
 from lambdas.domain.binding import bound_clusters, bound_targets, has_default
@@ -17,7 +17,7 @@ from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.guardrails import Past
 from lambdas.domain.incident import Answered, Free, Incident, silent
-from lambdas.domain.observation import Binding, Observation
+from lambdas.domain.observation import Binding, InvalidBinding, Observation
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
@@ -129,11 +129,19 @@ def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: P
     if found.sound:
         ports.incidents.record_sound(target, began_at)
         return {"verdict": found.verdict}
+    if found.verdict is Verdict.CLUSTER_GONE and not _named_by_a_parameter(seen):
+        return {"ignored": "there is no such cluster, and no parameter names it"}
     _count(seen, found, request, ports)
     decided = plan(seen, found, Past())
     ports.log("plan", decided.wait or found.broken[0].sentence, target=target.key, actions=[type(it).__name__ for it in decided.actions])
     opened = _open(seen, request, free, ports)
     return {"verdict": found.verdict, "incident": opened.id}
+
+
+def _named_by_a_parameter(seen: Observation) -> bool:
+    """Whether the cluster has a binding of its own. Without one its name is only what an event says, and anybody may send events."""
+    own = binding_path(seen.target.cluster, seen.target.namespace, seen.target.name)
+    return isinstance(seen.binding, Binding | InvalidBinding) and seen.binding.path == own
 
 
 def _count(seen: Observation, found: Diagnosis, request: CheckRequest, ports: Ports) -> None:
