@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import base64
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
-from uuid import uuid4
 
 import orjson
 import trustme
 
 from lambdas.contract.environment import Environment, variable
-from lambdas.contract.names import EVENT_SOURCE
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local import ACCOUNT, REGION, LocalAws
@@ -149,23 +145,3 @@ def _pod(daemon_set: Mapping[str, Any], on: Mapping[str, Any], n: int) -> dict[s
     for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())):
         container["env"] = [*container.get("env", ()), *injected]
     return pod
-
-
-def check_requested(cluster: str = "demo", trigger: str = "sweep", **more: Any) -> dict[str, Any]:
-    """The event that asks for a check of one cluster, as the bus delivers it; of now, so that no check has answered it."""
-    now = datetime.now(UTC).isoformat()
-    return {
-        "version": "0",
-        "id": str(uuid4()),
-        "detail-type": "Check Requested",
-        "source": EVENT_SOURCE,
-        "account": ACCOUNT,
-        "time": now,
-        "region": REGION,
-        "resources": [],
-        "detail": {"schemaVersion": "1", "cluster": cluster, "trigger": trigger, "occurredAt": now, "eventId": "bench"} | more,
-    }
-
-
-def payload(event: Mapping[str, Any]) -> bytes:
-    return json.dumps(event).encode()

@@ -3,10 +3,10 @@
 from typing import Final
 
 from benchmarks.child import in_child
+from benchmarks.events import not_ready, payload
 from benchmarks.functions import cold, function, our_asset
-from benchmarks.ground import Ground, payload
-from benchmarks.measure import in_turns
-from benchmarks.ours import not_ready
+from benchmarks.ground import Ground
+from benchmarks.measure import in_turns, patiently
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
@@ -24,14 +24,14 @@ def run(run: Run) -> list[Row]:
         environment = ground.function_environment()
         costs = in_turns(
             {
-                "ours": lambda: in_child("benchmarks.ours:big_check", {}, environment),
-                _RAW: lambda: in_child("benchmarks.rivals.lists:raw", {}, environment),
-                _TYPED: lambda: in_child("benchmarks.rivals.lists:typed", {}, environment),
+                "ours": patiently(lambda: in_child("benchmarks.ours:big_check", {}, environment)),
+                _RAW: patiently(lambda: in_child("benchmarks.rivals.lists:raw", {}, environment)),
+                _TYPED: patiently(lambda: in_child("benchmarks.rivals.lists:typed", {}, environment)),
             },
             run.pick(1, 5),
         )
         checker = function("checker", our_asset(), Function.CHECKER.handler, environment, memory_mib=128)
-        peak = cold(checker, lambda: payload(not_ready())).peak_mb
+        peak = patiently(lambda: cold(checker, lambda: payload(not_ready())))().peak_mb
     return [
         compared(NAME, "check, CPU", "cpu_ms", costs, rival=_RAW, goal=Goal(on="ratio", bound=1.2), note=note),
         compared(NAME, "check, CPU", "cpu_ms", costs, rival=_TYPED, goal=Goal(on="ratio", bound=0.4)),

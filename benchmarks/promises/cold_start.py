@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from benchmarks.events import check_requested, payload
 from benchmarks.functions import cold, function, our_asset, rivals_beside_ours, rivals_with
-from benchmarks.ground import Ground, check_requested, payload
+from benchmarks.ground import Ground
 from benchmarks.measure import in_turns, sample
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
@@ -23,9 +24,7 @@ def run(run: Run) -> list[Row]:
         contenders = {
             "ours": function("checker", our_asset(), Function.CHECKER.handler, environment),
             _FLOOR: function("floor", rivals, "floor.lambda_handler", environment),
-            _USUAL: function(
-                "usual", rivals_with("boto3", "aws-lambda-powertools", "kubernetes"), "usual.lambda_handler", environment
-            ),
+            _USUAL: function("usual", rivals_with("boto3", "aws-lambda-powertools", "kubernetes"), "usual.lambda_handler", environment),
         }
 
         def event() -> bytes:

@@ -3,8 +3,9 @@
 import time
 from typing import Final
 
+from benchmarks.events import check_requested, payload
 from benchmarks.functions import cpu_ms, function, our_asset, rivals_beside_ours
-from benchmarks.ground import Ground, check_requested, payload
+from benchmarks.ground import Ground
 from benchmarks.measure import Cost, in_turns, sample
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run

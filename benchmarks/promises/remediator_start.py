@@ -1,0 +1,78 @@
+"""Cold start of the remediator to its first write, beside the durable SDK's own hello that makes the floor's calls and the same write."""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from benchmarks import stages
+from benchmarks.events import check_requested
+from benchmarks.functions import function, rivals_beside_ours
+from benchmarks.measure import Cost, in_turns
+from benchmarks.row import Goal, Row, compared
+from benchmarks.run import Run
+from sandbox.functions.emulator import Function
+from sandbox.play.accounts import CLUSTER, REMEDIATOR
+from sandbox.play.stage import ALIAS, Stage
+
+NAME: Final = "cold start of the remediator"
+_RIVAL: Final = "durable SDK's hello, the floor's calls, the same write"
+_HELLO: Final = "hello"
+
+
+def run(run: Run) -> list[Row]:
+    """From the start of the execution to the answer to the patch, each time in a fresh environment."""
+    with Stage(stages.WORLD) as stage:
+        stages.until("the world to stand", lambda: stages.calm(stage))
+        plain = function(
+            _HELLO, rivals_beside_ours(), "durable_hello.lambda_handler", stage.functions.pool(REMEDIATOR).function.environment
+        )
+        stage.functions.add(Function(**{**vars(plain), "durable": True}))
+        contenders = {"ours": lambda: _ours(stage), _RIVAL: lambda: _hello(stage)}
+        for each in contenders.values():
+            each()
+        costs = in_turns(contenders, run.pick(2, 8))
+    return [compared(NAME, "start to first write, wall", "wall_ms", costs, rival=_RIVAL, goal=Goal(on="ratio", bound=1.3))]
+
+
+def _ours(stage: Stage) -> Cost:
+    """The execution begins when the checker's Invoke is answered; the checker itself is warm and not counted."""
+    stages.break_it(stage)
+    stage.functions.pool(REMEDIATOR).restart()
+    calls = len(stage.aws.calls.of(action="lambda:InvokeFunction"))
+    event_at = datetime.now(UTC)
+    stage.bus.put(check_requested(CLUSTER, "person"))
+    stages.until("the first write", lambda: _patched_at(stage, event_at))
+    started = next(it.at for it in stage.aws.calls.of(action="lambda:InvokeFunction")[calls:] if it.params.get("DurableExecutionName"))
+    written = _patched_at(stage, event_at)
+    assert written is not None
+    _until_ended(stage)
+    return Cost(wall_ms=(written - started).total_seconds() * 1e3)
+
+
+def _hello(stage: Stage) -> Cost:
+    stages.break_it(stage)
+    stage.functions.pool(_HELLO).restart()
+    began = datetime.now(UTC)
+    name = f"hello-{time.monotonic_ns()}"
+    stage.aws.client("lambda").invoke(
+        FunctionName=f"{_HELLO}:{ALIAS}", InvocationType="Event", DurableExecutionName=name, Payload=f'{{"cluster": "{CLUSTER}"}}'
+    )
+    stages.until("hello's write", lambda: _patched_at(stage, began))
+    written = _patched_at(stage, began)
+    assert written is not None
+    return Cost(wall_ms=(written - began).total_seconds() * 1e3)
+
+
+def _patched_at(stage: Stage, since: datetime) -> datetime | None:
+    found = (it for it in stage.ground.cluster.requests if it.method == "PATCH" and "/serviceaccounts/" in it.path and it.when >= since)
+    return next((it.when for it in found if it.status < 300), None)
+
+
+def _until_ended(stage: Stage) -> None:
+    client = stage.aws.client("lambda")
+
+    def ended() -> bool:
+        listed = client.list_durable_executions_by_function(FunctionName=REMEDIATOR, MaxItems=100)["DurableExecutions"]
+        return all(it["Status"] != "RUNNING" for it in listed)
+
+    stages.until("the end of the repair", ended)

@@ -1,0 +1,87 @@
+"""Stages on which the fault of the original incident is made again and again, with functions that are warm."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox.cluster import aws_node
+from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
+from sandbox.play.accounts import NAMESPACE, resolved
+from sandbox.play.ground import nodes_ready
+from sandbox.play.scenario import BOUND, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.play.stage import Stage
+
+POLL_S: Final = 0.005
+LONGEST_S: Final = 90.0
+
+WORLD: Final = World(
+    nodes=6, addon_role=BOUND, node_role_suffices=True, settings={"cooldown_s": "0", "max_repairs_per_hour": "60", "addon_record": "tell"}
+)
+"""Nodes stay Ready without the role, so that the same fault can be made often; no rule keeps a repair back."""
+
+
+class NeverHappened(TimeoutError):
+    """What was waited for did not come."""
+
+
+def until(what: str, true: Callable[[], Any]) -> float:
+    """Wait for something; when it was seen (`time.monotonic()`)."""
+    end = time.monotonic() + LONGEST_S
+    while time.monotonic() < end:
+        if true():
+            return time.monotonic()
+        time.sleep(POLL_S)
+    raise NeverHappened(what)
+
+
+def annotate(stage: Stage, value: str | None) -> None:
+    """Set the annotation, or take it away, as somebody else."""
+    patch = {"metadata": {"annotations": {aws_node.ROLE_KEY: value}}}
+    stage.ground.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "somebody")
+
+
+def annotated(stage: Stage) -> bool:
+    """Whether the ServiceAccount carries the bound role."""
+    account = stage.ground.find(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE) or {}
+    found = (account.get("metadata", {}).get("annotations") or {}).get(aws_node.ROLE_KEY)
+    return bool(found == resolved(BOUND))
+
+
+def replace_pods(stage: Stage) -> None:
+    """Delete every aws-node pod, and wait until each has a ready successor."""
+    before = {pod["metadata"]["uid"] for pod in stage.ground.all_of(PODS, NAMESPACE)}
+    for pod in stage.ground.all_of(PODS, NAMESPACE):
+        stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+    until("successors of the deleted pods", lambda: calm(stage) and not before & {it["metadata"]["uid"] for it in _pods(stage)})
+
+
+def calm(stage: Stage) -> bool:
+    """Whether every node and every pod is Ready, one pod a node."""
+    ready, total = nodes_ready(stage.ground)
+    pods = _pods(stage)
+    return ready == total > 0 and len(pods) == total and all(map(_ready, pods))
+
+
+def break_it(stage: Stage) -> None:
+    """The fault: no annotation, and pods that were admitted without it."""
+    annotate(stage, None)
+    replace_pods(stage)
+
+
+def mend_it(stage: Stage) -> None:
+    """The same world as before the fault."""
+    annotate(stage, resolved(BOUND))
+    replace_pods(stage)
+
+
+def _pods(stage: Stage) -> list[Any]:
+    return [it for it in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in it["metadata"]]
+
+
+def _ready(pod: Any) -> bool:
+    return any(it["type"] == "Ready" and it["status"] == "True" for it in pod.get("status", {}).get("conditions", ()))
