@@ -19,7 +19,7 @@ _LONGEST_SCANNED_TEXT: Final = 4_096
 def inside(value: object, *path: str) -> Any:
     """The value at a path of keys, or None where any step is missing or no object."""
     for key in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, (dict, Mapping)):  # parsed JSON is a dict, which is quicker to tell than any Mapping
             return None
         value = value.get(key)
     return value
@@ -36,6 +36,8 @@ def label(value: object) -> str:
     if not isinstance(value, str):
         return ""
     cut = value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(it if it.isprintable() else "\N{REPLACEMENT CHARACTER}" for it in cut)
 
 

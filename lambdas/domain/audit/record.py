@@ -26,21 +26,46 @@ _FIRST_FAILURE: Final = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A write that the API server carried out. `groups` and `iam_arns` are who wrote, as the server and its authenticator know it."""
+    """A write that the API server carried out. Who wrote is read when asked for: most writes are of nodes, where nobody asks."""
 
     verb: str
     resource: str
     subresource: str
     namespace: str
     name: str
-    username: str
-    groups: tuple[str, ...]
-    iam_arns: tuple[str, ...]
-    agent: str
-    address: str
     at: datetime
-    request: Any
-    response: Any
+    record: Mapping[str, Any]
+
+    @property
+    def username(self) -> str:
+        return text(self.record, "user", "username")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """As the server knows them."""
+        return _texts(inside(self.record, "user", "groups"))
+
+    @property
+    def iam_arns(self) -> tuple[str, ...]:
+        """The role and the session, as the authenticator knows them."""
+        extra = inside(self.record, "user", "extra")
+        return _texts(inside(extra, "canonicalArn")) + _texts(inside(extra, "arn"))
+
+    @property
+    def agent(self) -> str:
+        return label(text(self.record, "userAgent"))
+
+    @property
+    def address(self) -> str:
+        return label(next(iter(_texts(self.record.get("sourceIPs"))), ""))
+
+    @property
+    def request(self) -> Any:
+        return self.record.get("requestObject")
+
+    @property
+    def response(self) -> Any:
+        return self.record.get("responseObject")
 
 
 def write_of(record: object) -> Write | None:
@@ -50,22 +75,18 @@ def write_of(record: object) -> Write | None:
     verb, at = text(record, "verb"), moment(_microseconds(text(record, "requestReceivedTimestamp")))
     if verb in ("", "get", "list", "watch") or at is None or _failed(record) or _dry_run(record):
         return None
-    request, response = record.get("requestObject"), record.get("responseObject")
+    reference = record.get("objectRef")
     return Write(
         verb=verb,
-        resource=text(record, "objectRef", "resource"),
-        subresource=text(record, "objectRef", "subresource"),
-        namespace=text(record, "objectRef", "namespace"),
+        resource=text(reference, "resource"),
+        subresource=text(reference, "subresource"),
+        namespace=text(reference, "namespace"),
         # The URL of a creation has no name; the server adds it where the policy logs bodies.
-        name=text(record, "objectRef", "name") or text(response, "metadata", "name") or text(request, "metadata", "name"),
-        username=text(record, "user", "username"),
-        groups=_texts(inside(record, "user", "groups")),
-        iam_arns=_texts(inside(record, "user", "extra", "canonicalArn")) + _texts(inside(record, "user", "extra", "arn")),
-        agent=label(text(record, "userAgent")),
-        address=label(next(iter(_texts(record.get("sourceIPs"))), "")),
+        name=text(reference, "name")
+        or text(record.get("responseObject"), "metadata", "name")
+        or text(record.get("requestObject"), "metadata", "name"),
         at=at,
-        request=request,
-        response=response,
+        record=record,
     )
 
 
