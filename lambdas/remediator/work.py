@@ -293,6 +293,14 @@ class Desk:
         asking = {**about, "occasion": Occasion.ASKING}
         return self._send(f"ask {callback_id[-24:]}", asking, Occasion.ASKING, from_json_look(about["look"]), callback_id)
 
+    def answered(self) -> Json:
+        """Take the question off the row: chat's answer does not, and whoever comes later is to be told that it has been answered."""
+        try:
+            self._patiently(lambda: self.incidents.mark_asked(self.incident, None))
+        except RemediatorError as error:
+            self.log("report", f"the answered callback stays noted: {error}", incident=self.incident.id)
+        return {"at": self._at()}
+
     def _send(self, key: str, about: Json, occasion: Occasion, now: Look, callback_id: str) -> Json:
         try:
             if key in self._patiently(lambda: self.incidents.told(self.incident)):
@@ -423,11 +431,13 @@ def _replace(pod: PodFacts) -> ReplaceOnePod:
 
 
 def _successor(pods: tuple[PodFacts, ...], action: Json) -> PodFacts | None:
-    """The newest pod that took the replaced one's place: on its node, or, where any node will do, created after every pod of the plan."""
+    """The newest pod that took the replaced one's place: on its node, or, where any node will do, one that the plan did not know."""
     if action["node"]:
         fit = [pod for pod in pods if pod.node == action["node"] and pod.uid != action["uid"] and not pod.deleting]
     else:
-        fit = [pod for pod in pods if pod.created_at > datetime.fromisoformat(action["newest"]) and not pod.deleting]
+        newest = datetime.fromisoformat(action["newest"])
+        known = {action["uid"], *action["as_new"]}
+        fit = [pod for pod in pods if pod.created_at >= newest and pod.uid not in known and not pod.deleting]
     return max(fit, key=lambda pod: (pod.created_at, pod.name), default=None)
 
 

@@ -75,6 +75,10 @@ class Work(Protocol):
         """Send the question, and remember the callback for those who answer."""
         ...
 
+    def answered(self) -> Json:
+        """Nobody needs to answer any more."""
+        ...
+
     def close(self, outcome: Outcome, about: Json, former: Json) -> Json:
         """`{"closed": bool, "look": ...}`: looks again first where a signal came since the last look."""
         ...
@@ -199,6 +203,7 @@ def _approved(n: int, now: Look, story: Story, steps: Steps, work: Work) -> Look
     if not now.needs_approval:
         return now
     answer = steps.ask(f"{n} approval", partial(work.ask, story.about()), now.timeouts["approval_timeout_s"])
+    steps.once(f"{n} answered", work.answered)
     story.add("approval", _answer_words(answer), answer)
     if not answer.get("approved"):
         story.gave_up = True
