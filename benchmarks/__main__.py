@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         print(_stored())
         return 0
     console, began = Console(stderr=True), time.monotonic()
-    run = Run(quick=bool(os.environ.get("QUICK")), say=lambda text: console.log(text))
+    run = Run(quick=bool(os.environ.get("QUICK")), say=console.log)
     broken = [name for name in asked.promises or PROMISES if not _measured(name, run, console)]
     shutil.rmtree(functions.scratch(), ignore_errors=True)
     write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - began)

@@ -38,7 +38,7 @@ def _line(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _record(n: int, verb: str, path: str, reference: dict[str, str], user: dict[str, Any], bodies: dict[str, Any]) -> dict[str, Any]:
+def _record(n: int, verb: str, path: str, *, reference: dict[str, str], user: dict[str, Any], bodies: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
@@ -67,7 +67,7 @@ def _unready(n: int) -> dict[str, Any]:
     body = {"status": {"$setElementOrder/conditions": [{"type": it["type"]} for it in found], "conditions": found}}
     user = {"username": f"system:node:{node}", "groups": ["system:nodes", "system:authenticated"]}
     reference = {"resource": "nodes", "name": node, "apiVersion": "v1", "subresource": "status"}
-    return _record(n, "patch", f"/api/v1/nodes/{node}/status?timeout=10s", reference, user, {"requestObject": body})
+    return _record(n, "patch", f"/api/v1/nodes/{node}/status?timeout=10s", reference=reference, user=user, bodies={"requestObject": body})
 
 
 def _other(n: int) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _other(n: int) -> dict[str, Any]:
     user = {"username": "arn:aws:sts::111122223333:assumed-role/ci-deploy/run-42", "groups": ["system:authenticated"]}
     reference = {"resource": "deployments", "namespace": "shop", "name": name, "apiVersion": "v1", "apiGroup": "apps"}
     bodies = {"requestObject": body, "responseObject": body}
-    return _record(n, "update", f"/apis/apps/v1/namespaces/shop/deployments/{name}", reference, user, bodies)
+    return _record(n, "update", f"/apis/apps/v1/namespaces/shop/deployments/{name}", reference=reference, user=user, bodies=bodies)
 
 
 def _containers() -> list[dict[str, Any]]:

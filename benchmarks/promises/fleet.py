@@ -1,5 +1,6 @@
 """The sweep of a fleet: what one cluster costs when there are 1, 20 and 200."""
 
+from functools import partial
 from typing import Final
 
 from benchmarks.child import in_child
@@ -20,12 +21,13 @@ def run(run: Run) -> list[Row]:
     for size in sizes:
         run.say(f"a fleet of {size}")
         checks = run.pick(40, 400)
+        rounds = run.pick(2, 5)
         with Ground(clusters=size) as ground:
             mark = ground.mark()
             arguments = {"clusters": ground.names, "times": max(1, checks // size)}
-            costs[size] = in_turns(
-                {"ours": lambda: in_child("benchmarks.ours:sweep", arguments, ground.function_environment())}, run.pick(2, 5)
-            )["ours"]
+            costs[size] = in_turns({"ours": partial(in_child, "benchmarks.ours:sweep", arguments, ground.function_environment())}, rounds)[
+                "ours"
+            ]
             kubernetes, aws = ground.requests_since(mark)
             requests[size] = (len(kubernetes) + len(aws)) / (len(costs[size]) * (arguments["times"] * size + 1))
     return [row for size in sizes for row in _rows(size, costs, requests)]

@@ -1,0 +1,102 @@
+"""What a check may load, ask and weigh: counts, which hold on any machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from benchmarks.events import check_requested
+from benchmarks.ground import Ground
+from infra import asset
+from lambdas.checker import handler
+from sandbox.play.accounts import CHECKER
+from sandbox.play.scenario import ORIGINAL, load
+from tests.over_fakes.performance import Performance, WatchlessSteps, play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parents[2]
+ALLOWED: Final = frozenset({"lambdas", "orjson"})
+"""What the checker may load before its first event, beside the standard library."""
+HEAVY: Final = frozenset({"asyncio", "multiprocessing", "sqlite3", "unittest", "xml", "http", "email", "pydoc"})
+"""Of the standard library, what a start-up has no use for: a client brings it along when it is first used."""
+
+KUBERNETES: Final = [
+    "/api/v1/namespaces/kube-system/pods",
+    "/api/v1/namespaces/kube-system/serviceaccounts/aws-node",
+    "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node",
+]
+WARM: Final = ["dynamodb:UpdateItem", "dynamodb:UpdateItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
+COLD: Final = sorted([*WARM, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole", "ssm:GetParametersByPath"])
+MOST_OPERATIONS: Final = 40
+
+
+def modules_after(code: str) -> set[str]:
+    """What a fresh interpreter has loaded for this code and not for its own start."""
+    shown = f"import sys, json; before = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, cwd=ROOT)
+    return {name.partition(".")[0] for name in json.loads(ran.stdout.splitlines()[-1])}
+
+
+def test_importing_the_checker_loads_nothing_outside_the_list() -> None:
+    loaded = modules_after("import lambdas.checker.handler")
+    assert loaded - sys.stdlib_module_names <= ALLOWED
+    assert not loaded & HEAVY
+
+
+def test_the_list_would_notice_a_client() -> None:
+    loaded = modules_after("import lambdas.checker.handler, botocore.session")
+    assert "botocore" in loaded - sys.stdlib_module_names - ALLOWED
+    assert loaded & HEAVY
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    with Ground(nodes=3) as standing, pytest.MonkeyPatch.context() as patched:
+        for name, value in standing.function_environment(CHECKER).items():
+            patched.setenv(name, value)
+        handler._ports.cache_clear()
+        yield standing
+        handler._ports.cache_clear()
+
+
+def check(ground: Ground) -> tuple[list[str], list[str]]:
+    """Paths and actions that one healthy check asks for."""
+    mark = ground.mark()
+    assert handler.lambda_handler(check_requested(), None) == {"demo/kube-system/aws-node": {"verdict": "healthy"}}
+    kubernetes, aws = ground.requests_since(mark)
+    return sorted(it.path for it in kubernetes), sorted(it.action for it in aws)
+
+
+def test_a_healthy_check_makes_these_requests_and_no_more(ground: Ground) -> None:
+    assert check(ground) == (KUBERNETES, COLD)
+    assert check(ground) == (KUBERNETES, WARM)
+
+
+def test_the_asset_stays_within_its_limits() -> None:
+    folder = asset.build(asset.LAMBDA)
+    assert len(asset.zip_bytes(folder)) <= 10e6
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 35e6
+
+
+def test_a_repair_takes_few_durable_operations() -> None:
+    made: list[WatchlessSteps] = []
+
+    def steps(performance: Performance) -> Any:
+        made.append(WatchlessSteps(sleep=performance.world.sleep))
+        return made[-1]
+
+    performance = play(load(ORIGINAL), steps)
+    assert performance.outcome().outcome == "proven"
+    (steps_taken,) = made
+    assert 0 < len(steps_taken.done) <= MOST_OPERATIONS
+
+
+def test_a_healthy_check_starts_no_durable_execution() -> None:
+    assert play(load("healthy")).opened == []
