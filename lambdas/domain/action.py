@@ -26,7 +26,8 @@ class AnnotateServiceAccount:
 class ReplaceOnePod:
     """Delete one stale pod and see the role in its successor before the rest follows.
 
-    `node` tells the successor of a DaemonSet's pod; for other kinds it is empty, and any pod created after `newest` (ISO time) counts.
+    `node` tells the successor of a DaemonSet's pod. For other kinds it is empty, and any pod no older than `newest` (ISO time) counts but
+    those of `as_new`: uids of the pods that were created in that very second, since Kubernetes tells time in whole seconds.
     """
 
     pod: str
@@ -34,6 +35,7 @@ class ReplaceOnePod:
     node: str
     newest: str
     role_arn: str
+    as_new: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -126,5 +128,7 @@ def from_json(value: dict[str, Any]) -> Action:
     kind = _KINDS[fields.pop("kind")]
     if kind is RestartWorkload:
         fields["workload"] = WorkloadKind(fields["workload"])
+    if kind is ReplaceOnePod:
+        fields["as_new"] = tuple(fields["as_new"])
     action: Action = kind(**fields)
     return action

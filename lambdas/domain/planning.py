@@ -1,7 +1,7 @@
 """Decide what to do: actions in their order, and a reason for everything that is left alone. Pure."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
@@ -102,9 +102,7 @@ def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> 
     if not stale or seen.desired_role is None or not isinstance(seen.pods, tuple):
         return ()
     canary = _canary(seen, stale)
-    newest = max(pod.created_at for pod in seen.pods).isoformat()
-    node = canary.node if workload.kind is WorkloadKind.DAEMON_SET else ""
-    first = ReplaceOnePod(pod=canary.name, uid=canary.uid, node=node, newest=newest, role_arn=seen.desired_role)
+    first = _try(canary, workload, seen.pods, seen.desired_role)
     staying = [pod for pod in seen.pods if not pod.deleting]
     if len(stale) == 1:
         return (first,)
@@ -116,6 +114,20 @@ def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> 
             ),
         )
     return (first, DeleteStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=seen.desired_role))
+
+
+def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceOnePod:
+    newest = max(pod.created_at for pod in pods)
+    if workload.kind is WorkloadKind.DAEMON_SET:
+        return ReplaceOnePod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
+    as_new = tuple(sorted(pod.uid for pod in pods if pod.created_at == newest))
+    if len(as_new) > MOST_OF_A_SECOND:
+        newest, as_new = newest + timedelta(seconds=1), ()
+    return ReplaceOnePod(pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new)
+
+
+MOST_OF_A_SECOND: Final = 50
+"""Pods of the newest second that an action remembers, since a checkpoint is small. Where more were created, a successor is of a later one."""
 
 
 def _missed(seen: Observation, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:

@@ -111,6 +111,17 @@ def test_the_successor_of_a_deployments_pod_is_told_by_its_age_since_it_may_run_
     canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT))).actions[1]
     assert isinstance(canary, ReplaceOnePod)
     assert (canary.node, canary.newest) == ("", (BORN + timedelta(minutes=2)).isoformat())
+    assert canary.as_new == ("uid-2",)
+
+
+@pytest.mark.parametrize(("count", "remembered", "later"), [(50, 50, timedelta()), (51, 0, timedelta(seconds=1))])
+def test_of_many_pods_of_one_second_no_more_are_remembered_than_a_checkpoint_should_hold(
+    count: int, remembered: int, later: timedelta
+) -> None:
+    canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT), pods=pods(count, None, born=BORN))).actions[1]
+    assert isinstance(canary, ReplaceOnePod)
+    assert len(canary.as_new) == remembered
+    assert canary.newest == (BORN + later).isoformat()
 
 
 def test_right_pods_are_not_restarted_for_the_annotation() -> None:
@@ -291,7 +302,11 @@ def test_a_person_is_asked_only_where_there_is_something_to_do() -> None:
 
 # --- actions as data ---------------------------------------------------------------------------------------------------------------------
 
-ACTIONS = (*planned(everything()).actions, DeleteStalePods(at_a_time=1, count=1, role_arn=ROLE), RestoreAnnotation(value=None, ours=MINE))
+ACTIONS = (
+    *planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT))).actions,
+    DeleteStalePods(at_a_time=1, count=1, role_arn=ROLE),
+    RestoreAnnotation(value=None, ours=MINE),
+)
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda it: type(it).__name__)

@@ -91,4 +91,4 @@ def staged(
     play = Performance(ground_of(told.World(**told_of)), steps)
     first(play)
     play.deliver(events.check_requested(play.world.now))
-    return Staged(play, kept[-1])
+    return Staged(play, kept[-1] if kept else InterruptedSteps())

@@ -188,6 +188,17 @@ def test_a_wave_that_does_not_come_back_stops_the_next() -> None:
     assert done.told == ["acting", "needs-you"]
 
 
+def test_a_successor_of_the_same_second_is_told_from_the_pods_that_were_there() -> None:
+    """Four pods of a Deployment, all created in the second of the repair: only the one that was tried is replaced before the restart."""
+
+    def at_once(play: Performance) -> None:
+        for name in list(play.world.cluster.pods):
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged({"service_account": "ebs-csi-controller-sa"}, first=at_once)
+    assert (done.outcome, done.writes) == ("proven", REPAIR)
+
+
 # --- people ------------------------------------------------------------------------------------------------------------------------------
 
 APPROVE = {"settings": {"mode": "approve"}}

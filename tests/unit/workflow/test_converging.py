@@ -1,0 +1,87 @@
+"""Generated worlds: whatever was taken away is put back, and then nothing is left to do."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lambdas.contract.parameters import ServiceAccountRef
+from tests.over_fakes import events
+from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
+from tests.unit.workflow.staged import staged
+from tests.world import role_arn
+
+BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+OTHER = role_arn("other")
+ROLES = st.sampled_from(["bound", None, OTHER])
+
+worlds = st.fixed_dictionaries(
+    {
+        "annotation": ROLES,
+        "addon_role": ROLES,
+        "annotation_key": st.sampled_from(["eks.amazonaws.com/role-arn", "eks.amazon.com/role-arn"]),
+        "addon": st.booleans(),
+        "nodes": st.integers(1, 7),
+        "node_role_suffices": st.booleans(),
+        "webhook_lag_s": st.sampled_from([0.0, 0.0, 3.0]),
+        "service_account": st.sampled_from(["aws-node", "aws-node", "ebs-csi-controller-sa", "aws-load-balancer-controller"]),
+    }
+)
+
+
+def converges(world: dict[str, Any], new_pods: int) -> None:
+    """Repair it, then ask again: everything is right, and nothing more is written or said."""
+
+    def drift(play: Any) -> None:
+        for name in list(play.world.cluster.pods)[:new_pods]:
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged(world, first=drift)
+    play = done.play
+    assert play.outcome().outcome in ("proven", "quiet")
+    assert set(play.world.cluster.pod_roles) == {BOUND_ROLE}
+    assert play.world.cluster.annotations[f"kube-system/{world['service_account']}"] == BOUND_ROLE
+    assert {record.role_arn for record in play.world.cluster.addons.values()} <= {BOUND_ROLE}
+    assert len([write for write in play.world.writes if write.startswith("restart")]) <= 1
+    writes, told = list(play.world.writes), len(play.notifier.sent)
+    play.world.sleep(600)
+    play.deliver(events.check_requested(play.world.now))
+    assert (play.world.writes, len(play.notifier.sent)) == (writes, told)
+    assert play.incidents.get(ServiceAccountRef(CLUSTER, *play.world.key)) is None
+
+
+@given(worlds, st.integers(0, 4))
+@BOUNDED
+def test_planning_again_after_acting_yields_nothing(world: dict[str, Any], new_pods: int) -> None:
+    converges(world, new_pods)
+
+
+@pytest.mark.long
+@given(worlds, st.integers(0, 4))
+@settings(BOUNDED, max_examples=2_000)
+def test_planning_again_after_acting_yields_nothing_at_length(world: dict[str, Any], new_pods: int) -> None:
+    converges(world, new_pods)
+
+
+broken = st.fixed_dictionaries(
+    {},
+    optional={
+        "binding": st.sampled_from([None, "nonsense", "arn:aws:iam::111122223333:role/nowhere"]),
+        "role_exists": st.just(False),
+        "oidc_provider": st.just(False),
+        "oidc_client_ids": st.just(("example.com",)),
+        "trust": st.sampled_from(["other-issuer", "other-subject", "audience-wrong"]),
+        "access": st.sampled_from(["no-entry", "no-rbac"]),
+        "pod_identity": st.sampled_from(["bound", OTHER]),
+        "settings": st.sampled_from([{"mode": "observe"}]),
+    },
+).filter(bool)
+
+
+@given(worlds, broken)
+@BOUNDED
+def test_where_the_role_would_not_work_or_nobody_asks_nothing_is_written(world: dict[str, Any], wrong: dict[str, Any]) -> None:
+    done = staged({**world, **wrong})
+    assert done.play.world.writes == []
+    assert "acting" not in done.told
