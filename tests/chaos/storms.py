@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from lambdas.domain.incident import Incident, PastIncident, Signalled
 
+HERE: Final = replace(ENVIRONMENT, runbook_root="https://example.com/runbooks")
 LOOK_S: Final = 0.3
 COUNT_S: Final = 0.02
 """How long a check takes that looks, and one that is answered or counted, as measured with the function's asset on loopback."""
@@ -105,7 +106,7 @@ class Town:
     remediator: fakes.FakeRemediator
 
     def __post_init__(self) -> None:
-        self.started: dict[str, Incident] = {}
+        self.refused: list[str] = []
         self.metrics, self.log, self.bus = fakes.FakeMetrics(), fakes.FakeLog(), fakes.FakeEvents(self.world)
         self.notifier = fakes.FakeNotifier(self.world)
         self.readers = Readers(
@@ -128,7 +129,7 @@ class Town:
             events=self.bus,
             metrics=self.metrics,
             log=lambda *_, **__: None,
-            environment=ENVIRONMENT,
+            environment=HERE,
             now=self.world.clock,
         )
 
@@ -142,7 +143,7 @@ class Town:
             events=self.bus,
             metrics=self.metrics,
             log=self.log,
-            environment=ENVIRONMENT,
+            environment=HERE,
             now=self.world.clock,
             sleep=self.world.sleep,
         )

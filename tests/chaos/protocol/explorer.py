@@ -141,10 +141,11 @@ class Violated(AssertionError):
 
 @dataclass
 class Explored:
-    """What was seen: states, transitions, and ends at rest."""
+    """What was seen: states, transitions, kills among them, and ends at rest."""
 
     states: int = 0
     transitions: int = 0
+    kills: int = 0
     ends: int = 0
     came_from: dict[State, tuple[State, str] | None] = field(default_factory=dict)
 
@@ -169,6 +170,7 @@ def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_0
         found.ends += not followers
         for label, after in followers:
             found.transitions += 1
+            found.kills += after.crashes + after.deaths < state.crashes + state.deaths
             if after not in found.came_from:
                 found.came_from[after] = (state, label)
                 stack.append(after)

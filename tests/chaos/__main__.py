@@ -1,0 +1,163 @@
+"""`python -m tests.chaos`: the long round of everything, ending with a table and `build/chaos.json`. 0 where every promise held."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from rich.console import Console
+
+from tests.chaos import bus_storm, storms
+from tests.chaos.faults import AWS, KUBERNETES
+from tests.chaos.figures import Figures, table, write
+from tests.chaos.protocol.explorer import Story, Violated, explore
+from tests.chaos.protocol.sown import SOWN
+from tests.chaos.sandbox import Disturb, Phase, killing, ran
+from tests.chaos.test_protocol import BOUNDED, LONG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE: Final = Path(__file__).parent
+REPORT: Final = HERE.parents[1] / "build" / "chaos.json"
+CRASHED: Final = ("addon-role-missing", "annotation-missing", "annotation-differs")
+
+
+def protocol() -> Iterator[Figures]:
+    """Every order of every story, and every sown fault."""
+    for name, story in {**BOUNDED, **LONG}.items():
+        yield _explored(name, story)
+    began, found = time.monotonic(), sum(_is_found(name) for name in SOWN)
+    yield Figures(
+        round="protocol: sown faults",
+        faults=len(SOWN),
+        runs=len(SOWN),
+        converged=found,
+        seconds=time.monotonic() - began,
+        note="each is found",
+    )
+
+
+def _explored(name: str, story: Story) -> Figures:
+    began = time.monotonic()
+    try:
+        found = explore(story)
+    except Violated as violated:
+        return Figures(round=f"protocol: {name}", faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(violated)[:200])
+    note = f"{found.states:,} states, {found.transitions:,} steps"
+    return Figures(round=f"protocol: {name}", faults=found.kills, runs=1, converged=1, seconds=time.monotonic() - began, note=note)
+
+
+def _is_found(name: str) -> bool:
+    with SOWN[name].in_place():
+        try:
+            explore(SOWN[name].story, SOWN[name].rules)
+        except Violated:
+            return True
+    return False
+
+
+def crashes() -> Iterator[Figures]:
+    """The process is killed at every checkpoint of each scenario."""
+    for scenario in CRASHED:
+        for phase in Phase:
+            yield _played(f"killed {phase}: {scenario}", scenario, killing(phase))
+
+
+def faults() -> Iterator[Figures]:
+    """Each outside system fails in each of its manners."""
+    for name, disturb in KUBERNETES.items():
+        yield _played(f"kubernetes: {name}", "annotation-missing", disturb)
+    for name, disturb in AWS.items():
+        yield _played(f"aws: {name}", "addon-role-missing" if "UpdateAddon" in name else "annotation-missing", disturb)
+
+
+def _played(round_name: str, scenario: str, disturb: Disturb) -> Figures:
+    began = time.monotonic()
+    try:
+        found = ran(scenario, disturb)
+    except TimeoutError as error:
+        return Figures(round=round_name, faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(error)[:200])
+    return Figures(
+        round=round_name,
+        faults=found.faults,
+        runs=1,
+        converged=int(found.converged),
+        extra_restarts=found.extra_restarts,
+        messages=len(found.titles),
+        lost=found.lost,
+        seconds=found.seconds,
+    )
+
+
+def storm() -> Iterator[Figures]:
+    """Thousands of events."""
+    yield from storms.rounds()
+    yield bus_storm.one_fault(500)
+
+
+class _Counted:
+    """Counts what pytest ran."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed += report.failed
+        self.passed += report.when == "call" and report.passed
+
+
+def _tests(round_name: str, file: str, note: str, faults_each: int = 1) -> Figures:
+    """A file of tests, long ones included, as one round."""
+    counted, began = _Counted(), time.monotonic()
+    pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", str(HERE / file)], plugins=[counted])
+    runs = counted.passed + counted.failed
+    seconds = time.monotonic() - began
+    return Figures(round=round_name, faults=runs * faults_each, runs=runs, converged=counted.passed, seconds=seconds, note=note)
+
+
+def approval() -> Iterator[Figures]:
+    """Questions answered, late, twice, or not at all."""
+    yield _tests("approval", "test_approval_on_the_sandbox.py", "one fault each")
+
+
+def hostile() -> Iterator[Figures]:
+    """Words of others, everywhere."""
+    yield _tests("hostile input", "test_hostile_input.py", "120,000 cases in the long runs")
+
+
+ROUNDS: Final[dict[str, Callable[[], Iterator[Figures]]]] = {
+    "protocol": protocol,
+    "storm": storm,
+    "crashes": crashes,
+    "faults": faults,
+    "approval": approval,
+    "hostile": hostile,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the rounds asked for, all by default. 1 where a promise did not hold."""
+    parser = argparse.ArgumentParser(prog="make chaos", description="Faults, crashes, storms and hostile input, at length.")
+    parser.add_argument("rounds", nargs="*", default=[], help=f"of {', '.join(ROUNDS)}; all by default")
+    asked = parser.parse_args(arguments).rounds or list(ROUNDS)
+    if unknown := set(asked) - set(ROUNDS):
+        parser.error(f"there is no round {', '.join(sorted(unknown))}; there are {', '.join(ROUNDS)}")
+    console, done = Console(highlight=False), []
+    for name in asked:
+        for figures in ROUNDS[name]():
+            mark = "[green]✓[/green]" if figures.good else "[red]✗[/red]"
+            console.print(f"{mark} {figures.round}  [dim]{figures.seconds:.1f} s  {figures.note}[/dim]")
+            done.append(figures)
+    console.print(table(done))
+    write(done, REPORT)
+    console.print(f"[dim]written to {REPORT.relative_to(HERE.parents[1])}[/dim]")
+    return 0 if all(it.good for it in done) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""A storm through the real parts: the bus' patterns, the checker's asset in the emulator, the table's conditions, the durable service."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from sandbox.play.accounts import CHECKER, CLUSTER, REMEDIATOR
+from tests.chaos.figures import Figures
+from tests.chaos.sandbox import generation, past, standing, wait_for, wait_until_closed
+from tests.chaos.storms import kinds
+
+
+def one_fault(count: int) -> Figures:
+    """So many events of every kind for one broken cluster: one execution, one restart, and a look after every signal."""
+    began = time.monotonic()
+    with standing("annotation-missing") as (stage, _):
+        now = datetime.now(UTC)
+        events = [it for it in kinds(now, CLUSTER) if it["source"] != "aws.ssm"]  # a parameter's change names another path here
+        stage.bus.put_all([{**events[n % len(events)], "id": f"storm-{n}"} for n in range(count)])
+        wait_for(lambda: len(stage.bus.deliveries()) >= count, "the hand-over of every event", timeout_s=120)
+        wait_for(lambda: _handled(stage.lines) >= count, "the check of every event", timeout_s=300)
+        closed = wait_until_closed(stage, timeout_s=120)
+        executions = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR)["DurableExecutions"]
+        history = past(stage)
+        repairs = [it for it in history if it["outcome"]["S"] == "proven"]
+        dead = stage.dead_letters.waiting(CHECKER)
+        return Figures(
+            round="storm: through bus and emulator",
+            faults=count,
+            runs=1,
+            converged=int(closed and len(repairs) == 1 and not dead),
+            extra_restarts=generation(stage) - 2,
+            messages=len(stage.messages()),
+            lost=max(0, count - _handled(stage.lines)),
+            seconds=time.monotonic() - began,
+            note=f"{count:,} events, {len(executions)} execution, {sum(int(it['signals']['N']) for it in history)} counted on it",
+        )
+
+
+def _handled(lines: list[tuple[str, str]]) -> int:
+    """Events that a check counted, answered or looked after, by the checker's own log."""
+    said = ("counted on the open incident", "answered by a check", '"title":"diagnosis"')
+    return sum(function == CHECKER and any(it in line for it in said) for function, line in list(lines))

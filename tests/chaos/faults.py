@@ -1,0 +1,119 @@
+"""What is put in the way of a repair on the small EKS: each outside system fails in each of its manners, a bounded number of times."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from sandbox.aws.faults import Fault as AwsFault
+from sandbox.aws.faults import FaultKind
+from sandbox.cluster.faults import Break, Fault
+from sandbox.play.accounts import REMEDIATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.play.stage import Stage
+    from tests.chaos.sandbox import Disturb
+
+ACCOUNT: Final = "/serviceaccounts/aws-node$"
+WORKLOAD: Final = "/daemonsets/aws-node$"
+PODS: Final = "/pods"
+
+
+def cluster(*faults: Fault) -> Disturb:
+    """Faults of the Kubernetes API; they befall whoever comes first, checker or remediator."""
+
+    def disturb(stage: Stage) -> Callable[[], int]:
+        planned = sum(it.times or 0 for it in faults)
+        for it in faults:
+            stage.ground.cluster.faults.add(it)
+        return lambda: planned - sum(it.times or 0 for it in faults)
+
+    return disturb
+
+
+def aws(*faults: AwsFault) -> Disturb:
+    """Faults of AWS APIs, of the remediator's calls where they do not say whose."""
+
+    def disturb(stage: Stage) -> Callable[[], int]:
+        planned = sum(it.times for it in faults)
+        for it in faults:
+            stage.aws.faults.add(it)
+        return lambda: planned - sum(left for _, left in stage.aws.faults._left)
+
+    return disturb
+
+
+def both(*disturbs: Disturb) -> Disturb:
+    """Several at once."""
+
+    def disturb(stage: Stage) -> Callable[[], int]:
+        counts = [it(stage) for it in disturbs]
+        return lambda: sum(count() for count in counts)
+
+    return disturb
+
+
+def _of_remediator(service: str, operation: str | None, kind: FaultKind, times: int, *, after: bool = False) -> AwsFault:
+    return AwsFault(service=service, operation=operation, kind=kind, times=times, principal=REMEDIATOR, after_effect=after, hold_s=4.0)
+
+
+def expired_token(stage: Stage) -> Callable[[], int]:
+    """The API server takes no token for a while, in the middle of the repair: as when a login has run out or the webhook restarts."""
+    refusing = [Fault(path=path, status=401, times=2) for path in (ACCOUNT, WORKLOAD)]
+
+    def later() -> None:
+        time.sleep(3.0)
+        for it in refusing:
+            stage.ground.cluster.faults.add(it)
+
+    threading.Thread(target=later, daemon=True).start()
+    return lambda: sum(2 - (it.times or 0) for it in refusing)
+
+
+def changed_under_it(stage: Stage) -> Callable[[], int]:
+    """Somebody writes the ServiceAccount between our look and our patch: a conflict, and a look again."""
+    fault = stage.ground.cluster.faults.add(Fault(verb="PATCH", path=ACCOUNT, status=409, times=2))
+    return lambda: 2 - (fault.times or 0)
+
+
+KUBERNETES: Final[dict[str, Disturb]] = {
+    "409 conflict": changed_under_it,
+    "429 with Retry-After": cluster(
+        Fault(path=PODS, status=429, retry_after_s=1, times=4), Fault(path=ACCOUNT, status=429, retry_after_s=1, times=2)
+    ),
+    "500": cluster(Fault(path=PODS, status=500, times=4), Fault(verb="PATCH", path=ACCOUNT, status=500, times=2)),
+    "503": cluster(Fault(path=WORKLOAD, status=503, retry_after_s=1, times=4), Fault(path=ACCOUNT, status=503, times=2)),
+    "slow answers": cluster(Fault(path=PODS, delay_s=3.0, times=3)),
+    "connection cut before a write": cluster(Fault(verb="PATCH", path=ACCOUNT, close=Break.BEFORE, times=2)),
+    "answer of a write lost": cluster(
+        Fault(verb="PATCH", path=ACCOUNT, close=Break.AFTER, times=1),
+        Fault(verb="PATCH", path=WORKLOAD, close=Break.AFTER, times=1),
+        Fault(verb="DELETE", path=PODS, close=Break.AFTER, times=1),
+    ),
+    "a list that expires": cluster(Fault(path=PODS, expire_continue=True, times=2)),
+    "401 in mid-repair": expired_token,
+}
+
+AWS: Final[dict[str, Disturb]] = {
+    "every service throttled": aws(
+        _of_remediator("eks", None, FaultKind.THROTTLE, 3),
+        _of_remediator("ssm", None, FaultKind.THROTTLE, 2),
+        _of_remediator("iam", None, FaultKind.THROTTLE, 2),
+        _of_remediator("dynamodb", None, FaultKind.THROTTLE, 3),
+        _of_remediator("sns", None, FaultKind.THROTTLE, 2),
+        _of_remediator("events", None, FaultKind.THROTTLE, 2),
+    ),
+    "Parameter Store down": aws(_of_remediator("ssm", None, FaultKind.SERVER_ERROR, 8)),
+    "SNS down": aws(_of_remediator("sns", "Publish", FaultKind.SERVER_ERROR, 24)),
+    "SNS answers lost": aws(_of_remediator("sns", "Publish", FaultKind.RESET, 1)),
+    "DynamoDB down for a moment": aws(_of_remediator("dynamodb", None, FaultKind.SERVER_ERROR, 8)),
+    "answers of DynamoDB lost": aws(
+        _of_remediator("dynamodb", "UpdateItem", FaultKind.RESET, 2, after=True),
+        _of_remediator("dynamodb", "TransactWriteItems", FaultKind.RESET, 1, after=True),
+    ),
+    "EKS silent": aws(_of_remediator("eks", "DescribeCluster", FaultKind.TIMEOUT, 2)),
+    "answer of UpdateAddon lost": aws(_of_remediator("eks", "UpdateAddon", FaultKind.RESET, 1, after=True)),
+}

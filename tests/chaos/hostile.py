@@ -1,0 +1,118 @@
+"""Hostile words everywhere that others write: events, parameters, objects of a cluster; through the whole pipeline to what chat is sent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from hypothesis import strategies as st
+
+from lambdas.checker.pipeline import run
+from lambdas.domain.errors import MalformedEvent
+from lambdas.domain.observation import FieldWriter, HealthIssue
+from lambdas.domain.ports import Message, Parameter
+from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
+from lambdas.remediator.workflow import remediate
+from tests.chaos.storms import Town, kinds, town
+from tests.over_fakes.at_once import AtOnce
+from tests.unit.report.test_any_words import TEXT, _assert_harmless, _assert_legal
+from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMES: Final = st.one_of(
+    TEXT,
+    st.sampled_from(["demo", "../demo", "demo/*", "_default", "demo\n", "x" * 101, "-demo", "", "arn:aws:eks:eu-west-1:1:cluster/demo"]),
+)
+JSON: Final = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=6,
+)
+FORGED: Final = tuple(json.dumps(it) for it in kinds(NOON))
+
+
+@st.composite
+def forged(draw: Callable[..., Any]) -> Any:
+    """A recorded event with some of its values replaced by words, names or any JSON."""
+    event = json.loads(draw(st.sampled_from(FORGED)))
+    for _ in range(draw(st.integers(0, 4))):
+        _poison(event, draw)
+    return event
+
+
+def _poison(event: Any, draw: Callable[..., Any]) -> None:
+    """Replace one value somewhere below."""
+    at, key = event, None
+    while isinstance(at, dict | list) and at:
+        holder, key = at, draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
+        at = holder[key]
+        if draw(st.integers(0, 2)) == 0:
+            break
+    if key is not None:
+        holder[key] = draw(st.one_of(NAMES, JSON))
+
+
+@dataclass
+class Hurried(InProcessSteps):
+    """Steps without patience: whoever waits gives up at once, and every reminder is sent."""
+
+    done: list[str] = field(default_factory=list)
+
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+        self.done.append(name)
+        state = check({})
+        return state if settled(state) else {**state, **TIMED_OUT}
+
+
+def delivered(event: Any, there: Town) -> list[Message]:
+    """Hand an event to the checker, run what it starts to its end, and return what people were told. A malformed one is refused."""
+    with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
+        try:
+            run(event, there.ports)
+        except MalformedEvent as error:
+            there.refused.append(str(error))
+        for row in list(there.incidents.rows.values()):
+            if row.incident:
+                remediate(row.incident, Hurried(sleep=there.world.sleep), there.desk(row.incident))
+    return there.notifier.sent
+
+
+def harmless(messages: list[Message]) -> None:
+    """No mention, no control character, no link of others; within every length."""
+    for it in messages:
+        _assert_legal(it)
+        _assert_harmless(it)
+
+
+def poisoned_town(words: list[str], *, broken: bool) -> Town:
+    """A cluster whose objects, and a parameter store whose parameters, hold such words wherever others may write them."""
+    there = town(broken=broken)
+    here = there.world.clusters["demo"]
+    key = (NAMESPACE, NAME)
+    say = iter(words * 20).__next__
+    account = here.accounts[key]
+    writer = FieldWriter(manager=say(), operation="Update", at=NOON, owns_annotation=True)
+    here.accounts[key] = replace(account, writers=(writer,), role_annotations={**account.role_annotations, f"{say()}/role-arn": say()})
+    for name, node in list(here.nodes.items())[:2]:
+        message = say() if name.endswith("0") else CNI_NOT_READY
+        since = NOON - timedelta(minutes=20)
+        here.nodes[name] = replace(node, ready=False, reason=say(), message=message, since=since, nodegroup=say())
+    for pod in here.pods.values():
+        pod.facts = replace(pod.facts, waiting=say(), last_words=say())
+    for name, addon in here.addons.items():
+        issue = HealthIssue(code=say(), message=say(), resources=(say(),))
+        here.addons[name] = replace(addon, issues=(issue,), version=say())
+    return there
+
+
+def bound_to(value: str) -> Town:
+    """A broken cluster whose binding is this text."""
+    there = town(broken=True)
+    (path,) = there.world.parameters
+    there.world.parameters[path] = Parameter(value=value, changed_at=NOON - timedelta(days=1))
+    return there

@@ -1,0 +1,219 @@
+"""Plays on the small EKS with something in their way: what came of each, counted where it happened."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from lambdas.contract.incidents import SORT_KEY
+from sandbox.aws.faults import ConnectionDropped
+from sandbox.cluster.aws_node import NAME
+from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
+from sandbox.play import play as playing
+from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE, resolved
+from sandbox.play.ground import nodes_ready
+from sandbox.play.play import Play
+from sandbox.play.scenario import BOUND, Scenario, load
+from sandbox.play.stage import Stage
+
+if TYPE_CHECKING:
+    from sandbox.aws.wire import Request, Response
+
+LASTS_S: Final = 240.0
+POLL_S: Final = 0.1
+OWN_ROLL_OUTS: Final = {"addon-role-missing": 1}
+"""Roll-outs that a scenario's story makes itself: an update of the add-on's version changes the pod template."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of one play. `extra_restarts` are roll-outs beyond the one of the repair; `titles` those of the chat messages."""
+
+    outcome: str
+    extra_restarts: int
+    titles: tuple[str, ...]
+    faults: int
+    lost: int
+    seconds: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether it was repaired, proven and closed."""
+        return self.outcome == "proven"
+
+
+Disturb = Callable[[Stage], Callable[[], int]]
+"""Puts something in the way of a stage that stands. Returns how to count what was put there."""
+
+
+def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) -> Ran:
+    """Play a scenario to the end of its incident, with something in its way."""
+    scenario = load(name)
+    world = replace(scenario.world, settings={**scenario.world.settings, **(settings or {})})
+    began = time.monotonic()
+    with Stage(world) as stage, patch.object(playing, "LASTS_S", LASTS_S):
+        stage.functions.durable._executor.RETRY_BACKOFF_SECONDS = 0.05
+        count = disturb(stage)
+        outcome = Play(replace(scenario, world=world), stage).run()
+        closed = wait_until_closed(stage)
+        return Ran(
+            outcome=outcome.outcome if closed else "open",
+            extra_restarts=generation(stage) - 2 - OWN_ROLL_OUTS.get(name, 0),
+            titles=tuple(it["content"]["title"] for it in [*outcome.messages, *stage.messages()]),
+            faults=count(),
+            lost=lost_signals(stage),
+            seconds=time.monotonic() - began,
+        )
+
+
+def generation(stage: Stage) -> int:
+    """How often the pod template of aws-node was written: 1 when it was made, one more for each roll-out."""
+    found = stage.ground.find(DAEMON_SETS, NAME, NAMESPACE) or {}
+    return int(found["metadata"].get("generation", 1))
+
+
+def annotation(stage: Stage) -> str | None:
+    """The role that aws-node is annotated with."""
+    found = stage.ground.find(SERVICE_ACCOUNTS, NAME, NAMESPACE) or {}
+    value = (found.get("metadata", {}).get("annotations") or {}).get("eks.amazonaws.com/role-arn")
+    return str(value) if value else None
+
+
+def items(stage: Stage) -> list[dict[str, Any]]:
+    """The table's items."""
+    found: list[dict[str, Any]] = stage.aws.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+    return found
+
+
+def open_row(stage: Stage) -> dict[str, Any] | None:
+    """The row of the open incident."""
+    return next((it for it in items(stage) if it[SORT_KEY]["S"] == "now" and "incident_id" in it), None)
+
+
+def past(stage: Stage) -> list[dict[str, Any]]:
+    """History, oldest first."""
+    found = [it for it in items(stage) if it[SORT_KEY]["S"].startswith("past#")]
+    return sorted(found, key=lambda it: str(it[SORT_KEY]["S"]))
+
+
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+    """The first true value of the condition.
+
+    Raises:
+        TimeoutError: it did not come true; says what was waited for.
+    """
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(POLL_S)
+    raise TimeoutError(f"{what} did not happen within {timeout_s:.0f} s")
+
+
+def wait_until_closed(stage: Stage, timeout_s: float = 60.0) -> bool:
+    """Whether the incident's row is closed in time."""
+    try:
+        wait_for(lambda: open_row(stage) is None and past(stage), "the end of the incident", timeout_s)
+    except TimeoutError:
+        return False
+    return True
+
+
+def lost_signals(stage: Stage) -> int:
+    """Signals that were counted on an incident and that its end does not account for: what the log counted less what history holds."""
+    counted = 0
+    for function, line in list(stage.lines):
+        if function != REMEDIATOR and '"signals":' in line:
+            with_signals = _json(line)
+            counted = max(counted, int(with_signals.get("signals", 0)))
+    seen = max((int(it["signals"]["N"]) for it in past(stage)), default=0)
+    return max(0, counted - seen)
+
+
+def _json(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# --- killing -----------------------------------------------------------------------------------------------------------------------------
+
+
+class Phase(StrEnum):
+    """When the process is killed, seen from the step that is being remembered."""
+
+    NOT_REMEMBERED = "after its effect, before its checkpoint"
+    REMEMBERED = "after its checkpoint"
+
+
+@dataclass
+class Killer:
+    """Kills the remediator's process at checkpoints, once at each of those that `at` names. A step's beginning is a checkpoint, too."""
+
+    stage: Stage
+    phase: Phase
+    at: Callable[[str, str], bool]
+    killed: list[tuple[str, str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._inner = self.stage.functions
+        # One life after another ends here without any progress in between, which Lambda would give up at some time.
+        self.stage.functions.durable._executor.MAX_CONSECUTIVE_FAILED_ATTEMPTS = 1000
+        self.stage.aws.route("lambda", self)
+
+    def __call__(self, request: Request) -> Response:
+        if not request.path.endswith("/checkpoint") or not self._due(request):
+            return self._inner(request)
+        if self.phase is Phase.REMEMBERED:
+            self._inner(request)
+        self._inner.pool(REMEDIATOR).kill()
+        raise ConnectionDropped
+
+    def _due(self, request: Request) -> bool:
+        updates = json.loads(request.body).get("Updates") or []
+        points = [(str(it.get("Name")), str(it.get("Action"))) for it in updates]
+        with self._lock:
+            due = [it for it in points if it not in self.killed and self.at(*it)]
+            self.killed += due
+        return bool(due)
+
+
+def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True) -> Disturb:
+    """Kill at each checkpoint for which `at(step, action)` holds."""
+
+    def disturb(stage: Stage) -> Callable[[], int]:
+        killer = Killer(stage, phase, at)
+        return lambda: len(killer.killed)
+
+    return disturb
+
+
+# --- a stage for one's own story ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def standing(name: str, **settings: str) -> Iterator[tuple[Stage, Scenario]]:
+    """A scenario's stage, settled, with settings of its own."""
+    scenario = load(name)
+    world = replace(scenario.world, settings={**scenario.world.settings, **settings})
+    with Stage(world) as stage:
+        stage.functions.durable._executor.RETRY_BACKOFF_SECONDS = 0.05
+        wait_for(lambda: stage.ground.find(DAEMON_SETS, NAME, NAMESPACE), "the workload")
+        Play(replace(scenario, world=world), stage)._settle()
+        yield stage, scenario
+
+
+def healed(stage: Stage) -> bool:
+    """Whether the annotation is right and every node is Ready."""
+    ready, total = nodes_ready(stage.ground)
+    return annotation(stage) == resolved(BOUND) and ready == total

@@ -1,0 +1,125 @@
+"""Approval end to end: asked in chat, answered as chat and the command line answer, late, twice, or not at all."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.contract.access import IAM
+from lambdas.contract.approval import CALLBACK_ACTIONS
+from sandbox.cluster.resources import SERVICE_ACCOUNTS
+from sandbox.play.accounts import NAMESPACE, REMEDIATOR, resolved
+from sandbox.play.scenario import BOUND
+from sandbox.play.stage import Stage
+from sandbox.play.story import announce
+from tests.chaos.sandbox import annotation, generation, healed, open_row, past, standing, wait_for, wait_until_closed
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
+ALICE = "arn:aws:sts::111122223333:assumed-role/admin/alice"
+
+
+def asked(stage: Stage) -> str:
+    """Let the fault be found; the callback by which the question is answered."""
+    announce(stage, "check-requested")
+    row = wait_for(lambda: (it := open_row(stage)) and "callback_id" in it and it, "the question")
+    return str(row["callback_id"]["S"])
+
+
+def said(stage: Stage) -> str:
+    return json.dumps(stage.messages(), ensure_ascii=False)
+
+
+def approve(stage: Stage, callback: str, result: Any = None) -> None:
+    answer = {} if result is None else {"Result": json.dumps(result).encode()}
+    stage.aws.client("lambda").send_durable_execution_callback_success(CallbackId=callback, **answer)
+
+
+def redeploy_broken(stage: Stage) -> None:
+    """The next version of the remediator, which cannot even start."""
+    from dataclasses import replace
+
+    now = stage.functions.pool(REMEDIATOR).function
+    stage.functions.add(replace(now, handler="lambdas.remediator.no_such_module.lambda_handler"))
+
+
+def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_refused() -> None:
+    with standing("annotation-missing", mode="approve") as (stage, _):
+        callback = asked(stage)
+        assert annotation(stage) is None, "nothing is done before the answer"
+        question = said(stage)
+        assert callback in question
+        redeploy_broken(stage)
+        approve(stage, callback, {"approved": True, "by": ALICE})
+        with pytest.raises(ClientError):
+            approve(stage, callback, {"approved": True, "by": "somebody else"})
+        assert wait_until_closed(stage)
+        assert healed(stage)
+        assert generation(stage) == 2
+        assert past(stage)[-1]["outcome"]["S"] == "proven"
+        told = said(stage)
+        assert "alice" in told
+        assert "somebody else" not in told
+        with pytest.raises(ClientError):
+            approve(stage, callback)
+        row = open_row(stage)
+        assert row is None
+
+
+def test_a_no_in_chat_changes_nothing_and_is_told() -> None:
+    with standing("annotation-missing", mode="approve") as (stage, _):
+        callback = asked(stage)
+        stage.aws.client("lambda").send_durable_execution_callback_failure(
+            CallbackId=callback, Error={"ErrorType": "Rejected", "ErrorMessage": "not today"}
+        )
+        wait_for(lambda: "reject" in json.dumps([line for _, line in stage.lines if '"not-approved"' in line]), "the message")
+        row = wait_for(lambda: (it := open_row(stage)) and "callback_id" not in it and it, "the question to be taken back")
+        assert "acting" not in row
+        assert annotation(stage) is None
+        assert generation(stage) == 1
+
+
+@pytest.mark.long
+def test_a_yes_in_chat_has_no_result_and_repairs() -> None:
+    with standing("annotation-missing", mode="approve") as (stage, _):
+        approve(stage, asked(stage))
+        assert wait_until_closed(stage)
+        assert healed(stage)
+
+
+def _other_question(row: dict[str, Any], callback: str) -> bool:
+    return "callback_id" in row and row["callback_id"]["S"] != callback
+
+
+@pytest.mark.long
+def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
+    """The plan is made again after the answer, and runs only if it is still the same."""
+    with standing("annotation-missing", mode="approve") as (stage, _):
+        callback = asked(stage)
+        patch = {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": resolved(BOUND)}}}
+        stage.ground.patch(SERVICE_ACCOUNTS, stage.world.service_account, NAMESPACE, patch, "kubectl-annotate")
+        approve(stage, callback, {"approved": True, "by": ALICE})
+        second = wait_for(
+            lambda: (it := open_row(stage)) and it.get("callback_id", {}).get("S") not in (None, callback) and it, "a question"
+        )
+        assert generation(stage) == 1, "the plan of then was not run"
+        approve(stage, str(second["callback_id"]["S"]), {"approved": True, "by": ALICE})
+        assert wait_until_closed(stage)
+        assert healed(stage)
+
+
+@pytest.mark.long
+def test_an_answer_after_the_time_for_it_is_refused_and_nothing_is_done() -> None:
+    with standing("annotation-missing", mode="approve", approval_timeout_s="60") as (stage, _):
+        callback = asked(stage)
+        wait_for(lambda: any('"not-approved"' in line for _, line in stage.lines), "the end of the time for an answer", timeout_s=120)
+        with pytest.raises(ClientError):
+            approve(stage, callback, {"approved": True, "by": ALICE})
+        assert annotation(stage) is None
+        assert "nobody answered" in said(stage)
+
+
+def test_no_function_of_ours_may_answer() -> None:
+    """Who may answer is IAM's to say; the functions themselves are not among them."""
+    granted = {grant.action for grant in IAM}
+    assert not granted & set(CALLBACK_ACTIONS)

@@ -1,0 +1,41 @@
+"""Everything outside fails for a while: the repair goes on, ends proven, restarts once and tells each state once."""
+
+import pytest
+
+from tests.chaos.faults import AWS, KUBERNETES, both
+from tests.chaos.sandbox import Disturb, Ran, ran
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(400)]
+
+
+def holds(found: Ran) -> None:
+    assert found.faults > 0, "the faults befell nothing"
+    assert found.converged, found
+    assert found.extra_restarts == 0, found
+    assert found.lost == 0, found
+    assert len(found.titles) == len(set(found.titles)) == 2, found.titles
+
+
+def test_a_repair_survives_what_kubernetes_and_aws_do_on_a_bad_day() -> None:
+    names = ("409 conflict", "500", "answer of a write lost")
+    holds(ran("annotation-missing", both(*(KUBERNETES[it] for it in names), AWS["every service throttled"])))
+
+
+def test_a_repair_goes_on_while_sns_is_down_and_tells_when_it_is_back() -> None:
+    found = ran("annotation-missing", AWS["SNS down"])
+    assert found.converged, found
+    assert found.extra_restarts == 0
+    assert any("proven" in title for title in found.titles), "the end is told once SNS is back"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("disturb", KUBERNETES.values(), ids=KUBERNETES)
+def test_each_fault_of_kubernetes(disturb: Disturb) -> None:
+    holds(ran("annotation-missing", disturb))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [it for it in AWS if it != "SNS down"])
+def test_each_fault_of_aws(name: str) -> None:
+    scenario = "addon-role-missing" if "UpdateAddon" in name else "annotation-missing"
+    holds(ran(scenario, AWS[name]))

@@ -1,0 +1,81 @@
+"""Whoever may put an event, write a parameter or an object: nothing of it is executed, believed or rendered."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.chaos import hostile
+from tests.chaos.storms import kinds, town
+from tests.world import NOON
+
+SHORT = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+LONG = settings(max_examples=40_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+events = hostile.forged()
+worlds = st.tuples(st.lists(hostile.TEXT, min_size=1, max_size=6), st.booleans(), events)
+bindings = st.one_of(
+    hostile.NAMES,
+    st.builds(lambda text: f"arn:aws:iam::111122223333:role/{text}", hostile.TEXT),
+    st.builds(lambda text: f"{{cluster}}{text}{{account}}", hostile.TEXT),
+)
+
+
+def forged_event_changes_nothing_that_is_well(event: Any) -> None:
+    there = town(broken=False)
+    hostile.harmless(hostile.delivered(event, there))
+    assert all(it.isprintable() for it in there.refused)
+    assert there.world.writes == []
+
+
+def hostile_objects_are_told_harmlessly(made: tuple[list[str], bool, Any]) -> None:
+    words, broken, event = made
+    there = hostile.poisoned_town(words, broken=broken)
+    hostile.harmless(hostile.delivered(event, there))
+    there.world.now = NOON
+    hostile.harmless(hostile.delivered(kinds(NOON)[-2], there))
+
+
+def only_the_bound_role_is_ever_written(value: str) -> None:
+    there = hostile.bound_to(value)
+    hostile.harmless(hostile.delivered(kinds(NOON)[-2], there))
+    for write in there.world.writes:
+        assert write.split()[-1] in there.world.roles or not write.startswith(("annotate", "set add-on"))
+
+
+test_a_forged_event_changes_nothing_that_is_well = SHORT(given(events)(forged_event_changes_nothing_that_is_well))
+test_hostile_objects_are_told_harmlessly = SHORT(given(worlds)(hostile_objects_are_told_harmlessly))
+test_only_a_role_that_exists_is_ever_written = SHORT(given(bindings)(only_the_bound_role_is_ever_written))
+
+LONG_RUNS = {
+    "forged events": LONG(given(events)(forged_event_changes_nothing_that_is_well)),
+    "hostile objects": LONG(given(worlds)(hostile_objects_are_told_harmlessly)),
+    "hostile bindings": LONG(given(bindings)(only_the_bound_role_is_ever_written)),
+}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", LONG_RUNS)
+def test_in_the_long_run(name: str) -> None:
+    LONG_RUNS[name]()
+
+
+def test_a_hundred_clusters_that_do_not_exist_are_no_incident() -> None:
+    """Anybody who may put events could fill the chat with them."""
+    there = town(broken=False)
+    for n in range(100):
+        for event in kinds(NOON, f"ghost-{n}"):
+            assert hostile.delivered(event, there) == []
+    assert there.remediator.executions == {}
+
+
+@pytest.mark.parametrize("depth", [100, 100_000])
+def test_a_deep_or_huge_body_is_refused_or_ignored(depth: int) -> None:
+    event = kinds(NOON)[0]
+    event["detail"] = json.loads('{"clusterName": "demo", "x": ' + "[" * 900 + "]" * 900 + "}") if depth == 100 else {"x": "y" * depth}
+    there = town(broken=False)
+    hostile.delivered(event, there)
+    assert there.world.writes == []

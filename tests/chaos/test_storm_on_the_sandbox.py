@@ -1,0 +1,13 @@
+"""A storm through the real parts, in small."""
+
+import pytest
+
+from tests.chaos import bus_storm
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(400)]
+
+
+def test_a_hundred_events_through_the_bus_make_one_repair() -> None:
+    figures = bus_storm.one_fault(60)
+    assert figures.good, figures
+    assert figures.messages == 2
