@@ -127,7 +127,7 @@ def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], ro
 
 
 MOST_OF_A_SECOND: Final = 50
-"""Pods of the newest second that an action remembers, since a checkpoint is small. Where more were created, a successor is of a later one."""
+"""Pods of the newest second that an action remembers, since a checkpoint is small. Of more, a successor has to be of a later second."""
 
 
 def _missed(seen: Observation, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
