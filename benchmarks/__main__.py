@@ -35,14 +35,17 @@ PROMISES: Final = (
     "detection",
     "price",
 )
-OUT: Final = Path(__file__).resolve().parent.parent / "build" / "bench.json"
+_ROOT: Final = Path(__file__).resolve().parent.parent
+OUT: Final = _ROOT / "build" / "bench.json"
+PAGE: Final = _ROOT / "docs" / "performance.md"
+RESULTS: Final = "## Latest results\n"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 1 where a goal is missed, 2 where a promise could not be measured."""
     asked = _parser().parse_args(arguments)
     if asked.markdown and OUT.exists() and not asked.promises:
-        print(_stored())
+        _write_page(_stored())
         return 0
     console, began = Console(stderr=True), time.monotonic()
     run = Run(quick=bool(os.environ.get("QUICK")), say=console.log)
@@ -78,6 +81,13 @@ def _stored() -> str:
     return f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.\n\n{markdown([_row(it) for it in document['rows']])}"
 
 
+def _write_page(results: str) -> None:
+    """Print the results, and put them at the end of the page."""
+    print(results)
+    before, heading, _ = PAGE.read_text(encoding="utf-8").partition(RESULTS)
+    PAGE.write_text(f"{before}{heading}\n{results}\n", encoding="utf-8")
+
+
 def _row(stored: dict[str, Any]) -> Row:
     plain = {key: value for key, value in stored.items() if key not in ("goal", "met")}
     on, _, rest = (stored["goal"] or "").partition(" ")
@@ -88,7 +98,9 @@ def _row(stored: dict[str, Any]) -> Row:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("promises", nargs="*", choices=[*PROMISES, []], help="all of them unless named")
-    parser.add_argument("--markdown", action="store_true", help=f"print the latest results, from build/{OUT.name}, as Markdown")
+    parser.add_argument(
+        "--markdown", action="store_true", help=f"print the latest results, from build/{OUT.name}, and put them into docs/{PAGE.name}"
+    )
     return parser
 
 

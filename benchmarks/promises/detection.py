@@ -109,7 +109,7 @@ def _row(name: str, run: Run) -> Row:
 def _warm(stage: Stage) -> None:
     """One check that finds all well, asked of the function itself."""
     event = story.announcement("check-requested")
-    assert not stage.functions.run(CHECKER, json.dumps(event).encode()).failed
+    assert not stage.functions.pool(CHECKER).invoke(json.dumps(event).encode()).failed
     stages.until("the check's line", lambda: any('"diagnosis"' in line for _, line in list(stage.lines)))
     time.sleep(1.1)  # an event of the same second would be answered by this check
     stage.lines.clear()
@@ -165,7 +165,7 @@ def _logged(stage: Stage, resource: str, name: str, where: dict[str, str], body:
         "logEvents": [{"id": "1", "timestamp": 1, "message": json.dumps(record, separators=(",", ":"))}],
     }
     packed = base64.b64encode(gzip.compress(json.dumps(batch, separators=(",", ":")).encode())).decode()
-    ended = stage.functions.run(WATCHER, json.dumps({"awslogs": {"data": packed}}).encode())
+    ended = stage.functions.pool(WATCHER).invoke(json.dumps({"awslogs": {"data": packed}}).encode())
     assert not ended.failed, ended.payload[:500]
     assert ended.json()["sent"] == 1, ended.json()
 
