@@ -1,0 +1,10 @@
+"""Worlds of fakes are read without threads."""
+
+import pytest
+
+from tests.over_fakes.at_once import AtOnce
+
+
+@pytest.fixture(autouse=True)
+def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambdas.domain.observing.ThreadPoolExecutor", AtOnce)

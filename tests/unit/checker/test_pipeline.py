@@ -1,0 +1,220 @@
+"""From an event to an incident, or to nothing: signals, answers, fan-out, claims, and executions that are gone."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.checker.pipeline import run
+from lambdas.contract import metrics
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.domain.errors import MalformedEvent, NotFound, TransientError
+from lambdas.domain.ports import Parameter
+from sandbox.play import scenario as told
+from tests.over_fakes import events
+from tests.over_fakes.ground import BOUND_ROLE, CLUSTER, ground_of
+from tests.over_fakes.performance import Performance
+
+KEY = ("kube-system", "aws-node")
+TARGET = ServiceAccountRef(CLUSTER, *KEY)
+SWEEP = {"source": "eks-irsa-remediator", "detail-type": "Sweep", "detail": {}}
+
+
+def stage(**world: Any) -> Performance:
+    return Performance(ground_of(told.World(**{"nodes": 3, **world})))
+
+
+def asked(play: Performance, name: str = "check-requested") -> dict[str, Any]:
+    event = events.announcement(name, play.world.now)
+    assert event
+    return run(event, play.ports)
+
+
+def test_a_healthy_cluster_gets_three_requests_and_no_write_no_message_and_no_execution() -> None:
+    play = stage()
+    assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
+    inside = sorted(read for read in play.world.reads if read.startswith("cluster."))
+    assert inside == ["cluster.pods", "cluster.service_account", "cluster.workload"]
+    assert (play.world.writes, play.notifier.sent, play.remediator.executions) == ([], [], {})
+    assert play.incidents.rows[TARGET.key].known_good_at == play.world.now
+
+
+def test_ten_thousand_events_on_a_healthy_cluster_cost_a_few_checks() -> None:
+    play = stage()
+    happened = events.announcement("check-requested", play.world.now)
+    play.world.sleep(2)
+    for _ in range(10_000):
+        run(happened, play.ports)
+    assert play.world.reads.count("cluster.pods") == 1
+
+
+def test_ten_thousand_events_of_one_fault_open_one_incident_and_none_is_lost() -> None:
+    play = stage(annotation=None)
+    for _ in range(10_000):
+        asked(play)
+    found = play.incidents.get(TARGET)
+    assert found
+    assert found.signals == 10_000
+    assert len(play.remediator.executions) == 1
+    assert play.world.reads.count("cluster.pods") == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "looks"), [(0, 2), (0.999, 2), (1, 1)], ids=["in the same second", "almost a second", "a second later"]
+)
+def test_a_check_answers_only_what_certainly_happened_before_it(seconds: float, looks: int) -> None:
+    play = stage()
+    event = events.announcement("check-requested", play.world.now)
+    play.world.sleep(seconds)
+    run(event, play.ports)
+    run(event, play.ports)
+    assert play.world.reads.count("cluster.pods") == looks
+
+
+def test_an_event_that_happened_after_the_last_check_is_looked_into() -> None:
+    play = stage()
+    asked(play)
+    play.world.sleep(5)
+    play.world.set_annotation(play.world.cluster, KEY, None, "helm")
+    assert asked(play)[TARGET.key]["verdict"] == "annotation-wiped"
+
+
+# --- fan-out -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_asks_for_one_check_of_each_bound_cluster() -> None:
+    play = stage()
+    play.world.parameters[binding_path("green", "shop", "uploader")] = Parameter(value=BOUND_ROLE)
+    assert run(SWEEP, play.ports) == {"asked": ["demo", "green"]}
+    assert [detail["cluster"] for _, detail in play.bus.sent] == ["demo", "green"]
+    assert {detail["trigger"] for _, detail in play.bus.sent} == {"sweep"}
+    assert [name for name, _, _ in play.metrics.counted] == [metrics.SWEEPS.name]
+
+
+def test_a_default_binding_makes_the_sweep_ask_for_every_cluster_there_is() -> None:
+    play = stage(binding=None)
+    play.world.parameters[binding_path("_default", *KEY)] = Parameter(value=BOUND_ROLE)
+    play.world.clusters["blue"] = play.world.cluster
+    assert run(SWEEP, play.ports) == {"asked": ["blue", "demo"]}
+
+
+def test_clusters_of_another_stack_are_left_to_it() -> None:
+    play = stage(annotation=None)
+    ports = replace(play.ports, environment=replace(play.ports.environment, clusters="blue,green"))
+    event = events.check_requested(play.world.now)
+    assert run(event, ports) == {"ignored": "another stack's cluster"}
+    assert run(SWEEP, ports) == {"asked": []}
+    assert play.incidents.rows == {}
+
+
+def test_every_bound_service_account_of_the_cluster_is_looked_at_though_one_fails() -> None:
+    play = stage(annotation=None)
+    play.world.parameters[binding_path(CLUSTER, "a", "first")] = Parameter(value=BOUND_ROLE)
+    play.world.fail("eks.associations", TransientError("throttled"), times=1)
+    with pytest.raises(TransientError, match="throttled"):
+        asked(play)
+    assert play.incidents.get(TARGET)
+
+
+def test_without_any_binding_aws_node_is_looked_at_and_nothing_more() -> None:
+    play = stage(binding=None)
+    assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
+
+
+# --- claims and executions ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_checker_that_dies_between_claim_and_start_is_made_good_by_the_next_signal() -> None:
+    play = stage(annotation=None)
+    play.world.fail("remediator.start", TransientError("throttled"), times=1)
+    with pytest.raises(TransientError):
+        asked(play)
+    claimed = play.incidents.get(TARGET)
+    assert claimed
+    assert not claimed.started
+    asked(play)
+    assert [arn.split("/")[-2] for arn in play.remediator.executions] == [claimed.id]
+
+
+def test_a_start_whose_answer_is_lost_starts_one_execution() -> None:
+    play = stage(annotation=None)
+    play.world.fail("remediator.start", TransientError("reset"), times=1, after=True)
+    with pytest.raises(TransientError):
+        asked(play)
+    asked(play)
+    assert len(play.remediator.executions) == 1
+
+
+@pytest.mark.parametrize(("event", "taken"), [("sweep", True), ("check-requested", True), ("addon-event", False)])
+def test_an_incident_whose_execution_has_ended_is_taken_over_by_the_sweep_or_a_person(event: str, taken: bool) -> None:
+    play = stage(annotation=None)
+    asked(play)
+    first = play.incidents.get(TARGET)
+    assert first
+    play.remediator.executions = dict.fromkeys(play.remediator.executions, "FAILED")
+    announced = events.announcement(event, play.world.now)
+    assert announced
+    if event == "sweep":
+        run(announced, play.ports)
+        announced = events.own(play.bus.sent[-1][0], play.bus.sent[-1][1], play.world.now)
+    run(announced, play.ports)
+    now = play.incidents.get(TARGET)
+    assert now
+    assert (now.id != first.id) is taken
+    assert len(play.remediator.executions) == (2 if taken else 1)
+    assert now.signals >= 2
+
+
+def test_an_execution_that_still_runs_is_left_alone() -> None:
+    play = stage(annotation=None)
+    asked(play)
+    first = play.incidents.get(TARGET)
+    asked(play)
+    now = play.incidents.get(TARGET)
+    assert first
+    assert now
+    assert (now.id, now.signals) == (first.id, 2)
+
+
+@pytest.mark.parametrize(
+    ("silent_for", "taken"), [(timedelta(minutes=6), False), (timedelta(minutes=6, seconds=1), True)], ids=["beats", "silent"]
+)
+def test_a_persons_incident_is_theirs_while_they_give_a_sign_of_life(silent_for: timedelta, taken: bool) -> None:
+    play = stage(annotation=None)
+    asked(play)
+    row = play.incidents.rows[TARGET.key]
+    assert row.incident
+    row.incident = replace(row.incident, holder="arn:aws:iam::111122223333:user/dana", started=False, beat_at=play.world.now - silent_for)
+    first = row.incident.id
+    asked(play)
+    now = play.incidents.get(TARGET)
+    assert now
+    assert (now.id != first) is taken
+
+
+# --- what is no event of ours ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_asks_for_nothing_is_ignored_with_a_reason() -> None:
+    play = stage()
+    event = {**events.check_requested(play.world.now), "detail-type": "Something Else"}
+    assert "ignored" in run(event, play.ports)
+    assert play.world.reads == []
+
+
+def test_what_is_malformed_is_raised_so_that_it_lands_in_the_dead_letter_queue() -> None:
+    play = stage()
+    event = events.check_requested(play.world.now)
+    event["detail"]["cluster"] = "../demo"
+    with pytest.raises(MalformedEvent):
+        run(event, play.ports)
+
+
+def test_a_cluster_that_only_an_event_names_and_that_is_not_there_opens_no_incident() -> None:
+    play = stage()
+    event = events.check_requested(play.world.now)
+    event["detail"]["cluster"] = "made-up"
+    play.world.fail("eks.associations", NotFound("no cluster made-up"), times=1)
+    assert "ignored" in run(event, play.ports)["made-up/kube-system/aws-node"]
+    assert play.incidents.get(ServiceAccountRef("made-up", *KEY)) is None
