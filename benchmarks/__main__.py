@@ -92,7 +92,7 @@ def _row(stored: dict[str, Any]) -> Row:
     plain = {key: value for key, value in stored.items() if key not in ("goal", "met")}
     on, _, rest = (stored["goal"] or "").partition(" ")
     sign, _, bound = rest.partition(" ")
-    return Row(**plain, goal=Goal(on=on, bound=float(bound), at_least=sign == ">=") if bound else None)
+    return Row(**plain, goal=Goal(on="ratio" if on == "ratio" else "value", bound=float(bound), at_least=sign == ">=") if bound else None)
 
 
 def _parser() -> argparse.ArgumentParser:

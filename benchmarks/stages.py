@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import NAMESPACE, resolved
-from sandbox.play.ground import nodes_ready
+from sandbox.play.ground import EmbeddedGround, nodes_ready
 from sandbox.play.scenario import BOUND, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sandbox.cluster.wire import RequestRecord
     from sandbox.play.stage import Stage
 
 POLL_S: Final = 0.005
@@ -37,6 +38,12 @@ def until(what: str, true: Callable[[], Any]) -> float:
             return time.monotonic()
         time.sleep(POLL_S)
     raise NeverHappened(what)
+
+
+def requests(stage: Stage) -> list[RequestRecord]:
+    """What the cluster has been asked so far."""
+    assert isinstance(stage.ground, EmbeddedGround), "a control plane of its own keeps no record"
+    return stage.ground.cluster.requests
 
 
 def annotate(stage: Stage, value: str | None) -> None:

@@ -1,5 +1,6 @@
 """Cold start: init plus the first healthy check of the checker in the Lambda emulator, from the built asset."""
 
+from functools import partial
 from typing import Final
 
 from benchmarks.events import check_requested, payload
@@ -32,7 +33,7 @@ def run(run: Run) -> list[Row]:
 
         for each in contenders.values():  # once unmeasured, so that nobody alone pays for reading files into the page cache
             cold(each, event)
-        costs = in_turns({name: (lambda it=it: cold(it, event)) for name, it in contenders.items()}, run.pick(3, 15))
+        costs = in_turns({name: partial(cold, it, event) for name, it in contenders.items()}, run.pick(3, 15))
     run.facts["cold_cpu_ms"] = sample(costs["ours"], "cpu_ms").median
     rows = [
         compared(NAME, f"init + first check, {what}", part, costs, rival=rival, goal=goal)

@@ -96,11 +96,11 @@ def _row(name: str, run: Run) -> Row:
         _only(stage, rules)
         if name.startswith("audit log"):
             _add_watcher(stage)
-        requests, calls = len(stage.ground.cluster.requests), len(stage.aws.calls.of(CHECKER))
+        requests, calls = len(stages.requests(stage)), len(stage.aws.calls.of(CHECKER))
         began = time.monotonic()
         fault(stage)
         found = stages.until(f"a decision after {name}", lambda: _decision(stage))
-        kubernetes, aws = len(stage.ground.cluster.requests) - requests, len(stage.aws.calls.of(CHECKER)) - calls
+        kubernetes, aws = len(stages.requests(stage)) - requests, len(stage.aws.calls.of(CHECKER)) - calls
         told = f"{_decision(stage)}; {kubernetes} Kubernetes and {aws} AWS requests; {note}"
     run.say(f"{name}: {found - began:.2f} s")
     return Row(promise=NAME, name=name, value=found - began, unit="s", note=told)

@@ -24,12 +24,13 @@ def run(run: Run) -> list[Row]:
         rounds = run.pick(2, 5)
         with Ground(clusters=size) as ground:
             mark = ground.mark()
-            arguments = {"clusters": ground.names, "times": max(1, checks // size)}
+            times = max(1, checks // size)
+            arguments = {"clusters": ground.names, "times": times}
             costs[size] = in_turns({"ours": partial(in_child, "benchmarks.ours:sweep", arguments, ground.function_environment())}, rounds)[
                 "ours"
             ]
             kubernetes, aws = ground.requests_since(mark)
-            requests[size] = (len(kubernetes) + len(aws)) / (len(costs[size]) * (arguments["times"] * size + 1))
+            requests[size] = (len(kubernetes) + len(aws)) / (len(costs[size]) * (times * size + 1))
     return [row for size in sizes for row in _rows(size, costs, requests)]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from benchmarks import stages
 from benchmarks.events import check_requested
 from benchmarks.functions import function, rivals_beside_ours
-from benchmarks.measure import Cost, in_turns
+from benchmarks.measure import Cost, Measured, in_turns
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from sandbox.functions.emulator import Function
@@ -27,7 +27,7 @@ def run(run: Run) -> list[Row]:
             _HELLO, rivals_beside_ours(), "durable_hello.lambda_handler", stage.functions.pool(REMEDIATOR).function.environment
         )
         stage.functions.add(Function(**{**vars(plain), "durable": True}))
-        contenders = {"ours": lambda: _ours(stage), _RIVAL: lambda: _hello(stage)}
+        contenders: dict[str, Measured] = {"ours": lambda: _ours(stage), _RIVAL: lambda: _hello(stage)}
         for each in contenders.values():
             each()
         costs = in_turns(contenders, run.pick(2, 8))
@@ -64,7 +64,7 @@ def _hello(stage: Stage) -> Cost:
 
 
 def _patched_at(stage: Stage, since: datetime) -> datetime | None:
-    found = (it for it in stage.ground.cluster.requests if it.method == "PATCH" and "/serviceaccounts/" in it.path and it.when >= since)
+    found = (it for it in stages.requests(stage) if it.method == "PATCH" and "/serviceaccounts/" in it.path and it.when >= since)
     return next((it.when for it in found if it.status < 300), None)
 
 

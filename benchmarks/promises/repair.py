@@ -96,7 +96,7 @@ def _ours(stage: Stage) -> tuple[Cost, Cost]:
 
 def _patched(stage: Stage, resource: str, since: datetime) -> float:
     """Seconds from then to the answer to the first patch of such an object; 0 where there is none yet."""
-    for it in stage.ground.cluster.requests:
+    for it in stages.requests(stage):
         if it.method == "PATCH" and f"/{resource}/" in it.path and it.when >= since and it.status < 300:
             return (it.when - since).total_seconds()
     return 0.0
