@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -46,7 +46,9 @@ def main(work: str, arguments: str, answer: str) -> None:
     """The child's side."""
     module, _, name = work.partition(":")
     cost: Cost = getattr(importlib.import_module(module), name)(**json.loads(arguments))
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    # Not `ru_maxrss`, which a child inherits from its parent.
+    peak_kib = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    peak_mb = int(peak_kib[1]) * 1024 / 1e6 if peak_kib else 0.0
     Path(answer).write_text(json.dumps({"wall_ms": cost.wall_ms, "cpu_ms": cost.cpu_ms, "peak_mb": peak_mb}))
 
 

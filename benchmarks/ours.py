@@ -1,6 +1,7 @@
 """The product's side where it is measured in a process of its own instead of in the emulator."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.adapters.remediator import Remediator
 from lambdas.adapters.session import AwsSession
 from lambdas.adapters.token import Tokens
-from lambdas.checker.handler import lambda_handler
+from lambdas.checker.handler import PARAMETERS_KEPT_S, lambda_handler
 from lambdas.checker.pipeline import Ports, run
 from lambdas.contract.environment import Environment
 from lambdas.domain.observing import Readers
@@ -50,16 +51,26 @@ def sweep(clusters: Sequence[str], times: int) -> Cost:
 
     Each cluster's check reads for itself, since Lambda runs the checks of a sweep beside each other in environments of their own.
     """
-    ports = _ports_that_forget()
-    run(check_requested(clusters[0]), ports)
-    whole = timed(lambda: [run(check_requested(name), ports) for _ in range(times) for name in clusters])
+    session = AwsSession(Environment.read().region)
+    forgetful = _ports_that_forget(session)
+
+    def check(name: str) -> None:
+        parameters = ParameterStore(session, keep_s=PARAMETERS_KEPT_S)  # one reading serves the whole of one check
+        run(check_requested(name), replace(forgetful, readers=replace(forgetful.readers, parameters=parameters)))
+
+    def every_check() -> None:
+        for _ in range(times):
+            for name in clusters:
+                check(name)
+
+    check(clusters[0])
+    whole = timed(every_check)
     checks = times * len(clusters)
     return Cost(wall_ms=whole.wall_ms / checks, cpu_ms=whole.cpu_ms / checks)
 
 
-def _ports_that_forget() -> Ports:
+def _ports_that_forget(session: AwsSession) -> Ports:
     here = Environment.read()
-    session = AwsSession(here.region)
     readers = Readers(
         parameters=ParameterStore(session),
         eks=Eks(session),
