@@ -112,7 +112,8 @@ def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
     for remedy in look.remedies:
         copied = remedy.startswith(_COMMANDS)  # to be copied, so the terminal wraps it and we do not
         yield Text(remedy, no_wrap=True, overflow="ignore") if copied else Padding(Text(remedy), (0, 0, 0, 2), expand=False)
-    for note in (*seen.notes, *look.warnings):
+    told = tuple(f"{it.title} could not be read" for it in look.links)  # the table has said why
+    for note in (*seen.notes, *(it for it in look.warnings if not it.startswith(told))):
         yield Text(f"note: {plain(note)}", style="dim")
     if seen.incident:
         holder = "the remediator works on it" if not seen.incident.held_by_a_person else f"held by {plain(seen.incident.holder)}"

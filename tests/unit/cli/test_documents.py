@@ -1,0 +1,71 @@
+"""What programs read: every session again as JSON and as YAML, against the documented schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from typer.main import get_command
+
+from cli.main import app
+from tests.unit.cli.sessions import SESSIONS, Session
+from tests.unit.cli.terminal import fakes_of, typed
+from tests.unit.cli.test_help import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+SCHEMA = json.loads((DOCS / "cli.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+def documents(session: Session, form: str, folder: Path) -> Iterator[Any]:
+    """What each command of the session writes in this format; commands that fail write nothing."""
+    fakes = fakes_of(session)
+    for line in session.typed:
+        plain = re.sub(r" (?:-o|--output) \w+", "", line)
+        result = typed(f"{plain} --output {form}", fakes, session, folder)
+        written = result.stdout.removeprefix(session.answer or "").strip()
+        if written.startswith(("{", "schemaVersion")):
+            document = json.loads(written) if form == "json" else yaml.safe_load(written)
+            assert document["exitCode"] == result.exit_code
+            yield document
+        else:
+            assert result.stderr or session.answer, f"{line} wrote neither a document nor an error: {written}"
+
+
+@pytest.mark.parametrize(("name", "session"), SESSIONS.items(), ids=SESSIONS)
+def test_every_document_is_as_its_schema_says(name: str, session: Session, tmp_path: Path) -> None:
+    as_json, as_yaml = (list(documents(session, form, tmp_path)) for form in ("json", "yaml"))
+    assert as_json == as_yaml
+    for document in as_json:
+        kinds = [it for it in SCHEMA["oneOf"] if document["command"] in _commands(it)]
+        problems = [list(Draft202012Validator({**it, "$defs": SCHEMA["$defs"]}).iter_errors(document)) for it in kinds]
+        assert [it for it in problems if not it], f"{document['command']}: {problems}"
+        VALIDATOR.validate(document)
+
+
+def _commands(kind: dict[str, Any]) -> list[str]:
+    command = kind["properties"]["command"]
+    return command.get("enum") or [command["const"]]
+
+
+def test_the_schema_is_one_and_covers_every_command() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    described = {command for kind in SCHEMA["oneOf"] for command in _commands(kind)}
+    assert described == set(COMMANDS) - {"preflight"}  # which has its own page
+
+
+def test_the_page_names_every_command_option_and_exit_code() -> None:
+    page = (DOCS / "cli.md").read_text()
+    for name, command in COMMANDS.items():
+        assert f"`{name}" in page
+        for option in (it for parameter in command.params for it in parameter.opts if it.startswith("--") and name != "preflight"):
+            assert f"`{option}" in page or f" {option}" in page, f"{name} {option}"
+    assert get_command(app).name == "irsa-remediator"
