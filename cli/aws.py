@@ -66,12 +66,14 @@ def region_of(profile: str | None, asked: str | None) -> str:
     """The region: as asked, or as environment and profile say.
 
     Raises:
-        Refused: none of them does.
+        Refused: none of them does, or there is no such profile.
     """
     import os
 
     from botocore.session import Session
 
+    if profile and profile not in Session().available_profiles:
+        raise Refused(f"there is no AWS profile {profile!r}", then="`aws configure list-profiles` lists those there are")
     found = asked or os.environ.get("AWS_REGION") or Session(profile=profile).get_config_variable("region")
     if not found:
         raise Refused("no AWS region is configured", then="give one with --region, or set AWS_REGION")

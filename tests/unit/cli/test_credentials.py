@@ -121,6 +121,8 @@ def test_the_region_is_as_asked_else_the_environments_else_the_profiles(no_aws: 
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert region_of("here", None) == "eu-west-1"
     assert region_of("here", "us-east-1") == "us-east-1"
+    with pytest.raises(Refused, match="no AWS profile 'nowhere'"):
+        region_of("nowhere", "us-east-1")
 
 
 class FakeSession:
