@@ -118,6 +118,11 @@ def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], picture
     assert held(picture, Past(incidents=past)) is None
 
 
+def test_of_more_repairs_than_that_as_many_have_to_age_as_are_too_many() -> None:
+    past = Past(incidents=(*WAR, repaired(4 * HOUR)))
+    assert held(drifted(), past) == (Reason.TUG_OF_WAR, NOW - 4 * HOUR + TUG_OF_WAR_SPAN)
+
+
 def test_a_day_less_a_second_still_counts() -> None:
     past = Past(incidents=(*WAR[:2], repaired(TUG_OF_WAR_SPAN - SECOND)))
     assert held(drifted(), past) == (Reason.TUG_OF_WAR, NOW + SECOND)
