@@ -1,11 +1,81 @@
-"""`settings describe`: every setting with its default."""
+"""`bindings` and `settings` as they are shown: lists with what is wrong, what was written, what can be set."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
-from cli.failures import SOUND
-from cli.options import Asked
-from cli.output import write
-from cli.parameters import described
+from cli import wiring
+from cli.failures import BROKEN, SOUND
+from cli.output import progress, write
+from cli.parameters import bindings, settings
+from lambdas.contract.settings import Settings
+from lambdas.domain.report.escaping import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cli.options import Asked
+    from cli.parameters import Line
+    from cli.wiring import Outside
+    from lambdas.domain.ports import Parameter
+
+
+def listed(asked: Asked, kind: str, cluster: str, *, validate: bool) -> int:
+    """List them, or with `validate` those that are wrong alone. Exit code 1 where one is wrong and validation was asked for."""
+    outside = wiring.connect(asked)
+    with progress(f"reading {kind}"):
+        found = (bindings if kind == "bindings" else settings)(outside)
+    chosen = [it for it in found if not cluster or it.cluster == cluster]
+    code = BROKEN if validate and any(it.problem for it in chosen) else SOUND
+    document = {"command": f"{kind} {'validate' if validate else 'list'}", "exitCode": code, kind: [it.document for it in chosen]}
+    told = [_verdict(chosen)] if validate else []
+    write(asked.output, document, *([_table(chosen), *told] if chosen else [Text(_empty(kind), style="dim")]))
+    return code
+
+
+def _empty(kind: str) -> str:
+    then = "irsa-remediator adopt writes them" if kind == "bindings" else "irsa-remediator settings describe lists what can be set"
+    return f"There are none. {then}."
+
+
+def _verdict(lines: list[Line]) -> Text:
+    wrong = sum(bool(it.problem) for it in lines)
+    return Text(f"{wrong} of {len(lines)} wrong", style="bold red") if wrong else Text(f"all {len(lines)} valid", style="green")
+
+
+def _table(lines: Iterable[Line]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("", "cluster", "name", "value"):
+        table.add_column(column, overflow="fold")
+    for it in lines:
+        mark = Text("✗", style="bold red") if it.problem else Text("✓", style="green")
+        value = Text(plain(it.value)).append(f"\n{plain(it.problem)}" if it.problem else "", style="red")
+        table.add_row(mark, plain(it.cluster), plain(it.name), value)
+    return table
+
+
+def changed(asked: Asked, line: Line, former: Mapping[str, Parameter], command: str) -> int:
+    """Tell what was written."""
+    old = former[line.path].value if line.path in former else ""
+    was = f" (was {plain(old)})" if old and old != line.value else " (as before)" if old else ""
+    write(
+        asked.output,
+        {"command": command, "exitCode": SOUND, "written": line.document | {"former": old or None}},
+        Text(f"{line.path}\n  = {line.value}{was}"),
+    )
+    return SOUND
+
+
+def unset(asked: Asked, path: str, outside: Outside, command: str) -> int:
+    """Remove one parameter. Exit code 1 where there was none."""
+    gone = outside.parameters.delete(path)
+    words = "removed" if gone else "was not there"
+    write(asked.output, {"command": command, "exitCode": SOUND if gone else BROKEN, "path": path, "removed": gone}, Text(f"{path} {words}"))
+    return SOUND if gone else BROKEN
 
 
 def describe(asked: Asked) -> int:
@@ -13,7 +83,11 @@ def describe(asked: Asked) -> int:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("setting", "default", "meaning"):
         table.add_column(column, overflow="fold", no_wrap=column == "setting")
-    for it in described():
+    for it in _described():
         table.add_row(it["name"], it["default"], it["description"])
-    write(asked.output, {"command": "settings describe", "exitCode": SOUND, "settings": described()}, table)
+    write(asked.output, {"command": "settings describe", "exitCode": SOUND, "settings": _described()}, table)
     return SOUND
+
+
+def _described() -> list[dict[str, str]]:
+    return [{"name": it.name, "default": it.metadata["default"], "description": it.metadata["description"]} for it in fields(Settings)]

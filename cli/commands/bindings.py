@@ -18,7 +18,7 @@ def list_(asked: Asked, *, cluster: Of = "") -> int:
 
     Example: irsa-remediator bindings list
     """
-    from cli.parameters import listed
+    from cli.parameters_view import listed
 
     return listed(asked, "bindings", cluster, validate=False)
 
@@ -30,7 +30,7 @@ def validate(asked: Asked, *, cluster: Of = "") -> int:
 
     Example: irsa-remediator bindings validate --output json
     """
-    from cli.parameters import listed
+    from cli.parameters_view import listed
 
     return listed(asked, "bindings", cluster, validate=True)
 
@@ -45,7 +45,8 @@ def set_(
     Example: irsa-remediator bindings set prod-blue kube-system/aws-node arn:aws:iam::111122223333:role/prod-blue-vpc-cni
     """
     from cli import wiring
-    from cli.parameters import changed, set_binding
+    from cli.parameters import set_binding
+    from cli.parameters_view import changed
     from cli.targets import split
 
     outside = wiring.connect(asked)
@@ -59,8 +60,8 @@ def unset(asked: Asked, *, cluster: Whose, service_account: AccountArgument) -> 
     Example: irsa-remediator bindings unset prod-blue kube-system/aws-node
     """
     from cli import wiring
-    from cli.parameters import unset as remove
     from cli.parameters import whose
+    from cli.parameters_view import unset as remove
     from cli.targets import split
     from lambdas.contract.parameters import binding_path
 

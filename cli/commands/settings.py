@@ -21,7 +21,7 @@ def list_(asked: Asked, *, cluster: Of = "") -> int:
 
     Example: irsa-remediator settings list --cluster prod-blue
     """
-    from cli.parameters import listed
+    from cli.parameters_view import listed
 
     return listed(asked, "settings", cluster, validate=False)
 
@@ -33,7 +33,7 @@ def validate(asked: Asked, *, cluster: Of = "") -> int:
 
     Example: irsa-remediator settings validate
     """
-    from cli.parameters import listed
+    from cli.parameters_view import listed
 
     return listed(asked, "settings", cluster, validate=True)
 
@@ -44,7 +44,8 @@ def set_(asked: Asked, *, cluster: Whose, name: Name, value: Annotated[str, type
     Example: irsa-remediator settings set _default mode approve
     """
     from cli import wiring
-    from cli.parameters import changed, set_setting
+    from cli.parameters import set_setting
+    from cli.parameters_view import changed
 
     outside = wiring.connect(asked)
     former = outside.readers.parameters.load()
@@ -57,8 +58,8 @@ def unset(asked: Asked, *, cluster: Whose, name: Name) -> int:
     Example: irsa-remediator settings unset prod-blue maintenance_window
     """
     from cli import wiring
-    from cli.parameters import unset as remove
     from cli.parameters import whose
+    from cli.parameters_view import unset as remove
     from lambdas.contract.settings import settings_path
 
     return remove(asked, settings_path(whose(cluster), name), wiring.connect(asked), "settings unset")
