@@ -48,7 +48,7 @@ QUICK_PAUSE_S: Final = 0.25
 MOST_MISSES: Final = 3
 READY_LOOKS: Final = 12
 """Looks (up to ten seconds apart) within which a canary's successor has to turn ready where its predecessor was."""
-STUCK_LOOKS: Final = 20
+STUCK_LOOKS: Final = 60
 MOST_TRAIL: Final = 60
 """Changes of the counts that one proof remembers: 3 KB of its checkpoint."""
 TAKEN: Final = "the incident was taken over: whoever holds it now goes on"

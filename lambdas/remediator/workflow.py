@@ -23,6 +23,8 @@ MOST_ROUNDS: Final = 60
 LIFTED_BY_TIME: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW})
 
 CANARY: Final = Patience(timeout_s=120, most_s=10)
+WAVE_MOST_S: Final = 3
+"""A wave that is back waits no longer than this for the next: patience would grow with each of them, though every one succeeds."""
 BUSY: Final = Patience(timeout_s=1800, first_s=5, most_s=60)
 CLOSING: Final = Patience(timeout_s=900)
 WATCH_MOST_S: Final = 900
@@ -203,8 +205,7 @@ def _approved(n: int, now: Look, story: Story, steps: Steps, work: Work) -> Look
     if not now.needs_approval:
         return now
     answer = steps.ask(f"{n} approval", partial(work.ask, story.about()), now.timeouts["approval_timeout_s"])
-    steps.once(f"{n} answered", work.answered)
-    story.add("approval", _answer_words(answer), answer)
+    story.add("approval", _answer_words(answer), steps.once(f"{n} answered", work.answered))
     if not answer.get("approved"):
         story.gave_up = True
         _tell(n, Occasion.NOT_APPROVED, story, steps, work, answer=answer)
@@ -274,7 +275,7 @@ def _follow(name: str, action: Action, before: Look, *, story: Story, steps: Ste
             _restore(name, before, story, steps, work)
         return "" if state["state"] == "carried" else str(state.get("words") or "the replaced pod did not come back with the role")
     if isinstance(action, DeleteStalePods):
-        patience = Patience(timeout_s=before.timeouts["proof_timeout_s"], most_s=10)
+        patience = Patience(timeout_s=before.timeouts["proof_timeout_s"], most_s=WAVE_MOST_S)
         state = steps.until(f"{name}: waves", partial(work.wave, plain), _not_waiting, patience)
         story.add("waves", str(state.get("words", "")), state)
         return "" if state["state"] == "done" else str(state.get("words") or "a wave of pods did not come back")
