@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,9 +33,10 @@ from lambdas.adapters.session import AwsSession
 from lambdas.contract.names import REMEDIATOR_GROUP
 from lambdas.domain.incident import Outcome
 from sandbox.aws.faults import Fault, FaultKind
+from sandbox.behaviours.kubelet import Pace
 from sandbox.cluster.resources import PODS
 from sandbox.play.accounts import CLUSTER, NAMESPACE, TABLE, role_arn
-from sandbox.play.ground import nodes_ready
+from sandbox.play.ground import EmbeddedGround, nodes_ready
 from sandbox.play.story import happen
 
 if TYPE_CHECKING:
@@ -57,10 +59,10 @@ THEME: Final = TerminalTheme(
     [(110, 118, 129), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221), (240, 246, 252)],
 )
 ONCALL: Final = "oncall"
-NODES: Final = 45
-"""Enough that the roll-out takes a while, and the chart has something to show."""
+UNHURRIED: Final = Pace(pod_start_s=2.0, pod_stop_s=0.3)
+"""Pods that take a while to start, so that the chart has something to show."""
 PAGE: Final = "1000,1650"
-SETTLED_S: Final = 2.0
+SETTLED_S: Final = 4.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +87,8 @@ def _draw(folder: Path, browser: str) -> None:
     from sandbox.play.terminal import notification
 
     scenario = load(ORIGINAL)
-    with Stage(replace(scenario.world, nodes=NODES, settings={"mode": "observe"})) as stage, _oncall(stage):
+    world = replace(scenario.world, settings={"mode": "observe"})
+    with patch("sandbox.play.stage.EmbeddedGround", partial(EmbeddedGround, pace=UNHURRIED)), Stage(world) as stage, _oncall(stage):
         _settle(stage)
         for what, how in scenario.story:
             happen(stage, what, how)
