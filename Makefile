@@ -83,6 +83,19 @@ demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name or list,
 chaos: $(VENV)/ready ## the long round of faults, crashes and storms, with a table at its end
 	@$(BIN)/python -m tests.chaos
 
+.PHONY: bench
+bench: $(VENV)/ready ## measure every promise against a rival (QUICK=1 for two minutes)
+	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
+
+.PHONY: browser
+browser: ## install the browser that the report's tests open (Debian)
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
+
+.PHONY: pictures
+pictures: $(VENV)/ready ## draw the pictures of the documentation anew
+	@$(BIN)/python -m sandbox.play.record docs/pictures/demo.svg
+	@$(BIN)/python -m cli.pictures
+
 .PHONY: clean
 clean: ## remove what was built, and what the caches keep
 	@rm -rf build cdk.out .cache .venv-3.13 .mypy_cache .pytest_cache .ruff_cache .hypothesis

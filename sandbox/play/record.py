@@ -1,6 +1,7 @@
 """`python -m sandbox.play.record FILE.svg`: play the original incident and keep the terminal as a picture."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sandbox.play.stage import Stage
 from sandbox.play.terminal import Terminal
 
 WIDTH = 118
+_FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)  # a picture asks nobody for anything
 
 
 def record(target: Path) -> None:
@@ -24,7 +26,7 @@ def record(target: Path) -> None:
         outcome = Play(scenario, stage, terminal.show).run()
     terminal.end(outcome)
     target.parent.mkdir(parents=True, exist_ok=True)
-    console.save_svg(str(target), title="make demo")
+    target.write_text(_FONTS.sub("", console.export_svg(title="make demo")))
 
 
 if __name__ == "__main__":
