@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
@@ -21,19 +21,23 @@ from lambdas.adapters.token import Tokens
 from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering
+from lambdas.domain.errors import TransientError
 from lambdas.domain.incident import Incident
 from lambdas.domain.observing import Readers
 from lambdas.remediator.durable import DurableSteps
-from lambdas.remediator.steps import Json
+from lambdas.remediator.steps import Json, Patience
 from lambdas.remediator.work import Desk
 from lambdas.remediator.workflow import remediate
+
+OPENING: Final = Patience(timeout_s=1800)
+"""How long to try to read the incident; after that the execution ends, and the next sweep takes the incident over."""
 
 
 @durable_execution
 def lambda_handler(event: dict[str, Any], context: DurableContext) -> Json:
     """Remediate the incident `{"incident_id": ..., "target": "cluster/namespace/name"}`; everything else is read from its row."""
     steps = DurableSteps(context)
-    opened = steps.once("open", lambda: _opened(event))
+    opened = steps.until("open", lambda _: _opened(event), lambda state: "incident" in state or "outcome" in state, OPENING)
     if "incident" not in opened:
         return opened
     incident = _incident(event, opened["incident"])
@@ -41,9 +45,13 @@ def lambda_handler(event: dict[str, Any], context: DurableContext) -> Json:
 
 
 def _opened(event: dict[str, Any]) -> Json:
-    """The incident's row as JSON, once: a replay must not depend on what has become of it."""
+    """The incident's row as JSON, once: a replay must not depend on what has become of it. Empty where the table does not answer."""
     target = ServiceAccountRef.from_key(event["target"])
-    found = incidents().get(target)
+    try:
+        found = incidents().get(target)
+    except TransientError as error:  # what is raised here would end the execution for good
+        write("observation", str(error), incident=event["incident_id"])
+        return {}
     if found is None or found.id != event["incident_id"]:
         return {"outcome": "the incident is no longer open", "incident_id": event["incident_id"]}
     return {
