@@ -20,18 +20,33 @@ if TYPE_CHECKING:
 ACCOUNT: Final = "/serviceaccounts/aws-node$"
 WORKLOAD: Final = "/daemonsets/aws-node$"
 PODS: Final = "/pods"
+LONGEST_CHECK_S: Final = 120.0
 
 
 def cluster(*faults: Fault) -> Disturb:
-    """Faults of the Kubernetes API; they befall whoever comes first, checker or remediator."""
+    """Faults of the Kubernetes API, from when the remediator has begun: a check that fails is Lambda's and the sweep's to repeat."""
 
     def disturb(stage: Stage) -> Callable[[], int]:
         planned = sum(it.times or 0 for it in faults)
-        for it in faults:
-            stage.ground.cluster.faults.add(it)
-        return lambda: planned - sum(it.times or 0 for it in faults)
+        armed = _when_begun(stage, lambda: [stage.ground.cluster.faults.add(it) for it in faults])
+        return lambda: planned - sum(it.times or 0 for it in faults) if armed.is_set() else 0
 
     return disturb
+
+
+def _when_begun(stage: Stage, do: Callable[[], object]) -> threading.Event:
+    """Do it as soon as the remediator has been started; set when it has been done."""
+    done = threading.Event()
+
+    def wait() -> None:
+        until = time.monotonic() + LONGEST_CHECK_S
+        while time.monotonic() < until and not any("remediator started" in line for _, line in list(stage.lines)):
+            time.sleep(0.01)
+        do()
+        done.set()
+
+    threading.Thread(target=wait, daemon=True, name="faults").start()
+    return done
 
 
 def aws(*faults: AwsFault) -> Disturb:
@@ -60,19 +75,6 @@ def _of_remediator(service: str, operation: str | None, kind: FaultKind, times: 
     return AwsFault(service=service, operation=operation, kind=kind, times=times, principal=REMEDIATOR, after_effect=after, hold_s=4.0)
 
 
-def expired_token(stage: Stage) -> Callable[[], int]:
-    """The API server takes no token for a while, in the middle of the repair: as when a login has run out or the webhook restarts."""
-    refusing = [Fault(path=path, status=401, times=2) for path in (ACCOUNT, WORKLOAD)]
-
-    def later() -> None:
-        time.sleep(3.0)
-        for it in refusing:
-            stage.ground.cluster.faults.add(it)
-
-    threading.Thread(target=later, daemon=True).start()
-    return lambda: sum(2 - (it.times or 0) for it in refusing)
-
-
 def changed_under_it(stage: Stage) -> Callable[[], int]:
     """Somebody writes the ServiceAccount between our look and our patch: a conflict, and a look again."""
     fault = stage.ground.cluster.faults.add(Fault(verb="PATCH", path=ACCOUNT, status=409, times=2))
@@ -94,7 +96,7 @@ KUBERNETES: Final[dict[str, Disturb]] = {
         Fault(verb="DELETE", path=PODS, close=Break.AFTER, times=1),
     ),
     "a list that expires": cluster(Fault(path=PODS, expire_continue=True, times=2)),
-    "401 in mid-repair": expired_token,
+    "401, as when a login has run out": cluster(Fault(path=ACCOUNT, status=401, times=2), Fault(path=WORKLOAD, status=401, times=2)),
 }
 
 AWS: Final[dict[str, Disturb]] = {

@@ -47,8 +47,8 @@ def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_
     with standing("annotation-missing", mode="approve") as (stage, _):
         callback = asked(stage)
         assert annotation(stage) is None, "nothing is done before the answer"
-        question = said(stage)
-        assert callback in question
+        question = wait_for(stage.messages, "the question in chat")
+        assert callback in json.dumps(question)
         redeploy_broken(stage)
         approve(stage, callback, {"approved": True, "by": ALICE})
         with pytest.raises(ClientError):
