@@ -89,6 +89,17 @@ def _answer(told: Told) -> Phrase:
     return say("Rejected by {who}.", who=short_name(str(told.answer.get("by") or "someone in chat")))
 
 
+def _approved(told: Told) -> Phrase | None:
+    """Who said yes. Chat's answer carries no name; CloudTrail has it."""
+    answers = (str(line.get("words", "")) for line in reversed(told.lines) if line.get("what") == "approval")
+    who = next((it.removeprefix(_YES) for it in answers if it.startswith(_YES)), "")
+    return say("Approved in chat.") if who == "chat" else say("Approved by {who}.", who=short_name(who)) if who else None
+
+
+_YES: Final = "approved by "
+"""How the workflow's line about an answer begins."""
+
+
 def _waiting_for_answer(told: Told) -> Phrase:
     return say("Without an answer within {time} nothing is changed.", time=duration(told.now.timeouts.get("approval_timeout_s", 0)))
 
@@ -138,12 +149,12 @@ def _warnings(told: Told) -> Phrase | None:
 
 _FOUND: Final[tuple[Part, ...]] = (_broken, _means, _who, evidence, numbers, repair_clock)
 _PARTS: Final[Mapping[Occasion, tuple[Part, ...]]] = {
-    Occasion.ACTING: (*_FOUND, _plan, _left_alone, _warnings),
+    Occasion.ACTING: (*_FOUND, _plan, _approved, _left_alone, _warnings),
     Occasion.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
     Occasion.NOT_APPROVED: (_answer, _broken, _means, numbers, repair_clock),
     Occasion.WITHHELD: (*_FOUND, _left_alone, _warnings, _version),
     Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, _version),
     Occasion.REMINDER: (_broken, numbers, repair_clock, _left_alone),
-    Occasion.PROVEN: (_proof, _done, _otherwise, _was, _who, _version),
+    Occasion.PROVEN: (_proof, _done, _approved, _otherwise, _was, _who, _version),
     Occasion.RECOVERED: (_was, numbers),
 }
