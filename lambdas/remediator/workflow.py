@@ -366,9 +366,12 @@ def _fingerprint(look: Look) -> list[object]:
 
 
 def needs_a_person(now: Look) -> bool:
-    """Whether a person has to change something, as against a mode or a rule that holds us back as it was told to."""
+    """Whether a person has to change something, as against a mode or a rule that holds us back as it was told to.
+
+    Actions that could run and are not run have been tried as often as may be.
+    """
     ours = {Reason.OBSERVE_MODE, Reason.NO_BINDING, Reason.ADDON_RECORD_TELL, Reason.CONSEQUENCE, Reason.TOO_YOUNG}
-    return any(it.reason not in ours for it in now.withheld) or not now.withheld
+    return bool(now.actions) or any(it.reason not in ours for it in now.withheld) or not now.withheld
 
 
 def _tell(n: int, occasion: str, story: Story, steps: Steps, work: Work, **more: object) -> None:

@@ -356,6 +356,12 @@ CASES = {
         Verdict.PERMISSIONS_MISSING,
     ),
     "errors: of a pod that is gone": (seen(permission_errors=errors("aws-node-99")), Link.PERMISSION_ERRORS, OK, None),
+    "errors: in the very second in which the pod was created": (
+        seen(permission_errors=errors("aws-node-03", ago=timedelta(days=9))),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
     "errors: from before the pod was created": (
         seen(permission_errors=errors("aws-node-03", ago=timedelta(days=9, seconds=1))),
         Link.PERMISSION_ERRORS,
@@ -437,6 +443,7 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
     [
         (seen(), Verdict.HEALTHY),
         (seen(workload=workload(desired=0)), Verdict.NOT_APPLICABLE),
+        (seen(workload=workload(desired=0), addon=addon(status="DEGRADED")), Verdict.NOT_APPLICABLE),
         (associated(), Verdict.POD_IDENTITY_IN_USE),
         (associated(service_account=account(OTHER_ROLE), pods=some_pods(None)), Verdict.POD_IDENTITY_IN_USE),
     ],

@@ -55,6 +55,12 @@ def test_where_the_world_moved_it_looks_again_instead_of_overwriting() -> None:
     assert done.play.incidents.closed[-1].changes.count("AnnotateServiceAccount") == 1
 
 
+def test_where_the_world_moves_each_time_it_stops_after_a_few_attempts_and_asks_for_a_person() -> None:
+    done = staged(before={f"{n}.1 AnnotateServiceAccount": annotates(role_arn(f"other-{n}")) for n in range(1, 9)})
+    assert done.writes == []
+    assert done.told == ["acting"] * MOST_REPAIRS + ["needs-you"]
+
+
 def test_where_somebody_did_the_same_meanwhile_it_goes_on() -> None:
     done = staged(before={"1.1 AnnotateServiceAccount": annotates(BOUND_ROLE)})
     assert (done.outcome, done.writes) == ("proven", ["delete", "restart"])
@@ -173,6 +179,20 @@ def test_a_canary_that_does_not_turn_ready_puts_the_annotation_back_before_the_o
 def test_a_canary_that_the_webhook_misses_again_and_again_leaves_the_others_as_they_are() -> None:
     done = staged(first=lambda play: setattr(play.world.cluster.webhook, "misses", 99))
     assert done.writes == ["annotate", "delete", "delete", "delete", "delete"]
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_the_next_wave_waits_for_the_one_before() -> None:
+    def half(play: Performance) -> None:
+        annotates(BOUND_ROLE)(play)
+        for name in list(play.world.cluster.pods)[:8]:
+            play.world.replace_pod(play.world.cluster, name)
+
+    def crash(play: Performance) -> None:
+        play.world.cluster.successors_crash = True
+
+    done = staged({"nodes": 15, "node_role_suffices": True}, first=half, before={"1.2 DeleteStalePods: waves": crash})
+    assert done.writes == ["delete"] * 3  # the canary, and one wave of two
     assert done.told == ["acting", "needs-you"]
 
 
@@ -353,6 +373,16 @@ def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() ->
     assert done.writes.count("annotate") == 2
     assert "3 look" in done.steps.done
     assert done.play.incidents.closed[-1].signals == 2
+
+
+def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
+    def again(play: Performance) -> None:
+        play.incidents.signal(TARGET, play.world.now)
+        annotates(None)(play)
+
+    done = staged(before={"2 close": again, "3 proof": hangs("ImagePullBackOff")})
+    assert done.told == ["acting", "proven", "acting", "needs-you"]
+    assert done.outcome == "needs-you"
 
 
 def signalled(play: Performance) -> None:
