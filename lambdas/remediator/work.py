@@ -303,12 +303,14 @@ class Desk:
 
     def _send(self, key: str, about: Json, occasion: Occasion, now: Look, callback_id: str) -> Json:
         try:
-            if key in self._patiently(lambda: self.incidents.told(self.incident)):
-                return {"sent": True, "at": self._at()}
+            told = self._patiently(lambda: self.incidents.told(self.incident))
             written = message(occasion, about, self.incident, environment=self.environment, callback_id=callback_id)
-            self._patiently(lambda: self.notifier.send(written))
-            self._announce(occasion, about, now, written.text)
-            self._patiently(lambda: self.incidents.mark_told(self.incident, key))
+            if key not in told:
+                self._patiently(lambda: self.notifier.send(written))
+                self._patiently(lambda: self.incidents.mark_told(self.incident, key))
+            if occasion in EVENTS and (announced := f"{key} announced") not in told:  # apart, so that a bus that is down repeats no message
+                self._announce(occasion, about, now, written.text)
+                self._patiently(lambda: self.incidents.mark_told(self.incident, announced))
         except RemediatorError as error:
             self.log("report", f"not sent: {error}", incident=self.incident.id, occasion=occasion)
             return {"sent": False, "failed": str(error)[:300], "at": self._at()}
