@@ -1,4 +1,4 @@
-"""One suite over all keepers of incidents: the DynamoDB table, the fake that other tests use in its place, and the command line's memory."""
+"""Incidents and history: one suite over the table, the fake that other tests use in its place, and the command line's memory."""
 
 from __future__ import annotations
 
