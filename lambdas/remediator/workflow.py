@@ -236,7 +236,8 @@ def _repair(n: int, before: Look, story: Story, steps: Steps, work: Work) -> Non
         return  # the next look tells whose it is
     story.repairs += 1
     story.proven = False
-    _tell(n, Occasion.ACTING, story, steps, work)
+    if story.told != Occasion.ACTING:  # a conflict begins another round of the same repair, which is no news
+        _tell(n, Occasion.ACTING, story, steps, work)
     trouble = _act_all(n, before, story, steps, work)
     if not trouble:
         _prove(n, before, story, steps, work)
