@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lambdas.adapters.session import AwsSession
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local_aws() -> Iterator[LocalAws]:
     with LocalAws() as local:
         local.roles.create("us")
@@ -23,7 +23,7 @@ def local_aws() -> Iterator[LocalAws]:
         yield local
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _session(local_aws: LocalAws) -> Iterator[AwsSession]:
     with as_principal(local_aws, "us") as made:
         yield made
