@@ -47,12 +47,23 @@ def _annotate(stage: Stage, how: How) -> str:
 
 
 def _replace_pods(stage: Stage, how: How) -> str:
-    """Delete pods by hand, all or the first few."""
-    pods = [it for it in stage.ground.all_of(PODS, NAMESPACE) if it["spec"]["serviceAccountName"] == stage.world.service_account]
+    """Delete pods by hand, all or the first few, and see their successors admitted."""
+    pods = _pods(stage)
     chosen = pods[: int(how.get("value", len(pods)))]
     for pod in chosen:
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+    gone, until = {pod["metadata"]["uid"] for pod in chosen}, time.monotonic() + LONGEST_UPDATE_S
+    while time.monotonic() < until and not _replaced(_pods(stage), gone, len(pods)):
+        time.sleep(POLL_S)
     return f"{len(chosen)} pods are replaced"
+
+
+def _pods(stage: Stage) -> list[Mapping[str, Any]]:
+    return [it for it in stage.ground.all_of(PODS, NAMESPACE) if it["spec"].get("serviceAccountName") == stage.world.service_account]
+
+
+def _replaced(pods: list[Mapping[str, Any]], gone: set[str], wanted: int) -> bool:
+    return len(pods) >= wanted and not any(it["metadata"]["uid"] in gone for it in pods)
 
 
 def _webhook(stage: Stage, how: How) -> str:
