@@ -77,8 +77,8 @@ class _PoolInvoker(LambdaInvoker):
         self._run = run
 
     def invoke(self, function_name: str, input: Any, *_: Any, **__: Any) -> InvokeResponse:  # noqa: A002
-        function, _, qualifier = function_name.partition(":")  # the service names $LATEST by leaving it out
-        ended = self._run(function, qualifier or "$LATEST", json.dumps(input.to_json_dict()).encode())
+        function, colon, qualifier = function_name.partition(":")  # the service names $LATEST by leaving it out
+        ended = self._run(function, qualifier if colon else "$LATEST", json.dumps(input.to_json_dict()).encode())
         if ended.failed:
             raise DurableFunctionsTestError(f"the invocation failed: {ended.payload.decode(errors='replace')}")
         return InvokeResponse.from_payload(ended.payload, ended.request_id or f"local-{uuid.uuid4()}")
