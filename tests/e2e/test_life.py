@@ -14,8 +14,10 @@ from sandbox.control_plane.cluster import ControlPlane
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for left-over processes in /proc")
+# A shell that runs the tests in its background lets them ignore Ctrl-C, and what they start inherits that.
 KEEPER = """
-import sys, time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from sandbox.control_plane.binaries import find
 from sandbox.control_plane.cluster import ControlPlane
 with ControlPlane(find()) as running:
