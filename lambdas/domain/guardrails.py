@@ -75,6 +75,14 @@ def _refused_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis
     return link is Link.PERMISSION_ERRORS and verdict is Verdict.PERMISSIONS_MISSING and not diagnosis[Link.PODS].broken
 
 
+def _mechanism_unread(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
+    # Where an association may decide the role, the annotation is nobody's to write: no setting lifts that.
+    mechanism = diagnosis[Link.MECHANISM]
+    if mechanism.state is not State.UNKNOWN:
+        return None
+    return Stop(Reason.GUARD_UNREAD, f"whether a pod identity association decides the role could not be read ({mechanism.sentence})")
+
+
 def _guard_unread(seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
     unread = [diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN]
     if not unread or seen.settings.when_unverified == "restore":
@@ -159,6 +167,7 @@ def _at(time: datetime) -> str:
 RULES: Final[tuple[Rule, ...]] = (
     _no_binding,
     _guard_broken,
+    _mechanism_unread,
     _guard_unread,
     _observe,
     _breaker,
