@@ -4,20 +4,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from lambdas.adapters.cluster import Clusters
-from lambdas.adapters.eks import Eks
 from lambdas.adapters.events import EventBus
-from lambdas.adapters.iam import Iam
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
-from lambdas.adapters.parameter_store import ParameterStore
+from lambdas.adapters.reading import readers
 from lambdas.adapters.remediator import Remediator
 from lambdas.adapters.session import AwsSession
-from lambdas.adapters.token import Tokens
 from lambdas.checker.pipeline import Ports, run
 from lambdas.contract.environment import Environment
-from lambdas.domain.observing import Readers
 
 PARAMETERS_KEPT_S: Final = 20
 """How old a binding may be when the checker looks; the remediator reads it anew before it writes."""
@@ -38,19 +33,8 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
 def _ports() -> Ports:
     here = Environment.read()
     session = AwsSession(here.region)
-    readers = Readers(
-        parameters=ParameterStore(session, keep_s=PARAMETERS_KEPT_S),
-        eks=Eks(session, keep_s=FACTS_KEPT_S),
-        iam=Iam(session, account=here.account, partition=here.partition, keep_s=FACTS_KEPT_S),
-        clusters=Clusters(Tokens(session, here.partition)),
-        account=here.account,
-        region=here.region,
-        partition=here.partition,
-        may_simulate=here.may_simulate == "true",
-        passable_roles=tuple(here.passable_roles.split(",")),
-    )
     return Ports(
-        readers=readers,
+        readers=readers(session, here, parameters_kept_s=PARAMETERS_KEPT_S, facts_kept_s=FACTS_KEPT_S),
         incidents=Incidents(session, here.incidents_table),
         remediator=Remediator(session, here.remediator_arn),
         events=EventBus(session, here.event_bus),

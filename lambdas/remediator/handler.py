@@ -7,17 +7,13 @@ from typing import Any, Final
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
 from lambdas.adapters.calendar import Calendar
-from lambdas.adapters.cluster import Clusters
-from lambdas.adapters.eks import Eks
 from lambdas.adapters.events import EventBus
-from lambdas.adapters.iam import Iam
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.notifier import Notifier
-from lambdas.adapters.parameter_store import ParameterStore
+from lambdas.adapters.reading import readers
 from lambdas.adapters.session import AwsSession
-from lambdas.adapters.token import Tokens
 from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering
@@ -94,18 +90,7 @@ def incidents() -> Incidents:
 
 @cache
 def _readers() -> Readers:
-    here, session = _here(), _session()
-    return Readers(
-        parameters=ParameterStore(session),
-        eks=Eks(session),
-        iam=Iam(session, account=here.account, partition=here.partition),
-        clusters=Clusters(Tokens(session, here.partition)),
-        account=here.account,
-        region=here.region,
-        partition=here.partition,
-        may_simulate=here.may_simulate == "true",
-        passable_roles=tuple(here.passable_roles.split(",")),
-    )
+    return readers(_session(), _here())
 
 
 def desk(incident: Incident) -> Desk:
