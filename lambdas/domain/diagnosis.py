@@ -70,14 +70,15 @@ def diagnose(seen: Observation) -> Diagnosis:
     if first.broken:
         rest = tuple(not_applicable(link, "not looked at: the cluster comes first") for link in CHAIN if link is not Link.CLUSTER)
         return _diagnosis(seen, (first, *rest))
-    findings = tuple(_finding(link, rule, seen) for link, rule in CHAIN.items())
+    wanted = workload_link(seen).state is not State.NOT_APPLICABLE
+    findings = tuple(_finding(link, rule, seen, wanted=wanted) for link, rule in CHAIN.items())
     if not any(finding.broken for finding in findings) and (unwell := degraded_without_cause(seen)) and findings[1].state is State.OK:
         findings = tuple(unwell if finding.link is unwell.link else finding for finding in findings)
     return _diagnosis(seen, findings)
 
 
-def _finding(link: Link, rule: Callable[[Observation], Finding], seen: Observation) -> Finding:
-    if link is not Link.CLUSTER and link is not Link.WORKLOAD and workload_link(seen).state is State.NOT_APPLICABLE:
+def _finding(link: Link, rule: Callable[[Observation], Finding], seen: Observation, *, wanted: bool) -> Finding:
+    if link > Link.WORKLOAD and not wanted:
         return not_applicable(link, "nothing runs under this ServiceAccount")
     if link in _IRSA_ONLY and uses_pod_identity(seen):
         return not_applicable(link, "a pod identity association decides")

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
 
-from lambdas.domain.action import Action, DeleteStalePods, ReplaceOnePod, to_json
+from lambdas.domain.action import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, to_json
 from lambdas.domain.incident import Incident, Outcome
 from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.occasion import Occasion
@@ -316,7 +316,7 @@ def _prove(n: int, before: Look, story: Story, steps: Steps, work: Work) -> None
 
 def _restore(name: str, before: Look, story: Story, steps: Steps, work: Work) -> None:
     """Once: the value from before our annotation, since what followed was worse."""
-    annotate = next((to_json(action) for action in before.actions if type(action).__name__ == "AnnotateServiceAccount"), None)
+    annotate = next((to_json(action) for action in before.actions if isinstance(action, AnnotateServiceAccount)), None)
     if annotate is None:
         return
     outcome = steps.once(f"{name}: restore", lambda: work.restore(annotate))
