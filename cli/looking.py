@@ -13,7 +13,7 @@ from lambdas.domain.look import Look, look
 from lambdas.domain.observing import Hints, read_advice
 from lambdas.domain.plan import Reason
 from lambdas.domain.verdict import Verdict
-from lambdas.remediator.work import actor_of
+from lambdas.remediator.work.seeing import actor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

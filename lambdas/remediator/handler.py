@@ -22,7 +22,7 @@ from lambdas.domain.incident import Incident
 from lambdas.domain.observing import Readers
 from lambdas.remediator.durable import DurableSteps
 from lambdas.remediator.steps import Json, Patience
-from lambdas.remediator.work import Desk
+from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 
 OPENING: Final = Patience(timeout_s=1800)

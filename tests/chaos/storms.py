@@ -18,7 +18,7 @@ from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.domain.checking import Remembering
 from lambdas.domain.observing import Readers
 from lambdas.remediator.steps import InProcessSteps
-from lambdas.remediator.work import Desk
+from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.chaos.figures import Figures

@@ -13,7 +13,7 @@ from lambdas.domain.incident import Incident
 from lambdas.domain.observation import ClusterFacts
 from lambdas.domain.observing import Readers
 from lambdas.remediator.steps import InProcessSteps, Json, Patience
-from lambdas.remediator.work import Desk
+from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.world import ACCOUNT, NAME, NAMESPACE, PARTITION, REGION, World, described

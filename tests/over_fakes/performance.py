@@ -12,7 +12,7 @@ from lambdas.contract.events import INCOMING
 from lambdas.domain.checking import Remembering
 from lambdas.domain.observing import Readers
 from lambdas.remediator.steps import InProcessSteps, Json, Patience, Steps
-from lambdas.remediator.work import Desk
+from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.over_fakes import events

@@ -19,9 +19,9 @@ from lambdas.domain.checking import Remembering, check
 from lambdas.domain.look import Look, from_json_look, look, to_json_look
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.request import CheckRequest, Trigger
-from lambdas.remediator import handler, workflow
+from lambdas.remediator import handler, watching
 from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
-from lambdas.remediator.work import Desk
+from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.chaos.protocol.replay import Script
@@ -145,11 +145,11 @@ class ModelDesk(Desk):
 
     script: Script = field(default_factory=lambda: Script(()))
 
-    def _look(self, turn: int) -> Look:  # the desk's signature
+    def look_at(self, turn: int) -> Look:  # the desk's signature
         found, minute = self.script.ask("observe_at", self.incident.held_by_a_person)
         return looked(found, at(minute).isoformat())
 
-    def _run(self, action: Action) -> str:
+    def run(self, action: Action) -> str:
         self.script.ask("act", self.incident.id)
         return type(action).__name__
 
@@ -215,7 +215,7 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
         opened = steps.once("open", lambda: handler._opened(event))
     if "incident" in opened:
         ours = handler._incident(event, opened["incident"])
-        with patch.object(workflow, "REMINDERS_S", REMINDERS):
+        with patch.object(watching, "REMINDERS_S", REMINDERS):
             remediate(ours, steps, _desk(ours, script))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from lambdas.checker import pipeline
-from lambdas.remediator.work import Desk
+from lambdas.remediator.work.desk import Desk
 from tests import fakes
 from tests.chaos.protocol import explorer
 from tests.chaos.protocol.explorer import Story
@@ -67,9 +67,10 @@ def _always_dead(*_: object) -> bool:
 
 def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:  # the desk's signature
     from lambdas.domain.look import to_json_look
+    from lambdas.remediator.work.seeing import signals as signals_of
 
-    seen = desk._look(turn)
-    signals = desk._signals()
+    seen = desk.look_at(turn)
+    signals = signals_of(desk)
     return {"look": to_json_look(seen), "signals": signals, "looks": 1, "at": ""}
 
 

@@ -13,7 +13,8 @@ from lambdas.domain.occasion import Occasion
 from lambdas.domain.ports import Message
 from lambdas.domain.proof import prove
 from lambdas.domain.report import message
-from lambdas.remediator.workflow import LIFTED_BY_TIME, needs_a_person
+from lambdas.remediator.watching import needs_a_person
+from lambdas.remediator.workflow import LIFTED_BY_TIME
 from tests.unit.report.worlds import ACCOUNT, NOW, REGION, World, healed, incident
 
 ENVIRONMENT = Environment(

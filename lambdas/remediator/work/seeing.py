@@ -1,0 +1,57 @@
+"""Looking at the chain, for a plan or for the proof of a repair."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from lambdas.domain.checking import check
+from lambdas.domain.incident import Incident
+from lambdas.domain.look import Counts, Look, look
+from lambdas.domain.observing import Hints
+from lambdas.domain.request import Actor, Trigger
+from lambdas.remediator.steps import Json
+from lambdas.remediator.work.bench import Bench
+
+MOST_TRAIL: Final = 60
+"""Changes of the counts that one proof remembers: 3 KB of its checkpoint."""
+TAKEN: Final = "the incident was taken over: whoever holds it now goes on"
+
+
+def look_at(bench: Bench, turn: int) -> Look:
+    """Observe, diagnose and plan. `turn` numbers the plans of this incident."""
+    incident = bench.incident
+    hints = Hints(known_good_at=_known_good_at(incident), actor=actor_of(incident.request))
+    made = check(incident.target, bench.readers, bench.remembering, bench.now(), hints, incident_id=incident.id, turn=turn)
+    seen = look(made.observation, made.diagnosis, made.plan)
+    actions = [type(action).__name__ for action in seen.actions]
+    bench.log("diagnosis", seen.sentence, incident=incident.id, verdict=seen.verdict, broken=list(seen.verdicts))
+    held = [it.reason for it in seen.withheld]
+    bench.log("plan", seen.wait or "planned", incident=incident.id, actions=actions, withheld=held)
+    return seen
+
+
+def signals(bench: Bench) -> int | None:
+    """How many signals came so far; None where the incident is no longer ours, as when a person took over what we only watched."""
+    open_now = bench.incidents.get(bench.incident.target)
+    return open_now.signals if open_now and open_now.id == bench.incident.id else None
+
+
+def trail(former: Json, at: str, counts: Counts) -> list[list[Any]]:
+    """How a roll-out went, for the chart of a post-mortem: `[time, pods with the role, pods, nodes Ready, nodes]` at each change."""
+    now = [counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes]
+    so_far: list[list[Any]] = former.get("trail", [])
+    return so_far if so_far and so_far[-1][1:] == now else [*so_far, [at, *now]][-MOST_TRAIL:]
+
+
+def actor_of(request: Mapping[str, Any]) -> Actor | None:
+    """Who changed what, out of the request that opened the incident. A person who only asked for a check changed nothing."""
+    told = request.get("actor")
+    if not isinstance(told, Mapping) or not told.get("who") or request.get("trigger") == Trigger.PERSON:
+        return None
+    at = datetime.fromisoformat(told["at"]) if told.get("at") else None
+    return Actor(who=str(told["who"]), what=str(told.get("what", "")), agent=str(told.get("agent", "")), at=at)
+
+
+def _known_good_at(incident: Incident) -> datetime | None:
+    told = incident.request.get("knownGoodAt")
+    return datetime.fromisoformat(str(told)) if told else None
