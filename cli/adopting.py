@@ -63,9 +63,9 @@ class Supposed:
         self._parameters = parameters
         self._own = {path: Parameter(value=role_arn)}
 
-    def load(self) -> Mapping[str, Parameter]:
-        """Every parameter, and the one that is proposed."""
-        return {**self._parameters.load(), **self._own}
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
+        """The parameters, and the one that is proposed."""
+        return {**self._parameters.load(cluster), **self._own}
 
 
 def run(asked: Asked, wanted: Wanted, *, yes: bool, dry_run: bool) -> int:
@@ -108,7 +108,8 @@ def _proposal(target: ServiceAccountRef, outside: Outside, *, asked_for: bool) -
 
 def _proposed(target: ServiceAccountRef, outside: Outside, *, asked_for: bool) -> Proposal | None:
     readers = outside.readers
-    bound = binding_for(readers.parameters.load(), target, account=readers.account, partition=readers.partition, region=readers.region)
+    parameters = readers.parameters.load(target.cluster)
+    bound = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     if isinstance(bound, Binding):
         return Proposal(target=target, role_arn=bound.role_arn, taken_from=f"parameter {bound.path}", bound=True)
     annotation, record = _roles(target, outside)

@@ -34,9 +34,9 @@ class PersonsParameters:
         texts = {"mode": str(Mode.APPROVE), **(_LIFTED if lifted else {})}
         self._own = {settings_path(cluster, name): Parameter(value=text) for name, text in texts.items()}
 
-    def load(self) -> Mapping[str, Parameter]:
-        """Every binding and setting, with ours in the place of the cluster's."""
-        return {**self._parameters.load(), **self._own}
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
+        """Bindings and settings, with ours in the place of the cluster's."""
+        return {**self._parameters.load(cluster), **self._own}
 
 
 class Courteous:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
+from lambdas.contract.parameters import folders_of
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy, Conflict, NotFound
 from lambdas.domain.incident import Answered, Free, Incident, PastIncident, Signalled, answers
@@ -41,9 +42,10 @@ class FakeParameters:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def load(self) -> Mapping[str, Parameter]:
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
         self._world.meet("parameters.load")
-        return dict(self._world.parameters)
+        within = tuple(f"{folder}/" for folder in folders_of(cluster)) if cluster else ("",)
+        return {path: it for path, it in self._world.parameters.items() if path.startswith(within)}
 
 
 class FakeEks:

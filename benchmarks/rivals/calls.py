@@ -49,19 +49,20 @@ def record_sound(dynamodb, cluster, at):
     )
 
 
-def parameters(ssm):
-    found, token = {}, {}
-    while True:
-        page = ssm.get_parameters_by_path(Path=ROOT, Recursive=True, MaxResults=10, **token)
-        found.update((it["Name"], it["Value"]) for it in page["Parameters"])
-        if "NextToken" not in page:
-            return found
-        token = {"NextToken": page["NextToken"]}
+def parameters(ssm, cluster):
+    found = {}
+    for folder in (f"{kind}/{whose}" for kind in ("bindings", "settings") for whose in (cluster, "_default")):
+        token = {}
+        while token is not None:
+            page = ssm.get_parameters_by_path(Path=f"{ROOT}/{folder}", Recursive=True, MaxResults=10, **token)
+            found.update((it["Name"], it["Value"]) for it in page["Parameters"])
+            token = {"NextToken": page["NextToken"]} if "NextToken" in page else None
+    return found
 
 
 def facts(clients, cluster):
     """What EKS and IAM say: everything that a check reads before it asks the cluster."""
-    bound = parameters(clients["ssm"])[f"{ROOT}/bindings/{cluster}/{NAMESPACE}/{NAME}"]
+    bound = parameters(clients["ssm"], cluster)[f"{ROOT}/bindings/{cluster}/{NAMESPACE}/{NAME}"]
     described = clients["eks"].describe_cluster(name=cluster)["cluster"]
     issuer = described["identity"]["oidc"]["issuer"].removeprefix("https://")
     role = clients["iam"].get_role(RoleName=bound.rsplit("/", 1)[-1])["Role"]

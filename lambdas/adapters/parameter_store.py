@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
 from lambdas.adapters.remembered import Remembered
 from lambdas.contract.names import PARAMETER_ROOT
+from lambdas.contract.parameters import folders_of
 from lambdas.domain.ports import Parameter
 
 if TYPE_CHECKING:
@@ -29,15 +31,22 @@ class ParameterStore:
         self._session = session
         self._kept: Remembered[Mapping[str, Parameter]] = Remembered(keep_s)
 
-    def load(self) -> Mapping[str, Parameter]:
-        """Every binding and setting, ten a request; a SecureString stays encrypted."""
-        return self._kept.get(PARAMETER_ROOT, self._read)
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
+        """One cluster's by its folders, all at a time: the cost is the same in a fleet of any size. A SecureString stays encrypted."""
+        if cluster is None:
+            return self._folder(PARAMETER_ROOT)
+        folders = folders_of(cluster)
+        with ThreadPoolExecutor(len(folders)) as pool:
+            return {path: it for found in pool.map(self._folder, folders) for path, it in found.items()}
 
-    def _read(self) -> Mapping[str, Parameter]:
+    def _folder(self, folder: str) -> Mapping[str, Parameter]:
+        return self._kept.get(folder, lambda: self._read(folder))
+
+    def _read(self, folder: str) -> Mapping[str, Parameter]:
         found: dict[str, Parameter] = {}
-        asked: dict[str, Any] = {"Path": PARAMETER_ROOT, "Recursive": True, "WithDecryption": False, "MaxResults": PAGE}
+        asked: dict[str, Any] = {"Path": folder, "Recursive": True, "WithDecryption": False, "MaxResults": PAGE}
         while True:
-            with translated(f"read parameters below {PARAMETER_ROOT}"):
+            with translated(f"read parameters below {folder}"):
                 page = self._session.client("ssm").get_parameters_by_path(**asked)
             found.update((it["Name"], _parameter(it)) for it in page["Parameters"])
             if not page.get("NextToken"):

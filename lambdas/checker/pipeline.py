@@ -102,7 +102,7 @@ def targets(request: CheckRequest, cluster: str, ports: Ports) -> Sequence[Servi
     """What to look at: the ServiceAccount that was named, else every bound one of the cluster, else aws-node, to look only."""
     if request.service_account:
         return [ServiceAccountRef(cluster, *request.service_account)]
-    bound = bound_targets(ports.readers.parameters.load(), [cluster])
+    bound = bound_targets(ports.readers.parameters.load(cluster), [cluster])
     return bound or [ServiceAccountRef(cluster, KNOWN[0].namespace, KNOWN[0].service_account)]
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from lambdas.contract.names import PARAMETER_ROOT
+from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 
 BINDINGS_FOLDER: Final = f"{PARAMETER_ROOT}/bindings"
 SETTINGS_FOLDER: Final = f"{PARAMETER_ROOT}/settings"
@@ -55,6 +55,11 @@ def valid_cluster(name: object) -> bool:
 def binding_path(cluster: str, namespace: str, service_account: str) -> str:
     """Parameter path of a binding; `cluster` may be `ANY_CLUSTER`."""
     return f"{BINDINGS_FOLDER}/{cluster}/{namespace}/{service_account}"
+
+
+def folders_of(cluster: str) -> tuple[str, ...]:
+    """The folders in which everything that concerns one cluster stands: its own, and those that count for every cluster."""
+    return tuple(f"{folder}/{whose}" for whose in (cluster, ANY_CLUSTER) for folder in (BINDINGS_FOLDER, SETTINGS_FOLDER))
 
 
 def split_binding_path(path: str) -> tuple[str, str, str] | None:

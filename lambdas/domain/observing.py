@@ -77,7 +77,7 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
     Raises:
         TransientError: something essential was throttled or did not answer; the same read may succeed later.
     """
-    parameters = readers.parameters.load()
+    parameters = readers.parameters.load(target.cluster)
     settings, wrong = read_settings({path: it.value for path, it in parameters.items()}, target.cluster)
     binding = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     workload = known(target.namespace, target.name)

@@ -43,8 +43,8 @@ class Parameter:
 class ParametersPort(Protocol):
     """Parameter Store."""
 
-    def load(self) -> Mapping[str, Parameter]:
-        """Every binding and setting: `path -> parameter`."""
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
+        """Bindings and settings that concern a cluster, defaults included, or all that there are: `path -> parameter`."""
         ...
 
 

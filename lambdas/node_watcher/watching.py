@@ -49,7 +49,7 @@ def watch(event: object, ports: Ports, *, account: str, our_roles: tuple[str, ..
 def _watching(ports: Ports, cluster: str) -> tuple[Watched, ...]:
     """What the bindings name for this cluster, or what we know by name where they cannot be read: a hint too few is better than none."""
     try:
-        paths = ports.parameters.load()
+        paths = ports.parameters.load(cluster)
     except RemediatorError as error:
         ports.warn(f"bindings could not be read, so only well-known ServiceAccounts are watched: {error}")
         paths = {}

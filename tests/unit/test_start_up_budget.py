@@ -33,7 +33,9 @@ KUBERNETES: Final = [
     "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node",
 ]
 WARM: Final = ["dynamodb:UpdateItem", "dynamodb:UpdateItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
-COLD: Final = sorted([*WARM, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole", "ssm:GetParametersByPath"])
+FOLDERS: Final = ["ssm:GetParametersByPath"] * 4
+"""Bindings and settings, the cluster's own and the defaults."""
+COLD: Final = sorted([*WARM, *FOLDERS, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole"])
 MOST_OPERATIONS: Final = 40
 
 

@@ -13,7 +13,9 @@ from botocore.stub import Stubber
 from lambdas.adapters.eks import Eks
 from lambdas.adapters.iam import NO_ROUTE_S, Iam
 from lambdas.adapters.parameter_store import ParameterStore
+from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.observation import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts
 from sandbox.aws.eks_clusters import ClusterSpec
@@ -66,6 +68,27 @@ def test_parameters_are_read_ten_a_page_and_secrets_stay_encrypted(session: AwsS
     secret = found[binding_path("secret", "kube-system", "aws-node")]
     assert (secret.type, secret.value.partition(":")[0]) == ("SecureString", "kms")  # moto's way to give it encrypted
     assert [call.action for call in local_aws.calls.all()] == ["ssm:GetParametersByPath"] * 2
+
+
+def test_the_parameters_of_a_cluster_take_as_many_requests_in_a_fleet_of_any_size(session: AwsSession, local_aws: LocalAws) -> None:
+    default, setting = binding_path(ANY_CLUSTER, "shop", "uploader"), settings_path("c1", "mode")
+    for path in (default, setting):
+        local_aws.client("ssm").put_parameter(Name=path, Value="x", Type="String")
+    try:
+        local_aws.calls.clear()
+        found = ParameterStore(session).load("c1")
+        assert set(found) == {binding_path("c1", "kube-system", "aws-node"), default, setting}  # nothing of c10 to c12
+        assert [call.action for call in local_aws.calls.all()] == ["ssm:GetParametersByPath"] * 4
+    finally:
+        local_aws.client("ssm").delete_parameters(Names=[default, setting])
+
+
+def test_defaults_that_are_kept_serve_every_cluster(session: AwsSession, local_aws: LocalAws) -> None:
+    store = ParameterStore(session, keep_s=60)
+    store.load("c1")
+    store.load("c2")
+    asked = sorted(call.params["Path"].removeprefix(PARAMETER_ROOT) for call in local_aws.calls.all())
+    assert asked == sorted(f"/{kind}/{whose}" for kind in ("bindings", "settings") for whose in ("_default", "c1", "c2"))
 
 
 def test_a_reading_serves_for_as_long_as_is_allowed(session: AwsSession, local_aws: LocalAws) -> None:

@@ -35,7 +35,8 @@ class Parameters:
     paths: tuple[str, ...] = ()
     error: Exception | None = None
 
-    def load(self) -> Mapping[str, Parameter]:
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
+        assert cluster, "a batch is one cluster's, and so are the bindings that matter"
         if self.error:
             raise self.error
         return {path: Parameter(value=OUR_ROLE) for path in self.paths}
