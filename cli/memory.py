@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lambdas.domain.errors import Conflict
-from lambdas.domain.incident import Answered, Free, Incident, PastIncident, Signalled, answers
+from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signalled, met
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass
 class _Row:
     open: Incident | None = None
-    known_good_at: datetime | None = None
+    free: Free = field(default_factory=Free)
     told: set[str] = field(default_factory=set)
     past: list[PastIncident] = field(default_factory=list)
 
@@ -29,17 +29,16 @@ class MemoryIncidents:
         self._rows: dict[str, _Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime) -> Signalled:
+    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
         row = self._row(target)
         if row.open:
             row.open = replace(row.open, signals=row.open.signals + 1)
             return row.open
-        known = row.known_good_at
-        return Answered(known) if known and answers(known, occurred_at) else Free(known_good_at=known)
+        return met(row.free, occurred_at, about_nodes=about_nodes)
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
         row = self._row(target)
-        row.known_good_at = max(began_at, row.known_good_at or began_at)
+        row.free = row.free.after(began_at, nodes)
 
     def claim(self, incident: Incident) -> Incident:
         self._mark(incident)
@@ -101,7 +100,8 @@ class MemoryIncidents:
             raise Conflict(f"incident {past.id} is no longer open")
         if row.open.signals > seen_signals:
             return False
-        row.open, row.told, row.known_good_at = None, set(), sound_since or row.known_good_at
+        row.open, row.told = None, set()
+        row.free = Free(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True) if sound_since else row.free
         row.past.append(past)
         return True
 

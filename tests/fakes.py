@@ -9,7 +9,7 @@ from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.parameters import folders_of
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy, Conflict, NotFound
-from lambdas.domain.incident import Answered, Free, Incident, PastIncident, Signalled, answers
+from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signalled, met
 from lambdas.domain.observation import (
     AddonFacts,
     Association,
@@ -231,7 +231,7 @@ class Row:
     """What the table holds of one ServiceAccount."""
 
     incident: Incident | None = None
-    known_good_at: datetime | None = None
+    free: Free = field(default_factory=Free)
     told: frozenset[str] = frozenset()
     past: list[PastIncident] = field(default_factory=list)
 
@@ -244,19 +244,15 @@ class FakeIncidents:
         self.rows: dict[str, Row] = {}
         self.marks: dict[tuple[str, str], datetime] = {}
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime) -> Signalled:
+    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
         self._world.meet("incidents.signal")
         row = self._row(target)
-        if row.incident:
-            return self._count(row, row.incident)
-        if row.known_good_at is not None and answers(row.known_good_at, occurred_at):
-            return Answered(row.known_good_at)
-        return Free(known_good_at=row.known_good_at)
+        return self._count(row, row.incident) if row.incident else met(row.free, occurred_at, about_nodes=about_nodes)
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
         self._world.meet("incidents.record_sound")
         row = self._row(target)
-        row.known_good_at = max(began_at, row.known_good_at or began_at)
+        row.free = row.free.after(began_at, nodes)
 
     def claim(self, incident: Incident) -> Incident:
         self._world.meet("incidents.claim")
@@ -332,7 +328,7 @@ class FakeIncidents:
         if row.incident.signals > seen_signals:
             return False
         row.incident, row.told = None, frozenset()
-        row.known_good_at = sound_since or row.known_good_at
+        row.free = Free(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True) if sound_since else row.free
         row.past.append(past)
         self._world.meet("incidents.close", after=True)
         return True

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Incident, Outcome, PastIncident
+from lambdas.domain.incident import Free, Incident, Outcome, PastIncident
 
 Row = dict[str, dict[str, Any]]
 
@@ -103,9 +103,13 @@ def incident_id(row: Row) -> str | None:
     return _text(row, "incident_id")
 
 
-def known_good_at(row: Row) -> datetime | None:
-    """When a check last found all well; None where no such check is remembered."""
-    return _when(row["known_good_at"]) if "known_good_at" in row else None
+def free(row: Row) -> Free:
+    """What is remembered of checks that found all well."""
+    return Free(
+        known_good_at=_when(row["known_good_at"]) if "known_good_at" in row else None,
+        nodes_seen_at=_when(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
+        nodes_unsettled="nodes_unsettled" in row,
+    )
 
 
 def past_item(past: PastIncident) -> Row:

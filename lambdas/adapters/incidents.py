@@ -8,7 +8,7 @@ from lambdas.adapters import incident_items as items
 from lambdas.adapters.table import Row, Table
 from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.incident import Answered, Free, Incident, PastIncident, Signalled, answers
+from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled, met
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,24 +26,24 @@ class Incidents:
     def __init__(self, session: AwsSession, table: str) -> None:
         self._table = Table(session, table)
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime) -> Signalled:
+    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
         """One conditional write, which counts or, refused, brings the row that says why there was nothing to count."""
         row, counted = self._count(target)
-        if counted:
-            return items.incident(target, row)
-        known_good_at = items.known_good_at(row)
-        if known_good_at is not None and answers(known_good_at, occurred_at):
-            return Answered(known_good_at)
-        return Free(known_good_at=known_good_at)
+        return items.incident(target, row) if counted else met(items.free(row), occurred_at, about_nodes=about_nodes)
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
-        self._table.update(
-            f"remember that {target.key} is well",
-            items.now_key(target),
-            "SET known_good_at = :at",
-            "attribute_not_exists(known_good_at) OR known_good_at < :at",
-            {":at": items.time(began_at)},
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+        """One conditional write; a second where a later check, which may have read no nodes, was quicker to write."""
+        if not self._remember_sound(target, began_at, "known_good_at", nodes) and nodes is not None:
+            self._remember_sound(target, began_at, "nodes_seen_at", nodes)
+
+    def _remember_sound(self, target: ServiceAccountRef, began_at: datetime, latest: str, nodes: NodesSeen | None) -> bool:
+        names = dict.fromkeys(
+            [latest, *(["nodes_seen_at"] if nodes else []), *(["nodes_unsettled"] if nodes is NodesSeen.STARTING else [])]
         )
+        change = "SET " + ", ".join(f"{name} = :at" for name in names) + (" REMOVE nodes_unsettled" if nodes is NodesSeen.SETTLED else "")
+        condition = f"attribute_not_exists({latest}) OR {latest} < :at"
+        attempt = f"remember that {target.key} is well"
+        return self._table.update(attempt, items.now_key(target), change, condition, {":at": items.time(began_at)})[1]
 
     def claim(self, incident: Incident) -> Incident:
         """The binding is marked first: a mark too many is harmless, one too few would blind the breaker."""
@@ -166,7 +166,9 @@ class Incidents:
             )
 
     def _closing(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> dict[str, Any]:
-        change = f"REMOVE {', '.join(items.OPEN_ATTRIBUTES)}" + (" SET known_good_at = :sound" if sound_since else "")
+        # The remediator's last look read the nodes; one that joined meanwhile may still be within its grace.
+        well = " SET known_good_at = :sound, nodes_seen_at = :sound, nodes_unsettled = :sound" if sound_since else ""
+        change = f"REMOVE {', '.join(items.OPEN_ATTRIBUTES)}{well}"
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
         values |= {":sound": items.time(sound_since)} if sound_since else {}
         return self._table.updating(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)

@@ -15,9 +15,10 @@ from lambdas.domain.binding import bound_clusters, bound_targets, has_default
 from lambdas.domain.checking import observe
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.errors import RemediatorError
+from lambdas.domain.finding import Link, State
 from lambdas.domain.guardrails import Past
-from lambdas.domain.incident import Answered, Free, Incident, silent
-from lambdas.domain.observation import Binding, InvalidBinding, Observation
+from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, silent
+from lambdas.domain.observation import Binding, InvalidBinding, NotRead, Observation, Unknown
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
@@ -86,8 +87,12 @@ def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
         ports.log("request", f"cluster {cluster} is served by another stack")
         return {"ignored": "another stack's cluster"}
     ports.log("request", f"check {cluster}", trigger=request.trigger, event_id=request.event_id)
+    looked_at = targets(request, cluster, ports)
+    if not looked_at:
+        ports.log("request", f"{'/'.join(request.service_account or ())} is not bound in {cluster}, so it is not ours to look at")
+        return {"ignored": "a ServiceAccount that is not bound"}
     results, failure = {}, None
-    for target in targets(request, cluster, ports):
+    for target in looked_at:
         try:
             results[target.key] = check_target(target, request, ports)
         except RemediatorError as error:  # the others are checked all the same; then the event is delivered again
@@ -99,17 +104,24 @@ def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
 
 
 def targets(request: CheckRequest, cluster: str, ports: Ports) -> Sequence[ServiceAccountRef]:
-    """What to look at: the ServiceAccount that was named, else every bound one of the cluster, else aws-node, to look only."""
-    if request.service_account:
-        return [ServiceAccountRef(cluster, *request.service_account)]
+    """What to look at: the ServiceAccount that was named, else every bound one of the cluster; aws-node also unbound, to look only.
+
+    Empty where AWS tells of a ServiceAccount that nobody bound: every team's pod identity association is made by a call that we hear of.
+    """
+    plugin = ServiceAccountRef(cluster, KNOWN[0].namespace, KNOWN[0].service_account)
+    named = ServiceAccountRef(cluster, *request.service_account) if request.service_account else None
+    if named and (named == plugin or request.trigger not in (Trigger.ADDON_EVENT, Trigger.API_CALL)):
+        return [named]
     bound = bound_targets(ports.readers.parameters.load(cluster), [cluster])
-    return bound or [ServiceAccountRef(cluster, KNOWN[0].namespace, KNOWN[0].service_account)]
+    if named:
+        return [named] if named in bound else []
+    return [*bound, plugin] if not bound or (request.about_nodes and plugin not in bound) else bound
 
 
 def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports) -> Json:
     """Count the signal where an incident is open; else look, and open one where something is broken."""
     ports.metrics(metrics.CHECKS, 1, trigger=request.trigger)
-    met = ports.incidents.signal(target, request.occurred_at)
+    met = ports.incidents.signal(target, request.occurred_at, request.about_nodes)
     match met:
         case Incident():
             return _signalled(met, request, ports)
@@ -122,12 +134,11 @@ def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports)
 def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: Ports) -> Json:
     began_at = ports.now()
     hints = Hints(known_good_at=free.known_good_at, actor=request.actor)
-    asked = request.node is not None or request.trigger in (Trigger.NODE_ALARM, Trigger.NODE_NOT_READY)
-    seen, found = observe(target, ports.readers, began_at, hints, symptoms=asked)
+    seen, found = observe(target, ports.readers, began_at, hints, symptoms=request.about_nodes or free.nodes_unsettled)
     broken = [it.verdict for it in found.broken]
     ports.log("diagnosis", found.verdict, target=target.key, broken=broken, unread=[it.link.title for it in found.unread])
     if found.sound:
-        ports.incidents.record_sound(target, began_at)
+        ports.incidents.record_sound(target, began_at, nodes_seen(seen, found))
         return {"verdict": found.verdict}
     if found.verdict is Verdict.CLUSTER_GONE and not _named_by_a_parameter(seen):
         return {"ignored": "there is no such cluster, and no parameter names it"}
@@ -136,6 +147,17 @@ def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: P
     ports.log("plan", decided.wait or found.broken[0].sentence, target=target.key, actions=[type(it).__name__ for it in decided.actions])
     opened = _open(seen, request, free, ports)
     return {"verdict": found.verdict, "incident": opened.id}
+
+
+def nodes_seen(seen: Observation, found: Diagnosis) -> NodesSeen | None:
+    """What a sound check saw of the nodes. Where they may not be read, the event is answered as well as it can be."""
+    match seen.nodes:
+        case NotRead():
+            return None
+        case Unknown():
+            return NodesSeen.SETTLED
+    starting = found[Link.NODES].state is State.OK and any(not node.ready for node in seen.nodes)
+    return NodesSeen.STARTING if starting else NodesSeen.SETTLED
 
 
 def _named_by_a_parameter(seen: Observation) -> bool:

@@ -1,7 +1,7 @@
 """An incident: one fault of one ServiceAccount, from its first signal to the proof."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -88,11 +88,31 @@ class Answered:
     began_at: datetime
 
 
+class NodesSeen(StrEnum):
+    """What a check that found all well saw of the nodes, where it read them."""
+
+    SETTLED = "settled"
+    STARTING = "starting"  # some are not Ready yet, and within their grace
+
+
 @dataclass(frozen=True, kw_only=True)
 class Free:
-    """No incident is open. `known_good_at` is when a check last found all well."""
+    """No incident is open.
+
+    `known_good_at` is when a check last found all well, `nodes_seen_at` when one that read nodes did. `nodes_unsettled` asks the next
+    check to read them again: some were within their grace then, or an incident has just ended.
+    """
 
     known_good_at: datetime | None = None
+    nodes_seen_at: datetime | None = None
+    nodes_unsettled: bool = False
+
+    def after(self, began_at: datetime, nodes: NodesSeen | None) -> "Free":
+        """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
+        known = self if self.known_good_at and self.known_good_at > began_at else replace(self, known_good_at=began_at)
+        if nodes is None or (self.nodes_seen_at and self.nodes_seen_at > began_at):
+            return known
+        return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesSeen.STARTING)
 
 
 Signalled = Incident | Answered | Free
@@ -105,6 +125,12 @@ EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 def answers(began_at: datetime, occurred_at: datetime) -> bool:
     """Whether a check that began then, and found all well, has certainly seen what the event tells of."""
     return began_at >= occurred_at + EVENT_TIME_GRAIN
+
+
+def met(free: Free, occurred_at: datetime, *, about_nodes: bool) -> Answered | Free:
+    """What an event meets where no incident is open. Only a check that read nodes answers what is said about nodes."""
+    began_at = free.nodes_seen_at if about_nodes else free.known_good_at
+    return Answered(began_at) if began_at is not None and answers(began_at, occurred_at) else free
 
 
 def silent(incident: Incident, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incident import Incident, PastIncident, Signalled
+from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled
 from lambdas.domain.observation import (
     AddonFacts,
     Association,
@@ -140,12 +140,12 @@ class ClustersPort(Protocol):
 class IncidentsPort(Protocol):
     """Incidents and history. Every write is conditional, so that several callers cannot undo each other."""
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime) -> Signalled:
+    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
         """Count a signal on the open incident, if there is one: a single conditional write."""
         ...
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
-        """Remember that a check that began then found all well, unless a later one is remembered."""
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+        """Remember that a check that began then found all well, unless a later one is remembered; `nodes` where it read them."""
         ...
 
     def claim(self, incident: Incident) -> Incident:

@@ -30,7 +30,7 @@ from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, World
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lambdas.domain.incident import Incident, PastIncident, Signalled
+    from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled
 
 HERE: Final = replace(ENVIRONMENT, runbook_root="https://example.com/runbooks")
 LOOK_S: Final = 0.3
@@ -84,17 +84,17 @@ class SlowToTell(fakes.FakeIncidents):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._pending: list[tuple[datetime, int, ServiceAccountRef, datetime]] = []
+        self._pending: list[tuple[datetime, int, ServiceAccountRef, datetime, NodesSeen | None]] = []
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime) -> Signalled:
+    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
         while self._pending and self._pending[0][0] <= self._world.now:
-            _, _, about, began = heapq.heappop(self._pending)
-            super().record_sound(about, began)
-        return super().signal(target, occurred_at)
+            _, _, about, began, nodes = heapq.heappop(self._pending)
+            super().record_sound(about, began, nodes)
+        return super().signal(target, occurred_at, about_nodes=about_nodes)
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
         ends = self._world.now + timedelta(seconds=LOOK_S)
-        heapq.heappush(self._pending, (ends, len(self._pending), target, began_at))
+        heapq.heappush(self._pending, (ends, len(self._pending), target, began_at, nodes))
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from lambdas.checker import pipeline
+from lambdas.domain import incident
 from lambdas.remediator.work.desk import Desk
 from tests import fakes
 from tests.chaos.protocol import explorer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.domain.incident import Incident, NodesSeen, PastIncident
     from lambdas.remediator.steps import Json
 
 
@@ -57,8 +58,8 @@ class LetsAnybodyAct(fakes.FakeIncidents):
 class RemembersTheEnd(fakes.FakeIncidents):
     """A sound check is remembered as of its end instead of its beginning."""
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime) -> None:
-        super().record_sound(target, max(began_at, at(2 * explorer.TICK)))
+    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+        super().record_sound(target, max(began_at, at(2 * explorer.TICK)), nodes)
 
 
 def _always_dead(*_: object) -> bool:
@@ -126,6 +127,6 @@ SOWN = {
         Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "_signalled", _leaves_it_unstarted)
     ),
     "event times are taken as exact": Sown(
-        Story(("event", "moment", "break")), "were lost", patched=(fakes, "answers", lambda began, occurred: began >= occurred)
+        Story(("event", "moment", "break")), "were lost", patched=(incident, "answers", lambda began, occurred: began >= occurred)
     ),
 }

@@ -14,7 +14,7 @@ from cli.memory import MemoryIncidents
 from lambdas.adapters.incidents import Incidents
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Conflict, TransientError
-from lambdas.domain.incident import Answered, Free, Incident, Outcome, PastIncident
+from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, Outcome, PastIncident
 from sandbox.aws.faults import Fault, FaultKind
 from tests.fakes import FakeIncidents
 from tests.integration.adapters.aws import TABLE
@@ -88,6 +88,41 @@ def test_an_earlier_sound_check_does_not_replace_a_later_one(incidents: Incident
     incidents.record_sound(target, NOW)
     incidents.record_sound(target, NOW - SECOND)
     assert incidents.signal(target, NOW) == Free(known_good_at=NOW)
+
+
+def test_what_is_said_about_nodes_is_answered_only_by_a_check_that_read_them(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    incidents.record_sound(target, NOW + SECOND)
+    assert incidents.signal(target, NOW, about_nodes=True) == Free(known_good_at=NOW + SECOND)
+    incidents.record_sound(target, NOW + 2 * SECOND, NodesSeen.SETTLED)
+    assert incidents.signal(target, NOW, about_nodes=True) == Answered(NOW + 2 * SECOND)
+    incidents.record_sound(target, NOW + 9 * SECOND)
+    assert incidents.signal(target, NOW + 2 * SECOND, about_nodes=True) == Free(
+        known_good_at=NOW + 9 * SECOND, nodes_seen_at=NOW + 2 * SECOND
+    )
+
+
+def test_nodes_that_are_starting_are_remembered_until_a_later_check_sees_them_settled(
+    incidents: IncidentsPort, target: ServiceAccountRef
+) -> None:
+    incidents.record_sound(target, NOW, NodesSeen.STARTING)
+    incidents.record_sound(target, NOW + SECOND)
+    assert incidents.signal(target, NOW + SECOND) == Free(known_good_at=NOW + SECOND, nodes_seen_at=NOW, nodes_unsettled=True)
+    incidents.record_sound(target, NOW + 2 * SECOND, NodesSeen.SETTLED)
+    later = NOW + 2 * SECOND
+    assert incidents.signal(target, later) == Free(known_good_at=later, nodes_seen_at=later)
+
+
+@pytest.mark.parametrize("nodes", NodesSeen)
+def test_what_a_check_saw_of_nodes_is_kept_though_a_later_one_that_read_none_was_quicker(
+    incidents: IncidentsPort, target: ServiceAccountRef, nodes: NodesSeen
+) -> None:
+    incidents.record_sound(target, NOW + 5 * SECOND)
+    incidents.record_sound(target, NOW, nodes)
+    starting = nodes is NodesSeen.STARTING
+    expected = Free(known_good_at=NOW + 5 * SECOND, nodes_seen_at=NOW, nodes_unsettled=starting)
+    assert incidents.signal(target, NOW + 5 * SECOND) == expected
+    incidents.record_sound(target, NOW - SECOND, NodesSeen.SETTLED)
+    assert incidents.signal(target, NOW + 5 * SECOND) == expected
 
 
 def test_times_keep_their_order_whatever_zone_and_fraction_they_are_told_in(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -186,7 +221,14 @@ def test_closing_leaves_history_and_the_time_of_the_sound_look(incidents: Incide
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW + timedelta(minutes=2))
     assert incidents.history(target, NOW) == (past(mine),)
-    assert incidents.signal(target, NOW) == Answered(NOW + timedelta(minutes=2))
+    assert incidents.signal(target, NOW) == incidents.signal(target, NOW, about_nodes=True) == Answered(NOW + timedelta(minutes=2))
+
+
+def test_after_an_incident_the_next_check_reads_nodes_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    assert incidents.close(past(mine), 1, NOW)
+    assert incidents.signal(target, NOW) == Free(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
 
 
 def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:

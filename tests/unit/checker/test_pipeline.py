@@ -1,5 +1,6 @@
 """From an event to an incident, or to nothing: signals, answers, fan-out, claims, and executions that are gone."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,9 +10,10 @@ import pytest
 from lambdas.checker.pipeline import run
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.domain.errors import MalformedEvent, NotFound, TransientError
+from lambdas.domain.errors import AccessDenied, Denial, MalformedEvent, NotFound, TransientError
 from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
+from tests.events import event as recorded
 from tests.over_fakes import events
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER, ground_of
 from tests.over_fakes.performance import Performance
@@ -37,7 +39,7 @@ def test_a_healthy_cluster_gets_three_requests_and_no_write_no_message_and_no_ex
     inside = sorted(read for read in play.world.reads if read.startswith("cluster."))
     assert inside == ["cluster.pods", "cluster.service_account", "cluster.workload"]
     assert (play.world.writes, play.notifier.sent, play.remediator.executions) == ([], [], {})
-    assert play.incidents.rows[TARGET.key].known_good_at == play.world.now
+    assert play.incidents.rows[TARGET.key].free.known_good_at == play.world.now
 
 
 def test_ten_thousand_events_on_a_healthy_cluster_cost_a_few_checks() -> None:
@@ -120,6 +122,119 @@ def test_every_bound_service_account_of_the_cluster_is_looked_at_though_one_fail
 def test_without_any_binding_aws_node_is_looked_at_and_nothing_more() -> None:
     play = stage(binding=None)
     assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
+
+
+@pytest.mark.parametrize(
+    ("call", "namespace", "bound"),
+    [
+        ("call-create-association", "kube-system", True),
+        ("call-create-association", "shop", False),
+        ("call-delete-association", "shop", False),
+    ],
+)
+def test_a_pod_identity_call_matters_for_what_is_bound_and_asks_aws_nothing_about_the_rest(call: str, namespace: str, bound: bool) -> None:
+    play = stage()
+    event = json.loads(json.dumps(recorded(call)).replace("kube-system", namespace).replace("prod-blue", CLUSTER))
+    play.world.parameters[binding_path(CLUSTER, "kube-system", "aws-node")] = Parameter(value=BOUND_ROLE)
+    answer = run(event, play.ports)
+    assert (answer == {TARGET.key: {"verdict": "healthy"}}) is bound
+    if not bound:
+        assert answer == {"ignored": "a ServiceAccount that is not bound"}
+        assert set(play.world.reads) == {"parameters.load"}
+        assert (play.bus.sent, play.metrics.counted, play.incidents.rows) == ([], [], {})
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_call_about_another_add_on_matters_where_its_service_account_is_bound(bound: bool) -> None:
+    play = stage()
+    event = events.update_addon(play.world.now, version="v1.30.0-eksbuild.1", role=None)
+    event["detail"]["requestParameters"]["addonName"] = "aws-ebs-csi-driver"
+    about = ServiceAccountRef(CLUSTER, "kube-system", "ebs-csi-controller-sa")
+    if bound:
+        play.world.parameters[binding_path(CLUSTER, about.namespace, about.name)] = Parameter(value=BOUND_ROLE)
+    answer = run(event, play.ports)
+    assert (about.key in answer) is bound
+    assert ("eks.cluster" in play.world.reads) is bound
+
+
+def test_a_call_about_the_plug_in_is_looked_into_where_nobody_bound_it_too() -> None:
+    play = stage(binding=None)
+    assert run(events.update_addon(play.world.now, version="v1.15.1-eksbuild.1", role=None), play.ports) == {
+        TARGET.key: {"verdict": "healthy"}
+    }
+
+
+# --- nodes -------------------------------------------------------------------------------------------------------------------------------
+
+NODE_EVENTS = ("node-not-ready", "alarm")
+
+
+def ill_for_another_reason(play: Performance, since: timedelta) -> None:
+    """A node whose disk is full, for so long; its pods run."""
+    name, node = next(iter(play.world.cluster.nodes.items()))
+    told = {"ready": False, "reason": "KubeletNotReady", "message": "disk is full", "pressures": ("DiskPressure",)}
+    play.world.cluster.nodes[name] = replace(node, **told, since=play.world.now - since)
+
+
+@pytest.mark.parametrize("name", NODE_EVENTS)
+def test_what_is_said_about_nodes_is_not_answered_by_a_check_that_read_none(name: str) -> None:
+    play = stage()
+    ill_for_another_reason(play, timedelta(minutes=10))
+    said = events.announcement(name, play.world.now)
+    play.world.sleep(3)
+    assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
+    play.world.sleep(1)
+    assert run(said, play.ports)[TARGET.key]["verdict"] == "nodes-unwell-otherwise"
+
+
+@pytest.mark.parametrize("name", NODE_EVENTS)
+def test_a_storm_about_nodes_that_are_well_costs_one_look_at_them(name: str) -> None:
+    play = stage()
+    said = events.announcement(name, play.world.now)
+    play.world.sleep(2)
+    for _ in range(1_000):
+        run(said, play.ports)
+        asked(play)
+    assert play.world.reads.count("cluster.nodes") == 1
+
+
+def test_a_node_within_its_grace_makes_no_noise_and_is_looked_at_again_by_the_next_check() -> None:
+    play = stage()
+    ill_for_another_reason(play, timedelta(seconds=20))
+    assert asked(play, "node-not-ready") == {TARGET.key: {"verdict": "healthy"}}
+    play.world.sleep(300)
+    assert asked(play)[TARGET.key]["verdict"] == "nodes-unwell-otherwise"
+
+
+def test_a_node_that_came_up_within_its_grace_is_looked_at_once_more_and_then_left_alone() -> None:
+    play = stage()
+    before = dict(play.world.cluster.nodes)
+    ill_for_another_reason(play, timedelta(seconds=20))
+    asked(play, "node-not-ready")
+    play.world.cluster.nodes = before
+    for _ in range(3):
+        play.world.sleep(300)
+        assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
+    assert play.world.reads.count("cluster.nodes") == 2
+    assert (play.world.writes, play.notifier.sent, play.remediator.executions) == ([], [], {})
+
+
+def test_nodes_that_may_not_be_read_are_not_asked_for_again_and_again() -> None:
+    play = stage()
+    play.world.fail("cluster.nodes", AccessDenied("nodes is forbidden", denial=Denial.FORBIDDEN), times=None)
+    said = events.announcement("node-not-ready", play.world.now)
+    play.world.sleep(2)
+    for _ in range(10):
+        run(said, play.ports)
+    assert play.world.reads.count("cluster.pods") == 1
+
+
+def test_what_is_said_about_nodes_concerns_the_plug_in_also_where_something_else_is_bound_alone() -> None:
+    play = stage(binding=None)
+    play.world.parameters[binding_path(CLUSTER, "shop", "uploader")] = Parameter(value=BOUND_ROLE)
+    ill_for_another_reason(play, timedelta(minutes=10))
+    assert asked(play, "alarm")[TARGET.key]["verdict"] == "nodes-unwell-otherwise"
+    assert TARGET.key not in asked(play)
 
 
 # --- claims and executions ---------------------------------------------------------------------------------------------------------------
