@@ -19,7 +19,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.report.clock import clock
 from lambdas.domain.report.escaping import plain
-from lambdas.domain.request import CheckRequest, Ignored, Sweep
+from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import parse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(asked: Asked, file: Path) -> int:
     with progress("looking at what the event names"):
         seen = [see(it, outside) for it in found]
     looks = [checked(it) | {"plan": planned(it.look) if it.look else None} for it in seen]
-    document = {"command": "replay", "exitCode": SOUND, "rules": rules, "request": _request(request), "looks": looks}
+    document = {"command": "replay", "exitCode": SOUND, "rules": rules, "request": _request(request, outside), "looks": looks}
     write(asked.output, document, *_views(rules, request, seen, outside))
     return SOUND
 
@@ -68,7 +68,7 @@ def read(file: Path) -> Json:
 
 def matching(event: Mapping[str, Any], outside: Outside) -> list[str] | None:
     """Names of our rules that this event matches; None where it cannot be asked: a person's own request passes no rule."""
-    if "detail-type" not in event or event["detail-type"] == OwnEvent.SWEEP:  # the schedule's input, which a rule makes
+    if "detail-type" not in event or event["detail-type"] in (OwnEvent.SWEEP, OwnEvent.DIGEST):  # a schedule's input, which a rule makes
         return None
     patterns = {name: it.pattern(list(roles(outside.environment).values())) for name, it in SUBSCRIPTIONS.items()}
     try:
@@ -83,9 +83,9 @@ def _whole(event: Mapping[str, Any]) -> Json:
     return {**missing, **event}
 
 
-def meant(request: CheckRequest | Ignored | Sweep, outside: Outside) -> list[ServiceAccountRef]:
+def meant(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside) -> list[ServiceAccountRef]:
     """The ServiceAccounts that the checker would look at, itself or by the events that it would send."""
-    if isinstance(request, Ignored):
+    if isinstance(request, Ignored | DigestDue):
         return []
     if isinstance(request, CheckRequest) and request.cluster:
         if request.service_account:
@@ -98,19 +98,30 @@ def meant(request: CheckRequest | Ignored | Sweep, outside: Outside) -> list[Ser
     return list(bound_targets(paths, sorted({*bound_clusters(paths), *there})))
 
 
-def _request(request: CheckRequest | Ignored | Sweep) -> Json:
+def _request(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside) -> Json:
     match request:
         case Ignored(reason=reason):
             return {"kind": "ignored", "reason": reason}
         case Sweep():
             return {"kind": "sweep"}
+        case DigestDue(occurred_at=at):
+            return {"kind": "digest", "until": at.isoformat(), "clusters": _digested(outside)}
     where = place(ServiceAccountRef(request.cluster or "", *(request.service_account or ("", ""))))
     actor = {"who": request.actor.who, "what": request.actor.what} if request.actor else None
     told = {"kind": "check", "trigger": request.trigger.value, "occurredAt": request.occurred_at.isoformat(), "cluster": request.cluster}
     return told | {"serviceAccount": where["serviceAccount"] if request.service_account else None, "node": request.node, "actor": actor}
 
 
-def _views(rules: list[str] | None, request: CheckRequest | Ignored | Sweep, seen: list[Seen], outside: Outside) -> list[RenderableType]:
+def _digested(outside: Outside) -> list[str]:
+    from lambdas.domain.digest import clusters_asking
+
+    asking = clusters_asking(outside.readers.parameters.load(), outside.readers.eks.clusters())
+    return [it for it in asking if outside.environment.serves(it)]
+
+
+def _views(
+    rules: list[str] | None, request: CheckRequest | Ignored | Sweep | DigestDue, seen: list[Seen], outside: Outside
+) -> list[RenderableType]:
     from cli.plan_view import view
 
     return [_rules(rules), *_asks(request, outside), Text(), *(view(it) for it in seen), Text("Nothing was done.", style="dim")]
@@ -126,17 +137,19 @@ def _rules(rules: list[str] | None) -> Text:
     return Text("rules    ").append(", ".join(rules), style="bold")
 
 
-def _asks(request: CheckRequest | Ignored | Sweep, outside: Outside) -> list[Text]:
+def _asks(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside) -> list[Text]:
     match request:
         case Ignored(reason=reason):
             return [Text("request  ").append(f"ignored: {plain(reason)}", style="yellow")]
         case Sweep():
             return [Text("request  a check of every bound cluster")]
+        case DigestDue(occurred_at=at):
+            whose = ", ".join(_digested(outside)) or "nobody: no setting asks for one"
+            return [Text(f"request  a digest of the day until {clock(at)}, for {whose}")]
     about = request.cluster or "every bound cluster"
     lines = [Text("request  ").append(f"check {plain(about)}", style="bold").append(f" ({request.trigger}, {clock(request.occurred_at)})")]
     if request.actor:
         lines.append(Text(f"actor    {plain(request.actor.who)}: {plain(request.actor.what)}"))
-    served = [it for it in outside.environment.clusters.split(",") if it]
-    if request.cluster and served and request.cluster not in served:
+    if request.cluster and not outside.environment.serves(request.cluster):
         lines.append(Text(f"note     the deployed stack leaves {plain(request.cluster)} to another", style="yellow"))
     return lines

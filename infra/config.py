@@ -5,6 +5,7 @@ from typing import Final
 
 from infra.declared import declare, mapping, one_of, read, sequence, text, texts_by_name, whole_number
 from lambdas.contract.environment import Function
+from lambdas.contract.events import DIGEST_AT
 from lambdas.contract.parameters import CLUSTER_NAME
 
 _ARN_REGION: Final = r"[a-z]{2}(-[a-z]+)+-\d"
@@ -83,6 +84,11 @@ class Notify:
     )
     slack: Slack | None = declare(mapping(Slack), "a channel whose configuration this stack owns", default=None)
     teams: Teams | None = declare(mapping(Teams), "a channel whose configuration this stack owns", default=None)
+    digest_at: str = declare(
+        text(r"([01]\d|2[0-3]):[0-5]\d", 'a time of day in UTC, in quotation marks, such as "07:00"'),
+        "when the daily digest is written, where the setting `digest` asks for one",
+        default=DIGEST_AT,
+    )
     chat_home: str | None = declare(_name, "the environment whose stack owns the channel's configuration", default=None)
 
 

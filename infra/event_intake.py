@@ -10,14 +10,29 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.dead_letters import dead_letter_queue
-from lambdas.contract.events import MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES, Pattern
+from lambdas.contract.events import (
+    DIGEST_INPUT,
+    MAX_EVENT_AGE_HOURS,
+    RETRY_ATTEMPTS,
+    SUBSCRIPTIONS,
+    SWEEP_INPUT,
+    SWEEP_RATE_MINUTES,
+    Pattern,
+)
 
 
 class EventIntake(Construct):
-    """One rule for each subscription of the contract, and the schedule."""
+    """One rule for each subscription of the contract, and the two schedules. `digest_at` is a time of day in UTC: `07:00`."""
 
     def __init__(
-        self, scope: Construct, name: str, *, checker: lambda_.IFunction, our_role_arns: Sequence[str], customer_key: kms.IKey | None
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        checker: lambda_.IFunction,
+        our_role_arns: Sequence[str],
+        digest_at: str,
+        customer_key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, name)
         self._checker = checker
@@ -36,6 +51,14 @@ class EventIntake(Construct):
             description="drift that nobody announced",
             schedule=events.Schedule.rate(Duration.minutes(SWEEP_RATE_MINUTES)),
             targets=[self._target(events.RuleTargetInput.from_object(dict(SWEEP_INPUT)))],
+        )
+        hour, minute = digest_at.split(":")
+        events.Rule(
+            self,
+            "Digest",
+            description="the day is over: sum it up where a setting asks for it",
+            schedule=events.Schedule.cron(hour=str(int(hour)), minute=str(int(minute))),
+            targets=[self._target(events.RuleTargetInput.from_object({**DIGEST_INPUT, "time": events.EventField.time}))],
         )
 
     def _target(self, constant_input: events.RuleTargetInput | None) -> targets.LambdaFunction:

@@ -50,7 +50,12 @@ class RemediatorStack(Stack):
             served=served(configuration, environment),
         )
         intake = EventIntake(
-            self, "Intake", checker=self.functions.checker, our_role_arns=self.functions.role_arns, customer_key=customer_key
+            self,
+            "Intake",
+            checker=self.functions.checker,
+            our_role_arns=self.functions.role_arns,
+            digest_at=environment.notify.digest_at,
+            customer_key=customer_key,
         )
         Alarms(self, "Alarms", functions=self.functions, undelivered=intake.undelivered, people=self.topics.people)
         Dashboard(self, "Overview", functions=self.functions, undelivered=intake.undelivered)

@@ -365,11 +365,12 @@ class FakeIncidents:
 
 
 class FakeRemediator:
-    """The durable function. `executions` are its states by ARN: RUNNING until a test says otherwise."""
+    """The durable function. `executions` are its states by ARN: RUNNING until a test says otherwise. `digests` are days asked for."""
 
     def __init__(self, world: World | None = None) -> None:
         self._world = world or World()
         self.executions: dict[str, str] = {}
+        self.digests: dict[datetime, list[str]] = {}
 
     def start(self, incident: Incident) -> str:
         self._world.meet("remediator.start")
@@ -377,6 +378,10 @@ class FakeRemediator:
         self.executions.setdefault(arn, "RUNNING")
         self._world.meet("remediator.start", after=True)
         return arn
+
+    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+        self._world.meet("remediator.sum_up")
+        self.digests.setdefault(until, list(clusters))
 
     def running(self, execution_arn: str) -> bool:
         self._world.meet("remediator.running")

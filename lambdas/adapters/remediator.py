@@ -10,6 +10,9 @@ from lambdas.adapters.aws_errors import from_client_error, translated
 from lambdas.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from lambdas.adapters.session import AwsSession
     from lambdas.domain.incident import Incident
 
@@ -31,21 +34,27 @@ class Remediator:
         Empty where an execution of that name runs already and Lambda does not tell its ARN.
         Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
         """
+        return (
+            self._begin(f"start the remediator for incident {incident.id}", incident.id, payload(incident)) or incident.execution_arn or ""
+        )
+
+    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+        """Have it sum up the day that ends then: one execution, named by the moment, however often the schedule's event is delivered."""
+        name = f"digest-{until:%Y%m%dT%H%M}"
+        self._begin(f"start the remediator for {name}", name, orjson.dumps({"digest": {"until": until.isoformat(), "clusters": clusters}}))
+
+    def _begin(self, attempt: str, name: str, payload: bytes) -> str:
+        """The ARN of the execution of this name, which is made where there is none; empty where it is there and Lambda does not tell."""
         from botocore.exceptions import ClientError
 
-        attempt = f"start the remediator for incident {incident.id}"
+        asked = {"InvocationType": "Event", "DurableExecutionName": name, "Payload": payload}
         with translated(attempt):
             try:
-                answer = self._lambda.invoke(
-                    FunctionName=self._function_arn,
-                    InvocationType="Event",
-                    DurableExecutionName=incident.id,
-                    Payload=payload(incident),
-                )
+                answer = self._lambda.invoke(FunctionName=self._function_arn, **asked)
             except ClientError as error:
                 if error.response["Error"]["Code"] != "DurableExecutionAlreadyStartedException":
                     raise from_client_error(attempt, error) from error
-                return incident.execution_arn or ""
+                return ""
         return str(answer.get("DurableExecutionArn", ""))
 
     def running(self, execution_arn: str) -> bool:

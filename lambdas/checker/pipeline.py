@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from lambdas.checker.digest import ask_for_digest
 from lambdas.contract import metrics
 from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
@@ -13,6 +14,7 @@ from lambdas.contract.workloads import KNOWN
 from lambdas.domain import outgoing
 from lambdas.domain.binding import bound_clusters, bound_targets, has_default
 from lambdas.domain.checking import observe
+from lambdas.domain.counting import many
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.finding import Link, State
@@ -22,7 +24,7 @@ from lambdas.domain.observation import Binding, InvalidBinding, NotRead, Observa
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
-from lambdas.domain.request import CheckRequest, Ignored, Sweep, Trigger
+from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.requests import parse
 from lambdas.domain.verdict import Verdict
 
@@ -61,6 +63,10 @@ def run(event: object, ports: Ports) -> Json:
             swept = _fan_out(CheckRequest(trigger=Trigger.SWEEP, occurred_at=occurred_at, event_id=f"sweep-{occurred_at:%H%M%S}"), ports)
             ports.metrics(metrics.SWEEPS, 1)
             return swept
+        case DigestDue(occurred_at=at):
+            asking = ask_for_digest(at, ports.readers, ports.remediator, here)
+            ports.log("event", f"{many(len(asking), 'cluster asks', 'clusters ask')} for a digest")
+            return {"digest": asking}
         case CheckRequest(cluster=None):
             return _fan_out(request, ports)
     return _check_cluster(request, ports)
@@ -70,20 +76,15 @@ def _fan_out(request: CheckRequest, ports: Ports) -> Json:
     """One event per bound cluster, so that one broken cluster delays no other."""
     paths = list(ports.readers.parameters.load())
     existing = ports.readers.eks.clusters() if has_default(paths) else ()
-    clusters = [name for name in sorted({*bound_clusters(paths), *existing}) if _ours(name, ports.environment)]
+    clusters = [name for name in sorted({*bound_clusters(paths), *existing}) if ports.environment.serves(name)]
     ports.events.put([outgoing.check_requested(request, cluster) for cluster in clusters])
     ports.log("request", f"a check of each of {len(clusters)} bound clusters was asked for", trigger=request.trigger)
     return {"asked": clusters}
 
 
-def _ours(cluster: str, environment: Environment) -> bool:
-    served = [name for name in environment.clusters.split(",") if name]
-    return not served or cluster in served
-
-
 def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
     cluster = request.cluster or ""
-    if not _ours(cluster, ports.environment):
+    if not ports.environment.serves(cluster):
         ports.log("request", f"cluster {cluster} is served by another stack")
         return {"ignored": "another stack's cluster"}
     ports.log("request", f"check {cluster}", trigger=request.trigger, event_id=request.event_id)

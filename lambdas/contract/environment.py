@@ -66,6 +66,11 @@ class Environment:
             raise MissingEnvironment(f"the function's environment lacks {', '.join(absent)}; deploy the stack again")
         return cls(**values)
 
+    def serves(self, cluster: str) -> bool:
+        """Whether the cluster is this stack's, and not another's beside it."""
+        served = [name for name in self.clusters.split(",") if name]
+        return not served or cluster in served
+
 
 def variable(field_name: str) -> str:
     """The environment variable of a field: its name in capitals, prefixed since plain names collide with the runtime's own."""

@@ -17,6 +17,7 @@ class OwnEvent(StrEnum):
     NODE_NOT_READY = "Node Not Ready"
     IDENTITY_CHANGED = "Identity Changed"
     SWEEP = "Sweep"
+    DIGEST = "Digest"
     STARTED = "Remediation Started"
     PROVEN = "Remediation Proven"
     NEEDS_YOU = "Remediation Needs You"
@@ -117,6 +118,11 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
 SWEEP_RATE_MINUTES: Final = 5
 SWEEP_INPUT: Final[Pattern] = {"source": EVENT_SOURCE, "detail-type": str(OwnEvent.SWEEP), "detail": {}}
 """What the schedule's rule sends to the checker instead of EventBridge's own event."""
+
+DIGEST_INPUT: Final[Pattern] = {"source": EVENT_SOURCE, "detail-type": str(OwnEvent.DIGEST), "detail": {}}
+"""What the daily rule sends; it adds `time`, the moment that was scheduled, so that a late delivery sums up the same day."""
+DIGEST_AT: Final = "07:00"
+"""When the daily rule fires where the configuration does not say: hours and minutes in UTC."""
 
 RETRY_ATTEMPTS: Final = 185
 MAX_EVENT_AGE_HOURS: Final = 6

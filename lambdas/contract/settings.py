@@ -45,7 +45,7 @@ class Severity(StrEnum):
 
 
 class Digest(StrEnum):
-    """Whether a summary is sent though nothing happened."""
+    """Whether the last day is summed up once a day. A day without an incident is not told either way."""
 
     OFF = "off"
     DAILY = "daily"
@@ -146,7 +146,9 @@ class Settings:
         "5", _count(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)"
     )
     notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told")
-    digest: Digest = setting("off", _one_of(Digest), "daily: one summary a day of what was seen and done")
+    digest: Digest = setting(
+        "off", _one_of(Digest), "daily: one message a day that sums up the incidents of the last day and those still open, if any · off"
+    )
 
 
 NAMES: Final = tuple(f.name for f in fields(Settings))

@@ -200,6 +200,10 @@ class RemediatorPort(Protocol):
         """Start it by the incident's id; again with the same incident is the same execution. Returns the execution's ARN."""
         ...
 
+    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+        """Have it sum up the day that ends then, once, however often it is asked to."""
+        ...
+
     def running(self, execution_arn: str) -> bool:
         """Whether the execution has not ended. An execution that is not known does not run."""
         ...

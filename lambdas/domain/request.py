@@ -67,3 +67,10 @@ class Sweep:
     """The schedule's turn: every bound cluster is to be checked, each by a request of its own."""
 
     occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class DigestDue:
+    """The daily schedule's turn: the day that ends then is to be summed up."""
+
+    occurred_at: datetime

@@ -1,7 +1,7 @@
 """Entry point of the remediator: a durable function. Wires the adapters and runs the workflow."""
 
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any, Final
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
@@ -20,6 +20,7 @@ from lambdas.domain.checking import Remembering
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incident import Incident
 from lambdas.domain.observing import Readers
+from lambdas.remediator.digest import DigestDesk, sum_up
 from lambdas.remediator.durable import DurableSteps
 from lambdas.remediator.steps import Json, Patience
 from lambdas.remediator.work.desk import Desk
@@ -31,8 +32,13 @@ OPENING: Final = Patience(timeout_s=1800)
 
 @durable_execution
 def lambda_handler(event: dict[str, Any], context: DurableContext) -> Json:
-    """Remediate the incident `{"incident_id": ..., "target": "cluster/namespace/name"}`; everything else is read from its row."""
+    """Remediate the incident `{"incident_id": ..., "target": "cluster/namespace/name"}`; everything else is read from its row.
+
+    Or tell of a day: `{"digest": {"until": iso, "clusters": [...]}}`.
+    """
     steps = DurableSteps(context)
+    if "digest" in event:
+        return sum_up(event["digest"], steps, _digest_desk())
     opened = steps.until("open", lambda _: _opened(event), lambda state: "incident" in state or "outcome" in state, OPENING)
     if "incident" not in opened:
         return opened
@@ -93,6 +99,16 @@ def _readers() -> Readers:
     return readers(_session(), _here())
 
 
+@cache
+def _notifier() -> Notifier:
+    return Notifier(_session(), chat_topic_arn=_here().chat_topic_arn, people_topic_arn=_here().people_topic_arn)
+
+
+def _digest_desk() -> DigestDesk:
+    clock = partial(datetime.now, UTC)
+    return DigestDesk(readers=_readers(), incidents=incidents(), notifier=_notifier(), log=write, environment=_here(), now=clock)
+
+
 def desk(incident: Incident) -> Desk:
     """What the steps of one incident work with; clients are shared by all incidents of the process."""
     here, session = _here(), _session()
@@ -101,7 +117,7 @@ def desk(incident: Incident) -> Desk:
         readers=_readers(),
         remembering=Remembering(incidents=incidents(), calendar=Calendar(session)),
         incidents=incidents(),
-        notifier=Notifier(session, chat_topic_arn=here.chat_topic_arn, people_topic_arn=here.people_topic_arn),
+        notifier=_notifier(),
         events=EventBus(session, here.event_bus),
         metrics=count,
         log=write,

@@ -64,7 +64,8 @@ def deploy(template: Template, rules: Sequence[str]) -> Deployed:
     )
     described = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
     resources = {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in described if "PhysicalResourceId" in it}
-    _without_targets("Sweep", template, resources)  # moto sends every event through a rule that has a schedule and no pattern
+    for schedule in ("Sweep", "Digest"):  # moto sends every event through a rule that has a schedule and no pattern
+        _without_targets(schedule, template, resources)
     return Deployed(resources, {rule: _queue_behind(rule, template, resources) for rule in rules})
 
 

@@ -46,6 +46,7 @@ MAXIMAL: dict[str, Any] = {
                 "mail": ["team@example.com"],
                 "https": ["https://pager.example.com/v1"],
                 "slack": {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"},
+                "digest_at": "05:30",
             },
             "key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-1111-2222-3333-444455556666",
             "log_retention_days": 30,

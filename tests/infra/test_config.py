@@ -109,6 +109,13 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         "'19%3aabc'",
         "not both",
     ),
+    "digest at an hour": (one(notify={"digest_at": "7"}), "environments[0].notify.digest_at", "'7'", "a time of day in UTC"),
+    "digest at a number, as YAML reads 07:00": (
+        one(notify={"digest_at": 420}),
+        "environments[0].notify.digest_at",
+        "420",
+        "quotation marks",
+    ),
     "home of nobody": (one(notify={"chat_home": "x"}), "environments[0].notify.chat_home", "'x'", "there are none"),
     "reserved tag": (one(tags={"aws:x": "y"}), "environments[0].tags", "'aws:x'", "not beginning with aws:"),
     "tag that is no string": (one(tags={"x": 1}), "environments[0].tags", "{'x': 1}", "names to strings"),

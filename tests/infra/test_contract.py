@@ -8,7 +8,7 @@ import pytest
 from lambdas.contract import environment as told
 from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
 from lambdas.contract.environment import VARIABLES, Function
-from lambdas.contract.events import MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
+from lambdas.contract.events import DIGEST_INPUT, MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
 from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements
 
 WRITES = ("Put", "Update", "Delete", "Create", "Send", "Publish", "Tag", "Attach", "Pass", "Invoke", "Checkpoint", "Assign", "Unassign")
@@ -38,10 +38,27 @@ def repr_of(pattern: object) -> str:
     return json.dumps(pattern, sort_keys=True)
 
 
-def test_the_only_other_rule_is_the_sweep_with_its_constant_input(minimal: Template) -> None:
-    (sweep,) = (it for it in rules(minimal).values() if "ScheduleExpression" in it)
-    assert sweep["ScheduleExpression"] == f"rate({SWEEP_RATE_MINUTES} minutes)"
-    assert json.loads(sweep["Targets"][0]["Input"]) == SWEEP_INPUT
+def scheduled(template: Template) -> dict[str, Any]:
+    """The one target of each schedule, by its expression."""
+    return {it["ScheduleExpression"]: it["Targets"][0] for it in rules(template).values() if "ScheduleExpression" in it}
+
+
+def test_the_only_other_rules_are_the_schedules_with_their_inputs(minimal: Template) -> None:
+    made = scheduled(minimal)
+    assert set(made) == {f"rate({SWEEP_RATE_MINUTES} minutes)", "cron(0 7 * * ? *)"}
+    assert json.loads(made[f"rate({SWEEP_RATE_MINUTES} minutes)"]["Input"]) == SWEEP_INPUT
+
+
+def test_the_digest_is_told_the_moment_that_was_scheduled(minimal: Template) -> None:
+    transformer = scheduled(minimal)["cron(0 7 * * ? *)"]["InputTransformer"]
+    ((name, path),) = transformer["InputPathsMap"].items()
+    sent = json.loads(transformer["InputTemplate"].replace(f"<{name}>", '"2026-11-03T07:00:00Z"'))
+    assert path == "$.time"
+    assert sent == {**DIGEST_INPUT, "time": "2026-11-03T07:00:00Z"}
+
+
+def test_the_digest_comes_when_the_configuration_says(maximal: dict[str, Template]) -> None:
+    assert "cron(30 5 * * ? *)" in scheduled(maximal["EksIrsaRemediator-prod"])
 
 
 def test_every_rule_brings_its_event_to_the_checker_and_keeps_what_it_cannot_hand_over(minimal: Template) -> None:

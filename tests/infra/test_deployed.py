@@ -14,7 +14,9 @@ from tests.infra.deployed import STACK, Deployed, client
 from tests.infra.templates import REGION, of_type
 
 RECORDED_ROLE = "arn:aws:iam::111122223333:role/EksIrsaRemediator-RemediatorRole"
-ON_THE_BUS = [name for name in INDEX if "detail-type" in event(name) and name != "sweep"]  # the others are sent to the function itself
+ON_THE_BUS = [
+    name for name in INDEX if "detail-type" in event(name) and name not in ("sweep", "digest")
+]  # the others are sent to the function itself
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, OwnEvent
 from lambdas.contract.names import EVENT_SOURCE
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.reading import label, text
-from lambdas.domain.request import CheckRequest, Ignored, Sweep
+from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import addon_event, api_call, kubernetes_event, node_alarm, own_event, parameter_change, person
 from lambdas.domain.requests.envelope import Envelope, envelope
 
@@ -22,7 +22,7 @@ _BY_SOURCE_AND_KIND: Final[Mapping[tuple[str, str], Callable[[Envelope], CheckRe
 }
 
 
-def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRequest | Ignored | Sweep:
+def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRequest | Ignored | Sweep | DigestDue:
     """What an event asks the checker for.
 
     Args:
@@ -49,8 +49,8 @@ def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRe
 
 
 def _elsewhere(event: Mapping[str, object], read: Envelope, account: str, region: str) -> str:
-    """Why the event is not of our account and region, or nothing. The schedule's own input carries neither field."""
-    if (read.source, read.kind) == (EVENT_SOURCE, OwnEvent.SWEEP) and "account" not in event and "region" not in event:
+    """Why the event is not of our account and region, or nothing. The schedules' own inputs carry neither field."""
+    if read.source == EVENT_SOURCE and read.kind in (OwnEvent.SWEEP, OwnEvent.DIGEST) and "account" not in event and "region" not in event:
         return ""
     came_from = text(event, "account"), text(event, "region")
     if came_from == (account, region):
@@ -59,7 +59,7 @@ def _elsewhere(event: Mapping[str, object], read: Envelope, account: str, region
     return f"{label(read.kind)} comes from account {told}, which is not ours"
 
 
-def _parsed(event: Envelope) -> CheckRequest | Ignored | Sweep:
+def _parsed(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
     if event.source == EVENT_SOURCE:
         return own_event.parse(event)
     if event.kind == kubernetes_event.KIND:  # the source is the operator's choice

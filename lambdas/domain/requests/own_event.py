@@ -15,13 +15,13 @@ from lambdas.contract.events import OUTGOING, OwnEvent
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.outgoing import SCHEMA_VERSION
 from lambdas.domain.reading import cluster_name, event_id, inside, kind_of, label, moment, node_name, service_account, text
-from lambdas.domain.request import Actor, CheckRequest, Ignored, Sweep, Trigger
+from lambdas.domain.request import Actor, CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.requests.envelope import Envelope
 
 _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED: Trigger.IDENTITY_CHANGED}
 
 
-def parse(event: Envelope) -> CheckRequest | Ignored | Sweep:
+def parse(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
     """What the event asks for.
 
     Raises:
@@ -31,6 +31,8 @@ def parse(event: Envelope) -> CheckRequest | Ignored | Sweep:
         return Ignored(f"{event.kind} is our own announcement")
     if event.kind == OwnEvent.SWEEP:
         return Sweep(event.at)
+    if event.kind == OwnEvent.DIGEST:
+        return DigestDue(event.at)
     if event.kind not in (*_FIXED_TRIGGERS, OwnEvent.CHECK_REQUESTED):
         return Ignored(f"we send no event called {label(event.kind)}")
     version = event.detail.get("schemaVersion", SCHEMA_VERSION)

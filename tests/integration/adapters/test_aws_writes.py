@@ -58,6 +58,19 @@ def test_an_execution_that_was_started_already_is_no_error(session: AwsSession, 
     assert Remediator(session, FUNCTION).start(INCIDENT) == ""
 
 
+def test_a_digest_is_one_execution_by_the_moment_that_ends_its_day(session: AwsSession, functions: Stubber) -> None:
+    sent = {
+        "FunctionName": FUNCTION,
+        "InvocationType": "Event",
+        "DurableExecutionName": "digest-20260101T1200",
+        "Payload": b'{"digest":{"until":"2026-01-01T12:00:00+00:00","clusters":["blue","green"]}}',
+    }
+    functions.add_response("invoke", {"StatusCode": 202, "DurableExecutionArn": EXECUTION}, sent)
+    functions.add_client_error("invoke", "DurableExecutionAlreadyStartedException", http_status_code=409)
+    for _ in range(2):  # an event may be delivered twice
+        Remediator(session, FUNCTION).sum_up(NOW, ["blue", "green"])
+
+
 def test_a_start_that_is_throttled_is_transient(session: AwsSession, functions: Stubber) -> None:
     asked_for = {"HTTPHeaders": {"retry-after": "3"}}
     functions.add_client_error("invoke", "TooManyRequestsException", http_status_code=429, response_meta=asked_for)

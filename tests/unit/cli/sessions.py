@@ -276,6 +276,8 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "replay-no-rule": Session(("replay fargate-pod-termination",)),
     "replay-malformed": Session(("replay addon-update-succeeded-glob",)),
     "replay-sweep": Session(("replay sweep", "replay person-all-clusters")),
+    "replay-digest": Session(("replay digest", "replay digest -o json"), {"settings": {"digest": "daily"}}),
+    "replay-digest-of-nobody": Session(("replay digest",)),
     "replay-no-file": Session(("replay /nowhere/event.json",)),
     "simulate-wrong": Session(("simulate no-such-scenario",)),
 }

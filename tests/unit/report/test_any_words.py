@@ -56,7 +56,7 @@ def _unseen(text: str, but: str = "") -> set[str]:
     return {it for it in text if it not in but and unicodedata.category(it) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
 
 
-def _assert_legal(message: Message) -> None:
+def assert_legal(message: Message) -> None:
     chat = json.loads(message.chat)
     content = chat["content"]
     assert set(chat) == {"version", "source", "id", "content", "metadata"}
@@ -72,7 +72,7 @@ def _assert_legal(message: Message) -> None:
     assert all(value and not _unseen(value) for value in message.attributes.values())
 
 
-def _assert_harmless(message: Message) -> None:
+def assert_harmless(message: Message) -> None:
     chat = json.loads(message.chat)
     assert not _unseen(message.text, but="\n")
     for text in _strings(chat):
@@ -99,8 +99,8 @@ def _verdicts() -> set[str]:
 @given(any_story())
 def test_any_words_give_a_legal_and_harmless_message(story: tuple[Occasion, dict[str, Any], Incident]) -> None:
     message = write(*story)
-    _assert_legal(message)
-    _assert_harmless(message)
+    assert_legal(message)
+    assert_harmless(message)
 
 
 @settings(max_examples=100, deadline=None)
@@ -131,4 +131,4 @@ def test_messages_of_one_incident_share_a_thread_and_differ_in_id() -> None:
 def test_a_name_of_any_service_account_has_words() -> None:
     _, _, occasion, about, incident = ALL_STORIES[0]
     other = ServiceAccountRef("c" * 100, "n" * 63, "s" * 253)
-    _assert_legal(write(occasion, about, Incident(**{**vars(incident), "target": other})))
+    assert_legal(write(occasion, about, Incident(**{**vars(incident), "target": other})))

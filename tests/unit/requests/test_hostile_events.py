@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, OwnEvent
 from lambdas.contract.parameters import KUBERNETES_NAME, valid_cluster
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.request import CheckRequest, Ignored, Sweep
+from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import parse
 from tests.events import ACCOUNT, ARRIVED_AT, INDEX, REGION, event
 
@@ -44,9 +44,9 @@ HOSTILE_NAMES = [
 ]
 
 
-def _answer(hostile: object) -> CheckRequest | Ignored | Sweep | MalformedEvent:
+def _answer(hostile: object) -> CheckRequest | Ignored | Sweep | DigestDue | MalformedEvent:
     """The answer, after checking what holds of every answer."""
-    answer: CheckRequest | Ignored | Sweep | MalformedEvent
+    answer: CheckRequest | Ignored | Sweep | DigestDue | MalformedEvent
     try:
         answer = parse(hostile, account=ACCOUNT, region=REGION, now=NOW)
     except MalformedEvent as refused:

@@ -8,7 +8,7 @@ from moto.events.models import EventPattern
 
 from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, INCOMING, SUBSCRIPTIONS
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.request import CheckRequest, Ignored, Sweep
+from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import parse
 from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
 
@@ -16,7 +16,7 @@ OUR_ROLES = (f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-CheckerRole", f"arn
 NOW = datetime.fromisoformat(ARRIVED_AT)
 
 
-def _parsed(name: str) -> CheckRequest | Ignored | Sweep:
+def _parsed(name: str) -> CheckRequest | Ignored | Sweep | DigestDue:
     return parse(event(name), account=ACCOUNT, region=REGION, now=NOW)
 
 
@@ -31,7 +31,7 @@ def test_the_index_names_every_file_and_no_other() -> None:
 @pytest.mark.parametrize("name", INDEX)
 def test_every_shape_has_a_source_and_one_outcome(name: str) -> None:
     assert INDEX[name]["source"]
-    assert len({"request", "ignored", "malformed", "sweep"} & set(INDEX[name])) == 1
+    assert len({"request", "ignored", "malformed", "sweep", "digest"} & set(INDEX[name])) == 1
 
 
 @pytest.mark.parametrize("name", _rows("request"))
@@ -63,6 +63,11 @@ def test_what_is_not_what_it_promises_is_refused_with_a_reason(name: str) -> Non
 @pytest.mark.parametrize("name", _rows("sweep"))
 def test_the_schedule_asks_for_a_sweep(name: str) -> None:
     assert _parsed(name) == Sweep(datetime.fromisoformat(INDEX[name]["sweep"]))
+
+
+@pytest.mark.parametrize("name", _rows("digest"))
+def test_the_daily_schedule_asks_for_a_digest_of_the_moment_that_was_scheduled(name: str) -> None:
+    assert _parsed(name) == DigestDue(datetime.fromisoformat(INDEX[name]["digest"]))
 
 
 @pytest.mark.parametrize("name", INDEX)

@@ -1,0 +1,75 @@
+"""The daily digest on the small EKS: from the schedule's event to one message, through both functions, their roles, table and topics."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambdas.contract.access import IAM
+from lambdas.contract.environment import Function
+from lambdas.contract.events import DIGEST_INPUT
+from sandbox.aws.local import ACCOUNT, REGION
+from sandbox.play.accounts import CHECKER, REMEDIATOR
+from sandbox.play.scenario import World
+from sandbox.play.stage import Stage
+from sandbox.play.story import happen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with Stage(World(nodes=2, settings={"digest": "daily"})) as standing:
+        yield standing
+
+
+def in_the_morning(stage: Stage, moment: str) -> None:
+    """What the rule sends, as EventBridge hands it over."""
+    sent = {**DIGEST_INPUT, "time": moment}
+    stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(sent))
+
+
+def logged(stage: Stage, function: str, words: str, since: int, within_s: float = 30.0) -> bool:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if any(name == function and words in line for name, line in stage.lines[since:]):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def titles(stage: Stage) -> list[str]:
+    """Of the notifications since the last time that this was asked."""
+    return [it["content"]["title"] for it in stage.messages()]
+
+
+def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls(stage: Stage) -> None:
+    happen(stage, "past_repairs", {"value": 2})
+    now = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime())
+    for _ in range(3):
+        in_the_morning(stage, now)
+    assert logged(stage, REMEDIATOR, "2 repaired", 0)
+    time.sleep(1)
+    assert titles(stage) == [f"🟢 Last day in {ACCOUNT} {REGION}: 2 repaired"]
+    assert stage.dead_letters.waiting(CHECKER) == stage.dead_letters.waiting(REMEDIATOR) == []
+
+
+def test_a_quiet_day_is_not_told(stage: Stage) -> None:
+    since = len(stage.lines)
+    in_the_morning(stage, "2020-01-01T07:00:00Z")
+    assert logged(stage, REMEDIATOR, "nothing to sum up", since)
+    assert titles(stage) == []
+
+
+def test_the_digest_needs_no_grant_that_was_not_there(stage: Stage) -> None:
+    made = {(it.principal, it.action) for it in stage.aws.calls.all() if it.principal in (CHECKER, REMEDIATOR)}
+    granted = {Function.CHECKER: CHECKER, Function.REMEDIATOR: REMEDIATOR}
+    allowed = {(granted[function], grant.action) for grant in IAM for function in grant.by if function in granted}
+    assert {it for it in made if not it[1].startswith("sts:")} <= allowed
+    assert (REMEDIATOR, "sns:Publish") in made

@@ -1,0 +1,107 @@
+"""The digest's execution: one message where there is something to tell, none else, and patience where a door is closed for a moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.errors import AccessDenied, Denial, TransientError
+from lambdas.domain.incident import Incident
+from lambdas.remediator.digest import DigestDesk, sum_up
+from lambdas.remediator.steps import InProcessSteps
+from sandbox.play.scenario import World as Told
+from tests.fakes import Row
+from tests.over_fakes.ground import CLUSTER, ground_of
+from tests.over_fakes.performance import ENVIRONMENT, Performance
+from tests.unit.report.days import DAYS
+from tests.world import Trouble
+
+if TYPE_CHECKING:
+    from lambdas.domain.incident import PastIncident
+
+TARGET = ServiceAccountRef(CLUSTER, "kube-system", "aws-node")
+
+
+def played(*, past: list[PastIncident] | None = None, opened: bool = False, **world: Any) -> Performance:
+    """A cluster with these incidents of the last day."""
+    play = Performance(ground_of(Told(**{"nodes": 3, **world})))
+    incident = Incident(id="c0ffee123456", target=TARGET, opened_at=play.world.now - timedelta(hours=3), signals=2, request={})
+    play.incidents.rows[TARGET.key] = Row(incident=incident if opened else None, past=past or [])
+    return play
+
+
+def told(play: Performance) -> dict[str, Any]:
+    """Sum up the day that ends now."""
+    desk = DigestDesk(
+        readers=play.ports.readers,
+        incidents=play.incidents,
+        notifier=play.notifier,
+        log=play.ports.log,
+        environment=ENVIRONMENT,
+        now=lambda: play.world.now,
+    )
+    asked = {"until": play.world.now.isoformat(), "clusters": [CLUSTER]}
+    return sum_up(asked, InProcessSteps(sleep=play.world.sleep), desk)
+
+
+def repaired(play: Performance) -> PastIncident:
+    at = play.world.now - timedelta(hours=1)
+    return replace(DAYS["repaired"].closed[0], target=TARGET, opened_at=at, closed_at=at)
+
+
+def test_a_day_without_incidents_is_not_told() -> None:
+    play = played()
+    outcome = told(play)
+    assert (outcome["sent"], outcome["closed"], outcome["open"]) == (False, 0, 0)
+    assert play.notifier.sent == []
+
+
+def test_a_day_with_a_repair_is_one_message() -> None:
+    play = played()
+    play.incidents.rows[TARGET.key].past.append(repaired(play))
+    assert told(play)["sent"] is True
+    (message,) = play.notifier.sent
+    assert "1 repaired" in message.subject
+    assert message.attributes["outcome"] == "digest"
+
+
+def test_what_is_still_open_is_told_as_a_fresh_look_finds_it_and_nothing_is_written() -> None:
+    play = played(opened=True, annotation=None)
+    assert told(play)["open"] == 1
+    (message,) = play.notifier.sent
+    assert "The ServiceAccount has no role annotation · open for 3 h" in message.text
+    assert play.world.writes == []
+
+
+def test_an_open_incident_of_a_cluster_that_cannot_be_read_is_told_without_what_is_broken() -> None:
+    play = played(opened=True, annotation=None)
+    play.world.troubles.append(Trouble("eks.cluster", TransientError("throttled"), times=None))
+    assert told(play)["sent"] is True
+    assert f"{CLUSTER} kube-system/aws-node: open for 3 h" in play.notifier.sent[0].text
+
+
+@pytest.mark.parametrize("door", ["parameters.load", "incidents.get", "incidents.history", "notifier.send"])
+def test_a_door_that_is_closed_for_a_moment_is_waited_for(door: str) -> None:
+    play = played(opened=True)
+    play.world.troubles.append(Trouble(door, TransientError("throttled"), times=3))
+    assert told(play)["sent"] is True
+    assert len(play.notifier.sent) == 1
+
+
+def test_a_door_that_stays_closed_is_no_endless_wait() -> None:
+    play = played(opened=True)
+    play.world.troubles.append(Trouble("notifier.send", TransientError("throttled"), times=None))
+    began = play.world.now
+    assert told(play)["timed_out"] is True
+    assert timedelta(hours=5) < play.world.now - began < timedelta(hours=7)
+
+
+def test_a_missing_grant_ends_it_with_its_reason() -> None:
+    play = played(opened=True)
+    play.world.troubles.append(Trouble("notifier.send", AccessDenied("tell the chat: AccessDenied", denial=Denial.FORBIDDEN)))
+    outcome = told(play)
+    assert (outcome["sent"], outcome["failed"]) == (False, "tell the chat: AccessDenied")
