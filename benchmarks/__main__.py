@@ -33,6 +33,7 @@ PROMISES: Final = (
     "audit_log",
     "repair",
     "detection",
+    "scale",
     "price",
 )
 _ROOT: Final = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from packaging.requirements import Requirement
 
@@ -87,9 +87,15 @@ def warm(environment: Environment, payload: bytes) -> Cost:
     return Cost(wall_ms=ended.duration_ms, cpu_ms=cpu_ms(environment) - before, peak_mb=peak_mb(environment))
 
 
-def cpu_ms(environment: Environment) -> float:
-    """CPU time of the function's process since it began, ended threads included, to the kernel's tick of a hundredth second."""
-    return sum(_ticks(pid) for pid in environment.pids()) * 1e3 / _TICKS_A_SECOND
+class Measurable(Protocol):
+    """An environment, or all of a function."""
+
+    def pids(self) -> list[int]: ...
+
+
+def cpu_ms(of: Measurable) -> float:
+    """CPU time of the function's processes since they began, ended threads included, to the kernel's tick of a hundredth second."""
+    return sum(_ticks(pid) for pid in of.pids()) * 1e3 / _TICKS_A_SECOND
 
 
 def _ticks(pid: int) -> int:
@@ -97,9 +103,9 @@ def _ticks(pid: int) -> int:
     return int(after_name[11]) + int(after_name[12])  # utime and stime, proc(5)
 
 
-def peak_mb(environment: Environment) -> float:
-    """The most memory that the function's process has held."""
-    found = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in environment.pids()]
+def peak_mb(of: Measurable) -> float:
+    """The most memory that one of the function's processes has held."""
+    found = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in of.pids()]
     return max(int(it[1]) for it in found if it) * 1024 / 1e6
 
 

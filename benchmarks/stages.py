@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import NAMESPACE, resolved
+from sandbox.play.accounts import NAMESPACE, REMEDIATOR, resolved
 from sandbox.play.ground import EmbeddedGround, nodes_ready
 from sandbox.play.scenario import BOUND, World
 
@@ -30,13 +30,13 @@ class NeverHappened(TimeoutError):
     """What was waited for did not come."""
 
 
-def until(what: str, true: Callable[[], Any]) -> float:
+def until(what: str, true: Callable[[], Any], within_s: float = LONGEST_S, every_s: float = POLL_S) -> float:
     """Wait for something; when it was seen (`time.monotonic()`)."""
-    end = time.monotonic() + LONGEST_S
+    end = time.monotonic() + within_s
     while time.monotonic() < end:
         if true():
             return time.monotonic()
-        time.sleep(POLL_S)
+        time.sleep(every_s)
     raise NeverHappened(what)
 
 
@@ -57,6 +57,25 @@ def annotated(stage: Stage) -> bool:
     account = stage.ground.find(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE) or {}
     found = (account.get("metadata", {}).get("annotations") or {}).get(aws_node.ROLE_KEY)
     return bool(found == resolved(BOUND))
+
+
+def executions(stage: Stage) -> list[str]:
+    """ARNs of the remediator's executions, oldest first."""
+    listed = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR, MaxItems=100)
+    found = sorted(listed["DurableExecutions"], key=lambda it: str(it["StartTimestamp"]))
+    return [it["DurableExecutionArn"] for it in found]
+
+
+def operations(stage: Stage, arn: str) -> int:
+    """Operations in an execution's history: steps, waits and callbacks, each once however often it was tried."""
+    events: list[dict[str, Any]] = []
+    asked: dict[str, Any] = {"DurableExecutionArn": arn, "IncludeExecutionData": False, "MaxItems": 500}
+    while True:
+        page = stage.aws.client("lambda").get_durable_execution_history(**asked)
+        events += page["Events"]
+        if not page.get("NextMarker"):
+            return len({it["Id"] for it in events if it.get("Id") and not it["EventType"].startswith("Execution")})
+        asked["Marker"] = page["NextMarker"]
 
 
 def replace_pods(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks import stages
 from benchmarks.events import check_requested
@@ -40,7 +40,7 @@ def run(run: Run) -> list[Row]:
                 whole.append(restarted)
                 if binaries.find().found.get("kubectl"):
                     people.append(_peoples(stage, Path(folder)))
-        operations = Sample(tuple(float(_operations(stage, arn)) for arn in _executions(stage)))
+        operations = Sample(tuple(float(stages.operations(stage, arn)) for arn in stages.executions(stage)))
         plain = _operations_of_checker(stage)
     run.facts["operations"] = max(operations.values)
     counted = [
@@ -78,14 +78,14 @@ def run(run: Run) -> list[Row]:
 
 def _ours(stage: Stage) -> tuple[Cost, Cost]:
     stages.break_it(stage)
-    known, began, event_at = len(_executions(stage)), time.monotonic(), datetime.now(UTC)
+    known, began, event_at = len(stages.executions(stage)), time.monotonic(), datetime.now(UTC)
     stage.bus.put(check_requested(CLUSTER, "person"))
-    stages.until("an execution", lambda: len(_executions(stage)) > known)
+    stages.until("an execution", lambda: len(stages.executions(stage)) > known)
     stages.until("the restart", lambda: _patched(stage, "daemonsets", event_at))
     annotated = _patched(stage, "serviceaccounts", event_at)
     restarted = _patched(stage, "daemonsets", event_at)
     client = stage.aws.client("lambda")
-    arn = _executions(stage)[-1]
+    arn = stages.executions(stage)[-1]
     stages.until(
         "the end of the repair", lambda: client.get_durable_execution(DurableExecutionArn=arn)["Status"] in ("SUCCEEDED", "FAILED")
     )
@@ -100,25 +100,6 @@ def _patched(stage: Stage, resource: str, since: datetime) -> float:
         if it.method == "PATCH" and f"/{resource}/" in it.path and it.when >= since and it.status < 300:
             return (it.when - since).total_seconds()
     return 0.0
-
-
-def _executions(stage: Stage) -> list[str]:
-    """ARNs of the remediator's executions, oldest first."""
-    listed = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR, MaxItems=100)
-    found = sorted(listed["DurableExecutions"], key=lambda it: str(it["StartTimestamp"]))
-    return [it["DurableExecutionArn"] for it in found]
-
-
-def _operations(stage: Stage, arn: str) -> int:
-    """Operations in an execution's history: steps, waits and callbacks, each once however often it was tried."""
-    events: list[dict[str, Any]] = []
-    asked: dict[str, Any] = {"DurableExecutionArn": arn, "IncludeExecutionData": False, "MaxItems": 500}
-    while True:
-        page = stage.aws.client("lambda").get_durable_execution_history(**asked)
-        events += page["Events"]
-        if not page.get("NextMarker"):
-            return len({it["Id"] for it in events if it.get("Id") and not it["EventType"].startswith("Execution")})
-        asked["Marker"] = page["NextMarker"]
 
 
 def _operations_of_checker(stage: Stage) -> int:

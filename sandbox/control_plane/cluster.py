@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.aws.wire import Request, Response, json_response
-from sandbox.control_plane import commands, history, kubeconfig, stages
+from sandbox.control_plane import commands, copies, kubeconfig, stages, store
 from sandbox.control_plane.authenticator import AccessEntry, Authenticator, sts_for
 from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import Certificates
@@ -30,6 +30,7 @@ class ControlPlane:
         issuer: the `iss` of ServiceAccount tokens; EKS has one URL per cluster.
         plugin: what aws-node's pods can work with; the others fail, and new nodes without one that works stay NotReady.
         users: `name -> token` of users in no group, who may do nothing but what a test grants them.
+        nodes: how many there will be about; many renew their leases more rarely, so that one machine keeps up with them.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ControlPlane:
         issuer: str = "https://oidc.eks.eu-west-1.amazonaws.com/id/77D0",
         plugin: PluginCredentials = PluginCredentials(),  # noqa: B008 - frozen
         users: Mapping[str, str] | None = None,
+        nodes: int = 100,
     ) -> None:
         self.binaries = binaries
         self.cluster_name = cluster_name
@@ -52,6 +54,7 @@ class ControlPlane:
         self._issuer = issuer
         self.plugin = plugin
         self._users = dict(users or {})
+        self._nodes = nodes
         self._running: dict[str, Program] = {}
 
     def __enter__(self) -> Self:
@@ -115,10 +118,14 @@ class ControlPlane:
         self._run("etcd", commands.etcd(self.binaries, self._addresses, self._files))
         self.authenticator.start()
         self.start_api_server()
-        self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files))
+        self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files, self._nodes))
         self._run("kube-scheduler", commands.scheduler(self.binaries, self._files))
-        self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", self.plugin)))
+        self._run_kwok()
         self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
+
+    def _run_kwok(self) -> None:
+        configuration = stages.write(self._files.folder / "stages", self.plugin)
+        self._run("kwok", commands.kwok(self.binaries, self._files, configuration, self._nodes))
 
     def _run(self, name: str, command: list[str]) -> Program:
         self._running[name] = self.workplace.start(name, command)
@@ -158,7 +165,7 @@ class ControlPlane:
         """Change whose permissions suffice for aws-node; pods that failed with them come up."""
         self.plugin = credentials
         self._running["kwok"].kill()
-        self._run("kwok", commands.kwok(self.binaries, self._files, stages.write(self._files.folder / "stages", credentials)))
+        self._run_kwok()
 
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
@@ -194,7 +201,7 @@ class ControlPlane:
 
     def forget_history(self) -> None:
         """Let every list that was begun in pages expire (410), fifteen seconds from now at the latest."""
-        history.forget(self._addresses.etcd_url)
+        store.forget(self._addresses.etcd_url)
 
     def stop_authenticator(self) -> None:
         """Nobody with an STS token gets in any more; one that was let in a moment ago does for ten seconds (the API server's cache)."""
@@ -202,6 +209,17 @@ class ControlPlane:
 
     def start_authenticator(self) -> None:
         self.authenticator.start()
+
+    # Size
+
+    def stop_controllers(self) -> None:
+        """Kill controllers, scheduler and KWOK for good: what is written from now on stays as it is written."""
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            self._running.pop(name).kill()
+
+    def copy_node(self, node: str, count: int) -> None:
+        """Add copies of a node and of its pods, past the API server, which serves them a moment later; `stop_controllers` first."""
+        store.write(self._addresses.etcd_url, copies.of_node(self.client(), node, count))
 
     # Readiness
 

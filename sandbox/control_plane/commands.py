@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 SERVICE_CIDR = "10.100.0.0/16"  # what EKS takes where the VPC is in 192.168.0.0/16 or 172.16.0.0/12
 # The client-side limits (20 requests a second) protect a shared API server; here they would only make tests slow.
 UNLIMITED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
-LEASE_S = 40  # the kubelet's; a node whose lease is older turns NotReady
+KUBELETS_LEASE_S = 40
 # How long the webhook's answers are kept; two minutes by default. On top of it the API server keeps a good login for ten seconds.
 LOGIN_CACHE = "1s"
 
@@ -91,13 +91,22 @@ def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> 
     ]
 
 
-def controller_manager(binaries: Binaries, files: Files) -> list[str]:
+def lease_s(nodes: int) -> int:
+    """How long a node's lease lasts, which is renewed four times in it: a kubelet's, or longer where renewals alone were too much work.
+
+    Source: https://kubernetes.io/docs/reference/node/node-status/#heartbeats
+    """
+    return max(KUBELETS_LEASE_S, nodes * 2 // 5)  # ten renewals a second in all
+
+
+def controller_manager(binaries: Binaries, files: Files, nodes: int) -> list[str]:
     return [
         binaries.path("kube-controller-manager"),
         f"--kubeconfig={files.kubeconfig}",
         f"--service-account-private-key-file={files.certificates.service_account_key}",
         f"--root-ca-file={files.certificates.authority_file}",
         "--controllers=*,-nodeipam,-cloud-node-lifecycle",  # the cloud's own controllers do these on EKS
+        f"--node-monitor-grace-period={lease_s(nodes) + 10}s",
         *_alone(),
     ]
 
@@ -106,14 +115,14 @@ def scheduler(binaries: Binaries, files: Files) -> list[str]:
     return [binaries.path("kube-scheduler"), f"--kubeconfig={files.kubeconfig}", *_alone()]
 
 
-def kwok(binaries: Binaries, files: Files, stages: Iterable[Path]) -> list[str]:
+def kwok(binaries: Binaries, files: Files, stages: Iterable[Path], nodes: int) -> list[str]:
     configuration = [f"--config={file}" for file in stages]
     return [
         binaries.path("kwok"),
         f"--kubeconfig={files.kubeconfig}",
         *configuration,
         "--manage-all-nodes=true",
-        f"--node-lease-duration-seconds={LEASE_S}",
+        f"--node-lease-duration-seconds={lease_s(nodes)}",
     ]
 
 

@@ -4,6 +4,7 @@ import http.client
 import re
 import ssl
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,10 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request that went through: `target` is path and query, sizes are of the bodies, `answered` is what the client saw."""
+    """One request that went through: `target` is path and query, sizes are of the bodies as they were sent, compressed or not.
+
+    `answered` is what the client saw, `at` when it had been (`time.monotonic()`).
+    """
 
     method: str
     target: str
@@ -27,6 +31,7 @@ class Exchange:
     request_bytes: int
     response_bytes: int
     answered: bool
+    at: float
 
 
 class ConnectionProxy:
@@ -92,7 +97,7 @@ def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
                 return
             finally:
                 connection.close()
-            proxy.exchanges.append(Exchange(self.command, self.path, response.status, len(body), size, not lost))
+            proxy.exchanges.append(Exchange(self.command, self.path, response.status, len(body), size, not lost, time.monotonic()))
 
         def _swallow(self, response: http.client.HTTPResponse) -> int:
             self.close_connection = True

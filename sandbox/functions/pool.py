@@ -78,6 +78,10 @@ class FunctionPool:
         """Durations of the cold starts so far."""
         return [took for environment in tuple(self._all) for took in environment.init_ms]
 
+    def pids(self) -> list[int]:
+        """Ids of the function's processes in every environment, for those who measure them."""
+        return [pid for environment in tuple(self._all) for pid in environment.pids()]
+
     def _take(self) -> Environment:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._idle or len(self._all) < self.function.concurrency)

@@ -43,6 +43,7 @@ class RealGround:
 
     Args:
         control_plane: one that runs, for a cluster of the same name; None starts one, and builds it if need be.
+        nodes: how many it will have about.
         sts: the STS of the local AWS, which the authenticator is led to.
         access_entries: the cluster's, as the EKS double holds them; read at each login.
         roles: those whose fitness for the plug-in is asked of `role_can_run_cni`; no other suffices.
@@ -54,6 +55,7 @@ class RealGround:
         name: str,
         *,
         control_plane: ControlPlane | None,
+        nodes: int,
         sts: Sts,
         access_entries: Callable[[], Iterable[Mapping[str, Any]]],
         roles: Iterable[str],
@@ -63,6 +65,7 @@ class RealGround:
     ) -> None:
         self._name = name
         self._running = control_plane
+        self._size = nodes
         self._sts = sts
         self._access_entries = access_entries
         self._let_in: list[AccessEntry] = []
@@ -88,14 +91,14 @@ class RealGround:
         self._stack.close()
 
     def _set_up(self) -> None:
-        self._plane = self._running or self._own_control_plane()
-        self._admin = self._plane.client()
+        self.plane = self._running or self._own_control_plane()
+        self._admin = self.plane.client()
         if self._running:
             self._stack.callback(clear, self._admin)
         clear(self._admin)
-        self._plane.allow(())
-        self._plane.sts = self._answer_login
-        self.url, self.ca_pem = self._plane.url, self._plane.ca_pem.encode()
+        self.plane.allow(())
+        self.plane.sts = self._answer_login
+        self.url, self.ca_pem = self.plane.url, self.plane.ca_pem.encode()
         server = self._stack.enter_context(WebhookServer(self._webhook, trustme.CA()))
         self.apply(server.configuration(), "sandbox")
         self._informers[SERVICE_ACCOUNTS] = self._watch(SERVICE_ACCOUNTS, self._webhook.see)
@@ -103,7 +106,7 @@ class RealGround:
     def _own_control_plane(self) -> ControlPlane:
         binaries = ensure(Console(stderr=True))
         self._on_step("etcd, API server, controllers, scheduler, KWOK and aws-iam-authenticator")
-        return self._stack.enter_context(ControlPlane(binaries, cluster_name=self._name))
+        return self._stack.enter_context(ControlPlane(binaries, cluster_name=self._name, nodes=self._size))
 
     # --- what it is --------------------------------------------------------------------------------------------------------------
 
@@ -121,7 +124,7 @@ class RealGround:
     @property
     def failure(self) -> Exception | None:
         """What ended one of the programs, if any has ended."""
-        return self._plane.failure()
+        return self.plane.failure()
 
     # --- objects -----------------------------------------------------------------------------------------------------------------
 
@@ -157,8 +160,8 @@ class RealGround:
 
     def join_nodes(self, count: int) -> list[str]:
         """Let new nodes register, NotReady until the network plug-in has run there."""
-        if (credentials := self._credentials()) != self._plane.plugin:
-            self._plane.let_plugin_work_with(credentials)
+        if (credentials := self._credentials()) != self.plane.plugin:
+            self.plane.let_plugin_work_with(credentials)
         made = [node(self._joined + index, ready=False, version=self.version) for index in range(count)]
         self._joined += count
         return [str(self._admin.create(NODES.path, each)["metadata"]["name"]) for each in made]
@@ -189,7 +192,7 @@ class RealGround:
         """STS' answer to the authenticator, which maps the role only after it: the moment to bring its mappings up to date."""
         entries = [AccessEntry(it["principalArn"], tuple(it["kubernetesGroups"]), it["username"]) for it in self._access_entries()]
         if entries != self._let_in:
-            self._plane.allow(entries)
+            self.plane.allow(entries)
             self._let_in = entries
             time.sleep(RELOAD_S)
         return self._sts(request)

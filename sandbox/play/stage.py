@@ -115,6 +115,7 @@ class Stage:
         return RealGround(
             CLUSTER,
             control_plane=self._control_plane,
+            nodes=self.world.nodes,
             sts=self.aws.gateway.answer,
             access_entries=self._access_entries,
             roles=[role_arn(accounts.ROLE)],
