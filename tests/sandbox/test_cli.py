@@ -69,17 +69,24 @@ class Terminal:
         return json.loads(self(*arguments, "--output", "json", code=code, environment=environment).stdout)
 
 
+# One test's repair must not hold back the next one's.
+WORLD = World(nodes=4, addon_version="v1.15.1-eksbuild.1", settings={"cooldown_s": "0", "max_repairs_per_hour": "60"})
+
+
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    # One test's repair must not hold back the next one's.
-    world = World(nodes=4, addon_version="v1.15.1-eksbuild.1", settings={"cooldown_s": "0", "max_repairs_per_hour": "60"})
-    with Stage(world) as standing:
-        _let_in(standing, ONCALL, ADMINS)
-        # The local IAM simulates nothing; a person who may not ask sees a question mark there.
-        standing.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
-        standing.aws.route("events", _testing_patterns(standing.aws.gateway._fallback))
-        _until(lambda: nodes_ready(standing.ground) == (4, 4))
+    with Stage(WORLD) as standing:
+        make_ready_for_people(standing)
         yield standing
+
+
+def make_ready_for_people(stage: Stage) -> None:
+    """Let a person in, give the local AWS what the commands ask of it beyond the functions, and wait for the nodes."""
+    _let_in(stage, ONCALL, ADMINS)
+    # The local IAM simulates nothing; a person who may not ask sees a question mark there.
+    stage.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
+    stage.aws.route("events", _testing_patterns(stage.aws.gateway._fallback))
+    _until(lambda: nodes_ready(stage.ground) == (4, 4))
 
 
 def _testing_patterns(others: Backend) -> Backend:

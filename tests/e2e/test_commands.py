@@ -1,0 +1,20 @@
+"""`tests/sandbox/test_cli.py` before a real control plane: commands log in by the real authenticator, and write as RBAC lets them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.control_plane.cluster import ControlPlane
+from sandbox.play.stage import Stage
+from tests.sandbox.test_cli import *  # noqa: F403
+from tests.sandbox.test_cli import WORLD, make_ready_for_people
+
+
+@pytest.fixture(scope="module")
+def stage(control_plane: ControlPlane) -> Iterator[Stage]:
+    sts, plugin = control_plane.sts, control_plane.plugin
+    with Stage(WORLD, cluster="real", control_plane=control_plane) as standing:
+        make_ready_for_people(standing)
+        yield standing
+    control_plane.sts = sts
+    control_plane.let_plugin_work_with(plugin)
