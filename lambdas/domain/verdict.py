@@ -37,7 +37,12 @@ SOUND: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_I
 """Verdicts of a chain without a broken link: no write, no message."""
 
 ANNOTATION_VERDICTS: Final = frozenset(
-    {Verdict.ANNOTATION_MISSING, Verdict.ANNOTATION_WIPED, Verdict.ANNOTATION_DIFFERS, Verdict.ANNOTATION_KEY_MISSPELT}
+    {
+        Verdict.ANNOTATION_MISSING,
+        Verdict.ANNOTATION_WIPED,
+        Verdict.ANNOTATION_DIFFERS,
+        Verdict.ANNOTATION_KEY_MISSPELT,
+    }
 )
 REPAIRABLE: Final = ANNOTATION_VERDICTS | {Verdict.ADDON_ROLE_MISSING, Verdict.PODS_STALE, Verdict.WEBHOOK_MISSED}
 """Verdicts that an action of ours can end."""
