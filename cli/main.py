@@ -18,6 +18,7 @@ from cli.commands.replay import replay
 from cli.commands.simulate import simulate
 from cli.options import with_options
 from cli.preflight.command import preflight
+from lambdas.contract.version import VERSION
 
 app: Final = typer.Typer(
     name="irsa-remediator",
@@ -26,6 +27,19 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"irsa-remediator {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    version: bool = typer.Option(False, "--version", is_eager=True, help="Show the version and end.", callback=_show_version),
+) -> None:
+    """Before any command."""
 
 
 def main() -> None:

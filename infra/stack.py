@@ -23,6 +23,8 @@ from infra.incidents_table import incidents_table
 from infra.regions import doubt
 from infra.topics import Topics
 from lambdas.contract.environment import Function
+from lambdas.contract.names import PROJECT
+from lambdas.contract.version import VERSION
 
 
 class RemediatorStack(Stack):
@@ -32,7 +34,7 @@ class RemediatorStack(Stack):
         self, scope: Construct, *, environment: Environment, configuration: Configuration, code: lambda_.Code, **stack: Any
     ) -> None:
         super().__init__(
-            scope, stack_name(environment), description="eks-irsa-remediator: keeps the IAM role of the VPC CNI where it belongs", **stack
+            scope, stack_name(environment), description=f"{PROJECT} {VERSION}: keeps the IAM role of the VPC CNI where it belongs", **stack
         )
         # CDK says twice that a function needs its role; the linter is told to read over it.
         self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3005"]}}}

@@ -6,13 +6,13 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from cli.preflight.rules import RULES, Level, Rule
 from lambdas.contract.names import PROJECT
+from lambdas.contract.version import VERSION
 
 if TYPE_CHECKING:
     from cli.preflight.concern import Concern
@@ -45,15 +45,12 @@ def sarif(outcome: Outcome) -> Json:
 
 
 def _driver(rules: list[Rule]) -> Json:
-    driver: Json = {
+    return {
         "name": "irsa-remediator preflight",
         "informationUri": f"https://github.com/{PROJECT}/{PROJECT}/blob/main/docs/preflight.md",
+        "version": VERSION,
         "rules": [_rule(it) for it in rules],
     }
-    try:
-        return {**driver, "version": version(PROJECT)}
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return driver
 
 
 def _rule(it: Rule) -> Json:

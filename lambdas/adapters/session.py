@@ -5,6 +5,9 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.contract.names import PROJECT
+from lambdas.contract.version import VERSION
+
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from botocore.session import Session
@@ -60,6 +63,7 @@ class AwsSession:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=16,
             tcp_keepalive=True,
+            user_agent_extra=f"{PROJECT}/{VERSION}",  # CloudTrail then tells which release made a call
         )
         return self._botocore().create_client(service, region_name=self.region, config=config)
 

@@ -18,6 +18,7 @@ from cli.preflight.outcome import Outcome, ReadFile
 from cli.preflight.rules import RULES, Level
 from cli.preflight.sarif import sarif, uri
 from cli.preflight.view import views
+from lambdas.contract.version import VERSION
 from tests.unit.preflight.clusters import answer
 from tests.unit.preflight.places import HERE, KINDS, concerns_of
 from tests.world import role_arn
@@ -61,7 +62,7 @@ FORMATS: dict[str, Callable[[Outcome], str]] = {
     ".txt": as_table,
     ".json": lambda it: json.dumps(document(it), indent=2, ensure_ascii=False) + "\n",
     ".yaml": lambda it: yaml.safe_dump(document(it), sort_keys=False, allow_unicode=True, width=10_000),
-    ".sarif": lambda it: json.dumps(sarif(it), indent=2, ensure_ascii=False) + "\n",
+    ".sarif": lambda it: json.dumps(sarif(it), indent=2, ensure_ascii=False).replace(f'"{VERSION}"', '"<version>"') + "\n",
 }
 
 

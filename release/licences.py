@@ -1,0 +1,95 @@
+"""`make licences`: under which licence each package is that functions, command line or deployment need, as a page."""
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, Final
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = ROOT / "docs" / "licences.md"
+SETS: Final = {"function": "functions", "": "command line", "deploy": "deployment"}
+"""Groups of pyproject.toml, with the project's own dependencies under no name, and what the page calls them."""
+
+_PLACE: Final = {
+    "python_version": "3.13",
+    "python_full_version": "3.13.0",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "os_name": "posix",
+}
+_CLASSIFIER: Final = re.compile(r"License :: (?:OSI Approved :: )?(?!OSI Approved$)(.+)")
+_MIT: Final = "Permission is hereby granted, free of charge, to any person obtaining a copy"
+_HEAD: Final = """# Licences
+
+Of every package that the functions, the command line or a deployment install, as its own metadata tells.
+Written by `make licences`; a test sees that it is in step.
+
+| package | licence | needed by |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page as it should stand."""
+    needed: dict[str, set[str]] = {}
+    for group, users in SETS.items():
+        for name in closure(_declared(group)):
+            needed.setdefault(name, set()).add(users)
+    rows = (f"| {name} | {licence(distribution(name))} | {', '.join(sorted(users))} |\n" for name, users in sorted(needed.items()))
+    return _HEAD + "".join(rows)
+
+
+def licence(found: Distribution) -> str:
+    """The SPDX expression where there is one, else the classifiers, else the old field: a name, or a whole text.
+
+    Source: https://packaging.python.org/en/latest/specifications/core-metadata/#license-expression
+    """
+    if expression := _field(found, "License-Expression"):
+        return str(expression)
+    classified = [match[1] for it in found.metadata.get_all("Classifier") or () if (match := _CLASSIFIER.match(it))]
+    text = _field(found, "License") or "not told"
+    return ", ".join(classified) or ("MIT License" if _MIT in text else text.splitlines()[0])
+
+
+def _field(found: Distribution, name: str) -> str:
+    return str(found.metadata[name]) if name in found.metadata else ""
+
+
+def closure(requirements: Iterable[str]) -> set[str]:
+    """Names of all packages that these need, and what those need, on Linux under Lambda's Python."""
+    waiting = [(it, "") for it in requirements]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        text, asked_by = waiting.pop()
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate({**_PLACE, "extra": asked_by}):
+            continue
+        name = canonicalize_name(requirement.name)
+        for extra in {"", *requirement.extras} - {it for package, it in seen if package == name}:
+            seen.add((name, extra))
+            waiting += [(it, extra) for it in _needs(name)]
+    return {name for name, _ in seen}
+
+
+def _needs(name: str) -> list[str]:
+    try:
+        return distribution(name).requires or []
+    except PackageNotFoundError as error:
+        raise SystemExit(f"{name} is not installed here; run `make setup`") from error
+
+
+def _declared(group: str) -> list[str]:
+    told: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = told["dependency-groups"][group] if group else told["project"]["dependencies"]
+    return [it for it in found if isinstance(it, str)]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)} written\n")

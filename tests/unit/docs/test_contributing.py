@@ -1,0 +1,77 @@
+"""CONTRIBUTING.md: its differences apply, and the worked verdict passes the tests that it names."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.docs.pages import ROOT, Block, blocks
+
+PAGE = ROOT / "CONTRIBUTING.md"
+_TREE = ("lambdas", "infra", "sandbox", "cli", "scenarios", "tests", "docs", "pyproject.toml")
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "tools", "pictures", "e2e", "chaos", "integration", "preflight", "*.schema.json")
+
+
+def parts() -> tuple[list[Block], list[Block]]:
+    """The blocks before the worked verdict, and its own."""
+    found = list(blocks(PAGE))
+    start = next(index for index, it in enumerate(found) if "## A new verdict" in it.before)
+    return found[:start], found[start:]
+
+
+SHORT, WORKED = parts()
+DIFFERENCES = [it for it in SHORT if it.language == "diff"]
+_CONCERNED = "malformed or in_step or has_a_world or left_over"  # the rest is run beside this test
+KINDS = ("a trigger", "a verdict", "an action", "a permission", "a message", "a setting", "an AWS resource")
+
+
+def apply(difference: str, tree: Path) -> None:
+    done = subprocess.run(["git", "apply", "-C1", "-"], input=difference, text=True, cwd=tree, capture_output=True, check=False)
+    assert done.returncode == 0, f"CONTRIBUTING.md no longer fits the code; write its difference anew:\n{done.stderr}\n{difference}"
+
+
+def follow(instructions: list[Block], tree: Path) -> None:
+    """Do what the page says: apply differences, write new files."""
+    for block in instructions:
+        if block.language == "diff":
+            apply(block.text, tree)
+        elif new := re.search(r"New file `([^`]+)`:\s*\Z", block.before):
+            (tree / new[1]).write_text(block.text, encoding="utf-8")
+
+
+def copied(files: set[str], folder: Path) -> Path:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def test_each_of_the_seven_changes_names_where_it_is_made() -> None:
+    rows = re.findall(r"^\| ((?:an?) [^|]+?) \| ([^|]+) \| ([^|]+) \|$", PAGE.read_text(), flags=re.MULTILINE)
+    assert tuple(kind for kind, *_ in rows) == KINDS
+    assert all(re.search(r"\]\([^)]+\)", where) for _, where, _ in rows)
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=[it.text.split()[1].removeprefix("a/") for it in DIFFERENCES])
+def test_each_short_example_applies(difference: Block, tmp_path: Path) -> None:
+    apply(difference.text, copied(set(re.findall(r"^--- a/(\S+)", difference.text, flags=re.MULTILINE)), tmp_path))
+
+
+def test_the_worked_verdict_passes_the_tests_that_it_names(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in _TREE:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=_NOT_COPIED)
+        else:
+            shutil.copyfile(source, tree / name)
+    follow(WORKED, tree)
+    commands = [line for block in WORKED if block.language == "sh" for line in block.text.splitlines() if " -m pytest " in line]
+    assert len(commands) == 2
+    for command in commands:
+        runnable = command.replace(".venv/bin/python", f"{sys.executable} -P -B") + f" -p no:cacheprovider -k '{_CONCERNED}'"
+        done = subprocess.run(["bash", "-c", f"PYTHONPATH=. {runnable}"], cwd=tree, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
