@@ -33,10 +33,18 @@ class Certificates:
 
     def serving(self, name: str, *hosts: str) -> Serving:
         """Issue a certificate for `hosts` (names, `*.` wildcards or addresses)."""
-        issued = self._authority.issue_cert(*hosts)
+        return self._written(name, self._authority.issue_cert(*hosts))
+
+    def client(self, user: str, group: str) -> Serving:
+        """Issue a certificate with which a user logs in: its common name is the user, its organization the group.
+
+        Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
+        """
+        return self._written(f"client-{user}", self._authority.issue_cert(f"{user}.invalid", common_name=user, organization_name=group))
+
+    def _written(self, name: str, issued: trustme.LeafCert) -> Serving:
         files = Serving(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        for part in issued.cert_chain_pems:
-            part.write_to_path(files.certificate, append=True)
+        files.certificate.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
         issued.private_key_pem.write_to_path(files.key)
         return files
 

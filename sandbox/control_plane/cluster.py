@@ -18,6 +18,8 @@ from sandbox.control_plane.processes import Program, StartError, Workplace, free
 from sandbox.control_plane.stages import PluginCredentials
 from sandbox.control_plane.sts import Sts
 
+ADMINISTRATOR, MASTERS = "control-plane", "system:masters"
+
 
 class ControlPlane:
     """etcd, API server, controllers, scheduler, KWOK and the authenticator on loopback, from `start` to `stop`.
@@ -98,7 +100,7 @@ class ControlPlane:
         tokens = folder / "tokens.csv"
         tokens.touch(mode=0o600)
         lines = [
-            f'{self.admin_token},control-plane,control-plane,"system:masters"',
+            f'{self.admin_token},{ADMINISTRATOR},{ADMINISTRATOR},"{MASTERS}"',
             *(f"{token},{name},{name}" for name, token in self._users.items()),
         ]
         tokens.write_text("\n".join(lines) + "\n")
@@ -151,7 +153,12 @@ class ControlPlane:
 
     def kubeconfig(self, path: Path, token: str | None = None) -> Path:
         """Write a kubeconfig for this token, or the administrator's, and return its path."""
-        return kubeconfig.write(path, url=self.url, ca_pem=self.ca_pem, token=token or self.admin_token)
+        return kubeconfig.write(path, url=self.url, ca_pem=self.ca_pem, user=kubeconfig.by_token(token or self.admin_token))
+
+    def certificate_kubeconfig(self, path: Path) -> Path:
+        """Write the administrator's kubeconfig with a client certificate in it instead of a token."""
+        user = kubeconfig.by_certificate(self._certificates.client(ADMINISTRATOR, MASTERS))
+        return kubeconfig.write(path, url=self.url, ca_pem=self.ca_pem, user=user)
 
     def connection_proxy(self) -> ConnectionProxy:
         """A way to the API server that counts requests and can lose answers; enter it, then use its `url` with `ca_pem`."""

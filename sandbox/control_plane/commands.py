@@ -83,6 +83,7 @@ def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> 
         "--authorization-mode=Node,RBAC",
         "--allow-privileged=true",  # as on EKS; the stock aws-node asks for it
         f"--token-auth-file={files.tokens}",
+        f"--client-ca-file={files.certificates.authority_file}",
         f"--authentication-token-webhook-config-file={files.login_webhook}",
         f"--authentication-token-webhook-cache-ttl={LOGIN_CACHE}",
         f"--audit-policy-file={HERE / 'audit-policy.yaml'}",

@@ -116,6 +116,10 @@ class Workplace:
         self._programs.append(program)
         return program
 
+    def programs(self) -> tuple[Program, ...]:
+        """Everything that was started here, oldest first."""
+        return tuple(self._programs)
+
     def close(self) -> None:
         """Kill what runs and remove the folder; calling it again does nothing."""
         for program in self._programs:

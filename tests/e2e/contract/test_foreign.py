@@ -1,22 +1,77 @@
 """A kubeconfig as the way to an API server that others run."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox.control_plane.binaries import REPOSITORY
 from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.http_client import ApiClient
 from tests.e2e.contract.foreign import UnsupportedKubeconfig, api_of
+from tests.e2e.waiting import eventually
+
+LOGINS: dict[str, Callable[[ControlPlane, Path], Path]] = {
+    "a token": ControlPlane.kubeconfig,
+    "a client certificate": ControlPlane.certificate_kubeconfig,
+}
 
 
-def test_nobody_is_acted_as_and_strangers_have_nothing_of_the_administrator(control_plane: ControlPlane, tmp_path: Path) -> None:
-    with api_of(control_plane.kubeconfig(tmp_path / "kubeconfig")) as api:
+@pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
+def test_nobody_is_acted_as_and_strangers_have_nothing_of_the_administrator(
+    control_plane: ControlPlane, login: Callable[[ControlPlane, Path], Path], tmp_path: Path
+) -> None:
+    with api_of(login(control_plane, tmp_path / "kubeconfig")) as api:
         assert api.get("/api/v1/nodes").status == 200
         refused = api.request("GET", "/api/v1/nodes", token=api.user_token)
         assert (refused.status, 'User "nobody"' in refused.message) == (403, True)
         assert api.request("GET", "/api/v1/nodes", token="nonsense").status == 401
         assert 'User "system:anonymous"' in api.request("GET", "/api/v1/nodes", token=None).message
+
+
+@pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
+def test_the_contract_is_tested_by_a_kubeconfig_and_the_rest_is_left_out_in_plain_words(
+    control_plane: ControlPlane, login: Callable[[ControlPlane, Path], Path], tmp_path: Path
+) -> None:
+    """As `E2E_KUBECONFIG=... make e2e` runs them, against a cluster that is found as it was before when they are through."""
+    admin = control_plane.client()
+    before = _names(admin)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-n", "0", *ASKED]
+    kubeconfig = login(control_plane, tmp_path / "kubeconfig")
+    ran = subprocess.run(
+        command, cwd=REPOSITORY, env={**environment, "E2E_KUBECONFIG": str(kubeconfig)}, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
+    assert (found := re.search(r"(\d+) passed, (\d+) skipped", ran.stdout)), ran.stdout[-500:]
+    assert int(found[1]) > 20, "the contract was tested"
+    assert "its login, nodes and failures are not ours to arrange" in ran.stdout
+    assert "a roll-out needs nodes that run whatever they are given" in ran.stdout
+    eventually(lambda: _names(admin), lambda left: left == before, within_s=60)  # namespaces take their time to end
+
+
+ASKED = [f"tests/e2e/{name}.py" for name in ("contract/test_access", "contract/test_lists", "contract/test_rollout", "test_login")]
+LEFT_AS_IT_WAS = (
+    "/api/v1/namespaces",
+    "/api/v1/nodes",
+    "/apis/apps/v1/daemonsets",
+    "/api/v1/serviceaccounts",
+    "/api/v1/configmaps",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "/apis/rbac.authorization.k8s.io/v1/roles",
+)
+
+
+def _names(admin: ApiClient) -> set[str]:
+    return {
+        it["metadata"].get("namespace", "") + path + it["metadata"]["name"] for path in LEFT_AS_IT_WAS for it in admin.get(path)["items"]
+    }
 
 
 UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
