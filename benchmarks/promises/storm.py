@@ -52,5 +52,6 @@ def _open_row() -> items.Row:
 
 
 def _well_row() -> items.Row:
-    """A check that began after every event of the storm."""
-    return {"known_good_at": items.time(datetime.now(UTC) + timedelta(hours=1))}
+    """A check of nodes too that began after every event of the storm."""
+    began_at = items.time(datetime.now(UTC) + timedelta(hours=1))
+    return {"known_good_at": began_at, "nodes_seen_at": began_at}

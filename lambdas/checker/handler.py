@@ -42,4 +42,5 @@ def _ports() -> Ports:
         log=write,
         environment=here,
         now=lambda: datetime.now(UTC),
+        fresh=readers(session, here),
     )

@@ -1,9 +1,9 @@
 """event -> request -> observation -> diagnosis -> plan; then the incident is handed to the remediator."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from lambdas.checker.digest import ask_for_digest
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """What a check works with."""
+    """What a check works with. `fresh` remembers nothing, where `readers` remember what they have read for a while."""
 
     readers: Readers
     incidents: IncidentsPort
@@ -43,6 +43,11 @@ class Ports:
     log: LogPort
     environment: Environment
     now: Callable[[], datetime]
+    fresh: Readers | None = None
+
+
+READ_ANEW: Final = frozenset({Trigger.PARAMETER_CHANGED, Trigger.PERSON})
+"""Who has just changed something, or asks since they have: what was read before that would answer for a world that is gone."""
 
 
 def run(event: object, ports: Ports) -> Json:
@@ -54,6 +59,8 @@ def run(event: object, ports: Ports) -> Json:
     """
     here = ports.environment
     request = parse(event, account=here.account, region=here.region, now=ports.now())
+    if isinstance(request, CheckRequest) and request.trigger in READ_ANEW:
+        ports = replace(ports, readers=ports.fresh or ports.readers)
     match request:
         case Ignored(reason=reason):
             ports.log("event", reason)
@@ -126,6 +133,8 @@ def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports)
     match met:
         case Incident():
             return _signalled(met, request, ports)
+        case Answered(began_at=began_at) if request.trigger is Trigger.PARAMETER_CHANGED:  # by a check that may have remembered it
+            return _look(target, request, Free(known_good_at=began_at), ports)
         case Answered(began_at=began_at):
             ports.log("observation", "answered by a check that began after the event", target=target.key, began_at=began_at.isoformat())
             return {"answered": began_at.isoformat()}

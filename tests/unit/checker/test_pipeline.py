@@ -1,6 +1,7 @@
 """From an event to an incident, or to nothing: signals, answers, fan-out, claims, and executions that are gone."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from lambdas.domain.errors import AccessDenied, Denial, MalformedEvent, NotFound
 from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
 from tests.events import event as recorded
+from tests.fakes import FakeParameters
 from tests.over_fakes import events
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER, ground_of
 from tests.over_fakes.performance import Performance
@@ -80,6 +82,35 @@ def test_an_event_that_happened_after_the_last_check_is_looked_into() -> None:
     play.world.sleep(5)
     play.world.set_annotation(play.world.cluster, KEY, None, "helm")
     assert asked(play)[TARGET.key]["verdict"] == "annotation-wiped"
+
+
+class RemembersParameters(FakeParameters):
+    """What a warm process read first."""
+
+    def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
+        self.first = getattr(self, "first", None) or super().load(cluster)
+        return self.first
+
+
+@pytest.mark.parametrize("name", ["parameter-binding-created", "check-requested-by-person", "person-one-service-account"])
+def test_whoever_has_just_changed_a_parameter_is_not_answered_from_memory(name: str) -> None:
+    play = stage()
+    remembering = replace(play.ports.readers, parameters=RemembersParameters(play.world))
+    ports = replace(play.ports, readers=remembering, fresh=play.ports.readers)
+    run(events.announcement("sweep", play.world.now), ports)
+    play.world.parameters[binding_path(CLUSTER, *KEY)] = Parameter(value="arn:aws:iam::111122223333:role/gone")
+    event = json.loads(json.dumps(recorded(name)).replace("prod-blue", CLUSTER))
+    assert run(event, ports)[TARGET.key]["verdict"] == "binding-invalid"
+
+
+def test_a_check_that_may_have_remembered_parameters_does_not_answer_their_change() -> None:
+    play = stage()
+    event = json.loads(json.dumps(recorded("parameter-binding-created")).replace("prod-blue", CLUSTER))
+    event["time"] = play.world.now.isoformat()
+    play.world.sleep(5)
+    asked(play)
+    assert run(event, play.ports) == {TARGET.key: {"verdict": "healthy"}}
+    assert play.world.reads.count("cluster.pods") == 2
 
 
 # --- fan-out -----------------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,55 @@
+"""None of the sources alone is needed: with every other one switched off, the fault is still found."""
+
+import json
+import time
+
+import pytest
+
+from sandbox.play.accounts import CHECKER, CLUSTER
+from sandbox.play.scenario import BOUND, World
+from sandbox.play.sources import SOURCES, decision, leave_only, mark, read_since
+from sandbox.play.stage import Stage
+
+pytestmark = pytest.mark.sandbox
+
+LONGEST_S = 120.0
+"""For a machine that is busy with other tests: how soon it is found is measured by `make bench`."""
+
+FOUND = {
+    "add-on call": {"update-in-progress", "annotation-missing", "addon-role-missing"},  # the update may have ended before the look
+    "pod identity call": {"pod-identity-in-use"},
+    "parameter changed": {"binding-invalid"},
+}
+
+
+def _found(stage: Stage) -> str:
+    """The verdict, once there is one."""
+    end = time.monotonic() + LONGEST_S
+    while not decision(stage) and time.monotonic() < end:
+        time.sleep(0.02)
+    return decision(stage)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_fault_is_found_with_every_other_source_switched_off(name: str) -> None:
+    source = SOURCES[name]
+    with Stage(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as stage:
+        leave_only(stage, source)
+        before = mark(stage)
+        source.fault(stage)
+        source.tell(stage)
+        assert _found(stage) in FOUND.get(name, {"annotation-missing"})
+        assert {it.rule for it in stage.bus.deliveries()} == set(source.rules)
+        kubernetes, aws = read_since(stage, before)
+        assert dict(kubernetes) == dict.fromkeys(("serviceaccounts", "daemonsets", "pods", "nodes", "events"), 1)
+        assert aws.total() <= 12, aws
+
+
+def test_a_warm_checker_reads_a_changed_parameter_anew() -> None:
+    with Stage(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as stage:
+        leave_only(stage, SOURCES["parameter changed"])
+        warmed = [stage.functions.pool(CHECKER).invoke(json.dumps({"cluster": CLUSTER}).encode()) for _ in range(2)]
+        assert [it.failed for it in warmed] == [False, False]
+        SOURCES["parameter changed"].fault(stage)
+        SOURCES["parameter changed"].tell(stage)
+        assert _found(stage) == "binding-invalid"
