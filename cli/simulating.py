@@ -9,7 +9,9 @@ from cli.failures import SOUND, WRONG_USE, Refused
 from cli.options import Asked, Format
 from cli.output import write
 
-_NEEDED: Final = ("moto", "trustme", "awslambdaric", "aws_durable_execution_sdk_python_testing")
+_NEEDED: Final = ("moto", "werkzeug", "jsonpatch", "trustme", "uv", "awslambdaric", "aws_durable_execution_sdk_python_testing")
+
+_INSTALL: Final = "install the command line with its extra, from the checkout: uv tool install --force '.[sandbox]'"
 
 
 def run(asked: Asked, scenario: str) -> int:
@@ -27,7 +29,7 @@ def run(asked: Asked, scenario: str) -> int:
     if scenario != "list":
         lacking = [name for name in _NEEDED if find_spec(name) is None]
         if lacking:
-            raise Refused(f"the sandbox lacks {', '.join(lacking)}", then="install it: uv tool install 'eks-irsa-remediator[sandbox]'")
+            raise Refused(f"the sandbox lacks {', '.join(lacking)}", then=_INSTALL)
         try:
             load(scenario)
         except InvalidScenario as error:

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-CACHE: Final = REPOSITORY / ".cache"
+IN_A_CHECKOUT: Final = (REPOSITORY / "pyproject.toml").exists()
+CACHE: Final = (
+    REPOSITORY / ".cache"
+    if IN_A_CHECKOUT
+    else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    / "eks-irsa-remediator"  # installed: nothing is written beside code
+)
 LAMBDAS: Final = REPOSITORY / "lambdas"
 REQUIREMENTS: Final = LAMBDAS / "requirements.txt"
 

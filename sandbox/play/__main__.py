@@ -15,7 +15,7 @@ from sandbox.play.scenario import ORIGINAL, InvalidScenario, load, names
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when the scenario came to its expected end, 1 when it did not, 2 when there is no such scenario, 130 when interrupted."""
+    """0 when the scenario came to its expected end, 1 when it did not, 2 when it could not be played, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="make demo", description="Play a scenario against the small EKS on this machine.")
     parser.add_argument("scenario", nargs="?", default=ORIGINAL, help="a file of scenarios/ without its ending, or `list`")
     parser.add_argument("--cluster", choices=("embedded", "real"), default="embedded", help="real: a control plane built from source")
@@ -50,8 +50,10 @@ def _list() -> None:
 
 
 def _play(scenario: Any, cluster: str) -> int:
+    from infra.asset import BundlingFailed
     from sandbox.control_plane.build import BuildError
     from sandbox.control_plane.processes import StartError
+    from sandbox.functions.rie import EmulatorUnavailable
     from sandbox.play.play import NoEnd, Play
     from sandbox.play.stage import Stage
     from sandbox.play.terminal import Terminal
@@ -65,9 +67,9 @@ def _play(scenario: Any, cluster: str) -> int:
             with terminal:
                 outcome = Play(scenario, stage, terminal.show).run()
             terminal.end(outcome)
-    except (NoEnd, BuildError, StartError) as error:
+    except (NoEnd, BuildError, StartError, BundlingFailed, EmulatorUnavailable) as error:
         terminal.console.print(str(error), style="red", markup=False)
-        return 1
+        return 1 if isinstance(error, NoEnd) else 2
     return 0
 
 

@@ -1,0 +1,114 @@
+"""The command line as people install it: a wheel in an environment of its own, far from this checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.asset import uv_binary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(420)]
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "lambdas", "cli", "sandbox", "infra", "scenarios")
+
+
+def uv(*arguments: str | Path) -> None:
+    subprocess.run([uv_binary(), *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("away")
+
+
+@pytest.fixture(scope="module")
+def wheel(away: Path) -> Path:
+    """Built from a copy, since building writes beside the sources."""
+    source = away / "source"
+    source.mkdir()
+    for name in SHIPPED:
+        whole = ROOT / name
+        if whole.is_dir():
+            shutil.copytree(whole, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(whole, source / name)
+    uv("build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", away / "dist", source)
+    shutil.rmtree(source)
+    (built,) = (away / "dist").glob("*.whl")
+    return built
+
+
+def installed(away: Path, wheel: Path, extra: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `irsa-remediator` in an empty folder, with an empty home, from an environment that has the wheel alone."""
+    place, home = away / f"with{extra}", away / f"home{extra}"
+    uv("venv", "--quiet", "--python", sys.executable, place)
+    python = place / "bin" / "python"
+    uv("pip", "install", "--quiet", "--python", python, "--constraints", ROOT / "requirements-dev.txt", f"{wheel}{extra}")
+    (home / "empty").mkdir(parents=True)
+    kept = {name: it for name, it in os.environ.items() if not name.startswith(("AWS_", "IRSA_", "PYTHON", "VIRTUAL_ENV", "XDG_"))}
+    cached = subprocess.run([uv_binary(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    environment = {
+        **kept,
+        "HOME": str(home),
+        "UV_CACHE_DIR": cached,
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(place / "bin" / "irsa-remediator"), *arguments]
+        return subprocess.run(command, cwd=home / "empty", env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(away: Path, wheel: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    return installed(away, wheel, "")
+
+
+def test_the_wheel_holds_what_the_sandbox_reads(wheel: Path) -> None:
+    shipped = set(zipfile.ZipFile(wheel).namelist())
+    read = [it for folder in SHIPPED[3:] for it in (ROOT / folder).rglob("*") if it.is_file() and "__pycache__" not in it.parts]
+    assert {it.relative_to(ROOT).as_posix() for it in read} <= shipped
+
+
+def test_help_and_a_wrong_profile_need_neither_account_nor_checkout(plain: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    told = plain("--help")
+    assert (told.returncode, "preflight" in told.stdout) == (0, True)
+    refused = plain("check", "--profile", "nobody", "--region", "eu-west-1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines()[0] == "error: there is no AWS profile 'nobody'"
+
+
+def test_without_the_extra_the_scenarios_are_listed_and_playing_one_says_what_to_install(
+    plain: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    assert "addon-role-missing" in plain("simulate", "list").stdout
+    refused = plain("simulate", "healthy")
+    assert refused.returncode == 2
+    wrong, then = refused.stderr.splitlines()
+    assert wrong.startswith("error: the sandbox lacks moto, ")
+    assert "uv tool install --force '.[sandbox]'" in then
+
+
+def test_with_the_extra_a_scenario_is_played_to_its_end(away: Path, wheel: Path) -> None:
+    run = installed(away, wheel, "[sandbox]")
+    played = run("simulate", "annotation-missing")
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "repaired and proven" in played.stdout
+    assert str(ROOT) not in played.stdout + played.stderr
+    assert not list((away / "with[sandbox]").rglob(".cache"))
+    assert (away / "home[sandbox]" / ".cache" / "eks-irsa-remediator" / "asset").is_dir()
