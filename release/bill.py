@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from infra.asset import REPOSITORY, REQUIREMENTS, uv_binary
+from lambdas.contract.version import VERSION
 
 
 def write_bill(path: Path, moment: str) -> None:
@@ -18,6 +19,14 @@ def write_bill(path: Path, moment: str) -> None:
         uv = uv_binary()
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
         subprocess.run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(REQUIREMENTS)], check=True)
-        tool = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "environment", "--PEP-639", "--output-reproducible"]
-        tool += ["--pyproject", str(REPOSITORY / "pyproject.toml"), "-o", str(path), str(python)]
+        tool = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "environment", "--output-reproducible"]
+        tool += ["--pyproject", str(_described(Path(folder))), "-o", str(path), str(python)]
         subprocess.run(tool, env={"SOURCE_DATE_EPOCH": moment}, check=True)
+
+
+def _described(folder: Path) -> Path:
+    """pyproject.toml with the version written out, since the tool does not follow where setuptools reads it."""
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    path = folder / "pyproject.toml"
+    path.write_text(text.replace('dynamic = ["version"]', f'version = "{VERSION}"'), encoding="utf-8")
+    return path
