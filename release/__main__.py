@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from infra.asset import LAMBDA, REPOSITORY, build, uv_binary, zip_to
+from infra.asset import CACHE, LAMBDA, REPOSITORY, build, uv_binary, zip_to
 from lambdas.contract.names import PROJECT
 from lambdas.contract.version import VERSION
 from release.bill import write_bill
@@ -50,8 +50,9 @@ def release(out: Path) -> list[Path]:
         tree = Path(folder)
         _unpack_commit(tree)
         wheel(tree, out, moment)
+        zip_to(build(LAMBDA), out / f"{PROJECT}-functions-{VERSION}.zip")
+        (tree / CACHE.name).symlink_to(CACHE)  # the same commit, so the same asset
         templates(tree, out)
-    zip_to(build(LAMBDA), out / f"{PROJECT}-functions-{VERSION}.zip")
     write_bill(out / f"{PROJECT}-functions-{VERSION}.cdx.json", moment)
     built = sorted(out.iterdir())
     return [*built, checksums(built, out / "SHA256SUMS")]
