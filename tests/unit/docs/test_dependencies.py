@@ -1,0 +1,36 @@
+"""The table of dependencies has every package of pyproject.toml, once, with figures that are still right."""
+
+import re
+import tomllib
+from importlib.metadata import distribution
+from typing import Any
+
+import pytest
+
+from tests.unit.docs.pages import ROOT
+
+PAGE = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| ([a-z0-9-]+) \| ([^|]+) \| ([\d.]+) \| ([^|]+) \|$", PAGE, flags=re.MULTILINE)
+
+
+def declared() -> set[str]:
+    told: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = told["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values(), *told["dependency-groups"].values()]
+    return {re.split(r"[\[>=<~! ;]", it)[0] for found in lists for it in found if isinstance(it, str)}
+
+
+def test_every_dependency_has_one_row() -> None:
+    assert sorted(name for name, *_ in ROWS) == sorted(declared())
+
+
+FUNCTIONS = PAGE.split("## In the command line")[0]
+INSTALLED = [(name, float(size)) for name, _, size, _ in ROWS if f"| {name} |" not in FUNCTIONS]
+
+
+@pytest.mark.parametrize(("name", "told"), INSTALLED, ids=[name for name, _ in INSTALLED])
+def test_what_a_package_weighs_is_about_what_is_told(name: str, told: float) -> None:
+    files = (it.locate() for it in distribution(name).files or () if "__pycache__" not in str(it))
+    measured = sum(path.stat().st_size for path in files if path.exists()) / 1e6  # type: ignore[attr-defined]  # a path, by its docstring
+    assert measured <= 2 * told
+    assert measured >= told / 2 or told <= 0.1
