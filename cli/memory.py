@@ -101,7 +101,7 @@ class MemoryIncidents:
         if row.open.signals > seen_signals:
             return False
         row.open, row.told = None, set()
-        row.free = Free(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True) if sound_since else row.free
+        row.free = row.free.closed(past, sound_since)
         row.past.append(past)
         return True
 

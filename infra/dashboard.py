@@ -10,7 +10,7 @@ from constructs import Construct
 from infra.functions import Functions
 from infra.metrics import durable, each, ours
 from lambdas.contract.environment import Function
-from lambdas.contract.metrics import CHECKS, DRIFT, LOGIN_FAILURES, REPAIRS, SWEEPS, TIME_TO_RECOVER, VERDICTS, Metric
+from lambdas.contract.metrics import CHECKS, DRIFT, LOGIN_FAILURES, REPAIRS, SWEEPS, TIME_TO_RECOVER, UNBOUND, VERDICTS, Metric
 from lambdas.contract.names import PROJECT, RUNBOOK_ROOT
 
 _PERIOD: Final = Duration.minutes(5)
@@ -60,7 +60,7 @@ def _time_to_recover() -> cloudwatch.GraphWidget:
 
 
 def _sweeps() -> cloudwatch.GraphWidget:
-    return _graph("Sweeps ended: one each five minutes", ours(SWEEPS, period=_PERIOD))
+    return _graph("Sweeps: one each five minutes; clusters without a binding", ours(SWEEPS, period=_PERIOD), ours(UNBOUND, period=_PERIOD))
 
 
 def _executions(functions: Functions) -> cloudwatch.GraphWidget:

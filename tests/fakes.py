@@ -328,7 +328,7 @@ class FakeIncidents:
         if row.incident.signals > seen_signals:
             return False
         row.incident, row.told = None, frozenset()
-        row.free = Free(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True) if sound_since else row.free
+        row.free = row.free.closed(past, sound_since)
         row.past.append(past)
         self._world.meet("incidents.close", after=True)
         return True

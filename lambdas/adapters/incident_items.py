@@ -109,6 +109,7 @@ def free(row: Row) -> Free:
         known_good_at=_when(row["known_good_at"]) if "known_good_at" in row else None,
         nodes_seen_at=_when(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
         nodes_unsettled="nodes_unsettled" in row,
+        gone_told_at=_when(row["gone_told_at"]) if "gone_told_at" in row else None,
     )
 
 

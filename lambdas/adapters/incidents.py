@@ -9,6 +9,7 @@ from lambdas.adapters.table import Row, Table
 from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 from lambdas.domain.errors import Conflict, TransientError
 from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled, met
+from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +41,8 @@ class Incidents:
         names = dict.fromkeys(
             [latest, *(["nodes_seen_at"] if nodes else []), *(["nodes_unsettled"] if nodes is NodesSeen.STARTING else [])]
         )
-        change = "SET " + ", ".join(f"{name} = :at" for name in names) + (" REMOVE nodes_unsettled" if nodes is NodesSeen.SETTLED else "")
+        over = ["gone_told_at", *(["nodes_unsettled"] if nodes is NodesSeen.SETTLED else [])]
+        change = f"SET {', '.join(f'{name} = :at' for name in names)} REMOVE {', '.join(over)}"
         condition = f"attribute_not_exists({latest}) OR {latest} < :at"
         attempt = f"remember that {target.key} is well"
         return self._table.update(attempt, items.now_key(target), change, condition, {":at": items.time(began_at)})[1]
@@ -167,10 +169,12 @@ class Incidents:
 
     def _closing(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> dict[str, Any]:
         # The remediator's last look read the nodes; one that joined meanwhile may still be within its grace.
-        well = " SET known_good_at = :sound, nodes_seen_at = :sound, nodes_unsettled = :sound" if sound_since else ""
-        change = f"REMOVE {', '.join(items.OPEN_ATTRIBUTES)}{well}"
+        well = ("known_good_at", "nodes_seen_at", "nodes_unsettled") if sound_since else ()
+        gone = ("gone_told_at",) if past.verdict == Verdict.CLUSTER_GONE and not sound_since else ()
+        setting = f" SET {', '.join(f'{name} = :at' for name in (*well, *gone))}" if well or gone else ""
+        change = f"REMOVE {', '.join([*items.OPEN_ATTRIBUTES, *(['gone_told_at'] if not gone else [])])}{setting}"
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
-        values |= {":sound": items.time(sound_since)} if sound_since else {}
+        values |= {":at": items.time(sound_since or past.closed_at)} if setting else {}
         return self._table.updating(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
 
     def _remembering(self, past: PastIncident) -> list[dict[str, Any]]:

@@ -12,15 +12,16 @@ from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import KNOWN
 from lambdas.domain import outgoing
-from lambdas.domain.binding import bound_clusters, bound_targets, has_default
+from lambdas.domain.binding import bound_targets, has_default
 from lambdas.domain.checking import observe
 from lambdas.domain.counting import many
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.finding import Link, State
+from lambdas.domain.fleet import MOST_NAMED, Fleet, fleet, what_to_remove, what_to_write
 from lambdas.domain.guardrails import Past
 from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, silent
-from lambdas.domain.observation import Binding, InvalidBinding, NotRead, Observation, Unknown
+from lambdas.domain.observation import Binding, InvalidBinding, Observation
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
@@ -82,11 +83,33 @@ def run(event: object, ports: Ports) -> Json:
 def _fan_out(request: CheckRequest, ports: Ports) -> Json:
     """One event per bound cluster, so that one broken cluster delays no other."""
     paths = list(ports.readers.parameters.load())
-    existing = ports.readers.eks.clusters() if has_default(paths) else ()
-    clusters = [name for name in sorted({*bound_clusters(paths), *existing}) if ports.environment.serves(name)]
-    ports.events.put([outgoing.check_requested(request, cluster) for cluster in clusters])
-    ports.log("request", f"a check of each of {len(clusters)} bound clusters was asked for", trigger=request.trigger)
-    return {"asked": clusters}
+    found = fleet(paths, _existing(paths, request, ports), ports.environment.serves)
+    ports.events.put([outgoing.check_requested(request, cluster) for cluster in found.bound])
+    ports.log("request", f"a check of each of {len(found.bound)} bound clusters was asked for", trigger=request.trigger)
+    _tell_of(found, ports)
+    return {name: list(names) for name, names in (("asked", found.bound), ("unbound", found.unbound), ("gone", found.gone))}
+
+
+def _existing(paths: Sequence[str], request: CheckRequest, ports: Ports) -> Sequence[str] | None:
+    """The clusters that there are, where it matters: a default binding is for each of them, and a sweep tells which nobody bound."""
+    needed = has_default(paths)
+    if not needed and request.trigger is not Trigger.SWEEP:
+        return None
+    try:
+        return ports.readers.eks.clusters()
+    except RemediatorError as error:
+        if needed:
+            raise
+        ports.log("request", f"clusters without a binding are not told of: {error}")
+        return None
+
+
+def _tell_of(found: Fleet, ports: Ports) -> None:
+    if found.unbound:
+        ports.metrics(metrics.UNBOUND, len(found.unbound))
+        ports.log("request", what_to_write(found.unbound), clusters=list(found.unbound[:MOST_NAMED]))
+    if found.gone:
+        ports.log("request", what_to_remove(found.gone), clusters=list(found.gone[:MOST_NAMED]))
 
 
 def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
@@ -152,6 +175,8 @@ def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: P
         return {"verdict": found.verdict}
     if found.verdict is Verdict.CLUSTER_GONE and not _named_by_a_parameter(seen):
         return {"ignored": "there is no such cluster, and no parameter names it"}
+    if found.verdict is Verdict.CLUSTER_GONE and _told_since(seen, free):
+        return {"ignored": "there is no such cluster, which has been told since its binding was written"}
     _count(seen, found, request, ports)
     decided = plan(seen, found, Past())
     ports.log("plan", decided.wait or found.broken[0].sentence, target=target.key, actions=[type(it).__name__ for it in decided.actions])
@@ -160,12 +185,9 @@ def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: P
 
 
 def nodes_seen(seen: Observation, found: Diagnosis) -> NodesSeen | None:
-    """What a sound check saw of the nodes. Where they may not be read, the event is answered as well as it can be."""
-    match seen.nodes:
-        case NotRead():
-            return None
-        case Unknown():
-            return NodesSeen.SETTLED
+    """What a sound check saw of the nodes, or None where it read none."""
+    if not isinstance(seen.nodes, tuple):
+        return None
     starting = found[Link.NODES].state is State.OK and any(not node.ready for node in seen.nodes)
     return NodesSeen.STARTING if starting else NodesSeen.SETTLED
 
@@ -174,6 +196,12 @@ def _named_by_a_parameter(seen: Observation) -> bool:
     """Whether the cluster has a binding of its own. Without one its name is only what an event says, and anybody may send events."""
     own = binding_path(seen.target.cluster, seen.target.namespace, seen.target.name)
     return isinstance(seen.binding, Binding | InvalidBinding) and seen.binding.path == own
+
+
+def _told_since(seen: Observation, free: Free) -> bool:
+    """Whether people have been told that this binding's cluster is gone: once is enough for as long as nobody writes it again."""
+    written = seen.binding.changed_at if isinstance(seen.binding, Binding) else None
+    return free.gone_told_at is not None and (written is None or written <= free.gone_told_at)
 
 
 def _count(seen: Observation, found: Diagnosis, request: CheckRequest, ports: Ports) -> None:

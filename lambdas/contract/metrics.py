@@ -29,5 +29,8 @@ REPAIRS: Final = Metric(name="Repairs", unit=Unit.COUNT, dimensions=("outcome",)
 TIME_TO_RECOVER: Final = Metric(name="TimeToRecover", unit=Unit.SECONDS, dimensions=(), what="from the event to the proof")
 LOGIN_FAILURES: Final = Metric(name="LoginFailures", unit=Unit.COUNT, dimensions=("cluster",), what="clusters that refused our login")
 SWEEPS: Final = Metric(name="Sweeps", unit=Unit.COUNT, dimensions=(), what="sweeps that ran to their end")
+UNBOUND: Final = Metric(
+    name="ClustersWithoutBinding", unit=Unit.COUNT, dimensions=(), what="clusters that a sweep found and nobody bound; none is not emitted"
+)
 
-ALL: Final = (CHECKS, DRIFT, VERDICTS, REPAIRS, TIME_TO_RECOVER, LOGIN_FAILURES, SWEEPS)
+ALL: Final = (CHECKS, DRIFT, VERDICTS, REPAIRS, TIME_TO_RECOVER, LOGIN_FAILURES, SWEEPS, UNBOUND)

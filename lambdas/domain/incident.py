@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.verdict import Verdict
 
 REMEDIATOR: Final = "remediator"
 """The holder of an incident that a durable execution works on."""
@@ -100,19 +101,28 @@ class Free:
     """No incident is open.
 
     `known_good_at` is when a check last found all well, `nodes_seen_at` when one that read nodes did. `nodes_unsettled` asks the next
-    check to read them again: some were within their grace then, or an incident has just ended.
+    check to read them again: some were within their grace then, or an incident has just ended. `gone_told_at` is when people were told
+    that there is no such cluster, unless it was seen since.
     """
 
     known_good_at: datetime | None = None
     nodes_seen_at: datetime | None = None
     nodes_unsettled: bool = False
+    gone_told_at: datetime | None = None
 
     def after(self, began_at: datetime, nodes: NodesSeen | None) -> "Free":
         """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
-        known = self if self.known_good_at and self.known_good_at > began_at else replace(self, known_good_at=began_at)
+        later = self.known_good_at is not None and self.known_good_at > began_at
+        known = self if later else replace(self, known_good_at=began_at, gone_told_at=None)
         if nodes is None or (self.nodes_seen_at and self.nodes_seen_at > began_at):
             return known
         return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesSeen.STARTING)
+
+    def closed(self, past: "PastIncident", sound_since: datetime | None) -> "Free":
+        """The same after an incident was closed; `sound_since` is when its last look began, where that found all well."""
+        if sound_since:
+            return Free(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True)
+        return replace(self, gone_told_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
 
 
 Signalled = Incident | Answered | Free

@@ -7,6 +7,7 @@ from lambdas.domain.action import Action
 from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
+from lambdas.domain.verdict import Verdict
 from lambdas.remediator.steps import Json, Patience
 from lambdas.remediator.story import Story, Turn
 from lambdas.remediator.telling import escalate, tell
@@ -22,6 +23,8 @@ def watch(turn: Turn, now: Look) -> bool:
     """Tell what a person has to do, then look again until something changes. False when it is time to give up."""
     if not turn.story.gave_up:  # whoever gave up has said so
         _say_why(turn, now)
+    if now.verdict is Verdict.CLUSTER_GONE:  # nothing fails by it, and the checker remembers that it was told
+        return False
     fingerprint = _fingerprint(now)
     for i, seconds in enumerate(REMINDERS_S):
         patience = Patience(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)

@@ -231,6 +231,23 @@ def test_after_an_incident_the_next_check_reads_nodes_again(incidents: Incidents
     assert incidents.signal(target, NOW) == Free(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
 
 
+def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_YOU)
+    assert incidents.close(closed, 1, None)
+    assert incidents.signal(target, NOW) == Free(gone_told_at=closed.closed_at)
+    other = incident(target, "b")
+    incidents.claim(other)
+    assert incidents.close(past(other), 1, None)
+    assert incidents.signal(target, NOW) == Free()
+    third = incident(target, "c")
+    incidents.claim(third)
+    assert incidents.close(replace(closed, id=third.id), 1, None)
+    incidents.record_sound(target, NOW)
+    assert incidents.signal(target, NOW) == Free(known_good_at=NOW)
+
+
 def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)

@@ -11,7 +11,7 @@ import pytest
 from lambdas.checker.pipeline import run
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.domain.errors import AccessDenied, Denial, MalformedEvent, NotFound, TransientError
+from lambdas.domain.errors import MalformedEvent, NotFound, TransientError
 from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
 from tests.events import event as recorded
@@ -119,7 +119,7 @@ def test_a_check_that_may_have_remembered_parameters_does_not_answer_their_chang
 def test_a_sweep_asks_for_one_check_of_each_bound_cluster() -> None:
     play = stage()
     play.world.parameters[binding_path("green", "shop", "uploader")] = Parameter(value=BOUND_ROLE)
-    assert run(SWEEP, play.ports) == {"asked": ["demo", "green"]}
+    assert run(SWEEP, play.ports)["asked"] == ["demo", "green"]
     assert [detail["cluster"] for _, detail in play.bus.sent] == ["demo", "green"]
     assert {detail["trigger"] for _, detail in play.bus.sent} == {"sweep"}
     assert [name for name, _, _ in play.metrics.counted] == [metrics.SWEEPS.name]
@@ -129,7 +129,7 @@ def test_a_default_binding_makes_the_sweep_ask_for_every_cluster_there_is() -> N
     play = stage(binding=None)
     play.world.parameters[binding_path("_default", *KEY)] = Parameter(value=BOUND_ROLE)
     play.world.clusters["blue"] = play.world.cluster
-    assert run(SWEEP, play.ports) == {"asked": ["blue", "demo"]}
+    assert run(SWEEP, play.ports) == {"asked": ["blue", "demo"], "unbound": [], "gone": []}
 
 
 def test_clusters_of_another_stack_are_left_to_it() -> None:
@@ -137,8 +137,61 @@ def test_clusters_of_another_stack_are_left_to_it() -> None:
     ports = replace(play.ports, environment=replace(play.ports.environment, clusters="blue,green"))
     event = events.check_requested(play.world.now)
     assert run(event, ports) == {"ignored": "another stack's cluster"}
-    assert run(SWEEP, ports) == {"asked": []}
+    assert run(SWEEP, ports) == {"asked": [], "unbound": [], "gone": []}
     assert play.incidents.rows == {}
+
+
+def test_a_sweep_tells_which_clusters_nobody_bound_and_what_to_write() -> None:
+    play = stage()
+    play.world.clusters["blue"] = play.world.clusters["amber"] = play.world.cluster
+    assert run(SWEEP, play.ports) == {"asked": ["demo"], "unbound": ["amber", "blue"], "gone": []}
+    assert (metrics.UNBOUND.name, 2, {}) in play.metrics.counted
+    (line, said), *_ = [(line, said) for _, line, said in play.log.lines if "no binding" in line]
+    assert line.startswith("2 clusters have no binding")
+    assert binding_path("<cluster>", *KEY) in line
+    assert said["clusters"] == ["amber", "blue"]
+
+
+def test_a_sweep_goes_on_where_clusters_cannot_be_listed_and_makes_up_nothing() -> None:
+    play = stage()
+    play.world.fail("eks.clusters", TransientError("throttled"), times=1)
+    assert run(SWEEP, play.ports) == {"asked": ["demo"], "unbound": [], "gone": []}
+    assert metrics.SWEEPS.name in {name for name, _, _ in play.metrics.counted}
+
+
+def test_where_a_default_binding_is_for_clusters_that_cannot_be_listed_the_sweep_is_delivered_again() -> None:
+    play = stage()
+    play.world.parameters[binding_path("_default", *KEY)] = Parameter(value=BOUND_ROLE)
+    play.world.fail("eks.clusters", TransientError("throttled"), times=1)
+    with pytest.raises(TransientError):
+        run(SWEEP, play.ports)
+
+
+def test_a_binding_whose_cluster_is_gone_is_reported_once_until_somebody_writes_it_again() -> None:
+    play = stage()
+    path = binding_path("gone", *KEY)
+    play.world.parameters[path] = Parameter(value=BOUND_ROLE, changed_at=play.world.now)
+
+    def reported_after(sweeps: int) -> int:
+        for _ in range(sweeps):
+            play.world.sleep(300)
+            play.deliver(SWEEP)
+        return len([it for it in play.incidents.closed if it.target.cluster == "gone"])
+
+    assert reported_after(1) == 1
+    assert reported_after(12) == 1
+    assert any("1 bound cluster is not there" in line for _, line, _ in play.log.lines)
+    play.world.parameters[path] = Parameter(value=BOUND_ROLE, version=2, changed_at=play.world.now)
+    assert reported_after(12) == 2
+    assert len(play.notifier.sent) <= 2
+    assert play.incidents.get(ServiceAccountRef("gone", *KEY)) is None
+    assert {detail["cluster"] for kind, detail in play.bus.sent if kind == "Remediation Needs You"} == {"gone"}
+
+
+def test_what_a_sweep_found_is_counted_as_found_by_it() -> None:
+    play = stage(annotation=None)
+    play.deliver(SWEEP)
+    assert (metrics.DRIFT.name, 1, {"trigger": "sweep"}) in play.metrics.counted
 
 
 def test_every_bound_service_account_of_the_cluster_is_looked_at_though_one_fails() -> None:
@@ -248,16 +301,6 @@ def test_a_node_that_came_up_within_its_grace_is_looked_at_once_more_and_then_le
         assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
     assert play.world.reads.count("cluster.nodes") == 2
     assert (play.world.writes, play.notifier.sent, play.remediator.executions) == ([], [], {})
-
-
-def test_nodes_that_may_not_be_read_are_not_asked_for_again_and_again() -> None:
-    play = stage()
-    play.world.fail("cluster.nodes", AccessDenied("nodes is forbidden", denial=Denial.FORBIDDEN), times=None)
-    said = events.announcement("node-not-ready", play.world.now)
-    play.world.sleep(2)
-    for _ in range(10):
-        run(said, play.ports)
-    assert play.world.reads.count("cluster.pods") == 1
 
 
 def test_what_is_said_about_nodes_concerns_the_plug_in_also_where_something_else_is_bound_alone() -> None:
