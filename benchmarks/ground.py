@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import orjson
 import trustme
 
-from lambdas.contract.environment import Environment, variable
+from lambdas.contract.environment import ALLOCATOR, Environment, variable
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local import ACCOUNT, REGION, LocalAws
@@ -82,7 +82,7 @@ class Ground:
             "may_simulate": "false",
         }
         ours = {variable(it.name): values[it.name] for it in fields(Environment) if it.name in values}
-        return ours | self.aws.environment(principal)
+        return ALLOCATOR | ours | self.aws.environment(principal)
 
     def requests_since(self, mark: tuple[int, int]) -> tuple[tuple[RequestRecord, ...], tuple[Call, ...]]:
         """Kubernetes requests and AWS calls since `mark`."""

@@ -14,7 +14,7 @@ from benchmarks import stages
 from benchmarks.events import not_ready, payload
 from benchmarks.functions import cpu_ms, function, our_asset, peak_mb, warm
 from benchmarks.measure import Cost
-from lambdas.contract.environment import Function
+from lambdas.contract.environment import ALLOCATOR, Function
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import NODES, PODS
 from sandbox.functions.emulator import Environment
@@ -105,7 +105,7 @@ class RealCluster:
 
     def check(self, times: int) -> Check:
         """Count one check through the proxy, and time others without it; each in an environment of its own with 128 MiB."""
-        environment = {**self.stage.environment(), **self.stage.aws.environment(CHECKER)}
+        environment = {**ALLOCATOR, **self.stage.environment(), **self.stage.aws.environment(CHECKER)}
         checker = function("checker", our_asset(), Function.CHECKER.handler, environment, memory_mib=128)
         self.lead_through_proxy(True)
         with Environment(checker) as counting:

@@ -128,7 +128,7 @@ class Functions(Construct):
             code=self._code,
             memory_size=size.memory_mib,
             timeout=size.timeout,
-            environment=dict(variables),
+            environment={**told.ALLOCATOR, **variables},
             # CDK would add statements of its own to the role; the contract has them already.
             role=self.roles[function].without_policy_updates(),
             log_group=log,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from infra.asset import Target, build
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
-from lambdas.contract.environment import Environment, Function, variable
+from lambdas.contract.environment import ALLOCATOR, Environment, Function, variable
 from lambdas.contract.events import SUBSCRIPTIONS
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
@@ -240,7 +240,7 @@ class Stage:
                     name=principal,
                     asset=asset,
                     handler=function.handler,
-                    environment={**self.environment(), **self.aws.environment(principal)},
+                    environment={**ALLOCATOR, **self.environment(), **self.aws.environment(principal)},
                     durable=durable,
                     concurrency=2,
                 )

@@ -7,7 +7,7 @@ import pytest
 
 from lambdas.contract import environment as told
 from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
-from lambdas.contract.environment import VARIABLES, Function
+from lambdas.contract.environment import ALLOCATOR, VARIABLES, Function
 from lambdas.contract.events import DIGEST_INPUT, MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
 from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements
 
@@ -85,7 +85,7 @@ def may_send(template: Template, queue: str, service: str, source: str) -> bool:
 def test_every_function_is_told_all_variables_and_no_others(minimal: Template, maximal: dict[str, Template]) -> None:
     for template in (minimal, *(it for name, it in maximal.items() if "-cluster-" not in name)):
         for it in functions(template):
-            assert set(it["Environment"]["Variables"]) == set(VARIABLES)
+            assert set(it["Environment"]["Variables"]) == {*VARIABLES, *ALLOCATOR}
 
 
 def test_what_a_function_is_told_can_be_read_and_is_true(prod: Template) -> None:
