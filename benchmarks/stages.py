@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import NAMESPACE, REMEDIATOR, resolved
+from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE, resolved
 from sandbox.play.ground import EmbeddedGround, nodes_ready
 from sandbox.play.scenario import BOUND, World
 
@@ -94,7 +95,8 @@ def calm(stage: Stage) -> bool:
 
 
 def break_it(stage: Stage) -> None:
-    """The fault: no annotation, and pods that were admitted without it."""
+    """The fault: no annotation, and pods that were admitted without it. Earlier repairs are forgotten: a tug of war would end ours."""
+    _forget(stage)
     annotate(stage, None)
     replace_pods(stage)
 
@@ -103,6 +105,12 @@ def mend_it(stage: Stage) -> None:
     """The same world as before the fault."""
     annotate(stage, resolved(BOUND))
     replace_pods(stage)
+
+
+def _forget(stage: Stage) -> None:
+    table = stage.aws.client("dynamodb")
+    for item in table.scan(TableName=TABLE)["Items"]:
+        table.delete_item(TableName=TABLE, Key={name: item[name] for name in (PARTITION_KEY, SORT_KEY)})
 
 
 def _pods(stage: Stage) -> list[Any]:

@@ -29,15 +29,16 @@ class AwsSession:
         self._profile = profile
         self._lock = Lock()
         self._session: Session | None = None
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, int], Any] = {}
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, read_timeout_s: int = READ_TIMEOUT_S) -> Any:
         """The client of a service, such as `eks`. Its methods are made from the service's model, so it has no static type."""
-        made = self._clients.get(service)
+        key = (service, read_timeout_s)
+        made = self._clients.get(key)
         if made is None:
             with self._lock:  # creation shares the session's caches, which are not locked
-                made = self._clients.get(service) or self._create(service)
-                self._clients[service] = made
+                made = self._clients.get(key) or self._create(service, read_timeout_s)
+                self._clients[key] = made
         return made
 
     def credentials(self) -> Credentials:
@@ -54,12 +55,12 @@ class AwsSession:
             raise NoCredentialsError
         return found
 
-    def _create(self, service: str) -> Any:
+    def _create(self, service: str, read_timeout_s: int) -> Any:
         from botocore.config import Config
 
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
+            read_timeout=read_timeout_s,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=16,
             tcp_keepalive=True,

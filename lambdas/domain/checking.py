@@ -1,5 +1,6 @@
 """One check: observe, diagnose and plan one ServiceAccount. The same for the checker, the remediator and the command line."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,8 +70,10 @@ def check(
     seen, found = observe(target, readers, now, hints, symptoms=True)
     if found.sound:
         return Check(observation=seen, diagnosis=found, plan=plan(seen, found, Past()))
-    seen = read_advice(seen, readers)
-    return Check(observation=seen, diagnosis=found, plan=plan(seen, found, _past(seen, found, remembering, incident_id, turn)))
+    with ThreadPoolExecutor(1) as pool:
+        past = pool.submit(_past, seen, found, remembering, incident_id, turn)
+        seen = read_advice(seen, readers)
+        return Check(observation=seen, diagnosis=found, plan=plan(seen, found, past.result()))
 
 
 def _past(seen: Observation, found: Diagnosis, remembering: Remembering, incident_id: str, turn: int) -> Past:

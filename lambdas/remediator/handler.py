@@ -30,8 +30,20 @@ OPENING: Final = Patience(timeout_s=1800)
 """How long to try to read the incident; after that the execution ends, and the next sweep takes the incident over."""
 
 
-@durable_execution
-def lambda_handler(event: dict[str, Any], context: DurableContext) -> Json:
+FACTS_KEPT_S: Final = 2
+"""How old a cluster's description, a role and an OIDC provider may be: what a look read serves the write that follows it."""
+CHECKPOINT_TIMEOUT_S: Final = 50
+"""As the SDK's own client waits for the service."""
+
+
+class _Service:
+    """The service's client from our session, made when first used: the SDK's own would load botocore's data a second time."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_session().client("lambda", read_timeout_s=CHECKPOINT_TIMEOUT_S), name)
+
+
+def _run(event: dict[str, Any], context: DurableContext) -> Json:
     """Remediate the incident `{"incident_id": ..., "target": "cluster/namespace/name"}`; everything else is read from its row.
 
     Or tell of a day: `{"digest": {"until": iso, "clusters": [...]}}`.
@@ -44,6 +56,10 @@ def lambda_handler(event: dict[str, Any], context: DurableContext) -> Json:
         return opened
     incident = _incident(event, opened["incident"])
     return remediate(incident, steps, desk(incident))
+
+
+_service: Any = _Service()
+lambda_handler = durable_execution(_run, boto3_client=_service)
 
 
 def _opened(event: dict[str, Any]) -> Json:
@@ -96,7 +112,7 @@ def incidents() -> Incidents:
 
 @cache
 def _readers() -> Readers:
-    return readers(_session(), _here())
+    return readers(_session(), _here(), facts_kept_s=FACTS_KEPT_S)
 
 
 @cache
