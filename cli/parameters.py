@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from cli.failures import Refused
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
 from lambdas.contract.settings import InvalidValue, parse_setting, settings_path
 from lambdas.domain.binding import binding_for
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.fleet import Fleet, fleet
 from lambdas.domain.observation import InvalidBinding, Missing
 
 if TYPE_CHECKING:
@@ -52,9 +54,22 @@ def whose(cluster: str) -> str:
 
 
 def bindings(outside: Outside) -> list[Line]:
-    """Every binding, with what is wrong with it: its text, and the role where it can be read."""
-    parameters = outside.readers.parameters.load()
-    return [_binding(path, parameters[path], outside) for path in sorted(parameters) if path.startswith(BINDINGS_FOLDER + "/")]
+    """Every binding, with what is wrong with it: its text, its cluster, and the role where it can be read."""
+    parameters, gone = outside.readers.parameters.load(), compared(outside).gone
+    lines = [_binding(path, parameters[path], outside) for path in sorted(parameters) if path.startswith(BINDINGS_FOLDER + "/")]
+    return [replace(it, problem=it.problem or _GONE) if it.cluster in gone else it for it in lines]
+
+
+_GONE: Final = "there is no such cluster in this account and region: unset it where the cluster is gone for good"
+
+
+def compared(outside: Outside) -> Fleet:
+    """The clusters that are bound beside those that there are; where these may not be listed, nothing is known to be missing."""
+    try:
+        existing = outside.readers.eks.clusters()
+    except RemediatorError:
+        existing = None
+    return fleet(outside.readers.parameters.load(), existing, outside.environment.serves)
 
 
 def _binding(path: str, parameter: Parameter, outside: Outside) -> Line:

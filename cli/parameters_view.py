@@ -11,7 +11,8 @@ from rich.text import Text
 from cli import wiring
 from cli.failures import BROKEN, SOUND
 from cli.output import progress, write
-from cli.parameters import bindings, settings
+from cli.parameters import bindings, compared, settings
+from cli.summary import how_to_bind
 from lambdas.contract.settings import Settings
 from lambdas.domain.report.escaping import plain
 
@@ -33,7 +34,10 @@ def listed(asked: Asked, kind: str, cluster: str, *, validate: bool) -> int:
     code = BROKEN if validate and any(it.problem for it in chosen) else SOUND
     document = {"command": f"{kind} {'validate' if validate else 'list'}", "exitCode": code, kind: [it.document for it in chosen]}
     told = [_verdict(chosen)] if validate else []
-    write(asked.output, document, *([_table(chosen), *told] if chosen else [Text(_empty(kind), style="dim")]))
+    unbound = compared(outside).unbound if kind == "bindings" and not cluster else ()
+    document |= {"unbound": list(unbound)} if kind == "bindings" else {}
+    shown = [_table(chosen), *told] if chosen else [Text(_empty(kind), style="dim")]
+    write(asked.output, document, *shown, *(how_to_bind(unbound) if unbound else ()))
     return code
 
 

@@ -12,7 +12,7 @@ from lambdas.domain.report.escaping import plain
 from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cli.looking import Seen
 
@@ -47,6 +47,11 @@ def unbound(seen: list[Seen]) -> Iterator[Text]:
     """How to bind those that are looked at and never written to."""
     names = [it.target.cluster for it in seen if it.look and not it.look.binding_path and it.look.verdict is Verdict.HEALTHY]
     if names:
-        options = " ".join(f"--cluster {name}" for name in names)
-        words = Text(f"\n{many(len(names), 'cluster')} not bound: nothing is ever written there. ", style="dim")
-        yield words.append(f"irsa-remediator adopt {options}", style="bold").append("   binds to the role of today")
+        yield from how_to_bind(names)
+
+
+def how_to_bind(names: Sequence[str]) -> Iterator[Text]:
+    """What to run for clusters that nobody bound."""
+    options = " ".join(f"--cluster {name}" for name in names)
+    words = Text(f"\n{many(len(names), 'cluster')} not bound: nothing is ever written there. ", style="dim")
+    yield words.append(f"irsa-remediator adopt {options}", style="bold").append("   binds to the role of today")

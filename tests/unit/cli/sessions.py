@@ -156,6 +156,11 @@ def _wrong_parameters(fakes: Fakes) -> None:
     fakes.world.parameters[settings_path("_default", "cooldown_s")] = Parameter(value="60")
 
 
+def _a_fleet(fakes: Fakes) -> None:
+    _two_clusters(fakes)
+    fakes.world.parameters[binding_path("last-year", NAMESPACE, NAME)] = Parameter(value=role_arn("demo-vpc-cni"))
+
+
 def _granted_in_part(fakes: Fakes) -> None:
     for manifest in manifests():
         fakes.rights.apply("demo", manifest)
@@ -240,6 +245,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
             "bindings unset prod-green kube-system/aws-node",
         )
     ),
+    "bindings-of-a-fleet": Session(("bindings list", "bindings validate", "bindings list -o json"), prepare=_a_fleet),
     "bindings-validate": Session(("bindings validate", "bindings validate -c demo -o json"), prepare=_wrong_parameters),
     "settings": Session(
         (
