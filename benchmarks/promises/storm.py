@@ -38,7 +38,7 @@ def run(run: Run) -> list[Row]:
             )
             kubernetes, aws = ground.requests_since(mark)
             assert not kubernetes, "a storm is not to reach the cluster"
-            assert {call.action for call in aws} <= {"dynamodb:UpdateItem", "ssm:GetParametersByPath"}
+            assert {call.action for call in aws} <= {"dynamodb:GetItem", "dynamodb:UpdateItem", "ssm:GetParametersByPath"}
             note = f"{blocks * events:,} events"
             rows.append(compared(NAME, f"{name}, wall an event", "wall_ms", costs, rival=_RIVAL, goal=_GOAL, note=note))
             rows.append(compared(NAME, f"{name}, CPU an event", "cpu_ms", costs, rival=_RIVAL, goal=_GOAL))

@@ -80,7 +80,7 @@ IAM: Final = (
         why="may the role make the plug-in's calls",
         optional=SIMULATION,
     ),
-    IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_REMEDIATOR, why="read the incident, and its signals before each look"),
+    IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident, and its signals before each look"),
     IamGrant(action="dynamodb:UpdateItem", on=Target.INCIDENTS, by=_BOTH, why="claim, signal, close"),
     IamGrant(action="dynamodb:Query", on=Target.INCIDENTS, by=_REMEDIATOR, why="history: cool-down, tug of war, breaker"),
     IamGrant(action="dynamodb:PutItem", on=Target.INCIDENTS, by=_REMEDIATOR, why="write history"),

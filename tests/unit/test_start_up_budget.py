@@ -32,7 +32,7 @@ KUBERNETES: Final = [
     "/api/v1/namespaces/kube-system/serviceaccounts/aws-node",
     "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node",
 ]
-WARM: Final = ["dynamodb:UpdateItem", "dynamodb:UpdateItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
+WARM: Final = ["dynamodb:GetItem", "dynamodb:UpdateItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
 FOLDERS: Final = ["ssm:GetParametersByPath"] * 4
 """Bindings and settings, the cluster's own and the defaults."""
 COLD: Final = sorted([*WARM, *FOLDERS, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole"])

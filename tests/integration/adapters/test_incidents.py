@@ -309,12 +309,17 @@ def table(session: AwsSession) -> Incidents:
     return Incidents(session, TABLE)
 
 
-def test_a_signal_is_one_request_whatever_it_meets(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
-    table.signal(target, NOW)
+def test_a_signal_reads_a_free_row_and_only_writes_in_a_storm(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
+    def asked() -> list[str]:
+        local_aws.calls.clear()
+        table.signal(target, NOW)
+        return [call.action.removeprefix("dynamodb:") for call in local_aws.calls.all()]
+
+    assert asked() == ["GetItem"]
     table.claim(incident(target))
-    local_aws.calls.clear()
-    table.signal(target, NOW)
-    assert [call.action for call in local_aws.calls.all()] == ["dynamodb:UpdateItem"]
+    assert [asked(), asked()] == [["GetItem", "UpdateItem"], ["UpdateItem"]]
+    table.close(past(incident(target)), 9, NOW)
+    assert [asked(), asked()] == [["UpdateItem"], ["GetItem"]]
 
 
 def test_history_leaves_after_ninety_days_and_the_row_stays(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
