@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[3]
-PAGES: Final = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")]))
+PAGES: Final = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")]))
 """Every page that people read: at the top, in `docs`, and the first page of a folder."""
 
 _FENCE: Final = re.compile(r"^(?P<fence>`{3,})(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
@@ -29,6 +29,11 @@ def blocks(page: Path) -> Iterator[Block]:
     for found in _FENCE.finditer(text):
         yield Block(page=page, language=found["language"], text=found["text"], before=text[end : found.start()])
         end = found.end()
+
+
+def prose(page: Path) -> str:
+    """A page without its fenced blocks."""
+    return _FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 def named(page: Path) -> str:
