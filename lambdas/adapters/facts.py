@@ -19,6 +19,8 @@ _GOOD_WHEN_TRUE: Final = frozenset({"NetworkingReady", "KernelReady", "StorageRe
 
 Source: https://github.com/aws/eks-node-monitoring-agent/blob/HEAD/docs/node-health-issues.adoc
 """
+_SHUT_DOWN: Final = "node.cloudprovider.kubernetes.io/shutdown"
+"""Source: https://kubernetes.io/docs/reference/labels-annotations-taints/#node-cloudprovider-kubernetes-io-shutdown"""
 _UNAVAILABLE_BY_DEFAULT: Final = {WorkloadKind.DAEMON_SET: 1, WorkloadKind.DEPLOYMENT: "25%", WorkloadKind.STATEFUL_SET: 1}
 
 
@@ -153,7 +155,7 @@ def _condition(status: Json, kind: str) -> Json:
 
 def node(item: Json) -> NodeFacts:
     """From a Node."""
-    metadata, status = item["metadata"], item.get("status") or {}
+    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     labels = metadata.get("labels") or {}
     ready = _condition(status, _READY)
     return NodeFacts(
@@ -164,9 +166,10 @@ def node(item: Json) -> NodeFacts:
         since=when(ready.get("lastTransitionTime")),
         created_at=when(metadata.get("creationTimestamp")),
         pressures=tuple(it["type"] for it in status.get("conditions") or () if _bad(it)),
-        instance_id=(item.get("spec") or {}).get("providerID", "").rpartition("/")[2],
+        instance_id=spec.get("providerID", "").rpartition("/")[2],
         nodegroup=labels.get("eks.amazonaws.com/nodegroup", ""),
         os=labels.get("kubernetes.io/os", "linux"),
+        shut_down=any(taint["key"] == _SHUT_DOWN for taint in spec.get("taints") or ()),
     )
 
 

@@ -23,9 +23,9 @@ from lambdas.domain.observation import (
     Observation,
     ServiceAccountFacts,
     VersionAdvice,
-    WorkloadFacts,
 )
 from lambdas.domain.plan import Plan
+from lambdas.domain.reach import out_of_reach, reachable, rolled_out
 from lambdas.domain.verdict import Verdict
 
 MOST_EVIDENCE: Final = 3
@@ -50,6 +50,7 @@ class LinkLine:
 class Counts:
     """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others.
 
+    `pods` are those within reach: the `pods_lost` on lost nodes count in no other number, and `nodes_lost` are among `nodes`.
     `hanging` are pods that carry the role and do not start: those without it have a cause that we know.
     """
 
@@ -57,9 +58,11 @@ class Counts:
     pods_right: int = 0
     pods_ready: int = 0
     pods_deleting: int = 0
+    pods_lost: int = 0
     nodes: int = 0
     nodes_ready: int = 0
     nodes_waiting: int = 0
+    nodes_lost: int = 0
     errors_with_role: int = 0
     errors_without_role: int = 0
     hanging: int = 0
@@ -181,22 +184,25 @@ def _line(finding: Finding) -> LinkLine:
 
 def _counts(seen: Observation) -> Counts:
     pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    lost = len(out_of_reach(seen))
     nodes = seen.nodes if isinstance(seen.nodes, tuple) and seen.addon_name == CNI_ADDON else ()  # no other workload makes them Ready
     stale = {pod.name for pod in stale_pods(seen)}
     errors = Counter(error.pod in stale for error in current_errors(seen))
-    staying = [pod for pod in pods if not pod.deleting]
+    staying = reachable(seen)
     return Counts(
         pods=len(staying),
         pods_right=sum(pod.role_arn == seen.desired_role for pod in staying) if seen.desired_role else 0,
         pods_ready=sum(pod.ready for pod in staying),
-        pods_deleting=len(pods) - len(staying),
+        pods_deleting=len(pods) - len(staying) - lost,
+        pods_lost=lost,
         nodes=len(nodes),
         nodes_ready=sum(node.ready is True for node in nodes),
         nodes_waiting=len(waiting_for_cni(nodes)),
+        nodes_lost=sum(node.ready is None for node in nodes),
         errors_with_role=errors[False],
         errors_without_role=errors[True],
         hanging=sum(pod.waiting in HANGING and pod.role_arn == seen.desired_role for pod in staying),
-        rolled_out=seen.workload.rolled_out if isinstance(seen.workload, WorkloadFacts) else True,
+        rolled_out=rolled_out(seen),
     )
 
 

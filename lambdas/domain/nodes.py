@@ -12,6 +12,7 @@ class NodeCause(StrEnum):
 
     CNI = "the CNI has not started on it"
     ADDRESSES = "its subnet has no free address"
+    SHUT_DOWN = "its instance is shut down"
     LOST = "its kubelet has stopped answering"
     DISK = "its disk is full"
     MEMORY = "it is out of memory"
@@ -26,6 +27,8 @@ def cause(node: NodeFacts) -> NodeCause | None:
     """Why the node is not Ready, or None where it is Ready."""
     if node.ready:
         return None
+    if node.shut_down:
+        return NodeCause.SHUT_DOWN
     if node.ready is None:
         return NodeCause.LOST
     if any(word in node.message for word in _ADDRESS_WORDS):

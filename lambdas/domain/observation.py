@@ -151,11 +151,6 @@ class WorkloadFacts:
     restarted_at: str | None = None
     on_delete: bool = False
 
-    @property
-    def rolled_out(self) -> bool:
-        """Whether the controller has brought every pod to the present template."""
-        return self.observed_generation >= self.generation and self.updated >= self.desired
-
 
 @dataclass(frozen=True, kw_only=True)
 class PodFacts:
@@ -180,7 +175,7 @@ class PodFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFacts:
-    """A node. `ready` is None where the control plane has lost touch; `since` when that began."""
+    """A node. `ready` is None where the control plane has lost touch; `since` when that began. `shut_down`: the cloud says so."""
 
     name: str
     ready: bool | None
@@ -192,6 +187,7 @@ class NodeFacts:
     instance_id: str = ""
     nodegroup: str = ""
     os: str = "linux"
+    shut_down: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

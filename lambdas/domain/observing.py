@@ -231,17 +231,17 @@ def _in_cluster(
     cluster = clusters.login(facts)
     account = pool.submit(_part, lambda: cluster.service_account(target.namespace, target.name))
     pods = pool.submit(_part, lambda: cluster.pods(target.namespace, target.name))
-    workload = _workload(cluster, target, pods)
+    workload = workload_of(cluster, target, pods.result)
     return _InCluster(service_account=account.result(), workload=workload, pods=pods.result())
 
 
-def _workload(
-    cluster: ClusterPort, target: ServiceAccountRef, pods: "Future[tuple[PodFacts, ...] | Unknown]"
+def workload_of(
+    cluster: ClusterPort, target: ServiceAccountRef, pods: Callable[[], tuple[PodFacts, ...] | Unknown]
 ) -> WorkloadFacts | Missing | Unknown:
-    """The workload by its known name, else the one behind the pods."""
+    """The workload by its known name, else the one behind the pods, which are asked for only then."""
     if it := known(target.namespace, target.name):
         return _part(lambda: cluster.workload(target.namespace, it.kind, it.name))
-    found = pods.result()
+    found = pods()
     if isinstance(found, Unknown):
         return found
     owner = next((pod.owner for pod in found if pod.owner), None)

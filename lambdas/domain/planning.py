@@ -14,6 +14,7 @@ from lambdas.domain.guardrails import Past, Stop, stops
 from lambdas.domain.links.annotation import changed_at, oldest_first, stale_pods
 from lambdas.domain.observation import AddonFacts, Observation, PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.plan import Plan, Reason, Withheld
+from lambdas.domain.reach import reachable, rolled_out
 from lambdas.domain.trust.patterns import arn_matches
 from lambdas.domain.verdict import REPAIRABLE, Verdict
 
@@ -97,16 +98,15 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
     """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
     stale = stale_pods(seen)
-    if annotated and not workload.rolled_out:
+    if annotated and not rolled_out(seen):
         stale = _missed(seen, stale)  # the roll-out under way replaces the others
     if not stale or seen.desired_role is None or not isinstance(seen.pods, tuple):
         return ()
     canary = _canary(seen, stale)
     first = _try(canary, workload, seen.pods, seen.desired_role)
-    staying = [pod for pod in seen.pods if not pod.deleting]
     if len(stale) == 1:
         return (first,)
-    if len(stale) == len(staying) and not workload.on_delete:
+    if len(stale) == len(reachable(seen)) and not workload.on_delete:
         return (
             first,
             RestartWorkload(
@@ -152,7 +152,7 @@ def _stamp(time: datetime) -> str:
 
 def _rolling(seen: Observation) -> str | None:
     workload = seen.workload
-    if not isinstance(workload, WorkloadFacts) or workload.rolled_out:
+    if not isinstance(workload, WorkloadFacts) or rolled_out(seen):
         return None
     return f"a roll-out of {workload.name} is under way ({workload.updated} of {workload.desired})"
 

@@ -66,11 +66,13 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restar
 
 
 def is_proven(now: Look) -> bool:
-    """Whether the identity is right, in force in every pod, and every node that waited for it is Ready."""
+    """Whether the identity is right, in force in every pod within reach, and every node that waited for it is Ready."""
     counts = now.counts
     left = any(it.link == Link.ADDON_RECORD and it.reason in LEFT_TO_ITS_OWNER for it in now.withheld)
+    reached = counts.pods > 0 or not counts.pods_lost
     identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
-    return identity and counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
+    right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
+    return identity and right and reached
 
 
 def progress(counts: Counts) -> tuple[int, ...]:
@@ -81,4 +83,12 @@ def progress(counts: Counts) -> tuple[int, ...]:
 def _shown(counts: Counts) -> str:
     pods = f"{share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
     nodes = f", {counts.nodes_ready} of {many(counts.nodes, 'node')} Ready" if counts.nodes else ""
+    nodes += f" ({left_out})" if (left_out := left_out_of(counts)) else ""
     return pods + nodes + (", no permission error since" if not counts.errors_with_role + counts.errors_without_role else "")
+
+
+def left_out_of(counts: Counts) -> str:
+    """`1 node is lost, left out`: what a proof does not wait for; empty where nothing is left out."""
+    if counts.nodes_lost:
+        return f"{many(counts.nodes_lost, 'node is', 'nodes are')} lost, left out"
+    return f"{many(counts.pods_lost, 'pod is on a lost node', 'pods are on lost nodes')}, left out" if counts.pods_lost else ""

@@ -8,6 +8,7 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.observation import Binding, FieldWriter, Missing, Observation, PodFacts, ServiceAccountFacts, Unknown
+from lambdas.domain.reach import out_of_reach, reachable
 from lambdas.domain.verdict import Verdict
 
 
@@ -81,10 +82,10 @@ def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
 
 
 def stale_pods(seen: Observation) -> tuple[PodFacts, ...]:
-    """Pods that were admitted with another role than the one wanted, oldest first. A pod on its way out does not count."""
-    if not isinstance(seen.pods, tuple) or seen.desired_role is None:
+    """Pods that were admitted with another role than the one wanted, oldest first. One on its way out or on a lost node does not count."""
+    if seen.desired_role is None:
         return ()
-    return oldest_first(pod for pod in seen.pods if pod.role_arn != seen.desired_role and not pod.deleting)
+    return oldest_first(pod for pod in reachable(seen) if pod.role_arn != seen.desired_role)
 
 
 def oldest_first(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
@@ -101,16 +102,18 @@ def pods_link(seen: Observation) -> Finding:
         return unknown(Link.PODS, seen.pods.reason)
     if not isinstance(seen.binding, Binding):
         return not_applicable(Link.PODS, f"{many(len(seen.pods), 'pod')}; no binding to compare with")
-    stale = stale_pods(seen)
+    stale, lost = stale_pods(seen), len(out_of_reach(seen))
+    besides = f"; {many(lost, 'pod on a lost node is', 'pods on lost nodes are')} left out" if lost else ""
+    pods = len(seen.pods) - lost
     if not stale:
-        return ok(Link.PODS, f"{len(seen.pods)} of {many(len(seen.pods), 'was', 'were')} admitted with the role")
+        return ok(Link.PODS, f"{pods} of {many(pods, 'was', 'were')} admitted with the role{besides}")
     missed = _missed(seen, stale)
     evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
     if len(missed) == len(stale):
-        share_missed = f"{len(stale)} of {many(len(seen.pods), 'pod')}"
-        sentence = f"The identity webhook missed {share_missed}: created after the annotation, yet without the role."
+        share_missed = f"{len(stale)} of {many(pods, 'pod')}"
+        sentence = f"The identity webhook missed {share_missed}: created after the annotation, yet without the role{besides}."
         return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
-    sentence = f"{share(len(stale), len(seen.pods), 'pod', 'was', 'were')} admitted without the right role."
+    sentence = f"{share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
 
 
@@ -123,8 +126,9 @@ def _missed(seen: Observation, stale: Sequence[PodFacts]) -> list[PodFacts]:
 
 
 def severity_now(seen: Observation) -> Severity:
-    """How urgent a broken identity is: critical where something fails or waits already, else latent."""
-    pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    """How urgent a broken identity is: critical where something fails or waits already, else latent. A lost node has another cause."""
+    lost = {pod.uid for pod in out_of_reach(seen)}
+    pods = [pod for pod in seen.pods if pod.uid not in lost] if isinstance(seen.pods, tuple) else []
     errors = isinstance(seen.permission_errors, tuple) and bool(seen.permission_errors)
-    nodes = isinstance(seen.nodes, tuple) and any(not node.ready for node in seen.nodes)
+    nodes = isinstance(seen.nodes, tuple) and any(node.ready is False for node in seen.nodes)
     return Severity.CRITICAL if errors or nodes or any(not pod.ready for pod in pods) else Severity.WARNING

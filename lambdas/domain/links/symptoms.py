@@ -12,16 +12,17 @@ from lambdas.domain.links.annotation import stale_pods
 from lambdas.domain.links.identity import lacks
 from lambdas.domain.nodes import NodeCause, cause, unwell_otherwise, waiting_for_cni
 from lambdas.domain.observation import ClusterFacts, NodeFacts, NotRead, Observation, PluginError, PodFacts, Unknown
+from lambdas.domain.reach import reachable
 from lambdas.domain.verdict import Verdict
 
 _STS_WORDS: Final = ("i/o timeout", "dial tcp", "RequestError", "WebIdentityErr", "context deadline exceeded", "sts.")
 
 
 def current_errors(seen: Observation) -> tuple[PluginError, ...]:
-    """Errors reported by pods that still exist, since those pods were created, newest first. Others belong to the past."""
+    """Errors reported by pods within reach, since those pods were created, newest first. Others belong to the past."""
     if not isinstance(seen.permission_errors, tuple) or not isinstance(seen.pods, tuple):
         return ()
-    born = {pod.name: pod.created_at for pod in seen.pods if not pod.deleting}
+    born = {pod.name: pod.created_at for pod in reachable(seen)}
     current = (error for error in seen.permission_errors if error.pod in born and error.at >= born[error.pod])
     return tuple(sorted(sorted(current, key=lambda error: (error.pod, error.call)), key=lambda error: error.at, reverse=True))
 
@@ -61,8 +62,10 @@ def nodes_link(seen: Observation) -> Finding:
         return not_applicable(Link.NODES, "this workload does not make nodes Ready")
     total, late = len(seen.nodes), tuple(node for node in seen.nodes if not node.ready and not _starting(seen, node))
     if not late:
-        starting = sum(not node.ready for node in seen.nodes)
-        return ok(Link.NODES, f"{total - starting} of {total} Ready" + (f", {starting} just starting" if starting else ""))
+        starting, silent = (sum(node.ready is state for node in seen.nodes) for state in (False, None))
+        besides = f", {starting} just starting" if starting else ""
+        besides += f", {silent} without a sign of life for a moment" if silent else ""
+        return ok(Link.NODES, f"{total - starting - silent} of {total} Ready{besides}")
     return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, unwell_otherwise(late))
 
 
@@ -95,8 +98,8 @@ def _evidence(node: NodeFacts) -> Evidence:
 
 
 def unwell_pods(seen: Observation) -> tuple[PodFacts, ...]:
-    """Pods that are not ready though they should be."""
-    return tuple(pod for pod in seen.pods if not pod.ready and not pod.deleting) if isinstance(seen.pods, tuple) else ()
+    """Pods within reach that are not ready though they should be."""
+    return tuple(pod for pod in reachable(seen) if not pod.ready)
 
 
 def _sts_unreachable(seen: Observation) -> Finding | None:

@@ -6,6 +6,7 @@ from lambdas.domain.counting import many
 from lambdas.domain.finding import Link, State
 from lambdas.domain.look import LinkLine
 from lambdas.domain.plan import Reason
+from lambdas.domain.proof import left_out_of
 from lambdas.domain.report.clock import clock, duration, moment, seconds_between
 from lambdas.domain.report.phrases import Phrase, join, say
 from lambdas.domain.report.story import Told
@@ -55,7 +56,11 @@ def _nodes(told: Told) -> Phrase | None:
     concerned = any(it.link == Link.NODES and it.state != State.NOT_APPLICABLE for it in told.now.links)
     if not counts.nodes or not concerned:
         return None
-    waiting = say(" ({count} waiting for the CNI)", count=counts.nodes_waiting) if counts.nodes_waiting else say("")
+    apart = [
+        *([say("{count} waiting for the CNI", count=counts.nodes_waiting)] if counts.nodes_waiting else []),
+        *([say("{left_out}", left_out=left_out_of(counts))] if counts.nodes_lost else []),
+    ]
+    waiting = say(" ({apart})", apart=join(apart, "; ")) if apart else say("")
     return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)
 
 

@@ -138,6 +138,8 @@ def _open_for(told: Told) -> str:
 def _rest(told: Told) -> Phrase:
     counts = told.now.counts
     unready = counts.nodes - counts.nodes_ready
+    if unready and unready == counts.nodes_lost:
+        return say("but {nodes} lost", nodes=many(unready, "node is", "nodes are"))
     if not told.now.sound and unready:
         return say("but {nodes} NotReady for another reason", nodes=many(unready, "node is", "nodes are"))
     return say("nothing urgent is left" if told.now.sound else "but something else is broken")

@@ -59,7 +59,8 @@ class Told:
     def failing(self) -> bool:
         """Whether something fails already, as against what would fail one day."""
         counts = self.fault.counts
-        symptoms = (counts.pods_ready < counts.pods, counts.nodes_ready < counts.nodes, counts.errors_with_role, counts.errors_without_role)
+        nodes = counts.nodes_ready + counts.nodes_lost < counts.nodes  # no role brings a lost node back
+        symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role)
         return self.fault.severity is Severity.CRITICAL and any(symptoms)
 
     @property
