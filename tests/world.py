@@ -112,6 +112,10 @@ class InCluster:
         found = {f"{ns}/{name}": it.role_annotations.get(ROLE_ANNOTATION) for (ns, name), it in self.accounts.items()}
         return {name: role for name, role in found.items() if role is not None}
 
+    def is_lost(self, node: str) -> bool:
+        """Whether the control plane has lost touch with the node."""
+        return node in self.nodes and self.nodes[node].ready is None
+
     @property
     def pod_roles(self) -> list[str | None]:
         return [pod.facts.role_arn for pod in self.pods.values()]
@@ -175,7 +179,13 @@ class World:
         )
 
     def replace_pod(self, cluster: InCluster, name: str) -> None:
-        """The controller's successor of a deleted pod: a new name and UID, the same node, and what the webhook injects now."""
+        """The controller's successor of a deleted pod: a new name and UID, the same node, and what the webhook injects now.
+
+        Nobody ends a pod on a lost node: it stays on its way out.
+        """
+        if cluster.is_lost(cluster.pods[name].facts.node):
+            cluster.pods[name].facts = replace(cluster.pods[name].facts, deleting=True)
+            return
         old = cluster.pods.pop(name)
         revision = max((facts.generation for facts, _ in self.workloads_of(cluster, old.service_account)), default=1)
         role, association = self._injected(cluster, old.service_account)
@@ -215,12 +225,24 @@ class World:
         return [it for it in cluster.workloads.values() if it[1] == key]
 
     def roll_out(self, cluster: InCluster, key: tuple[str, str], most: int | None) -> None:
-        """Replace pods of an older template, oldest first, at most so many."""
+        """Replace pods of an older template, oldest first, at most so many. Those of lost nodes come first, and are then missing."""
         latest = max((facts.generation for facts, _ in self.workloads_of(cluster, key)), default=1)
-        behind = [it for it in cluster.pods.values() if it.service_account == key and it.revision < latest]
-        behind.sort(key=lambda it: (it.facts.created_at, it.facts.name))
-        for pod in behind[:most]:
+        theirs = [it for it in cluster.pods.values() if it.service_account == key]
+        behind = sorted((it for it in theirs if it.revision < latest), key=lambda it: (it.facts.created_at, it.facts.name))
+        lost = [it for it in theirs if cluster.is_lost(it.facts.node)]
+        for pod in (it for it in lost if it in behind):
             self.replace_pod(cluster, pod.facts.name)
+        room = None if most is None else max(0, most - len(lost))
+        for pod in [it for it in behind if it not in lost][:room]:
+            self.replace_pod(cluster, pod.facts.name)
+
+    def lose_node(self, cluster: InCluster, name: str) -> None:
+        """The node's kubelet falls silent, and the control plane has noticed: its pods count as not ready."""
+        words = "Kubelet stopped posting node status."
+        cluster.nodes[name] = replace(cluster.nodes[name], ready=None, reason="NodeStatusUnknown", message=words, since=self.now)
+        for pod in cluster.pods.values():
+            if pod.facts.node == name:
+                pod.facts = replace(pod.facts, ready=False)
 
     def advance_update(self, cluster: InCluster, addon: str) -> None:
         """One look at a record that is being updated."""

@@ -151,6 +151,11 @@ class WorkloadFacts:
     restarted_at: str | None = None
     on_delete: bool = False
 
+    @property
+    def rolled_out(self) -> bool:
+        """Whether the controller has brought every pod to the present template."""
+        return self.observed_generation >= self.generation and self.updated >= self.desired
+
 
 @dataclass(frozen=True, kw_only=True)
 class PodFacts:

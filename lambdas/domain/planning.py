@@ -14,7 +14,7 @@ from lambdas.domain.guardrails import Past, Stop, stops
 from lambdas.domain.links.annotation import changed_at, oldest_first, stale_pods
 from lambdas.domain.observation import AddonFacts, Observation, PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.plan import Plan, Reason, Withheld
-from lambdas.domain.reach import reachable, rolled_out
+from lambdas.domain.reach import reachable, rolled_out, stalled
 from lambdas.domain.trust.patterns import arn_matches
 from lambdas.domain.verdict import REPAIRABLE, Verdict
 
@@ -106,7 +106,7 @@ def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> 
     first = _try(canary, workload, seen.pods, seen.desired_role)
     if len(stale) == 1:
         return (first,)
-    if len(stale) == len(reachable(seen)) and not workload.on_delete:
+    if len(stale) == len(reachable(seen)) and not workload.on_delete and not stalled(seen):
         return (
             first,
             RestartWorkload(

@@ -25,6 +25,7 @@ class ProofState(StrEnum):
     WORSE = "worse"
     HANGING = "hanging"
     UNFIT = "unfit"  # the role is in, and does not suffice
+    LEFT = "left"  # a node was lost, and what it holds up can be repaired another way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
         return Proof(state=ProofState.UNFIT, sentence=now.sentence)
     if is_proven(now):
         return Proof(state=ProofState.PROVEN, sentence=_shown(counts))
+    if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
+        return Proof(state=ProofState.LEFT, sentence=f"{_shown(counts)}; a lost node holds up the rest")
     if counts.hanging > before.counts.hanging and idle >= PATIENCE:
         return Proof(
             state=ProofState.HANGING,
@@ -63,6 +66,9 @@ PATIENCE: Final = timedelta(minutes=6)
 
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 """
+
+HELD_UP: Final = timedelta(minutes=1)
+"""How long nothing moves, after a node was lost, before the rest is replaced without the roll-out that stops at it."""
 
 
 def is_proven(now: Look) -> bool:

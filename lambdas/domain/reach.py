@@ -1,6 +1,7 @@
 """Who can still be reached: nobody tends the pods of a lost node, so neither a repair nor its proof may wait for them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.observation import NodeFacts, Observation, PodFacts, WorkloadFacts
@@ -39,11 +40,22 @@ def reachable(seen: Observation) -> tuple[PodFacts, ...]:
 
 
 def rolled_out(seen: Observation) -> bool:
-    """Whether the controller has brought every pod that it can reach to the present template."""
-    if not isinstance(seen.workload, WorkloadFacts):
+    """Whether the controller has brought every pod that it can reach to the present template, or can go on with none of them."""
+    if not isinstance(seen.workload, WorkloadFacts) or stalled(seen):
         return True
+    return replace(seen.workload, updated=seen.workload.updated + len(out_of_reach(seen))).rolled_out
+
+
+def stalled(seen: Observation) -> bool:
+    """Whether a roll-out stops at the pods of lost nodes: the controller deletes them first, and then they are what may be unavailable.
+
+    A Deployment starts their successors elsewhere.
+    Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)
+    """
     workload = seen.workload
-    return workload.observed_generation >= workload.generation and workload.updated + len(out_of_reach(seen)) >= workload.desired
+    if not isinstance(workload, WorkloadFacts) or workload.kind is WorkloadKind.DEPLOYMENT:
+        return False
+    return len(out_of_reach(seen)) >= workload.max_unavailable
 
 
 def wanted_within_reach(workload: WorkloadFacts, pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> int:

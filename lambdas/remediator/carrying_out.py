@@ -51,6 +51,8 @@ def _follow_canary(turn: Turn, name: str, action: ReplaceOnePod, before: Look) -
     turn.story.add("successor", str(state.get("words", "")), state)
     if state["state"] == "unready":
         restore(turn, name, before)
+    if state["state"] == "lost":
+        return CONFLICT
     return "" if state["state"] == "carried" else str(state.get("words") or "the replaced pod did not come back with the role")
 
 

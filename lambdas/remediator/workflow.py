@@ -170,7 +170,7 @@ def _prove(turn: Turn, before: Look) -> None:
     elif proof == ProofState.WORSE:
         restore(turn, f"{turn.n} proof", before)
         escalate(turn, sentence)
-    elif proof != ProofState.WAITING or story.repairs >= MOST_REPAIRS:
+    elif proof not in (ProofState.WAITING, ProofState.LEFT) or story.repairs >= MOST_REPAIRS:
         escalate(turn, sentence)
 
 

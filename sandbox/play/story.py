@@ -47,15 +47,20 @@ def _annotate(stage: Stage, how: How) -> str:
 
 
 def _replace_pods(stage: Stage, how: How) -> str:
-    """Delete pods by hand, all or the first few, and see their successors admitted."""
+    """Delete pods by hand, all, the first few, or all whose kubelet answers, and see their successors admitted."""
     pods = _pods(stage)
-    chosen = pods[: int(how.get("value", len(pods)))]
+    lost = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_lost(it)} if how.get("within_reach") else set()
+    chosen = [it for it in pods if it["spec"].get("nodeName") not in lost][: int(how.get("value", len(pods)))]
     for pod in chosen:
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
     gone, until = {pod["metadata"]["uid"] for pod in chosen}, time.monotonic() + LONGEST_UPDATE_S
     while time.monotonic() < until and not _replaced(_pods(stage), gone, len(pods)):
         time.sleep(POLL_S)
     return f"{len(chosen)} pods are replaced"
+
+
+def _is_lost(node: Mapping[str, Any]) -> bool:
+    return any(it["type"] == "Ready" and it["status"] == "Unknown" for it in node["status"].get("conditions", ()))
 
 
 def _pods(stage: Stage) -> list[Mapping[str, Any]]:

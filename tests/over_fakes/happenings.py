@@ -72,7 +72,8 @@ def _annotate(play: Performance, how: How) -> None:
 
 
 def _replace_pods(play: Performance, how: How) -> None:
-    names = list(play.world.cluster.pods)
+    cluster = play.world.cluster
+    names = [name for name, pod in cluster.pods.items() if not (how.get("within_reach") and cluster.is_lost(pod.facts.node))]
     for name in names[: int(how.get("value", len(names)))]:
         play.world.replace_pod(play.world.cluster, name)
 
@@ -92,10 +93,8 @@ def _webhook(play: Performance, how: How) -> None:
 
 
 def _stop_kubelet(play: Performance, how: How) -> None:
-    nodes = play.world.cluster.nodes
-    for name in list(nodes)[: int(how.get("value", 1))]:
-        words = "Kubelet stopped posting node status."
-        nodes[name] = replace(nodes[name], ready=None, reason="NodeStatusUnknown", message=words, since=play.world.now)
+    for name in list(play.world.cluster.nodes)[: int(how.get("value", 1))]:
+        play.world.lose_node(play.world.cluster, name)
 
 
 def _sts_unreachable(play: Performance, _how: How) -> None:

@@ -10,7 +10,7 @@ from lambdas.domain.look import Look, from_json_look, to_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.proof import ProofState, progress, prove
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work import doing, remembering, replacing, seeing, sending
+from lambdas.remediator.work import doing, remembering, replacing, seeing, sending, waves
 from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
 
 SOUND = (Outcome.PROVEN, Outcome.RECOVERED)
@@ -78,7 +78,7 @@ class Desk(Bench):
 
     def wave(self, action: Json, former: Json) -> Json:
         """Replace the next stale pods once those before are back."""
-        return replacing.wave(self, action, former, self.run)
+        return waves.wave(self, action, former, self.run)
 
     def prove(self, before: Json, former: Json) -> Json:
         """Look, and judge against the look that the plan was made from."""

@@ -28,7 +28,7 @@ class Work(Protocol):
         ...
 
     def canary(self, action: Json, former: Json) -> Json:
-        """`{"state": "carried" | "waiting" | "missed" | "unready", ...}`."""
+        """`{"state": "carried" | "waiting" | "missed" | "unready" | "lost", ...}`: `lost` with its node, so another one is to be tried."""
         ...
 
     def wave(self, action: Json, former: Json) -> Json:

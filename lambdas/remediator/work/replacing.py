@@ -1,14 +1,13 @@
-"""Seeing replaced pods come back with the role: the canary's successor, and wave after wave of stale pods."""
+"""Seeing the canary's successor come back with the role."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from lambdas.domain.action import Action, ReplaceOnePod
-from lambdas.domain.counting import many
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.links.annotation import oldest_first
 from lambdas.domain.observation import PodFacts
+from lambdas.domain.reach import lost_nodes
 from lambdas.remediator.steps import Json
 from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.work.doing import outcome
@@ -19,7 +18,8 @@ QUICK_PAUSE_S: Final = 0.25
 MOST_MISSES: Final = 3
 READY_LOOKS: Final = 12
 """Looks (up to ten seconds apart) within which a canary's successor has to turn ready where its predecessor was."""
-STUCK_LOOKS: Final = 60
+LOST_LOOKS: Final = 4
+"""Looks without progress after which the nodes are read: a pod on a node that was lost meanwhile never comes back."""
 
 Run = Callable[[Action], str]
 
@@ -32,7 +32,22 @@ def canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
         if state["state"] != "waiting" or state.get("missed_uid"):
             break
         bench.sleep(QUICK_PAUSE_S)
-    return {**state, "looks": former.get("looks", 0) + 1}
+    looks = former.get("looks", 0) + 1
+    hopeless = state["state"] == "unready" or (state["state"] == "waiting" and looks % LOST_LOOKS == 0)
+    if hopeless and _on_lost_node(bench, action):
+        state = {**state, "state": "lost", "words": "the node of the replaced pod was lost meanwhile"}
+    return {**state, "looks": looks}
+
+
+def _on_lost_node(bench: Bench, action: Json) -> bool:
+    try:
+        pods = bench.pods()
+        lost = lost_nodes(pods, bench.patiently(bench.cluster().nodes))
+    except RemediatorError as error:
+        bench.log("observation", str(error), incident=bench.incident.id)
+        return False
+    found = _successor(pods, action)
+    return (found.node if found else action["node"]) in lost
 
 
 def _canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
@@ -63,7 +78,7 @@ def _missed(bench: Bench, found: PodFacts, former: Json, base: Json, run: Run) -
     if base["missed"] >= MOST_MISSES:
         words = f"the identity webhook missed {found.name} {MOST_MISSES + 1} times in a row; the other pods were left as they are"
         return {**base, "state": "missed", "words": words}
-    told = outcome(bench, _replace(found), run)
+    told = outcome(bench, replace(found), run)
     return {**base, "missed": base["missed"] + 1, "state": "waiting", "words": str(told.get("words"))}
 
 
@@ -78,24 +93,6 @@ def _successor(pods: tuple[PodFacts, ...], action: Json) -> PodFacts | None:
     return max(fit, key=lambda pod: (pod.created_at, pod.name), default=None)
 
 
-def wave(bench: Bench, action: Json, former: Json, run: Run) -> Json:
-    """Delete the next wave of stale pods once the one before has come back with the role and is ready."""
-    try:
-        pods = bench.pods()
-    except RemediatorError as error:
-        return {**former, "state": "waiting", "words": str(error)[:LONGEST_WORDS], "at": bench.at()}
-    right = sum(pod.role_arn == action["role_arn"] and pod.ready and not pod.deleting for pod in pods)
-    goal, idle = former.get("goal", right), former.get("idle", 0)
-    if right < goal:
-        words = f"{many(goal - right, 'replaced pod has', 'replaced pods have')} not come back ready"
-        return {"state": "stuck" if idle >= STUCK_LOOKS else "waiting", "goal": goal, "idle": idle + 1, "words": words, "at": bench.at()}
-    stale = oldest_first(pod for pod in pods if pod.role_arn != action["role_arn"] and not pod.deleting)
-    next_wave = stale[: action["at_a_time"]]
-    for pod in next_wave:
-        outcome(bench, _replace(pod), run)
-    words = f"{many(len(stale), 'stale pod')}, {len(next_wave)} being replaced" if next_wave else "every pod carries the role"
-    return {"state": "waiting" if next_wave else "done", "goal": right + len(next_wave), "idle": 0, "words": words, "at": bench.at()}
-
-
-def _replace(pod: PodFacts) -> ReplaceOnePod:
+def replace(pod: PodFacts) -> ReplaceOnePod:
+    """The deletion of exactly this pod."""
     return ReplaceOnePod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=pod.role_arn or "")
