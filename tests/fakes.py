@@ -22,6 +22,7 @@ from lambdas.domain.observation import (
     PodFacts,
     RoleFacts,
     ServiceAccountFacts,
+    SupportDates,
     VersionAdvice,
     WorkloadFacts,
 )
@@ -80,12 +81,18 @@ class FakeEks:
         self._world.meet("eks.node_repair")
         return NodeRepair(nodegroups=self._there(cluster).repaired_nodegroups)
 
-    def default_version(self, addon: str, kubernetes_version: str) -> VersionAdvice:
-        self._world.meet("eks.default_version")
-        found = self._world.default_versions.get((addon, kubernetes_version))
+    def version_advice(self, addon: str, kubernetes_version: str) -> VersionAdvice:
+        self._world.meet("eks.version_advice")
+        found = self._world.advised_versions.get((addon, kubernetes_version))
         if found is None:
-            raise NotFound(f"no default version of {addon} for {kubernetes_version}")
-        return VersionAdvice(default=found)
+            raise NotFound(f"no version of {addon} for {kubernetes_version}")
+        return found
+
+    def support(self, kubernetes_version: str) -> SupportDates:
+        self._world.meet("eks.support")
+        if kubernetes_version not in self._world.supported:
+            raise NotFound(f"Kubernetes {kubernetes_version} is not known")
+        return self._world.supported[kubernetes_version]
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
         self._world.meet("eks.set_addon_role")

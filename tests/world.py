@@ -24,6 +24,8 @@ from lambdas.domain.observation import (
     PodFacts,
     RoleFacts,
     ServiceAccountFacts,
+    SupportDates,
+    VersionAdvice,
     WorkloadFacts,
 )
 from lambdas.domain.ports import Parameter
@@ -131,7 +133,8 @@ class World:
     roles: dict[str, RoleFacts] = field(default_factory=dict)
     providers: dict[str, OidcProvider] = field(default_factory=dict)
     simulated: dict[str, dict[str, str]] = field(default_factory=dict)
-    default_versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    advised_versions: dict[tuple[str, str], VersionAdvice] = field(default_factory=dict)
+    supported: dict[str, SupportDates] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)

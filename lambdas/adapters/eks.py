@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from lambdas.domain.observation import (
     Missing,
     NodeRepair,
     OfferedVersion,
+    SupportDates,
     VersionAdvice,
 )
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from lambdas.adapters.session import AwsSession
     from lambdas.contract.parameters import ServiceAccountRef
 
+_KEEP_ADVICE_S: Final = 3600
+"""Versions change in weeks; a repair looks many times."""
 _AT_ONCE: Final = 8
 """Node groups described at a time: within the API's rate, and 30 of them take a fraction of a second."""
 
@@ -36,6 +40,8 @@ class Eks:
     def __init__(self, session: AwsSession, *, keep_s: float = 0) -> None:
         self._session = session
         self._described: Remembered[ClusterFacts | Missing] = Remembered(keep_s)
+        self._advised: Remembered[VersionAdvice] = Remembered(_KEEP_ADVICE_S)
+        self._supported: Remembered[SupportDates] = Remembered(_KEEP_ADVICE_S)
 
     def clusters(self) -> tuple[str, ...]:
         """Names of all clusters in this account and region."""
@@ -66,17 +72,40 @@ class Eks:
             repaired = list(pool.map(lambda name: self._repairs(cluster, name), names))
         return NodeRepair(nodegroups=tuple(name for name, on in zip(names, repaired, strict=True) if on))
 
-    def default_version(self, addon: str, kubernetes_version: str) -> VersionAdvice:
-        """The version that EKS installs by default.
+    def version_advice(self, addon: str, kubernetes_version: str) -> VersionAdvice:
+        """The version that EKS installs by default, and the newest.
 
         Raises:
             NotFound: EKS offers the add-on for no such version.
         """
-        attempt = f"find the default version of add-on {addon} for Kubernetes {kubernetes_version}"
-        for offered in self._offers(attempt, addon, kubernetes_version):
-            if offered.default:
-                return VersionAdvice(default=offered.version)
-        raise NotFound(f"{attempt}: EKS names none")
+        return self._advised.get((addon, kubernetes_version), lambda: self._advise(addon, kubernetes_version))
+
+    def _advise(self, addon: str, kubernetes_version: str) -> VersionAdvice:
+        offered = self.offered_versions(addon, kubernetes_version)
+        if not offered:
+            raise NotFound(f"EKS offers add-on {addon} for no Kubernetes {kubernetes_version}")
+        default = next((it.version for it in offered if it.default), "")
+        return VersionAdvice(default=default, latest=max((it.version for it in offered), key=_in_order))
+
+    def support(self, kubernetes_version: str) -> SupportDates:
+        """Until when EKS supports a Kubernetes version.
+
+        Raises:
+            NotFound: EKS knows no such version.
+
+        Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeClusterVersions.html
+        """
+        return self._supported.get(kubernetes_version, lambda: self._support(kubernetes_version))
+
+    def _support(self, kubernetes_version: str) -> SupportDates:
+        attempt = f"find out until when Kubernetes {kubernetes_version} is supported"
+        pages = self._pages(attempt, "describe_cluster_versions", clusterVersions=[kubernetes_version])
+        found = next((it for page in pages for it in page["clusterVersions"] if it.get("clusterVersion") == kubernetes_version), None)
+        if found is None:
+            raise NotFound(f"{attempt}: EKS does not list it")
+        ends = (found.get(f"endOf{it}SupportDate") for it in ("Standard", "Extended"))
+        standard, extended = (it.astimezone(UTC) if it else None for it in ends)
+        return SupportDates(standard_until=standard, extended_until=extended)
 
     def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
         """Every version that EKS offers for a Kubernetes version, in its order: the newest first. Empty where it offers none."""
@@ -131,6 +160,11 @@ class Eks:
         with translated(f"describe node group {name} of cluster {cluster}"):
             answer = self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)
         return bool(answer["nodegroup"].get("nodeRepairConfig", {}).get("enabled"))
+
+
+def _in_order(version: str) -> tuple[int, ...]:
+    """Sorts `v1.9.3-eksbuild.1` before `v1.20.0-eksbuild.2`."""
+    return tuple(map(int, re.findall(r"\d+", version)))
 
 
 def _cluster(it: Mapping[str, Any]) -> ClusterFacts:

@@ -67,7 +67,16 @@ IAM: Final = (
     IamGrant(action="eks:ListPodIdentityAssociations", on=Target.CLUSTERS, by=_BOTH, why="which mechanism is in force"),
     IamGrant(action="eks:DescribePodIdentityAssociation", on=Target.ASSOCIATIONS, by=_BOTH, why="the role of an association"),
     IamGrant(
-        action="eks:DescribeAddonVersions", on=Target.EVERYTHING, by=_REMEDIATOR, why="default version, as advice; the call has no resource"
+        action="eks:DescribeAddonVersions",
+        on=Target.EVERYTHING,
+        by=_REMEDIATOR,
+        why="default and latest version, as advice; the call has no resource",
+    ),
+    IamGrant(
+        action="eks:DescribeClusterVersions",
+        on=Target.EVERYTHING,
+        by=_REMEDIATOR,
+        why="until when the cluster's version is supported, as advice; the call has no resource",
     ),
     IamGrant(action="eks:ListNodegroups", on=Target.CLUSTERS, by=_REMEDIATOR, why="is node auto repair's clock running"),
     IamGrant(action="eks:DescribeNodegroup", on=Target.NODEGROUPS, by=_REMEDIATOR, why="is node auto repair's clock running"),

@@ -22,6 +22,7 @@ from lambdas.domain.observation import (
     NodeRepair,
     Observation,
     ServiceAccountFacts,
+    SupportDates,
     VersionAdvice,
 )
 from lambdas.domain.plan import Plan
@@ -222,19 +223,24 @@ def _cluster(seen: Observation) -> dict[str, str]:
     if not isinstance(seen.cluster, ClusterFacts):
         return {"name": seen.target.cluster}
     region = seen.cluster.arn.split(":")[3]
-    return {"name": seen.cluster.name, "version": seen.cluster.version, "region": region, "status": seen.cluster.status}
+    told = {"name": seen.cluster.name, "version": seen.cluster.version, "region": region, "status": seen.cluster.status}
+    if not isinstance(seen.support, SupportDates):
+        return told
+    dates = {"standard_until": seen.support.standard_until, "extended_until": seen.support.extended_until}
+    return told | {name: it.isoformat() for name, it in dates.items() if it}
 
 
 def _addon(seen: Observation) -> dict[str, str]:
     if not isinstance(seen.addon, AddonFacts):
         return {}
-    default = seen.versions.default if isinstance(seen.versions, VersionAdvice) else ""
+    advised = seen.versions if isinstance(seen.versions, VersionAdvice) else VersionAdvice(default="")
     return {
         "name": seen.addon.name,
         "version": seen.addon.version,
         "status": seen.addon.status,
         "role": seen.addon.role_arn or "",
-        "default": default,
+        "default": advised.default,
+        "latest": advised.latest,
     }
 
 

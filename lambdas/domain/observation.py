@@ -213,9 +213,18 @@ class NodeRepair:
 
 @dataclass(frozen=True, kw_only=True)
 class VersionAdvice:
-    """The add-on's default version for the cluster's Kubernetes version."""
+    """Add-on versions for the cluster's Kubernetes version: what EKS installs by default, and the newest. Empty where there is none."""
 
     default: str
+    latest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportDates:
+    """Until when EKS supports a Kubernetes version (aware UTC); None where EKS names no date."""
+
+    standard_until: datetime | None
+    extended_until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +265,7 @@ class Observation:
     permission_errors: tuple[PluginError, ...] | Unknown | NotRead = NOT_READ
     node_repair: NodeRepair | Unknown | NotRead = NOT_READ
     versions: VersionAdvice | Unknown | NotRead = NOT_READ
+    support: SupportDates | Unknown | NotRead = NOT_READ
     known_good_at: datetime | None = None
     actor: Actor | None = None
     passable_roles: tuple[str, ...] = ("*",)

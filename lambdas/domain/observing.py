@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import known
@@ -135,14 +135,18 @@ def read_symptoms(seen: Observation, readers: Readers) -> Observation:
 
 
 def read_advice(seen: Observation, readers: Readers) -> Observation:
-    """The same observation with what a message tells besides: the add-on's default version, and whether node auto repair's clock runs."""
+    """The same observation with what a message tells besides: versions, until when they are supported, and node auto repair's clock."""
     if not isinstance(seen.cluster, ClusterFacts):
         return seen
-    cluster, version = seen.target.cluster, seen.cluster.version
+    cluster, version, eks = seen.target.cluster, seen.cluster.version, readers.eks
     unwell = isinstance(seen.nodes, tuple) and any(not node.ready for node in seen.nodes)
-    repair = _optional(lambda: readers.eks.node_repair(cluster)) if unwell else NOT_READ
-    advised = _optional(lambda: readers.eks.default_version(seen.addon_name or CNI_ADDON, version)) if _has_record(seen) else NOT_READ
-    return replace(seen, node_repair=repair, versions=advised)
+    with ThreadPoolExecutor(_READERS) as pool:
+        repair = pool.submit(lambda: _optional(lambda: eks.node_repair(cluster)) if unwell else NOT_READ)
+        advised = pool.submit(
+            lambda: _optional(lambda: eks.version_advice(seen.addon_name or "", version)) if _has_record(seen) else NOT_READ
+        )
+        support = pool.submit(lambda: _optional(lambda: eks.support(version)))
+        return replace(seen, node_repair=repair.result(), versions=advised.result(), support=support.result())
 
 
 def _has_record(seen: Observation) -> bool:

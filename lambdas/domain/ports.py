@@ -25,6 +25,7 @@ from lambdas.domain.observation import (
     PodFacts,
     RoleFacts,
     ServiceAccountFacts,
+    SupportDates,
     VersionAdvice,
     WorkloadFacts,
 )
@@ -67,7 +68,21 @@ class EksPort(Protocol):
         """Node groups with auto repair switched on."""
         ...
 
-    def default_version(self, addon: str, kubernetes_version: str) -> VersionAdvice: ...
+    def version_advice(self, addon: str, kubernetes_version: str) -> VersionAdvice:
+        """The default and the newest version of an add-on.
+
+        Raises:
+            NotFound: EKS offers the add-on for no such version.
+        """
+        ...
+
+    def support(self, kubernetes_version: str) -> SupportDates:
+        """Until when a Kubernetes version is supported.
+
+        Raises:
+            NotFound: EKS knows no such version.
+        """
+        ...
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
         """`UpdateAddon` with the role and PRESERVE, nothing else; the same token is the same update. Returns the update's id.

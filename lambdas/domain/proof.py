@@ -5,6 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.workloads import known
 from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Link
 from lambdas.domain.look import Counts, Look
@@ -50,15 +52,15 @@ def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
     if counts.errors_with_role:
         return Proof(state=ProofState.UNFIT, sentence=now.sentence)
     if is_proven(now):
-        return Proof(state=ProofState.PROVEN, sentence=_shown(counts))
+        return Proof(state=ProofState.PROVEN, sentence=_shown(now))
     if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
-        return Proof(state=ProofState.LEFT, sentence=f"{_shown(counts)}; a lost node holds up the rest")
+        return Proof(state=ProofState.LEFT, sentence=f"{_shown(now)}; a lost node holds up the rest")
     if counts.hanging > before.counts.hanging and idle >= PATIENCE:
         return Proof(
             state=ProofState.HANGING,
-            sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(counts)}",
+            sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(now)}",
         )
-    return Proof(state=ProofState.WAITING, sentence=_shown(counts))
+    return Proof(state=ProofState.WAITING, sentence=_shown(now))
 
 
 PATIENCE: Final = timedelta(minutes=6)
@@ -86,11 +88,22 @@ def progress(counts: Counts) -> tuple[int, ...]:
     return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
 
 
-def _shown(counts: Counts) -> str:
+def _shown(now: Look) -> str:
+    counts = now.counts
     pods = f"{share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
     nodes = f", {counts.nodes_ready} of {many(counts.nodes, 'node')} Ready" if counts.nodes else ""
     nodes += f" ({left_out})" if (left_out := left_out_of(counts)) else ""
-    return pods + nodes + (", no permission error since" if not counts.errors_with_role + counts.errors_without_role else "")
+    silent = _reports(now) and not counts.errors_with_role + counts.errors_without_role
+    return pods + nodes + (", no permission error since" if silent else "")
+
+
+def _reports(now: Look) -> bool:
+    """Whether anybody tells of refused calls: the CNI does, by events on its pods. Silence of other workloads proves nothing.
+
+    Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (MissingIAMPermissions)
+    """
+    workload = known(now.service_account.namespace, now.service_account.name)
+    return workload is not None and workload.addon == CNI_ADDON
 
 
 def left_out_of(counts: Counts) -> str:

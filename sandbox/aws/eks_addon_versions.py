@@ -75,7 +75,11 @@ def _described(name: str, kubernetes: list[str]) -> dict[str, Any]:
 
 
 def _version(offer: Offer, version: str, kubernetes: list[str]) -> dict[str, Any]:
-    fits = [{"clusterVersion": k, "platformVersions": ["*"], "defaultVersion": offer.defaults.get(k) == version} for k in kubernetes]
+    fits = [
+        {"clusterVersion": it, "platformVersions": ["*"], "defaultVersion": offer.defaults.get(it) == version}
+        for it in kubernetes
+        if it in KUBERNETES
+    ]
     return {
         "addonVersion": version,
         "architecture": ["amd64", "arm64"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,10 @@ from sandbox.aws.eks_state import now, page
 
 if TYPE_CHECKING:
     from sandbox.aws.eks_state import World
+
+STANDARD = 4
+"""How many versions are in standard support, the oldest of them for 30 days more."""
+BETWEEN_RELEASES = timedelta(days=120)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +119,21 @@ def describe_cluster_versions(_: World, params: dict[str, Any]) -> dict[str, Any
 
 
 def _version(version: str) -> dict[str, Any]:
-    """The newest three are in standard support, as EKS keeps them for 14 months at four months between releases."""
-    standard = version in KUBERNETES[-4:]
+    """14 months of standard support at four months between releases, then a year of extended support.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
+    """
+    ends = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=30)
+    ends += (KUBERNETES.index(version) - len(KUBERNETES) + STANDARD) * BETWEEN_RELEASES
+    standard = ends > now()
     return {
         "clusterVersion": version,
         "clusterType": "eks",
         "defaultPlatformVersion": "eks.1",
         "defaultVersion": version == KUBERNETES[-1],
         "releaseDate": datetime(2023, 1, 1, tzinfo=UTC),
+        "endOfStandardSupportDate": ends,
+        "endOfExtendedSupportDate": ends + timedelta(days=365),
         "status": "standard-support" if standard else "extended-support",
         "versionStatus": "STANDARD_SUPPORT" if standard else "EXTENDED_SUPPORT",
         "kubernetesPatchVersion": f"{version}.0",

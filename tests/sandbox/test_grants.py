@@ -32,6 +32,7 @@ ON = {
     "eks:DescribePodIdentityAssociation": lambda it: Target.ASSOCIATIONS if it["associationId"] else None,
     "eks:ListClusters": lambda it: Target.EVERYTHING,
     "eks:DescribeAddonVersions": lambda it: Target.EVERYTHING,
+    "eks:DescribeClusterVersions": lambda it: Target.EVERYTHING,
     "iam:GetRole": lambda it: Target.BOUND_ROLES if role_arn(it["RoleName"]) == resolved(BOUND) else None,
     "iam:GetOpenIDConnectProvider": lambda it: Target.OIDC_PROVIDERS if ":oidc-provider/" in it["OpenIDConnectProviderArn"] else None,
     "iam:PassRole": lambda it: Target.PASSABLE_ROLES if it["PassedToService"] == "eks.amazonaws.com" else None,

@@ -8,6 +8,7 @@ from lambdas.domain.action import DONE
 from lambdas.domain.finding import Link, State
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
+from lambdas.domain.report import versions
 from lambdas.domain.report.clock import clock, duration, moment, seconds_between
 from lambdas.domain.report.facts import broken_lines, evidence, numbers, repair_clock, ruled_out
 from lambdas.domain.report.headline import meaning, values
@@ -119,24 +120,6 @@ def _otherwise(told: Told) -> Phrase | None:
     return None if told.now.sound else say("Still broken: {words}", words=sentence(told.now.sentence))
 
 
-KNOWN_BAD: Final = ("1.28", "v1.15.1-eksbuild.1")
-"""Kubernetes and vpc-cni version of the upgrade after which the first clusters were found without their role; tools had dropped it."""
-
-
-def _version(told: Told) -> Phrase | None:
-    addon, kubernetes = told.fault.addon, told.fault.cluster.get("version", "")
-    installed, default = addon.get("version", ""), addon.get("default", "")
-    if told.fault.verdict not in REPAIRABLE or not installed:
-        return None
-    if (kubernetes, installed) == KNOWN_BAD and addon.get("name") == "vpc-cni":
-        note = "vpc-cni {installed} on Kubernetes {kubernetes} is the upgrade after which Terraform set-ups are known to lose the role."
-    elif default and default != installed and (told.ended or not told.failing):
-        note = "{addon} {installed} is installed; the default for Kubernetes {kubernetes} is {default}."
-    else:
-        return None
-    return say(note, addon=addon.get("name", ""), installed=installed, kubernetes=kubernetes, default=default)
-
-
 def _warnings(told: Told) -> Phrase | None:
     # That permissions were not simulated is as deployed, and a guard that holds us back has been named as the reason.
     titles = [it.title for it in told.now.links if it.state == State.UNKNOWN and it.link == Link.PERMISSIONS]
@@ -152,9 +135,9 @@ _PARTS: Final[Mapping[Occasion, tuple[Part, ...]]] = {
     Occasion.ACTING: (*_FOUND, _plan, _approved, _left_alone, _warnings),
     Occasion.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
     Occasion.NOT_APPROVED: (_answer, _broken, _means, numbers, repair_clock),
-    Occasion.WITHHELD: (*_FOUND, _left_alone, _warnings, _version),
-    Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, _version),
+    Occasion.WITHHELD: (*_FOUND, _left_alone, _warnings, versions.advice),
+    Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, versions.advice),
     Occasion.REMINDER: (_broken, numbers, repair_clock, _left_alone),
-    Occasion.PROVEN: (_proof, _done, _approved, _otherwise, _was, _who, _version),
+    Occasion.PROVEN: (_proof, _done, _approved, _otherwise, _was, _who, versions.advice),
     Occasion.RECOVERED: (_was, numbers),
 }

@@ -17,7 +17,7 @@ from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
-from lambdas.domain.observation import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts
+from lambdas.domain.observation import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts, VersionAdvice
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.faults import Fault, FaultKind
 
@@ -139,10 +139,19 @@ def test_node_groups_with_auto_repair_are_named(eks: Eks) -> None:
     assert eks.node_repair("demo") == NodeRepair(nodegroups=("blue",))
 
 
-def test_the_default_version_is_advice_for_one_kubernetes_version(eks: Eks) -> None:
-    assert eks.default_version("vpc-cni", "1.28").default.startswith("v1.")
+def test_versions_are_advice_for_one_kubernetes_version(eks: Eks) -> None:
+    assert eks.version_advice("vpc-cni", "1.28") == VersionAdvice(default="v1.15.1-eksbuild.1", latest="v1.20.3-eksbuild.1")
     with pytest.raises(NotFound):
-        eks.default_version("vpc-cni", "1.1")
+        eks.version_advice("vpc-cni", "1.1")
+
+
+def test_a_version_is_supported_until_two_dates(eks: Eks) -> None:
+    found = eks.support("1.28")
+    assert found.standard_until
+    assert found.extended_until
+    assert found.extended_until > found.standard_until
+    with pytest.raises(NotFound):
+        eks.support("1.1")
 
 
 def test_the_role_of_an_add_on_is_set_once_per_token_and_nothing_else_is_sent(eks: Eks, local_aws: LocalAws) -> None:

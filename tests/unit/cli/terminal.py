@@ -11,6 +11,7 @@ from uuid import UUID
 from typer.testing import CliRunner
 
 from cli.main import app
+from lambdas.domain.observation import VersionAdvice
 from tests.unit.cli.outside import Fakes, outside
 from tests.unit.cli.sessions import EVENTS, Session, on_demo
 from tests.world import described
@@ -25,7 +26,7 @@ RUNNER = CliRunner()
 
 def fakes_of(session: Session) -> Fakes:
     fakes = outside(described(session.world))
-    fakes.world.default_versions["vpc-cni", "1.28"] = "v1.16.0-eksbuild.1"
+    fakes.world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.16.0-eksbuild.1", latest="v1.20.3-eksbuild.1")
     session.prepare(fakes)
     return fakes
 

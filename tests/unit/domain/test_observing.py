@@ -10,7 +10,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.checking import Remembering, check, observe
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.finding import Link, State
-from lambdas.domain.observation import NOT_READ, Missing, NodeRepair, Observation, Unknown, VersionAdvice, WorkloadFacts
+from lambdas.domain.observation import NOT_READ, Missing, NodeRepair, Observation, SupportDates, Unknown, VersionAdvice, WorkloadFacts
 from lambdas.domain.observing import Hints, Readers, read, read_advice, read_symptoms
 from lambdas.domain.ports import Parameter
 from lambdas.domain.verdict import Verdict
@@ -151,14 +151,34 @@ def test_iam_without_a_route_is_unknown_and_no_reason_to_try_for_ever(method: st
 @pytest.mark.parametrize("error", [TransientError("slow"), DENIED, NotFound("none")], ids=["transient", "denied", "none offered"])
 def test_advice_is_only_advice(error: Exception) -> None:
     world = described({"annotation": None})
-    world.fail("eks.default_version", error)
-    assert isinstance(read_advice(seen(world), readers(world)).versions, Unknown)
+    world.fail("eks.version_advice", error)
+    world.fail("eks.support", error)
+    advised = read_advice(seen(world), readers(world))
+    assert isinstance(advised.versions, Unknown)
+    assert isinstance(advised.support, Unknown)
 
 
-def test_advice_names_the_default_version() -> None:
+def test_where_only_one_grant_is_missing_the_other_advice_is_read() -> None:
     world = described()
-    world.default_versions["vpc-cni", "1.28"] = "v1.18.0-eksbuild.1"
-    assert read_advice(seen(world), readers(world)).versions == VersionAdvice(default="v1.18.0-eksbuild.1")
+    world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
+    world.fail("eks.support", DENIED)
+    advised = read_advice(seen(world), readers(world))
+    assert advised.versions == VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
+    assert isinstance(advised.support, Unknown)
+
+
+def test_advice_names_until_when_the_version_is_supported() -> None:
+    world = described()
+    dates = SupportDates(standard_until=world.now, extended_until=None)
+    world.supported["1.28"] = dates
+    assert read_advice(seen(world), readers(world)).support == dates
+
+
+@pytest.mark.parametrize("symptoms", [False, True])
+def test_a_healthy_check_asks_for_no_advice(symptoms: bool) -> None:
+    world = described()
+    observe(TARGET, readers(world), world.now, Hints(), symptoms=symptoms)
+    assert not {"eks.version_advice", "eks.support", "eks.node_repair"} & set(world.reads)
 
 
 def test_the_clock_that_cannot_be_read_is_unknown() -> None:

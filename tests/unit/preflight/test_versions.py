@@ -1,5 +1,6 @@
 """What the EKS adapter reads of DescribeAddonVersions."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import boto3
@@ -7,8 +8,8 @@ import pytest
 from botocore.stub import Stubber
 
 from lambdas.adapters.eks import Eks
-from lambdas.domain.errors import AccessDenied
-from lambdas.domain.observation import OfferedVersion
+from lambdas.domain.errors import AccessDenied, NotFound
+from lambdas.domain.observation import OfferedVersion, SupportDates, VersionAdvice
 
 
 class Session:
@@ -47,11 +48,33 @@ def test_every_page_is_read_and_other_kubernetes_versions_are_left_out(stubbed: 
     assert found == (OfferedVersion(version="v3"), OfferedVersion(version="v2", default=True))
 
 
-def test_the_default_is_found_without_reading_on(stubbed: Any) -> None:
+def test_default_and_newest_are_advised_whatever_the_order_and_asked_for_once(stubbed: Any) -> None:
     client, stub = stubbed
-    page = {"addons": [{"addonName": "vpc-cni", "addonVersions": [version("v2", ("1.29", True))]}], "nextToken": "more"}
-    stub.add_response("describe_addon_versions", page)
-    assert Eks(Session(client)).default_version("vpc-cni", "1.29").default == "v2"  # type: ignore[arg-type]
+    offered = [
+        version("v1.9.3-eksbuild.2", ("1.29", True)),
+        version("v1.20.1-eksbuild.1", ("1.29", False)),
+        version("v1.21.0", ("1.30", True)),
+    ]
+    stub.add_response("describe_addon_versions", {"addons": [{"addonName": "vpc-cni", "addonVersions": offered}]})
+    eks = Eks(Session(client))  # type: ignore[arg-type]
+    assert eks.version_advice("vpc-cni", "1.29") == VersionAdvice(default="v1.9.3-eksbuild.2", latest="v1.20.1-eksbuild.1")
+    assert eks.version_advice("vpc-cni", "1.29").default == "v1.9.3-eksbuild.2"
+
+
+def test_support_dates_are_read_in_utc_and_asked_for_once(stubbed: Any) -> None:
+    client, stub = stubbed
+    ends = datetime(2026, 7, 23, 2, tzinfo=timezone(timedelta(hours=2)))
+    here = {"clusterVersion": "1.29", "endOfStandardSupportDate": ends, "versionStatus": "STANDARD_SUPPORT"}
+    stub.add_response("describe_cluster_versions", {"clusterVersions": [here]}, {"clusterVersions": ["1.29"]})
+    eks = Eks(Session(client))  # type: ignore[arg-type]
+    assert eks.support("1.29") == eks.support("1.29") == SupportDates(standard_until=datetime(2026, 7, 23, tzinfo=UTC), extended_until=None)
+
+
+def test_a_version_that_eks_does_not_list_has_no_dates(stubbed: Any) -> None:
+    client, stub = stubbed
+    stub.add_response("describe_cluster_versions", {"clusterVersions": []})
+    with pytest.raises(NotFound, match=r"Kubernetes 1\.2 is supported"):
+        Eks(Session(client)).support("1.2")  # type: ignore[arg-type]
 
 
 def test_a_closed_door_is_told(stubbed: Any) -> None:
