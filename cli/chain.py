@@ -14,6 +14,8 @@ from rich.text import Text
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.finding import State
 from lambdas.domain.report.clock import clock
+from lambdas.domain.report.corrected import documents
+from lambdas.domain.report.escaping import line as visible
 from lambdas.domain.report.escaping import plain
 from lambdas.domain.verdict import Verdict
 
@@ -49,19 +51,34 @@ def _title(seen: Seen) -> Text:
 
 def _header(seen: Seen, look: Look) -> Group:
     addon = look.addon
-    told = [seen.target.cluster, look.cluster.get("region", ""), f"Kubernetes {it}" if (it := look.cluster.get("version")) else ""]
+    told = [
+        seen.target.cluster,
+        look.cluster.get("region", ""),
+        f"Kubernetes {it}{_supported(look)}" if (it := look.cluster.get("version")) else "",
+    ]
     if addon:
-        told.append(f"{addon['name']} {addon['version']}" + _default(look))
+        told.append(f"{addon['name']} {addon['version']}" + _offered(look))
     line = Text(" · ").join(Text(plain(it), style="bold" if i == 0 else "") for i, it in enumerate(told) if it)
     return Group(line, _binding(seen, look))
 
 
-def _default(look: Look) -> str:
-    default = look.addon.get("default", "")
+def _offered(look: Look) -> str:
+    """The add-on's default version for the cluster's Kubernetes, and the latest, as far as they are other ones."""
+    installed, default, latest = (look.addon.get(name, "") for name in ("version", "default", "latest"))
     if not default:
         return ""
-    same = default == look.addon["version"]
-    return f" (default for {look.cluster.get('version')})" if same else f" (default for {look.cluster.get('version')}: {default})"
+    where = f"default for {look.cluster.get('version')}"
+    told = [where if default == installed else f"{where}: {default}"]
+    told += [f"latest: {latest}"] if latest not in ("", default, installed) else []
+    return f" ({', '.join(told)})"
+
+
+def _supported(look: Look) -> str:
+    """Until when EKS supports the cluster's Kubernetes version, where it was read."""
+    dates = {name: look.cluster.get(f"{name}_until", "")[:10] for name in ("standard", "extended")}
+    ended = dates["standard"] and dates["standard"] <= look.began_at[:10]
+    name = "extended" if ended and dates["extended"] else "standard"
+    return f" ({name} support until {dates[name]})" if dates[name] else ""
 
 
 def _binding(seen: Seen, look: Look) -> Text:
@@ -112,6 +129,7 @@ def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
     for remedy in look.remedies:
         copied = remedy.startswith(_COMMANDS)  # to be copied, so the terminal wraps it and we do not
         yield Text(remedy, no_wrap=True, overflow="ignore") if copied else Padding(Text(remedy), (0, 0, 0, 2), expand=False)
+    yield from corrected(look)
     told = tuple(f"{it.title} could not be read" for it in look.links)  # the table has said why
     for note in (*seen.notes, *(it for it in look.warnings if not it.startswith(told))):
         yield Text(f"note: {plain(note)}", style="dim")
@@ -120,6 +138,13 @@ def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
         yield Text(f"Incident {seen.incident.id} is open; {holder}: irsa-remediator history {seen.incident.id}")
     if command := _next_command(seen, look):
         yield Text(command, style="bold").append(f"   {_why(look)}", style="not bold dim")
+
+
+def corrected(look: Look) -> Iterator[RenderableType]:
+    """The corrected trust policy in full, to be copied: as JSON and as Terraform."""
+    for document in documents(look.corrected_trust, look.desired_role.rsplit("/", 1)[-1]):
+        yield Text(f"{document.title}:", style="bold")
+        yield Text("\n".join(map(visible, document.lines)), no_wrap=True, overflow="ignore")
 
 
 def _verdict(seen: Seen, look: Look) -> Text:

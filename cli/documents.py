@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def _look(look: Look) -> Json:
         "severity": look.severity.value,
         "sentence": look.sentence,
         "kubernetesVersion": look.cluster.get("version"),
+        "supportedUntil": {name: look.cluster.get(f"{name}_until") for name in ("standard", "extended")},
         "region": look.cluster.get("region"),
         "addon": _addon(look.addon),
         "binding": {"path": look.binding_path, "roleArn": look.desired_role} if look.binding_path else None,
@@ -51,6 +53,7 @@ def _look(look: Look) -> Json:
         "links": [_link(it) for it in look.links],
         "counts": {_camel(name): value for name, value in asdict(look.counts).items()},
         "remedies": list(look.remedies),
+        "correctedTrustPolicy": json.loads(look.corrected_trust) if look.corrected_trust else None,
         "repairDeadline": look.repair_deadline or None,
     }
 
@@ -58,7 +61,8 @@ def _look(look: Look) -> Json:
 def _addon(addon: dict[str, str]) -> Json | None:
     if not addon:
         return None
-    names = {"name": "name", "version": "version", "default": "defaultVersion", "status": "status", "role": "roleArn"}
+    names = {"name": "name", "version": "version", "default": "defaultVersion", "latest": "latestVersion"}
+    names |= {"status": "status", "role": "roleArn"}
     return {theirs: addon.get(ours) or None for ours, theirs in names.items()}
 
 

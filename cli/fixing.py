@@ -109,7 +109,7 @@ def _answer(desk: AttendedDesk, screen: Screen, manner: Manner, seen: Seen, _cal
     """Show the plan as it is now, and ask."""
     screen.pause()
     shown = console_for_errors()
-    shown.print(Group(*lines(replace(from_json_look(desk.asked), needs_approval=False)), Text()))
+    shown.print(Group(*lines(replace(from_json_look(desk.asked), needs_approval=False)), Text()), crop=False)
     assert seen.look is not None  # noqa: S101  # told to the type checker
     pacing = dict.fromkeys(it.sentence for it in seen.look.withheld if it.reason in LIFTABLE)
     for sentence in pacing:

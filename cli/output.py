@@ -47,7 +47,7 @@ def write(form: Format, document: dict[str, Any], *views: RenderableType) -> Non
     if form is Format.TABLE:
         shown = console()
         for view in views:
-            shown.print(view)
+            shown.print(view, crop=False)  # what is to be copied is longer than a line, and must be whole
         return
     text = json.dumps({"schemaVersion": SCHEMA_VERSION, **document}, indent=2, ensure_ascii=False)
     sys.stdout.write(_yaml(json.loads(text)) if form is Format.YAML else text + "\n")

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
+from cli.chain import corrected
 from lambdas.domain.finding import Link
 from lambdas.domain.plan import Reason
 from lambdas.domain.report.clock import clock
@@ -47,6 +48,7 @@ def lines(look: Look) -> Iterator[RenderableType]:
     else:
         yield Text("Nothing would be done.", style="bold")
     yield from _withheld(look)
+    yield from corrected(look)
 
 
 def _detail(action: Action) -> str:

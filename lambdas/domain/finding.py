@@ -76,7 +76,8 @@ class Evidence:
 class Finding:
     """What one link is, in a sentence, with the facts. `verdict` and `severity` are set where it is broken.
 
-    `remedy` is what a person has to change, line by line, where we may not or cannot.
+    `remedy` is what a person has to change, line by line, where we may not or cannot. `corrected` is the whole document after that change
+    as JSON text, where it is one; `advice` is worth knowing though the link holds.
     """
 
     link: Link
@@ -86,6 +87,8 @@ class Finding:
     verdict: Verdict | None = None
     severity: Severity = Severity.INFO
     remedy: tuple[str, ...] = ()
+    corrected: str = ""
+    advice: str = ""
 
     @property
     def broken(self) -> bool:

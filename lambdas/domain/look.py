@@ -10,7 +10,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.action import Action, from_json, to_json
 from lambdas.domain.diagnosis import Diagnosis
-from lambdas.domain.finding import Finding
+from lambdas.domain.finding import Finding, Link
 from lambdas.domain.links.annotation import last_writer, stale_pods
 from lambdas.domain.links.symptoms import current_errors
 from lambdas.domain.nodes import waiting_for_cni
@@ -31,6 +31,11 @@ from lambdas.domain.verdict import Verdict
 
 MOST_EVIDENCE: Final = 3
 MOST_WRONG_SETTINGS: Final = 10
+LONGEST_POLICY: Final = 8192
+"""Characters of a trust policy: twice as many as IAM takes, white space not counted.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
 LONGEST_TEXT: Final = 400
 """Characters of one sentence or value in a digest: a checkpoint holds at most 256 KB, and a message far less."""
 
@@ -107,6 +112,7 @@ class Look:
     addon: dict[str, str] = field(default_factory=dict)
     repair_deadline: str = ""
     warnings: tuple[str, ...] = ()
+    corrected_trust: str = ""
     notify_from: Severity = Severity.WARNING
     timeouts: dict[str, int] = field(default_factory=dict)
 
@@ -158,6 +164,7 @@ def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
         addon=_addon(seen),
         repair_deadline=_repair_deadline(seen),
         warnings=_warnings(seen, diagnosis),
+        corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=seen.settings.notify_from,
         timeouts={
             name: getattr(seen.settings, name) for name in ("approval_timeout_s", "proof_timeout_s", "update_timeout_s", "node_grace_s")
@@ -265,7 +272,8 @@ def _warnings(seen: Observation, diagnosis: Diagnosis) -> tuple[str, ...]:
     unread = [f"{it.link.title} could not be read: {it.sentence}" for it in diagnosis.unread]
     windows = isinstance(seen.nodes, tuple) and any(node.os == "windows" for node in seen.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
-    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *unread, *kept]))
+    advised = [it.advice for it in diagnosis.findings if it.advice]
+    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *unread, *kept, *advised]))
 
 
 def to_json_look(value: Look) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from shlex import quote
+from typing import Final
 
 from lambdas.contract.names import STS_AUDIENCE
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
@@ -17,7 +20,18 @@ from lambdas.domain.observation import (
     Unknown,
 )
 from lambdas.domain.permissions import managed_policy, missing, needed_calls, statement_for
-from lambdas.domain.trust import Allowed, Refused, TrustFault, Undecided, WebIdentity, changed_lines, correct, evaluate
+from lambdas.domain.trust import (
+    Allowed,
+    Breadth,
+    Refused,
+    TrustFault,
+    Undecided,
+    WebIdentity,
+    breadth,
+    changed_lines,
+    correct,
+    evaluate,
+)
 from lambdas.domain.verdict import Verdict
 
 
@@ -105,28 +119,47 @@ def trust_link(seen: Observation) -> Finding:
 def _trust(seen: Observation, role: RoleFacts, identity: WebIdentity) -> Finding:
     match evaluate(role.trust, identity):
         case Allowed():
-            return ok(Link.TRUST, f"lets {identity.subject} in")
+            return replace(ok(Link.TRUST, f"lets {identity.subject} in"), advice=_open_to_others(role, identity))
         case Undecided(reason=reason):
             return unknown(Link.TRUST, reason)
         case Refused(code=code, reason=reason):
             other = code is TrustFault.OTHER_ISSUER
-            return broken(
+            better = correct(role.trust, identity)
+            found = broken(
                 Link.TRUST,
                 Verdict.TRUST_OTHER_ISSUER if other else Verdict.TRUST_CONDITION_WRONG,
                 f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {seen.target.cluster} in: {reason}",
                 Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
-                remedy=_trust_remedy(role, identity),
+                remedy=_trust_remedy(role, identity, better),
             )
+            return replace(found, corrected=json.dumps(better, ensure_ascii=False) if evaluate(better, identity) == Allowed() else "")
 
 
-def _trust_remedy(role: RoleFacts, identity: WebIdentity) -> tuple[str, ...]:
-    better = correct(role.trust, identity)
-    lines = tuple(f"{old.strip()}  →  {new.strip()}" for old, new in changed_lines(role.trust, better))
+MOST_LINES: Final = 12
+"""Changed lines that are shown one by one; where more change, a statement is added, and the whole document says it better."""
+
+
+def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[str, ...]:
+    name, change = role_name(role.arn), changed_lines(role.trust, better)
+    if evaluate(better, identity) != Allowed():
+        return (f"take {identity.subject} out of the Deny statements of the trust policy of {name}",)
+    lines = tuple(f"{old.strip()}  →  {new.strip()}" for old, new in change) if len(change) <= MOST_LINES else ()
     return (
-        f"change the trust policy of {role_name(role.arn)}:",
-        *lines[:12],
-        f"aws iam update-assume-role-policy --role-name {role_name(role.arn)} --policy-document '{json.dumps(better)}'",
+        f"change the trust policy of {name}:" if lines else f"add a statement for {identity.subject} to the trust policy of {name}:",
+        *lines,
+        f"aws iam update-assume-role-policy --role-name {name} --policy-document {quote(json.dumps(better))}",
     )
+
+
+def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
+    """What to know of a policy that lets more in than it should; empty where it does not."""
+    wide = breadth(role.trust, identity)
+    if wide is None:
+        return ""
+    namespace = identity.subject.split(":")[2]
+    who = "any ServiceAccount of this cluster" if wide is Breadth.CLUSTER else f"any ServiceAccount in {namespace}"
+    condition = f'StringEquals "{identity.issuer}:sub" = "{identity.subject}"'
+    return f"{who} can take the role {role_name(role.arn)}, since its trust policy does not ask for this one; add {condition}"
 
 
 def role_name(arn: str) -> str:

@@ -59,7 +59,17 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
 
 def _description(content: Content) -> str:
     foot = content.foot.render(CHAT)
-    return "\n".join([*fit([_paragraph(it) for it in content.paragraphs], LONGEST_DESCRIPTION - len(foot) - 1), foot])
+    told = fit([_paragraph(it) for it in content.paragraphs], LONGEST_DESCRIPTION - len(foot) - 1)
+    room = LONGEST_DESCRIPTION - sum(len(it) + 1 for it in told) - len(foot)
+    return "\n".join([*told, *_documents(content, room), foot])
+
+
+def _documents(content: Content, room: int) -> Iterator[str]:
+    """Whole documents in their order, as far as there is room for the last ones: a step has the JSON in its command already."""
+    shown = [f"{escaping.chat(it.title)}:\n{CHAT.block(it.lines)}" for it in content.documents]
+    while shown and sum(len(it) + 1 for it in shown) > room:
+        shown.pop(0)
+    yield from shown
 
 
 def _paragraph(phrase: Phrase) -> str:

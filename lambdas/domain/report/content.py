@@ -8,6 +8,7 @@ from lambdas.contract.environment import Environment
 from lambdas.contract.names import PROJECT
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.report.body import paragraphs
+from lambdas.domain.report.corrected import Document, documents
 from lambdas.domain.report.headline import Mark, mark, title
 from lambdas.domain.report.left_for_you import steps
 from lambdas.domain.report.phrases import Code, Link, Phrase, say
@@ -28,11 +29,18 @@ class Content:
     heading: str
     steps: tuple[Phrase, ...]
     instead_of_long_step: Phrase
+    documents: tuple[Document, ...]
     moments: tuple[Moment, ...]
     foot: Phrase
     keywords: tuple[str, ...]
     resources: tuple[str, ...]
     context: Mapping[str, str]
+
+
+def _documents(told: Told) -> tuple[Document, ...]:
+    """In full where people are told first what they have to do, and not again in each reminder."""
+    first = told.occasion in (Occasion.NEEDS_YOU, Occasion.WITHHELD)
+    return documents(told.now.corrected_trust, told.now.desired_role.rsplit("/", 1)[-1]) if first else ()
 
 
 def _moments(told: Told) -> tuple[Moment, ...]:
@@ -62,6 +70,7 @@ def compose(told: Told, environment: Environment) -> Content:
         instead_of_long_step=say(
             "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {told.cluster}")
         ),
+        documents=_documents(told),
         moments=_moments(told),
         foot=say(
             "Incident {id} · {account} {region} · runbook {link}",

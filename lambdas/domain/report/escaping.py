@@ -16,8 +16,12 @@ _MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@")
 
 def plain(value: object) -> str:
     """One line of visible characters: for mail, pagers and terminals."""
-    text = "".join(" " if it.isspace() else it for it in str(value) if it.isspace() or unicodedata.category(it) not in _UNSEEN)
-    return " ".join(text.split())
+    return " ".join(line(value).split())
+
+
+def line(value: object) -> str:
+    """The same with every space kept, for lines of a document."""
+    return "".join(" " if it.isspace() else it for it in str(value) if it.isspace() or unicodedata.category(it) not in _UNSEEN).rstrip()
 
 
 def chat(value: object) -> str:
@@ -28,7 +32,12 @@ def chat(value: object) -> str:
 
 def chat_code(value: object) -> str:
     """The same for a code span, where mark-up does not count: commands and ARNs stay as they are to be copied."""
-    return _MENTION.sub("＠", plain(value).translate(_SIGNS))
+    return chat_line(plain(value))
+
+
+def chat_line(value: object) -> str:
+    """The same with every space kept."""
+    return _MENTION.sub("＠", line(value).translate(_SIGNS))
 
 
 def ascii_line(value: object, longest: int) -> str:

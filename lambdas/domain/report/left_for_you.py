@@ -137,18 +137,22 @@ def _writer(told: Told) -> Tool | None:
 
 
 def _remedies(told: Told, most: int) -> Iterator[Phrase]:
-    """The remedies as things to do. What nodes say of themselves is evidence, and is told there."""
+    """The remedies as things to do. What nodes say of themselves is evidence, and is told there. Words that end in `:` head a command."""
     nodes = tuple(f"{subject.removeprefix('Node ')}: " for subject in _unwell_nodes(told))
     lines = [line for line in told.now.remedies if not (nodes and line.startswith(nodes)) and _BECOMES not in line]
+    before = ""
     for line in lines[:most]:
         words, _, command = line.rpartition(": ")
-        if line.startswith(_COMMANDS):
+        if line.endswith(":"):
+            before = line[:-1]
+        elif line.startswith(_COMMANDS) and before:
+            yield say("{words} as shown: {command}", words=sentence(before).rstrip("."), command=Code(line))
+        elif line.startswith(_COMMANDS):
             yield say("{command}", command=Code(line))
         elif command.startswith(_COMMANDS):
             yield say("{words}: {command}", words=sentence(words).rstrip("."), command=Code(command))
         else:
-            plain = f"{line[:-1]} as shown" if line.endswith(":") else line.removesuffix(_LOOK_AGAIN)
-            yield say("{words}", words=sentence(plain))
+            yield say("{words}", words=sentence(line.removesuffix(_LOOK_AGAIN)))
 
 
 def _unwell_nodes(told: Told) -> Sequence[str]:

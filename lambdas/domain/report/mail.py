@@ -38,6 +38,8 @@ def _lines(content: Content) -> Iterator[str]:
     if content.steps:
         yield from ("", content.heading)
         yield from (f"  {i}. {step.render(PLAIN)}" for i, step in enumerate(content.steps, 1))
+    for document in content.documents:
+        yield from ("", f"{document.title}:", PLAIN.block(document.lines))
     if content.moments:
         yield from ("", "What happened:")
         yield from (f"  {it.phrase.render(PLAIN)}" for it in content.moments[-MOST_MOMENTS:])

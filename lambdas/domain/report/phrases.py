@@ -25,11 +25,11 @@ def _code_span(value: object) -> str:
 
 
 def _code_block(lines: Sequence[str]) -> str:
-    return "\n".join(("```", *map(escaping.chat_code, lines), "```"))
+    return "\n".join(("```", *map(escaping.chat_line, lines), "```"))
 
 
 def _indented(lines: Sequence[str]) -> str:
-    return "\n".join(f"    {escaping.plain(line)}" for line in lines)
+    return "\n".join(f"    {escaping.line(line)}".rstrip() for line in lines)
 
 
 CHAT: Final = Style(words=escaping.chat, code=_code_span, block=_code_block)

@@ -1,5 +1,6 @@
 """IAM trust policies: whether one lets a pod assume the role, why not, and the least change that does."""
 
+from lambdas.domain.trust.breadth import Breadth, breadth
 from lambdas.domain.trust.document import MalformedPolicyError
 from lambdas.domain.trust.evaluation import correct, evaluate, evaluate_pod_identity
 from lambdas.domain.trust.identity import WebIdentity
@@ -9,12 +10,14 @@ from lambdas.domain.trust.terraform import as_terraform, changed_lines
 __all__ = [
     "Allowed",
     "Answer",
+    "Breadth",
     "MalformedPolicyError",
     "Refused",
     "TrustFault",
     "Undecided",
     "WebIdentity",
     "as_terraform",
+    "breadth",
     "changed_lines",
     "correct",
     "evaluate",
