@@ -9,6 +9,7 @@ from typing import Final
 from cli.preflight import rules
 from cli.preflight.concern import Concern, MalformedFile, in_order
 from cli.preflight.located import Located, load
+from cli.preflight.providers import NOT_LOOKED, Providers
 from cli.preflight.rules import Rule
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 
@@ -20,7 +21,7 @@ _PLACEHOLDER: Final = "<ARN of the role for kube-system/aws-node>"
 _WITH_OIDC: Final = ("iam:", "  withOIDC: true")
 
 
-def read(source: str, file: str) -> tuple[Concern, ...]:
+def read(source: str, file: str, _providers: Providers = NOT_LOOKED) -> tuple[Concern, ...]:
     """The concerns about a ClusterConfig, the gravest first.
 
     Raises:

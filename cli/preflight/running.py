@@ -12,6 +12,7 @@ from cli.preflight import cloudformation, eksctl, terraform
 from cli.preflight.cluster import Upgrade, VersionsPort, assess, kubernetes_after
 from cli.preflight.document import document
 from cli.preflight.outcome import Outcome, ReadFile
+from cli.preflight.providers import NOT_LOOKED, Providers
 from cli.preflight.reading import STDIN, name_of, text_of
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
@@ -21,7 +22,7 @@ from lambdas.domain.observation import Unknown
 from lambdas.domain.observing import Hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cli.options import Format
     from cli.preflight.cluster import ClusterAnswer
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     from cli.wiring import Outside
     from lambdas.domain.observation import OfferedVersion
 
-READERS: Final[Mapping[str, Callable[[str, str], tuple[Concern, ...]]]] = {
+READERS: Final[Mapping[str, Callable[[str, str, Providers], tuple[Concern, ...]]]] = {
     "terraform-plan": terraform.read,
     "eksctl": eksctl.read,
     "template": cloudformation.read,
 }
-"""Kind of file -> its reader: text and name of the file in, concerns out."""
+"""Kind of file -> its reader: text and name of the file in, with the providers of the clusters that were looked at; concerns out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,20 +57,18 @@ def run(asked: AskedBefore, question: Question) -> int:
     """
     if sum(path == STDIN for _, path in question.files) > 1:
         raise Refused("standard input can be read only once", then="give all files but one by their names")
-    files = tuple(read_file(kind, path) for kind, path in question.files)
-    outcome = Outcome(clusters=_clusters(asked, question), files=files)
+    texts = [(kind, name_of(path), text_of(path)) for kind, path in question.files]
+    files = _read(texts, NOT_LOOKED)  # first, so that a file that is not what it was given as is told before AWS is asked
+    clusters = _clusters(asked, question)
+    if providers := {it.cluster: it.provider_arn for it in clusters if it.provider_arn}:
+        files = _read(texts, providers)
+    outcome = Outcome(clusters=clusters, files=files)
     _write(asked, outcome)
     return outcome.exit_code
 
 
-def read_file(kind: str, path: str) -> ReadFile:
-    """One file by the reader of its kind.
-
-    Raises:
-        MalformedFile: it is not what it was given as.
-    """
-    name = name_of(path)
-    return ReadFile(file=name, kind=kind, concerns=READERS[kind](text_of(path), name))
+def _read(texts: Sequence[tuple[str, str, str]], providers: Providers) -> tuple[ReadFile, ...]:
+    return tuple(ReadFile(file=name, kind=kind, concerns=READERS[kind](text, name, providers)) for kind, name, text in texts)
 
 
 def look(cluster: str, upgrade: Upgrade, outside: Outside) -> ClusterAnswer:

@@ -10,8 +10,10 @@ from typing import Final
 from cli.preflight import rules
 from cli.preflight.cloudformation.intrinsics import Presence, function, literal, presence, references
 from cli.preflight.cloudformation.template import Resource, Template, read_template
+from cli.preflight.cloudformation.trust import trust_of_association, trust_of_role
 from cli.preflight.concern import Concern, in_order
 from cli.preflight.located import Located
+from cli.preflight.providers import NOT_LOOKED, Providers
 from cli.preflight.rules import Rule
 from lambdas.contract.names import CNI_ADDON
 
@@ -22,17 +24,20 @@ _ROLE, _ASSOCIATIONS, _CONFLICTS = "ServiceAccountRoleArn", "PodIdentityAssociat
 _NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
 
 
-def read(source: str, file: str) -> tuple[Concern, ...]:
+def read(source: str, file: str, providers: Providers = NOT_LOOKED) -> tuple[Concern, ...]:
     """The concerns about a template, the gravest first.
+
+    Args:
+        providers: OIDC providers of the clusters that were looked at.
 
     Raises:
         MalformedFile: the text is no template.
     """
     template = read_template(source, file)
-    return in_order(_concerns(template, file))
+    return in_order(_concerns(template, file, providers))
 
 
-def _concerns(template: Template, file: str) -> Iterator[Concern]:
+def _concerns(template: Template, file: str, providers: Providers) -> Iterator[Concern]:
     told = False
     for addon in template.of_type(_ADDON):
         name = _name(addon, template)
@@ -43,6 +48,7 @@ def _concerns(template: Template, file: str) -> Iterator[Concern]:
         elif name == CNI_ADDON:
             told = True
             yield from _identity(template, addon, file)
+            yield from _trust(template, addon, file, providers)
             yield from _conflicts(addon, template, file)
             yield from _order(template, addon, file)
     if not told:
@@ -87,11 +93,29 @@ def _identity(template: Template, addon: Resource, file: str) -> Iterator[Concer
 
 
 def _associated(template: Template) -> bool:
+    return bool(_associations(template))
+
+
+def _associations(template: Template) -> list[Resource]:
+    """The associations of aws-node that are resources of their own."""
+
     def is_for(it: Resource, name: str, wanted: str) -> bool:
         return literal(it.property(name), template.root) == wanted
 
     found = template.of_type(_ASSOCIATION)
-    return any(is_for(it, "Namespace", _NAMESPACE) and is_for(it, "ServiceAccount", _ACCOUNT) for it in found)
+    return [it for it in found if is_for(it, "Namespace", _NAMESPACE) and is_for(it, "ServiceAccount", _ACCOUNT)]
+
+
+def _trust(template: Template, addon: Resource, file: str, providers: Providers) -> Iterator[Concern]:
+    """The trust of whichever role decides: an association's before the ServiceAccount's."""
+    beside = addon.property(_ASSOCIATIONS)
+    own = [it.fields.get("RoleArn") for it in (beside.items if beside else [])]
+    given = [it for it in (*own, *(it.property("RoleArn") for it in _associations(template))) if it is not None]
+    for one in given:
+        yield from trust_of_association(template, one, file)
+    role = addon.property(_ROLE)
+    if role is not None and not given and presence(beside, template.root) is Presence.ABSENT:
+        yield from trust_of_role(template, addon, role, providers, file)
 
 
 def _role_lines(template: Template) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.finding import GUARDS, READABLE_GUARDS, Finding, Link, State
 from lambdas.domain.links.cluster import uses_pod_identity
+from lambdas.domain.links.identity import provider_arn
 from lambdas.domain.observation import (
     AddonFacts,
     Binding,
@@ -47,6 +48,7 @@ def assess(seen: Observation, found: Diagnosis, asked: Upgrade, offered: tuple[O
     region = cluster.arn.split(":")[3] if cluster else ""
     return ClusterAnswer(
         cluster=seen.target.cluster,
+        provider_arn=provider_arn(seen) or "",
         region=region,
         kubernetes=versions.kubernetes,
         kubernetes_wanted=asked.kubernetes_version,

@@ -29,10 +29,11 @@ class Upgrade:
 class ClusterAnswer:
     """What the upgrade would do. `calls` are commands in their order, `without` says what comes of leaving the role out.
 
-    Versions and roles are "" where there is none, or where it could not be read.
+    Versions and roles are "" where there is none, or where it could not be read; so is the ARN of the cluster's OIDC provider.
     """
 
     cluster: str
+    provider_arn: str = ""
     region: str = ""
     kubernetes: str = ""
     kubernetes_wanted: str = ""

@@ -2,19 +2,23 @@
 
 from cli.preflight import rules
 from cli.preflight.concern import Concern, in_order
+from cli.preflight.providers import NOT_LOOKED, Providers
 from cli.preflight.terraform.addons import addon_concerns, made_after_nodes
 from cli.preflight.terraform.plan import load
 from cli.preflight.terraform.roles import role_concerns
 
 
-def read(source: str, file: str) -> tuple[Concern, ...]:
+def read(source: str, file: str, providers: Providers = NOT_LOOKED) -> tuple[Concern, ...]:
     """The concerns about a plan, the gravest first.
+
+    Args:
+        providers: OIDC providers of the clusters that were looked at, for those that the plan does not know.
 
     Raises:
         MalformedFile: the text is not the JSON of a plan.
     """
     plan = load(source, file)
-    found = [*addon_concerns(plan, file), *made_after_nodes(plan, file), *role_concerns(plan, file)]
+    found = [*addon_concerns(plan, file), *made_after_nodes(plan, file), *role_concerns(plan, file, providers)]
     if not plan.complete:
         message = "Terraform could not plan everything: this says nothing of what is missing."
         found.append(Concern(rule=rules.PLAN_INCOMPLETE, resource="", file=file, message=message))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cli.preflight import rules
 from cli.preflight.concern import Concern
+from cli.preflight.providers import Providers, provider_for
 from cli.preflight.rules import Rule
 from cli.preflight.terraform.addons import ROLE, associated, cni_addons, role_after, role_before
 from cli.preflight.terraform.configuration import expression, module_names, roles_behind
@@ -29,7 +30,7 @@ class Trusted:
     changes: bool = False
 
 
-def role_concerns(plan: Plan, file: str) -> Iterator[Concern]:
+def role_concerns(plan: Plan, file: str, providers: Providers) -> Iterator[Concern]:
     """What there is to say about the roles that vpc-cni add-ons have or get."""
     for change in cni_addons(plan):
         if change.after is None:
@@ -41,7 +42,7 @@ def role_concerns(plan: Plan, file: str) -> Iterator[Concern]:
                 yield from _pod_trust(trusted, file)
         elif not isinstance(association, Undecided):
             for trusted in _roles_with(plan, role) if isinstance(role, str) else _roles_of(plan, change):
-                yield from _trust(plan, change, trusted, file)
+                yield from _trust(plan, change, trusted, file, providers)
 
 
 def _taken_away(plan: Plan, addon: Change, file: str) -> Iterator[Concern]:
@@ -83,8 +84,9 @@ def _trusted(plan: Plan, role: Change) -> Trusted:
     )
 
 
-def _trust(plan: Plan, addon: Change, role: Trusted, file: str) -> Iterator[Concern]:
-    provider, cluster = _provider(plan, addon), addon.afterwards("cluster_name")
+def _trust(plan: Plan, addon: Change, role: Trusted, file: str, providers: Providers) -> Iterator[Concern]:
+    cluster = addon.afterwards("cluster_name")
+    provider = _provider(plan, addon) or (provider_for(cluster, providers) if isinstance(cluster, str) else None)
     whose = f"of cluster {cluster}" if isinstance(cluster, str) else "of the cluster"
     if role.policy is not None and provider is None and not role.changes and not _is_planned(plan, cluster):
         return  # the cluster is not in this plan, and the policy stays as it is: nothing of it is decided here

@@ -165,10 +165,30 @@ TEMPLATE_KEYS = st.sampled_from(
 def test_any_template_is_answered(resources: dict[str, Any], properties: Any) -> None:
     addon = {"Type": "AWS::EKS::Addon", "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": properties}}
     group = {"Type": "AWS::EKS::Nodegroup", "Properties": properties}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": properties}}
+    own = {"Type": "AWS::EKS::Addon", "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}}}
     parameters = {"A": properties}
-    template = {"Resources": {**resources, "Cni": addon, "Nodes": group}, "Parameters": parameters}
-    cloudformation.read(json.dumps(template), "t.json")
+    template = {"Resources": {**resources, "Cni": addon, "Nodes": group, "Role": role, "Own": own}, "Parameters": parameters}
+    cloudformation.read(json.dumps(template), "t.json", {"blue": "arn:aws:iam::111122223333:oidc-provider/oidc.eks/id/A"})
     cloudformation.read(yaml.safe_dump(template), "t.yaml")
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    json_of(
+        st.sampled_from(["Statement", "Version", "Effect", "Principal", "Federated", "Action", "Condition", "StringEquals", "${A}:sub"])
+    )
+)
+def test_any_trust_policy_of_a_template_is_answered(policy: Any) -> None:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": policy, "Condition": policy}
+    for written in (policy, {"Statement": policy}, {"Statement": [policy, statement]}, {"Fn::Sub": json.dumps(policy)}):
+        role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": written}}
+        addon = {
+            "Type": "AWS::EKS::Addon",
+            "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
+        }
+        found = cloudformation.read(json.dumps({"Resources": {"Role": role, "Cni": addon}}), "t.json")
+        assert {it.rule.id for it in found} <= {"trust-wrong", "trust-unknown"}
 
 
 EKSCTL_KEYS = st.sampled_from(

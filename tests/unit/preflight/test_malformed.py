@@ -7,6 +7,7 @@ import pytest
 
 from cli.preflight.concern import MalformedFile
 from cli.preflight.located import load
+from cli.preflight.providers import NOT_LOOKED
 from cli.preflight.reading import decoded, text_of
 from cli.preflight.running import READERS
 from tests.unit.preflight.places import FIXTURES
@@ -92,3 +93,11 @@ def test_a_saved_plan_is_recognised() -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MalformedFile, match=r"missing\.json cannot be read: No such file"):
         text_of(str(tmp_path / "missing.json"))
+
+
+def test_a_trust_policy_that_is_millions_of_values_by_aliases_is_not_walked() -> None:
+    lines = ["x0: &x0 {Effect: Allow}"] + [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 9)}]" for i in range(1, 30)]
+    role = "Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: *x29}}}"
+    addon = "Cni: {Type: 'AWS::EKS::Addon', Properties: {AddonName: vpc-cni, ServiceAccountRoleArn: !GetAtt Role.Arn}}"
+    source = "\n".join([*lines, "Resources:", f"  {role}", f"  {addon}"])
+    assert [it.rule.id for it in READERS["template"](source, "bomb.yaml", NOT_LOOKED)] == ["trust-unknown"]
