@@ -87,7 +87,11 @@ class WithheldLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none."""
+    """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none.
+
+    `owner` is the field manager that wrote the role annotation, at `owner_at`; where none is there, the last one to write anything of the
+    ServiceAccount that is still on record, and `owner_annotated` is false: a removal leaves no trace.
+    """
 
     target: str
     began_at: str
@@ -107,6 +111,8 @@ class Look:
     binding_path: str = ""
     binding_version: int = 0
     owner: str = ""
+    owner_at: str = ""
+    owner_annotated: bool = False
     actor: dict[str, str] = field(default_factory=dict)
     cluster: dict[str, str] = field(default_factory=dict)
     addon: dict[str, str] = field(default_factory=dict)
@@ -137,6 +143,7 @@ def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
     """The digest of one moment."""
     first = next(iter(diagnosis.broken), None)
     account = seen.service_account if isinstance(seen.service_account, ServiceAccountFacts) else None
+    writer = last_writer(account) if account else None
     return Look(
         target=seen.target.key,
         began_at=seen.began_at.isoformat(),
@@ -158,7 +165,9 @@ def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
         annotation=_cut(account.role_annotations.get(ROLE_ANNOTATION, "")) if account else "",
         binding_path=seen.binding.path if isinstance(seen.binding, Binding | InvalidBinding) else "",
         binding_version=seen.binding.version if isinstance(seen.binding, Binding) else 0,
-        owner=_owner(account),
+        owner=writer.manager if writer else "",
+        owner_at=writer.at.isoformat() if writer and writer.at else "",
+        owner_annotated=bool(writer and writer.owns_annotation),
         actor=_actor(seen),
         cluster=_cluster(seen),
         addon=_addon(seen),
@@ -212,11 +221,6 @@ def _counts(seen: Observation) -> Counts:
         hanging=sum(pod.waiting in HANGING and pod.role_arn == seen.desired_role for pod in staying),
         rolled_out=rolled_out(seen),
     )
-
-
-def _owner(account: ServiceAccountFacts | None) -> str:
-    writer = last_writer(account) if account else None
-    return writer.manager if writer else ""
 
 
 def _actor(seen: Observation) -> dict[str, str]:

@@ -77,8 +77,12 @@ def changed_at(account: ServiceAccountFacts) -> datetime | None:
 
 
 def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
-    """Who wrote the ServiceAccount last."""
-    return max((it for it in account.writers if it.at), key=lambda it: (it.at, it.manager), default=None)
+    """Who wrote the role annotation; where there is none, who wrote anything of the ServiceAccount last, which need not have removed it.
+
+    Field managers own what is there: a field that is removed leaves all their entries without a trace.
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    return max((it for it in account.writers if it.at), key=lambda it: (it.owns_annotation, it.at, it.manager), default=None)
 
 
 def stale_pods(seen: Observation) -> tuple[PodFacts, ...]:

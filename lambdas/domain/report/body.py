@@ -56,8 +56,12 @@ def _who(told: Told) -> Phrase | None:
     owner = told.fault.owner
     if not owner or owner == FIELD_MANAGER or told.fault.verdict not in REPAIRABLE | {Verdict.REVERTED} or not told.identity_broken:
         return None
-    tool = recognise(manager=owner)
-    return say("The ServiceAccount was last written by {who}.", who=tool.name if tool else owner)
+    tool, at = recognise(manager=owner), moment(told.fault.owner_at)
+    words = "The annotation was written by {who}{at}." if told.fault.owner_annotated else NO_TRACE
+    return say(words, who=tool.name if tool else owner, at=say(", {time}", time=clock(at, told.at)) if at else say(""))
+
+
+NO_TRACE: Final = "A removal leaves no trace of who did it; the last writer on record of the ServiceAccount is {who}{at}."
 
 
 def _plan(told: Told) -> Phrase | None:

@@ -29,12 +29,12 @@ class Content:
     heading: str
     steps: tuple[Phrase, ...]
     instead_of_long_step: Phrase
-    documents: tuple[Document, ...]
     moments: tuple[Moment, ...]
     foot: Phrase
     keywords: tuple[str, ...]
     resources: tuple[str, ...]
     context: Mapping[str, str]
+    documents: tuple[Document, ...] = ()
 
 
 def _documents(told: Told) -> tuple[Document, ...]:
