@@ -79,7 +79,7 @@ e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1
 	@$(PYTEST) -n 2 --dist loadfile tests/e2e -m "not long"
 
 .PHONY: demo
-demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name or list, CLUSTER=embedded or real)
+demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name, all or list, CLUSTER=embedded or real)
 	@$(BIN)/python -m sandbox.play $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
 
 .PHONY: chaos

@@ -1,4 +1,4 @@
-"""`python -m sandbox.play SCENARIO`: play one scenario, or `list` them."""
+"""`python -m sandbox.play SCENARIO`: play one scenario, `all` of them, or `list` them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import argparse
 import signal
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from sandbox.play.scenario import ORIGINAL, InvalidScenario, load, names
 
+if TYPE_CHECKING:
+    from sandbox.play.scenario import Scenario
+
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when the scenario came to its expected end, 1 when it did not, 2 when it could not be played, 130 when interrupted."""
     parser = argparse.ArgumentParser(prog="make demo", description="Play a scenario against the small EKS on this machine.")
-    parser.add_argument("scenario", nargs="?", default=ORIGINAL, help="a file of scenarios/ without its ending, or `list`")
+    parser.add_argument("scenario", nargs="?", default=ORIGINAL, help="a file of scenarios/ without its ending, `all` or `list`")
     parser.add_argument("--cluster", choices=("embedded", "real"), default="embedded", help="real: a control plane built from source")
     options = parser.parse_args(arguments)
     if options.scenario == "list":
         _list()
         return 0
     try:
-        scenario = load(options.scenario)
+        scenario = load(options.scenario) if options.scenario != "all" else None
     except InvalidScenario as error:
         Console(stderr=True).print(f"[red]{error}[/red]")
         return 2
@@ -49,28 +52,40 @@ def _list() -> None:
     Console().print(table)
 
 
-def _play(scenario: Any, cluster: str) -> int:
+def _play(scenario: Scenario | None, cluster: str) -> int:
+    """Play one, or all; what is missing on this machine is said in a sentence."""
     from infra.asset import BundlingFailed
     from sandbox.control_plane.build import BuildError
     from sandbox.control_plane.processes import StartError
     from sandbox.functions.rie import EmulatorUnavailable
-    from sandbox.play.play import NoEnd, Play
+    from sandbox.play.play import NoEnd
+    from sandbox.play.repertoire import play_all
+
+    console = Console(highlight=False)
+    try:
+        return _play_one(scenario, cluster, console) if scenario else play_all(cluster, console)
+    except (NoEnd, BuildError, StartError, BundlingFailed, EmulatorUnavailable) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1 if isinstance(error, NoEnd) else 2
+
+
+def _play_one(scenario: Scenario, cluster: str, console: Console) -> int:
+    from sandbox.play.judging import differences
+    from sandbox.play.play import Play
     from sandbox.play.stage import Stage
     from sandbox.play.terminal import Terminal
 
-    terminal = Terminal()
+    terminal = Terminal(console)
     terminal.title(scenario)
     began = time.monotonic()
-    try:
-        with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up, skip_time=scenario.hurry) as stage:
-            terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
-            with terminal:
-                outcome = Play(scenario, stage, terminal.show).run()
-            terminal.end(outcome)
-    except (NoEnd, BuildError, StartError, BundlingFailed, EmulatorUnavailable) as error:
-        terminal.console.print(str(error), style="red", markup=False)
-        return 1 if isinstance(error, NoEnd) else 2
-    return 0
+    with Stage(scenario.world, cluster=cluster, on_step=terminal.setting_up, skip_time=scenario.hurry) as stage:
+        terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
+        with terminal:
+            outcome = Play(scenario, stage, terminal.show).run()
+        terminal.end(outcome)
+    for wrong in (found := differences(scenario.expect, outcome)):
+        console.print(f"not as it must be: {wrong}", style="red", markup=False)
+    return int(bool(found))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Role sessions for logins, an STS that knows them, and tokens made the way every EKS client makes them."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
@@ -56,6 +57,13 @@ def caller_identity(request: Request) -> Response:
 sts = sts_backend(caller_identity, lambda key: SESSIONS[key].secret if key in SESSIONS else None)
 
 
+@contextmanager
+def signing(age: timedelta) -> Iterator[None]:
+    """What is signed in here was signed so long ago."""
+    with patch("botocore.auth.get_current_datetime", return_value=(datetime.now(UTC) - age).replace(tzinfo=None)):
+        yield
+
+
 def token(session: Session, *, cluster: str, secret: str | None = None, age: timedelta = timedelta(0), region: str = REGION) -> str:
     """A bearer token for `cluster`, signed `age` ago with the session's secret or another.
 
@@ -71,6 +79,6 @@ def token(session: Session, *, cluster: str, secret: str | None = None, age: tim
         "headers": {"x-k8s-aws-id": cluster},
         "context": {},
     }
-    with patch("botocore.auth.get_current_datetime", return_value=(datetime.now(UTC) - age).replace(tzinfo=None)):
+    with signing(age):
         url = signer.generate_presigned_url(request, region_name=region, expires_in=60, operation_name="")
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

@@ -1,7 +1,8 @@
 """The product's own cluster adapter, logged in as one of its functions."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from botocore.credentials import Credentials
 
@@ -44,18 +45,20 @@ def facts(control_plane: ControlPlane, *, name: str | None = None, url: str | No
     )
 
 
-def log_in(
-    control_plane: ControlPlane, session: Session, *, name: str | None = None, url: str | None = None, age: timedelta = timedelta(0)
-) -> Cluster:
+def log_in(control_plane: ControlPlane, session: Session, *, name: str | None = None, url: str | None = None) -> Cluster:
     """The adapter with tokens of this session; `url` leads it through a proxy."""
-    tokens = Tokens(SessionOf(session), "aws", now=lambda: datetime.now(UTC) - age)
-    return Clusters(tokens).login(facts(control_plane, name=name, url=url))
+    return Clusters(Tokens(SessionOf(session), "aws")).login(facts(control_plane, name=name, url=url))
 
 
 def logged_in(port: Cluster) -> bool:
-    """Whether the cluster lets us in yet: the authenticator and the authoriser hear of changes a moment later."""
+    """Whether the cluster lets us in yet."""
+    return allowed(port.nodes)
+
+
+def allowed(call: Callable[[], object]) -> bool:
+    """Do it, and say whether it was allowed: the authenticator and the authoriser hear of changes a moment later."""
     try:
-        port.nodes()
+        call()
     except AccessDenied:
         return False
     return True

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from lambdas.domain.errors import AccessDenied, Denial
 from sandbox.control_plane.authenticator import AccessEntry
 from sandbox.control_plane.cluster import ControlPlane
-from tests.e2e.identities import CHECKER, REMEDIATOR, STRANGER, Session, token
+from tests.e2e.identities import CHECKER, REMEDIATOR, STRANGER, Session, signing, token
+from tests.e2e.product import log_in
 from tests.e2e.waiting import eventually
 
 WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -69,6 +71,25 @@ def test_a_token_is_refused(cluster: ControlPlane, refused: object) -> None:
         "reason": "Unauthorized",
         "code": 401,
     }
+
+
+NO_ENTRY = "401 Unauthorized; the cluster does not accept our login: give this role an access entry"
+# session, the cluster's name that the token is signed for, how long ago
+OUR_REFUSED = {
+    "for another cluster": (CHECKER, "another", timedelta(0)),
+    "expired": (CHECKER, "demo", timedelta(minutes=16)),
+    "of another role": (STRANGER, "demo", timedelta(0)),
+}
+
+
+@pytest.mark.parametrize(("session", "name", "age"), OUR_REFUSED.values(), ids=OUR_REFUSED)
+def test_the_functions_own_login_is_refused_with_the_next_step(cluster: ControlPlane, session: Session, name: str, age: timedelta) -> None:
+    eventually(lambda: _status(cluster, token(CHECKER, cluster="demo")), lambda status: status == 403)
+    port = log_in(cluster, session, name=name)
+    with signing(age), pytest.raises(AccessDenied, match=NO_ENTRY) as refused:
+        port.nodes()
+    assert refused.value.denial is Denial.UNAUTHENTICATED
+    assert "k8s-aws-v1" not in str(refused.value)
 
 
 def test_an_access_entry_that_is_taken_away_closes_the_door(cluster: ControlPlane) -> None:

@@ -1,19 +1,22 @@
 """What the adapter's two patches and its deletion do to real objects, and what they leave alone."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdas.adapters.cluster import Cluster
+from lambdas.contract import access
 from lambdas.contract.names import FIELD_MANAGER
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound
+from sandbox.cluster.objects import deployment
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
-from tests.e2e import aws_node
+from tests.e2e import aws_node, rbac
+from tests.e2e.product import allowed
 from tests.e2e.waiting import eventually
 
 AWS_NODE = ("kube-system", "aws-node")
@@ -95,27 +98,71 @@ def test_an_apply_owner_is_not_robbed(admin: ApiClient, account: dict[str, Any],
     assert forced["metadata"]["annotations"][aws_node.ROLE_KEY].endswith("/old")
 
 
-def test_our_restart_is_kubectls_restart(admin: ApiClient, control_plane: ControlPlane, remediator: Cluster, tmp_path: Path) -> None:
-    """One DaemonSet stamped by kubectl, then made anew and stamped by us: equal, field by field, but for uid and times."""
-    kubectl = [control_plane.binaries.path("kubectl"), f"--kubeconfig={control_plane.kubeconfig(tmp_path / 'config')}"]
-    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
-    subprocess.run([*kubectl, "rollout", "restart", "daemonset/aws-node", "-n", "kube-system"], check=True, capture_output=True)
-    theirs = admin.get(aws_node.DAEMON_SET)
-    admin.delete(aws_node.DAEMON_SET)
-    before = admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
-    remediator.restart(
-        "kube-system", WorkloadKind.DAEMON_SET, "aws-node", theirs["spec"]["template"]["metadata"]["annotations"][aws_node.RESTARTED_AT]
-    )
-    ours = admin.get(aws_node.DAEMON_SET)
-    admin.delete(aws_node.DAEMON_SET)
+@pytest.fixture
+def kubectl(control_plane: ControlPlane, tmp_path: Path) -> Callable[..., None]:
+    """Runs kubectl in kube-system as the administrator."""
+    command = [control_plane.binaries.path("kubectl"), f"--kubeconfig={control_plane.kubeconfig(tmp_path / 'config')}", "-n", "kube-system"]
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*command, *arguments], check=True, capture_output=True)
+
+    return run
+
+
+def test_our_annotation_is_kubectls_annotation(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster) -> None:
+    """One ServiceAccount annotated by kubectl, then made anew and annotated by us: equal but for uid, times and the manager's name."""
+    admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
+    kubectl("annotate", "serviceaccount/aws-node", f"{aws_node.ROLE_KEY}={aws_node.ROLE}")
+    theirs = admin.get(aws_node.SERVICE_ACCOUNT)
+    admin.delete(aws_node.SERVICE_ACCOUNT)
+    before = admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
+    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(before))
+    ours = admin.get(aws_node.SERVICE_ACCOUNT)
+    admin.delete(aws_node.SERVICE_ACCOUNT)
+    assert {key: it for key, it in ours.items() if key != "metadata"} == {key: it for key, it in theirs.items() if key != "metadata"}
+    assert _settled(ours["metadata"]) == _settled(theirs["metadata"])
+    assert _fields(ours, FIELD_MANAGER) == _fields(theirs, "kubectl-annotate")
+
+
+NAME = "restarted"
+BOUND = [access.BoundWorkload("kube-system", NAME, kind, NAME) for kind in WorkloadKind]
+APPS = "/apis/apps/v1/namespaces/kube-system"
+WORKLOADS = {
+    WorkloadKind.DAEMON_SET: (f"{APPS}/daemonsets", aws_node.daemon_set(NAME)),
+    WorkloadKind.DEPLOYMENT: (f"{APPS}/deployments", deployment(NAME, account=NAME, replicas=2)),
+}
+
+
+@pytest.mark.parametrize("kind", WORKLOADS, ids=str)
+def test_our_restart_is_kubectls_restart(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind) -> None:
+    """One workload stamped by kubectl, then made anew and stamped by us: equal, field by field, but for uid and times."""
+    folder, manifest = WORKLOADS[kind]
+    rbac.put(admin, access.manifests(BOUND))
+    admin.create(folder, manifest)
+    kubectl("rollout", "restart", f"{kind}/{NAME}".lower())
+    theirs = admin.get(f"{folder}/{NAME}")
+    admin.delete(f"{folder}/{NAME}")
+    before = admin.create(folder, manifest)
+    stamp = theirs["spec"]["template"]["metadata"]["annotations"][aws_node.RESTARTED_AT]
+    eventually(lambda: allowed(lambda: remediator.restart("kube-system", kind, NAME, stamp)), bool)
+    ours = admin.get(f"{folder}/{NAME}")
+    admin.delete(f"{folder}/{NAME}")
     assert ours["spec"] == theirs["spec"]
     assert _settled(ours["metadata"]) == _settled(theirs["metadata"])
+    assert _fields(ours, FIELD_MANAGER) == _fields(theirs, "kubectl-rollout")
     assert _without_stamp(ours["spec"]) == before["spec"]
 
 
+def _fields(of: dict[str, Any], manager: str) -> list[dict[str, Any]]:
+    """What a manager owns of an object."""
+    return [it["fieldsV1"] for it in of["metadata"]["managedFields"] if it["manager"] == manager]
+
+
 def _settled(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs from one object to the next, and without the status' own manager."""
-    return {key: value for key, value in metadata.items() if key not in {"uid", "creationTimestamp", "resourceVersion", "managedFields"}}
+    """Without what differs from one object to the next, who owns what, and the number that the Deployment's controller writes."""
+    kept = {key: value for key, value in metadata.items() if key not in {"uid", "creationTimestamp", "resourceVersion", "managedFields"}}
+    annotations = kept.pop("annotations", {})
+    return kept | {"annotations": {key: it for key, it in annotations.items() if key != "deployment.kubernetes.io/revision"}}
 
 
 def _without_stamp(spec: dict[str, Any]) -> dict[str, Any]:

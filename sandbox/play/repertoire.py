@@ -1,0 +1,98 @@
+"""Every scenario, one after the other, on one cluster or on one each; a line for each as it ends, and a table of all at the end."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from sandbox.control_plane.build import ensure
+from sandbox.control_plane.cluster import ControlPlane
+from sandbox.play.accounts import CLUSTER
+from sandbox.play.judging import differences
+from sandbox.play.play import Mark, NoEnd, Outcome, Play
+from sandbox.play.scenario import load, names
+from sandbox.play.stage import Stage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sandbox.play.scenario import Scenario
+
+HEAD: Final = ("", "scenario", "verdict", "changes", "ended", "decision", "proven", "took")
+
+
+@dataclass(frozen=True)
+class Played:
+    """A scenario that was played; `wrong` says what came out otherwise than it must, `took_s` includes the set-up."""
+
+    scenario: Scenario
+    outcome: Outcome
+    wrong: tuple[str, ...]
+    took_s: float
+
+
+def play_all(cluster: str, console: Console) -> int:
+    """0 when each came to its end, 1 when one did not. Interrupted, it shows what was played until then.
+
+    Raises:
+        BuildError, StartError: there is no control plane to be had.
+    """
+    scenarios = [it for it in map(load, names()) if it.only != "fakes"]
+    played: list[Played] = []
+    began = time.monotonic()
+    with ExitStack() as stack:
+        stack.callback(lambda: _end(played, len(scenarios), time.monotonic() - began, console))
+        plane = _control_plane(stack, console) if cluster == "real" else None
+        for scenario in scenarios:
+            played.append(_played(scenario, cluster, plane))
+            console.print(_line(played[-1], f"{len(played)}/{len(scenarios)}"), markup=False)
+    return int(any(it.wrong for it in played))
+
+
+def _control_plane(stack: ExitStack, console: Console) -> ControlPlane:
+    """One for all: each scenario empties it before and after."""
+    console.print("etcd, API server, controllers, scheduler, KWOK and aws-iam-authenticator", style="dim")
+    return stack.enter_context(ControlPlane(ensure(console), cluster_name=CLUSTER))
+
+
+def _played(scenario: Scenario, cluster: str, plane: ControlPlane | None) -> Played:
+    began = time.monotonic()
+    with Stage(scenario.world, cluster=cluster, control_plane=plane, skip_time=scenario.hurry) as stage:
+        play = Play(scenario, stage)
+        try:
+            wrong = differences(scenario.expect, play.run())
+        except NoEnd as error:
+            wrong = [str(error)]
+    return Played(scenario, play.outcome, tuple(wrong), time.monotonic() - began)
+
+
+def _line(played: Played, number: str) -> str:
+    name, took = played.scenario.name, f"{played.took_s:5.1f} s"
+    return f"{number:>6}  {_sign(played)}  {name:<34} {took}" + "".join(f"\n           {it}" for it in played.wrong)
+
+
+def _end(played: list[Played], wanted: int, took_s: float, console: Console) -> None:
+    table = Table(*HEAD, box=None, pad_edge=False, header_style="dim")
+    for it in played:
+        seconds = (_seconds(it.outcome.marks.get(mark)) for mark in (Mark.DECISION, Mark.PROVEN))
+        changes = ", ".join(it.outcome.changes) or "-"
+        ended = it.outcome.outcome or it.scenario.expect.outcome if not it.wrong else "otherwise"
+        table.add_row(_sign(it), it.scenario.name, it.outcome.verdict, changes, ended, *seconds, f"{it.took_s:.1f}")
+    right = sum(not it.wrong for it in played)
+    console.print()
+    console.print(table)
+    console.print(
+        f"\n{right} of {wanted} scenarios came to the end that they expect, in {took_s:.0f} s (times since the event, in seconds)"
+    )
+
+
+def _sign(played: Played) -> str:
+    return "✗" if played.wrong else "✓"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
