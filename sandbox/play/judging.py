@@ -30,7 +30,7 @@ def _messages(expected: Expectation, outcome: Outcome) -> Iterator[str]:
     said = json.dumps(outcome.messages, ensure_ascii=False)
     yield from (f"no message says {text!r}" for text in expected.says if text not in said)
     if expected.outcome in ("quiet", "silent", "recovered") and outcome.messages:
-        yield f"{len(outcome.messages)} messages were sent, where nobody need be told"
+        yield f"messages were sent where nobody need be told: {len(outcome.messages)}"
 
 
 def _nodes(expected: Expectation, outcome: Outcome) -> Iterator[str]:
