@@ -165,7 +165,10 @@ def _handler_of(answer: Callable[[Request], Response]) -> type[BaseHTTPRequestHa
         def _request(self) -> Request:
             path, _, query = self.path.partition("?")
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length", "0")))
+            length = int(headers.get("content-length", "0"))
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever called was killed in mid-sentence
+                raise ConnectionDropped
             return Request(self.command, path, query, headers, body)
 
         def log_message(self, *_: Any) -> None:

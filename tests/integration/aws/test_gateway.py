@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
@@ -166,3 +168,16 @@ def test_a_malformed_request_is_refused_and_does_not_break_the_endpoint(aws: Loc
     assert refused.value.code == 400
     assert refused.value.headers["x-amzn-ErrorType"] == "InvalidParameterException"
     assert aws.client("eks").list_clusters()["clusters"] == ["demo"]
+
+
+def test_a_caller_who_is_killed_in_mid_sentence_is_neither_answered_nor_recorded(aws: LocalAws, caplog: pytest.LogCaptureFixture) -> None:
+    address = urlsplit(aws.endpoint)
+    known = len(aws.calls.all())
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=5) as caller:
+        head = "POST / HTTP/1.1\r\nHost: ssm.eu-west-1.amazonaws.com\r\nX-Amz-Target: AmazonSSM.GetParametersByPath\r\n"
+        caller.sendall(f"{head}Content-Length: 40\r\n\r\n{{".encode())
+        caller.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            assert caller.recv(100) == b""
+    assert len(aws.calls.all()) == known
+    assert "failed inside the local AWS" not in caplog.text
