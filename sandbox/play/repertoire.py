@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sandbox.play.scenario import Scenario
 
-HEAD: Final = ("", "scenario", "verdict", "changes", "ended", "decision", "proven", "took")
+NUMBERS: Final = ("changes", "decision", "proven")
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,18 @@ def _line(played: Played, number: str) -> str:
 
 
 def _end(played: list[Played], wanted: int, took_s: float, console: Console) -> None:
-    table = Table(*HEAD, box=None, pad_edge=False, header_style="dim")
+    table = Table("", box=None, pad_edge=False, header_style="dim")
+    table.add_column("scenario", no_wrap=True)
+    for column in ("verdict", "ended", *NUMBERS):
+        table.add_column(column, overflow="fold", justify="right" if column in NUMBERS else "left")
     for it in played:
         seconds = (_seconds(it.outcome.marks.get(mark)) for mark in (Mark.DECISION, Mark.PROVEN))
-        changes = ", ".join(it.outcome.changes) or "-"
         ended = it.outcome.outcome or it.scenario.expect.outcome if not it.wrong else "otherwise"
-        table.add_row(_sign(it), it.scenario.name, it.outcome.verdict, changes, ended, *seconds, f"{it.took_s:.1f}")
+        table.add_row(_sign(it), it.scenario.name, it.outcome.verdict, ended, str(len(it.outcome.changes)), *seconds)
     right = sum(not it.wrong for it in played)
     console.print()
     console.print(table)
-    console.print(
-        f"\n{right} of {wanted} scenarios came to the end that they expect, in {took_s:.0f} s (times since the event, in seconds)"
-    )
+    console.print(f"\n{right} of {wanted} scenarios came to the end that they expect, in {took_s:.0f} s (times: seconds since the event)")
 
 
 def _sign(played: Played) -> str:
