@@ -1,5 +1,6 @@
 """One run of the benchmarks: how thorough it is, and whom it tells how far it has come."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,12 +12,19 @@ T = TypeVar("T")
 
 @dataclass
 class Run:
-    """`rows` are the results so far, which later promises (the price) build on."""
+    """`rows` are the results so far, which later promises (the price) build on. `longest_s`, where there is one, is for all together."""
 
     quick: bool
     say: Callable[[str], None]
     rows: list[Row] = field(default_factory=list)
     facts: dict[str, float] = field(default_factory=dict)
+    longest_s: float = float("inf")
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the time for all promises together."""
+        return self.longest_s - (time.monotonic() - self.began)
 
     def pick(self, quick: T, full: T) -> T:
         """What fits the thoroughness."""
