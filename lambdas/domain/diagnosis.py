@@ -88,9 +88,8 @@ def _finding(link: Link, rule: Callable[[Observation], Finding], seen: Observati
 def _diagnosis(seen: Observation, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.broken)
     verdict = next((it.verdict for it in broken if it.verdict), None) or _standing(seen, findings)
-    severity = max((it.severity for it in broken), key=lambda it: it.rank, default=Severity.INFO)
-    if broken and all(it.verdict in REPAIRABLE for it in broken):
-        severity = severity_now(seen)
+    urgency = (severity_now(seen) if it.verdict in REPAIRABLE else it.severity for it in broken)
+    severity = max(urgency, key=lambda it: it.rank, default=Severity.INFO)
     return Diagnosis(
         findings=tuple(replace(it, severity=min(it.severity, severity, key=lambda s: s.rank)) for it in findings),
         verdict=verdict,

@@ -512,7 +512,7 @@ def test_numbers_agree_with_their_nouns(picture: Observation, link: Link, words:
     assert diagnose(picture)[link].sentence == words
 
 
-def test_who_wrote_the_annotation_last_is_told_by_time_then_by_name() -> None:
+def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:
     at = NOW - timedelta(hours=1)
     writers = (
         FieldWriter(manager="helm", operation="Update", at=at, owns_annotation=False),
@@ -520,5 +520,8 @@ def test_who_wrote_the_annotation_last_is_told_by_time_then_by_name() -> None:
         FieldWriter(manager="kubectl", operation="Update", at=None, owns_annotation=True),
     )
     facts = ServiceAccountFacts(uid="u", resource_version="1", role_annotations={}, writers=writers)
-    assert last_writer(facts) == writers[0]
+    assert last_writer(facts) == writers[1]
+    assert last_writer(replace(facts, writers=(writers[0], replace(writers[1], owns_annotation=False)))) == writers[0]
+    alike = replace(writers[0], manager="argocd-controller")
+    assert last_writer(replace(facts, writers=(alike, writers[0]))) == writers[0], "of the same time, by name"
     assert changed_at(facts) == at - timedelta(hours=1)

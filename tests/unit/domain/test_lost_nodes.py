@@ -1,0 +1,143 @@
+"""Pods of lost nodes: what is seen of them, what the plan leaves alone, and what a proof waits for."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.contract.settings import Severity
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.action import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.diagnosis import diagnose
+from lambdas.domain.finding import Link, State
+from lambdas.domain.look import Counts, Look, look
+from lambdas.domain.observation import NOT_READ, NodeFacts, Observation, PodFacts
+from lambdas.domain.proof import is_proven
+from lambdas.domain.reach import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.pictures import errors, judged, seen, workload
+from tests.unit.report.worlds import NOW, ROLE, account, nodes, pods
+
+
+def losing(picture: Observation, *numbers: int) -> Observation:
+    """The same with these nodes lost for an hour, and their pods not ready."""
+    assert isinstance(picture.nodes, tuple)
+    assert isinstance(picture.pods, tuple)
+    lost = {node.name for i, node in enumerate(picture.nodes) if i in numbers}
+    return replace(
+        picture,
+        nodes=tuple(_lost(node) if node.name in lost else node for node in picture.nodes),
+        pods=tuple(replace(pod, ready=False) if pod.node in lost else pod for pod in picture.pods),
+    )
+
+
+def _lost(node: NodeFacts) -> NodeFacts:
+    return replace(
+        node, ready=None, reason="NodeStatusUnknown", message="Kubelet stopped posting node status.", since=NOW - timedelta(hours=1)
+    )
+
+
+def without_role(**changes: Any) -> Observation:
+    return seen(service_account=account(None), pods=pods(15, None), **changes)
+
+
+def looked(picture: Observation) -> Look:
+    return look(picture, *judged(picture))
+
+
+def counts(picture: Observation) -> Counts:
+    return looked(picture).counts
+
+
+def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None:
+    found = nodes(3)
+    theirs: tuple[PodFacts, ...] = tuple(replace(pod, node=node.name) for pod, node in zip(pods(3, ROLE), found, strict=True))
+    assert lost_nodes(theirs, found) == frozenset()
+    assert lost_nodes(theirs, (_lost(found[0]), *found[1:])) == {found[0].name}
+    assert lost_nodes(theirs, found[1:]) == {found[0].name}
+    assert lost_nodes((replace(theirs[0], node=""),), found) == frozenset()
+    assert lost_nodes(theirs, ()) == frozenset()
+
+
+def test_where_nodes_were_not_read_every_pod_counts() -> None:
+    assert len(reachable(seen(nodes=NOT_READ))) == 15
+    assert out_of_reach(seen(nodes=NOT_READ)) == ()
+
+
+def test_stale_pods_of_lost_nodes_are_no_fault_of_the_identity() -> None:
+    picture = seen()
+    assert isinstance(picture.pods, tuple)
+    stale = losing(replace(picture, pods=(replace(picture.pods[0], role_arn=None), *picture.pods[1:])), 0)
+    found = diagnose(stale)
+    assert found[Link.PODS].state is State.OK
+    assert found[Link.PODS].sentence == "14 of 14 were admitted with the role; 1 pod on a lost node is left out"
+    assert found.verdicts == (Verdict.NODES_UNWELL_OTHERWISE,)
+    assert judged(stale)[1].actions == ()
+
+
+def test_errors_that_a_lost_pod_has_reported_blame_no_role() -> None:
+    picture = seen()
+    assert isinstance(picture.pods, tuple)
+    lost = losing(replace(picture, permission_errors=errors(picture.pods[0].name)), 0)
+    assert counts(lost).errors_with_role == 0
+    assert diagnose(lost)[Link.PERMISSION_ERRORS].state is State.OK
+
+
+def test_a_lost_node_makes_a_latent_fault_no_emergency() -> None:
+    assert diagnose(without_role()).severity is Severity.WARNING
+    assert diagnose(losing(without_role(), 0)).severity is Severity.WARNING
+
+
+def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
+    picture = losing(without_role(), 0)
+    assert isinstance(picture.pods, tuple)
+    oldest = replace(picture.pods[0], created_at=NOW - timedelta(days=99))
+    _, made = judged(replace(picture, pods=(oldest, *picture.pods[1:])))
+    canary = next(it for it in made.actions if isinstance(it, ReplaceOnePod))
+    assert canary.pod != oldest.name
+    assert [type(it) for it in made.actions] == [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost", "most", "expected"),
+    [
+        (WorkloadKind.DAEMON_SET, 1, 2, RestartWorkload),
+        (WorkloadKind.DAEMON_SET, 2, 2, DeleteStalePods),
+        (WorkloadKind.STATEFUL_SET, 1, 1, DeleteStalePods),
+        (WorkloadKind.DEPLOYMENT, 3, 1, RestartWorkload),
+    ],
+)
+def test_where_lost_pods_use_up_what_may_be_unavailable_a_restart_would_stop(
+    kind: WorkloadKind, lost: int, most: int, expected: type[object]
+) -> None:
+    picture = losing(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
+    assert stalled(picture) is (expected is DeleteStalePods)
+    _, made = judged(picture)
+    assert type(made.actions[-1]) is expected
+    assert not isinstance(made.actions[-1], DeleteStalePods) or made.actions[-1].count == 15 - lost - 1
+
+
+def test_a_roll_out_is_done_when_only_lost_pods_are_missing() -> None:
+    assert not rolled_out(seen(workload=workload(updated=13)))
+    assert rolled_out(losing(seen(workload=workload(updated=14, max_unavailable=5)), 0))
+    assert not rolled_out(losing(seen(workload=workload(updated=13, max_unavailable=5)), 0))
+    assert rolled_out(losing(seen(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
+
+
+def test_what_is_within_reach_is_proven_and_what_is_lost_is_counted_apart() -> None:
+    now = looked(losing(seen(), 0, 1))
+    assert is_proven(now)
+    assert (now.counts.pods, now.counts.pods_lost, now.counts.nodes, now.counts.nodes_lost) == (13, 2, 15, 2)
+    assert not is_proven(looked(losing(seen(), *range(15)))), "nothing is seen, so nothing is proven"
+
+
+def test_places_within_reach_are_those_wanted_without_what_lost_nodes_hold() -> None:
+    picture = losing(seen(), 0, 1)
+    assert isinstance(picture.pods, tuple)
+    assert isinstance(picture.nodes, tuple)
+    leaving = (replace(picture.pods[0], deleting=True), *picture.pods[1:])
+    assert wanted_within_reach(workload(), leaving, picture.nodes) == 13
+    assert wanted_within_reach(workload(kind=WorkloadKind.DEPLOYMENT), leaving, picture.nodes) == 14
+    gone = picture.nodes[1:]  # its DaemonSet wants no pod there any more, though the pod is still listed
+    assert wanted_within_reach(workload(desired=14), leaving, gone) == 13
