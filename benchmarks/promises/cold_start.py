@@ -29,7 +29,7 @@ def run(run: Run) -> list[Row]:
         }
 
         def event() -> bytes:
-            return payload(check_requested())
+            return payload(check_requested(trigger="identity-changed"))
 
         for each in contenders.values():  # once unmeasured, so that nobody alone pays for reading files into the page cache
             cold(each, event)

@@ -50,7 +50,7 @@ def _counted(name: str, value: int, rival: int | None, goal: Goal | None, note: 
 
 def _requests(ground: Ground, environment: Environment) -> tuple[int, int]:
     mark = ground.mark()
-    ended = environment.invoke(payload(check_requested()))
+    ended = environment.invoke(payload(check_requested(trigger="identity-changed")))
     assert not ended.failed, ended.payload[:500]
     assert b"healthy" in ended.payload, ended.payload[:500]
     kubernetes, aws = ground.requests_since(mark)
@@ -58,7 +58,7 @@ def _requests(ground: Ground, environment: Environment) -> tuple[int, int]:
 
 
 def _batch(environment: Environment) -> Cost:
-    events = [payload(check_requested()) for _ in range(_BATCH)]
+    events = [payload(check_requested(trigger="identity-changed")) for _ in range(_BATCH)]
     wall, cpu = time.perf_counter(), cpu_ms(environment)
     for event in events:
         assert not environment.invoke(event).failed

@@ -35,9 +35,12 @@ class ParameterStore:
         """One cluster's by its folders, all at a time: the cost is the same in a fleet of any size. A SecureString stays encrypted."""
         if cluster is None:
             return self._folder(PARAMETER_ROOT)
-        folders = folders_of(cluster)
-        with ThreadPoolExecutor(len(folders)) as pool:
-            return {path: it for found in pool.map(self._folder, folders) for path, it in found.items()}
+        found = {folder: self._kept.known(folder) for folder in folders_of(cluster)}
+        unread = [folder for folder, parameters in found.items() if parameters is None]
+        if unread:  # threads cost more than what is remembered
+            with ThreadPoolExecutor(len(unread)) as pool:
+                found.update(zip(unread, pool.map(self._folder, unread), strict=True))
+        return {path: it for parameters in found.values() if parameters for path, it in parameters.items()}
 
     def _folder(self, folder: str) -> Mapping[str, Parameter]:
         return self._kept.get(folder, lambda: self._read(folder))

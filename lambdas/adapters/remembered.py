@@ -17,12 +17,17 @@ class Remembered(Generic[Answer]):
         self._answers: dict[Hashable, tuple[float, Answer]] = {}
         self._lock = Lock()
 
-    def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
-        """The answer to `ask`, less than `for_s` seconds old. Two threads that find none both ask."""
+    def known(self, key: Hashable) -> Answer | None:
+        """The answer, where there is one less than `for_s` seconds old."""
         with self._lock:
             asked_at, answer = self._answers.get(key, (None, None))
-        if answer is not None and asked_at is not None and self._clock() - asked_at < self._for_s:
-            return answer
+        return answer if asked_at is not None and self._clock() - asked_at < self._for_s else None
+
+    def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """The answer to `ask`, less than `for_s` seconds old. Two threads that find none both ask."""
+        known = self.known(key)
+        if known is not None:
+            return known
         began = self._clock()  # an answer may be as old as its question
         fresh = ask()
         with self._lock:

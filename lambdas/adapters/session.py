@@ -64,7 +64,9 @@ class AwsSession:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=16,
             tcp_keepalive=True,
-            user_agent_extra=f"{PROJECT}/{VERSION}",  # CloudTrail then tells which release made a call
+            # CloudTrail then tells which release made a call. Alone: botocore puts its own words together anew for each request, which
+            # takes a tenth of the request's CPU time.
+            user_agent=f"{PROJECT}/{VERSION}",
         )
         return self._botocore().create_client(service, region_name=self.region, config=config)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -47,6 +47,8 @@ class Ports:
     fresh: Readers | None = None
 
 
+KNOWN_FOR: Final = timedelta(minutes=30)
+"""How old the time at which all was last well may grow while sweeps go on to find it so: each write of it would be a tenth of a price."""
 READ_ANEW: Final = frozenset({Trigger.PARAMETER_CHANGED, Trigger.PERSON})
 """Who has just changed something, or asks since they have: what was read before that would answer for a world that is gone."""
 
@@ -117,7 +119,8 @@ def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
     if not ports.environment.serves(cluster):
         ports.log("request", f"cluster {cluster} is served by another stack")
         return {"ignored": "another stack's cluster"}
-    ports.log("request", f"check {cluster}", trigger=request.trigger, event_id=request.event_id)
+    if request.trigger is not Trigger.SWEEP:  # of a sweep's check there is one line, its diagnosis
+        ports.log("request", f"check {cluster}", trigger=request.trigger, event_id=request.event_id)
     looked_at = targets(request, cluster, ports)
     if not looked_at:
         ports.log("request", f"{'/'.join(request.service_account or ())} is not bound in {cluster}, so it is not ours to look at")
@@ -151,7 +154,8 @@ def targets(request: CheckRequest, cluster: str, ports: Ports) -> Sequence[Servi
 
 def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports) -> Json:
     """Count the signal where an incident is open; else look, and open one where something is broken."""
-    ports.metrics(metrics.CHECKS, 1, trigger=request.trigger)
+    if request.trigger is not Trigger.SWEEP:  # one for each bound cluster and sweep, so its count tells nothing
+        ports.metrics(metrics.CHECKS, 1, trigger=request.trigger)
     met = ports.incidents.signal(target, request.occurred_at, request.about_nodes)
     match met:
         case Incident():
@@ -169,9 +173,11 @@ def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: P
     hints = Hints(known_good_at=free.known_good_at, actor=request.actor)
     seen, found = observe(target, ports.readers, began_at, hints, symptoms=request.about_nodes or free.nodes_unsettled)
     broken = [it.verdict for it in found.broken]
-    ports.log("diagnosis", found.verdict, target=target.key, broken=broken, unread=[it.link.title for it in found.unread])
+    unread = [it.link.title for it in found.unread]
+    ports.log("diagnosis", found.verdict, target=target.key, trigger=request.trigger, broken=broken, unread=unread)
     if found.sound:
-        ports.incidents.record_sound(target, began_at, nodes_seen(seen, found))
+        if not _is_known(request, free, began_at):
+            ports.incidents.record_sound(target, began_at, nodes_seen(seen, found))
         return {"verdict": found.verdict}
     if found.verdict is Verdict.CLUSTER_GONE and not _named_by_a_parameter(seen):
         return {"ignored": "there is no such cluster, and no parameter names it"}
@@ -182,6 +188,12 @@ def _look(target: ServiceAccountRef, request: CheckRequest, free: Free, ports: P
     ports.log("plan", decided.wait or found.broken[0].sentence, target=target.key, actions=[type(it).__name__ for it in decided.actions])
     opened = _open(seen, request, free, ports)
     return {"verdict": found.verdict, "incident": opened.id}
+
+
+def _is_known(request: CheckRequest, free: Free, began_at: datetime) -> bool:
+    """Whether a sweep's finding that all is well need not be written: nobody waits for its answer, and the table says it of lately."""
+    lately = free.known_good_at is not None and began_at - free.known_good_at < KNOWN_FOR
+    return request.trigger is Trigger.SWEEP and lately and not free.nodes_unsettled
 
 
 def nodes_seen(seen: Observation, found: Diagnosis) -> NodesSeen | None:

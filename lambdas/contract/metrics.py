@@ -22,7 +22,7 @@ class Metric:
     what: str
 
 
-CHECKS: Final = Metric(name="Checks", unit=Unit.COUNT, dimensions=("trigger",), what="checks made, by trigger")
+CHECKS: Final = Metric(name="Checks", unit=Unit.COUNT, dimensions=("trigger",), what="checks made, by trigger; not those of sweeps")
 DRIFT: Final = Metric(name="DriftFound", unit=Unit.COUNT, dimensions=("trigger",), what="checks that found something broken, by trigger")
 VERDICTS: Final = Metric(name="Verdicts", unit=Unit.COUNT, dimensions=("cluster", "verdict"), what="verdict of each finished incident")
 REPAIRS: Final = Metric(name="Repairs", unit=Unit.COUNT, dimensions=("outcome",), what="incidents closed, by outcome")

@@ -32,7 +32,8 @@ KUBERNETES: Final = [
     "/api/v1/namespaces/kube-system/serviceaccounts/aws-node",
     "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node",
 ]
-WARM: Final = ["dynamodb:GetItem", "dynamodb:UpdateItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
+READS: Final = ["dynamodb:GetItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
+WARM: Final = sorted([*READS, "dynamodb:UpdateItem"])
 FOLDERS: Final = ["ssm:GetParametersByPath"] * 4
 """Bindings and settings, the cluster's own and the defaults."""
 COLD: Final = sorted([*WARM, *FOLDERS, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole"])
@@ -68,10 +69,10 @@ def ground() -> Iterator[Ground]:
         handler._ports.cache_clear()
 
 
-def check(ground: Ground) -> tuple[list[str], list[str]]:
+def check(ground: Ground, trigger: str = "identity-changed") -> tuple[list[str], list[str]]:
     """Paths and actions that one healthy check asks for."""
     mark = ground.mark()
-    assert handler.lambda_handler(check_requested(), None) == {"demo/kube-system/aws-node": {"verdict": "healthy"}}
+    assert handler.lambda_handler(check_requested(trigger=trigger), None) == {"demo/kube-system/aws-node": {"verdict": "healthy"}}
     kubernetes, aws = ground.requests_since(mark)
     return sorted(it.path for it in kubernetes), sorted(it.action for it in aws)
 
@@ -79,6 +80,7 @@ def check(ground: Ground) -> tuple[list[str], list[str]]:
 def test_a_healthy_check_makes_these_requests_and_no_more(ground: Ground) -> None:
     assert check(ground) == (KUBERNETES, COLD)
     assert check(ground) == (KUBERNETES, WARM)
+    assert check(ground, "sweep") == (KUBERNETES, READS)  # which writes now and then
 
 
 def test_the_asset_stays_within_its_limits() -> None:

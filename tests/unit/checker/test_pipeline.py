@@ -125,6 +125,21 @@ def test_a_sweep_asks_for_one_check_of_each_bound_cluster() -> None:
     assert [name for name, _, _ in play.metrics.counted] == [metrics.SWEEPS.name]
 
 
+def test_a_sweep_writes_that_all_is_well_only_now_and_then() -> None:
+    play = stage()
+    written = []
+    for _ in range(13):
+        told = events.check_requested(play.world.now)
+        run({**told, "detail": {**told["detail"], "trigger": "sweep"}}, play.ports)
+        written.append(play.incidents.rows[TARGET.key].free.known_good_at)
+        play.world.sleep(300)
+    assert len(set(written)) == 3
+    assert play.world.reads.count("cluster.pods") == 13
+    assert play.metrics.counted == []
+    asked(play)
+    assert play.incidents.rows[TARGET.key].free.known_good_at == play.world.now
+
+
 def test_a_default_binding_makes_the_sweep_ask_for_every_cluster_there_is() -> None:
     play = stage(binding=None)
     play.world.parameters[binding_path("_default", *KEY)] = Parameter(value=BOUND_ROLE)

@@ -34,7 +34,7 @@ def test_the_command_line_tells_its_version() -> None:
 def test_calls_of_the_functions_tell_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    assert AwsSession("eu-west-1").client("eks").meta.config.user_agent_extra == f"eks-irsa-remediator/{VERSION}"
+    assert AwsSession("eu-west-1").client("eks").meta.config.user_agent == f"eks-irsa-remediator/{VERSION}"
 
 
 def test_the_version_has_an_entry_of_what_is_new() -> None:
