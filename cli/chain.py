@@ -164,6 +164,8 @@ def _next_command(seen: Seen, look: Look) -> str:
     where = f"--cluster {seen.target.cluster}"
     if look.sound:
         return "" if look.binding_path or look.verdict is not Verdict.HEALTHY else f"irsa-remediator adopt {where}"
+    if look.verdict is Verdict.CLUSTER_GONE:
+        return ""
     if look.verdict is Verdict.NO_ACCESS:
         return f"irsa-remediator access {where} --check"
     return f"irsa-remediator plan {where}"

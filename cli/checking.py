@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli import wiring
 from cli.documents import checked
-from cli.looking import Seen, see, worst
+from cli.looking import Seen, refuse_unknown, see, worst
 from cli.options import Asked, Format
 from cli.output import progress, write
 from cli.targets import Wanted, targets
@@ -36,7 +36,7 @@ def look_at(wanted: Wanted, outside: Outside) -> list[Seen]:
         found = targets(wanted, outside)
     named = found[0].cluster if len(found) == 1 else f"{len(found)} ServiceAccounts"
     with progress(f"looking at {named}"), ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda it: see(it, outside), found))
+        return list(pool.map(lambda it: refuse_unknown(see(it, outside), outside), found))
 
 
 def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:

@@ -16,7 +16,7 @@ from cli.attended import AttendedDesk, AttendedSteps, Courteous, PersonsParamete
 from cli.documents import checked, place, planned
 from cli.failures import BROKEN, SOUND, Refused
 from cli.holding import Holding, claim
-from cli.looking import LIFTABLE, Seen, may, see
+from cli.looking import LIFTABLE, Seen, may, refuse_unknown, see
 from cli.options import Asked, Format
 from cli.output import console, console_for_errors, progress, write
 from cli.plan_view import lines, view
@@ -48,7 +48,7 @@ def run(asked: Asked, wanted: Wanted, manner: Manner) -> int:
     outside = wiring.connect(asked)
     with progress("looking"):
         target = one(wanted, outside)
-        seen = see(target, outside)
+        seen = refuse_unknown(see(target, outside), outside)
     if seen.look is None:
         raise Refused(f"{target.key} could not be looked at: {seen.failure}")
     lifted = manner.override or not manner.yes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -41,21 +41,28 @@ def listed(asked: Asked, cluster: str, days: int) -> int:
 
 
 def _table(opened: list[Incident], closed: list[PastIncident]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("incident", "opened", "cluster", "service account", "verdict", "outcome", "took"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened"))
+    """One line for each. Eighty columns are few, so what all have in common is said once, above."""
+    everyone: list[Incident | PastIncident] = [*opened, *closed]
+    common = f"{_SYSTEM}/" if all(it.target.namespace == _SYSTEM for it in everyone) else ""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    for column in ("incident", "opened (UTC)", "cluster", f"in {_SYSTEM}" if common else "service account", "verdict", "outcome", "took"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened (UTC)", "outcome", "took"))
     for it in opened:
-        state = "waits for an answer" if it.callback_id else "open"
-        table.add_row(*_where(it), "", Text(state, style="yellow"), "")
+        state = "waits for you" if it.callback_id else "open"
+        table.add_row(*_where(it, common), "", Text(state, style="yellow"), "")
     for past_one in closed:
         took = duration(seconds_between(past_one.opened_at, past_one.closed_at) or 0)
         outcome = Text(str(past_one.outcome), style=OUTCOME_STYLES[past_one.outcome])
-        table.add_row(*_where(past_one), plain(past_one.verdict), outcome, took)
+        table.add_row(*_where(past_one, common), plain(past_one.verdict), outcome, took)
     return table
 
 
-def _where(it: Incident | PastIncident) -> tuple[str, str, str, str]:
-    return it.id[:8], clock(it.opened_at).removesuffix(" UTC"), it.target.cluster, f"{it.target.namespace}/{it.target.name}"
+_SYSTEM: Final = "kube-system"
+
+
+def _where(it: Incident | PastIncident, common: str) -> tuple[str, str, str, str]:
+    account = f"{it.target.namespace}/{it.target.name}".removeprefix(common)
+    return it.id[:8], f"{it.opened_at:%b %d %H:%M}", it.target.cluster, account
 
 
 def one(asked: Asked, prefix: str, html: Path | None) -> int:

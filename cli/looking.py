@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.failures import BROKEN, COULD_NOT_TELL, SOUND
+from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
+from lambdas.contract.parameters import binding_path
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.finding import GUARDS, State
@@ -70,6 +71,23 @@ def see(target: ServiceAccountRef, outside: Outside) -> Seen:
         return _see(target, outside)
     except RemediatorError as error:
         return Seen(target=target, failure=str(error))
+
+
+def refuse_unknown(seen: Seen, outside: Outside) -> Seen:
+    """The look, unless it is at a cluster that is neither there nor bound under its own name: then the name was mistyped.
+
+    Raises:
+        Refused: so it is; names the clusters there are, as far as they may be listed.
+    """
+    own = binding_path(seen.target.cluster, seen.target.namespace, seen.target.name)
+    if seen.look is None or seen.look.verdict is not Verdict.CLUSTER_GONE or seen.look.binding_path == own:
+        return seen
+    try:
+        there = outside.readers.eks.clusters()
+    except RemediatorError:
+        there = ()
+    then = f"there are {', '.join(sorted(there)[:20])}" if there else "choose another --region, or another account with --profile"
+    raise Refused(f"there is no cluster {seen.target.cluster!r} in {outside.environment.account} {outside.environment.region}", then=then)
 
 
 def _see(target: ServiceAccountRef, outside: Outside) -> Seen:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 from cli.options import Format
 
@@ -26,7 +27,23 @@ def console() -> Console:
     from rich.console import Console
 
     free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, markup=False, width=PIPED_WIDTH if free else None)
+    return Console(file=cast("IO[str]", _Trimmed(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if free else None)
+
+
+class _Trimmed:
+    """A stream without the spaces by which tables fill their lines: a command's backslash has to be the last of its line to be copied."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_FILLING.sub(r"\1\n", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+_FILLING: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)\n")
 
 
 def console_for_errors() -> Console:

@@ -58,11 +58,14 @@ def translated(attempt: str) -> Iterator[None]:
         PermanentError: everything else.
     """
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
     except ClientError as error:
         raise from_client_error(attempt, error) from error
+    except ResponseParserError as error:  # a gateway on the way answered in its own words
+        raise TransientError(f"{attempt}: the answer was none of AWS' own: {error}"[:TEXT_LIMIT]) from error
     except BotoCoreError as error:
         raise _from_botocore(attempt, error) from error
 

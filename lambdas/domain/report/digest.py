@@ -56,6 +56,7 @@ def _content(day: Day, environment: Environment) -> Content:
         steps=tuple(_steps(day)),
         instead_of_long_step=say("{command}", command=Code("irsa-remediator history")),
         moments=(),
+        documents=(),
         foot=say(
             "From {since} to {until} · {clusters} · {account} {region}",
             since=clock(day.until - DAY),

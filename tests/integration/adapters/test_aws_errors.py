@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from lambdas.adapters.aws_errors import translated
 from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, PermanentError, RemediatorError, TransientError
@@ -43,6 +44,7 @@ ERRORS: dict[str, tuple[Exception, type[RemediatorError]]] = {
     "read time-out": (ReadTimeoutError(endpoint_url="https://x"), TransientError),
     "closed": (ConnectionClosedError(endpoint_url="https://x"), TransientError),
     "no credentials": (NoCredentialsError(), AccessDenied),
+    "a proxy's page in the place of an answer": (ResponseParserError("Unable to parse response"), TransientError),
     "wrong call": (ParamValidationError(report="no"), PermanentError),
 }
 

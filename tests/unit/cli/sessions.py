@@ -161,6 +161,10 @@ def _a_fleet(fakes: Fakes) -> None:
     fakes.world.parameters[binding_path("last-year", NAMESPACE, NAME)] = Parameter(value=role_arn("demo-vpc-cni"))
 
 
+def _nothing_listed(fakes: Fakes) -> None:
+    fakes.world.fail("eks.clusters", AccessDenied("list clusters: AccessDeniedException", denial=Denial.FORBIDDEN), times=None)
+
+
 def _granted_in_part(fakes: Fakes) -> None:
     for manifest in manifests():
         fakes.rights.apply("demo", manifest)
@@ -200,7 +204,10 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "check-throttled": Session(("check",), prepare=_throttled),
     "check-all": Session(("check --all",), BROKEN, prepare=_two_clusters),
     "check-which-cluster": Session(("check", "check --all --cluster demo", "check --cluster 'no name'"), prepare=_two_clusters),
-    "check-cluster-gone": Session(("check --cluster gone",)),
+    "check-cluster-gone": Session(
+        ("check --cluster gone", "check --cluster last-year", "plan --cluster gone", "fix --cluster gone"), prepare=_a_fleet
+    ),
+    "check-cluster-mistyped-unlisted": Session(("check --cluster gone",), prepare=_nothing_listed),
     "check-open-incident": Session(("check",), BROKEN, prepare=_worked_on),
     "check-without-history": Session(("check",), BROKEN, prepare=_no_history),
     "check-pod-identity": Session(("check",), {"associations": [role_arn("demo-vpc-cni")]}),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.sessions import SESSIONS, Session
-from tests.unit.cli.terminal import transcript
+from tests.unit.cli.terminal import fakes_of, transcript, typed
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,3 +28,11 @@ def test_the_terminal_shows_what_it_showed_when_somebody_looked(name: str, sessi
 
 def test_no_session_is_left_from_earlier() -> None:
     assert {it.stem for it in GOLDEN.glob("*.txt")} == set(SESSIONS)
+
+
+@pytest.mark.parametrize("name", ["check-trust", "plan", "history", "settings-describe", "access-check"])
+def test_no_line_ends_in_spaces_which_would_follow_a_commands_backslash(name: str, tmp_path: Path) -> None:
+    session = SESSIONS[name]
+    fakes = fakes_of(session)
+    for line in session.typed:
+        assert [it for it in typed(line, fakes, session, tmp_path).stdout.splitlines() if it != it.rstrip()] == []
