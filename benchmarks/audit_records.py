@@ -14,7 +14,7 @@ from sandbox.aws.local import ACCOUNT
 from sandbox.cluster import aws_node
 from sandbox.cluster.objects import CNI_MISSING, conditions, deployment
 
-_AT: Final = "2026-09-27T21:06:47.868376Z"
+_AT: Final = "2026-09-27T21:06:47.{:06}Z"
 
 
 def batch(count: int, matter: float) -> tuple[dict[str, Any], float]:
@@ -53,8 +53,8 @@ def _record(n: int, verb: str, path: str, *, reference: dict[str, str], user: di
         "objectRef": reference,
         "responseStatus": {"metadata": {}, "code": 200},
         **bodies,
-        "requestReceivedTimestamp": _AT,
-        "stageTimestamp": _AT,
+        "requestReceivedTimestamp": _AT.format(n),
+        "stageTimestamp": _AT.format(n),
         "annotations": {"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""},
     }
 
@@ -62,7 +62,7 @@ def _record(n: int, verb: str, path: str, *, reference: dict[str, str], user: di
 def _unready(n: int) -> dict[str, Any]:
     """A kubelet says that its network is not ready."""
     node = f"ip-10-0-{n // 250 % 250}-{n % 250}.eu-west-1.compute.internal"
-    found = conditions(ready=False, since=_AT)
+    found = conditions(ready=False, since=_AT.format(0))
     assert found[-1]["message"] == CNI_MISSING
     body = {"status": {"$setElementOrder/conditions": [{"type": it["type"]} for it in found], "conditions": found}}
     user = {"username": f"system:node:{node}", "groups": ["system:nodes", "system:authenticated"]}

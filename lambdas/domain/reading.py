@@ -31,6 +31,12 @@ def text(value: object, *path: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def member(value: object, key: str) -> str:
+    """The string under one key of parsed JSON, or nothing: `text` for where every microsecond is spent ten thousand times."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def label(value: object) -> str:
     """A foreign string made fit for one line: control characters replaced, cut to `LONGEST_TEXT`. Anything else becomes nothing."""
     if not isinstance(value, str):
@@ -57,6 +63,8 @@ def moment(value: object) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(value)
+        if read.tzinfo is UTC:
+            return read
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

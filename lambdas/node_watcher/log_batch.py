@@ -34,6 +34,7 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limi
 _KEPT_OF_A_LONGER_ONE: Final = 4_096
 _NEVER_JSON: Final = b"\x00"
 _NOT_JSON: Final = (ValueError, RecursionError)
+_NO_MESSAGE: Final = (*_NOT_JSON, KeyError, TypeError)
 
 
 @dataclass
@@ -70,16 +71,13 @@ class Batch:
             if _NEVER_JSON in piece:
                 self.counts.too_long += 1
             elif may_matter(piece):
-                yield from self._record(piece, loads)
-
-    def _record(self, piece: bytes, loads: Loads) -> Iterator[Any]:
-        try:
-            record = loads(loads(piece)["message"])
-        except (*_NOT_JSON, KeyError, TypeError):
-            self.counts.malformed += 1
-        else:
-            self.counts.parsed += 1
-            yield record
+                try:
+                    record = loads(loads(piece)["message"])
+                except _NO_MESSAGE:
+                    self.counts.malformed += 1
+                else:
+                    self.counts.parsed += 1
+                    yield record
 
 
 def open_batch(event: object, loads: Loads) -> Batch:

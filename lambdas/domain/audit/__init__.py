@@ -1,13 +1,15 @@
 """What an audit log tells: nodes that are not Ready, and identities that someone changed. One batch is one window."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.audit.identity import IdentityChange, Watched, changes_of
+from lambdas.domain.audit.identity import Watched, actor_of, changed_by, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSign, sign_of
-from lambdas.domain.audit.record import write_of
+from lambdas.domain.audit.record import Write, write_of
 from lambdas.domain.outgoing import Outgoing, identity_changed, node_not_ready
 from lambdas.domain.request import Actor
 
@@ -50,20 +52,68 @@ def findings(records: Iterable[object], *, watching: Collection[Watched], our_ro
         watching: the ServiceAccounts to look after.
         our_roles: ARNs of our roles, whose own writes are no news.
     """
-    signs: dict[NodeCause, list[NodeSign]] = {}
-    changes: dict[Watched, list[IdentityChange]] = {}
+    nodes: defaultdict[NodeCause, _Signs] = defaultdict(_Signs)
+    changes: dict[tuple[str, str], _Changes] = {}
+    ours = frozenset(role for arn in our_roles if (role := role_of(arn)))
     for record in records:
         write = write_of(record)
         if write is None:
             continue
         if sign := sign_of(write):
-            signs.setdefault(sign.cause, []).append(sign)
-        for change in changes_of(write, watching, our_roles):
-            changes.setdefault(change.watched, []).append(change)
+            nodes[sign.cause].add(sign)
+        for one in changed_by(write, watching, ours):
+            name = one.namespace, one.service_account
+            if name not in changes:
+                changes[name] = _Changes(one, write)
+            changes[name].add(write)
     return Findings(
-        nodes=tuple(_unready(cause, signs[cause]) for cause in NodeCause if cause in signs),
-        identities=tuple(_changed(it, changes[it]) for it in sorted(changes, key=lambda it: (it.namespace, it.service_account))),
+        nodes=tuple(nodes[cause].found(cause) for cause in NodeCause if cause in nodes),
+        identities=tuple(changes[name].found() for name in sorted(changes)),
     )
+
+
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+_NEVER_YET: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass
+class _Signs:
+    """The signs of one cause so far: as much as the event needs, whatever their number."""
+
+    names: set[str] = field(default_factory=set)
+    since: datetime = _NEVER_YET
+    at: datetime = _ALWAYS
+
+    def add(self, sign: NodeSign) -> None:
+        self.names.add(sign.node)
+        self.since = min(self.since, sign.at)
+        self.at = max(self.at, sign.at)
+
+    def found(self, cause: NodeCause) -> UnreadyNodes:
+        return UnreadyNodes(cause=cause, nodes=tuple(sorted(self.names)), since=self.since, at=self.at)
+
+
+@dataclass
+class _Changes:
+    """The writes of one identity so far: how many, and the last."""
+
+    watched: Watched
+    last: Write
+    count: int = 0
+
+    def add(self, write: Write) -> None:
+        self.count += 1
+        if write.at > self.last.at or (write.at == self.last.at and _names(write) > _names(self.last)):
+            self.last = write
+
+    def found(self) -> ChangedIdentity:
+        return ChangedIdentity(watched=self.watched, changes=self.count, actor=actor_of(self.last), at=self.last.at)
+
+
+def _names(write: Write) -> tuple[str, str, str]:
+    """What settles a tie between writes of one moment, so that their order does not."""
+    actor = actor_of(write)
+    return actor.who, actor.what, actor.agent
 
 
 def events(found: Findings, cluster: str) -> tuple[Outgoing, ...]:
@@ -83,14 +133,3 @@ def events(found: Findings, cluster: str) -> tuple[Outgoing, ...]:
             for it in found.identities
         ),
     )
-
-
-def _unready(cause: NodeCause, signs: list[NodeSign]) -> UnreadyNodes:
-    times = [it.at for it in signs]
-    return UnreadyNodes(cause=cause, nodes=tuple(sorted({it.node for it in signs})), since=min(times), at=max(times))
-
-
-def _changed(watched: Watched, changes: list[IdentityChange]) -> ChangedIdentity:
-    timed = [(it.actor.at, it.actor) for it in changes if it.actor.at]
-    at, actor = max(timed, key=lambda it: (it[0], it[1].who, it[1].what, it[1].agent))  # the names settle a tie, so that order does not
-    return ChangedIdentity(watched=watched, changes=len(changes), actor=actor, at=at)

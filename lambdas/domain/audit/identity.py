@@ -1,7 +1,8 @@
 """Who wrote a ServiceAccount that we look after, or its workload."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from lambdas.contract.access import BoundWorkload
@@ -34,14 +35,6 @@ class Watched:
     workload: tuple[WorkloadKind, str] | None = None
 
 
-@dataclass(frozen=True)
-class IdentityChange:
-    """One write by someone else."""
-
-    watched: Watched
-    actor: Actor
-
-
 def watched(service_accounts: Collection[tuple[str, str]], served: Collection[BoundWorkload] = ()) -> tuple[Watched, ...]:
     """The ServiceAccounts to look after: those given as `(namespace, name)`, and in any case those that we know by name."""
     workloads = {(it.namespace, it.service_account): (it.kind, it.name) for it in KNOWN}
@@ -49,30 +42,35 @@ def watched(service_accounts: Collection[tuple[str, str]], served: Collection[Bo
     return tuple(Watched(namespace, name, workloads.get((namespace, name))) for namespace, name in sorted({*service_accounts, *workloads}))
 
 
-def changes_of(write: Write, watching: Collection[Watched], our_roles: Collection[str]) -> Iterator[IdentityChange]:
+Role = tuple[str, str]
+"""Account and role name."""
+
+
+def changed_by(write: Write, watching: Collection[Watched], ours: Collection[Role]) -> list[Watched]:
     """The ServiceAccounts whose identity a write may have changed; none where the write is ours or a controller's housekeeping."""
     kind = _KIND_OF.get(write.resource)
-    if kind is None or write.subresource or (write.username in _HOUSEKEEPERS and write.verb in ("update", "patch")):
-        return
-    for one in watching:
-        if write.namespace == one.namespace and _concerns(write, kind, one) and not is_ours(write, our_roles):
-            yield IdentityChange(one, _actor(write, kind))
+    if kind is None or write.subresource:
+        return []
+    concerned = [one for one in watching if write.namespace == one.namespace and _concerns(write, kind, one)]
+    if not concerned or (write.username in _HOUSEKEEPERS and write.verb in ("update", "patch")) or is_ours(write, ours):
+        return []
+    return concerned
 
 
-def is_ours(write: Write, our_roles: Collection[str]) -> bool:
+def is_ours(write: Write, ours: Collection[Role]) -> bool:
     """Whether one of our roles wrote it.
 
     The IAM identity decides where the authenticator tells it, whatever the session is called: a role that borrows our session's name, our
     field manager, or even our Kubernetes group stays a stranger. Where it tells none our own groups decide, which only access entries give.
     """
     told = [*write.iam_arns, *([write.username] if write.username.startswith("arn:") else [])]
-    if told and our_roles:
-        ours = {role for arn in our_roles if (role := _role(arn))}
-        return all(_role(arn) in ours for arn in told)
+    if told and ours:
+        return all(role_of(arn) in ours for arn in told)
     return not {CHECKER_GROUP, REMEDIATOR_GROUP}.isdisjoint(write.groups)
 
 
-def _role(arn: str) -> tuple[str, str] | None:
+@lru_cache(maxsize=1_024)
+def role_of(arn: str) -> Role | None:
     """`(account, role name)` of a role's ARN, with or without path, or of an assumed role's; None for anything else.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
@@ -94,7 +92,9 @@ def _concerns(write: Write, kind: str, one: Watched) -> bool:
     return one.workload == (kind, write.name)
 
 
-def _actor(write: Write, kind: str) -> Actor:
+def actor_of(write: Write) -> Actor:
+    """Who wrote, and what; of the last write of a batch alone, since it is the one that stands."""
+    kind = _KIND_OF[write.resource]
     named = f"{kind} {write.namespace}/{write.name}" if write.name else f"every {kind} in {write.namespace}"
     return Actor(
         who=label(next(iter(write.iam_arns[-1:]), "") or write.username) or "unknown",

@@ -1,6 +1,5 @@
 """Signs of nodes that are not Ready: what kubelets say, what the node controller concludes, and nodes that have just come."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,8 +30,10 @@ class NodeSign:
 
 def sign_of(write: Write) -> NodeSign | None:
     """What a write tells about a node, or None."""
+    if write.resource != "nodes":
+        return None
     name = node_name(write.name)
-    if write.resource != "nodes" or name is None:
+    if name is None:
         return None
     if write.subresource == "" and write.verb == "create":
         return NodeSign(NodeCause.REGISTERED, name, write.at)
@@ -44,16 +45,13 @@ def sign_of(write: Write) -> NodeSign | None:
 
 def _cause(body: Any) -> NodeCause | None:
     """From the Ready condition in a patch or an update, wherever in the list it stands; a patch without it says nothing."""
-    for condition in _conditions(body):
-        if text(condition, "type") != "Ready":
+    conditions = inside(body, "status", "conditions")
+    for condition in conditions if isinstance(conditions, list) else ():
+        if not isinstance(condition, dict) or condition.get("type") != "Ready":
             continue
-        if text(condition, "status") == "Unknown":
+        status = condition.get("status")
+        if status == "Unknown":
             return NodeCause.SILENT
-        if text(condition, "status") == "False":
+        if status == "False":
             return NodeCause.NETWORK if NETWORK_NOT_READY in text(condition, "message") else NodeCause.KUBELET
     return None
-
-
-def _conditions(body: Any) -> Iterator[Any]:
-    conditions = inside(body, "status", "conditions")
-    yield from conditions if isinstance(conditions, list) else ()

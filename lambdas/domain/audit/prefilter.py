@@ -15,11 +15,12 @@ def prefilter(watching: Collection[Watched]) -> Callable[[bytes], bool]:
     It looks for words without the quotes around them, so that it holds for a record's own JSON and for the same text quoted inside another.
     """
     named = {it.service_account for it in watching} | {it.workload[1] for it in watching if it.workload}
-    names = tuple(sorted(it.encode() for it in named))
+    words = (*_NODE_WORDS, *sorted(it.encode() for it in named), b"deletecollection")
 
     def may_matter(line: bytes) -> bool:
-        if any(word in line for word in _NODE_WORDS) or b"deletecollection" in line:
-            return True
-        return any(name in line for name in names) or (b"create" in line and b"/api/v1/nodes" in line)
+        for word in words:  # not `any`: half of the time would go into its generator
+            if word in line:
+                return True
+        return b"create" in line and b"/api/v1/nodes" in line
 
     return may_matter

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.domain.reading import inside, label, moment, text
+from lambdas.contract.audit import READING_VERBS
+from lambdas.domain.reading import inside, label, member, moment, text
 
 _FIRST_FAILURE: Final = 400
+_NO_WRITES: Final = frozenset({"", *READING_VERBS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Write:
 
     @property
     def agent(self) -> str:
-        return label(text(self.record, "userAgent"))
+        return label(member(self.record, "userAgent"))
 
     @property
     def address(self) -> str:
@@ -70,19 +72,21 @@ class Write:
 
 def write_of(record: object) -> Write | None:
     """The write a record tells of, or None: a read, a dry run, a failure, an early stage, or no audit record at all."""
-    if not isinstance(record, Mapping) or text(record, "stage") not in ("", "ResponseComplete"):
+    if not isinstance(record, dict) or member(record, "stage") not in ("", "ResponseComplete"):
         return None
-    verb, at = text(record, "verb"), moment(_microseconds(text(record, "requestReceivedTimestamp")))
-    if verb in ("", "get", "list", "watch") or at is None or _failed(record) or _dry_run(record):
+    verb, reference = member(record, "verb"), record.get("objectRef")
+    if verb in _NO_WRITES or _failed(record) or _dry_run(record):
         return None
-    reference = record.get("objectRef")
+    at = moment(_microseconds(member(record, "requestReceivedTimestamp")))
+    if at is None:
+        return None
     return Write(
         verb=verb,
-        resource=text(reference, "resource"),
-        subresource=text(reference, "subresource"),
-        namespace=text(reference, "namespace"),
+        resource=member(reference, "resource"),
+        subresource=member(reference, "subresource"),
+        namespace=member(reference, "namespace"),
         # The URL of a creation has no name; the server adds it where the policy logs bodies.
-        name=text(reference, "name")
+        name=member(reference, "name")
         or text(record.get("responseObject"), "metadata", "name")
         or text(record.get("requestObject"), "metadata", "name"),
         at=at,
@@ -96,7 +100,8 @@ def _failed(record: Mapping[str, Any]) -> bool:
 
 
 def _dry_run(record: Mapping[str, Any]) -> bool:
-    return "dryRun=" in text(record, "requestURI").partition("?")[2]
+    uri = member(record, "requestURI")
+    return "dryRun=" in uri and "dryRun=" in uri.partition("?")[2]
 
 
 def _microseconds(timestamp: str) -> str:
