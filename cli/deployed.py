@@ -40,5 +40,5 @@ def without_stack(caller: Caller, region: str) -> Environment:
 
 
 def roles(environment: Environment) -> dict[Function, str]:
-    """ARNs of the functions' roles. The stack names them in the order of the functions."""
-    return dict(zip(Function, filter(None, environment.our_role_arns.split(",")), strict=False))
+    """ARNs of the functions' roles, as far as a stack has told them."""
+    return {function: role for function in Function if (role := environment.role_of(function))}

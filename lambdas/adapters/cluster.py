@@ -107,10 +107,14 @@ class Cluster:
 
 
 class Clusters:
-    """Implements `ClustersPort`: one client, and so one set of connections, per cluster and process."""
+    """Implements `ClustersPort`: one client, and so one set of connections, per cluster and process.
 
-    def __init__(self, tokens: Tokens) -> None:
+    `role_arn` is whose tokens these are, for a refusal to name; empty where nobody knows.
+    """
+
+    def __init__(self, tokens: Tokens, role_arn: str = "") -> None:
         self._tokens = tokens
+        self._role_arn = role_arn
         self._apis: OrderedDict[tuple[str, str, str], KubernetesApi] = OrderedDict()
         self._lock = Lock()
 
@@ -122,7 +126,7 @@ class Clusters:
         """
         key = (facts.name, facts.endpoint, facts.certificate_authority)
         with self._lock:
-            api = self._apis.pop(key, None) or KubernetesApi(facts.name, facts.endpoint, _pem(facts), self._tokens)
+            api = self._apis.pop(key, None) or KubernetesApi(facts.name, facts.endpoint, _pem(facts), self._tokens, self._role_arn)
             self._apis[key] = api
             if len(self._apis) > _KEPT_CLUSTERS:
                 self._apis.popitem(last=False)[1].close()

@@ -50,9 +50,10 @@ class KubernetesApi:
     by UID. So one that met a connection which the server had closed meanwhile is sent again at once.
     """
 
-    def __init__(self, cluster: str, endpoint: str, ca_pem: str, tokens: Tokens) -> None:
+    def __init__(self, cluster: str, endpoint: str, ca_pem: str, tokens: Tokens, role_arn: str = "") -> None:
         self._cluster = cluster
         self._tokens = tokens
+        self._role_arn = role_arn
         self._pool = _pool(cluster, endpoint, ca_pem)
 
     def get(self, attempt: str, path: str) -> Any:
@@ -122,7 +123,7 @@ class KubernetesApi:
     def _answer(self, request: _Request) -> Any:
         answer = self._after_patience(request)
         if answer.status >= 400:  # noqa: PLR2004
-            raise from_answer(request.attempt, answer.status, answer.data, answer.headers)
+            raise from_answer(request.attempt, answer.status, answer.data, answer.headers, self._role_arn)
         try:
             return orjson.loads(answer.data)
         except ValueError as error:

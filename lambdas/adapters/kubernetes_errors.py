@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT: Final = 300
 _NEXT_STEP: Final = {
-    401: "the cluster does not accept our login: give this role an access entry",
+    401: "the cluster does not accept our login: give {role} an access entry",
     403: "an RBAC rule is missing: apply the access manifests again",
 }
 _WORTH_A_RETRY: Final = frozenset({408, 429})
@@ -26,12 +26,13 @@ class Expired(TransientError):
     """410: the version that was asked for is no longer kept."""
 
 
-def from_answer(attempt: str, status: int, body: bytes, headers: Mapping[str, str]) -> RemediatorError:
-    """Our error for an answer of 400 and above; the server's own words are cut short.
+def from_answer(attempt: str, status: int, body: bytes, headers: Mapping[str, str], role_arn: str = "") -> RemediatorError:
+    """Our error for an answer of 400 and above; the server's own words are cut short. `role_arn` is who asked, as far as it is known.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
-    text = "; ".join(filter(None, (f"{attempt}: {status} {_said(body)}".rstrip()[:TEXT_LIMIT], _NEXT_STEP.get(status))))
+    step = _NEXT_STEP.get(status, "").format(role=role_arn or "this role")
+    text = "; ".join(filter(None, (f"{attempt}: {status} {_said(body)}".rstrip()[:TEXT_LIMIT], step)))
     if status == 401:  # noqa: PLR2004
         return AccessDenied(text, denial=Denial.UNAUTHENTICATED)
     if status == 403:  # noqa: PLR2004

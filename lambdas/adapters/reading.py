@@ -13,15 +13,18 @@ from lambdas.domain.observing import Readers
 
 if TYPE_CHECKING:
     from lambdas.adapters.session import AwsSession
-    from lambdas.contract.environment import Environment
+    from lambdas.contract.environment import Environment, Function
 
 
-def readers(session: AwsSession, here: Environment, *, parameters_kept_s: float = 0, facts_kept_s: float = 0) -> Readers:
+def readers(
+    session: AwsSession, here: Environment, function: Function, *, parameters_kept_s: float = 0, facts_kept_s: float = 0
+) -> Readers:
     """Readers for the place that the function was deployed to.
 
     Args:
         session: whose clients are used.
         here: the function's environment.
+        function: which one it is, for errors to name whose access is missing.
         parameters_kept_s: how old bindings and settings may be (seconds).
         facts_kept_s: how old a cluster's description, a role and an OIDC provider may be (seconds).
     """
@@ -29,7 +32,7 @@ def readers(session: AwsSession, here: Environment, *, parameters_kept_s: float 
         parameters=ParameterStore(session, keep_s=parameters_kept_s),
         eks=Eks(session, keep_s=facts_kept_s),
         iam=Iam(session, account=here.account, partition=here.partition, keep_s=facts_kept_s),
-        clusters=Clusters(Tokens(session, here.partition)),
+        clusters=Clusters(Tokens(session, here.partition), here.role_of(function)),
         account=here.account,
         region=here.region,
         partition=here.partition,

@@ -12,7 +12,7 @@ from lambdas.adapters.reading import readers
 from lambdas.adapters.remediator import Remediator
 from lambdas.adapters.session import AwsSession
 from lambdas.checker.pipeline import Ports, run
-from lambdas.contract.environment import Environment
+from lambdas.contract.environment import Environment, Function
 
 PARAMETERS_KEPT_S: Final = 20
 """How old a binding may be when the checker looks; the remediator reads it anew before it writes."""
@@ -34,7 +34,7 @@ def _ports() -> Ports:
     here = Environment.read()
     session = AwsSession(here.region)
     return Ports(
-        readers=readers(session, here, parameters_kept_s=PARAMETERS_KEPT_S, facts_kept_s=FACTS_KEPT_S),
+        readers=readers(session, here, Function.CHECKER, parameters_kept_s=PARAMETERS_KEPT_S, facts_kept_s=FACTS_KEPT_S),
         incidents=Incidents(session, here.incidents_table),
         remediator=Remediator(session, here.remediator_arn),
         events=EventBus(session, here.event_bus),
@@ -42,5 +42,5 @@ def _ports() -> Ports:
         log=write,
         environment=here,
         now=lambda: datetime.now(UTC),
-        fresh=readers(session, here),
+        fresh=readers(session, here, Function.CHECKER),
     )

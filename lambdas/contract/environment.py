@@ -66,6 +66,10 @@ class Environment:
             raise MissingEnvironment(f"the function's environment lacks {', '.join(absent)}; deploy the stack again")
         return cls(**values)
 
+    def role_of(self, function: Function) -> str:
+        """ARN of a function's role, empty where no stack has told; the stack names them in the order of the functions."""
+        return dict(zip(Function, self.our_role_arns.split(","), strict=False)).get(function, "")
+
     def serves(self, cluster: str) -> bool:
         """Whether the cluster is this stack's, and not another's beside it."""
         served = [name for name in self.clusters.split(",") if name]

@@ -14,7 +14,7 @@ from lambdas.adapters.metrics import count
 from lambdas.adapters.notifier import Notifier
 from lambdas.adapters.reading import readers
 from lambdas.adapters.session import AwsSession
-from lambdas.contract.environment import Environment
+from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering
 from lambdas.domain.errors import TransientError
@@ -112,7 +112,7 @@ def incidents() -> Incidents:
 
 @cache
 def _readers() -> Readers:
-    return readers(_session(), _here(), facts_kept_s=FACTS_KEPT_S)
+    return readers(_session(), _here(), Function.REMEDIATOR, facts_kept_s=FACTS_KEPT_S)
 
 
 @cache

@@ -47,7 +47,7 @@ def facts(control_plane: ControlPlane, *, name: str | None = None, url: str | No
 
 def log_in(control_plane: ControlPlane, session: Session, *, name: str | None = None, url: str | None = None) -> Cluster:
     """The adapter with tokens of this session; `url` leads it through a proxy."""
-    return Clusters(Tokens(SessionOf(session), "aws")).login(facts(control_plane, name=name, url=url))
+    return Clusters(Tokens(SessionOf(session), "aws"), session.role_arn).login(facts(control_plane, name=name, url=url))
 
 
 def logged_in(port: Cluster) -> bool:
