@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from sandbox.behaviours import pod_status
 from sandbox.behaviours.changes import Change, Create, WakeAt, delete, patch_status
-from sandbox.behaviours.plugin import Allowed, AssociatedRole, Denied, RoleCheck, effective_role, is_plugin, missing_permissions
+from sandbox.behaviours.plugin import (
+    Allowed,
+    AssociatedRole,
+    Denied,
+    RoleCheck,
+    Unreachable,
+    effective_role,
+    is_plugin,
+    missing_permissions,
+)
 from sandbox.behaviours.world import World, is_ready, is_terminating
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import EVENTS, PODS
@@ -90,20 +99,22 @@ class Kubelets:
 
     def _start(self, pod: View, node: View, now_s: float) -> Iterator[Change]:
         verdict = self._verdict(pod)
-        if isinstance(verdict, Denied):
-            yield from self._fail(pod, node, verdict, now_s)
-        else:
+        if isinstance(verdict, Allowed):
             yield patch_status(PODS, pod, pod_status.running(pod, node, stamp(self.now())))
+        else:
+            yield from self._fail(pod, node, verdict, now_s)
 
-    def _verdict(self, pod: View) -> Allowed | Denied:
+    def _verdict(self, pod: View) -> Allowed | Denied | Unreachable:
         return self.role_can_run_cni(effective_role(pod, self.associated_role)) if is_plugin(pod) else Allowed()
 
-    def _fail(self, pod: View, node: View, denied: Denied, now_s: float) -> Iterator[Change]:
-        """The plug-in runs, complains, and will end."""
+    def _fail(self, pod: View, node: View, verdict: Denied | Unreachable, now_s: float) -> Iterator[Change]:
+        """The plug-in runs, complains where a call was refused, and will end."""
         restarts = _restarts(pod)
         self._begin(pod, "failing", now_s, restarts)
-        yield Create(EVENTS, missing_permissions(pod, denied.api, self.now()))
-        yield patch_status(PODS, pod, pod_status.failing(pod, node, stamp(self.now()), "aws-node", restarts))
+        words = verdict.words if isinstance(verdict, Unreachable) else ""
+        if isinstance(verdict, Denied):
+            yield Create(EVENTS, missing_permissions(pod, verdict.api, self.now()))
+        yield patch_status(PODS, pod, pod_status.failing(pod, node, stamp(self.now()), "aws-node", restarts, last_words=words))
 
     def _recover(self, pod: View, node: View, now_s: float) -> Iterator[Change]:
         """A pod that runs and is not ready: its container ends, the kubelet waits ever longer, and starts it again."""

@@ -30,7 +30,14 @@ class Denied:
     api: str
 
 
-RoleCheck = Callable[[str | None], Allowed | Denied]
+@dataclass(frozen=True)
+class Unreachable:
+    """The plug-in gets no credentials, since STS does not answer: it ends with these words, and reports nothing."""
+
+    words: str
+
+
+RoleCheck = Callable[[str | None], Allowed | Denied | Unreachable]
 """A role ARN, None for the node's own role -> whether the plug-in can work with it."""
 
 AssociatedRole = Callable[[str, str], str | None]

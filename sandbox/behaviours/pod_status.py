@@ -30,13 +30,13 @@ def running(pod: View, node: View, now: str) -> Status:
     return _started(pod, node, now, frozenset())
 
 
-def failing(pod: View, node: View, now: str, container: str, restarts: int) -> Status:
-    """One container runs and is not ready, having ended `restarts` times before; the others are well."""
+def failing(pod: View, node: View, now: str, container: str, restarts: int, *, last_words: str = "") -> Status:
+    """One container runs and is not ready, having ended `restarts` times before, with these words; the others are well."""
     status = _started(pod, node, now, frozenset({container}))
     broken = next(each for each in status["containerStatuses"] if each["name"] == container)
     broken["restartCount"] = restarts
     if restarts:
-        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now}
+        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now} | ({"message": last_words} if last_words else {})
         broken["lastState"] = {"terminated": ended}
     return status
 

@@ -29,6 +29,7 @@ def node(
     node_group: str = "default",
     compute_type: str = "ec2",
     arch: str = "amd64",
+    os: str = "linux",
 ) -> dict[str, Any]:
     """A worker node; its name, address and instance id follow from the index.
 
@@ -39,7 +40,7 @@ def node(
     zone, instance = f"{region}{'abc'[index % 3]}", _instance_id(index)
     labels = {
         "kubernetes.io/hostname": name,
-        "kubernetes.io/os": "linux",
+        "kubernetes.io/os": os,
         "kubernetes.io/arch": arch,
         "node.kubernetes.io/instance-type": "m5.large",
         "topology.kubernetes.io/region": region,
@@ -56,7 +57,7 @@ def node(
         "capacity": {"cpu": "2", "memory": "7910Mi", "pods": "29", "ephemeral-storage": "20959212Ki"},
         "allocatable": {"cpu": "1930m", "memory": "7220Mi", "pods": "29", "ephemeral-storage": "18242267924"},
         "conditions": conditions(ready=ready),
-        "nodeInfo": _node_info(version, arch, instance),
+        "nodeInfo": _node_info(version, arch, instance) | (_WINDOWS if os == "windows" else {}),
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
     }
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": spec, "status": status}
@@ -74,6 +75,9 @@ def ready_condition(*, ready: bool) -> dict[str, Any]:
     if ready:
         return {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
     return {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": CNI_MISSING}
+
+
+_WINDOWS = {"operatingSystem": "windows", "osImage": "Windows Server 2022 Datacenter", "kernelVersion": "10.0.20348.2113"}
 
 
 def _instance_id(index: int) -> str:

@@ -44,6 +44,8 @@ class Ground(Protocol):
 
     def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None: ...
 
+    def patch_status(self, resource: Resource, name: str, status: Object) -> None: ...
+
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None: ...
 
     def all_of(self, resource: Resource, namespace: str = "") -> list[Object]: ...
@@ -119,6 +121,10 @@ class EmbeddedGround:
     def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None:
         """Merge patch as some manager."""
         self.cluster.store.patch(resource, name, namespace, patch=patch, by=manager)
+
+    def patch_status(self, resource: Resource, name: str, status: Object) -> None:
+        """Merge patch of the status of an object that is in no namespace."""
+        self.cluster.store.patch(resource, name, patch={"status": status}, subresource="status")
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """One object, or None."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from sandbox.behaviours.plugin import Allowed
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.objects import node
-from sandbox.cluster.resources import NODES, SERVICE_ACCOUNTS, Resource, resource_of
+from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource, resource_of
 from sandbox.control_plane.authenticator import AccessEntry
 from sandbox.control_plane.build import ensure
 from sandbox.control_plane.clearing import clear
@@ -137,6 +137,10 @@ class RealGround:
         """Merge patch as some manager."""
         self._admin.merge(_path(resource, name, namespace), patch, fieldManager=manager)
 
+    def patch_status(self, resource: Resource, name: str, status: Object) -> None:
+        """Merge patch of the status of an object that is in no namespace."""
+        self._admin.merge(f"{_path(resource, name)}/status", {"status": status})
+
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """One object, or None."""
         return next((it for it in self.all_of(resource, namespace) if it["metadata"]["name"] == name), None)
@@ -168,7 +172,10 @@ class RealGround:
 
     def stop_kubelet(self, node: str) -> None:
         """The node's kubelet falls silent, and the control plane has noticed, which takes 50 s where it is left to find out."""
-        self._admin.merge(_path(NODES, node), {"metadata": {"annotations": {"sandbox/kubelet": "stopped"}}})
+        dead = {"metadata": {"annotations": {"sandbox/kubelet": "stopped"}}}
+        self._admin.merge(_path(NODES, node), dead)
+        for pod in (it for it in self._admin.get(PODS.path)["items"] if it["spec"].get("nodeName") == node):
+            self._admin.merge(_path(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"]), dead)
         found = self._admin.get(_path(NODES, node))["status"]["conditions"]
         said = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
         lost = [{**each, **said, "lastTransitionTime": stamp(utc_now())} for each in found]

@@ -84,7 +84,8 @@ class Expectation:
 class Scenario:
     """One failure mode: `story` is a list of `(what happens, how)`; `event` announces it, beside what EKS sends itself.
 
-    `hurry` lets durable waits pass at once, where a scenario would wait for minutes. `only` is `fakes` where no local part can show it.
+    `hurry` lets durable waits pass at once, where a scenario would wait for minutes. `only` is `embedded` where what goes wrong is on nodes
+    or in their network, which the real control plane has none of, and `fakes` where no local part can show it.
     """
 
     name: str
@@ -97,6 +98,10 @@ class Scenario:
     seen_in: tuple[str, ...] = ()
     hurry: bool = False
     only: str = ""
+
+    def plays_on(self, cluster: str) -> bool:
+        """Whether it can be played on the `embedded` cluster or a `real` control plane; over the fakes each can."""
+        return self.only in ("", cluster)
 
 
 def names() -> list[str]:

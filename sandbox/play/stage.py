@@ -15,10 +15,10 @@ from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local import ACCOUNT, REGION, LocalAws
-from sandbox.behaviours.plugin import Allowed, Denied
+from sandbox.behaviours.plugin import Allowed, Denied, Unreachable
 from sandbox.bus.bus import EventBus
 from sandbox.cluster import aws_node
-from sandbox.cluster.objects import deployment, service_account
+from sandbox.cluster.objects import deployment, node, service_account
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
 from sandbox.functions.dead_letters import DeadLetters
 from sandbox.functions.durable import LambdaFront
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from sandbox.play.scenario import World
 
 ALIAS: Final = "live"
+WINDOWS_FROM: Final = 500
+"""Numbers Windows nodes, which their names follow from, apart from the others."""
 
 
 class Stage:
@@ -64,6 +66,8 @@ class Stage:
         self._skip_time = skip_time
         self._stack = ExitStack()
         self.lines: list[tuple[str, str]] = []
+        self.sts_timeout = ""
+        """What pods end with where they cannot reach STS; empty where they can."""
 
     def __enter__(self) -> Self:
         try:
@@ -126,9 +130,11 @@ class Stage:
 
     # --- who may what ------------------------------------------------------------------------------------------------------------
 
-    def _can_run(self, role: str | None) -> Allowed | Denied:
-        """Whether the plug-in works with a role: the bound one where its trust is right, or the node's own."""
+    def _can_run(self, role: str | None) -> Allowed | Denied | Unreachable:
+        """Whether the plug-in works with a role: the bound one where its trust is right, or the node's own, which needs no STS."""
         world = self.world
+        if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
+            return Unreachable(self.sts_timeout)
         bound_works = world.service_account != aws_node.NAME or (
             world.role_exists and world.role_suffices and world.trust == "right" and world.oidc_provider
         )
@@ -206,6 +212,8 @@ class Stage:
             self.ground.apply(aws_node.service_account(role_arn=resolved(BOUND)), "eks")
             self.ground.apply(aws_node.daemon_set(), "eks")
         self.ground.join_nodes(world.nodes)
+        for number in range(world.windows_nodes):  # their CNI comes with the machine image, so they join Ready
+            self.ground.apply(node(WINDOWS_FROM + number, version=world.kubernetes, os="windows"), "kubelet")
 
     def _workload(self) -> dict[str, Any]:
         if self.world.service_account == aws_node.NAME:

@@ -18,6 +18,7 @@ from sandbox.aws.eks_state import Failure
 from sandbox.aws.faults import Fault, FaultKind
 from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.cluster import aws_node
+from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, TABLE, resolved
 from sandbox.play.scenario import InvalidScenario
@@ -82,6 +83,34 @@ def _stop_kubelet(stage: Stage, how: How) -> str:
     for node in nodes:
         stage.ground.stop_kubelet(node["metadata"]["name"])
     return f"the kubelet of {len(nodes)} nodes falls silent"
+
+
+def _sts_unreachable(stage: Stage, _how: How) -> str:
+    """No way to STS any more, and every pod has ended at least once for it."""
+    stage.sts_timeout = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
+    told = _replace_pods(stage, {})
+    until = time.monotonic() + LONGEST_UPDATE_S
+    while time.monotonic() < until and not all(_ended_before(it) for it in _pods(stage)):
+        time.sleep(POLL_S)
+    return f"STS is out of reach, and {told}"
+
+
+def _ended_before(pod: Mapping[str, Any]) -> bool:
+    return any("terminated" in (it.get("lastState") or {}) for it in pod["status"].get("containerStatuses") or ())
+
+
+def _node_says(stage: Stage, how: How) -> str:
+    """One node turns NotReady with this message, and has these pressures and taints besides."""
+    node = stage.ground.all_of(NODES)[0]
+    name, now = str(node["metadata"]["name"]), stamp(utc_now())
+    said = {"Ready": {"status": "False", "reason": "KubeletNotReady", "message": how["message"], "lastTransitionTime": now}}
+    said |= {it: {"status": "True", "lastTransitionTime": now} for it in how.get("pressures", ())}
+    told = [{**it, **said.get(it["type"], {})} for it in node["status"]["conditions"]]
+    stage.ground.patch_status(NODES, name, {"conditions": told})
+    if how.get("taints"):
+        taints = [{"key": it, "effect": "NoSchedule"} for it in how["taints"]]
+        stage.ground.patch(NODES, name, "", {"spec": {"taints": taints}}, "cloud-controller-manager")
+    return f"a node turns NotReady: {how['message']}"
 
 
 def _fail_update(stage: Stage, how: How) -> str:
@@ -163,6 +192,8 @@ HAPPENINGS: Final[Mapping[str, Callable[[Stage, How], str]]] = {
     "replace_pods": _replace_pods,
     "webhook": _webhook,
     "stop_kubelet": _stop_kubelet,
+    "node_says": _node_says,
+    "sts_unreachable": _sts_unreachable,
     "fail_update": _fail_update,
     "slow_updates": _slow_updates,
     "check": _check,

@@ -10,7 +10,7 @@ from sandbox.play.scenario import load, names
 from sandbox.play.stage import Stage
 from tests.sandbox.expectations import came_to_its_end
 
-PLAYED = [name for name in names() if load(name).only != "fakes"]
+PLAYED = [name for name in names() if load(name).plays_on("real")]
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,14 @@ def _stop_kubelet(play: Performance, how: How) -> None:
         play.world.lose_node(play.world.cluster, name)
 
 
+def _node_says(play: Performance, how: How) -> None:
+    nodes = play.world.cluster.nodes
+    first = next(iter(nodes.values()))
+    shut_down = "node.cloudprovider.kubernetes.io/shutdown" in how.get("taints", ())
+    said = {"message": how["message"], "pressures": tuple(how.get("pressures", ())), "shut_down": shut_down}
+    nodes[first.name] = replace(first, ready=False, reason="KubeletNotReady", since=play.world.now, **said)
+
+
 def _sts_unreachable(play: Performance, _how: How) -> None:
     words = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
     for pod in play.world.cluster.pods.values():
@@ -160,6 +168,7 @@ HAPPENINGS: Mapping[str, Callable[[Performance, How], None]] = {
     "replace_pods": _replace_pods,
     "webhook": _webhook,
     "stop_kubelet": _stop_kubelet,
+    "node_says": _node_says,
     "sts_unreachable": _sts_unreachable,
     "check": _check,
     "past_repairs": _past_repairs,

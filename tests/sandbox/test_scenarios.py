@@ -9,7 +9,7 @@ from tests.sandbox.expectations import came_to_its_end
 
 pytestmark = pytest.mark.sandbox
 
-PLAYED = [name for name in names() if load(name).only != "fakes"]
+PLAYED = [name for name in names() if load(name).plays_on("embedded")]
 
 
 @pytest.mark.parametrize("name", PLAYED)

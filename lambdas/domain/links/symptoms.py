@@ -82,7 +82,7 @@ def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
 def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     causes = Counter(cause(node) or NodeCause.OTHER for node in nodes)
     most_first = sorted(causes.items(), key=lambda it: (-it[1], it[0].value))
-    words = "; ".join(f"{count}: {it.value}" for it, count in most_first)
+    words = "; ".join(f"{count}: {it.value}" for it, count in most_first) if len(nodes) > 1 else most_first[0][0].value
     return broken(
         Link.NODES,
         Verdict.NODES_UNWELL_OTHERWISE,

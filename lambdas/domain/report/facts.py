@@ -6,7 +6,6 @@ from lambdas.domain.counting import many
 from lambdas.domain.finding import Link, State
 from lambdas.domain.look import LinkLine
 from lambdas.domain.plan import Reason
-from lambdas.domain.proof import left_out_of
 from lambdas.domain.report.clock import clock, duration, moment, seconds_between
 from lambdas.domain.report.phrases import Phrase, join, say
 from lambdas.domain.report.story import Told
@@ -58,7 +57,7 @@ def _nodes(told: Told) -> Phrase | None:
         return None
     apart = [
         *([say("{count} waiting for the CNI", count=counts.nodes_waiting)] if counts.nodes_waiting else []),
-        *([say("{left_out}", left_out=left_out_of(counts))] if counts.nodes_lost else []),
+        *([say("{count} lost, left out", count=counts.nodes_lost)] if counts.nodes_lost else []),
     ]
     waiting = say(" ({apart})", apart=join(apart, "; ")) if apart else say("")
     return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)

@@ -12,30 +12,12 @@ from lambdas.domain.action import AnnotateServiceAccount, DeleteStalePods, Repla
 from lambdas.domain.diagnosis import diagnose
 from lambdas.domain.finding import Link, State
 from lambdas.domain.look import Counts, Look, look
-from lambdas.domain.observation import NOT_READ, NodeFacts, Observation, PodFacts
+from lambdas.domain.observation import NOT_READ, Observation, PodFacts
 from lambdas.domain.proof import is_proven
 from lambdas.domain.reach import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import errors, judged, seen, workload
-from tests.unit.report.worlds import NOW, ROLE, account, nodes, pods
-
-
-def losing(picture: Observation, *numbers: int) -> Observation:
-    """The same with these nodes lost for an hour, and their pods not ready."""
-    assert isinstance(picture.nodes, tuple)
-    assert isinstance(picture.pods, tuple)
-    lost = {node.name for i, node in enumerate(picture.nodes) if i in numbers}
-    return replace(
-        picture,
-        nodes=tuple(_lost(node) if node.name in lost else node for node in picture.nodes),
-        pods=tuple(replace(pod, ready=False) if pod.node in lost else pod for pod in picture.pods),
-    )
-
-
-def _lost(node: NodeFacts) -> NodeFacts:
-    return replace(
-        node, ready=None, reason="NodeStatusUnknown", message="Kubelet stopped posting node status.", since=NOW - timedelta(hours=1)
-    )
+from tests.unit.report.worlds import NOW, ROLE, account, losing, nodes, pods
 
 
 def without_role(**changes: Any) -> Observation:
@@ -54,7 +36,7 @@ def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None
     found = nodes(3)
     theirs: tuple[PodFacts, ...] = tuple(replace(pod, node=node.name) for pod, node in zip(pods(3, ROLE), found, strict=True))
     assert lost_nodes(theirs, found) == frozenset()
-    assert lost_nodes(theirs, (_lost(found[0]), *found[1:])) == {found[0].name}
+    assert lost_nodes(theirs, (replace(found[0], ready=None), *found[1:])) == {found[0].name}
     assert lost_nodes(theirs, found[1:]) == {found[0].name}
     assert lost_nodes((replace(theirs[0], node=""),), found) == frozenset()
     assert lost_nodes(theirs, ()) == frozenset()

@@ -18,6 +18,7 @@ CNI = "container runtime network not ready: NetworkReady=false reason:NetworkPlu
         pytest.param(replace(NODE, message=CNI), NodeCause.CNI, id="cni plugin not initialized"),
         pytest.param(replace(NODE, message="runtime network not ready: cni config uninitialized"), NodeCause.CNI, id="cni config"),
         pytest.param(replace(NODE, ready=None, message=CNI), NodeCause.LOST, id="lost, whatever it said last"),
+        pytest.param(replace(NODE, ready=None, shut_down=True), NodeCause.SHUT_DOWN, id="lost, and the cloud says why"),
         pytest.param(
             replace(NODE, message=f"{CNI}; InsufficientFreeAddressesInSubnet"), NodeCause.ADDRESSES, id="no address, and so no CNI"
         ),

@@ -206,6 +206,19 @@ def failing(seen: Observation, unready: int = 3) -> Observation:
     )
 
 
+def losing(seen: Observation, *numbers: int) -> Observation:
+    """The same with the nodes of these numbers lost for an hour, and their pods not ready."""
+    assert isinstance(seen.nodes, tuple)
+    assert isinstance(seen.pods, tuple)
+    lost = {node.name for number, node in enumerate(seen.nodes) if number in numbers}
+    said = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.", "since": NOW - timedelta(hours=1)}
+    return replace(
+        seen,
+        nodes=tuple(replace(node, ready=None, **said) if node.name in lost else node for node in seen.nodes),
+        pods=tuple(replace(pod, ready=False) if pod.node in lost else pod for pod in seen.pods),
+    )
+
+
 def addon_role_missing() -> Observation:
     """The known case: an update without the role took it from record, annotation and pods."""
     seen = sound()
@@ -301,6 +314,7 @@ WORLDS: Final[Mapping[str, World]] = {
     "annotation-missing-latent": World(
         verdict=Verdict.ANNOTATION_MISSING, build=lambda: _gone("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
     ),
+    "lost-node": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: losing(failing(_gone("kubectl-client-side-apply"), 1), 0)),
     "annotation-wiped": World(
         verdict=Verdict.ANNOTATION_WIPED,
         build=lambda: _gone(
@@ -471,6 +485,8 @@ def healed(seen: Observation, at: datetime) -> Look:
     if isinstance(seen.workload, WorkloadFacts) and isinstance(seen.pods, tuple):
         named = tuple(replace(pod, role_arn=role, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
         well = replace(well, workload=seen.workload, pods=named or well.pods)
+    if isinstance(seen.nodes, tuple) and (lost := [number for number, node in enumerate(seen.nodes) if node.ready is None]):
+        well = losing(well, *lost)
     if seen.addon_name != "vpc-cni":
         well = replace(well, addon=seen.addon, versions=NOT_READ)
     diagnosis = diagnose(well)
