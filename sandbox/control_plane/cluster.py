@@ -217,6 +217,10 @@ class ControlPlane:
     def start_authenticator(self) -> None:
         self.authenticator.start()
 
+    def silence_kubelets(self) -> None:
+        """No kubelet says anything any more: the node controller concludes what it does when a node is lost."""
+        self._running["kwok"].pause()
+
     # Size
 
     def stop_controllers(self) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from lambdas.contract.audit import FILTER_PATTERN
+from lambdas.contract.audit import FILTER_PATTERN, NODE_UNKNOWN
+from lambdas.contract.names import FIELD_MANAGER
 from lambdas.domain.audit import Findings, NodeCause, findings
 from lambdas.domain.audit.identity import watched
 from lambdas.domain.audit.prefilter import prefilter
@@ -16,6 +17,8 @@ from lambdas.node_watcher.log_batch import open_batch
 from sandbox.control_plane import commands
 from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.http_client import MERGE_PATCH
+from tests.e2e import aws_node
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
 from tests.e2e.waiting import eventually
@@ -34,6 +37,7 @@ def audited(binaries: Binaries) -> Iterator[ControlPlane]:
     with pytest.MonkeyPatch.context() as patched:
         original = commands.api_server
         patched.setattr(commands, "api_server", lambda *args: [_with_policy(flag) for flag in original(*args)])
+        patched.setattr(commands, "KUBELETS_LEASE_S", 5)  # the node controller waits ten seconds longer than a lease
         with ControlPlane(binaries, sts=sts) as running:
             running.allow(ACCESS_ENTRIES)
             yield running
@@ -50,6 +54,10 @@ def _act(control_plane: ControlPlane) -> None:
     admin.create(ACCOUNTS, account)
     admin.merge(f"{ACCOUNTS}/aws-node", {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": ROLE}}}, dryRun="All")
     admin.ask("POST", ACCOUNTS, account)  # exists already: 409
+    admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
+    template = {"spec": {"template": {"metadata": {"annotations": {"example.com/revision": "2"}}}}}
+    headers = {"Content-Type": MERGE_PATCH, "User-Agent": "Helm/3.19.0"}
+    admin.do("PATCH", f"{aws_node.DAEMON_SETS}/aws-node", template, headers=headers)
     admin.create("/api/v1/nodes", NODE)
     ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": WAITS_FOR_CNI}
     admin.merge("/api/v1/nodes/node-1/status", {"status": {"conditions": [ready]}})
@@ -63,6 +71,12 @@ def _act(control_plane: ControlPlane) -> None:
     eventually(lambda: logged_in(port), bool)
     seen = admin.get(f"{ACCOUNTS}/aws-node")
     port.annotate("kube-system", "aws-node", ROLE, seen["metadata"]["resourceVersion"])
+    control_plane.silence_kubelets()
+
+
+def _fallen_silent(line: dict[str, Any]) -> bool:
+    conditions = (line.get("requestObject") or {}).get("status", {}).get("conditions") or []
+    return any(it.get("reason") == NODE_UNKNOWN for it in conditions)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +87,7 @@ def lines(audited: ControlPlane) -> list[dict[str, Any]]:
     def logged() -> list[dict[str, Any]]:
         return [json.loads(line) for line in audited.audit_log.read_text().splitlines()]
 
-    return eventually(logged, lambda seen: any(it["user"]["username"].startswith("arn:aws:sts") and it["verb"] == "patch" for it in seen))
+    return eventually(logged, lambda seen: any(map(_fallen_silent, seen)), within_s=60)
 
 
 def _watched(lines: list[dict[str, Any]], our_roles: tuple[str, ...]) -> Findings:
@@ -82,20 +96,40 @@ def _watched(lines: list[dict[str, Any]], our_roles: tuple[str, ...]) -> Finding
     return findings(batch.records(prefilter(watching), orjson.loads), watching=watching, our_roles=our_roles)
 
 
-def test_a_real_audit_log_tells_who_wrote_and_which_node_waits(lines: list[dict[str, Any]]) -> None:
+def _written(lines: list[dict[str, Any]], resource: str, verb: str) -> list[dict[str, Any]]:
+    return [it for it in lines if it["verb"] == verb and it.get("objectRef", {}).get("resource") == resource]
+
+
+def test_a_real_audit_log_tells_of_each_node_that_came_that_waits_and_that_was_lost(lines: list[dict[str, Any]]) -> None:
     found = _watched(lines, (REMEDIATOR.role_arn,))
-    assert {it.cause: it.nodes for it in found.nodes} == {NodeCause.NETWORK: ("node-1",), NodeCause.REGISTERED: ("node-1",)}
-    (changed,) = found.identities
-    assert (changed.watched.service_account, changed.changes) == ("aws-node", 1)  # neither the dry run, nor the conflict, nor our own patch
-    assert changed.actor.who == "control-plane"
-    assert changed.actor.what == "create of ServiceAccount kube-system/aws-node, which left it without a role"
-    assert changed.actor.address == "127.0.0.1"
+    signs = (NodeCause.NETWORK, NodeCause.SILENT, NodeCause.REGISTERED)
+    assert {it.cause: it.nodes for it in found.nodes} == dict.fromkeys(signs, ("node-1",))
+
+
+def test_every_write_of_others_counts_and_neither_a_dry_run_nor_a_conflict_nor_our_own_does(lines: list[dict[str, Any]]) -> None:
+    (changed,) = _watched(lines, (REMEDIATOR.role_arn,)).identities
+    assert (changed.watched.service_account, changed.changes) == ("aws-node", 3)
+
+
+@pytest.mark.parametrize(
+    ("resource", "verb", "what", "agent"),
+    [
+        ("serviceaccounts", "create", "create of ServiceAccount kube-system/aws-node, which left it without a role", ""),
+        ("daemonsets", "create", "create of DaemonSet kube-system/aws-node", ""),
+        ("daemonsets", "patch", "patch of DaemonSet kube-system/aws-node", "Helm/3.19.0"),
+    ],
+)
+def test_a_real_audit_log_tells_who_wrote_with_what_and_from_where(
+    lines: list[dict[str, Any]], resource: str, verb: str, what: str, agent: str
+) -> None:
+    (changed,) = _watched(_written(lines, resource, verb), (REMEDIATOR.role_arn,)).identities
+    assert (changed.actor.who, changed.actor.what) == ("control-plane", what)
+    assert (changed.actor.agent, changed.actor.address) == (agent, "127.0.0.1")
 
 
 def test_for_everyone_else_our_role_is_a_stranger(lines: list[dict[str, Any]]) -> None:
-    (changed,) = _watched(lines, ("arn:aws:iam::111122223333:role/another",)).identities
-    assert changed.changes == 2
-    assert changed.actor.who == REMEDIATOR.arn
+    (changed,) = _watched(_written(lines, "serviceaccounts", "patch"), ("arn:aws:iam::111122223333:role/another",)).identities
+    assert (changed.actor.who, changed.actor.agent) == (REMEDIATOR.arn, FIELD_MANAGER)
     assert changed.actor.what == "patch of ServiceAccount kube-system/aws-node"
 
 

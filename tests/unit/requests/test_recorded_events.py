@@ -6,9 +6,9 @@ from datetime import datetime
 import pytest
 from moto.events.models import EventPattern
 
-from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, INCOMING, SUBSCRIPTIONS
+from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, INCOMING, SUBSCRIPTIONS
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
+from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.requests import parse
 from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
 
@@ -81,6 +81,24 @@ def test_exactly_the_named_rules_let_it_through(name: str) -> None:
 @pytest.mark.parametrize("rule", SUBSCRIPTIONS)
 def test_every_rule_has_two_shapes_that_pass_it(rule: str) -> None:
     assert sum(rule in row["rules"] for row in INDEX.values()) >= 2
+
+
+@pytest.mark.parametrize("trigger", [it for it in Trigger if it is not Trigger.SWEEP])  # the sweep's has its own input besides
+def test_every_trigger_has_two_shapes(trigger: Trigger) -> None:
+    assert sum(INDEX[name]["request"]["trigger"] == trigger for name in _rows("request")) >= 2
+
+
+@pytest.mark.parametrize("rule", SUBSCRIPTIONS)
+def test_every_rule_has_a_near_miss_of_the_same_source(rule: str) -> None:
+    sources = {event(name)["source"] for name, row in INDEX.items() if rule in row["rules"]}
+    assert any(event(name).get("source") in sources for name, row in INDEX.items() if not row["rules"])
+
+
+@pytest.mark.parametrize("call", [*ADDON_CALLS, *IDENTITY_CALLS])
+def test_every_subscribed_call_has_a_shape(call: str) -> None:
+    assert any(
+        event(name)["detail"]["eventName"] == call for name, row in INDEX.items() if {"AddonCalls", "IdentityCalls"} & set(row["rules"])
+    )
 
 
 def test_what_a_rule_lets_through_is_read_by_a_parser_of_its_kind() -> None:
