@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks import stages
 from benchmarks.row import Goal, Row
 from benchmarks.run import Run
-from sandbox.play import story
+from sandbox.play import announcing
 from sandbox.play.accounts import CHECKER
 from sandbox.play.sources import SOURCES, decision, leave_only, mark, read_since
 from sandbox.play.stage import Stage
@@ -48,7 +48,7 @@ def _counted(read: Counter[str], where: str) -> str:
 
 def _warm(stage: Stage) -> None:
     """One check that finds all well, asked of the function itself."""
-    event = story.announcement("check-requested")
+    event = announcing.announcement("check-requested")
     assert not stage.functions.pool(CHECKER).invoke(json.dumps(event).encode()).failed
     stages.until("the check's line", lambda: any('"diagnosis"' in line for _, line in list(stage.lines)))
     time.sleep(1.1)  # an event of the same second would be answered by this check

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from sandbox.play.play import Outcome
+from sandbox.play.outcome import Outcome
 from sandbox.play.scenario import Expectation
 
 

@@ -2,77 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lambdas.contract.incidents import SORT_KEY
 from lambdas.contract.names import RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
-from lambdas.domain.verdict import Verdict
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import CLUSTER, NAMESPACE, TABLE, resolved
+from sandbox.play.announcing import announce
 from sandbox.play.ground import nodes_ready
-from sandbox.play.story import announce, happen
+from sandbox.play.listening import Listener
+from sandbox.play.outcome import Mark, Moment, Outcome, Show
+from sandbox.play.story import happen
 
 if TYPE_CHECKING:
     from sandbox.play.scenario import Scenario
     from sandbox.play.stage import Stage
 
 POLL_S: Final = 0.05
+ASK_S: Final = 0.5
+"""How often history is looked at while nobody says anything: each look is a scan, which costs more than the play's own work."""
 SETTLE_S: Final = 30.0
 LASTS_S: Final = 90.0
 """How long a play may take before it is said to have no end."""
 
 
-class Mark(StrEnum):
-    """Moments that are measured, each from the event."""
-
-    EVENT = "event"
-    DECISION = "decision"
-    ANNOTATION = "annotation right"
-    RESTARTED = "restarted"
-    PROVEN = "proven"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Something that happened, so many seconds after the play began. `kind` is `world`, `story`, `checker`, `remediator`, `nodes`."""
-
-    at_s: float
-    kind: str
-    text: str
-    nodes: tuple[int, int] = (0, 0)
-
-
-@dataclass
-class Outcome:
-    """What came of a play: `changes` are the writes by action, `messages` chat notifications in order, `marks` seconds since the event.
-
-    `verdict` is the one that was acted on: what a running update hides is seen at its end.
-    """
-
-    first_verdict: str = ""
-    verdict: str = ""
-    verdicts: tuple[str, ...] = ()
-    outcome: str = ""
-    changes: list[str] = field(default_factory=list)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    marks: dict[Mark, float] = field(default_factory=dict)
-    moments: list[Moment] = field(default_factory=list)
-    nodes: tuple[int, int] = (0, 0)
-
-
 class NoEnd(TimeoutError):
     """The play did not come to the end that its scenario expects; says what was seen."""
-
-
-Show = Callable[[Moment], None]
 
 
 class Play:
@@ -86,9 +45,10 @@ class Play:
         self._began = time.monotonic()
         self._event_at: float | None = None
         self._lock = threading.Lock()
-        self._shown = 0
+        self._listener = Listener(self.outcome, self._mark, self._moment)
+        self._heard = 0
+        self._asked_at = (0, 0.0)
         self._nodes = (-1, -1)
-        self._planned = False
 
     def run(self) -> Outcome:
         """Settle, let the story happen, announce it, and watch to the end.
@@ -153,7 +113,9 @@ class Play:
         until = time.monotonic() + LASTS_S
         while time.monotonic() < until:
             self._look_at_cluster()
-            self._read_logs()
+            lines = self.stage.lines[self._heard :]
+            self._heard += len(lines)
+            self._listener.hear(lines)
             if self._ended():
                 return
             time.sleep(POLL_S)
@@ -167,13 +129,17 @@ class Play:
         if expected == "quiet":
             return bool(self.outcome.verdict)
         if expected == "silent":
-            return self._planned
+            return self._listener.planned
         if expected in ("proven", "recovered"):
             self.outcome.outcome = self._closed_as() or self.outcome.outcome
         return self.outcome.outcome == expected
 
     def _closed_as(self) -> str:
-        """The outcome that history holds, once the incident is closed."""
+        """The outcome that history holds, once the incident is closed. Asked for after new lines, and twice a second."""
+        heard, at = self._asked_at
+        if heard == self._heard and time.monotonic() - at < ASK_S:
+            return ""
+        self._asked_at = (self._heard, time.monotonic())
         items = self.stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
         closed = [it for it in items if it[SORT_KEY]["S"].startswith("past#") and not it["incident_id"]["S"].startswith("past")]
         return str(closed[-1]["outcome"]["S"]) if closed else ""
@@ -198,53 +164,6 @@ class Play:
         found = self.stage.ground.find(kind, workload.name, NAMESPACE) or {}
         annotations = found.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations") or {}
         return str(annotations.get(RESTARTED_AT_ANNOTATION, ""))
-
-    def _read_logs(self) -> None:
-        lines = self.stage.lines[self._shown :]
-        self._shown += len(lines)
-        for function, line in lines:
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(said, dict) and "title" in said:
-                self._said(function.rsplit("-", 1)[-1], said)
-
-    def _said(self, function: str, said: dict[str, Any]) -> None:
-        """One line of a function's log as a moment of the play."""
-        match said["title"]:
-            case "diagnosis":
-                self._diagnosed(function, said)
-            case "actions" if "action" in said and said.get("done"):
-                if said["action"] not in self.outcome.changes:  # a wave deletes pod by pod
-                    self.outcome.changes.append(said["action"])
-                self._moment(function, f"{said['action']}: {said['message']}")
-            case "actions":
-                self._moment(function, str(said["message"]))
-            case "plan" if function == "remediator":
-                self._planned = True
-            case "proof" if said.get("state") == "proven":
-                self._mark(Mark.PROVEN)
-                self._moment(function, f"proven: {said['message']}")
-            case "report" if "occasion" in said:
-                self._reported(function, said)
-
-    def _diagnosed(self, function: str, said: dict[str, Any]) -> None:
-        verdict = str(said.get("verdict") or said["message"])
-        self.outcome.first_verdict = self.outcome.first_verdict or verdict
-        hidden = self.outcome.verdict == Verdict.UPDATE_IN_PROGRESS != verdict and not self.outcome.changes
-        if not self.outcome.verdict or (hidden and said.get("broken")):
-            self.outcome.verdict = verdict
-            self.outcome.verdicts = tuple(said.get("broken", ()))
-            self._mark(Mark.DECISION)
-            others = [it for it in self.outcome.verdicts if it != self.outcome.verdict]
-            self._moment(function, "diagnosis: " + ", ".join([self.outcome.verdict, *others]))
-
-    def _reported(self, function: str, said: dict[str, Any]) -> None:
-        occasion = str(said["occasion"])
-        ends = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
-        self.outcome.outcome = ends.get(occasion, self.outcome.outcome)
-        self._moment(function, f"told: {said['message']}")
 
     def _mark(self, mark: Mark) -> None:
         if self._event_at is not None:

@@ -13,7 +13,8 @@ from sandbox.control_plane.build import ensure
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.play.accounts import CLUSTER
 from sandbox.play.judging import differences
-from sandbox.play.play import Mark, NoEnd, Outcome, Play
+from sandbox.play.outcome import Mark, Outcome
+from sandbox.play.play import NoEnd, Play
 from sandbox.play.scenario import load, names
 from sandbox.play.stage import Stage
 

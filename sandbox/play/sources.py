@@ -20,7 +20,7 @@ from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.functions.emulator import Function as LocalFunction
-from sandbox.play import story
+from sandbox.play import announcing
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, role_arn
 from sandbox.play.ground import EmbeddedGround
 
@@ -75,7 +75,7 @@ def _bound_to_no_role(stage: Stage) -> None:
 
 
 def _announced(name: str) -> Callable[[Stage], None]:
-    return lambda stage: _put(stage, story.announcement(name) or {})
+    return lambda stage: _put(stage, announcing.announcement(name) or {})
 
 
 def _put(stage: Stage, event: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ def _asked_directly(stage: Stage) -> None:
 
 
 def _swept(stage: Stage) -> None:
-    story.announce(stage, "sweep")
+    announcing.announce(stage, "sweep")
 
 
 def _logged_not_ready(stage: Stage) -> None:

@@ -1,26 +1,21 @@
 """What can happen in a scenario's world, each by one word of its story."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
 
 from lambdas.adapters.incident_items import past_item
-from lambdas.contract.events import SWEEP_INPUT, OwnEvent
-from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incident import Outcome as PastOutcome
 from lambdas.domain.incident import PastIncident
-from sandbox.aws.cloudtrail import zulu
 from sandbox.aws.eks_state import Failure
 from sandbox.aws.faults import Fault, FaultKind
-from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, TABLE, resolved
+from sandbox.play.accounts import CLUSTER, NAMESPACE, OPERATOR, TABLE, resolved
+from sandbox.play.announcing import check_request
 from sandbox.play.scenario import InvalidScenario
 from sandbox.play.stage import Stage
 
@@ -121,18 +116,13 @@ def _fail_update(stage: Stage, how: How) -> str:
 
 def _check(stage: Stage, _how: How) -> str:
     """A check that finds all well, so that there is something to have been lost since."""
-    stage.bus.put(_own(OwnEvent.CHECK_REQUESTED, _asked()))
+    stage.bus.put(check_request())
     until = time.monotonic() + LONGEST_UPDATE_S
     while not any('"title":"diagnosis"' in line for _, line in list(stage.lines)) and time.monotonic() < until:
         time.sleep(POLL_S)
     time.sleep(0.2)
     stage.lines.clear()
     return "a check finds all well"
-
-
-def _asked() -> dict[str, Any]:
-    now = datetime.now(UTC).isoformat()
-    return {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
 
 
 def _past_repairs(stage: Stage, how: How) -> str:
@@ -213,70 +203,3 @@ def happen(stage: Stage, what: str, how: How) -> str:
     if what not in HAPPENINGS:
         raise InvalidScenario(f"nothing called {what!r} can happen; there are {', '.join(HAPPENINGS)}")
     return HAPPENINGS[what](stage, how)
-
-
-def _own(kind: OwnEvent, detail: How) -> dict[str, Any]:
-    return _event(EVENT_SOURCE, kind, detail)
-
-
-def _event(source: str, kind: str, detail: How) -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": str(uuid4()),
-        "detail-type": str(kind),
-        "source": source,
-        "account": ACCOUNT,
-        "time": zulu(datetime.now(UTC)),
-        "region": REGION,
-        "resources": [],
-        "detail": dict(detail),
-    }
-
-
-def _alarm() -> dict[str, Any]:
-    name = f"{ALARM_PREFIX}{CLUSTER}"
-    now = zulu(datetime.now(UTC))
-    metric = {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": CLUSTER}}
-    detail = {
-        "alarmName": name,
-        "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": now},
-        "previousState": {"value": "OK", "timestamp": now},
-        "configuration": {"metrics": [{"id": "m1", "metricStat": {"metric": metric, "period": 60, "stat": "Maximum"}, "returnData": True}]},
-    }
-    return _event("aws.cloudwatch", "CloudWatch Alarm State Change", detail) | {
-        "resources": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"]
-    }
-
-
-def announcement(event: str) -> dict[str, Any] | None:
-    """The event of this name, or None where EKS's own CloudTrail event announces it or nothing does.
-
-    Raises:
-        InvalidScenario: there is no event of that name.
-    """
-    now = zulu(datetime.now(UTC))
-    node = {"schemaVersion": "1", "cluster": CLUSTER, "cause": "cni", "count": 1, "nodes": ["n"], "since": now, "occurredAt": now}
-    made: Mapping[str, Callable[[], dict[str, Any] | None]] = {
-        "none": lambda: None,
-        "cloudtrail": lambda: None,
-        "check-requested": lambda: _own(OwnEvent.CHECK_REQUESTED, _asked()),
-        "sweep": lambda: dict(SWEEP_INPUT),
-        "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
-        "alarm": _alarm,
-        "addon-event": lambda: _event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
-    }
-    if event not in made:
-        raise InvalidScenario(f"there is no event {event!r}; there are {', '.join(made)}")
-    return made[event]()
-
-
-def announce(stage: Stage, event: str) -> str:
-    """Put the event on the bus; the schedule's goes to the checker directly, as its rule's target does."""
-    made = announcement(event)
-    if made is None:
-        return ""
-    if event == "sweep":
-        stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(made))
-        return "the schedule's turn: a sweep"
-    stage.bus.put(made)
-    return f"on the bus: {made['detail-type']}"

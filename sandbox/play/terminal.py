@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from sandbox.play.play import Mark, Moment, Outcome
+from sandbox.play.outcome import Mark, Moment, Outcome
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -10,9 +10,9 @@ from lambdas.contract.access import IAM
 from lambdas.contract.approval import CALLBACK_ACTIONS
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.play.accounts import NAMESPACE, REMEDIATOR, resolved
+from sandbox.play.announcing import announce
 from sandbox.play.scenario import BOUND
 from sandbox.play.stage import Stage
-from sandbox.play.story import announce
 from tests.chaos.sandbox import annotation, generation, healed, open_row, past, standing, wait_for, wait_until_closed
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]

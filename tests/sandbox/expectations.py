@@ -2,7 +2,7 @@
 
 from sandbox.play.accounts import CHECKER, REMEDIATOR
 from sandbox.play.judging import differences
-from sandbox.play.play import Outcome
+from sandbox.play.outcome import Outcome
 from sandbox.play.scenario import Scenario
 from sandbox.play.stage import Stage
 

@@ -13,9 +13,9 @@ from sandbox.cluster.embedded import EmbeddedCluster
 from sandbox.cluster.faults import Break, Fault
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
+from sandbox.play.announcing import announcement
 from sandbox.play.scenario import load
 from sandbox.play.stage import Stage
-from sandbox.play.story import announcement
 
 pytestmark = pytest.mark.sandbox
 

@@ -15,10 +15,10 @@ from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.calls import Call
 from sandbox.play.accounts import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolved, role_arn
+from sandbox.play.announcing import announce
 from sandbox.play.play import Play
 from sandbox.play.scenario import BOUND, Scenario, load
 from sandbox.play.stage import Stage
-from sandbox.play.story import announce
 
 pytestmark = pytest.mark.sandbox
 

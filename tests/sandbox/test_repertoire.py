@@ -8,7 +8,7 @@ from rich.console import Console
 
 from sandbox.play import repertoire
 from sandbox.play.judging import differences
-from sandbox.play.play import Outcome
+from sandbox.play.outcome import Outcome
 from sandbox.play.scenario import Expectation, Scenario, load
 
 pytestmark = pytest.mark.sandbox

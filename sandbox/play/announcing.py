@@ -1,0 +1,92 @@
+"""The events that announce what has happened, as they arrive on the bus or from the schedule."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from lambdas.contract.events import SWEEP_INPUT, OwnEvent
+from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
+from sandbox.aws.cloudtrail import zulu
+from sandbox.aws.local import ACCOUNT, REGION
+from sandbox.play.accounts import CHECKER, CLUSTER
+from sandbox.play.scenario import InvalidScenario
+from sandbox.play.stage import Stage
+
+How = Mapping[str, Any]
+
+
+def check_request() -> dict[str, Any]:
+    """Somebody asks for a check of this cluster, now."""
+    now = datetime.now(UTC).isoformat()
+    return _own(
+        OwnEvent.CHECK_REQUESTED, {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
+    )
+
+
+def _own(kind: OwnEvent, detail: How) -> dict[str, Any]:
+    return _event(EVENT_SOURCE, kind, detail)
+
+
+def _event(source: str, kind: str, detail: How) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": str(kind),
+        "source": source,
+        "account": ACCOUNT,
+        "time": zulu(datetime.now(UTC)),
+        "region": REGION,
+        "resources": [],
+        "detail": dict(detail),
+    }
+
+
+def _alarm() -> dict[str, Any]:
+    name = f"{ALARM_PREFIX}{CLUSTER}"
+    now = zulu(datetime.now(UTC))
+    metric = {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": CLUSTER}}
+    detail = {
+        "alarmName": name,
+        "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": now},
+        "previousState": {"value": "OK", "timestamp": now},
+        "configuration": {"metrics": [{"id": "m1", "metricStat": {"metric": metric, "period": 60, "stat": "Maximum"}, "returnData": True}]},
+    }
+    return _event("aws.cloudwatch", "CloudWatch Alarm State Change", detail) | {
+        "resources": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"]
+    }
+
+
+def announcement(event: str) -> dict[str, Any] | None:
+    """The event of this name, or None where EKS's own CloudTrail event announces it or nothing does.
+
+    Raises:
+        InvalidScenario: there is no event of that name.
+    """
+    now = zulu(datetime.now(UTC))
+    node = {"schemaVersion": "1", "cluster": CLUSTER, "cause": "cni", "count": 1, "nodes": ["n"], "since": now, "occurredAt": now}
+    made: Mapping[str, Callable[[], dict[str, Any] | None]] = {
+        "none": lambda: None,
+        "cloudtrail": lambda: None,
+        "check-requested": check_request,
+        "sweep": lambda: dict(SWEEP_INPUT),
+        "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
+        "alarm": _alarm,
+        "addon-event": lambda: _event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
+    }
+    if event not in made:
+        raise InvalidScenario(f"there is no event {event!r}; there are {', '.join(made)}")
+    return made[event]()
+
+
+def announce(stage: Stage, event: str) -> str:
+    """Put the event on the bus; the schedule's goes to the checker directly, as its rule's target does."""
+    made = announcement(event)
+    if made is None:
+        return ""
+    if event == "sweep":
+        stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(made))
+        return "the schedule's turn: a sweep"
+    stage.bus.put(made)
+    return f"on the bus: {made['detail-type']}"
