@@ -1,59 +1,35 @@
-"""EKS bearer tokens: checked for form, for signature, at STS, and against the access entries.
+"""EKS bearer tokens: checked for form, for signature, at STS, and against the access entries; STS is asked once a token.
 
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
 import urllib3
 
 from sandbox.cluster.clock import utc_now
+from sandbox.cluster.presigned import CLUSTER_HEADER, TokenRefused, check_form, presigned_url
 from sandbox.cluster.sigv4 import presigned_signature
 from sandbox.cluster.wire import Identity
 
-_PREFIX = "k8s-aws-v1."
-_CLUSTER_HEADER = "x-k8s-aws-id"
-_MAX_BYTES = 4096
-_VALID = timedelta(minutes=15)
-_ALLOWED = frozenset(
-    {
-        "action",
-        "version",
-        "x-amz-algorithm",
-        "x-amz-credential",
-        "x-amz-date",
-        "x-amz-expires",
-        "x-amz-security-token",
-        "x-amz-signature",
-        "x-amz-signedheaders",
-    }
-)
-_BASE64URL = re.compile(r"^[A-Za-z0-9_-]*$")
-# Partition -> what its regional STS hosts look like: regional, FIPS and dual-stack.
-_HOSTS: Mapping[str, re.Pattern[str]] = {
-    "aws": re.compile(r"^sts(-fips)?\.(?!us-gov-|cn-)[a-z]{2}(-[a-z]+)+-\d\.(amazonaws\.com|api\.aws)$"),
-    "aws-us-gov": re.compile(r"^sts(-fips)?\.us-gov-[a-z]+-\d\.(amazonaws\.com|api\.aws)$"),
-    "aws-cn": re.compile(r"^sts\.cn-[a-z]+-\d\.(amazonaws\.com\.cn|api\.amazonwebservices\.com\.cn)$"),
-}
+REMEMBERED: Final = timedelta(minutes=2)
+"""How long an API server remembers what the authenticator said of a token.
+
+Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
+"""
 
 AccessEntries = Callable[[], Iterable[Mapping[str, Any]]]
 """Entries as `eks:DescribeAccessEntry` gives them: principalArn, username, kubernetesGroups."""
-
-
-class TokenRefused(Exception):
-    """The token is none, is not for this cluster, or its bearer has no access entry; says which."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +68,7 @@ class TokenVerifier:
     access_entries: AccessEntries
     partition: str = "aws"
     now: Callable[[], datetime] = utc_now
+    _known: dict[str, tuple[datetime, Caller]] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, token: str) -> Identity | None:
         try:
@@ -108,14 +85,20 @@ class TokenVerifier:
         url = presigned_url(token)
         query = check_form(url, self.partition, self.now())
         self._check_signature(urlsplit(url).netloc, query)
-        return mapped(self._caller(url), self.access_entries())
+        return mapped(self._remembered(token, url), self.access_entries())
+
+    def _remembered(self, token: str, url: str) -> Caller:
+        known = self._known.get(token)
+        if known is None or self.now() - known[0] >= REMEMBERED:
+            known = self._known[token] = (self.now(), self._caller(url))
+        return known[1]
 
     def _check_signature(self, host: str, query: Mapping[str, str]) -> None:
         """moto answers whatever the signature is; STS does not."""
         secret = self.secret_of(query.get("X-Amz-Credential", "").split("/")[0])
         if secret is None:
             raise TokenRefused("the access key is unknown")
-        headers = {"host": host, _CLUSTER_HEADER: self.cluster}
+        headers = {"host": host, CLUSTER_HEADER: self.cluster}
         try:
             wanted = presigned_signature(query, headers, secret)
         except (KeyError, ValueError) as missing:
@@ -124,7 +107,7 @@ class TokenVerifier:
             raise TokenRefused(f"the signature does not hold for cluster {self.cluster}")
 
     def _caller(self, url: str) -> Caller:
-        headers = {_CLUSTER_HEADER: self.cluster, "Accept": "application/json", "Host": urlsplit(url).netloc}
+        headers = {CLUSTER_HEADER: self.cluster, "Accept": "application/json", "Host": urlsplit(url).netloc}
         # moto finds the caller by the Authorization header alone; STS reads the same from the query of a presigned URL.
         credential = dict(parse_qsl(urlsplit(url).query)).get("X-Amz-Credential", "")
         headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=presigned"
@@ -135,75 +118,6 @@ class TokenVerifier:
         if answer.status != 200:
             raise TokenRefused(f"STS answered {answer.status}")
         return _parse_caller(answer.data)
-
-
-def presigned_url(token: str) -> str:
-    """The URL inside a token.
-
-    Raises:
-        TokenRefused: prefix, size or encoding is wrong; padding is.
-    """
-    if len(token) > _MAX_BYTES:
-        raise TokenRefused("token is too large")
-    if not token.startswith(_PREFIX):
-        raise TokenRefused(f'token is missing expected "{_PREFIX}" prefix')
-    encoded = token[len(_PREFIX) :]
-    if not _BASE64URL.match(encoded):
-        raise TokenRefused("illegal base64 data")
-    try:
-        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError) as wrong:
-        raise TokenRefused("illegal base64 data") from wrong
-
-
-def check_form(url: str, partition: str, now: datetime) -> dict[str, str]:
-    """The query of a presigned URL that has the one form allowed.
-
-    Raises:
-        TokenRefused: names the first thing that is not as it must be.
-    """
-    parsed = urlsplit(url)
-    if parsed.scheme != "https":
-        raise TokenRefused(f'unexpected scheme "{parsed.scheme}" in pre-signed URL')
-    if not is_sts_host(parsed.netloc, partition):
-        raise TokenRefused(f'unexpected hostname "{parsed.netloc}" in pre-signed URL')
-    if parsed.path != "/":
-        raise TokenRefused("unexpected path in pre-signed URL")
-    pairs = parse_qsl(parsed.query, keep_blank_values=True)
-    _check_keys([key.lower() for key, _ in pairs])
-    lower = {key.lower(): value for key, value in pairs}
-    if lower.get("action") != "GetCallerIdentity":
-        raise TokenRefused("unexpected action parameter in pre-signed URL")
-    if _CLUSTER_HEADER not in lower.get("x-amz-signedheaders", "").lower().split(";"):
-        raise TokenRefused(f"client did not sign the {_CLUSTER_HEADER} header in the pre-signed URL")
-    _check_times(lower.get("x-amz-expires", ""), lower.get("x-amz-date", ""), now)
-    return dict(pairs)
-
-
-def is_sts_host(host: str, partition: str) -> bool:
-    """Regional, FIPS and dual-stack hosts of the partition; the global one in `aws` alone."""
-    if host == "sts.amazonaws.com":
-        return partition == "aws"
-    return _HOSTS[partition].match(host) is not None
-
-
-def _check_keys(keys: list[str]) -> None:
-    for key in keys:
-        if key not in _ALLOWED:
-            raise TokenRefused(f'non-whitelisted query parameter "{key}"')
-        if keys.count(key) > 1:
-            raise TokenRefused("query parameter with multiple values not supported")
-
-
-def _check_times(expires: str, date: str, now: datetime) -> None:
-    if not expires.isdecimal() or int(expires) > _VALID.total_seconds():
-        raise TokenRefused("invalid X-Amz-Expires parameter in pre-signed URL")
-    try:
-        signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError as wrong:
-        raise TokenRefused("X-Amz-Date parameter must be present in pre-signed URL and a date") from wrong
-    if now > signed + _VALID:
-        raise TokenRefused("X-Amz-Date parameter is expired (15 minute expiration)")
 
 
 def _parse_caller(body: bytes) -> Caller:

@@ -13,7 +13,8 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from lambdas.adapters.session import AwsSession
 from lambdas.adapters.token import LIFETIME, Tokens
 from lambdas.domain.errors import AccessDenied, Denial
-from sandbox.cluster.tokens import TokenRefused, TokenVerifier, check_form, presigned_url
+from sandbox.cluster.presigned import TokenRefused, check_form, presigned_url
+from sandbox.cluster.tokens import TokenVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ import pytest
 from botocore.signers import RequestSigner
 from moto.server import ThreadedMotoServer
 
-from sandbox.cluster.tokens import TokenRefused, TokenVerifier, check_form, is_sts_host, presigned_url
+from sandbox.cluster.presigned import TokenRefused, check_form, is_sts_host, presigned_url
+from sandbox.cluster.tokens import REMEMBERED, TokenVerifier
 from sandbox.cluster.wire import Identity
 
 if TYPE_CHECKING:
@@ -78,6 +80,27 @@ def test_a_token_of_a_role_with_an_entry_is_that_user(verifier: TokenVerifier, s
     assert identity.username == "arn:aws:sts::123456789012:assumed-role/remediator/run-1"
     assert identity.groups == ("eks-irsa-remediator",)
     assert identity.extra["canonicalArn"] == (ROLE,)
+
+
+def test_sts_is_asked_once_for_a_token_and_again_after_two_minutes(verifier: TokenVerifier, session: boto3.Session) -> None:
+    now = [datetime.now(UTC)]
+    asked = replace(verifier, now=lambda: now[0])
+    token = _token(session)
+    asked.identity(token)
+    silent = replace(asked, sts_url="http://127.0.0.1:9")
+    silent._known.update(asked._known)
+    assert silent.identity(token) == asked.identity(token)
+    now[0] += REMEMBERED
+    with pytest.raises(TokenRefused, match="STS could not be reached"):
+        silent.identity(token)
+
+
+def test_an_entry_that_was_removed_counts_at_once(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:
+    token = _token(session)
+    verifier.identity(token)
+    entries.clear()
+    with pytest.raises(TokenRefused, match="no access entry"):
+        verifier.identity(token)
 
 
 def test_a_token_for_another_cluster_is_refused(verifier: TokenVerifier, session: boto3.Session) -> None:
