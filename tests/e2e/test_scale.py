@@ -1,0 +1,42 @@
+"""What the benchmarks measure at 1,000 and 5,000 nodes, at a size at which the right figures are known."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.promises.scale import WORLD
+from benchmarks.real import RealCluster, standing
+from sandbox.control_plane.binaries import Binaries
+
+NODES, STALE, COPIED = 12, 5, 600
+
+
+@pytest.fixture(scope="module")
+def cluster(binaries: Binaries) -> Iterator[RealCluster]:
+    assert not binaries.missing
+    with standing(replace(WORLD, nodes=NODES), lambda _: None) as made:
+        made.wait_for_failing_pods(NODES)
+        yield made
+
+
+def test_a_repair_and_a_check_are_counted_on_the_wire_and_copies_count_as_nodes(cluster: RealCluster) -> None:
+    repaired = cluster.repair()
+    assert repaired.changes == ("AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole")
+    assert 0 < repaired.changed_s < repaired.proven_s
+    assert repaired.waves == 0
+    assert 10 < repaired.operations < 40
+    assert repaired.remediator.peak_mb > 30
+
+    small = cluster.check(times=1)
+    assert small.requests == 5, "account, workload, pods, nodes, permission errors"
+
+    cluster.lose_roles(STALE)
+    waves = cluster.repair()
+    assert waves.changes == ("ReplaceOnePod", "DeleteStalePods")
+    assert waves.waves == 2, "four are left after the canary; two at a time are a tenth of twelve nodes, rounded up"
+
+    cluster.copy_nodes(COPIED)
+    large = cluster.check(times=1)
+    assert large.requests == 2 + 3 + 3 + 1, "pods and nodes come in pages of 250"
+    assert large.received_bytes > 3 * small.received_bytes
