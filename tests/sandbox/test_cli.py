@@ -19,6 +19,7 @@ from lambdas.contract.environment import Function
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from sandbox.aws.faults import Fault, FaultKind
+from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.aws.wire import Request, Response, json_response
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, ROLES, SERVICE_ACCOUNTS
@@ -226,8 +227,9 @@ def test_a_role_that_may_not_enter_the_cluster_is_told_which_door_is_closed(term
 
 
 def test_wrong_names_are_one_sentence_and_a_next_step(terminal: Terminal) -> None:
-    gone = terminal.document("check", "--cluster", "nowhere", code=1)
-    assert gone["checks"][0]["verdict"] == "cluster-gone"
+    mistyped = terminal("check", "--cluster", "nowhere", "--output", "json", code=2)
+    assert mistyped.stderr.splitlines() == [f"error: there is no cluster 'nowhere' in {ACCOUNT} {REGION}", f"next:  there are {CLUSTER}"]
+    assert mistyped.stdout == ""
     refused = terminal("check", "--cluster", "no name", code=2)
     assert refused.stderr.splitlines()[0].startswith("error: 'no name' is no name of an EKS cluster")
     assert refused.stderr.splitlines()[1].startswith("next:")
