@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from benchmarks import functions
+from benchmarks import functions, price
 from benchmarks.row import Goal, Row
 from benchmarks.run import Run
 from benchmarks.table import markdown, terminal, write_json
@@ -48,13 +48,13 @@ def main(arguments: Sequence[str]) -> int:
     """Exit code 1 where a goal is missed, 2 where a promise could not be measured."""
     asked = _parser().parse_args(arguments)
     if asked.markdown and OUT.exists() and not asked.promises:
-        _write_page(_stored())
+        _write_pages(json.loads(OUT.read_text(encoding="utf-8")))
         return 0
     console = Console(stderr=True)
     run = Run(quick=bool(os.environ.get("QUICK")), say=console.log, longest_s=float("inf") if asked.promises else LONGEST_S)
     broken = [name for name in asked.promises or PROMISES if not _measured(name, run, console)]
     shutil.rmtree(functions.scratch(), ignore_errors=True)
-    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.began)
+    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.began, facts=run.facts)
     wide = Console(width=max(Console().width, 200))
     wide.print(terminal(run.rows))
     if broken:
@@ -77,18 +77,16 @@ def _measured(name: str, run: Run, console: Console) -> bool:
     return True
 
 
-def _stored() -> str:
-    """The latest results as Markdown."""
-    document = json.loads(OUT.read_text(encoding="utf-8"))
+def _write_pages(document: dict[str, Any]) -> None:
+    """Print the results and put them at the end of the page about them; put what was measured into the page about costs."""
     how = "quick" if document["quick"] else "full"
-    return f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.\n\n{markdown([_row(it) for it in document['rows']])}"
-
-
-def _write_page(results: str) -> None:
-    """Print the results, and put them at the end of the page."""
-    print(results)
+    told = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.\n\n{markdown([_row(it) for it in document['rows']])}"
+    print(told)
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(RESULTS)
-    PAGE.write_text(f"{before}{heading}\n{results}\n", encoding="utf-8")
+    PAGE.write_text(f"{before}{heading}\n{told}\n", encoding="utf-8")
+    measured = {name: document["facts"].get(fact) for name, fact in (("cpu_ms", "sweep_cpu_ms"), ("log_bytes", "log_bytes"))}
+    if all(measured.values()):
+        price.COST_PAGE.write_text(price.rewritten(price.COST_PAGE.read_text(encoding="utf-8"), **measured), encoding="utf-8")
 
 
 def _row(stored: dict[str, Any]) -> Row:
@@ -102,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("promises", nargs="*", choices=[*PROMISES, []], help="all of them unless named")
     parser.add_argument(
-        "--markdown", action="store_true", help=f"print the latest results, from build/{OUT.name}, and put them into docs/{PAGE.name}"
+        "--markdown",
+        action="store_true",
+        help=f"print the latest results, from build/{OUT.name}, and put them into docs/{PAGE.name} and docs/cost.md",
     )
     return parser
 

@@ -1,41 +1,121 @@
-"""What a month costs, from counted requests and measured durations, at the list prices of `docs/cost.md`."""
+"""What a month costs, from counted requests and measured durations, at the list prices of `docs/cost.md`; and that page's figures."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lambdas.checker.pipeline import KNOWN_FOR
+from lambdas.contract.events import SWEEP_RATE_MINUTES
+
 COST_PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "cost.md"
+CLUSTERS: Final = 100
+MEMORY_MIB: Final = 256
+"""As `infra.functions` sizes the checker."""
 FULL_CPU_MIB: Final = 1769
 """Memory at which a function has one whole processor.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
-AWAY_MS: Final = 60.0
-"""What a check waits for the network: about three trips one after the other of 20 ms each, which no measurement on one machine can tell."""
+AWAY_MS: Final = 100.0
+"""What a check waits for the network: five trips one after the other of 20 ms each, which no measurement on one machine can tell."""
+LINE_OVERHEAD_BYTES: Final = 26
+"""What CloudWatch Logs counts for each line besides its text.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+"""
 MINUTES_A_MONTH: Final = 30 * 24 * 60
+SWEEPS: Final = MINUTES_A_MONTH / SWEEP_RATE_MINUTES
+CHECKS: Final = SWEEPS * CLUSTERS
+WRITES_A_CHECK: Final = 60 * SWEEP_RATE_MINUTES / KNOWN_FOR.total_seconds()
 FIXED: Final = ("alarms on ourselves", "metrics that are always there", "KMS key for the topics")
 """Items that do not grow with the number of clusters."""
+FREE: Final = {
+    "Lambda requests": 1e6,
+    "Lambda GB-seconds, arm64": 400_000,
+    "alarms on ourselves": 10,
+    "metrics that are always there": 10,
+    "log gigabytes taken in": 5,
+}
+"""The free tier that does not end: item -> how much of it a month.
+
+Source: https://aws.amazon.com/lambda/pricing/ and https://aws.amazon.com/cloudwatch/pricing/
+"""
+_ROW: Final = re.compile(r"^\| ([\w ,-]+) \| ([\d.,]+) \| ([\d.]+) \| ([\d.]+) \| (.*) \|$", re.MULTILINE)
 
 
-def list_prices() -> dict[str, tuple[float, float]]:
-    """The page's first table: item -> (a month, price of one in US dollars)."""
-    text = COST_PAGE.read_text(encoding="utf-8").partition("## What you may add")[0]
-    rows = (line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| [\w ,-]+ \| [\d.,]+ \|", line))
-    return {row[0]: (float(row[1].replace(",", "")), float(row[2])) for row in rows}
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One line of the page's first table; `each` is its list price in US dollars."""
+
+    count: float
+    each: float
+
+    @property
+    def dollars(self) -> float:
+        """To the cent, so that the page's lines add up to its sum."""
+        return round(self.count * self.each, 2)
 
 
-def gb_seconds_a_check(cpu_ms: float, memory_mib: int) -> float:
-    """What Lambda bills for one warm check: its CPU time at the share of a processor that the memory buys, and the waiting."""
-    return ((cpu_ms * max(1.0, FULL_CPU_MIB / memory_mib) + AWAY_MS) / 1e3) * memory_mib / 1024
+def list_prices(page: str) -> dict[str, Item]:
+    """The page's first table."""
+    rows = _ROW.findall(page.partition("## What you may add")[0])
+    return {name: Item(count=float(count.replace(",", "")), each=float(each)) for name, count, each, *_ in rows}
 
 
-def month(*, checks: float, sweeps: float, cpu_ms: float, log_bytes: float, writes_a_check: float, memory_mib: int) -> dict[str, float]:
-    """Item -> how much of it a month takes; what is not computed here stands on the page."""
-    counts = {name: count for name, (count, _) in list_prices().items()}
-    return counts | {
-        "Lambda requests": checks + sweeps,
-        "Lambda GB-seconds, arm64": checks * gb_seconds_a_check(cpu_ms, memory_mib),
-        "EventBridge custom events": checks,
-        "DynamoDB write units": checks * writes_a_check,
-        "log gigabytes taken in": checks * log_bytes / 1e9,
+def gb_seconds_a_check(cpu_ms: float) -> float:
+    """What Lambda bills for one check of a sweep: its CPU time at the share of a processor that the memory buys, and the waiting."""
+    return ((cpu_ms * max(1.0, FULL_CPU_MIB / MEMORY_MIB) + AWAY_MS) / 1e3) * MEMORY_MIB / 1024
+
+
+def month(page: str, *, cpu_ms: float, log_bytes: float) -> dict[str, Item]:
+    """Every item of the page, those that are counted or measured here anew."""
+    counts = {
+        "Lambda requests": CHECKS + SWEEPS,
+        "Lambda GB-seconds, arm64": CHECKS * gb_seconds_a_check(cpu_ms),
+        "EventBridge custom events": CHECKS,
+        "DynamoDB read units": CHECKS,
+        "DynamoDB write units": CHECKS * WRITES_A_CHECK,
+        "log gigabytes taken in": CHECKS * log_bytes / 1e9,
     }
+    return {name: Item(count=counts.get(name, it.count), each=it.each) for name, it in list_prices(page).items()}
+
+
+def total(items: Mapping[str, Item]) -> float:
+    """US dollars a month."""
+    return sum(it.dollars for it in items.values())
+
+
+def fixed(items: Mapping[str, Item]) -> float:
+    """US dollars a month for the stack without any cluster."""
+    return sum(items[name].dollars for name in FIXED)
+
+
+def beyond_free(items: Mapping[str, Item]) -> float:
+    """US dollars a month where nothing else uses the free tier."""
+    return sum(Item(count=max(0.0, it.count - FREE.get(name, 0)), each=it.each).dollars for name, it in items.items())
+
+
+def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:
+    """The page with these figures in the place of those that it had."""
+    items = month(page, cpu_ms=cpu_ms, log_bytes=log_bytes)
+    head, mark, rest = page.partition("## What you may add")
+
+    def line(found: re.Match[str]) -> str:
+        name, item = found[1], items[found[1]]
+        count = f"{item.count:,.2f}" if item.count < 10 and item.count % 1 else f"{item.count:,.0f}"
+        return f"| {name} | {count} | {found[3]} | {item.dollars:.2f} | {found[5]} |"
+
+    head = _ROW.sub(line, head)
+    for pattern, dollars in (
+        (r"(\*\*sum\*\* \| \| \| \*\*)[\d.]+", total(items)),
+        (r"(\*\*About )[\d.]+(?= USD a month for the stack itself)", fixed(items)),
+        (r"(for the stack itself, and )[\d.]+", total(items) - fixed(items)),
+        (r"(the same month costs )[\d.]+", beyond_free(items)),
+    ):
+        head = re.sub(pattern, rf"\g<1>{dollars:.2f}", head)
+    measured = f"measured: {cpu_ms:.0f} ms of a whole processor, so {cpu_ms * FULL_CPU_MIB / MEMORY_MIB:.0f} ms at {MEMORY_MIB} MB"
+    head = re.sub(r"measured: \d+ ms of a whole processor, so \d+ ms at \d+ MB", measured, head)
+    head = re.sub(r"measured: [\d.]+ KB a check", f"measured: {log_bytes / 1e3:.2f} KB a check", head)
+    return head + mark + rest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from benchmarks.row import Row
@@ -67,8 +67,14 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float) -> None:
+def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float, facts: Mapping[str, float]) -> None:
     """`build/bench.json`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine(), "quick": quick, "took_s": round(took_s, 1), "rows": [row.as_json() for row in rows]}
+    document = {
+        "machine": machine(),
+        "quick": quick,
+        "took_s": round(took_s, 1),
+        "facts": dict(facts),
+        "rows": [row.as_json() for row in rows],
+    }
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

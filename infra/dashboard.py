@@ -38,7 +38,7 @@ class Dashboard(Construct):
                 [
                     _by("Verdicts, by cluster", VERDICTS),
                     _by("Clusters that refuse our login", LOGIN_FAILURES),
-                    _by("Checks, by trigger", CHECKS),
+                    _by("Checks beside sweeps, by trigger", CHECKS),
                 ],
                 [_sweeps(), _executions(functions), _failures(functions)],
                 [_dead_letters(queues), _durations(functions), _warnings(functions)],

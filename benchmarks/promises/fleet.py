@@ -30,7 +30,8 @@ def run(run: Run) -> list[Row]:
                 "ours"
             ]
             kubernetes, aws = ground.requests_since(mark)
-            requests[size] = (len(kubernetes) + len(aws)) / (len(costs[size]) * (times * size + 1))
+            requests[size] = (len(kubernetes) + len(aws)) / (len(costs[size]) * (times + 1) * size)
+    run.facts["sweep_cpu_ms"] = sample(costs[sizes[-1]], "cpu_ms").median
     return [row for size in sizes for row in _rows(size, costs, requests)]
 
 

@@ -3,42 +3,31 @@
 from typing import Final
 
 from benchmarks import price
-from benchmarks.promises import warm_check
+from benchmarks.promises import fleet, warm_check
 from benchmarks.row import Goal, Row
 from benchmarks.run import Run
-from lambdas.contract.events import SWEEP_RATE_MINUTES
 
-NAME: Final = "price, 100 clusters a month"
-CLUSTERS: Final = 100
-MEMORY_MIB: Final = 256
-"""As `infra.functions` sizes the checker."""
-WRITES_A_CHECK: Final = 2  # the signal, refused or not, and the time of the check; each a write unit, since a row is below 1 KB
+NAME: Final = f"price, {price.CLUSTERS} clusters a month"
 
 
 def run(run: Run) -> list[Row]:
-    """Follows from what `warm_check` measured, which is measured now if it was not asked for."""
-    if "warm_cpu_ms" not in run.facts:
+    """Follows from what `fleet` and `warm_check` measured, which is measured now if it was not asked for."""
+    if "sweep_cpu_ms" not in run.facts:
+        fleet.run(run)
+    if "log_bytes" not in run.facts:
         warm_check.run(run)
-    sweeps = price.MINUTES_A_MONTH / SWEEP_RATE_MINUTES
-    counts = price.month(
-        checks=sweeps * CLUSTERS,
-        sweeps=sweeps,
-        cpu_ms=run.facts["warm_cpu_ms"],
-        log_bytes=run.facts["log_bytes"],
-        writes_a_check=WRITES_A_CHECK,
-        memory_mib=MEMORY_MIB,
-    )
-    dollars = {name: counts[name] * each for name, (_, each) in price.list_prices().items()}
-    fixed = sum(dollars[name] for name in price.FIXED)
-    grown = sum(dollars.values()) - fixed
-    run.say(", ".join(f"{name} {counts[name]:,.2f} = {dollars[name]:.2f}" for name in dollars))
+    page = price.COST_PAGE.read_text(encoding="utf-8")
+    items = price.month(page, cpu_ms=run.facts["sweep_cpu_ms"], log_bytes=run.facts["log_bytes"])
+    whole, fixed = price.total(items), price.fixed(items)
+    run.say(", ".join(f"{name} {it.count:,.2f} = {it.dollars:.2f}" for name, it in items.items()))
+    goal = Goal(on="value", bound=5)
     return [
-        Row(promise=NAME, name="what the clusters cost", value=grown, unit="USD", goal=Goal(on="value", bound=5), note=_how(counts)),
-        Row(promise=NAME, name="what the stack costs without any", value=fixed, unit="USD", note="alarms, key, metrics: the same for one"),
-        Row(promise=NAME, name="both", value=grown + fixed, unit="USD", goal=Goal(on="value", bound=5), note="no free tier taken off"),
+        Row(promise=NAME, name="what the clusters cost", value=whole - fixed, unit="USD", note=_how(run)),
+        Row(promise=NAME, name="what the stack costs without any", value=fixed, unit="USD", note="alarms, key, a metric: the same for one"),
+        Row(promise=NAME, name="both", value=whole, unit="USD", goal=goal, note="no free tier taken off"),
     ]
 
 
-def _how(counts: dict[str, float]) -> str:
-    seconds = counts["Lambda GB-seconds, arm64"] / counts["EventBridge custom events"]
-    return f"{seconds * 1024 / MEMORY_MIB * 1e3:.0f} ms a check at {MEMORY_MIB} MB, of which {price.AWAY_MS:.0f} ms are an assumed network"
+def _how(run: Run) -> str:
+    billed = price.gb_seconds_a_check(run.facts["sweep_cpu_ms"]) * 1024 / price.MEMORY_MIB * 1e3
+    return f"{billed:.0f} ms a check at {price.MEMORY_MIB} MB, of which {price.AWAY_MS:.0f} ms are an assumed network"
