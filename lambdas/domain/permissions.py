@@ -181,6 +181,14 @@ def calls_in_event(note: str) -> str | None:
     return found.group(1) if found else None
 
 
+def calls_named(words: str) -> tuple[str, ...]:
+    """IAM actions that a message names, `is not authorized to perform: ec2:CreateTags`, each once in the order of the text."""
+    return tuple(dict.fromkeys(_ACTION.findall(words)))
+
+
+_ACTION: Final = re.compile(r"\b[a-z][a-z0-9-]+:[A-Z][A-Za-z0-9]+\b")
+
+
 def _needs(namespace: str, service_account: str, ip_family: str) -> Needs | None:
     if (namespace, service_account) == _CNI:
         return {IpFamily.IPV4: _CNI_IPV4, IpFamily.IPV6: _CNI_IPV6}.get(IpFamily(ip_family)) if ip_family in tuple(IpFamily) else None

@@ -111,10 +111,10 @@ class Kubelets:
         """The plug-in runs, complains where a call was refused, and will end."""
         restarts = _restarts(pod)
         self._begin(pod, "failing", now_s, restarts)
-        words = verdict.words if isinstance(verdict, Unreachable) else ""
         if isinstance(verdict, Denied):
             yield Create(EVENTS, missing_permissions(pod, verdict.api, self.now()))
-        yield patch_status(PODS, pod, pod_status.failing(pod, node, stamp(self.now()), "aws-node", restarts, last_words=words))
+        status = pod_status.failing(pod, node, stamp(self.now()), "aws-node", restarts, last_words=_last_words(verdict))
+        yield patch_status(PODS, pod, status)
 
     def _recover(self, pod: View, node: View, now_s: float) -> Iterator[Change]:
         """A pod that runs and is not ready: its container ends, the kubelet waits ever longer, and starts it again."""
@@ -127,8 +127,8 @@ class Kubelets:
             yield due
         elif memory.stage == "failing":
             self._begin(pod, "backing off", now_s, memory.restarts + 1)
-            status = pod_status.backing_off(pod, node, stamp(self.now()), "aws-node", memory.restarts + 1)
-            yield patch_status(PODS, pod, status)
+            words, now = _last_words(self._verdict(pod)), stamp(self.now())
+            yield patch_status(PODS, pod, pod_status.backing_off(pod, node, now, "aws-node", memory.restarts + 1, last_words=words))
         else:
             yield from self._start(pod, node, now_s)
 
@@ -142,6 +142,10 @@ class Kubelets:
             self._begin(pod, stage, now_s)
             return WakeAt(now_s + after_s)
         return WakeAt(memory.since_s + after_s) if now_s < memory.since_s + after_s else None
+
+
+def _last_words(verdict: Allowed | Denied | Unreachable) -> str:
+    return verdict.words if isinstance(verdict, Unreachable) else ""
 
 
 def _restarts(pod: View) -> int:

@@ -41,9 +41,9 @@ def failing(pod: View, node: View, now: str, container: str, restarts: int, *, l
     return status
 
 
-def backing_off(pod: View, node: View, now: str, container: str, restarts: int) -> Status:
+def backing_off(pod: View, node: View, now: str, container: str, restarts: int, *, last_words: str = "") -> Status:
     """As `failing`, while the kubelet waits before it starts the container again."""
-    status = failing(pod, node, now, container, restarts)
+    status = failing(pod, node, now, container, restarts, last_words=last_words)
     broken = next(each for each in status["containerStatuses"] if each["name"] == container)
     message = f"back-off restarting failed container={container} pod={pod['metadata']['name']}_{pod['metadata']['namespace']}"
     broken["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}

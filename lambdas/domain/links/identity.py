@@ -167,21 +167,25 @@ def role_name(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
+def needed(seen: Observation) -> tuple[str, ...]:
+    """The calls that the workload has to make in this cluster; empty where we do not know them."""
+    family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
+    return needed_calls(seen.target.namespace, seen.target.name, family)
+
+
 def permissions_link(seen: Observation) -> Finding:
     """Link 7: the role may make the calls that the workload needs, where we may ask IAM."""
-    needed = needed_calls(
-        seen.target.namespace, seen.target.name, seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
-    )
+    wanted = needed(seen)
     match seen.simulated:
-        case _ if not needed:
+        case _ if not wanted:
             return not_applicable(Link.PERMISSIONS, "which calls this workload needs is not known to us")
         case Unknown(reason):
             return unknown(Link.PERMISSIONS, reason)
         case NotRead():
             return not_applicable(Link.PERMISSIONS, "no role to look at")
-        case Mapping() as simulated if lacking := missing(simulated, needed):
+        case Mapping() as simulated if lacking := missing(simulated, wanted):
             return lacks(seen, lacking)
-    return ok(Link.PERMISSIONS, f"all {len(needed)} calls allowed")
+    return ok(Link.PERMISSIONS, f"all {len(wanted)} calls allowed")
 
 
 def lacks(seen: Observation, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:

@@ -1,6 +1,7 @@
 """Links 11 and 12: what people notice. Errors that the plug-in reports, and nodes that are not Ready."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -8,10 +9,12 @@ from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
 from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
-from lambdas.domain.links.annotation import stale_pods
-from lambdas.domain.links.identity import lacks
+from lambdas.domain.links.annotation import severity_now, stale_pods
+from lambdas.domain.links.identity import lacks, needed
+from lambdas.domain.links.record import IDENTITY_ISSUES
 from lambdas.domain.nodes import NodeCause, cause, unwell_otherwise, waiting_for_cni
-from lambdas.domain.observation import ClusterFacts, NodeFacts, NotRead, Observation, PluginError, PodFacts, Unknown
+from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, NodeFacts, NotRead, Observation, PluginError, PodFacts, Unknown
+from lambdas.domain.permissions import calls_named
 from lambdas.domain.reach import reachable
 from lambdas.domain.verdict import Verdict
 
@@ -29,14 +32,15 @@ def current_errors(seen: Observation) -> tuple[PluginError, ...]:
 
 def permission_errors_link(seen: Observation) -> Finding:
     """Link 11: the plug-in reports no permission error. From a pod that carries the role, one proves that the role lacks something."""
+    told_by_eks = _told_by_eks(seen)
     match seen.permission_errors:
         case NotRead():
-            return not_applicable(Link.PERMISSION_ERRORS, "not read: nothing asked for it")
+            return told_by_eks or not_applicable(Link.PERMISSION_ERRORS, "not read: nothing asked for it")
         case Unknown(reason):
-            return unknown(Link.PERMISSION_ERRORS, reason)
+            return told_by_eks or unknown(Link.PERMISSION_ERRORS, reason)
     errors = current_errors(seen)
     if not errors:
-        return _sts_unreachable(seen) or ok(Link.PERMISSION_ERRORS, "none since the pods were created")
+        return told_by_eks or _sts_unreachable(seen) or _silent(seen)
     stale = {pod.name for pod in stale_pods(seen)}
     with_role = tuple(error for error in errors if error.pod not in stale)
     calls = tuple(dict.fromkeys(error.call for error in with_role or errors))
@@ -48,6 +52,34 @@ def permission_errors_link(seen: Observation) -> Finding:
         Verdict.PERMISSIONS_MISSING,
         f"{many(pods, 'pod reports that it', 'pods report that they')} may not call {', '.join(calls[:3])}.",
         *(Evidence(f"Pod {error.pod}", "MissingIAMPermissions", error.call, error.at) for error in errors[:3]),
+    )
+
+
+def _silent(seen: Observation) -> Finding:
+    """Nobody complains: which tells something only where somebody would."""
+    if seen.addon_name != CNI_ADDON:
+        return not_applicable(Link.PERMISSION_ERRORS, "no workload but the CNI reports calls that were refused")
+    return ok(Link.PERMISSION_ERRORS, "none since the pods were created")
+
+
+HEALTH_LAG: Final = timedelta(minutes=15)
+"""How long pods must have carried the role before an add-on's health is held against it: EKS looks at it now and then, not at once."""
+
+
+def _told_by_eks(seen: Observation) -> Finding | None:
+    """What the add-on's health says of permissions, where the role is in force: pods without it would explain it otherwise."""
+    if not isinstance(seen.addon, AddonFacts) or not isinstance(seen.binding, Binding) or stale_pods(seen):
+        return None
+    issues = [it for it in seen.addon.issues if it.code in IDENTITY_ISSUES]
+    if not issues or not any(seen.began_at - pod.created_at >= HEALTH_LAG for pod in reachable(seen)):
+        return None
+    found = lacks(seen, calls_named(issues[0].message) or needed(seen), Link.PERMISSION_ERRORS)
+    told = Evidence(f"add-on {seen.addon.name}", issues[0].code, issues[0].message[:300])
+    return replace(
+        found,
+        sentence=f"EKS reports that the {seen.addon.name} add-on lacks permissions: {issues[0].code}: {issues[0].message[:200]}",
+        evidence=(told,),
+        severity=severity_now(seen),
     )
 
 

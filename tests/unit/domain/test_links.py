@@ -525,3 +525,40 @@ def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:
     alike = replace(writers[0], manager="argocd-controller")
     assert last_writer(replace(facts, writers=(alike, writers[0]))) == writers[0], "of the same time, by name"
     assert changed_at(facts) == at - timedelta(hours=1)
+
+
+REFUSED = HealthIssue(code="AddonPermissionFailure", message="not authorized to perform: ec2:CreateTags, ec2:AttachNetworkInterface")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AddonPermissionFailure"])
+def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code: str) -> None:
+    refused = addon(status="DEGRADED", issues=(replace(REFUSED, code=code),))
+    found = diagnose(seen(addon=refused, permission_errors=NOT_READ))
+    assert found.verdict is Verdict.PERMISSIONS_MISSING
+    assert found[Link.PERMISSION_ERRORS].evidence[0].field == code
+    assert "AmazonEKS_CNI_Policy" in found[Link.PERMISSION_ERRORS].remedy[0]
+    assert found.severity is Severity.WARNING, "nothing fails yet"
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pytest.param(seen(pods=(*pods(14, ROLE), *some_pods(None))), id="a pod without the role explains it"),
+        pytest.param(seen(pods=pods(15, ROLE, born=NOW - timedelta(minutes=14))), id="the health is older than the role in the pods"),
+        pytest.param(seen(binding=Missing("/p")), id="no binding says which role"),
+        pytest.param(seen(pods=()), id="no pod at all"),
+    ],
+)
+def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(picture: Observation) -> None:
+    found = diagnose(replace(picture, addon=addon(status="DEGRADED", issues=(REFUSED,)), permission_errors=()))
+    assert Verdict.PERMISSIONS_MISSING not in found.verdicts
+
+
+def test_reports_of_pods_come_before_what_eks_says() -> None:
+    found = diagnose(seen(addon=addon(issues=(REFUSED,)), permission_errors=errors("aws-node-00", call="ec2:DeleteNetworkInterface")))
+    assert found[Link.PERMISSION_ERRORS].sentence == "prod-blue-vpc-cni may not call ec2:DeleteNetworkInterface."
+
+
+def test_silence_proves_something_only_of_those_who_would_complain() -> None:
+    assert diagnose(seen())[Link.PERMISSION_ERRORS].state is OK
+    assert diagnose(seen(addon_name="aws-ebs-csi-driver"))[Link.PERMISSION_ERRORS].state is NOT_APPLICABLE
