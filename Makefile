@@ -28,9 +28,6 @@ lock: $(VENV)/ready ## write the three requirements files from pyproject.toml
 
 # Everything that is checked, in the order in which it fails soonest.
 PYTEST = $(BIN)/python -m pytest -q
-LAMBDA_PYTHON := $(shell for it in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
-	"$$it" -c '' 2>/dev/null && echo "$$it" && break; done)
-
 .PHONY: test
 test: lint unit integration infra sandbox lambda-python e2e ## run every check there is
 
@@ -63,15 +60,21 @@ infra: $(VENV)/ready ## the synthesized template against the contract
 sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round of chaos
 	@$(PYTEST) -n 2 tests/sandbox tests/chaos -m "not long"
 
+# What the functions are made of; the command line, preflight and the documents are no part of the asset.
+ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/report tests/unit/requests tests/unit/workflow \
+	$(wildcard tests/unit/test_*.py) tests/integration/adapters
+
 .PHONY: lambda-python
-lambda-python: $(VENV)/ready ## the pure code again on Lambda's own Python, where it is found
-ifeq ($(LAMBDA_PYTHON),)
-	@echo "left out: no Python 3.13 on this machine, so the tests ran on $$($(BIN)/python --version) alone"
-else
-	@test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$(LAMBDA_PYTHON)" .venv-3.13
-	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt
-	@.venv-3.13/bin/python -m pytest -q -n 2 tests/unit tests/integration/adapters -m "not long" -p no:cacheprovider
-endif
+lambda-python: $(VENV)/ready ## the functions' code again on Lambda's own Python, where it is found
+	@found="$$(for it in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
+		"$$it" -c '' 2>/dev/null && echo "$$it" && break; done)"; \
+	if test -z "$$found"; then \
+		echo "left out: no Python 3.13 on this machine, so the tests ran on $$($(BIN)/python --version) alone"; \
+	else \
+		{ test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$$found" .venv-3.13; } && \
+		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt && \
+		.venv-3.13/bin/python -m pytest -q -n 2 $(ON_LAMBDAS_PYTHON) -m "not long" -p no:cacheprovider; \
+	fi
 
 .PHONY: e2e
 e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1.26) or found

@@ -4,57 +4,71 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import aws_cdk as cdk
+import pytest
+
+import app
 from infra.node import packaged_node
 from tests.infra.templates import ROOT
 
 
-def run(tmp_path: Path, context: str) -> subprocess.CompletedProcess[str]:
+def test_it_synthesizes_on_a_machine_without_node_and_warns_of_nothing(tmp_path: Path) -> None:
     nowhere = tmp_path / "bin"
     nowhere.mkdir()
     environment = {
         "PATH": str(nowhere),  # a machine without Node
         "CDK_OUTDIR": str(tmp_path / "out"),
-        "CDK_CONTEXT_JSON": context,
+        "CDK_CONTEXT_JSON": '{"bundle": false, "nag": false}',
         "HOME": os.environ["HOME"],  # CDK unpacks itself there once
     }
-    return subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_it_synthesizes_on_a_machine_without_node_and_warns_of_nothing(tmp_path: Path) -> None:
-    ended = run(tmp_path, '{"bundle": false, "nag": false}')
+    ended = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "out" / "EksIrsaRemediator.template.json").is_file()
     for word in ("WARN", "end-of-life", "end of life", "deprecated", "untested"):
         assert word not in ended.stderr + ended.stdout, ended.stderr
 
 
-def test_it_takes_several_environments_from_a_file(tmp_path: Path) -> None:
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], int]:
+    """Run the program in this process, whose Node has started already, with a context; its exit code."""
+
+    def main(context: dict[str, Any]) -> int:
+        made = cdk.App(context=context, outdir=str(tmp_path / "out"))
+        monkeypatch.setattr("app.cdk.App", lambda: made)
+        return app.main()
+
+    return main
+
+
+def test_it_takes_several_environments_from_a_file(run: Callable[[dict[str, Any]], int], tmp_path: Path) -> None:
     places = [{"name": name, "account": "111122223333", "region": name} for name in ("eu-west-1", "us-east-1")]
     (tmp_path / "many.yaml").write_text(json.dumps({"environments": places}))
-    ended = run(tmp_path, json.dumps({"bundle": False, "config": str(tmp_path / "many.yaml")}))
-    assert ended.returncode == 0, ended.stderr
+    assert run({"bundle": False, "config": str(tmp_path / "many.yaml")}) == 0
     assert sorted(it.name for it in (tmp_path / "out").glob("*.template.json")) == [
         "EksIrsaRemediator-eu-west-1.template.json",
         "EksIrsaRemediator-us-east-1.template.json",
     ]
 
 
-def test_a_wrong_configuration_ends_it_with_words_and_no_traceback(tmp_path: Path) -> None:
-    ended = run(tmp_path, '{"bundle": false, "remediator": {"environments": [{"account": "1", "regions": "x"}]}}')
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[0] == "The configuration cannot be deployed."
-    assert "environments[0].account: '1' is not allowed; allowed: twelve digits" in ended.stderr
-    assert "environments[0].regions: 'x' is not allowed; allowed: the keys" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_a_wrong_configuration_ends_it_with_words_and_no_traceback(
+    run: Callable[[dict[str, Any]], int], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run({"bundle": False, "remediator": {"environments": [{"account": "1", "regions": "x"}]}}) == 1
+    said = capfd.readouterr().err
+    assert said.splitlines()[0] == "The configuration cannot be deployed."
+    assert "environments[0].account: '1' is not allowed; allowed: twelve digits" in said
+    assert "environments[0].regions: 'x' is not allowed; allowed: the keys" in said
+    assert "Traceback" not in said
     assert not list(tmp_path.rglob("*.template.json"))
 
 
-def test_a_file_and_a_context_are_not_both_taken(tmp_path: Path) -> None:
-    ended = run(tmp_path, '{"config": "deploy.yaml", "remediator": {}}')
-    assert ended.returncode == 1
-    assert "a file or the context key `remediator`, not both" in ended.stderr
+def test_a_file_and_a_context_are_not_both_taken(run: Callable[[dict[str, Any]], int], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run({"config": "deploy.yaml", "remediator": {}}) == 1
+    assert "a file or the context key `remediator`, not both" in capfd.readouterr().err
 
 
 def test_the_packaged_node_is_there_and_can_be_run() -> None:
