@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 
 from benchmarks.measure import Cost
 from infra.asset import CACHE, Target, build
-from sandbox.functions.emulator import Environment, Function
+from sandbox.functions.emulator import Environment
+from sandbox.functions.function import Function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

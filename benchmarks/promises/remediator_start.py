@@ -10,7 +10,7 @@ from benchmarks.functions import cpu_ms, function, rivals_beside_ours
 from benchmarks.measure import Cost, Measured, in_turns
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
-from sandbox.functions.emulator import Function
+from sandbox.functions.function import Function
 from sandbox.play.accounts import CLUSTER, REMEDIATOR
 from sandbox.play.stage import ALIAS, Stage
 

@@ -18,7 +18,8 @@ from sandbox.functions.pool import FunctionPool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.functions.emulator import Function, Invoked
+    from sandbox.functions.emulator import Invoked
+    from sandbox.functions.function import Function
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"^(?:arn:[^:]+:lambda:[^:]+:\d+:function:)?(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9$_-]+))?$")

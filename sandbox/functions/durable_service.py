@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.aws.wire import Request
-    from sandbox.functions.emulator import Function, Invoked
+    from sandbox.functions.emulator import Invoked
+    from sandbox.functions.function import Function
 
 # The service waits 5 s after a failed invocation; Lambda's own delay is not documented, and a demo should not wait.
 _RETRY_AFTER_S = 1

@@ -12,15 +12,18 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sandbox.functions.rie import emulator_binary, runtime_folder
+from sandbox.functions import warden
+from sandbox.functions.function import variables
+from sandbox.functions.rie import emulator_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from sandbox.functions.function import Function
 
 _PATH = "/2015-03-31/functions/function/invocations"
 _TIMED_OUT = re.compile(rb"Task timed out after [\d.]+ seconds")
@@ -28,27 +31,6 @@ _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 # The emulator's own lines; what is left is what CloudWatch Logs would hold of the function.
 _EMULATOR_LINE = re.compile(r"^(\d{2} \w{3} \d{4} [\d:,]+ \[\w+\] \(rapid\)|(START|END|REPORT) RequestId)")
 _START_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Function:
-    """What Lambda would be told of a function. `concurrency` bounds its execution environments."""
-
-    name: str
-    asset: Path
-    handler: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    memory_mib: int = 256
-    timeout_s: int = 60
-    concurrency: int = 2
-    account: str = "111122223333"
-    region: str = "eu-west-1"
-    durable: bool = False
-    execution_timeout_s: int = 86_400
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
 
 
 @dataclass(frozen=True)
@@ -115,13 +97,14 @@ class Environment:
         self._process = subprocess.Popen(
             command,
             cwd=self.function.asset,
-            env=_variables(self.function),
+            env=variables(self.function),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             start_new_session=True,
         )
+        warden.watch(self._process.pid)
         self._cold = True
         threading.Thread(target=self._read, args=(self._process,), daemon=True, name=f"log-{self.function.name}").start()
         _await_listening(self._port, self._process)
@@ -157,8 +140,9 @@ class Environment:
         with self._lifecycle:
             process, self._process = self._process, None
         if process is not None:
-            self._kill_all(process)
+            warden.end(process.pid)
             process.wait(timeout=5)
+            warden.forget(process.pid)
 
     def close(self) -> None:
         """End it for good: an invocation that is still running cannot bring it back."""
@@ -173,16 +157,8 @@ class Environment:
         """Ids of the function's own processes, for those who measure them; none before its first invocation."""
         return self._children()
 
-    def _kill_all(self, process: subprocess.Popen[str]) -> None:
-        # The function has a process group of its own, so killing the emulator's would leave it behind.
-        children = _children_of(process.pid)
-        process.kill()
-        for pid in children:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
     def _children(self) -> list[int]:
-        return _children_of(self._process.pid) if self._process else []
+        return warden.children_of(self._process.pid) if self._process else []
 
     def _post(self, payload: bytes) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=self.function.timeout_s + 30)
@@ -201,30 +177,6 @@ class Environment:
             if text and not _EMULATOR_LINE.match(text):
                 self.lines.append(text)
                 self._on_line(text)
-
-
-def _variables(function: Function) -> dict[str, str]:
-    """Lambda's own variables, then the function's. Nothing of this process's environment is passed on.
-
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
-    """
-    own = {
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mib),
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "LAMBDA_TASK_ROOT": str(function.asset),
-        "AWS_REGION": function.region,
-        "AWS_DEFAULT_REGION": function.region,
-        "PYTHONPATH": str(runtime_folder()),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-    }
-    return own | dict(function.environment)
 
 
 def _failed(status: int, body: bytes) -> bool:
@@ -259,13 +211,3 @@ def _await_listening(port: int, process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
     process.kill()
     raise TimeoutError(f"the Lambda emulator does not listen on port {port}; exit code {process.poll()}")
-
-
-def _children_of(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task")
-    found: list[int] = []
-    with suppress(FileNotFoundError):
-        for task in tasks.iterdir():
-            with suppress(FileNotFoundError):
-                found += [int(child) for child in (task / "children").read_text().split()]
-    return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from sandbox.functions.emulator import Environment, Function, Invoked
+from sandbox.functions.emulator import Environment, Invoked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sandbox.functions.function import Function
 
 
 class FunctionPool:

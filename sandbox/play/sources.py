@@ -19,7 +19,7 @@ from lambdas.contract.parameters import binding_path
 from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
-from sandbox.functions.emulator import Function as LocalFunction
+from sandbox.functions.function import Function as LocalFunction
 from sandbox.play import announcing
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR, role_arn
 from sandbox.play.ground import EmbeddedGround

@@ -22,7 +22,7 @@ from sandbox.cluster.objects import deployment, node, service_account
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
 from sandbox.functions.dead_letters import DeadLetters
 from sandbox.functions.durable import LambdaFront
-from sandbox.functions.emulator import Function as LocalFunction
+from sandbox.functions.function import Function as LocalFunction
 from sandbox.play import accounts
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, TABLE, resolved, role_arn
 from sandbox.play.ground import EmbeddedGround

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.functions.emulator import Environment, Function
+from sandbox.functions.emulator import Environment
+from sandbox.functions.function import Function
 from sandbox.functions.pool import FunctionPool
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.functions.emulator import Function
+from sandbox.functions.function import Function
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,58 @@
+"""What Lambda would be told of a function, and the variables that it gives to it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sandbox.functions.rie import runtime_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """What Lambda would be told of a function. `concurrency` bounds its execution environments."""
+
+    name: str
+    asset: Path
+    handler: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    memory_mib: int = 256
+    timeout_s: int = 60
+    concurrency: int = 2
+    account: str = "111122223333"
+    region: str = "eu-west-1"
+    durable: bool = False
+    execution_timeout_s: int = 86_400
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+
+def variables(function: Function) -> dict[str, str]:
+    """Lambda's own variables, then the function's. Nothing of this process's environment is passed on.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
+    own = {
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mib),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "LAMBDA_TASK_ROOT": str(function.asset),
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "PYTHONPATH": str(runtime_folder()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+    }
+    return own | dict(function.environment)

@@ -1,0 +1,58 @@
+"""Emulators of a program that was killed are ended by its warden."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sandbox.functions.warden import children_of, left_over
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from sandbox.functions.emulator import Environment
+from sandbox.functions.function import Function
+running = Environment(Function(name="checker", asset=Path(sys.argv[1]), handler="handlers.plain"))
+running.start()
+running.invoke(b"{}")
+print(running._process.pid, *running.pids(), flush=True)
+time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path) -> None:
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(functions)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    started = [int(it) for it in program.stdout.readline().split()]
+    assert len(started) >= 2
+    assert all(map(alive, started))
+    program.send_signal(signal.SIGKILL)
+    program.wait()
+    until = time.monotonic() + 20
+    while any(map(alive, started)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert [it for it in started if alive(it)] == []
+    program.stdout.close()
+
+
+def test_what_was_forgotten_is_left_alone() -> None:
+    assert left_over(["+11\n", "+12\n", "-11\n"]) == {12}
+
+
+def test_a_process_that_has_ended_has_no_children() -> None:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    assert children_of(child.pid) == []
+    assert child.pid not in children_of(os.getpid())
