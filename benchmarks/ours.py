@@ -22,7 +22,8 @@ from lambdas.adapters.remediator import Remediator
 from lambdas.adapters.session import AwsSession
 from lambdas.adapters.token import Tokens
 from lambdas.checker.handler import PARAMETERS_KEPT_S, lambda_handler
-from lambdas.checker.pipeline import Ports, run
+from lambdas.checker.pipeline import run
+from lambdas.checker.ports import Ports
 from lambdas.contract.environment import Environment
 from lambdas.domain.observing import Readers
 from lambdas.node_watcher.watching import Ports as WatcherPorts
@@ -56,7 +57,7 @@ def sweep(clusters: Sequence[str], times: int) -> Cost:
 
     def check(name: str) -> None:
         parameters = ParameterStore(session, keep_s=PARAMETERS_KEPT_S)  # one reading serves the whole of one check
-        run(check_requested(name), replace(forgetful, readers=replace(forgetful.readers, parameters=parameters)))
+        run(check_requested(name), replace(forgetful, readers=replace(forgetful.readers, parameters=parameters), swept={}))
 
     def every_check() -> None:
         for _ in range(times):

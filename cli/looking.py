@@ -13,8 +13,8 @@ from lambdas.domain.finding import GUARDS, State
 from lambdas.domain.look import Look, look
 from lambdas.domain.observing import Hints, read_advice
 from lambdas.domain.plan import Reason
+from lambdas.domain.request import actor_of
 from lambdas.domain.verdict import Verdict
-from lambdas.remediator.work.seeing import actor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

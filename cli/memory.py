@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from lambdas.domain import duty
 from lambdas.domain.errors import Conflict
-from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signalled, met
+from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,24 +30,31 @@ class MemoryIncidents:
         self._rows: dict[str, _Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
         row = self._row(target)
         if row.open:
             row.open = replace(row.open, signals=row.open.signals + 1)
             return row.open
-        return met(row.free, occurred_at, about_nodes=about_nodes)
+        row.free, met = duty.signalled(row.free, signal)
+        return met
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
         row = self._row(target)
-        row.free = row.free.after(began_at, nodes)
+        row.free, again = duty.finished(row.free, duty_of, began_at, nodes)
+        return again
+
+    def let_go(self, target: ServiceAccountRef, duty_of: Free, forget: datetime | None = None) -> None:
+        row = self._row(target)
+        row.free = duty.let_go(row.free, duty_of, forget)
 
     def claim(self, incident: Incident) -> Incident:
         self._mark(incident)
         row = self._row(incident.target)
         if row.open is None:
-            row.open, row.told = incident, set()
+            row.open, row.told = replace(incident, signals=incident.signals + row.free.signals), set()
+            row.free = duty.relieved(row.free)
         elif row.open.id != incident.id:
-            row.open = replace(row.open, signals=row.open.signals + 1)
+            row.open = replace(row.open, signals=row.open.signals + incident.signals)
         return row.open
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:

@@ -23,6 +23,7 @@ from lambdas.contract import environment as told
 from lambdas.contract.access import CUSTOMER_KEY, NETWORK, SIMULATION, Target
 from lambdas.contract.environment import Function
 from lambdas.contract.names import PROJECT
+from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 
 EXECUTION_TIMEOUT: Final = Duration.days(16)
 """Longer than the settings allow in sum: an approval (7 days) and the wait for a weekly window (7 days), an update of another's and one of
@@ -43,7 +44,9 @@ class Size:
 
 
 SIZES: Final[Mapping[Function, Size]] = {
-    Function.CHECKER: Size(memory_mib=256, timeout=Duration.seconds(60), what="event to plan; writes nothing but its incident rows"),
+    Function.CHECKER: Size(
+        memory_mib=256, timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes nothing but its incident rows"
+    ),
     Function.REMEDIATOR: Size(memory_mib=256, timeout=Duration.minutes(5), what="plan to proof, as a durable execution"),
     Function.NODE_WATCHER: Size(memory_mib=256, timeout=Duration.seconds(60), what="audit log to events"),
 }

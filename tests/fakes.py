@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.parameters import folders_of
 from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain import duty
 from lambdas.domain.errors import Busy, Conflict, NotFound
-from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signalled, met
+from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
 from lambdas.domain.observation import (
     AddonFacts,
     Association,
@@ -251,15 +252,24 @@ class FakeIncidents:
         self.rows: dict[str, Row] = {}
         self.marks: dict[tuple[str, str], datetime] = {}
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
         self._world.meet("incidents.signal")
         row = self._row(target)
-        return self._count(row, row.incident) if row.incident else met(row.free, occurred_at, about_nodes=about_nodes)
+        if row.incident:
+            return self._count(row, row.incident)
+        row.free, met = duty.signalled(row.free, signal)
+        return met
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
-        self._world.meet("incidents.record_sound")
+    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+        self._world.meet("incidents.finish")
         row = self._row(target)
-        row.free = row.free.after(began_at, nodes)
+        row.free, again = duty.finished(row.free, duty_of, began_at, nodes)
+        return again
+
+    def let_go(self, target: ServiceAccountRef, duty_of: Free, forget: datetime | None = None) -> None:
+        self._world.meet("incidents.let_go")
+        row = self._row(target)
+        row.free = duty.let_go(row.free, duty_of, forget)
 
     def claim(self, incident: Incident) -> Incident:
         self._world.meet("incidents.claim")
@@ -353,17 +363,18 @@ class FakeIncidents:
         return self.rows.setdefault(target.key, Row())
 
     def _open(self, row: Row, incident: Incident) -> Incident:
-        row.incident, row.told = incident, frozenset()
-        return incident
+        row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
+        row.free = duty.relieved(row.free)
+        return row.incident
 
-    def _count(self, row: Row, incident: Incident) -> Incident:
-        row.incident = replace(incident, signals=incident.signals + 1)
+    def _count(self, row: Row, incident: Incident, signals: int = 1) -> Incident:
+        row.incident = replace(incident, signals=incident.signals + signals)
         return row.incident
 
     def _join(self, row: Row, newcomer: Incident) -> Incident:
         if row.incident is None:
             return self._open(row, newcomer)
-        return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident)
+        return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident, newcomer.signals)
 
     def _mark(self, incident: Incident) -> None:
         if incident.binding_path:

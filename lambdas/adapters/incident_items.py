@@ -22,6 +22,9 @@ KEPT: Final = timedelta(days=90)
 AFTER_EVERY_PAST: Final = {"S": "past$"}
 """`$` follows `#`: after the last key of history."""
 
+DUTY_ATTRIBUTES: Final = ("on_duty", "on_duty_since", "latest_told", "asks")
+"""What a row has, beside `signals`, while a check is on duty."""
+
 OPEN_ATTRIBUTES: Final = (
     "incident_id",
     "opened_at",
@@ -35,8 +38,9 @@ OPEN_ATTRIBUTES: Final = (
     "beat_at",
     "told",
     "acting",
+    *DUTY_ATTRIBUTES,
 )
-"""What a row has only while an incident is open. Without `incident_id` there is none."""
+"""What a row has only while an incident is open or a check is on duty. Without `incident_id` there is no incident."""
 
 
 def time(at: datetime) -> dict[str, str]:
@@ -104,12 +108,17 @@ def incident_id(row: Row) -> str | None:
 
 
 def free(row: Row) -> Free:
-    """What is remembered of checks that found all well."""
+    """What is remembered of checks that found all well, and who is on duty."""
     return Free(
         known_good_at=_when(row["known_good_at"]) if "known_good_at" in row else None,
         nodes_seen_at=_when(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
         nodes_unsettled="nodes_unsettled" in row,
         gone_told_at=_when(row["gone_told_at"]) if "gone_told_at" in row else None,
+        on_duty=_text(row, "on_duty") or "",
+        on_duty_since=_when(row["on_duty_since"]) if "on_duty_since" in row else None,
+        signals=int(row["signals"]["N"]) if "signals" in row else 0,
+        told=json.loads(row["latest_told"]["S"]) if "latest_told" in row else None,
+        asks=frozenset(row["asks"]["SS"]) if "asks" in row else frozenset(),
     )
 
 

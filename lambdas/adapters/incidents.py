@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.adapters import duty_items
 from lambdas.adapters import incident_items as items
 from lambdas.adapters.table import Row, Table
 from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
+from lambdas.domain.duty import gone, quietly, to_do, well
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled, met
+from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
 from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -26,38 +28,44 @@ class Incidents:
 
     def __init__(self, session: AwsSession, table: str) -> None:
         self._table = Table(session, table)
-        self._met_open: set[str] = set()
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
-        """Where no incident is open, one read, for a fifth of the price of a write that is refused; else one conditional write that counts.
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
+        """One conditional write, which counts or, refused, brings the row that has the answer.
 
-        A process that met an open incident writes first the next time, as in a storm; refused, that brings the row as well.
+        For a quiet signal that nothing is to be counted for: one read, for a fifth of the price.
         """
-        if target.key not in self._met_open:
+        if signal.quiet:
             row = self._table.get(f"signal {target.key}", items.now_key(target))
-            if items.incident_id(row) is None:
-                return met(items.free(row), occurred_at, about_nodes=about_nodes)
-        row, counted = self._count(target)
-        if counted:
-            self._met_open.add(target.key)
+            if items.incident_id(row) is None and (found := quietly(items.free(row), signal)):
+                return found
+        row, counted = self._table.update(f"signal {target.key}", items.now_key(target), *duty_items.signalling(signal))
+        free = items.free(row)
+        if not counted:  # refused, so there is an answer; the time is for the log
+            return answered(free, signal) or Answered(signal.at)
+        if items.incident_id(row):
             return items.incident(target, row)
-        self._met_open.discard(target.key)
-        return met(items.free(row), occurred_at, about_nodes=about_nodes)
+        return self._relieve(target, signal, free) if gone(free, signal.at) else to_do(free, signal)
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
-        """One conditional write; a second where a later check, which may have read no nodes, was quicker to write."""
-        if not self._remember_sound(target, began_at, "known_good_at", nodes) and nodes is not None:
-            self._remember_sound(target, began_at, "nodes_seen_at", nodes)
-
-    def _remember_sound(self, target: ServiceAccountRef, began_at: datetime, latest: str, nodes: NodesSeen | None) -> bool:
-        names = dict.fromkeys(
-            [latest, *(["nodes_seen_at"] if nodes else []), *(["nodes_unsettled"] if nodes is NodesSeen.STARTING else [])]
+    def _relieve(self, target: ServiceAccountRef, signal: Signal, former: Free) -> Signalled:
+        """Go on duty in the place of a check that is gone, unless somebody was quicker."""
+        row, relieved = self._table.update(
+            f"relieve the check of {target.key}", items.now_key(target), *duty_items.relieving(signal, former)
         )
-        over = ["gone_told_at", *(["nodes_unsettled"] if nodes is NodesSeen.SETTLED else [])]
-        change = f"SET {', '.join(f'{name} = :at' for name in names)} REMOVE {', '.join(over)}"
-        condition = f"attribute_not_exists({latest}) OR {latest} < :at"
+        if items.incident_id(row):
+            return items.incident(target, row)
+        free = items.free(row)
+        return to_do(free, signal) if relieved or free.on_duty else self.signal(target, signal)
+
+    def finish(self, target: ServiceAccountRef, duty: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+        """One write. Its condition holds as long as nobody but this check has changed what it knew of the row."""
         attempt = f"remember that {target.key} is well"
-        return self._table.update(attempt, items.now_key(target), change, condition, {":at": items.time(began_at)})[1]
+        row, written = self._table.update(attempt, items.now_key(target), *duty_items.finishing(duty, well(duty, began_at, nodes)))
+        free = items.free(row)
+        return free if not written and duty.on_duty and free.on_duty == duty.on_duty else None
+
+    def let_go(self, target: ServiceAccountRef, duty: Free, forget: datetime | None = None) -> None:
+        """A row to be forgotten is left to expire, so that the checker needs no grant to delete."""
+        self._table.update(f"leave the check of {target.key}", items.now_key(target), *duty_items.letting_go(duty, forget))
 
     def claim(self, incident: Incident) -> Incident:
         """The binding is marked first: a mark too many is harmless, one too few would blind the breaker."""
@@ -66,7 +74,7 @@ class Incidents:
             row, opened = self._open(incident, "attribute_not_exists(incident_id)")
             if opened or items.incident_id(row) == incident.id:  # ours already: the answer to an earlier try was lost
                 return items.incident(incident.target, row)
-            row, counted = self._count(incident.target)
+            row, counted = self._count(incident)
             if counted:
                 return items.incident(incident.target, row)
         raise TransientError(f"claim {incident.target.key}: lost to other writers {_TRIES} times")
@@ -75,7 +83,7 @@ class Incidents:
         """The count of signals goes on from the ended incident's."""
         self._mark(successor)
         as_seen = f"incident_id = :ended AND {'attribute_exists' if ended.acting else 'attribute_not_exists'}(acting)"
-        row, taken = self._open(successor, as_seen, {":ended": {"S": ended.id}}, counting_on=True)
+        row, taken = self._open(successor, as_seen, {":ended": {"S": ended.id}})
         if taken or items.incident_id(row) == successor.id:
             return items.incident(successor.target, row)
         return self.claim(successor)
@@ -151,21 +159,21 @@ class Incidents:
         marks = self._table.query(f"read the clusters that turned wrong under {binding_path}", f"{PARTITION_KEY} = :pk", values)
         return tuple(sorted(mark[SORT_KEY]["S"] for mark in marks if mark["turned_wrong_at"]["S"] >= items.time(since)["S"]))
 
-    def _count(self, target: ServiceAccountRef) -> tuple[Row, bool]:
-        one: Row = {":one": {"N": "1"}}
-        return self._table.update(f"signal {target.key}", items.now_key(target), "ADD signals :one", "attribute_exists(incident_id)", one)
+    def _count(self, incident: Incident) -> tuple[Row, bool]:
+        adding: Row = {":signals": {"N": str(incident.signals)}}
+        key = items.now_key(incident.target)
+        return self._table.update(f"join {incident.target.key}", key, "ADD signals :signals", "attribute_exists(incident_id)", adding)
 
     def _update(self, attempt: str, incident: Incident, change: str, values: Row) -> bool:
         return self._table.update(attempt, items.now_key(incident.target), change, "incident_id = :id", values)[1]
 
-    def _open(self, incident: Incident, condition: str, more: Row | None = None, *, counting_on: bool = False) -> tuple[Row, bool]:
-        signals: Row = {"signals": {"N": str(incident.signals)}}
-        setting = items.opening(incident) | ({} if counting_on else signals)
-        removing = [name for name in items.OPEN_ATTRIBUTES if name not in setting | signals]
-        change = "SET " + ", ".join(f"{name} = :{name}" for name in setting)
-        change += f" REMOVE {', '.join(removing)}" if removing else ""
-        change += " ADD signals :signals" if counting_on else ""
-        values = {f":{name}": value for name, value in (setting | signals).items()} | (more or {})
+    def _open(self, incident: Incident, condition: str, more: Row | None = None) -> tuple[Row, bool]:
+        """The count of signals goes on from those that came before: a look follows for them, too."""
+        setting = items.opening(incident)
+        adding: Row = {":signals": {"N": str(incident.signals)}}
+        removing = ", ".join(name for name in items.OPEN_ATTRIBUTES if name not in setting and name != "signals")
+        change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {removing} ADD signals :signals"
+        values = {f":{name}": value for name, value in setting.items()} | adding | (more or {})
         return self._table.update(f"open incident {incident.id}", items.now_key(incident.target), change, condition, values)
 
     def _mark(self, incident: Incident) -> None:

@@ -11,7 +11,8 @@ from lambdas.adapters.metrics import count
 from lambdas.adapters.reading import readers
 from lambdas.adapters.remediator import Remediator
 from lambdas.adapters.session import AwsSession
-from lambdas.checker.pipeline import Ports, run
+from lambdas.checker.pipeline import run
+from lambdas.checker.ports import Ports
 from lambdas.contract.environment import Environment, Function
 
 PARAMETERS_KEPT_S: Final = 20

@@ -102,13 +102,19 @@ class Free:
 
     `known_good_at` is when a check last found all well, `nodes_seen_at` when one that read nodes did. `nodes_unsettled` asks the next
     check to read them again: some were within their grace then, or an incident has just ended. `gone_told_at` is when people were told
-    that there is no such cluster, unless it was seen since.
+    that there is no such cluster, unless it was seen since. While a check looks it is `on_duty`, and `signals` counts the events that have
+    come to be answered: `told` is the latest of them that names an actor, `asks` what all of them want of the look.
     """
 
     known_good_at: datetime | None = None
     nodes_seen_at: datetime | None = None
     nodes_unsettled: bool = False
     gone_told_at: datetime | None = None
+    on_duty: str = ""
+    on_duty_since: datetime | None = None
+    signals: int = 0
+    told: Mapping[str, Any] | None = None
+    asks: frozenset[str] = frozenset()
 
     def after(self, began_at: datetime, nodes: NodesSeen | None) -> "Free":
         """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
@@ -125,8 +131,39 @@ class Free:
         return replace(self, gone_told_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
 
 
-Signalled = Incident | Answered | Free
-"""What a signal meets: an open incident (it is counted there), an answer, or nothing."""
+class Asks(StrEnum):
+    """What an event wants of the look that answers it, beyond a quick one."""
+
+    NODES = "nodes"  # read them: they are said to be unwell
+    ANEW = "anew"  # read everything again: what is remembered from before is out of date
+
+
+@dataclass(frozen=True)
+class Left:
+    """Another check is on duty: before it ends it looks again, for this event, too."""
+
+    on_duty: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """One event on its way to be answered.
+
+    `check` names the run that brings it, `at` is when (aware). `told` is the request as JSON where it names an actor, so that whoever looks
+    can tell who did it; `answerable` says whether a check that has ended may have answered it. Nobody waits for an answer to a `quiet` one.
+    """
+
+    occurred_at: datetime
+    check: str
+    at: datetime
+    asks: frozenset[str] = frozenset()
+    answerable: bool = True
+    told: Mapping[str, Any] | None = None
+    quiet: bool = False
+
+
+Signalled = Incident | Answered | Left | Free
+"""What a signal meets: an open incident (it is counted there), an answer, another check that looks; or nothing, so that it is to look."""
 
 EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 """EventBridge cuts an event's time to whole seconds, so it may have happened up to one second later than it says."""
@@ -137,10 +174,10 @@ def answers(began_at: datetime, occurred_at: datetime) -> bool:
     return began_at >= occurred_at + EVENT_TIME_GRAIN
 
 
-def met(free: Free, occurred_at: datetime, *, about_nodes: bool) -> Answered | Free:
-    """What an event meets where no incident is open. Only a check that read nodes answers what is said about nodes."""
-    began_at = free.nodes_seen_at if about_nodes else free.known_good_at
-    return Answered(began_at) if began_at is not None and answers(began_at, occurred_at) else free
+def answered(free: Free, signal: Signal) -> Answered | None:
+    """The check that has answered it, if any. Only one that read nodes answers what is said about nodes."""
+    began_at = free.nodes_seen_at if Asks.NODES in signal.asks else free.known_good_at
+    return Answered(began_at) if signal.answerable and began_at is not None and answers(began_at, signal.occurred_at) else None
 
 
 def silent(incident: Incident, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled
+from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
 from lambdas.domain.observation import (
     AddonFacts,
     Association,
@@ -155,16 +155,23 @@ class ClustersPort(Protocol):
 class IncidentsPort(Protocol):
     """Incidents and history. Every write is conditional, so that several callers cannot undo each other."""
 
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
-        """Count a signal on the open incident, if there is one: a single conditional write."""
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
+        """Count a signal on the open incident or on the check that is on duty, or go on duty: a single conditional write.
+
+        A second one only where the check on duty must have ended without a word.
+        """
         ...
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
-        """Remember that a check that began then found all well, unless a later one is remembered; `nodes` where it read them."""
+    def finish(self, target: ServiceAccountRef, duty: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+        """Remember that a look that began then found all well, and go off duty: None. A signal came since `duty`: look again, for that."""
+        ...
+
+    def let_go(self, target: ServiceAccountRef, duty: Free, forget: datetime | None = None) -> None:
+        """Go off duty without an answer: what waits is the next check's. With `forget`, the time, of a row that needs no keeping."""
         ...
 
     def claim(self, incident: Incident) -> Incident:
-        """Open this incident, or count a signal on the one that is open. Returns the one that is open now."""
+        """Open this incident, or join the one that is open: returned. Its `signals` come to those that have been counted already."""
         ...
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:

@@ -1,8 +1,10 @@
 """What every trigger becomes: the request for one check."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Trigger(StrEnum):
@@ -74,3 +76,12 @@ class DigestDue:
     """The daily schedule's turn: the day that ends then is to be summed up."""
 
     occurred_at: datetime
+
+
+def actor_of(request: Mapping[str, Any]) -> Actor | None:
+    """Who changed what, out of the request that opened the incident. A person who only asked for a check changed nothing."""
+    told = request.get("actor")
+    if not isinstance(told, Mapping) or not told.get("who") or request.get("trigger") == Trigger.PERSON:
+        return None
+    at = datetime.fromisoformat(told["at"]) if told.get("at") else None
+    return Actor(who=str(told["who"]), what=str(told.get("what", "")), agent=str(told.get("agent", "")), at=at)

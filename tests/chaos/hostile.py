@@ -18,7 +18,7 @@ from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
 from lambdas.remediator.workflow import remediate
 from tests.chaos.storms import Town, kinds, town
 from tests.over_fakes.at_once import AtOnce
-from tests.unit.report.test_any_words import TEXT, _assert_harmless, _assert_legal
+from tests.unit.report.test_any_words import TEXT, assert_harmless, assert_legal
 from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def delivered(event: Any, there: Town) -> list[Message]:
 def harmless(messages: list[Message]) -> None:
     """No mention, no control character, no link of others; within every length."""
     for it in messages:
-        _assert_legal(it)
-        _assert_harmless(it)
+        assert_legal(it)
+        assert_harmless(it)
 
 
 def poisoned_town(words: list[str], *, broken: bool) -> Town:

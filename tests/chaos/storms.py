@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import re
 import time
+from bisect import bisect_left
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,9 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from lambdas.checker.pipeline import Ports, run
+from lambdas.checker.pipeline import run
+from lambdas.checker.ports import Ports
+from lambdas.contract.events import OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.domain.checking import Remembering
 from lambdas.domain.observing import Readers
@@ -21,22 +24,20 @@ from lambdas.remediator.steps import InProcessSteps
 from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
+from tests.chaos.environments import TurnsWorld
 from tests.chaos.figures import Figures
 from tests.events import event as recorded
 from tests.over_fakes.at_once import AtOnce
+from tests.over_fakes.events import own
 from tests.over_fakes.performance import ENVIRONMENT
-from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, World, described
+from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lambdas.domain.incident import Incident, NodesSeen, PastIncident, Signalled
+    from lambdas.domain.incident import Incident, PastIncident
 
 HERE: Final = replace(ENVIRONMENT, runbook_root="https://example.com/runbooks")
-LOOK_S: Final = 0.3
-COUNT_S: Final = 0.02
-"""How long a check takes that looks, and one that is answered or counted, as measured with the function's asset on loopback."""
-
 
 OF_EVERY_KIND: Final = (
     "addon-update-succeeded",
@@ -79,29 +80,11 @@ def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluste
     return sorted(found, key=lambda it: it.arrives)
 
 
-class SlowToTell(fakes.FakeIncidents):
-    """What a check finds is known when the check has ended, not when it began."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self._pending: list[tuple[datetime, int, ServiceAccountRef, datetime, NodesSeen | None]] = []
-
-    def signal(self, target: ServiceAccountRef, occurred_at: datetime, about_nodes: bool = False) -> Signalled:
-        while self._pending and self._pending[0][0] <= self._world.now:
-            _, _, about, began, nodes = heapq.heappop(self._pending)
-            super().record_sound(about, began, nodes)
-        return super().signal(target, occurred_at, about_nodes=about_nodes)
-
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
-        ends = self._world.now + timedelta(seconds=LOOK_S)
-        heapq.heappush(self._pending, (ends, len(self._pending), target, began_at, nodes))
-
-
 @dataclass
 class Town:
     """Clusters, the checker's ports over them, and what was started."""
 
-    world: World
+    world: TurnsWorld
     incidents: fakes.FakeIncidents
     remediator: fakes.FakeRemediator
 
@@ -131,6 +114,7 @@ class Town:
             log=lambda *_, **__: None,
             environment=HERE,
             now=self.world.clock,
+            sleep=self.world.sleep,
         )
 
     def desk(self, incident: Incident) -> Desk:
@@ -163,10 +147,10 @@ class Town:
         return self.world.reads.count("cluster.service_account")
 
 
-def town(clusters: int = 1, *, broken: bool, slow: bool = False) -> Town:
+def town(clusters: int = 1, *, broken: bool) -> Town:
     """So many equal clusters, `demo` or `c000` and so on, all whole or all broken."""
     names = ["demo"] if clusters == 1 else [f"c{n:03}" for n in range(clusters)]
-    world = World()
+    world = TurnsWorld()
     for name in names:
         one = described({"cluster": {"name": name, "nodes": 3}, **({"annotation": None, "pods": {"stale": 3}} if broken else {})})
         world.clusters |= one.clusters
@@ -174,22 +158,34 @@ def town(clusters: int = 1, *, broken: bool, slow: bool = False) -> Town:
         world.roles |= one.roles
         world.providers |= one.providers
     assert all(binding_path(name, NAMESPACE, NAME) in world.parameters for name in names)
-    return Town(world, (SlowToTell if slow else fakes.FakeIncidents)(world), fakes.FakeRemediator(world))
+    return Town(world, fakes.FakeIncidents(world), fakes.FakeRemediator(world))
 
 
-def checked(arrivals: Sequence[Arrival], there: Town, concurrency: int) -> float:
-    """Hand the events over to so many environments, in simulated time. Returns how long the last one waited (seconds)."""
-    free = [NOON] * concurrency
-    waited = 0.0
+def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None:
+    """Hand the events over, each to the next environment that is free, and what checks ask for themselves, too, in simulated time."""
+    waiting, ports = deque(arrivals), there.ports
+
+    def environment() -> None:
+        while waiting:
+            it = waiting.popleft()
+            there.world.sleep_until(it.arrives)
+            run(it.event, ports)
+            asked, there.bus.sent = [it for it in there.bus.sent if it[0] == OwnEvent.CHECK_REQUESTED], []
+            waiting.extendleft(Arrival(own(kind, detail, there.world.now), there.world.now, there.world.now) for kind, detail in asked)
+
     with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
-        for it in arrivals:
-            begins = max(it.arrives, heapq.heappop(free))
-            there.world.now, before = begins, there.looks
-            run(it.event, there.ports)
-            took = LOOK_S if there.looks > before else COUNT_S
-            heapq.heappush(free, begins + timedelta(seconds=took))
-            waited = (begins - it.arrives).total_seconds()
-    return waited
+        there.world.run([environment] * environments)
+
+
+def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:
+    """Events that no look followed, and how long after its arrival an event had to wait for one that began after it (seconds, the longest).
+
+    Whoever is answered by a look that began before it arrived has waited for nothing.
+    """
+    looks = sorted(there.world.looked_at)
+    following = [(it, bisect_left(looks, it.happened)) for it in arrivals]
+    waits = [(looks[n] - it.arrives).total_seconds() for it, n in following if n < len(looks)]
+    return len(arrivals) - len(waits), max(0.0, *waits)
 
 
 # --- rounds ------------------------------------------------------------------------------------------------------------------------------
@@ -198,7 +194,7 @@ def checked(arrivals: Sequence[Arrival], there: Town, concurrency: int) -> float
 def one_fault(count: int) -> Figures:
     """So many events for one broken cluster within a minute: one incident, one repair, every signal counted and seen."""
     began, there = time.monotonic(), town(broken=True)
-    checked(storm(count, 60.0, delay_s=(0.0, 4.0, 0.5, 30.0)), there, concurrency=10)
+    checked(storm(count, 60.0, delay_s=(0.0, 4.0, 0.5, 30.0)), there, environments=10)
     with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
         there.remediate()
     (past,) = there.closed
@@ -221,7 +217,7 @@ def many_clusters(clusters: int, each: int) -> Figures:
     began, there = time.monotonic(), town(clusters, broken=True)
     names = sorted(there.world.clusters)
     arrivals = [it for name in names for it in storm(each, 10.0, cluster=name)]
-    checked(sorted(arrivals, key=lambda it: it.arrives), there, concurrency=50)
+    checked(sorted(arrivals, key=lambda it: it.arrives), there, environments=50)
     with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
         there.remediate()
     proven = [it for it in there.closed if it.outcome == "proven"]
@@ -239,18 +235,22 @@ def many_clusters(clusters: int, each: int) -> Figures:
     )
 
 
-def healthy(count: int, *, spread_s: float, concurrency: int) -> Figures:
-    """The same storm on a cluster that is well: no write, no message, and few checks."""
-    began, there = time.monotonic(), town(broken=False, slow=True)
-    waited = checked(storm(count, spread_s), there, concurrency)
+def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence[float] = (0.0,)) -> Figures:
+    """The same storm on a cluster that is well: no write, no message, a handful of checks, and one that answers it after each event."""
+    began, there = time.monotonic(), town(broken=False)
+    arrivals = storm(count, spread_s, delay_s)
+    checked(arrivals, there, environments)
+    lost, waited = unanswered(arrivals, there)
+    late = ", late and out of order" if len(delay_s) > 1 else ""
     return Figures(
-        round=f"storm: a healthy cluster, {spread_s:.0f} s",
+        round=f"storm: a healthy cluster, {spread_s:.0f} s{late}",
         faults=count,
         runs=1,
         converged=int(not there.world.writes and not there.closed),
         messages=len(there.notifier.sent),
+        lost=lost,
         seconds=time.monotonic() - began,
-        note=f"{count:,} events, {there.looks} checks by {concurrency} environments, the last after {waited:.0f} s",
+        note=f"{count:,} events, {there.looks} checks by {environments} environments, an answer after {waited:.1f} s at most",
     )
 
 
@@ -316,8 +316,9 @@ def rounds() -> Iterator[Figures]:
     """The long versions."""
     yield one_fault(10_000)
     yield many_clusters(200, 50)
-    yield healthy(10_000, spread_s=1.0, concurrency=10)
-    yield healthy(10_000, spread_s=60.0, concurrency=2)
-    yield healthy(10_000, spread_s=60.0, concurrency=10)
+    yield healthy(10_000, spread_s=1.0, environments=10)
+    yield healthy(10_000, spread_s=60.0, environments=2)
+    yield healthy(10_000, spread_s=60.0, environments=10)
+    yield healthy(10_000, spread_s=60.0, environments=10, delay_s=(0.0, 4.0, 0.5, 30.0))
     yield skewed(2_000)
     yield real_table(10_000, threads=8)

@@ -10,6 +10,7 @@ BOUNDED = {
     "a fault and an event of nothing": Story(("break", "event")),
     "two faults": Story(("break", "break")),
     "a fault after a sound check": Story(("event", "moment", "break")),
+    "a fault while a check looks, which may fail": Story(("event", "break"), outages=1),
     "a fault while a sweep looks": Story(("sweep", "break"), deaths=1),
     "a person beside the remediator": Story(("break", "person"), crashes=1, deaths=1),
     "a person takes over what is only watched": Story(("hold", "break", "person", "lift")),
@@ -17,6 +18,11 @@ BOUNDED = {
 }
 
 LONG = {
+    "a check that stays too long hands over": Story(("event", "event", "while", "break")),
+    "a fault while a check looks, which may fail or be killed": Story(("event", "break"), crashes=1, outages=1),
+    "a fault while a check has died": Story(("event", "tick", "break"), crashes=1),
+    "signals while a check has died": Story(("event", "event", "tick", "break"), outages=1),
+    "a check that fails and dies": Story(("event", "tick", "break"), crashes=2, outages=2),
     "two faults, killed anywhere, dead once": Story(("break", "break"), crashes=1, deaths=1),
     "three faults": Story(("break", "break", "break")),
     "a fault after a sound check, killed twice": Story(("event", "tick", "break"), crashes=2),
@@ -40,7 +46,7 @@ def test_every_order_of_longer_stories_keeps_the_promises(story: Story) -> None:
     assert explore(story).ends > 0
 
 
-@pytest.mark.parametrize("name", SOWN)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if it.long else ()) for name, it in SOWN.items()])
 def test_a_sown_fault_is_found(name: str) -> None:
     sown = SOWN[name]
     with sown.in_place(), pytest.raises(Violated, match=sown.says):

@@ -22,18 +22,28 @@ def test_each_of_many_clusters_gets_one_repair() -> None:
     assert figures.messages == 40
 
 
-def test_a_healthy_cluster_sees_few_checks() -> None:
-    """Events of one second: whoever waited longer than that second is answered by a check that began after it."""
-    there = storms.town(broken=False, slow=True)
-    storms.checked(storms.storm(1000, 1.0), there, concurrency=10)
-    assert there.looks <= 60
-    assert not there.world.writes
-    assert not there.notifier.sent
+@pytest.mark.parametrize("delay_s", [(0.0,), (0.0, 4.0, 0.5, 30.0)], ids=["at once", "late and out of order"])
+def test_a_minute_of_storm_costs_a_healthy_cluster_a_handful_of_checks(delay_s: tuple[float, ...]) -> None:
+    """A look every four seconds, by whichever check is on duty, and each event is followed by one that began after it."""
+    there, arrivals = storms.town(broken=False), storms.storm(2000, 60.0, delay_s)
+    storms.checked(arrivals, there, environments=10)
+    lost, waited = storms.unanswered(arrivals, there)
+    assert there.looks <= 20 + max(delay_s) / 4
+    assert lost == 0
+    assert waited <= 5.0
+    assert (there.world.writes, there.notifier.sent) == ([], [])
+
+
+def test_a_second_of_storm_costs_a_few() -> None:
+    there, arrivals = storms.town(broken=False), storms.storm(1000, 1.0)
+    storms.checked(arrivals, there, environments=10)
+    assert there.looks <= 4
+    assert storms.unanswered(arrivals, there)[0] == 0
 
 
 def test_an_event_that_is_handed_over_late_is_answered_by_an_earlier_check() -> None:
     there = storms.town(broken=False)
-    storms.checked(storms.storm(200, 1.0, delay_s=[30.0 * (n > 0) + n / 100 for n in range(200)]), there, concurrency=4)
+    storms.checked(storms.storm(200, 1.0, delay_s=[30.0 * (n > 0) + n / 100 for n in range(200)]), there, environments=4)
     assert there.looks <= 6
 
 

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lambdas.checker.pipeline import Ports, run
+from lambdas.checker.pipeline import run
+from lambdas.checker.ports import Ports
 from lambdas.contract.environment import Environment
 from lambdas.contract.events import INCOMING
 from lambdas.domain.checking import Remembering
@@ -137,6 +138,7 @@ class Performance:
             log=self.log,
             environment=ENVIRONMENT,
             now=self.world.clock,
+            sleep=self.world.sleep,
         )
 
     def desk(self, incident: Incident) -> Desk:

@@ -33,7 +33,8 @@ KUBERNETES: Final = [
     "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node",
 ]
 READS: Final = ["dynamodb:GetItem", "eks:DescribeAddon", "eks:ListPodIdentityAssociations"]
-WARM: Final = sorted([*READS, "dynamodb:UpdateItem"])
+WARM: Final = sorted(["dynamodb:UpdateItem", "dynamodb:UpdateItem", *READS[1:]])
+"""On duty, and off it again."""
 FOLDERS: Final = ["ssm:GetParametersByPath"] * 4
 """Bindings and settings, the cluster's own and the defaults."""
 COLD: Final = sorted([*WARM, *FOLDERS, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole"])

@@ -1,6 +1,5 @@
 """Looking at the chain, for a plan or for the proof of a repair."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,7 +7,7 @@ from lambdas.domain.checking import check
 from lambdas.domain.incident import Incident
 from lambdas.domain.look import Counts, Look, look
 from lambdas.domain.observing import Hints
-from lambdas.domain.request import Actor, Trigger
+from lambdas.domain.request import actor_of
 from lambdas.remediator.steps import Json
 from lambdas.remediator.work.bench import Bench
 
@@ -41,15 +40,6 @@ def trail(former: Json, at: str, counts: Counts) -> list[list[Any]]:
     now = [counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes]
     so_far: list[list[Any]] = former.get("trail", [])
     return so_far if so_far and so_far[-1][1:] == now else [*so_far, [at, *now]][-MOST_TRAIL:]
-
-
-def actor_of(request: Mapping[str, Any]) -> Actor | None:
-    """Who changed what, out of the request that opened the incident. A person who only asked for a check changed nothing."""
-    told = request.get("actor")
-    if not isinstance(told, Mapping) or not told.get("who") or request.get("trigger") == Trigger.PERSON:
-        return None
-    at = datetime.fromisoformat(told["at"]) if told.get("at") else None
-    return Actor(who=str(told["who"]), what=str(told.get("what", "")), agent=str(told.get("agent", "")), at=at)
 
 
 def _known_good_at(incident: Incident) -> datetime | None:

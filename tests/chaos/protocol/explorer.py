@@ -1,16 +1,18 @@
 """Every order in which the actors can call, with a crash at every point: a graph search over what is shared and where each actor is.
 
 Promises checked: nobody repairs who does not hold the incident, and no two are about to repair at once; at rest every event has been
-followed by a look that began after it, or an open incident is left that the next sweep takes over; every path comes to rest; after at most
-a few sweeps the cluster is whole and no incident open.
+followed by a look that began after it, or an open incident, or the duty of a check that died, is left for the next sweep to take over;
+every path comes to rest; after at most a few sweeps the cluster is whole, no incident open and nobody on duty.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import floor
 from typing import TYPE_CHECKING, Final
 
+from lambdas.domain.errors import TransientError
 from lambdas.domain.request import Trigger
 from tests.chaos.protocol import programs
 from tests.chaos.protocol.replay import Call, Known, known, until_next_call
@@ -26,8 +28,9 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-hand
 """
 MOST_SWEEPS: Final = 3
 TICK: Final = 10
-MOMENT: Final = 0.01
-"""Minutes, less than the second to which EventBridge cuts an event's time."""
+PASSES: Final = {"tick": TICK, "while": 0.75, "moment": 0.01}
+"""Minutes: a moment is less than the second to which EventBridge cuts an event's time, a while longer than a check stays on duty and less
+than it may live."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Checker:
     """One event on its way through the checker."""
 
     event: int
-    occurred: int
+    occurred: float
     trigger: Trigger
     attempt: int = 1
     results: tuple[Known, ...] = ()
@@ -112,14 +115,16 @@ def _person_call(results: tuple[Known, ...]) -> Call | None:
 @dataclass(frozen=True)
 class Story:
     """What nature does, in order: `break` (and an event tells of it), `event` (that tells of nothing), `sweep`,
-    `tick` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
+    `tick`, `while` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
 
-    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident.
+    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident, `outages` looks of a
+    check that may fail.
     """
 
     nature: tuple[str, ...]
     crashes: int = 0
     deaths: int = 0
+    outages: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ class State:
     nature: tuple[str, ...]
     crashes: int
     deaths: int
+    outages: int
     sweeps: int = 0
     events: int = 0
 
@@ -157,7 +163,7 @@ def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_0
         Violated: a promise does not hold, or there are more states than `most_states`.
     """
     rules = rules or Rules()
-    first = State(Shared(), (), story.nature, story.crashes, story.deaths)
+    first = State(Shared(), (), story.nature, story.crashes, story.deaths, story.outages)
     found = Explored(came_from={first: None})
     stack = [first]
     while stack:
@@ -197,16 +203,38 @@ def _followers(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
 
 def _steps(state: State, index: int, actor: Actor, call: Call, rules: Rules) -> Iterator[tuple[str, State]]:
     who = _name(actor)
+    if call.what == "fail":
+        yield f"{who} fails, and is delivered again", _without(state, index, actor)
+        return
     result, shared = _answered(call, state.shared, rules)
-    begun = [Execution(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(state.shared.executions)]
-    moved = actor.after(call, result)
-    yield f"{who}: {_said(call, result)}", _ended(replace(state, shared=shared, actors=(*_with(state.actors, index, moved), *begun)))
+    moved = _with(state.actors, index, actor.after(call, result))
+    yield f"{who}: {_said(call, result)}", _ended(_begun(state, replace(state, shared=shared, actors=moved)))
+    if state.outages and call.what == "observe":
+        failed = actor.after(call, TransientError("no answer"))
+        yield f"{who} gets no answer", replace(state, actors=_with(state.actors, index, failed), outages=state.outages - 1)
     if state.crashes:
-        crashed = actor.crashed()
-        actors = _with(state.actors, index, crashed) if crashed else (*state.actors[:index], *state.actors[index + 1 :])
-        yield f"{who} is killed before {call.what}", replace(state, actors=actors, crashes=state.crashes - 1)
+        yield f"{who} is killed before {call.what}", replace(_without(state, index, actor), crashes=state.crashes - 1)
     if state.deaths and isinstance(actor, Execution):
         yield f"{who} ends before {call.what}", _over(replace(state, deaths=state.deaths - 1), actor, "FAILED")
+
+
+def _without(state: State, index: int, actor: Actor) -> State:
+    """Its process is gone: it begins anew, if anybody lets it."""
+    crashed = actor.crashed()
+    return replace(state, actors=_with(state.actors, index, crashed) if crashed else (*state.actors[:index], *state.actors[index + 1 :]))
+
+
+def _begun(before: State, state: State) -> State:
+    """With the executions and checks that the last call began."""
+    shared, former = state.shared, before.shared
+    executions = [Execution(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(former.executions)]
+    asked = [
+        Checker(state.events + number, occurred, Trigger.API_CALL) for number, occurred in enumerate(shared.asked[len(former.asked) :])
+    ]
+    unlooked = shared.unlooked | {it.event for it in asked}
+    return replace(
+        state, shared=replace(shared, unlooked=unlooked), actors=(*state.actors, *executions, *asked), events=state.events + len(asked)
+    )
 
 
 def _answered(call: Call, shared: Shared, rules: Rules) -> tuple[object, Shared]:
@@ -231,22 +259,22 @@ def _over(state: State, actor: Actor, status: str) -> State:
 
 def _natural(state: State) -> tuple[str, State]:
     what, rest, shared = state.nature[0], state.nature[1:], state.shared
-    if what in ("tick", "moment"):
-        return "time passes", replace(state, nature=rest, shared=replace(shared, now=shared.now + (TICK if what == "tick" else MOMENT)))
+    if what in PASSES:
+        return "time passes", replace(state, nature=rest, shared=replace(shared, now=shared.now + PASSES[what]))
     if what in ("hold", "lift"):
         return "repairs are held back" if what == "hold" else "repairs may be made", replace(
             state, nature=rest, shared=replace(shared, held=what == "hold")
         )
     if what == "person":
         return "a person begins", replace(state, nature=rest, actors=(*state.actors, Person()))
-    told = Checker(state.events, int(shared.now), Trigger.SWEEP if what == "sweep" else Trigger.API_CALL)
+    told = Checker(state.events, floor(60 * shared.now) / 60, Trigger.SWEEP if what == "sweep" else Trigger.API_CALL)
     shared = replace(shared, broken=shared.broken or what == "break", unlooked=shared.unlooked | {state.events})
     return f"{what} {state.events}", replace(state, nature=rest, shared=shared, events=state.events + 1, actors=(*state.actors, told))
 
 
 def _swept(state: State) -> list[tuple[str, State]]:
     """The schedule's turn, when all is quiet and not all is well."""
-    if state.sweeps == MOST_SWEEPS or (state.shared.incident is None and not state.shared.broken):
+    if state.sweeps == MOST_SWEEPS or not (state.shared.incident or state.shared.broken or state.shared.on_duty):
         return []
     sweep = Checker(state.events, state.shared.now, Trigger.SWEEP)
     shared = replace(state.shared, now=state.shared.now + TICK, unlooked=state.shared.unlooked | {state.events})
@@ -266,11 +294,11 @@ def _trouble(state: State, *, at_rest: bool) -> str:
         return f"{len(about)} are about to repair at once"
     if not at_rest:
         return ""
-    left = shared.incident is not None
+    left = bool(shared.incident or shared.on_duty)
     if shared.unlooked and not left:
         return f"events {sorted(shared.unlooked)} were lost: no look followed them, and no incident is open"
     if state.sweeps == MOST_SWEEPS and (left or (shared.broken and not shared.held)):
-        return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and an incident is open: {left}"
+        return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and something is left open: {left}"
     return ""
 
 

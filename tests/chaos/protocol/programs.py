@@ -13,9 +13,11 @@ from unittest.mock import patch
 
 from cli import holding
 from cli.failures import Refused
-from lambdas.checker import pipeline
+from lambdas.checker import looking, opening, pipeline
+from lambdas.checker.ports import Ports
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering, check
+from lambdas.domain.errors import RemediatorError
 from lambdas.domain.look import Look, from_json_look, look, to_json_look
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.request import CheckRequest, Trigger
@@ -107,26 +109,31 @@ def _silent(*_: object, **__: object) -> None:
 # --- the checker -------------------------------------------------------------------------------------------------------------------------
 
 
-def checker(script: Script, *, event: int, occurred: int, trigger: Trigger, attempt: int) -> None:
+def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, attempt: int) -> None:
     """One delivery of one event."""
     request = CheckRequest(trigger=trigger, occurred_at=at(occurred), event_id=f"e{event}", cluster=TARGET.cluster)
-    ports = pipeline.Ports(
+    ports = Ports(
         readers=_readers("whole"),
         incidents=ScriptedIncidents(script),  # type: ignore[arg-type]
         remediator=ScriptedRemediator(script),  # type: ignore[arg-type]
-        events=fakes.FakeEvents(),
+        events=ScriptedIncidents(script),  # type: ignore[arg-type]
         metrics=_silent,
         log=_silent,
         environment=ENVIRONMENT,
         now=lambda: at(script.ask("now", local=True)),
+        sleep=_silent,
     )
 
     def observe(*_: object, **__: object) -> tuple[Any, Any]:
         found = script.ask("observe")
         return _checked(found)[0], _checked(found)[1]
 
-    with patch.object(pipeline, "observe", observe), _named(pipeline, f"e{event}a{attempt}"):
-        pipeline.check_target(TARGET, request, ports)
+    name = f"e{event}a{attempt}"
+    with patch.object(looking, "observe", observe), _named(pipeline, name), _named(opening, name):
+        try:
+            pipeline.check_target(TARGET, request, ports)
+        except RemediatorError:
+            script.ask("fail", local=True)
 
 
 @contextmanager

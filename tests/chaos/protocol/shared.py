@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tests import fakes
 from tests.chaos.protocol.programs import TARGET
 from tests.chaos.protocol.replay import Call, Known, known
+from tests.world import NOON
 
 if TYPE_CHECKING:
     from lambdas.domain.incident import Incident
@@ -20,7 +22,8 @@ class Shared:
     """What every actor may read or change; a value that can be a key.
 
     `held`: the mode keeps the remediator from acting. `row` is the table's. `executions` are `(incident, status)`. `unlooked` are events
-    that no look has followed yet, `strangers` incidents by which somebody repaired who did not hold them.
+    that no look has followed yet, `strangers` incidents by which somebody repaired who did not hold them, `asked` the times (minutes) of
+    events that a check sent to itself.
     """
 
     broken: bool = False
@@ -30,6 +33,12 @@ class Shared:
     executions: tuple[tuple[str, str], ...] = ()
     unlooked: frozenset[int] = frozenset()
     strangers: tuple[str, ...] = ()
+    asked: tuple[float, ...] = ()
+
+    @property
+    def on_duty(self) -> str:
+        """The check that looks, or has died looking."""
+        return str(self.row.value.free.on_duty)
 
     @property
     def incident(self) -> Incident | None:
@@ -75,6 +84,10 @@ class Rules:
         """Repair the cluster. Whoever does so without holding the incident is noted."""
         holds = shared.incident is not None and shared.incident.id == incident
         return None, replace(shared, broken=False, strangers=shared.strangers if holds else (*shared.strangers, incident))
+
+    def _put(self, shared: Shared, events: list[tuple[str, dict[str, Any]]]) -> tuple[None, Shared]:
+        times = tuple((datetime.fromisoformat(detail["occurredAt"]) - NOON).total_seconds() / 60 for _, detail in events)
+        return None, replace(shared, asked=(*shared.asked, *times))
 
     def _start(self, shared: Shared, incident: Incident) -> tuple[str, Shared]:
         same = [it for it in shared.executions if it[0] == incident.id]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from lambdas.checker import pipeline
-from lambdas.domain import incident
+from lambdas.checker import looking, opening, pipeline
+from lambdas.domain import duty, incident
 from lambdas.remediator.work.desk import Desk
 from tests import fakes
 from tests.chaos.protocol import explorer
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from lambdas.checker.ports import Ports
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incident import Incident, NodesSeen, PastIncident
+    from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident
     from lambdas.remediator.steps import Json
 
 
@@ -58,8 +59,15 @@ class LetsAnybodyAct(fakes.FakeIncidents):
 class RemembersTheEnd(fakes.FakeIncidents):
     """A sound check is remembered as of its end instead of its beginning."""
 
-    def record_sound(self, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
-        super().record_sound(target, max(began_at, at(2 * explorer.TICK)), nodes)
+    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+        return super().finish(target, duty_of, max(began_at, at(2 * explorer.TICK)), nodes)
+
+
+class EndsWhateverCame(fakes.FakeIncidents):
+    """`finish` without the condition on the number of signals."""
+
+    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+        return super().finish(target, replace(duty_of, signals=1000), began_at, nodes)
 
 
 def _always_dead(*_: object) -> bool:
@@ -75,18 +83,24 @@ def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:  # the d
     return {"look": to_json_look(seen), "signals": signals, "looks": 1, "at": ""}
 
 
+def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: Free, ports: Ports) -> Json:
+    ports.incidents.let_go(target, duty_of)
+    return {}
+
+
 def _leaves_it_unstarted(incident: Incident, *_: object) -> Json:
     return {"incident": incident.id, "signals": incident.signals}
 
 
 @dataclass(frozen=True)
 class Sown:
-    """A fault, and a story in which it shows. `says` is in the words of the promise that it breaks."""
+    """A fault, and a story in which it shows. `says` is in the promise's words; `long`: many states come before that."""
 
     story: Story
     says: str
     rules: Rules = field(default_factory=Rules)
     patched: tuple[Any, str, Callable[..., Any]] | None = None
+    long: bool = False
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -111,9 +125,9 @@ def _forget() -> None:
 SOWN = {
     "an incident is closed whatever came meanwhile": Sown(Story(("break", "event")), "were lost", Rules(incidents=ClosesWhateverCame)),
     "an execution is started twice": Sown(Story(("break", "event")), "at once", Rules(idempotent_start=False)),
-    "a claim replaces an open incident": Sown(Story(("break", "event")), "did not hold", Rules(incidents=ClaimsOver)),
+    "a claim replaces an open incident": Sown(Story(("break", "tick", "event")), "did not hold", Rules(incidents=ClaimsOver)),
     "a running execution is taken over by the sweep": Sown(
-        Story(("break", "sweep")), "did not hold", patched=(pipeline, "_alive", _always_dead)
+        Story(("break", "sweep")), "did not hold", patched=(opening, "_alive", _always_dead)
     ),
     "a person takes over what has begun to act": Sown(
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=TakesOverAnybody)
@@ -122,9 +136,14 @@ SOWN = {
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
     ),
     "signals are counted after the look": Sown(Story(("break", "event")), "were lost", patched=(Desk, "look", _counts_after_looking)),
+    "a check ends whatever came meanwhile": Sown(Story(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
+    "a check that died is never relieved": Sown(Story(("break",), crashes=1), "after 3 sweeps", patched=(duty, "gone", _always_dead)),
+    "a check that hands over asks nobody": Sown(
+        Story(("event", "event", "while", "break")), "were lost", patched=(looking, "_hand_over", _tells_nobody), long=True
+    ),
     "a sound check counts as of its end": Sown(Story(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)),
     "a signal does not start what was never started": Sown(
-        Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "_signalled", _leaves_it_unstarted)
+        Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "join", _leaves_it_unstarted)
     ),
     "event times are taken as exact": Sown(
         Story(("event", "moment", "break")), "were lost", patched=(incident, "answers", lambda began, occurred: began >= occurred)

@@ -13,19 +13,22 @@ import pytest
 from cli.memory import MemoryIncidents
 from lambdas.adapters.incidents import Incidents
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.duty import LASTS, relieved
 from lambdas.domain.errors import AccessDenied, Conflict, TransientError
-from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, Outcome, PastIncident
+from lambdas.domain.incident import Answered, Asks, Free, Incident, Left, NodesSeen, Outcome, PastIncident, Signal
 from sandbox.aws.faults import Fault, FaultKind
 from tests.fakes import FakeIncidents
 from tests.integration.adapters.aws import TABLE
 
 if TYPE_CHECKING:
     from lambdas.adapters.session import AwsSession
+    from lambdas.domain.incident import Signalled
     from lambdas.domain.ports import IncidentsPort
     from sandbox.aws.local import LocalAws
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+FAR = NOW + timedelta(days=1)
 _NUMBERS = count()
 
 Keeper = Callable[[], "IncidentsPort"]
@@ -66,8 +69,34 @@ def past(of: Incident, **changes: Any) -> PastIncident:
     return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**told, **changes})
 
 
+def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **more: Any) -> Signal:
+    return Signal(occurred_at=occurred_at, check=check, at=at, **more)
+
+
+def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> Signalled:
+    """What a signal meets, by itself: whoever was put on duty by it leaves at once."""
+    met = incidents.signal(target, signal(occurred_at, asks=frozenset({Asks.NODES} if about_nodes else ())))
+    if isinstance(met, Free):
+        incidents.let_go(target, met)
+        return relieved(met)
+    return met
+
+
+def on_duty(incidents: IncidentsPort, target: ServiceAccountRef, check: str = "a", **more: Any) -> Free:
+    """The duty of a check whose event nothing has answered."""
+    found = incidents.signal(target, signal(FAR, check, **more))
+    assert isinstance(found, Free)
+    return found
+
+
+def sound(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+    """A check began then and found all well."""
+    duty = on_duty(incidents, target)
+    assert incidents.finish(target, duty, began_at, nodes) is None
+
+
 def test_a_signal_where_nothing_is_known_finds_the_row_free(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    assert incidents.signal(target, NOW) == Free()
+    assert signalled(incidents, target, NOW) == Free()
     assert incidents.get(target) is None
 
 
@@ -79,24 +108,24 @@ def test_a_signal_where_nothing_is_known_finds_the_row_free(incidents: Incidents
 def test_a_sound_check_answers_events_that_had_surely_happened_when_it_began(
     incidents: IncidentsPort, target: ServiceAccountRef, after: timedelta, answered: bool
 ) -> None:
-    incidents.record_sound(target, NOW + after)
+    sound(incidents, target, NOW + after)
     expected = Answered(NOW + after) if answered else Free(known_good_at=NOW + after)
-    assert incidents.signal(target, NOW) == expected
+    assert signalled(incidents, target, NOW) == expected
 
 
 def test_an_earlier_sound_check_does_not_replace_a_later_one(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    incidents.record_sound(target, NOW)
-    incidents.record_sound(target, NOW - SECOND)
-    assert incidents.signal(target, NOW) == Free(known_good_at=NOW)
+    sound(incidents, target, NOW)
+    sound(incidents, target, NOW - SECOND)
+    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW)
 
 
 def test_what_is_said_about_nodes_is_answered_only_by_a_check_that_read_them(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    incidents.record_sound(target, NOW + SECOND)
-    assert incidents.signal(target, NOW, about_nodes=True) == Free(known_good_at=NOW + SECOND)
-    incidents.record_sound(target, NOW + 2 * SECOND, NodesSeen.SETTLED)
-    assert incidents.signal(target, NOW, about_nodes=True) == Answered(NOW + 2 * SECOND)
-    incidents.record_sound(target, NOW + 9 * SECOND)
-    assert incidents.signal(target, NOW + 2 * SECOND, about_nodes=True) == Free(
+    sound(incidents, target, NOW + SECOND)
+    assert signalled(incidents, target, NOW, about_nodes=True) == Free(known_good_at=NOW + SECOND)
+    sound(incidents, target, NOW + 2 * SECOND, NodesSeen.SETTLED)
+    assert signalled(incidents, target, NOW, about_nodes=True) == Answered(NOW + 2 * SECOND)
+    sound(incidents, target, NOW + 9 * SECOND)
+    assert signalled(incidents, target, NOW + 2 * SECOND, about_nodes=True) == Free(
         known_good_at=NOW + 9 * SECOND, nodes_seen_at=NOW + 2 * SECOND
     )
 
@@ -104,38 +133,187 @@ def test_what_is_said_about_nodes_is_answered_only_by_a_check_that_read_them(inc
 def test_nodes_that_are_starting_are_remembered_until_a_later_check_sees_them_settled(
     incidents: IncidentsPort, target: ServiceAccountRef
 ) -> None:
-    incidents.record_sound(target, NOW, NodesSeen.STARTING)
-    incidents.record_sound(target, NOW + SECOND)
-    assert incidents.signal(target, NOW + SECOND) == Free(known_good_at=NOW + SECOND, nodes_seen_at=NOW, nodes_unsettled=True)
-    incidents.record_sound(target, NOW + 2 * SECOND, NodesSeen.SETTLED)
+    sound(incidents, target, NOW, NodesSeen.STARTING)
+    sound(incidents, target, NOW + SECOND)
+    assert signalled(incidents, target, NOW + SECOND) == Free(known_good_at=NOW + SECOND, nodes_seen_at=NOW, nodes_unsettled=True)
+    sound(incidents, target, NOW + 2 * SECOND, NodesSeen.SETTLED)
     later = NOW + 2 * SECOND
-    assert incidents.signal(target, later) == Free(known_good_at=later, nodes_seen_at=later)
+    assert signalled(incidents, target, later) == Free(known_good_at=later, nodes_seen_at=later)
 
 
 @pytest.mark.parametrize("nodes", NodesSeen)
 def test_what_a_check_saw_of_nodes_is_kept_though_a_later_one_that_read_none_was_quicker(
     incidents: IncidentsPort, target: ServiceAccountRef, nodes: NodesSeen
 ) -> None:
-    incidents.record_sound(target, NOW + 5 * SECOND)
-    incidents.record_sound(target, NOW, nodes)
+    sound(incidents, target, NOW + 5 * SECOND)
+    sound(incidents, target, NOW, nodes)
     starting = nodes is NodesSeen.STARTING
     expected = Free(known_good_at=NOW + 5 * SECOND, nodes_seen_at=NOW, nodes_unsettled=starting)
-    assert incidents.signal(target, NOW + 5 * SECOND) == expected
-    incidents.record_sound(target, NOW - SECOND, NodesSeen.SETTLED)
-    assert incidents.signal(target, NOW + 5 * SECOND) == expected
+    assert signalled(incidents, target, NOW + 5 * SECOND) == expected
+    sound(incidents, target, NOW - SECOND, NodesSeen.SETTLED)
+    assert signalled(incidents, target, NOW + 5 * SECOND) == expected
 
 
 def test_times_keep_their_order_whatever_zone_and_fraction_they_are_told_in(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    incidents.record_sound(target, NOW.replace(microsecond=5))
-    incidents.record_sound(target, NOW)
-    assert incidents.signal(target, NOW) == Free(known_good_at=NOW.replace(microsecond=5))
+    sound(incidents, target, NOW.replace(microsecond=5))
+    sound(incidents, target, NOW)
+    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW.replace(microsecond=5))
+
+
+# --- duty --------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_one_check_is_on_duty_and_the_others_leave_their_signal_to_it(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    duty = on_duty(incidents, target, "a")
+    assert (duty.on_duty, duty.signals) == ("a", 1)
+    assert incidents.signal(target, signal(FAR, "b")) == incidents.signal(target, signal(FAR, "c")) == Left("a")
+
+
+def test_a_check_ends_only_when_no_signal_came_since_it_began_to_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    duty = on_duty(incidents, target, "a")
+    incidents.signal(target, signal(FAR, "b"))
+    again = incidents.finish(target, duty, NOW)
+    assert again is not None
+    assert (again.on_duty, again.signals, again.known_good_at) == ("a", 2, None)
+    assert incidents.finish(target, again, NOW + SECOND) is None
+    assert on_duty(incidents, target, "c") == Free(known_good_at=NOW + SECOND, on_duty="c", on_duty_since=NOW, signals=1)
+
+
+def test_what_is_left_tells_whoever_looks_of_nodes_and_of_who_did_it(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    duty = on_duty(incidents, target, "a")
+    incidents.signal(target, signal(FAR, "b", asks=frozenset({Asks.NODES, Asks.ANEW})))
+    incidents.signal(target, signal(FAR, "c", told={"actor": {"who": "jane"}}))
+    incidents.signal(target, signal(FAR, "d"))
+    again = incidents.finish(target, duty, NOW)
+    assert again is not None
+    assert (again.asks, again.told, again.signals) == ({Asks.NODES, Asks.ANEW}, {"actor": {"who": "jane"}}, 4)
+    assert incidents.finish(target, again, NOW + SECOND, NodesSeen.SETTLED) is None
+    assert relieved(on_duty(incidents, target)) == Free(known_good_at=NOW + SECOND, nodes_seen_at=NOW + SECOND)
+
+
+@pytest.mark.parametrize(("after", "gone"), [(LASTS, False), (LASTS + timedelta(microseconds=1), True)], ids=["just in time", "just over"])
+def test_a_check_that_is_gone_is_relieved(incidents: IncidentsPort, target: ServiceAccountRef, after: timedelta, gone: bool) -> None:
+    duty = on_duty(incidents, target, "a")
+    met = incidents.signal(target, signal(FAR, "b", at=NOW + after))
+    assert met == (Free(on_duty="b", on_duty_since=NOW + after, signals=2) if gone else Left("a"))
+    ended = incidents.finish(target, duty, NOW)
+    assert ended == (None if gone else Free(on_duty="a", on_duty_since=NOW, signals=2))
+
+
+def test_a_check_that_was_relieved_ends_nobody_elses_duty(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    former = on_duty(incidents, target, "a")
+    duty = on_duty(incidents, target, "b", at=NOW + 2 * LASTS)
+    assert incidents.finish(target, former, NOW) is None
+    incidents.let_go(target, former)
+    assert incidents.signal(target, signal(FAR, "c", at=NOW + 2 * LASTS)) == Left("b")
+    assert incidents.finish(target, duty, NOW) is not None, "the third signal is unseen"
+
+
+def test_what_a_check_leaves_behind_is_the_next_ones(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    duty = on_duty(incidents, target, "a", told={"actor": {"who": "jane"}})
+    incidents.signal(target, signal(FAR, "b"))
+    incidents.let_go(target, duty)
+    following = on_duty(incidents, target, "c")
+    assert (following.on_duty, following.signals, following.told) == ("c", 3, {"actor": {"who": "jane"}})
+
+
+def test_a_quiet_signal_looks_where_nobody_else_does(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    assert incidents.signal(target, signal(FAR, quiet=True)) == Free()
+    duty = on_duty(incidents, target, "a")
+    assert incidents.signal(target, signal(FAR, "b", quiet=True)) == Left("a")
+    assert incidents.finish(target, replace(duty, signals=2), NOW) is None
+    assert incidents.signal(target, signal(NOW - SECOND, "c", quiet=True)) == Answered(NOW)
+
+
+def test_a_quiet_signal_takes_up_what_was_left_behind(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    gone = on_duty(incidents, target, "a")
+    met = incidents.signal(target, signal(FAR, "b", at=NOW + 2 * LASTS, quiet=True))
+    assert met == Free(on_duty="b", on_duty_since=NOW + 2 * LASTS, signals=2)
+    incidents.let_go(target, replace(gone, on_duty="b"))
+    assert incidents.signal(target, signal(FAR, "c", quiet=True)) == Free(on_duty="c", on_duty_since=NOW, signals=3)
+
+
+def test_a_quiet_check_writes_only_what_is_still_so(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    quiet = incidents.signal(target, signal(FAR, quiet=True))
+    assert isinstance(quiet, Free)
+    duty = on_duty(incidents, target)
+    assert incidents.finish(target, quiet, NOW + 5 * SECOND) is None
+    assert incidents.finish(target, duty, NOW) is None
+    assert incidents.finish(target, quiet, NOW - SECOND) is None
+    later = incidents.signal(target, signal(FAR, quiet=True))
+    assert later == Free(known_good_at=NOW)
+    assert incidents.finish(target, later, NOW + SECOND) is None
+    assert incidents.signal(target, signal(FAR, quiet=True)) == Free(known_good_at=NOW + SECOND)
+
+
+def test_an_incident_counts_what_was_left_and_ends_the_duty(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    duty = on_duty(incidents, target, "a")
+    incidents.signal(target, signal(FAR, "b"))
+    opened = incidents.claim(incident(target, signals=0))
+    assert opened.signals == 2
+    assert incidents.finish(target, duty, NOW) is None
+    assert incidents.close(past(opened), 2, None)
+    assert on_duty(incidents, target, "c") == Free(on_duty="c", on_duty_since=NOW, signals=1)
+
+
+def test_a_second_claim_of_a_check_counts_its_signal_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    on_duty(incidents, target, "a")
+    on_duty(incidents, target, "b", at=NOW + 2 * LASTS)
+    first = incidents.claim(incident(target, signals=0))
+    assert incidents.claim(incident(target, "b", signals=0)) == first
+    assert first.signals == 2
+
+
+def test_the_row_of_a_cluster_that_is_none_expires_unless_something_comes(
+    table: Incidents, target: ServiceAccountRef, local_aws: LocalAws
+) -> None:
+    def row() -> dict[str, Any]:
+        found = local_aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+        return next(it for it in found if it["pk"]["S"] == f"sa#{target.key}")
+
+    table.let_go(target, on_duty(table, target), forget=NOW)
+    assert set(row()) == {"pk", "sk", "expires_at"}
+    table.signal(target, signal(FAR))
+    assert "expires_at" not in row()
+
+
+def test_whoever_is_quicker_to_relieve_is_on_duty_and_the_other_leaves_its_signal(
+    table: Incidents, target: ServiceAccountRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_duty(table, target, "a")
+    later, relieving = NOW + 2 * LASTS, table._relieve
+
+    def after_another(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        assert isinstance(table.signal(target, signal(FAR, "quick", at=later)), Free)
+        return relieving(*arguments)
+
+    monkeypatch.setattr(table, "_relieve", after_another)
+    assert table.signal(target, signal(FAR, "slow", at=later)) == Left("quick")
+
+
+def test_whoever_comes_to_relieve_a_check_that_ended_just_then_is_on_duty(
+    table: Incidents, target: ServiceAccountRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duty, relieving = on_duty(table, target, "a"), table._relieve
+
+    def after_its_end(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        table.let_go(target, duty)
+        return relieving(*arguments)
+
+    monkeypatch.setattr(table, "_relieve", after_its_end)
+    assert isinstance(table.signal(target, signal(FAR, "b", at=NOW + 2 * LASTS)), Free)
+
+
+# --- incidents ---------------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_first_claim_opens_and_the_next_joins(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     first = incident(target)
     assert incidents.claim(first) == first == incidents.get(target)
     assert incidents.claim(incident(target, "b")) == replace(first, signals=2)
-    assert incidents.signal(target, NOW) == replace(first, signals=3)
+    assert signalled(incidents, target, NOW) == replace(first, signals=3)
 
 
 def test_a_claim_repeated_is_the_same_claim(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -145,9 +323,9 @@ def test_a_claim_repeated_is_the_same_claim(incidents: IncidentsPort, target: Se
 
 
 def test_an_open_incident_counts_signals_even_where_a_check_was_sound(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    incidents.record_sound(target, NOW + timedelta(hours=1))
+    sound(incidents, target, NOW + timedelta(hours=1))
     incidents.claim(incident(target))
-    assert isinstance(incidents.signal(target, NOW), Incident)
+    assert isinstance(signalled(incidents, target, NOW), Incident)
 
 
 def test_every_field_of_an_incident_is_kept(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -174,7 +352,7 @@ def test_marks_of_an_incident_that_is_no_longer_open_touch_nothing(incidents: In
 def test_an_ended_incident_is_taken_over_with_its_signals(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended = incident(target, execution_arn="arn:old", callback_id="c", binding_path="/b")
     incidents.claim(ended)
-    incidents.signal(target, NOW)
+    signalled(incidents, target, NOW)
     incidents.mark_told(ended, "found")
     successor = incident(target, "b")
     assert incidents.take_over(ended, successor) == replace(successor, signals=3) == incidents.get(target)
@@ -209,7 +387,7 @@ def test_what_was_told_is_remembered_once(incidents: IncidentsPort, target: Serv
 def test_an_incident_with_an_unseen_signal_stays_open_and_leaves_no_history(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    incidents.signal(target, NOW)
+    signalled(incidents, target, NOW)
     assert incidents.close(past(mine), 1, NOW) is False
     assert incidents.history(target, NOW) == ()
     assert incidents.close(past(mine), 2, NOW) is True
@@ -221,14 +399,14 @@ def test_closing_leaves_history_and_the_time_of_the_sound_look(incidents: Incide
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW + timedelta(minutes=2))
     assert incidents.history(target, NOW) == (past(mine),)
-    assert incidents.signal(target, NOW) == incidents.signal(target, NOW, about_nodes=True) == Answered(NOW + timedelta(minutes=2))
+    assert signalled(incidents, target, NOW) == signalled(incidents, target, NOW, about_nodes=True) == Answered(NOW + timedelta(minutes=2))
 
 
 def test_after_an_incident_the_next_check_reads_nodes_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW)
-    assert incidents.signal(target, NOW) == Free(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
+    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
 
 
 def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -236,16 +414,16 @@ def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(inc
     incidents.claim(mine)
     closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_YOU)
     assert incidents.close(closed, 1, None)
-    assert incidents.signal(target, NOW) == Free(gone_told_at=closed.closed_at)
+    assert signalled(incidents, target, NOW) == Free(gone_told_at=closed.closed_at)
     other = incident(target, "b")
     incidents.claim(other)
-    assert incidents.close(past(other), 1, None)
-    assert incidents.signal(target, NOW) == Free()
+    assert incidents.close(past(other), 9, None)
+    assert signalled(incidents, target, NOW) == Free()
     third = incident(target, "c")
     incidents.claim(third)
-    assert incidents.close(replace(closed, id=third.id), 1, None)
-    incidents.record_sound(target, NOW)
-    assert incidents.signal(target, NOW) == Free(known_good_at=NOW)
+    assert incidents.close(replace(closed, id=third.id), 9, None)
+    sound(incidents, target, NOW)
+    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW)
 
 
 def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -253,7 +431,7 @@ def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPo
     incidents.claim(mine)
     bare = past(mine, outcome=Outcome.NEEDS_YOU, changes=(), binding_version=None, old_value=None, details=None)
     assert incidents.close(bare, 2**31, None)
-    assert incidents.signal(target, NOW) == Free()
+    assert signalled(incidents, target, NOW) == Free()
     assert incidents.history(target, NOW) == (bare,)
 
 
@@ -309,17 +487,20 @@ def table(session: AwsSession) -> Incidents:
     return Incidents(session, TABLE)
 
 
-def test_a_signal_reads_a_free_row_and_only_writes_in_a_storm(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
-    def asked() -> list[str]:
+def test_a_signal_is_one_write_and_a_quiet_one_a_read_where_there_is_nothing_to_count(
+    table: Incidents, target: ServiceAccountRef, local_aws: LocalAws
+) -> None:
+    def asked(quiet: bool) -> list[str]:
         local_aws.calls.clear()
-        table.signal(target, NOW)
+        table.signal(target, signal(FAR, quiet=quiet))
         return [call.action.removeprefix("dynamodb:") for call in local_aws.calls.all()]
 
-    assert asked() == ["GetItem"]
+    assert [asked(quiet=True), asked(quiet=False), asked(quiet=True)] == [["GetItem"], ["UpdateItem"], ["GetItem", "UpdateItem"]]
     table.claim(incident(target))
-    assert [asked(), asked()] == [["GetItem", "UpdateItem"], ["UpdateItem"]]
-    table.close(past(incident(target)), 9, NOW)
-    assert [asked(), asked()] == [["UpdateItem"], ["GetItem"]]
+    assert [asked(quiet=True), asked(quiet=False)] == [["GetItem", "UpdateItem"], ["UpdateItem"]]
+    found = table.get(target)
+    assert found
+    assert found.signals == 5
 
 
 def test_history_leaves_after_ninety_days_and_the_row_stays(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
@@ -338,7 +519,7 @@ def test_a_claim_that_meets_a_closing_incident_opens_anew(
     table.claim(first)
     joining = table._count
 
-    def after_it_closed(whose: ServiceAccountRef) -> Any:
+    def after_it_closed(whose: Incident) -> Any:
         table.close(past(first), 9, NOW)
         return joining(whose)
 
@@ -367,7 +548,7 @@ def test_a_table_that_fails_says_whether_a_retry_helps(
 ) -> None:
     local_aws.faults.add(Fault(service="dynamodb", kind=kind, times=9))
     with pytest.raises(error, match=f"signal {target.key}"):
-        table.signal(target, NOW)
+        signalled(table, target, NOW)
 
 
 def test_a_person_holds_an_incident_by_signs_of_life(incidents: IncidentsPort, target: ServiceAccountRef) -> None:

@@ -12,7 +12,8 @@ from cli.failures import Refused
 from cli.fixing import _desk
 from cli.holding import Holding, TakenOver, claim
 from cli.screen import Screen
-from lambdas.checker.pipeline import Ports, check_target
+from lambdas.checker.pipeline import check_target
+from lambdas.checker.ports import Ports
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incident import REMEDIATOR, SILENT_AFTER, Incident, Outcome
 from lambdas.domain.request import CheckRequest, Trigger

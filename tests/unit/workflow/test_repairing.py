@@ -11,7 +11,7 @@ import pytest
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, TransientError
-from lambdas.domain.incident import Incident, Outcome, PastIncident
+from lambdas.domain.incident import Incident, Outcome, PastIncident, Signal
 from lambdas.domain.observation import PluginError, RoleFacts
 from lambdas.domain.ports import Parameter
 from lambdas.remediator.workflow import MOST_REPAIRS
@@ -365,7 +365,7 @@ def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
 
 def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() -> None:
     def again(play: Performance) -> None:
-        play.incidents.signal(TARGET, play.world.now)
+        play.incidents.signal(TARGET, Signal(occurred_at=play.world.now, check="another", at=play.world.now))
         annotates(None)(play)
 
     done = staged(before={"2 close": again})
@@ -377,7 +377,7 @@ def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() ->
 
 def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
     def again(play: Performance) -> None:
-        play.incidents.signal(TARGET, play.world.now)
+        play.incidents.signal(TARGET, Signal(occurred_at=play.world.now, check="another", at=play.world.now))
         annotates(None)(play)
 
     done = staged(before={"2 close": again, "3 proof": hangs("ImagePullBackOff")})
@@ -386,7 +386,7 @@ def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
 
 
 def signalled(play: Performance) -> None:
-    play.incidents.signal(TARGET, play.world.now)
+    play.incidents.signal(TARGET, Signal(occurred_at=play.world.now, check="another", at=play.world.now))
 
 
 def test_a_signal_of_nothing_new_costs_a_look_and_closes() -> None:
