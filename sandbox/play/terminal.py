@@ -105,11 +105,12 @@ def _line(moment: Moment) -> Text:
 def notification(message: dict[str, Any]) -> Panel:
     """A custom notification as a channel shows it: title, text, next steps."""
     content = message["content"]
-    parts: list[RenderableType] = [Markdown(content["description"].replace("\n", "  \n"))]
+    # The title is long, and in the frame it would be cut.
+    parts: list[RenderableType] = [Text(f"{content['title']}\n", style="bold"), Markdown(content["description"].replace("\n", "  \n"))]
     if steps := content.get("nextSteps"):
         parts.append(Text("\nNext steps", style="bold"))
         parts.append(Markdown("\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))))
-    return Panel(Group(*parts), title=Text(content["title"], style="bold"), title_align="left", border_style="dim")
+    return Panel(Group(*parts), border_style="dim")
 
 
 def times(outcome: Outcome) -> Table:
