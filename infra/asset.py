@@ -13,17 +13,17 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from infra.build_cache import made_once
 from lambdas.contract.access import IAM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 IN_A_CHECKOUT: Final = (REPOSITORY / "pyproject.toml").exists()
@@ -80,7 +80,7 @@ def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
     Raises:
         BundlingFailed: no uv, or a pinned package has no wheel for the target.
     """
-    folder = _made_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
+    folder = made_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
     if out_dir is None:
         return folder
     shutil.copytree(folder, out_dir, dirs_exist_ok=True)
@@ -150,7 +150,7 @@ def compiler(target: Target) -> str | None:
 def _fill(whole: Path, target: Target) -> None:
     """The packages, which change seldom and take seconds, from their own cache; then our code."""
     packages = CACHE / "packages" / _hash(target, (REQUIREMENTS, Path(__file__)))
-    shutil.copytree(_made_once(packages, lambda folder: _fill_packages(folder, target)), whole)
+    shutil.copytree(made_once(packages, lambda folder: _fill_packages(folder, target)), whole)
     for source in _sources():
         copy = whole / source.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -219,22 +219,6 @@ def _fix_metadata(whole: Path) -> None:
     for path in _files(whole):
         path.chmod(0o755 if path.suffix == ".so" else 0o644)
         os.utime(path, (_EPOCH_S, _EPOCH_S))
-
-
-def _made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """The folder, filled aside first if it is not there, so that it is never seen half full; two builds at once make the same."""
-    if folder.exists():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
-        whole = Path(scratch) / "whole"
-        fill(whole)
-        try:
-            whole.rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-    return folder
 
 
 def _sources() -> list[Path]:
