@@ -223,7 +223,17 @@ def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping
         return Unknown("the optional grant iam:SimulatePrincipalPolicy is not deployed")
     if role_arn.split(":")[4] != readers.account:
         return Unknown("the role belongs to another account")
-    return _optional(lambda: readers.iam.simulate(role_arn, calls))
+    return _optional(lambda: _asked_iam(readers, role_arn, calls))
+
+
+def _asked_iam(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
+    """Many people may not simulate, and what a table has room for is which right they lack."""
+    try:
+        return readers.iam.simulate(role_arn, calls)
+    except AccessDenied as error:
+        if error.denial is not Denial.FORBIDDEN:
+            raise
+        return Unknown("not asked: iam:SimulatePrincipalPolicy is not granted", error.denial)
 
 
 def _in_cluster(

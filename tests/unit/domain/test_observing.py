@@ -300,3 +300,11 @@ def test_a_workload_behind_a_closed_door_is_unknown(method: str) -> None:
 def test_hints_are_kept_with_what_was_read() -> None:
     picture = read(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
     assert (picture.known_good_at, picture.began_at, picture.actor) == (NOON, NOON, None)
+
+
+def test_who_may_not_simulate_is_told_which_right_is_missing() -> None:
+    world = described()
+    world.fail(
+        "iam.simulate", AccessDenied("simulate the permissions of a role: AccessDenied User is not authorized", denial=Denial.FORBIDDEN)
+    )
+    assert seen(world, may_simulate=True).simulated == Unknown("not asked: iam:SimulatePrincipalPolicy is not granted", Denial.FORBIDDEN)
