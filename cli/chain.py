@@ -17,6 +17,7 @@ from lambdas.domain.report.clock import clock
 from lambdas.domain.report.corrected import documents
 from lambdas.domain.report.escaping import line as visible
 from lambdas.domain.report.escaping import plain
+from lambdas.domain.report.left_for_you import words_and_command
 from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ MARKS: Final = {
     State.UNKNOWN: ("?", "yellow"),
     State.NOT_APPLICABLE: ("–", "dim"),
 }
-
-_COMMANDS: Final = ("aws ", "kubectl ", "irsa-remediator ")
 
 
 def view(seen: Seen) -> RenderableType:
@@ -127,8 +126,11 @@ def _moment(iso: str) -> datetime | None:
 def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
     yield _verdict(seen, look)
     for remedy in look.remedies:
-        copied = remedy.startswith(_COMMANDS)  # to be copied, so the terminal wraps it and we do not
-        yield Text(remedy, no_wrap=True, overflow="ignore") if copied else Padding(Text(remedy), (0, 0, 0, 2), expand=False)
+        words, command = words_and_command(remedy)
+        if words:
+            yield Padding(Text(f"{words}:" if command else words), (0, 0, 0, 2), expand=False)
+        if command:  # to be copied, so the terminal wraps it and we do not
+            yield Text(command, no_wrap=True, overflow="ignore")
     yield from corrected(look)
     told = tuple(f"{it.title} could not be read" for it in look.links)  # the table has said why
     for note in (*seen.notes, *(it for it in look.warnings if not it.startswith(told))):

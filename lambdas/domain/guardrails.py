@@ -104,8 +104,9 @@ def _tug_of_war(seen: Observation, diagnosis: Diagnosis, past: Past) -> Stop | N
         return None
     account = seen.service_account
     writer = last_writer(account) if isinstance(account, ServiceAccountFacts) else None
-    who = seen.actor.who if seen.actor else writer.manager if writer else "an unknown writer"
-    sentence = f"set {len(ours)} times within a day and taken away again each time, last by {who}"
+    who = seen.actor.who if seen.actor else writer.manager if writer and writer.owns_annotation else ""  # a removal leaves no trace
+    by_whom = f"last by {who}" if who else "and by whom is not recorded"
+    sentence = f"set {len(ours)} times within a day and taken away again each time, {by_whom}"
     return Stop(Reason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.REVERTED)
 
 

@@ -113,7 +113,7 @@ def _pod_identity(seen: Observation, association: Association) -> Finding:
             Verdict.POD_IDENTITY_IN_USE,
             "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
             evidence,
-            remedy=(f"aws eks create-addon --cluster-name {seen.target.cluster} --addon-name eks-pod-identity-agent",),
+            remedy=(f"install the agent: aws eks create-addon --cluster-name {seen.target.cluster} --addon-name eks-pod-identity-agent",),
         )
     if isinstance(seen.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(seen.role.trust), Refused):
         return broken(

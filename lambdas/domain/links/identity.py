@@ -54,7 +54,7 @@ def role_link(seen: Observation) -> Finding:
                 Verdict.BINDING_INVALID,
                 f"The parameter {path} {reason}.",
                 Evidence(f"parameter {path}", "value", reason),
-                remedy=(f"aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>",),
+                remedy=(f"put the role's ARN in: aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>",),
             )
         case Missing(), _ if seen.desired_role is None:
             return not_applicable(Link.ROLE, "no binding says which role it should use")
@@ -87,7 +87,8 @@ def oidc_link(seen: Observation) -> Finding:
             return _no_provider(
                 f"The IAM OIDC provider of this cluster lacks the client id {STS_AUDIENCE}.",
                 Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
-                f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {found} --client-id {STS_AUDIENCE}",
+                "add the client id: aws iam add-client-id-to-open-id-connect-provider"
+                f" --open-id-connect-provider-arn {found} --client-id {STS_AUDIENCE}",
             )
     if arn is None:
         return _no_provider(
@@ -97,7 +98,7 @@ def oidc_link(seen: Observation) -> Finding:
     return _no_provider(
         "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
         Evidence("IAM", "OIDC provider", f"none for {url}"),
-        f"aws iam create-open-id-connect-provider --url {url} --client-id-list {STS_AUDIENCE}",
+        f"make the provider: aws iam create-open-id-connect-provider --url {url} --client-id-list {STS_AUDIENCE}",
     )
 
 
@@ -204,5 +205,5 @@ def _attach(seen: Observation, role: str, calls: tuple[str, ...]) -> tuple[str, 
     family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
     policy = managed_policy(seen.target.namespace, seen.target.name, family, seen.partition)
     if policy:
-        return (f"aws iam attach-role-policy --role-name {role} --policy-arn {policy}",)
+        return (f"attach the policy that grants it: aws iam attach-role-policy --role-name {role} --policy-arn {policy}",)
     return (f"allow in a policy of {role}: {json.dumps(statement_for(calls, seen.partition))}",)

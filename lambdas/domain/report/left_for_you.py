@@ -75,6 +75,8 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
         yield _run("See what the update waits for:", _list_updates(told))
     if told.now.verdict is Verdict.NODES_UNWELL_OTHERWISE:
         yield _describe(told)
+    if told.now.verdict is Verdict.NODES_UNWELL_OTHERWISE and told.now.counts.nodes_waiting:
+        yield _run("See what the CNI says:", "kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --prefix --tail=30")
     if reason == Reason.GUARD_UNREAD:
         yield say("Let the remediator's role read what is named above, or correct the cluster by hand.")
     found = tuple(_remedies(told, MOST_STEPS - 2))
@@ -142,17 +144,23 @@ def _remedies(told: Told, most: int) -> Iterator[Phrase]:
     lines = [line for line in told.now.remedies if not (nodes and line.startswith(nodes)) and _BECOMES not in line]
     before = ""
     for line in lines[:most]:
-        words, _, command = line.rpartition(": ")
+        words, command = words_and_command(line)
         if line.endswith(":"):
             before = line[:-1]
-        elif line.startswith(_COMMANDS) and before:
-            yield say("{words} as shown: {command}", words=sentence(before).rstrip("."), command=Code(line))
-        elif line.startswith(_COMMANDS):
-            yield say("{command}", command=Code(line))
-        elif command.startswith(_COMMANDS):
-            yield say("{words}: {command}", words=sentence(words).rstrip("."), command=Code(command))
+        elif command and not words and before:
+            yield say("{words} as shown: {command}", words=sentence(before).rstrip("."), command=Code(command))
+        elif command:
+            yield say("{words}{command}", words=say("{it}: ", it=sentence(words).rstrip(".")) if words else say(""), command=Code(command))
         else:
             yield say("{words}", words=sentence(line.removesuffix(_LOOK_AGAIN)))
+
+
+def words_and_command(remedy: str) -> tuple[str, str]:
+    """What a remedy says, and the command that does it; either may be empty. Only the command is to be copied."""
+    if remedy.startswith(_COMMANDS):
+        return "", remedy
+    found = min((at for it in _COMMANDS if (at := remedy.find(f": {it}")) >= 0), default=-1)
+    return (remedy, "") if found < 0 else (remedy[:found], remedy[found + 2 :])
 
 
 def _unwell_nodes(told: Told) -> Sequence[str]:

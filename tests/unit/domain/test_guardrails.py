@@ -97,7 +97,12 @@ def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time(
     made = planned(drifted(), Past(incidents=WAR))
     assert made.verdict is Verdict.REVERTED
     assert held(drifted(), Past(incidents=WAR)) == (Reason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
-    assert made.withheld[0].sentence == "set 3 times within a day and taken away again each time, last by argocd-controller"
+    assert made.withheld[0].sentence == "set 3 times within a day and taken away again each time, and by whom is not recorded"
+
+
+def test_who_set_another_value_is_on_record() -> None:
+    replaced = seen(service_account=account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
+    assert planned(replaced, Past(incidents=WAR)).withheld[0].sentence.endswith("taken away again each time, last by argocd-controller")
 
 
 def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> None:
