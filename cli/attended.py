@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
     from lambdas.remediator.steps import Json
 
+RELEASES: Final = 3
+"""Attempts to close; each that fails has looked after a signal that came meanwhile. What is left open then is taken over by a sweep."""
 _LIFTED: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "breaker_clusters": "1000"}
 
 
@@ -72,12 +74,13 @@ class AttendedDesk(Desk):
     lines: list[Json] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     told: Message | None = None
+    signals: int = 0
 
     def look(self, turn: int, former: Json) -> Json:
         """Remember what was seen, for the case that the run is broken off."""
         state = super().look(turn, former)
         if seen := state.get("look"):
-            self.first, self.last = self.first or seen, seen
+            self.first, self.last, self.signals = self.first or seen, seen, state["signals"]
         return state
 
     def act(self, action: Json) -> Json:
@@ -102,13 +105,16 @@ class AttendedDesk(Desk):
         return {}
 
     def release(self) -> None:
-        """Close the incident of a run that was broken off; what was done stands in its history."""
+        """Close the incident of a run that was broken off; what was done stands in its history. A signal that no look saw is seen first."""
         if not self.last:
-            self.last = self.first = self.look(1, {}).get("look", {})
-        if self.last:
-            outcome = Outcome.PROVEN if from_json_look(self.last).sound and self.changes else Outcome.NEEDS_YOU
-            about = {"look": self.last, "first": self.first, "lines": self.lines, "trail": [], "changes": self.changes, "signals": 2**31}
-            self.close(outcome, about, {})
+            self.look(1, {})
+        state: Json = {"look": self.last, "signals": self.signals}
+        for _ in range(RELEASES if self.last else 0):
+            outcome = Outcome.PROVEN if from_json_look(state["look"]).sound and self.changes else Outcome.NEEDS_YOU
+            about = {"first": self.first, "lines": self.lines, "trail": [], "changes": self.changes}
+            state = self.close(outcome, {**about, **state}, state)
+            if state.get("closed"):
+                return
 
 
 @dataclass

@@ -9,7 +9,7 @@ from uuid import uuid4
 from cli.failures import Refused
 from lambdas.domain import outgoing
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incident import BEAT, Incident, silent
+from lambdas.domain.incident import BEAT, SILENT_AFTER, Incident, silent
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.request import CheckRequest, Trigger
 
@@ -92,6 +92,7 @@ class Holding:
         self._incident = incident
         self._incidents = incidents
         self._now = now
+        self._heard_at = incident.beat_at or now()
         self._over = Event()
         self._lost = Event()
         self._thread = Thread(target=self._beat_on, name="heartbeat", daemon=True)
@@ -105,16 +106,26 @@ class Holding:
         self._thread.join(timeout=BEAT.total_seconds())
 
     def still_ours(self) -> None:
-        """Raises:
-        TakenOver: we were silent for too long, and the remediator went on.
+        """Say that we are there, and learn whether that is still so.
+
+        Raises:
+            TakenOver: we were silent for too long, so that the remediator went on, or may have.
         """
+        self.beat()
+        name = f"incident {self._incident.id}"
         if self._lost.is_set():
-            raise TakenOver(f"incident {self._incident.id} was taken over by the remediator, since this run had been silent for too long")
+            raise TakenOver(f"{name} was taken over by the remediator, since this run had been silent for too long")
+        silence = self._now() - self._heard_at
+        if silence > SILENT_AFTER - BEAT:
+            raise TakenOver(f"{name} may have been taken over: the table did not answer this run for {silence.total_seconds():.0f} s")
 
     def beat(self) -> None:
         """One sign of life; one that does not arrive is made good by the next."""
+        at = self._now()
         try:
-            if not self._incidents.beat(self._incident, self._now()):
+            if self._incidents.beat(self._incident, at):
+                self._heard_at = at
+            else:
                 self._lost.set()
         except RemediatorError:
             return

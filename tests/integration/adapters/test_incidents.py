@@ -377,6 +377,43 @@ def test_taking_over_what_was_closed_meanwhile_opens_anew(incidents: IncidentsPo
     assert incidents.take_over(ended, successor) == successor
 
 
+def test_only_its_holder_begins_to_act_on_an_incident_and_stops(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine, other = incident(target), incident(target, "b")
+    assert not incidents.mark_acting(mine, True), "nothing is open"
+    incidents.claim(mine)
+    assert incidents.mark_acting(mine, True)
+    assert incidents.get(target) == replace(mine, acting=True)
+    assert incidents.mark_acting(mine, True), "a step that is repeated"
+    assert not incidents.mark_acting(other, True)
+    assert not incidents.mark_acting(other, False)
+    assert incidents.get(target) == replace(mine, acting=True)
+    assert incidents.mark_acting(mine, False)
+    assert incidents.get(target) == mine
+
+
+@pytest.mark.parametrize("began", [True, False], ids=["began to act", "stopped"])
+def test_an_incident_is_not_taken_over_as_it_was_seen_when_its_holder_began_or_stopped_to_act_since(
+    incidents: IncidentsPort, target: ServiceAccountRef, began: bool
+) -> None:
+    mine = incident(target)
+    incidents.claim(mine)
+    incidents.mark_acting(mine, not began)
+    seen = replace(mine, acting=not began)
+    incidents.mark_acting(mine, began)
+    assert incidents.take_over(seen, incident(target, "b")) == replace(mine, acting=began, signals=2)
+    assert incidents.take_over(replace(seen, acting=began), incident(target, "c")).id.endswith("-c")
+    assert not incidents.mark_acting(mine, True), "it has become another's"
+
+
+def test_an_incident_that_is_closed_leaves_nobody_acting(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    mine, following = incident(target), incident(target, "b")
+    incidents.claim(mine)
+    incidents.mark_acting(mine, True)
+    assert incidents.close(past(mine), 1, None)
+    assert not incidents.mark_acting(mine, True)
+    assert incidents.claim(following) == following
+
+
 def test_what_was_told_is_remembered_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)

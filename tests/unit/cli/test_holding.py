@@ -15,7 +15,7 @@ from cli.screen import Screen
 from lambdas.checker.pipeline import check_target
 from lambdas.checker.ports import Ports
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incident import REMEDIATOR, SILENT_AFTER, Incident, Outcome
+from lambdas.domain.incident import BEAT, REMEDIATOR, SILENT_AFTER, Incident, Outcome, Signal
 from lambdas.domain.request import CheckRequest, Trigger
 from lambdas.remediator.steps import Patience
 from lambdas.remediator.workflow import remediate
@@ -115,6 +115,42 @@ def test_a_run_whose_incident_was_taken_over_does_nothing_more(fakes: Fakes) -> 
     with pytest.raises(TakenOver, match="taken over"):
         remediate(held, steps, _desk(held, fakes.outside, Screen(), lifted=True))
     assert fakes.world.writes == []
+
+
+def test_a_run_learns_before_its_next_step_that_it_slept_for_too_long(fakes: Fakes) -> None:
+    """Without waiting for the next beat: a laptop that wakes goes on at once."""
+    held = claim(TARGET, None, fakes.outside)
+    holding = Holding(held, fakes.incidents, fakes.world.clock)
+    fakes.incidents.take_over(held, opened(id="successor"))
+    with pytest.raises(TakenOver, match="was taken over"):
+        holding.still_ours()
+
+
+@pytest.mark.parametrize(
+    ("silence", "goes_on"), [(SILENT_AFTER - BEAT, True), (SILENT_AFTER - BEAT + SECOND, False)], ids=["just in time", "over"]
+)
+def test_a_run_that_cannot_say_that_it_is_there_stops_before_it_counts_as_gone(fakes: Fakes, silence: timedelta, goes_on: bool) -> None:
+    held = claim(TARGET, None, fakes.outside)
+    holding = Holding(held, fakes.incidents, fakes.world.clock)
+    fakes.world.fail("incidents.beat", TransientError("no network"), times=None)
+    fakes.world.now += silence
+    if goes_on:
+        holding.still_ours()
+    else:
+        with pytest.raises(TakenOver, match="may have been taken over"):
+            holding.still_ours()
+
+
+def test_a_signal_that_a_broken_off_run_has_not_seen_is_looked_after_before_it_closes(fakes: Fakes) -> None:
+    held = claim(TARGET, None, fakes.outside)
+    desk = _desk(held, fakes.outside, Screen(), lifted=True)
+    desk.look(1, {})
+    fakes.incidents.signal(TARGET, Signal(occurred_at=NOON, check="another", at=NOON))
+    looks = fakes.world.reads.count("cluster.service_account")
+    desk.release()
+    assert fakes.world.reads.count("cluster.service_account") == looks + 1
+    (past,) = fakes.incidents.history(TARGET, NOON - SECOND)
+    assert past.signals == 2
 
 
 ENDINGS: dict[str, type[BaseException]] = {"interrupted": KeyboardInterrupt, "a defect": ZeroDivisionError}
