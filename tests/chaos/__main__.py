@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from rich.console import Console
 
-from tests.chaos import bus_storm, storms
+from tests.chaos import bus_storm, fuzzing, storms
 from tests.chaos.faults import AWS, KUBERNETES
 from tests.chaos.figures import Figures, table, write
 from tests.chaos.protocol.explorer import Story, Violated, explore
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(__file__).parent
 REPORT: Final = HERE.parents[1] / "build" / "chaos.json"
+FUZZED: Final = 100_000
+"""Cases for each parser."""
 CRASHED: Final = ("addon-role-missing", "annotation-missing", "annotation-differs")
 
 
@@ -111,23 +113,38 @@ class _Counted:
         self.passed += report.when == "call" and report.passed
 
 
-def _tests(round_name: str, file: str, note: str, faults_each: int = 1) -> Figures:
-    """A file of tests, long ones included, as one round."""
+def _tests(round_name: str, *files: str, note: str, marked: str = "") -> Figures:
+    """Files of tests as one round, long ones included, or only those `marked` so."""
     counted, began = _Counted(), time.monotonic()
-    pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", str(HERE / file)], plugins=[counted])
+    chosen = ["-m", marked] if marked else []
+    pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen, *(str(HERE.parent / it) for it in files)], plugins=[counted])
     runs = counted.passed + counted.failed
-    seconds = time.monotonic() - began
-    return Figures(round=round_name, faults=runs * faults_each, runs=runs, converged=counted.passed, seconds=seconds, note=note)
+    return Figures(round=round_name, faults=runs, runs=runs, converged=counted.passed, seconds=time.monotonic() - began, note=note)
 
 
 def approval() -> Iterator[Figures]:
     """Questions answered, late, twice, or not at all."""
-    yield _tests("approval", "test_approval_on_the_sandbox.py", "one fault each")
+    yield _tests("approval", "chaos/test_approval_on_the_sandbox.py", note="one fault each")
 
 
 def hostile() -> Iterator[Figures]:
     """Words of others, everywhere."""
-    yield _tests("hostile input", "test_hostile_input.py", "120,000 cases in the long runs")
+    for name in fuzzing.PARSERS:
+        began = time.monotonic()
+        try:
+            fuzzing.fuzzed(name, FUZZED)
+        except fuzzing.Fell as fell:
+            yield Figures(
+                round=f"parser: {name}", faults=FUZZED, runs=1, converged=0, seconds=time.monotonic() - began, note=str(fell)[:200]
+            )
+        else:
+            yield Figures(round=f"parser: {name}", faults=FUZZED, runs=1, converged=1, seconds=time.monotonic() - began)
+    yield _tests("hostile words, to chat", "chaos/test_hostile_input.py", note="2,000 cases each in the long runs", marked="long")
+
+
+def courses() -> Iterator[Figures]:
+    """The long versions of what the unit tests search in small: crashes of every scenario, generated worlds, parsers."""
+    yield _tests("generated worlds, crashes of every scenario", "unit", note="the unit tests that are marked long", marked="long")
 
 
 ROUNDS: Final[dict[str, Callable[[], Iterator[Figures]]]] = {
@@ -137,6 +154,7 @@ ROUNDS: Final[dict[str, Callable[[], Iterator[Figures]]]] = {
     "faults": faults,
     "approval": approval,
     "hostile": hostile,
+    "courses": courses,
 }
 
 

@@ -1,18 +1,21 @@
 """Whoever may put an event, write a parameter or an object: nothing of it is executed, believed or rendered."""
 
 import json
+import random
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.chaos import hostile
+from tests.chaos import fuzzing, hostile
 from tests.chaos.storms import kinds, town
+from tests.unit.requests.test_hostile_events import _answer as answer_to
 from tests.world import NOON
 
-SHORT = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-LONG = settings(max_examples=40_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+SHORT = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+LONG = settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 events = hostile.forged()
 worlds = st.tuples(st.lists(hostile.TEXT, min_size=1, max_size=6), st.booleans(), events)
@@ -56,8 +59,26 @@ LONG_RUNS = {
 }
 
 
+@pytest.mark.parametrize("name", fuzzing.PARSERS)
+def test_no_damaged_copy_makes_a_parser_fail(name: str) -> None:
+    fuzzing.fuzzed(name, 1_500)
+
+
+def test_damaged_copies_are_of_every_sort() -> None:
+    """A fuzzer whose cases are all refused at the door, or all pass, shows nothing."""
+    chance = random.Random(0)
+    answers = Counter(type(answer_to(fuzzing.damaged(chance.choice(fuzzing.EVENTS), chance))).__name__ for _ in range(2_000))
+    assert all(answers[kind] > 100 for kind in ("CheckRequest", "Ignored", "MalformedEvent")), answers
+
+
+def test_a_parser_that_falls_is_named_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fuzzing.PARSERS, "settings", lambda chance: 1 // chance.choice([0]))
+    with pytest.raises(fuzzing.Fell, match="settings, seed 7: ZeroDivisionError"):
+        fuzzing.fuzzed("settings", 10, seed=7)
+
+
 @pytest.mark.long
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", LONG_RUNS)
 def test_in_the_long_run(name: str) -> None:
     LONG_RUNS[name]()

@@ -45,6 +45,7 @@ def test_a_plan_is_safe_and_accounts_for_everything(picture: Observation, past: 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 @given(observations(), pasts())
 @LONG
 def test_a_plan_is_safe_and_accounts_for_everything_at_length(picture: Observation, past: Past) -> None:

@@ -224,9 +224,9 @@ def test_no_record_is_fatal(records: list[Any]) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3_600)
-@settings(max_examples=100_000, deadline=None)
+@settings(max_examples=10_000, deadline=None)
 @given(st.lists(JSON | damaged(), max_size=4))
-def test_no_record_of_a_hundred_thousand_batches_is_fatal(records: list[Any]) -> None:
+def test_no_record_is_fatal_at_length(records: list[Any]) -> None:
     _survives(records)
 
 

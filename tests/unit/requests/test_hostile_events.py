@@ -142,7 +142,8 @@ def invented(draw: st.DrawFn) -> Any:
 
 
 BOUNDED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-LONG = settings(BOUNDED, max_examples=100_000)
+LONG = settings(BOUNDED, max_examples=10_000)
+"""`tests.chaos.fuzzing` puts a hundred thousand cases to the same parser, less cleverly."""
 
 
 @BOUNDED
@@ -155,7 +156,7 @@ def test_no_event_makes_the_parser_fail(hostile: object) -> None:
 @pytest.mark.timeout(3_600)
 @LONG
 @given(JSON | mutated() | invented())
-def test_no_event_of_a_hundred_thousand_makes_the_parser_fail(hostile: object) -> None:
+def test_no_event_makes_the_parser_fail_at_length(hostile: object) -> None:
     _answer(hostile)
 
 

@@ -58,8 +58,9 @@ def test_planning_again_after_acting_yields_nothing(world: dict[str, Any], new_p
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 @given(worlds, st.integers(0, 4))
-@settings(BOUNDED, max_examples=2_000)
+@settings(BOUNDED, max_examples=1_000)
 def test_planning_again_after_acting_yields_nothing_at_length(world: dict[str, Any], new_pods: int) -> None:
     converges(world, new_pods)
 

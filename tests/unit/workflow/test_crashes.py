@@ -118,6 +118,7 @@ def test_killed_once_at_any_edge_it_converges_with_no_extra_restart(name: str, p
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ACTING)
 @pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
 def test_killed_once_at_any_edge_of_any_scenario_it_converges(name: str, phase: Phase) -> None:
