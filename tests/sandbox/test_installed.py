@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from infra.asset import uv_binary
 
@@ -102,6 +104,16 @@ def test_without_the_extra_the_scenarios_are_listed_and_playing_one_says_what_to
     wrong, then = refused.stderr.splitlines()
     assert wrong.startswith("error: the sandbox lacks moto, ")
     assert "uv tool install --force '.[sandbox]'" in then
+
+
+def test_a_play_can_be_read_by_programs() -> None:
+    command = [sys.executable, "-m", "cli", "simulate", "annotation-missing", "--output", "json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    Draft202012Validator(json.loads((ROOT / "docs" / "cli.schema.json").read_text(encoding="utf-8"))).validate(document)
+    assert (document["scenario"], document["problem"], document["play"]["outcome"]) == ("annotation-missing", None, "proven")
+    assert document["play"]["messages"][-1]["content"]["title"].startswith("🟢")
 
 
 def test_with_the_extra_a_scenario_is_played_to_its_end(away: Path, wheel: Path) -> None:
