@@ -1,6 +1,7 @@
 """What KWOK lets nodes and pods do: the files in `stages/`, with the credentials filled in that the network plug-in can work with."""
 
 import copy
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ POD_IDENTITY = "pod-identity"
 
 @dataclass(frozen=True)
 class PluginCredentials:
-    """Whose permissions suffice: which roles (None: any), the nodes' own role, the role of a pod identity association."""
+    """Whose permissions suffice: which roles (None: any), the nodes' own role, the role of a pod identity association.
+
+    `sts_timeout` is what a plug-in with a role ends with where STS is out of reach; empty where it is not.
+    """
 
     roles: frozenset[str] | None = None
     node_role: bool = False
     pod_identity: bool = True
+    sts_timeout: str = ""
 
     def expression(self) -> tuple[str, list[str]]:
         """Operator and values that hold for a pod whose plug-in works, over the words that `network-plugin.yaml` finds."""
@@ -37,7 +42,8 @@ def write(folder: Path, credentials: PluginCredentials) -> list[Path]:
         documents = list(yaml.safe_load_all(source.read_text()))
         if source.name == PLUGIN:
             works, fails = (_filled_in(document, credentials) for document in documents)
-            documents = [works, *(_complaining(fails, call, operator) for call, operator in FIRST_REFUSED.items())]
+            failing = [_complaining(fails, call, operator) for call, operator in FIRST_REFUSED.items()]
+            documents = [works, *(_timing_out(it, credentials.sts_timeout) for it in failing)]
         files.append(folder / source.name)
         files[-1].write_text(yaml.safe_dump_all(documents))
     return files
@@ -65,6 +71,17 @@ def _complaining(fails: dict[str, Any], call: str, operator: str) -> dict[str, A
     stage["spec"]["selector"]["matchExpressions"].append({"key": key, "operator": operator, "values": [NODE_ROLE]})
     (event,) = (step["event"] for step in stage["spec"]["steps"] if "event" in step)
     event["message"] = event["message"].replace("DescribeNetworkInterfaces", call)
+    return stage
+
+
+def _timing_out(stage: dict[str, Any], words: str) -> dict[str, Any]:
+    """A stage as it is, or where STS is out of reach, and the plug-in has a role: without a complaint, and with these last words."""
+    if not words or stage["spec"]["selector"]["matchExpressions"][-1]["operator"] == "In":
+        return stage
+    steps = [step for step in stage["spec"]["steps"] if "event" not in step]
+    for step in steps:
+        step["patch"]["template"] = step["patch"]["template"].replace('message: ""', f"message: {json.dumps(words)}")
+    stage["spec"]["steps"] = steps
     return stage
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import trustme
 from rich.console import Console
 
-from sandbox.behaviours.plugin import Allowed
+from sandbox.behaviours.plugin import Allowed, Unreachable
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.objects import node
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource, resource_of
@@ -138,7 +138,9 @@ class RealGround:
         self._admin.merge(_path(resource, name, namespace), patch, fieldManager=manager)
 
     def patch_status(self, resource: Resource, name: str, status: Object) -> None:
-        """Merge patch of the status of an object that is in no namespace."""
+        """Merge patch of the status of an object that is in no namespace. A node's kubelet says nothing else from then on."""
+        if resource is NODES:
+            self._admin.merge(_path(NODES, name), {"metadata": {"annotations": {"sandbox/kubelet": "told"}}})
         self._admin.merge(f"{_path(resource, name)}/status", {"status": status})
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
@@ -152,7 +154,9 @@ class RealGround:
         return [it for it in self._informers[resource].objects() if it["metadata"].get("namespace", "") == namespace or not namespace]
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
-        """Delete one object; one that went meanwhile is as good as deleted."""
+        """Delete one object; one that went meanwhile is as good as deleted. A pod's successor lives in the world as it is now."""
+        if resource is PODS:
+            self._bring_plugin_up_to_date()
         answer = self._admin.ask("DELETE", _path(resource, name, namespace))
         if answer.status >= 400 and answer.status != NOT_FOUND:
             raise ApiError("DELETE", name, answer)
@@ -164,8 +168,7 @@ class RealGround:
 
     def join_nodes(self, count: int) -> list[str]:
         """Let new nodes register, NotReady until the network plug-in has run there."""
-        if (credentials := self._credentials()) != self.plane.plugin:
-            self.plane.let_plugin_work_with(credentials)
+        self._bring_plugin_up_to_date()
         made = [node(self._joined + index, ready=False, version=self.version) for index in range(count)]
         self._joined += count
         return [str(self._admin.create(NODES.path, each)["metadata"]["name"]) for each in made]
@@ -181,6 +184,10 @@ class RealGround:
         lost = [{**each, **said, "lastTransitionTime": stamp(utc_now())} for each in found]
         self._admin.merge(f"{_path(NODES, node)}/status", {"status": {"conditions": lost}})
 
+    def _bring_plugin_up_to_date(self) -> None:
+        if (credentials := self._credentials()) != self.plane.plugin:
+            self.plane.let_plugin_work_with(credentials)
+
     def _credentials(self) -> PluginCredentials:
         """Whose permissions suffice in this world, as the stages of KWOK want to know it."""
         associated = (self._association_of("kube-system", "aws-node") or {}).get("roleArn")
@@ -188,6 +195,7 @@ class RealGround:
             roles=frozenset(role for role in self._roles if self._suffices(role)),
             node_role=self._suffices(None),
             pod_identity=associated is not None and self._suffices(str(associated)),
+            sts_timeout=next((it.words for it in map(self._can_run, self._roles) if isinstance(it, Unreachable)), ""),
         )
 
     def _suffices(self, role: str | None) -> bool:

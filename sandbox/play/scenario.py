@@ -84,8 +84,8 @@ class Expectation:
 class Scenario:
     """One failure mode: `story` is a list of `(what happens, how)`; `event` announces it, beside what EKS sends itself.
 
-    `hurry` lets durable waits pass at once, where a scenario would wait for minutes. `only` is `embedded` where what goes wrong is on nodes
-    or in their network, which the real control plane has none of, and `fakes` where no local part can show it.
+    `hurry` lets durable waits pass at once, where a scenario would wait for minutes. `only` is `embedded` or `real` where one
+    of them alone can show it, and `fakes` where no local part can.
     """
 
     name: str
