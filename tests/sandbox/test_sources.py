@@ -12,7 +12,7 @@ from sandbox.play.stage import Stage
 
 pytestmark = pytest.mark.sandbox
 
-LONGEST_S = 120.0
+LONGEST_S = 60.0
 """For a machine that is busy with other tests: how soon it is found is measured by `make bench`."""
 
 FOUND = {
@@ -42,7 +42,7 @@ def test_the_fault_is_found_with_every_other_source_switched_off(name: str) -> N
         assert {it.rule for it in stage.bus.deliveries()} == set(source.rules)
         kubernetes, aws = read_since(stage, before)
         assert dict(kubernetes) == dict.fromkeys(("serviceaccounts", "daemonsets", "pods", "nodes", "events"), 1)
-        assert aws.total() <= 12, aws
+        assert aws.total() <= 14, aws
 
 
 def test_a_warm_checker_reads_a_changed_parameter_anew() -> None:

@@ -1,6 +1,7 @@
 """What we send fits its JSON Schema, and what we send to ourselves is read back as it was."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,12 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.outgoing import Outgoing, check_requested, identity_changed, node_not_ready, remediation
 from lambdas.domain.request import Actor, CheckRequest, Ignored, Trigger
 from lambdas.domain.requests import parse
+from sandbox.play.scenario import Trust, World
 from tests.events import ACCOUNT, INDEX, REGION, event
+from tests.over_fakes.at_once import AtOnce
+from tests.over_fakes.events import check_requested as check_asked
+from tests.over_fakes.ground import ground_of
+from tests.over_fakes.performance import Performance
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "events"
 FILES = {
@@ -137,6 +143,41 @@ def test_any_request_survives_the_way_over_the_bus(request: CheckRequest) -> Non
 def test_recorded_own_events_fit_their_schema(name: str) -> None:
     recorded = event(name)
     _validator(recorded["detail-type"]).validate(recorded["detail"])
+
+
+@pytest.mark.parametrize(
+    ("world", "kinds"),
+    [
+        ({"annotation": None}, [OwnEvent.STARTED, OwnEvent.PROVEN]),
+        ({"annotation": None, "trust": Trust.OTHER_ISSUER}, [OwnEvent.NEEDS_YOU]),
+        ({"annotation": None, "settings": {"mode": "observe"}}, [OwnEvent.WITHHELD]),
+    ],
+    ids=["repaired", "for a person", "withheld"],
+)
+def test_what_an_incident_announces_fits_its_schema(world: dict[str, Any], kinds: list[OwnEvent], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambdas.domain.observing.ThreadPoolExecutor", AtOnce)
+    play = Performance(ground_of(World(nodes=3, **world)))
+    play.deliver(check_asked(play.world.now))
+    assert [kind for kind, _ in play.bus.sent] == kinds
+    for kind, detail in play.bus.sent:
+        _validator(kind).validate(json.loads(json.dumps(detail)))
+    assert len({detail["incident"] for _, detail in play.bus.sent}) == 1
+
+
+SHOWN = dict(
+    re.findall(r"^### `([^`]+)`\n\n```json\n(.*?)```", (SCHEMAS / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+)
+
+
+def test_the_documentation_shows_one_of_each() -> None:
+    assert set(SHOWN) == set(FILES)
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_what_the_documentation_shows_fits_its_schema_and_names_no_field_that_is_unknown_to_it(kind: str) -> None:
+    shown = json.loads(SHOWN[kind])
+    _validator(kind).validate(shown)
+    assert set(shown) <= set(_validator(kind).schema["properties"])
 
 
 @pytest.mark.parametrize(
