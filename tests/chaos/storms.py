@@ -15,13 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from lambdas.checker.pipeline import run
-from lambdas.checker.ports import Ports
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
-from lambdas.domain.checking import Remembering
-from lambdas.domain.observing import Readers
 from lambdas.remediator.steps import InProcessSteps
-from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.chaos.environments import TurnsWorld
@@ -29,13 +25,14 @@ from tests.chaos.figures import Figures
 from tests.events import event as recorded
 from tests.over_fakes.at_once import AtOnce
 from tests.over_fakes.events import own
-from tests.over_fakes.performance import ENVIRONMENT
-from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, described
+from tests.over_fakes.wiring import ENVIRONMENT, Wired
+from tests.world import NAME, NAMESPACE, NOON, REGION, described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.checker.ports import Ports
+    from lambdas.domain.incident import PastIncident
 
 HERE: Final = replace(ENVIRONMENT, runbook_root="https://example.com/runbooks")
 
@@ -80,57 +77,19 @@ def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluste
     return sorted(found, key=lambda it: it.arrives)
 
 
-@dataclass
-class Town:
-    """Clusters, the checker's ports over them, and what was started."""
+class Town(Wired):
+    """Clusters, the ports over them, and what was started. The checker's log is left out: a storm would fill it."""
 
+    environment = HERE
     world: TurnsWorld
-    incidents: fakes.FakeIncidents
-    remediator: fakes.FakeRemediator
 
-    def __post_init__(self) -> None:
+    def __init__(self, world: TurnsWorld, incidents: fakes.FakeIncidents, remediator: fakes.FakeRemediator) -> None:
+        super().__init__(world, incidents, remediator)
         self.refused: list[str] = []
-        self.metrics, self.log, self.bus = fakes.FakeMetrics(), fakes.FakeLog(), fakes.FakeEvents(self.world)
-        self.notifier = fakes.FakeNotifier(self.world)
-        self.readers = Readers(
-            parameters=fakes.FakeParameters(self.world),
-            eks=fakes.FakeEks(self.world),
-            iam=fakes.FakeIam(self.world),
-            clusters=fakes.FakeClusters(self.world),
-            account=ACCOUNT,
-            region=REGION,
-            partition=PARTITION,
-            may_simulate=False,
-        )
 
     @property
     def ports(self) -> Ports:
-        return Ports(
-            readers=self.readers,
-            incidents=self.incidents,
-            remediator=self.remediator,
-            events=self.bus,
-            metrics=self.metrics,
-            log=lambda *_, **__: None,
-            environment=HERE,
-            now=self.world.clock,
-            sleep=self.world.sleep,
-        )
-
-    def desk(self, incident: Incident) -> Desk:
-        return Desk(
-            incident=incident,
-            readers=self.readers,
-            remembering=Remembering(incidents=self.incidents, calendar=fakes.FakeCalendar(self.world)),
-            incidents=self.incidents,
-            notifier=self.notifier,
-            events=self.bus,
-            metrics=self.metrics,
-            log=self.log,
-            environment=HERE,
-            now=self.world.clock,
-            sleep=self.world.sleep,
-        )
+        return replace(super().ports, log=lambda *_, **__: None)
 
     def remediate(self) -> None:
         """Run every execution that was started, to its end."""

@@ -7,19 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambdas.checker.pipeline import run
-from lambdas.checker.ports import Ports
-from lambdas.contract.environment import Environment
 from lambdas.contract.events import INCOMING
-from lambdas.domain.checking import Remembering
-from lambdas.domain.observing import Readers
 from lambdas.remediator.steps import InProcessSteps, Json, Patience, Steps
-from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.over_fakes import events
 from tests.over_fakes.ground import Ground, ground_of
 from tests.over_fakes.happenings import happen
-from tests.world import ACCOUNT, PARTITION, REGION, World
+from tests.over_fakes.wiring import Wired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,19 +22,7 @@ if TYPE_CHECKING:
     from lambdas.domain.incident import Incident, PastIncident
     from lambdas.domain.observation import HealthIssue
     from sandbox.play.scenario import Scenario
-
-ENVIRONMENT = Environment(
-    account=ACCOUNT,
-    region=REGION,
-    partition=PARTITION,
-    incidents_table="incidents",
-    remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator:live",
-    chat_topic_arn="chat",
-    people_topic_arn="people",
-    event_bus="default",
-    our_role_arns="",
-    may_simulate="false",
-)
+    from tests.world import World
 
 
 class StillWatching(Exception):
@@ -97,65 +80,19 @@ class Outcome:
 _ENDS = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
 
 
-class Performance:
+class Performance(Wired):
     """A world with its ports. `steps` makes the steps that an execution runs with."""
 
+    world: Ground
+    incidents: Incidents
+    remediator: Remediator
+
     def __init__(self, world: Ground, steps: Callable[[Performance], Steps] | None = None) -> None:
-        self.world = world
-        self.parameters, self.eks, self.iam = fakes.FakeParameters(world), fakes.FakeEks(world), fakes.FakeIam(world)
-        self.clusters, self.incidents, self.remediator = fakes.FakeClusters(world), Incidents(world), Remediator(world)
-        self.bus, self.notifier, self.calendar = fakes.FakeEvents(world), fakes.FakeNotifier(world), fakes.FakeCalendar(world)
-        self.metrics, self.log = fakes.FakeMetrics(), fakes.FakeLog()
+        super().__init__(world, Incidents(world), Remediator(world))
         self.letters: list[events.Event] = []
         self.next_failure: HealthIssue | None = None
         self.opened: list[Incident] = []
         self._steps = steps or (lambda play: WatchlessSteps(sleep=play.world.sleep))
-
-    # --- the functions -----------------------------------------------------------------------------------------------------------
-
-    @property
-    def readers(self) -> Readers:
-        return Readers(
-            parameters=self.parameters,
-            eks=self.eks,
-            iam=self.iam,
-            clusters=self.clusters,
-            account=ACCOUNT,
-            region=REGION,
-            partition=PARTITION,
-            may_simulate=False,
-        )
-
-    @property
-    def ports(self) -> Ports:
-        """What the checker works with."""
-        return Ports(
-            readers=self.readers,
-            incidents=self.incidents,
-            remediator=self.remediator,
-            events=self.bus,
-            metrics=self.metrics,
-            log=self.log,
-            environment=ENVIRONMENT,
-            now=self.world.clock,
-            sleep=self.world.sleep,
-        )
-
-    def desk(self, incident: Incident) -> Desk:
-        """What the remediator's steps work with."""
-        return Desk(
-            incident=incident,
-            readers=self.readers,
-            remembering=Remembering(incidents=self.incidents, calendar=self.calendar),
-            incidents=self.incidents,
-            notifier=self.notifier,
-            events=self.bus,
-            metrics=self.metrics,
-            log=self.log,
-            environment=ENVIRONMENT,
-            now=self.world.clock,
-            sleep=self.world.sleep,
-        )
 
     # --- what happens ------------------------------------------------------------------------------------------------------------
 

@@ -27,8 +27,8 @@ from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.chaos.protocol.replay import Script
-from tests.over_fakes.performance import ENVIRONMENT
-from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, described
+from tests.over_fakes.wiring import ENVIRONMENT
+from tests.world import NAME, NAMESPACE, NOON, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,16 +60,7 @@ _WORLDS: Final[Mapping[str, Mapping[str, Any]]] = {
 @cache
 def _readers(found: str) -> Readers:
     world = described(_WORLDS[found])
-    return Readers(
-        parameters=fakes.FakeParameters(world),
-        eks=fakes.FakeEks(world),
-        iam=fakes.FakeIam(world),
-        clusters=fakes.FakeClusters(world),
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        may_simulate=False,
-    )
+    return fakes.readers_over(world)
 
 
 @cache

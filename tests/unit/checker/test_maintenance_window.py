@@ -7,10 +7,10 @@ import pytest
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import PermanentError
-from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.observing import Hints
 from lambdas.domain.plan import Plan, Reason
-from tests.fakes import FakeCalendar, FakeClusters, FakeEks, FakeIam, FakeIncidents, FakeParameters
-from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, World, described
+from tests.fakes import FakeCalendar, FakeIncidents, readers_over
+from tests.world import NAME, NAMESPACE, NOON, World, described
 
 TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
 WINDOW = {"settings": {"maintenance_window": "calendar:nightly"}, "annotation": None}
@@ -18,16 +18,7 @@ LATENT = {**WINDOW, "cluster": {"falls_back": True}}
 
 
 def planned(world: World, calendar: FakeCalendar) -> Plan:
-    readers = Readers(
-        parameters=FakeParameters(world),
-        eks=FakeEks(world),
-        iam=FakeIam(world),
-        clusters=FakeClusters(world),
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        may_simulate=True,
-    )
+    readers = readers_over(world, may_simulate=True)
     return check(TARGET, readers, Remembering(incidents=FakeIncidents(world), calendar=calendar), NOON, Hints()).plan
 
 

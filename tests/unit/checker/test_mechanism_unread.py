@@ -5,26 +5,17 @@ import pytest
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.observing import Hints
 from lambdas.domain.plan import Reason
-from tests.fakes import FakeCalendar, FakeClusters, FakeEks, FakeIam, FakeIncidents, FakeParameters
-from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, described
+from tests.fakes import FakeCalendar, FakeIncidents, readers_over
+from tests.world import NAME, NAMESPACE, NOON, described
 
 
 @pytest.mark.parametrize("when_unverified", ["restore", "refuse"])
 def test_nothing_is_written_while_the_mechanism_is_unknown_whatever_the_setting(when_unverified: str) -> None:
     world = described({"annotation": None, "settings": {"when_unverified": when_unverified}})
     world.fail("eks.associations", AccessDenied("list pod identity associations: refused", denial=Denial.FORBIDDEN), times=None)
-    readers = Readers(
-        parameters=FakeParameters(world),
-        eks=FakeEks(world),
-        iam=FakeIam(world),
-        clusters=FakeClusters(world),
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        may_simulate=True,
-    )
+    readers = readers_over(world, may_simulate=True)
     target, remembering = (
         ServiceAccountRef("demo", NAMESPACE, NAME),
         Remembering(incidents=FakeIncidents(world), calendar=FakeCalendar(world)),

@@ -15,24 +15,14 @@ from lambdas.domain.observing import Hints, Readers, read, read_advice, read_sym
 from lambdas.domain.ports import Parameter
 from lambdas.domain.verdict import Verdict
 from tests import fakes
-from tests.world import ACCOUNT, NAME, NAMESPACE, NOON, PARTITION, REGION, Pod, World, described, role_arn
+from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn
 
 TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
 SHOP = ServiceAccountRef("demo", "shop", "uploader")
 
 
 def readers(world: World, **changes: Any) -> Readers:
-    made = Readers(
-        parameters=fakes.FakeParameters(world),
-        eks=fakes.FakeEks(world),
-        iam=fakes.FakeIam(world),
-        clusters=fakes.FakeClusters(world),
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        may_simulate=False,
-    )
-    return replace(made, **changes)
+    return fakes.readers_over(world, **changes)
 
 
 def seen(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Observation:

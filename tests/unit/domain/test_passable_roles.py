@@ -9,28 +9,18 @@ from lambdas.domain.action import UpdateAddonRole
 from lambdas.domain.checking import Check, Remembering, check
 from lambdas.domain.finding import Link
 from lambdas.domain.look import look
-from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.observing import Hints
 from lambdas.domain.plan import Reason, Withheld
 from lambdas.domain.proof import is_proven
 from tests import fakes
-from tests.world import ACCOUNT, NAME, NAMESPACE, PARTITION, REGION, World, described, role_arn
+from tests.world import ACCOUNT, NAME, NAMESPACE, World, described, role_arn
 
 TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
 BOUND = role_arn("demo-vpc-cni")
 
 
 def checked(world: World, *passable: str) -> Check:
-    readers = Readers(
-        parameters=fakes.FakeParameters(world),
-        eks=fakes.FakeEks(world),
-        iam=fakes.FakeIam(world),
-        clusters=fakes.FakeClusters(world),
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        may_simulate=False,
-        passable_roles=passable,
-    )
+    readers = fakes.readers_over(world, passable_roles=passable)
     remembering = Remembering(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
     return check(TARGET, readers, remembering, world.now, Hints())
 

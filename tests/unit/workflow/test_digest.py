@@ -16,7 +16,8 @@ from lambdas.remediator.steps import InProcessSteps
 from sandbox.play.scenario import World as Told
 from tests.fakes import Row
 from tests.over_fakes.ground import CLUSTER, ground_of
-from tests.over_fakes.performance import ENVIRONMENT, Performance
+from tests.over_fakes.performance import Performance
+from tests.over_fakes.wiring import ENVIRONMENT
 from tests.unit.report.days import DAYS
 from tests.world import Trouble
 

@@ -1,0 +1,25 @@
+"""One fake per port over one `World`. They keep state, and tests read that state."""
+
+from tests.fakes.aws import FakeEks, FakeIam, FakeParameters
+from tests.fakes.cluster import FakeCluster, FakeClusters
+from tests.fakes.incidents import FakeIncidents, Row
+from tests.fakes.outgoing import FakeCalendar, FakeEvents, FakeNotifier, FakeRemediator
+from tests.fakes.reading import readers_over
+from tests.fakes.telling import FakeLog, FakeMetrics
+
+__all__ = [
+    "FakeCalendar",
+    "FakeCluster",
+    "FakeClusters",
+    "FakeEks",
+    "FakeEvents",
+    "FakeIam",
+    "FakeIncidents",
+    "FakeLog",
+    "FakeMetrics",
+    "FakeNotifier",
+    "FakeParameters",
+    "FakeRemediator",
+    "Row",
+    "readers_over",
+]

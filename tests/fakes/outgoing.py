@@ -1,0 +1,75 @@
+"""What is started, sent and asked outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from lambdas.domain.incident import Incident
+    from lambdas.domain.ports import Message
+
+
+class FakeRemediator:
+    """The durable function. `executions` are its states by ARN: RUNNING until a test says otherwise. `digests` are days asked for."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world or World()
+        self.executions: dict[str, str] = {}
+        self.digests: dict[datetime, list[str]] = {}
+
+    def start(self, incident: Incident) -> str:
+        self._world.meet("remediator.start")
+        arn = f"arn:aws:lambda:eu-west-1:111122223333:function:remediator:live/durable-execution/{incident.id}/1"
+        self.executions.setdefault(arn, "RUNNING")
+        self._world.meet("remediator.start", after=True)
+        return arn
+
+    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+        self._world.meet("remediator.sum_up")
+        self.digests.setdefault(until, list(clusters))
+
+    def running(self, execution_arn: str) -> bool:
+        self._world.meet("remediator.running")
+        return self.executions.get(execution_arn) == "RUNNING"
+
+
+class FakeEvents:
+    """The event bus. `sent` are `(detail-type, detail)` in order."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world or World()
+        self.sent: list[tuple[str, Mapping[str, Any]]] = []
+
+    def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        self._world.meet("events.put")
+        self.sent.extend(events)
+
+
+class FakeNotifier:
+    """Topics for chat and people. `sent` are the messages in order."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world or World()
+        self.sent: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self._world.meet("notifier.send")
+        self.sent.append(message)
+
+
+class FakeCalendar:
+    """Change calendars: `closed_until` by name; every other is open."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world or World()
+        self.closed_until: dict[str, datetime] = {}
+
+    def opens_at(self, name: str, at: datetime) -> datetime | None:
+        self._world.meet("calendar.opens_at")
+        until = self.closed_until.get(name)
+        return until if until and at < until else None

@@ -1,0 +1,24 @@
+"""What an observation reads from, each port a fake over one world."""
+
+from dataclasses import replace
+from typing import Any
+
+from lambdas.domain.observing import Readers
+from tests.fakes.aws import FakeEks, FakeIam, FakeParameters
+from tests.fakes.cluster import FakeClusters
+from tests.world import ACCOUNT, PARTITION, REGION, World
+
+
+def readers_over(world: World, **changes: Any) -> Readers:
+    """Readers of the world; `changes` are fields that a test wants otherwise."""
+    made = Readers(
+        parameters=FakeParameters(world),
+        eks=FakeEks(world),
+        iam=FakeIam(world),
+        clusters=FakeClusters(world),
+        account=ACCOUNT,
+        region=REGION,
+        partition=PARTITION,
+        may_simulate=False,
+    )
+    return replace(made, **changes)

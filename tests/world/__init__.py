@@ -1,0 +1,38 @@
+"""A small EKS in memory, with the effects that the real systems have, and worlds made from a description."""
+
+from tests.world.described import described, right_trust
+from tests.world.state import (
+    ACCOUNT,
+    CNI_NOT_READY,
+    NAME,
+    NAMESPACE,
+    NOON,
+    PARTITION,
+    REGION,
+    InCluster,
+    Pod,
+    Trouble,
+    Update,
+    Webhook,
+    World,
+    role_arn,
+)
+
+__all__ = [
+    "ACCOUNT",
+    "CNI_NOT_READY",
+    "NAME",
+    "NAMESPACE",
+    "NOON",
+    "PARTITION",
+    "REGION",
+    "InCluster",
+    "Pod",
+    "Trouble",
+    "Update",
+    "Webhook",
+    "World",
+    "described",
+    "right_trust",
+    "role_arn",
+]
