@@ -61,6 +61,18 @@ def test_the_webhook_misses_the_canary_and_it_is_replaced_again(broken: ApiClien
     _proven(broken, repair(remediator, {"ReplaceOnePod": miss}))
 
 
+def test_somebody_writes_between_the_look_and_the_annotation(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy) -> None:
+    """The patch meets a conflict, and a fresh look goes through; what the other one wrote stays."""
+
+    def write() -> None:
+        broken.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}}, fieldManager="somebody")
+
+    _proven(broken, repair(log_in(granted, REMEDIATOR, url=proxy.url), {"AnnotateServiceAccount": write}))
+    asked = [it.status for it in proxy.exchanges if it.method == "PATCH" and it.target.startswith(aws_node.SERVICE_ACCOUNT)]
+    assert asked == [409, 200]
+    assert broken.get(aws_node.SERVICE_ACCOUNT)["metadata"]["labels"]["changed"] == "meanwhile"
+
+
 def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediator: Cluster) -> None:
     def swap() -> None:
         broken.delete(f"/api/v1/nodes/{NODES[0]}")
