@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 from lambdas.contract.names import ANY_CLUSTER, PROJECT
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from sandbox.aws.local import ACCOUNT, REGION, LocalAws
-from sandbox.play.scenario import BOUND, Trust, World
+from sandbox.play.scenario import BOUND, World
+from sandbox.play.trust import trust_of
 
 CLUSTER: Final = "demo"
 ROLE: Final = f"{CLUSTER}-vpc-cni"
@@ -41,34 +42,6 @@ class Topics:
     people_queue: str
 
 
-def trust_policy(world: World, issuer: str) -> dict[str, Any]:
-    """The trust policy of the world's role, right or wrong in the way that the scenario wants."""
-    host = issuer.removeprefix("https://")
-    if world.trust is Trust.OTHER_ISSUER:
-        host = host.rsplit("/", 1)[0] + "/" + "9A1C" * 8
-    subject = f"system:serviceaccount:{NAMESPACE}:{world.service_account}"
-    if world.trust is Trust.OTHER_SUBJECT:
-        subject = "system:serviceaccount:default:someone-else"
-    audience = "sts.amazonaws.com" if world.trust is not Trust.AUDIENCE_ONLY_WRONG else "sts.example.com"
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {"StringEquals": {f"{host}:aud": audience, f"{host}:sub": subject}},
-            }
-        ],
-    }
-
-
-def pod_identity_trust() -> dict[str, Any]:
-    """The trust policy that EKS Pod Identity needs."""
-    statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
-    return {"Version": "2012-10-17", "Statement": [statement]}
-
-
 def make_identity(aws: LocalAws, world: World, issuer: str) -> None:
     """Roles and OIDC provider as the scenario has them, and the roles of the functions."""
     for name in (CHECKER, REMEDIATOR, NODE_ROLE):
@@ -76,7 +49,7 @@ def make_identity(aws: LocalAws, world: World, issuer: str) -> None:
     aws.roles.create_user(OPERATOR)
     iam = aws.client("iam")
     if world.role_exists:
-        policy = pod_identity_trust() if world.pod_identity == BOUND else trust_policy(world, issuer)
+        policy = trust_of(world, issuer=issuer.removeprefix("https://"), account=ACCOUNT, namespace=NAMESPACE)
         iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(policy))
     if world.oidc_provider:
         iam.create_open_id_connect_provider(Url=issuer, ClientIDList=list(world.oidc_client_ids), ThumbprintList=["9" * 40])

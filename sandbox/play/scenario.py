@@ -25,6 +25,16 @@ class Trust(StrEnum):
     OTHER_ISSUER = "other-issuer"
     OTHER_SUBJECT = "other-subject"
     AUDIENCE_ONLY_WRONG = "audience-wrong"
+    AUDIENCE_ALONE = "audience-alone"
+    """Without a subject: it works, for every ServiceAccount of the cluster."""
+    WILDCARD = "wildcard"
+    """Under StringEquals, which takes it for plain text."""
+    ARN_IN_KEY = "arn-in-key"
+
+    @property
+    def works(self) -> bool:
+        """Whether it lets the world's ServiceAccount in."""
+        return self in (Trust.RIGHT, Trust.AUDIENCE_ALONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +64,7 @@ class World:
     oidc_client_ids: tuple[str, ...] = ("sts.amazonaws.com",)
     pod_identity: str | None = None
     pod_identity_agent: bool = True
+    pod_identity_trusted: bool = True
     node_repair: bool = False
     workload: bool = True
     access: str = "granted"

@@ -122,7 +122,7 @@ class Stage:
             nodes=self.world.nodes,
             sts=self.aws.gateway.answer,
             access_entries=self._access_entries,
-            roles=[role_arn(accounts.ROLE)],
+            roles=[role_arn(accounts.ROLE), *filter(None, [_elsewhere(self.world)])],
             role_can_run_cni=self._can_run,
             association_of=self._association,
             on_step=self._on_step,
@@ -136,11 +136,11 @@ class Stage:
         if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
             return Unreachable(self.sts_timeout)
         bound_works = world.service_account != aws_node.NAME or (
-            world.role_exists and world.role_suffices and world.trust == "right" and world.oidc_provider
+            world.role_exists and world.role_suffices and world.trust.works and world.oidc_provider
         )
         if role is None or role == role_arn(NODE_ROLE):
             return Allowed() if self.world.node_role_suffices else Denied("DescribeNetworkInterfaces")
-        if role == resolved(BOUND) and bound_works:
+        if role in (resolved(BOUND), _elsewhere(world)) and bound_works:
             return Allowed()
         return Denied("CreateNetworkInterface")
 
@@ -293,3 +293,8 @@ class Stage:
 def _plain(addon_version: str) -> str:
     """The plug-in's version in an add-on's: `v1.15.1-eksbuild.1` -> `v1.15.1`."""
     return addon_version.partition("-")[0]
+
+
+def _elsewhere(world: World) -> str | None:
+    """The bound role where it is one of another account, which works as well as the sandbox's own."""
+    return world.binding if world.binding and world.binding.startswith("arn:aws:iam::") and ACCOUNT not in world.binding else None

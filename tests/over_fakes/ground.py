@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
-from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON, STS_AUDIENCE
+from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import KNOWN, KnownWorkload, WorkloadKind, known
@@ -26,6 +25,7 @@ from lambdas.domain.observation import (
 )
 from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
+from sandbox.play.trust import trust_of
 from tests.world import ACCOUNT, CNI_NOT_READY, NOON, PARTITION, REGION, InCluster, Pod, World, role_arn
 
 CLUSTER, NAMESPACE = "demo", "kube-system"
@@ -149,8 +149,10 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
         issuer=world.issuer or ISSUER,
         created_at=ground.now,
     )
-    works = world.role_exists and world.role_suffices and world.trust is told.Trust.RIGHT and world.oidc_provider
-    cluster = InCluster(facts, working_roles=frozenset({BOUND_ROLE} if works else ()), falls_back=world.node_role_suffices)
+    works = world.role_exists and world.role_suffices and world.trust.works and world.oidc_provider
+    bound = resolved(world.binding)
+    theirs = {bound} if bound and ":role/" in bound and ACCOUNT not in bound else set()
+    cluster = InCluster(facts, working_roles=frozenset({BOUND_ROLE, *theirs} if works else ()), falls_back=world.node_role_suffices)
     if not ground.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
     cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)
@@ -169,29 +171,12 @@ def _put_parameters(ground: Ground, world: told.World) -> None:
 def _make_identity(ground: Ground, world: told.World) -> None:
     issuer = (ground.cluster.facts.issuer or "").removeprefix("https://")
     if world.role_exists:
-        ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=_trust(ground, world, issuer))
+        ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=trust_of(world, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE))
     if world.oidc_provider:
         arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
         ground.providers[arn] = OidcProvider(arn=arn, client_ids=world.oidc_client_ids)
     if role := resolved(world.pod_identity):
         ground.cluster.associations[ground.key] = (Association(id="a-1", role_arn=role),)
-
-
-def _trust(ground: Ground, world: told.World, issuer: str) -> dict[str, Any]:
-    if world.pod_identity == told.BOUND:
-        allowed = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
-        return {"Version": "2012-10-17", "Statement": [allowed]}
-    host = issuer if world.trust is not told.Trust.OTHER_ISSUER else issuer.rsplit("/", 1)[0] + "/" + "9A1C" * 8
-    other = world.trust is told.Trust.OTHER_SUBJECT
-    subject = "system:serviceaccount:default:someone-else" if other else "system:serviceaccount:" + ":".join(ground.key)
-    audience = "sts.example.com" if world.trust is told.Trust.AUDIENCE_ONLY_WRONG else STS_AUDIENCE
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{host}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{host}:aud": audience, f"{host}:sub": subject}},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def _install(ground: Ground, world: told.World) -> None:
