@@ -61,7 +61,9 @@ def _who(told: Told) -> Phrase | None:
     return say(words, who=tool.name if tool else owner, at=say(", {time}", time=clock(at, told.at)) if at else say(""))
 
 
-NO_TRACE: Final = "A removal leaves no trace of who did it; the last writer on record of the ServiceAccount is {who}{at}."
+NO_TRACE: Final = (
+    "Nothing on record tells who removed the annotation, if anyone did; the last known writer of the ServiceAccount is {who}{at}."
+)
 
 
 def _plan(told: Told) -> Phrase | None:

@@ -101,6 +101,14 @@ def test_recreate_takes_every_pod_at_once() -> None:
     assert facts.workload(WorkloadKind.DEPLOYMENT, workload_of(WorkloadKind.DEPLOYMENT, {"type": "Recreate"}, 6)).max_unavailable == 6
 
 
+def test_a_node_whose_instance_is_shut_down_says_so_by_a_taint_of_the_cloud() -> None:
+    item = node("n", "Unknown")
+    assert not facts.node(item).shut_down
+    item["spec"]["taints"] = [{"key": "node.cloudprovider.kubernetes.io/shutdown", "effect": "NoSchedule"}]
+    assert facts.node(item).shut_down
+    assert facts.node(item).ready is None
+
+
 def test_conditions_of_the_node_monitoring_agent_are_bad_when_false() -> None:
     item = node("n", "True")
     item["status"]["conditions"] += [{"type": "NetworkingReady", "status": "False"}, {"type": "KernelReady", "status": "True"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 from uuid import UUID
@@ -11,10 +12,10 @@ from uuid import UUID
 from typer.testing import CliRunner
 
 from cli.main import app
-from lambdas.domain.observation import VersionAdvice
+from lambdas.domain.observation import SupportDates, VersionAdvice
 from tests.unit.cli.outside import Fakes, outside
 from tests.unit.cli.sessions import EVENTS, Session, on_demo
-from tests.world import described
+from tests.world import NOON, described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ RUNNER = CliRunner()
 
 def fakes_of(session: Session) -> Fakes:
     fakes = outside(described(session.world))
+    fakes.world.supported["1.28"] = SupportDates(standard_until=NOON + timedelta(days=12), extended_until=NOON + timedelta(days=377))
     fakes.world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.16.0-eksbuild.1", latest="v1.20.3-eksbuild.1")
     session.prepare(fakes)
     return fakes

@@ -111,14 +111,16 @@ def who_words(picture: Observation) -> str:
 
 def test_the_last_writer_is_not_blamed_for_a_removal() -> None:
     text = who_words(broken())
-    assert "A removal leaves no trace of who did it; the last writer on record of the ServiceAccount is the EKS add-on, 2026-10-23" in text
+    assert (
+        "tells who removed the annotation, if anyone did; the last known writer of the ServiceAccount is the EKS add-on, 2026-10-23" in text
+    )
 
 
 def test_the_one_who_is_known_is_named_alone() -> None:
     actor = Actor(who="arn:aws:iam::111122223333:user/jane", what="patched the ServiceAccount", agent="kubectl/v1.33", at=NOW)
     text = who_words(broken(actor=actor))
     assert "Last change: patched the ServiceAccount, by user jane with kubectl" in text
-    assert "leaves no trace" not in text
+    assert "who removed" not in text
 
 
 def test_who_wrote_a_wrong_annotation_is_told_by_its_field_manager_and_not_by_the_last_writer() -> None:
