@@ -1,12 +1,16 @@
 """Every recorded event becomes what the index says, and passes exactly the rules that the index names."""
 
 import json
+import re
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+import yaml
 from moto.events.models import EventPattern
 
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, INCOMING, SUBSCRIPTIONS
+from lambdas.contract.names import ALARM_PREFIX
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.requests import parse
@@ -14,6 +18,7 @@ from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
 
 OUR_ROLES = (f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-CheckerRole", f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-RemediatorRole")
 NOW = datetime.fromisoformat(ARRIVED_AT)
+ROOT = Path(__file__).parents[3]
 
 
 def _parsed(name: str) -> CheckRequest | Ignored | Sweep | DigestDue:
@@ -99,6 +104,27 @@ def test_every_subscribed_call_has_a_shape(call: str) -> None:
     assert any(
         event(name)["detail"]["eventName"] == call for name, row in INDEX.items() if {"AddonCalls", "IdentityCalls"} & set(row["rules"])
     )
+
+
+def test_the_exporters_configuration_that_the_documentation_shows_passes_the_rule() -> None:
+    (block,) = re.findall(r"```yaml\n(clusterName:.*?)```", (ROOT / "docs" / "events" / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    shown = yaml.safe_load(block)
+    (match,), (receiver,) = shown["route"]["routes"][0]["match"], shown["receivers"]
+    sent = event("kubernetes-event-exported")
+    sent |= {"detail-type": receiver["eventbridge"]["detailType"], "source": receiver["eventbridge"]["source"]}
+    sent["detail"] |= {"reason": match["reason"], "clusterName": shown["clusterName"]}
+    pattern = SUBSCRIPTIONS["KubernetesEvents"].pattern(OUR_ROLES)
+    assert match["receiver"] == receiver["name"]
+    assert EventPattern(json.dumps(pattern), dict(pattern)).matches_event(sent)  # type: ignore[arg-type]
+    asked = parse(sent, account=ACCOUNT, region=REGION, now=NOW)
+    assert isinstance(asked, CheckRequest)
+    assert (asked.cluster, asked.about_nodes) == (shown["clusterName"], True)
+
+
+@pytest.mark.parametrize("metrics", ["single-metric", "composite", "math"])
+def test_the_name_that_the_documentation_gives_to_alarms_is_the_one_that_counts(metrics: str) -> None:
+    assert f"`{ALARM_PREFIX}<cluster>`" in (ROOT / "docs" / "events" / "README.md").read_text(encoding="utf-8")
+    assert event(f"alarm-{metrics}")["detail"]["alarmName"] == f"{ALARM_PREFIX}prod-blue"
 
 
 def test_what_a_rule_lets_through_is_read_by_a_parser_of_its_kind() -> None:
