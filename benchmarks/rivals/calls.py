@@ -20,12 +20,6 @@ def row_key(cluster):
     return {"pk": {"S": f"sa#{cluster}/{NAMESPACE}/{NAME}"}, "sk": {"S": "now"}}
 
 
-def is_open(dynamodb, cluster):
-    """Whether an incident is open."""
-    answer = dynamodb.get_item(TableName=os.environ["IRSA_INCIDENTS_TABLE"], Key=row_key(cluster), ConsistentRead=True)
-    return "incident_id" in answer.get("Item", {})
-
-
 def signal(dynamodb, cluster):
     """Count on an open incident. Whether there is one."""
     try:

@@ -12,7 +12,7 @@ clients = {name: boto3.client(name, region_name=REGION) for name in SERVICES}
 
 def lambda_handler(event, context):
     cluster, began_at = event["detail"]["cluster"], calls.now()
-    if calls.is_open(clients["dynamodb"], cluster):
+    if calls.signal(clients["dynamodb"], cluster):
         return {"signalled": True}
     known = calls.facts(clients, cluster)
     record = calls.record_of(clients["eks"], cluster)

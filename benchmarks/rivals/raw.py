@@ -22,9 +22,18 @@ def sent(service, method, path, body=b"", headers=None):
     return orjson.loads(aws.request(method, ENDPOINT + path, body=body or None, headers=dict(request.headers)).data)
 
 
-def dynamodb(operation, cluster, **members):
-    headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}", "Content-Type": "application/x-amz-json-1.0"}
-    return sent("dynamodb", "POST", "/", orjson.dumps({"TableName": TABLE, "Key": calls.row_key(cluster)} | members), headers)
+def updated(cluster, expression, condition, values):
+    body = {
+        "TableName": TABLE,
+        "Key": calls.row_key(cluster),
+        "UpdateExpression": expression,
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+        "ReturnValues": "ALL_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    headers = {"X-Amz-Target": "DynamoDB_20120810.UpdateItem", "Content-Type": "application/x-amz-json-1.0"}
+    return sent("dynamodb", "POST", "/", orjson.dumps(body), headers)
 
 
 def first(cluster):
@@ -44,8 +53,7 @@ def lambda_handler(event, context):
     cluster, at = event["detail"]["cluster"], datetime.now(UTC).isoformat()
     if not known:
         first(cluster)
-    if "incident_id" in dynamodb("GetItem", cluster, ConsistentRead=True).get("Item", {}):
-        return {"signalled": True}
+    updated(cluster, "ADD signals :one", "attribute_exists(incident_id)", {":one": {"N": "1"}})
     addon = sent("eks", "GET", f"/clusters/{cluster}/addons/vpc-cni")["addon"]
     listed = sent("eks", "GET", f"/clusters/{cluster}/pod-identity-associations?namespace={calls.NAMESPACE}&serviceAccount={calls.NAME}")
     state = (
@@ -55,13 +63,6 @@ def lambda_handler(event, context):
     )
     if not calls.healthy(known, (addon["serviceAccountRoleArn"], len(listed["associations"])), state):
         raise RuntimeError("the world is healthy, and this was not seen")
-    dynamodb(
-        "UpdateItem",
-        cluster,
-        UpdateExpression="SET known_good_at = :at",
-        ConditionExpression="attribute_not_exists(known_good_at) OR known_good_at < :at",
-        ExpressionAttributeValues={":at": {"S": at}},
-        ReturnValues="ALL_NEW",
-        ReturnValuesOnConditionCheckFailure="ALL_OLD",
-    )
+    values = {":at": {"S": at}}
+    updated(cluster, "SET known_good_at = :at", "attribute_not_exists(known_good_at) OR known_good_at < :at", values)
     return {"verdict": "healthy"}

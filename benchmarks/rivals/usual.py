@@ -26,7 +26,7 @@ def connected(described, cluster):
 def lambda_handler(event, context):
     cluster, began_at = event["detail"]["cluster"], calls.now()
     metrics.add_metric(name="Checks", unit=MetricUnit.Count, value=1)
-    if calls.is_open(clients["dynamodb"], cluster):
+    if calls.signal(clients["dynamodb"], cluster):
         return {"signalled": True}
     known = calls.facts(clients, cluster)
     recorded, associations = calls.record_of(clients["eks"], cluster)

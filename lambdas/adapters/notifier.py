@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from lambdas.adapters.aws_errors import translated
@@ -20,19 +21,22 @@ class Notifier:
         self._people_topic_arn = people_topic_arn
 
     def send(self, message: Message) -> None:
-        """Tell the chat, then people. A chat that fails does not keep people from being told; the failure is raised after.
+        """Tell the chat and people. A chat that fails does not keep people from being told; the failure is raised after.
 
         Two topics, since every subscriber of a topic gets the same text, and chat takes its own JSON alone.
         Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
         """
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items() if value}
-        try:
-            if self._chat_topic_arn:
-                self._publish("tell the chat", TopicArn=self._chat_topic_arn, Message=message.chat, MessageAttributes=attributes)
-        finally:
-            if self._people_topic_arn:
-                words = {"Subject": message.subject, "Message": message.text}
-                self._publish("tell people", TopicArn=self._people_topic_arn, MessageAttributes=attributes, **words)
+        asked = []
+        if self._chat_topic_arn:
+            asked.append(("tell the chat", {"TopicArn": self._chat_topic_arn, "Message": message.chat}))
+        if self._people_topic_arn:
+            words = {"Subject": message.subject, "Message": message.text}
+            asked.append(("tell people", {"TopicArn": self._people_topic_arn, **words}))
+        with ThreadPoolExecutor(len(asked) or 1) as pool:  # which waits for both, whatever comes of one
+            sent = [pool.submit(self._publish, attempt, MessageAttributes=attributes, **members) for attempt, members in asked]
+        for each in sent:
+            each.result()
 
     def _publish(self, attempt: str, **members: Any) -> None:
         with translated(attempt):

@@ -12,9 +12,8 @@ from lambdas.remediator.steps import Json
 from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.work.doing import outcome
 
-QUICK_LOOKS: Final = 8
-"""Short looks within one step for what usually takes a second: a durable wait is at least that long."""
-QUICK_PAUSE_S: Final = 0.25
+QUICK_PAUSES_S: Final = (0.05, 0.1, 0.15, 0.25, 0.25, 0.4, 0.4, 0.4)
+"""Short pauses after looks within one step for what usually takes a second: a durable wait is at least that long."""
 MOST_MISSES: Final = 3
 READY_LOOKS: Final = 12
 """Looks (up to ten seconds apart) within which a canary's successor has to turn ready where its predecessor was."""
@@ -27,11 +26,11 @@ Run = Callable[[Action], str]
 def canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
     """Has the replaced pod's successor the role? A successor that the webhook missed is replaced again, a bounded number of times."""
     state = former
-    for _ in range(QUICK_LOOKS):
+    for pause_s in QUICK_PAUSES_S:
         state = _canary(bench, action, state, run)
         if state["state"] != "waiting" or state.get("missed_uid"):
             break
-        bench.sleep(QUICK_PAUSE_S)
+        bench.sleep(pause_s)
     looks = former.get("looks", 0) + 1
     hopeless = state["state"] == "unready" or (state["state"] == "waiting" and looks % LOST_LOOKS == 0)
     if hopeless and _on_lost_node(bench, action):

@@ -125,12 +125,17 @@ def test_a_sweep_asks_for_one_check_of_each_bound_cluster() -> None:
     assert [name for name, _, _ in play.metrics.counted] == [metrics.SWEEPS.name]
 
 
+def swept(play: Performance) -> dict[str, Any]:
+    """The check that a sweep asks for now."""
+    told = events.check_requested(play.world.now)
+    return {**told, "detail": {**told["detail"], "trigger": "sweep"}}
+
+
 def test_a_sweep_writes_that_all_is_well_only_now_and_then() -> None:
     play = stage()
     written = []
     for _ in range(13):
-        told = events.check_requested(play.world.now)
-        run({**told, "detail": {**told["detail"], "trigger": "sweep"}}, play.ports)
+        run(swept(play), play.ports)
         written.append(play.incidents.rows[TARGET.key].free.known_good_at)
         play.world.sleep(300)
     assert len(set(written)) == 3
@@ -138,6 +143,17 @@ def test_a_sweep_writes_that_all_is_well_only_now_and_then() -> None:
     assert play.metrics.counted == []
     asked(play)
     assert play.incidents.rows[TARGET.key].free.known_good_at == play.world.now
+
+
+def test_a_storm_of_sweeps_is_answered_as_any_other() -> None:
+    play = stage()
+    asked(play)
+    play.world.sleep(300)
+    event, ports = swept(play), play.ports
+    play.world.sleep(2)
+    for _ in range(1000):
+        run(event, ports)
+    assert play.world.reads.count("cluster.pods") == 3
 
 
 def test_a_default_binding_makes_the_sweep_ask_for_every_cluster_there_is() -> None:
