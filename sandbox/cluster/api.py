@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-
-from sandbox.cluster import errors
+from sandbox.cluster import asked, errors
 from sandbox.cluster.deletion import Preconditions
 from sandbox.cluster.discovery import discovery
-from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.paging import Pager
 from sandbox.cluster.representation import deleted_status, list_response, object_response, wanted_form
 from sandbox.cluster.resources import BY_PATH, NAMESPACES, PODS, SERVICE_ACCOUNTS, Object, Resource
-from sandbox.cluster.selectors import parse_fields, parse_labels
 from sandbox.cluster.store import PATCHES, ObjectStore
 from sandbox.cluster.wire import Request, Response, json_response
 
@@ -72,20 +68,20 @@ class Api:
         page = self.pager.page(
             resource,
             _scope(info, resource),
-            limit=_number(query.get("limit", "0")),
+            limit=asked.number(query.get("limit", "0")),
             token=query.get("continue", ""),
-            matches=_matcher(query, resource),
+            matches=asked.matcher(query, resource),
         )
         return list_response(resource, page, form, query.get("includeObject", ""), self._store.now())
 
     def _create(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
-        obj, namespace = _object(request, resource), _scope(info, resource)
+        obj, namespace = asked.object_of(request, resource), _scope(info, resource)
         if info.name:
             return self._bind(obj, info)
         given = (obj.get("metadata") or {}).get("namespace")
         if given and given != namespace:
             raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        made = self._store.create(resource, obj, namespace, by=_writer(request, info), dry_run=_dry_run(request))
+        made = self._store.create(resource, obj, namespace, by=asked.writer(request, info), dry_run=asked.dry_run(request))
         return json_response(201, made)
 
     def _bind(self, binding: Object, info: RequestInfo) -> Response:
@@ -93,14 +89,16 @@ class Api:
         return json_response(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
 
     def _update(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
-        obj = _object(request, resource)
+        obj = asked.object_of(request, resource)
         metadata = obj.setdefault("metadata", {})
         if metadata.get("name") != info.name:
             raise errors.bad_request(
                 f"the name of the object ({metadata.get('name', '')}) does not match the name on the URL ({info.name})"
             )
         metadata["namespace"] = _scope(info, resource)
-        made = self._store.update(resource, obj, by=_writer(request, info), subresource=info.subresource, dry_run=_dry_run(request))
+        made = self._store.update(
+            resource, obj, by=asked.writer(request, info), subresource=info.subresource, dry_run=asked.dry_run(request)
+        )
         return json_response(200, made)
 
     def _patch(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
@@ -113,11 +111,11 @@ class Api:
             resource,
             info.name,
             _scope(info, resource),
-            patch=_parsed(request.body),
+            patch=asked.parsed(request.body),
             content_type=content_type,
-            by=_writer(request, info),
+            by=asked.writer(request, info),
             subresource=info.subresource,
-            dry_run=_dry_run(request),
+            dry_run=asked.dry_run(request),
         )
         return json_response(200, made)
 
@@ -132,34 +130,34 @@ class Api:
         made = self._store.apply(
             resource,
             manifest,
-            by=_writer(request, info),
+            by=asked.writer(request, info),
             force=request.query.get("force") == "true",
             subresource=info.subresource,
-            dry_run=_dry_run(request),
+            dry_run=asked.dry_run(request),
         )
         return json_response(200 if existed else 201, made)
 
     def _delete(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
-        options = _parsed(request.body) if request.body else {}
+        options = asked.parsed(request.body) if request.body else {}
         wanted = options.get("preconditions") or {}
         grace = request.query.get("gracePeriodSeconds", options.get("gracePeriodSeconds"))
         gone = self._store.delete(
             resource,
             info.name,
             _scope(info, resource),
-            grace_period_s=None if grace is None else _number(str(grace)),
+            grace_period_s=None if grace is None else asked.number(str(grace)),
             preconditions=Preconditions(uid=wanted.get("uid", ""), resource_version=wanted.get("resourceVersion", "")),
-            dry_run=_dry_run(request) or options.get("dryRun") == ["All"],
+            dry_run=asked.dry_run(request) or options.get("dryRun") == ["All"],
         )
         return json_response(200, gone if resource in _RETURNED else deleted_status(resource, gone["metadata"]))
 
     def _delete_collection(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
-        matches = _matcher(request.query, resource)
+        matches = asked.matcher(request.query, resource)
         entries, revision = self._store.entries(resource, _scope(info, resource))
         gone = [each.obj for each in entries if matches is None or matches(each.obj)]
         for each in gone:
             metadata = each["metadata"]
-            self._store.delete(resource, metadata["name"], metadata.get("namespace", ""), dry_run=_dry_run(request))
+            self._store.delete(resource, metadata["name"], metadata.get("namespace", ""), dry_run=asked.dry_run(request))
         meta = {"resourceVersion": str(revision)}
         return json_response(200, {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": gone})
 
@@ -186,49 +184,3 @@ def _misplaced(info: RequestInfo) -> bool:
 
 def _scope(info: RequestInfo, resource: Resource) -> str:
     return info.namespace if resource.namespaced else ""
-
-
-def _matcher(query: Mapping[str, str], resource: Resource) -> Callable[[Mapping[str, Any]], bool] | None:
-    labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
-    if not labels and not fields:
-        return None
-    by_label, by_field = parse_labels(labels), parse_fields(fields, resource)
-    return lambda obj: by_label(obj) and by_field(obj)
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as wrong:
-        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from wrong
-
-
-def _dry_run(request: Request) -> bool:
-    asked = request.query.get("dryRun", "")
-    if asked not in ("", "All"):
-        raise errors.invalid_option("dryRun", "FieldValueNotSupported", f'Unsupported value: ["{asked}"]: supported values: "All"')
-    return asked == "All"
-
-
-def _writer(request: Request, info: RequestInfo) -> Writer:
-    """The field manager: as given, else the name in front of the user agent."""
-    named = request.query.get("fieldManager") or request.header("user-agent").split("/")[0] or "unknown"
-    return Writer(named, "Update", info.subresource)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as wrong:
-        raise errors.bad_request(f"error decoding the body: {wrong}") from wrong
-
-
-def _object(request: Request, resource: Resource) -> Object:
-    obj = _parsed(request.body)
-    if not isinstance(obj, dict):
-        raise errors.bad_request("the object provided is unrecognized (must be of type object)")
-    kind, version = obj.get("kind", resource.kind), obj.get("apiVersion", resource.api_version)
-    if (kind, version) != (resource.kind, resource.api_version) and kind not in {"Binding", "DeleteOptions"}:
-        message = f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
-        raise errors.bad_request(message)
-    return obj
