@@ -18,6 +18,7 @@ from lambdas.domain.links.annotation import stale_pods
 from lambdas.domain.look import from_json_look, look, to_json_look
 from lambdas.domain.observation import AddonFacts, Binding, Observation, ServiceAccountFacts
 from lambdas.domain.plan import Plan, Reason
+from lambdas.domain.reach import out_of_reach, stalled
 from lambdas.domain.verdict import REPAIRABLE
 from tests.unit.domain.generated import observations, pasts
 from tests.unit.domain.pictures import judged
@@ -34,6 +35,7 @@ def holds(picture: Observation, past: Past) -> None:
     _replaces_nothing_on_a_guess(picture, found, made)
     _accounts_for_every_broken_link(found, made)
     _does_each_thing_once(made)
+    _leaves_lost_nodes_alone(picture, made)
     _says_how_urgent_it_is(found, made)
     _survives_a_checkpoint(picture, found, made)
 
@@ -102,6 +104,20 @@ def _does_each_thing_once(made: Plan) -> None:
     order = [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload, DeleteStalePods, UpdateAddonRole]
     assert kinds == sorted(kinds, key=order.index)
     assert ReplaceOnePod in kinds or not {RestartWorkload, DeleteStalePods} & set(kinds)
+
+
+def _leaves_lost_nodes_alone(picture: Observation, made: Plan) -> None:
+    lost = out_of_reach(picture)
+    event(f"pods on lost nodes: {bool(lost)}")
+    for action in made.actions:
+        match action:
+            case ReplaceOnePod():
+                assert action.uid not in {pod.uid for pod in lost}
+            case DeleteStalePods():
+                assert action.count == len(stale_pods(picture)) - 1
+            case RestartWorkload():
+                assert not stalled(picture)
+    assert not {pod.uid for pod in lost} & {pod.uid for pod in stale_pods(picture)}
 
 
 def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
