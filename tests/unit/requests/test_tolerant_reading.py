@@ -1,13 +1,13 @@
 """Where a body is not documented or has several spellings, each of them is read."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.reading import label, moment, texts_within
-from lambdas.domain.request import CheckRequest, Ignored
+from lambdas.domain.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.requests import parse
 from tests.events import ACCOUNT, ARRIVED_AT, REGION, event
 
@@ -132,3 +132,19 @@ def test_a_label_is_one_line_of_bounded_length() -> None:
 
 def test_a_walk_ends_after_ten_thousand_nodes() -> None:
     assert sum(1 for _ in texts_within([str(it) for it in range(50_000)])) == 9_999
+
+
+@pytest.mark.parametrize(
+    ("trigger", "node", "about"),
+    [
+        (Trigger.NODE_ALARM, None, True),
+        (Trigger.NODE_NOT_READY, None, True),
+        (Trigger.PERSON, "ip-10-0-1-7.eu-west-1.compute.internal", True),
+        (Trigger.PERSON, None, False),
+        (Trigger.SWEEP, None, False),
+        (Trigger.IDENTITY_CHANGED, None, False),
+    ],
+)
+def test_a_request_is_about_nodes_by_its_trigger_or_by_the_node_that_it_names(trigger: Trigger, node: str | None, about: bool) -> None:
+    asked = CheckRequest(trigger=trigger, occurred_at=datetime.now(UTC), event_id="e", cluster="prod-blue", node=node)
+    assert asked.about_nodes is about
