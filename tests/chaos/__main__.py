@@ -68,6 +68,13 @@ def crashes() -> Iterator[Figures]:
     for scenario in CRASHED:
         for phase in Phase:
             yield _played(f"killed {phase}: {scenario}", scenario, killing(phase))
+    yield _played(
+        "killed while a message is sent", "annotation-missing", killing(Phase.NOT_REMEMBERED, _telling, telling=True), most_messages=4
+    )
+
+
+def _telling(name: str, action: str) -> bool:
+    return " tell " in name and action == "START"
 
 
 def faults() -> Iterator[Figures]:
@@ -78,21 +85,23 @@ def faults() -> Iterator[Figures]:
         yield _played(f"aws: {name}", "addon-role-missing" if "UpdateAddon" in name else "annotation-missing", disturb)
 
 
-def _played(round_name: str, scenario: str, disturb: Disturb) -> Figures:
+def _played(round_name: str, scenario: str, disturb: Disturb, *, most_messages: int = 2) -> Figures:
     began = time.monotonic()
     try:
         found = ran(scenario, disturb)
     except TimeoutError as error:
         return Figures(round=round_name, faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(error)[:200])
+    told = f"told {len(found.titles)} times" if len(found.titles) > most_messages else ""
     return Figures(
         round=round_name,
         faults=found.faults,
         runs=1,
-        converged=int(found.converged),
+        converged=int(found.converged and not told),
         extra_restarts=found.extra_restarts,
         messages=len(found.titles),
         lost=found.lost,
         seconds=found.seconds,
+        note=told,
     )
 
 

@@ -26,7 +26,7 @@ from sandbox.play.stage import Stage
 if TYPE_CHECKING:
     from sandbox.aws.wire import Request, Response
 
-LASTS_S: Final = 240.0
+LASTS_S: Final = 400.0
 POLL_S: Final = 0.1
 OWN_ROLL_OUTS: Final = {"addon-role-missing": 1}
 """Roll-outs that a scenario's story makes itself: an update of the add-on's version changes the pod template."""
@@ -157,11 +157,16 @@ class Phase(StrEnum):
 
 @dataclass
 class Killer:
-    """Kills the remediator's process at checkpoints, once at each of those that `at` names. A step's beginning is a checkpoint, too."""
+    """Kills the remediator's process at checkpoints, once at each of those that `at` names.
+
+    A step's beginning is a checkpoint, too, and the step goes on while it is sent: a kill there befalls the middle of the step. A message
+    that was sent in that moment, and not yet noted as sent, is sent again; `telling` says whether to kill there, too.
+    """
 
     stage: Stage
     phase: Phase
     at: Callable[[str, str], bool]
+    telling: bool = False
     killed: list[tuple[str, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -182,17 +187,19 @@ class Killer:
     def _due(self, request: Request) -> bool:
         updates = json.loads(request.body).get("Updates") or []
         points = [(str(it.get("Name")), str(it.get("Action"))) for it in updates]
+        if not self.telling and any(" tell " in name and action == "START" for name, action in points):
+            return False
         with self._lock:
             due = [it for it in points if it not in self.killed and self.at(*it)]
             self.killed += due
         return bool(due)
 
 
-def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True) -> Disturb:
-    """Kill at each checkpoint for which `at(step, action)` holds."""
+def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True, *, telling: bool = False) -> Disturb:
+    """Kill at each checkpoint for which `at(step, action)` holds; with `telling` also while a message is being sent."""
 
     def disturb(stage: Stage) -> Callable[[], int]:
-        killer = Killer(stage, phase, at)
+        killer = Killer(stage, phase, at, telling)
         return lambda: len(killer.killed)
 
     return disturb

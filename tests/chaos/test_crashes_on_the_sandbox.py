@@ -30,3 +30,15 @@ def test_killed_after_each_write_before_it_is_remembered() -> None:
 @pytest.mark.parametrize("scenario", ["addon-role-missing", "annotation-missing", "annotation-differs"])
 def test_killed_at_every_checkpoint(scenario: str, phase: Phase) -> None:
     holds(ran(scenario, killing(phase)), at_least=15)
+
+
+@pytest.mark.long
+def test_killed_while_it_tells_it_may_tell_again_and_does_nothing_else_twice() -> None:
+    """Nobody can send a message and note that it was sent at once: in between, a second one is better than none."""
+    found = ran(
+        "annotation-missing", killing(Phase.NOT_REMEMBERED, lambda name, action: " tell " in name and action == "START", telling=True)
+    )
+    assert found.faults == 2
+    assert found.converged, found
+    assert (found.extra_restarts, found.lost) == (0, 0)
+    assert len(set(found.titles)) == 2
