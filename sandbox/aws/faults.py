@@ -20,6 +20,7 @@ class FaultKind(StrEnum):
     THROTTLE = "throttle"
     SERVER_ERROR = "server-error"
     ACCESS_DENIED = "access-denied"
+    EXPIRED = "expired"  # the caller's credentials
     TIMEOUT = "timeout"
     RESET = "reset"
 
@@ -98,21 +99,25 @@ _JSON = {
     FaultKind.THROTTLE: ("ThrottlingException", 400),
     FaultKind.SERVER_ERROR: ("InternalServerError", 500),
     FaultKind.ACCESS_DENIED: ("AccessDeniedException", 400),
+    FaultKind.EXPIRED: ("ExpiredTokenException", 400),
 }
 _REST = _JSON | {
     FaultKind.THROTTLE: ("ThrottlingException", 429),
     FaultKind.SERVER_ERROR: ("ServiceException", 500),
     FaultKind.ACCESS_DENIED: ("AccessDeniedException", 403),
+    FaultKind.EXPIRED: ("ExpiredTokenException", 403),
 }
 _QUERY = {
     FaultKind.THROTTLE: ("Throttling", 400),
     FaultKind.SERVER_ERROR: ("InternalFailure", 500),
     FaultKind.ACCESS_DENIED: ("AccessDenied", 403),
+    FaultKind.EXPIRED: ("ExpiredToken", 403),
 }
 _TEXT = {
     FaultKind.THROTTLE: "Rate exceeded",
     FaultKind.SERVER_ERROR: "An internal error occurred",
     FaultKind.ACCESS_DENIED: "User is not authorized to perform this action",
+    FaultKind.EXPIRED: "The security token included in the request is expired",
 }
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from lambdas.adapters.kubernetes_api import READ_TIMEOUT_S
 from sandbox.aws.faults import Fault as AwsFault
 from sandbox.aws.faults import FaultKind
 from sandbox.cluster.faults import Break, Fault
@@ -89,6 +90,7 @@ KUBERNETES: Final[dict[str, Disturb]] = {
     "500": cluster(Fault(path=PODS, status=500, times=4), Fault(verb="PATCH", path=ACCOUNT, status=500, times=2)),
     "503": cluster(Fault(path=WORKLOAD, status=503, retry_after_s=1, times=4), Fault(path=ACCOUNT, status=503, times=2)),
     "slow answers": cluster(Fault(path=PODS, delay_s=3.0, times=3)),
+    "half-open connections": cluster(Fault(path=PODS, delay_s=READ_TIMEOUT_S + 1.0, times=2)),
     "connection cut before a write": cluster(Fault(verb="PATCH", path=ACCOUNT, close=Break.BEFORE, times=2)),
     "answer of a write lost": cluster(
         Fault(verb="PATCH", path=ACCOUNT, close=Break.AFTER, times=1),
@@ -115,6 +117,11 @@ AWS: Final[dict[str, Disturb]] = {
     "answers of DynamoDB lost": aws(
         _of_remediator("dynamodb", "UpdateItem", FaultKind.RESET, 2, after=True),
         _of_remediator("dynamodb", "TransactWriteItems", FaultKind.RESET, 1, after=True),
+    ),
+    "credentials that run out": aws(
+        _of_remediator("eks", None, FaultKind.EXPIRED, 2),
+        _of_remediator("dynamodb", None, FaultKind.EXPIRED, 2),
+        _of_remediator("sns", None, FaultKind.EXPIRED, 1),
     ),
     "EKS silent": aws(_of_remediator("eks", "DescribeCluster", FaultKind.TIMEOUT, 2)),
     "answer of UpdateAddon lost": aws(_of_remediator("eks", "UpdateAddon", FaultKind.RESET, 1, after=True)),

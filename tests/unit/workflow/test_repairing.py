@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -457,6 +458,38 @@ def test_a_door_that_is_closed_for_a_moment_is_tried_again(denial: Denial) -> No
 
     done = staged(before={"1 look": shut})
     assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+
+
+LOST: dict[str, Callable[[], Exception]] = {
+    "its name does not resolve": lambda: AccessDenied("[Errno -2] Name or service not known", denial=Denial.UNREACHABLE),
+    "the login ran out": lambda: AccessDenied("401 Unauthorized", denial=Denial.UNAUTHENTICATED),
+    "the connection is half open": lambda: TransientError("read timed out"),
+    "our credentials ran out": lambda: TransientError("ExpiredTokenException"),
+}
+
+
+STEPS = {
+    "1 look": [],
+    "1.1 AnnotateServiceAccount": ["annotate"],
+    "1.2 ReplaceOnePod": ["delete_pod"],
+    "1.2 ReplaceOnePod: successor": [],
+    "1.3 RestartWorkload": ["restart"],
+    "1 proof": [],
+}
+"""Steps of a repair, each with the write that it makes."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("error", LOST.values(), ids=LOST)
+def test_a_cluster_that_is_lost_before_any_step_is_found_again(step: str, error: Callable[[], Exception]) -> None:
+    def lost(play: Performance) -> None:
+        for request in ("service_account", "workload", "pods", "nodes", *STEPS[step]):
+            play.world.fail(f"cluster.{request}", error(), times=1 if request in STEPS[step] else 3)
+
+    done = staged(before={step: lost})
+    assert step in done.steps.done
+    assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+    assert done.writes.count("restart") <= 1
 
 
 def test_a_write_that_is_refused_for_good_is_told_with_the_reason() -> None:
