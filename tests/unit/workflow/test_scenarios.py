@@ -10,6 +10,7 @@ import yaml
 from sandbox.play.scenario import InvalidScenario, Scenario, load, names
 from tests.over_fakes.performance import play
 
+FAILURE_MODES = Path(__file__).parents[3] / "docs" / "failure-modes.md"
 ROWS = range(1, 28)
 """Rows of the table of failure modes in `docs/failure-modes.md`."""
 
@@ -36,6 +37,17 @@ def test_the_scenario_comes_to_its_end(name: str) -> None:
 def test_every_failure_mode_has_a_scenario() -> None:
     shown = {int(row) for name in names() for row in re.findall(r"\d+", load(name).failure_mode)}
     assert set(ROWS) - shown == set()
+
+
+def test_the_table_of_failure_modes_names_each_scenario_in_its_row_and_the_verdict_that_comes_out() -> None:
+    lines = [line.split("|") for line in FAILURE_MODES.read_text().splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(cells[1]) for cells in lines] == list(ROWS)
+    for cells in lines:
+        told = re.findall(r"scenarios/([\w-]+)\.yaml", cells[5])
+        meant = [name for name in names() if cells[1].strip() in re.findall(r"\d+", load(name).failure_mode)]
+        assert sorted(told) == sorted(meant)
+        verdict = re.findall(r"runbooks/([\w-]+)\.md", cells[2])[0]
+        assert verdict in {it for name in meant for it in (load(name).expect.verdict, load(name).expect.plan_verdict)}
 
 
 def test_the_fakes_know_every_word_that_the_small_eks_knows() -> None:
