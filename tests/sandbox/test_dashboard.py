@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.contract.metrics import ALL
 from lambdas.contract.names import METRIC_NAMESPACE
+from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.play.play import Play
 from sandbox.play.scenario import load
 from sandbox.play.stage import Stage
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
 
 PLAYS = ("found-by-sweep", "no-access")
-"""A repair that begins with a sweep, and a cluster that does not let us in: between them every metric of ours."""
+"""A repair that begins with a sweep, and a cluster that does not let us in, each beside one that nobody bound: every metric of ours."""
 
 Emitted = tuple[str, tuple[str, ...], str]
 
@@ -40,6 +41,7 @@ def emitted() -> set[Emitted]:
 def lines_of(scenario: str) -> list[str]:
     told = load(scenario)
     with Stage(told.world, skip_time=told.hurry) as stage:
+        stage.aws.eks.add_cluster(ClusterSpec(name="nobodys", version="1.33", endpoint=stage.ground.url, ca_data=stage.ground.ca_data))
         Play(told, stage).run()
         return [line for _, line in stage.lines]
 
