@@ -8,6 +8,7 @@ from lambdas.domain.trust.logic import Truth, all_of
 
 _ARN_PARTS: Final = 6
 _PIECES: Final = re.compile(r"\$\{[^}]*\}|.", re.DOTALL)
+_SPECIAL: Final = ("*", "?", "${")
 _ESCAPED: Final = {"${*}": "*", "${?}": "?", "${$}": "$"}
 """How a policy writes these characters literally.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"""
@@ -29,6 +30,8 @@ def matches(pattern: str, value: str, *, wildcards: bool, variables: bool) -> Tr
         variables: `${...}` is a policy variable, as in version 2012-10-17. We do not know its value, so the answer
             is unknown where some value of it would match, and False where none would.
     """
+    if not any(it in pattern for it in _SPECIAL):  # most texts are plain, and each diagnosis compares dozens of them
+        return pattern == value
     tokens = _tokens(pattern, wildcards=wildcards, variables=variables)
     if not _fits(tokens, value):
         return False
