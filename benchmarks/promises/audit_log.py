@@ -34,13 +34,13 @@ def run(run: Run) -> list[Row]:
 
 def _measured(name: str, event: dict[str, Any], unpacked_mb: float, file: Path, run: Run) -> list[Row]:
     file.write_text(json.dumps(event))
-    arguments = {"batch": str(file), "times": run.pick(3, 10)}
+    arguments = {"batch": str(file), "times": run.pick(3, 5)}
     costs = in_turns(
         {
             "ours": lambda: in_child("benchmarks.ours:audit", arguments, {}),
             _RIVAL: lambda: in_child("benchmarks.rivals.plain:unpacked", arguments, {}),
         },
-        run.pick(3, 7),
+        run.pick(3, 5),
     )
     time = compared(NAME, f"{name}, CPU a batch", "cpu_ms", costs, rival=_RIVAL, goal=Goal(on="ratio", bound=1.3))
     speed = unpacked_mb / time.value * 1e3

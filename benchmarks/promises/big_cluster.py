@@ -28,7 +28,7 @@ def run(run: Run) -> list[Row]:
                 _RAW: patiently(lambda: in_child("benchmarks.rivals.lists:raw", {}, environment)),
                 _TYPED: patiently(lambda: in_child("benchmarks.rivals.lists:typed", {}, environment)),
             },
-            run.pick(1, 5),
+            run.pick(1, 3),
         )
         checker = function("checker", our_asset(), Function.CHECKER.handler, environment, memory_mib=128)
         peak = patiently(lambda: cold(checker, lambda: payload(not_ready())))().peak_mb

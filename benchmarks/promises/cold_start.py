@@ -33,7 +33,7 @@ def run(run: Run) -> list[Row]:
 
         for each in contenders.values():  # once unmeasured, so that nobody alone pays for reading files into the page cache
             cold(each, event)
-        costs = in_turns({name: partial(cold, it, event) for name, it in contenders.items()}, run.pick(3, 15))
+        costs = in_turns({name: partial(cold, it, event) for name, it in contenders.items()}, run.pick(3, 9))
     run.facts["cold_cpu_ms"] = sample(costs["ours"], "cpu_ms").median
     rows = [
         compared(NAME, f"init + first check, {what}", part, costs, rival=rival, goal=goal)

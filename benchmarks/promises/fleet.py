@@ -20,8 +20,8 @@ def run(run: Run) -> list[Row]:
     costs: dict[int, list[Cost]] = {}
     for size in sizes:
         run.say(f"a fleet of {size}")
-        checks = run.pick(40, 400)
-        rounds = run.pick(2, 5)
+        checks = run.pick(20, 200)
+        rounds = run.pick(2, 3)
         with Ground(clusters=size) as ground:
             mark = ground.mark()
             times = max(1, checks // size)

@@ -30,7 +30,7 @@ def run(run: Run) -> list[Row]:
         contenders: dict[str, Measured] = {"ours": lambda: _ours(stage), _RIVAL: lambda: _hello(stage)}
         for each in contenders.values():
             each()
-        costs = in_turns(contenders, run.pick(3, 9))
+        costs = in_turns(contenders, run.pick(2, 7))
     goal = Goal(on="ratio", bound=1.3)
     return [
         compared(NAME, "start to first write, wall", "wall_ms", costs, rival=_RIVAL, goal=goal),

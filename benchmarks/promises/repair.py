@@ -43,7 +43,7 @@ def run(run: Run) -> list[Row]:
         environment = _peoples_environment(stage, Path(folder), token) if there else {}
         if there:
             _peoples(stage, environment)  # kubectl keeps what it discovers of a cluster
-        for _ in range(run.pick(1, 7)):
+        for _ in range(run.pick(1, 5)):
             note("ours", _ours(stage))
             if there:
                 note(_PEOPLE, _peoples(stage, environment))

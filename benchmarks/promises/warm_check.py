@@ -31,7 +31,7 @@ def run(run: Run) -> list[Row]:
             _requests(ground, client)
             same = _requests(ground, client)
             logged = _logged(checker)
-            costs = in_turns({"ours": lambda: _batch(checker), _RAW: lambda: _batch(client)}, run.pick(4, 15))
+            costs = in_turns({"ours": lambda: _batch(checker), _RAW: lambda: _batch(client)}, run.pick(4, 11))
     run.facts["log_bytes"] = logged
     goal = Goal(on="ratio", bound=1.5)
     return [
