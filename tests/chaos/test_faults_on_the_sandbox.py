@@ -21,6 +21,7 @@ def test_a_repair_survives_what_kubernetes_and_aws_do_on_a_bad_day() -> None:
     holds(ran("annotation-missing", both(*(KUBERNETES[it] for it in names), AWS["every service throttled"])))
 
 
+@pytest.mark.long
 def test_a_repair_goes_on_while_sns_is_down_and_tells_when_it_is_back() -> None:
     found = ran("annotation-missing", AWS["SNS down"])
     assert found.converged, found
