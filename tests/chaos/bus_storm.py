@@ -39,6 +39,6 @@ def one_fault(count: int) -> Figures:
 
 
 def _handled(lines: list[tuple[str, str]]) -> int:
-    """Events that a check counted, answered or looked after, by the checker's own log."""
-    said = ("counted on the open incident", "answered by a check", '"title":"diagnosis"')
+    """Events that a check counted, answered, left or looked after, by the checker's own log."""
+    said = ("counted on the open incident", "answered by a check", "left to the check on duty", '"title":"diagnosis"')
     return sum(function == CHECKER and any(it in line for it in said) for function, line in list(lines))
