@@ -23,6 +23,7 @@ from sandbox.play.stage import Stage
 NAME: Final = "event to repaired, warm"
 _PEOPLE: Final = "people: aws eks get-token, kubectl annotate, kubectl rollout restart"
 _SCRIPT: Final = Path(__file__).parent.parent / "rivals" / "people.sh"
+_END_WITHIN_S: Final = 240.0
 _END_S: Final = 0.1  # the end of a repair is not timed, and is not to be asked for all the time
 
 
@@ -89,7 +90,10 @@ def _ours(stage: Stage) -> tuple[Cost, Cost]:
     stages.until("the restart", lambda: _patched_at(stage, "daemonsets", mark))
     client, arn = stage.aws.client("lambda"), stages.executions(stage)[-1]
     stages.until(
-        "the end of the repair", lambda: client.get_durable_execution(DurableExecutionArn=arn)["Status"] != "RUNNING", every_s=_END_S
+        "the end of the repair",
+        lambda: client.get_durable_execution(DurableExecutionArn=arn)["Status"] != "RUNNING",
+        within_s=_END_WITHIN_S,
+        every_s=_END_S,
     )
     assert client.get_durable_execution(DurableExecutionArn=arn)["Status"] == "SUCCEEDED", "the repair failed"
     return _took(stage, mark, began_at)

@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from benchmarks import stages
 from benchmarks.events import check_requested, payload
 from benchmarks.functions import cpu_ms, function, our_asset, rivals_beside_ours
 from benchmarks.ground import Ground
@@ -68,6 +69,7 @@ def _logged(checker: Environment) -> float:
     """Bytes of log that one check of a sweep is billed for."""
     before = len(checker.lines)
     assert not checker.invoke(payload(check_requested())).failed
+    stages.until("the check's line, which is read beside its answer", lambda: any('"diagnosis"' in it for it in checker.lines[before:]))
     return sum(len(line.encode()) + LINE_OVERHEAD_BYTES for line in checker.lines[before:])
 
 
