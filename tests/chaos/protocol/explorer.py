@@ -209,6 +209,8 @@ def _steps(state: State, index: int, actor: Actor, call: Call, rules: Rules) -> 
     result, shared = _answered(call, state.shared, rules)
     moved = _with(state.actors, index, actor.after(call, result))
     yield f"{who}: {_said(call, result)}", _ended(_begun(state, replace(state, shared=shared, actors=moved)))
+    if state.sweeps == MOST_SWEEPS:  # whoever dies in the last one is the next one's to mend
+        return
     if state.outages and call.what == "observe":
         failed = actor.after(call, TransientError("no answer"))
         yield f"{who} gets no answer", replace(state, actors=_with(state.actors, index, failed), outages=state.outages - 1)

@@ -240,6 +240,17 @@ def test_people_are_told_even_where_the_chat_fails(session: AwsSession, topics: 
     assert len(topics.received("people")) == 1
 
 
+def test_a_message_that_one_topic_took_is_sent_again_to_the_other_alone(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
+    told = notifier(session, topics.arns["chat"], topics.arns["people"])
+    local_aws.faults.add(Fault(service="sns", kind=FaultKind.EXPIRED))
+    with pytest.raises(TransientError):
+        told.send(MESSAGE)
+    told.send(MESSAGE)
+    assert (len(topics.received("chat")), len(topics.received("people"))) == (1, 1)
+    told.send(MESSAGE)
+    assert (len(topics.received("chat")), len(topics.received("people"))) == (1, 1), "sent whole, the next one is another"
+
+
 # --- calendars ---------------------------------------------------------------------------------------------------------------------------
 
 
