@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from cli.access import Point
+    from cli.grants import Point
     from lambdas.contract.environment import Function
 
 _MARKS: Final = {"granted": ("✓", "green"), "missing": ("✗", "bold red"), "unknown": ("?", "yellow")}

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import wiring
+from cli.asked import Asked, Format
 from cli.failures import BROKEN, SOUND, Refused
 from cli.fixing import interactive
 from cli.looking import see
-from cli.options import Asked, Format
 from cli.output import console, progress, write
 from cli.targets import Wanted, clusters, split
 from lambdas.contract.names import ROLE_ANNOTATION
@@ -29,7 +29,7 @@ from lambdas.domain.report.escaping import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cli.wiring import Outside
+    from cli.outside import Outside
     from lambdas.domain.ports import ParametersPort
 
 

@@ -14,8 +14,8 @@ from lambdas.domain.errors import Conflict, NotFound
 from lambdas.domain.incident import Incident
 
 if TYPE_CHECKING:
-    from cli.options import Asked
-    from cli.wiring import Outside
+    from cli.asked import Asked
+    from cli.outside import Outside
 
 
 def run(asked: Asked, prefix: str, *, approved: bool) -> int:

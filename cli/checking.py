@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from cli import wiring
+from cli.asked import Asked, Format
 from cli.documents import checked
 from cli.looking import Seen, refuse_unknown, see, worst
-from cli.options import Asked, Format
 from cli.output import progress, write
 from cli.targets import Wanted, targets
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from cli.wiring import Outside
+    from cli.outside import Outside
 
 AT_ONCE: Final = 4
 """Clusters looked at in parallel: each look has eight reads of its own under way."""

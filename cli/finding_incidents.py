@@ -9,7 +9,7 @@ from cli.failures import Refused
 from lambdas.adapters.incident_items import KEPT
 
 if TYPE_CHECKING:
-    from cli.wiring import Outside
+    from cli.outside import Outside
     from lambdas.domain.incident import Incident, PastIncident
 
 KEPT_FOR: Final = KEPT + timedelta(days=1)

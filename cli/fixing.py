@@ -12,12 +12,12 @@ from rich.console import Group
 from rich.text import Text
 
 from cli import wiring
+from cli.asked import Asked, Format
 from cli.attended import AttendedDesk, AttendedSteps, Courteous, PersonsParameters
 from cli.documents import checked, place, planned
 from cli.failures import BROKEN, SOUND, Refused
 from cli.holding import Holding, claim
 from cli.looking import LIFTABLE, Seen, may, refuse_unknown, see
-from cli.options import Asked, Format
 from cli.output import console, console_for_errors, progress, write
 from cli.plan_view import lines, view
 from cli.screen import Screen
@@ -28,7 +28,7 @@ from lambdas.domain.look import from_json_look
 from lambdas.remediator.workflow import remediate
 
 if TYPE_CHECKING:
-    from cli.wiring import Outside
+    from cli.outside import Outside
     from lambdas.domain.incident import Incident
     from lambdas.domain.look import Look
     from lambdas.remediator.steps import Json

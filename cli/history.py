@@ -22,7 +22,7 @@ from lambdas.domain.report.timeline import Moment, timeline
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.options import Asked
+    from cli.asked import Asked
 
 OUTCOME_STYLES = {Outcome.PROVEN: "green", Outcome.RECOVERED: "green", Outcome.WITHHELD: "yellow", Outcome.NEEDS_YOU: "bold red"}
 

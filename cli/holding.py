@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cli.wiring import Outside
+    from cli.outside import Outside
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.ports import IncidentsPort
 

@@ -19,7 +19,7 @@ from lambdas.domain.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cli.wiring import Outside
+    from cli.outside import Outside
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.incident import Incident
     from lambdas.domain.observation import Observation

@@ -1,42 +1,15 @@
-"""Options that every command takes, given to it as one `Asked`, and what happens when a command fails."""
+"""A command as typer takes it: options that all share, given to it as one `Asked`, and what happens when it fails."""
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import fields
 from functools import wraps
-from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Any, get_type_hints
 
 import typer
 
-WHERE: Final = "Where and who"
-
-
-class Format(StrEnum):
-    """How results are written: `table` for people, the others for programs, stable and documented in `docs/cli.md`."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What every command is asked with. None or empty: as the AWS configuration of this shell says."""
-
-    output: Annotated[Format, typer.Option("--output", "-o", help="How to write the result.")] = Format.TABLE
-    profile: Annotated[str | None, typer.Option(help="AWS profile.", rich_help_panel=WHERE)] = None
-    region: Annotated[str | None, typer.Option(help="AWS region.", rich_help_panel=WHERE)] = None
-    role_arn: Annotated[str | None, typer.Option(help="Role to assume first.", metavar="ARN", rich_help_panel=WHERE)] = None
-    stack: Annotated[
-        str, typer.Option(help="Name of the environment in deploy.yaml, where it has one.", envvar="IRSA_STACK", rich_help_panel=WHERE)
-    ] = ""
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="Log in to the cluster with this file, not with AWS credentials.", rich_help_panel=WHERE)
-    ] = None
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", rich_help_panel=WHERE)] = None
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=WHERE)] = False
+from cli.asked import Asked
+from cli.failures import tell
 
 
 def with_options(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -72,6 +45,4 @@ def _run(command: Callable[..., int | None], asked: Asked, given: dict[str, Any]
     except Exception as error:  # the edge: whatever it is, a person gets a sentence
         if asked.debug:
             raise
-        from cli.failures import tell
-
         return tell(error)

@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 
-from cli.options import Format
+from cli.asked import Format
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

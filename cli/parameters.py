@@ -15,7 +15,7 @@ from lambdas.domain.fleet import Fleet, fleet
 from lambdas.domain.observation import InvalidBinding, Missing
 
 if TYPE_CHECKING:
-    from cli.wiring import Outside
+    from cli.outside import Outside
     from lambdas.domain.ports import Parameter
 
 Json = dict[str, Any]

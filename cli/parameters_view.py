@@ -19,9 +19,9 @@ from lambdas.domain.report.escaping import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cli.options import Asked
+    from cli.asked import Asked
+    from cli.outside import Outside
     from cli.parameters import Line
-    from cli.wiring import Outside
     from lambdas.domain.ports import Parameter
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cli import wiring
+from cli.asked import Asked, Format
 from cli.checking import look_at
 from cli.documents import checked, planned
 from cli.looking import may, worst
-from cli.options import Asked, Format
 from cli.output import write
 from cli.plan_view import view
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from cli.asked import Asked
     from cli.looking import Seen
-    from cli.options import Asked
-    from cli.wiring import Outside
+    from cli.outside import Outside
 
 Json = dict[str, Any]
 

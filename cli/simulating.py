@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.asked import Asked, Format
 from cli.failures import BROKEN, SOUND, WRONG_USE, Refused
-from cli.options import Asked, Format
 from cli.output import progress, write
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from lambdas.domain.binding import bound_clusters, bound_targets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cli.wiring import Outside
+    from cli.outside import Outside
 
 MOST_NAMED = 20
 

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cli.outside import Outside
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cli.options import Asked
-    from cli.ports import Callbacks, ParameterWriter, Patterns, Register, Rights
-    from lambdas.contract.environment import Environment
-    from lambdas.domain.observing import Readers
-    from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outside:
-    """What commands work with. `caller` is our ARN; `deployed` says whether a stack is there: without one incidents live in memory."""
-
-    caller: str
-    environment: Environment
-    deployed: bool
-    readers: Readers
-    incidents: IncidentsPort
-    calendar: CalendarPort
-    notifier: NotifierPort
-    events: EventsPort
-    parameters: ParameterWriter
-    register: Register
-    callbacks: Callbacks
-    rights: Rights
-    patterns: Patterns
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
+    from cli.asked import Asked
 
 
 def connect(asked: Asked) -> Outside:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cli.asked import Asked
 from cli.commands.check import Account, Clusters, Every
-from cli.options import Asked
 
 
 def adopt(

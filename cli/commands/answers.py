@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Asked
+from cli.asked import Asked
 
 Incident = Annotated[str, typer.Argument(help="The incident's id, or its beginning as a message prints it.", show_default=False)]
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Asked
+from cli.asked import Asked
 
 CLUSTER_ARGUMENT = typer.Argument(help="A cluster, or _default for every cluster without its own.", show_default=False)
 OF = typer.Option("--cluster", "-c", help="Only this cluster's; _default is a name here.")

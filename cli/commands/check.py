@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Asked
+from cli.asked import Asked
 
 CLUSTER = typer.Option("--cluster", "-c", help="A cluster; may be given several times. Not needed where the region has but one.")
 EVERY = typer.Option("--all", help="Every cluster of the region, and every bound one.")

@@ -1,7 +1,7 @@
 """`irsa-remediator plan`."""
 
+from cli.asked import Asked
 from cli.commands.check import Account, Clusters, Every
-from cli.options import Asked
 
 
 def plan(asked: Asked, *, cluster: Clusters = [], every: Every = False, service_account: Account = "") -> int:  # noqa: B006  # typer copies it

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Asked
+from cli.asked import Asked
 
 
 def replay(

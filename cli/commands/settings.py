@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cli.asked import Asked
 from cli.commands.bindings import Of, Whose
-from cli.options import Asked
 from lambdas.contract.settings import NAMES
 
 

@@ -1,12 +1,10 @@
 """`irsa-remediator preflight`: its arguments, help and example. What it does loads when it is run."""
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from cli.options import Asked
+from cli.preflight.asked import AskedBefore
 
 _CLUSTER = typer.Option("--cluster", "-c", help="A cluster to look at; may be given several times.")
 _ADDON = typer.Option("--addon-version", metavar="VERSION", help="The vpc-cni version to update to; EKS' default if left out.")
@@ -14,25 +12,6 @@ _KUBERNETES = typer.Option("--kubernetes-version", metavar="VERSION", help="The 
 _PLAN = typer.Option("--terraform-plan", metavar="FILE", help="The output of `terraform show -json PLANFILE`; - reads standard input.")
 _EKSCTL = typer.Option("--eksctl", metavar="FILE", help="An eksctl ClusterConfig.")
 _TEMPLATE = typer.Option("--template", metavar="FILE", help="A CloudFormation template, JSON or YAML, also one that CDK made.")
-
-
-class PreflightFormat(StrEnum):
-    """The formats of every command, and SARIF for code hosts."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    SARIF = "sarif"
-
-
-_Output = Annotated[PreflightFormat, typer.Option("--output", "-o", help="How to write the result.")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskedBefore(Asked):
-    """As every command is asked, with one format more."""
-
-    output: _Output = PreflightFormat.TABLE  # type: ignore[assignment]  # of the same meaning, with one value more
 
 
 def preflight(

@@ -24,11 +24,11 @@ from lambdas.domain.observing import Hints
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from cli.options import Format
+    from cli.asked import Format
+    from cli.outside import Outside
+    from cli.preflight.asked import AskedBefore
     from cli.preflight.cluster import ClusterAnswer
-    from cli.preflight.command import AskedBefore
     from cli.preflight.concern import Concern
-    from cli.wiring import Outside
     from lambdas.domain.observation import OfferedVersion
 
 READERS: Final[Mapping[str, Callable[[str, str, Providers], tuple[Concern, ...]]]] = {
@@ -105,7 +105,7 @@ def _clusters(asked: AskedBefore, question: Question) -> tuple[ClusterAnswer, ..
 
 def _write(asked: AskedBefore, outcome: Outcome) -> None:
     from cli.output import write
-    from cli.preflight.command import PreflightFormat
+    from cli.preflight.asked import PreflightFormat
     from cli.preflight.sarif import sarif
     from cli.preflight.view import views
 
@@ -116,6 +116,6 @@ def _write(asked: AskedBefore, outcome: Outcome) -> None:
 
 
 def _shared(asked: AskedBefore) -> Format:
-    from cli.options import Format
+    from cli.asked import Format
 
     return Format(asked.output.value)

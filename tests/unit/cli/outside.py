@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cli.wiring import Outside
+from cli.outside import Outside
 from lambdas.contract.environment import Environment
 from lambdas.domain.errors import NotFound
 from lambdas.domain.observing import Readers

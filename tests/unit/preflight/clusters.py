@@ -15,7 +15,7 @@ from tests.world import World, described
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cli.wiring import Outside
+    from cli.outside import Outside
 
 OFFERED = {
     "1.28": (OfferedVersion(version="v1.16.0-eksbuild.1"), OfferedVersion(version="v1.15.1-eksbuild.1", default=True)),
