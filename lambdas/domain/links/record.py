@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.contract.settings import AddonRecord, Severity
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
-from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, Missing, NotRead, Observation, Unknown
+from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Observation, Unknown
 from lambdas.domain.verdict import Verdict
 
 YOUNG: Final = timedelta(minutes=15)
@@ -14,11 +14,16 @@ YOUNG: Final = timedelta(minutes=15)
 Source: https://github.com/terraform-aws-modules/terraform-aws-eks/pull/3214
 """
 
-IDENTITY_ISSUES: Final = ("AccessDenied", "AddonPermissionFailure")
-CONSEQUENT_ISSUES: Final = ("InsufficientNumberOfReplicas", *IDENTITY_ISSUES)
+_IDENTITY_ISSUES: Final = ("AccessDenied", "AddonPermissionFailure")
+_CONSEQUENT_ISSUES: Final = ("InsufficientNumberOfReplicas", *_IDENTITY_ISSUES)
 """Health issues that a missing identity causes; alone they do not name another cause.
 
 Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_AddonIssue.html
+"""
+_EKS_REFUSED: Final = 'User "eks:'
+"""EKS tells by `AccessDenied` also that the cluster's RBAC refuses EKS itself, which no role of the plug-in mends.
+
+Source: https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/1552
 """
 
 _UNDER_WAY: Final = ("CREATING", "UPDATING", "DELETING")
@@ -51,7 +56,7 @@ def _record(seen: Observation, addon: AddonFacts) -> Finding:
     if addon.status in _UNDER_WAY:
         sentence = f"The add-on {addon.name} is {addon.status}; a write now could make that fail."
         return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, sentence, evidence, severity=Severity.INFO)
-    if otherwise := [issue for issue in addon.issues if issue.code not in CONSEQUENT_ISSUES]:
+    if otherwise := [issue for issue in addon.issues if not _consequent(issue)]:
         return broken(
             Link.ADDON_RECORD,
             Verdict.ADDON_DEGRADED_OTHERWISE,
@@ -76,6 +81,15 @@ def _role_in_record(seen: Observation, addon: AddonFacts, evidence: Evidence) ->
         else f"The {addon.name} add-on carries another role, {addon.role_arn}, which its next update puts back."
     )
     return broken(Link.ADDON_RECORD, Verdict.ADDON_ROLE_MISSING, sentence, evidence, severity=Severity.WARNING)
+
+
+def permission_issues(addon: AddonFacts) -> tuple[HealthIssue, ...]:
+    """Health issues which say that AWS refused calls of the add-on."""
+    return tuple(it for it in addon.issues if it.code in _IDENTITY_ISSUES and _EKS_REFUSED not in it.message)
+
+
+def _consequent(issue: HealthIssue) -> bool:
+    return issue.code in _CONSEQUENT_ISSUES and _EKS_REFUSED not in issue.message
 
 
 def degraded_without_cause(seen: Observation) -> Finding | None:

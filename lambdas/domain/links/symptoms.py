@@ -11,7 +11,7 @@ from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.links.annotation import severity_now, stale_pods
 from lambdas.domain.links.identity import lacks, needed
-from lambdas.domain.links.record import IDENTITY_ISSUES
+from lambdas.domain.links.record import permission_issues
 from lambdas.domain.nodes import NodeCause, cause, unwell_otherwise, waiting_for_cni
 from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, NodeFacts, NotRead, Observation, PluginError, PodFacts, Unknown
 from lambdas.domain.permissions import calls_named
@@ -70,7 +70,7 @@ def _told_by_eks(seen: Observation) -> Finding | None:
     """What the add-on's health says of permissions, where the role is in force: pods without it would explain it otherwise."""
     if not isinstance(seen.addon, AddonFacts) or not isinstance(seen.binding, Binding) or stale_pods(seen):
         return None
-    issues = [it for it in seen.addon.issues if it.code in IDENTITY_ISSUES]
+    issues = permission_issues(seen.addon)
     if not issues or not any(seen.began_at - pod.created_at >= HEALTH_LAG for pod in reachable(seen)):
         return None
     found = lacks(seen, calls_named(issues[0].message) or needed(seen), Link.PERMISSION_ERRORS)

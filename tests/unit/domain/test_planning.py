@@ -17,6 +17,7 @@ from lambdas.domain.action import (
     from_json,
     to_json,
 )
+from lambdas.domain.diagnosis import diagnose
 from lambdas.domain.finding import Link
 from lambdas.domain.guardrails import Past
 from lambdas.domain.observation import HealthIssue, Missing, Observation, Unknown
@@ -237,10 +238,18 @@ def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> N
     ("status", "acts"), [("ACTIVE", True), ("DEGRADED", True), ("UPDATE_FAILED", False), ("CREATE_FAILED", False)], ids=str
 )
 def test_a_record_is_written_only_where_an_update_can_help(status: str, acts: bool) -> None:
-    issues = (HealthIssue(code="AccessDenied", message="m"),)
+    issues = (HealthIssue(code="InsufficientNumberOfReplicas", message="m"),)
     made = planned(seen(addon=addon(status=status, role_arn=None, issues=issues)))
     assert (kinds(made) == ["UpdateAddonRole"]) is acts
     assert (Link.ADDON_RECORD in reasons(made)) is not acts
+
+
+def test_a_cluster_that_refuses_eks_itself_is_told_and_not_held_against_the_role() -> None:
+    words = 'daemonsets.apps "aws-node" is forbidden: User "eks:addon-manager" cannot patch resource "daemonsets"'
+    refused = addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message=words),))
+    found = diagnose(seen(addon=refused, permission_errors=()))
+    assert found.verdict is Verdict.ADDON_DEGRADED_OTHERWISE
+    assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
 
 def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_repaired() -> None:
