@@ -10,7 +10,7 @@ from lambdas.contract.parameters import binding_path
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.finding import GUARDS, State
-from lambdas.domain.look import Look, look
+from lambdas.domain.looking import look
 from lambdas.domain.observing import Hints, read_advice
 from lambdas.domain.plan import Reason
 from lambdas.domain.request import actor_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cli.outside import Outside
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.incident import Incident
+    from lambdas.domain.look import Look
     from lambdas.domain.observation import Observation
 
 

@@ -1,8 +1,8 @@
-"""Actions: the closed union of what we may do. Each is plain data that survives a checkpoint as JSON."""
+"""Actions: the closed union of what we may do. Each is plain data that survives a checkpoint as JSON, with words for before and after."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, get_args
 
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.counting import many
@@ -15,6 +15,8 @@ class AnnotateServiceAccount:
     role_arn: str
     old_value: str | None
     resource_version: str
+
+    done: ClassVar[str] = "annotation set"
 
     @property
     def sentence(self) -> str:
@@ -37,6 +39,8 @@ class ReplaceOnePod:
     role_arn: str
     as_new: tuple[str, ...] = ()
 
+    done: ClassVar[str] = "one pod replaced first"
+
     @property
     def sentence(self) -> str:
         """What it does, for a person."""
@@ -52,6 +56,8 @@ class RestartWorkload:
     restarted_at: str
     at_a_time: int
 
+    done: ClassVar[str] = "all pods restarted"
+
     @property
     def sentence(self) -> str:
         """What it does, for a person."""
@@ -65,6 +71,8 @@ class DeleteStalePods:
     at_a_time: int
     count: int
     role_arn: str
+
+    done: ClassVar[str] = "stale pods replaced"
 
     @property
     def sentence(self) -> str:
@@ -80,6 +88,8 @@ class UpdateAddonRole:
     role_arn: str
     token: str
 
+    done: ClassVar[str] = "role put into the add-on record"
+
     @property
     def sentence(self) -> str:
         """What it does, for a person."""
@@ -93,6 +103,8 @@ class RestoreAnnotation:
     value: str | None
     ours: str
 
+    done: ClassVar[str] = "annotation put back as it was"
+
     @property
     def sentence(self) -> str:
         """What it does, for a person."""
@@ -101,19 +113,9 @@ class RestoreAnnotation:
 
 Action = AnnotateServiceAccount | ReplaceOnePod | RestartWorkload | DeleteStalePods | UpdateAddonRole | RestoreAnnotation
 
-_KINDS: Final = {
-    kind.__name__: kind
-    for kind in (AnnotateServiceAccount, ReplaceOnePod, RestartWorkload, DeleteStalePods, UpdateAddonRole, RestoreAnnotation)
-}
+_KINDS: Final[Mapping[str, type[Action]]] = {kind.__name__: kind for kind in get_args(Action)}
 
-DONE: Final[Mapping[str, str]] = {
-    "AnnotateServiceAccount": "annotation set",
-    "ReplaceOnePod": "one pod replaced first",
-    "RestartWorkload": "all pods restarted",
-    "DeleteStalePods": "stale pods replaced",
-    "UpdateAddonRole": "role put into the add-on record",
-    "RestoreAnnotation": "annotation put back as it was",
-}
+DONE: Final[Mapping[str, str]] = {kind: action.done for kind, action in _KINDS.items()}
 """What has been done, for people, by the action's kind."""
 
 

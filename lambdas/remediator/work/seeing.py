@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from lambdas.domain.checking import check
 from lambdas.domain.incident import Incident
-from lambdas.domain.look import Counts, Look, look
+from lambdas.domain.look import Counts, Look
+from lambdas.domain.looking import look
 from lambdas.domain.observing import Hints
 from lambdas.domain.request import actor_of
 from lambdas.remediator.steps import Json

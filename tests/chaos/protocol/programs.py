@@ -18,7 +18,8 @@ from lambdas.checker.ports import Ports
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.look import Look, from_json_look, look, to_json_look
+from lambdas.domain.look import Look, from_json_look, to_json_look
+from lambdas.domain.looking import look
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.request import CheckRequest, Trigger
 from lambdas.remediator import handler, watching

@@ -8,7 +8,8 @@ import pytest
 
 from lambdas.contract.settings import AddonRecord
 from lambdas.domain.guardrails import Past
-from lambdas.domain.look import LONGEST_TEXT, Counts, Look, from_json_look, look, to_json_look
+from lambdas.domain.look import Counts, Look, from_json_look, to_json_look
+from lambdas.domain.looking import LONGEST_TEXT, look
 from lambdas.domain.observation import (
     NOT_READ,
     Association,

@@ -11,7 +11,8 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.action import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload
 from lambdas.domain.diagnosis import diagnose
 from lambdas.domain.finding import Link, State
-from lambdas.domain.look import Counts, Look, look
+from lambdas.domain.look import Counts, Look
+from lambdas.domain.looking import look
 from lambdas.domain.observation import NOT_READ, Observation, PodFacts
 from lambdas.domain.proof import is_proven
 from lambdas.domain.reach import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach

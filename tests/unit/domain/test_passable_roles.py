@@ -8,7 +8,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.action import UpdateAddonRole
 from lambdas.domain.checking import Check, Remembering, check
 from lambdas.domain.finding import Link
-from lambdas.domain.look import look
+from lambdas.domain.looking import look
 from lambdas.domain.observing import Hints
 from lambdas.domain.plan import Reason, Withheld
 from lambdas.domain.proof import is_proven

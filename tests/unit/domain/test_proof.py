@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.look import Counts, Look, look
+from lambdas.domain.look import Counts, Look
+from lambdas.domain.looking import look
 from lambdas.domain.observation import Observation
 from lambdas.domain.proof import PATIENCE, ProofState, is_proven, progress, prove
 from tests.unit.domain.pictures import judged, seen

@@ -15,7 +15,8 @@ from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.finding import GUARDS, READABLE_GUARDS, Link, State
 from lambdas.domain.guardrails import Past
 from lambdas.domain.links.annotation import stale_pods
-from lambdas.domain.look import from_json_look, look, to_json_look
+from lambdas.domain.look import from_json_look, to_json_look
+from lambdas.domain.looking import look
 from lambdas.domain.observation import AddonFacts, Binding, Observation, ServiceAccountFacts
 from lambdas.domain.plan import Plan, Reason
 from lambdas.domain.reach import out_of_reach, stalled

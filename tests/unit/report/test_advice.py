@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.look import look
+from lambdas.domain.looking import look
 from lambdas.domain.observation import NOT_READ, FieldWriter, Observation, RoleFacts, SupportDates, Unknown, VersionAdvice
 from lambdas.domain.report.body import paragraphs
 from lambdas.domain.report.phrases import PLAIN

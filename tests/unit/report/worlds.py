@@ -13,7 +13,8 @@ from lambdas.domain.diagnosis import diagnose
 from lambdas.domain.errors import Denial
 from lambdas.domain.guardrails import Past
 from lambdas.domain.incident import Incident, Outcome, PastIncident
-from lambdas.domain.look import Look, look
+from lambdas.domain.look import Look
+from lambdas.domain.looking import look
 from lambdas.domain.observation import (
     NOT_READ,
     AddonFacts,
