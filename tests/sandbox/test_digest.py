@@ -20,7 +20,7 @@ from sandbox.play.story import happen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("digest")]
 
 
 @pytest.fixture(scope="module")
