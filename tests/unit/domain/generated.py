@@ -29,7 +29,7 @@ from lambdas.domain.observation import (
     WorkloadFacts,
 )
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
-from tests.unit.report.worlds import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, sound, trust
+from tests.unit.report.observed import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, sound, trust
 
 NODES = 4
 USUAL = 20

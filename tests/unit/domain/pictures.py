@@ -11,7 +11,7 @@ from lambdas.domain.incident import Outcome, PastIncident
 from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, Observation, PluginError, PodFacts, WorkloadFacts
 from lambdas.domain.plan import Plan
 from lambdas.domain.planning import plan
-from tests.unit.report.worlds import CNI, NOW, sound
+from tests.unit.report.observed import CNI, NOW, sound
 
 BORN = NOW - timedelta(days=20)
 """When the pods of these pictures were created: before the annotation was last written."""

@@ -15,7 +15,7 @@ from lambdas.domain.plan import Reason
 from lambdas.domain.request import Actor
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
-from tests.unit.report.worlds import NOW, ROLE, account, pods
+from tests.unit.report.observed import NOW, ROLE, account, pods
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 GONE = account(None, manager="argocd-controller", at=NOW - MINUTE)

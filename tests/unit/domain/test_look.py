@@ -22,7 +22,8 @@ from lambdas.domain.observation import (
 from lambdas.domain.request import Actor
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
-from tests.unit.report.worlds import EBS, NOW, ROLE, WORLDS, account, nodes, pods, sound
+from tests.unit.report.observed import EBS, NOW, ROLE, account, nodes, pods, sound
+from tests.unit.report.worlds import WORLDS
 
 
 def looked(picture: Observation, past: Past | None = None) -> Look:

@@ -18,7 +18,7 @@ from lambdas.domain.proof import is_proven
 from lambdas.domain.reach import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import errors, judged, seen, workload
-from tests.unit.report.worlds import NOW, ROLE, account, losing, nodes, pods
+from tests.unit.report.observed import NOW, ROLE, account, losing, nodes, pods
 
 
 def without_role(**changes: Any) -> Observation:

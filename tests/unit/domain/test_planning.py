@@ -24,7 +24,7 @@ from lambdas.domain.observation import HealthIssue, Missing, Observation, Unknow
 from lambdas.domain.plan import Plan, Reason
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
-from tests.unit.report.worlds import NOW, ROLE, account, nodes, pods
+from tests.unit.report.observed import NOW, ROLE, account, nodes, pods
 
 UNREAD = Unknown("no endpoint")
 MINE = "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"

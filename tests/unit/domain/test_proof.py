@@ -11,7 +11,7 @@ from lambdas.domain.looking import look
 from lambdas.domain.observation import Observation
 from lambdas.domain.proof import PATIENCE, ProofState, is_proven, progress, prove
 from tests.unit.domain.pictures import judged, seen
-from tests.unit.report.worlds import EBS, account, sound
+from tests.unit.report.observed import EBS, account, sound
 
 
 def looked(picture: Observation) -> Look:

@@ -15,7 +15,8 @@ from lambdas.domain.proof import prove
 from lambdas.domain.report import message
 from lambdas.remediator.watching import needs_a_person
 from lambdas.remediator.workflow import LIFTED_BY_TIME
-from tests.unit.report.worlds import ACCOUNT, NOW, REGION, World, healed, incident
+from tests.unit.report.observed import ACCOUNT, NOW, REGION, incident
+from tests.unit.report.worlds import World, healed
 
 ENVIRONMENT = Environment(
     account=ACCOUNT,

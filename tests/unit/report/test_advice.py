@@ -15,8 +15,9 @@ from lambdas.domain.report.story import read_story
 from lambdas.domain.report.versions import newer_versions, support
 from lambdas.domain.request import Actor
 from tests.unit.domain.pictures import judged, seen
+from tests.unit.report.observed import ISSUER, NOW, ROLE, account, pods, trust
 from tests.unit.report.stories import stories, write
-from tests.unit.report.worlds import ISSUER, NOW, ROLE, WORLDS, account, pods, trust
+from tests.unit.report.worlds import WORLDS
 
 CLUSTER = {"version": "1.31"}
 

@@ -1,0 +1,120 @@
+"""Cases of where the role is put: annotation and pods."""
+
+from datetime import timedelta
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.domain.finding import Link
+from lambdas.domain.observation import (
+    Missing,
+    ServiceAccountFacts,
+)
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, Case
+from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
+from tests.unit.report.observed import NOW, ROLE, account, pods
+
+CASES: dict[str, Case] = {
+    # 9 annotation
+    "annotation: right": (seen(), Link.ANNOTATION, OK, None),
+    "annotation: none": (seen(service_account=account(None)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: none any more": (
+        seen(service_account=account(None), known_good_at=NOW),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_WIPED,
+    ),
+    "annotation: another": (seen(service_account=account(OTHER_ROLE)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_DIFFERS),
+    "annotation: empty": (seen(service_account=account("")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: under another key": (
+        seen(service_account=account(key="eks.amazon.com/role-arn")),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_KEY_MISSPELT,
+    ),
+    "annotation: right, with a stray one beside it": (
+        seen(
+            service_account=ServiceAccountFacts(uid="u", resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE, "x/role-arn": "y"})
+        ),
+        Link.ANNOTATION,
+        OK,
+        None,
+    ),
+    "annotation: no ServiceAccount": (seen(service_account=Missing("sa")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: no binding": (seen(binding=Missing("p"), addon=addon(role_arn=None)), Link.ANNOTATION, NOT_APPLICABLE, None),
+    "annotation: no binding, and pods on the node role fail": (
+        seen(
+            binding=Missing("p"),
+            addon=addon(role_arn=None),
+            service_account=account(None),
+            pods=pods(3, None),
+            permission_errors=errors("aws-node-01"),
+        ),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_MISSING,
+    ),
+    "annotation: no binding, and a pod that carries a role fails": (
+        seen(
+            binding=Missing("p"),
+            addon=addon(role_arn=None),
+            service_account=account(None),
+            pods=pods(3, OTHER_ROLE),
+            permission_errors=errors("aws-node-01"),
+        ),
+        Link.ANNOTATION,
+        NOT_APPLICABLE,
+        None,
+    ),
+    "annotation: no binding, and an error from before the pod": (
+        seen(
+            binding=Missing("p"),
+            addon=addon(role_arn=None),
+            service_account=account(None),
+            pods=pods(3, None, born=NOW),
+            permission_errors=errors("aws-node-01"),
+        ),
+        Link.ANNOTATION,
+        NOT_APPLICABLE,
+        None,
+    ),
+    # 10 pods
+    "pods: all right": (seen(), Link.PODS, OK, None),
+    "pods: none": (seen(pods=()), Link.PODS, OK, None),
+    "pods: some without": (seen(pods=some_pods(ROLE, None, ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
+    "pods: some with another": (seen(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
+    "pods: stale ones on their way out": (seen(pods=some_pods(None, deleting=True)), Link.PODS, OK, None),
+    "pods: newer than the annotation": (
+        seen(pods=some_pods(None), service_account=account(at=BORN - timedelta(seconds=1))),
+        Link.PODS,
+        BROKEN,
+        Verdict.WEBHOOK_MISSED,
+    ),
+    "pods: as old as the annotation": (
+        seen(pods=some_pods(None), service_account=account(at=BORN)),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_STALE,
+    ),
+    "pods: newer than the annotation, with another role": (
+        seen(pods=some_pods(OTHER_ROLE), service_account=account(at=BORN - timedelta(seconds=1))),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_STALE,
+    ),
+    "pods: one older, one newer than the annotation": (
+        seen(pods=some_pods(None, None), service_account=account(at=BORN)),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_STALE,
+    ),
+    "pods: newer than an annotation whose time is not known": (
+        seen(
+            pods=some_pods(None),
+            service_account=ServiceAccountFacts(uid="u", resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE}),
+        ),
+        Link.PODS,
+        BROKEN,
+        Verdict.PODS_STALE,
+    ),
+    "pods: no binding": (seen(binding=Missing("p"), pods=some_pods(None)), Link.PODS, NOT_APPLICABLE, None),
+}

@@ -1,0 +1,59 @@
+"""Cases of the way in: cluster, workload and mechanism."""
+
+from lambdas.domain.finding import Link
+from lambdas.domain.observation import (
+    Missing,
+    RoleFacts,
+)
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.link_cases.words import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
+from tests.unit.domain.pictures import addon, cluster, seen, workload
+from tests.unit.report.observed import ROLE, nodes, trust
+
+CASES: dict[str, Case] = {
+    # 1 cluster
+    "cluster: active": (seen(), Link.CLUSTER, OK, None),
+    "cluster: updating can be read": (seen(cluster=cluster(status="UPDATING")), Link.CLUSTER, OK, None),
+    "cluster: gone": (seen(cluster=Missing("cluster")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_GONE),
+    "cluster: creating": (seen(cluster=cluster(status="CREATING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_YOUNG),
+    "cluster: failed": (seen(cluster=cluster(status="FAILED")), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
+    "cluster: not described": (seen(cluster=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
+    "cluster: ServiceAccount closed": (seen(service_account=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
+    "cluster: workload closed": (seen(workload=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
+    "cluster: pods closed": (seen(pods=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
+    "cluster: nodes closed": (seen(nodes=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
+    # 2 workload
+    "workload: wanted": (seen(), Link.WORKLOAD, OK, None),
+    "workload: wanted nowhere": (seen(workload=workload(desired=0)), Link.WORKLOAD, NOT_APPLICABLE, None),
+    "workload: none, and nobody waits": (seen(workload=Missing("d")), Link.WORKLOAD, NOT_APPLICABLE, None),
+    "workload: none, and nodes wait": (
+        seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1)),
+        Link.WORKLOAD,
+        BROKEN,
+        Verdict.ADDON_NOT_INSTALLED,
+    ),
+    "workload: none yet, the add-on is coming": (
+        seen(workload=Missing("d"), addon=addon(status="CREATING"), nodes=nodes(3, unready=1)),
+        Link.WORKLOAD,
+        BROKEN,
+        Verdict.UPDATE_IN_PROGRESS,
+    ),
+    "workload: none of another ServiceAccount": (
+        seen(workload=Missing("d"), addon_name=None, nodes=nodes(3, unready=1)),
+        Link.WORKLOAD,
+        NOT_APPLICABLE,
+        None,
+    ),
+    # 3 mechanism
+    "mechanism: IRSA": (seen(), Link.MECHANISM, OK, None),
+    "mechanism: not told": (seen(associations=UNREAD), Link.MECHANISM, UNKNOWN, None),
+    "mechanism: pod identity": (associated(), Link.MECHANISM, OK, None),
+    "mechanism: agent not known": (associated(agent_installed=UNREAD), Link.MECHANISM, OK, None),
+    "mechanism: no agent": (associated(agent_installed=False), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_IN_USE),
+    "mechanism: role trusts nobody": (
+        associated(role=RoleFacts(arn=ROLE, trust=trust())),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_IN_USE,
+    ),
+}

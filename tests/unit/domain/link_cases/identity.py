@@ -1,0 +1,101 @@
+"""Cases of what the role needs: the role itself, OIDC provider, trust and permissions."""
+
+from lambdas.domain.finding import Link
+from lambdas.domain.observation import (
+    NOT_READ,
+    InvalidBinding,
+    Missing,
+    OidcProvider,
+    RoleFacts,
+)
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
+from tests.unit.domain.pictures import addon, cluster, seen
+from tests.unit.report.observed import ROLE, SHOP, sound, trust
+
+CASES: dict[str, Case] = {
+    # 4 role
+    "role: exists": (seen(), Link.ROLE, OK, None),
+    "role: binding invalid": (
+        seen(binding=InvalidBinding(path="p", reason="is no ARN"), role=NOT_READ),
+        Link.ROLE,
+        BROKEN,
+        Verdict.BINDING_INVALID,
+    ),
+    "role: does not exist": (seen(role=Missing("role")), Link.ROLE, BROKEN, Verdict.BINDING_INVALID),
+    "role: not told": (seen(role=UNREAD), Link.ROLE, UNKNOWN, None),
+    "role: not read": (seen(role=NOT_READ), Link.ROLE, UNKNOWN, None),
+    "role: no binding": (seen(binding=Missing("p"), addon=addon(role_arn=None), role=NOT_READ), Link.ROLE, NOT_APPLICABLE, None),
+    "role: under pod identity": (associated(), Link.ROLE, NOT_APPLICABLE, None),
+    # 5 OIDC provider
+    "provider: there": (seen(), Link.OIDC_PROVIDER, OK, None),
+    "provider: none": (seen(oidc_provider=Missing("p")), Link.OIDC_PROVIDER, BROKEN, Verdict.OIDC_PROVIDER_MISSING),
+    "provider: other audience": (
+        seen(oidc_provider=OidcProvider(arn="a", client_ids=("example.com",))),
+        Link.OIDC_PROVIDER,
+        BROKEN,
+        Verdict.OIDC_PROVIDER_MISSING,
+    ),
+    "provider: no audience": (
+        seen(oidc_provider=OidcProvider(arn="a", client_ids=())),
+        Link.OIDC_PROVIDER,
+        BROKEN,
+        Verdict.OIDC_PROVIDER_MISSING,
+    ),
+    "provider: one audience of two": (
+        seen(oidc_provider=OidcProvider(arn="a", client_ids=("x", "sts.amazonaws.com"))),
+        Link.OIDC_PROVIDER,
+        OK,
+        None,
+    ),
+    "provider: the cluster has no issuer": (
+        seen(cluster=cluster(issuer=None), oidc_provider=Missing("OIDC issuer")),
+        Link.OIDC_PROVIDER,
+        BROKEN,
+        Verdict.OIDC_PROVIDER_MISSING,
+    ),
+    "provider: not told": (seen(oidc_provider=UNREAD), Link.OIDC_PROVIDER, UNKNOWN, None),
+    "provider: no role to guard": (seen(oidc_provider=NOT_READ), Link.OIDC_PROVIDER, NOT_APPLICABLE, None),
+    # 6 trust
+    "trust: lets us in": (seen(), Link.TRUST, OK, None),
+    "trust: other issuer": (
+        seen(role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))),
+        Link.TRUST,
+        BROKEN,
+        Verdict.TRUST_OTHER_ISSUER,
+    ),
+    "trust: other subject": (
+        seen(role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:a:b"))),
+        Link.TRUST,
+        BROKEN,
+        Verdict.TRUST_CONDITION_WRONG,
+    ),
+    "trust: an operator that we do not know": (
+        seen(
+            role=RoleFacts(
+                arn=ROLE,
+                trust={
+                    "Statement": [
+                        {**trust()["Statement"][0], "Condition": {"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}}
+                    ]
+                },
+            )
+        ),
+        Link.TRUST,
+        UNKNOWN,
+        None,
+    ),
+    "trust: not told": (seen(role=UNREAD), Link.TRUST, UNKNOWN, None),
+    "trust: no role": (seen(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
+    # 7 permissions
+    "permissions: not granted to ask": (seen(), Link.PERMISSIONS, UNKNOWN, None),
+    "permissions: all": (seen(simulated={}), Link.PERMISSIONS, OK, None),
+    "permissions: one denied": (
+        seen(simulated={"ec2:CreateTags": "implicitDeny"}),
+        Link.PERMISSIONS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
+    "permissions: nothing to ask about": (seen(simulated=NOT_READ), Link.PERMISSIONS, NOT_APPLICABLE, None),
+    "permissions: a workload that we do not know": (seen(sound(SHOP), simulated={}), Link.PERMISSIONS, NOT_APPLICABLE, None),
+}

@@ -1,0 +1,79 @@
+"""Cases of what fails: permission errors and nodes."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from lambdas.domain.finding import Link
+from lambdas.domain.observation import (
+    NOT_READ,
+    NodeFacts,
+    Observation,
+)
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
+from tests.unit.domain.pictures import errors, seen, some_pods
+from tests.unit.report.observed import NOW, ROLE, nodes
+
+STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
+
+
+def since(minutes: float) -> Observation:
+    at = NOW - timedelta(minutes=minutes)
+    return seen(nodes=tuple(_since(node, at) for node in nodes(15, unready=1)))
+
+
+def _since(node: NodeFacts, at: datetime) -> NodeFacts:
+    return node if node.ready else replace(node, since=at)
+
+
+CASES: dict[str, Case] = {
+    # 11 permission errors
+    "errors: none": (seen(), Link.PERMISSION_ERRORS, OK, None),
+    "errors: not read": (seen(permission_errors=NOT_READ), Link.PERMISSION_ERRORS, NOT_APPLICABLE, None),
+    "errors: not told": (seen(permission_errors=UNREAD), Link.PERMISSION_ERRORS, UNKNOWN, None),
+    "errors: of a pod with the role": (
+        seen(permission_errors=errors("aws-node-03")),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
+    "errors: of a pod that is gone": (seen(permission_errors=errors("aws-node-99")), Link.PERMISSION_ERRORS, OK, None),
+    "errors: in the very second in which the pod was created": (
+        seen(permission_errors=errors("aws-node-03", ago=timedelta(days=9))),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
+    "errors: from before the pod was created": (
+        seen(permission_errors=errors("aws-node-03", ago=timedelta(days=9, seconds=1))),
+        Link.PERMISSION_ERRORS,
+        OK,
+        None,
+    ),
+    "errors: of a stale pod": (
+        seen(pods=some_pods(None), permission_errors=errors("aws-node-00")),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.PERMISSIONS_MISSING,
+    ),
+    "errors: time-outs on the way to STS": (
+        seen(pods=some_pods(ROLE, ready=False, last_words=STS)),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.STS_UNREACHABLE,
+    ),
+    "errors: a time-out that is over": (seen(pods=some_pods(ROLE, last_words=STS)), Link.PERMISSION_ERRORS, OK, None),
+    # 12 nodes
+    "nodes: Ready": (seen(), Link.NODES, OK, None),
+    "nodes: not read": (seen(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),
+    "nodes: of another workload": (seen(addon_name=None, nodes=nodes(3, unready=1)), Link.NODES, NOT_APPLICABLE, None),
+    "nodes: one waits": (seen(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_UNWELL_OTHERWISE),
+    "nodes: full disk": (
+        seen(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))),
+        Link.NODES,
+        BROKEN,
+        Verdict.NODES_UNWELL_OTHERWISE,
+    ),
+    "nodes: a second within their grace": (since(3 - 1 / 60), Link.NODES, OK, None),
+    "nodes: just over their grace": (since(3), Link.NODES, BROKEN, Verdict.NODES_UNWELL_OTHERWISE),
+}

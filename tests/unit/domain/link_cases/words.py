@@ -1,0 +1,34 @@
+"""Words that the cases share: states, what could not be read, and a ServiceAccount under pod identity."""
+
+from typing import Any
+
+from lambdas.domain.errors import Denial
+from lambdas.domain.finding import Link, State
+from lambdas.domain.observation import (
+    Association,
+    Observation,
+    RoleFacts,
+    Unknown,
+)
+from lambdas.domain.verdict import Verdict
+from tests.unit.domain.pictures import seen
+from tests.unit.report.observed import ROLE
+
+Case = tuple[Observation, Link, State, Verdict | None]
+
+OK, BROKEN, UNKNOWN, NOT_APPLICABLE = State.OK, State.BROKEN, State.UNKNOWN, State.NOT_APPLICABLE
+CLOSED = Unknown("403", Denial.FORBIDDEN)
+UNREAD = Unknown("no answer")
+POD_IDENTITY_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
+}
+
+
+def associated(**changes: Any) -> Observation:
+    facts: dict[str, Any] = {
+        "associations": (Association(id="a-1", role_arn=ROLE),),
+        "agent_installed": True,
+        "role": RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST),
+    }
+    return seen(**{**facts, **changes})

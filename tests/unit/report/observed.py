@@ -1,0 +1,199 @@
+"""What is observed of a cluster where everything is as it should be, piece by piece, and of one whose nodes wait or are lost."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.settings import Settings
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.incident import Incident
+from lambdas.domain.observation import (
+    NOT_READ,
+    AddonFacts,
+    Binding,
+    ClusterFacts,
+    FieldWriter,
+    NodeFacts,
+    NodeRepair,
+    Observation,
+    OidcProvider,
+    PluginError,
+    PodFacts,
+    RoleFacts,
+    ServiceAccountFacts,
+    Unknown,
+    VersionAdvice,
+    WorkloadFacts,
+)
+from lambdas.domain.request import Actor
+
+NOW: Final = datetime(2026, 11, 2, 2, 14, 41, tzinfo=UTC)
+ACCOUNT: Final = "111122223333"
+REGION: Final = "eu-west-1"
+ISSUER: Final = "oidc.eks.eu-west-1.amazonaws.com/id/77D0"
+ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-vpc-cni"
+CNI: Final = ServiceAccountRef("prod-blue", "kube-system", "aws-node")
+EBS: Final = ServiceAccountRef("prod-blue", "kube-system", "ebs-csi-controller-sa")
+BALANCER: Final = ServiceAccountRef("prod-blue", "kube-system", "aws-load-balancer-controller")
+SHOP: Final = ServiceAccountRef("prod-blue", "shop", "uploader")
+
+INCIDENT_ID: Final = "7f3a9c21-5b0e-4d7e-9a53-2f1f0c8d4e60"
+CI: Final = Actor(
+    who=f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-deploy/build-1698",
+    what="UpdateAddon without a role",
+    agent="APN/1.0 HashiCorp/1.0 Terraform/1.9.5 terraform-provider-aws/5.70.0",
+    at=NOW - timedelta(seconds=20),
+)
+
+
+def incident(target: ServiceAccountRef = CNI) -> Incident:
+    """An incident that was opened twenty seconds ago."""
+    return Incident(id=INCIDENT_ID, target=target, opened_at=NOW - timedelta(seconds=20), signals=3, request={"trigger": "api-call"})
+
+
+def trust(issuer: str = ISSUER, subject: str = CNI.subject) -> dict[str, Any]:
+    """A trust policy that lets one subject of one issuer in."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": {f"{issuer}:sub": subject, f"{issuer}:aud": "sts.amazonaws.com"}},
+            }
+        ],
+    }
+
+
+def pods(count: int, role: str | None, *, born: datetime = NOW - timedelta(days=9), unready: int = 0, **more: Any) -> tuple[PodFacts, ...]:
+    """Pods on nodes of their own; the last `unready` are not ready."""
+    return tuple(
+        PodFacts(
+            name=f"aws-node-{i:02}",
+            uid=f"uid-{i}",
+            node=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
+            created_at=born,
+            role_arn=role,
+            container_credentials=False,
+            ready=i < count - unready,
+            restarts=0,
+            owner=("DaemonSet", "aws-node"),
+            **more,
+        )
+        for i in range(count)
+    )
+
+
+CNI_MESSAGE: Final = (
+    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"
+)
+
+
+def nodes(count: int, *, unready: int = 0, message: str = CNI_MESSAGE, **more: Any) -> tuple[NodeFacts, ...]:
+    """Nodes of one node group; the last `unready` are not Ready since four minutes."""
+    return tuple(
+        NodeFacts(
+            name=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
+            ready=i < count - unready,
+            reason="KubeletReady" if i < count - unready else "KubeletNotReady",
+            message="" if i < count - unready else message,
+            since=NOW - timedelta(days=9) if i < count - unready else NOW - timedelta(minutes=4),
+            created_at=NOW - timedelta(days=9),
+            nodegroup="workers",
+            **(more if i >= count - unready else {}),
+        )
+        for i in range(count)
+    )
+
+
+def account(
+    role: str | None = ROLE, *, key: str = ROLE_ANNOTATION, manager: str = "eks", at: datetime | None = None
+) -> ServiceAccountFacts:
+    """A ServiceAccount as its last writer left it."""
+    wrote = at or NOW - timedelta(days=10)
+    return ServiceAccountFacts(
+        uid="sa-1",
+        resource_version="4711",
+        role_annotations={key: role} if role else {},
+        writers=(FieldWriter(manager=manager, operation="Apply", at=wrote, owns_annotation=role is not None),),
+    )
+
+
+def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Observation:
+    """Everything as it should be: 15 pods, 15 nodes."""
+    return Observation(
+        target=target,
+        began_at=NOW,
+        account=ACCOUNT,
+        partition="aws",
+        binding=Binding(path=binding_path(target.cluster, target.namespace, target.name), role_arn=role, version=3),
+        settings=Settings(),
+        wrong_settings={},
+        cluster=ClusterFacts(
+            name="prod-blue",
+            arn=f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/prod-blue",
+            version="1.33",
+            status="ACTIVE",
+            endpoint="https://77D0.gr7.eu-west-1.eks.amazonaws.com",
+            certificate_authority="",
+            issuer=f"https://{ISSUER}",
+            created_at=NOW - timedelta(days=400),
+        ),
+        addon_name="vpc-cni",
+        addon=AddonFacts(
+            name="vpc-cni", version="v1.20.1-eksbuild.1", status="ACTIVE", role_arn=ROLE, modified_at=NOW - timedelta(seconds=20)
+        ),
+        associations=(),
+        agent_installed=NOT_READ,
+        role=RoleFacts(arn=role, trust=trust(subject=target.subject)),
+        oidc_provider=OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}", client_ids=("sts.amazonaws.com",)),
+        simulated=Unknown("iam:SimulatePrincipalPolicy was not granted at deployment"),
+        service_account=account(),
+        workload=WorkloadFacts(
+            kind=WorkloadKind.DAEMON_SET,
+            name="aws-node",
+            desired=15,
+            ready=15,
+            updated=15,
+            max_unavailable=2,
+            generation=1,
+            observed_generation=1,
+        ),
+        pods=pods(15, ROLE),
+        nodes=nodes(15),
+        permission_errors=(),
+        versions=VersionAdvice(default="v1.20.3-eksbuild.1"),
+    )
+
+
+def refusals(*names: str, call: str = "ec2:DescribeNetworkInterfaces") -> tuple[PluginError, ...]:
+    """Words of these pods that the role may not make a call."""
+    return tuple(PluginError(call=call, pod=name, at=NOW - timedelta(seconds=5)) for name in names)
+
+
+def failing(seen: Observation, unready: int = 3) -> Observation:
+    """The same, when new nodes have come and wait for the CNI."""
+    born = NOW - timedelta(minutes=3)
+    return replace(
+        seen,
+        pods=pods(15, None, born=born, unready=unready),
+        nodes=nodes(15, unready=unready),
+        permission_errors=refusals("aws-node-13", "aws-node-14"),
+        node_repair=NodeRepair(nodegroups=("workers",)),
+    )
+
+
+def losing(seen: Observation, *numbers: int) -> Observation:
+    """The same with the nodes of these numbers lost for an hour, and their pods not ready."""
+    assert isinstance(seen.nodes, tuple)
+    assert isinstance(seen.pods, tuple)
+    lost = {node.name for number, node in enumerate(seen.nodes) if number in numbers}
+    said = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.", "since": NOW - timedelta(hours=1)}
+    return replace(
+        seen,
+        nodes=tuple(replace(node, ready=None, **said) if node.name in lost else node for node in seen.nodes),
+        pods=tuple(replace(pod, ready=False) if pod.node in lost else pod for pod in seen.pods),
+    )
