@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-from contextlib import ExitStack
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import trustme
 
-from lambdas.contract.environment import ALLOCATOR, Environment, variable
+from lambdas.contract.environment import ALLOCATOR
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.eks_clusters import ClusterSpec
-from sandbox.aws.local import ACCOUNT, REGION, LocalAws
+from sandbox.aws.local import REGION, LocalAws
 from sandbox.behaviours import pod_status
 from sandbox.cluster import aws_node
 from sandbox.cluster.clock import stamp, utc_now
@@ -21,8 +20,10 @@ from sandbox.cluster.embedded import EmbeddedCluster, Identity
 from sandbox.cluster.objects import node
 from sandbox.cluster.resources import DAEMON_SETS, NODES, PODS, SERVICE_ACCOUNTS
 from sandbox.play import accounts
-from sandbox.play.accounts import CHECKER, NAMESPACE, REMEDIATOR, ROLE, TABLE, role_arn
+from sandbox.play.accounts import CHECKER, NAMESPACE, ROLE, role_arn
+from sandbox.play.deployment import environment
 from sandbox.play.scenario import World
+from sandbox.play.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def cluster_names(count: int) -> list[str]:
 
 
 @dataclass
-class Ground:
+class Ground(Standing):
     """A healthy fleet: `clusters` EKS clusters, all served by one API server with `nodes` nodes and as many aws-node pods.
 
     Tokens are taken by their form alone: verifying them is the control plane's work, and would be timed with each request.
@@ -51,38 +52,13 @@ class Ground:
     unready_nodes: int = 0
     aws: LocalAws = field(default_factory=LocalAws)
 
-    def __enter__(self) -> Self:
-        self._stack = ExitStack()
-        try:
-            self._set_up()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
     @property
     def names(self) -> list[str]:
         return cluster_names(self.clusters)
 
     def function_environment(self, principal: str = CHECKER) -> dict[str, str]:
         """What a function is told at deployment, and what makes it this principal here."""
-        values = {
-            "account": ACCOUNT,
-            "region": REGION,
-            "partition": "aws",
-            "incidents_table": TABLE,
-            "remediator_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{REMEDIATOR}:live",
-            "chat_topic_arn": self.topics.chat,
-            "people_topic_arn": self.topics.people,
-            "event_bus": "default",
-            "our_role_arns": ",".join(map(role_arn, (CHECKER, REMEDIATOR))),
-            "may_simulate": "false",
-        }
-        ours = {variable(it.name): values[it.name] for it in fields(Environment) if it.name in values}
-        return ALLOCATOR | ours | self.aws.environment(principal)
+        return ALLOCATOR | environment(self.topics) | self.aws.environment(principal)
 
     def requests_since(self, mark: tuple[int, int]) -> tuple[tuple[RequestRecord, ...], tuple[Call, ...]]:
         """Kubernetes requests and AWS calls since `mark`."""

@@ -12,7 +12,8 @@ from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from sandbox.functions.function import Function
 from sandbox.play.accounts import CLUSTER, REMEDIATOR
-from sandbox.play.stage import ALIAS, Stage
+from sandbox.play.deployment import ALIAS
+from sandbox.play.stage import Stage
 
 NAME: Final = "cold start of the remediator"
 _RIVAL: Final = "durable SDK's hello, the floor's calls, the same write"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import trustme
 from rich.console import Console
@@ -21,6 +20,7 @@ from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiError
 from sandbox.control_plane.informer import Informer
 from sandbox.control_plane.stages import PluginCredentials
+from sandbox.play.standing import Standing
 from sandbox.webhook.identity_webhook import Association, IdentityWebhook, Switches
 from sandbox.webhook.server import WebhookServer
 
@@ -38,7 +38,7 @@ RELOAD_S: Final = 0.2
 NOT_FOUND: Final = 404
 
 
-class RealGround:
+class RealGround(Standing):
     """A control plane that is this ground's own, or one that runs already: that is emptied before and after.
 
     Args:
@@ -77,18 +77,6 @@ class RealGround:
         self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)
         self._informers: dict[Resource, Informer] = {}
         self._joined = 0
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            self._set_up()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def _set_up(self) -> None:
         self.plane = self._running or self._own_control_plane()

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from infra.asset import Target, build
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
-from lambdas.contract.environment import ALLOCATOR, Environment, Function, variable
+from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS
-from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local import ACCOUNT, REGION, LocalAws
 from sandbox.behaviours.plugin import Allowed, Denied, Unreachable
 from sandbox.bus.bus import EventBus
 from sandbox.cluster import aws_node
-from sandbox.cluster.objects import deployment, node, service_account
-from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
 from sandbox.functions.dead_letters import DeadLetters
 from sandbox.functions.durable import LambdaFront
 from sandbox.functions.function import Function as LocalFunction
-from sandbox.play import accounts
-from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, TABLE, resolved, role_arn
+from sandbox.play import accounts, furnishing
+from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, resolved, role_arn
+from sandbox.play.deployment import environment
 from sandbox.play.ground import EmbeddedGround
 from sandbox.play.scenario import BOUND
+from sandbox.play.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,12 +33,8 @@ if TYPE_CHECKING:
     from sandbox.play.ground import Ground
     from sandbox.play.scenario import World
 
-ALIAS: Final = "live"
-WINDOWS_FROM: Final = 500
-"""Numbers Windows nodes, which their names follow from, apart from the others."""
 
-
-class Stage:
+class Stage(Standing):
     """One scenario's world, standing: a context manager.
 
     `on_line(function, line)` gets what the functions log, `on_step` what the set-up does; `cluster` is `embedded` or `real`, and
@@ -64,21 +58,9 @@ class Stage:
         self.aws = LocalAws(may_pass=self._may_pass)
         self._on_line = on_line
         self._skip_time = skip_time
-        self._stack = ExitStack()
         self.lines: list[tuple[str, str]] = []
         self.sts_timeout = ""
         """What pods end with where they cannot reach STS; empty where they can."""
-
-    def __enter__(self) -> Self:
-        try:
-            self._set_up()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def _set_up(self) -> None:
         self._on_step("AWS APIs on loopback")
@@ -95,9 +77,9 @@ class Stage:
         accounts.make_table(self.aws)
         self.topics = accounts.make_topics(self.aws)
         self._grant_access()
-        self._fill_eks()
+        furnishing.fill_eks(self.aws, self.world)
         self.aws.eks.hook(on_addon_applied=self._addon_applied)
-        self._fill_cluster()
+        furnishing.fill_cluster(self.ground, self.world)
         self._start_functions()
 
     def _ground(self) -> Ground:
@@ -177,60 +159,10 @@ class Stage:
     @property
     def addon(self) -> str | None:
         """The add-on that owns this world's ServiceAccount."""
-        workload = known(NAMESPACE, self.world.service_account)
-        return workload.addon if workload else None
+        return furnishing.addon_of(self.world)
 
-    def _fill_eks(self) -> None:
-        world = self.world
-        if world.addon and world.addon_installed and self.addon:
-            role = {"serviceAccountRoleArn": it} if (it := resolved(world.addon_role)) else {}
-            version = {"addonVersion": world.addon_version} if self.addon == CNI_ADDON else {}
-            self.aws.eks.add_addon(CLUSTER, self.addon, **version, **role)
-        self.aws.eks.add_nodegroup(CLUSTER, "default", node_role=role_arn(NODE_ROLE), size=world.nodes, repair=world.node_repair)
-        if world.pod_identity:
-            if world.pod_identity_agent:
-                self.aws.eks.add_addon(CLUSTER, POD_IDENTITY_AGENT_ADDON)
-            self.aws.client("eks").create_pod_identity_association(
-                clusterName=CLUSTER, namespace=NAMESPACE, serviceAccount=world.service_account, roleArn=resolved(world.pod_identity)
-            )
-
-    def _fill_cluster(self) -> None:
-        world = self.world
-        self.ground.switches.cache_lag_s = world.webhook_lag_s
-        manager = "eks" if world.addon else "helm"
-        account = (
-            aws_node.service_account(version=_plain(world.addon_version))
-            if world.service_account == aws_node.NAME
-            else service_account(world.service_account)
-        )
-        if value := resolved(world.annotation):
-            account["metadata"]["annotations"] = {world.annotation_key: value}
-        self.ground.apply(account, manager)
-        if world.workload and world.addon_installed:
-            self.ground.apply(self._workload(), manager)
-        if world.service_account != aws_node.NAME:  # without a CNI no node is Ready, and no other pod starts
-            self.ground.apply(aws_node.service_account(role_arn=resolved(BOUND)), "eks")
-            self.ground.apply(aws_node.daemon_set(), "eks")
-        self.ground.join_nodes(world.nodes)
-        for number in range(world.windows_nodes):  # their CNI comes with the machine image, so they join Ready
-            self.ground.apply(node(WINDOWS_FROM + number, version=world.kubernetes, os="windows"), "kubelet")
-
-    def _workload(self) -> dict[str, Any]:
-        if self.world.service_account == aws_node.NAME:
-            return aws_node.daemon_set(version=_plain(self.world.addon_version))
-        workload = known(NAMESPACE, self.world.service_account)
-        return deployment(workload.name if workload else self.world.service_account, account=self.world.service_account, replicas=4)
-
-    def _addon_applied(self, _cluster: str, record: dict[str, Any], request: dict[str, Any]) -> None:
-        """What EKS does in the cluster when an add-on update takes effect: its fields, as the manager `eks`."""
-        if record["addonName"] != self.addon:
-            return
-        role = record.get("serviceAccountRoleArn")
-        annotation = {"metadata": {"annotations": {aws_node.ROLE_KEY: role}}}
-        self.ground.patch(SERVICE_ACCOUNTS, self.world.service_account, NAMESPACE, annotation, "eks")
-        if request.get("addonVersion") and self.world.service_account == aws_node.NAME:
-            template = aws_node.daemon_set(version=_plain(request["addonVersion"]))["spec"]["template"]
-            self.ground.patch(DAEMON_SETS, aws_node.NAME, NAMESPACE, {"spec": {"template": template}}, "eks")
+    def _addon_applied(self, _cluster: str, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        furnishing.apply_addon(self.ground, self.world, record, request)
 
     # --- the functions -----------------------------------------------------------------------------------------------------------
 
@@ -258,19 +190,7 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """The functions' variables, from the contract."""
-        values = {
-            "account": ACCOUNT,
-            "region": REGION,
-            "partition": "aws",
-            "incidents_table": TABLE,
-            "remediator_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{REMEDIATOR}:{ALIAS}",
-            "chat_topic_arn": self.topics.chat,
-            "people_topic_arn": self.topics.people,
-            "event_bus": "default",
-            "our_role_arns": ",".join(map(role_arn, (CHECKER, REMEDIATOR))),
-            "may_simulate": "false",
-        }
-        return {variable(it.name): values[it.name] for it in fields(Environment) if it.name in values}
+        return environment(self.topics)
 
     def _line(self, function: str, line: str) -> None:
         self.lines.append((function, line))
@@ -288,11 +208,6 @@ class Stage:
                 found.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self.topics.chat_queue, ReceiptHandle=message["ReceiptHandle"])
         return found
-
-
-def _plain(addon_version: str) -> str:
-    """The plug-in's version in an add-on's: `v1.15.1-eksbuild.1` -> `v1.15.1`."""
-    return addon_version.partition("-")[0]
 
 
 def _elsewhere(world: World) -> str | None:
