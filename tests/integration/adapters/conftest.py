@@ -1,18 +1,27 @@
-"""One local AWS for all adapter tests of a process: moto keeps its state in module globals."""
+"""One local AWS for all adapter tests of a process, since moto keeps its state in module globals, and whatever keeps incidents."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.memory import MemoryIncidents
+from lambdas.adapters.incidents import Incidents
+from lambdas.contract.parameters import ServiceAccountRef
 from sandbox.aws.local import LocalAws
-from tests.integration.adapters.aws import as_principal, create_table
+from tests.fakes import FakeIncidents
+from tests.integration.adapters.aws import TABLE, as_principal, create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambdas.adapters.session import AwsSession
+    from lambdas.domain.ports import IncidentsPort
+
+
+_NUMBERS = count()
 
 
 @pytest.fixture(scope="package")
@@ -35,3 +44,22 @@ def session(local_aws: LocalAws, _session: AwsSession) -> AwsSession:
     local_aws.faults.clear()
     local_aws.calls.clear()
     return _session
+
+
+@pytest.fixture(params=["table", "fake", "memory"])
+def incidents(request: pytest.FixtureRequest) -> IncidentsPort:
+    if request.param != "table":
+        return FakeIncidents() if request.param == "fake" else MemoryIncidents()
+    session: AwsSession = request.getfixturevalue("session")
+    return Incidents(session, TABLE)
+
+
+@pytest.fixture
+def target() -> ServiceAccountRef:
+    """Another one for each test, since the table is shared."""
+    return ServiceAccountRef(f"demo-{next(_NUMBERS)}", "kube-system", "aws-node")
+
+
+@pytest.fixture
+def table(session: AwsSession) -> Incidents:
+    return Incidents(session, TABLE)

@@ -1,0 +1,65 @@
+"""Incidents to keep, and what happens around them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lambdas.domain.duty import relieved
+from lambdas.domain.incident import Asks, Free, Incident, NodesSeen, Outcome, PastIncident, Signal
+
+if TYPE_CHECKING:
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.incident import Signalled
+    from lambdas.domain.ports import IncidentsPort
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+FAR = NOW + timedelta(days=1)
+
+
+def incident(target: ServiceAccountRef, name: str = "a", **changes: Any) -> Incident:
+    told = {"id": f"{target.cluster}-{name}", "opened_at": NOW, "signals": 1, "request": {"trigger": "sweep", "nested": [1, {"k": None}]}}
+    return Incident(target=target, **{**told, **changes})
+
+
+def past(of: Incident, **changes: Any) -> PastIncident:
+    told: dict[str, Any] = {
+        "closed_at": NOW + timedelta(minutes=1),
+        "outcome": Outcome.PROVEN,
+        "verdict": "annotation-missing",
+        "trigger": "sweep",
+        "changes": ("set the annotation", "restart aws-node"),
+        "signals": of.signals,
+        "binding_path": of.binding_path,
+        "binding_version": 3,
+        "old_value": "arn:old",
+        "details": {"lines": [["12:00", "found"]]},
+    }
+    return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**told, **changes})
+
+
+def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **more: Any) -> Signal:
+    return Signal(occurred_at=occurred_at, check=check, at=at, **more)
+
+
+def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> Signalled:
+    """What a signal meets, by itself: whoever was put on duty by it leaves at once."""
+    met = incidents.signal(target, signal(occurred_at, asks=frozenset({Asks.NODES} if about_nodes else ())))
+    if isinstance(met, Free):
+        incidents.let_go(target, met)
+        return relieved(met)
+    return met
+
+
+def on_duty(incidents: IncidentsPort, target: ServiceAccountRef, check: str = "a", **more: Any) -> Free:
+    """The duty of a check whose event nothing has answered."""
+    found = incidents.signal(target, signal(FAR, check, **more))
+    assert isinstance(found, Free)
+    return found
+
+
+def sound(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+    """A check began then and found all well."""
+    duty = on_duty(incidents, target)
+    assert incidents.finish(target, duty, began_at, nodes) is None
