@@ -21,7 +21,7 @@ from lambdas.domain.report.left_for_you import words_and_command
 from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
@@ -53,7 +53,7 @@ def _header(seen: Seen, look: Look) -> Group:
     told = [
         seen.target.cluster,
         look.cluster.get("region", ""),
-        f"Kubernetes {it}{_supported(look)}" if (it := look.cluster.get("version")) else "",
+        f"Kubernetes {it}{supported(look.cluster, today=look.began_at[:10])}" if (it := look.cluster.get("version")) else "",
     ]
     if addon:
         told.append(f"{addon['name']} {addon['version']}" + _offered(look))
@@ -72,12 +72,12 @@ def _offered(look: Look) -> str:
     return f" ({', '.join(told)})"
 
 
-def _supported(look: Look) -> str:
-    """Until when EKS supports the cluster's Kubernetes version, where it was read."""
-    dates = {name: look.cluster.get(f"{name}_until", "")[:10] for name in ("standard", "extended")}
-    ended = dates["standard"] and dates["standard"] <= look.began_at[:10]
-    name = "extended" if ended and dates["extended"] else "standard"
-    return f" ({name} support until {dates[name]})" if dates[name] else ""
+def supported(cluster: Mapping[str, str], *, today: str) -> str:
+    """Until when EKS supports the cluster's Kubernetes version, or since when no longer, where it was read."""
+    until = {name: date[:10] for name in ("standard", "extended") if (date := cluster.get(f"{name}_until", ""))}
+    ahead = [f" ({name} support until {date})" for name, date in until.items() if today < date]
+    ended = [f" ({name} support ended {date})" for name, date in until.items()]
+    return next(iter(ahead), ended[-1] if ended else "")
 
 
 def _binding(seen: Seen, look: Look) -> Text:
