@@ -1,8 +1,7 @@
-"""Where the objects are: versioned, thread safe, with the same semantics for the stage as over HTTPS."""
+"""Where the objects are: the API server's verbs, thread safe, with the same semantics for the stage as over HTTPS."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,25 +10,19 @@ import orjson
 
 from sandbox.cluster import errors, patches
 from sandbox.cluster.clock import stamp, utc_now
-from sandbox.cluster.deletion import Preconditions, check_preconditions, grace_s, marked_deleted, nothing_holds
+from sandbox.cluster.deletion import Preconditions, check_preconditions, grace_s, marked_deleted
 from sandbox.cluster.event_versions import from_stored, to_stored
+from sandbox.cluster.kept import Kept, Key
 from sandbox.cluster.managed_fields import Writer, after_update, first_entries
 from sandbox.cluster.resources import NAMESPACES, PODS, Object, Resource
-from sandbox.cluster.selectors import parse_fields, parse_labels
 from sandbox.cluster.server_side_apply import applied
 from sandbox.cluster.writes import drop_empty, prepared_for_create, prepared_for_update
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-Key = tuple[str, str]
-"""Namespace (empty for cluster-scoped kinds) and name."""
-
 Admission = Callable[[Object, str], Object]
 """(object about to be created, its namespace) -> the object to create; may refuse with an `ApiError`."""
-
-Objects = list[Object]
-Entries = list["Entry"]
 
 Change = Callable[[Mapping[str, Any]], Object]
 
@@ -43,22 +36,9 @@ PATCHES: Mapping[str, Callable[[Any, Any], Any]] = {
 MERGE = "application/merge-patch+json"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One stored object. It is replaced, never changed, so readers need no copy as long as they only read."""
-
-    obj: Mapping[str, Any]
-    raw: bytes
-
-    @property
-    def item(self) -> bytes:
-        """The object as a list shows it: without `kind` and `apiVersion`, which the list itself carries."""
-        return b"{" + self.raw[self.raw.index(b'"metadata":') :]
-
-
 @dataclass
-class ObjectStore:
-    """All objects of a cluster.
+class ObjectStore(Kept):
+    """All objects of a cluster, and the verbs that write them.
 
     Every method gives and takes whole objects as JSON; what it returns is the caller's own copy.
     A `Writer`, or the plain name of a field manager, says who writes.
@@ -69,51 +49,7 @@ class ObjectStore:
     admission: dict[Resource, Admission] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.revision = 1
-        self._objects: dict[Resource, dict[Key, Entry]] = {}
-        self._last_write: dict[Resource, int] = {}
-        self._changed = threading.Condition(threading.RLock())
-
-    # -- reading
-
-    def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
-        return from_stored(orjson.loads(self.entry(resource, name, namespace).raw), resource)
-
-    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
-        """Like `get`, with None for what is not there."""
-        found = self._table(resource).get((namespace, name))
-        return from_stored(orjson.loads(found.raw), resource) if found else None
-
-    def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Objects:
-        """Objects in order of namespace and name; an empty namespace means all."""
-        by_label, by_field = parse_labels(labels), parse_fields(fields, resource)
-        found, _ = self.entries(resource, namespace)
-        return [from_stored(orjson.loads(each.raw), resource) for each in found if by_label(each.obj) and by_field(each.obj)]
-
-    def entry(self, resource: Resource, name: str, namespace: str = "") -> Entry:
-        """The stored object itself, to be read and never changed."""
-        found = self._table(resource).get((namespace, name))
-        if found is None:
-            raise errors.not_found(resource, name)
-        return found
-
-    def entries(self, resource: Resource, namespace: str = "") -> tuple[Entries, int]:
-        """The stored objects in order, to be read and never changed, and the revision at which they were so."""
-        with self._changed:
-            table = self._table(resource)
-            return [table[key] for key in sorted(table) if namespace in ("", key[0])], self.revision
-
-    def last_write(self, *resources: Resource) -> int:
-        """The revision of the latest write to any of these kinds."""
-        return max(self._last_write.get(each.storage, 0) for each in resources)
-
-    def wait(self, seen: int, timeout_s: float) -> int:
-        """Wait until something was written after revision `seen`; returns the revision now."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.revision > seen, timeout_s)
-            return self.revision
-
-    # -- writing
+        super().__init__()
 
     def create(
         self, resource: Resource, obj: Mapping[str, Any], namespace: str = "", *, by: Writer | str = STAGE, dry_run: bool = False
@@ -215,44 +151,12 @@ class ObjectStore:
             marked = marked_deleted(dict(entry.obj), grace_s(entry.obj, grace_period_s) if resource is PODS else 0, self.now())
             return self._put(resource, marked, dry_run or marked == entry.obj)
 
-    # -- inside
-
-    def _table(self, resource: Resource) -> dict[Key, Entry]:
-        return self._objects.setdefault(resource.storage, {})
-
     def _stamp(self) -> str:
         return stamp(self.now())
 
     def _check_namespace(self, resource: Resource, namespace: str) -> None:
         if namespace and ("", namespace) not in self._table(NAMESPACES):
             raise errors.not_found(NAMESPACES, namespace)
-
-    def _put(self, resource: Resource, made: Object, dry_run: bool) -> Object:
-        """Store what was made, as the next revision; returns a copy of it."""
-        metadata, table = made["metadata"], self._table(resource)
-        drop_empty(metadata)
-        if not dry_run:
-            self.revision += 1
-            self._last_write[resource.storage] = self.revision
-            metadata["resourceVersion"] = str(self.revision)
-        obj = {"kind": made["kind"], "apiVersion": made["apiVersion"], "metadata": metadata} | made
-        entry = Entry(obj, orjson.dumps(obj))
-        if not dry_run:
-            key = (metadata.get("namespace", ""), metadata["name"])
-            if nothing_holds(metadata):
-                table.pop(key, None)
-            else:
-                table[key] = entry
-            self._changed.notify_all()
-        return from_stored(orjson.loads(entry.raw), resource)
-
-    def _remove(self, resource: Resource, entry: Entry, key: Key, dry_run: bool) -> Object:
-        if not dry_run:
-            self.revision += 1
-            self._last_write[resource.storage] = self.revision
-            del self._table(resource)[key]
-            self._changed.notify_all()
-        return from_stored(orjson.loads(entry.raw), resource)
 
     def _change(self, resource: Resource, key: Key, change: Change, writer: Writer, dry_run: bool) -> Object:
         with self._changed:
