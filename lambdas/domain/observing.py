@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, TypeGuard, TypeVar
 
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
@@ -121,9 +121,11 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
 def read_symptoms(seen: Observation, readers: Readers) -> Observation:
     """The same observation with nodes and permission errors."""
     facts, target = seen.cluster, seen.target
-    if not isinstance(facts, ClusterFacts):
+    if not _answers(facts):
         return seen
-    cluster = readers.clusters.login(facts)
+    cluster = _part(lambda: readers.clusters.login(facts))
+    if isinstance(cluster, Unknown):
+        return replace(seen, nodes=cluster, permission_errors=cluster)
     with ThreadPoolExecutor(_READERS) as pool:
         nodes = pool.submit(_part, cluster.nodes)
         errors = pool.submit(_part, lambda: cluster.plugin_errors(target.namespace))
@@ -236,13 +238,17 @@ def _asked_iam(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping
         return Unknown("not asked: iam:SimulatePrincipalPolicy is not granted", error.denial)
 
 
+def _answers(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:
+    """Whether there is an API server to ask: a cluster that is being made or unmade has no endpoint."""
+    return isinstance(facts, ClusterFacts) and facts.status in ("ACTIVE", "UPDATING")
+
+
 def _in_cluster(
     target: ServiceAccountRef, clusters: ClustersPort, facts: ClusterFacts | Missing | Unknown, pool: ThreadPoolExecutor
 ) -> _InCluster:
-    if not isinstance(facts, ClusterFacts) or facts.status not in ("ACTIVE", "UPDATING"):
-        closed = Unknown("the cluster is not there to be asked")
-        return _InCluster(service_account=closed, workload=closed, pods=closed)
-    cluster = clusters.login(facts)
+    cluster = _part(lambda: clusters.login(facts)) if _answers(facts) else Unknown("the cluster is not there to be asked")
+    if isinstance(cluster, Unknown):
+        return _InCluster(service_account=cluster, workload=cluster, pods=cluster)
     account = pool.submit(_part, lambda: cluster.service_account(target.namespace, target.name))
     pods = pool.submit(_part, lambda: cluster.pods(target.namespace, target.name))
     workload = workload_of(cluster, target, pods.result)

@@ -117,6 +117,16 @@ def test_a_symptom_that_cannot_be_read_is_unknown(method: str) -> None:
     assert Unknown("read: 403", Denial.FORBIDDEN) in (picture.nodes, picture.permission_errors)
 
 
+def test_a_cluster_whose_coordinates_cannot_be_used_is_unread_and_ends_nothing() -> None:
+    world, closed = described(), Unknown("log in: its certificate authority is not base64")
+    world.fail("clusters.login", PermanentError(closed.reason))
+    picture = seen(world)
+    assert picture.service_account == picture.workload == picture.pods == closed
+    world.fail("clusters.login", PermanentError(closed.reason))
+    symptoms = read_symptoms(picture, readers(world))
+    assert symptoms.nodes == symptoms.permission_errors == closed
+
+
 @pytest.mark.parametrize(
     "method",
     ["parameters.load", "eks.cluster", "eks.addon", "eks.associations", "cluster.service_account", "cluster.workload", "cluster.pods"],
