@@ -82,7 +82,7 @@ def test_a_target_of_make_exists(command: Command) -> None:
 
 
 def test_make_lists_each_target_with_what_it_does() -> None:
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.split()[1] for line in said.splitlines()} == TARGETS
     declared = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, flags=re.MULTILINE))
     assert declared == TARGETS, "each target says in a comment of two signs what it does"
