@@ -44,12 +44,18 @@ def logged(stage: Stage, function: str, words: str, since: int, within_s: float 
     return False
 
 
+def granted() -> set[tuple[str, str]]:
+    """Principals and the actions that the contract grants them."""
+    named = {Function.CHECKER: CHECKER, Function.REMEDIATOR: REMEDIATOR}
+    return {(named[function], grant.action) for grant in IAM for function in grant.by if function in named}
+
+
 def titles(stage: Stage) -> list[str]:
     """Of the notifications since the last time that this was asked."""
     return [it["content"]["title"] for it in stage.messages()]
 
 
-def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls(stage: Stage) -> None:
+def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_the_grants_that_there_are(stage: Stage) -> None:
     happen(stage, "past_repairs", {"value": 2})
     now = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime())
     for _ in range(3):
@@ -58,6 +64,9 @@ def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls(stage: S
     time.sleep(1)
     assert titles(stage) == [f"🟢 Last day in {ACCOUNT} {REGION}: 2 repaired"]
     assert stage.dead_letters.waiting(CHECKER) == stage.dead_letters.waiting(REMEDIATOR) == []
+    made = {(it.principal, it.action) for it in stage.aws.calls.all() if it.principal in (CHECKER, REMEDIATOR)}
+    assert (REMEDIATOR, "sns:Publish") in made
+    assert {it for it in made if not it[1].startswith("sts:")} <= granted()
 
 
 def test_a_quiet_day_is_not_told(stage: Stage) -> None:
@@ -65,11 +74,3 @@ def test_a_quiet_day_is_not_told(stage: Stage) -> None:
     in_the_morning(stage, "2020-01-01T07:00:00Z")
     assert logged(stage, REMEDIATOR, "nothing to sum up", since)
     assert titles(stage) == []
-
-
-def test_the_digest_needs_no_grant_that_was_not_there(stage: Stage) -> None:
-    made = {(it.principal, it.action) for it in stage.aws.calls.all() if it.principal in (CHECKER, REMEDIATOR)}
-    granted = {Function.CHECKER: CHECKER, Function.REMEDIATOR: REMEDIATOR}
-    allowed = {(granted[function], grant.action) for grant in IAM for function in grant.by if function in granted}
-    assert {it for it in made if not it[1].startswith("sts:")} <= allowed
-    assert (REMEDIATOR, "sns:Publish") in made
