@@ -56,10 +56,10 @@ integration: $(VENV)/ready ## each adapter and each double against its other sid
 infra: $(VENV)/ready ## the synthesized template against the contract
 	@$(PYTEST) -n 2 --dist loadfile tests/infra
 
-# Four at once, since a play waits more than it computes. Tests that share a stage stay together.
+# Four at once, since a play waits more than it computes; tests/conftest.py keeps those together that share a stage.
 .PHONY: sandbox
 sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round of chaos
-	@$(PYTEST) -n 4 --dist loadgroup tests/sandbox tests/chaos -m "not long"
+	@$(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long"
 
 # What the functions are made of; the command line, preflight and the documents are no part of the asset.
 ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/report tests/unit/requests tests/unit/workflow \

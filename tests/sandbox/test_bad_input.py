@@ -17,7 +17,7 @@ from sandbox.play.announcing import announcement
 from sandbox.play.scenario import load
 from sandbox.play.stage import Stage
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("bad_input")]
+pytestmark = pytest.mark.sandbox
 
 WRITES = ("eks:UpdateAddon", "lambda:InvokeFunction", "sns:Publish")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sandbox.aws.gateway import Backend
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("cli")]
+pytestmark = pytest.mark.sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 ONCALL = "oncall"

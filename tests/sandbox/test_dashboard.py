@@ -19,7 +19,7 @@ from tests.infra.test_watching import alarms, drawn, widgets
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300), pytest.mark.xdist_group("dashboard")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
 
 PLAYS = ("found-by-sweep", "no-access")
 """A repair that begins with a sweep, and a cluster that does not let us in, each beside one that nobody bound: every metric of ours."""

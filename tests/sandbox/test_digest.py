@@ -20,7 +20,7 @@ from sandbox.play.story import happen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("digest")]
+pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from sandbox.play.play import Play
 from sandbox.play.scenario import BOUND, Scenario, load
 from sandbox.play.stage import Stage
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("grants")]
+pytestmark = pytest.mark.sandbox
 
 Used = tuple[Function, str, Target]
 FUNCTIONS = {CHECKER: Function.CHECKER, REMEDIATOR: Function.REMEDIATOR}

@@ -19,7 +19,7 @@ from infra.asset import uv_binary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(420), pytest.mark.xdist_group("installed")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(420)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "lambdas", "cli", "sandbox", "infra", "scenarios")

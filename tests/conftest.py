@@ -1,0 +1,28 @@
+"""How tests are spread over processes where a file is too much for one, and a test too little."""
+
+from typing import Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+SHARE_A_STAGE: Final = frozenset(
+    f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "dashboard", "digest", "grants", "installed")
+)
+"""Files whose tests play on one stage, which takes seconds to set up."""
+
+
+class StagesTogether(LoadScopeScheduling):
+    """Each test by itself, but all of one shared stage in one process.
+
+    `--dist loadgroup` would do this by marks, but xdist 3.8 writes them into a field that nodes of pytest 9.2 no longer have.
+    Source: https://github.com/pytest-dev/pytest-xdist/blob/v3.8.0/src/xdist/remote.py
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in SHARE_A_STAGE else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> StagesTogether | None:
+    """Called by xdist; None leaves it to xdist's own."""
+    return StagesTogether(config, log) if config.getoption("dist") == "loadscope" else None  # type: ignore[arg-type]
