@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -34,24 +36,32 @@ class Figures:
 
 
 def table(rounds: Sequence[Figures]) -> Table:
-    """All rounds, and their sum."""
-    shown = Table(title="Chaos", title_justify="left", show_footer=True, header_style="bold")
-    lost = sum(it.lost for it in rounds)
-    shown.add_column("round", footer="all")
-    for heading, total in (
-        ("faults injected", sum(it.faults for it in rounds)),
-        ("converged", f"{sum(it.converged for it in rounds)} of {sum(it.runs for it in rounds)}"),
-        ("extra restarts", sum(it.extra_restarts for it in rounds)),
-        ("messages", sum(it.messages for it in rounds)),
-        ("lost signals", lost),
-        ("seconds", f"{sum(it.seconds for it in rounds):.0f}"),
-    ):
-        shown.add_column(heading, footer=str(total), justify="right")
-    shown.add_column("", style="dim")
+    """A line for each kind of round (`aws: SNS down` is of the kind `aws`), one for each that did not hold, and their sum."""
+    shown = Table(title="Chaos", title_justify="left", show_footer=True, header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    cells = _cells(_sum("all", rounds))
+    headings = ("round", "faults\ninjected", "converged", "extra\nrestarts", "messages", "lost\nsignals", "seconds")
+    for heading, total in zip(headings, cells, strict=True):
+        shown.add_column(heading, footer=total, justify="left" if heading == "round" else "right", no_wrap=True, min_width=7)
+    for kind, alike in groupby(sorted(rounds, key=_kind), key=_kind):
+        shown.add_row(*_cells(_sum(kind, list(alike))))
     for it in rounds:
-        counts = (it.faults, f"{it.converged} of {it.runs}", it.extra_restarts, it.messages, it.lost, f"{it.seconds:.1f}")
-        shown.add_row(it.round, *map(str, counts), it.note, style="" if it.good else "red")
+        if not it.good:
+            shown.add_row(*_cells(it), style="red")
     return shown
+
+
+def _kind(it: Figures) -> str:
+    return it.round.partition(":")[0]
+
+
+def _sum(name: str, rounds: Sequence[Figures]) -> Figures:
+    added = {it.name: sum(getattr(one, it.name) for one in rounds) for it in fields(Figures) if it.name not in ("round", "note")}
+    return Figures(round=name, **added)
+
+
+def _cells(it: Figures) -> list[str]:
+    counts = (f"{it.faults:,}", f"{it.converged} of {it.runs}", it.extra_restarts, it.messages, it.lost, f"{it.seconds:.0f}")
+    return [it.round, *map(str, counts)]
 
 
 def write(rounds: Sequence[Figures], path: Path) -> None:
