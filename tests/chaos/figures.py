@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -40,8 +41,9 @@ def table(rounds: Sequence[Figures]) -> Table:
     shown = Table(title="Chaos", title_justify="left", show_footer=True, header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     cells = _cells(_sum("all", rounds))
     headings = ("round", "faults\ninjected", "converged", "extra\nrestarts", "messages", "lost\nsignals", "seconds")
-    for heading, total in zip(headings, cells, strict=True):
-        shown.add_column(heading, footer=total, justify="left" if heading == "round" else "right", no_wrap=True, min_width=7)
+    shown.add_column(headings[0], footer=cells[0], max_width=24)
+    for heading, total in zip(headings[1:], cells[1:], strict=True):
+        shown.add_column(heading, footer=total, justify="right", no_wrap=True)
     for kind, alike in groupby(sorted(rounds, key=_kind), key=_kind):
         shown.add_row(*_cells(_sum(kind, list(alike))))
     for it in rounds:
@@ -51,7 +53,7 @@ def table(rounds: Sequence[Figures]) -> Table:
 
 
 def _kind(it: Figures) -> str:
-    return it.round.partition(":")[0]
+    return re.split("[:,]", it.round)[0]
 
 
 def _sum(name: str, rounds: Sequence[Figures]) -> Figures:
