@@ -30,6 +30,7 @@ class Fault:
     """The next `times` calls that match end in this way.
 
     `operation` is the API operation (`Invoke`, not the IAM action); `None` matches every one, as does `principal`.
+    `about` is the value of a parameter, as a topic's ARN: of calls made side by side it meets this one, whichever comes first.
     `after_effect`: the call takes effect and only its answer is lost. `hold_s`: how long a timeout keeps the caller.
     """
 
@@ -37,6 +38,7 @@ class Fault:
     kind: FaultKind
     operation: str | None = None
     principal: str | None = None
+    about: str | None = None
     times: int = 1
     after_effect: bool = False
     hold_s: float = 30.0
@@ -90,6 +92,8 @@ class FaultPlan:
 
 
 def _matches(fault: Fault, asked: Described, principal: str) -> bool:
+    if fault.about is not None and fault.about not in asked.params.values():
+        return False
     return fault.service == asked.service and fault.operation in (None, asked.operation) and fault.principal in (None, principal)
 
 

@@ -233,7 +233,7 @@ def test_a_topic_that_is_not_there_is_not_told(session: AwsSession, topics: Topi
 
 
 def test_people_are_told_even_where_the_chat_fails(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
-    local_aws.faults.add(Fault(service="sns", kind=FaultKind.ACCESS_DENIED))
+    local_aws.faults.add(Fault(service="sns", kind=FaultKind.ACCESS_DENIED, about=topics.arns["chat"]))
     with pytest.raises(AccessDenied, match="tell the chat"):
         notifier(session, topics.arns["chat"], topics.arns["people"]).send(MESSAGE)
     assert topics.received("chat") == []
