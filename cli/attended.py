@@ -12,8 +12,8 @@ from lambdas.domain.look import from_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.ports import Parameter
 from lambdas.domain.report import message
+from lambdas.remediator.bodies.desk import Desk
 from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Patience
-from lambdas.remediator.work.desk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -20,10 +20,10 @@ from lambdas.domain.checking import Remembering
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incident import Incident
 from lambdas.domain.observing import Readers
+from lambdas.remediator.bodies.desk import Desk
 from lambdas.remediator.digest import DigestDesk, sum_up
 from lambdas.remediator.durable import DurableSteps
 from lambdas.remediator.steps import Json, Patience
-from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 
 OPENING: Final = Patience(timeout_s=1800)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from lambdas.domain.incident import Incident
 from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.proof import is_proven
+from lambdas.remediator.bodies.port import Work
 from lambdas.remediator.steps import Json, Patience, Steps
-from lambdas.remediator.work.port import Work
 
 
 @dataclass

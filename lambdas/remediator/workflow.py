@@ -14,12 +14,12 @@ from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
 from lambdas.domain.proof import ProofState
+from lambdas.remediator.bodies.port import Work
 from lambdas.remediator.carrying_out import BUSY, CONFLICT, carry_out, restore
 from lambdas.remediator.steps import Json, Patience, Steps
 from lambdas.remediator.story import Story, Turn
 from lambdas.remediator.telling import escalate, tell, tell_unsent
 from lambdas.remediator.watching import kinds, watch
-from lambdas.remediator.work.port import Work
 
 MOST_REPAIRS: Final = 3
 """Repairs within one incident: one, one more where it succeeded in part, and one for a fault that came back meanwhile."""

@@ -12,8 +12,8 @@ from lambdas.domain.checking import Remembering
 from lambdas.domain.incident import Incident
 from lambdas.domain.observation import ClusterFacts
 from lambdas.domain.observing import Readers
+from lambdas.remediator.bodies.desk import Desk
 from lambdas.remediator.steps import InProcessSteps, Json, Patience
-from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.world import ACCOUNT, NAME, NAMESPACE, PARTITION, REGION, World, described

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lambdas.checker.ports import Ports
 from lambdas.contract.environment import Environment
 from lambdas.domain.checking import Remembering
-from lambdas.remediator.work.desk import Desk
+from lambdas.remediator.bodies.desk import Desk
 from tests import fakes
 from tests.world import ACCOUNT, PARTITION, REGION
 

@@ -9,9 +9,9 @@ from lambdas.domain.incident import Outcome
 from lambdas.domain.look import Look, from_json_look, to_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.proof import ProofState, progress, prove
+from lambdas.remediator.bodies import doing, remembering, replacing, seeing, sending, waves
+from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work import doing, remembering, replacing, seeing, sending, waves
-from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
 
 SOUND = (Outcome.PROVEN, Outcome.RECOVERED)
 

@@ -16,8 +16,8 @@ from lambdas.domain.action import (
 from lambdas.domain.counting import many
 from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, RemediatorError, TransientError
 from lambdas.domain.observation import ServiceAccountFacts
+from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
 
 
 def outcome(bench: Bench, action: Action, run: Callable[[Action], str]) -> Json:

@@ -4,8 +4,8 @@ from lambdas.contract import metrics
 from lambdas.domain.history import kept
 from lambdas.domain.incident import Outcome, PastIncident
 from lambdas.domain.look import from_json_look
+from lambdas.remediator.bodies.bench import Bench
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work.bench import Bench
 
 MOST_LINES = 200
 """Lines of the timeline, and changes of the counts, that history keeps."""

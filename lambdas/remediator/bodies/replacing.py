@@ -8,9 +8,9 @@ from lambdas.domain.action import Action, ReplaceOnePod
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.observation import PodFacts
 from lambdas.domain.reach import lost_nodes
+from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
+from lambdas.remediator.bodies.doing import outcome
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
-from lambdas.remediator.work.doing import outcome
 
 QUICK_PAUSES_S: Final = (0.05, 0.1, 0.15, 0.25, 0.25, 0.4, 0.4, 0.4)
 """Short pauses after looks within one step for what usually takes a second: a durable wait is at least that long."""

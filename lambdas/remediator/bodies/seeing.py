@@ -9,8 +9,8 @@ from lambdas.domain.look import Counts, Look
 from lambdas.domain.looking import look
 from lambdas.domain.observing import Hints
 from lambdas.domain.request import actor_of
+from lambdas.remediator.bodies.bench import Bench
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work.bench import Bench
 
 MOST_TRAIL: Final = 60
 """Changes of the counts that one proof remembers: 3 KB of its checkpoint."""

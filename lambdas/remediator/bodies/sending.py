@@ -10,8 +10,8 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.look import from_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.report import message
+from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
 
 EVENTS: Final[Mapping[str, OwnEvent]] = {
     Occasion.ACTING: OwnEvent.STARTED,

@@ -8,10 +8,10 @@ from lambdas.domain.links.annotation import oldest_first
 from lambdas.domain.observation import PodFacts, WorkloadFacts
 from lambdas.domain.observing import workload_of
 from lambdas.domain.reach import lost_nodes, wanted_within_reach
+from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
+from lambdas.remediator.bodies.doing import outcome
+from lambdas.remediator.bodies.replacing import LOST_LOOKS, Run, replace
 from lambdas.remediator.steps import Json
-from lambdas.remediator.work.bench import LONGEST_WORDS, Bench
-from lambdas.remediator.work.doing import outcome
-from lambdas.remediator.work.replacing import LOST_LOOKS, Run, replace
 
 STUCK_LOOKS: Final = 60
 MOST_LOST: Final = 500

@@ -23,8 +23,8 @@ from lambdas.domain.looking import look
 from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.request import CheckRequest, Trigger
 from lambdas.remediator import handler, watching
+from lambdas.remediator.bodies.desk import Desk
 from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
-from lambdas.remediator.work.desk import Desk
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.chaos.protocol.replay import Script

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from lambdas.checker import looking, opening, pipeline
 from lambdas.domain import duty, incident
-from lambdas.remediator.work.desk import Desk
+from lambdas.remediator.bodies.desk import Desk
 from tests import fakes
 from tests.chaos.protocol import explorer
 from tests.chaos.protocol.explorer import Story
@@ -76,7 +76,7 @@ def _always_dead(*_: object) -> bool:
 
 def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:  # the desk's signature
     from lambdas.domain.look import to_json_look
-    from lambdas.remediator.work.seeing import signals as signals_of
+    from lambdas.remediator.bodies.seeing import signals as signals_of
 
     seen = desk.look_at(turn)
     signals = signals_of(desk)
