@@ -1,7 +1,7 @@
 """The remediator's workflow, top to bottom: look, act, prove, tell, and stay until the chain is whole.
 
 Everything here is deterministic: a durable execution runs it again from the start after each pause, with the remembered results.
-What a step does inside is in `work`; how a plan is carried out, what is watched and what is told has a module each beside this one.
+What a step does inside is in `bodies`; how a plan is carried out, what is watched and what is told has a module each beside this one.
 """
 
 from dataclasses import replace
