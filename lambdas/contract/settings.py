@@ -1,5 +1,6 @@
 """Settings in Parameter Store: one declaration each, with type, default, unit and description."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -55,22 +56,22 @@ class InvalidValue(ValueError):
     """A parameter value that does not parse; the text says what is allowed."""
 
 
+def _whole_number(at_least: int, at_most: int, of: str = "") -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        digits = text.strip()
+        if not _DIGITS.match(digits) or not at_least <= int(digits) <= at_most:
+            raise InvalidValue(f"a whole number{of} from {at_least} to {at_most}")
+        return int(digits)
+
+    return parse
+
+
+_DIGITS: Final = re.compile(r"[0-9]{1,9}\Z")
+"""Few enough for `int` to read; what `str.isdigit` takes besides, such as `²`, it cannot."""
+
+
 def _seconds(at_least: int, at_most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.strip().isdigit() or not at_least <= int(text) <= at_most:
-            raise InvalidValue(f"a whole number of seconds from {at_least} to {at_most}")
-        return int(text)
-
-    return parse
-
-
-def _count(at_least: int, at_most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.strip().isdigit() or not at_least <= int(text) <= at_most:
-            raise InvalidValue(f"a whole number from {at_least} to {at_most}")
-        return int(text)
-
-    return parse
+    return _whole_number(at_least, at_most, " of seconds")
 
 
 def _one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
@@ -107,7 +108,7 @@ def _window(text: str) -> Window | str | None:
         first, _, last = days.partition("-")
         start, end = (timedelta(hours=int(h), minutes=int(m)) for h, m in (part.split(":") for part in hours.split("-")))
         begin, finish = _DAYS.index(first), _DAYS.index(last or first)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidValue("`always`, `calendar:<name>`, or hours in UTC such as `mon-fri 22:00-04:00`") from None
     if not (timedelta() <= start < timedelta(hours=24) and timedelta() <= end <= timedelta(hours=24)):
         raise InvalidValue("hours from 00:00 to 24:00")
@@ -134,7 +135,7 @@ class Settings:
         "a guarding link cannot be read: restore sets a missing annotation and replaces none · refuse writes nothing",
     )
     cooldown_s: int = setting("300", _seconds(0, 86_400), "least time between two repairs of one ServiceAccount (seconds)")
-    max_repairs_per_hour: int = setting("4", _count(1, 60), "most repairs of one ServiceAccount within an hour (count)")
+    max_repairs_per_hour: int = setting("4", _whole_number(1, 60), "most repairs of one ServiceAccount within an hour (count)")
     approval_timeout_s: int = setting("14400", _seconds(60, 604_800), "how long an approval is waited for (seconds)")
     proof_timeout_s: int = setting("2700", _seconds(60, 21_600), "how long a repair may take to show that it worked (seconds)")
     update_timeout_s: int = setting("3600", _seconds(60, 21_600), "how long a running add-on or cluster update is waited for (seconds)")
@@ -143,7 +144,7 @@ class Settings:
         "always", _window, "when a repair that can wait may run: always · calendar:<name> · hours in UTC such as mon-fri 22:00-04:00"
     )
     breaker_clusters: int = setting(
-        "5", _count(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)"
+        "5", _whole_number(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)"
     )
     notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told")
     digest: Digest = setting(
