@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from lambdas.domain.action import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, to_json
+from lambdas.domain.action import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestoreAnnotation, to_json
 from lambdas.domain.look import Look
 from lambdas.remediator.steps import Json, Patience
 from lambdas.remediator.story import Turn
@@ -21,19 +21,26 @@ def carry_out(turn: Turn, before: Look) -> str:
     """Do what the look's plan says. Empty where all was done, `CONFLICT`, or what went wrong in words."""
     for i, action in enumerate(before.actions):
         name = f"{turn.n}.{i + 1} {type(action).__name__}"
-        if trouble := _act(turn, name, action) or _follow(turn, name, action, before):
+        if trouble := _trouble(_act(turn, name, action)) or _follow(turn, name, action, before):
             return trouble
+        if isinstance(action, AnnotateServiceAccount):
+            turn.story.annotated = action
     return ""
 
 
-def _act(turn: Turn, name: str, action: Action) -> str:
-    plain = to_json(action)
+def _act(turn: Turn, name: str, action: Action) -> Json:
+    kind, plain = type(action).__name__, to_json(action)
     outcome = turn.steps.until(name, lambda _: turn.work.act(plain), lambda state: not state.get("busy"), BUSY)
-    turn.story.add(type(action).__name__, outcome.get("words", ""), outcome)
-    if not outcome.get("done"):
-        return CONFLICT if outcome.get("conflict") else str(outcome.get("words") or "it could not be done")
-    turn.story.changes.append(type(action).__name__)
-    return ""
+    turn.story.add(kind, outcome.get("words", ""), outcome)
+    if outcome.get("done"):
+        turn.story.changes.append(kind)
+    return outcome
+
+
+def _trouble(outcome: Json) -> str:
+    if outcome.get("done"):
+        return ""
+    return CONFLICT if outcome.get("conflict") else str(outcome.get("words") or "it could not be done")
 
 
 def _follow(turn: Turn, name: str, action: Action, before: Look) -> str:
@@ -50,7 +57,7 @@ def _follow_canary(turn: Turn, name: str, action: ReplaceOnePod, before: Look) -
     state = turn.steps.until(f"{name}: successor", partial(turn.work.canary, canary), _not_waiting, CANARY)
     turn.story.add("successor", str(state.get("words", "")), state)
     if state["state"] == "unready":
-        restore(turn, name, before)
+        restore(turn, name)
     if state["state"] == "lost":
         return CONFLICT
     return "" if state["state"] == "carried" else str(state.get("words") or "the replaced pod did not come back with the role")
@@ -74,11 +81,8 @@ def _not_waiting(state: Json) -> bool:
     return state.get("state") != "waiting"
 
 
-def restore(turn: Turn, name: str, before: Look) -> None:
-    """Once: the value from before our annotation, since what followed was worse."""
-    annotate = next((to_json(action) for action in before.actions if isinstance(action, AnnotateServiceAccount)), None)
-    if annotate is None:
-        return
-    outcome = turn.steps.once(f"{name}: restore", lambda: turn.work.restore(annotate))
-    turn.story.changes.append("RestoreAnnotation")
-    turn.story.add("RestoreAnnotation", str(outcome.get("words", "")), outcome)
+def restore(turn: Turn, name: str) -> None:
+    """Once: the value from before our annotation, since what followed was worse. What was proven meanwhile stands."""
+    ours, turn.story.annotated = turn.story.annotated, None
+    if ours:
+        _act(turn, f"{name}: restore", RestoreAnnotation(value=ours.old_value, ours=ours.role_arn))

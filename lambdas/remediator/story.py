@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lambdas.domain.action import AnnotateServiceAccount
 from lambdas.domain.incident import Incident
 from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.proof import is_proven
@@ -12,7 +13,10 @@ from lambdas.remediator.steps import Json, Patience, Steps
 
 @dataclass
 class Story:
-    """The looks, changes and messages so far. `lines` and `trail` become the timeline, `unsent` is a message that could not be sent."""
+    """The looks, changes and messages so far.
+
+    `lines` and `trail` become the timeline, `unsent` is a message that could not be sent, `annotated` what we set and have not proven yet.
+    """
 
     incident: Incident
     lines: list[Json] = field(default_factory=list)
@@ -21,6 +25,7 @@ class Story:
     repairs: int = 0
     gave_up: bool = False
     proven: bool = False
+    annotated: AnnotateServiceAccount | None = None
     told: str = ""
     look: Json = field(default_factory=dict)
     first: Json = field(default_factory=dict)

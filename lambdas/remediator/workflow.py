@@ -165,10 +165,10 @@ def _prove(turn: Turn, before: Look) -> None:
     if "look" in state:
         story.saw(state)
     if proof == ProofState.PROVEN:
-        story.proven = True
+        story.proven, story.annotated = True, None
         tell(turn, Occasion.PROVEN, proof=sentence)
     elif proof == ProofState.WORSE:
-        restore(turn, f"{turn.n} proof", before)
+        restore(turn, f"{turn.n} proof")
         escalate(turn, sentence)
     elif proof not in (ProofState.WAITING, ProofState.LEFT) or story.repairs >= MOST_REPAIRS:
         escalate(turn, sentence)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from lambdas.domain.action import Action, AnnotateServiceAccount, RestoreAnnotation, from_json
+from lambdas.domain.action import Action, from_json
 from lambdas.domain.errors import RemediatorError, TransientError
 from lambdas.domain.incident import Outcome
 from lambdas.domain.look import Look, from_json_look, to_json_look
@@ -60,13 +60,6 @@ class Desk(Bench):
     def act(self, action: Json) -> Json:
         """Run one action. Running it again has no further effect."""
         return doing.outcome(self, from_json(action), self.run)
-
-    def restore(self, action: Json) -> Json:
-        """Put back what stood there before our annotation."""
-        annotate = from_json(action)
-        if not isinstance(annotate, AnnotateServiceAccount):
-            return {"done": True, "words": "nothing of ours to take back", "at": self.at()}
-        return doing.outcome(self, RestoreAnnotation(value=annotate.old_value, ours=annotate.role_arn), self.run)
 
     def run(self, action: Action) -> str:
         """Do it; what was done, in words."""

@@ -76,7 +76,9 @@ def _annotate(bench: Bench, role_arn: str, resource_version: str) -> str:
 def _restore(bench: Bench, action: RestoreAnnotation) -> str:
     target, cluster = bench.incident.target, bench.cluster()
     found = cluster.service_account(target.namespace, target.name)
-    if not isinstance(found, ServiceAccountFacts) or found.role_annotations.get(ROLE_ANNOTATION) != action.ours:
-        return "the annotation is no longer ours: left alone"
-    cluster.annotate(target.namespace, target.name, action.value, found.resource_version)
+    stands = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else ""
+    if isinstance(found, ServiceAccountFacts) and stands == action.ours:
+        cluster.annotate(target.namespace, target.name, action.value, found.resource_version)
+    elif stands != action.value:
+        raise Conflict("the annotation is no longer ours: left alone")
     return f"annotation put back to {action.value or 'none'}"

@@ -39,10 +39,6 @@ class Work(Protocol):
         """`{"proof": ProofState, "sentence": ..., "look": ...}`."""
         ...
 
-    def restore(self, action: Json) -> Json:
-        """Put back what stood there before our annotation: an outcome as of `act`."""
-        ...
-
     def tell(self, occasion: str, about: Json) -> Json:
         """Send the message of this occasion once."""
         ...

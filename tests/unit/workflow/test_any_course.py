@@ -114,7 +114,7 @@ class Capricious:
 
     def act(self, action: Json) -> Json:
         others = ({"done": False, "conflict": True}, {"done": False, "busy": True}, {"done": False, "words": "denied"})
-        return self._maybe("act", 0.8, {"done": True, "words": "done"}, *others)
+        return self._maybe("restore" if action["kind"] == "RestoreAnnotation" else "act", 0.8, {"done": True, "words": "done"}, *others)
 
     def canary(self, action: Json, former: Json) -> Json:
         return self._maybe("follow", 0.7, {"state": "carried"}, {"state": "waiting"}, {"state": "missed"}, {"state": "unready"})
@@ -126,9 +126,6 @@ class Capricious:
         self.asked.append("prove")
         told = {"proof": self.chance.choice(list(ProofState)), "sentence": "so far", "at": AT}
         return {**told, "look": to_json_look(self._seen())} if self.chance.random() < 0.8 else told
-
-    def restore(self, action: Json) -> Json:
-        return self._maybe("restore", 0.9, {"done": True, "words": "back"}, {"done": False, "words": "denied"})
 
     def tell(self, key: str, about: Json) -> Json:
         return self._maybe(f"tell {about['occasion']}", 0.8, {"sent": True}, {"sent": False}, {"sent": False, "failed": "down"})

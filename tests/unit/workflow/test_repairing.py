@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.errors import AccessDenied, Busy, Denial, TransientError
+from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, TransientError
 from lambdas.domain.incident import Incident, Outcome, PastIncident, Signal
 from lambdas.domain.observation import PluginError, RoleFacts
 from lambdas.domain.ports import Parameter
@@ -142,6 +142,36 @@ def test_what_somebody_else_set_meanwhile_is_not_put_back() -> None:
     done = staged({"node_role_suffices": True}, before={"1 proof": refused_and_changed, "1 proof: restore": annotates(third)})
     assert done.annotation == third
     assert done.writes == REPAIR
+    assert "RestoreAnnotation" not in done.play.outcome().changes
+
+
+def test_what_we_set_before_the_world_moved_is_put_back_too() -> None:
+    def moved(play: Performance) -> None:
+        play.world.fail("cluster.restart", Conflict("the DaemonSet has changed"))
+
+    done = staged({"node_role_suffices": True}, before={"1.3 RestartWorkload": moved, "2 proof": refused})
+    assert "2.1 AnnotateServiceAccount" not in done.steps.done
+    assert done.annotation is None
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_what_was_proven_once_is_not_put_back_for_what_came_later() -> None:
+    def stale(play: Performance) -> None:
+        signalled(play)
+        pod = play.world.cluster.pods[next(iter(play.world.cluster.pods))]
+        pod.facts = replace(pod.facts, role_arn=None)
+
+    done = staged({"node_role_suffices": True}, before={"2 close": stale, "3 proof": refused})
+    assert done.told == ["acting", "proven", "acting", "needs-you"]
+    assert done.annotation == BOUND_ROLE
+
+
+def test_a_cluster_that_does_not_answer_for_a_while_does_not_keep_the_old_value_from_being_put_back() -> None:
+    def slow(play: Performance) -> None:
+        play.world.fail("cluster.annotate", TransientError("throttled"), times=9)
+
+    done = staged({"node_role_suffices": True}, before={"1 proof": refused, "1 proof: restore": slow})
+    assert done.annotation is None
 
 
 def hangs(waiting: str) -> Callable[[Performance], None]:
