@@ -52,7 +52,7 @@ _WRITES_AS_CALLER: dict[str, Callable[[World, dict[str, Any], Caller], dict[str,
 
 
 class EksDouble:
-    """EKS for one account and region. Safe to call from many threads; close it to stop its timers."""
+    """EKS for one account and region. Safe to call from many threads; close it to cancel what is still to happen."""
 
     def __init__(self, *, account: str, region: str, caller_of: Callable[[str], Caller], hooks: Hooks | None = None) -> None:
         self.world = World(account, region)
@@ -71,6 +71,10 @@ class EksDouble:
     def behave(self, **changes: Any) -> None:
         """Change switches of `Behaviour`, e.g. `behave(update_s=0.2, omitted_role=OmittedRole.KEEP)`."""
         self.world.behaviour = replace(self.world.behaviour, **changes)
+
+    def hasten(self) -> None:
+        """Let every update, creation and deletion that is under way end now."""
+        self.world.hasten()
 
     def hook(self, **changes: Any) -> None:
         """Set hooks of `Hooks`, e.g. `hook(on_addon_applied=...)`."""

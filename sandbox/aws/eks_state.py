@@ -91,7 +91,7 @@ class Hooks:
 
 
 class World:
-    """All clusters of one account and region, one lock for all, and the timers that end updates."""
+    """All clusters of one account and region, one lock for all, and what is still to happen."""
 
     def __init__(self, account: str, region: str, partition: str = "aws") -> None:
         self.account = account
@@ -102,7 +102,7 @@ class World:
         self.hooks = Hooks()
         self.clusters: dict[str, Cluster] = {}
         self.next_failures: dict[tuple[str, str], Failure] = {}
-        self._timers: list[threading.Timer] = []
+        self._later: list[tuple[threading.Thread, threading.Event]] = []
         self._closed = False
 
     def cluster(self, name: str) -> Cluster:
@@ -120,22 +120,33 @@ class World:
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Run `act` later, unless the double is closed by then."""
-        timer = threading.Timer(seconds, act)
-        timer.daemon = True
+        now = threading.Event()
+
+        def later() -> None:
+            now.wait(seconds)
+            if not self._closed:
+                act()
+
+        thread = threading.Thread(target=later, daemon=True, name="eks-later")
         with self.lock:
             if self._closed:
                 return
-            self._timers = [running for running in self._timers if running.is_alive()] + [timer]
-            timer.start()
+            self._later = [it for it in self._later if it[0].is_alive()] + [(thread, now)]
+            thread.start()
+
+    def hasten(self) -> None:
+        """Let happen now what was to happen later, and return when it has."""
+        with self.lock:
+            later, self._later = self._later, []
+        for thread, now in later:
+            now.set()
+            thread.join()
 
     def close(self) -> None:
         """Cancel what is still to happen, and wait for what is happening."""
         with self.lock:
             self._closed = True
-            timers, self._timers = self._timers, []
-        for timer in timers:
-            timer.cancel()
-            timer.join(timeout=5)
+        self.hasten()
 
 
 def now() -> datetime:

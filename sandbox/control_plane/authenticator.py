@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sandbox.control_plane.certificates import Certificates
-from sandbox.control_plane.processes import Program, Workplace, free_port, listens
+from sandbox.control_plane.processes import Program, Workplace, listens
 from sandbox.control_plane.sts import Sts, StsProxy
+from sandbox.loopback import reserved_port
 
 SESSION_NAME = "{{SessionName}}"
 
@@ -42,7 +43,7 @@ class Authenticator:
     workplace: Workplace
     certificates: Certificates
     sts: StsProxy
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=reserved_port)
 
     def __post_init__(self) -> None:
         self._folder = self.workplace.folder / "authenticator"

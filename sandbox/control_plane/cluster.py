@@ -14,9 +14,10 @@ from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import Certificates
 from sandbox.control_plane.connection_proxy import ConnectionProxy
 from sandbox.control_plane.http_client import ApiClient
-from sandbox.control_plane.processes import Program, StartError, Workplace, free_port
+from sandbox.control_plane.processes import Program, StartError, Workplace
 from sandbox.control_plane.stages import PluginCredentials
 from sandbox.control_plane.sts import Sts
+from sandbox.loopback import reserved_port
 
 ADMINISTRATOR, MASTERS = "control-plane", "system:masters"
 
@@ -90,7 +91,7 @@ class ControlPlane:
 
     def _prepare(self) -> None:
         folder = self.workplace.folder
-        self._addresses = commands.Addresses(free_port(), free_port(), free_port())
+        self._addresses = commands.Addresses(reserved_port(), reserved_port(), reserved_port())
         self._certificates = Certificates(folder / "certificates")
         self.ca_pem = self._certificates.ca_pem
         self._proxy_to_sts = sts_for(self._certificates, self.region, self._answer_sts)

@@ -19,13 +19,6 @@ class StartError(RuntimeError):
     """A program ended or did not become ready; the message carries the end of its log."""
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on now; programs that refuse port 0 need one beforehand."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def listens(port: int) -> bool:
     """Whether somebody accepts connections on that loopback port."""
     try:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sandbox.functions import warden
 from sandbox.functions.function import variables
 from sandbox.functions.rie import emulator_binary
+from sandbox.loopback import reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,8 @@ _TIMED_OUT = re.compile(rb"Task timed out after [\d.]+ seconds")
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 # The emulator's own lines; what is left is what CloudWatch Logs would hold of the function.
 _EMULATOR_LINE = re.compile(r"^(\d{2} \w{3} \d{4} [\d:,]+ \[\w+\] \(rapid\)|(START|END|REPORT) RequestId)")
-_START_TIMEOUT_S = 10.0
+_START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Environment:
             self._spawn()
 
     def _spawn(self) -> None:
-        self._port, api_port = _free_port(), _free_port()
+        self._port, api_port = reserved_port(), reserved_port()
         address, api = f"127.0.0.1:{self._port}", f"127.0.0.1:{api_port}"
         command = [str(emulator_binary()), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
         # -S: no site-packages, so that a package missing from the asset is missing here too.
@@ -141,7 +143,7 @@ class Environment:
             process, self._process = self._process, None
         if process is not None:
             warden.end(process.pid)
-            process.wait(timeout=5)
+            process.wait(timeout=_END_TIMEOUT_S)
             warden.forget(process.pid)
 
     def close(self) -> None:
@@ -195,12 +197,6 @@ def _worded(body: bytes) -> bytes:
     if not _TIMED_OUT.fullmatch(body):
         return body
     return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": body.decode()}).encode()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_listening(port: int, process: subprocess.Popen[str]) -> None:

@@ -152,10 +152,11 @@ def test_a_certificate_for_another_host_is_refused() -> None:
 
 
 def test_a_closed_port_is_unreachable(cluster: EmbeddedCluster) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(AccessDenied, match="route") as raised:
-        Clusters(GivenTokens()).login(facts(f"https://127.0.0.1:{port}", cluster.ca_pem)).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
+    with socket.socket() as deaf:  # has the port, so that nobody else does, and does not listen
+        deaf.bind(("127.0.0.1", 0))
+        told = facts(f"https://127.0.0.1:{deaf.getsockname()[1]}", cluster.ca_pem)
+        with pytest.raises(AccessDenied, match="route") as raised:
+            Clusters(GivenTokens()).login(told).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
     assert raised.value.denial is Denial.UNREACHABLE
 
 
@@ -171,7 +172,7 @@ def test_a_name_that_does_not_resolve_is_unreachable(cluster: EmbeddedCluster, m
 
 def test_an_answer_that_never_comes_is_transient(cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes_api, "READ_TIMEOUT_S", 0.2)
-    cluster.faults.add(Fault(delay_s=1.0))
+    cluster.faults.add(Fault(delay_s=60.0))
     with pytest.raises(TransientError, match="timed out"):
         login(cluster).pods(NAMESPACE, NAME)
 

@@ -1,4 +1,7 @@
-"""A local AWS for each module and in it, for each test anew, one cluster and one role that calls it."""
+"""A local AWS for each module and in it, for each test anew, one cluster and one role that calls it.
+
+What takes time there ends when a test says so (`aws.eks.hasten()`), however slow or fast the machine is.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from sandbox.aws.local import LocalAws
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENDLESS_S = 3_600.0
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
 
 
@@ -27,7 +31,7 @@ def aws(running: LocalAws) -> LocalAws:
     running.reset_eks()
     running.eks.add_cluster(ClusterSpec(name="demo", endpoint="https://127.0.0.1:6443", ca_data="Y2E="))
     running.eks.add_addon("demo", "vpc-cni", addonVersion="v1.13.4-eksbuild.1", serviceAccountRoleArn=ROLE, configurationValues='{"a": 1}')
-    running.eks.behave(create_s=0.05, update_s=0.05, delete_s=0.05, cluster_update_s=0.05)
+    running.eks.behave(create_s=ENDLESS_S, update_s=ENDLESS_S, delete_s=ENDLESS_S, cluster_update_s=ENDLESS_S)
     running.eks.hook(on_event=lambda _: None)
     return running
 

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.eks_state import Failure, OmittedRole
 from tests.integration.aws.conftest import ROLE
-from tests.integration.aws.waiting import until
 
 if TYPE_CHECKING:
     from sandbox.aws.local import LocalAws
@@ -22,12 +21,9 @@ def _addon(eks: Any) -> dict[str, Any]:
     return dict(eks.describe_addon(**ADDON)["addon"])
 
 
-def _ended(eks: Any, update_id: str) -> dict[str, Any]:
-    def update() -> dict[str, Any]:
-        return dict(eks.describe_update(name="demo", addonName="vpc-cni", updateId=update_id)["update"])
-
-    until(lambda: update()["status"] != "InProgress")
-    return update()
+def _ended(aws: LocalAws, update_id: str) -> dict[str, Any]:
+    aws.eks.hasten()
+    return dict(aws.client("eks").describe_update(name="demo", addonName="vpc-cni", updateId=update_id)["update"])
 
 
 def _code(refused: pytest.ExceptionInfo[ClientError]) -> str:
@@ -35,25 +31,24 @@ def _code(refused: pytest.ExceptionInfo[ClientError]) -> str:
 
 
 def test_an_update_runs_and_then_applies_what_it_names_and_keeps_the_rest(aws: LocalAws, eks: Any) -> None:
-    aws.eks.behave(update_s=0.3, omitted_role=OmittedRole.KEEP)
+    aws.eks.behave(omitted_role=OmittedRole.KEEP)
     update = eks.update_addon(**ADDON, addonVersion="v1.15.1-eksbuild.1", resolveConflicts="PRESERVE")["update"]
     assert (update["status"], update["type"]) == ("InProgress", "AddonUpdate")
     assert {param["type"] for param in update["params"]} == {"AddonVersion", "ResolveConflicts"}
     assert (_addon(eks)["status"], _addon(eks)["addonVersion"]) == ("UPDATING", "v1.13.4-eksbuild.1")
-    assert _ended(eks, update["id"])["status"] == "Successful"
+    assert _ended(aws, update["id"])["status"] == "Successful"
     after = _addon(eks)
     assert (after["status"], after["addonVersion"]) == ("ACTIVE", "v1.15.1-eksbuild.1")
     assert (after["configurationValues"], after["serviceAccountRoleArn"]) == ('{"a": 1}', ROLE)
 
 
-def test_an_update_without_a_role_drops_it_as_in_the_incident(eks: Any) -> None:
+def test_an_update_without_a_role_drops_it_as_in_the_incident(aws: LocalAws, eks: Any) -> None:
     update = eks.update_addon(**ADDON, addonVersion="v1.15.1-eksbuild.1")["update"]
-    _ended(eks, update["id"])
+    _ended(aws, update["id"])
     assert "serviceAccountRoleArn" not in _addon(eks)
 
 
-def test_a_second_update_is_refused_while_one_runs(aws: LocalAws, eks: Any) -> None:
-    aws.eks.behave(update_s=0.5)
+def test_a_second_update_is_refused_while_one_runs(eks: Any) -> None:
     eks.update_addon(**ADDON)
     with pytest.raises(eks.exceptions.ResourceInUseException) as refused:
         eks.update_addon(**ADDON)
@@ -61,11 +56,11 @@ def test_a_second_update_is_refused_while_one_runs(aws: LocalAws, eks: Any) -> N
     assert "currently in UPDATING state" in str(refused.value)
 
 
-def test_the_same_token_with_the_same_request_gives_the_same_update(eks: Any) -> None:
+def test_the_same_token_with_the_same_request_gives_the_same_update(aws: LocalAws, eks: Any) -> None:
     first = eks.update_addon(**ADDON, serviceAccountRoleArn=ROLE, clientRequestToken="incident-1")["update"]
     again = eks.update_addon(**ADDON, serviceAccountRoleArn=ROLE, clientRequestToken="incident-1")["update"]
     assert again["id"] == first["id"]
-    _ended(eks, first["id"])
+    _ended(aws, first["id"])
     assert eks.list_updates(name="demo", addonName="vpc-cni")["updateIds"] == [first["id"]]
 
 
@@ -76,11 +71,11 @@ def test_the_same_token_with_another_request_is_refused(eks: Any) -> None:
 
 
 def test_a_refused_request_does_not_use_up_its_token(aws: LocalAws, eks: Any) -> None:
-    aws.eks.behave(update_s=0.2)
     eks.update_addon(**ADDON)
     with pytest.raises(eks.exceptions.ResourceInUseException):
         eks.update_addon(**ADDON, clientRequestToken="t")
-    until(lambda: _addon(eks)["status"] == "ACTIVE")
+    aws.eks.hasten()
+    assert _addon(eks)["status"] == "ACTIVE"
     assert eks.update_addon(**ADDON, clientRequestToken="t")["update"]["status"] == "InProgress"
 
 
@@ -107,7 +102,7 @@ def test_a_role_of_another_account_cannot_be_passed(eks: Any) -> None:
 
 def test_a_failing_update_says_why_in_update_and_addon(aws: LocalAws, eks: Any) -> None:
     aws.eks.fail_next("demo", "vpc-cni", Failure(code="ConfigurationConflict", message="Conflicts found", resource_ids=("aws-node",)))
-    ended = _ended(eks, eks.update_addon(**ADDON)["update"]["id"])
+    ended = _ended(aws, eks.update_addon(**ADDON)["update"]["id"])
     assert ended["status"] == "Failed"
     assert ended["errors"] == [{"errorCode": "ConfigurationConflict", "errorMessage": "Conflicts found", "resourceIds": ["aws-node"]}]
     assert _addon(eks)["status"] == "UPDATE_FAILED"
@@ -123,7 +118,7 @@ def test_the_cluster_is_told_when_an_update_applies_and_may_refuse_it(aws: Local
         return Failure(code="AdmissionRequestDenied", message="no")
 
     aws.eks.hook(on_addon_applied=applied)
-    ended = _ended(eks, eks.update_addon(**ADDON, addonVersion="v1.15.1-eksbuild.1")["update"]["id"])
+    ended = _ended(aws, eks.update_addon(**ADDON, addonVersion="v1.15.1-eksbuild.1")["update"]["id"])
     assert ended["errors"][0]["errorCode"] == "AdmissionRequestDenied"
     ((cluster, record, request),) = told
     assert (cluster, record["addonVersion"], "serviceAccountRoleArn" in request) == ("demo", "v1.15.1-eksbuild.1", False)
@@ -165,19 +160,21 @@ def test_an_addon_is_created_and_deleted_with_time_in_between(aws: LocalAws, eks
     aws.eks.hook(on_addon_deleted=lambda _, record, preserve: gone.append((record["addonName"], preserve)))
     made = eks.create_addon(clusterName="demo", addonName="coredns")["addon"]
     assert (made["status"], made["addonVersion"]) == ("CREATING", "v1.11.4-eksbuild.2")
-    until(lambda: eks.describe_addon(clusterName="demo", addonName="coredns")["addon"]["status"] == "ACTIVE")
+    aws.eks.hasten()
+    assert eks.describe_addon(clusterName="demo", addonName="coredns")["addon"]["status"] == "ACTIVE"
     assert eks.delete_addon(clusterName="demo", addonName="coredns", preserve=True)["addon"]["status"] == "DELETING"
-    until(lambda: eks.list_addons(clusterName="demo")["addons"] == ["vpc-cni"])
-    until(lambda: gone == [("coredns", True)])
+    aws.eks.hasten()
+    assert eks.list_addons(clusterName="demo")["addons"] == ["vpc-cni"]
+    assert gone == [("coredns", True)]
 
 
 def test_the_cluster_version_goes_up_by_one_and_excludes_other_updates(aws: LocalAws, eks: Any) -> None:
-    aws.eks.behave(cluster_update_s=0.3)
     update = eks.update_cluster_version(name="demo", version="1.29")["update"]
     assert eks.describe_cluster(name="demo")["cluster"]["status"] == "UPDATING"
     with pytest.raises(eks.exceptions.ResourceInUseException):
         eks.update_cluster_version(name="demo", version="1.29")
-    until(lambda: eks.describe_update(name="demo", updateId=update["id"])["update"]["status"] == "Successful")
+    aws.eks.hasten()
+    assert eks.describe_update(name="demo", updateId=update["id"])["update"]["status"] == "Successful"
     cluster = eks.describe_cluster(name="demo")["cluster"]
     assert (cluster["status"], cluster["version"]) == ("ACTIVE", "1.29")
 

@@ -56,7 +56,7 @@ class Api:
     _pool: urllib3.PoolManager = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pool = urllib3.PoolManager(ca_cert_data=self.ca, retries=False, timeout=10.0)
+        self._pool = urllib3.PoolManager(ca_cert_data=self.ca, retries=False, timeout=60.0)
 
     def request(
         self,
@@ -133,7 +133,7 @@ def account(api: Api) -> str:
     return api.path("serviceaccounts", "app")
 
 
-def wait_for(holds: Callable[[], Any], timeout_s: float = 20.0) -> Any:
+def wait_for(holds: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     """Wait until something holds, and give it back."""
     until = time.monotonic() + timeout_s
     while not (found := holds()):

@@ -269,9 +269,3 @@ def test_a_workload_restarts(store: ObjectStore, life: Life, names: list[str], r
     wait_for(lambda: settled() and not settled() & before)
     if resource is DEPLOYMENTS:
         assert sorted(each["spec"]["replicas"] for each in store.list(REPLICA_SETS)) == [0, 2]
-
-
-def test_twelve_nodes_are_ready_within_a_second(store: ObjectStore) -> None:
-    with Life(store, role_can_run_cni=_verdict) as life:
-        life.join_nodes(12)
-        wait_for(lambda: life.ready_nodes() == (12, 12), 1.0)

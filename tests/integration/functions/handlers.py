@@ -37,7 +37,7 @@ def _two_steps(event, context):
     from aws_durable_execution_sdk_python.config import Duration
 
     first = context.step(lambda _: _note(event, "one"), name="one")
-    context.wait(Duration.from_seconds(1))
+    context.wait(Duration.from_seconds(event.get("pause", 1)))
     once = Path(event["file"] + ".crashed")
     if event.get("crash") and not once.exists():
         once.touch()
@@ -47,7 +47,9 @@ def _two_steps(event, context):
 
 
 def _note(event, what, hold=0):
-    with Path(event["file"]).open("a") as file:
-        file.write(what + "\n")
-    time.sleep(hold)
+    file = Path(event["file"])
+    is_first = not file.exists() or what not in file.read_text()
+    with file.open("a") as notes:
+        notes.write(what + "\n")
+    time.sleep(hold if is_first else 0)
     return what

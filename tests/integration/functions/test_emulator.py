@@ -15,7 +15,11 @@ from sandbox.functions.function import Function
 from sandbox.functions.pool import FunctionPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+TIMEOUT_S = 5
+"""A cold start on a busy machine takes less."""
 
 
 def _payload(**event: Any) -> bytes:
@@ -24,7 +28,7 @@ def _payload(**event: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def environment(functions: Path) -> Iterator[Environment]:
-    function = Function(name="checker", asset=functions, handler="handlers.plain", environment={"OURS": "1"}, timeout_s=2)
+    function = Function(name="checker", asset=functions, handler="handlers.plain", environment={"OURS": "1"}, timeout_s=TIMEOUT_S)
     with Environment(function) as running:
         yield running
 
@@ -56,7 +60,7 @@ def test_an_exception_fails_the_invocation_and_keeps_the_environment(environment
     assert environment.invoke(_payload()).json()["pid"] == before
 
 
-@pytest.mark.parametrize("event", [{"exit": True}, {"sleep": 5}], ids=["crash", "time-out"])
+@pytest.mark.parametrize("event", [{"exit": True}, {"sleep": 2 * TIMEOUT_S}], ids=["crash", "time-out"])
 def test_a_crash_or_a_time_out_fails_the_invocation_and_the_next_starts_cold(environment: Environment, event: dict[str, Any]) -> None:
     environment.invoke(_payload())
     assert environment.invoke(_payload(**event)).failed
@@ -67,10 +71,10 @@ def test_a_crash_or_a_time_out_fails_the_invocation_and_the_next_starts_cold(env
 def test_a_function_killed_in_the_middle_fails_and_starts_anew(environment: Environment) -> None:
     environment.invoke(_payload())
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(environment.invoke, _payload(sleep=1.8))
-        time.sleep(0.3)
+        running = pool.submit(environment.invoke, _payload(say="in the middle", sleep=TIMEOUT_S - 1))
+        _await(lambda: '{"said": "in the middle"}' in environment.lines)
         environment.kill()
-        assert running.result(timeout=5).json()["errorType"] == "Runtime.ExitError"
+        assert running.result(timeout=60).json()["errorType"] == "Runtime.ExitError"
     assert not environment.invoke(_payload()).failed
 
 
@@ -93,10 +97,10 @@ def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(functions:
     pool = FunctionPool(Function(name="checker", asset=functions, handler="handlers.plain"))
     pid = pool.invoke(_payload()).json()["pid"]
     with ThreadPoolExecutor(1) as caller:
-        running = caller.submit(pool.invoke, _payload(sleep=3))
-        time.sleep(0.2)
+        running = caller.submit(pool.invoke, _payload(say="in the middle", sleep=30))
+        _await(lambda: '{"said": "in the middle"}' in pool.lines())
         pool.close()
-        assert running.result(timeout=5).failed
+        assert running.result(timeout=60).failed
     _assert_ends(pid)
     with pytest.raises(RuntimeError):
         pool.invoke(_payload())
@@ -105,7 +109,11 @@ def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(functions:
 def _assert_ends(pid: int) -> None:
     """A killed process is there for a moment longer."""
     stat = Path(f"/proc/{pid}/stat")
-    deadline = time.monotonic() + 3
-    while stat.exists() and ") Z" not in stat.read_text():
-        assert time.monotonic() < deadline
+    _await(lambda: not stat.exists() or ") Z" in stat.read_text())
+
+
+def _await(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
         time.sleep(0.02)
