@@ -10,7 +10,7 @@ from aws_durable_execution_sdk_python.retries import RetryDecision
 from aws_durable_execution_sdk_python.serdes import SerDes, SerDesContext
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 
-from lambdas.remediator.steps import TIMED_OUT, Json, Patience
+from lambdas.remediator.steps import SENDING, TIMED_OUT, Json, Patience, sent
 
 
 class _PlainJson(SerDes[Json]):
@@ -64,7 +64,7 @@ class DurableSteps:
     def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
         """A callback that chat or the command line answers by its id."""
         callback = self._context.create_callback(name=name, config=CallbackConfig(timeout=Duration(seconds=timeout_s)))
-        self.once(f"{name}: put", lambda: put(callback.callback_id))
+        self.until(f"{name}: put", lambda _: put(callback.callback_id), sent, SENDING)
         try:
             return _answer(callback.result())
         except CallbackTimeoutError:

@@ -48,11 +48,21 @@ class Steps(Protocol):
         ...
 
     def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
-        """Put a question under a callback id and wait for the answer: `{"approved": bool, "by": who}`, or `{"timed_out": True}`."""
+        """Put a question under a callback id and wait for the answer: `{"approved": bool, "by": who}`, or `{"timed_out": True}`.
+
+        `put` gives `failed` where nobody could be told, and is then tried again.
+        """
         ...
 
 
 TIMED_OUT: Final = {"timed_out": True}
+SENDING: Final = Patience(timeout_s=1800, first_s=5, most_s=60)
+"""How long a message is tried again that could not be sent when it was due."""
+
+
+def sent(told: Json) -> bool:
+    """Whether a message need not be tried again."""
+    return not told.get("failed")
 
 
 @dataclass
@@ -94,5 +104,5 @@ class InProcessSteps:
         """Put the question and ask for the answer at once."""
         self.done.append(name)
         callback_id = str(uuid.uuid4())
-        put(callback_id)
+        self.until(f"{name}: put", lambda _: put(callback_id), sent, SENDING)
         return self.answer(callback_id)

@@ -1,13 +1,8 @@
-"""Telling people what happened: each occasion once, and a message that could not be sent once more before the end."""
-
-from typing import Final
+"""Telling people what happened: each occasion once, and a message that could not be sent once more before we only wait, or end."""
 
 from lambdas.domain.occasion import Occasion
-from lambdas.remediator.steps import Patience
+from lambdas.remediator.steps import SENDING, sent
 from lambdas.remediator.story import Turn
-
-SENDING: Final = Patience(timeout_s=1800, first_s=5, most_s=60)
-"""How long a message is tried again that could not be sent when it was due."""
 
 
 def tell(turn: Turn, occasion: str, **more: object) -> None:
@@ -22,7 +17,8 @@ def tell(turn: Turn, occasion: str, **more: object) -> None:
 def tell_unsent(turn: Turn) -> None:
     """The last message again, where it could not be sent."""
     if unsent := turn.story.unsent:
-        turn.until("tell again", lambda _: turn.work.tell(*unsent), lambda it: not it.get("failed"), SENDING)
+        told = turn.until("tell again", lambda _: turn.work.tell(*unsent), sent, SENDING)
+        turn.story.unsent = None if sent(told) else unsent
 
 
 def escalate(turn: Turn, trouble: str) -> None:

@@ -10,7 +10,7 @@ from lambdas.domain.plan import Reason
 from lambdas.domain.verdict import Verdict
 from lambdas.remediator.steps import Json, Patience
 from lambdas.remediator.story import Story, Turn
-from lambdas.remediator.telling import escalate, tell
+from lambdas.remediator.telling import escalate, tell, tell_unsent
 
 WATCH_MOST_S: Final = 900
 REMINDERS_S: Final = (3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600)
@@ -23,6 +23,7 @@ def watch(turn: Turn, now: Look) -> bool:
     """Tell what a person has to do, then look again until something changes. False when it is time to give up."""
     if not turn.story.gave_up:  # whoever gave up has said so
         _say_why(turn, now)
+    tell_unsent(turn)
     if now.verdict is Verdict.CLUSTER_GONE:  # nothing fails by it, and the checker remembers that it was told
         return False
     fingerprint = _fingerprint(now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lambdas.remediator.steps import TIMED_OUT, Json, Patience
+from lambdas.remediator.steps import SENDING, TIMED_OUT, Json, Patience, sent
 from tests.over_fakes.performance import StillWatching
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class JournaledSteps:
 
     def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
         callback_id = f"callback-{name}"
-        self.once(f"{name}: put", lambda: put(callback_id))
+        self.until(f"{name}: put", lambda _: put(callback_id), sent, SENDING)
         return self.once(name, lambda: self._answered(callback_id, timeout_s))
 
     def _answered(self, callback_id: str, timeout_s: int) -> Json:

@@ -14,7 +14,7 @@ from lambdas.domain.action import DeleteStalePods, ReplaceOnePod
 from lambdas.domain.incident import Incident, Outcome
 from lambdas.domain.look import Look, to_json_look
 from lambdas.domain.proof import ProofState
-from lambdas.remediator.steps import TIMED_OUT, Json, Patience
+from lambdas.remediator.steps import SENDING, TIMED_OUT, Json, Patience, sent
 from lambdas.remediator.workflow import MOST_REPAIRS, remediate
 from tests.chaos.protocol.programs import looked
 from tests.world import NOON
@@ -66,7 +66,7 @@ class CountingSteps:
 
     def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
         self._count(name)
-        self.once(f"{name}: put", lambda: put("callback"))
+        self.until(f"{name}: put", lambda _: put("callback"), sent, SENDING)
         return self.answers()
 
     def _count(self, name: str) -> None:
@@ -131,7 +131,7 @@ class Capricious:
         return self._maybe(f"tell {about['occasion']}", 0.8, {"sent": True}, {"sent": False}, {"sent": False, "failed": "down"})
 
     def ask(self, about: Json, callback_id: str) -> Json:
-        return self._maybe("ask", 1.0, {})
+        return self._maybe("ask", 0.8, {"sent": True}, {"sent": False, "failed": "down"})
 
     def answered(self) -> Json:
         return self._maybe("answered", 1.0, {})

@@ -455,6 +455,20 @@ def test_while_nobody_can_be_told_the_repair_goes_on_and_the_message_follows() -
     assert done.told == ["proven"]
 
 
+def _nobody_hears(play: Performance) -> None:
+    play.world.fail("notifier.send", TransientError("SNS: 503"), times=9)
+
+
+def test_a_person_who_is_needed_hears_of_it_as_soon_as_anybody_can_be_told() -> None:
+    done = staged({"trust": "other-subject"}, before={"1 tell needs-you": _nobody_hears}, watches=0)
+    assert done.told == ["needs-you"]
+
+
+def test_a_question_that_nobody_heard_is_put_again() -> None:
+    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"}, first=_nobody_hears)
+    assert done.told == ["asking", "acting", "proven"]
+
+
 def test_where_nobody_can_ever_be_told_the_incident_is_closed_all_the_same() -> None:
     done = staged(first=lambda play: play.world.fail("notifier.send", TransientError("SNS: 503"), times=None))
     assert (done.outcome, done.told, done.writes) == ("proven", [], REPAIR)
