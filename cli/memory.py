@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lambdas.domain import duty
 from lambdas.domain.errors import Conflict
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _Row:
-    open: Incident | None = None
+class Row:
+    """What is held of one ServiceAccount. `told` are states of the open incident, `free` is what holds while none is open."""
+
+    incident: Incident | None = None
     free: Free = field(default_factory=Free)
-    told: set[str] = field(default_factory=set)
+    told: frozenset[str] = frozenset()
     past: list[PastIncident] = field(default_factory=list)
 
 
@@ -27,14 +29,13 @@ class MemoryIncidents:
     """Implements `IncidentsPort` for one process, with the conditions that the table's writes have."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, _Row] = {}
+        self.rows: dict[str, Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
         row = self._row(target)
-        if row.open:
-            row.open = replace(row.open, signals=row.open.signals + 1)
-            return row.open
+        if row.incident:
+            return self._count(row, row.incident, 1)
         row.free, met = duty.signalled(row.free, signal)
         return met
 
@@ -49,66 +50,50 @@ class MemoryIncidents:
 
     def claim(self, incident: Incident) -> Incident:
         self._mark(incident)
-        row = self._row(incident.target)
-        if row.open is None:
-            row.open, row.told = replace(incident, signals=incident.signals + row.free.signals), set()
-            row.free = duty.relieved(row.free)
-        elif row.open.id != incident.id:
-            row.open = replace(row.open, signals=row.open.signals + incident.signals)
-        return row.open
+        return self._join(self._row(incident.target), incident)
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
-        row = self._row(successor.target)
-        if row.open is None or row.open.id != ended.id or row.open.acting is not ended.acting:
-            return self.claim(successor)
         self._mark(successor)
-        row.open, row.told = replace(successor, signals=row.open.signals + successor.signals), set()
-        return row.open
+        row = self._row(successor.target)
+        if row.incident is None or row.incident.id != ended.id or row.incident.acting is not ended.acting:
+            return self._join(row, successor)
+        return self._open(row, replace(successor, signals=row.incident.signals + successor.signals))
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
-        if row := self._holding(incident):
-            row.open = replace(row.open or incident, started=True, execution_arn=execution_arn)
+        self._change(incident, started=True, execution_arn=execution_arn)
 
     def beat(self, incident: Incident, at: datetime) -> bool:
-        row = self._holding(incident)
-        if row:
-            row.open = replace(row.open or incident, beat_at=at)
-        return row is not None
+        return self._change(incident, beat_at=at)
 
     def mark_acting(self, incident: Incident, acting: bool) -> bool:
-        row = self._holding(incident)
-        if row:
-            row.open = replace(row.open or incident, acting=acting)
-        return row is not None
+        return self._change(incident, acting=acting)
 
     def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
-        row = self._holding(incident)
-        if row is None:
+        if not self._change(incident, callback_id=callback_id):
             raise Conflict(f"incident {incident.id} is no longer open")
-        row.open = replace(row.open or incident, callback_id=callback_id)
 
     def get(self, target: ServiceAccountRef) -> Incident | None:
-        return self._row(target).open
+        return self._row(target).incident
 
     def mark_told(self, incident: Incident, state: str) -> bool:
         row = self._holding(incident)
         if row:
-            row.told.add(state)
+            row.told |= {state}
         return row is not None
 
     def told(self, incident: Incident) -> frozenset[str]:
         row = self._holding(incident)
-        return frozenset(row.told) if row else frozenset()
+        return row.told if row else frozenset()
 
     def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
         row = self._row(past.target)
-        if row.open is None or row.open.id != past.id:
+        if row.incident is None or row.incident.id != past.id:
             if any(it.id == past.id for it in row.past):
                 return True
             raise Conflict(f"incident {past.id} is no longer open")
-        if row.open.signals > seen_signals:
+        if row.incident.signals > seen_signals:
             return False
-        row.open, row.told = None, set()
+        row.incident, row.told = None, frozenset()
         row.free = row.free.closed(past, sound_since)
         row.past.append(past)
         return True
@@ -120,12 +105,35 @@ class MemoryIncidents:
     def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
         return tuple(sorted(cluster for (path, cluster), at in self._marks.items() if path == binding_path and at >= since))
 
-    def _row(self, target: ServiceAccountRef) -> _Row:
-        return self._rows.setdefault(target.key, _Row())
+    def _row(self, target: ServiceAccountRef) -> Row:
+        return self.rows.setdefault(target.key, Row())
 
-    def _holding(self, incident: Incident) -> _Row | None:
+    def _holding(self, incident: Incident) -> Row | None:
+        """The row where this incident is the one open."""
         row = self._row(incident.target)
-        return row if row.open and row.open.id == incident.id else None
+        return row if row.incident and row.incident.id == incident.id else None
+
+    def _change(self, incident: Incident, **fields: Any) -> bool:
+        """Change fields of the incident where it is the one open; else nothing, and False."""
+        row = self._holding(incident)
+        if row and row.incident:
+            row.incident = replace(row.incident, **fields)
+        return row is not None
+
+    def _join(self, row: Row, newcomer: Incident) -> Incident:
+        """Open it, or count its signals on the one that is open; the same again counts nothing."""
+        if row.incident is None:
+            return self._open(row, newcomer)
+        return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident, newcomer.signals)
+
+    def _open(self, row: Row, incident: Incident) -> Incident:
+        row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
+        row.free = duty.relieved(row.free)
+        return row.incident
+
+    def _count(self, row: Row, incident: Incident, signals: int) -> Incident:
+        row.incident = replace(incident, signals=incident.signals + signals)
+        return row.incident
 
     def _mark(self, incident: Incident) -> None:
         if incident.binding_path:

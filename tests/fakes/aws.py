@@ -18,6 +18,8 @@ from lambdas.domain.observation import (
     SupportDates,
     VersionAdvice,
 )
+from lambdas.domain.ports import EksPort, IamPort, ParametersPort
+from tests.fakes.meeting import meets_troubles
 from tests.world import InCluster, Update, World
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from lambdas.domain.ports import Parameter
 
 
+@meets_troubles(ParametersPort, "parameters")
 class FakeParameters:
     """Parameter Store."""
 
@@ -34,11 +37,11 @@ class FakeParameters:
         self._world = world
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
-        self._world.meet("parameters.load")
         within = tuple(f"{folder}/" for folder in folders_of(cluster)) if cluster else ("",)
         return {path: it for path, it in self._world.parameters.items() if path.startswith(within)}
 
 
+@meets_troubles(EksPort, "eks")
 class FakeEks:
     """The EKS API. `updates` are the calls that were accepted: `(cluster, add-on, role, token)`."""
 
@@ -47,16 +50,13 @@ class FakeEks:
         self.updates: list[tuple[str, str, str, str]] = []
 
     def clusters(self) -> tuple[str, ...]:
-        self._world.meet("eks.clusters")
         return tuple(sorted(self._world.clusters))
 
     def cluster(self, name: str) -> ClusterFacts | Missing:
-        self._world.meet("eks.cluster")
         found = self._world.clusters.get(name)
         return found.facts if found else Missing(f"cluster {name}")
 
     def addon(self, cluster: str, name: str) -> AddonFacts | Missing:
-        self._world.meet("eks.addon")
         found = self._world.clusters.get(cluster)
         if found is None or name not in found.addons:
             return Missing(f"add-on {name} of cluster {cluster}")
@@ -64,28 +64,23 @@ class FakeEks:
         return found.addons[name]
 
     def associations(self, target: ServiceAccountRef) -> tuple[Association, ...]:
-        self._world.meet("eks.associations")
         return self._there(target.cluster).associations.get((target.namespace, target.name), ())
 
     def node_repair(self, cluster: str) -> NodeRepair:
-        self._world.meet("eks.node_repair")
         return NodeRepair(nodegroups=self._there(cluster).repaired_nodegroups)
 
     def version_advice(self, addon: str, kubernetes_version: str) -> VersionAdvice:
-        self._world.meet("eks.version_advice")
         found = self._world.advised_versions.get((addon, kubernetes_version))
         if found is None:
             raise NotFound(f"no version of {addon} for {kubernetes_version}")
         return found
 
     def support(self, kubernetes_version: str) -> SupportDates:
-        self._world.meet("eks.support")
         if kubernetes_version not in self._world.supported:
             raise NotFound(f"Kubernetes {kubernetes_version} is not known")
         return self._world.supported[kubernetes_version]
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
-        self._world.meet("eks.set_addon_role")
         there = self._there(cluster)
         same = next((index for index, it in enumerate(self.updates) if it == (cluster, addon, role_arn, token)), None)
         if same is None:
@@ -95,7 +90,6 @@ class FakeEks:
                 raise NotFound(f"add-on {addon} of cluster {cluster}")
             self._begin(there, cluster, addon, role_arn, token)
             same = len(self.updates) - 1
-        self._world.meet("eks.set_addon_role", after=True)
         return f"update-{same + 1}"
 
     def _begin(self, there: InCluster, cluster: str, addon: str, role_arn: str, token: str) -> None:
@@ -111,6 +105,7 @@ class FakeEks:
         return self._world.clusters[cluster]
 
 
+@meets_troubles(IamPort, "iam")
 class FakeIam:
     """The IAM API."""
 
@@ -118,14 +113,11 @@ class FakeIam:
         self._world = world
 
     def role(self, arn: str) -> RoleFacts | Missing:
-        self._world.meet("iam.role")
         return self._world.roles.get(arn) or Missing(f"role {arn}")
 
     def oidc_provider(self, arn: str) -> OidcProvider | Missing:
-        self._world.meet("iam.oidc_provider")
         return self._world.providers.get(arn) or Missing(f"OIDC provider {arn}")
 
     def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
-        self._world.meet("iam.simulate")
         told = self._world.simulated.get(role_arn, {})
         return {call: told.get(call, "allowed") for call in calls}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lambdas.domain.ports import CalendarPort, EventsPort, NotifierPort, RemediatorPort
+from tests.fakes.meeting import meets_troubles
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from lambdas.domain.ports import Message
 
 
+@meets_troubles(RemediatorPort, "remediator")
 class FakeRemediator:
     """The durable function. `executions` are its states by ARN: RUNNING until a test says otherwise. `digests` are days asked for."""
 
@@ -23,21 +26,18 @@ class FakeRemediator:
         self.digests: dict[datetime, list[str]] = {}
 
     def start(self, incident: Incident) -> str:
-        self._world.meet("remediator.start")
         arn = f"arn:aws:lambda:eu-west-1:111122223333:function:remediator:live/durable-execution/{incident.id}/1"
         self.executions.setdefault(arn, "RUNNING")
-        self._world.meet("remediator.start", after=True)
         return arn
 
     def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
-        self._world.meet("remediator.sum_up")
         self.digests.setdefault(until, list(clusters))
 
     def running(self, execution_arn: str) -> bool:
-        self._world.meet("remediator.running")
         return self.executions.get(execution_arn) == "RUNNING"
 
 
+@meets_troubles(EventsPort, "events")
 class FakeEvents:
     """The event bus. `sent` are `(detail-type, detail)` in order."""
 
@@ -46,10 +46,10 @@ class FakeEvents:
         self.sent: list[tuple[str, Mapping[str, Any]]] = []
 
     def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        self._world.meet("events.put")
         self.sent.extend(events)
 
 
+@meets_troubles(NotifierPort, "notifier")
 class FakeNotifier:
     """Topics for chat and people. `sent` are the messages in order."""
 
@@ -58,10 +58,10 @@ class FakeNotifier:
         self.sent: list[Message] = []
 
     def send(self, message: Message) -> None:
-        self._world.meet("notifier.send")
         self.sent.append(message)
 
 
+@meets_troubles(CalendarPort, "calendar")
 class FakeCalendar:
     """Change calendars: `closed_until` by name; every other is open."""
 
@@ -70,6 +70,5 @@ class FakeCalendar:
         self.closed_until: dict[str, datetime] = {}
 
     def opens_at(self, name: str, at: datetime) -> datetime | None:
-        self._world.meet("calendar.opens_at")
         until = self.closed_until.get(name)
         return until if until and at < until else None

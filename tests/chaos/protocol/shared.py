@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.domain.ports import IncidentsPort
 from tests import fakes
 from tests.chaos.protocol.programs import TARGET
 from tests.chaos.protocol.replay import Call, Known, known
@@ -14,7 +15,7 @@ from tests.world import NOON
 if TYPE_CHECKING:
     from lambdas.domain.incident import Incident
 
-_INCIDENTS: Final = frozenset(name for name in vars(fakes.FakeIncidents) if not name.startswith("_"))
+_INCIDENTS: Final = frozenset(name for name in vars(IncidentsPort) if not name.startswith("_"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from cli.memory import MemoryIncidents
 from lambdas.adapters.incidents import Incidents
 from lambdas.contract.parameters import ServiceAccountRef
 from sandbox.aws.local import LocalAws
-from tests.fakes import FakeIncidents
 from tests.integration.adapters.aws import TABLE, as_principal, create_table
 
 if TYPE_CHECKING:
@@ -46,10 +45,10 @@ def session(local_aws: LocalAws, _session: AwsSession) -> AwsSession:
     return _session
 
 
-@pytest.fixture(params=["table", "fake", "memory"])
+@pytest.fixture(params=["table", "memory"])
 def incidents(request: pytest.FixtureRequest) -> IncidentsPort:
-    if request.param != "table":
-        return FakeIncidents() if request.param == "fake" else MemoryIncidents()
+    if request.param == "memory":
+        return MemoryIncidents()
     session: AwsSession = request.getfixturevalue("session")
     return Incidents(session, TABLE)
 

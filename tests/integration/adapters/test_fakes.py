@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy, Conflict, TransientError
 from lambdas.domain.observation import AddonFacts, Association, Missing, ServiceAccountFacts
 from tests.fakes import FakeCluster, FakeClusters, FakeEks
 from tests.world import NAME, NAMESPACE, World, described, role_arn
 
-TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
 BOUND = role_arn("demo-vpc-cni")
 BROKEN = {"annotation": None, "pods": {"role": None}, "cluster": {"nodes": 4, "not_ready": 1}}
 
@@ -142,4 +138,3 @@ def test_what_is_described_as_none_does_not_exist() -> None:
     assert isinstance(inside(world).service_account(NAMESPACE, NAME), Missing)
     assert isinstance(inside(world).workload(NAMESPACE, WorkloadKind.DAEMON_SET, NAME), Missing)
     assert isinstance(FakeEks(world).cluster("other"), Missing)
-    assert replace(TARGET, name="x").subject.endswith(":x")
