@@ -25,7 +25,7 @@ from tests.chaos.figures import Figures
 from tests.events import event as recorded
 from tests.over_fakes.at_once import AtOnce
 from tests.over_fakes.events import own
-from tests.over_fakes.wiring import ENVIRONMENT, Wired
+from tests.over_fakes.wiring import Wired
 from tests.world import NAME, NAMESPACE, NOON, REGION, described
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lambdas.checker.ports import Ports
     from lambdas.domain.incident import PastIncident
 
-HERE: Final = replace(ENVIRONMENT, runbook_root="https://example.com/runbooks")
+HERE: Final = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
 
 OF_EVERY_KIND: Final = (
     "addon-update-succeeded",

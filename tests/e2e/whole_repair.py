@@ -4,19 +4,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from lambdas.adapters.cluster import Cluster
-from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.checking import Remembering
 from lambdas.domain.incident import Incident
 from lambdas.domain.observation import ClusterFacts
-from lambdas.domain.observing import Readers
 from lambdas.remediator.bodies.desk import Desk
 from lambdas.remediator.steps import InProcessSteps, Json, Patience
 from lambdas.remediator.workflow import remediate
 from tests import fakes
-from tests.world import ACCOUNT, NAME, NAMESPACE, PARTITION, REGION, World, described
+from tests.over_fakes.wiring import Wired
+from tests.world import NAME, NAMESPACE, World, described
 
 Fault = Callable[[], object]
 
@@ -71,6 +70,17 @@ class _Sleeping:
         time.sleep(seconds)
 
 
+class OnRealCluster(Wired):
+    """The fakes, but that Kubernetes and the clock are real."""
+
+    def __init__(self, world: World, port: Cluster) -> None:
+        super().__init__(world, fakes.FakeIncidents(world), fakes.FakeRemediator(world))
+        self.readers = replace(self.readers, clusters=RealCluster(port))
+
+    def desk(self, incident: Incident) -> Desk:
+        return replace(super().desk(incident), now=partial(datetime.now, UTC), sleep=time.sleep)
+
+
 @dataclass
 class Repaired:
     """How it ended, what was said, and the world of the fakes."""
@@ -84,48 +94,13 @@ class Repaired:
 def repair(port: Cluster, faults: dict[str, Fault] | None = None, world: World | None = None) -> Repaired:
     """Run one incident of kube-system/aws-node from its first look to its end."""
     world = world or described({"annotation": None, "addon": {"role_arn": None}})
-    there = world.clusters["demo"]
-    there.facts = replace(there.facts, version="1.36")
+    here = world.clusters["demo"]
+    here.facts = replace(here.facts, version="1.36")
     target = ServiceAccountRef("demo", NAMESPACE, NAME)
     incident = Incident(id="1f", target=target, opened_at=datetime.now(UTC), signals=1, request={"trigger": "sweep"})
-    incidents, log, notifier, eks = fakes.FakeIncidents(world), fakes.FakeLog(), fakes.FakeNotifier(world), fakes.FakeEks(world)
-    incidents.claim(incident)
-    readers = Readers(
-        parameters=fakes.FakeParameters(world),
-        eks=eks,
-        iam=fakes.FakeIam(world),
-        clusters=RealCluster(port),
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        may_simulate=False,
-    )
-    desk = Desk(
-        incident=incident,
-        readers=readers,
-        remembering=Remembering(incidents=incidents, calendar=fakes.FakeCalendar(world)),
-        incidents=incidents,
-        notifier=notifier,
-        events=fakes.FakeEvents(world),
-        metrics=fakes.FakeMetrics(),
-        log=log,
-        environment=_environment(),
-    )
-    steps = StepsWithFaults(faults=dict(faults or {}), sleep=_Sleeping(log))
-    outcome = remediate(incident, steps, desk)
+    there = OnRealCluster(world, port)
+    there.incidents.claim(incident)
+    steps = StepsWithFaults(faults=dict(faults or {}), sleep=_Sleeping(there.log))
+    outcome = remediate(incident, steps, there.desk(incident))
     assert not steps.faults, f"no step was named {list(steps.faults)}: {steps.done}"
-    return Repaired(outcome, log, notifier, eks)
-
-
-def _environment() -> Environment:
-    arns = {name: f"arn:{PARTITION}:test:{REGION}:{ACCOUNT}:{name}" for name in ("remediator_arn", "chat_topic_arn", "people_topic_arn")}
-    return Environment(
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        incidents_table="incidents",
-        event_bus="default",
-        our_role_arns="",
-        may_simulate="false",
-        **arns,
-    )
+    return Repaired(outcome, there.log, there.notifier, there.eks)

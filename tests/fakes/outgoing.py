@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.ports import CalendarPort, EventsPort, NotifierPort, RemediatorPort
+from tests.fakes.deployment import ENVIRONMENT
 from tests.fakes.meeting import meets_troubles
 from tests.world import World
 
@@ -26,7 +27,7 @@ class FakeRemediator:
         self.digests: dict[datetime, list[str]] = {}
 
     def start(self, incident: Incident) -> str:
-        arn = f"arn:aws:lambda:eu-west-1:111122223333:function:remediator:live/durable-execution/{incident.id}/1"
+        arn = f"{ENVIRONMENT.remediator_arn}/durable-execution/{incident.id}/1"
         self.executions.setdefault(arn, "RUNNING")
         return arn
 

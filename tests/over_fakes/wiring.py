@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lambdas.checker.ports import Ports
-from lambdas.contract.environment import Environment
 from lambdas.domain.checking import Remembering
 from lambdas.remediator.bodies.desk import Desk
 from tests import fakes
-from tests.world import ACCOUNT, PARTITION, REGION
 
 if TYPE_CHECKING:
     from lambdas.domain.incident import Incident
     from tests.world import World
 
-ENVIRONMENT = Environment(
-    account=ACCOUNT,
-    region=REGION,
-    partition=PARTITION,
-    incidents_table="incidents",
-    remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator:live",
-    chat_topic_arn="chat",
-    people_topic_arn="people",
-    event_bus="default",
-    our_role_arns="",
-    may_simulate="false",
-)
-
 
 class Wired:
     """A world with the fakes over it, as both functions are given them. Tests read the fakes."""
 
-    environment = ENVIRONMENT
+    environment = fakes.ENVIRONMENT
 
     def __init__(self, world: World, incidents: fakes.FakeIncidents, remediator: fakes.FakeRemediator) -> None:
         self.world = world
@@ -46,30 +31,23 @@ class Wired:
     @property
     def ports(self) -> Ports:
         """What the checker works with."""
-        return Ports(
-            readers=self.readers,
-            incidents=self.incidents,
-            remediator=self.remediator,
-            events=self.bus,
-            metrics=self.metrics,
-            log=self.log,
-            environment=self.environment,
-            now=self.world.clock,
-            sleep=self.world.sleep,
-        )
+        return Ports(remediator=self.remediator, **self._both)
 
     def desk(self, incident: Incident) -> Desk:
         """What the remediator's steps work with."""
-        return Desk(
-            incident=incident,
-            readers=self.readers,
-            remembering=Remembering(incidents=self.incidents, calendar=self.calendar),
-            incidents=self.incidents,
-            notifier=self.notifier,
-            events=self.bus,
-            metrics=self.metrics,
-            log=self.log,
-            environment=self.environment,
-            now=self.world.clock,
-            sleep=self.world.sleep,
-        )
+        remembering = Remembering(incidents=self.incidents, calendar=self.calendar)
+        return Desk(incident=incident, remembering=remembering, notifier=self.notifier, **self._both)
+
+    @property
+    def _both(self) -> dict[str, Any]:
+        """What both functions are given."""
+        return {
+            "readers": self.readers,
+            "incidents": self.incidents,
+            "events": self.bus,
+            "metrics": self.metrics,
+            "log": self.log,
+            "environment": self.environment,
+            "now": self.world.clock,
+            "sleep": self.world.sleep,
+        }

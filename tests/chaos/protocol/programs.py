@@ -28,7 +28,6 @@ from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
 from lambdas.remediator.workflow import remediate
 from tests import fakes
 from tests.chaos.protocol.replay import Script
-from tests.over_fakes.wiring import ENVIRONMENT
 from tests.world import NAME, NAMESPACE, NOON, described
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
         events=ScriptedIncidents(script),  # type: ignore[arg-type]
         metrics=_silent,
         log=_silent,
-        environment=ENVIRONMENT,
+        environment=fakes.ENVIRONMENT,
         now=lambda: at(script.ask("now", local=True)),
         sleep=_silent,
     )
@@ -168,7 +167,7 @@ def _desk(incident: Incident, script: Script) -> ModelDesk:
         events=fakes.FakeEvents(),
         metrics=_silent,
         log=_silent,
-        environment=ENVIRONMENT,
+        environment=fakes.ENVIRONMENT,
         now=lambda: NOON,
         sleep=_silent,
         script=script,

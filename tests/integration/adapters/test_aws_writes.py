@@ -35,11 +35,16 @@ INCIDENT = Incident(
 )
 
 
-@pytest.fixture
-def functions(session: AwsSession) -> Iterator[Stubber]:
-    with Stubber(session.client("lambda")) as stub:
+def stubbed(session: AwsSession, service: str) -> Iterator[Stubber]:
+    """A client that gives stubbed answers, every one of which has to be asked for."""
+    with Stubber(session.client(service)) as stub:
         yield stub
         stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def functions(session: AwsSession) -> Iterator[Stubber]:
+    yield from stubbed(session, "lambda")
 
 
 def test_an_incident_is_one_execution_by_name_and_payload(session: AwsSession, functions: Stubber) -> None:
@@ -119,9 +124,7 @@ def test_an_execution_that_is_not_known_does_not_run(session: AwsSession, functi
 
 @pytest.fixture
 def bus(session: AwsSession) -> Iterator[Stubber]:
-    with Stubber(session.client("events")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
+    yield from stubbed(session, "events")
 
 
 def accepted(number: int) -> list[dict[str, str]]:
@@ -256,9 +259,7 @@ def test_a_message_that_one_topic_took_is_sent_again_to_the_other_alone(session:
 
 @pytest.fixture
 def calendars(session: AwsSession) -> Iterator[Stubber]:
-    with Stubber(session.client("ssm")) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
+    yield from stubbed(session, "ssm")
 
 
 def test_an_open_calendar_needs_no_wait(session: AwsSession, calendars: Stubber) -> None:

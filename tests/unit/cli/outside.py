@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cli.outside import Outside
-from lambdas.contract.environment import Environment
 from lambdas.domain.errors import NotFound
-from lambdas.domain.observing import Readers
 from lambdas.domain.ports import Parameter
-from tests.fakes import FakeCalendar, FakeClusters, FakeEks, FakeEvents, FakeIam, FakeIncidents, FakeNotifier, FakeParameters
-from tests.world import ACCOUNT, PARTITION, REGION, World
+from tests import fakes
+from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNotifier, readers_over
+from tests.world import ACCOUNT, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/checker,arn:aws:iam::{ACCOUNT}:role/remediator,arn:aws:iam::{ACCOUNT}:role/watcher"
+ENVIRONMENT = replace(fakes.ENVIRONMENT, our_role_arns=ROLES)
 
 
 class FakeParameterWriter:
@@ -103,21 +103,6 @@ class FakePatterns:
         return (name for name in patterns if name in self.matched)
 
 
-def environment() -> Environment:
-    return Environment(
-        account=ACCOUNT,
-        region=REGION,
-        partition=PARTITION,
-        incidents_table="incidents",
-        remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:eks-irsa-remediator:live",
-        chat_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:chat",
-        people_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:people",
-        event_bus="default",
-        our_role_arns=ROLES,
-        may_simulate="false",
-    )
-
-
 @dataclass
 class Fakes:
     """The fakes behind an `Outside`, for tests to read."""
@@ -144,18 +129,9 @@ def outside(world: World) -> Fakes:
     callbacks, rights, patterns = FakeCallbacks(), FakeRights(), FakePatterns()
     made = Outside(
         caller=CALLER,
-        environment=environment(),
+        environment=ENVIRONMENT,
         deployed=True,
-        readers=Readers(
-            parameters=FakeParameters(world),
-            eks=eks,
-            iam=FakeIam(world),
-            clusters=FakeClusters(world),
-            account=ACCOUNT,
-            region=REGION,
-            partition=PARTITION,
-            may_simulate=True,
-        ),
+        readers=readers_over(world, eks=eks, may_simulate=True),
         incidents=incidents,
         calendar=FakeCalendar(world),
         notifier=notifier,

@@ -17,7 +17,7 @@ from cli.failures import Refused
 from cli.kubernetes_access import KubeconfigDoor
 from lambdas.contract.environment import Environment, Function, variable
 from lambdas.domain.observation import ClusterFacts
-from tests.unit.cli.outside import environment
+from tests.unit.cli.outside import ENVIRONMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,13 +145,13 @@ class FakeSession:
 
 
 def _variables() -> dict[str, str]:
-    return {variable(it.name): getattr(environment(), it.name) for it in fields(Environment)}
+    return {variable(it.name): getattr(ENVIRONMENT, it.name) for it in fields(Environment)}
 
 
 @pytest.mark.parametrize(("stack", "function"), [("", "eks-irsa-remediator"), ("blue", "eks-irsa-remediator-blue")])
 def test_the_stack_is_found_by_its_remediators_name(no_aws: Path, stack: str, function: str) -> None:
     session = FakeSession({"Environment": {"Variables": {**_variables(), "OTHER": "x"}}})
-    assert deployed.find(session, stack) == environment()  # type: ignore[arg-type]  # the one method that it calls
+    assert deployed.find(session, stack) == ENVIRONMENT  # type: ignore[arg-type]  # the one method that it calls
     assert session.asked == function
 
 
@@ -164,7 +164,7 @@ def test_the_shells_own_variables_come_first(no_aws: Path, monkeypatch: pytest.M
     for name, value in _variables().items():
         monkeypatch.setenv(name, value)
     session = FakeSession("ResourceNotFoundException")
-    assert deployed.find(session, "") == environment()  # type: ignore[arg-type]
+    assert deployed.find(session, "") == ENVIRONMENT  # type: ignore[arg-type]
     assert session.asked == ""
 
 
@@ -175,7 +175,7 @@ def test_without_a_stack_nothing_is_made_up() -> None:
 
 
 def test_roles_are_named_in_the_order_of_the_functions() -> None:
-    assert [(it, arn.rpartition("/")[2]) for it, arn in deployed.roles(environment()).items()] == [
+    assert [(it, arn.rpartition("/")[2]) for it, arn in deployed.roles(ENVIRONMENT).items()] == [
         (Function.CHECKER, "checker"),
         (Function.REMEDIATOR, "remediator"),
         (Function.NODE_WATCHER, "watcher"),

@@ -16,7 +16,7 @@ from cli.chart import counts, draw
 from cli.page import page
 from lambdas.domain.incident import Outcome
 from lambdas.domain.report.timeline import timeline
-from tests.unit.cli.outside import environment
+from tests.unit.cli.outside import ENVIRONMENT
 from tests.unit.cli.png import colours
 from tests.unit.cli.sessions import HOSTILE, lines, past, trail
 from tests.world import NOON
@@ -60,7 +60,7 @@ def details(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_page_tells_the_whole_incident() -> None:
-    words = " ".join(Reader(page(past(), environment())).words)
+    words = " ".join(Reader(page(past(), ENVIRONMENT)).words)
     for told in (
         "demo: aws-node repaired and proven",
         "addon-role-missing",
@@ -77,11 +77,11 @@ def test_the_page_tells_the_whole_incident() -> None:
 
 
 def test_the_page_loads_nothing_and_runs_nothing() -> None:
-    read = Reader(page(past(), environment()))
+    read = Reader(page(past(), ENVIRONMENT))
     assert not {"script", "link", "img", "iframe", "object", "embed", "form"} & set(read.tags)
     assert not [it for it in read.attributes if it[0] in ("src", "srcset", "style") or it[0].startswith("on")]
-    assert [value for name, value in read.attributes if name == "href"] == [f"{environment().runbook_root}/addon-role-missing.md"]
-    assert "url(" not in page(past(), environment())
+    assert [value for name, value in read.attributes if name == "href"] == [f"{ENVIRONMENT.runbook_root}/addon-role-missing.md"]
+    assert "url(" not in page(past(), ENVIRONMENT)
 
 
 HOSTILE_PLACES = ("sentence", "severity", "actor")
@@ -100,7 +100,7 @@ def test_words_from_a_cluster_stay_words(where: str) -> None:
         it = past(details=details(**{where: [hostile]}))
     else:
         it = past(**{where: (hostile,) if where == "changes" else hostile})
-    text = page(it, environment())
+    text = page(it, ENVIRONMENT)
     read = Reader(text)
     assert "script" not in read.tags
     assert "img" not in read.tags
@@ -125,7 +125,7 @@ ODD: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("outcome", Outcome)
 def test_history_of_every_shape_makes_a_page(changes: dict[str, Any], outcome: Outcome) -> None:
-    text = page(past(outcome=outcome, **changes), environment())
+    text = page(past(outcome=outcome, **changes), ENVIRONMENT)
     assert text.endswith("</html>\n")
     assert "None" not in " ".join(Reader(text).words)
 
@@ -184,7 +184,7 @@ def test_the_browser_would_tell_of_a_request_and_of_a_complaint(tmp_path: Path) 
 @pytest.mark.parametrize(("scheme", "wanted"), [(1, LIGHT), (0, DARK)], ids=["light", "dark"])
 def test_a_browser_draws_the_chart_without_a_network_or_a_complaint(scheme: int, wanted: dict[str, str], tmp_path: Path) -> None:
     html = tmp_path / "incident.html"
-    html.write_text(page(past(), environment()), encoding="utf-8")
+    html.write_text(page(past(), ENVIRONMENT), encoding="utf-8")
     shot, console, asked = browse(html, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
     assert console == ""
     assert asked == []

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.contract.environment import Environment
 from lambdas.domain.action import ReplaceOnePod
 from lambdas.domain.incident import Incident
 from lambdas.domain.look import Look, to_json_look
@@ -15,22 +14,11 @@ from lambdas.domain.proof import prove
 from lambdas.domain.report import message
 from lambdas.remediator.watching import needs_a_person
 from lambdas.remediator.workflow import LIFTED_BY_TIME
-from tests.unit.report.observed import ACCOUNT, NOW, REGION, incident
+from tests import fakes
+from tests.unit.report.observed import NOW, incident
 from tests.unit.report.worlds import World, healed
 
-ENVIRONMENT = Environment(
-    account=ACCOUNT,
-    region=REGION,
-    partition="aws",
-    incidents_table="incidents",
-    remediator_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:remediator:live",
-    chat_topic_arn="",
-    people_topic_arn="",
-    event_bus="default",
-    our_role_arns="",
-    may_simulate="",
-    runbook_root="https://example.com/runbooks",
-)
+ENVIRONMENT = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
 CALLBACK = "Ab3dCallback"
 _WORDS = {
     "AnnotateServiceAccount": "annotation set to {role}",

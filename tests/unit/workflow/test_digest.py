@@ -14,10 +14,9 @@ from lambdas.domain.incident import Incident
 from lambdas.remediator.digest import DigestDesk, sum_up
 from lambdas.remediator.steps import InProcessSteps
 from sandbox.play.scenario import World as Told
-from tests.fakes import Row
+from tests.fakes import ENVIRONMENT, Row
 from tests.over_fakes.ground import CLUSTER, ground_of
 from tests.over_fakes.performance import Performance
-from tests.over_fakes.wiring import ENVIRONMENT
 from tests.unit.report.days import DAYS
 from tests.world import Trouble
 
