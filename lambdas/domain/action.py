@@ -49,7 +49,11 @@ class ReplaceOnePod:
 
 @dataclass(frozen=True, kw_only=True)
 class RestartWorkload:
-    """Restart every pod, as `kubectl rollout restart` does. The stamp is fixed here, so that repeating it restarts nothing twice."""
+    """Restart every pod, as `kubectl rollout restart` does.
+
+    The stamp is fixed here, so that repeating it restarts nothing twice. It is finer than kubectl's whole seconds, since the same stamp
+    as of a restart that somebody made in that second would change nothing.
+    """
 
     workload: WorkloadKind
     name: str

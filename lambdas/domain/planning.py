@@ -147,7 +147,7 @@ def not_ready_first(seen: Observation, pods: Iterable[PodFacts]) -> list[PodFact
 
 
 def _stamp(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _rolling(seen: Observation) -> str | None:

@@ -50,7 +50,7 @@ def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_las
             newest=(BORN + timedelta(minutes=2)).isoformat(),
             role_arn=ROLE,
         ),
-        RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-11-02T02:14:41Z", at_a_time=2),
+        RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-11-02T02:14:41.000000Z", at_a_time=2),
         UpdateAddonRole(addon="vpc-cni", role_arn=ROLE, token="7f3a-2"),
     )
     assert made.answers == ((Link.ANNOTATION, (0,)), (Link.PODS, (1, 2)), (Link.ADDON_RECORD, (3,)))

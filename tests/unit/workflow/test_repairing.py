@@ -67,6 +67,19 @@ def test_where_somebody_did_the_same_meanwhile_it_goes_on() -> None:
     assert (done.outcome, done.writes) == ("proven", ["delete", "restart"])
 
 
+def restarted_by_hand(play: Performance) -> None:
+    """`kubectl rollout restart` in this second, before the annotation was there: every pod is new, and none has the role."""
+    key = (KEY[0], "DaemonSet", KEY[1])
+    facts, account = play.world.cluster.workloads[key]
+    stamp = play.world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    play.world.cluster.workloads[key] = (replace(facts, restarted_at=stamp), account)
+
+
+def test_a_restart_that_somebody_made_in_the_same_second_does_not_take_the_place_of_ours() -> None:
+    done = staged(before={"1 look": restarted_by_hand})
+    assert (done.outcome, done.writes) == ("proven", REPAIR)
+
+
 def test_a_second_change_in_the_middle_of_the_proof_is_repaired_too() -> None:
     done = staged(before={"1 proof": annotates(None, "argocd-controller")})
     assert (done.outcome, done.annotation) == ("proven", BOUND_ROLE)
