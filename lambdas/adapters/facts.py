@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.contract.names import RESTARTED_AT_ANNOTATION
+from lambdas.contract.names import AUDIENCE_ANNOTATION, RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.observation import FieldWriter, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.permissions import calls_in_event
 
 Json = Mapping[str, Any]
 
-_WORDS_LIMIT: Final = 200
+_WORDS_LIMIT: Final = 400
+"""Characters of a container's last words: the SDKs' errors begin with the call, and name the cause at their end."""
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _READY: Final = "Ready"
 _GOOD_WHEN_TRUE: Final = frozenset({"NetworkingReady", "KernelReady", "StorageReady", "ContainerRuntimeReady", "AcceleratedHardwareReady"})
@@ -37,6 +38,7 @@ def service_account(item: Json) -> ServiceAccountFacts:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         role_annotations={key: value for key, value in annotations.items() if _meant_for_role(key)},
+        audience=annotations.get(AUDIENCE_ANNOTATION) or None,
         writers=_writers(metadata.get("managedFields") or ()),
         labels=metadata.get("labels") or {},
     )
@@ -169,6 +171,7 @@ def node(item: Json) -> NodeFacts:
         instance_id=spec.get("providerID", "").rpartition("/")[2],
         nodegroup=labels.get("eks.amazonaws.com/nodegroup", ""),
         os=labels.get("kubernetes.io/os", "linux"),
+        compute_type=labels.get("eks.amazonaws.com/compute-type", ""),
         shut_down=any(taint["key"] == _SHUT_DOWN for taint in spec.get("taints") or ()),
     )
 

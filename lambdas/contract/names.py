@@ -31,6 +31,11 @@ Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/k
 """
 
 STS_AUDIENCE: Final = "sts.amazonaws.com"
+AUDIENCE_ANNOTATION: Final = "eks.amazonaws.com/audience"
+"""Of a ServiceAccount whose tokens are for another audience.
+
+Source: https://github.com/aws/amazon-eks-pod-identity-webhook/blob/HEAD/README.md
+"""
 CNI_ADDON: Final = "vpc-cni"
 POD_IDENTITY_AGENT_ADDON: Final = "eks-pod-identity-agent"
 

@@ -65,14 +65,17 @@ def _no_binding(seen: Observation, _diagnosis: Diagnosis, _past: Past) -> Stop |
 
 def _guard_broken(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
     guard = next((it for it in diagnosis.broken if Link.ROLE <= it.link <= Link.PERMISSIONS), None)
-    proven = next((it for it in diagnosis.broken if _refused_with_role(it.link, it.verdict, diagnosis)), None)
+    proven = next((it for it in diagnosis.broken if _fails_with_role(it.link, it.verdict, diagnosis)), None)
     found = guard or proven
     return Stop(Reason.GUARD_BROKEN, f"the role would not work: {found.sentence}") if found else None
 
 
-def _refused_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) -> bool:
-    # A pod that carries the role and is refused speaks for the role, unless stale pods explain the errors.
-    return link is Link.PERMISSION_ERRORS and verdict is Verdict.PERMISSIONS_MISSING and not diagnosis[Link.PODS].broken
+def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) -> bool:
+    # A pod that carries the role and is refused calls speaks for the role, unless stale pods explain the errors.
+    # What ends on its way to STS carries the role by all means: those that work without would end there, too.
+    if link is not Link.PERMISSION_ERRORS:
+        return False
+    return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].broken
 
 
 def _mechanism_unread(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:

@@ -127,11 +127,15 @@ class FieldWriter:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccountFacts:
-    """A ServiceAccount. `role_annotations` holds the right key and every key that could be meant for it: `key -> value`."""
+    """A ServiceAccount. `role_annotations` holds the right key and every key that could be meant for it: `key -> value`.
+
+    `audience` is what the webhook asks the pods' tokens to be for, where the ServiceAccount says so; None for the usual one.
+    """
 
     uid: str
     resource_version: str
     role_annotations: Mapping[str, str]
+    audience: str | None = None
     writers: tuple[FieldWriter, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -180,7 +184,10 @@ class PodFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFacts:
-    """A node. `ready` is None where the control plane has lost touch; `since` when that began. `shut_down`: the cloud says so."""
+    """A node. `ready` is None where the control plane has lost touch; `since` when that began. `shut_down`: the cloud says so.
+
+    `compute_type` is EKS's label where it has one: `auto`, `fargate`, `hybrid`. Of nodes that are Ready it is not read.
+    """
 
     name: str
     ready: bool | None
@@ -193,6 +200,7 @@ class NodeFacts:
     nodegroup: str = ""
     os: str = "linux"
     shut_down: bool = False
+    compute_type: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

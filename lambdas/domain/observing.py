@@ -201,7 +201,7 @@ def _guards(
     family = cluster.ip_family if isinstance(cluster, ClusterFacts) else "ipv4"
     calls = needed_calls(target.namespace, target.name, family) if irsa else ()
     role = pool.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ)
-    provider = pool.submit(lambda: _provider(readers, cluster) if irsa and isinstance(cluster, ClusterFacts) else NOT_READ)
+    provider = pool.submit(lambda: _provider(readers, cluster, role_arn) if irsa and isinstance(cluster, ClusterFacts) else NOT_READ)
     simulated = pool.submit(lambda: _simulated(readers, role_arn, calls) if role_arn and calls else NOT_READ)
     return role, provider, simulated
 
@@ -213,9 +213,15 @@ def _role(readers: Readers, arn: str) -> RoleFacts | Missing | Unknown:
     return _optional(lambda: readers.iam.role(arn))
 
 
-def _provider(readers: Readers, cluster: ClusterFacts) -> OidcProvider | Missing | Unknown:
+def _provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None) -> OidcProvider | Missing | Unknown:
+    """The provider stands in the account of the role, whichever account the cluster is in.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/cross-account-access.html
+    """
     if cluster.issuer is None:
         return Missing("OIDC issuer")
+    if role_arn and (account := role_arn.split(":")[4]) != readers.account:
+        return Unknown(f"it belongs to account {account}, that of the role, whose IAM we cannot read")
     arn = f"arn:{readers.partition}:iam::{readers.account}:oidc-provider/{cluster.issuer.removeprefix('https://')}"
     return _optional(lambda: readers.iam.oidc_provider(arn))
 

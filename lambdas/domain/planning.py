@@ -212,7 +212,8 @@ def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
         return healing and not finding.remedy  # a remedy stands where nodes are unwell for another cause
-    return healing and finding.link is Link.PERMISSION_ERRORS and diagnosis[Link.PODS].broken
+    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict is Verdict.PERMISSIONS_MISSING
+    return healing and refused and diagnosis[Link.PODS].broken
 
 
 def _consequence(finding: Finding) -> Withheld:

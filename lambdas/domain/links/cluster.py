@@ -6,12 +6,13 @@ from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.domain.counting import many
 from lambdas.domain.errors import Denial
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
-from lambdas.domain.nodes import waiting_for_cni
+from lambdas.domain.nodes import starting, waiting_for_cni
 from lambdas.domain.observation import (
     AddonFacts,
     Association,
     ClusterFacts,
     Missing,
+    NodeFacts,
     NotRead,
     Observation,
     RoleFacts,
@@ -22,6 +23,8 @@ from lambdas.domain.trust import Refused, evaluate_pod_identity
 from lambdas.domain.verdict import Verdict
 
 _REACHABLE: Final = ("ACTIVE", "UPDATING")
+
+ANOTHER_CNI: Final = "Cilium, Calico"
 
 _ACCESS_REMEDY: Final = {
     Denial.UNAUTHENTICATED: "add an access entry of type STANDARD for our roles: irsa-remediator access --cluster {cluster} --apply",
@@ -78,16 +81,47 @@ def _without_workload(seen: Observation) -> Finding:
     wait = many(len(waiting), "node waits", "nodes wait")
     if isinstance(seen.addon, AddonFacts) and seen.addon.status in ("CREATING", "UPDATING"):
         return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {seen.addon.status}.")
+    late = tuple(node for node in waiting if not starting(node, seen.began_at, seen.settings.node_grace_s))
+    if not late:
+        return not_applicable(Link.WORKLOAD, f"no aws-node here; {wait} for a network since a moment ago, as each does that joins")
+    return _not_installed(seen, late)
+
+
+def _not_installed(seen: Observation, waiting: tuple[NodeFacts, ...]) -> Finding:
+    wait = many(len(waiting), "node waits", "nodes wait")
+    besides = isinstance(seen.nodes, tuple) and any(node.ready and node.os == "linux" for node in seen.nodes)
+    recorded = isinstance(seen.addon, AddonFacts)
+    gone = (
+        "the vpc-cni add-on is on record, but its DaemonSet is gone"
+        if recorded
+        else "neither the vpc-cni add-on nor its DaemonSet is there"
+    )
     return broken(
         Link.WORKLOAD,
         Verdict.ADDON_NOT_INSTALLED,
-        f"{wait} for a CNI, and neither the vpc-cni add-on nor its DaemonSet is there.",
+        f"{wait} for a CNI, and {gone}{', though other nodes are Ready' if besides else ''}.",
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
         remedy=(
-            "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks",
+            *((_ANOTHER,) if besides else ()),
+            _reapply(seen, seen.addon) if isinstance(seen.addon, AddonFacts) else _INSTALL,
             "do not recycle the nodes: they turn Ready by themselves once the CNI runs",
         ),
     )
+
+
+_ANOTHER: Final = "if another CNI serves the nodes that are Ready (Cilium, Calico), look there: then aws-node is not what these wait for"
+_INSTALL: Final = "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks"
+
+
+def _reapply(seen: Observation, addon: AddonFacts) -> str:
+    """EKS puts back what was deleted when the add-on is updated. A role that is left out there is taken away.
+
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn)
+    """
+    role = seen.desired_role or addon.role_arn
+    kept = f" --service-account-role-arn {role}" if role else ""
+    update = f"aws eks update-addon --cluster-name {seen.target.cluster} --addon-name {addon.name} --addon-version {addon.version}"
+    return f"have EKS put it back: {update}{kept} --resolve-conflicts PRESERVE"
 
 
 def mechanism_link(seen: Observation) -> Finding:

@@ -17,6 +17,7 @@ from lambdas.domain.observation import (
     Observation,
     OidcProvider,
     RoleFacts,
+    ServiceAccountFacts,
     Unknown,
 )
 from lambdas.domain.permissions import managed_policy, missing, needed_calls, statement_for
@@ -43,6 +44,12 @@ def provider_arn(seen: Observation) -> str | None:
     """
     issuer = seen.cluster.issuer if isinstance(seen.cluster, ClusterFacts) else None
     return f"arn:{seen.partition}:iam::{seen.account}:oidc-provider/{issuer.removeprefix('https://')}" if issuer else None
+
+
+def audience(seen: Observation) -> str:
+    """What the tokens of this ServiceAccount's pods are for: provider and trust policy have to name it."""
+    account = seen.service_account
+    return (account.audience if isinstance(account, ServiceAccountFacts) else None) or STS_AUDIENCE
 
 
 def role_link(seen: Observation) -> Finding:
@@ -75,20 +82,20 @@ def role_link(seen: Observation) -> Finding:
 
 def oidc_link(seen: Observation) -> Finding:
     """Link 5: IAM knows the issuer of the cluster's tokens, with the audience that the webhook asks for."""
-    arn = provider_arn(seen)
+    arn, wanted = provider_arn(seen), audience(seen)
     match seen.oidc_provider:
         case Unknown(reason):
             return unknown(Link.OIDC_PROVIDER, reason)
         case NotRead():
             return not_applicable(Link.OIDC_PROVIDER, "no role to guard")
-        case OidcProvider(client_ids=ids) if STS_AUDIENCE in ids:
+        case OidcProvider(client_ids=ids) if wanted in ids:
             return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rsplit('/', 1)[-1]}")
         case OidcProvider(arn=found, client_ids=ids):
             return _no_provider(
-                f"The IAM OIDC provider of this cluster lacks the client id {STS_AUDIENCE}.",
+                f"The IAM OIDC provider of this cluster lacks the client id {wanted}.",
                 Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
                 "add the client id: aws iam add-client-id-to-open-id-connect-provider"
-                f" --open-id-connect-provider-arn {found} --client-id {STS_AUDIENCE}",
+                f" --open-id-connect-provider-arn {found} --client-id {quote(wanted)}",
             )
     if arn is None:
         return _no_provider(
@@ -98,7 +105,7 @@ def oidc_link(seen: Observation) -> Finding:
     return _no_provider(
         "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
         Evidence("IAM", "OIDC provider", f"none for {url}"),
-        f"make the provider: aws iam create-open-id-connect-provider --url {url} --client-id-list {STS_AUDIENCE}",
+        f"make the provider: aws iam create-open-id-connect-provider --url {url} --client-id-list {quote(wanted)}",
     )
 
 
@@ -113,7 +120,7 @@ def trust_link(seen: Observation) -> Finding:
         case Unknown(reason):
             return unknown(Link.TRUST, reason)
         case RoleFacts() as role if arn is not None:
-            return _trust(seen, role, WebIdentity(provider_arn=arn, subject=seen.target.subject))
+            return _trust(seen, role, WebIdentity(provider_arn=arn, subject=seen.target.subject, audience=audience(seen)))
     return not_applicable(Link.TRUST, "no role to look at")
 
 

@@ -1,5 +1,6 @@
 """Links 11 and 12: what people notice. Errors that the plug-in reports, and nodes that are not Ready."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -8,17 +9,30 @@ from typing import Final
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
 from lambdas.domain.counting import many, share
-from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
-from lambdas.domain.links.annotation import severity_now, stale_pods
-from lambdas.domain.links.identity import lacks, needed
+from lambdas.domain.finding import Evidence, Finding, Link, State, broken, not_applicable, ok, unknown
+from lambdas.domain.links.annotation import oldest_first, severity_now, stale_pods
+from lambdas.domain.links.identity import audience, lacks, needed, provider_arn, role_name, trust_link
 from lambdas.domain.links.record import permission_issues
-from lambdas.domain.nodes import NodeCause, cause, unwell_otherwise, waiting_for_cni
+from lambdas.domain.nodes import NodeCause, cause, starting, unwell_otherwise, waiting_for_cni
 from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, NodeFacts, NotRead, Observation, PluginError, PodFacts, Unknown
 from lambdas.domain.permissions import calls_named
 from lambdas.domain.reach import reachable
 from lambdas.domain.verdict import Verdict
 
-_STS_WORDS: Final = ("i/o timeout", "dial tcp", "RequestError", "WebIdentityErr", "context deadline exceeded", "sts.")
+_OF_STS: Final = re.compile(r"\bsts[.-][a-z0-9.-]*amazonaws|AssumeRoleWithWebIdentity|WebIdentityErr")
+"""In a container's last words: the call that failed was the one for credentials. A time-out of another call is another fault's,
+above all the API server's, which aws-node asks first.
+
+Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/troubleshooting.md
+"""
+_NO_ANSWER: Final = re.compile(
+    r"i/o timeout|dial tcp|context deadline exceeded|no such host|request send failed|RequestError|connection re"
+)
+_REFUSED: Final = re.compile(r"\b(AccessDenied|InvalidIdentityToken)\b")
+"""STS answers, and says no.
+
+Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
+"""
 
 
 def current_errors(seen: Observation) -> tuple[PluginError, ...]:
@@ -40,7 +54,7 @@ def permission_errors_link(seen: Observation) -> Finding:
             return told_by_eks or unknown(Link.PERMISSION_ERRORS, reason)
     errors = current_errors(seen)
     if not errors:
-        return told_by_eks or _sts_unreachable(seen) or _silent(seen)
+        return told_by_eks or _sts_refuses(seen) or _sts_unreachable(seen) or _silent(seen)
     stale = {pod.name for pod in stale_pods(seen)}
     with_role = tuple(error for error in errors if error.pod not in stale)
     calls = tuple(dict.fromkeys(error.call for error in with_role or errors))
@@ -92,18 +106,14 @@ def nodes_link(seen: Observation) -> Finding:
             return unknown(Link.NODES, reason)
     if seen.addon_name != CNI_ADDON:
         return not_applicable(Link.NODES, "this workload does not make nodes Ready")
-    total, late = len(seen.nodes), tuple(node for node in seen.nodes if not node.ready and not _starting(seen, node))
+    grace = seen.settings.node_grace_s
+    total, late = len(seen.nodes), tuple(node for node in seen.nodes if not node.ready and not starting(node, seen.began_at, grace))
     if not late:
-        starting, silent = (sum(node.ready is state for node in seen.nodes) for state in (False, None))
-        besides = f", {starting} just starting" if starting else ""
+        joining, silent = (sum(node.ready is state for node in seen.nodes) for state in (False, None))
+        besides = f", {joining} just starting" if joining else ""
         besides += f", {silent} without a sign of life for a moment" if silent else ""
-        return ok(Link.NODES, f"{total - starting - silent} of {total} Ready{besides}")
+        return ok(Link.NODES, f"{total - joining - silent} of {total} Ready{besides}")
     return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, unwell_otherwise(late))
-
-
-def _starting(seen: Observation, node: NodeFacts) -> bool:
-    since = node.since or node.created_at
-    return since is not None and seen.began_at - since < timedelta(seconds=seen.settings.node_grace_s)
 
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
@@ -134,9 +144,16 @@ def unwell_pods(seen: Observation) -> tuple[PodFacts, ...]:
     return tuple(pod for pod in reachable(seen) if not pod.ready)
 
 
+def _about_sts(seen: Observation) -> tuple[PodFacts, ...]:
+    """Pods that carry the role, do not run, and ended over the call for credentials."""
+    wanted = seen.desired_role
+    mine = (pod for pod in unwell_pods(seen) if pod.role_arn is not None and wanted in (None, pod.role_arn))
+    return tuple(pod for pod in mine if _OF_STS.search(pod.last_words))
+
+
 def _sts_unreachable(seen: Observation) -> Finding | None:
-    """Pods that carry the role, are refused nothing, and yet end with a time-out on their way to STS."""
-    pods = tuple(pod for pod in unwell_pods(seen) if any(word in pod.last_words for word in _STS_WORDS))
+    """Pods that carry the role, are refused nothing, and yet end without an answer on their way to STS."""
+    pods = tuple(pod for pod in oldest_first(_about_sts(seen)) if _NO_ANSWER.search(pod.last_words) and not _REFUSED.search(pod.last_words))
     if not pods:
         return None
     region = seen.cluster.arn.split(":")[3] if isinstance(seen.cluster, ClusterFacts) else "<region>"
@@ -144,6 +161,36 @@ def _sts_unreachable(seen: Observation) -> Finding | None:
         Link.PERMISSION_ERRORS,
         Verdict.STS_UNREACHABLE,
         f"{many(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
-        *(Evidence(f"Pod {pod.name}", "last termination", pod.last_words[:300]) for pod in pods[:3]),
+        *map(_last_words, pods[:3]),
         remedy=(f"give the nodes' subnets a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway",),
     )
+
+
+def _sts_refuses(seen: Observation) -> Finding | None:
+    """Pods that carry the role, and are refused it by STS itself: the last word on provider and trust, also where we cannot read them."""
+    refused = {pod: found[1] for pod in oldest_first(_about_sts(seen)) if (found := _REFUSED.search(pod.last_words))}
+    if not refused:
+        return None
+    said = max(refused.values())  # of both, the token comes first: without a provider no trust policy is asked
+    pods, token = [pod for pod, it in refused.items() if it == said], said == "InvalidIdentityToken"
+    what = "takes the token for no one's" if token else "does not let them have the role"
+    return broken(
+        Link.PERMISSION_ERRORS,
+        Verdict.OIDC_PROVIDER_MISSING if token else Verdict.TRUST_CONDITION_WRONG,
+        f"{many(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
+        *map(_last_words, pods[:3]),
+        remedy=(_where_to_look(seen, pods[0].role_arn or "", token=token),),
+    )
+
+
+def _where_to_look(seen: Observation, role: str, *, token: bool) -> str:
+    account, issuer = ":".join(role.split(":")[4:5]), (provider_arn(seen) or "").partition("oidc-provider/")[2]
+    if token:
+        return f"see that the role's account {account} has an OIDC provider for https://{issuer} with the client id {audience(seen)}"
+    if trust_link(seen).state is State.OK:
+        return f"the trust policy of {role_name(role)} lets them in: look for a resource control policy of the organisation that denies it"
+    return f"let {seen.target.subject} of {issuer} in, in the trust policy of {role_name(role)} of account {account}"
+
+
+def _last_words(pod: PodFacts) -> Evidence:
+    return Evidence(f"Pod {pod.name}", "last termination", pod.last_words[:300])

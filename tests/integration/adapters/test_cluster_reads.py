@@ -35,6 +35,17 @@ def test_a_service_account_tells_its_role_and_who_wrote_it(cluster: EmbeddedClus
     assert seen.labels["app.kubernetes.io/instance"] == "aws-vpc-cni"
 
 
+def test_a_service_account_tells_which_audience_its_tokens_are_for(cluster: EmbeddedCluster) -> None:
+    furnish(cluster, role_arn=ROLE)
+    usual = login(cluster).service_account(NAMESPACE, NAME)
+    said = {"metadata": {"name": NAME, "namespace": NAMESPACE, "annotations": {"eks.amazonaws.com/audience": "vault"}}}
+    cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", **said}, "someone")
+    other = login(cluster).service_account(NAMESPACE, NAME)
+    assert not isinstance(usual, Missing)
+    assert not isinstance(other, Missing)
+    assert (usual.audience, other.audience) == (None, "vault")
+
+
 def test_annotations_under_a_misspelt_key_are_seen_and_others_are_not(cluster: EmbeddedCluster) -> None:
     furnish(cluster)
     misspelt = {"eks.amazon.com/role-arn": "a", "eks.amazonaws.com/roleARN": "b", "eks.amazonaws.com/sts-regional-endpoints": "true"}

@@ -24,12 +24,12 @@ def test_a_pod_tells_its_role_and_its_trouble() -> None:
         "name": NAME,
         "restartCount": 3,
         "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "UnauthorizedOperation " + "x" * 300}},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "UnauthorizedOperation " + "x" * 500}},
     }
     conditions = [{"type": "Ready", "status": "True"}]
     (seen,) = facts.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
     assert (seen.role_arn, seen.container_credentials, seen.ready, seen.restarts) == (ROLE, False, True, 3)
-    assert (seen.waiting, len(seen.last_words), seen.deleting) == ("CrashLoopBackOff", 200, False)
+    assert (seen.waiting, len(seen.last_words), seen.deleting) == ("CrashLoopBackOff", 400, False)
     assert seen.created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -44,6 +44,12 @@ def test_a_pod_that_is_going_says_so_and_ended_pods_are_left_out() -> None:
     going = stored(pod("p"), deletionTimestamp=AT)
     ended = [stored(pod("e", phase=phase)) for phase in ("Succeeded", "Failed")]
     assert [(it.name, it.deleting) for it in facts.pods([going, *ended])] == [("p", True)]
+
+
+@pytest.mark.parametrize("compute_type", ["", "auto", "hybrid"])
+def test_a_node_tells_who_makes_its_network(compute_type: str) -> None:
+    labels = {"eks.amazonaws.com/compute-type": compute_type} if compute_type else {}
+    assert facts.node(stored(node("n", ready=False), labels=labels)).compute_type == compute_type
 
 
 def test_pod_identity_shows_in_the_environment() -> None:

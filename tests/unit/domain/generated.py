@@ -37,6 +37,12 @@ USUAL = 20
 CLOSED = Unknown("403", Denial.FORBIDDEN)
 UNREAD = Unknown("no answer")
 
+STS_WORDS = (
+    "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout",
+    "operation error STS: AssumeRoleWithWebIdentity, api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    "operation error STS: AssumeRoleWithWebIdentity, api error InvalidIdentityToken: No OpenIDConnect provider found in your account",
+)
+
 _ages = st.sampled_from([timedelta(days=20), timedelta(days=9), timedelta(hours=1), timedelta(minutes=4), timedelta(seconds=5)])
 _roles = st.sampled_from([ROLE, ROLE, ROLE, None, None, OTHER_ROLE])
 
@@ -63,7 +69,7 @@ def _pods(draw: st.DrawFn) -> tuple[PodFacts, ...]:
             owner=("DaemonSet", "aws-node"),
             deleting=draw(_mostly(False, True)),
             waiting=draw(st.sampled_from(["", "", "CrashLoopBackOff", "ContainerCreating"])),
-            last_words=draw(st.sampled_from(["", "", "dial tcp: i/o timeout"])),
+            last_words=draw(st.sampled_from(["", "", "dial tcp: i/o timeout", *STS_WORDS])),
         )
         for number in range(draw(st.integers(0, 6)))
     )
@@ -82,6 +88,7 @@ def _nodes(draw: st.DrawFn) -> tuple[NodeFacts, ...]:
             pressures=draw(st.sampled_from([(), (), ("DiskPressure",)])),
             nodegroup="workers",
             os=draw(_mostly("linux", "windows")),
+            compute_type=draw(_mostly("", "auto", "hybrid")),
         )
         for number in range(draw(st.integers(0, NODES)))
     )
@@ -97,7 +104,9 @@ def _account(draw: st.DrawFn) -> ServiceAccountFacts | Missing | Unknown:
         )
         for manager in ("eks", "helm")
     )
-    facts = ServiceAccountFacts(uid="u", resource_version="1", role_annotations={key: role} if role else {}, writers=wrote)
+    facts = ServiceAccountFacts(
+        uid="u", resource_version="1", role_annotations={key: role} if role else {}, audience=draw(_mostly(None, "vault")), writers=wrote
+    )
     found: ServiceAccountFacts | Missing | Unknown = draw(_mostly(facts, Missing("sa"), CLOSED))
     return found
 

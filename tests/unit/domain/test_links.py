@@ -25,7 +25,7 @@ from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases import annotation, identity, record, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.words import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
-from tests.unit.domain.pictures import OTHER_ROLE, addon, cluster, errors, seen, some_pods, workload
+from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, errors, seen, some_pods, workload
 from tests.unit.report.observed import ACCOUNT, NOW, ROLE, account, nodes, pods, trust
 
 CASES = way_in.CASES | identity.CASES | record.CASES | annotation.CASES | symptoms.CASES
@@ -144,6 +144,35 @@ def test_an_issuer_is_compared_as_eks_reports_it_in_either_spelling() -> None:
 )
 def test_numbers_agree_with_their_nouns(picture: Observation, link: Link, words: str) -> None:
     assert diagnose(picture)[link].sentence == words
+
+
+def test_what_sts_said_is_told_with_where_to_look() -> None:
+    unread = Unknown("the role belongs to account 999988887777, whose IAM we cannot read")
+    shared = "arn:aws:iam::999988887777:role/shared"
+    ended = seen(binding=binding(role_arn=shared), pods=some_pods(shared, ready=False, last_words=symptoms.STS_DENIES), role=unread)
+    assert "shared of account 999988887777" in diagnose(ended)[Link.PERMISSION_ERRORS].remedy[0]
+    ours = seen(pods=some_pods(ROLE, ready=False, last_words=symptoms.STS_DENIES))
+    assert "resource control policy" in diagnose(ours)[Link.PERMISSION_ERRORS].remedy[0]
+    both = (*some_pods(ROLE, ready=False, last_words=symptoms.STS_DENIES), *pods(1, ROLE, unready=1, last_words=symptoms.STS_KNOWS_NONE))
+    assert diagnose(seen(pods=both))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
+    strange = seen(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, last_words=symptoms.STS_DENIES))
+    assert diagnose(strange)[Link.PERMISSION_ERRORS].broken, "whatever stands in the environment"
+
+
+def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
+    waiting = seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1))
+    found = diagnose(waiting)[Link.WORKLOAD]
+    assert "though other nodes are Ready" in found.sentence
+    assert "another CNI" in found.remedy[0]
+    alone = diagnose(seen(waiting, nodes=nodes(3, unready=3)))[Link.WORKLOAD]
+    assert "though" not in alone.sentence
+    assert "before_compute" in alone.remedy[0]
+
+
+def test_a_daemon_set_that_was_deleted_is_put_back_with_its_role() -> None:
+    found = diagnose(seen(workload=Missing("d"), nodes=nodes(3, unready=3)))[Link.WORKLOAD]
+    assert "its DaemonSet is gone" in found.sentence
+    assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedy[0]
 
 
 def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:

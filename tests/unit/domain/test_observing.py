@@ -210,7 +210,14 @@ def test_a_role_of_another_account_is_not_asked_for() -> None:
     picture = seen(world, may_simulate=True)
     assert picture.role == Unknown("the role belongs to account 444455556666, whose IAM we cannot read")
     assert isinstance(picture.simulated, Unknown)
-    assert not {"iam.role", "iam.simulate"} & set(world.reads)
+    assert not {"iam.role", "iam.oidc_provider", "iam.simulate"} & set(world.reads)
+
+
+def test_the_provider_of_another_accounts_role_is_not_missed_in_ours() -> None:
+    world = described({"binding": "arn:aws:iam::444455556666:role/shared", "oidc_provider": None})
+    _, found = observe(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    assert found[Link.OIDC_PROVIDER].state is State.UNKNOWN
+    assert "444455556666" in found[Link.OIDC_PROVIDER].sentence
 
 
 @pytest.mark.parametrize(("granted", "asked"), [(True, True), (False, False)], ids=["granted", "not granted"])

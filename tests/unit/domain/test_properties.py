@@ -20,7 +20,7 @@ from lambdas.domain.looking import look
 from lambdas.domain.observation import AddonFacts, Binding, Observation, ServiceAccountFacts
 from lambdas.domain.plan import Plan, Reason
 from lambdas.domain.reach import out_of_reach, stalled
-from lambdas.domain.verdict import REPAIRABLE
+from lambdas.domain.verdict import REPAIRABLE, Verdict
 from tests.unit.domain.generated import observations, pasts
 from tests.unit.domain.pictures import judged
 
@@ -63,6 +63,7 @@ def _writes_only_where_asked(picture: Observation, found: Diagnosis, made: Plan)
     assert made.needs_approval is (picture.settings.mode is Mode.APPROVE)
     assert not found[Link.CLUSTER].broken
     assert not any(found[link].broken for link in GUARDS)
+    assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PERMISSIONS_MISSING), "pods with the role end on their way to STS"
     assert not picture.associations
     assert made.wait is None
     assert not {"update-in-progress"} & set(found.verdicts)

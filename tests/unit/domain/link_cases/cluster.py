@@ -7,7 +7,7 @@ from lambdas.domain.observation import (
 )
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.pictures import addon, cluster, seen, workload
+from tests.unit.domain.pictures import addon, cluster, seen, settings, workload
 from tests.unit.report.observed import ROLE, nodes, trust
 
 CASES: dict[str, Case] = {
@@ -37,6 +37,24 @@ CASES: dict[str, Case] = {
         Link.WORKLOAD,
         BROKEN,
         Verdict.UPDATE_IN_PROGRESS,
+    ),
+    "workload: none, and a node that has just joined waits for another CNI": (
+        seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1), settings=settings(node_grace_s=241)),
+        Link.WORKLOAD,
+        NOT_APPLICABLE,
+        None,
+    ),
+    "workload: none, and a node waits for just longer than its grace": (
+        seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1), settings=settings(node_grace_s=240)),
+        Link.WORKLOAD,
+        BROKEN,
+        Verdict.ADDON_NOT_INSTALLED,
+    ),
+    "workload: none, and a node of Auto Mode waits": (
+        seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1, compute_type="auto")),
+        Link.WORKLOAD,
+        NOT_APPLICABLE,
+        None,
     ),
     "workload: none of another ServiceAccount": (
         seen(workload=Missing("d"), addon_name=None, nodes=nodes(3, unready=1)),

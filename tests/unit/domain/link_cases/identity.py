@@ -1,5 +1,7 @@
 """Cases of what the role needs: the role itself, OIDC provider, trust and permissions."""
 
+from dataclasses import replace
+
 from lambdas.domain.finding import Link
 from lambdas.domain.observation import (
     NOT_READ,
@@ -11,7 +13,7 @@ from lambdas.domain.observation import (
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.pictures import addon, cluster, seen
-from tests.unit.report.observed import ROLE, SHOP, sound, trust
+from tests.unit.report.observed import ROLE, SHOP, account, sound, trust
 
 CASES: dict[str, Case] = {
     # 4 role
@@ -48,6 +50,18 @@ CASES: dict[str, Case] = {
         OK,
         None,
     ),
+    "provider: without the audience that the ServiceAccount asks for": (
+        seen(service_account=replace(account(), audience="vault")),
+        Link.OIDC_PROVIDER,
+        BROKEN,
+        Verdict.OIDC_PROVIDER_MISSING,
+    ),
+    "provider: with the audience that the ServiceAccount asks for": (
+        seen(service_account=replace(account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
+        Link.OIDC_PROVIDER,
+        OK,
+        None,
+    ),
     "provider: the cluster has no issuer": (
         seen(cluster=cluster(issuer=None), oidc_provider=Missing("OIDC issuer")),
         Link.OIDC_PROVIDER,
@@ -66,6 +80,12 @@ CASES: dict[str, Case] = {
     ),
     "trust: other subject": (
         seen(role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:a:b"))),
+        Link.TRUST,
+        BROKEN,
+        Verdict.TRUST_CONDITION_WRONG,
+    ),
+    "trust: another audience than the ServiceAccount asks for": (
+        seen(service_account=replace(account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
         Link.TRUST,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,

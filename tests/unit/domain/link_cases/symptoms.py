@@ -16,6 +16,9 @@ from tests.unit.report.observed import NOW, ROLE, nodes
 
 STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
 
+STS_DENIES = "operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, api error AccessDenied: Not authorized"
+STS_KNOWS_NONE = "operation error STS: AssumeRoleWithWebIdentity, api error InvalidIdentityToken: No OpenIDConnect provider found"
+
 
 def since(minutes: float) -> Observation:
     at = NOW - timedelta(minutes=minutes)
@@ -61,6 +64,30 @@ CASES: dict[str, Case] = {
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.STS_UNREACHABLE,
+    ),
+    "errors: a time-out of the API server, not of STS": (
+        seen(pods=some_pods(ROLE, ready=False, last_words="Failed to check API server connectivity: dial tcp 10.100.0.1:443: i/o timeout")),
+        Link.PERMISSION_ERRORS,
+        OK,
+        None,
+    ),
+    "errors: time-outs of pods without the role": (
+        seen(pods=some_pods(None, ready=False, last_words=STS)),
+        Link.PERMISSION_ERRORS,
+        OK,
+        None,
+    ),
+    "errors: STS lets nobody have the role": (
+        seen(pods=some_pods(ROLE, ready=False, last_words=STS_DENIES), role=UNREAD),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.TRUST_CONDITION_WRONG,
+    ),
+    "errors: STS knows no provider for the token": (
+        seen(pods=some_pods(ROLE, ready=False, last_words=STS_KNOWS_NONE), oidc_provider=UNREAD),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.OIDC_PROVIDER_MISSING,
     ),
     "errors: a time-out that is over": (seen(pods=some_pods(ROLE, last_words=STS)), Link.PERMISSION_ERRORS, OK, None),
     # 12 nodes
