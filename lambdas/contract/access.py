@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.environment import Function
-from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP
+from lambdas.contract.names import CHECKER_GROUP, EVENT_SOURCE, PROJECT, REMEDIATOR_GROUP
 from lambdas.contract.workloads import KNOWN, WorkloadKind, known
 
 
@@ -97,7 +97,15 @@ IAM: Final = (
     IamGrant(action="lambda:GetDurableExecution", on=Target.REMEDIATOR, by=_CHECKER, why="has the execution of an open incident ended"),
     IamGrant(action="lambda:CheckpointDurableExecution", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK checkpoints"),
     IamGrant(action="lambda:GetDurableExecutionState", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK resumes"),
-    IamGrant(action="events:PutEvents", on=Target.EVENT_BUS, by=_ALL, why="one check per bound cluster; outgoing events"),
+    IamGrant(
+        action="events:PutEvents",
+        on=Target.EVENT_BUS,
+        by=_ALL,
+        why="one check per bound cluster; outgoing events; in no other name than ours",
+        # Checked for each entry of a call.
+        # Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+        condition={"StringEquals": {"events:source": EVENT_SOURCE}},
+    ),
     IamGrant(action="sns:Publish", on=Target.CHAT_TOPIC, by=_REMEDIATOR, why="tell the chat"),
     IamGrant(action="sns:Publish", on=Target.PEOPLE_TOPIC, by=_REMEDIATOR, why="tell people and pagers"),
     IamGrant(action="eks:UpdateAddon", on=Target.CLUSTERS, by=_REMEDIATOR, why="write the role into the add-on record, where it lasts"),

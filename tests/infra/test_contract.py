@@ -222,6 +222,14 @@ def test_a_role_is_passed_to_eks_alone_and_only_where_configured(minimal: Templa
     }
 
 
+def test_no_function_may_put_events_in_the_name_of_another(minimal: Template) -> None:
+    ours_alone = json.dumps({"StringEquals": {"events:source": "eks-irsa-remediator"}})
+    for it in Function:
+        _, role = role_of(minimal, it.handler)
+        put = [s for policy in role["Policies"] for s in statements(policy["PolicyDocument"]) if s[1] == "events:PutEvents"]
+        assert put == [("Allow", "events:PutEvents", regional("events", "event-bus/default"), ours_alone)]
+
+
 def test_in_a_vpc_a_functions_own_code_may_not_touch_network_interfaces(minimal: Template, prod: Template) -> None:
     for it in Function:
         _, role = role_of(prod, it.handler)

@@ -63,7 +63,7 @@ def test_a_failed_check_is_tried_twice_more_then_kept(minimal: Template) -> None
     (invoke,) = of_type(minimal, "AWS::Lambda::EventInvokeConfig").values()
     checker = minimal["Resources"][invoke["Properties"]["FunctionName"]["Ref"]]["Properties"]
     assert checker["Handler"] == Function.CHECKER.handler
-    assert invoke["Properties"]["MaximumRetryAttempts"] == 2
+    assert (invoke["Properties"]["MaximumRetryAttempts"], invoke["Properties"]["MaximumEventAgeInSeconds"]) == (2, 6 * 3600)
 
 
 def test_concurrency_is_reserved_only_where_asked_for(minimal: Template, prod: Template) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.contract.access import IAM, Target
 from lambdas.contract.environment import Function
-from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
+from lambdas.contract.names import ANY_CLUSTER, EVENT_SOURCE, PARAMETER_ROOT
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.calls import Call
 from sandbox.play.accounts import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolved, role_arn
@@ -37,7 +37,7 @@ ON = {
     "iam:GetOpenIDConnectProvider": lambda it: Target.OIDC_PROVIDERS if ":oidc-provider/" in it["OpenIDConnectProviderArn"] else None,
     "iam:PassRole": lambda it: Target.PASSABLE_ROLES if it["PassedToService"] == "eks.amazonaws.com" else None,
     "lambda:InvokeFunction": lambda it: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", it["FunctionName"]) else None,
-    "events:PutEvents": lambda it: Target.EVENT_BUS,
+    "events:PutEvents": lambda it: Target.EVENT_BUS if {entry["Source"] for entry in it["Entries"]} == {EVENT_SOURCE} else None,
     "sns:Publish": lambda it: Target.CHAT_TOPIC if it["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
 }
 """Action -> what its parameters make it a call on; None where that is nothing of ours."""
