@@ -30,21 +30,20 @@ PAUSE_S: Final = 4.0
 KNOWN_FOR: Final = timedelta(minutes=30)
 """How old the time at which all was last well may grow while sweeps go on to find it so: each write of it would be a tenth of a price."""
 STAYS: Final = timedelta(seconds=CHECKER_TIMEOUT_S * 2 / 3)
-"""How long a check stays on duty; after that it hands over, long before its function's time is up."""
+"""How long one run stays on duty, whatever it looks at; after that it hands over, long before its function's time is up."""
 
 
-def look(target: ServiceAccountRef, request: CheckRequest, duty: Free, ports: Ports) -> Json:
-    """Look until every signal was followed by a look that found all well, or open an incident."""
+def look(target: ServiceAccountRef, request: CheckRequest, duty: Free, ports: Ports, *, stay_until: datetime) -> Json:
+    """Look until every signal was followed by a look that found all well, or open an incident; after `stay_until` hand over."""
     try:
-        return _until_all_is_seen(target, request, duty, ports)
+        return _until_all_is_seen(target, request, duty, ports, stay_until)
     except RemediatorError:
         with suppress(RemediatorError):  # whoever finds us gone takes our place after a minute
             _let_go(target, duty, ports)
         raise
 
 
-def _until_all_is_seen(target: ServiceAccountRef, request: CheckRequest, duty: Free, ports: Ports) -> Json:
-    on_duty_since = ports.now()
+def _until_all_is_seen(target: ServiceAccountRef, request: CheckRequest, duty: Free, ports: Ports, stay_until: datetime) -> Json:
     for pause_s in chain([FIRST_PAUSE_S], repeat(PAUSE_S)):
         began_at = ports.now()
         seen, found = _look(target, request, duty, ports)
@@ -53,7 +52,7 @@ def _until_all_is_seen(target: ServiceAccountRef, request: CheckRequest, duty: F
         again = None if _is_known(duty, began_at) else ports.incidents.finish(target, duty, began_at, nodes_seen(seen, found))
         if again is None:
             break
-        if began_at - on_duty_since > STAYS:
+        if began_at > stay_until:
             return _hand_over(target, request, duty, ports)
         duty = again
         ports.sleep(pause_s)

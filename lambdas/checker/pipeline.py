@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
 from lambdas.checker.digest import ask_for_digest
-from lambdas.checker.looking import look
+from lambdas.checker.looking import STAYS, look
 from lambdas.checker.opening import join
 from lambdas.checker.ports import Json, Ports
 from lambdas.contract import metrics
@@ -100,10 +100,10 @@ def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
     if not looked_at:
         ports.log("request", f"{'/'.join(request.service_account or ())} is not bound in {cluster}, so it is not ours to look at")
         return {"ignored": "a ServiceAccount that is not bound"}
-    results, failure = {}, None
+    results, failure, stay_until = {}, None, ports.now() + STAYS
     for target in looked_at:
         try:
-            results[target.key] = check_target(target, request, ports)
+            results[target.key] = check_target(target, request, ports, stay_until=stay_until)
         except RemediatorError as error:  # the others are checked all the same; then the event is delivered again
             ports.log("observation", str(error), target=target.key)
             failure = failure or error
@@ -127,7 +127,7 @@ def targets(request: CheckRequest, cluster: str, ports: Ports) -> Sequence[Servi
     return [*bound, plugin] if not bound or (request.about_nodes and plugin not in bound) else bound
 
 
-def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports) -> Json:
+def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports, *, stay_until: datetime) -> Json:
     """Count the signal where an incident is open, or leave it to the check on duty; else look, and open one where something is broken."""
     if request.trigger is not Trigger.SWEEP:  # one for each bound cluster and sweep, so its count tells nothing
         ports.metrics(metrics.CHECKS, 1, trigger=request.trigger)
@@ -141,7 +141,7 @@ def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports)
         case Left(on_duty=check):
             ports.log("observation", "left to the check on duty, which looks again", target=target.key, check=check)
             return {"left": check}
-    return look(target, request, met, ports)
+    return look(target, request, met, ports, stay_until=stay_until)
 
 
 def signal_of(target: ServiceAccountRef, request: CheckRequest, ports: Ports) -> Signal:

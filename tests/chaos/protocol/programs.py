@@ -122,7 +122,7 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
     name = f"e{event}a{attempt}"
     with patch.object(looking, "observe", observe), _named(pipeline, name), _named(opening, name):
         try:
-            pipeline.check_target(TARGET, request, ports)
+            pipeline.check_target(TARGET, request, ports, stay_until=ports.now() + looking.STAYS)
         except RemediatorError:
             script.ask("fail", local=True)
 

@@ -11,7 +11,9 @@ import pytest
 from lambdas.checker.pipeline import run
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.errors import MalformedEvent, NotFound, TransientError
+from lambdas.domain.incident import Signal
 from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
 from tests.events import event as recorded
@@ -232,6 +234,23 @@ def test_every_bound_service_account_of_the_cluster_is_looked_at_though_one_fail
     with pytest.raises(TransientError, match="throttled"):
         asked(play)
     assert play.incidents.get(TARGET)
+
+
+def test_a_storm_on_every_service_account_of_a_cluster_is_handed_over_before_the_functions_time_is_up() -> None:
+    play = stage()
+    others = [ServiceAccountRef(CLUSTER, "a", name) for name in ("first", "second", "third")]
+    for it in others:
+        play.world.parameters[binding_path(it.cluster, it.namespace, it.name)] = Parameter(value=BOUND_ROLE)
+
+    def more_come(title: str, _words: str, **fields: Any) -> None:
+        if title == "diagnosis":
+            signal = Signal(occurred_at=play.world.now, check="another", at=play.world.now)
+            play.incidents.signal(ServiceAccountRef.from_key(fields["target"]), signal)
+
+    began = play.world.now
+    done = run(events.check_requested(began), replace(play.ports, log=more_come))
+    assert done == {it.key: {"handed_over": it.key} for it in (*others, TARGET)}
+    assert play.world.now - began < timedelta(seconds=CHECKER_TIMEOUT_S * 5 / 6)
 
 
 def test_without_any_binding_aws_node_is_looked_at_and_nothing_more() -> None:

@@ -55,7 +55,7 @@ def test_a_claim_is_the_persons_and_starts_no_execution(fakes: Fakes) -> None:
     assert (held.holder, held.started, held.beat_at) == (CALLER, True, NOON)
     assert held.request["trigger"] == "person"
     checker = ports(fakes)
-    assert check_target(TARGET, sweep(fakes), checker) == {"incident": held.id, "signals": 2}
+    assert check_target(TARGET, sweep(fakes), checker, stay_until=fakes.world.now) == {"incident": held.id, "signals": 2}
     assert isinstance(checker.remediator, FakeRemediator)
     assert checker.remediator.executions == {}
 
@@ -64,7 +64,7 @@ def test_a_claim_is_the_persons_and_starts_no_execution(fakes: Fakes) -> None:
 def test_a_sweep_takes_over_from_who_is_silent_for_too_long(fakes: Fakes, silence: timedelta, taken: bool) -> None:
     held = claim(TARGET, None, fakes.outside)
     fakes.world.now += silence
-    result = check_target(TARGET, sweep(fakes), ports(fakes))
+    result = check_target(TARGET, sweep(fakes), ports(fakes), stay_until=fakes.world.now)
     assert (result.get("taken_over") == held.id) is taken
     now = fakes.incidents.get(TARGET)
     assert now is not None
