@@ -7,6 +7,7 @@ What a step does inside is in `bodies`; how a plan is carried out, what is watch
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from math import ceil
 from typing import Final
 
 from lambdas.domain.incident import Incident, Outcome
@@ -99,11 +100,11 @@ def _may_act(story: Story, now: Look) -> bool:
 
 
 def _lifts_in(now: Look) -> int | None:
-    """Seconds until everything that is withheld may run, at least 1; None where not time alone decides."""
+    """Whole seconds after which everything that is withheld may run, at least 1; None where not time alone decides."""
     times = [it.until for it in now.withheld if it.until and it.reason in LIFTED_BY_TIME]
     if not times:
         return None
-    return max(1, round((datetime.fromisoformat(max(times)) - datetime.fromisoformat(now.began_at)).total_seconds()))
+    return max(1, ceil((datetime.fromisoformat(max(times)) - datetime.fromisoformat(now.began_at)).total_seconds()))
 
 
 # --- ask ---------------------------------------------------------------------------------------------------------------------------------

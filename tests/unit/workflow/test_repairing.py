@@ -341,6 +341,11 @@ def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
     assert timedelta(seconds=240) <= done.play.world.now - NOON < timedelta(minutes=10)
 
 
+def test_a_wait_that_ends_within_a_second_is_told_once() -> None:
+    done = staged(first=lambda play: play.incidents.remember(_repaired(timedelta(seconds=59, milliseconds=600))))
+    assert done.told == ["withheld", "acting", "proven"]
+
+
 def test_a_person_is_told_once_and_reminded_ever_more_rarely_and_then_the_sweep_takes_over() -> None:
     done = staged({"trust": "other-subject"}, watches=4)
     assert done.told == ["needs-you", "reminder", "reminder", "reminder", "reminder"]
