@@ -2,15 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis import Diagnosis, diagnose
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.finding import Link, State
-from lambdas.domain.guardrails import TUG_OF_WAR_SPAN, Past
-from lambdas.domain.observation import Binding, Observation, PodFacts
+from lambdas.domain.guardrails import PAST_SPAN, Past, just_changed
+from lambdas.domain.observation import Observation, PodFacts
 from lambdas.domain.observing import Hints, Readers, read, read_advice, read_symptoms
 from lambdas.domain.plan import Plan
 from lambdas.domain.planning import plan
@@ -77,17 +77,14 @@ def check(
 
 
 def _past(seen: Observation, found: Diagnosis, remembering: Remembering, incident_id: str, turn: int) -> Past:
-    since = seen.began_at - max(TUG_OF_WAR_SPAN, timedelta(hours=1))
-    binding, window = seen.binding, seen.settings.maintenance_window
-    changed = binding.changed_at if isinstance(binding, Binding) else None
-    turned = remembering.incidents.turned_wrong(binding.path, changed) if isinstance(binding, Binding) and changed else ()
+    changed, window = just_changed(seen), seen.settings.maintenance_window
     named = window.removeprefix("calendar:") if isinstance(window, str) and found.severity is not Severity.CRITICAL else ""
     opens_at, unread = _calendar(remembering.calendar, named, seen.began_at) if named else (None, "")
     return Past(
         incident_id=incident_id,
         round=turn,
-        incidents=remembering.incidents.history(seen.target, since),
-        turned_wrong=turned,
+        incidents=remembering.incidents.history(seen.target, seen.began_at - PAST_SPAN),
+        turned_wrong=remembering.incidents.turned_wrong(*changed) if changed else (),
         calendar_opens_at=opens_at,
         calendar_unread=unread,
     )

@@ -17,6 +17,8 @@ from lambdas.domain.verdict import ANNOTATION_VERDICTS, Verdict
 TUG_OF_WAR_REPAIRS: Final = 3
 """How often within `TUG_OF_WAR_SPAN` we set the annotation before we conclude that someone sets it back on purpose."""
 TUG_OF_WAR_SPAN: Final = timedelta(hours=24)
+PAST_SPAN: Final = TUG_OF_WAR_SPAN
+"""How far any rule looks back: the longest cool-down is a day, too."""
 BREAKER_SPAN: Final = timedelta(hours=1)
 """How long after a parameter changed clusters that turn wrong speak against the parameter."""
 
@@ -25,9 +27,9 @@ BREAKER_SPAN: Final = timedelta(hours=1)
 class Past:
     """What the rules need to know besides the picture of now.
 
-    `incidents` are those of this ServiceAccount within a day, newest first. `turned_wrong` are clusters with an incident about the same
-    binding since it changed. `calendar_opens_at` is set while a Change Calendar is closed, `calendar_unread` says why one could not be
-    read. `round` counts the plans of this incident.
+    `incidents` are those of this ServiceAccount within `PAST_SPAN`, newest first. `turned_wrong` are clusters with an incident about the
+    same binding since it changed, where it changed lately. `calendar_opens_at` is set while a Change Calendar is closed,
+    `calendar_unread` says why one could not be read. `round` counts the plans of this incident.
     """
 
     incident_id: str = "none"
@@ -113,15 +115,20 @@ def _tug_of_war(seen: Observation, diagnosis: Diagnosis, past: Past) -> Stop | N
     return Stop(Reason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.REVERTED)
 
 
-def _breaker(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | None:
+def just_changed(seen: Observation) -> tuple[str, datetime] | None:
+    """The binding's path and when it changed, where that is so lately that clusters which turned wrong since speak against it."""
     binding = seen.binding
     if not isinstance(binding, Binding) or binding.changed_at is None or seen.began_at - binding.changed_at >= BREAKER_SPAN:
         return None
-    clusters = {*past.turned_wrong, seen.target.cluster}
-    if len(clusters) < seen.settings.breaker_clusters:
+    return binding.path, binding.changed_at
+
+
+def _breaker(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | None:
+    clusters, changed = {*past.turned_wrong, seen.target.cluster}, just_changed(seen)
+    if changed is None or len(clusters) < seen.settings.breaker_clusters:
         return None
-    sentence = f"{len(clusters)} clusters turned wrong since {binding.path} changed {_at(binding.changed_at)}: the parameter is wrong"
-    return Stop(Reason.BREAKER, sentence)
+    path, at = changed
+    return Stop(Reason.BREAKER, f"{len(clusters)} clusters turned wrong since {path} changed {_at(at)}: the parameter is wrong")
 
 
 def _repairs(past: Past) -> list[PastIncident]:

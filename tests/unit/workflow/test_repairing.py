@@ -492,6 +492,15 @@ def test_where_nobody_can_ever_be_told_the_incident_is_closed_all_the_same() -> 
     assert (done.outcome, done.told, done.writes) == ("proven", [], REPAIR)
 
 
+def test_which_clusters_turned_wrong_is_asked_only_where_the_parameter_changed_lately() -> None:
+    def of_yesterday(play: Performance) -> None:
+        path = binding_path(CLUSTER, *KEY)
+        play.world.parameters[path] = replace(play.world.parameters[path], changed_at=NOON - timedelta(days=1))
+        play.world.fail("incidents.turned_wrong", AccessDenied("read the marks: 403", denial=Denial.FORBIDDEN), times=None)
+
+    assert staged(first=of_yesterday).outcome == "proven"
+
+
 @pytest.mark.parametrize("method", ["parameters.load", "eks.cluster", "cluster.pods", "incidents.get", "incidents.history"])
 def test_what_does_not_answer_for_a_while_is_waited_for(method: str) -> None:
     def slow(play: Performance) -> None:
