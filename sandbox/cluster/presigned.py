@@ -64,8 +64,8 @@ def presigned_url(token: str) -> str:
         raise TokenRefused("illegal base64 data") from wrong
 
 
-def check_form(url: str, partition: str, now: datetime) -> dict[str, str]:
-    """The query of a presigned URL that has the one form allowed.
+def check_form(url: str, partition: str, now: datetime) -> None:
+    """Let a presigned URL pass that has the one form allowed.
 
     Raises:
         TokenRefused: names the first thing that is not as it must be.
@@ -85,7 +85,6 @@ def check_form(url: str, partition: str, now: datetime) -> dict[str, str]:
     if CLUSTER_HEADER not in lower.get("x-amz-signedheaders", "").lower().split(";"):
         raise TokenRefused(f"client did not sign the {CLUSTER_HEADER} header in the pre-signed URL")
     _check_times(lower.get("x-amz-expires", ""), lower.get("x-amz-date", ""), now)
-    return dict(pairs)
 
 
 def is_sts_host(host: str, partition: str) -> bool:

@@ -1,25 +1,22 @@
-"""EKS bearer tokens: checked for form, for signature, at STS, and against the access entries; STS is asked once a token.
+"""EKS bearer tokens: checked for form, by STS, which knows the signature, and against the access entries; STS is asked once a token.
 
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 """
 
 from __future__ import annotations
 
-import hmac
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
-from xml.etree import ElementTree as ET
+from urllib.parse import urlsplit
 
 import urllib3
 
 from sandbox.cluster.clock import utc_now
 from sandbox.cluster.presigned import CLUSTER_HEADER, TokenRefused, check_form, presigned_url
-from sandbox.cluster.sigv4 import presigned_signature
 from sandbox.cluster.wire import Identity
 
 REMEMBERED: Final = timedelta(minutes=2)
@@ -27,6 +24,9 @@ REMEMBERED: Final = timedelta(minutes=2)
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
 """
+
+_CONNECTIONS: Final = partial(urllib3.PoolManager, maxsize=8, block=True, retries=False)
+"""To STS, from the threads that serve requests: whoever finds all in use waits, rather than opening one more and throwing it away."""
 
 AccessEntries = Callable[[], Iterable[Mapping[str, Any]]]
 """Entries as `eks:DescribeAccessEntry` gives them: principalArn, username, kubernetesGroups."""
@@ -57,18 +57,17 @@ class TokenVerifier:
 
     Args:
         cluster: the name that a token must have been signed for.
-        sts_url: where `GetCallerIdentity` is asked, instead of the host inside the token.
-        secret_of: access key id -> secret access key, None for an unknown one.
+        sts_url: the local AWS, where `GetCallerIdentity` is asked instead of the host inside the token.
         access_entries: read anew for each token, so that a removed entry counts at once.
     """
 
     cluster: str
     sts_url: str
-    secret_of: Callable[[str], str | None]
     access_entries: AccessEntries
     partition: str = "aws"
     now: Callable[[], datetime] = utc_now
     _known: dict[str, tuple[datetime, Caller]] = field(default_factory=dict, init=False, repr=False)
+    _sts: urllib3.PoolManager = field(default_factory=_CONNECTIONS, init=False, repr=False)
 
     def __call__(self, token: str) -> Identity | None:
         try:
@@ -83,8 +82,7 @@ class TokenVerifier:
             TokenRefused: says why.
         """
         url = presigned_url(token)
-        query = check_form(url, self.partition, self.now())
-        self._check_signature(urlsplit(url).netloc, query)
+        check_form(url, self.partition, self.now())
         return mapped(self._remembered(token, url), self.access_entries())
 
     def _remembered(self, token: str, url: str) -> Caller:
@@ -93,42 +91,16 @@ class TokenVerifier:
             known = self._known[token] = (self.now(), self._caller(url))
         return known[1]
 
-    def _check_signature(self, host: str, query: Mapping[str, str]) -> None:
-        """moto answers whatever the signature is; STS does not."""
-        secret = self.secret_of(query.get("X-Amz-Credential", "").split("/")[0])
-        if secret is None:
-            raise TokenRefused("the access key is unknown")
-        headers = {"host": host, CLUSTER_HEADER: self.cluster}
-        try:
-            wanted = presigned_signature(query, headers, secret)
-        except (KeyError, ValueError) as missing:
-            raise TokenRefused("the signature cannot be computed from what the URL carries") from missing
-        if not hmac.compare_digest(wanted, query["X-Amz-Signature"]):
-            raise TokenRefused(f"the signature does not hold for cluster {self.cluster}")
-
     def _caller(self, url: str) -> Caller:
         headers = {CLUSTER_HEADER: self.cluster, "Accept": "application/json", "Host": urlsplit(url).netloc}
-        # moto finds the caller by the Authorization header alone; STS reads the same from the query of a presigned URL.
-        credential = dict(parse_qsl(urlsplit(url).query)).get("X-Amz-Credential", "")
-        headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=presigned"
         try:
-            answer = urllib3.request("GET", f"{self.sts_url}/?{urlsplit(url).query}", headers=headers, timeout=5.0, retries=False)
+            answer = self._sts.request("GET", f"{self.sts_url}/?{urlsplit(url).query}", headers=headers, timeout=5.0)
         except urllib3.exceptions.HTTPError as failed:
             raise TokenRefused("STS could not be reached") from failed
         if answer.status != 200:
-            raise TokenRefused(f"STS answered {answer.status}")
-        return _parse_caller(answer.data)
-
-
-def _parse_caller(body: bytes) -> Caller:
-    """JSON is what was asked for, and what STS and the sandbox's gateway give; moto alone answers in XML."""
-    if body.lstrip().startswith(b"{"):
-        found = json.loads(body)["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
-    else:
-        namespace = "{https://sts.amazonaws.com/doc/2011-06-15/}"
-        root = ET.fromstring(body)  # noqa: S314 - the answer of the sandbox's own STS
-        found = {each.tag.removeprefix(namespace): each.text or "" for each in root.iter()}
-    return Caller(arn=found["Arn"], account=found["Account"], user_id=found["UserId"])
+            raise TokenRefused(f"STS answered {answer.status}: {answer.data[:200].decode(errors='replace')}")
+        found = answer.json()["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
+        return Caller(arn=found["Arn"], account=found["Account"], user_id=found["UserId"])
 
 
 def mapped(caller: Caller, entries: Iterable[Mapping[str, Any]]) -> Identity:

@@ -66,14 +66,13 @@ class EmbeddedGround:
         *,
         version: str,
         sts_url: str,
-        secret_of: Callable[[str], str | None],
         access_entries: Callable[[], Iterable[Mapping[str, Any]]],
         role_can_run_cni: RoleCheck,
         association_of: Association,
         pace: Pace | None = None,
     ) -> None:
         authority = trustme.CA()
-        verifier = TokenVerifier(cluster=name, sts_url=sts_url, secret_of=secret_of, access_entries=access_entries)
+        verifier = TokenVerifier(cluster=name, sts_url=sts_url, access_entries=access_entries)
         self.cluster = EmbeddedCluster(name, authenticate=verifier, certificate=authority, version=version)
         self.switches = Switches()
         self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)

@@ -89,7 +89,6 @@ class Stage(Standing):
             CLUSTER,
             version=self.world.kubernetes,
             sts_url=self.aws.endpoint,
-            secret_of=self.aws.roles.secret_of,
             access_entries=self._access_entries,
             role_can_run_cni=self._can_run,
             association_of=self._association,
