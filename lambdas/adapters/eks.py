@@ -180,6 +180,7 @@ def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
         created_at=it["createdAt"].astimezone(UTC),
         authentication_mode=it.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
         ip_family=it.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
+        auto_mode=bool(it.get("computeConfig", {}).get("enabled")),
     )
 
 

@@ -55,7 +55,10 @@ class InvalidBinding:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
-    """What EKS reports of a cluster. `issuer` is the OIDC issuer URL, `status` EKS's own word, `ip_family` `ipv4` or `ipv6`."""
+    """What EKS reports of a cluster. `issuer` is the OIDC issuer URL, `status` EKS's own word, `ip_family` `ipv4` or `ipv6`.
+
+    `auto_mode`: EKS runs nodes of its own, beside which there may be others.
+    """
 
     name: str
     arn: str
@@ -67,6 +70,7 @@ class ClusterFacts:
     created_at: datetime
     authentication_mode: str = "API"
     ip_family: str = "ipv4"
+    auto_mode: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,10 @@ RoleCheck = Callable[[str | None], Allowed | Denied | Unreachable]
 """A role ARN, None for the node's own role -> whether the plug-in can work with it."""
 
 AssociatedRole = Callable[[str, str], str | None]
-"""(namespace, ServiceAccount) -> the role of its pod identity association."""
+"""(namespace, ServiceAccount) -> the role of its pod identity association; `NO_AGENT` where none on the node hands it out."""
+
+NO_AGENT = "no Pod Identity agent"
+NO_AGENT_WORDS = 'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused'
 
 
 def is_plugin(pod: View) -> bool:

@@ -9,7 +9,7 @@ import trustme
 
 from sandbox.behaviours.kubelet import Pace
 from sandbox.behaviours.life import Life
-from sandbox.behaviours.plugin import RoleCheck
+from sandbox.behaviours.plugin import AssociatedRole, RoleCheck
 from sandbox.cluster.deletion import Preconditions
 from sandbox.cluster.embedded import EmbeddedCluster
 from sandbox.cluster.resources import NODES, SERVICE_ACCOUNTS, Resource
@@ -69,6 +69,7 @@ class EmbeddedGround:
         access_entries: Callable[[], Iterable[Mapping[str, Any]]],
         role_can_run_cni: RoleCheck,
         association_of: Association,
+        associated_role: AssociatedRole,
         pace: Pace | None = None,
     ) -> None:
         authority = trustme.CA()
@@ -80,7 +81,7 @@ class EmbeddedGround:
         self.life = Life(
             self.cluster.store,
             role_can_run_cni=role_can_run_cni,
-            associated_role=lambda namespace, account: str((association_of(namespace, account) or {}).get("roleArn", "")) or None,
+            associated_role=associated_role,
             pace=pace,
             webhook=self._webhook,
         )

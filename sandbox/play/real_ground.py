@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from sandbox.aws.wire import Request, Response
-    from sandbox.behaviours.plugin import RoleCheck
+    from sandbox.behaviours.plugin import AssociatedRole, RoleCheck
     from sandbox.control_plane.sts import Sts
     from sandbox.play.ground import Object
 
@@ -61,6 +61,7 @@ class RealGround(Standing):
         roles: Iterable[str],
         role_can_run_cni: RoleCheck,
         association_of: Association,
+        associated_role: AssociatedRole,
         on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._name = name
@@ -71,7 +72,7 @@ class RealGround(Standing):
         self._let_in: list[AccessEntry] = []
         self._roles = tuple(roles)
         self._can_run = role_can_run_cni
-        self._association_of = association_of
+        self._associated_role = associated_role
         self._on_step = on_step
         self.switches = Switches()
         self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)
@@ -178,11 +179,11 @@ class RealGround(Standing):
 
     def _credentials(self) -> PluginCredentials:
         """Whose permissions suffice in this world, as the stages of KWOK want to know it."""
-        associated = (self._association_of("kube-system", "aws-node") or {}).get("roleArn")
+        associated = self._associated_role("kube-system", "aws-node")
         return PluginCredentials(
             roles=frozenset(role for role in self._roles if self._suffices(role)),
             node_role=self._suffices(None),
-            pod_identity=associated is not None and self._suffices(str(associated)),
+            pod_identity=associated is not None and self._suffices(associated),
             sts_timeout=next((it.words for it in map(self._can_run, self._roles) if isinstance(it, Unreachable)), ""),
         )
 

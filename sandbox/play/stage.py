@@ -10,10 +10,11 @@ from infra.asset import Target, build
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local import ACCOUNT, REGION, LocalAws
-from sandbox.behaviours.plugin import Allowed, Denied, Unreachable
+from sandbox.behaviours.plugin import NO_AGENT, NO_AGENT_WORDS, Allowed, Denied, Unreachable
 from sandbox.bus.bus import EventBus
 from sandbox.cluster import aws_node
 from sandbox.functions.dead_letters import DeadLetters
@@ -92,6 +93,7 @@ class Stage(Standing):
             access_entries=self._access_entries,
             role_can_run_cni=self._can_run,
             association_of=self._association,
+            associated_role=self._associated_role,
         )
 
     def _real_ground(self) -> Ground:
@@ -106,6 +108,7 @@ class Stage(Standing):
             roles=[role_arn(accounts.ROLE), *filter(None, [_elsewhere(self.world)])],
             role_can_run_cni=self._can_run,
             association_of=self._association,
+            associated_role=self._associated_role,
             on_step=self._on_step,
         )
 
@@ -114,6 +117,8 @@ class Stage(Standing):
     def _can_run(self, role: str | None) -> Allowed | Denied | Unreachable:
         """Whether the plug-in works with a role: the bound one where its trust is right, or the node's own, which needs no STS."""
         world = self.world
+        if role == NO_AGENT:
+            return Unreachable(NO_AGENT_WORDS)
         if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
             return Unreachable(self.sts_timeout)
         bound_works = world.service_account != aws_node.NAME or (
@@ -136,6 +141,12 @@ class Stage(Standing):
         cluster = self.aws.eks.world.clusters.get(CLUSTER)
         found = cluster.associations.values() if cluster else ()
         return next((it for it in found if (it["namespace"], it["serviceAccount"]) == (namespace, account)), None)
+
+    def _associated_role(self, namespace: str, account: str) -> str | None:
+        found, cluster = self._association(namespace, account), self.aws.eks.world.clusters.get(CLUSTER)
+        if found is None or cluster is None:
+            return None
+        return str(found["roleArn"]) if POD_IDENTITY_AGENT_ADDON in cluster.addons else NO_AGENT
 
     def _grant_access(self) -> None:
         if self.world.access == "no-entry":

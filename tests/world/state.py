@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.domain.observation import (
     AddonFacts,
     Association,
@@ -262,7 +262,7 @@ class World:
 
 def _starts(cluster: InCluster, role: str | None, *, association: bool) -> bool:
     if association:
-        return True
+        return POD_IDENTITY_AGENT_ADDON in cluster.addons
     if role is None:
         return cluster.falls_back
     return cluster.working_roles is None or role in cluster.working_roles

@@ -1,11 +1,13 @@
 """Links 1 to 3: can we see the cluster, is the workload wanted, which mechanism gives it its role."""
 
+from dataclasses import replace
 from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.domain.counting import many
 from lambdas.domain.errors import Denial
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.links.annotation import severity_now
 from lambdas.domain.nodes import starting, waiting_for_cni
 from lambdas.domain.observation import (
     AddonFacts,
@@ -19,6 +21,7 @@ from lambdas.domain.observation import (
     Unknown,
     WorkloadFacts,
 )
+from lambdas.domain.reach import reachable
 from lambdas.domain.trust import Refused, evaluate_pod_identity
 from lambdas.domain.verdict import Verdict
 
@@ -141,12 +144,13 @@ def uses_pod_identity(seen: Observation) -> bool:
 
 def _pod_identity(seen: Observation, association: Association) -> Finding:
     evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn)
-    if seen.agent_installed is False:
+    if seen.agent_installed is False and not _agent_without_addon(seen):
         return broken(
             Link.MECHANISM,
             Verdict.POD_IDENTITY_IN_USE,
             "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
             evidence,
+            severity=severity_now(seen),
             remedy=(f"install the agent: aws eks create-addon --cluster-name {seen.target.cluster} --addon-name eks-pod-identity-agent",),
         )
     if isinstance(seen.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(seen.role.trust), Refused):
@@ -157,4 +161,28 @@ def _pod_identity(seen: Observation, association: Association) -> Finding:
             evidence,
             remedy=(f"let pods.eks.amazonaws.com use sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}",),
         )
-    return ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)
+    found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)
+    return replace(found, advice=_still_by_web_identity(seen, association))
+
+
+def _agent_without_addon(seen: Observation) -> bool:
+    """Whether the agent is there though it is no EKS add-on: installed by hand, or built into Auto Mode's nodes.
+
+    aws-node does not run on those. It starts only with credentials, so a pod of it that has no others and is ready shows that it gets them.
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
+    """
+    if seen.addon_name != CNI_ADDON:
+        return isinstance(seen.cluster, ClusterFacts) and seen.cluster.auto_mode
+    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable(seen))
+
+
+def _still_by_web_identity(seen: Observation, association: Association) -> str:
+    """Pods from before the association keep the role they were admitted with; in the SDKs' chain it comes before the association's.
+
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+    """
+    older = [pod for pod in reachable(seen) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
+    if not older:
+        return ""
+    runs = many(len(older), "pod is older than the association and runs", "pods are older than the association and run")
+    return f"{runs} as {older[0].role_arn} until replaced"

@@ -107,6 +107,12 @@ def test_a_cluster_is_described(eks: Eks) -> None:
     assert seen.created_at.tzinfo is UTC
 
 
+def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: LocalAws) -> None:
+    local_aws.eks.add_cluster(ClusterSpec(name="auto", endpoint="https://127.0.0.1:1", ca_data="Q0E=", auto_mode=True))
+    told = {name: it.auto_mode for name in ("demo", "auto") if isinstance(it := eks.cluster(name), ClusterFacts)}
+    assert told == {"demo": False, "auto": True}
+
+
 def test_what_eks_does_not_know_is_missing(eks: Eks) -> None:
     assert isinstance(eks.cluster("gone"), Missing)
     assert isinstance(eks.addon("demo", "coredns"), Missing)

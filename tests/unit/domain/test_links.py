@@ -159,6 +159,13 @@ def test_what_sts_said_is_told_with_where_to_look() -> None:
     assert diagnose(strange)[Link.PERMISSION_ERRORS].broken, "whatever stands in the environment"
 
 
+def test_pods_from_before_an_association_are_told_of() -> None:
+    assert diagnose(associated(pods=some_pods(OTHER_ROLE, ROLE)))[Link.MECHANISM].advice == (
+        f"1 pod is older than the association and runs as {OTHER_ROLE} until replaced"
+    )
+    assert diagnose(associated(pods=some_pods(None, container_credentials=True)))[Link.MECHANISM].advice == ""
+
+
 def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
     waiting = seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1))
     found = diagnose(waiting)[Link.WORKLOAD]

@@ -7,7 +7,7 @@ from lambdas.domain.observation import (
 )
 from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.pictures import addon, cluster, seen, settings, workload
+from tests.unit.domain.pictures import addon, cluster, seen, settings, some_pods, workload
 from tests.unit.report.observed import ROLE, nodes, trust
 
 CASES: dict[str, Case] = {
@@ -68,6 +68,36 @@ CASES: dict[str, Case] = {
     "mechanism: pod identity": (associated(), Link.MECHANISM, OK, None),
     "mechanism: agent not known": (associated(agent_installed=UNREAD), Link.MECHANISM, OK, None),
     "mechanism: no agent": (associated(agent_installed=False), Link.MECHANISM, BROKEN, Verdict.POD_IDENTITY_IN_USE),
+    "mechanism: no agent as an add-on, and a pod that lives on nothing else is ready": (
+        associated(agent_installed=False, pods=some_pods(None, container_credentials=True)),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
+    "mechanism: no agent, and pods from before the association are ready": (
+        associated(agent_installed=False, pods=some_pods(ROLE, None)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_IN_USE,
+    ),
+    "mechanism: no agent, and its pods do not start": (
+        associated(agent_installed=False, pods=some_pods(None, container_credentials=True, ready=False)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_IN_USE,
+    ),
+    "mechanism: no agent for aws-node, which does not run on Auto Mode's nodes": (
+        associated(agent_installed=False, cluster=cluster(auto_mode=True)),
+        Link.MECHANISM,
+        BROKEN,
+        Verdict.POD_IDENTITY_IN_USE,
+    ),
+    "mechanism: Auto Mode brings the agent of other workloads": (
+        associated(agent_installed=False, cluster=cluster(auto_mode=True), addon_name="aws-ebs-csi-driver"),
+        Link.MECHANISM,
+        OK,
+        None,
+    ),
     "mechanism: role trusts nobody": (
         associated(role=RoleFacts(arn=ROLE, trust=trust())),
         Link.MECHANISM,
