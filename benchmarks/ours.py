@@ -25,7 +25,7 @@ from lambdas.checker.handler import PARAMETERS_KEPT_S, lambda_handler
 from lambdas.checker.pipeline import run
 from lambdas.checker.ports import Ports
 from lambdas.contract.environment import Environment
-from lambdas.domain.observing import Readers
+from lambdas.domain.readers import Readers
 from lambdas.node_watcher.watching import Ports as WatcherPorts
 from lambdas.node_watcher.watching import watch
 

@@ -11,8 +11,9 @@ from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.finding import GUARDS, State
 from lambdas.domain.looking import look
-from lambdas.domain.observing import Hints, read_advice
+from lambdas.domain.observing import read_advice
 from lambdas.domain.plan import Reason
+from lambdas.domain.readers import Hints
 from lambdas.domain.request import actor_of
 from lambdas.domain.verdict import Verdict
 

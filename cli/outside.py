@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from cli.ports import Callbacks, ParameterWriter, Patterns, Register, Rights
     from lambdas.contract.environment import Environment
-    from lambdas.domain.observing import Readers
     from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
+    from lambdas.domain.readers import Readers
 
 
 @dataclass(frozen=True, kw_only=True)

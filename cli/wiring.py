@@ -32,7 +32,7 @@ def connect(asked: Asked) -> Outside:
     from lambdas.adapters.notifier import Notifier
     from lambdas.adapters.parameter_store import ParameterStore
     from lambdas.adapters.token import Tokens
-    from lambdas.domain.observing import Readers
+    from lambdas.domain.readers import Readers
 
     with progress("asking AWS who we are"):
         session = PersonsSession(region_of(asked.profile, asked.region), profile=asked.profile, role_arn=asked.role_arn)

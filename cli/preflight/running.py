@@ -19,7 +19,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import observe
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.observation import Unknown
-from lambdas.domain.observing import Hints
+from lambdas.domain.readers import Hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,7 +9,7 @@ from lambdas.adapters.eks import Eks
 from lambdas.adapters.iam import Iam
 from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.adapters.token import Tokens
-from lambdas.domain.observing import Readers
+from lambdas.domain.readers import Readers
 
 if TYPE_CHECKING:
     from lambdas.adapters.session import AwsSession

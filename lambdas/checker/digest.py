@@ -4,8 +4,8 @@ from datetime import datetime
 
 from lambdas.contract.environment import Environment
 from lambdas.domain.digest import clusters_asking
-from lambdas.domain.observing import Readers
 from lambdas.domain.ports import RemediatorPort
+from lambdas.domain.readers import Readers
 
 
 def ask_for_digest(until: datetime, readers: Readers, remediator: RemediatorPort, environment: Environment) -> list[str]:

@@ -19,8 +19,8 @@ from lambdas.domain.finding import Link, State
 from lambdas.domain.guardrails import Past
 from lambdas.domain.incident import Asks, Free, NodesSeen
 from lambdas.domain.observation import Binding, InvalidBinding, Observation
-from lambdas.domain.observing import Hints
 from lambdas.domain.planning import plan
+from lambdas.domain.readers import Hints
 from lambdas.domain.request import CheckRequest, actor_of
 from lambdas.domain.verdict import Verdict
 

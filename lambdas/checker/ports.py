@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.contract.environment import Environment
-from lambdas.domain.observing import Readers
 from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
+from lambdas.domain.readers import Readers
 
 Json = dict[str, Any]
 

@@ -11,10 +11,11 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.finding import Link, State
 from lambdas.domain.guardrails import PAST_SPAN, Past, just_changed
 from lambdas.domain.observation import Observation, PodFacts
-from lambdas.domain.observing import Hints, Readers, read, read_advice, read_symptoms
+from lambdas.domain.observing import read, read_advice, read_symptoms
 from lambdas.domain.plan import Plan
 from lambdas.domain.planning import plan
 from lambdas.domain.ports import CalendarPort, IncidentsPort
+from lambdas.domain.readers import Hints, Readers
 
 
 @dataclass(frozen=True, kw_only=True)

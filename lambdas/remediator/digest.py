@@ -11,8 +11,8 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import observe
 from lambdas.domain.digest import Day, summed_up
 from lambdas.domain.errors import RemediatorError, TransientError
-from lambdas.domain.observing import Hints, Readers
 from lambdas.domain.ports import IncidentsPort, LogPort, NotifierPort
+from lambdas.domain.readers import Hints, Readers
 from lambdas.domain.report.digest import digest_message
 from lambdas.remediator.steps import Json, Patience, Steps
 

@@ -19,7 +19,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incident import Incident
-from lambdas.domain.observing import Readers
+from lambdas.domain.readers import Readers
 from lambdas.remediator.bodies.desk import Desk
 from lambdas.remediator.digest import DigestDesk, sum_up
 from lambdas.remediator.durable import DurableSteps

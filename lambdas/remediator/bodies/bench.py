@@ -12,8 +12,8 @@ from lambdas.domain.checking import Remembering
 from lambdas.domain.errors import Busy, NotFound, TransientError
 from lambdas.domain.incident import Incident
 from lambdas.domain.observation import ClusterFacts, PodFacts
-from lambdas.domain.observing import Readers
 from lambdas.domain.ports import ClusterPort, EventsPort, IncidentsPort, LogPort, MetricsPort, NotifierPort
+from lambdas.domain.readers import Readers
 from lambdas.remediator.steps import Json
 
 TRIES: Final = 4

@@ -7,7 +7,7 @@ from lambdas.domain.checking import check
 from lambdas.domain.incident import Incident
 from lambdas.domain.look import Counts, Look
 from lambdas.domain.looking import look
-from lambdas.domain.observing import Hints
+from lambdas.domain.readers import Hints
 from lambdas.domain.request import actor_of
 from lambdas.remediator.bodies.bench import Bench
 from lambdas.remediator.steps import Json

@@ -20,7 +20,7 @@ from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.look import Look, from_json_look, to_json_look
 from lambdas.domain.looking import look
-from lambdas.domain.observing import Hints, Readers
+from lambdas.domain.readers import Hints, Readers
 from lambdas.domain.request import CheckRequest, Trigger
 from lambdas.remediator import handler, watching
 from lambdas.remediator.bodies.desk import Desk

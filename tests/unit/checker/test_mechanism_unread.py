@@ -5,8 +5,8 @@ import pytest
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.observing import Hints
 from lambdas.domain.plan import Reason
+from lambdas.domain.readers import Hints
 from tests.fakes import FakeCalendar, FakeIncidents, readers_over
 from tests.world import NAME, NAMESPACE, NOON, described
 

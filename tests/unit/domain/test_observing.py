@@ -11,8 +11,9 @@ from lambdas.domain.checking import Remembering, check, observe
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.finding import Link, State
 from lambdas.domain.observation import NOT_READ, Missing, NodeRepair, Observation, SupportDates, Unknown, VersionAdvice, WorkloadFacts
-from lambdas.domain.observing import Hints, Readers, read, read_advice, read_symptoms
+from lambdas.domain.observing import read, read_advice, read_symptoms
 from lambdas.domain.ports import Parameter
+from lambdas.domain.readers import Hints, Readers
 from lambdas.domain.verdict import Verdict
 from tests import fakes
 from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn

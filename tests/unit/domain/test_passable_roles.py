@@ -9,9 +9,9 @@ from lambdas.domain.action import UpdateAddonRole
 from lambdas.domain.checking import Check, Remembering, check
 from lambdas.domain.finding import Link
 from lambdas.domain.looking import look
-from lambdas.domain.observing import Hints
 from lambdas.domain.plan import Reason, Withheld
 from lambdas.domain.proof import is_proven
+from lambdas.domain.readers import Hints
 from tests import fakes
 from tests.world import ACCOUNT, NAME, NAMESPACE, World, described, role_arn
 
