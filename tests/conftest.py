@@ -1,9 +1,14 @@
-"""How tests are spread over processes where a file is too much for one, and a test too little."""
+"""What holds of every test: the same examples each time, and how tests are spread over processes."""
 
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# A bounded run says the same each time, on every machine and however busy it is; `make chaos` looks for new examples at length.
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
 
 SHARE_A_STAGE: Final = frozenset(
     f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "dashboard", "digest", "grants", "installed")

@@ -14,8 +14,8 @@ from tests.chaos.storms import kinds, town
 from tests.unit.requests.test_hostile_events import _answer as answer_to
 from tests.world import NOON
 
-SHORT = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-LONG = settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+SHORT = settings(max_examples=25, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=2_000, suppress_health_check=list(HealthCheck), derandomize=False)
 
 events = hostile.forged()
 worlds = st.tuples(st.lists(hostile.TEXT, min_size=1, max_size=6), st.booleans(), events)

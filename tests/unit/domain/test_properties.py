@@ -24,8 +24,8 @@ from lambdas.domain.verdict import REPAIRABLE, Verdict
 from tests.unit.domain.generated import observations, pasts
 from tests.unit.domain.pictures import judged
 
-BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-LONG = settings(BOUNDED, max_examples=20_000)
+BOUNDED = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+LONG = settings(BOUNDED, max_examples=20_000, derandomize=False)
 
 
 def holds(picture: Observation, past: Past) -> None:

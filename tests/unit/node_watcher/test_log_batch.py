@@ -28,7 +28,6 @@ def test_no_text_inside_a_message_is_taken_for_a_boundary(text: str) -> None:
     assert _read(payload(records))[0] == records
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=30) | st.sampled_from(TRICKY), max_size=3), max_size=20))
 def test_whatever_was_packed_is_unpacked(records: list[dict[str, str]]) -> None:
     read, counts = _read(payload(records))
@@ -108,7 +107,7 @@ def test_what_is_no_batch_is_refused(event: object) -> None:
         _read(event)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 255))
 def test_no_damage_raises_anything_else(body: bytes, place: int, value: int) -> None:
     import base64

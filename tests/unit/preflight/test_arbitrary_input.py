@@ -112,7 +112,7 @@ def plans(draw: st.DrawFn) -> Any:
     }
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(plans())
 def test_any_plan_is_answered_and_can_be_written(plan: Any) -> None:
     found = terraform.read(json.dumps(plan), "plan.json")
@@ -120,13 +120,13 @@ def test_any_plan_is_answered_and_can_be_written(plan: Any) -> None:
     json.dumps([document(outcome), sarif(outcome)])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.sampled_from(sorted(READERS)), ANY)
 def test_any_json_is_answered_or_refused(kind: str, value: Any) -> None:
     answered_or_refused(kind, json.dumps(value))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.sampled_from(sorted(READERS)), st.text(max_size=60))
 @example("eksctl", "kind: ClusterConfig\n? [a]\n: b")
 @example("eksctl", "kind: ClusterConfig\naddons: [<<: 1]")
@@ -160,7 +160,7 @@ TEMPLATE_KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.dictionaries(st.sampled_from(["A", "B", "Fn::ForEach::X"]), json_of(TEMPLATE_KEYS), max_size=3), json_of(TEMPLATE_KEYS))
 def test_any_template_is_answered(resources: dict[str, Any], properties: Any) -> None:
     addon = {"Type": "AWS::EKS::Addon", "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": properties}}
@@ -173,7 +173,7 @@ def test_any_template_is_answered(resources: dict[str, Any], properties: Any) ->
     cloudformation.read(yaml.safe_dump(template), "t.yaml")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     json_of(
         st.sampled_from(["Statement", "Version", "Effect", "Principal", "Federated", "Action", "Condition", "StringEquals", "${A}:sub"])
@@ -209,7 +209,7 @@ EKSCTL_KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(json_of(EKSCTL_KEYS), json_of(EKSCTL_KEYS), json_of(EKSCTL_KEYS))
 def test_any_eksctl_file_is_answered(addon: Any, iam: Any, config: Any) -> None:
     mine = {"name": "vpc-cni"} | (addon if isinstance(addon, dict) else {"attachPolicy": addon})

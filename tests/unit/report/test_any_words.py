@@ -95,7 +95,7 @@ def _verdicts() -> set[str]:
     return {str(world.verdict) for world in WORLDS.values()}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(any_story())
 def test_any_words_give_a_legal_and_harmless_message(story: tuple[Occasion, dict[str, Any], Incident]) -> None:
     message = write(*story)
@@ -103,7 +103,7 @@ def test_any_words_give_a_legal_and_harmless_message(story: tuple[Occasion, dict
     assert_harmless(message)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from([it for it in ALL_STORIES if it[2] is not Occasion.ACTING]), TEXT)
 def test_one_value_never_makes_a_second_line(story: tuple[str, str, Occasion, dict[str, Any], Incident], value: str) -> None:
     _, _, occasion, about, incident = story

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -133,7 +133,6 @@ REQUESTS = st.builds(
 )
 
 
-@settings(deadline=None)  # the machine that runs this may be busy
 @given(REQUESTS)
 def test_any_request_survives_the_way_over_the_bus(request: CheckRequest) -> None:
     assert _received(check_requested(request)) == request

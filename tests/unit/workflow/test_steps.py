@@ -30,7 +30,7 @@ def test_delays_grow_to_the_longest_and_add_up_to_the_time_out(patience: Patienc
 
 
 @given(st.integers(1, 20_000), st.integers(1, 60), st.integers(1, 900), st.sampled_from([1.3, 1.5, 2.0]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_always_waits_exactly_its_time_and_ends(timeout_s: int, first_s: int, most_s: int, growth: float) -> None:
     found = delays(Patience(timeout_s=timeout_s, first_s=first_s, most_s=max(first_s, most_s), growth=growth))
     assert sum(found) == timeout_s
