@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
@@ -107,10 +108,12 @@ def test_a_cluster_is_described(eks: Eks) -> None:
     assert seen.created_at.tzinfo is UTC
 
 
-def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: LocalAws) -> None:
-    local_aws.eks.add_cluster(ClusterSpec(name="auto", endpoint="https://127.0.0.1:1", ca_data="Q0E=", auto_mode=True))
-    told = {name: it.auto_mode for name in ("demo", "auto") if isinstance(it := eks.cluster(name), ClusterFacts)}
-    assert told == {"demo": False, "auto": True}
+@pytest.mark.parametrize("auto_mode", [True, False])
+def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: LocalAws, auto_mode: bool) -> None:
+    with patch.dict(local_aws.eks.world.clusters["demo"].record, {"computeConfig": {"enabled": auto_mode}}):
+        seen = eks.cluster("demo")
+    assert isinstance(seen, ClusterFacts)
+    assert seen.auto_mode is auto_mode
 
 
 def test_what_eks_does_not_know_is_missing(eks: Eks) -> None:
