@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -11,8 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.failures import COULD_NOT_TELL
+from cli.finding_incidents import in_whose_hands
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.finding import State
+from lambdas.domain.report import meaning_of
 from lambdas.domain.report.clock import clock
 from lambdas.domain.report.corrected import documents
 from lambdas.domain.report.escaping import line as visible
@@ -21,7 +25,7 @@ from lambdas.domain.report.left_for_you import words_and_command
 from lambdas.domain.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -97,13 +101,27 @@ def _links(look: Look) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for line in look.links:
+    for first, last in _folded(look.links):
+        line, alone = first, first is last
         mark, style = MARKS[State(line.state)]
         words = Text(plain(line.sentence), style="dim" if line.state == State.NOT_APPLICABLE else "")
         for fact in _facts(line, look):
             words.append(f"\n{fact}", style="dim")
-        table.add_row(str(int(line.link)), line.title, Text(mark, style=style), words)
+        number, title = (
+            (str(int(line.link)), line.title) if alone else (f"{int(first.link)}-{int(last.link)}", f"{first.title} … {last.title}")
+        )
+        table.add_row(number, title, Text(mark, style=style), words)
     return table
+
+
+def _folded(links: Sequence[LinkLine]) -> Iterator[tuple[LinkLine, LinkLine]]:
+    """First and last of each run of links that do not apply for one and the same reason; any other link alone."""
+    for (state, sentence), run in groupby(links, key=lambda it: (it.state, it.sentence)):
+        alike = list(run)
+        if state == State.NOT_APPLICABLE and sentence:
+            yield alike[0], alike[-1]
+        else:
+            yield from ((it, it) for it in alike)
 
 
 def _facts(line: LinkLine, look: Look) -> Iterator[str]:
@@ -136,8 +154,7 @@ def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
     for note in (*seen.notes, *(it for it in look.warnings if not it.startswith(told))):
         yield Text(f"note: {plain(note)}", style="dim")
     if seen.incident:
-        holder = "the remediator works on it" if not seen.incident.held_by_a_person else f"held by {plain(seen.incident.holder)}"
-        yield Text(f"Incident {seen.incident.id} is open; {holder}: irsa-remediator history {seen.incident.id}")
+        yield Text(f"Incident {seen.incident.id} is open: {in_whose_hands(seen.incident)}")
     if command := _next_command(seen, look):
         yield Text(command, style="bold").append(f"   {_why(look)}", style="not bold dim")
 
@@ -157,9 +174,11 @@ def _verdict(seen: Seen, look: Look) -> Text:
         }.get(look.verdict, "Sound: every link of the identity chain holds.")
         unread = seen.exit_code != 0
         return Text("Nothing is broken, and not every link could be read." if unread else words, style="yellow" if unread else "bold green")
-    others = [it for it in look.verdicts if it != look.verdict]
-    text = Text("Broken: ", style="bold red").append(", ".join([str(look.verdict), *others]), style="bold")
-    return text.append(f". {plain(look.sentence)}", style="not bold default")
+    told, style = ("Could not tell: ", "bold yellow") if seen.exit_code == COULD_NOT_TELL else ("Broken: ", "bold red")
+    others = [it.title for it in look.links if it.state == State.BROKEN and it.verdict != look.verdict]
+    text = Text(told, style=style).append(str(look.verdict), style="bold")
+    text.append(f", and with it {', '.join(others)}" if others else "", style="not bold default")
+    return text.append(f". {meaning_of(look)}", style="not bold default")
 
 
 def _next_command(seen: Seen, look: Look) -> str:

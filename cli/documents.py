@@ -82,6 +82,7 @@ def planned(look: Look) -> Json:
     """What would be done, and what not and why."""
     return {
         "actions": [action(it) for it in look.actions],
+        "proposed": [action(it) for it in look.proposed],
         "withheld": [
             {"link": int(it.link), "reason": str(it.reason), "sentence": it.sentence, "until": it.until or None} for it in look.withheld
         ],

@@ -1,4 +1,4 @@
-"""Incidents by the beginning of their id, as messages print it."""
+"""Incidents by the beginning of their id, as messages print it, and in whose hands they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.failures import Refused
 from lambdas.adapters.incident_items import KEPT
+from lambdas.domain.report.escaping import plain
 
 if TYPE_CHECKING:
     from cli.outside import Outside
@@ -42,3 +43,12 @@ def by_prefix(prefix: str, outside: Outside) -> Incident | PastIncident:
     raise Refused(
         f"{prefix!r} is the beginning of {len(found)} incidents: {', '.join(it.id for it in found[:8])}", then="give more of the id"
     )
+
+
+def in_whose_hands(it: Incident) -> str:
+    """Who is to do something about an open incident: a person who has to answer or repairs it, the remediator, or nobody of ours."""
+    if it.callback_id and not it.held_by_a_person:
+        return f"it waits for an answer: irsa-remediator approve {it.id}"
+    if it.held_by_a_person:
+        return f"{plain(it.holder)} repairs it at a terminal"
+    return "the remediator repairs it now" if it.acting else "the remediator watches it and changes nothing now"

@@ -42,21 +42,31 @@ class Manner:
     override: bool = False
     dry_run: bool = False
 
+    @property
+    def lifted(self) -> bool:
+        """Whether rules that pace the remediator are lifted: a person who answers has read them."""
+        return self.override or not self.yes
+
 
 def run(asked: Asked, wanted: Wanted, manner: Manner) -> int:
     """Look; then, where something can be done, do it and stay until it is proven."""
     outside = wiring.connect(asked)
     with progress("looking"):
         target = one(wanted, outside)
-        seen = refuse_unknown(see(target, outside), outside)
+        seen = refuse_unknown(see(target, _persons(outside, target.cluster, manner) if manner.dry_run else outside), outside)
     if seen.look is None:
         raise Refused(f"{target.key} could not be looked at: {seen.failure}")
-    lifted = manner.override or not manner.yes
-    if seen.look.sound or manner.dry_run or not may(seen, lifted=lifted):
+    if seen.look.sound or manner.dry_run or not may(seen, lifted=manner.lifted):
         return _told(asked, seen)
     if not manner.yes and not interactive():
         raise Refused("there is nobody to ask: standard input is no terminal", then="give --yes, or --dry-run to see the plan")
-    return _repaired(asked, seen, outside, manner, lifted=lifted)
+    return _repaired(asked, seen, outside, manner)
+
+
+def _persons(outside: Outside, cluster: str, manner: Manner) -> Outside:
+    """Settings as a person's run counts them."""
+    parameters = PersonsParameters(outside.readers.parameters, cluster, lifted=manner.lifted)
+    return replace(outside, readers=replace(outside.readers, parameters=parameters))
 
 
 def interactive() -> bool:
@@ -72,11 +82,11 @@ def _told(asked: Asked, seen: Seen) -> int:
     return seen.exit_code
 
 
-def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner, *, lifted: bool) -> int:
+def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner) -> int:
     assert seen.look is not None  # noqa: S101  # told to the type checker
     incident = claim(seen.target, seen.look.binding_path or None, outside)
     screen = Screen(lambda: outside.now().timestamp())
-    desk = _desk(incident, outside, screen, lifted=lifted)
+    desk = _desk(incident, _persons(outside, seen.target.cluster, manner), screen)
     with Holding(incident, outside.incidents, outside.now) as holding, screen:
         steps = AttendedSteps(sleep=outside.sleep, answer=partial(_answer, desk, screen, manner, seen), holding=holding, screen=screen)
         try:
@@ -87,12 +97,11 @@ def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner, *, lif
     return _ended(asked, desk, result)
 
 
-def _desk(incident: Incident, outside: Outside, screen: Screen, *, lifted: bool) -> AttendedDesk:
+def _desk(incident: Incident, outside: Outside, screen: Screen) -> AttendedDesk:
     courteous = Courteous(outside.notifier, outside.events, screen)
-    parameters = PersonsParameters(outside.readers.parameters, incident.target.cluster, lifted=lifted)
     return AttendedDesk(
         incident=incident,
-        readers=replace(outside.readers, parameters=parameters),
+        readers=outside.readers,
         remembering=Remembering(incidents=outside.incidents, calendar=outside.calendar),
         incidents=outside.incidents,
         notifier=courteous,

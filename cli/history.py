@@ -11,7 +11,7 @@ from rich.text import Text
 from cli import wiring
 from cli.documents import past, still_open
 from cli.failures import SOUND, Refused
-from cli.finding_incidents import by_prefix, need_stack
+from cli.finding_incidents import by_prefix, in_whose_hands, need_stack
 from cli.output import progress, write
 from lambdas.domain.counting import many
 from lambdas.domain.incident import Incident, Outcome, PastIncident
@@ -87,10 +87,14 @@ def one(asked: Asked, prefix: str, html: Path | None) -> int:
 def _one_open(asked: Asked, it: Incident, html: Path | None) -> int:
     if html:
         raise Refused(f"incident {it.id} is still open", then="write the page when it is closed")
-    since = f"since {clock(it.opened_at)}, {many(it.signals, 'signal')}"
-    words = Text(f"{it.id} · {it.target.key} · open {since}", style="bold")
-    state = f"waits for an answer: irsa-remediator approve {it.id}" if it.callback_id else f"{plain(it.holder)} works on it"
-    write(asked.output, {"command": "history", "exitCode": SOUND, "incident": still_open(it)}, words, Text(state))
+    since = f" · incident {it.id} · open since {clock(it.opened_at)}, {many(it.signals, 'signal')}"
+    head = Text(it.target.key, style="bold").append(since, style="not bold")
+    now = Text(f"irsa-remediator check --cluster {it.target.cluster}", style="bold").append(
+        "   shows what is broken now", style="not bold dim"
+    )
+    write(
+        asked.output, {"command": "history", "exitCode": SOUND, "incident": still_open(it)}, head, Text(f"Now: {in_whose_hands(it)}"), now
+    )
     return SOUND
 
 

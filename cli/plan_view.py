@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from cli.chain import corrected
@@ -16,7 +17,7 @@ from lambdas.domain.report.clock import clock
 from lambdas.domain.report.escaping import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
 
@@ -43,12 +44,23 @@ def lines(look: Look) -> Iterator[RenderableType]:
         yield Text(f"Waits first: {plain(look.wait)}", style="yellow")
     if look.actions:
         yield Text("Would be done, in this order" + (", once a person approves:" if look.needs_approval else ":"), style="bold")
-        for number, action in enumerate(look.actions, 1):
-            yield Text(f"  {number} {action.sentence}").append(_detail(action), style="dim")
+        yield from _numbered(look.actions)
     else:
         yield Text("Nothing would be done.", style="bold")
+    if look.proposed:
+        yield Text("In mode enforce, this would be done, in this order:", style="bold")
+        yield from _numbered(look.proposed)
     yield from _withheld(look)
     yield from corrected(look)
+
+
+def _numbered(actions: Iterable[Action]) -> Iterator[RenderableType]:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(style="dim", justify="right", min_width=3)
+    table.add_column(overflow="fold")
+    for number, action in enumerate(actions, 1):
+        table.add_row(str(number), Text(action.sentence).append(_detail(action), style="dim"))
+    yield table
 
 
 def _detail(action: Action) -> str:

@@ -68,10 +68,10 @@ class Screen:
 
     def state(self, state: Any) -> None:
         """A look, or what a step waits for."""
-        if words := state.get("words") or state.get("sentence") or state.get("unread"):
-            self._doing = plain(words)
         if seen := state.get("look"):
-            self._counts = numbers(seen["counts"])
+            self._counts = numbers(seen["counts"])  # what its words say, drawn
+        elif words := state.get("words") or state.get("sentence") or state.get("unread"):
+            self._doing = plain(words)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -98,7 +98,8 @@ def numbers(counts: dict[str, Any]) -> str:
     """`pods ████░░ 7/12 with the role · nodes ████ 12/12 Ready`."""
     told = []
     if counts["pods"]:
-        told.append(f"pods {_bar(counts['pods_right'], counts['pods'])} {counts['pods_right']}/{counts['pods']} with the role")
+        ready = "" if counts["pods_ready"] == counts["pods"] else f", {counts['pods_ready']} ready"
+        told.append(f"pods {_bar(counts['pods_right'], counts['pods'])} {counts['pods_right']}/{counts['pods']} with the role{ready}")
     if counts["nodes"]:
         told.append(f"nodes {_bar(counts['nodes_ready'], counts['nodes'])} {counts['nodes_ready']}/{counts['nodes']} Ready")
     return " · ".join(told)

@@ -1,7 +1,7 @@
 """A look: observation, diagnosis and plan of one moment as a small digest that survives a checkpoint, a log line and a message."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
@@ -71,6 +71,7 @@ class Look:
     links: tuple[LinkLine, ...]
     counts: Counts
     actions: tuple[Action, ...] = ()
+    proposed: tuple[Action, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
     remedies: tuple[str, ...] = ()
     wait: str = ""
@@ -102,9 +103,12 @@ class Look:
         return ServiceAccountRef.from_key(self.target)
 
 
+_ACTIONS: Final = ("actions", "proposed")
+
+
 def to_json_look(value: Look) -> dict[str, Any]:
     """The look as a JSON object."""
-    return {**asdict(value), "actions": [to_json(action) for action in value.actions]}
+    return {**asdict(value), **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS}}
 
 
 def from_json_look(value: dict[str, Any]) -> Look:
@@ -118,7 +122,7 @@ def from_json_look(value: dict[str, Any]) -> Look:
             "notify_from": Severity(value["notify_from"]),
             "links": lines,
             "counts": Counts(**value["counts"]),
-            "actions": tuple(map(from_json, value["actions"])),
+            **{name: tuple(map(from_json, value.get(name, ()))) for name in _ACTIONS},
             "withheld": tuple(WithheldLine(**line) for line in value["withheld"]),
             **{name: tuple(value[name]) for name in ("verdicts", "remedies", "warnings")},
         }

@@ -55,6 +55,7 @@ def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
         links=tuple(map(_line, diagnosis.findings)),
         counts=_counts(seen),
         actions=plan.actions,
+        proposed=plan.proposed,
         withheld=tuple(
             WithheldLine(link=it.link, reason=it.reason, sentence=_cut(it.sentence), until=it.until.isoformat() if it.until else "")
             for it in plan.withheld

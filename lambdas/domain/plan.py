@@ -46,13 +46,14 @@ class Plan:
     """Actions in the order in which they run, and a reason for every broken link that has none.
 
     `answers` says for each broken link which of the actions (by position) end it. `wait` is set while an update runs: look again at its
-    end. `needs_approval` asks a person first.
+    end. `needs_approval` asks a person first. `proposed` are the actions of mode enforce, where the mode alone holds them back.
     """
 
     verdict: Verdict
     severity: Severity
     actions: tuple[Action, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    proposed: tuple[Action, ...] = ()
     answers: tuple[tuple[Link, tuple[int, ...]], ...] = ()
     wait: str | None = None
     needs_approval: bool = False

@@ -32,7 +32,10 @@ def plan(seen: Observation, diagnosis: Diagnosis, past: Past) -> Plan:
     found = list(stops(seen, diagnosis, past)) if wanted else []
     verdict = next((stop.verdict for stop in found if stop.verdict), None) or diagnosis.verdict
     if found:
-        return Plan(verdict=verdict, severity=diagnosis.severity, withheld=_all_withheld(diagnosis, wanted, found))
+        held = _all_withheld(diagnosis, wanted, found)
+        by_mode_alone = {stop.reason for stop in found} == {Reason.OBSERVE_MODE} and not _under_way(diagnosis)
+        proposed = _acting(seen, diagnosis, wanted).actions if by_mode_alone else ()
+        return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, proposed=proposed)
     if running := _under_way(diagnosis):
         held = tuple(Withheld(link=it.link, reason=Reason.UPDATE_RUNS, sentence=running) for it in diagnosis.broken)
         return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, wait=running)

@@ -1,18 +1,22 @@
 """Report: what people are told, in chat and by mail, from the workflow's story. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from lambdas.contract.environment import Environment
 from lambdas.domain.incident import Incident
+from lambdas.domain.look import Look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.ports import Message
 from lambdas.domain.report import chat, escaping, mail
+from lambdas.domain.report.body import means
 from lambdas.domain.report.content import compose
-from lambdas.domain.report.story import read_story
+from lambdas.domain.report.phrases import PLAIN
+from lambdas.domain.report.story import Told, read_story
 from lambdas.domain.report.timeline import Moment, timeline
 
-__all__ = ["Moment", "message", "timeline"]
+__all__ = ["Moment", "meaning_of", "message", "timeline"]
 
 
 def message(
@@ -38,3 +42,10 @@ def message(
         text=mail.text(content),
         attributes={name: escaping.plain(value) for name, value in attributes.items()},
     )
+
+
+def meaning_of(look: Look) -> str:
+    """What a look that shows something broken means, in plain text: what fails now, and what still works."""
+    at = datetime.fromisoformat(look.began_at)
+    nobodys = Incident(id="", target=look.service_account, opened_at=at, signals=1, request={})
+    return means(Told(occasion=Occasion.WITHHELD, incident=nobodys, now=look, fault=look, lines=(), changes=(), answer={})).render(PLAIN)

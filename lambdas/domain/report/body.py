@@ -36,7 +36,8 @@ def _was(told: Told) -> Phrase:
     return say("What was broken: {words}", words=sentence(told.fault.sentence))
 
 
-def _means(told: Told) -> Phrase:
+def means(told: Told) -> Phrase:
+    """What fails now, and what still works; or what would fail one day."""
     found = meaning(told)
     return say(found.sentence if told.failing or not found.latent else found.latent, **values(told))
 
@@ -69,6 +70,11 @@ NO_TRACE: Final = (
 def _plan(told: Told) -> Phrase | None:
     steps = [say("{words}", words=action.sentence) for action in told.now.actions]
     return say("Plan: {steps}.", steps=join(steps, " · ")) if steps else None
+
+
+def _proposed(told: Told) -> Phrase | None:
+    steps = [say("{words}", words=action.sentence) for action in told.now.proposed]
+    return say("In mode enforce this would be done: {steps}.", steps=join(steps, " · ")) if steps else None
 
 
 def _done(told: Told) -> Phrase | None:
@@ -136,12 +142,12 @@ def _warnings(told: Told) -> Phrase | None:
     return say("Note: {words}", words=join([say("{words}", words=sentence(it)) for it in said[:3]], " ")) if said else None
 
 
-_FOUND: Final[tuple[Part, ...]] = (_broken, _means, _who, evidence, numbers, repair_clock)
+_FOUND: Final[tuple[Part, ...]] = (_broken, means, _who, evidence, numbers, repair_clock)
 _PARTS: Final[Mapping[Occasion, tuple[Part, ...]]] = {
     Occasion.ACTING: (*_FOUND, _plan, _approved, _left_alone, _warnings),
     Occasion.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
-    Occasion.NOT_APPROVED: (_answer, _broken, _means, numbers, repair_clock),
-    Occasion.WITHHELD: (*_FOUND, _left_alone, _warnings, versions.advice),
+    Occasion.NOT_APPROVED: (_answer, _broken, means, numbers, repair_clock),
+    Occasion.WITHHELD: (*_FOUND, _left_alone, _proposed, _warnings, versions.advice),
     Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, versions.advice),
     Occasion.REMINDER: (_broken, numbers, repair_clock, _left_alone),
     Occasion.PROVEN: (_proof, _done, _approved, _otherwise, _was, _who, versions.advice),

@@ -80,7 +80,7 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
     ),
     Verdict.NO_ACCESS: Meaning(
         title="the remediator cannot look into the cluster",
-        sentence="Whether {workload} is well is unknown until it is let in again.",
+        sentence="Whether {workload} is well cannot be known without access.",
     ),
     Verdict.CLUSTER_GONE: Meaning(
         title="the cluster is not there, but a parameter still binds a role in it",

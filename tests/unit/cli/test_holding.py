@@ -113,7 +113,7 @@ def test_a_run_whose_incident_was_taken_over_does_nothing_more(fakes: Fakes) -> 
     holding.beat()
     steps = AttendedSteps(sleep=fakes.world.sleep, answer=lambda _: {"approved": True, "by": CALLER}, holding=holding)
     with pytest.raises(TakenOver, match="taken over"):
-        remediate(held, steps, _desk(held, fakes.outside, Screen(), lifted=True))
+        remediate(held, steps, _desk(held, fakes.outside, Screen()))
     assert fakes.world.writes == []
 
 
@@ -143,7 +143,7 @@ def test_a_run_that_cannot_say_that_it_is_there_stops_before_it_counts_as_gone(f
 
 def test_a_signal_that_a_broken_off_run_has_not_seen_is_looked_after_before_it_closes(fakes: Fakes) -> None:
     held = claim(TARGET, None, fakes.outside)
-    desk = _desk(held, fakes.outside, Screen(), lifted=True)
+    desk = _desk(held, fakes.outside, Screen())
     desk.look(1, {})
     fakes.incidents.signal(TARGET, Signal(occurred_at=NOON, check="another", at=NOON))
     looks = fakes.world.reads.count("cluster.service_account")

@@ -57,6 +57,23 @@ def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_las
     assert made.withheld == ()
 
 
+def test_observe_mode_tells_the_plan_of_mode_enforce() -> None:
+    made = planned(everything(settings=settings(mode=Mode.OBSERVE)))
+    assert made.actions == ()
+    assert made.proposed == planned(everything()).actions
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"role": Missing("r")}, id="a role that would not work"),
+        pytest.param({"addon": addon(status="UPDATING")}, id="an update that runs"),
+    ],
+)
+def test_observe_mode_proposes_nothing_that_mode_enforce_would_not_do(changes: dict[str, Any]) -> None:
+    assert planned(everything(**changes, settings=settings(mode=Mode.OBSERVE))).proposed == ()
+
+
 def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_in_the_next() -> None:
     tokens = [planned(everything(), Past(incident_id="7f3a", round=n)).actions[-1] for n in (1, 1, 2)]
     assert tokens[0] == tokens[1] != tokens[2]
