@@ -30,7 +30,15 @@ class Asked:
         str, typer.Option(help="Name of the environment in deploy.yaml, where it has one.", envvar="IRSA_STACK", rich_help_panel=WHERE)
     ] = ""
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="Log in to the cluster with this file, not with AWS credentials.", rich_help_panel=WHERE)
+        Path | None,
+        typer.Option(
+            help="Log in to the cluster with this file, not with AWS credentials.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            rich_help_panel=WHERE,
+        ),
     ] = None
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.", rich_help_panel=WHERE)] = None
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=WHERE)] = False

@@ -16,12 +16,13 @@ from cli.commands.history import history
 from cli.commands.plan import plan
 from cli.commands.replay import replay
 from cli.commands.simulate import simulate
-from cli.options import with_options
+from cli.options import Command, Group, with_options
 from cli.preflight.command import preflight
 from lambdas.contract.version import VERSION
 
 app: Final = typer.Typer(
     name="irsa-remediator",
+    cls=Group,
     help="Finds out why the VPC CNI of an EKS cluster lost its IAM role, puts it back where it will stay, and proves it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -51,14 +52,14 @@ def main() -> None:
 
 
 def _group(name: str, words: str, commands: Mapping[str, Any]) -> None:
-    group = typer.Typer(name=name, help=words, no_args_is_help=True)
+    group = typer.Typer(name=name, cls=Group, help=words, no_args_is_help=True)
     for title, command in commands.items():
-        group.command(title)(with_options(command))
+        group.command(title, cls=Command)(with_options(command))
     app.add_typer(group)
 
 
 def _register(command: Any) -> None:
-    app.command()(with_options(command))
+    app.command(cls=Command)(with_options(command))
 
 
 for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, replay, simulate:

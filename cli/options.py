@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from cli.asked import Asked
 from cli.failures import tell
@@ -35,6 +36,25 @@ def with_options(command: Callable[..., int | None]) -> Callable[..., None]:
     run.__annotations__ = {it.name: it.annotation for it in typed}
     del run.__wrapped__  # else its signature would count
     return run
+
+
+class _Plain:
+    """Help shows the name of an option's value rather than its Python type, and nothing beside a switch."""
+
+    def get_params(self, ctx: Any) -> Any:
+        found = super().get_params(ctx)  # type: ignore[misc]  # of the class beside it
+        for it in found:
+            if isinstance(it, TyperOption) and it.metavar is None and "|" not in str(it.display_type_rich(ctx)):  # choices name themselves
+                it.metavar = "" if it.is_flag else str(it.name).upper()
+        return found
+
+
+class Command(_Plain, TyperCommand):
+    """A command."""
+
+
+class Group(_Plain, TyperGroup):
+    """A group of commands."""
 
 
 def _run(command: Callable[..., int | None], asked: Asked, given: dict[str, Any]) -> int:

@@ -18,7 +18,9 @@ class PreflightFormat(StrEnum):
     SARIF = "sarif"
 
 
-_Output = Annotated[PreflightFormat, typer.Option("--output", "-o", help="How to write the result.")]
+_Output = Annotated[
+    PreflightFormat, typer.Option("--output", "-o", help="How to write the result: table, json, yaml or sarif.", metavar="FORMAT")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
