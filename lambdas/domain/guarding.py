@@ -60,11 +60,11 @@ def _provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None) -> 
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/cross-account-access.html
     """
-    if cluster.issuer is None:
+    arn = cluster.provider_arn
+    if arn is None:
         return Missing("OIDC issuer")
     if role_arn and (account := role_arn.split(":")[4]) != readers.account:
         return Unknown(f"it belongs to account {account}, that of the role, whose IAM we cannot read")
-    arn = f"arn:{readers.partition}:iam::{readers.account}:oidc-provider/{cluster.issuer.removeprefix('https://')}"
     return optional(lambda: readers.iam.oidc_provider(arn))
 
 

@@ -70,6 +70,16 @@ class ClusterFacts:
     created_at: datetime
     authentication_mode: str = "API"
     ip_family: str = "ipv4"
+
+    @property
+    def provider_arn(self) -> str | None:
+        """ARN that the OIDC provider for its issuer has in IAM, in the cluster's own account; None where EKS reports no issuer.
+
+        The issuer is never built from the region: its host has two spellings.
+        Source: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3428
+        """
+        _, partition, _, _, account, _ = self.arn.split(":", 5)
+        return f"arn:{partition}:iam::{account}:oidc-provider/{self.issuer.removeprefix('https://')}" if self.issuer else None
     auto_mode: bool = False
 
 

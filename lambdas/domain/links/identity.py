@@ -37,13 +37,8 @@ from lambdas.domain.verdict import Verdict
 
 
 def provider_arn(seen: Observation) -> str | None:
-    """ARN that the cluster's OIDC provider has in IAM, from the issuer that EKS reports; None where EKS reports none.
-
-    The issuer is never built from the region: its host has two spellings.
-    Source: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3428
-    """
-    issuer = seen.cluster.issuer if isinstance(seen.cluster, ClusterFacts) else None
-    return f"arn:{seen.partition}:iam::{seen.account}:oidc-provider/{issuer.removeprefix('https://')}" if issuer else None
+    """ARN that the cluster's OIDC provider has in IAM; None where there is no such cluster or issuer."""
+    return seen.cluster.provider_arn if isinstance(seen.cluster, ClusterFacts) else None
 
 
 def audience(seen: Observation) -> str:
