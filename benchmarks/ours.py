@@ -85,6 +85,7 @@ def _ports_that_forget(session: AwsSession) -> Ports:
     )
     return Ports(
         readers=readers,
+        fresh=readers,
         incidents=Incidents(session, here.incidents_table),
         remediator=Remediator(session, here.remediator_arn),
         events=EventBus(session, here.event_bus),

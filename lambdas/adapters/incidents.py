@@ -137,7 +137,9 @@ class Incidents:
             Conflict: the incident is not open and was not closed before: another has taken its place.
         """
         attempt = f"close incident {past.id}"
-        refusing = self._table.transact(attempt, self._closing(past, seen_signals, sound_since), self._remembering(past))
+        refusing = self._table.transact(
+            attempt, self._closing(past, seen_signals, sound_since), [self._table.putting(items.past_item(past))]
+        )
         if refusing is None:
             return True
         if items.incident_id(refusing) == past.id:
@@ -196,6 +198,3 @@ class Incidents:
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
         values |= {":at": items.time(sound_since or past.closed_at)} if setting else {}
         return self._table.updating(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
-
-    def _remembering(self, past: PastIncident) -> list[dict[str, Any]]:
-        return [self._table.putting(items.past_item(past))]

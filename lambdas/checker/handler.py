@@ -36,6 +36,7 @@ def _ports() -> Ports:
     session = AwsSession(here.region)
     return Ports(
         readers=readers(session, here, Function.CHECKER, parameters_kept_s=PARAMETERS_KEPT_S, facts_kept_s=FACTS_KEPT_S),
+        fresh=readers(session, here, Function.CHECKER),
         incidents=Incidents(session, here.incidents_table),
         remediator=Remediator(session, here.remediator_arn),
         events=EventBus(session, here.event_bus),
@@ -43,5 +44,4 @@ def _ports() -> Ports:
         log=write,
         environment=here,
         now=lambda: datetime.now(UTC),
-        fresh=readers(session, here, Function.CHECKER),
     )

@@ -60,7 +60,7 @@ def _until_all_is_seen(target: ServiceAccountRef, request: CheckRequest, duty: F
 
 
 def _look(target: ServiceAccountRef, request: CheckRequest, duty: Free, ports: Ports) -> tuple[Observation, Diagnosis]:
-    readers = ports.fresh if ports.fresh and Asks.ANEW in duty.asks else ports.readers
+    readers = ports.fresh if Asks.ANEW in duty.asks else ports.readers
     hints = Hints(known_good_at=duty.known_good_at, actor=actor_of(_told(request, duty)))
     seen, found = observe(target, readers, ports.now(), hints, symptoms=Asks.NODES in duty.asks or duty.nodes_unsettled)
     broken = [it.verdict for it in found.broken]

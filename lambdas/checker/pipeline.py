@@ -38,7 +38,7 @@ def run(event: object, ports: Ports) -> Json:
     here = ports.environment
     request = parse(event, account=here.account, region=here.region, now=ports.now())
     if isinstance(request, CheckRequest) and request.trigger in READ_ANEW:
-        ports = replace(ports, readers=ports.fresh or ports.readers)
+        ports = replace(ports, readers=ports.fresh)
     match request:
         case Ignored(reason=reason):
             ports.log("event", reason)

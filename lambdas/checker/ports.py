@@ -21,6 +21,7 @@ class Ports:
     """
 
     readers: Readers
+    fresh: Readers
     incidents: IncidentsPort
     remediator: RemediatorPort
     events: EventsPort
@@ -29,5 +30,4 @@ class Ports:
     environment: Environment
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
-    fresh: Readers | None = None
     swept: dict[str, datetime] = field(default_factory=dict)

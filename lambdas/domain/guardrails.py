@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from lambdas.contract.settings import Mode, Severity, Window
+from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
 from lambdas.domain.diagnosis import Diagnosis
-from lambdas.domain.finding import READABLE_GUARDS, Link, State
+from lambdas.domain.finding import GUARDS, READABLE_GUARDS, Link, State
 from lambdas.domain.incident import PastIncident
 from lambdas.domain.links.annotation import last_writer
-from lambdas.domain.observation import Binding, Observation, ServiceAccountFacts
+from lambdas.domain.observation import Binding, Missing, Observation, ServiceAccountFacts
 from lambdas.domain.plan import Reason
 from lambdas.domain.verdict import ANNOTATION_VERDICTS, Verdict
 
@@ -61,12 +61,12 @@ def stops(seen: Observation, diagnosis: Diagnosis, past: Past) -> Iterator[Stop]
 def _no_binding(seen: Observation, _diagnosis: Diagnosis, _past: Past) -> Stop | None:
     if isinstance(seen.binding, Binding):
         return None
-    path = getattr(seen.binding, "path", None) or getattr(seen.binding, "what", "")
+    path = seen.binding.what if isinstance(seen.binding, Missing) else seen.binding.path
     return Stop(Reason.NO_BINDING, f"no parameter asks for a role here; to let the remediator act, write {path}")
 
 
 def _guard_broken(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
-    guard = next((it for it in diagnosis.broken if Link.ROLE <= it.link <= Link.PERMISSIONS), None)
+    guard = next((it for it in diagnosis.broken if it.link in GUARDS), None)
     proven = next((it for it in diagnosis.broken if _fails_with_role(it.link, it.verdict, diagnosis)), None)
     found = guard or proven
     return Stop(Reason.GUARD_BROKEN, f"the role would not work: {found.sentence}") if found else None
@@ -90,7 +90,7 @@ def _mechanism_unread(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> 
 
 def _guard_unread(seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
     unread = [diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN]
-    if not unread or seen.settings.when_unverified == "restore":
+    if not unread or seen.settings.when_unverified is WhenUnverified.RESTORE:
         return None
     return Stop(Reason.GUARD_UNREAD, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is refuse")
 

@@ -1,7 +1,7 @@
 """Looking: the digest of what was observed, found and planned at one moment, cut to what a checkpoint and a message hold."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
@@ -157,7 +157,7 @@ def _addon(seen: Observation) -> dict[str, str]:
     }
 
 
-AUTO_REPAIR_MINUTES: Final = 30
+AUTO_REPAIR: Final = timedelta(minutes=30)
 """How long a node is unwell before EKS replaces it, where auto repair is on.
 
 Source: https://docs.aws.amazon.com/eks/latest/userguide/node-repair.html
@@ -170,7 +170,7 @@ def _repair_deadline(seen: Observation) -> str:
         return ""
     watched = seen.node_repair.nodegroups
     since = [node.since for node in seen.nodes if not node.ready and node.since and node.nodegroup in watched]
-    return datetime.fromtimestamp(min(since).timestamp() + AUTO_REPAIR_MINUTES * 60, tz=seen.began_at.tzinfo).isoformat() if since else ""
+    return (min(since) + AUTO_REPAIR).isoformat() if since else ""
 
 
 def _warnings(seen: Observation, diagnosis: Diagnosis) -> tuple[str, ...]:

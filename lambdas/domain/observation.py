@@ -80,6 +80,7 @@ class ClusterFacts:
         """
         _, partition, _, _, account, _ = self.arn.split(":", 5)
         return f"arn:{partition}:iam::{account}:oidc-provider/{self.issuer.removeprefix('https://')}" if self.issuer else None
+
     auto_mode: bool = False
 
 

@@ -164,24 +164,27 @@ def _held(seen: Observation, diagnosis: Diagnosis, finding: Finding, wanted: Wan
     """Why this one link is left alone though others may be acted on; None where it is not."""
     if finding.link in wanted and (sentence := _unverified(seen, diagnosis, finding)):
         return Withheld(link=finding.link, reason=Reason.GUARD_UNREAD, sentence=sentence)
-    if finding.verdict is Verdict.ADDON_ROLE_MISSING and seen.settings.addon_record is AddonRecord.TELL:
-        return Withheld(link=finding.link, reason=Reason.ADDON_RECORD_TELL, sentence="addon_record is tell: its owner has to change it")
-    if finding.verdict is Verdict.ADDON_ROLE_MISSING and not _passable(seen):
-        return Withheld(link=finding.link, reason=Reason.ROLE_NOT_PASSABLE, sentence=NOT_PASSABLE)
-    if (
-        finding.verdict is Verdict.ADDON_ROLE_MISSING
-        and isinstance(seen.addon, AddonFacts)
-        and seen.addon.status not in ("ACTIVE", "DEGRADED")
-    ):
-        return Withheld(
-            link=finding.link, reason=Reason.ADDON_UNWELL, sentence=f"the add-on is {seen.addon.status}; an update would not help"
-        )
+    if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(seen)):
+        return held
     if finding.verdict is Verdict.CLUSTER_YOUNG:
         return Withheld(link=finding.link, reason=Reason.TOO_YOUNG, sentence="the cluster is minutes old: the next sweep looks again")
     if finding.link in wanted and not wanted[finding.link]:
         return Withheld(link=finding.link, reason=Reason.CONSEQUENCE, sentence=_rolling(seen) or "ends with the links before it")
     if finding.link not in wanted and not _follows(diagnosis, finding, wanted):
         return Withheld(link=finding.link, reason=Reason.NOT_OURS, sentence="only a person can change this")
+    return None
+
+
+def _record_held(seen: Observation) -> Withheld | None:
+    def held(reason: Reason, sentence: str) -> Withheld:
+        return Withheld(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
+
+    if seen.settings.addon_record is AddonRecord.TELL:
+        return held(Reason.ADDON_RECORD_TELL, "addon_record is tell: its owner has to change it")
+    if not _passable(seen):
+        return held(Reason.ROLE_NOT_PASSABLE, NOT_PASSABLE)
+    if isinstance(seen.addon, AddonFacts) and seen.addon.status not in ("ACTIVE", "DEGRADED"):
+        return held(Reason.ADDON_UNWELL, f"the add-on is {seen.addon.status}; an update would not help")
     return None
 
 

@@ -31,7 +31,7 @@ class Wired:
     @property
     def ports(self) -> Ports:
         """What the checker works with."""
-        return Ports(remediator=self.remediator, **self._both)
+        return Ports(remediator=self.remediator, fresh=self.readers, **self._both)
 
     def desk(self, incident: Incident) -> Desk:
         """What the remediator's steps work with."""

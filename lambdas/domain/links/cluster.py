@@ -61,8 +61,9 @@ def _no_access(cluster: str, reason: str, denial: Denial | None) -> Finding:
 
 
 def _unbind(seen: Observation) -> tuple[str, ...]:
-    path = getattr(seen.binding, "path", None)
-    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {path}",) if path else ()
+    if isinstance(seen.binding, Missing):
+        return ()
+    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {seen.binding.path}",)
 
 
 def workload_link(seen: Observation) -> Finding:

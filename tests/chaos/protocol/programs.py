@@ -105,6 +105,7 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
     request = CheckRequest(trigger=trigger, occurred_at=at(occurred), event_id=f"e{event}", cluster=TARGET.cluster)
     ports = Ports(
         readers=_readers("whole"),
+        fresh=_readers("whole"),
         incidents=ScriptedIncidents(script),  # type: ignore[arg-type]
         remediator=ScriptedRemediator(script),  # type: ignore[arg-type]
         events=ScriptedIncidents(script),  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ def ports(fakes: Fakes) -> Ports:
     """The checker's, over the same world."""
     return Ports(
         readers=fakes.outside.readers,
+        fresh=fakes.outside.readers,
         incidents=fakes.incidents,
         remediator=FakeRemediator(fakes.world),
         events=fakes.events,
