@@ -2,7 +2,8 @@
 
 Promises checked: nobody repairs who does not hold the incident, and no two are about to repair at once; at rest every event has been
 followed by a look that began after it, or an open incident, or the duty of a check that died, is left for the next sweep to take over;
-every path comes to rest; after at most a few sweeps the cluster is whole, no incident open and nobody on duty.
+where nobody was killed nothing is left to take over; every path comes to rest; after at most a few sweeps the cluster is whole, no
+incident open and nobody on duty.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_0
         state = stack.pop()
         found.states += 1
         followers = list(_followers(state, rules))
-        if trouble := _trouble(state, at_rest=not followers):
+        hurt = (state.crashes, state.deaths, state.outages) != (story.crashes, story.deaths, story.outages)
+        if trouble := _trouble(state, at_rest=not followers, hurt=hurt):
             raise Violated(f"{trouble}\n" + "\n".join(_path(state, found)))
         followers = followers or _swept(state)
         found.ends += not followers
@@ -286,8 +288,8 @@ def _swept(state: State) -> list[tuple[str, State]]:
 # --- promises ----------------------------------------------------------------------------------------------------------------------------
 
 
-def _trouble(state: State, *, at_rest: bool) -> str:
-    """The promise that is broken in this moment, in words; empty where all hold."""
+def _trouble(state: State, *, at_rest: bool, hurt: bool) -> str:
+    """The promise that is broken in this moment, in words; empty where all hold. `hurt`: somebody was killed, or got no answer."""
     shared = state.shared
     if shared.strangers:
         return f"{shared.strangers[-1]} repaired and did not hold the incident"
@@ -299,6 +301,8 @@ def _trouble(state: State, *, at_rest: bool) -> str:
     left = bool(shared.incident or shared.on_duty)
     if shared.unlooked and not left:
         return f"events {sorted(shared.unlooked)} were lost: no look followed them, and no incident is open"
+    if left and not hurt:
+        return f"nobody was killed, and yet {'an incident is left open' if shared.incident else f'{shared.on_duty} is left on duty'}"
     if state.sweeps == MOST_SWEEPS and (left or (shared.broken and not shared.held)):
         return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and something is left open: {left}"
     return ""

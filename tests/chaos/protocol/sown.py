@@ -70,6 +70,14 @@ class EndsWhateverCame(fakes.FakeIncidents):
         return super().finish(target, replace(duty_of, signals=1000), began_at, nodes)
 
 
+class GoesWhileSignalsWait(fakes.FakeIncidents):
+    """`finish` does not say that signals came, so that a check ends and stays on duty in the table."""
+
+    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+        super().finish(target, duty_of, began_at, nodes)
+        return None
+
+
 def _always_dead(*_: object) -> bool:
     return False
 
@@ -81,6 +89,16 @@ def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:  # the d
     seen = desk.look_at(turn)
     signals = signals_of(desk)
     return {"look": to_json_look(seen), "signals": signals, "looks": 1, "at": ""}
+
+
+def _counts_without_looking(desk: Desk, _outcome: object, former: Json) -> Json:
+    from lambdas.remediator.bodies.seeing import signals as signals_of
+
+    return {**former, "signals": signals_of(desk), "at": ""}
+
+
+def _takes_its_word_for_it(_desk: Desk, former: Json, *, acting: bool) -> Json:
+    return {**former, "ours": True, "at": ""}
 
 
 def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: Free, ports: Ports) -> Json:
@@ -136,6 +154,13 @@ SOWN = {
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
     ),
     "signals are counted after the look": Sown(Story(("break", "event")), "were lost", patched=(Desk, "look", _counts_after_looking)),
+    "signals are counted at the close, and not looked for": Sown(
+        Story(("break", "event")), "were lost", patched=(Desk, "_look_before_closing", _counts_without_looking)
+    ),
+    "the remediator acts without asking whose the incident is": Sown(
+        Story(("hold", "break", "person", "lift")), "did not hold", patched=(Desk, "_mark_acting", _takes_its_word_for_it)
+    ),
+    "a check goes while signals wait": Sown(Story(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
     "a check ends whatever came meanwhile": Sown(Story(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
     "a check that died is never relieved": Sown(Story(("break",), crashes=1), "after 3 sweeps", patched=(duty, "gone", _always_dead)),
     "a check that hands over asks nobody": Sown(
