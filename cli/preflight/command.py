@@ -1,5 +1,6 @@
 """`irsa-remediator preflight`: its arguments, help and example. What it does loads when it is run."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -8,7 +9,17 @@ from cli.preflight.asked import AskedBefore
 
 _CLUSTER = typer.Option("--cluster", "-c", help="A cluster to look at; may be given several times.")
 _ADDON = typer.Option("--addon-version", metavar="VERSION", help="The vpc-cni version to update to; EKS' default if left out.")
-_KUBERNETES = typer.Option("--kubernetes-version", metavar="VERSION", help="The Kubernetes version to upgrade to, such as 1.33.")
+
+
+def _kubernetes_version(text: str) -> str:
+    if text and not re.fullmatch(r"\d+\.\d+", text):
+        raise typer.BadParameter(f"{text!r} is no Kubernetes version of EKS, such as 1.33")
+    return text
+
+
+_KUBERNETES = typer.Option(
+    "--kubernetes-version", metavar="VERSION", help="The Kubernetes version to upgrade to, such as 1.33.", callback=_kubernetes_version
+)
 _PLAN = typer.Option("--terraform-plan", metavar="FILE", help="The output of `terraform show -json PLANFILE`; - reads standard input.")
 _EKSCTL = typer.Option("--eksctl", metavar="FILE", help="An eksctl ClusterConfig.")
 _TEMPLATE = typer.Option("--template", metavar="FILE", help="A CloudFormation template, JSON or YAML, also one that CDK made.")

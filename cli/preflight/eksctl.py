@@ -6,11 +6,11 @@ Source: https://docs.aws.amazon.com/eks/latest/eksctl/addons.html and https://do
 from collections.abc import Iterator
 from typing import Final
 
-from cli.preflight import rules
 from cli.preflight.concern import Concern, MalformedFile, in_order
 from cli.preflight.located import Located, load
 from cli.preflight.providers import NOT_LOOKED, Providers
 from cli.preflight.rules import Rule
+from cli.preflight.rules import declared as rules
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 
 _POLICIES: Final = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from cli.preflight import rules
 from cli.preflight.cloudformation.intrinsics import Presence, function, literal, presence, references
 from cli.preflight.cloudformation.template import Resource, Template, read_template
 from cli.preflight.cloudformation.trust import trust_of_association, trust_of_role
@@ -15,6 +14,7 @@ from cli.preflight.concern import Concern, in_order
 from cli.preflight.located import Located
 from cli.preflight.providers import NOT_LOOKED, Providers
 from cli.preflight.rules import Rule
+from cli.preflight.rules import declared as rules
 from lambdas.contract.names import CNI_ADDON
 
 _ADDON: Final = "AWS::EKS::Addon"

@@ -6,11 +6,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.preflight import rules
 from cli.preflight.cloudformation.intrinsics import literal, references
 from cli.preflight.cloudformation.values import CLUSTER, Place, TooLarge, name_of, plain
 from cli.preflight.concern import Concern
 from cli.preflight.providers import provider_for
+from cli.preflight.rules import declared as rules
 from lambdas.domain.trust import Allowed, Refused, WebIdentity, correct, evaluate, evaluate_pod_identity
 
 if TYPE_CHECKING:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from cli.preflight import rules
 from cli.preflight.cluster.calls import calls, without
 from cli.preflight.cluster.upgrade import ClusterAnswer, Roles, Upgrade, Versions
 from cli.preflight.concern import Concern, in_order
-from cli.preflight.rules import Rule
+from cli.preflight.rules import Rule, declared, living
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.diagnosis import Diagnosis
 from lambdas.domain.finding import GUARDS, READABLE_GUARDS, Finding, Link, State
@@ -46,6 +45,7 @@ def assess(seen: Observation, found: Diagnosis, asked: Upgrade, offered: tuple[O
     versions = Versions(asked=asked, kubernetes=cluster.version if cluster else "", addon=addon.version if addon else "", offered=offered)
     roles = _roles(seen)
     region = cluster.arn.split(":")[3] if cluster else ""
+    possible = versions.next_step == versions.kubernetes_wanted
     return ClusterAnswer(
         cluster=seen.target.cluster,
         provider_arn=provider_arn(seen) or "",
@@ -59,8 +59,8 @@ def assess(seen: Observation, found: Diagnosis, asked: Upgrade, offered: tuple[O
         annotation=roles.annotation,
         binding=roles.binding,
         links=found.findings,
-        calls=tuple(calls(seen.target.cluster, region, versions, roles, has_addon=addon is not None)) if cluster else (),
-        without=without(roles) if addon else "",
+        calls=tuple(calls(seen.target.cluster, region, versions, roles, has_addon=addon is not None)) if region and possible else (),
+        without=without(roles) if addon and possible else "",
         concerns=in_order([*_of_record(seen, found, roles), *_of_chain(found), *_of_versions(versions, addon), *_of_nodes(seen)]),
     )
 
@@ -83,7 +83,7 @@ def _of_record(seen: Observation, found: Diagnosis, roles: Roles) -> Iterator[Co
     if not isinstance(seen.cluster, ClusterFacts):
         return
     if uses_pod_identity(seen):
-        yield _concern(rules.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
+        yield _concern(declared.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
     elif isinstance(seen.addon, Missing):
         yield from _unmanaged(found, roles)
     elif isinstance(seen.addon, AddonFacts):
@@ -92,57 +92,60 @@ def _of_record(seen: Observation, found: Diagnosis, roles: Roles) -> Iterator[Co
 
 def _unmanaged(found: Diagnosis, roles: Roles) -> Iterator[Concern]:
     if found.verdict is Verdict.NOT_APPLICABLE:
-        yield _concern(rules.ADDON_ABSENT, "add-on", "Nothing runs under kube-system/aws-node here, so an upgrade takes nothing away.")
+        yield _concern(declared.ADDON_ABSENT, "add-on", "Nothing runs under kube-system/aws-node here, so an upgrade takes nothing away.")
     elif roles.wanted:
         message = "There is no vpc-cni add-on record; an update keeps the annotation only if whoever installs aws-node writes it."
-        yield _concern(rules.NO_RECORD, "add-on", message)
+        yield _concern(living.NO_RECORD, "add-on", message)
     else:
-        yield _concern(rules.NO_ROLE, "add-on", "There is no vpc-cni add-on record, and aws-node has no role.")
+        yield _concern(living.NO_ROLE, "add-on", "There is no vpc-cni add-on record, and aws-node has no role.")
 
 
 def _compared(addon: AddonFacts, roles: Roles) -> Iterator[Concern]:
     named = f"the binding names {roles.binding}" if roles.binding else f"the annotation names {roles.annotation}"
     if not roles.wanted:
-        yield _concern(rules.NO_ROLE, "add-on record", "Neither record, annotation nor binding names a role.")
+        yield _concern(living.NO_ROLE, "add-on record", "Neither record, annotation nor binding names a role.")
     elif not roles.record:
-        message = f"The record of {addon.name} {addon.version} holds no role, {named}: an update that does not name it takes it away."
-        yield _concern(rules.RECORD_WITHOUT_ROLE, "add-on record", message)
+        message = f"The record of {addon.name} {addon.version} holds no role; {named}."
+        yield _concern(living.RECORD_WITHOUT_ROLE, "add-on record", message)
     elif roles.record != roles.wanted:
         message = f"The record of {addon.name} {addon.version} holds {roles.record}, {named}: the next update puts the record's back."
-        yield _concern(rules.RECORD_DIFFERS, "add-on record", message)
+        yield _concern(living.RECORD_DIFFERS, "add-on record", message)
 
 
 def _of_chain(found: Diagnosis) -> Iterator[Concern]:
     for it in found.findings:
         if it.state is State.UNKNOWN and it.link in _ESSENTIAL:
-            yield _concern(rules.CHAIN_UNREAD, it.link.title, it.sentence)
+            yield _concern(living.CHAIN_UNREAD, it.link.title, it.sentence)
         elif it.broken and it.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared above
             yield _concern(_rule_of(it), it.link.title, it.sentence, add=it.remedy)
 
 
 def _rule_of(finding: Finding) -> Rule:
     if finding.verdict is Verdict.UPDATE_IN_PROGRESS:
-        return rules.BUSY
+        return living.BUSY
     if finding.link is Link.CLUSTER or finding.verdict is Verdict.CLUSTER_YOUNG:
-        return rules.CHAIN_UNREAD
-    return rules.CHAIN_BROKEN if finding.link in (Link.MECHANISM, *GUARDS) else rules.CHAIN_UNWELL
+        return living.CHAIN_UNREAD
+    return living.CHAIN_BROKEN if finding.link in (Link.MECHANISM, *GUARDS) else living.CHAIN_UNWELL
 
 
 def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Concern]:
     if addon is None:
         return
     after, asked = versions.kubernetes_wanted, versions.asked.addon_version
-    if isinstance(versions.offered, Unknown):
-        yield _concern(rules.VERSIONS_UNREAD, "versions", versions.offered.reason)
+    if versions.next_step != after:
+        message = f"The cluster runs Kubernetes {versions.kubernetes}, and EKS takes it to {versions.next_step} next, not to {after}."
+        yield _concern(living.KUBERNETES_REFUSED, "versions", message)
+    elif isinstance(versions.offered, Unknown):
+        yield _concern(living.VERSIONS_UNREAD, "versions", versions.offered.reason)
     elif not versions.offered:
         message = f"EKS offers no version of {addon.name} for Kubernetes {after}: is there such a Kubernetes version?"
-        yield _concern(rules.VERSION_NOT_OFFERED, "versions", message)
+        yield _concern(living.VERSION_NOT_OFFERED, "versions", message)
     elif asked and not versions.offers(asked):
         message = f"EKS does not offer {addon.name} {asked} for Kubernetes {after}; it offers {_some(versions.offered)}."
-        yield _concern(rules.VERSION_NOT_OFFERED, "versions", message)
+        yield _concern(living.VERSION_NOT_OFFERED, "versions", message)
     elif not asked and not versions.offers(addon.version):
         message = f"{addon.name} {addon.version} is not offered for Kubernetes {after}; the default is {versions.default or 'none'}."
-        yield _concern(rules.VERSION_OUTGROWN, "versions", message)
+        yield _concern(living.VERSION_OUTGROWN, "versions", message)
 
 
 def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
@@ -153,7 +156,7 @@ def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
 def _of_nodes(seen: Observation) -> Iterator[Concern]:
     if isinstance(seen.nodes, tuple) and (windows := [it.name for it in seen.nodes if it.os == "windows"]):
         message = f"{windows[0]} runs Windows: whatever role aws-node has, AmazonEKS_CNI_Policy stays on its node role."
-        yield _concern(rules.WINDOWS_NODES, "nodes", message)
+        yield _concern(living.WINDOWS_NODES, "nodes", message)
 
 
 def _concern(rule: Rule, resource: str, message: str, *, add: tuple[str, ...] = ()) -> Concern:

@@ -92,6 +92,14 @@ class Versions:
         """The Kubernetes version after the upgrade."""
         return self.asked.kubernetes_version or self.kubernetes
 
+    @property
+    def next_step(self) -> str:
+        """The Kubernetes version to which EKS upgrades from here in one step, or the present one where no other is asked for."""
+        if not self.kubernetes or self.kubernetes_wanted == self.kubernetes:
+            return self.kubernetes_wanted
+        major, minor = _numbers(self.kubernetes)[:2]
+        return f"{major}.{minor + 1}"
+
     def offers(self, version: str) -> bool:
         """Whether EKS offers this version of the add-on."""
         return isinstance(self.offered, tuple) and any(it.version == version for it in self.offered)

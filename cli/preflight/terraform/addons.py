@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from cli.preflight import rules
 from cli.preflight.concern import Concern
 from cli.preflight.rules import Rule
+from cli.preflight.rules import declared as rules
 from cli.preflight.terraform.configuration import call_of, expression, module_names, resource_block, roles_behind
 from cli.preflight.terraform.editing import place_of, role_lines
 from cli.preflight.terraform.plan import UNDECIDED, Change, Plan, Undecided, fields, members, text

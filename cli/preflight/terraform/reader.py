@@ -1,8 +1,8 @@
 """Reads a plan and says all there is to say about the role of the vpc-cni add-on."""
 
-from cli.preflight import rules
 from cli.preflight.concern import Concern, in_order
 from cli.preflight.providers import NOT_LOOKED, Providers
+from cli.preflight.rules import declared as rules
 from cli.preflight.terraform.addons import addon_concerns, made_after_nodes
 from cli.preflight.terraform.plan import load
 from cli.preflight.terraform.roles import role_concerns

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.preflight import rules
 from cli.preflight.concern import Concern
 from cli.preflight.providers import Providers, provider_for
 from cli.preflight.rules import Rule
+from cli.preflight.rules import declared as rules
 from cli.preflight.terraform.addons import ROLE, associated, cni_addons, role_after, role_before
 from cli.preflight.terraform.configuration import expression, module_names, roles_behind
 from cli.preflight.terraform.plan import Change, Plan, Undecided, fields, members, text

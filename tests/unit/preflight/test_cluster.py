@@ -78,7 +78,15 @@ def test_a_version_that_is_not_offered_is_refused_with_those_that_are() -> None:
 
 
 def test_a_kubernetes_version_that_does_not_exist_is_refused() -> None:
-    assert rules_of(answer({}, Upgrade(kubernetes_version="1.99"))) == ["version-not-offered"]
+    assert rules_of(answer({"cluster": {"version": "1.98"}}, Upgrade(kubernetes_version="1.99"))) == ["version-not-offered"]
+
+
+@pytest.mark.parametrize("asked", ["1.30", "1.27"], ids=["two minor versions up", "down"])
+def test_a_kubernetes_version_that_eks_does_not_go_to_in_one_step_is_refused_and_no_call_is_proposed(asked: str) -> None:
+    found = answer({"cluster": {"version": "1.28"}}, Upgrade(kubernetes_version=asked))
+    assert rules_of(found) == ["kubernetes-version-refused"]
+    assert "takes it to 1.29 next" in found.concerns[0].message
+    assert found.calls == ()
 
 
 def test_an_upgrade_that_outgrows_the_addon_names_the_default() -> None:
@@ -117,7 +125,7 @@ def test_what_comes_without_the_role_is_always_said(record: str | None) -> None:
 
 
 def test_text_from_outside_cannot_add_words_to_a_command() -> None:
-    (*_, call) = answer({}, Upgrade(addon_version="v1; rm -rf /", kubernetes_version="$(id)")).calls
+    (*_, call) = answer({}, Upgrade(addon_version="v1; rm -rf /")).calls
     words = shlex.split(call)
     assert "v1; rm -rf /" in words
     assert words.count("--resolve-conflicts") == 1
