@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 POLL_S: Final = 0.05
 ASK_S: Final = 0.5
 """How often history is looked at while nobody says anything: each look is a scan, which costs more than the play's own work."""
-SETTLE_S: Final = 30.0
+SETTLE_S: Final = 120.0
+CALM_LOOKS: Final = 4
+"""Equal looks after which the world stands, where all pods and nodes are well. Counted, since on a busy machine time goes by unseen."""
+CALM_LOOKS_UNWELL: Final = 24
 LASTS_S: Final = 90.0
 """How long a play may take before it is said to have no end."""
 
@@ -35,13 +38,14 @@ class NoEnd(TimeoutError):
 
 
 class Play:
-    """One run of a scenario on a stage that stands. `show` is called with each moment, from several threads."""
+    """One run of a scenario on a stage that stands. `show` is called with each moment, from several threads; it lasts `lasts_s` at most."""
 
-    def __init__(self, scenario: Scenario, stage: Stage, show: Show = lambda _: None) -> None:
+    def __init__(self, scenario: Scenario, stage: Stage, show: Show = lambda _: None, *, lasts_s: float = LASTS_S) -> None:
         self.scenario = scenario
         self.stage = stage
         self.outcome = Outcome()
         self._show = show
+        self._lasts_s = lasts_s
         self._began = time.monotonic()
         self._event_at: float | None = None
         self._lock = threading.Lock()
@@ -73,14 +77,12 @@ class Play:
 
     def _settle(self) -> None:
         """Wait until the world stands as it would before anything happens: pods admitted and nodes as Ready as they will be."""
-        until, last, since = time.monotonic() + SETTLE_S, None, time.monotonic()
+        until, last, calm = time.monotonic() + SETTLE_S, None, 0
         while time.monotonic() < until:
             now = (nodes_ready(self.stage.ground), self._pods())
-            if now != last:
-                last, since = now, time.monotonic()
-            calm = time.monotonic() - since
+            last, calm = now, calm + 1 if now == last else 0
             everything = now[0][0] == now[0][1] and now[1][0] == now[1][1] > 0
-            if calm > (0.2 if everything else 1.2):
+            if calm >= (CALM_LOOKS if everything else CALM_LOOKS_UNWELL):
                 return
             time.sleep(POLL_S)
 
@@ -110,7 +112,7 @@ class Play:
     # --- watching ----------------------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        until = time.monotonic() + LASTS_S
+        until = time.monotonic() + self._lasts_s
         while time.monotonic() < until:
             self._look_at_cluster()
             lines = self.stage.lines[self._heard :]
@@ -120,7 +122,7 @@ class Play:
                 return
             time.sleep(POLL_S)
         raise NoEnd(
-            f"{self.scenario.name}: expected {self.scenario.expect.outcome}, and after {LASTS_S:.0f} s saw verdict "
+            f"{self.scenario.name}: expected {self.scenario.expect.outcome}, and after {self._lasts_s:.0f} s saw verdict "
             f"{self.outcome.verdict or 'none'}, outcome {self.outcome.outcome or 'none'}, changes {self.outcome.changes}"
         )
 

@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 from lambdas.contract.incidents import SORT_KEY
 from sandbox.aws.faults import ConnectionDropped
 from sandbox.cluster.aws_node import NAME
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
-from sandbox.play import play as playing
 from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE, resolved
 from sandbox.play.ground import nodes_ready
 from sandbox.play.play import Play
@@ -58,10 +56,10 @@ def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) 
     scenario = load(name)
     world = replace(scenario.world, settings={**scenario.world.settings, **(settings or {})})
     began = time.monotonic()
-    with Stage(world) as stage, patch.object(playing, "LASTS_S", LASTS_S):
+    with Stage(world) as stage:
         stage.functions.durable._executor.RETRY_BACKOFF_SECONDS = 0.05
         count = disturb(stage)
-        outcome = Play(replace(scenario, world=world), stage).run()
+        outcome = Play(replace(scenario, world=world), stage, lasts_s=LASTS_S).run()
         closed = wait_until_closed(stage)
         return Ran(
             outcome=outcome.outcome if closed else "open",
@@ -103,7 +101,7 @@ def past(stage: Stage) -> list[dict[str, Any]]:
     return sorted(found, key=lambda it: str(it[SORT_KEY]["S"]))
 
 
-def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 240.0) -> Any:
     """The first true value of the condition.
 
     Raises:
@@ -117,7 +115,7 @@ def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -
     raise TimeoutError(f"{what} did not happen within {timeout_s:.0f} s")
 
 
-def wait_until_closed(stage: Stage, timeout_s: float = 60.0) -> bool:
+def wait_until_closed(stage: Stage, timeout_s: float = 240.0) -> bool:
     """Whether the incident's row is closed in time."""
     try:
         wait_for(lambda: open_row(stage) is None and past(stage), "the end of the incident", timeout_s)

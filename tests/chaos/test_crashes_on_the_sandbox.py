@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.sandbox import Phase, Ran, killing, ran
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.sandbox
 
 WRITES = ("AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole", "close")
 

@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.faults import AWS, KUBERNETES, both
 from tests.chaos.sandbox import Disturb, Ran, ran
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.sandbox
 
 
 def holds(found: Ran) -> None:

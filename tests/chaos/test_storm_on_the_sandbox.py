@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos import bus_storm
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.sandbox
 
 
 def test_a_hundred_events_through_the_bus_make_one_repair() -> None:

@@ -8,7 +8,7 @@ from sandbox.control_plane.cluster import ControlPlane
 from sandbox.play.play import Play
 from sandbox.play.scenario import load, names
 from sandbox.play.stage import Stage
-from tests.sandbox.expectations import came_to_its_end
+from tests.sandbox.expectations import PATIENCE_S, came_to_its_end
 
 PLAYED = [name for name in names() if load(name).plays_on("real")]
 
@@ -26,4 +26,4 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 def test_the_scenario_comes_to_its_end(name: str, plane: ControlPlane) -> None:
     scenario = load(name)
     with Stage(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.hurry) as stage:
-        came_to_its_end(scenario, stage, Play(scenario, stage).run())
+        came_to_its_end(scenario, stage, Play(scenario, stage, lasts_s=PATIENCE_S).run())

@@ -6,6 +6,9 @@ from sandbox.play.outcome import Outcome
 from sandbox.play.scenario import Scenario
 from sandbox.play.stage import Stage
 
+PATIENCE_S = 400.0
+"""How long a play may take on a machine that is busy with other things. One takes seconds."""
+
 
 def came_to_its_end(scenario: Scenario, stage: Stage, outcome: Outcome) -> None:
     """Verdict, changes and messages are the expected ones, nothing was given up, and nothing secret was logged."""

@@ -29,7 +29,7 @@ def stage() -> Iterator[Stage]:
         yield standing
 
 
-def eventually(seen: Callable[[], Any], within_s: float = 30.0) -> Any:
+def eventually(seen: Callable[[], Any], within_s: float = 120.0) -> Any:
     until = time.monotonic() + within_s
     while not (found := seen()) and time.monotonic() < until:
         time.sleep(0.1)

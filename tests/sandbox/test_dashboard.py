@@ -15,11 +15,12 @@ from sandbox.play.scenario import load
 from sandbox.play.stage import Stage
 from tests.infra.templates import MINIMAL, Template, synthesize
 from tests.infra.test_watching import alarms, drawn, widgets
+from tests.sandbox.expectations import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.sandbox
 
 PLAYS = ("found-by-sweep", "no-access")
 """A repair that begins with a sweep, and a cluster that does not let us in, each beside one that nobody bound: every metric of ours."""
@@ -42,7 +43,7 @@ def lines_of(scenario: str) -> list[str]:
     told = load(scenario)
     with Stage(told.world, skip_time=told.hurry) as stage:
         stage.aws.eks.add_cluster(ClusterSpec(name="nobodys", version="1.33", endpoint=stage.ground.url, ca_data=stage.ground.ca_data))
-        Play(told, stage).run()
+        Play(told, stage, lasts_s=PATIENCE_S).run()
         return [line for _, line in stage.lines]
 
 

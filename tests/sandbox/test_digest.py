@@ -35,7 +35,7 @@ def in_the_morning(stage: Stage, moment: str) -> None:
     stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(sent))
 
 
-def logged(stage: Stage, function: str, words: str, since: int, within_s: float = 30.0) -> bool:
+def logged(stage: Stage, function: str, words: str, since: int, within_s: float = 120.0) -> bool:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         if any(name == function and words in line for name, line in stage.lines[since:]):

@@ -19,6 +19,7 @@ from sandbox.play.announcing import announce
 from sandbox.play.play import Play
 from sandbox.play.scenario import BOUND, Scenario, load
 from sandbox.play.stage import Stage
+from tests.sandbox.expectations import PATIENCE_S
 
 pytestmark = pytest.mark.sandbox
 
@@ -65,10 +66,10 @@ def played(scenario: Scenario, *, default_binding: bool = False, sweep_again: bo
         if default_binding:
             path = binding_path(ANY_CLUSTER, NAMESPACE, scenario.world.service_account)
             stage.aws.client("ssm").put_parameter(Name=path, Value=role_arn("{cluster}-vpc-cni"), Type="String")
-        Play(scenario, stage).run()
+        Play(scenario, stage, lasts_s=PATIENCE_S).run()
         if sweep_again:
             announce(stage, "sweep")
-            until = time.monotonic() + 20
+            until = time.monotonic() + PATIENCE_S
             while time.monotonic() < until and not stage.aws.calls.of(CHECKER, "lambda:GetDurableExecution"):
                 time.sleep(0.1)
         # The API server asks STS whose token it is, with the URL that the function signed; that call needs no permission.

@@ -19,7 +19,7 @@ from infra.asset import uv_binary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "lambdas", "cli", "sandbox", "infra", "scenarios")
@@ -71,7 +71,7 @@ def installed(away: Path, wheel: Path, extra: str) -> Callable[..., subprocess.C
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(place / "bin" / "irsa-remediator"), *arguments]
-        return subprocess.run(command, cwd=home / "empty", env=environment, capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(command, cwd=home / "empty", env=environment, capture_output=True, text=True, check=False, timeout=500)
 
     return run
 
@@ -108,7 +108,7 @@ def test_without_the_extra_the_scenarios_are_listed_and_playing_one_says_what_to
 
 def test_a_play_can_be_read_by_programs() -> None:
     command = [sys.executable, "-m", "cli", "simulate", "annotation-missing", "--output", "json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     Draft202012Validator(json.loads((ROOT / "docs" / "cli.schema.json").read_text(encoding="utf-8"))).validate(document)

@@ -11,6 +11,7 @@ from sandbox.play.accounts import NAMESPACE, resolved
 from sandbox.play.play import Moment, Outcome, Play
 from sandbox.play.scenario import BOUND, Scenario, load
 from sandbox.play.stage import Stage
+from tests.sandbox.expectations import PATIENCE_S
 
 pytestmark = pytest.mark.sandbox
 
@@ -25,7 +26,7 @@ def loses_one_more(scenario: Scenario, after: str) -> tuple[Outcome, list[Any]]:
             stage.ground.stop_kubelet(lost[0])
 
     with Stage(scenario.world, skip_time=scenario.hurry) as stage:
-        outcome = Play(scenario, stage, show).run()
+        outcome = Play(scenario, stage, show, lasts_s=PATIENCE_S).run()
         unknown = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_unknown(it)}
         assert lost
         assert set(lost) <= unknown

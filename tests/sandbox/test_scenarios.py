@@ -5,7 +5,7 @@ import pytest
 from sandbox.play.play import Play
 from sandbox.play.scenario import load, names
 from sandbox.play.stage import Stage
-from tests.sandbox.expectations import came_to_its_end
+from tests.sandbox.expectations import PATIENCE_S, came_to_its_end
 
 pytestmark = pytest.mark.sandbox
 
@@ -16,4 +16,4 @@ PLAYED = [name for name in names() if load(name).plays_on("embedded")]
 def test_the_scenario_comes_to_its_end(name: str) -> None:
     scenario = load(name)
     with Stage(scenario.world, skip_time=scenario.hurry) as stage:
-        came_to_its_end(scenario, stage, Play(scenario, stage).run())
+        came_to_its_end(scenario, stage, Play(scenario, stage, lasts_s=PATIENCE_S).run())

@@ -165,7 +165,7 @@ def browse(html: Path, folder: Path, *more: str) -> tuple[Path, str, list[str]]:
         f"--screenshot={shot}",
         html.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     recorded = json.loads(log.read_text())
     starts = [it["params"] for it in recorded["events"] if "initiator" in it.get("params", {})]
