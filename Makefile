@@ -26,17 +26,27 @@ lock: $(VENV)/ready ## write the three requirements files from pyproject.toml
 	$(LOCK) --group deploy -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
 
-# Everything that is checked, in the order in which it fails soonest.
+# Everything that is checked. Lanes run side by side, as many at once as there are cores, the longest first and each in one process;
+# what a lane says is shown when it has ended, and the lanes that failed are named at the end. The real control plane gets the machine to itself.
+LANES = sandbox lint unit lambda-python infra integration
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+WHOLE_OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -q
+SAY = echo "--- $@"
+
 .PHONY: test
-test: lint unit integration infra sandbox lambda-python e2e ## run every check there is
+test: $(VENV)/ready ## run every check there is
+	@echo "side by side: $(LANES)"
+	@$(MAKE) --no-print-directory --keep-going -j $(CORES) $(WHOLE_OUTPUT) WORKERS=0 $(LANES)
+	@$(MAKE) --no-print-directory e2e
 
 .PHONY: check
 check: lint unit ## the quick part, before a commit
 
 .PHONY: lint
 lint: $(VENV)/ready ## format, style, types, import layers
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(SAY) && $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@said="$$($(BIN)/lint-imports --no-logo 2>&1)" || { echo "$$said"; exit 1; }
 
@@ -46,20 +56,20 @@ fmt: $(VENV)/ready ## format, and mend what can be mended
 
 .PHONY: unit
 unit: $(VENV)/ready ## pure code, and the pipeline over fakes
-	@$(PYTEST) -n 2 tests/unit -m "not long"
+	@$(SAY) && $(PYTEST) -n $(WORKERS) tests/unit -m "not long"
 
 .PHONY: integration
 integration: $(VENV)/ready ## each adapter and each double against its other side, on loopback
-	@$(PYTEST) -n 2 --dist loadfile tests/integration -m "not long"
+	@$(SAY) && $(PYTEST) -n $(WORKERS) --dist loadfile tests/integration -m "not long"
 
 .PHONY: infra
 infra: $(VENV)/ready ## the synthesized template against the contract
-	@$(PYTEST) -n 2 --dist loadfile tests/infra
+	@$(SAY) && $(PYTEST) -n $(WORKERS) --dist loadfile tests/infra
 
 # Four at once, since a play waits more than it computes; tests/conftest.py keeps those together that share a stage.
 .PHONY: sandbox
 sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round of chaos
-	@$(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long"
+	@$(SAY) && $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long"
 
 # What the functions are made of; the command line, preflight and the documents are no part of the asset.
 ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/report tests/unit/requests tests/unit/workflow \
@@ -67,19 +77,19 @@ ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher
 
 .PHONY: lambda-python
 lambda-python: $(VENV)/ready ## the functions' code again on Lambda's own Python, where it is found
-	@found="$$(for it in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
+	@$(SAY); found="$$(for it in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
 		"$$it" -c '' 2>/dev/null && echo "$$it" && break; done)"; \
 	if test -z "$$found"; then \
 		echo "left out: no Python 3.13 on this machine, so the tests ran on $$($(BIN)/python --version) alone"; \
 	else \
 		{ test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$$found" .venv-3.13; } && \
 		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt && \
-		.venv-3.13/bin/python -m pytest -q -n 2 $(ON_LAMBDAS_PYTHON) -m "not long" -p no:cacheprovider; \
+		.venv-3.13/bin/python -m pytest -q -n $(WORKERS) $(ON_LAMBDAS_PYTHON) -m "not long" -p no:cacheprovider; \
 	fi
 
 .PHONY: e2e
 e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1.26) or found
-	@if test -n "$$E2E_KUBECONFIG" || $(BIN)/python -m sandbox.control_plane.build --quiet; then \
+	@$(SAY); if test -n "$$E2E_KUBECONFIG" || $(BIN)/python -m sandbox.control_plane.build --quiet; then \
 		$(PYTEST) -n 2 --dist loadfile tests/e2e -m "not long"; \
 	else echo "left out: every test against a real control plane, for want of one"; test "$$REQUIRE_CONTROL_PLANE" != 1; fi
 
