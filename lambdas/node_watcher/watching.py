@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from lambdas.contract.audit import STREAM_PREFIX, cluster_of
-from lambdas.contract.names import ANY_CLUSTER
-from lambdas.contract.parameters import KUBERNETES_NAME, split_binding_path
 from lambdas.domain.audit import Watched, events, findings
 from lambdas.domain.audit.identity import watched
 from lambdas.domain.audit.prefilter import prefilter
+from lambdas.domain.binding import bound_targets
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.ports import EventsPort, ParametersPort
 from lambdas.node_watcher.log_batch import Loads, open_batch
@@ -53,12 +52,4 @@ def _watching(ports: Ports, cluster: str) -> tuple[Watched, ...]:
     except RemediatorError as error:
         ports.warn(f"bindings could not be read, so only well-known ServiceAccounts are watched: {error}")
         paths = {}
-    return watched({bound for path in paths if (bound := _bound(path, cluster))})
-
-
-def _bound(path: str, cluster: str) -> tuple[str, str] | None:
-    parts = split_binding_path(path)
-    if parts is None or parts[0] not in (cluster, ANY_CLUSTER):
-        return None
-    _, namespace, name = parts
-    return (namespace, name) if KUBERNETES_NAME.match(namespace) and KUBERNETES_NAME.match(name) else None
+    return watched({(it.namespace, it.name) for it in bound_targets(paths, [cluster])})
