@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.functions import Functions
+from infra.functions import Functions, logical_id
 from infra.metrics import durable, ours
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
@@ -18,12 +18,14 @@ from lambdas.contract.metrics import LOGIN_FAILURES, SWEEPS
 from lambdas.contract.names import METRIC_NAMESPACE
 
 FIVE_MINUTES: Final = Duration.minutes(5)
+SWEEPS_MISSED: Final = 3
+"""Sweeps in a row without which something is wrong: one may be late, or be tried again."""
 
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
 _EXECUTIONS: Final = {
     "DurableExecutionFailed": "A repair ended with an error. Its dead letter names the incident.",
     "DurableExecutionTimedOut": "A repair waited longer than all waits allow. Look at its history.",
-    "DurableExecutionStopped": "Someone stopped a repair by hand. Its incident is taken over by the next signal.",
+    "DurableExecutionStopped": "Someone stopped a repair by hand. Its incident is taken over by the next sweep.",
 }
 
 
@@ -36,7 +38,7 @@ class Alarms(Construct):
         for metric, meaning in _EXECUTIONS.items():
             self._alarm(metric.removeprefix("Durable"), durable(functions.by_name[Function.REMEDIATOR], metric), meaning)
         self._of_functions(functions)
-        queues = {f"{it.name.title().replace('_', '')}Failures": queue for it, queue in functions.dead_letters.items()}
+        queues = {f"{logical_id(it)}Failures": queue for it, queue in functions.dead_letters.items()}
         self._of_queues({"Undelivered": undelivered, **queues})
         self._of_our_metrics()
 
@@ -55,14 +57,15 @@ class Alarms(Construct):
             self._alarm(name, waiting, "Dead letters wait. docs/deploy.md says how to read and send them again.")
 
     def _of_our_metrics(self) -> None:
+        silence = f"No sweep ended within {SWEEPS_MISSED * SWEEP_RATE_MINUTES} minutes"
         sweep = cloudwatch.Alarm(
             self,
             "SweepNotRunning",
-            metric=ours(SWEEPS, period=FIVE_MINUTES),
-            alarm_description=f"No sweep ended within {3 * SWEEP_RATE_MINUTES} minutes: drift that nobody announces is not found.",
+            metric=ours(SWEEPS, period=Duration.minutes(SWEEP_RATE_MINUTES)),
+            alarm_description=f"{silence}: drift that nobody announces is not found.",
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             threshold=1,
-            evaluation_periods=3,
+            evaluation_periods=SWEEPS_MISSED,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
         self._tell(sweep)

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.config import Cluster
-from infra.functions import Functions
+from infra.functions import Functions, logical_id
 from lambdas.contract.access import GROUPS
 from lambdas.contract.audit import FILTER_PATTERN, log_group
 from lambdas.contract.environment import Function
@@ -39,7 +39,7 @@ class ClusterStack(Stack):
             # L1, since the L2 has no groups; none of EKS's own policies is as narrow as ours.
             eks.CfnAccessEntry(
                 self,
-                f"{function.value.title()}Entry",
+                f"{logical_id(function)}Entry",
                 cluster_name=cluster.name,
                 principal_arn=functions.roles[function].role_arn,
                 kubernetes_groups=[group],

@@ -73,7 +73,7 @@ class Functions(Construct):
         self._served = served
         self._code = code
         self.logs = {it: self._log_group(it, customer_key) for it in Function}
-        self.dead_letters = {it: dead_letter_queue(self, f"{_id(it)}Failures", customer_key) for it in Function}
+        self.dead_letters = {it: dead_letter_queue(self, f"{logical_id(it)}Failures", customer_key) for it in Function}
         shared = arns.shared(Stack.of(self), environment, table=table, topics=topics)
         self.roles = {it: self._role(it, shared, self.logs[it], self.dead_letters[it]) for it in Function}
         variables = self._variables(table, topics)
@@ -94,7 +94,7 @@ class Functions(Construct):
     def _log_group(self, function: Function, customer_key: kms.IKey | None) -> logs.LogGroup:
         return logs.LogGroup(
             self,
-            f"{_id(function)}Log",
+            f"{logical_id(function)}Log",
             retention=_RETENTION[self._environment.log_retention_days],
             encryption_key=customer_key,
             removal_policy=RemovalPolicy.DESTROY,
@@ -106,7 +106,7 @@ class Functions(Construct):
         made = statements(function, targets, optional, Stack.of(self).region)
         role = iam.Role(
             self,
-            f"{_id(function)}Role",
+            f"{logical_id(function)}Role",
             description=f"{PROJECT}: {SIZES[function].what}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={"Contract": iam.PolicyDocument(statements=made, minimize=False)},
@@ -122,7 +122,7 @@ class Functions(Construct):
         size, durable = SIZES[function], function is Function.REMEDIATOR
         made = lambda_.Function(
             self,
-            _id(function),
+            logical_id(function),
             # The remediator's own ARN is in its role and environment: a generated name would be a circle.
             function_name=arns.remediator_name(self._environment) if durable else None,
             description=size.what,
@@ -174,7 +174,8 @@ class Functions(Construct):
         return {told.variable(it.name): getattr(values, it.name) for it in fields(values)}
 
 
-def _id(function: Function) -> str:
+def logical_id(function: Function) -> str:
+    """How the names of a function's resources in the template begin."""
     return function.value.title().replace("_", "")
 
 

@@ -18,7 +18,7 @@ from infra.config import Configuration, Environment
 from infra.consistency import cluster_stack_name, followers, served, stack_name
 from infra.dashboard import Dashboard
 from infra.event_intake import EventIntake
-from infra.functions import Functions
+from infra.functions import Functions, logical_id
 from infra.incidents_table import incidents_table
 from infra.regions import doubt
 from infra.topics import Topics
@@ -72,7 +72,7 @@ class RemediatorStack(Stack):
         for function in (Function.CHECKER, Function.REMEDIATOR):
             CfnOutput(
                 self,
-                f"{function.value.title()}RoleArn",
+                f"{logical_id(function)}RoleArn",
                 value=self.functions.roles[function].role_arn,
                 description="For access entries that Terraform or eksctl makes",
             )
