@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli import wiring
+from cli import network, wiring
 from cli.asked import Asked, Format
 from cli.deployed import roles
 from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
@@ -32,7 +32,7 @@ def run(asked: Asked, cluster: str, *, apply: bool, check: bool) -> int:
         _apply(wants, outside, asked)
     if apply or check:
         with progress("looking at what is granted"):
-            points = list(missing(wants, outside))
+            points = [*missing(wants, outside), *(network.points(wants.cluster, outside.surroundings) if wants.roles else ())]
         return _checked(asked, wants, points)
     return _printed(asked, wants)
 

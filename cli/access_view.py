@@ -33,21 +33,23 @@ def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
         mark, style = _MARKS[it.state]
         table.add_row(Text(mark, style=style), plain(it.what), Text(plain(it.detail), style="dim"))
     yield table
-    wrong = sum(it.state == "missing" for it in points)
-    if wrong and all(it.what.startswith("aws-auth ") for it in points if it.state == "missing"):
-        yield (
-            Text(f"{wrong} of {len(points)} missing: the aws-auth lines, which are yours to add. ", style="bold red")
-            .append(f"irsa-remediator access --cluster {cluster}", style="bold default")
-            .append("   prints them", style="not bold dim")
+    wrong = [it for it in points if it.state == "missing"]
+    lines = [it for it in wrong if it.what.startswith("aws-auth ")]
+    count = f"{len(wrong)} of {len(points)} missing"
+    if not all(it.yours for it in wrong):
+        yield _command(f"{count}. ", f"irsa-remediator access --cluster {cluster} --apply", "grants them with your rights")
+    elif lines:
+        yield _command(
+            f"{count}: the aws-auth lines, which are yours to add. ", f"irsa-remediator access --cluster {cluster}", "prints them"
         )
     elif wrong:
-        yield (
-            Text(f"{wrong} of {len(points)} missing. ", style="bold red")
-            .append(f"irsa-remediator access --cluster {cluster} --apply", style="bold default")
-            .append("   grants them with your rights", style="not bold dim")
-        )
+        yield Text(f"{count}: the network is yours to open, as each line says.", style="bold red")
     elif all(it.state == "granted" for it in points):
         yield Text("Everything is granted.", style="green")
+
+
+def _command(said: str, command: str, does: str) -> Text:
+    return Text(said, style="bold red").append(command, style="bold default").append(f"   {does}", style="not bold dim")
 
 
 def printed(cluster: str, roles: Mapping[Function, str], objects: Sequence[dict[str, Any]], *, takes_entries: bool) -> str:

@@ -19,11 +19,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One thing a cluster has to grant: `state` is `granted`, `missing` or `unknown`, with what is missing or why it is not known."""
+    """One thing that has to be granted: `state` is `granted`, `missing` or `unknown`, with what is missing or why it is not known.
+
+    `yours` is what `--apply` cannot grant.
+    """
 
     what: str
     state: str
     detail: str = ""
+    yours: bool = False
 
     @property
     def document(self) -> Json:
@@ -57,7 +61,8 @@ def _entry(wants: Wants, role_arn: str, group: str, outside: Outside) -> Point:
     try:
         if not wants.takes_entries:
             there = outside.rights.aws_auth(wants.cluster) or ""
-            return Point(what=what, state="granted" if role_arn in there and group in there else "missing", detail=f"group {group}")
+            state = "granted" if role_arn in there and group in there else "missing"
+            return Point(what=what, state=state, detail=f"group {group}", yours=True)
         groups = outside.rights.groups_of(wants.cluster, role_arn)
     except RemediatorError as error:
         return Point(what=what, state="unknown", detail=str(error))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cli.ports import Callbacks, ParameterWriter, Patterns, Register, Rights
+    from cli.ports import Callbacks, ParameterWriter, Patterns, Register, Rights, Surroundings
     from lambdas.contract.environment import Environment
     from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
     from lambdas.domain.readers import Readers
@@ -31,6 +31,7 @@ class Outside:
     register: Register
     callbacks: Callbacks
     rights: Rights
+    surroundings: Surroundings
     patterns: Patterns
     now: Callable[[], datetime]
     sleep: Callable[[float], None]

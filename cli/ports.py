@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from cli.network import Entrance, Openings, Placement, WayOut
     from lambdas.domain.incident import Incident, PastIncident
 
 
@@ -68,6 +69,30 @@ class Rights(Protocol):
 
     def aws_auth(self, cluster: str) -> str | None:
         """`mapRoles` of `kube-system/aws-auth`, or None where there is no such ConfigMap."""
+        ...
+
+
+class Surroundings(Protocol):
+    """The network around the functions and a cluster's endpoint."""
+
+    def placement(self) -> Placement | None:
+        """Where the functions run; None outside any VPC of yours.
+
+        Raises:
+            NotFound: there are none.
+        """
+        ...
+
+    def entrance(self, cluster: str) -> Entrance:
+        """The cluster's endpoint."""
+        ...
+
+    def openings(self, security_groups: Sequence[str]) -> Openings:
+        """Who the rules of these security groups let in on TCP 443."""
+        ...
+
+    def way_out(self, placement: Placement) -> WayOut:
+        """Default routes and endpoints of the functions' subnets."""
         ...
 
 

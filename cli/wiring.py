@@ -23,6 +23,7 @@ def connect(asked: Asked) -> Outside:
     from cli.kubernetes_access import AwsDoor, KubeconfigDoor, PersonsClusters
     from cli.output import progress
     from cli.permissions import PersonsRights
+    from cli.surroundings import AwsSurroundings
     from cli.writes import LambdaCallbacks, Parameters, TestedPatterns
     from lambdas.adapters.calendar import Calendar
     from lambdas.adapters.eks import Eks
@@ -65,6 +66,7 @@ def connect(asked: Asked) -> Outside:
         register=ledger.TableRegister(session, here.incidents_table) if stack else ledger.NoRegister(),
         callbacks=LambdaCallbacks(session),
         rights=PersonsRights(session, eks, clusters),
+        surroundings=AwsSurroundings(session, here.remediator_arn),
         patterns=TestedPatterns(session),
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,

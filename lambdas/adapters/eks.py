@@ -169,6 +169,7 @@ def _in_order(version: str) -> tuple[int, ...]:
 
 def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
     # Times come in the process's own zone. A cluster that is being created has no endpoint, authority or issuer yet.
+    network = it.get("resourcesVpcConfig", {})
     return ClusterFacts(
         name=it["name"],
         arn=it["arn"],
@@ -181,6 +182,8 @@ def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
         authentication_mode=it.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
         ip_family=it.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
         auto_mode=bool(it.get("computeConfig", {}).get("enabled")),
+        # The ranges are kept, and told, while public access is off.
+        public_from=tuple(network.get("publicAccessCidrs", ("0.0.0.0/0",))) if network.get("endpointPublicAccess", True) else (),
     )
 
 

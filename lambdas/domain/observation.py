@@ -57,7 +57,8 @@ class InvalidBinding:
 class ClusterFacts:
     """What EKS reports of a cluster. `issuer` is the OIDC issuer URL, `status` EKS's own word, `ip_family` `ipv4` or `ipv6`.
 
-    `auto_mode`: EKS runs nodes of its own, beside which there may be others.
+    `public_from` are the address ranges that the endpoint lets in from outside its VPC; none where it is private. `auto_mode`: EKS runs
+    nodes of its own, beside which there may be others.
     """
 
     name: str
@@ -70,6 +71,13 @@ class ClusterFacts:
     created_at: datetime
     authentication_mode: str = "API"
     ip_family: str = "ipv4"
+    public_from: tuple[str, ...] = ("0.0.0.0/0",)
+    auto_mode: bool = False
+
+    @property
+    def public_to_all(self) -> bool:
+        """Whether its endpoint is reached from any address."""
+        return any(it.endswith("/0") for it in self.public_from)
 
     @property
     def provider_arn(self) -> str | None:
@@ -80,8 +88,6 @@ class ClusterFacts:
         """
         _, partition, _, _, account, _ = self.arn.split(":", 5)
         return f"arn:{partition}:iam::{account}:oidc-provider/{self.issuer.removeprefix('https://')}" if self.issuer else None
-
-    auto_mode: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

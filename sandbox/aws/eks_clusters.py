@@ -32,6 +32,7 @@ class ClusterSpec:
     status: str = "ACTIVE"
     auto_mode: bool = False
     public: bool = True
+    public_from: tuple[str, ...] = ("0.0.0.0/0",)
 
 
 def cluster_record(spec: ClusterSpec, world: World) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def cluster_record(spec: ClusterSpec, world: World) -> dict[str, Any]:
             "vpcId": "vpc-0a1b2c3d4e5f60718",
             "endpointPublicAccess": spec.public,
             "endpointPrivateAccess": True,
-            "publicAccessCidrs": ["0.0.0.0/0"] if spec.public else [],
+            "publicAccessCidrs": list(spec.public_from) if spec.public else [],
         },
         "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
         "logging": {"clusterLogging": [{"types": ["audit"], "enabled": True}]},

@@ -32,7 +32,6 @@ ANOTHER_CNI: Final = "Cilium, Calico"
 _ACCESS_REMEDY: Final = {
     Denial.UNAUTHENTICATED: "add an access entry of type STANDARD for our roles: irsa-remediator access --cluster {cluster} --apply",
     Denial.FORBIDDEN: "apply our Roles and bindings (group " + CHECKER_GROUP + "): irsa-remediator access --cluster {cluster} --apply",
-    Denial.UNREACHABLE: "the endpoint is private: deploy the functions into its VPC, with routes to it and to STS (docs/network.md)",
     Denial.CERTIFICATE: "something between us and the cluster answers in its place: check DNS and proxies for its endpoint",
 }
 
@@ -46,18 +45,37 @@ def cluster_link(seen: Observation) -> Finding:
                 Link.CLUSTER, Verdict.CLUSTER_GONE, f"There is no cluster {name} in this account and region.", remedy=_unbind(seen)
             )
         case Unknown(reason, denial):
-            return _no_access(name, reason, denial)
+            return _no_access(seen, reason, denial)
         case ClusterFacts(status=status) if status not in _REACHABLE:
             return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status == "CREATING" else Verdict.NO_ACCESS, f"The cluster is {status}.")
     for part in (seen.service_account, seen.workload, seen.pods, seen.nodes):
         if isinstance(part, Unknown):
-            return _no_access(name, part.reason, part.denial)
+            return _no_access(seen, part.reason, part.denial)
     return ok(Link.CLUSTER, "active, and we are logged in")
 
 
-def _no_access(cluster: str, reason: str, denial: Denial | None) -> Finding:
-    remedy = () if denial is None else (_ACCESS_REMEDY[denial].format(cluster=cluster),)
-    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=remedy)
+def _no_access(seen: Observation, reason: str, denial: Denial | None) -> Finding:
+    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=_way_in(seen, denial))
+
+
+def _way_in(seen: Observation, denial: Denial | None) -> tuple[str, ...]:
+    name = seen.target.cluster
+    if denial is None:
+        return ()
+    if denial is not Denial.UNREACHABLE:
+        return (_ACCESS_REMEDY[denial].format(cluster=name),)
+    return (_route(seen.cluster), f"see what is in the way: irsa-remediator access --cluster {name} --check")
+
+
+def _route(cluster: object) -> str:
+    match cluster:
+        case ClusterFacts(public_from=()):
+            return "the endpoint is private: deploy the functions into its VPC (docs/network.md)"
+        case ClusterFacts(public_to_all=False, public_from=ranges):
+            return f"the endpoint lets in {', '.join(ranges[:3])} alone: deploy the functions into the cluster's VPC (docs/network.md)"
+        case ClusterFacts():
+            return "the endpoint is open to all, so the way out is closed: give the functions' subnets a NAT gateway (docs/network.md)"
+    return "give the functions' subnets a NAT gateway or an endpoint for EKS (docs/network.md)"
 
 
 def _unbind(seen: Observation) -> tuple[str, ...]:

@@ -116,6 +116,24 @@ def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: L
     assert seen.auto_mode is auto_mode
 
 
+@pytest.mark.parametrize(
+    ("spec", "ranges"),
+    [
+        ({"public": False}, ()),
+        ({"public_from": ("203.0.113.0/24", "198.51.100.7/32")}, ("203.0.113.0/24", "198.51.100.7/32")),
+        ({}, ("0.0.0.0/0",)),
+    ],
+)
+def test_a_cluster_tells_who_may_come_from_outside(eks: Eks, local_aws: LocalAws, spec: dict[str, Any], ranges: tuple[str, ...]) -> None:
+    local_aws.eks.add_cluster(ClusterSpec(name="inner", endpoint="https://127.0.0.1:1", ca_data="Q0E=", **spec))
+    try:
+        seen = eks.cluster("inner")
+        assert isinstance(seen, ClusterFacts)
+        assert (seen.public_from, seen.public_to_all) == (ranges, not spec)
+    finally:
+        del local_aws.eks.world.clusters["inner"]
+
+
 def test_what_eks_does_not_know_is_missing(eks: Eks) -> None:
     assert isinstance(eks.cluster("gone"), Missing)
     assert isinstance(eks.addon("demo", "coredns"), Missing)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from cli.network import Entrance, Openings, Placement, WayOut
 from cli.outside import Outside
-from lambdas.domain.errors import NotFound
+from lambdas.domain.errors import NotFound, RemediatorError
 from lambdas.domain.ports import Parameter
 from tests import fakes
 from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNotifier, readers_over
 from tests.world import ACCOUNT, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from lambdas.domain.incident import Incident, PastIncident
 
+T = TypeVar("T")
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/checker,arn:aws:iam::{ACCOUNT}:role/remediator,arn:aws:iam::{ACCOUNT}:role/watcher"
 ENVIRONMENT = replace(fakes.ENVIRONMENT, our_role_arns=ROLES)
@@ -93,6 +95,38 @@ def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 @dataclass
+class FakeSurroundings:
+    """A public endpoint and functions outside any VPC, unless a test says otherwise."""
+
+    entered: Entrance = field(
+        default_factory=lambda: Entrance(public_from=("0.0.0.0/0",), private=True, vpc="vpc-0a1b2c3d", security_groups=("sg-cluster",))
+    )
+    placed: Placement | RemediatorError | None = None
+    opened: Openings = field(default_factory=Openings)
+    ways: WayOut | RemediatorError = field(default_factory=lambda: WayOut(closed=(), services=frozenset(), ranges=()))
+
+    def placement(self) -> Placement | None:
+        return _or_raise(self.placed)
+
+    def entrance(self, cluster: str) -> Entrance:
+        return self.entered
+
+    def openings(self, security_groups: Sequence[str]) -> Openings:
+        assert tuple(security_groups) == self.entered.security_groups
+        return self.opened
+
+    def way_out(self, placement: Placement) -> WayOut:
+        assert placement == self.placed
+        return _or_raise(self.ways)
+
+
+def _or_raise(given: T | RemediatorError) -> T:
+    if isinstance(given, RemediatorError):
+        raise given
+    return given
+
+
+@dataclass
 class FakePatterns:
     """`matched` are the names of the patterns that every event matches."""
 
@@ -114,6 +148,7 @@ class Fakes:
     eks: FakeEks
     callbacks: FakeCallbacks
     rights: FakeRights
+    surroundings: FakeSurroundings
     patterns: FakePatterns
     outside: Outside
 
@@ -126,7 +161,7 @@ class Fakes:
 def outside(world: World) -> Fakes:
     """An `Outside` over the world, with a stack deployed."""
     incidents, notifier, events, eks = FakeIncidents(world), FakeNotifier(world), FakeEvents(world), FakeEks(world)
-    callbacks, rights, patterns = FakeCallbacks(), FakeRights(), FakePatterns()
+    callbacks, rights, surroundings, patterns = FakeCallbacks(), FakeRights(), FakeSurroundings(), FakePatterns()
     made = Outside(
         caller=CALLER,
         environment=ENVIRONMENT,
@@ -140,8 +175,9 @@ def outside(world: World) -> Fakes:
         register=FakeRegister(incidents),
         callbacks=callbacks,
         rights=rights,
+        surroundings=surroundings,
         patterns=patterns,
         now=world.clock,
         sleep=world.sleep,
     )
-    return Fakes(world, incidents, notifier, events, eks, callbacks, rights, patterns, made)
+    return Fakes(world, incidents, notifier, events, eks, callbacks, rights, surroundings, patterns, made)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.contract.access import manifests
+from cli.network import Placement, WayOut
+from lambdas.contract.access import GROUPS, manifests
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
@@ -173,6 +174,18 @@ def _granted_in_part(fakes: Fakes) -> None:
     fakes.rights.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
 
 
+def _granted_and_shut_in(fakes: Fakes) -> None:
+    """Everything is granted, and the functions sit in subnets that lead nowhere."""
+    for manifest in manifests():
+        fakes.rights.apply("demo", manifest)
+    for function, group in GROUPS.items():
+        fakes.rights.give_entry("demo", f"arn:aws:iam::111122223333:role/{function}", group)
+    around = fakes.surroundings
+    around.entered = replace(around.entered, public_from=())
+    around.placed = Placement(vpc=around.entered.vpc, subnets=("subnet-1", "subnet-2"), security_groups=("sg-functions",))
+    around.ways = WayOut(closed=("subnet-2",), services=frozenset({"eks", "ssm", "dynamodb"}), ranges=("10.0.1.0/24", "10.0.2.0/24"))
+
+
 def _rule_matches(fakes: Fakes) -> None:
     fakes.patterns.matched = ("AddonCalls",)
 
@@ -283,6 +296,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-json": Session(("access -o json",)),
     "access-undeployed": Session(("access",), prepare=Fakes.undeployed),
     "access-check": Session(("access --check", "access --check -o json", "access --apply", "access --check"), prepare=_granted_in_part),
+    "access-shut-in": Session(("access --check",), columns=140, prepare=_granted_and_shut_in),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_rule_matches),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_rule_matches),

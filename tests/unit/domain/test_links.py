@@ -59,6 +59,27 @@ def test_behind_a_closed_door_nothing_is_guessed() -> None:
     assert found.findings[0].remedy
 
 
+@pytest.mark.parametrize(
+    ("public_from", "told"),
+    [
+        ((), "the endpoint is private"),
+        (("203.0.113.0/24",), "lets in 203.0.113.0/24 alone"),
+        (("0.0.0.0/0",), "open to all"),
+        (("10.0.0.0/8", "::/0"), "open to all"),
+    ],
+)
+def test_a_cluster_out_of_reach_is_told_with_what_its_endpoint_lets_in(public_from: tuple[str, ...], told: str) -> None:
+    picture = seen(cluster=cluster(public_from=public_from), pods=Unknown("x", Denial.UNREACHABLE))
+    remedy = diagnose(picture)[Link.CLUSTER].remedy
+    assert told in remedy[0]
+    assert "access --cluster prod-blue --check" in remedy[1]
+
+
+def test_nothing_is_said_of_an_endpoint_that_eks_did_not_describe() -> None:
+    (remedy, _) = diagnose(seen(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedy
+    assert "endpoint for EKS" in remedy
+
+
 @pytest.mark.parametrize("denial", Denial)
 def test_each_closed_door_has_its_own_remedy(denial: Denial) -> None:
     remedies = {it: diagnose(seen(pods=Unknown("x", it)))[Link.CLUSTER].remedy for it in Denial}

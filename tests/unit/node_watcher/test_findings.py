@@ -172,6 +172,16 @@ def test_only_our_own_writes_are_our_footsteps(name: str) -> None:
     assert (_findings(service_account_write(user=user, query=query)) == Findings()) is ours
 
 
+def test_where_our_roles_are_not_told_our_groups_decide() -> None:
+    line = service_account_write(user=role_session(OUR_NAME, "run", REMEDIATOR_GROUP))
+    assert findings([line], watching=watched([]), our_roles=()) == Findings()
+
+
+def test_a_controller_that_deletes_a_workload_is_news() -> None:
+    user = {"username": "system:serviceaccount:kube-system:daemon-set-controller", "groups": []}
+    assert _findings(record("delete", "daemonsets", "aws-node", namespace="kube-system", user=user)).identities
+
+
 def test_several_writers_make_one_event_that_names_the_last() -> None:
     lines = [
         service_account_write(user=role_session("second", "b"), at="2026-09-27T21:06:50.000000Z"),

@@ -1,0 +1,145 @@
+"""Whether the functions can reach a cluster's endpoint and the AWS services that they call: judged from what AWS tells of the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+from cli.grants import Point
+from lambdas.domain.counting import many
+from lambdas.domain.errors import RemediatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cli.ports import Surroundings
+
+SERVICES: Final = ("eks", "ssm", "dynamodb", "lambda", "events", "sns")
+"""What the functions call; `docs/network.md` says what fails without each. IAM has no endpoint in most regions, and they do without it."""
+
+_ENDPOINT: Final = "the cluster's endpoint"
+_SET_NETWORK: Final = "set `network` in deploy.yaml (docs/network.md)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where the functions run: ids of a VPC, of its subnets, and of the functions' security groups."""
+
+    vpc: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrance:
+    """The endpoint of a cluster: ranges that may come from outside, whether it has an address in its VPC, and who guards that."""
+
+    public_from: tuple[str, ...]
+    private: bool
+    vpc: str
+    security_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Openings:
+    """Who may come in on TCP 443: security groups and address ranges. `lists` are prefix lists, whose ranges are not read."""
+
+    groups: frozenset[str] = frozenset()
+    ranges: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayOut:
+    """What leads out of the functions' subnets: `closed` are those without a default route that serves them.
+
+    `services` have an endpoint that every subnet can use; `ranges` are the subnets' own addresses.
+    """
+
+    closed: tuple[str, ...]
+    services: frozenset[str]
+    ranges: tuple[str, ...]
+
+
+def points(cluster: str, around: Surroundings) -> Iterator[Point]:
+    """The way to the endpoint, and to each service where no NAT gateway leads to all of them."""
+    entrance = around.entrance(cluster)
+    open_to_all = any(it.endswith("/0") for it in entrance.public_from)
+    try:
+        placement = around.placement()
+    except RemediatorError as error:
+        if not open_to_all:
+            yield Point(what=_ENDPOINT, state="unknown", detail=f"where the functions run could not be read: {error}")
+        return
+    if placement is None:
+        yield _from_anywhere(entrance, open_to_all=open_to_all)
+        return
+    try:
+        way_out = around.way_out(placement)
+        yield _from_vpc(entrance, placement, way_out, around, open_to_all=open_to_all)
+        yield from _to_services(placement, way_out)
+    except RemediatorError as error:
+        yield Point(what="the functions' network", state="unknown", detail=str(error))
+
+
+def _from_anywhere(entrance: Entrance, *, open_to_all: bool) -> Point:
+    if open_to_all:
+        return Point(what=_ENDPOINT, state="granted", detail="public")
+    why = f"lets in {_ranges(entrance.public_from)} alone" if entrance.public_from else "is private"
+    return Point(what=_ENDPOINT, state="missing", yours=True, detail=f"{why}, and the functions run in no VPC: {_SET_NETWORK}")
+
+
+def _from_vpc(entrance: Entrance, placement: Placement, way_out: WayOut, around: Surroundings, *, open_to_all: bool) -> Point:
+    if entrance.private and entrance.vpc == placement.vpc:
+        return _through_groups(entrance, placement, way_out, around.openings(entrance.security_groups))
+    if not entrance.public_from:
+        why = f"is private in {entrance.vpc}, and the functions run in {placement.vpc}: whether the two are joined is not looked at"
+        return Point(what=_ENDPOINT, state="unknown", detail=why)
+    if way_out.closed:
+        return Point(what=_ENDPOINT, state="missing", yours=True, detail=f"is public, and {_closed(way_out)}")
+    if open_to_all:
+        return Point(what=_ENDPOINT, state="granted", detail="public, through the default route")
+    why = f"lets in {_ranges(entrance.public_from)} alone: is the address of the functions' NAT gateway among them?"
+    return Point(what=_ENDPOINT, state="unknown", detail=why)
+
+
+def _through_groups(entrance: Entrance, placement: Placement, way_out: WayOut, openings: Openings) -> Point:
+    """The cluster's security groups add up, and so do the functions': one rule for one of them is enough."""
+    ours = set(placement.security_groups)
+    if ours & openings.groups or all(_within(it, openings.ranges) for it in way_out.ranges):
+        return Point(what=_ENDPOINT, state="granted", detail="private, in the functions' VPC")
+    if openings.lists:
+        why = f"is let in by prefix {many(len(openings.lists), 'list', 'lists')} {', '.join(openings.lists)}, which was not read"
+        return Point(what=_ENDPOINT, state="unknown", detail=why)
+    rule = (
+        f"aws ec2 authorize-security-group-ingress --group-id {next(iter(entrance.security_groups), 'SG')} --protocol tcp --port 443 "
+        f"--source-group {placement.security_groups[0]}"
+    )
+    return Point(what=_ENDPOINT, state="missing", yours=True, detail=f"its security groups do not let the functions' in on 443: {rule}")
+
+
+def _to_services(placement: Placement, way_out: WayOut) -> Iterator[Point]:
+    if not way_out.closed:
+        yield Point(what="AWS services", state="granted", detail="through the default route")
+        return
+    for service in SERVICES:
+        if service in way_out.services:
+            yield Point(what=f"way to {service}", state="granted", detail="by an endpoint")
+        else:
+            why = f"{_closed(way_out)}, and {placement.vpc} has no endpoint for it (docs/network.md)"
+            yield Point(what=f"way to {service}", state="missing", yours=True, detail=why)
+
+
+def _closed(way_out: WayOut) -> str:
+    return f"no NAT gateway serves {_ranges(way_out.closed)}"
+
+
+def _ranges(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")  # noqa: PLR2004  # enough to recognise them
+
+
+def _within(range_: str, ranges: Sequence[str]) -> bool:
+    inner = ip_network(range_)
+    # `subnet_of` refuses to compare the two families.
+    return any(outer.version == inner.version and inner.subnet_of(outer) for it in ranges if (outer := ip_network(it)))  # type: ignore[arg-type]
