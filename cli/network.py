@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from lambdas.domain.errors import RemediatorError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cli.places import Entrance, Openings, Placement, WayOut
     from cli.ports import Surroundings
 
 SERVICES: Final = ("eks", "ssm", "dynamodb", "lambda", "events", "sns")
@@ -20,46 +20,6 @@ SERVICES: Final = ("eks", "ssm", "dynamodb", "lambda", "events", "sns")
 
 _ENDPOINT: Final = "the cluster's endpoint"
 _SET_NETWORK: Final = "set `network` in deploy.yaml (docs/network.md)"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where the functions run: ids of a VPC, of its subnets, and of the functions' security groups."""
-
-    vpc: str
-    subnets: tuple[str, ...]
-    security_groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entrance:
-    """The endpoint of a cluster: ranges that may come from outside, whether it has an address in its VPC, and who guards that."""
-
-    public_from: tuple[str, ...]
-    private: bool
-    vpc: str
-    security_groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Openings:
-    """Who may come in on TCP 443: security groups and address ranges. `lists` are prefix lists, whose ranges are not read."""
-
-    groups: frozenset[str] = frozenset()
-    ranges: tuple[str, ...] = ()
-    lists: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class WayOut:
-    """What leads out of the functions' subnets: `closed` are those without a default route that serves them.
-
-    `services` have an endpoint that every subnet can use; `ranges` are the subnets' own addresses.
-    """
-
-    closed: tuple[str, ...]
-    services: frozenset[str]
-    ranges: tuple[str, ...]
 
 
 def points(cluster: str, around: Surroundings) -> Iterator[Point]:

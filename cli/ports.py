@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from cli.network import Entrance, Openings, Placement, WayOut
+    from cli.places import Entrance, Openings, Placement, WayOut
     from lambdas.domain.incident import Incident, PastIncident
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.network import Entrance, Openings, Placement, WayOut
+from cli.places import Entrance, Openings, Placement, WayOut
 from lambdas.adapters.aws_errors import translated
 from lambdas.domain.errors import NotFound
 

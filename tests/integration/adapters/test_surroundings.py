@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.network import Openings, Placement
+from cli.places import Openings, Placement
 from cli.surroundings import AwsSurroundings
 from lambdas.domain.errors import NotFound
 from sandbox.aws.eks_clusters import ClusterSpec

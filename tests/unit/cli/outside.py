@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cli.network import Entrance, Openings, Placement, WayOut
 from cli.outside import Outside
+from cli.places import Entrance, Openings, Placement, WayOut
 from lambdas.domain.errors import NotFound, RemediatorError
 from lambdas.domain.ports import Parameter
 from tests import fakes

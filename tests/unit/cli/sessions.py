@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.network import Placement, WayOut
+from cli.places import Placement, WayOut
 from lambdas.contract.access import GROUPS, manifests
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.network import SERVICES, Entrance, Openings, Placement, WayOut, points
+from cli.network import SERVICES, points
+from cli.places import Entrance, Openings, Placement, WayOut
 from lambdas.domain.errors import AccessDenied, Denial, NotFound
 from tests.unit.cli.outside import FakeSurroundings
 
