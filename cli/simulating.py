@@ -49,7 +49,8 @@ def _written(asked: Asked, name: str) -> int:
     """Play it in silence, and write what came of it."""
     from infra.asset import BundlingFailed
     from sandbox.functions.rie import EmulatorUnavailable
-    from sandbox.play.play import NoEnd, Play
+    from sandbox.play.outcome import NoEnd
+    from sandbox.play.play import Play
     from sandbox.play.scenario import load
     from sandbox.play.stage import Stage
 

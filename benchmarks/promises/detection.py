@@ -10,7 +10,8 @@ from benchmarks.row import Goal, Row
 from benchmarks.run import Run
 from sandbox.play import announcing
 from sandbox.play.accounts import CHECKER
-from sandbox.play.sources import SOURCES, decision, leave_only, mark, read_since
+from sandbox.play.reading import decision, mark, read_since
+from sandbox.play.sources import SOURCES, leave_only
 from sandbox.play.stage import Stage
 
 NAME: Final = "detection, one source alone"

@@ -65,6 +65,11 @@ class FaultPlan:
         with self._lock:
             self._left.clear()
 
+    def left(self) -> int:
+        """How many calls are still to be befallen."""
+        with self._lock:
+            return sum(left for _, left in self._left)
+
     def stop(self) -> None:
         """Let go of calls that are being held."""
         self._stopped.set()

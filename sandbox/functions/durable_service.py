@@ -116,6 +116,13 @@ class DurableService:
         self._handlers = {route: handler(self._executor) for route, handler in _HANDLERS.items()}
         self._scheduler.start()  # type: ignore[no-untyped-call]
 
+    def behave(self, *, retry_after_s: float | None = None, most_failures: int | None = None) -> None:
+        """How soon a failed invocation is tried again, and after how many without any progress an execution is given up."""
+        if retry_after_s is not None:
+            self._executor.RETRY_BACKOFF_SECONDS = retry_after_s  # type: ignore[assignment]  # declared whole, slept as it is
+        if most_failures is not None:
+            self._executor.MAX_CONSECUTIVE_FAILED_ATTEMPTS = most_failures
+
     def close(self) -> None:
         self._executor.shutdown()
         self._registry.shutdown()

@@ -58,7 +58,7 @@ def _play(scenario: Scenario | None, cluster: str) -> int:
     from sandbox.control_plane.build import BuildError
     from sandbox.control_plane.processes import StartError
     from sandbox.functions.rie import EmulatorUnavailable
-    from sandbox.play.play import NoEnd
+    from sandbox.play.outcome import NoEnd
     from sandbox.play.repertoire import play_all
 
     console = Console(highlight=False)

@@ -8,7 +8,8 @@ from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 from lambdas.contract.names import ANY_CLUSTER, PROJECT
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from sandbox.aws.local import ACCOUNT, REGION, LocalAws
+from sandbox.aws.local import ACCOUNT, LocalAws
+from sandbox.bus.rules import make_queue
 from sandbox.play.scenario import BOUND, World
 from sandbox.play.trust import trust_of
 
@@ -83,14 +84,10 @@ def make_topics(aws: LocalAws) -> Topics:
 
     def subscribed(name: str) -> tuple[str, str]:
         topic = str(sns.create_topic(Name=name)["TopicArn"])
-        queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        queue, arn = make_queue(sqs, name)
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         return topic, queue
 
     chat, chat_queue = subscribed(f"{PROJECT}-chat")
     people, people_queue = subscribed(f"{PROJECT}-people")
     return Topics(chat=chat, people=people, chat_queue=chat_queue, people_queue=people_queue)
-
-
-__all__ = ["ACCOUNT", "CLUSTER", "REGION", "Topics"]

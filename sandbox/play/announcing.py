@@ -1,7 +1,7 @@
 """The events that announce what has happened, as they arrive on the bus or from the schedule."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
 from sandbox.aws.cloudtrail import zulu
 from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.play.accounts import CHECKER, CLUSTER
-from sandbox.play.scenario import InvalidScenario
+from sandbox.play.scenario import meant
 from sandbox.play.stage import Stage
 
 How = Mapping[str, Any]
@@ -26,10 +26,11 @@ def check_request() -> dict[str, Any]:
 
 
 def _own(kind: OwnEvent, detail: How) -> dict[str, Any]:
-    return _event(EVENT_SOURCE, kind, detail)
+    return event(EVENT_SOURCE, kind, detail)
 
 
-def _event(source: str, kind: str, detail: How) -> dict[str, Any]:
+def event(source: str, kind: str, detail: How, resources: Sequence[str] = ()) -> dict[str, Any]:
+    """An event of now, as EventBridge hands it over."""
     return {
         "version": "0",
         "id": str(uuid4()),
@@ -38,7 +39,7 @@ def _event(source: str, kind: str, detail: How) -> dict[str, Any]:
         "account": ACCOUNT,
         "time": zulu(datetime.now(UTC)),
         "region": REGION,
-        "resources": [],
+        "resources": list(resources),
         "detail": dict(detail),
     }
 
@@ -53,12 +54,10 @@ def _alarm() -> dict[str, Any]:
         "previousState": {"value": "OK", "timestamp": now},
         "configuration": {"metrics": [{"id": "m1", "metricStat": {"metric": metric, "period": 60, "stat": "Maximum"}, "returnData": True}]},
     }
-    return _event("aws.cloudwatch", "CloudWatch Alarm State Change", detail) | {
-        "resources": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"]
-    }
+    return event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"])
 
 
-def announcement(event: str) -> dict[str, Any] | None:
+def announcement(name: str) -> dict[str, Any] | None:
     """The event of this name, or None where EKS's own CloudTrail event announces it or nothing does.
 
     Raises:
@@ -73,19 +72,17 @@ def announcement(event: str) -> dict[str, Any] | None:
         "sweep": lambda: dict(SWEEP_INPUT),
         "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
         "alarm": _alarm,
-        "addon-event": lambda: _event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
+        "addon-event": lambda: event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
     }
-    if event not in made:
-        raise InvalidScenario(f"there is no event {event!r}; there are {', '.join(made)}")
-    return made[event]()
+    return meant(name, made, "event")()
 
 
-def announce(stage: Stage, event: str) -> str:
+def announce(stage: Stage, name: str) -> str:
     """Put the event on the bus; the schedule's goes to the checker directly, as its rule's target does."""
-    made = announcement(event)
+    made = announcement(name)
     if made is None:
         return ""
-    if event == "sweep":
+    if name == "sweep":
         stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(made))
         return "the schedule's turn: a sweep"
     stage.bus.put(made)

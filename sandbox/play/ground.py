@@ -10,10 +10,12 @@ import trustme
 from sandbox.behaviours.kubelet import Pace
 from sandbox.behaviours.life import Life
 from sandbox.behaviours.plugin import AssociatedRole, RoleCheck
+from sandbox.behaviours.world import is_ready
 from sandbox.cluster.deletion import Preconditions
 from sandbox.cluster.embedded import EmbeddedCluster
-from sandbox.cluster.resources import NODES, SERVICE_ACCOUNTS, Resource
+from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource
 from sandbox.cluster.tokens import TokenVerifier
+from sandbox.play.accounts import NAMESPACE
 from sandbox.webhook.identity_webhook import Association, IdentityWebhook, Switches
 from sandbox.webhook.server import WebhookServer
 
@@ -154,6 +156,18 @@ class EmbeddedGround:
 
 def nodes_ready(ground: Ground) -> tuple[int, int]:
     """How many nodes are Ready, and how many there are."""
-    nodes = ground.all_of(NODES)
-    ready = [it for it in nodes if any(c["type"] == "Ready" and c["status"] == "True" for c in it.get("status", {}).get("conditions", ()))]
-    return len(ready), len(nodes)
+    return _ready(ground.all_of(NODES))
+
+
+def pods_ready(ground: Ground, service_account: str) -> tuple[int, int]:
+    """How many pods of a ServiceAccount are ready, and how many there are."""
+    return _ready(pods_of(ground, service_account))
+
+
+def pods_of(ground: Ground, service_account: str) -> list[Object]:
+    """The pods that run under a ServiceAccount of kube-system."""
+    return [it for it in ground.all_of(PODS, NAMESPACE) if it["spec"].get("serviceAccountName") == service_account]
+
+
+def _ready(objects: list[Object]) -> tuple[int, int]:
+    return sum(map(is_ready, objects)), len(objects)

@@ -15,6 +15,8 @@ def differences(expected: Expectation, outcome: Outcome) -> list[str]:
 def _verdicts(expected: Expectation, outcome: Outcome) -> Iterator[str]:
     if expected.verdict not in (outcome.verdict, outcome.first_verdict):
         yield f"the verdict is {outcome.verdict or 'none'}, not {expected.verdict}"
+    if expected.plan_verdict not in ("", outcome.plan_verdict):
+        yield f"the verdict of the plan is {outcome.plan_verdict or 'none'}, not {expected.plan_verdict}"
     if missing := set(expected.also) - set(outcome.verdicts):
         yield f"not found beside it: {', '.join(sorted(missing))}"
 

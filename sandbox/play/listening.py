@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.verdict import Verdict
 from sandbox.play.outcome import Mark, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+_ENDS: Final = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
+"""How an incident ends that is left to people, by the occasion of its message."""
 
 
 class Listener:
@@ -29,10 +32,10 @@ class Listener:
             except ValueError:
                 continue
             if isinstance(said, dict) and "title" in said:
-                self._said(function.rsplit("-", 1)[-1], said)
+                self.heard(function.rsplit("-", 1)[-1], said)
 
-    def _said(self, function: str, said: dict[str, Any]) -> None:
-        """One line of a function's log as a moment of the play."""
+    def heard(self, function: str, said: Mapping[str, Any]) -> None:
+        """Take in one line of a function's log, `checker` or `remediator`, as a moment of the play."""
         match said["title"]:
             case "diagnosis":
                 self._diagnosed(function, said)
@@ -50,9 +53,10 @@ class Listener:
             case "report" if "occasion" in said:
                 self._reported(function, said)
 
-    def _diagnosed(self, function: str, said: dict[str, Any]) -> None:
+    def _diagnosed(self, function: str, said: Mapping[str, Any]) -> None:
         verdict = str(said.get("verdict") or said["message"])
         self._outcome.first_verdict = self._outcome.first_verdict or verdict
+        self._outcome.plan_verdict = str(said.get("verdict") or self._outcome.plan_verdict)
         hidden = self._outcome.verdict == Verdict.UPDATE_IN_PROGRESS != verdict and not self._outcome.changes
         if not self._outcome.verdict or (hidden and said.get("broken")):
             self._outcome.verdict = verdict
@@ -61,8 +65,7 @@ class Listener:
             others = [it for it in self._outcome.verdicts if it != self._outcome.verdict]
             self._moment(function, "diagnosis: " + ", ".join([self._outcome.verdict, *others]))
 
-    def _reported(self, function: str, said: dict[str, Any]) -> None:
+    def _reported(self, function: str, said: Mapping[str, Any]) -> None:
         occasion = str(said["occasion"])
-        ends = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
-        self._outcome.outcome = ends.get(occasion, self._outcome.outcome)
+        self._outcome.outcome = _ENDS.get(occasion, self._outcome.outcome)
         self._moment(function, f"told: {said['message']}")

@@ -6,6 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 
+class NoEnd(TimeoutError):
+    """Something did not happen in time, or the play did not come to the end that its scenario expects; says what was seen."""
+
+
 class Mark(StrEnum):
     """Moments that are measured, each from the event."""
 
@@ -30,12 +34,13 @@ class Moment:
 class Outcome:
     """What came of a play: `changes` are the writes by action, `messages` chat notifications in order, `marks` seconds since the event.
 
-    `verdict` is the one that was acted on: what a running update hides is seen at its end.
+    `verdict` is the one that was acted on: what a running update hides is seen at its end. `plan_verdict` is the last one.
     """
 
     first_verdict: str = ""
     verdict: str = ""
     verdicts: tuple[str, ...] = ()
+    plan_verdict: str = ""
     outcome: str = ""
     changes: list[str] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)

@@ -10,12 +10,13 @@ from lambdas.contract.incidents import SORT_KEY
 from lambdas.contract.names import RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind, known
 from sandbox.cluster import aws_node
-from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, PODS, SERVICE_ACCOUNTS
+from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import CLUSTER, NAMESPACE, TABLE, resolved
 from sandbox.play.announcing import announce
-from sandbox.play.ground import nodes_ready
+from sandbox.play.ground import nodes_ready, pods_ready
+from sandbox.play.history import MADE_UP
 from sandbox.play.listening import Listener
-from sandbox.play.outcome import Mark, Moment, Outcome, Show
+from sandbox.play.outcome import Mark, Moment, NoEnd, Outcome, Show
 from sandbox.play.story import happen
 
 if TYPE_CHECKING:
@@ -33,19 +34,15 @@ LASTS_S: Final = 90.0
 """How long a play may take before it is said to have no end."""
 
 
-class NoEnd(TimeoutError):
-    """The play did not come to the end that its scenario expects; says what was seen."""
-
-
 class Play:
-    """One run of a scenario on a stage that stands. `show` is called with each moment, from several threads; it lasts `lasts_s` at most."""
+    """One run of a scenario on a stage that stands, of `lasts_s` at most. `show` is called with each moment, from several threads."""
 
     def __init__(self, scenario: Scenario, stage: Stage, show: Show = lambda _: None, *, lasts_s: float = LASTS_S) -> None:
         self.scenario = scenario
         self.stage = stage
+        self._lasts_s = lasts_s
         self.outcome = Outcome()
         self._show = show
-        self._lasts_s = lasts_s
         self._began = time.monotonic()
         self._event_at: float | None = None
         self._lock = threading.Lock()
@@ -60,7 +57,7 @@ class Play:
         Raises:
             NoEnd: the expected end did not come in time.
         """
-        self._settle()
+        self.settle()
         self._began = time.monotonic()
         self._moment("world", self._world())
         for what, how in self.scenario.story:
@@ -75,27 +72,16 @@ class Play:
 
     # --- the world ---------------------------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until the world stands as it would before anything happens: pods admitted and nodes as Ready as they will be."""
         until, last, calm = time.monotonic() + SETTLE_S, None, 0
         while time.monotonic() < until:
-            now = (nodes_ready(self.stage.ground), self._pods())
+            now = (nodes_ready(self.stage.ground), pods_ready(self.stage.ground, self.stage.world.service_account))
             last, calm = now, calm + 1 if now == last else 0
             everything = now[0][0] == now[0][1] and now[1][0] == now[1][1] > 0
             if calm >= (CALM_LOOKS if everything else CALM_LOOKS_UNWELL):
                 return
             time.sleep(POLL_S)
-
-    def _pods(self) -> tuple[int, int]:
-        pods = [
-            it
-            for it in self.stage.ground.all_of(PODS, NAMESPACE)
-            if it["spec"].get("serviceAccountName") == self.stage.world.service_account
-        ]
-        ready = [
-            it for it in pods if any(c["type"] == "Ready" and c["status"] == "True" for c in it.get("status", {}).get("conditions", ()))
-        ]
-        return len(ready), len(pods)
 
     def _world(self) -> str:
         ready, total = nodes_ready(self.stage.ground)
@@ -143,7 +129,7 @@ class Play:
             return ""
         self._asked_at = (self._heard, time.monotonic())
         items = self.stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
-        closed = [it for it in items if it[SORT_KEY]["S"].startswith("past#") and not it["incident_id"]["S"].startswith("past")]
+        closed = [it for it in items if it[SORT_KEY]["S"].startswith("past#") and not it["incident_id"]["S"].startswith(MADE_UP)]
         return str(closed[-1]["outcome"]["S"]) if closed else ""
 
     def _look_at_cluster(self) -> None:

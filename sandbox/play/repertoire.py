@@ -13,8 +13,8 @@ from sandbox.control_plane.build import ensure
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.play.accounts import CLUSTER
 from sandbox.play.judging import differences
-from sandbox.play.outcome import Mark, Outcome
-from sandbox.play.play import NoEnd, Play
+from sandbox.play.outcome import Mark, NoEnd, Outcome
+from sandbox.play.play import Play
 from sandbox.play.scenario import load, names
 from sandbox.play.stage import Stage
 

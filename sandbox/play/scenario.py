@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
+T = TypeVar("T")
 FOLDER: Final = Path(__file__).resolve().parents[2] / "scenarios"
 
 BOUND: Final = "bound"
@@ -73,6 +74,15 @@ class World:
     issuer: str = ""
     windows_nodes: int = 0
 
+    @property
+    def role_works(self) -> bool:
+        """Whether the network plug-in can work with the role that the world makes."""
+        return self.role_exists and self.role_suffices and self.trust.works and self.oidc_provider
+
+    def role_elsewhere(self, account: str) -> str | None:
+        """The bound role where it is one of another account, which works as well as the world's own."""
+        return self.binding if self.binding and ":role/" in self.binding and account not in self.binding else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
@@ -113,6 +123,17 @@ class Scenario:
     def plays_on(self, cluster: str) -> bool:
         """Whether it can be played on the `embedded` cluster or a `real` control plane; over the fakes each can."""
         return self.only in ("", cluster)
+
+
+def meant(word: str, table: Mapping[str, T], what: str) -> T:
+    """What a word of a scenario stands for in a table; `what` says of what sort the word is.
+
+    Raises:
+        InvalidScenario: the table has no such word.
+    """
+    if word not in table:
+        raise InvalidScenario(f"there is no {what} {word!r}; there are {', '.join(table)}")
+    return table[word]
 
 
 def names() -> list[str]:

@@ -105,7 +105,7 @@ class Stage(Standing):
             nodes=self.world.nodes,
             sts=self.aws.gateway.answer,
             access_entries=self._access_entries,
-            roles=[role_arn(accounts.ROLE), *filter(None, [_elsewhere(self.world)])],
+            roles=[role_arn(accounts.ROLE), *filter(None, [self.world.role_elsewhere(ACCOUNT)])],
             role_can_run_cni=self._can_run,
             association_of=self._association,
             associated_role=self._associated_role,
@@ -121,12 +121,10 @@ class Stage(Standing):
             return Unreachable(NO_AGENT_WORDS)
         if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
             return Unreachable(self.sts_timeout)
-        bound_works = world.service_account != aws_node.NAME or (
-            world.role_exists and world.role_suffices and world.trust.works and world.oidc_provider
-        )
+        bound_works = world.service_account != aws_node.NAME or world.role_works
         if role is None or role == role_arn(NODE_ROLE):
             return Allowed() if self.world.node_role_suffices else Denied("DescribeNetworkInterfaces")
-        if role in (resolved(BOUND), _elsewhere(world)) and bound_works:
+        if role in (resolved(BOUND), world.role_elsewhere(ACCOUNT)) and bound_works:
             return Allowed()
         return Denied("CreateNetworkInterface")
 
@@ -218,8 +216,3 @@ class Stage(Standing):
                 found.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self.topics.chat_queue, ReceiptHandle=message["ReceiptHandle"])
         return found
-
-
-def _elsewhere(world: World) -> str | None:
-    """The bound role where it is one of another account, which works as well as the sandbox's own."""
-    return world.binding if world.binding and world.binding.startswith("arn:aws:iam::") and ACCOUNT not in world.binding else None

@@ -2,24 +2,37 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from lambdas.adapters.incident_items import past_item
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Outcome as PastOutcome
-from lambdas.domain.incident import PastIncident
 from sandbox.aws.eks_state import Failure
 from sandbox.aws.faults import Fault, FaultKind
+from sandbox.behaviours.world import condition
 from sandbox.cluster import aws_node
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import CLUSTER, NAMESPACE, OPERATOR, TABLE, resolved
 from sandbox.play.announcing import check_request
-from sandbox.play.scenario import InvalidScenario
+from sandbox.play.ground import Object, pods_of
+from sandbox.play.history import NO_WAY_TO_STS, past_repairs
+from sandbox.play.outcome import NoEnd
+from sandbox.play.scenario import meant
 from sandbox.play.stage import Stage
 
 How = Mapping[str, Any]
+LASTS_S: Final = 60.0
+"""What a story may wait for one thing: many times what it takes, for a machine that is busy."""
+POLL_S: Final = 0.02
+
+
+def _wait_until(holds: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + LASTS_S
+    while not holds():
+        if time.monotonic() > until:
+            raise NoEnd(f"the story waited for {what}, which did not come within {LASTS_S:.0f} s")
+        time.sleep(POLL_S)
 
 
 def _update_addon(stage: Stage, how: How) -> str:
@@ -45,30 +58,34 @@ def _annotate(stage: Stage, how: How) -> str:
 def _replace_pods(stage: Stage, how: How) -> str:
     """Delete pods by hand, all, the first few, or all whose kubelet answers, and see their successors admitted."""
     pods = _pods(stage)
-    lost = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_lost(it)} if how.get("within_reach") else set()
+    lost = (
+        {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if condition(it, "Ready").get("status") == "Unknown"}
+        if how.get("within_reach")
+        else set()
+    )
     chosen = [it for it in pods if it["spec"].get("nodeName") not in lost][: int(how.get("value", len(pods)))]
     for pod in chosen:
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
-    gone, until = {pod["metadata"]["uid"] for pod in chosen}, time.monotonic() + LONGEST_UPDATE_S
-    while time.monotonic() < until and not _replaced(_pods(stage), gone, len(pods)):
-        time.sleep(POLL_S)
+    gone = {pod["metadata"]["uid"] for pod in chosen}
+    _wait_until(lambda: _replaced(_pods(stage), gone, len(pods)), "the pods' successors")
     return f"{len(chosen)} pods are replaced"
 
 
-def _is_lost(node: Mapping[str, Any]) -> bool:
-    return any(it["type"] == "Ready" and it["status"] == "Unknown" for it in node["status"].get("conditions", ()))
+def _lost_nodes(stage: Stage) -> set[str]:
+    return {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if condition(it, "Ready").get("status") == "Unknown"}
 
 
-def _pods(stage: Stage) -> list[Mapping[str, Any]]:
-    return [it for it in stage.ground.all_of(PODS, NAMESPACE) if it["spec"].get("serviceAccountName") == stage.world.service_account]
+def _pods(stage: Stage) -> list[Object]:
+    return pods_of(stage.ground, stage.world.service_account)
 
 
-def _replaced(pods: list[Mapping[str, Any]], gone: set[str], wanted: int) -> bool:
+def _replaced(pods: list[Object], gone: set[str], wanted: int) -> bool:
     return len(pods) >= wanted and not any(it["metadata"]["uid"] in gone for it in pods)
 
 
 def _webhook(stage: Stage, how: How) -> str:
     for name, value in how.items():
+        meant(name, vars(stage.ground.switches), "switch of the webhook")
         setattr(stage.ground.switches, name, value)
     return "the identity webhook: " + ", ".join(f"{name} {value}" for name, value in how.items())
 
@@ -82,15 +99,13 @@ def _stop_kubelet(stage: Stage, how: How) -> str:
 
 def _sts_unreachable(stage: Stage, _how: How) -> str:
     """No way to STS any more, and every pod has ended at least once for it."""
-    stage.sts_timeout = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
+    stage.sts_timeout = NO_WAY_TO_STS
     told = _replace_pods(stage, {})
-    until = time.monotonic() + LONGEST_UPDATE_S
-    while time.monotonic() < until and not all(_ended_before(it) for it in _pods(stage)):
-        time.sleep(POLL_S)
+    _wait_until(lambda: all(map(_ended_before, _pods(stage))), "the first end of every pod")
     return f"STS is out of reach, and {told}"
 
 
-def _ended_before(pod: Mapping[str, Any]) -> bool:
+def _ended_before(pod: Object) -> bool:
     return any("terminated" in (it.get("lastState") or {}) for it in pod["status"].get("containerStatuses") or ())
 
 
@@ -117,9 +132,7 @@ def _fail_update(stage: Stage, how: How) -> str:
 def _check(stage: Stage, _how: How) -> str:
     """A check that finds all well, so that there is something to have been lost since."""
     stage.bus.put(check_request())
-    until = time.monotonic() + LONGEST_UPDATE_S
-    while not any('"title":"diagnosis"' in line for _, line in list(stage.lines)) and time.monotonic() < until:
-        time.sleep(POLL_S)
+    _wait_until(lambda: any('"title":"diagnosis"' in line for _, line in list(stage.lines)), "the check")
     time.sleep(0.2)
     stage.lines.clear()
     return "a check finds all well"
@@ -127,23 +140,11 @@ def _check(stage: Stage, _how: How) -> str:
 
 def _past_repairs(stage: Stage, how: How) -> str:
     """Repairs of the last hours, as history holds them."""
-    count = int(how["value"])
-    now = datetime.now(UTC)
-    for n in range(count):
-        at = now - timedelta(hours=2 + n)
-        past = PastIncident(
-            id=f"past{n}",
-            target=ServiceAccountRef(CLUSTER, NAMESPACE, stage.world.service_account),
-            opened_at=at,
-            closed_at=at,
-            outcome=PastOutcome.PROVEN,
-            verdict="annotation-missing",
-            trigger="sweep",
-            changes=("AnnotateServiceAccount",),
-            signals=1,
-        )
+    target = ServiceAccountRef(CLUSTER, NAMESPACE, stage.world.service_account)
+    made = list(past_repairs(int(how["value"]), target, datetime.now(UTC)))
+    for past in made:
         stage.aws.client("dynamodb").put_item(TableName=TABLE, Item=past_item(past))
-    return f"{count} repairs within the last hours"
+    return f"{len(made)} repairs within the last hours"
 
 
 def _fault(stage: Stage, how: How) -> str:
@@ -160,14 +161,8 @@ def _wait(_stage: Stage, how: How) -> str:
 def _update_ends(stage: Stage, _how: How) -> str:
     """Wait until EKS has applied the update to the cluster."""
     cluster = stage.aws.eks.world.clusters[CLUSTER]
-    until = time.monotonic() + LONGEST_UPDATE_S
-    while cluster.addons[str(stage.addon)]["status"] == "UPDATING" and time.monotonic() < until:
-        time.sleep(POLL_S)
+    _wait_until(lambda: cluster.addons[str(stage.addon)]["status"] != "UPDATING", "the end of the update")
     return "the update has taken effect"
-
-
-LONGEST_UPDATE_S: Final = 20.0
-POLL_S: Final = 0.02
 
 
 def _slow_updates(stage: Stage, how: How) -> str:
@@ -199,7 +194,6 @@ def happen(stage: Stage, what: str, how: How) -> str:
 
     Raises:
         InvalidScenario: nothing of that name can happen.
+        NoEnd: what it waits for did not come.
     """
-    if what not in HAPPENINGS:
-        raise InvalidScenario(f"nothing called {what!r} can happen; there are {', '.join(HAPPENINGS)}")
-    return HAPPENINGS[what](stage, how)
+    return meant(what, HAPPENINGS, "happening")(stage, how)

@@ -14,10 +14,10 @@ from rich.console import Console
 from tests.chaos import bus_storm, fuzzing, storms
 from tests.chaos.faults import AWS, KUBERNETES
 from tests.chaos.figures import Figures, table, write
-from tests.chaos.protocol.explorer import Story, Violated, explore
+from tests.chaos.protocol.explorer import Violated, explore
 from tests.chaos.protocol.sown import SOWN
+from tests.chaos.protocol.stories import BOUNDED, LONG, Story
 from tests.chaos.sandbox import Disturb, Phase, killing, ran
-from tests.chaos.test_protocol import BOUNDED, LONG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from tests.chaos.storms import kinds
 def one_fault(count: int) -> Figures:
     """So many events of every kind for one broken cluster: one execution, one restart, and a look after every signal."""
     began = time.monotonic()
-    with standing("annotation-missing") as (stage, _):
+    with standing("annotation-missing") as stage:
         now = datetime.now(UTC)
         events = [it for it in kinds(now, CLUSTER) if it["source"] != "aws.ssm"]  # a parameter's change names another path here
         stage.bus.put_all([{**events[n % len(events)], "id": f"storm-{n}"} for n in range(count)])

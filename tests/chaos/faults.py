@@ -57,7 +57,7 @@ def aws(*faults: AwsFault) -> Disturb:
         planned = sum(it.times for it in faults)
         for it in faults:
             stage.aws.faults.add(it)
-        return lambda: planned - sum(left for _, left in stage.aws.faults._left)
+        return lambda: planned - stage.aws.faults.left()
 
     return disturb
 
@@ -76,14 +76,8 @@ def _of_remediator(service: str, operation: str | None, kind: FaultKind, times: 
     return AwsFault(service=service, operation=operation, kind=kind, times=times, principal=REMEDIATOR, after_effect=after, hold_s=4.0)
 
 
-def changed_under_it(stage: Stage) -> Callable[[], int]:
-    """Somebody writes the ServiceAccount between our look and our patch: a conflict, and a look again."""
-    fault = stage.ground.cluster.faults.add(Fault(verb="PATCH", path=ACCOUNT, status=409, times=2))
-    return lambda: 2 - (fault.times or 0)
-
-
 KUBERNETES: Final[dict[str, Disturb]] = {
-    "409 conflict": changed_under_it,
+    "409 conflict": cluster(Fault(verb="PATCH", path=ACCOUNT, status=409, times=2)),
     "429 with Retry-After": cluster(
         Fault(path=PODS, status=429, retry_after_s=1, times=4), Fault(path=ACCOUNT, status=429, retry_after_s=1, times=2)
     ),
@@ -112,7 +106,7 @@ AWS: Final[dict[str, Disturb]] = {
     ),
     "Parameter Store down": aws(_of_remediator("ssm", None, FaultKind.SERVER_ERROR, 8)),
     "SNS down": aws(_of_remediator("sns", "Publish", FaultKind.SERVER_ERROR, 24)),
-    "SNS answers lost": aws(_of_remediator("sns", "Publish", FaultKind.RESET, 1)),
+    "SNS connection cut": aws(_of_remediator("sns", "Publish", FaultKind.RESET, 1)),
     "DynamoDB down for a moment": aws(_of_remediator("dynamodb", None, FaultKind.SERVER_ERROR, 8)),
     "answers of DynamoDB lost": aws(
         _of_remediator("dynamodb", "UpdateItem", FaultKind.RESET, 2, after=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.incidents import SORT_KEY
 from sandbox.aws.faults import ConnectionDropped
-from sandbox.cluster.aws_node import NAME
+from sandbox.cluster.aws_node import NAME, ROLE_KEY
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
 from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE, resolved
 from sandbox.play.ground import nodes_ready
@@ -46,6 +46,13 @@ class Ran:
         """Whether it was repaired, proven and closed."""
         return self.outcome == "proven"
 
+    def kept_the_promises(self, *, faults: int = 1) -> None:
+        """At least so many faults befell it; it converged, restarted once, lost no signal, and told its beginning and its end once each."""
+        assert self.faults >= faults, "the faults befell nothing"
+        assert self.converged, self
+        assert (self.extra_restarts, self.lost) == (0, 0), self
+        assert len(self.titles) == len(set(self.titles)) == 2, self.titles
+
 
 Disturb = Callable[[Stage], Callable[[], int]]
 """Puts something in the way of a stage that stands. Returns how to count what was put there."""
@@ -53,13 +60,10 @@ Disturb = Callable[[Stage], Callable[[], int]]
 
 def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) -> Ran:
     """Play a scenario to the end of its incident, with something in its way."""
-    scenario = load(name)
-    world = replace(scenario.world, settings={**scenario.world.settings, **(settings or {})})
     began = time.monotonic()
-    with Stage(world) as stage:
-        stage.functions.durable._executor.RETRY_BACKOFF_SECONDS = 0.05
+    with _stage(load(name), settings or {}) as (stage, scenario):
         count = disturb(stage)
-        outcome = Play(replace(scenario, world=world), stage, lasts_s=LASTS_S).run()
+        outcome = Play(scenario, stage, lasts_s=LASTS_S).run()
         closed = wait_until_closed(stage)
         return Ran(
             outcome=outcome.outcome if closed else "open",
@@ -71,6 +75,15 @@ def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) 
         )
 
 
+@contextmanager
+def _stage(scenario: Scenario, settings: Mapping[str, str]) -> Iterator[tuple[Stage, Scenario]]:
+    """The scenario with these settings besides its own, and its stage, where a failed invocation is soon tried again."""
+    world = replace(scenario.world, settings={**scenario.world.settings, **settings})
+    with Stage(world) as stage:
+        stage.functions.durable.behave(retry_after_s=0.05)
+        yield stage, replace(scenario, world=world)
+
+
 def generation(stage: Stage) -> int:
     """How often the pod template of aws-node was written: 1 when it was made, one more for each roll-out."""
     found = stage.ground.find(DAEMON_SETS, NAME, NAMESPACE) or {}
@@ -80,7 +93,7 @@ def generation(stage: Stage) -> int:
 def annotation(stage: Stage) -> str | None:
     """The role that aws-node is annotated with."""
     found = stage.ground.find(SERVICE_ACCOUNTS, NAME, NAMESPACE) or {}
-    value = (found.get("metadata", {}).get("annotations") or {}).get("eks.amazonaws.com/role-arn")
+    value = (found.get("metadata", {}).get("annotations") or {}).get(ROLE_KEY)
     return str(value) if value else None
 
 
@@ -171,7 +184,7 @@ class Killer:
     def __post_init__(self) -> None:
         self._inner = self.stage.functions
         # One life after another ends here without any progress in between, which Lambda would give up at some time.
-        self.stage.functions.durable._executor.MAX_CONSECUTIVE_FAILED_ATTEMPTS = 1000
+        self.stage.functions.durable.behave(most_failures=1000)
         self.stage.aws.route("lambda", self)
 
     def __call__(self, request: Request) -> Response:
@@ -207,15 +220,12 @@ def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action
 
 
 @contextmanager
-def standing(name: str, **settings: str) -> Iterator[tuple[Stage, Scenario]]:
+def standing(name: str, **settings: str) -> Iterator[Stage]:
     """A scenario's stage, settled, with settings of its own."""
-    scenario = load(name)
-    world = replace(scenario.world, settings={**scenario.world.settings, **settings})
-    with Stage(world) as stage:
-        stage.functions.durable._executor.RETRY_BACKOFF_SECONDS = 0.05
+    with _stage(load(name), settings) as (stage, scenario):
         wait_for(lambda: stage.ground.find(DAEMON_SETS, NAME, NAMESPACE), "the workload")
-        Play(replace(scenario, world=world), stage)._settle()
-        yield stage, scenario
+        Play(scenario, stage).settle()
+        yield stage
 
 
 def healed(stage: Stage) -> bool:

@@ -1,6 +1,7 @@
 """Approval end to end: asked in chat, answered as chat and the command line answer, late, twice, or not at all."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.contract.access import IAM
 from lambdas.contract.approval import CALLBACK_ACTIONS
+from sandbox.cluster.aws_node import ROLE_KEY
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.play.accounts import NAMESPACE, REMEDIATOR, resolved
 from sandbox.play.announcing import announce
@@ -37,14 +39,12 @@ def approve(stage: Stage, callback: str, result: Any = None) -> None:
 
 def redeploy_broken(stage: Stage) -> None:
     """The next version of the remediator, which cannot even start."""
-    from dataclasses import replace
-
     now = stage.functions.pool(REMEDIATOR).function
     stage.functions.add(replace(now, handler="lambdas.remediator.no_such_module.lambda_handler"))
 
 
 def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_refused() -> None:
-    with standing("annotation-missing", mode="approve") as (stage, _):
+    with standing("annotation-missing", mode="approve") as stage:
         callback = asked(stage)
         assert annotation(stage) is None, "nothing is done before the answer"
         question = wait_for(stage.messages, "the question in chat")
@@ -62,12 +62,11 @@ def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_
         assert "somebody else" not in told
         with pytest.raises(ClientError):
             approve(stage, callback)
-        row = open_row(stage)
-        assert row is None
+        assert open_row(stage) is None
 
 
 def test_a_no_in_chat_changes_nothing_and_is_told() -> None:
-    with standing("annotation-missing", mode="approve") as (stage, _):
+    with standing("annotation-missing", mode="approve") as stage:
         callback = asked(stage)
         stage.aws.client("lambda").send_durable_execution_callback_failure(
             CallbackId=callback, Error={"ErrorType": "Rejected", "ErrorMessage": "not today"}
@@ -81,22 +80,18 @@ def test_a_no_in_chat_changes_nothing_and_is_told() -> None:
 
 @pytest.mark.long
 def test_a_yes_in_chat_has_no_result_and_repairs() -> None:
-    with standing("annotation-missing", mode="approve") as (stage, _):
+    with standing("annotation-missing", mode="approve") as stage:
         approve(stage, asked(stage))
         assert wait_until_closed(stage)
         assert healed(stage)
 
 
-def _other_question(row: dict[str, Any], callback: str) -> bool:
-    return "callback_id" in row and row["callback_id"]["S"] != callback
-
-
 @pytest.mark.long
 def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
     """The plan is made again after the answer, and runs only if it is still the same."""
-    with standing("annotation-missing", mode="approve") as (stage, _):
+    with standing("annotation-missing", mode="approve") as stage:
         callback = asked(stage)
-        patch = {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": resolved(BOUND)}}}
+        patch = {"metadata": {"annotations": {ROLE_KEY: resolved(BOUND)}}}
         stage.ground.patch(SERVICE_ACCOUNTS, stage.world.service_account, NAMESPACE, patch, "kubectl-annotate")
         approve(stage, callback, {"approved": True, "by": ALICE})
         second = wait_for(
@@ -110,7 +105,7 @@ def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
 
 @pytest.mark.long
 def test_an_answer_after_the_time_for_it_is_refused_and_nothing_is_done() -> None:
-    with standing("annotation-missing", mode="approve", approval_timeout_s="60") as (stage, _):
+    with standing("annotation-missing", mode="approve", approval_timeout_s="60") as stage:
         callback = asked(stage)
         wait_for(lambda: any('"not-approved"' in line for _, line in stage.lines), "the end of the time for an answer", timeout_s=120)
         with pytest.raises(ClientError):

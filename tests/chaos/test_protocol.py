@@ -2,34 +2,9 @@
 
 import pytest
 
-from tests.chaos.protocol.explorer import Story, Violated, explore
+from tests.chaos.protocol.explorer import Violated, explore
 from tests.chaos.protocol.sown import SOWN
-
-BOUNDED = {
-    "one fault": Story(("break",), crashes=2, deaths=1),
-    "a fault and an event of nothing": Story(("break", "event")),
-    "two faults": Story(("break", "break")),
-    "a fault after a sound check": Story(("event", "moment", "break")),
-    "a fault while a check looks, which may fail": Story(("event", "break"), outages=1),
-    "a fault while a sweep looks": Story(("sweep", "break"), deaths=1),
-    "a person beside the remediator": Story(("break", "person"), crashes=1, deaths=1),
-    "a person takes over what is only watched": Story(("hold", "break", "person", "lift")),
-    "a signal while an incident is given up": Story(("hold", "break", "event")),
-}
-
-LONG = {
-    "a check that stays too long hands over": Story(("event", "event", "while", "break")),
-    "a fault while a check looks, which may fail or be killed": Story(("event", "break"), crashes=1, outages=1),
-    "a fault while a check has died": Story(("event", "tick", "break"), crashes=1),
-    "signals while a check has died": Story(("event", "event", "tick", "break")),
-    "a check that fails and dies": Story(("event", "tick", "break"), crashes=1, outages=1),
-    "two faults, killed anywhere, dead once": Story(("break", "break"), crashes=1, deaths=1),
-    "three faults": Story(("break", "break", "break")),
-    "a fault after a sound check, killed twice": Story(("event", "tick", "break"), crashes=2),
-    "a person takes over, killed anywhere": Story(("hold", "break", "person", "lift"), crashes=1, deaths=1),
-    "a person, a sweep and a fault": Story(("hold", "break", "sweep", "person", "lift")),
-    "given up while signals come, killed anywhere": Story(("hold", "break", "event"), crashes=1, deaths=1),
-}
+from tests.chaos.protocol.stories import BOUNDED, LONG, Story
 
 
 @pytest.mark.parametrize("story", BOUNDED.values(), ids=BOUNDED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import ALARM_PREFIX
-from sandbox.play.scenario import InvalidScenario
+from sandbox.play.scenario import meant
 from tests.events import event as recorded
 from tests.over_fakes.ground import CLUSTER
 
@@ -77,6 +77,4 @@ def announcement(name: str, at: datetime) -> Event | None:
     Raises:
         InvalidScenario: there is no event of that name.
     """
-    if name not in _MADE:
-        raise InvalidScenario(f"there is no event {name!r}; there are {', '.join(_MADE)}")
-    return _MADE[name](at)
+    return meant(name, _MADE, "event")(at)

@@ -149,10 +149,8 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
         issuer=world.issuer or ISSUER,
         created_at=ground.now,
     )
-    works = world.role_exists and world.role_suffices and world.trust.works and world.oidc_provider
-    bound = resolved(world.binding)
-    theirs = {bound} if bound and ":role/" in bound and ACCOUNT not in bound else set()
-    cluster = InCluster(facts, working_roles=frozenset({BOUND_ROLE, *theirs} if works else ()), falls_back=world.node_role_suffices)
+    roles = filter(None, (BOUND_ROLE, world.role_elsewhere(ACCOUNT))) if world.role_works else ()
+    cluster = InCluster(facts, working_roles=frozenset(roles), falls_back=world.node_role_suffices)
     if not ground.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
     cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
-from lambdas.domain.incident import Outcome, PastIncident
 from lambdas.domain.observation import AddonFacts, FieldWriter, HealthIssue
-from sandbox.play.scenario import InvalidScenario
+from sandbox.play.history import NO_WAY_TO_STS, past_repairs
+from sandbox.play.scenario import InvalidScenario, meant
 from tests.over_fakes import events
 from tests.over_fakes.ground import CLUSTER, resolved
 from tests.world import Update
@@ -106,9 +106,8 @@ def _node_says(play: Performance, how: How) -> None:
 
 
 def _sts_unreachable(play: Performance, _how: How) -> None:
-    words = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
     for pod in play.world.cluster.pods.values():
-        pod.facts = replace(pod.facts, ready=False, restarts=4, waiting="CrashLoopBackOff", last_words=words)
+        pod.facts = replace(pod.facts, ready=False, restarts=4, waiting="CrashLoopBackOff", last_words=NO_WAY_TO_STS)
 
 
 def _check(play: Performance, _how: How) -> None:
@@ -119,20 +118,7 @@ def _check(play: Performance, _how: How) -> None:
 
 
 def _past_repairs(play: Performance, how: How) -> None:
-    target = ServiceAccountRef(CLUSTER, *play.world.key)
-    for n in range(int(how["value"])):
-        at = play.world.now - timedelta(hours=2 + n)
-        past = PastIncident(
-            id=f"past{n}",
-            target=target,
-            opened_at=at,
-            closed_at=at,
-            outcome=Outcome.PROVEN,
-            verdict="annotation-missing",
-            trigger="sweep",
-            changes=("AnnotateServiceAccount",),
-            signals=1,
-        )
+    for past in past_repairs(int(how["value"]), ServiceAccountRef(CLUSTER, *play.world.key), play.world.now):
         play.incidents.remember(past)
 
 
@@ -183,6 +169,4 @@ def happen(play: Performance, what: str, how: How) -> None:
     Raises:
         InvalidScenario: nothing of that name can happen.
     """
-    if what not in HAPPENINGS:
-        raise InvalidScenario(f"nothing called {what!r} can happen; there are {', '.join(HAPPENINGS)}")
-    HAPPENINGS[what](play, how)
+    meant(what, HAPPENINGS, "happening")(play, how)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambdas.checker.pipeline import run
 from lambdas.contract.events import INCOMING
 from lambdas.remediator.steps import InProcessSteps, Json, Patience, Steps
 from lambdas.remediator.workflow import remediate
+from sandbox.play.history import MADE_UP
+from sandbox.play.listening import Listener
+from sandbox.play.outcome import Outcome
 from tests import fakes
 from tests.over_fakes import events
 from tests.over_fakes.ground import Ground, ground_of
@@ -61,23 +64,7 @@ class Incidents(fakes.FakeIncidents):
 
     @property
     def closed(self) -> list[PastIncident]:
-        return [past for row in self.rows.values() for past in row.past if not past.id.startswith("past")]
-
-
-@dataclass
-class Outcome:
-    """What came of a play, in the words of a scenario's expectation. `messages` are the chat notifications, in order."""
-
-    verdict: str = ""
-    verdicts: tuple[str, ...] = ()
-    outcome: str = ""
-    plan_verdict: str = ""
-    changes: list[str] = field(default_factory=list)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    nodes: tuple[int, int] = (0, 0)
-
-
-_ENDS = {"needs-you": "needs-you", "not-approved": "needs-you", "withheld": "withheld"}
+        return [past for row in self.rows.values() for past in row.past if not past.id.startswith(MADE_UP)]
 
 
 class Performance(Wired):
@@ -122,19 +109,13 @@ class Performance(Wired):
     def outcome(self) -> Outcome:
         """What came of it, read from the log, the topics and the history, as a play on the small EKS reads it."""
         found = Outcome(nodes=self.world.nodes_ready, messages=[json.loads(it.chat) for it in self.notifier.sent])
+        listener = Listener(found, mark=lambda _: None, moment=lambda *_: None)
         for title, message, said in self.log.lines:
-            match title:
-                case "diagnosis":
-                    if not found.verdict:
-                        found.verdict, found.verdicts = str(said.get("verdict") or message), tuple(map(str, said.get("broken", ())))
-                    found.plan_verdict = str(said.get("verdict") or found.plan_verdict)
-                case "actions" if said.get("done") and said["action"] not in found.changes:
-                    found.changes.append(said["action"])
-                case "report" if "occasion" in said:
-                    found.outcome = _ENDS.get(str(said["occasion"]), found.outcome)
+            listener.heard("", {"title": title, "message": message, **said})
         if self.incidents.closed:
             found.outcome = str(self.incidents.closed[-1].outcome)
-        return Outcome(**{**vars(found), "outcome": found.outcome or ("silent" if self.opened else "quiet")})
+        found.outcome = found.outcome or ("silent" if self.opened else "quiet")
+        return found
 
 
 def play(scenario: Scenario, steps: Callable[[Performance], Steps] | None = None, kind: type[Performance] = Performance) -> Performance:

@@ -8,8 +8,9 @@ from typing import TypeVar
 import pytest
 
 from sandbox.play.accounts import CHECKER, CLUSTER
+from sandbox.play.reading import decision, mark, read_since
 from sandbox.play.scenario import BOUND, World
-from sandbox.play.sources import SOURCES, decision, leave_only, mark, read_since
+from sandbox.play.sources import SOURCES, leave_only
 from sandbox.play.stage import Stage
 
 pytestmark = pytest.mark.sandbox

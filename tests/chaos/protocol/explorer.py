@@ -1,149 +1,29 @@
 """Every order in which the actors can call, with a crash at every point: a graph search over what is shared and where each actor is.
 
-Promises checked: nobody repairs who does not hold the incident, and no two are about to repair at once; at rest every event has been
-followed by a look that began after it, or an open incident, or the duty of a check that died, is left for the next sweep to take over;
-where nobody was killed nothing is left to take over; every path comes to rest; after at most a few sweeps the cluster is whole, no
-incident open and nobody on duty.
+In every moment the promises are to hold, and every path comes to rest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
 from math import floor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lambdas.domain.errors import TransientError
 from lambdas.domain.request import Trigger
-from tests.chaos.protocol import programs
-from tests.chaos.protocol.replay import Call, Known, known, until_next_call
+from tests.chaos.protocol.actors import Actor, Checker, Execution, Person, name
+from tests.chaos.protocol.promises import MOST_SWEEPS, State, broken_promise
 from tests.chaos.protocol.shared import Rules, Shared
+from tests.chaos.protocol.stories import PASSES, TICK, Story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LAMBDA_ATTEMPTS: Final = 3
-"""An asynchronous invocation that fails is tried twice more.
-
-Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-"""
-MOST_SWEEPS: Final = 3
-TICK: Final = 10
-PASSES: Final = {"tick": TICK, "while": 0.75, "moment": 0.01}
-"""Minutes: a moment is less than the second to which EventBridge cuts an event's time, a while longer than a check stays on duty and less
-than it may live."""
-
-
-@dataclass(frozen=True)
-class Checker:
-    """One event on its way through the checker."""
-
-    event: int
-    occurred: float
-    trigger: Trigger
-    attempt: int = 1
-    results: tuple[Known, ...] = ()
-
-    def call(self) -> Call | None:
-        return _checker_call(self)
-
-    def after(self, _call: Call, result: object) -> Checker:
-        return replace(self, results=(*self.results, known(result)))
-
-    def crashed(self) -> Checker | None:
-        """Lambda delivers the event again."""
-        return replace(self, attempt=self.attempt + 1, results=()) if self.attempt < LAMBDA_ATTEMPTS else None
-
-
-@dataclass(frozen=True)
-class Execution:
-    """One durable execution."""
-
-    incident: str
-    number: int
-    journal: tuple[str, ...] = ()
-    results: tuple[Known, ...] = ()
-
-    def call(self) -> Call | None:
-        return _execution_call(self.incident, self.journal, self.results)
-
-    def after(self, call: Call, result: object) -> Execution:
-        if call.what == "checkpoint":
-            return replace(self, journal=(*self.journal, call.arguments[1]), results=())
-        return replace(self, results=(*self.results, known(result)))
-
-    def crashed(self) -> Execution | None:
-        """The service invokes the function again: what no checkpoint holds is done again."""
-        return replace(self, results=())
-
-
-@dataclass(frozen=True)
-class Person:
-    """A run of the command line."""
-
-    results: tuple[Known, ...] = ()
-
-    def call(self) -> Call | None:
-        return _person_call(self.results)
-
-    def after(self, _call: Call, result: object) -> Person:
-        return replace(self, results=(*self.results, known(result)))
-
-    def crashed(self) -> Person | None:
-        return None
-
-
-Actor = Checker | Execution | Person
-
-
-@cache
-def _checker_call(it: Checker) -> Call | None:
-    return until_next_call(
-        lambda script: programs.checker(script, event=it.event, occurred=it.occurred, trigger=it.trigger, attempt=it.attempt), it.results
-    )
-
-
-@cache
-def _execution_call(incident: str, journal: tuple[str, ...], results: tuple[Known, ...]) -> Call | None:
-    return until_next_call(lambda script: programs.execution(script, incident=incident, journal=journal), results)
-
-
-@cache
-def _person_call(results: tuple[Known, ...]) -> Call | None:
-    return until_next_call(programs.person, results)
-
-
-@dataclass(frozen=True)
-class Story:
-    """What nature does, in order: `break` (and an event tells of it), `event` (that tells of nothing), `sweep`,
-    `tick`, `while` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
-
-    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident, `outages` looks of a
-    check that may fail.
-    """
-
-    nature: tuple[str, ...]
-    crashes: int = 0
-    deaths: int = 0
-    outages: int = 0
-
-
-@dataclass(frozen=True)
-class State:
-    """One moment: what is shared, where each actor is, and what may still happen."""
-
-    shared: Shared
-    actors: tuple[Actor, ...]
-    nature: tuple[str, ...]
-    crashes: int
-    deaths: int
-    outages: int
-    sweeps: int = 0
-    events: int = 0
+    from tests.chaos.protocol.replay import Call
 
 
 class Violated(AssertionError):
-    """A promise does not hold. The message has the shortest path of its kind that was found."""
+    """A promise does not hold. The message has the path on which that was found."""
 
 
 @dataclass
@@ -172,7 +52,7 @@ def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_0
         found.states += 1
         followers = list(_followers(state, rules))
         hurt = (state.crashes, state.deaths, state.outages) != (story.crashes, story.deaths, story.outages)
-        if trouble := _trouble(state, at_rest=not followers, hurt=hurt):
+        if trouble := broken_promise(state, at_rest=not followers, hurt=hurt):
             raise Violated(f"{trouble}\n" + "\n".join(_path(state, found)))
         followers = followers or _swept(state)
         found.ends += not followers
@@ -204,7 +84,7 @@ def _followers(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
 
 
 def _steps(state: State, index: int, actor: Actor, call: Call, rules: Rules) -> Iterator[tuple[str, State]]:
-    who = _name(actor)
+    who = name(actor)
     if call.what == "fail":
         yield f"{who} fails, and is delivered again", _without(state, index, actor)
         return
@@ -285,49 +165,11 @@ def _swept(state: State) -> list[tuple[str, State]]:
     return [("sweep", replace(state, shared=shared, actors=(sweep,), sweeps=state.sweeps + 1, events=state.events + 1))]
 
 
-# --- promises ----------------------------------------------------------------------------------------------------------------------------
-
-
-def _trouble(state: State, *, at_rest: bool, hurt: bool) -> str:
-    """The promise that is broken in this moment, in words; empty where all hold. `hurt`: somebody was killed, or got no answer."""
-    shared = state.shared
-    if shared.strangers:
-        return f"{shared.strangers[-1]} repaired and did not hold the incident"
-    about = [actor for actor in state.actors if isinstance(actor, Execution | Person) and _acts(actor)]
-    if len(about) > 1:
-        return f"{len(about)} are about to repair at once"
-    if not at_rest:
-        return ""
-    left = bool(shared.incident or shared.on_duty)
-    if shared.unlooked and not left:
-        return f"events {sorted(shared.unlooked)} were lost: no look followed them, and no incident is open"
-    if left and not hurt:
-        return f"nobody was killed, and yet {'an incident is left open' if shared.incident else f'{shared.on_duty} is left on duty'}"
-    if state.sweeps == MOST_SWEEPS and (left or (shared.broken and not shared.held)):
-        return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and something is left open: {left}"
-    return ""
-
-
-def _acts(actor: Actor) -> bool:
-    call = actor.call()
-    return call is not None and call.what == "act"
-
-
 # --- telling -----------------------------------------------------------------------------------------------------------------------------
 
 
 def _with(actors: tuple[Actor, ...], index: int, actor: Actor) -> tuple[Actor, ...]:
     return (*actors[:index], actor, *actors[index + 1 :])
-
-
-def _name(actor: Actor) -> str:
-    match actor:
-        case Checker():
-            return f"checker of event {actor.event}, delivery {actor.attempt}"
-        case Execution():
-            return f"execution {actor.incident}/{actor.number}"
-        case Person():
-            return "the person"
 
 
 def _said(call: Call, result: object) -> str:

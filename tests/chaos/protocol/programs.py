@@ -79,18 +79,14 @@ def looked(found: str, began: str) -> Look:
     return replace(from_json_look(_checked(found)[2]), began_at=began)
 
 
-class ScriptedIncidents:
-    """Implements `IncidentsPort`: each method is one call to the outside."""
+class Scripted:
+    """Implements any port: each method is one call to the outside."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *arguments: self._script.ask(name, *arguments)
-
-
-class ScriptedRemediator(ScriptedIncidents):
-    """Implements `RemediatorPort` in the same way."""
 
 
 def _silent(*_: object, **__: object) -> None:
@@ -106,9 +102,9 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
     ports = Ports(
         readers=_readers("whole"),
         fresh=_readers("whole"),
-        incidents=ScriptedIncidents(script),  # type: ignore[arg-type]
-        remediator=ScriptedRemediator(script),  # type: ignore[arg-type]
-        events=ScriptedIncidents(script),  # type: ignore[arg-type]
+        incidents=Scripted(script),  # type: ignore[arg-type]
+        remediator=Scripted(script),  # type: ignore[arg-type]
+        events=Scripted(script),  # type: ignore[arg-type]
         metrics=_silent,
         log=_silent,
         environment=fakes.ENVIRONMENT,
@@ -158,7 +154,7 @@ class ModelDesk(Desk):
 
 
 def _desk(incident: Incident, script: Script) -> ModelDesk:
-    incidents = ScriptedIncidents(script)
+    incidents = Scripted(script)
     return ModelDesk(
         incident=incident,
         readers=_readers("whole"),
@@ -210,7 +206,7 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
     """One invocation of the remediator's durable function."""
     event = {"incident_id": incident, "target": TARGET.key}
     steps = JournaledSteps(script, journal)
-    with patch.object(handler, "incidents", lambda: ScriptedIncidents(script)):
+    with patch.object(handler, "incidents", lambda: Scripted(script)):
         opened = steps.once("open", lambda: handler._opened(event))
     if "incident" in opened:
         ours = handler._incident(event, opened["incident"])
@@ -243,7 +239,7 @@ class PersonsSteps(InProcessSteps):
 
 def person(script: Script) -> None:
     """`irsa-remediator fix`: claim, then the same workflow in this process."""
-    incidents = ScriptedIncidents(script)
+    incidents = Scripted(script)
     outside = SimpleNamespace(incidents=incidents, now=lambda: at(script.ask("now", local=True)), caller=PERSON)
     with _named(holding, "person"):
         try:

@@ -11,10 +11,10 @@ from lambdas.checker import looking, opening, pipeline
 from lambdas.domain import duty, incident
 from lambdas.remediator.bodies.desk import Desk
 from tests import fakes
-from tests.chaos.protocol import explorer
-from tests.chaos.protocol.explorer import Story
+from tests.chaos.protocol.actors import forget
 from tests.chaos.protocol.programs import at
 from tests.chaos.protocol.shared import Rules
+from tests.chaos.protocol.stories import TICK, Story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ class RemembersTheEnd(fakes.FakeIncidents):
     """A sound check is remembered as of its end instead of its beginning."""
 
     def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
-        return super().finish(target, duty_of, max(began_at, at(2 * explorer.TICK)), nodes)
+        return super().finish(target, duty_of, max(began_at, at(2 * TICK)), nodes)
 
 
 class EndsWhateverCame(fakes.FakeIncidents):
@@ -82,7 +82,7 @@ def _always_dead(*_: object) -> bool:
     return False
 
 
-def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:  # the desk's signature
+def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:
     from lambdas.domain.look import to_json_look
     from lambdas.remediator.bodies.seeing import signals as signals_of
 
@@ -123,7 +123,7 @@ class Sown:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """While it is entered the product has the fault. What the search remembers of the code is forgotten before and after."""
-        _forget()
+        forget()
         try:
             if self.patched is None:
                 yield
@@ -132,12 +132,7 @@ class Sown:
                 with patch.object(owner, name, fault):
                     yield
         finally:
-            _forget()
-
-
-def _forget() -> None:
-    for remembered in (explorer._checker_call, explorer._execution_call, explorer._person_call):
-        remembered.cache_clear()
+            forget()
 
 
 SOWN = {
