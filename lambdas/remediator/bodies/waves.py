@@ -26,13 +26,31 @@ def wave(bench: Bench, action: Json, former: Json, run: Run) -> Json:
     except RemediatorError as error:
         return {**former, "state": "waiting", "words": str(error)[:LONGEST_WORDS], "at": bench.at()}
     staying = [pod for pod in pods if not pod.deleting and pod.node not in lost]
-    right = sum(pod.role_arn == action["role_arn"] and pod.ready for pod in staying)
+    carrying = [pod for pod in staying if pod.role_arn == action["role_arn"]]
+    right = sum(pod.ready for pod in carrying)
     stale = oldest_first(pod for pod in staying if pod.role_arn != action["role_arn"])
     goal = former.get("goal", right)
     if places is not None:
         goal = min(goal, places - len(stale))  # no more can come back than there are places for
     kept = {"lost": lost, "at": bench.at()}
-    return {**kept, **(_missing(goal, right, former) if right < goal else _delete(bench, stale[: action["at_a_time"]], stale, right, run))}
+    if right < goal:
+        return {**kept, **_missing(goal, right, former)}
+    down = len(carrying) - right
+    next_wave = _next_wave(stale, action["at_a_time"], down=down)
+    if stale and not next_wave:
+        words = f"{many(down, 'pod that carries the role is', 'pods that carry the role are')} not ready, so no other is taken down"
+        return {**kept, **_missing(goal + down, right, former), "goal": goal, "words": words}
+    return {**kept, **_delete(bench, next_wave, stale, right, run)}
+
+
+def _next_wave(stale: tuple[PodFacts, ...], at_a_time: int, *, down: int) -> tuple[PodFacts, ...]:
+    """At most so many, those first that are not ready, whose nodes wait for them. One that works is taken down only while fewer are down.
+
+    As the controllers count: what is unavailable already takes a place of `maxUnavailable`, and is itself replaced without one.
+    Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)
+    """
+    unready, ready = [pod for pod in stale if not pod.ready], [pod for pod in stale if pod.ready]
+    return (*unready, *ready[: max(0, at_a_time - down)])[:at_a_time]
 
 
 def _missing(goal: int, right: int, former: Json) -> Json:

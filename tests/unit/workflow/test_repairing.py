@@ -226,6 +226,52 @@ def test_a_canary_that_the_webhook_misses_again_and_again_leaves_the_others_as_t
     assert done.told == ["acting", "needs-you"]
 
 
+def _replaced_but_for(play: Performance, count: int) -> list[str]:
+    """The annotation is right, and so many pods are still without the role; their names."""
+    annotates(BOUND_ROLE)(play)
+    names = list(play.world.cluster.pods)
+    for name in names[count:]:
+        play.world.replace_pod(play.world.cluster, name)
+    return names[:count]
+
+
+def _down(play: Performance, names: list[str]) -> None:
+    for name in names:
+        pod = play.world.cluster.pods[name]
+        pod.facts = replace(pod.facts, ready=False)
+
+
+def test_pods_that_do_not_work_are_replaced_before_those_that_do() -> None:
+    sick: list[str] = []
+
+    def half(play: Performance) -> None:
+        sick.extend(_replaced_but_for(play, 7)[-2:])
+        _down(play, sick)
+
+    done = staged({"nodes": 15, "node_role_suffices": True}, first=half)
+    deleted = [it.rpartition("/")[2] for it in done.play.world.writes]
+    assert len(deleted) == 7
+    assert set(deleted[1:3]) == set(sick), "after the canary, the first wave of two"
+    assert done.outcome == "proven"
+
+
+def test_a_wave_takes_no_pod_down_while_as_many_as_may_be_are_down_already() -> None:
+    def half(play: Performance) -> None:
+        _replaced_but_for(play, 7)
+
+    def others(play: Performance) -> None:
+        cluster = play.world.cluster
+        _down(play, [name for name, pod in cluster.pods.items() if pod.facts.role_arn == BOUND_ROLE][:2])
+
+    done = staged(
+        {"nodes": 15, "node_role_suffices": True},
+        first=half,
+        before={"1.2 DeleteStalePods: waves": others},
+    )
+    assert done.writes == ["delete"], "the canary alone"
+    assert done.told == ["acting", "needs-you"]
+
+
 def test_the_next_wave_waits_for_the_one_before() -> None:
     def half(play: Performance) -> None:
         annotates(BOUND_ROLE)(play)
