@@ -43,12 +43,14 @@ def _interrupt(*_: object) -> None:
 
 
 def _list() -> None:
+    """Names, rows of the table of failure modes, and titles."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("scenario", "verdict", "what happens"):
-        table.add_column(column)
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("mode", justify="right")
+    table.add_column("what happens", overflow="fold")
     for name in names():
         scenario = load(name)
-        table.add_row(name, scenario.expect.verdict, scenario.title)
+        table.add_row(name, scenario.failure_mode, scenario.title)
     Console().print(table)
 
 
