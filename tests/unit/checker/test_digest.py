@@ -13,7 +13,7 @@ from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import TransientError
 from lambdas.domain.ports import Parameter
 from tests.events import event
-from tests.unit.checker.test_pipeline import stage
+from tests.unit.checker.staged import stage
 from tests.world import Trouble
 
 if TYPE_CHECKING:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.incident import Signal
 from lambdas.remediator.steps import InProcessSteps, Json, Patience
 from sandbox.play import scenario as told
 from tests.over_fakes import events
-from tests.over_fakes.ground import ground_of
+from tests.over_fakes.ground import CLUSTER, ground_of
 from tests.over_fakes.performance import Performance, StillWatching
+from tests.world import role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lambdas.remediator.steps import Steps
+
+
+KEY = ("kube-system", "aws-node")
+TARGET = ServiceAccountRef(CLUSTER, *KEY)
+OTHER = role_arn("other")
+REPAIR = ["annotate", "delete", "restart"]
+APPROVE = {"settings": {"mode": "approve"}}
 
 
 @dataclass
@@ -92,3 +102,25 @@ def staged(
     first(play)
     play.deliver(events.check_requested(play.world.now))
     return Staged(play, kept[-1] if kept else InterruptedSteps())
+
+
+def annotates(role: str | None, by: str = "kubectl-annotate") -> Callable[[Performance], None]:
+    """Somebody sets the annotation."""
+    return lambda play: play.world.set_annotation(play.world.cluster, KEY, role, by)
+
+
+def signalled(play: Performance) -> None:
+    """Another check counts a signal."""
+    play.incidents.signal(TARGET, Signal(occurred_at=play.world.now, check="another", at=play.world.now))
+
+
+def hangs(waiting: str) -> Callable[[Performance], None]:
+    """One pod does not start with the role, as we wait for the proof."""
+
+    def happen(play: Performance) -> None:
+        play.world.roll_out(play.world.cluster, KEY, None)
+        name = next(iter(play.world.cluster.pods))
+        pod = play.world.cluster.pods[name]
+        pod.facts = replace(pod.facts, ready=False, waiting=waiting)
+
+    return happen

@@ -1,0 +1,216 @@
+"""What was done did not work: half successes, harm that is put back, pods that do not start, and waves that stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lambdas.domain.errors import Conflict, TransientError
+from lambdas.domain.observation import PluginError
+from lambdas.remediator.workflow import MOST_REPAIRS
+from tests.over_fakes.ground import BOUND_ROLE
+from tests.unit.workflow.staged import KEY, OTHER, REPAIR, annotates, hangs, signalled, staged
+from tests.world import NOON, role_arn
+
+if TYPE_CHECKING:
+    from tests.over_fakes.performance import Performance
+
+
+def a_pod_without(play: Performance) -> None:
+    """A pod is replaced that the webhook misses, just as we wait for the proof."""
+    play.world.roll_out(play.world.cluster, KEY, None)
+    play.world.cluster.webhook.misses = 1
+    play.world.replace_pod(play.world.cluster, next(iter(play.world.cluster.pods)))
+
+
+def test_what_is_left_of_a_partial_success_is_repaired_once_more() -> None:
+    done = staged(before={"1 proof": a_pod_without})
+    assert done.outcome == "proven"
+    assert done.writes == [*REPAIR, "delete"]
+    assert done.told == ["acting", "proven"]
+
+
+def test_after_the_last_repair_a_person_is_needed_and_nothing_more_is_written() -> None:
+    done = staged(before={f"{n} proof": a_pod_without for n in range(1, 9)})
+    assert done.outcome == "needs-you"
+    assert done.writes.count("delete") == MOST_REPAIRS
+    assert done.told == ["acting", "needs-you"]
+
+
+def refused(play: Performance) -> None:
+    """The role turns out not to suffice, where the node's did."""
+    play.world.roll_out(play.world.cluster, KEY, None)
+    for pod in play.world.cluster.pods.values():
+        pod.facts = replace(pod.facts, ready=False)
+        play.world.cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=pod.facts.name, at=play.world.now))
+
+
+def test_what_became_worse_is_put_back_once_and_left_to_a_person() -> None:
+    done = staged({"node_role_suffices": True}, before={"1 proof": refused})
+    assert done.annotation is None
+    assert done.writes == [*REPAIR, "annotate"]
+    assert done.told == ["acting", "needs-you"]
+    assert done.play.outcome().changes[-1] == "RestoreAnnotation"
+
+
+def test_an_old_value_is_put_back_as_it_stood() -> None:
+    def works(play: Performance) -> None:
+        play.world.cluster.working_roles = frozenset({OTHER, BOUND_ROLE})
+        play.world.cluster.errors.clear()
+        for name in list(play.world.cluster.pods):
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged({"annotation": OTHER}, first=works, before={"1 proof": refused})
+    assert done.writes[-1] == "annotate"
+    assert done.annotation == OTHER
+
+
+def test_what_somebody_else_set_meanwhile_is_not_put_back() -> None:
+    def refused_and_changed(play: Performance) -> None:
+        refused(play)
+
+    third = role_arn("third")
+    done = staged({"node_role_suffices": True}, before={"1 proof": refused_and_changed, "1 proof: restore": annotates(third)})
+    assert done.annotation == third
+    assert done.writes == REPAIR
+    assert "RestoreAnnotation" not in done.play.outcome().changes
+
+
+def test_what_we_set_before_the_world_moved_is_put_back_too() -> None:
+    def moved(play: Performance) -> None:
+        play.world.fail("cluster.restart", Conflict("the DaemonSet has changed"))
+
+    done = staged({"node_role_suffices": True}, before={"1.3 RestartWorkload": moved, "2 proof": refused})
+    assert "2.1 AnnotateServiceAccount" not in done.steps.done
+    assert done.annotation is None
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_what_was_proven_once_is_not_put_back_for_what_came_later() -> None:
+    def stale(play: Performance) -> None:
+        signalled(play)
+        pod = play.world.cluster.pods[next(iter(play.world.cluster.pods))]
+        pod.facts = replace(pod.facts, role_arn=None)
+
+    done = staged({"node_role_suffices": True}, before={"2 close": stale, "3 proof": refused})
+    assert done.told == ["acting", "proven", "acting", "needs-you"]
+    assert done.annotation == BOUND_ROLE
+
+
+def test_a_cluster_that_does_not_answer_for_a_while_does_not_keep_the_old_value_from_being_put_back() -> None:
+    def slow(play: Performance) -> None:
+        play.world.fail("cluster.annotate", TransientError("throttled"), times=9)
+
+    done = staged({"node_role_suffices": True}, before={"1 proof": refused, "1 proof: restore": slow})
+    assert done.annotation is None
+
+
+def test_a_roll_out_that_hangs_is_given_up_within_minutes() -> None:
+    done = staged(before={"1 proof": hangs("ImagePullBackOff")})
+    assert done.told == ["acting", "needs-you"]
+    assert done.annotation == BOUND_ROLE
+    assert done.play.world.now - NOON < timedelta(minutes=15)
+
+
+def test_a_roll_out_that_is_slow_is_given_its_time() -> None:
+    done = staged(before={"1 proof": hangs("ContainerCreating")})
+    assert done.play.world.now - NOON >= timedelta(seconds=2700)
+    assert "needs-you" in done.told
+    assert "do not start" not in str(done.play.outcome().messages)
+
+
+def test_a_canary_that_does_not_turn_ready_puts_the_annotation_back_before_the_others_follow() -> None:
+    done = staged({"node_role_suffices": True, "role_suffices": False})
+    assert done.annotation is None
+    assert done.writes == ["annotate", "delete", "annotate"]
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_a_canary_that_the_webhook_misses_again_and_again_leaves_the_others_as_they_are() -> None:
+    done = staged(first=lambda play: setattr(play.world.cluster.webhook, "misses", 99))
+    assert done.writes == ["annotate", "delete", "delete", "delete", "delete"]
+    assert done.told == ["acting", "needs-you"]
+
+
+def _replaced_but_for(play: Performance, count: int) -> list[str]:
+    """The annotation is right, and so many pods are still without the role; their names."""
+    annotates(BOUND_ROLE)(play)
+    names = list(play.world.cluster.pods)
+    for name in names[count:]:
+        play.world.replace_pod(play.world.cluster, name)
+    return names[:count]
+
+
+def _down(play: Performance, names: list[str]) -> None:
+    for name in names:
+        pod = play.world.cluster.pods[name]
+        pod.facts = replace(pod.facts, ready=False)
+
+
+def test_pods_that_do_not_work_are_replaced_before_those_that_do() -> None:
+    sick: list[str] = []
+
+    def half(play: Performance) -> None:
+        sick.extend(_replaced_but_for(play, 7)[-2:])
+        _down(play, sick)
+
+    done = staged({"nodes": 15, "node_role_suffices": True}, first=half)
+    deleted = [it.rpartition("/")[2] for it in done.play.world.writes]
+    assert len(deleted) == 7
+    assert set(deleted[1:3]) == set(sick), "after the canary, the first wave of two"
+    assert done.outcome == "proven"
+
+
+def test_a_wave_takes_no_pod_down_while_as_many_as_may_be_are_down_already() -> None:
+    def half(play: Performance) -> None:
+        _replaced_but_for(play, 7)
+
+    def others(play: Performance) -> None:
+        cluster = play.world.cluster
+        _down(play, [name for name, pod in cluster.pods.items() if pod.facts.role_arn == BOUND_ROLE][:2])
+
+    done = staged(
+        {"nodes": 15, "node_role_suffices": True},
+        first=half,
+        before={"1.2 DeleteStalePods: waves": others},
+    )
+    assert done.writes == ["delete"], "the canary alone"
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_the_next_wave_waits_for_the_one_before() -> None:
+    def half(play: Performance) -> None:
+        annotates(BOUND_ROLE)(play)
+        for name in list(play.world.cluster.pods)[:8]:
+            play.world.replace_pod(play.world.cluster, name)
+
+    def crash(play: Performance) -> None:
+        play.world.cluster.successors_crash = True
+
+    done = staged({"nodes": 15, "node_role_suffices": True}, first=half, before={"1.2 DeleteStalePods: waves": crash})
+    assert done.writes == ["delete"] * 3  # the canary, and one wave of two
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_a_wave_that_does_not_come_back_stops_the_next() -> None:
+    def half(play: Performance) -> None:
+        annotates(BOUND_ROLE)(play)
+        for name in list(play.world.cluster.pods)[:2]:
+            play.world.replace_pod(play.world.cluster, name)
+        play.world.cluster.successors_crash = True
+
+    done = staged({"nodes": 12, "node_role_suffices": True, "annotation": None}, first=half)
+    assert done.writes.count("delete") == 1
+    assert done.told == ["acting", "needs-you"]
+
+
+def test_a_successor_of_the_same_second_is_told_from_the_pods_that_were_there() -> None:
+    """Four pods of a Deployment, all created in the second of the repair: only the one that was tried is replaced before the restart."""
+
+    def at_once(play: Performance) -> None:
+        for name in list(play.world.cluster.pods):
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged({"service_account": "ebs-csi-controller-sa"}, first=at_once)
+    assert (done.outcome, done.writes) == ("proven", REPAIR)

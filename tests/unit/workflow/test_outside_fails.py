@@ -1,0 +1,137 @@
+"""The outside fails: nobody can be told, nothing answers, doors close, and answers are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambdas.contract.parameters import binding_path
+from lambdas.domain.errors import AccessDenied, Denial, TransientError
+from tests.over_fakes.ground import CLUSTER
+from tests.unit.workflow.staged import APPROVE, KEY, REPAIR, staged
+from tests.world import NOON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.over_fakes.performance import Performance
+
+
+def test_while_nobody_can_be_told_the_repair_goes_on_and_the_message_follows() -> None:
+    def down(play: Performance) -> None:
+        play.world.fail("notifier.send", TransientError("SNS: 503"), times=None)
+
+    def up(play: Performance) -> None:
+        play.world.troubles.clear()
+
+    done = staged(first=down, before={"2 tell again": up})
+    assert (done.outcome, done.writes) == ("proven", REPAIR)
+    assert done.told == ["proven"]
+
+
+def _nobody_hears(play: Performance) -> None:
+    play.world.fail("notifier.send", TransientError("SNS: 503"), times=9)
+
+
+def test_a_person_who_is_needed_hears_of_it_as_soon_as_anybody_can_be_told() -> None:
+    done = staged({"trust": "other-subject"}, before={"1 tell needs-you": _nobody_hears}, watches=0)
+    assert done.told == ["needs-you"]
+
+
+def test_a_question_that_nobody_heard_is_put_again() -> None:
+    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"}, first=_nobody_hears)
+    assert done.told == ["asking", "acting", "proven"]
+
+
+def test_where_nobody_can_ever_be_told_the_incident_is_closed_all_the_same() -> None:
+    done = staged(first=lambda play: play.world.fail("notifier.send", TransientError("SNS: 503"), times=None))
+    assert (done.outcome, done.told, done.writes) == ("proven", [], REPAIR)
+
+
+def test_which_clusters_turned_wrong_is_asked_only_where_the_parameter_changed_lately() -> None:
+    def of_yesterday(play: Performance) -> None:
+        path = binding_path(CLUSTER, *KEY)
+        play.world.parameters[path] = replace(play.world.parameters[path], changed_at=NOON - timedelta(days=1))
+        play.world.fail("incidents.turned_wrong", AccessDenied("read the marks: 403", denial=Denial.FORBIDDEN), times=None)
+
+    assert staged(first=of_yesterday).outcome == "proven"
+
+
+@pytest.mark.parametrize("method", ["parameters.load", "eks.cluster", "cluster.pods", "incidents.get", "incidents.history"])
+def test_what_does_not_answer_for_a_while_is_waited_for(method: str) -> None:
+    def slow(play: Performance) -> None:
+        play.world.fail(method, TransientError("throttled"), times=9)
+
+    done = staged(before={"1 look": slow, "1 proof": slow})
+    assert (done.outcome, done.writes) == ("proven", REPAIR)
+
+
+@pytest.mark.parametrize("method", ["cluster.annotate", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role"])
+@pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
+@pytest.mark.parametrize("times", [1, 3, 9])
+def test_a_write_whose_answer_is_lost_is_made_once(method: str, after: bool, times: int) -> None:
+    def lost(play: Performance) -> None:
+        play.world.fail(method, TransientError("connection reset"), times=times, after=after)
+
+    done = staged({"addon_role": None}, first=lost)
+    assert (done.outcome, sorted(done.writes)) == ("proven", sorted([*REPAIR, "set"]))
+    assert done.told == ["acting", "proven"]
+
+
+@pytest.mark.parametrize("denial", [Denial.UNREACHABLE, Denial.UNAUTHENTICATED])
+def test_a_door_that_is_closed_for_a_moment_is_tried_again(denial: Denial) -> None:
+    def shut(play: Performance) -> None:
+        play.world.fail("cluster.service_account", AccessDenied("401", denial=denial), times=5)
+
+    done = staged(before={"1 look": shut})
+    assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+
+
+LOST: dict[str, Callable[[], Exception]] = {
+    "its name does not resolve": lambda: AccessDenied("[Errno -2] Name or service not known", denial=Denial.UNREACHABLE),
+    "the login ran out": lambda: AccessDenied("401 Unauthorized", denial=Denial.UNAUTHENTICATED),
+    "the connection is half open": lambda: TransientError("read timed out"),
+    "our credentials ran out": lambda: TransientError("ExpiredTokenException"),
+}
+
+
+STEPS = {
+    "1 look": [],
+    "1.1 AnnotateServiceAccount": ["annotate"],
+    "1.2 ReplaceOnePod": ["delete_pod"],
+    "1.2 ReplaceOnePod: successor": [],
+    "1.3 RestartWorkload": ["restart"],
+    "1 proof": [],
+}
+"""Steps of a repair, each with the write that it makes."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("error", LOST.values(), ids=LOST)
+def test_a_cluster_that_is_lost_before_any_step_is_found_again(step: str, error: Callable[[], Exception]) -> None:
+    def lost(play: Performance) -> None:
+        for request in ("service_account", "workload", "pods", "nodes", *STEPS[step]):
+            play.world.fail(f"cluster.{request}", error(), times=1 if request in STEPS[step] else 3)
+
+    done = staged(before={step: lost})
+    assert step in done.steps.done
+    assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+    assert done.writes.count("restart") <= 1
+
+
+def test_a_write_that_is_refused_for_good_is_told_with_the_reason() -> None:
+    def forbid(play: Performance) -> None:
+        play.world.fail("cluster.restart", AccessDenied("restart aws-node: 403", denial=Denial.FORBIDDEN), times=None)
+
+    done = staged(first=forbid)
+    assert done.told == ["acting", "needs-you"]
+    assert "aws-node: 403" in str(done.play.outcome().messages[-1])
+
+
+def test_what_pagers_are_told_is_in_words() -> None:
+    sent = [detail for kind, detail in staged().play.bus.sent if kind == "Remediation Proven"]
+    assert sent[0]["changes"] == ["annotation set", "one pod replaced first", "all pods restarted"]

@@ -1,0 +1,63 @@
+"""The workflow and people: asked, answered late or not at all, told, and reminded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.over_fakes.ground import BOUND_ROLE
+from tests.unit.workflow.staged import APPROVE, REPAIR, annotates, staged
+
+if TYPE_CHECKING:
+    from lambdas.remediator.steps import Json
+    from tests.over_fakes.performance import Performance
+
+
+def test_with_a_yes_the_plan_runs() -> None:
+    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"})
+    assert (done.outcome, done.writes) == ("proven", REPAIR)
+    assert done.told == ["asking", "acting", "proven"]
+
+
+@pytest.mark.parametrize("answer", [{"approved": False, "by": "dana"}, {"timed_out": True}, {}], ids=["no", "nobody", "nonsense"])
+def test_without_a_yes_nothing_is_written(answer: Json) -> None:
+    done = staged(APPROVE, answer=lambda _: answer)
+    assert (done.outcome, done.writes) == ("needs-you", [])
+    assert done.told == ["asking", "not-approved"]
+
+
+def test_a_plan_that_changed_while_a_person_thought_is_asked_again() -> None:
+    answers = iter([{"approved": True, "by": "dana"}, {"approved": False, "by": "dana"}])
+    lost = {"1000 look": _lose_record}
+    done = staged(APPROVE, answer=lambda _: next(answers), before=lost)
+    assert done.writes == []
+    assert done.told == ["asking", "asking", "not-approved"]
+
+
+def _lose_record(play: Performance) -> None:
+    record = play.world.cluster.addons["vpc-cni"]
+    play.world.cluster.addons["vpc-cni"] = replace(record, role_arn=None)
+
+
+def test_what_was_repaired_by_hand_while_a_person_thought_is_not_repaired_again() -> None:
+    def by_hand(play: Performance) -> None:
+        annotates(BOUND_ROLE)(play)
+        for name in list(play.world.cluster.pods):
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"}, before={"1000 look": by_hand})
+    assert (done.outcome, done.writes) == ("recovered", [])
+
+
+def test_the_answer_is_waited_for_under_an_id_that_the_incident_names() -> None:
+    asked: list[str | None] = []
+
+    def answer(given: str) -> Json:
+        asked.append(given)
+        return {"approved": False}
+
+    staged(APPROVE, answer=answer)
+    assert len(asked) == 1
+    assert asked[0]

@@ -1,0 +1,108 @@
+"""The workflow and time: cool-downs, reminders, and what others change while it waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lambdas.contract.parameters import binding_path
+from lambdas.contract.settings import settings_path
+from lambdas.domain.incident import Outcome, PastIncident
+from lambdas.domain.observation import RoleFacts
+from lambdas.domain.ports import Parameter
+from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
+from tests.unit.workflow.staged import KEY, REPAIR, TARGET, annotates, hangs, staged
+from tests.world import NOON, right_trust
+
+if TYPE_CHECKING:
+    from tests.over_fakes.performance import Performance
+
+
+def _repaired(ago: timedelta) -> PastIncident:
+    at = NOON - ago
+    return PastIncident(
+        id="past-1",
+        target=TARGET,
+        opened_at=at,
+        closed_at=at,
+        outcome=Outcome.PROVEN,
+        verdict="annotation-missing",
+        trigger="sweep",
+        changes=("RestartWorkload",),
+        signals=1,
+    )
+
+
+def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
+    done = staged(first=lambda play: play.incidents.remember(_repaired(timedelta(seconds=60))))
+    assert done.told == ["withheld", "acting", "proven"]
+    assert done.writes == REPAIR
+    assert timedelta(seconds=240) <= done.play.world.now - NOON < timedelta(minutes=10)
+
+
+def test_a_wait_that_ends_within_a_second_is_told_once() -> None:
+    done = staged(first=lambda play: play.incidents.remember(_repaired(timedelta(seconds=59, milliseconds=600))))
+    assert done.told == ["withheld", "acting", "proven"]
+
+
+def test_a_person_is_told_once_and_reminded_ever_more_rarely_and_then_the_sweep_takes_over() -> None:
+    done = staged({"trust": "other-subject"}, watches=4)
+    assert done.told == ["needs-you", "reminder", "reminder", "reminder", "reminder"]
+    assert (done.outcome, done.writes) == ("needs-you", [])
+    assert done.play.incidents.get(TARGET) is None
+    assert done.play.world.now - NOON >= timedelta(days=4)
+
+
+def test_when_a_person_has_corrected_the_trust_policy_it_repairs() -> None:
+    def corrected(play: Performance) -> None:
+        play.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        play.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(play.world.cluster.facts.issuer or ""))
+
+    done = staged({"trust": "other-subject"}, before={"1 watch 1": corrected}, watches=1)
+    assert done.told == ["needs-you", "acting", "proven"]
+    assert done.writes == REPAIR
+
+
+def test_when_a_person_has_repaired_it_all_it_says_so_and_closes() -> None:
+    def by_hand(play: Performance) -> None:
+        annotates(BOUND_ROLE)(play)
+        for name in list(play.world.cluster.pods):
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged({"settings": {"mode": "observe"}}, before={"1 watch 1": by_hand}, watches=1)
+    assert done.told == ["withheld", "recovered"]
+    assert (done.outcome, done.writes) == ("recovered", [])
+
+
+def test_what_turns_well_after_we_gave_up_is_told_and_closed() -> None:
+    def runs(play: Performance) -> None:
+        for name in list(play.world.cluster.pods):
+            play.world.replace_pod(play.world.cluster, name)
+
+    done = staged(before={"1 proof": hangs("ImagePullBackOff"), "2 watch 1": runs}, watches=1)
+    assert done.told == ["acting", "needs-you", "proven"]
+    assert done.outcome == "proven"
+    assert done.writes == REPAIR
+
+
+def test_having_given_up_it_does_not_try_again_though_the_plan_could_run() -> None:
+    done = staged(before={"1 proof": hangs("ImagePullBackOff")}, watches=2)
+    assert done.told == ["acting", "needs-you", "reminder", "reminder"]
+    assert done.writes == REPAIR
+
+
+def test_a_mode_that_is_set_back_lets_it_repair() -> None:
+    def enforce(play: Performance) -> None:
+        play.world.parameters[settings_path(CLUSTER, "mode")] = Parameter(value="enforce")
+
+    done = staged({"settings": {"mode": "observe"}}, before={"1 watch 1": enforce}, watches=1)
+    assert done.told == ["withheld", "acting", "proven"]
+
+
+def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
+    def unbind(play: Performance) -> None:
+        del play.world.parameters[binding_path(CLUSTER, *KEY)]
+        annotates(None)(play)
+
+    done = staged(before={"1.1 AnnotateServiceAccount": unbind})
+    assert done.writes == []
