@@ -11,6 +11,7 @@ from cli.asked import Asked, Format
 from cli.deployed import roles
 from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
 from cli.grants import Point, Wants, missing
+from cli.hearing import Source, sources
 from cli.output import console, progress, write
 from cli.targets import Wanted, targets
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
@@ -33,7 +34,8 @@ def run(asked: Asked, cluster: str, *, apply: bool, check: bool) -> int:
     if apply or check:
         with progress("looking at what is granted"):
             points = [*missing(wants, outside), *(network.points(wants.cluster, outside.surroundings) if wants.roles else ())]
-        return _checked(asked, wants, points)
+            heard = list(sources(wants.cluster, outside.announcers)) if wants.roles else []
+        return _checked(asked, wants, points, heard)
     return _printed(asked, wants)
 
 
@@ -86,13 +88,20 @@ def _apply(wants: Wants, outside: Outside, asked: Asked) -> None:
 # --- telling -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _checked(asked: Asked, wants: Wants, points: list[Point]) -> int:
+def _checked(asked: Asked, wants: Wants, points: list[Point], heard: list[Source]) -> int:
+    """What is missing decides the exit code; a source that is off does not, since the sweep finds what it would have told."""
     states = {it.state for it in points}
     code = BROKEN if "missing" in states else COULD_NOT_TELL if "unknown" in states else SOUND
-    document = {"command": "access", "exitCode": code, "cluster": wants.cluster, "points": [it.document for it in points]}
-    from cli.access_view import points_view
+    document = {
+        "command": "access",
+        "exitCode": code,
+        "cluster": wants.cluster,
+        "points": [it.document for it in points],
+        "sources": [it.document for it in heard],
+    }
+    from cli.access_view import points_view, sources_view
 
-    write(asked.output, document, *points_view(wants.cluster, points))
+    write(asked.output, document, *points_view(wants.cluster, points), *sources_view(wants.cluster, heard))
     return code
 
 

@@ -13,26 +13,26 @@ from lambdas.contract.aws_auth import map_roles
 from lambdas.domain.report.escaping import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
     from cli.grants import Point
+    from cli.hearing import Source
     from lambdas.contract.environment import Function
 
-_MARKS: Final = {"granted": ("✓", "green"), "missing": ("✗", "bold red"), "unknown": ("?", "yellow")}
+_MARKS: Final = {
+    "granted": ("✓", "green"),
+    "missing": ("✗", "bold red"),
+    "unknown": ("?", "yellow"),
+    "on": ("✓", "green"),
+    "off": ("–", "dim"),
+}
 
 
 def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
     """One line for each point, then what to do."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    for it in points:
-        mark, style = _MARKS[it.state]
-        table.add_row(Text(mark, style=style), plain(it.what), Text(plain(it.detail), style="dim"))
-    yield table
+    yield _marked(points)
     wrong = [it for it in points if it.state == "missing"]
     lines = [it for it in wrong if it.what.startswith("aws-auth ")]
     count = f"{len(wrong)} of {len(points)} missing"
@@ -46,6 +46,24 @@ def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
         yield Text(f"{count}: the network is yours to open, as each line says.", style="bold red")
     elif all(it.state == "granted" for it in points):
         yield Text("Everything is granted.", style="green")
+
+
+def sources_view(cluster: str, heard: list[Source]) -> Iterator[RenderableType]:
+    """One line for each source, under a line that says what they are."""
+    if heard:
+        yield Text(f"\nHow the remediator hears of {cluster}, beside what EKS and Parameter Store announce by themselves:")
+        yield _marked(heard)
+
+
+def _marked(lines: Iterable[Point | Source]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for it in lines:
+        mark, style = _MARKS[it.state]
+        table.add_row(Text(mark, style=style), plain(it.what), Text(plain(it.detail), style="dim"))
+    return table
 
 
 def _command(said: str, command: str, does: str) -> Text:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cli.ports import Callbacks, ParameterWriter, Patterns, Register, Rights, Surroundings
+    from cli.ports import Announcers, Callbacks, ParameterWriter, Patterns, Register, Rights, Surroundings
     from lambdas.contract.environment import Environment
     from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
     from lambdas.domain.readers import Readers
@@ -32,6 +32,7 @@ class Outside:
     callbacks: Callbacks
     rights: Rights
     surroundings: Surroundings
+    announcers: Announcers
     patterns: Patterns
     now: Callable[[], datetime]
     sleep: Callable[[float], None]

@@ -1,4 +1,4 @@
-"""Where the functions run, and how a cluster's endpoint is reached: what AWS tells of it."""
+"""Where the functions run, how a cluster's endpoint is reached, and who reads its audit log: what AWS tells of it."""
 
 from __future__ import annotations
 
@@ -43,3 +43,12 @@ class WayOut:
     closed: tuple[str, ...]
     services: frozenset[str]
     ranges: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditLog:
+    """Whether a cluster writes its audit log, whether the node watcher reads it, and how many others subscribe to its log group."""
+
+    written: bool
+    watched: bool = False
+    others: int = 0

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from cli.places import Entrance, Openings, Placement, WayOut
+    from cli.places import AuditLog, Entrance, Openings, Placement, WayOut
     from lambdas.domain.incident import Incident, PastIncident
 
 
@@ -93,6 +93,22 @@ class Surroundings(Protocol):
 
     def way_out(self, placement: Placement) -> WayOut:
         """Default routes and endpoints of the functions' subnets."""
+        ...
+
+
+class Announcers(Protocol):
+    """What tells the remediator of a cluster, where somebody switched it on."""
+
+    def trail(self) -> str | None:
+        """Name of a trail that logs this region's writing management events, or None."""
+        ...
+
+    def audit_log(self, cluster: str) -> AuditLog:
+        """The cluster's audit log and who reads it."""
+        ...
+
+    def has_alarm(self, name: str) -> bool:
+        """Whether there is a metric or a composite alarm of this name."""
         ...
 
 

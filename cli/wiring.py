@@ -19,6 +19,7 @@ def connect(asked: Asked) -> Outside:
         RemediatorError: there are none, or AWS does not take them.
     """
     from cli import deployed, ledger
+    from cli.announcers import AwsAnnouncers
     from cli.aws import PersonsSession, caller, region_of
     from cli.kubernetes_access import AwsDoor, KubeconfigDoor, PersonsClusters
     from cli.output import progress
@@ -67,6 +68,7 @@ def connect(asked: Asked) -> Outside:
         callbacks=LambdaCallbacks(session),
         rights=PersonsRights(session, eks, clusters),
         surroundings=AwsSurroundings(session, here.remediator_arn),
+        announcers=AwsAnnouncers(session),
         patterns=TestedPatterns(session),
         now=lambda: datetime.now(UTC),
         sleep=time.sleep,

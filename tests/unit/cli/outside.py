@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli.outside import Outside
-from cli.places import Entrance, Openings, Placement, WayOut
+from cli.places import AuditLog, Entrance, Openings, Placement, WayOut
 from lambdas.domain.errors import NotFound, RemediatorError
 from lambdas.domain.ports import Parameter
 from tests import fakes
@@ -120,6 +120,24 @@ class FakeSurroundings:
         return _or_raise(self.ways)
 
 
+@dataclass
+class FakeAnnouncers:
+    """A trail that logs, and nothing else, unless a test says otherwise."""
+
+    logging: str | RemediatorError | None = "management"
+    log: AuditLog = field(default_factory=lambda: AuditLog(written=True))
+    alarms: tuple[str, ...] = ()
+
+    def trail(self) -> str | None:
+        return _or_raise(self.logging)
+
+    def audit_log(self, cluster: str) -> AuditLog:
+        return self.log
+
+    def has_alarm(self, name: str) -> bool:
+        return name in self.alarms
+
+
 def _or_raise(given: T | RemediatorError) -> T:
     if isinstance(given, RemediatorError):
         raise given
@@ -149,6 +167,7 @@ class Fakes:
     callbacks: FakeCallbacks
     rights: FakeRights
     surroundings: FakeSurroundings
+    announcers: FakeAnnouncers
     patterns: FakePatterns
     outside: Outside
 
@@ -161,7 +180,8 @@ class Fakes:
 def outside(world: World) -> Fakes:
     """An `Outside` over the world, with a stack deployed."""
     incidents, notifier, events, eks = FakeIncidents(world), FakeNotifier(world), FakeEvents(world), FakeEks(world)
-    callbacks, rights, surroundings, patterns = FakeCallbacks(), FakeRights(), FakeSurroundings(), FakePatterns()
+    callbacks, rights, patterns = FakeCallbacks(), FakeRights(), FakePatterns()
+    surroundings, announcers = FakeSurroundings(), FakeAnnouncers()
     made = Outside(
         caller=CALLER,
         environment=ENVIRONMENT,
@@ -176,8 +196,9 @@ def outside(world: World) -> Fakes:
         callbacks=callbacks,
         rights=rights,
         surroundings=surroundings,
+        announcers=announcers,
         patterns=patterns,
         now=world.clock,
         sleep=world.sleep,
     )
-    return Fakes(world, incidents, notifier, events, eks, callbacks, rights, surroundings, patterns, made)
+    return Fakes(world, incidents, notifier, events, eks, callbacks, rights, surroundings, announcers, patterns, made)
