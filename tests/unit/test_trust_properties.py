@@ -17,6 +17,7 @@ from lambdas.domain.trust import (
     correct,
     evaluate,
     evaluate_pod_identity,
+    lets_in,
 )
 
 OWN = "oidc.eks.eu-west-1.amazonaws.com/id/77D0"
@@ -132,6 +133,12 @@ def test_a_policy_with_a_part_that_is_anything_does_not_make_it_raise(policy: di
 
     assert isinstance(evaluate(broken, ME), Allowed | Refused | Undecided)
     assert isinstance(evaluate(correct(broken, ME), ME), Allowed | Refused | Undecided)
+    assert lets_in(broken, ME) == (evaluate(broken, ME) == Allowed())
+
+
+@given(policies(allows | denies), st.sampled_from([ME, STRANGER]))
+def test_who_does_not_ask_why_gets_the_same_answer(policy: dict[str, Any], who: WebIdentity) -> None:
+    assert lets_in(policy, who) == (evaluate(policy, who) == Allowed())
 
 
 @given(policies(allows | denies), denies)

@@ -32,6 +32,7 @@ from lambdas.domain.trust import (
     changed_lines,
     correct,
     evaluate,
+    lets_in,
 )
 from lambdas.domain.verdict import Verdict
 
@@ -135,7 +136,7 @@ def _trust(seen: Observation, role: RoleFacts, identity: WebIdentity) -> Finding
                 Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
                 remedy=_trust_remedy(role, identity, better),
             )
-            return replace(found, corrected=json.dumps(better, ensure_ascii=False) if evaluate(better, identity) == Allowed() else "")
+            return replace(found, corrected=json.dumps(better, ensure_ascii=False) if lets_in(better, identity) else "")
 
 
 MOST_LINES: Final = 12
@@ -144,7 +145,7 @@ MOST_LINES: Final = 12
 
 def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[str, ...]:
     name, change = role_name(role.arn), changed_lines(role.trust, better)
-    if evaluate(better, identity) != Allowed():
+    if not lets_in(better, identity):
         return (f"take {identity.subject} out of the Deny statements of the trust policy of {name}",)
     lines = tuple(f"{old.strip()}  →  {new.strip()}" for old, new in change) if len(change) <= MOST_LINES else ()
     return (

@@ -5,9 +5,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from lambdas.domain.trust.evaluation import evaluate
+from lambdas.domain.trust.evaluation import lets_in
 from lambdas.domain.trust.identity import WebIdentity
-from lambdas.domain.trust.results import Allowed
 
 _NAMELESS: Final = "0"
 """A name that Kubernetes would take and nobody chooses; where it is let in, every name is."""
@@ -29,4 +28,4 @@ def breadth(policy: Mapping[str, object], identity: WebIdentity) -> Breadth | No
     """
     namespace = identity.subject.rpartition(":")[0]
     probes = {Breadth.CLUSTER: f"system:serviceaccount:{_NAMELESS}:{_NAMELESS}", Breadth.NAMESPACE: f"{namespace}:{_NAMELESS}"}
-    return next((it for it, subject in probes.items() if evaluate(policy, replace(identity, subject=subject)) == Allowed()), None)
+    return next((it for it, subject in probes.items() if lets_in(policy, replace(identity, subject=subject))), None)
