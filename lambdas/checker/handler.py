@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 from lambdas.adapters.events import EventBus
+from lambdas.adapters.garbage import uncollected_start
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
@@ -21,6 +22,7 @@ FACTS_KEPT_S: Final = 300
 """How old a cluster's description, a role and an OIDC provider may be; a storm then costs one read of each."""
 
 
+@uncollected_start
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
     """Check what the event hints at.
 

@@ -8,6 +8,7 @@ from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
 from lambdas.adapters.calendar import Calendar
 from lambdas.adapters.events import EventBus
+from lambdas.adapters.garbage import uncollected_start
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
@@ -59,7 +60,7 @@ def _run(event: dict[str, Any], context: DurableContext) -> Json:
 
 
 _service: Any = _Service()
-lambda_handler = durable_execution(_run, boto3_client=_service)
+lambda_handler = uncollected_start(durable_execution(_run, boto3_client=_service))
 
 
 def _opened(event: dict[str, Any]) -> Json:
