@@ -8,6 +8,7 @@ from lambdas.domain.counting import many
 from lambdas.domain.errors import Denial
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.links.annotation import severity_now
+from lambdas.domain.links.record import update_with_role
 from lambdas.domain.nodes import starting, waiting_for_cni
 from lambdas.domain.observation import (
     AddonFacts,
@@ -125,7 +126,9 @@ def _not_installed(seen: Observation, waiting: tuple[NodeFacts, ...]) -> Finding
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
         remedy=(
             *((_ANOTHER,) if besides else ()),
-            _reapply(seen, seen.addon) if isinstance(seen.addon, AddonFacts) else _INSTALL,
+            f"have EKS put it back: {update_with_role(seen, seen.addon, version=seen.addon.version)}"
+            if isinstance(seen.addon, AddonFacts)
+            else _INSTALL,
             "do not recycle the nodes: they turn Ready by themselves once the CNI runs",
         ),
     )
@@ -133,17 +136,6 @@ def _not_installed(seen: Observation, waiting: tuple[NodeFacts, ...]) -> Finding
 
 _ANOTHER: Final = "if another CNI serves the nodes that are Ready (Cilium, Calico), look there: then aws-node is not what these wait for"
 _INSTALL: Final = "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks"
-
-
-def _reapply(seen: Observation, addon: AddonFacts) -> str:
-    """EKS puts back what was deleted when the add-on is updated. A role that is left out there is taken away.
-
-    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn)
-    """
-    role = seen.desired_role or addon.role_arn
-    kept = f" --service-account-role-arn {role}" if role else ""
-    update = f"aws eks update-addon --cluster-name {seen.target.cluster} --addon-name {addon.name} --addon-version {addon.version}"
-    return f"have EKS put it back: {update}{kept} --resolve-conflicts PRESERVE"
 
 
 def mechanism_link(seen: Observation) -> Finding:

@@ -63,9 +63,31 @@ def _record(seen: Observation, addon: AddonFacts) -> Finding:
             f"The add-on {addon.name} is {addon.status}: {otherwise[0].code}: {otherwise[0].message[:200]}",
             *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in otherwise[:3]),
             severity=Severity.WARNING,
-            remedy=("resolve what the add-on's health names, then look again",),
+            remedy=_of_conflict(seen, addon) if otherwise[0].code == "ConfigurationConflict" else _BY_ITS_WORDS,
         )
     return _role_in_record(seen, addon, evidence)
+
+
+_BY_ITS_WORDS: Final = ("resolve what the add-on's health names, then look again",)
+
+
+def _of_conflict(seen: Observation, addon: AddonFacts) -> tuple[str, ...]:
+    """Somebody else's value stands where EKS would put its own: the update is made again with word on whose counts."""
+    return (
+        f"make the update again and keep what stands there: {update_with_role(seen, addon)}",
+        "where EKS's own value is to count, give OVERWRITE instead of PRESERVE: it takes away what the health names",
+    )
+
+
+def update_with_role(seen: Observation, addon: AddonFacts, *, version: str = "") -> str:
+    """The command that updates the add-on and keeps its role, which an update without one takes away.
+
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn, resolveConflicts)
+    """
+    role = seen.desired_role or addon.role_arn
+    update = f"aws eks update-addon --cluster-name {seen.target.cluster} --addon-name {addon.name}"
+    update += f" --addon-version {version}" if version else ""
+    return f"{update} --service-account-role-arn {role} --resolve-conflicts PRESERVE" if role else f"{update} --resolve-conflicts PRESERVE"
 
 
 def _role_in_record(seen: Observation, addon: AddonFacts, evidence: Evidence) -> Finding:
@@ -103,5 +125,5 @@ def degraded_without_cause(seen: Observation) -> Finding | None:
         f"The add-on {seen.addon.name} is {seen.addon.status}, though its identity is right: {words}",
         *(Evidence(", ".join(issue.resources[:3]) or seen.addon.name, issue.code, issue.message[:300]) for issue in seen.addon.issues[:3]),
         severity=Severity.WARNING,
-        remedy=("resolve what the add-on's health names, then look again",),
+        remedy=_BY_ITS_WORDS,
     )

@@ -109,16 +109,13 @@ def _without(state: State, index: int, actor: Actor) -> State:
 
 
 def _begun(before: State, state: State) -> State:
-    """With the executions and checks that the last call began."""
+    """With the executions and checks that the last call began. A check that was asked for stands for signals that are counted already."""
     shared, former = state.shared, before.shared
     executions = [Execution(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(former.executions)]
     asked = [
         Checker(state.events + number, occurred, Trigger.API_CALL) for number, occurred in enumerate(shared.asked[len(former.asked) :])
     ]
-    unlooked = shared.unlooked | {it.event for it in asked}
-    return replace(
-        state, shared=replace(shared, unlooked=unlooked), actors=(*state.actors, *executions, *asked), events=state.events + len(asked)
-    )
+    return replace(state, actors=(*state.actors, *executions, *asked), events=state.events + len(asked))
 
 
 def _answered(call: Call, shared: Shared, rules: Rules) -> tuple[object, Shared]:

@@ -245,6 +245,16 @@ def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(picture: Ob
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
 
+def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> None:
+    words = "Conflicts found when trying to apply. Conflicts: ServiceAccount aws-node - .metadata.annotations.eks.amazonaws.com/role-arn"
+    met = addon(status="UPDATE_FAILED", role_arn=None, issues=(HealthIssue(code="ConfigurationConflict", message=words),))
+    found = diagnose(seen(addon=met))[Link.ADDON_RECORD]
+    assert found.verdict is Verdict.ADDON_DEGRADED_OTHERWISE
+    assert f"--addon-name vpc-cni --service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedy[0]
+    unbound = diagnose(seen(addon=met, binding=Missing("/p")))[Link.ADDON_RECORD]
+    assert "--service-account-role-arn" not in unbound.remedy[0], "nobody said which role"
+
+
 def test_reports_of_pods_come_before_what_eks_says() -> None:
     found = diagnose(seen(addon=addon(issues=(REFUSED,)), permission_errors=errors("aws-node-00", call="ec2:DeleteNetworkInterface")))
     assert found[Link.PERMISSION_ERRORS].sentence == "prod-blue-vpc-cni may not call ec2:DeleteNetworkInterface."
