@@ -15,6 +15,7 @@ from lambdas.domain.look import Look, from_json_look
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
 from lambdas.domain.proof import ProofState
+from lambdas.domain.verdict import Verdict
 from lambdas.remediator.bodies.port import Work
 from lambdas.remediator.carrying_out import BUSY, CONFLICT, carry_out, restore
 from lambdas.remediator.steps import Json, Patience, Steps
@@ -31,6 +32,8 @@ UNREACHABLE_LOOKS: Final = 12
 LIFTED_BY_TIME: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW})
 AGAIN: Final = 1000
 """Numbers the look after an approval, far from those of the turns."""
+READING: Final = Patience(timeout_s=3600, most_s=15)
+"""How long to look again where what is essential could not be read. How long to wait for an update is a setting, which is read first."""
 CLOSING: Final = Patience(timeout_s=900)
 
 
@@ -76,21 +79,27 @@ def _stay(story: Story, steps: Steps, work: Work) -> Outcome:
 
 def _look(turn: Turn) -> Look | None:
     """Look when nothing is in the way: a running update is waited for, so is a cluster that does not answer for a moment."""
-    story = turn.story
-    limit = from_json_look(story.look).timeouts["update_timeout_s"] if story.look else 3600
-    state = turn.until("look", partial(turn.work.look, turn.n), _settled, Patience(timeout_s=limit, most_s=15))
+    look = partial(turn.work.look, turn.n)
+    state = turn.until("look", look, _read, READING)
+    if _read(state) and not _settled(state):
+        limit = from_json_look(state["look"]).timeouts["update_timeout_s"]
+        state = turn.until("look again", look, _settled, Patience(timeout_s=limit, most_s=15))
     if "taken" in state:
         raise _Taken(state["taken"])
-    return story.saw(state) if "look" in state else None
+    return turn.story.saw(state) if "look" in state else None
+
+
+def _read(state: Json) -> bool:
+    return "taken" in state or ("look" in state and not state.get("unread"))
 
 
 def _settled(state: Json) -> bool:
     if "taken" in state:
         return True
-    seen = state.get("look")
-    if not seen or state.get("unread"):
+    if not _read(state):
         return False
-    if seen["verdict"] == "no-access":
+    seen = state["look"]
+    if seen["verdict"] == Verdict.NO_ACCESS:
         return bool(state.get("looks", 0) >= UNREACHABLE_LOOKS)
     return not seen["wait"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
@@ -38,6 +41,19 @@ def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
     assert done.told == ["withheld", "acting", "proven"]
     assert done.writes == REPAIR
     assert timedelta(seconds=240) <= done.play.world.now - NOON < timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("setting", [120, 7_200], ids=["shorter than the default", "longer"])
+def test_a_running_update_is_waited_for_as_long_as_its_setting_says(setting: int) -> None:
+    def runs(play: Performance) -> None:
+        record = play.world.cluster.addons["vpc-cni"]
+        play.world.cluster.addons["vpc-cni"] = replace(record, status="UPDATING")
+        play.world.parameters[settings_path(CLUSTER, "update_timeout_s")] = Parameter(value=str(setting))
+
+    done = staged(first=runs)
+    assert done.writes == []
+    assert done.told
+    assert timedelta(0) <= done.play.world.now - NOON - timedelta(seconds=setting) < timedelta(minutes=1)
 
 
 def test_a_wait_that_ends_within_a_second_is_told_once() -> None:
