@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from lambdas.checker.pipeline import run
+from lambdas.checker.pipeline import run, signal_of
 from lambdas.contract import metrics
+from lambdas.contract.events import SWEEP_RATE_MINUTES
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incident import Signal
 from lambdas.domain.ports import Parameter
+from lambdas.domain.request import CheckRequest
+from lambdas.domain.requests import parse
 from tests.events import event as recorded
 from tests.over_fakes import events
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
@@ -48,6 +51,21 @@ def test_a_sweep_writes_that_all_is_well_only_now_and_then() -> None:
     assert play.metrics.counted == []
     asked(play)
     assert play.incidents.rows[TARGET.key].free.known_good_at == play.world.now
+
+
+def test_every_check_of_the_schedule_is_quiet_and_a_second_one_of_the_same_sweep_is_not() -> None:
+    play = stage()
+    ports = play.ports
+    here = ports.environment
+
+    def quiet() -> bool:
+        request = parse(swept(play), account=here.account, region=here.region, now=play.world.now)
+        assert isinstance(request, CheckRequest)
+        return signal_of(TARGET, request, ports).quiet
+
+    for _ in range(3):
+        assert [quiet(), quiet()] == [True, False]
+        play.world.sleep(SWEEP_RATE_MINUTES * 60)
 
 
 def test_a_storm_of_sweeps_is_answered_as_any_other() -> None:

@@ -157,6 +157,15 @@ FOOTSTEPS = {
         "",
         False,
     ),
+    "another role under our user name": (
+        {
+            "username": f"arn:aws:sts::{ACCOUNT}:assumed-role/{OUR_NAME}/run",
+            "groups": [REMEDIATOR_GROUP],
+            "extra": {"canonicalArn": [f"arn:aws:iam::{ACCOUNT}:role/someone-else"]},
+        },
+        "",
+        False,
+    ),
     "an IAM user in our group": (
         {"username": "x", "groups": [REMEDIATOR_GROUP], "extra": {"arn": [f"arn:aws:iam::{ACCOUNT}:user/dana"]}},
         "",
