@@ -46,6 +46,11 @@ def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
         yield Text(f"{count}: the network is yours to open, as each line says.", style="bold red")
     elif all(it.state == "granted" for it in points):
         yield Text("Everything is granted.", style="green")
+    if unread := sum(it.state == "unknown" for it in points):
+        yield Text(
+            f"{unread} of {len(points)} could not be read with your rights; --profile, --role-arn or --kubeconfig choose others.",
+            style="yellow",
+        )
 
 
 def sources_view(cluster: str, heard: list[Source]) -> Iterator[RenderableType]:

@@ -167,7 +167,8 @@ def _table(proposals: list[Proposal]) -> Table:
         if it.refusal:
             words.append(f"\n{plain(it.refusal)}", style="yellow")
         else:
-            words.append(f"\n{plain(it.role_arn)}").append(f"   from the {it.taken_from}", style="dim")
+            source = "as bound" if it.taken_from == f"parameter {it.path}" else f"from the {it.taken_from}"
+            words.append(f"\n{plain(it.role_arn)}").append(f"   {source}", style="dim")
         table.add_row(Text(sign, style=style), words)
     return table
 

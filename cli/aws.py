@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.failures import Refused
 from lambdas.adapters.aws_errors import translated
 from lambdas.adapters.session import AwsSession
+from lambdas.domain.binding import ROLE_ARN
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -43,6 +44,8 @@ def _assume(session: Session, role_arn: str, region: str) -> None:
     """Let the session find the role's credentials first; they are fetched when needed and refreshed before they end."""
     from botocore.credentials import AssumeRoleCredentialFetcher, CredentialProvider, DeferredRefreshableCredentials
 
+    if not ROLE_ARN.match(role_arn):
+        raise Refused(f"{role_arn!r} is no ARN of a role", then="give --role-arn like arn:aws:iam::111122223333:role/name")
     own = session.get_credentials()
     if own is None:
         raise Refused("there are no AWS credentials to assume the role with", then="log in to AWS, or choose credentials with --profile")

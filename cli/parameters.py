@@ -15,6 +15,8 @@ from lambdas.domain.fleet import Fleet, fleet
 from lambdas.domain.observation import InvalidBinding, Missing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cli.outside import Outside
     from lambdas.domain.ports import Parameter
 
@@ -122,7 +124,19 @@ def set_binding(cluster: str, account: tuple[str, str], role_arn: str, outside: 
             f"the binding {problem}", then="give the ARN of a role that exists; {partition} {account} {region} {cluster} are filled in"
         )
     outside.parameters.put(path, role_arn)
-    return Line(path=path, cluster=cluster, name="/".join(account), value=role_arn)
+    early = cluster not in (ANY_CLUSTER, *_existing(outside, otherwise=cluster))
+    return Line(path=path, cluster=cluster, name="/".join(account), value=role_arn, problem=_NOT_THERE if early else "")
+
+
+_NOT_THERE: Final = "there is no such cluster in this account and region yet: mind the name"
+
+
+def _existing(outside: Outside, *, otherwise: str) -> Iterable[str]:
+    """The clusters that there are; where they may not be listed, the one that is asked about is taken to be."""
+    try:
+        return outside.readers.eks.clusters()
+    except RemediatorError:
+        return (otherwise,)
 
 
 # --- settings ----------------------------------------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ def changed(asked: Asked, line: Line, former: Mapping[str, Parameter], command: 
         asked.output,
         {"command": command, "exitCode": SOUND, "written": line.document | {"former": old or None}},
         Text(f"{line.path}\n  = {line.value}{was}"),
+        *([Text(f"note: {line.problem}", style="yellow")] if line.problem else []),
     )
     return SOUND
 
