@@ -48,7 +48,7 @@ def finishing(duty: Free, after: Free) -> Update:
     times |= {"nodes_unsettled": after.nodes_seen_at if after.nodes_unsettled else None}
     setting = {name: time(it) for name, it in times.items() if it}
     times |= {"gone_told_at": after.gone_told_at}
-    removing = [*DUTY_ATTRIBUTES, "signals", *(name for name, it in times.items() if it is None)]
+    removing = [*DUTY_ATTRIBUTES, "signals", EXPIRES_AT, *(name for name, it in times.items() if it is None)]
     change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {', '.join(removing)}"
     values: dict[str, Any] = {f":{name}": it for name, it in setting.items()}
     if duty.on_duty:

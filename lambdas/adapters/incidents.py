@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lambdas.adapters import duty_items
 from lambdas.adapters import incident_items as items
 from lambdas.adapters.table import Row, Table
-from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
+from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.domain.duty import gone, quietly, to_do, well
 from lambdas.domain.errors import Conflict, TransientError
 from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
@@ -173,7 +173,7 @@ class Incidents:
         """The count of signals goes on from those that came before: a look follows for them, too."""
         setting = items.opening(incident)
         adding: Row = {":signals": {"N": str(incident.signals)}}
-        removing = ", ".join(name for name in items.OPEN_ATTRIBUTES if name not in setting and name != "signals")
+        removing = ", ".join(name for name in (*items.OPEN_ATTRIBUTES, EXPIRES_AT) if name not in setting and name != "signals")
         change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {removing} ADD signals :signals"
         values = {f":{name}": value for name, value in setting.items()} | adding | (more or {})
         return self._table.update(f"open incident {incident.id}", items.now_key(incident.target), change, condition, values)

@@ -14,6 +14,8 @@ from tests.integration.adapters.aws import TABLE
 from tests.integration.adapters.incidents import FAR, NOW, SECOND, incident, on_duty, past, signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lambdas.adapters.incidents import Incidents
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.ports import IncidentsPort
@@ -121,8 +123,16 @@ def test_a_second_claim_of_a_check_counts_its_signal_once(incidents: IncidentsPo
     assert first.signals == 2
 
 
+COMES: dict[str, Callable[[Incidents, ServiceAccountRef], object]] = {
+    "a signal": lambda table, target: table.signal(target, signal(FAR)),
+    "a person's claim, or a sweep's": lambda table, target: table.claim(incident(target)),
+    "a sweep that finds the cluster well": lambda table, target: table.finish(target, Free(), NOW),
+}
+
+
+@pytest.mark.parametrize("comes", COMES.values(), ids=COMES)
 def test_the_row_of_a_cluster_that_is_none_expires_unless_something_comes(
-    table: Incidents, target: ServiceAccountRef, local_aws: LocalAws
+    table: Incidents, target: ServiceAccountRef, local_aws: LocalAws, comes: Callable[[Incidents, ServiceAccountRef], object]
 ) -> None:
     def row() -> dict[str, Any]:
         found = local_aws.client("dynamodb").scan(TableName=TABLE)["Items"]
@@ -130,7 +140,8 @@ def test_the_row_of_a_cluster_that_is_none_expires_unless_something_comes(
 
     table.let_go(target, on_duty(table, target), forget=NOW)
     assert set(row()) == {"pk", "sk", "expires_at"}
-    table.signal(target, signal(FAR))
+    comes(table, target)
+    assert set(row()) > {"pk", "sk"}
     assert "expires_at" not in row()
 
 
