@@ -15,7 +15,6 @@ from lambdas.domain.observation import (
     Association,
     ClusterFacts,
     FieldWriter,
-    NodeFacts,
     OidcProvider,
     PluginError,
     PodFacts,
@@ -26,7 +25,7 @@ from lambdas.domain.observation import (
 from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
 from sandbox.play.trust import trust_of
-from tests.world import ACCOUNT, CNI_NOT_READY, NOON, PARTITION, REGION, InCluster, Pod, World, role_arn
+from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn
 
 CLUSTER, NAMESPACE = "demo", "kube-system"
 BOUND_ROLE = role_arn(f"{CLUSTER}-vpc-cni")
@@ -89,10 +88,10 @@ class Ground(World):
     def join_nodes(self, count: int) -> None:
         """Nodes that wait for their CNI; where a DaemonSet wants them, its pod is admitted at once."""
         for _ in range(count):
-            node = _node(len(self.cluster.nodes), self, ready=not self.is_plugin)
-            self.cluster.nodes[node.name] = node
+            made = a_node(len(self.cluster.nodes), ready=not self.is_plugin, since=self.now)
+            self.cluster.nodes[made.name] = made
             if self.workload.kind is WorkloadKind.DAEMON_SET and self.cluster.workloads:
-                self.admit(node.name)
+                self.admit(made.name)
         if self.workload.kind is WorkloadKind.DAEMON_SET:
             self._want(sum(node.os == "linux" for node in self.cluster.nodes.values()))
 
@@ -154,7 +153,7 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
     if not ground.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
     cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)
-    cluster.repaired_nodegroups = ("default",) if world.node_repair else ()
+    cluster.repaired_nodegroups = ("blue",) if world.node_repair else ()
     return cluster
 
 
@@ -197,8 +196,8 @@ def _install(ground: Ground, world: told.World) -> None:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(ground), ground.key)
     ground.join_nodes(world.nodes)
     for number in range(world.windows_nodes):
-        node = _node(100 + number, ground, ready=True)
-        cluster.nodes[node.name] = replace(node, os="windows")
+        made = a_node(100 + number, ready=True, since=ground.now)
+        cluster.nodes[made.name] = replace(made, os="windows")
     if workload.kind is not WorkloadKind.DAEMON_SET and world.workload:
         for number in range(REPLICAS):
             ground.admit(list(cluster.nodes)[number % len(cluster.nodes)])
@@ -214,19 +213,6 @@ def _workload(ground: Ground) -> WorkloadFacts:
         max_unavailable=1,
         generation=1,
         observed_generation=1,
-    )
-
-
-def _node(number: int, ground: Ground, *, ready: bool) -> NodeFacts:
-    return NodeFacts(
-        name=f"ip-10-0-0-{number}.{REGION}.compute.internal",
-        ready=ready,
-        reason="KubeletReady" if ready else "KubeletNotReady",
-        message="kubelet is ready" if ready else CNI_NOT_READY,
-        since=ground.now,
-        created_at=ground.now,
-        instance_id=f"i-{number:017x}",
-        nodegroup="default",
     )
 
 

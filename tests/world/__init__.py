@@ -15,6 +15,7 @@ from tests.world.state import (
     Update,
     Webhook,
     World,
+    a_node,
     role_arn,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "Update",
     "Webhook",
     "World",
+    "a_node",
     "described",
     "right_trust",
     "role_arn",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.names import ROLE_ANNOTATION, STS_AUDIENCE
 from lambdas.contract.parameters import binding_path
@@ -28,7 +27,6 @@ from lambdas.domain.observation import (
 from lambdas.domain.ports import Parameter
 from tests.world.state import (
     ACCOUNT,
-    CNI_NOT_READY,
     NAME,
     NAMESPACE,
     NOON,
@@ -40,8 +38,12 @@ from tests.world.state import (
     Update,
     Webhook,
     World,
+    a_node,
     role_arn,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def described(description: Mapping[str, Any] | None = None) -> World:
@@ -86,21 +88,15 @@ def _cluster(name: str, told: Json) -> InCluster:
     cluster = InCluster(facts, **{key: told[key] for key in _BEHAVIOUR if key in told})
     cluster.webhook = Webhook(timedelta(seconds=told.get("webhook_lag_s", 0)), told.get("webhook_misses", 0))
     total, sick = told.get("nodes", 12), told.get("not_ready", 0)
-    cluster.nodes = {node.name: node for node in (_node(number, ready=number < total - sick) for number in range(total))}
+    cluster.nodes = {node.name: node for node in (_since_when(number, well=number < total - sick) for number in range(total))}
     return cluster
 
 
-def _node(number: int, *, ready: bool) -> NodeFacts:
-    return NodeFacts(
-        name=f"ip-10-0-0-{number}.{REGION}.compute.internal",
-        ready=ready,
-        reason="KubeletReady" if ready else "KubeletNotReady",
-        message="kubelet is ready" if ready else CNI_NOT_READY,
-        since=NOON - (timedelta(days=10) if ready else timedelta(minutes=5)),
-        created_at=NOON - (timedelta(days=10) if ready else timedelta(minutes=6)),
-        instance_id=f"i-{number:017x}",
-        nodegroup="blue",
-    )
+def _since_when(number: int, *, well: bool) -> NodeFacts:
+    """A node that is well for days, or has waited for its CNI since it joined."""
+    ago = timedelta(days=10) if well else timedelta(minutes=5)
+    made = a_node(number, ready=well, since=NOON - ago)
+    return made if well else replace(made, created_at=NOON - timedelta(minutes=6))
 
 
 def _say_what_should_be(world: World, name: str, told: Json, bound: str) -> None:
@@ -202,6 +198,3 @@ def _pods(world: World, cluster: InCluster, told: Json, bound: str) -> None:
         cluster.pods[facts.name] = Pod(facts, (NAMESPACE, NAME))
         if theirs is None:
             cluster.errors += [PluginError(call=call, pod=facts.name, at=world.now) for call in told.get("errors") or ()]
-
-
-Change = Callable[[World], None]

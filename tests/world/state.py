@@ -44,6 +44,20 @@ def role_arn(name: str) -> str:
     return f"arn:{PARTITION}:iam::{ACCOUNT}:role/{name}"
 
 
+def a_node(number: int, *, ready: bool, since: datetime) -> NodeFacts:
+    """A node that joined then, and is Ready since, or waits for its CNI."""
+    return NodeFacts(
+        name=f"ip-10-0-0-{number}.{REGION}.compute.internal",
+        ready=ready,
+        reason="KubeletReady" if ready else "KubeletNotReady",
+        message="kubelet is ready" if ready else CNI_NOT_READY,
+        since=since,
+        created_at=since,
+        instance_id=f"i-{number:017x}",
+        nodegroup="blue",
+    )
+
+
 @dataclass
 class Trouble:
     """The next `times` calls of a method (`eks.addon`) raise `error`; None: every one. `after`: only once the effect was had."""

@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
+import cli.ports
 from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain import ports
 from lambdas.domain.errors import Busy, Conflict, TransientError
 from lambdas.domain.observation import AddonFacts, Association, Missing, ServiceAccountFacts
+from tests import fakes
 from tests.fakes import FakeCluster, FakeClusters, FakeEks
+from tests.unit.cli import outside
 from tests.world import NAME, NAMESPACE, World, described, role_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BOUND = role_arn("demo-vpc-cni")
 BROKEN = {"annotation": None, "pods": {"role": None}, "cluster": {"nodes": 4, "not_ready": 1}}
+
+
+FAKES = {
+    ports.ParametersPort: fakes.FakeParameters,
+    ports.EksPort: fakes.FakeEks,
+    ports.IamPort: fakes.FakeIam,
+    ports.ClusterPort: fakes.FakeCluster,
+    ports.ClustersPort: fakes.FakeClusters,
+    ports.IncidentsPort: fakes.FakeIncidents,
+    ports.RemediatorPort: fakes.FakeRemediator,
+    ports.EventsPort: fakes.FakeEvents,
+    ports.NotifierPort: fakes.FakeNotifier,
+    ports.CalendarPort: fakes.FakeCalendar,
+    ports.MetricsPort: fakes.FakeMetrics,
+    cli.ports.ParameterWriter: outside.FakeParameterWriter,
+    cli.ports.Register: outside.FakeRegister,
+    cli.ports.Callbacks: outside.FakeCallbacks,
+    cli.ports.Rights: outside.FakeRights,
+    cli.ports.Surroundings: outside.FakeSurroundings,
+    cli.ports.Patterns: outside.FakePatterns,
+}
+"""Each port with its fake: types are checked of adapters alone."""
+
+
+@pytest.mark.parametrize(("port", "fake"), FAKES.items(), ids=[it.__name__ for it in FAKES])
+def test_a_fake_is_called_as_its_port_says(port: type, fake: type) -> None:
+    methods = [name for name in vars(port) if name == "__call__" or not name.startswith("_")]
+    assert methods
+    for name in methods:
+        assert taken(getattr(fake, name)) == taken(getattr(port, name)), name
+
+
+def taken(method: Callable[..., object]) -> list[tuple[Any, Any]]:
+    """What a method takes: of each parameter how it is given, and what stands for it where it is not."""
+    return [(it.kind, it.default) for it in inspect.signature(method).parameters.values()]
 
 
 def inside(world: World) -> FakeCluster:
