@@ -53,12 +53,13 @@ class Cluster:
             kind, name = above or ("", "")
         return (WorkloadKind(kind), name) if kind in tuple(WorkloadKind) else None
 
-    def pods(self, namespace: str, service_account: str) -> tuple[PodFacts, ...]:
+    def pods(self, namespace: str, service_account: str, node: str = "") -> tuple[PodFacts, ...]:
+        selected = f"spec.serviceAccountName={service_account}" + (f",spec.nodeName={node}" if node else "")
         found = self._api.each(
             f"list pods of ServiceAccount {namespace}/{service_account}",
             f"/api/v1/namespaces/{segment(namespace)}/pods",
             lambda page: facts.pods(page["items"]),
-            fieldSelector=f"spec.serviceAccountName={service_account}",
+            fieldSelector=selected,
         )
         return tuple({pod.uid: pod for pod in found}.values())  # a list that began anew gives pods a second time
 

@@ -116,8 +116,8 @@ class ClusterPort(Protocol):
         """The workload behind a pod's controller: itself, or the Deployment of a ReplicaSet; None where it is of no kind we restart."""
         ...
 
-    def pods(self, namespace: str, service_account: str) -> tuple[PodFacts, ...]:
-        """Every pod that runs under the ServiceAccount."""
+    def pods(self, namespace: str, service_account: str, node: str = "") -> tuple[PodFacts, ...]:
+        """Every pod that runs under the ServiceAccount; where a node is named, on that one alone."""
         ...
 
     def nodes(self) -> tuple[NodeFacts, ...]: ...

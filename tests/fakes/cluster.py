@@ -46,11 +46,11 @@ class FakeCluster:
             kind, name = self.here.replica_sets.get((namespace, name), ("", ""))
         return (WorkloadKind(kind), name) if kind in tuple(WorkloadKind) else None
 
-    def pods(self, namespace: str, service_account: str) -> tuple[PodFacts, ...]:
+    def pods(self, namespace: str, service_account: str, node: str = "") -> tuple[PodFacts, ...]:
         key = (namespace, service_account)
         if self.here.pace:
             self._world.roll_out(self.here, key, self.here.pace)
-        return tuple(it.facts for it in self.here.pods.values() if it.service_account == key)
+        return tuple(it.facts for it in self.here.pods.values() if it.service_account == key and node in ("", it.facts.node))
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         return tuple(self.here.nodes.values())

@@ -81,10 +81,10 @@ class Bench:
             raise NotFound(f"cluster {self.incident.target.cluster} is gone")
         return self.readers.clusters.login(facts)
 
-    def pods(self) -> tuple[PodFacts, ...]:
-        """The pods of the ServiceAccount, read patiently."""
+    def pods(self, node: str = "") -> tuple[PodFacts, ...]:
+        """The pods of the ServiceAccount, or those of them on one node, read patiently."""
         target = self.incident.target
-        return self.patiently(lambda: self.cluster().pods(target.namespace, target.name))
+        return self.patiently(lambda: self.cluster().pods(target.namespace, target.name, node))
 
 
 def _backoff_s(attempt: int, asked_s: float | None) -> float:

@@ -12,7 +12,7 @@ from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.bodies.doing import outcome
 from lambdas.remediator.steps import Json
 
-QUICK_PAUSES_S: Final = (0.05, 0.1, 0.15, 0.25, 0.25, 0.4, 0.4, 0.4)
+QUICK_PAUSES_S: Final = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.15, 0.25, 0.4, 0.4, 0.4)
 """Short pauses after looks within one step for what usually takes a second: a durable wait is at least that long."""
 MOST_MISSES: Final = 3
 READY_LOOKS: Final = 12
@@ -52,7 +52,7 @@ def _on_lost_node(bench: Bench, action: Json) -> bool:
 def _canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
     base = {"missed": former.get("missed", 0), "looks": former.get("looks", 0), "at": bench.at()}
     try:
-        pods = bench.pods()
+        pods = bench.pods(action["node"])  # of thousands of pods the one that matters; where any node will do, all of them
     except RemediatorError as error:
         return {**base, "state": "waiting", "words": str(error)[:LONGEST_WORDS]}
     found = _successor(pods, action)

@@ -84,6 +84,20 @@ def test_the_pods_of_a_service_account_are_those_that_run_under_it(cluster: Embe
     assert (seen["good"].owner, seen["good"].node) == (("DaemonSet", NAME), "node-of-good")
 
 
+def test_pods_of_one_node_are_chosen_by_the_server(cluster: EmbeddedCluster) -> None:
+    furnish(cluster)
+    cluster.apply(pod("here"), "test")
+    cluster.apply(pod("there"), "test")
+    cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "coredns", "namespace": NAMESPACE}}, "test")
+    stranger = pod("stranger")
+    stranger["spec"] |= {"serviceAccountName": "coredns", "nodeName": "node-of-here"}
+    cluster.apply(stranger, "test")
+    cluster.requests.clear()
+
+    assert [it.name for it in login(cluster).pods(NAMESPACE, NAME, "node-of-here")] == ["here"]
+    assert [it.query["fieldSelector"] for it in cluster.requests] == ["spec.serviceAccountName=aws-node,spec.nodeName=node-of-here"]
+
+
 def test_long_lists_come_page_by_page_and_whole(cluster: EmbeddedCluster) -> None:
     furnish(cluster)
     for number in range(501):
