@@ -82,7 +82,8 @@ def refuse_unknown(seen: Seen, outside: Outside) -> Seen:
         Refused: so it is; names the clusters there are, as far as they may be listed.
     """
     own = binding_path(seen.target.cluster, seen.target.namespace, seen.target.name)
-    if seen.look is None or seen.look.verdict is not Verdict.CLUSTER_GONE or seen.look.binding_path == own:
+    gone = seen.look is not None and seen.look.verdict is Verdict.CLUSTER_GONE and "status" not in seen.look.cluster
+    if seen.look is None or not gone or seen.look.binding_path == own:
         return seen
     try:
         there = outside.readers.eks.clusters()

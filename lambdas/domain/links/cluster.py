@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
+from lambdas.contract.settings import Severity
 from lambdas.domain.counting import many
 from lambdas.domain.errors import Denial
 from lambdas.domain.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
@@ -27,8 +28,8 @@ from lambdas.domain.trust import Refused, evaluate_pod_identity
 from lambdas.domain.verdict import Verdict
 
 _REACHABLE: Final = ("ACTIVE", "UPDATING")
-
-ANOTHER_CNI: Final = "Cilium, Calico"
+_COMING: Final = ("CREATING", "PENDING")
+"""Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)"""
 
 _ACCESS_REMEDY: Final = {
     Denial.UNAUTHENTICATED: "add an access entry of type STANDARD for our roles: irsa-remediator access --cluster {cluster} --apply",
@@ -42,13 +43,13 @@ def cluster_link(seen: Observation) -> Finding:
     name = seen.target.cluster
     match seen.cluster:
         case Missing():
-            return broken(
-                Link.CLUSTER, Verdict.CLUSTER_GONE, f"There is no cluster {name} in this account and region.", remedy=_unbind(seen)
-            )
+            return _gone(seen, f"There is no cluster {name} in this account and region.")
         case Unknown(reason, denial):
             return _no_access(seen, reason, denial)
+        case ClusterFacts(status="DELETING"):
+            return _gone(seen, f"The cluster {name} is being deleted.")
         case ClusterFacts(status=status) if status not in _REACHABLE:
-            return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status == "CREATING" else Verdict.NO_ACCESS, f"The cluster is {status}.")
+            return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status in _COMING else Verdict.NO_ACCESS, f"The cluster is {status}.")
     for part in (seen.service_account, seen.workload, seen.pods, seen.nodes):
         if isinstance(part, Unknown):
             return _no_access(seen, part.reason, part.denial)
@@ -77,6 +78,11 @@ def _route(cluster: object) -> str:
         case ClusterFacts():
             return "the endpoint is open to all, so the way out is closed: give the functions' subnets a NAT gateway (docs/network.md)"
     return "give the functions' subnets a NAT gateway or an endpoint for EKS (docs/network.md)"
+
+
+def _gone(seen: Observation, sentence: str) -> Finding:
+    """Nothing fails by it, so nobody is to be woken."""
+    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedy=_unbind(seen))
 
 
 def _unbind(seen: Observation) -> tuple[str, ...]:

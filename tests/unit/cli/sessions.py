@@ -221,6 +221,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
         ("check --cluster gone", "check --cluster last-year", "plan --cluster gone", "fix --cluster gone"), prepare=_a_fleet
     ),
     "check-cluster-mistyped-unlisted": Session(("check --cluster gone",), prepare=_nothing_listed),
+    "check-cluster-being-deleted": Session(("check --cluster demo",), {"cluster": {"status": "DELETING"}, "binding": None}),
     "check-open-incident": Session(("check",), BROKEN, prepare=_worked_on),
     "check-without-history": Session(("check",), BROKEN, prepare=_no_history),
     "check-pod-identity": Session(("check",), {"associations": [role_arn("demo-vpc-cni")]}),

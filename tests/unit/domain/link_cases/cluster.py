@@ -16,6 +16,8 @@ CASES: dict[str, Case] = {
     "cluster: updating can be read": (seen(cluster=cluster(status="UPDATING")), Link.CLUSTER, OK, None),
     "cluster: gone": (seen(cluster=Missing("cluster")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_GONE),
     "cluster: creating": (seen(cluster=cluster(status="CREATING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_YOUNG),
+    "cluster: pending on an Outpost": (seen(cluster=cluster(status="PENDING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_YOUNG),
+    "cluster: being deleted is no fault of access": (seen(cluster=cluster(status="DELETING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_GONE),
     "cluster: failed": (seen(cluster=cluster(status="FAILED")), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
     "cluster: not described": (seen(cluster=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
     "cluster: ServiceAccount closed": (seen(service_account=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
