@@ -57,6 +57,9 @@ def test_the_alarm_on_failed_nodes_is_named_as_the_rule_expects(maximal: dict[st
     assert alarm["AlarmName"] == f"{ALARM_PREFIX}blue"
     assert alarm["Dimensions"] == [{"Name": "ClusterName", "Value": "blue"}]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("ContainerInsights", "cluster_failed_node_count")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["Statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Maximum")
+    # Without data nothing is known: neither that nodes are well, nor that they are not.
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (60, 1, "missing")
     assert "AlarmActions" not in alarm
     assert not of_type(of_cluster(maximal, "green-2"), "AWS::CloudWatch::Alarm")
 
@@ -72,6 +75,9 @@ def test_the_audit_log_reaches_the_node_watcher_by_the_contracts_pattern(maximal
     assert permission["Principal"] == "logs.amazonaws.com"
     assert resolved(permission["SourceArn"]) == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/eks/blue/cluster:*"
     assert permission["SourceAccount"] == ACCOUNT
+    (subscribed,), (allowed,) = (of_type(blue, kind) for kind in ("AWS::Logs::SubscriptionFilter", "AWS::Lambda::Permission"))
+    # CloudWatch Logs tries the function before it subscribes.
+    assert allowed in blue["Resources"][subscribed]["DependsOn"]
 
 
 def test_the_audit_pattern_fits_the_limit_and_closes_what_it_opens() -> None:

@@ -2,6 +2,7 @@
 
 from lambdas.contract.environment import Function
 from lambdas.contract.settings import InvalidValue, parse_setting
+from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from tests.infra.templates import ACCOUNT, Template, function, functions, of_type, resolved
 
 A_WEEK_S = 7 * 24 * 3600
@@ -25,6 +26,19 @@ def test_each_function_has_its_own_role_log_and_dead_letter_queue(minimal: Templ
         assert log["Properties"]["RetentionInDays"] == 90
         queue = minimal["Resources"][it["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]]["Properties"]
         assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 3600)
+
+
+def test_logs_are_json_and_hold_every_decision_but_not_each_start(minimal: Template) -> None:
+    for it in functions(minimal):
+        log = {name: value for name, value in it["LoggingConfig"].items() if name != "LogGroup"}
+        assert log == {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
+
+
+def test_a_function_has_the_time_that_its_work_takes(minimal: Template) -> None:
+    timeouts = {it["Handler"]: it["Timeout"] for it in functions(minimal)}
+    assert timeouts[Function.CHECKER.handler] == CHECKER_TIMEOUT_S
+    assert timeouts[Function.REMEDIATOR.handler] >= 60  # of one invocation; an execution is many
+    assert timeouts[Function.NODE_WATCHER.handler] >= 60  # the largest batch takes five seconds of a fourteenth of a processor
 
 
 def longest(setting: str) -> int:
@@ -127,3 +141,13 @@ def test_alarms_may_publish_to_people_and_nothing_may_publish_without_tls(minima
                 assert it["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     people = next(f"<{name}>" for name, it in topics.items() if "TopicName" not in it["Properties"])
     assert publishers == {people: ["cloudwatch.amazonaws.com"]}
+
+
+def test_people_are_subscribed_to_their_topic_and_nobody_to_that_of_chat(minimal: Template, prod: Template) -> None:
+    people = next(name for name, it in of_type(prod, "AWS::SNS::Topic").items() if "TopicName" not in it["Properties"])
+    made = [it["Properties"] for it in of_type(prod, "AWS::SNS::Subscription").values()]
+    assert {(it["Protocol"], it["Endpoint"], it["TopicArn"]["Ref"]) for it in made} == {
+        ("email", "team@example.com", people),
+        ("https", "https://pager.example.com/v1", people),
+    }
+    assert not of_type(minimal, "AWS::SNS::Subscription")

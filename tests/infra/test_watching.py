@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from lambdas.contract.environment import Function
 from lambdas.contract.metrics import ALL, LOGIN_FAILURES, SWEEPS, Unit
 from lambdas.contract.names import ALARM_PREFIX, METRIC_NAMESPACE
 from tests.infra.templates import Template, of_type, one_of_type, resolved
@@ -29,6 +30,44 @@ def test_there_is_an_alarm_for_each_way_to_fail(minimal: Template) -> None:
         "NodeWatcherFailures",
         "SweepNotRunning",
         "LoginFailures",
+    }
+
+
+WATCHED: dict[str, tuple[str, str, str, int]] = {
+    "ExecutionFailed": ("AWS/Lambda", "DurableExecutionFailed", "Sum", 1),
+    "ExecutionTimedOut": ("AWS/Lambda", "DurableExecutionTimedOut", "Sum", 1),
+    "ExecutionStopped": ("AWS/Lambda", "DurableExecutionStopped", "Sum", 1),
+    "CheckerErrors": ("AWS/Lambda", "Errors", "Sum", 3),
+    "CheckerThrottles": ("AWS/Lambda", "Throttles", "Sum", 10),
+    "NodeWatcherErrors": ("AWS/Lambda", "Errors", "Sum", 3),
+    "Undelivered": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
+    "CheckerFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
+    "RemediatorFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
+    "NodeWatcherFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
+}
+"""What an alarm looks at, and from how many on: namespace, metric, statistic, threshold."""
+
+
+def test_each_alarm_looks_at_what_its_name_says_within_five_minutes(minimal: Template) -> None:
+    made = alarms(minimal)
+    for name, wanted in WATCHED.items():
+        it = made[name]
+        assert (it["Namespace"], it["MetricName"], it["Statistic"], it["Threshold"]) == wanted, name
+        assert (it["ComparisonOperator"], it["TreatMissingData"]) == ("GreaterThanOrEqualToThreshold", "notBreaching"), name
+        assert (it["Period"], it["EvaluationPeriods"]) == (300, 1), name
+
+
+def test_the_alarms_of_a_function_look_at_that_function(minimal: Template) -> None:
+    handlers = {name: it["Properties"]["Handler"] for name, it in of_type(minimal, "AWS::Lambda::Function").items()}
+
+    def watched(alarm: str) -> str:
+        ((dimension,),) = [alarms(minimal)[alarm]["Dimensions"]]
+        return handlers[dimension["Value"]["Ref"]]
+
+    assert {name: watched(name) for name in WATCHED if WATCHED[name][0] == "AWS/Lambda"} == {
+        **dict.fromkeys(("ExecutionFailed", "ExecutionTimedOut", "ExecutionStopped"), Function.REMEDIATOR.handler),
+        **dict.fromkeys(("CheckerErrors", "CheckerThrottles"), Function.CHECKER.handler),
+        "NodeWatcherErrors": Function.NODE_WATCHER.handler,
     }
 
 
