@@ -19,7 +19,7 @@ from cli.failures import BROKEN, SOUND, Refused
 from cli.holding import Holding, claim
 from cli.looking import LIFTABLE, Seen, may, refuse_unknown, see
 from cli.output import console, console_for_errors, progress, write
-from cli.plan_view import lines, view
+from cli.plan_view import lines, next_step, view
 from cli.screen import Screen
 from cli.targets import Wanted, one
 from lambdas.domain.checking import Remembering
@@ -78,7 +78,7 @@ def _told(asked: Asked, seen: Seen) -> int:
     """What stands, and what would be done about it: nothing has been done."""
     assert seen.look is not None  # noqa: S101  # told to the type checker
     document = {"command": "fix", "exitCode": seen.exit_code, "outcome": None, **checked(seen), "plan": planned(seen.look)}
-    write(asked.output, document, view(seen))
+    write(asked.output, document, view(seen), *([] if seen.look.sound else [next_step(seen)]))
     return seen.exit_code
 
 

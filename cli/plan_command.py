@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from cli import wiring
 from cli.asked import Asked, Format
 from cli.checking import look_at
 from cli.documents import checked, planned
-from cli.looking import may, worst
+from cli.looking import worst
 from cli.output import write
-from cli.plan_view import view
+from cli.plan_view import next_step, view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,12 +32,4 @@ def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
     if asked.output is not Format.TABLE:
         return []
     views: list[RenderableType] = [view(it) for it in seen]
-    return [*views, *(_next(it) for it in seen if it.look and not it.look.sound)]
-
-
-def _next(it: Seen) -> Text:
-    """Do it, where a person can have it done; else read what has to be changed by hand."""
-    where = f"--cluster {it.target.cluster}"
-    if may(it, lifted=True):
-        return Text(f"irsa-remediator fix {where}", style="bold").append("   does it", style="not bold dim")
-    return Text(f"irsa-remediator check {where}", style="bold").append("   prints what has to be changed by hand", style="not bold dim")
+    return [*views, *(next_step(it) for it in seen if it.look and not it.look.sound)]

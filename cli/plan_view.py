@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.chain import corrected
+from cli.looking import may
 from lambdas.domain.finding import Link
 from lambdas.domain.plan import Reason
 from lambdas.domain.report.clock import clock
@@ -51,7 +51,14 @@ def lines(look: Look) -> Iterator[RenderableType]:
         yield Text("In mode enforce, this would be done, in this order:", style="bold")
         yield from _numbered(look.proposed)
     yield from _withheld(look)
-    yield from corrected(look)
+
+
+def next_step(it: Seen) -> Text:
+    """Do it, where a person can have it done; else read what has to be changed by hand."""
+    where = f"--cluster {it.target.cluster}"
+    if may(it, lifted=True):
+        return Text(f"irsa-remediator fix {where}", style="bold").append("   does it", style="not bold dim")
+    return Text(f"irsa-remediator check {where}", style="bold").append("   prints what has to be changed by hand", style="not bold dim")
 
 
 def _numbered(actions: Iterable[Action]) -> Iterator[RenderableType]:
@@ -81,11 +88,17 @@ def _withheld(look: Look) -> Iterator[RenderableType]:
         yield Text("Left alone:", style="bold")
     for (reason, sentence, until), held in apart:
         names = ", ".join(Link(it.link).title for it in held)
-        words = Text(f"{names}: ").append(plain(sentence) + _lifts(until, sentence)).append(f" ({reason})", style="dim")
+        words = Text(f"{names}: ").append(_why(sentence, look) + _lifts(until, sentence)).append(f" ({reason})", style="dim")
         yield Padding(words, (0, 0, 0, 2), expand=False)
     for (_, sentence, _), held in ((key, it) for key, it in by_reason.items() if key[0] == Reason.CONSEQUENCE):
         words = Text(f"{', '.join(Link(it.link).title for it in held)}: {plain(sentence)}", style="dim")
         yield Padding(words, (0, 0, 0, 2), expand=False)
+
+
+def _why(sentence: str, look: Look) -> str:
+    """The reason, without the sentence that stands above the plan already."""
+    own = sentence.replace(look.sentence, "").rstrip(": ")
+    return plain(own) or "only a person can change this"
 
 
 def _lifts(until: str, sentence: str) -> str:
