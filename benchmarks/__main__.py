@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks import functions, price
 from benchmarks.row import Goal, Row
 from benchmarks.run import Run
-from benchmarks.table import markdown, terminal, write_json
+from benchmarks.table import limits, markdown, terminal, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +54,11 @@ def main(arguments: Sequence[str]) -> int:
     run = Run(quick=bool(os.environ.get("QUICK")), say=console.log, longest_s=float("inf") if asked.promises else LONGEST_S)
     broken = [name for name in asked.promises or PROMISES if not _measured(name, run, console)]
     shutil.rmtree(functions.scratch(), ignore_errors=True)
-    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.began, facts=run.facts)
+    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.began, facts=run.facts, left_out=run.left_out)
     wide = Console(width=max(Console().width, 200))
     wide.print(terminal(run.rows))
+    for line in (*(f"missed: {it}" for it in limits(run.rows)), *(f"left out: {it}" for it in run.left_out)):
+        wide.print(line, markup=False, highlight=False)
     if broken:
         console.log(f"[red]could not be measured: {', '.join(broken)}")
         return 2
@@ -80,7 +82,9 @@ def _measured(name: str, run: Run, console: Console) -> bool:
 def _write_pages(document: dict[str, Any]) -> None:
     """Print the results and put them at the end of the page about them; put what was measured into the page about costs."""
     how = "quick" if document["quick"] else "full"
-    told = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.\n\n{markdown([_row(it) for it in document['rows']])}"
+    without = f" Left out: {'; '.join(document['left_out'])}." if document["left_out"] else ""
+    table = markdown([_row(it) for it in document["rows"]])
+    told = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{without}\n\n{table}"
     print(told)
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(RESULTS)
     PAGE.write_text(f"{before}{heading}\n{told}\n", encoding="utf-8")

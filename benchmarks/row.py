@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.measure import ratio, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.measure import Cost
 
@@ -43,6 +43,8 @@ class Row:
     spread: float = 0.0
     runs: int = 1
     note: str = ""
+    limit: str = ""
+    """Where the time goes and what cannot be less, told where the goal is missed."""
 
     @property
     def met(self) -> bool | None:
@@ -52,8 +54,18 @@ class Row:
         measured = self.ratio if self.goal.on == "ratio" else self.value
         return measured is not None and self.goal.met_by(measured)
 
+    def beside(self, rival: str, rival_value: float, goal: Goal | None = None) -> Row:
+        """The same row, compared with another figure of its unit."""
+        return replace(self, rival=rival, rival_value=rival_value, ratio=self.value / rival_value, goal=goal or self.goal)
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"goal": str(self.goal) if self.goal else None, "met": self.met}
+
+
+def explained(rows: Sequence[Row], where: Callable[[], str], limit: str) -> list[Row]:
+    """Add to rows that miss their goals where the time goes, which is looked for only then, and what the limit is."""
+    told = f"{where()}. {limit}" if any(row.met is False for row in rows) else ""
+    return [replace(row, limit=told) if row.met is False else row for row in rows]
 
 
 UNITS = {"wall_ms": "ms", "cpu_ms": "ms CPU", "peak_mb": "MB"}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 from sandbox.cluster import aws_node
-from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE, resolved
+from sandbox.cluster.resources import DAEMON_SETS, PODS, SERVICE_ACCOUNTS
+from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE
 from sandbox.play.ground import EmbeddedGround, nodes_ready
 from sandbox.play.scenario import BOUND, World
 
@@ -53,13 +53,6 @@ def annotate(stage: Stage, value: str | None) -> None:
     stage.ground.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "somebody")
 
 
-def annotated(stage: Stage) -> bool:
-    """Whether the ServiceAccount carries the bound role."""
-    account = stage.ground.find(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE) or {}
-    found = (account.get("metadata", {}).get("annotations") or {}).get(aws_node.ROLE_KEY)
-    return bool(found == resolved(BOUND))
-
-
 def executions(stage: Stage) -> list[str]:
     """ARNs of the remediator's executions, oldest first."""
     listed = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR, MaxItems=100)
@@ -88,22 +81,16 @@ def replace_pods(stage: Stage) -> None:
 
 
 def calm(stage: Stage) -> bool:
-    """Whether every node and every pod is Ready, one pod a node."""
+    """Whether every node and every pod is Ready, one pod a node, and no roll-out is under way."""
     ready, total = nodes_ready(stage.ground)
     pods = _pods(stage)
-    return ready == total > 0 and len(pods) == total and all(map(_ready, pods))
+    return ready == total > 0 and len(pods) == total and all(map(_ready, pods)) and _rolled_out(stage, total)
 
 
 def break_it(stage: Stage) -> None:
     """The fault: no annotation, and pods that were admitted without it. Earlier repairs are forgotten: a tug of war would end ours."""
     _forget(stage)
     annotate(stage, None)
-    replace_pods(stage)
-
-
-def mend_it(stage: Stage) -> None:
-    """The same world as before the fault."""
-    annotate(stage, resolved(BOUND))
     replace_pods(stage)
 
 
@@ -115,6 +102,12 @@ def _forget(stage: Stage) -> None:
 
 def _pods(stage: Stage) -> list[Any]:
     return [it for it in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in it["metadata"]]
+
+
+def _rolled_out(stage: Stage, desired: int) -> bool:
+    workload = stage.ground.find(DAEMON_SETS, aws_node.NAME, NAMESPACE) or {}
+    status, generation = workload.get("status", {}), workload.get("metadata", {}).get("generation")
+    return bool(status.get("observedGeneration") == generation and status.get("updatedNumberScheduled") == desired)
 
 
 def _ready(pod: Any) -> bool:

@@ -59,7 +59,17 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [" | ".join(HEAD), "|".join("---:" if it in ("ours", "rival's", "ratio", "spread", "runs") else "---" for it in HEAD)]
     lines += [" | ".join(cells(row)) for row in rows]
     notes = [f"- {row.promise}, {row.name}: {row.note}" for row in rows if row.note]
-    return "\n".join([*(f"| {line} |" for line in lines), "", *notes])
+    missed = [f"- missed: {it}" for it in limits(rows)]
+    return "\n".join([*(f"| {line} |" for line in lines), "", *missed, *notes])
+
+
+def limits(rows: Iterable[Row]) -> list[str]:
+    """Of each missed goal that has been explained: where the time goes, and what the limit is. Rows with one explanation share it."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if row.limit:
+            names.setdefault(row.limit, []).append(f"{row.promise}, {row.name}")
+    return [f"{'; '.join(whose)}: {limit}" for limit, whose in names.items()]
 
 
 def machine() -> str:
@@ -67,7 +77,7 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float, facts: Mapping[str, float]) -> None:
+def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float, facts: Mapping[str, float], left_out: Sequence[str]) -> None:
     """`build/bench.json`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
@@ -75,6 +85,7 @@ def write_json(rows: Iterable[Row], path: Path, *, quick: bool, took_s: float, f
         "quick": quick,
         "took_s": round(took_s, 1),
         "facts": dict(facts),
+        "left_out": list(left_out),
         "rows": [row.as_json() for row in rows],
     }
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

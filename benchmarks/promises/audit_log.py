@@ -34,7 +34,7 @@ def run(run: Run) -> list[Row]:
 
 def _measured(name: str, event: dict[str, Any], unpacked_mb: float, file: Path, run: Run) -> list[Row]:
     file.write_text(json.dumps(event))
-    arguments = {"batch": str(file), "times": run.pick(3, 5)}
+    arguments = {"batch": str(file)}
     costs = in_turns(
         {
             "ours": lambda: in_child("benchmarks.ours:audit", arguments, {}),

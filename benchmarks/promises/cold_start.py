@@ -6,7 +6,7 @@ from typing import Final
 from benchmarks.events import check_requested, payload
 from benchmarks.functions import cold, function, our_asset, rivals_beside_ours, rivals_with
 from benchmarks.ground import Ground
-from benchmarks.measure import in_turns, sample
+from benchmarks.measure import in_turns
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
@@ -34,7 +34,6 @@ def run(run: Run) -> list[Row]:
         for each in contenders.values():  # once unmeasured, so that nobody alone pays for reading files into the page cache
             cold(each, event)
         costs = in_turns({name: partial(cold, it, event) for name, it in contenders.items()}, run.pick(3, 9))
-    run.facts["cold_cpu_ms"] = sample(costs["ours"], "cpu_ms").median
     rows = [
         compared(NAME, f"init + first check, {what}", part, costs, rival=rival, goal=goal)
         for part, what in (("wall_ms", "wall"), ("cpu_ms", "CPU"))

@@ -23,19 +23,21 @@ _COPIES_NEED_S: Final = 75.0
 
 def run(run: Run) -> list[Row]:
     """Left out of a quick run, and where nobody has built the control plane: it says so."""
-    if run.quick:
-        run.say("scale is left out of a quick run: a thousand nodes take some minutes (`python -m benchmarks scale`)")
-        return []
-    if missing := binaries.find().missing:
-        run.say(f"scale is left out: {', '.join(missing)} are not in the cache, and `make e2e` builds them")
-        return []
-    if run.left_s < _NEEDED_S:
-        run.say(
-            f"scale is left out: {run.left_s:.0f} s are left, and it takes {_NEEDED_S:.0f} s (`python -m benchmarks scale` has no limit)"
-        )
+    if why := _why_not(run):
+        run.leave_out(f"scale: {why}")
         return []
     with standing(WORLD, run.say) as cluster:
         return [*_thousand(cluster, run), *_five_thousand(cluster, run)]
+
+
+def _why_not(run: Run) -> str:
+    if run.quick:
+        return "a thousand nodes take some minutes (`python -m benchmarks scale`)"
+    if missing := binaries.find().missing:
+        return f"{', '.join(missing)} are not in the cache, and `make e2e` builds them"
+    if run.left_s < _NEEDED_S:
+        return f"{run.left_s:.0f} s are left, and it takes {_NEEDED_S:.0f} s (`python -m benchmarks scale` has no limit)"
+    return ""
 
 
 def _thousand(cluster: RealCluster, run: Run) -> list[Row]:
@@ -46,7 +48,7 @@ def _thousand(cluster: RealCluster, run: Run) -> list[Row]:
     run.say(f"repaired: {', '.join(rolled.changes)} in {rolled.proven_s:.0f} s")
     rows = [*_check_rows(name, cluster.check(times=5)), *_repair_rows(name, "repair by a restart", rolled)]
     if run.left_s < _WAVES_NEED_S:
-        run.say(f"the repair in waves is left out: {run.left_s:.0f} s are left")
+        run.leave_out(f"{name}: the repair in waves, since {run.left_s:.0f} s are left")
         return rows
     cluster.lose_roles(STALE)
     waves = cluster.repair()
@@ -56,7 +58,7 @@ def _thousand(cluster: RealCluster, run: Run) -> list[Row]:
 
 def _five_thousand(cluster: RealCluster, run: Run) -> list[Row]:
     if run.left_s < _COPIES_NEED_S:
-        run.say(f"{COPIED_NODES:,} nodes are left out: {run.left_s:.0f} s are left")
+        run.leave_out(f"scale: {COPIED_NODES:,} nodes, since {run.left_s:.0f} s are left")
         return []
     cluster.copy_nodes(COPIED_NODES)
     run.say(f"{COPIED_NODES:,} nodes, {COPIED_NODES - NODES:,} of them copied into the store; {_memory(cluster)}")

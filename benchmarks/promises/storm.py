@@ -20,9 +20,9 @@ _GOAL: Final = Goal(on="ratio", bound=1.5)
 
 
 def run(run: Run) -> list[Row]:
-    """Ten thousand events in blocks, a few hundred in a quick run; with an incident open, and on a cluster that was just found well."""
-    blocks, events = run.pick((3, 150), (5, 2000))
-    single = min(events, 500)  # of the rival, whose cost is the same for each
+    """Ten thousand events in blocks, half with an incident open, half on a cluster just found well; a few hundred in a quick run."""
+    blocks, events = run.pick((3, 100), (5, 1000))
+    single = min(events, 300)  # of the rival, whose cost is the same for each
     rows = []
     with Ground() as ground:
         for name, row in (("incident open", _open_row()), ("found well since", _well_row())):

@@ -52,8 +52,8 @@ def run(run: Run) -> list[Row]:
 
 
 def _counted(name: str, value: int, rival: int | None, goal: Goal | None, note: str) -> Row:
-    share = {} if rival is None else {"rival": _RAW, "rival_value": float(rival), "ratio": value / rival}
-    return Row(promise="requests on the wire", name=name, value=value, unit="requests", goal=goal, note=note, **share)  # type: ignore[arg-type]
+    row = Row(promise="requests on the wire", name=name, value=value, unit="requests", goal=goal, note=note)
+    return row if rival is None else row.beside(_RAW, rival)
 
 
 def _requests(ground: Ground, environment: Environment) -> tuple[int, int]:

@@ -1,0 +1,105 @@
+"""Where a piece of work spends its processor time, by layer, as Python's own profiler counts it."""
+
+from __future__ import annotations
+
+import cProfile
+import json
+import pstats
+import sys
+import time
+from collections import defaultdict
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+from unittest.mock import patch
+
+from benchmarks.child import answered, named
+from lambdas.domain import observing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_WORTH_TELLING: Final = 0.02
+_LAYERS: Final = {
+    "/botocore/auth.py": "signing",
+    "/botocore/": "botocore",
+    "/lambdas/domain/": "our decision",
+    "/lambdas/checker/": "our handler",
+    "/lambdas/adapters/": "our adapters",
+    "/urllib3/": "HTTP",
+    "/http/client.py": "HTTP",
+    "/email/": "HTTP",
+    "/ssl.py": "HTTP",
+    "/json/": "JSON",
+}
+"""Part of a file's path -> the layer. What has none is put down to its callers: a sort of ours is ours."""
+_MOST_CALLS_DEEP: Final = 40
+
+Function = tuple[str, int, str]
+Callers = dict[Function, tuple[int, int, float, float]]
+
+
+def where(work: str, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """Shares of the processor's time by layer, most first, in words. The work runs in a process of its own, and in one thread.
+
+    Raises:
+        ChildFailed: it raised.
+    """
+    used = answered("benchmarks.profiled", work, arguments, environment)
+    whole = sum(used.values())
+    told = sorted(((seconds / whole, name) for name, seconds in used.items()), reverse=True)
+    return ", ".join(f"{name} {share:.0%}" for share, name in told if share >= _WORTH_TELLING)
+
+
+def by_layer(stats: Mapping[Function, tuple[int, int, float, float, Callers]]) -> dict[str, float]:
+    """Seconds of each function alone, handed from callee to caller until one has a layer."""
+    found: defaultdict[str, float] = defaultdict(float)
+    waiting = {function: own for function, (_, _, own, _, _) in stats.items()}
+    for _ in range(_MOST_CALLS_DEEP):
+        handed: defaultdict[Function, float] = defaultdict(float)
+        for function, seconds in waiting.items():
+            callers = stats[function][4] if function in stats else {}
+            whole = sum(it[3] for it in callers.values())
+            if (name := _layer(function)) or not whole:
+                found[name or "the rest"] += seconds
+                continue
+            for caller, it in callers.items():
+                handed[caller] += seconds * it[3] / whole
+        waiting = handed
+    found["the rest"] += sum(waiting.values())
+    return dict(found)
+
+
+def _layer(function: Function) -> str | None:
+    return next((name for part, name in _LAYERS.items() if part in function[0]), None)
+
+
+class _AtOnce:
+    """In the place of an executor: a profiler sees its own thread alone."""
+
+    def __init__(self, _: int) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, do: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(do(*arguments))
+        return future
+
+
+def main(work: str, arguments: str, answer: str) -> None:
+    """The child's side: the whole work, whose repetitions outweigh its first time; its modules are loaded before."""
+    run, asked = named(work), json.loads(arguments)
+    profile = cProfile.Profile(time.thread_time)
+    with patch.object(observing, "ThreadPoolExecutor", _AtOnce):
+        profile.runcall(run, **asked)
+    Path(answer).write_text(json.dumps(by_layer(pstats.Stats(profile).stats)))  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
