@@ -10,6 +10,7 @@ from lambdas.domain.diagnosis import diagnose
 from lambdas.domain.errors import Denial
 from lambdas.domain.finding import Link, State
 from lambdas.domain.links.annotation import changed_at, last_writer
+from lambdas.domain.links.symptoms import HEALTH_LAG
 from lambdas.domain.observation import (
     NOT_READ,
     FieldWriter,
@@ -224,7 +225,7 @@ REFUSED = HealthIssue(code="AddonPermissionFailure", message="not authorized to 
 @pytest.mark.parametrize("code", ["AccessDenied", "AddonPermissionFailure"])
 def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code: str) -> None:
     refused = addon(status="DEGRADED", issues=(replace(REFUSED, code=code),))
-    found = diagnose(seen(addon=refused, permission_errors=NOT_READ))
+    found = diagnose(seen(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, born=NOW - HEALTH_LAG)))
     assert found.verdict is Verdict.PERMISSIONS_MISSING
     assert found[Link.PERMISSION_ERRORS].evidence[0].field == code
     assert "AmazonEKS_CNI_Policy" in found[Link.PERMISSION_ERRORS].remedy[0]
@@ -235,7 +236,9 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
     "picture",
     [
         pytest.param(seen(pods=(*pods(14, ROLE), *some_pods(None))), id="a pod without the role explains it"),
-        pytest.param(seen(pods=pods(15, ROLE, born=NOW - timedelta(minutes=14))), id="the health is older than the role in the pods"),
+        pytest.param(
+            seen(pods=pods(15, ROLE, born=NOW - HEALTH_LAG + timedelta(seconds=1))), id="the health may be older than the role in the pods"
+        ),
         pytest.param(seen(binding=Missing("/p")), id="no binding says which role"),
         pytest.param(seen(pods=()), id="no pod at all"),
     ],
