@@ -23,7 +23,7 @@ from sandbox.play import accounts
 from sandbox.play.accounts import CHECKER, NAMESPACE, ROLE, role_arn
 from sandbox.play.deployment import environment
 from sandbox.play.scenario import World
-from sandbox.play.standing import Standing
+from sandbox.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

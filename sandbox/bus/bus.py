@@ -1,4 +1,4 @@
-"""Events to a function: put on moto's bus, matched there, taken from a queue and handed over by Lambda's API."""
+"""Events to a function: put on moto's bus, matched there, taken from a queue and handed over."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.aws.cloudtrail import zulu
+from sandbox.bus.hand_over import HandOver
 from sandbox.bus.rules import make_queue, put_rule
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sandbox.aws.calls import Call
     from sandbox.aws.local import LocalAws
+    from sandbox.bus.hand_over import Delivery
 
 _log = logging.getLogger(__name__)
 # What moto writes anew: its own id, account and region, and the time as a number. Everything else comes through.
@@ -28,20 +29,10 @@ _RESTORED = ("version", "id", "account", "time", "region", "resources")
 _ENTRIES = 10
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One event as a function was given it, by one rule. `error` is empty when Lambda took it."""
-
-    rule: str
-    event: dict[str, Any]
-    error: str = ""
-
-
 class EventBus:
     """Rules by name, all with one function as target; started and stopped as a context manager.
 
-    `attempts` and `pause_s` are the rule's retry policy for the hand-over (EventBridge: 185 in 24 h); what Lambda does
-    not take goes to the rule's dead-letter queue, `dead_letters`. Retries of the function itself are Lambda's.
+    `attempts` and `pause_s` are the rules' retry policy for the hand-over; retries of the function itself are Lambda's.
     """
 
     def __init__(
@@ -50,24 +41,21 @@ class EventBus:
         self._aws = aws
         self._function = function
         self._rules = dict(rules)
-        self._attempts = attempts
-        self._pause_s = pause_s
         self._originals: dict[str, dict[str, Any]] = {}
-        self._deliveries: list[Delivery] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._pump = threading.Thread(target=self._run, name="event-bus", daemon=True)
         self._later = ThreadPoolExecutor(max_workers=1, thread_name_prefix="event-put")
-        self._handing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="event-hand-over")
-        self._queue_url = self._queue_arn = self.dead_letters = ""
+        self._to_function = HandOver(aws, function, attempts=attempts, pause_s=pause_s)
+        self._queue_url = ""
 
     def __enter__(self) -> Self:
         sqs = self._aws.client("sqs")
-        self._queue_url, self._queue_arn = make_queue(sqs, f"bus-{self._function}")
-        self.dead_letters, _ = make_queue(sqs, f"bus-{self._function}-dead")
+        self._queue_url, queue_arn = make_queue(sqs, f"bus-{self._function}")
+        self._to_function.__enter__()
         for name, pattern in self._rules.items():
-            self.add_rule(name, pattern)
+            put_rule(self._aws.client("events"), name, pattern, queue_arn)
         self._aws.calls.on_call(self._noticed)
         self._aws.eks.hook(on_event=self.put_soon)
         self._pump.start()
@@ -78,11 +66,7 @@ class EventBus:
         self._wake.set()
         self._later.shutdown(wait=True, cancel_futures=True)
         self._pump.join(timeout=10)
-        self._handing.shutdown(wait=True, cancel_futures=True)
-
-    def add_rule(self, name: str, pattern: Mapping[str, Any]) -> None:
-        """A further rule with the same function as target."""
-        put_rule(self._aws.client("events"), name, pattern, self._queue_arn)
+        self._to_function.__exit__()
 
     def put(self, event: Mapping[str, Any]) -> str:
         """Put one event, in the shape in which a function gets it; its id.
@@ -116,8 +100,12 @@ class EventBus:
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """What was handed over so far, in order of hand-over."""
-        with self._lock:
-            return tuple(self._deliveries)
+        return self._to_function.deliveries()
+
+    @property
+    def dead_letters(self) -> str:
+        """URL of the queue of what the function did not take."""
+        return self._to_function.dead_letters
 
     def _put_or_log(self, event: Mapping[str, Any]) -> None:
         try:
@@ -144,7 +132,7 @@ class EventBus:
         messages = sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages", [])
         for message in messages:
             matched = json.loads(message["Body"])
-            self._handing.submit(self._hand_over, matched["rule"], self._restored(matched["event"]))
+            self._to_function.submit(matched["rule"], self._restored(matched["event"]))
         taken = [{"Id": str(at), "ReceiptHandle": message["ReceiptHandle"]} for at, message in enumerate(messages)]
         if taken:
             sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=taken)
@@ -157,41 +145,6 @@ class EventBus:
         event.pop("ingestion-time", None)
         event["time"] = zulu(datetime.fromtimestamp(float(event["time"]), UTC))
         return event | {name: original[name] for name in _RESTORED if name in original}
-
-    def _hand_over(self, rule: str, event: dict[str, Any]) -> None:
-        error = ""
-        for attempt in range(self._attempts):
-            if attempt and self._stopping.wait(self._pause_s * 2 ** (attempt - 1)):
-                return
-            error = self._invoked(event)
-            if not error:
-                break
-        with self._lock:
-            self._deliveries.append(Delivery(rule, event, error))
-        if error:
-            self._bury(rule, event, error)
-
-    def _invoked(self, event: dict[str, Any]) -> str:
-        """Why Lambda did not take the event; empty if it did."""
-        try:
-            self._aws.client("lambda").invoke(FunctionName=self._function, InvocationType="Event", Payload=json.dumps(event))
-        except ClientError as refused:
-            return str(refused.response["Error"]["Code"])
-        except BotoCoreError as failed:
-            return type(failed).__name__
-        return ""
-
-    def _bury(self, rule: str, event: dict[str, Any], error: str) -> None:
-        """Attributes as EventBridge writes them.
-
-        Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-        """
-        attributes = {"RULE_NAME": rule, "ERROR_CODE": error, "RETRY_ATTEMPTS": str(self._attempts)}
-        self._aws.client("sqs").send_message(
-            QueueUrl=self.dead_letters,
-            MessageBody=json.dumps(event),
-            MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
-        )
 
 
 def _entry(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,6 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sandbox.aws.wire import Request, Response, json_response
 from sandbox.control_plane import commands, copies, kubeconfig, stages, store
@@ -18,20 +16,24 @@ from sandbox.control_plane.processes import Program, StartError, Workplace
 from sandbox.control_plane.stages import PluginCredentials
 from sandbox.control_plane.sts import Sts
 from sandbox.loopback import reserved_port
+from sandbox.standing import Standing
 
 ADMINISTRATOR, MASTERS = "control-plane", "system:masters"
+REGION = "eu-west-1"
+"""Whose STS the authenticator asks."""
+ISSUER = f"https://oidc.eks.{REGION}.amazonaws.com/id/77D0"
+"""The `iss` of ServiceAccount tokens; EKS has one URL for each cluster."""
 
 
-class ControlPlane:
-    """etcd, API server, controllers, scheduler, KWOK and the authenticator on loopback, from `start` to `stop`.
+class ControlPlane(Standing):
+    """etcd, API server, controllers, scheduler, KWOK and the authenticator on loopback; a context manager.
+
+    Once entered, nodes and workloads may be created, some seconds later. It raises `StartError` where a program did not come up.
 
     Args:
         binaries: all programs, from `build.ensure` or `binaries.find`.
         cluster_name: what a token must be signed for.
-        region: whose STS the authenticator asks.
         sts: answers the authenticator's GetCallerIdentity; without it the administrator alone logs in.
-        issuer: the `iss` of ServiceAccount tokens; EKS has one URL per cluster.
-        plugin: what aws-node's pods can work with; the others fail, and new nodes without one that works stay NotReady.
         users: `name -> token` of users in no group, who may do nothing but what a test grants them.
         nodes: how many there will be about; many renew their leases more rarely, so that one machine keeps up with them.
     """
@@ -41,78 +43,57 @@ class ControlPlane:
         binaries: Binaries,
         *,
         cluster_name: str = "demo",
-        region: str = "eu-west-1",
         sts: Sts | None = None,
-        issuer: str = "https://oidc.eks.eu-west-1.amazonaws.com/id/77D0",
-        plugin: PluginCredentials = PluginCredentials(),  # noqa: B008 - frozen
         users: Mapping[str, str] | None = None,
         nodes: int = 100,
     ) -> None:
         self.binaries = binaries
         self.cluster_name = cluster_name
-        self.region = region
         self.admin_token = secrets.token_urlsafe(24)
         self.sts: Sts = sts or nobody
         """Who answers the authenticator; may be replaced while it runs."""
-        self._issuer = issuer
-        self.plugin = plugin
+        self.plugin = PluginCredentials()
+        """What aws-node's pods can work with; the others fail, and new nodes without one that works stay NotReady."""
         self._users = dict(users or {})
         self._nodes = nodes
         self._running: dict[str, Program] = {}
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
     # Life
 
-    def start(self) -> None:
-        """Return when nodes and workloads may be created, some seconds later.
-
-        Raises:
-            StartError: a program did not come up; nothing is left running.
-        """
+    def _set_up(self) -> None:
         self.workplace = Workplace()
-        try:
-            self._prepare()
-            self._start_all()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Kill everything and remove its files; calling it again does nothing."""
-        if hasattr(self, "_proxy_to_sts"):
-            self._proxy_to_sts.close()
-        self.workplace.close()
+        self._stack.callback(self.workplace.close)
+        self._prepare()
+        self._start_all()
 
     def _prepare(self) -> None:
         folder = self.workplace.folder
         self._addresses = commands.Addresses(reserved_port(), reserved_port(), reserved_port())
         self._certificates = Certificates(folder / "certificates")
         self.ca_pem = self._certificates.ca_pem
-        self._proxy_to_sts = sts_for(self._certificates, self.region, self._answer_sts)
+        proxy_to_sts = sts_for(self._certificates, REGION, self._answer_sts)
+        self._stack.callback(proxy_to_sts.close)
         self.authenticator = Authenticator(
-            self.binaries.path("aws-iam-authenticator"), self.cluster_name, self.workplace, self._certificates, self._proxy_to_sts
+            self.binaries.path("aws-iam-authenticator"), self.cluster_name, self.workplace, self._certificates, proxy_to_sts
         )
-        tokens = folder / "tokens.csv"
-        tokens.touch(mode=0o600)
-        lines = [
-            f'{self.admin_token},{ADMINISTRATOR},{ADMINISTRATOR},"{MASTERS}"',
-            *(f"{token},{name},{name}" for name, token in self._users.items()),
-        ]
-        tokens.write_text("\n".join(lines) + "\n")
         self._files = commands.Files(
             folder=folder,
             certificates=self._certificates,
             serving=self._certificates.serving("api-server", "127.0.0.1", "localhost"),
-            tokens=tokens,
+            tokens=self._tokens(folder),
             kubeconfig=self.kubeconfig(folder / "kubeconfig"),
             login_webhook=self.authenticator.kubeconfig,
         )
+
+    def _tokens(self, folder: Path) -> Path:
+        """The file by which the API server knows the administrator and the users."""
+        path = folder / "tokens.csv"
+        path.touch(mode=0o600)
+        administrator = f'{self.admin_token},{ADMINISTRATOR},{ADMINISTRATOR},"{MASTERS}"'
+        path.write_text(
+            "".join(f"{line}\n" for line in (administrator, *(f"{token},{name},{name}" for name, token in self._users.items())))
+        )
+        return path
 
     def _answer_sts(self, request: Request) -> Response:
         return self.sts(request)
@@ -148,9 +129,6 @@ class ControlPlane:
     def client(self, token: str | None = None) -> ApiClient:
         """A client with this token, or the administrator's."""
         return ApiClient(self.url, self.ca_pem, token or self.admin_token)
-
-    def anonymous(self) -> ApiClient:
-        return ApiClient(self.url, self.ca_pem, None)
 
     def kubeconfig(self, path: Path, token: str | None = None) -> Path:
         """Write a kubeconfig for this token, or the administrator's, and return its path."""
@@ -196,7 +174,7 @@ class ControlPlane:
 
     def start_api_server(self) -> None:
         """Start it on the same port and data, and wait until it is ready."""
-        command = commands.api_server(self.binaries, self._addresses, self._files, self._issuer)
+        command = commands.api_server(self.binaries, self._addresses, self._files, ISSUER)
         self._run("kube-apiserver", command).wait_until(self._ready, within_s=60)
 
     def freeze_etcd(self, seconds: float) -> threading.Timer:

@@ -20,7 +20,7 @@ from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiError
 from sandbox.control_plane.informer import Informer
 from sandbox.control_plane.stages import PluginCredentials
-from sandbox.play.standing import Standing
+from sandbox.standing import Standing
 from sandbox.webhook.identity_webhook import Association, IdentityWebhook, Switches
 from sandbox.webhook.server import WebhookServer
 

@@ -25,7 +25,7 @@ from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDI
 from sandbox.play.deployment import environment
 from sandbox.play.ground import EmbeddedGround
 from sandbox.play.scenario import BOUND
-from sandbox.play.standing import Standing
+from sandbox.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

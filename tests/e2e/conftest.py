@@ -19,7 +19,7 @@ from sandbox.webhook.server import NAME, WebhookServer
 from tests.e2e import aws_node, rbac
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 NOBODY, NOBODY_TOKEN = "nobody", "token-of-nobody"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -73,7 +73,7 @@ def granted(control_plane: ControlPlane) -> ControlPlane:
 def remediator(granted: ControlPlane) -> Cluster:
     """The product's adapter, logged in as the remediator."""
     port = log_in(granted, REMEDIATOR)
-    eventually(lambda: logged_in(port), bool)
+    eventually(lambda: logged_in(port))
     return port
 
 

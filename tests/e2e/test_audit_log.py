@@ -21,9 +21,9 @@ from sandbox.control_plane.http_client import MERGE_PATCH
 from tests.e2e import aws_node
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
-from tests.e2e.waiting import eventually
 from tests.unit.node_watcher.log_filter import compiled
 from tests.unit.node_watcher.records import WAITS_FOR_CNI, payload
+from tests.waiting import eventually
 
 POLICY = Path(__file__).parent / "eks-audit-policy.yaml"
 ACCOUNTS = "/api/v1/namespaces/kube-system/serviceaccounts"
@@ -68,7 +68,7 @@ def _act(control_plane: ControlPlane) -> None:
     reference = {"kind": "ClusterRole", "name": "repair", "apiGroup": "rbac.authorization.k8s.io"}
     admin.create(f"{rbac}/clusterrolebindings", {"metadata": {"name": "repair"}, "roleRef": reference, "subjects": [subject]})
     port = log_in(control_plane, REMEDIATOR)
-    eventually(lambda: logged_in(port), bool)
+    eventually(lambda: logged_in(port))
     seen = admin.get(f"{ACCOUNTS}/aws-node")
     port.annotate("kube-system", "aws-node", ROLE, seen["metadata"]["resourceVersion"])
     control_plane.silence_kubelets()

@@ -10,7 +10,7 @@ from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.connection_proxy import ConnectionProxy
 from sandbox.control_plane.http_client import ApiClient
 from tests.e2e import aws_node
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 STAMP = {"spec": {"template": {"metadata": {"annotations": {aws_node.RESTARTED_AT: "2026-01-02T03:04:05Z"}}}}}
 

@@ -8,7 +8,7 @@ from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
 from sandbox.control_plane.informer import Informer
 from tests.e2e import aws_node, rbac
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 

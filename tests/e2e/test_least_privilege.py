@@ -16,7 +16,7 @@ from sandbox.control_plane.http_client import MERGE_PATCH, ApiClient
 from tests.e2e import aws_node, rbac
 from tests.e2e.identities import CHECKER, REMEDIATOR, Session, token
 from tests.e2e.product import ACCESS_ENTRIES, log_in
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 SESSIONS = {Function.CHECKER: CHECKER, Function.REMEDIATOR: REMEDIATOR}
 READER = access.BoundWorkload("apps", "reader", WorkloadKind.DEPLOYMENT, "reader")

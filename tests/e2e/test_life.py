@@ -1,17 +1,16 @@
-"""Starting and ending a control plane: fast, and without a trace, however the end comes."""
+"""Starting and ending a control plane: without a trace, however the end comes."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from sandbox.control_plane.binaries import REPOSITORY, Binaries
 from sandbox.control_plane.cluster import ControlPlane
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for left-over processes in /proc")
 # A shell that runs the tests in its background lets them ignore Ctrl-C, and what they start inherits that.
@@ -39,10 +38,8 @@ def _programs_in(folder: str) -> list[str]:
     return found
 
 
-def test_it_starts_quickly_and_leaves_nothing_behind(binaries: Binaries) -> None:
-    began = time.monotonic()
+def test_it_leaves_nothing_behind(binaries: Binaries) -> None:
     with ControlPlane(binaries) as running:
-        assert time.monotonic() - began < 30, "4 s on two quiet cores"
         folder = str(running.workplace.folder)
         assert len(_programs_in(folder)) >= 6
     assert not Path(folder).exists()

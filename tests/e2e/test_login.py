@@ -10,7 +10,7 @@ from sandbox.control_plane.authenticator import AccessEntry
 from sandbox.control_plane.cluster import ControlPlane
 from tests.e2e.identities import CHECKER, REMEDIATOR, STRANGER, Session, signing, token
 from tests.e2e.product import log_in
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 

@@ -17,7 +17,7 @@ from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
 from tests.e2e import aws_node, rbac
 from tests.e2e.product import allowed
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 AWS_NODE = ("kube-system", "aws-node")
 AT = "2026-01-02T03:04:05Z"
@@ -144,7 +144,7 @@ def test_our_restart_is_kubectls_restart(admin: ApiClient, kubectl: Callable[...
     admin.delete(f"{folder}/{NAME}")
     before = admin.create(folder, manifest)
     stamp = theirs["spec"]["template"]["metadata"]["annotations"][aws_node.RESTARTED_AT]
-    eventually(lambda: allowed(lambda: remediator.restart("kube-system", kind, NAME, stamp)), bool)
+    eventually(lambda: allowed(lambda: remediator.restart("kube-system", kind, NAME, stamp)))
     ours = admin.get(f"{folder}/{NAME}")
     admin.delete(f"{folder}/{NAME}")
     assert ours["spec"] == theirs["spec"]

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 CONFIG_MAPS = "/api/v1/namespaces/pages/configmaps"
 TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}

@@ -8,7 +8,7 @@ from lambdas.domain.observation import Missing
 from sandbox.control_plane.http_client import ApiClient
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.e2e import aws_node
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 AWS_NODE = ("kube-system", "aws-node")
 NODES = aws_node.names(100)

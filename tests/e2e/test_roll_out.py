@@ -4,25 +4,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
 from tests.e2e import aws_node
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
-NODES = tuple(f"node-{number:03}" for number in range(100))
+NODES = aws_node.names(100)
 WITH_ROLE = {"AWS_ROLE_ARN": aws_node.ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"}
 
 
 @pytest.fixture(scope="module")
-def nodes(control_plane: ControlPlane) -> Iterator[None]:
-    admin = control_plane.client()
-    aws_node.add_nodes(admin, NODES)
-    yield
-    aws_node.remove_nodes(admin)
+def node_names() -> tuple[str, ...]:
+    return NODES
 
 
 @pytest.fixture
-def admin(admin: ApiClient, nodes: None) -> Iterator[ApiClient]:
+def admin(admin: ApiClient, nodes: tuple[str, ...]) -> Iterator[ApiClient]:
     """A cluster of a hundred Ready nodes with a healthy aws-node."""
     missing = set(NODES) - {node["metadata"]["name"] for node in admin.get("/api/v1/nodes")["items"]}
     aws_node.add_nodes(admin, missing)

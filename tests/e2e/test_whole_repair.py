@@ -14,8 +14,8 @@ from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.e2e import aws_node
 from tests.e2e.identities import REMEDIATOR
 from tests.e2e.product import log_in
-from tests.e2e.waiting import eventually
 from tests.e2e.whole_repair import Repaired, repair
+from tests.waiting import eventually
 
 NODES = aws_node.names(10)
 CHANGES = ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole"]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
 from sandbox.play.announcing import announcement
 from sandbox.play.scenario import load
 from sandbox.play.stage import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
 
@@ -27,13 +28,6 @@ def stage() -> Iterator[Stage]:
     """A healthy world; no test of this module changes it."""
     with Stage(load("healthy").world) as standing:
         yield standing
-
-
-def eventually(seen: Callable[[], Any], within_s: float = 120.0) -> Any:
-    until = time.monotonic() + within_s
-    while not (found := seen()) and time.monotonic() < until:
-        time.sleep(0.1)
-    return found
 
 
 def invoke(stage: Stage, event: object) -> None:
@@ -67,7 +61,7 @@ def nothing_written(stage: Stage, calls_before: int) -> bool:
 def test_a_malformed_event_is_kept_in_the_dead_letter_queue(stage: Stage, event: object) -> None:
     calls, dead = len(stage.aws.calls.all()), len(stage.dead_letters.waiting(CHECKER))
     invoke(stage, event)
-    assert eventually(lambda: len(stage.dead_letters.waiting(CHECKER)) > dead)
+    eventually(lambda: len(stage.dead_letters.waiting(CHECKER)) > dead)
     assert event in [it if not isinstance(it, str) else json.loads(it) for it in stage.dead_letters.waiting(CHECKER)]
     assert nothing_written(stage, calls)
 
@@ -83,7 +77,7 @@ def test_a_malformed_event_is_kept_in_the_dead_letter_queue(stage: Stage, event:
 def test_an_event_that_is_not_ours_is_told_in_the_log_and_left_alone(stage: Stage, event: dict[str, Any]) -> None:
     calls, lines = len(stage.aws.calls.all()), len(stage.lines)
     invoke(stage, event)
-    assert eventually(lambda: said(stage, '"title":"event"', lines))
+    eventually(lambda: said(stage, '"title":"event"', lines))
     assert nothing_written(stage, calls)
     assert not said(stage, '"title":"diagnosis"', lines)
 
@@ -102,7 +96,7 @@ def test_a_cluster_that_stumbles_is_asked_again_and_the_event_is_not_lost(stage:
     time.sleep(1.1)  # a check of the same second would answer this event
     stage.ground.cluster.faults.add(fault)
     invoke(stage, asked(occurredAt=_now()) | {"time": _now()})
-    assert eventually(lambda: said(stage, '"message":"healthy"', lines))
+    eventually(lambda: said(stage, '"message":"healthy"', lines))
     assert len(stage.dead_letters.waiting(CHECKER)) == dead
     assert nothing_written(stage, calls)
 
@@ -125,7 +119,7 @@ def test_a_cluster_that_does_not_exist_is_told_once_with_what_to_do() -> None:
             Type="String",
         )
         invoke(stage, asked(cluster="gone"))
-        assert eventually(lambda: said(stage, '"occasion":"needs-you"', 0))
+        eventually(lambda: said(stage, '"occasion":"needs-you"', 0))
         (message,) = stage.messages()[:1]
         assert "gone" in message["content"]["title"]
         assert "delete-parameter" in json.dumps(message)
@@ -137,5 +131,5 @@ def test_a_server_that_is_not_the_clusters_gets_no_token() -> None:
     with Stage(load("healthy").world, skip_time=True) as stage, stranger:
         stage.aws.eks.world.clusters[CLUSTER].record["endpoint"] = stranger.url
         invoke(stage, asked())
-        assert eventually(lambda: said(stage, '"verdict":"no-access"', 0) or said(stage, '"message":"no-access"', 0))
+        eventually(lambda: said(stage, '"verdict":"no-access"', 0) or said(stage, '"message":"no-access"', 0))
         assert stranger.requests == []

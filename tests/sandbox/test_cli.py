@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +26,10 @@ from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR, ROLE,
 from sandbox.play.ground import nodes_ready
 from sandbox.play.scenario import World
 from sandbox.play.stage import Stage
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sandbox.aws.gateway import Backend
 
@@ -38,6 +38,7 @@ pytestmark = pytest.mark.sandbox
 ROOT = Path(__file__).resolve().parents[2]
 ONCALL = "oncall"
 ADMINS = "platform-admins"
+LONGEST_S = 240.0
 TARGET = ServiceAccountRef(CLUSTER, NAMESPACE, aws_node.NAME)
 
 
@@ -87,7 +88,7 @@ def make_ready_for_people(stage: Stage) -> None:
     # The local IAM simulates nothing; a person who may not ask sees a question mark there.
     stage.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
     stage.aws.route("events", _testing_patterns(stage.aws.gateway._fallback))
-    _until(lambda: nodes_ready(stage.ground) == (4, 4))
+    eventually(lambda: nodes_ready(stage.ground), lambda seen: seen == (4, 4), LONGEST_S)
 
 
 def _testing_patterns(others: Backend) -> Backend:
@@ -128,13 +129,6 @@ def terminal(stage: Stage) -> Iterator[Terminal]:
     _make_sound(stage)
 
 
-def _until(holds: Callable[[], bool], within_s: float = 240) -> None:
-    until = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < until, "it did not become so"
-        time.sleep(0.05)
-
-
 def _annotate(stage: Stage, role: str | None) -> None:
     patch = {"metadata": {"annotations": {aws_node.ROLE_KEY: role}}}
     stage.ground.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "kubectl-annotate")
@@ -151,14 +145,15 @@ def _break(stage: Stage) -> None:
     _annotate(stage, None)
     for pod in stage.ground.all_of(PODS, NAMESPACE):
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
-    _until(lambda: _roles_of_pods(stage) == [""] * 4)
+    eventually(lambda: _roles_of_pods(stage), lambda seen: seen == [""] * 4, LONGEST_S)
 
 
 def _make_sound(stage: Stage) -> None:
     _annotate(stage, role_arn(ROLE))
     for pod in stage.ground.all_of(PODS, NAMESPACE):
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
-    _until(lambda: _roles_of_pods(stage) == [role_arn(ROLE)] * 4 and nodes_ready(stage.ground) == (4, 4))
+    sound = ([role_arn(ROLE)] * 4, (4, 4))
+    eventually(lambda: (_roles_of_pods(stage), nodes_ready(stage.ground)), lambda seen: seen == sound, LONGEST_S)
 
 
 def _past_incidents(stage: Stage) -> list[str]:
@@ -258,13 +253,13 @@ def test_approve_lets_a_waiting_execution_go_on_and_comes_too_late_twice(termina
     try:
         _break(stage)
         stage.bus.put(_asked())
-        _until(lambda: bool(_callbacks(stage)))
+        eventually(lambda: _callbacks(stage), within_s=LONGEST_S)
         incident = _waiting(terminal)
         refused = terminal("fix", "--cluster", CLUSTER, "--yes", code=2)
         assert f"irsa-remediator approve {incident}" in refused.stderr
         answered = terminal.document("approve", incident[:6])
         assert answered["approved"]
-        _until(lambda: incident in _past_incidents(stage))
+        eventually(lambda: _past_incidents(stage), lambda seen: incident in seen, LONGEST_S)
         told = terminal.document("history", incident)["incident"]
         assert told["outcome"] == "proven"
         assert any("approved by" in it["words"] and f"assumed-role/{ONCALL}" in it["words"] for it in told["timeline"])

@@ -15,7 +15,7 @@ from sandbox.control_plane.binaries import REPOSITORY
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import ApiClient
 from tests.e2e.contract.foreign import UnsupportedKubeconfig, api_of
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 LOGINS: dict[str, Callable[[ControlPlane, Path], Path]] = {
     "a token": ControlPlane.kubeconfig,

@@ -12,7 +12,7 @@ from sandbox.aws.faults import Fault, FaultKind
 from sandbox.aws.wire import Request, Response
 from sandbox.bus.bus import EventBus
 from tests.integration.aws.conftest import ROLE
-from tests.integration.aws.waiting import until
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def bus(aws: LocalAws, taken: Taken) -> Iterator[EventBus]:  # the bus hands ove
 
 def test_an_event_arrives_exactly_as_it_was_put(bus: EventBus, taken: Taken) -> None:
     bus.put(EVENT)
-    until(lambda: len(taken.events) == 1)
+    eventually(lambda: len(taken.events) == 1)
     assert taken.events[0] == EVENT
 
 
@@ -74,7 +74,7 @@ def test_an_event_arrives_exactly_as_it_was_put(bus: EventBus, taken: Taken) -> 
 def test_a_near_miss_does_not_arrive(bus: EventBus, taken: Taken, change: dict[str, Any]) -> None:
     bus.put({**EVENT, **change})
     bus.put(EVENT)
-    until(lambda: len(taken.events) >= 1)
+    eventually(lambda: len(taken.events) >= 1)
     assert taken.events == [EVENT]
 
 
@@ -83,7 +83,7 @@ def test_an_accepted_eks_call_arrives_by_itself_and_a_refused_one_does_not(aws: 
     with pytest.raises(eks.exceptions.ResourceNotFoundException):
         eks.update_addon(clusterName="demo", addonName="coredns")
     eks.update_addon(clusterName="demo", addonName="vpc-cni", serviceAccountRoleArn=ROLE)
-    until(lambda: len(bus.deliveries()) == 1)
+    eventually(lambda: len(bus.deliveries()) == 1)
     assert taken.events[0]["detail"]["requestParameters"]["addonName"] == "vpc-cni"
     assert bus.deliveries()[0].rule == "addon-calls"
 
@@ -91,7 +91,7 @@ def test_an_accepted_eks_call_arrives_by_itself_and_a_refused_one_does_not(aws: 
 def test_an_event_that_a_function_put_arrives_with_the_buses_own_account_and_time(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     entry = {"Source": "irsa", "DetailType": "Check Requested", "Detail": json.dumps({"clusterName": "demo"})}
     aws.client("events", "remediator").put_events(Entries=[entry])
-    until(lambda: len(taken.events) == 1 and len(bus.deliveries()) == 1)
+    eventually(lambda: len(taken.events) == 1 and len(bus.deliveries()) == 1)
     event = taken.events[0]
     assert (event["account"], event["region"], event["detail"]) == ("111122223333", "eu-west-1", {"clusterName": "demo"})
     assert event["time"].endswith("Z")
@@ -101,20 +101,20 @@ def test_an_event_that_a_function_put_arrives_with_the_buses_own_account_and_tim
 def test_a_throttled_hand_over_is_tried_again(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     aws.faults.add(Fault(service="lambda", operation="Invoke", kind=FaultKind.SERVER_ERROR, times=1))
     bus.put(EVENT)
-    until(lambda: len(taken.events) == 1)
+    eventually(lambda: len(taken.events) == 1)
 
 
 def test_what_cannot_be_handed_over_lands_in_the_rules_dead_letter_queue(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     aws.faults.add(Fault(service="lambda", operation="Invoke", kind=FaultKind.ACCESS_DENIED, times=1000))
     bus.put(EVENT)
-    until(lambda: len(bus.deliveries()) == 1)
+    eventually(lambda: len(bus.deliveries()) == 1)
     assert bus.deliveries()[0].error == "AccessDeniedException"
 
     def messages() -> list[Any]:
         answer = aws.client("sqs").receive_message(QueueUrl=bus.dead_letters, VisibilityTimeout=0, MessageAttributeNames=["All"])
         return list(answer.get("Messages", []))
 
-    until(lambda: len(messages()) == 1)
+    eventually(lambda: len(messages()) == 1)
     assert json.loads(messages()[0]["Body"]) == EVENT
     assert messages()[0]["MessageAttributes"]["RULE_NAME"]["StringValue"] == "ours"
     assert taken.events == []
@@ -122,5 +122,5 @@ def test_what_cannot_be_handed_over_lands_in_the_rules_dead_letter_queue(aws: Lo
 
 def test_a_burst_arrives_whole(bus: EventBus, taken: Taken) -> None:
     bus.put_all([{**EVENT, "id": str(number)} for number in range(60)])
-    until(lambda: len(taken.events) == 60)
+    eventually(lambda: len(taken.events) == 60)
     assert {event["id"] for event in taken.events} == {str(number) for number in range(60)}

@@ -7,7 +7,6 @@ KUBE_CONTRACT_USER_TOKEN for a user `nobody` without any right.
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +21,10 @@ import urllib3
 from sandbox.behaviours.kubelet import Pace
 from sandbox.behaviours.life import Life
 from sandbox.cluster.embedded import EmbeddedCluster, Identity
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 ADMIN = Identity("admin", ("system:masters",))
 NOBODY = Identity("nobody", ())
@@ -120,7 +120,7 @@ def api(server: Api) -> Iterator[Api]:
     server.namespace = f"contract-{uuid.uuid4().hex[:8]}"
     made = server.post("/api/v1/namespaces", {"metadata": {"name": server.namespace}})
     assert made.status == 201
-    wait_for(lambda: server.post(server.path("serviceaccounts"), {"metadata": {"name": "default"}}).status in {201, 409})
+    eventually(lambda: server.post(server.path("serviceaccounts"), {"metadata": {"name": "default"}}).status in {201, 409})
     yield server
     server.request("DELETE", f"/api/v1/namespaces/{server.namespace}")
 
@@ -131,12 +131,3 @@ def account(api: Api) -> str:
     metadata = {"name": "app", "labels": {"team": "net"}, "annotations": {"kept": "yes", "example.com/role": "old"}}
     assert api.post(api.path("serviceaccounts"), {"metadata": metadata}, fieldManager="owner").status == 201
     return api.path("serviceaccounts", "app")
-
-
-def wait_for(holds: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """Wait until something holds, and give it back."""
-    until = time.monotonic() + timeout_s
-    while not (found := holds()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
-    return found

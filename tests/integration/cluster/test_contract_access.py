@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.cluster.conftest import Api, wait_for
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.integration.cluster.conftest import Api
 
 RBAC = "rbac.authorization.k8s.io"
 NOBODY = [{"kind": "User", "apiGroup": RBAC, "name": "nobody"}]
@@ -76,7 +79,7 @@ def test_a_role_grants_its_verbs_on_its_names_and_no_more(api: Api) -> None:
     for name in ("app", "other"):
         api.post(api.path("serviceaccounts"), {"metadata": {"name": name}})
     _grant(api, [{"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": ["app"], "verbs": ["get", "patch"]}])
-    wait_for(lambda: _status(api, "GET", api.path("serviceaccounts", "app")) == 200)
+    eventually(lambda: _status(api, "GET", api.path("serviceaccounts", "app")) == 200)
     assert _status(api, "PATCH", api.path("serviceaccounts", "app"), {}) == 200
     assert _status(api, "GET", api.path("serviceaccounts", "other")) == 403
     assert _status(api, "GET", api.path("serviceaccounts")) == 403
@@ -87,25 +90,25 @@ def test_a_role_grants_its_verbs_on_its_names_and_no_more(api: Api) -> None:
 
 def test_a_resource_does_not_include_its_subresources(api: Api) -> None:
     _grant(api, [{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}])
-    wait_for(lambda: _status(api, "GET", api.path("pods")) == 200)
+    eventually(lambda: _status(api, "GET", api.path("pods")) == 200)
     assert _status(api, "PATCH", f"{api.path('pods', 'p')}/status", {}) == 403
 
 
 @pytest.mark.parametrize("resources", [["*"], ["pods/status", "pods"], ["*/status", "pods"]], ids=["all", "named", "any status"])
 def test_subresources_can_be_granted(api: Api, resources: list[str]) -> None:
     _grant(api, [{"apiGroups": ["*"], "resources": resources, "verbs": ["get", "patch"]}])
-    wait_for(lambda: _status(api, "GET", api.path("pods", "p")) == 404)
+    eventually(lambda: _status(api, "GET", api.path("pods", "p")) == 404)
     assert _status(api, "PATCH", f"{api.path('pods', 'p')}/status", {}) == 404
 
 
 def test_a_group_is_no_other_group(api: Api) -> None:
     _grant(api, [{"apiGroups": ["apps"], "resources": ["*"], "verbs": ["*"]}])
-    wait_for(lambda: _status(api, "GET", api.path("daemonsets", group="apps")) == 200)
+    eventually(lambda: _status(api, "GET", api.path("daemonsets", group="apps")) == 200)
     assert _status(api, "GET", api.path("pods")) == 403
 
 
 def test_a_binding_that_is_taken_away_no_longer_grants(api: Api) -> None:
     _grant(api, [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}])
-    wait_for(lambda: _status(api, "GET", api.path("pods")) == 200)
+    eventually(lambda: _status(api, "GET", api.path("pods")) == 200)
     api.request("DELETE", api.path("rolebindings", "b", group=RBAC))
-    wait_for(lambda: _status(api, "GET", api.path("pods")) == 403)
+    eventually(lambda: _status(api, "GET", api.path("pods")) == 403)

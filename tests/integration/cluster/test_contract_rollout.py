@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.cluster.conftest import wait_for
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def daemon_set(api: Api, nodes: int) -> Iterator[str]:
         "template": template | {"spec": template["spec"] | {"tolerations": [{"operator": "Exists"}]}},
     }
     api.post(api.path("daemonsets", group="apps"), {"metadata": {"name": "roller"}, "spec": spec})
-    wait_for(lambda: _done(api.get(path).body, nodes))
+    eventually(lambda: _done(api.get(path).body, nodes))
     yield path
     api.request("DELETE", path)
 
@@ -84,7 +84,7 @@ def test_a_restart_replaces_every_pod_within_its_bounds(api: Api, daemon_set: st
         seen.append(api.get(daemon_set).body)
         return _done(seen[-1], nodes)
 
-    wait_for(rolled, 60)
+    eventually(rolled, every_s=0.01)
     after = _pods(api)
     assert not before & {pod["metadata"]["uid"] for pod in after}
     assert not hashes & {pod["metadata"]["labels"]["controller-revision-hash"] for pod in after}
@@ -98,13 +98,13 @@ def test_a_restart_replaces_every_pod_within_its_bounds(api: Api, daemon_set: st
 def test_the_observed_generation_follows_the_spec(api: Api, daemon_set: str, nodes: int) -> None:
     _restart(api, daemon_set)
     assert api.get(daemon_set).body["metadata"]["generation"] == 2
-    wait_for(lambda: api.get(daemon_set).body["status"]["observedGeneration"] == 2)
-    wait_for(lambda: _done(api.get(daemon_set).body, nodes), 60)
+    eventually(lambda: api.get(daemon_set).body["status"]["observedGeneration"] == 2)
+    eventually(lambda: _done(api.get(daemon_set).body, nodes))
 
 
 def test_the_same_restart_again_restarts_nothing(api: Api, daemon_set: str, nodes: int) -> None:
     _restart(api, daemon_set)
-    wait_for(lambda: _done(api.get(daemon_set).body, nodes), 60)
+    eventually(lambda: _done(api.get(daemon_set).body, nodes))
     before = {pod["metadata"]["uid"] for pod in _pods(api)}
     _restart(api, daemon_set)
     assert api.get(daemon_set).body["metadata"]["generation"] == 2
@@ -119,14 +119,14 @@ def test_a_deleted_pod_ends_and_has_a_successor(api: Api, daemon_set: str, nodes
     assert answer.status == 200
     assert answer.body["kind"] == "Pod"
     assert answer.body["metadata"]["deletionGracePeriodSeconds"] == 1
-    wait_for(lambda: api.get(path).status == 404)
+    eventually(lambda: api.get(path).status == 404)
 
     def succeeded() -> bool:
         here = api.get(api.path("pods"), fieldSelector=f"spec.nodeName={pod['spec']['nodeName']}", labelSelector="app=roller").body["items"]
         return len(here) == 1 and here[0]["metadata"]["uid"] != metadata["uid"]
 
-    wait_for(succeeded)
-    wait_for(lambda: _done(api.get(daemon_set).body, nodes), 60)
+    eventually(succeeded)
+    eventually(lambda: _done(api.get(daemon_set).body, nodes))
 
 
 def test_pods_are_selected_by_their_service_account(api: Api, daemon_set: str, nodes: int) -> None:
@@ -135,4 +135,4 @@ def test_pods_are_selected_by_their_service_account(api: Api, daemon_set: str, n
 
 def test_pods_go_with_their_daemon_set(api: Api, daemon_set: str) -> None:
     assert api.request("DELETE", daemon_set).status == 200
-    wait_for(lambda: not _pods(api))
+    eventually(lambda: not _pods(api))

@@ -29,7 +29,7 @@ from sandbox.cluster.resources import (
 from sandbox.cluster.store import ObjectStore
 from sandbox.cluster.tables import pod_status
 from sandbox.webhook.identity_webhook import IdentityWebhook
-from tests.integration.cluster.conftest import wait_for
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def life(store: ObjectStore) -> Iterator[Life]:
 def names(life: Life) -> list[str]:
     """The names of twelve nodes that are Ready."""
     joined = life.join_nodes(12)
-    wait_for(lambda: life.ready_nodes() == (12, 12))
+    eventually(lambda: life.ready_nodes() == (12, 12))
     return joined
 
 
@@ -99,7 +99,7 @@ def _ready(store: ObjectStore, name: str) -> dict[str, Any]:
 
 
 def test_nodes_become_ready_with_their_plugin_and_lose_the_taint(store: ObjectStore, names: list[str]) -> None:
-    wait_for(lambda: not any(each["spec"].get("taints") for each in store.list(NODES)))
+    eventually(lambda: not any(each["spec"].get("taints") for each in store.list(NODES)))
     assert {_role(pod) for pod in _pods(store)} == {ROLE}
     assert {each["type"] for each in store.get(NODES, names[0])["status"]["conditions"]} == {
         "MemoryPressure",
@@ -130,7 +130,7 @@ def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life:
         here = store.list(PODS, fields=f"spec.nodeName={name}")
         return [pod for pod in here if any(each["restartCount"] >= 2 for each in pod["status"].get("containerStatuses") or ())]
 
-    (pod,) = wait_for(crashed)
+    (pod,) = eventually(crashed)
     ready = _ready(store, name)
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "KubeletNotReady", CNI_MISSING)
     assert store.get(NODES, name)["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
@@ -144,7 +144,7 @@ def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life:
 def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: Life) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
-    event = wait_for(lambda: store.list(EVENTS, "kube-system", fields="reason=MissingIAMPermissions"))[0]
+    event = eventually(lambda: store.list(EVENTS, "kube-system", fields="reason=MissingIAMPermissions"))[0]
     pod = store.get(PODS, event["regarding"]["name"], "kube-system")
     assert event["regarding"]["uid"] == pod["metadata"]["uid"]
     assert (event["type"], event["action"], event["reportingController"]) == ("Warning", "DescribeNetworkInterfaces", "aws-node")
@@ -154,14 +154,14 @@ def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: Life) 
 def test_a_container_that_fails_is_shown_as_kubectl_shows_it(store: ObjectStore, life: Life) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
-    wait_for(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
+    eventually(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
 
 
 def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(store: ObjectStore, life: Life, names: list[str]) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     _restart(store, "1")
-    wait_for(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 2)
-    wait_for(lambda: store.list(EVENTS, "kube-system"))
+    eventually(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 2)
+    eventually(lambda: store.list(EVENTS, "kube-system"))
     assert _daemon_set(store)["status"]["updatedNumberScheduled"] <= 2
     assert life.ready_nodes() == (12, 12)
 
@@ -170,10 +170,10 @@ def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: 
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     _restart(store, "1")
     joined = life.join_nodes(3)
-    wait_for(lambda: _daemon_set(store)["status"].get("numberUnavailable", 0) >= 3)
+    eventually(lambda: _daemon_set(store)["status"].get("numberUnavailable", 0) >= 3)
     store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: ROLE}}})
     _restart(store, "2")
-    wait_for(lambda: _settled(store) and life.ready_nodes() == (15, 15))
+    eventually(lambda: _settled(store) and life.ready_nodes() == (15, 15))
     assert {_role(pod) for pod in _pods(store)} == {ROLE}
     assert all(_ready(store, name)["status"] == "True" for name in joined)
 
@@ -182,12 +182,12 @@ def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectSto
     store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: None}}})
     victim = _pods(store)[0]["metadata"]["name"]
     store.delete(PODS, victim, "kube-system")
-    broken = wait_for(lambda: [pod for pod in _pods(store) if _role(pod) is None])[0]["metadata"]["name"]
+    broken = eventually(lambda: [pod for pod in _pods(store) if _role(pod) is None])[0]["metadata"]["name"]
     store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: ROLE}}})
-    wait_for(lambda: (store.find(PODS, broken, "kube-system") or {}).get("status", {}).get("phase") == "Running")
+    eventually(lambda: (store.find(PODS, broken, "kube-system") or {}).get("status", {}).get("phase") == "Running")
     assert _role(store.get(PODS, broken, "kube-system")) is None
     store.delete(PODS, broken, "kube-system")
-    wait_for(lambda: {_role(pod) for pod in _pods(store)} == {ROLE} and _settled(store))
+    eventually(lambda: {_role(pod) for pod in _pods(store)} == {ROLE} and _settled(store))
 
 
 def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) -> None:
@@ -195,10 +195,10 @@ def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) ->
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     with Life(store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE) as life:
         life.join_nodes(2)
-        wait_for(lambda: store.list(EVENTS, "kube-system"))
+        eventually(lambda: store.list(EVENTS, "kube-system"))
         assert life.ready_nodes() == (0, 2)
         allowed.add(None)
-        wait_for(lambda: life.ready_nodes() == (2, 2))
+        eventually(lambda: life.ready_nodes() == (2, 2))
         assert all(pod["status"]["containerStatuses"][0]["restartCount"] > 0 for pod in _pods(store))
 
 
@@ -213,35 +213,35 @@ def test_pod_identity_gives_the_associated_role(store: ObjectStore) -> None:
     store.admission[PODS] = pod_admission(store, webhook.admit)
     with Life(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", pace=PACE) as life:
         life.join_nodes(1)
-        wait_for(lambda: life.ready_nodes() == (1, 1))
+        eventually(lambda: life.ready_nodes() == (1, 1))
     assert asked == ["associated"]
 
 
 def test_nodes_of_auto_mode_run_no_plugin(store: ObjectStore, life: Life) -> None:
     life.join_nodes(2, compute_type="auto")
     life.join_nodes(1)
-    wait_for(lambda: life.ready_nodes() == (1, 3))
+    eventually(lambda: life.ready_nodes() == (1, 3))
     assert _daemon_set(store)["status"]["desiredNumberScheduled"] == 1
 
 
 def test_pods_go_with_their_node(store: ObjectStore, life: Life, names: list[str]) -> None:
     life.remove_node(names[0])
-    wait_for(lambda: not store.list(PODS, fields=f"spec.nodeName={names[0]}"))
-    wait_for(lambda: _daemon_set(store)["status"]["desiredNumberScheduled"] == 11 and _settled(store))
+    eventually(lambda: not store.list(PODS, fields=f"spec.nodeName={names[0]}"))
+    eventually(lambda: _daemon_set(store)["status"]["desiredNumberScheduled"] == 11 and _settled(store))
 
 
 def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectStore, life: Life, names: list[str]) -> None:
     life.stop_kubelet(names[0])
-    wait_for(lambda: _ready(store, names[0])["status"] == "Unknown")
+    eventually(lambda: _ready(store, names[0])["status"] == "Unknown")
     node = store.get(NODES, names[0])
     assert {each["reason"] for each in node["status"]["conditions"]} == {"NodeStatusUnknown"}
-    wait_for(lambda: "node.kubernetes.io/unreachable" in [each["key"] for each in store.get(NODES, names[0])["spec"].get("taints", ())])
-    wait_for(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 1)
-    (event,) = wait_for(lambda: store.list(CORE_EVENTS, fields="reason=NodeNotReady"))
+    eventually(lambda: "node.kubernetes.io/unreachable" in [each["key"] for each in store.get(NODES, names[0])["spec"].get("taints", ())])
+    eventually(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 1)
+    (event,) = eventually(lambda: store.list(CORE_EVENTS, fields="reason=NodeNotReady"))
     assert event["message"] == f"Node {names[0]} status is now: NodeNotReady"
     life.start_kubelet(names[0])
-    wait_for(lambda: life.ready_nodes() == (12, 12) and _settled(store))
-    wait_for(lambda: "taints" not in store.get(NODES, names[0])["spec"])
+    eventually(lambda: life.ready_nodes() == (12, 12) and _settled(store))
+    eventually(lambda: "taints" not in store.get(NODES, names[0])["spec"])
 
 
 @pytest.mark.parametrize(
@@ -263,9 +263,9 @@ def test_a_workload_restarts(store: ObjectStore, life: Life, names: list[str], r
         ready = status.get("readyReplicas") == status.get("updatedReplicas") == 2
         return {pod["metadata"]["uid"] for pod in pods} if done and ready else set()
 
-    before = wait_for(settled)
+    before = eventually(settled)
     template = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "1"}}}
     store.patch(resource, name, namespace, patch={"spec": {"template": template}})
-    wait_for(lambda: settled() and not settled() & before)
+    eventually(lambda: settled() and not settled() & before)
     if resource is DEPLOYMENTS:
         assert sorted(each["spec"]["replicas"] for each in store.list(REPLICA_SETS)) == [0, 2]
