@@ -1,20 +1,19 @@
-"""Synthesizes configurations and reads templates, for the tests of the stack."""
+"""Synthesizes configurations and reads templates, for the tests of the stack. CDK and its Node start with the first synthesis."""
+
+from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.node import use_packaged_node
 
+if TYPE_CHECKING:
+    import aws_cdk as cdk
+
 use_packaged_node()
-
-import aws_cdk as cdk  # noqa: E402
-
-from infra.code import unbundled  # noqa: E402
-from infra.deploy_file import parse  # noqa: E402
-from infra.stack import add_stacks  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -73,6 +72,12 @@ MAXIMAL: dict[str, Any] = {
 
 def app_of(raw: object, folder: Path) -> cdk.App:
     """The app of a configuration, without bundling."""
+    import aws_cdk as cdk
+
+    from infra.code import unbundled
+    from infra.deploy_file import parse
+    from infra.stack import add_stacks
+
     app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
     add_stacks(
         app,
