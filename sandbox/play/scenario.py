@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -153,7 +154,10 @@ def load(name: str) -> Scenario:
     """
     path = FOLDER / f"{name}.yaml"
     if not path.exists():
-        raise InvalidScenario(f"there is no scenario {name!r}; there are {', '.join(names())}")
+        near = get_close_matches(name, names())
+        raise InvalidScenario(
+            f"there is no scenario {name!r}; " + (f"like it are {', '.join(near)}" if near else "`list` shows those there are")
+        )
     text = yaml.safe_load(path.read_text())
     if strange := set(text) - {it.name for it in fields(Scenario)}:
         raise InvalidScenario(f"{path.name}: nothing is called {', '.join(sorted(strange))}")

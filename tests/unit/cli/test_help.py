@@ -47,6 +47,8 @@ def test_every_command_takes_the_same_options(name: str, command: Command) -> No
     shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"})
     assert shown.exit_code == 0
     assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert "<bool>" not in shown.stdout
+    assert "--region REGION" in " ".join(shown.stdout.split())
 
 
 def test_the_commands_of_the_design_are_there() -> None:
