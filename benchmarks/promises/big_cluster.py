@@ -1,7 +1,5 @@
 """A check of a cluster with 5,000 nodes: pods with their specs, nodes as a Table."""
 
-from typing import Final
-
 from benchmarks.child import in_child
 from benchmarks.events import not_ready, payload
 from benchmarks.functions import cold, function, our_asset
@@ -11,16 +9,15 @@ from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
 
-NAME: Final = "5,000 nodes"
 _RAW, _TYPED = "raw: urllib3, orjson, same pages", "typed client, 500 a page"
 
 
 def run(run: Run) -> list[Row]:
     """A fifth of the nodes in a quick run."""
     nodes = run.pick(1000, 5000)
-    note = f"{nodes:,} nodes and pods"
+    promise = f"{nodes:,} nodes"
     with Ground(nodes=nodes) as ground:
-        run.say(f"{note} stand")
+        run.say(f"{promise} and as many pods stand")
         environment = ground.function_environment()
         costs = in_turns(
             {
@@ -33,9 +30,9 @@ def run(run: Run) -> list[Row]:
         checker = function("checker", our_asset(), Function.CHECKER.handler, environment, memory_mib=128)
         peak = patiently(lambda: cold(checker, lambda: payload(not_ready())))().peak_mb
     return [
-        compared(NAME, "check, CPU", "cpu_ms", costs, rival=_RAW, goal=Goal(on="ratio", bound=1.2), note=note),
-        compared(NAME, "check, CPU", "cpu_ms", costs, rival=_TYPED, goal=Goal(on="ratio", bound=0.4)),
-        compared(NAME, "check, wall", "wall_ms", costs, rival=_RAW),
-        compared(NAME, "process, peak memory", "peak_mb", costs, rival=_TYPED),
-        Row(promise=NAME, name="function in the emulator, peak memory", value=peak, unit="MB", goal=Goal(on="value", bound=128)),
+        compared(promise, "check, CPU", "cpu_ms", costs, rival=_RAW, goal=Goal(on="ratio", bound=1.2)),
+        compared(promise, "check, CPU", "cpu_ms", costs, rival=_TYPED, goal=Goal(on="ratio", bound=0.4)),
+        compared(promise, "check, wall", "wall_ms", costs, rival=_RAW),
+        compared(promise, "process, peak memory", "peak_mb", costs, rival=_TYPED),
+        Row(promise=promise, name="function in the emulator, peak memory", value=peak, unit="MB", goal=Goal(on="value", bound=128)),
     ]
