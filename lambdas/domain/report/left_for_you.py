@@ -76,7 +76,10 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
     if told.now.verdict is Verdict.NODES_UNWELL_OTHERWISE:
         yield _describe(told)
     if told.now.verdict is Verdict.NODES_UNWELL_OTHERWISE and told.now.counts.nodes_waiting:
-        yield _run("See what the CNI says:", "kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --prefix --tail=30")
+        yield _run(
+            "See what the CNI says; a time-out of sts means that the subnets have no way to it:",
+            "kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --prefix --tail=30",
+        )
     if reason == Reason.GUARD_UNREAD:
         yield say("Let the remediator's role read what is named above, or correct the cluster by hand.")
     found = tuple(_remedies(told, MOST_STEPS - 2))
