@@ -20,7 +20,7 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request that went through: `target` is path and query, sizes are of the bodies as they were sent, compressed or not.
+    """One request that went through: `target` is path and query, `response_bytes` the size of the body as it was sent, compressed or not.
 
     `answered` is what the client saw, `at` when it had been (`time.monotonic()`).
     """
@@ -28,7 +28,6 @@ class Exchange:
     method: str
     target: str
     status: int
-    request_bytes: int
     response_bytes: int
     answered: bool
     at: float
@@ -97,7 +96,7 @@ def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
                 return
             finally:
                 connection.close()
-            proxy.exchanges.append(Exchange(self.command, self.path, response.status, len(body), size, not lost, time.monotonic()))
+            proxy.exchanges.append(Exchange(self.command, self.path, response.status, size, not lost, time.monotonic()))
 
         def _swallow(self, response: http.client.HTTPResponse) -> int:
             self.close_connection = True

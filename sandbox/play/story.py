@@ -58,11 +58,7 @@ def _annotate(stage: Stage, how: How) -> str:
 def _replace_pods(stage: Stage, how: How) -> str:
     """Delete pods by hand, all, the first few, or all whose kubelet answers, and see their successors admitted."""
     pods = _pods(stage)
-    lost = (
-        {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if condition(it, "Ready").get("status") == "Unknown"}
-        if how.get("within_reach")
-        else set()
-    )
+    lost = _lost_nodes(stage) if how.get("within_reach") else set()
     chosen = [it for it in pods if it["spec"].get("nodeName") not in lost][: int(how.get("value", len(pods)))]
     for pod in chosen:
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)

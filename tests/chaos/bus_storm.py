@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sandbox.play.accounts import CHECKER, CLUSTER, REMEDIATOR
 from tests.chaos.figures import Figures
 from tests.chaos.sandbox import generation, past, standing, wait_for, wait_until_closed
-from tests.chaos.storms import kinds
+from tests.chaos.towns import kinds
 
 
 def one_fault(count: int) -> Figures:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.chaos import fuzzing, hostile
-from tests.chaos.storms import kinds, town
+from tests.chaos.towns import kinds, town
 from tests.unit.requests.test_hostile_events import _answer as answer_to
 from tests.world import NOON
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.chaos import storms
 from tests.chaos.figures import Figures
+from tests.chaos.towns import checked, storm, town, unanswered
 
 
 def held(figures: Figures) -> None:
@@ -25,9 +26,9 @@ def test_each_of_many_clusters_gets_one_repair() -> None:
 @pytest.mark.parametrize("delay_s", [(0.0,), (0.0, 4.0, 0.5, 30.0)], ids=["at once", "late and out of order"])
 def test_a_minute_of_storm_costs_a_healthy_cluster_a_handful_of_checks(delay_s: tuple[float, ...]) -> None:
     """A look every four seconds, by whichever check is on duty, and each event is followed by one that began after it."""
-    there, arrivals = storms.town(broken=False), storms.storm(1200, 60.0, delay_s)
-    storms.checked(arrivals, there, environments=10)
-    lost, waited = storms.unanswered(arrivals, there)
+    there, arrivals = town(broken=False), storm(1200, 60.0, delay_s)
+    checked(arrivals, there, environments=10)
+    lost, waited = unanswered(arrivals, there)
     assert there.looks <= 20 + max(delay_s) / 4
     assert lost == 0
     assert waited <= 5.0
@@ -35,15 +36,15 @@ def test_a_minute_of_storm_costs_a_healthy_cluster_a_handful_of_checks(delay_s: 
 
 
 def test_a_second_of_storm_costs_a_few() -> None:
-    there, arrivals = storms.town(broken=False), storms.storm(500, 1.0)
-    storms.checked(arrivals, there, environments=10)
+    there, arrivals = town(broken=False), storm(500, 1.0)
+    checked(arrivals, there, environments=10)
     assert there.looks <= 4
-    assert storms.unanswered(arrivals, there)[0] == 0
+    assert unanswered(arrivals, there)[0] == 0
 
 
 def test_an_event_that_is_handed_over_late_is_answered_by_an_earlier_check() -> None:
-    there = storms.town(broken=False)
-    storms.checked(storms.storm(200, 1.0, delay_s=[30.0 * (n > 0) + n / 100 for n in range(200)]), there, environments=4)
+    there = town(broken=False)
+    checked(storm(200, 1.0, delay_s=[30.0 * (n > 0) + n / 100 for n in range(200)]), there, environments=4)
     assert there.looks <= 6
 
 

@@ -60,11 +60,6 @@ Call = Callable[[Cluster], object]
 _moments = itertools.count()
 
 
-def _a_pod(port: Cluster, namespace: str, account: str) -> tuple[str, str]:
-    pod = port.pods(namespace, account)[0]
-    return pod.name, pod.uid
-
-
 def _version(port: Cluster, namespace: str, name: str) -> str:
     found = port.service_account(namespace, name)
     assert not isinstance(found, Missing)

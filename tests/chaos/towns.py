@@ -1,0 +1,144 @@
+"""A town: clusters with both functions over fakes, and storms of events that break over it in simulated time."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from lambdas.checker.pipeline import run
+from lambdas.contract.events import OwnEvent
+from lambdas.contract.parameters import binding_path
+from lambdas.remediator.steps import InProcessSteps
+from lambdas.remediator.workflow import remediate
+from tests import fakes
+from tests.chaos.environments import TurnsWorld
+from tests.events import event as recorded
+from tests.over_fakes.at_once import AtOnce
+from tests.over_fakes.events import own
+from tests.over_fakes.wiring import Wired
+from tests.world import NAME, NAMESPACE, NOON, described
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lambdas.checker.ports import Ports
+    from lambdas.domain.incident import PastIncident
+
+HERE: Final = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
+
+OF_EVERY_KIND: Final = (
+    "addon-update-succeeded",
+    "call-update-addon-by-role",
+    "call-delete-association",
+    "call-update-cluster-version",
+    "node-not-ready",
+    "alarm-node-metric",
+    "kubernetes-event-exported",
+    "identity-changed",
+    "parameter-binding-created",
+    "check-requested-by-sweep",
+    "check-requested-by-person",
+)
+_TIME: Final = re.compile(r"2026-09-27T[0-9:.]+(Z|\+0000)")
+_TEXTS: Final = {name: json.dumps(recorded(name)) for name in OF_EVERY_KIND}
+
+
+def kinds(at: datetime, cluster: str = "demo") -> list[dict[str, Any]]:
+    """One event of every kind about one cluster, as of this time: the recorded ones, with its name and the time in them."""
+    zulu = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [json.loads(_TIME.sub(zulu, text).replace("prod-blue", cluster)) for text in _TEXTS.values()]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An event, when it happened and when it is handed over."""
+
+    event: dict[str, Any]
+    happened: datetime
+    arrives: datetime
+
+
+def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluster: str = "demo") -> list[Arrival]:
+    """So many events of every kind, happening evenly over the time, each handed over after the next of the delays: out of order."""
+    delays, found = cycle(delay_s), []
+    for n in range(count):
+        happened = NOON + timedelta(seconds=spread_s * n / count)
+        found.append(Arrival(kinds(happened, cluster)[n % len(OF_EVERY_KIND)], happened, happened + timedelta(seconds=next(delays))))
+    return sorted(found, key=lambda it: it.arrives)
+
+
+class Town(Wired):
+    """Clusters, the ports over them, and what was started. The checker's log is left out: a storm would fill it."""
+
+    environment = HERE
+    world: TurnsWorld
+
+    def __init__(self, world: TurnsWorld, incidents: fakes.FakeIncidents, remediator: fakes.FakeRemediator) -> None:
+        super().__init__(world, incidents, remediator)
+        self.refused: list[str] = []
+
+    @property
+    def ports(self) -> Ports:
+        return replace(super().ports, log=lambda *_, **__: None)
+
+    def remediate(self) -> None:
+        """Run every execution that was started, to its end."""
+        for row in list(self.incidents.rows.values()):
+            if row.incident:
+                remediate(row.incident, InProcessSteps(sleep=self.world.sleep), self.desk(row.incident))
+
+    @property
+    def closed(self) -> list[PastIncident]:
+        return [past for row in self.incidents.rows.values() for past in row.past]
+
+    @property
+    def looks(self) -> int:
+        return self.world.reads.count("cluster.service_account")
+
+
+def town(clusters: int = 1, *, broken: bool) -> Town:
+    """So many equal clusters, `demo` or `c000` and so on, all whole or all broken."""
+    names = ["demo"] if clusters == 1 else [f"c{n:03}" for n in range(clusters)]
+    world = TurnsWorld()
+    for name in names:
+        one = described({"cluster": {"name": name, "nodes": 3}, **({"annotation": None, "pods": {"stale": 3}} if broken else {})})
+        world.clusters |= one.clusters
+        world.parameters |= one.parameters
+        world.roles |= one.roles
+        world.providers |= one.providers
+    assert all(binding_path(name, NAMESPACE, NAME) in world.parameters for name in names)
+    return Town(world, fakes.FakeIncidents(world), fakes.FakeRemediator(world))
+
+
+def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None:
+    """Hand the events over, each to the next environment that is free, and what checks ask for themselves, too, in simulated time."""
+    waiting, ports = deque(arrivals), there.ports
+
+    def environment() -> None:
+        while waiting:
+            it = waiting.popleft()
+            there.world.sleep_until(it.arrives)
+            run(it.event, ports)
+            asked, there.bus.sent = [it for it in there.bus.sent if it[0] == OwnEvent.CHECK_REQUESTED], []
+            waiting.extendleft(Arrival(own(kind, detail, there.world.now), there.world.now, there.world.now) for kind, detail in asked)
+
+    with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
+        there.world.run([environment] * environments)
+
+
+def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:
+    """Events that no look followed, and how long after its arrival an event had to wait for one that began after it (seconds, the longest).
+
+    Whoever is answered by a look that began before it arrived has waited for nothing.
+    """
+    looks = sorted(there.world.looked_at)
+    following = [(it, bisect_left(looks, it.happened)) for it in arrivals]
+    waits = [(looks[n] - it.arrives).total_seconds() for it, n in following if n < len(looks)]
+    return len(arrivals) - len(waits), max(0.0, *waits)
