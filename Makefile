@@ -66,10 +66,10 @@ integration: $(VENV)/ready ## each adapter and each double against its other sid
 infra: $(VENV)/ready ## the synthesized template against the contract
 	@$(SAY) && $(PYTEST) -n $(WORKERS) --dist loadfile tests/infra
 
-# Four at once, since a play waits more than it computes; tests/conftest.py keeps those together that share a stage.
+# Three at once, since a play waits more than it computes; tests/conftest.py keeps those together that share a stage.
 .PHONY: sandbox
 sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round of chaos
-	@$(SAY) && $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long"
+	@$(SAY) && $(PYTEST) -n 3 --dist loadscope tests/sandbox tests/chaos -m "not long"
 
 # What the functions are made of; the command line, preflight and the documents are no part of the asset.
 ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/report tests/unit/requests tests/unit/workflow \
