@@ -198,5 +198,4 @@ def _addon(it: Mapping[str, Any]) -> AddonFacts:
             HealthIssue(code=issue.get("code", ""), message=issue.get("message", ""), resources=tuple(issue.get("resourceIds", ())))
             for issue in it.get("health", {}).get("issues", ())
         ),
-        associations=tuple(it.get("podIdentityAssociations", ())),
     )

@@ -35,12 +35,10 @@ def service_account(item: Json) -> ServiceAccountFacts:
     metadata = item["metadata"]
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     return ServiceAccountFacts(
-        uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         role_annotations={key: value for key, value in annotations.items() if _meant_for_role(key)},
         audience=annotations.get(AUDIENCE_ANNOTATION) or None,
         writers=_writers(metadata.get("managedFields") or ()),
-        labels=metadata.get("labels") or {},
     )
 
 
@@ -50,12 +48,7 @@ def _meant_for_role(key: str) -> bool:
 
 
 def _writers(entries: Iterable[Json]) -> tuple[FieldWriter, ...]:
-    writers = [
-        FieldWriter(
-            manager=entry.get("manager", ""), operation=entry.get("operation", ""), at=when(entry.get("time")), owns_annotation=_owns(entry)
-        )
-        for entry in entries
-    ]
+    writers = [FieldWriter(manager=entry.get("manager", ""), at=when(entry.get("time")), owns_annotation=_owns(entry)) for entry in entries]
     latest = max((it.at for it in writers if it.at), default=None)
     return tuple(it for it in writers if it.owns_annotation or (it.at is not None and it.at == latest))
 
@@ -76,7 +69,6 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
         kind=kind,
         name=metadata["name"],
         desired=desired,
-        ready=status.get("numberReady" if daemon else "readyReplicas", 0),
         updated=status.get("updatedNumberScheduled" if daemon else "updatedReplicas", 0),
         max_unavailable=_max_unavailable(kind, strategy, desired),
         generation=metadata.get("generation", 0),
@@ -120,7 +112,6 @@ def _pod(item: Json) -> PodFacts:
         role_arn=_in_environment(containers, "AWS_ROLE_ARN") or None,
         container_credentials=_in_environment(containers, "AWS_CONTAINER_CREDENTIALS_FULL_URI") is not None,
         ready=_condition(status, _READY).get("status") == "True",
-        restarts=sum(it.get("restartCount", 0) for it in seen),
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
         waiting=next(filter(None, ((it.get("state") or {}).get("waiting", {}).get("reason") for it in seen)), ""),
@@ -168,7 +159,6 @@ def node(item: Json) -> NodeFacts:
         since=when(ready.get("lastTransitionTime")),
         created_at=when(metadata.get("creationTimestamp")),
         pressures=tuple(it["type"] for it in status.get("conditions") or () if _bad(it)),
-        instance_id=spec.get("providerID", "").rpartition("/")[2],
         nodegroup=labels.get("eks.amazonaws.com/nodegroup", ""),
         os=labels.get("kubernetes.io/os", "linux"),
         compute_type=labels.get("eks.amazonaws.com/compute-type", ""),

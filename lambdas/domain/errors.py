@@ -23,10 +23,6 @@ class MalformedEvent(PermanentError):
     """The event is not what its type promises; names what was looked for."""
 
 
-class InvalidParameter(PermanentError):
-    """A parameter's value does not parse; names the path."""
-
-
 class NotFound(PermanentError):
     """The named object does not exist."""
 

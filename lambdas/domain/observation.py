@@ -1,7 +1,7 @@
 """What was seen: one frozen picture of a ServiceAccount and everything its identity hangs on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -109,7 +109,6 @@ class AddonFacts:
     role_arn: str | None
     modified_at: datetime | None = None
     issues: tuple[HealthIssue, ...] = ()
-    associations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +140,6 @@ class FieldWriter:
     """An entry of `metadata.managedFields` that owns a role annotation, or last wrote the object."""
 
     manager: str
-    operation: str
     at: datetime | None
     owns_annotation: bool
 
@@ -153,12 +151,10 @@ class ServiceAccountFacts:
     `audience` is what the webhook asks the pods' tokens to be for, where the ServiceAccount says so; None for the usual one.
     """
 
-    uid: str
     resource_version: str
     role_annotations: Mapping[str, str]
     audience: str | None = None
     writers: tuple[FieldWriter, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +164,6 @@ class WorkloadFacts:
     kind: WorkloadKind
     name: str
     desired: int
-    ready: int
     updated: int
     max_unavailable: int
     generation: int
@@ -196,7 +191,6 @@ class PodFacts:
     role_arn: str | None
     container_credentials: bool
     ready: bool
-    restarts: int
     owner: tuple[str, str] | None = None
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
@@ -217,7 +211,6 @@ class NodeFacts:
     since: datetime | None
     created_at: datetime | None
     pressures: tuple[str, ...] = ()  # condition types that are bad though the node may be Ready
-    instance_id: str = ""
     nodegroup: str = ""
     os: str = "linux"
     shut_down: bool = False

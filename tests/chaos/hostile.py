@@ -96,7 +96,7 @@ def poisoned_town(words: list[str], *, broken: bool) -> Town:
     key = (NAMESPACE, NAME)
     say = iter(words * 20).__next__
     account = here.accounts[key]
-    writer = FieldWriter(manager=say(), operation="Update", at=NOON, owns_annotation=True)
+    writer = FieldWriter(manager=say(), at=NOON, owns_annotation=True)
     here.accounts[key] = replace(account, writers=(writer,), role_annotations={**account.role_annotations, f"{say()}/role-arn": say()})
     for name, node in list(here.nodes.items())[:2]:
         message = say() if name.endswith("0") else CNI_NOT_READY

@@ -38,8 +38,7 @@ class FakeCluster:
         facts, account = self.here.workloads[namespace, kind, name]
         pods = [it for it in self.here.pods.values() if it.service_account == account]
         updated = sum(it.revision >= facts.generation for it in pods)
-        ready = sum(it.facts.ready for it in pods)
-        return replace(facts, updated=updated, ready=ready) if pods else facts
+        return replace(facts, updated=updated) if pods else facts
 
     def owner(self, namespace: str, kind: str, name: str) -> tuple[WorkloadKind, str] | None:
         if kind == "ReplicaSet":

@@ -105,7 +105,6 @@ class Ground(World):
             role_arn=None,
             container_credentials=False,
             ready=False,
-            restarts=0,
             owner=(str(self.workload.kind), self.workload.name),
         )
         self.cluster.pods[blank.name] = Pod(blank, self.key)
@@ -187,11 +186,9 @@ def _install(ground: Ground, world: told.World) -> None:
         agent = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.0-eksbuild.1", status="ACTIVE", role_arn=None)
         cluster.addons[POD_IDENTITY_AGENT_ADDON] = agent
     value = resolved(world.annotation)
-    writer = FieldWriter(
-        manager="eks" if world.addon else "helm", operation="Apply", at=ground.now - timedelta(days=1), owns_annotation=value is not None
-    )
+    writer = FieldWriter(manager="eks" if world.addon else "helm", at=ground.now - timedelta(days=1), owns_annotation=value is not None)
     annotations = {world.annotation_key: value} if value else {}
-    cluster.accounts[ground.key] = ServiceAccountFacts(uid="sa", resource_version="1", role_annotations=annotations, writers=(writer,))
+    cluster.accounts[ground.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
     if world.workload and world.addon_installed:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(ground), ground.key)
     ground.join_nodes(world.nodes)
@@ -208,7 +205,6 @@ def _workload(ground: Ground) -> WorkloadFacts:
         kind=ground.workload.kind,
         name=ground.workload.name,
         desired=REPLICAS,
-        ready=0,
         updated=0,
         max_unavailable=1,
         generation=1,

@@ -65,7 +65,7 @@ def _annotate(play: Performance, how: How) -> None:
         return
     old = world.cluster.accounts[world.key]
     annotations = {name: text for name, text in {**old.role_annotations, key: value}.items() if text is not None}
-    wrote = FieldWriter(manager=by, operation="Update", at=world.now, owns_annotation=True)
+    wrote = FieldWriter(manager=by, at=world.now, owns_annotation=True)
     world.cluster.accounts[world.key] = replace(
         old, role_annotations=annotations, resource_version=world.number(), writers=(*old.writers, wrote)
     )
@@ -107,7 +107,7 @@ def _node_says(play: Performance, how: How) -> None:
 
 def _sts_unreachable(play: Performance, _how: How) -> None:
     for pod in play.world.cluster.pods.values():
-        pod.facts = replace(pod.facts, ready=False, restarts=4, waiting="CrashLoopBackOff", last_words=NO_WAY_TO_STS)
+        pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", last_words=NO_WAY_TO_STS)
 
 
 def _check(play: Performance, _how: How) -> None:

@@ -147,7 +147,6 @@ def _install(world: World, cluster: InCluster, told: Json, bound: str) -> None:
             "kind": WorkloadKind.DAEMON_SET,
             "name": NAME,
             "desired": size,
-            "ready": size,
             "updated": size,
             "max_unavailable": max(1, -(-size // 10)),
             "generation": 1,
@@ -174,8 +173,8 @@ def _account(told: Json, bound: str) -> ServiceAccountFacts:
     annotation = told.get("annotation", bound)
     annotations = {**(told.get("annotations") or {}), **({ROLE_ANNOTATION: annotation} if annotation else {})}
     at = NOON - timedelta(days=20)
-    writer = FieldWriter(manager="eks", operation="Apply", at=at, owns_annotation=bool(annotation))
-    return ServiceAccountFacts(uid="sa-uid", resource_version="1", role_annotations=annotations, writers=(writer,))
+    writer = FieldWriter(manager="eks", at=at, owns_annotation=bool(annotation))
+    return ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
 
 
 def _pods(world: World, cluster: InCluster, told: Json, bound: str) -> None:
@@ -191,7 +190,6 @@ def _pods(world: World, cluster: InCluster, told: Json, bound: str) -> None:
             role_arn=theirs,
             container_credentials=bool(cluster.associations[NAMESPACE, NAME]) and theirs is None,
             ready=bool(node.ready),
-            restarts=0 if node.ready else 3,
             owner=("DaemonSet", NAME),
             waiting="" if node.ready else "CrashLoopBackOff",
         )

@@ -53,7 +53,6 @@ def a_node(number: int, *, ready: bool, since: datetime) -> NodeFacts:
         message="kubelet is ready" if ready else CNI_NOT_READY,
         since=since,
         created_at=since,
-        instance_id=f"i-{number:017x}",
         nodegroup="blue",
     )
 
@@ -185,7 +184,7 @@ class World:
         if not role:
             annotations.pop(ROLE_ANNOTATION, None)
         kept = tuple(replace(it, owns_annotation=False) for it in old.writers if it.manager != manager and not it.owns_annotation)
-        wrote = FieldWriter(manager=manager, operation="Update", at=self.now, owns_annotation=role is not None)
+        wrote = FieldWriter(manager=manager, at=self.now, owns_annotation=role is not None)
         cluster.former_annotations[key] = (self.now, old.role_annotations)
         cluster.accounts[key] = replace(
             old,
@@ -215,7 +214,6 @@ class World:
             role_arn=role,
             container_credentials=association,
             ready=not crashes,
-            restarts=1 if crashes else 0,
             waiting="CrashLoopBackOff" if crashes else "",
             last_words="",
             deleting=False,

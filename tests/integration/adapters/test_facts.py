@@ -28,7 +28,7 @@ def test_a_pod_tells_its_role_and_its_trouble() -> None:
     }
     conditions = [{"type": "Ready", "status": "True"}]
     (seen,) = facts.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
-    assert (seen.role_arn, seen.container_credentials, seen.ready, seen.restarts) == (ROLE, False, True, 3)
+    assert (seen.role_arn, seen.container_credentials, seen.ready) == (ROLE, False, True)
     assert (seen.waiting, len(seen.last_words), seen.deleting) == ("CrashLoopBackOff", 400, False)
     assert seen.created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
     bare = stored(pod("p"))
     del bare["status"]
     (seen,) = facts.pods([bare])
-    assert (seen.role_arn, seen.ready, seen.restarts, seen.waiting, seen.last_words) == (None, False, 0, "", "")
+    assert (seen.role_arn, seen.ready, seen.waiting, seen.last_words) == (None, False, "", "")
 
 
 def test_a_pod_that_is_going_says_so_and_ended_pods_are_left_out() -> None:
@@ -98,7 +98,7 @@ def test_a_workload_is_rolled_out_only_when_its_controller_has_seen_the_template
     for kind in WorkloadKind:
         item = workload_of(kind, {"type": "OnDelete"}, 4)
         seen = facts.workload(kind, item)
-        assert (seen.desired, seen.ready, seen.updated, seen.on_delete, seen.rolled_out) == (4, 1, 4, True, False)
+        assert (seen.desired, seen.updated, seen.on_delete, seen.rolled_out) == (4, 4, True, False)
         item["status"]["observedGeneration"] = 3
         assert facts.workload(kind, item).rolled_out
 

@@ -65,7 +65,6 @@ def _pods(draw: st.DrawFn) -> tuple[PodFacts, ...]:
             role_arn=same if uniform else draw(_roles),
             container_credentials=False,
             ready=draw(st.booleans()) if not uniform else True,
-            restarts=0,
             owner=("DaemonSet", "aws-node"),
             deleting=draw(_mostly(False, True)),
             waiting=draw(st.sampled_from(["", "", "CrashLoopBackOff", "ContainerCreating"])),
@@ -99,13 +98,11 @@ def _account(draw: st.DrawFn) -> ServiceAccountFacts | Missing | Unknown:
     role = draw(_roles)
     key = draw(_mostly(ROLE_ANNOTATION, "eks.amazon.com/role-arn"))
     wrote = tuple(
-        FieldWriter(
-            manager=manager, operation="Update", at=draw(st.sampled_from([None, NOW - draw(_ages)])), owns_annotation=draw(st.booleans())
-        )
+        FieldWriter(manager=manager, at=draw(st.sampled_from([None, NOW - draw(_ages)])), owns_annotation=draw(st.booleans()))
         for manager in ("eks", "helm")
     )
     facts = ServiceAccountFacts(
-        uid="u", resource_version="1", role_annotations={key: role} if role else {}, audience=draw(_mostly(None, "vault")), writers=wrote
+        resource_version="1", role_annotations={key: role} if role else {}, audience=draw(_mostly(None, "vault")), writers=wrote
     )
     found: ServiceAccountFacts | Missing | Unknown = draw(_mostly(facts, Missing("sa"), CLOSED))
     return found

@@ -207,11 +207,11 @@ def test_a_daemon_set_that_was_deleted_is_put_back_with_its_role() -> None:
 def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:
     at = NOW - timedelta(hours=1)
     writers = (
-        FieldWriter(manager="helm", operation="Update", at=at, owns_annotation=False),
-        FieldWriter(manager="eks", operation="Apply", at=at - timedelta(hours=1), owns_annotation=True),
-        FieldWriter(manager="kubectl", operation="Update", at=None, owns_annotation=True),
+        FieldWriter(manager="helm", at=at, owns_annotation=False),
+        FieldWriter(manager="eks", at=at - timedelta(hours=1), owns_annotation=True),
+        FieldWriter(manager="kubectl", at=None, owns_annotation=True),
     )
-    facts = ServiceAccountFacts(uid="u", resource_version="1", role_annotations={}, writers=writers)
+    facts = ServiceAccountFacts(resource_version="1", role_annotations={}, writers=writers)
     assert last_writer(facts) == writers[1]
     assert last_writer(replace(facts, writers=(writers[0], replace(writers[1], owns_annotation=False)))) == writers[0]
     alike = replace(writers[0], manager="argocd-controller")

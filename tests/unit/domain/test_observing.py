@@ -270,7 +270,7 @@ def _shop(world: World, owner: tuple[str, str] | None) -> None:
 
 def _deployment(world: World) -> None:
     facts = WorkloadFacts(
-        kind=WorkloadKind.DEPLOYMENT, name="uploader", desired=1, ready=1, updated=1, max_unavailable=1, generation=1, observed_generation=1
+        kind=WorkloadKind.DEPLOYMENT, name="uploader", desired=1, updated=1, max_unavailable=1, generation=1, observed_generation=1
     )
     world.clusters["demo"].workloads["shop", WorkloadKind.DEPLOYMENT, "uploader"] = (facts, ("shop", "uploader"))
     world.clusters["demo"].replica_sets["shop", "uploader-abc"] = ("Deployment", "uploader")

@@ -79,7 +79,6 @@ def pods(count: int, role: str | None, *, born: datetime = NOW - timedelta(days=
             role_arn=role,
             container_credentials=False,
             ready=i < count - unready,
-            restarts=0,
             owner=("DaemonSet", "aws-node"),
             **more,
         )
@@ -115,10 +114,9 @@ def account(
     """A ServiceAccount as its last writer left it."""
     wrote = at or NOW - timedelta(days=10)
     return ServiceAccountFacts(
-        uid="sa-1",
         resource_version="4711",
         role_annotations={key: role} if role else {},
-        writers=(FieldWriter(manager=manager, operation="Apply", at=wrote, owns_annotation=role is not None),),
+        writers=(FieldWriter(manager=manager, at=wrote, owns_annotation=role is not None),),
     )
 
 
@@ -156,7 +154,6 @@ def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Observation:
             kind=WorkloadKind.DAEMON_SET,
             name="aws-node",
             desired=15,
-            ready=15,
             updated=15,
             max_unavailable=2,
             generation=1,

@@ -126,7 +126,7 @@ def test_the_one_who_is_known_is_named_alone() -> None:
 
 def test_who_wrote_a_wrong_annotation_is_told_by_its_field_manager_and_not_by_the_last_writer() -> None:
     other = account("arn:aws:iam::111122223333:role/other", manager="eksctl")
-    later = FieldWriter(manager="kubectl", operation="Update", at=NOW, owns_annotation=False)
+    later = FieldWriter(manager="kubectl", at=NOW, owns_annotation=False)
     text = who_words(seen(service_account=replace(other, writers=(*other.writers, later))))
     assert "The annotation was written by eksctl, 2026-10-23 02:14 UTC." in text
     assert "kubectl" not in text

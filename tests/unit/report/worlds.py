@@ -94,7 +94,7 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
     seen = sound(target, role)
     kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=role) if addon else NOT_READ
     workload = WorkloadFacts(
-        kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, ready=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
+        kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
     )
     running = tuple(replace(pod, name=pod.name.replace("aws-node", name)) for pod in pods(2, None, unready=unready))
     return replace(

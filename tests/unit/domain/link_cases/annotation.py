@@ -32,9 +32,7 @@ CASES: dict[str, Case] = {
         Verdict.ANNOTATION_KEY_MISSPELT,
     ),
     "annotation: right, with a stray one beside it": (
-        seen(
-            service_account=ServiceAccountFacts(uid="u", resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE, "x/role-arn": "y"})
-        ),
+        seen(service_account=ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE, "x/role-arn": "y"})),
         Link.ANNOTATION,
         OK,
         None,
@@ -110,7 +108,7 @@ CASES: dict[str, Case] = {
     "pods: newer than an annotation whose time is not known": (
         seen(
             pods=some_pods(None),
-            service_account=ServiceAccountFacts(uid="u", resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE}),
+            service_account=ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE}),
         ),
         Link.PODS,
         BROKEN,
