@@ -102,7 +102,7 @@ def _refusal(call: Call, port: Cluster) -> str | None:
 
 @pytest.mark.parametrize("function", SESSIONS, ids=str)
 def test_everything_a_function_does_is_granted(world: ControlPlane, function: Function) -> None:
-    eventually(lambda: _refusals(world, function), lambda refused: not refused, within_s=10)
+    eventually(lambda: _refusals(world, function), lambda refused: not refused)
 
 
 POORER = list(rbac.with_one_verb_less(ROLES))
@@ -115,7 +115,7 @@ def test_no_verb_is_spare(world: ControlPlane, verb: str, role: dict[str, object
     function = next(it for it in SESSIONS if whole["metadata"]["name"].endswith(f"-{it}"))
     try:
         rbac.put(admin, [role])
-        refused = eventually(lambda: _refusals(world, function), bool, within_s=10)
+        refused = eventually(lambda: _refusals(world, function), bool)
         assert any(f"cannot {verb} resource" in words for words in refused)
     finally:
         rbac.put(admin, [whole])
