@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import binding_path
 from sandbox.aws.local import ACCOUNT
 from sandbox.cluster import aws_node
+from sandbox.cluster.clock import micro_stamp, stamp, utc_now
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, OPERATOR
 from sandbox.play.announcing import announce, event
 
@@ -46,7 +46,7 @@ def exported(stage: Stage) -> None:
         "reason": "NodeNotReady",
         "message": f"Node {NODE} status is now: NodeNotReady",
         "source": {"component": "node-controller"},
-        "lastTimestamp": _now("seconds"),
+        "lastTimestamp": stamp(utc_now()),
         "type": "Normal",
         "clusterName": CLUSTER,
         "involvedObject": {"kind": "Node", "name": NODE},
@@ -89,7 +89,7 @@ def _logged(stage: Stage, reference: Mapping[str, str], who: str, body: Mapping[
         "objectRef": {"apiVersion": "v1", **reference},
         "responseStatus": {"code": 200},
         "requestObject": body,
-        "requestReceivedTimestamp": _now("microseconds"),
+        "requestReceivedTimestamp": micro_stamp(utc_now()),
     }
     batch = {
         "messageType": "DATA_MESSAGE",
@@ -103,7 +103,3 @@ def _logged(stage: Stage, reference: Mapping[str, str], who: str, body: Mapping[
     ended = stage.functions.pool(WATCHER).invoke(json.dumps({"awslogs": {"data": packed}}).encode())
     if ended.failed or ended.json()["sent"] != 1:
         raise RuntimeError(f"the node watcher did not tell: {ended.payload[:500]!r}")
-
-
-def _now(precision: str) -> str:
-    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
