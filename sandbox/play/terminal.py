@@ -93,13 +93,15 @@ def nodes_bar(ready: int, total: int) -> Text:
     )
 
 
-def _line(moment: Moment) -> Text:
+def _line(moment: Moment) -> Table:
+    """Time, who, what; a second line of what was said stands under the first."""
     who = moment.kind if moment.kind in ("checker", "remediator") else ""
-    return (
-        Text(f"{clock(moment.at_s)}  ", style="dim")
-        .append(f"{who:<10} ", style="dim")
-        .append(moment.text, style=STYLES.get(moment.kind, ""))
-    )
+    line = Table.grid(padding=0)
+    line.add_column(no_wrap=True, style="dim")
+    line.add_column(no_wrap=True, style="dim")
+    line.add_column(overflow="fold")
+    line.add_row(f"{clock(moment.at_s)}  ", f"{who:<10} ", Text(moment.text, style=STYLES.get(moment.kind, "")))
+    return line
 
 
 def notification(message: dict[str, Any]) -> Panel:
