@@ -32,6 +32,7 @@ class Counts:
     pods: int = 0
     pods_right: int = 0
     pods_ready: int = 0
+    pods_deleting: int = 0
     pods_lost: int = 0
     nodes: int = 0
     nodes_ready: int = 0

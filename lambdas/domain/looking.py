@@ -102,6 +102,7 @@ def _line(finding: Finding) -> LinkLine:
 
 
 def _counts(seen: Observation) -> Counts:
+    pods = seen.pods if isinstance(seen.pods, tuple) else ()
     lost = len(out_of_reach(seen))
     nodes = seen.nodes if isinstance(seen.nodes, tuple) and seen.addon_name == CNI_ADDON else ()  # no other workload makes them Ready
     stale = {pod.name for pod in stale_pods(seen)}
@@ -111,6 +112,7 @@ def _counts(seen: Observation) -> Counts:
         pods=len(staying),
         pods_right=sum(pod.role_arn == seen.desired_role for pod in staying) if seen.desired_role else 0,
         pods_ready=sum(pod.ready for pod in staying),
+        pods_deleting=len(pods) - len(staying) - lost,
         pods_lost=lost,
         nodes=len(nodes),
         nodes_ready=sum(node.ready is True for node in nodes),

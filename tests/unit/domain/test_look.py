@@ -87,6 +87,7 @@ def test_pods_and_nodes_are_counted() -> None:
         pods=4,
         pods_right=2,
         pods_ready=2,
+        pods_deleting=1,
         nodes=15,
         nodes_ready=12,
         nodes_waiting=3,
