@@ -1,11 +1,13 @@
 """The sweep of a fleet: what one cluster costs when there are 1, 20 and 200."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from benchmarks.child import in_child
 from benchmarks.ground import Ground
-from benchmarks.measure import Sample, in_turns, sample
+from benchmarks.measure import Cost, Sample, in_turns, ratio, sample
 from benchmarks.ours import WARM_UP
 from benchmarks.row import Goal, Row
 from benchmarks.run import Run
@@ -13,36 +15,48 @@ from benchmarks.run import Run
 NAME: Final = "fleet sweep"
 _FLAT: Final = Goal(on="ratio", bound=1.1)
 _SIZES: Final = (1, 20, 200)
+_CHECKS: Final = 60
+"""At least so many in each turn: of a third of them the CPU time wavers by a tenth."""
 
 
 def run(run: Run) -> list[Row]:
-    """Each size in a world of its own, one after the other since only one fits into a process; requests are counted, CPU is measured."""
+    """Sizes by turns, each time in a world of its own since only one fits into a process; requests are counted, CPU is measured."""
     if run.quick:
         run.leave_out(f"{NAME}: {_SIZES[-1]} clusters")
-    found = {size: _swept(size, run) for size in run.pick(_SIZES[:-1], _SIZES)}
-    run.facts["sweep_cpu_ms"] = found[max(found)][0].median
-    return [row for size in found for row in _rows(size, *found[size], *found[1])]
+    sizes = run.pick(_SIZES[:-1], _SIZES)
+    requests: dict[int, float] = {}
+
+    def swept(size: int) -> Cost:
+        cost, requests[size] = _swept(size, max(1, _CHECKS // size))
+        return cost
+
+    costs = in_turns({str(size): partial(swept, size) for size in sizes}, run.pick(2, 3))
+    found = {size: sample(costs[str(size)], "cpu_ms") for size in sizes}
+    run.facts["sweep_cpu_ms"] = found[max(sizes)].median
+    return [row for size in sizes for row in (_cpu_row(size, found), _requests_row(size, requests))]
 
 
-def _swept(size: int, run: Run) -> tuple[Sample, float]:
-    """CPU milliseconds and requests of a check."""
-    times, rounds = max(1, run.pick(20, 100) // size), run.pick(2, 3)
-    run.say(f"a fleet of {size}")
+def _swept(size: int, times: int) -> tuple[Cost, float]:
+    """The cost of a check, and its requests."""
     with Ground(clusters=size) as ground:
-        once = partial(in_child, "benchmarks.ours:sweep", {"clusters": ground.names, "times": times}, ground.function_environment())
-        once()  # the table then says of each that it was well, as after any sweep but the first
+        sweep = partial(in_child, "benchmarks.ours:sweep", environment=ground.function_environment())
+        sweep({"clusters": ground.names, "times": 1})  # the table then says of each that it was well, as after any sweep but the first
         mark = ground.mark()
-        costs = in_turns({"ours": once}, rounds)["ours"]
+        cost = sweep({"clusters": ground.names, "times": times})
         kubernetes, aws = ground.requests_since(mark)
-    checks = rounds * (min(size, WARM_UP) + times * size)
-    return sample(costs, "cpu_ms"), (len(kubernetes) + len(aws)) / checks
+    return cost, (len(kubernetes) + len(aws)) / (min(size, WARM_UP) + times * size)
 
 
-def _rows(size: int, cpu: Sample, requests: float, cpu_alone: Sample, requests_alone: float) -> list[Row]:
-    rows = [
-        Row(promise=NAME, name=f"{size} clusters, CPU a check", value=cpu.median, unit="ms CPU", spread=cpu.spread, runs=len(cpu.values)),
-        Row(promise=NAME, name=f"{size} clusters, requests a check", value=requests, unit="requests"),
-    ]
+def _cpu_row(size: int, found: Mapping[int, Sample]) -> Row:
+    here, alone = found[size], found[1]
+    name = f"{size} clusters, CPU a check"
+    row = Row(promise=NAME, name=name, value=here.median, unit="ms CPU", spread=here.spread, runs=len(here.values))
     if size == 1:
-        return rows
-    return [row.beside("one cluster", alone, _FLAT) for row, alone in zip(rows, (cpu_alone.median, requests_alone), strict=True)]
+        return row
+    compared = ratio(here, alone)
+    return replace(row.beside("one cluster", alone.median, _FLAT), ratio=compared.median, spread=compared.spread)
+
+
+def _requests_row(size: int, requests: Mapping[int, float]) -> Row:
+    row = Row(promise=NAME, name=f"{size} clusters, requests a check", value=requests[size], unit="requests")
+    return row if size == 1 else row.beside("one cluster", requests[1], _FLAT)
