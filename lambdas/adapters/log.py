@@ -27,10 +27,16 @@ class Title(StrEnum):
     REPORT = "report"
 
 
-def write(title: str, message: str, **fields: Any) -> None:
-    """Write one line. Fields are ids, counts and short texts: never tokens, whole objects or payloads, and each text is cut."""
+def write(title: str, message: str, *, error: Exception | None = None, **fields: Any) -> None:
+    """Write one line. Fields are ids, counts and short texts: never tokens, whole objects or payloads, and each text is cut.
+
+    With an `error` it is a warning that names the error's class; what it says is in the message. The dashboard lists warnings.
+    """
     cut: dict[str, Any] = {name: value[:_TEXT_LIMIT] if isinstance(value, str) else _by_type(value) for name, value in fields.items()}
-    _logger().info(message[:_TEXT_LIMIT], title=Title(title), **cut)
+    if error:
+        _logger().warning(message[:_TEXT_LIMIT], title=Title(title), error=type(error).__name__, **cut)
+    else:
+        _logger().info(message[:_TEXT_LIMIT], title=Title(title), **cut)
 
 
 @cache

@@ -77,7 +77,7 @@ def _existing(paths: Sequence[str], request: CheckRequest, ports: Ports) -> Sequ
     except RemediatorError as error:
         if needed:
             raise
-        ports.log("request", f"clusters without a binding are not told of: {error}")
+        ports.log("request", f"clusters without a binding are not told of: {error}", error=error)
         return None
 
 
@@ -105,7 +105,7 @@ def _check_cluster(request: CheckRequest, ports: Ports) -> Json:
         try:
             results[target.key] = check_target(target, request, ports, stay_until=stay_until)
         except RemediatorError as error:  # the others are checked all the same; then the event is delivered again
-            ports.log("observation", str(error), target=target.key)
+            ports.log("observation", str(error), target=target.key, error=error)
             failure = failure or error
     if failure:
         raise failure

@@ -275,4 +275,7 @@ class MetricsPort(Protocol):
 
 
 LogPort = Callable[..., None]
-"""Writes one line of log: `log(title, message, **fields)`, titled with one of the eight words. Never a token, never a whole object."""
+"""Writes one line of log: `log(title, message, error=None, **fields)`, titled with one of the eight words. With an error it is a warning.
+
+Never a token, never a whole object.
+"""

@@ -45,10 +45,10 @@ def _told(until: datetime, clusters: Sequence[str], desk: DigestDesk) -> Json:
         day = summed_up(until, clusters, parameters, desk.incidents, partial(_what_is_broken, desk=desk))
         return _send(day, desk)
     except TransientError as error:
-        desk.log("report", f"the digest has to wait: {error}")
+        desk.log("report", f"the digest has to wait: {error}", error=error)
         return {"failed": str(error)[:300]}
     except RemediatorError as error:
-        desk.log("report", f"no digest: {error}")
+        desk.log("report", f"no digest: {error}", error=error)
         return {"sent": False, "failed": str(error)[:300]}
 
 
@@ -68,6 +68,6 @@ def _what_is_broken(target: ServiceAccountRef, desk: DigestDesk) -> str:
     try:
         _, found = observe(target, desk.readers, desk.now(), Hints(), symptoms=False)
     except RemediatorError as error:
-        desk.log("observation", str(error), target=target.key)
+        desk.log("observation", str(error), target=target.key, error=error)
         return ""
     return "" if found.sound else found.broken[0].sentence

@@ -51,7 +51,7 @@ class Bench:
 
     def failed(self, title: str, error: Exception) -> Json:
         """What a step says of an error that may pass; logged under this title."""
-        self.log(title, str(error), incident=self.incident.id)
+        self.log(title, str(error), incident=self.incident.id, error=error)
         return {"words": str(error)[:LONGEST_WORDS], "at": self.at()}
 
     def patiently(self, call: Callable[[], Result]) -> Result:

@@ -31,7 +31,7 @@ class Desk(Bench):
                 return {"taken": seeing.TAKEN, "at": self.at()}
             seen = self.look_at(turn)
         except TransientError as error:
-            self.log("observation", str(error), incident=self.incident.id)
+            self.log("observation", str(error), incident=self.incident.id, error=error)
             return {**former, "unread": str(error)[:LONGEST_WORDS], "at": self.at()}
         again = former.get("look", {}).get("verdict") == seen.verdict == "no-access"
         looks = former.get("looks", 0) + 1 if again else 1
@@ -99,7 +99,7 @@ class Desk(Bench):
         try:
             self.patiently(lambda: self.incidents.mark_asked(self.incident, callback_id))
         except RemediatorError as error:
-            self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id)
+            self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id, error=error)
         return sending.send(self, f"ask {callback_id[-24:]}", {**about, "occasion": Occasion.ASKING}, Occasion.ASKING, callback_id)
 
     def answered(self) -> Json:
@@ -107,7 +107,7 @@ class Desk(Bench):
         try:
             self.patiently(lambda: self.incidents.mark_asked(self.incident, None))
         except RemediatorError as error:
-            self.log("report", f"the answered callback stays noted: {error}", incident=self.incident.id)
+            self.log("report", f"the answered callback stays noted: {error}", incident=self.incident.id, error=error)
         return {"at": self.at()}
 
     # --- closing -----------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from lambdas.domain.action import (
     UpdateAddonRole,
 )
 from lambdas.domain.counting import many
-from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound, RemediatorError, TransientError
+from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, RemediatorError, TransientError
 from lambdas.domain.observation import ServiceAccountFacts
 from lambdas.remediator.bodies.bench import LONGEST_WORDS, Bench
 from lambdas.remediator.steps import Json
@@ -22,16 +22,22 @@ from lambdas.remediator.steps import Json
 
 def outcome(bench: Bench, action: Action, run: Callable[[Action], str]) -> Json:
     """Run it patiently: `{"done": bool, "conflict": bool, "busy": bool, "words": ..., "at": iso}`."""
+    trouble = None
     try:
         told: Json = {"done": True, "words": bench.patiently(lambda: run(action))}
-    except (Conflict, NotFound) as error:
-        told = {"done": False, "conflict": True, "words": str(error)[:LONGEST_WORDS]}
-    except (Busy, TransientError) as error:
-        told = {"done": False, "busy": True, "words": str(error)[:LONGEST_WORDS]}
     except RemediatorError as error:
-        told = {"done": False, "conflict": _shut_out(error), "words": str(error)[:LONGEST_WORDS]}
-    bench.log("actions", str(told["words"]), incident=bench.incident.id, action=type(action).__name__, done=told["done"])
+        trouble = error
+        told = {"done": False, **_undone(error), "words": str(error)[:LONGEST_WORDS]}
+    done = {"action": type(action).__name__, "done": told["done"]}
+    bench.log("actions", str(told["words"]), incident=bench.incident.id, **done, error=trouble)
     return {**told, "at": bench.at()}
+
+
+def _undone(error: RemediatorError) -> Json:
+    """What is to follow: another look after a conflict, patience with what is busy, else nothing."""
+    if isinstance(error, TransientError):
+        return {"busy": True}
+    return {"conflict": isinstance(error, Conflict | NotFound) or _shut_out(error)}
 
 
 def _shut_out(error: RemediatorError) -> bool:

@@ -43,7 +43,7 @@ def _on_lost_node(bench: Bench, action: Json) -> bool:
         pods = bench.pods()
         lost = lost_nodes(pods, bench.patiently(bench.cluster().nodes))
     except RemediatorError as error:
-        bench.log("observation", str(error), incident=bench.incident.id)
+        bench.log("observation", str(error), incident=bench.incident.id, error=error)
         return False
     found = _successor(pods, action)
     return (found.node if found else action["node"]) in lost

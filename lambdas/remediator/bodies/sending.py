@@ -41,7 +41,7 @@ def send(bench: Bench, key: str, about: Json, occasion: Occasion, callback_id: s
             bench.patiently(lambda: bench.events.put([event]))
             bench.patiently(lambda: bench.incidents.mark_told(bench.incident, announced))
     except RemediatorError as error:
-        bench.log("report", f"not sent: {error}", incident=bench.incident.id, occasion=occasion)
+        bench.log("report", f"not sent: {error}", incident=bench.incident.id, occasion=occasion, error=error)
         return {"sent": False, "failed": str(error)[:LONGEST_WORDS], "at": bench.at()}
     bench.log("report", written.subject, incident=bench.incident.id, occasion=occasion)
     return {"sent": True, "at": bench.at()}

@@ -32,6 +32,12 @@ def test_a_line_is_one_json_object_with_its_title(capsys: pytest.CaptureFixture[
     assert datetime.fromisoformat(told["timestamp"]).tzinfo is not None
 
 
+def test_trouble_is_a_warning_that_names_its_class(capsys: pytest.CaptureFixture[str]) -> None:
+    write(Title.REPORT, "not sent: slow down", error=TimeoutError("slow down"))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["level"], told["error"], told["message"]) == ("WARNING", "TimeoutError", "not sent: slow down")
+
+
 def test_titles_are_the_eight_words_in_reading_order() -> None:
     assert list(Title) == ["event", "request", "observation", "diagnosis", "plan", "actions", "proof", "report"]
 
