@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TEXT_LIMIT: Final = 300
 _NEXT_STEP: Final = {
     401: "the cluster does not accept our login: give {role} an access entry",
-    403: "an RBAC rule is missing: apply the access manifests again",
+    403: "{role} lacks an RBAC rule for this; the functions get theirs from the access manifests",
 }
 _WORTH_A_RETRY: Final = frozenset({408, 429})
 
