@@ -53,16 +53,19 @@ def storm(events: int) -> Cost:
 
 
 def sweep(clusters: Sequence[str], times: int) -> Cost:
-    """What a cluster costs in a sweep that begins five minutes after the last: nothing read then is used now.
+    """What a cluster costs in a sweep that begins five minutes after the last: nothing read then is used now, nor a connection or login.
 
     Each cluster's check reads for itself, since Lambda runs the checks of a sweep beside each other in environments of their own.
     """
-    session = AwsSession(Environment.read().region)
+    here = Environment.read()
+    session = AwsSession(here.region)
     forgetful = _ports_that_forget(session)
 
     def check(name: str) -> None:
         parameters = ParameterStore(session, keep_s=PARAMETERS_KEPT_S)  # one reading serves the whole of one check
-        run(check_requested(name), replace(forgetful, readers=replace(forgetful.readers, parameters=parameters), swept={}))
+        clusters = Clusters(Tokens(session, here.partition))  # kept, they would make one cluster alone cheaper than many
+        readers = replace(forgetful.readers, parameters=parameters, clusters=clusters)
+        run(check_requested(name), replace(forgetful, readers=readers, swept={}))
 
     def every_check() -> None:
         for _ in range(times):
