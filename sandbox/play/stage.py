@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from infra.asset import Target, build
@@ -29,6 +30,7 @@ from sandbox.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from sandbox.control_plane.cluster import ControlPlane
     from sandbox.play.ground import Ground
@@ -176,7 +178,7 @@ class Stage(Standing):
 
     def _start_functions(self) -> None:
         self._on_step("the functions' asset, as deployment bundles it, in the Lambda emulator")
-        asset = build(Target.this_machine())
+        asset = _asset()
         self.dead_letters = DeadLetters(self.aws.client)
         self.functions = self._stack.enter_context(
             LambdaFront(region=REGION, skip_time=self._skip_time, on_line=self._line, on_dead_letter=self.dead_letters)
@@ -216,3 +218,9 @@ class Stage(Standing):
                 found.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self.topics.chat_queue, ReceiptHandle=message["ReceiptHandle"])
         return found
+
+
+@cache
+def _asset() -> Path:
+    """Found once per process: its content is hashed to find it, which takes a tenth of a second."""
+    return build(Target.this_machine())
