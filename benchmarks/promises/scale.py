@@ -16,7 +16,7 @@ WORLD: Final = World(nodes=NODES, annotation=None, addon_role=None, settings={"c
 """The original incident after all nodes were replaced: none is Ready, and no pod has the role. No rule keeps the second repair back."""
 _MB: Final = 1e6
 _NEEDED_S: Final = 300.0
-"""What the whole takes on two cores that do nothing else, reckoned by its CPU time; half of it is nodes that register, and one repair."""
+"""Four minutes on two cores that do nothing else, with some to spare; half of it is nodes that register, and one repair."""
 _WAVES_NEED_S: Final = 150.0
 _COPIES_NEED_S: Final = 75.0
 
