@@ -139,8 +139,10 @@ def _with_rivals(packages: Path, name: str) -> Path:
     """A folder of links to the packages and copies of the rivals, made anew in each run since rivals change."""
     folder = scratch() / name
     folder.mkdir(parents=True)
-    for entry in packages.iterdir():
-        (folder / entry.name).symlink_to(entry)
+    (folder / "__pycache__").mkdir()  # of its own: by a link the rivals would be compiled into the packages, and the asset be another one
+    for entry in (*packages.iterdir(), *packages.glob("__pycache__/*")):
+        if entry.name != "__pycache__":
+            (folder / entry.relative_to(packages)).symlink_to(entry)
     for source in RIVALS.glob("*.py"):
         shutil.copyfile(source, folder / source.name)
     _compile_rivals(folder)

@@ -1,0 +1,21 @@
+"""Rivals run from the packages of our asset, and leave it as it is."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import functions
+
+
+def test_rivals_are_compiled_beside_the_packages_and_never_into_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "packages"
+    (packages / "__pycache__").mkdir(parents=True)
+    for name in ("six.py", "__pycache__/six.cpython-311.pyc"):
+        (packages / name).touch()
+    before = sorted(packages.rglob("*"))
+    monkeypatch.setattr(functions, "CACHE", tmp_path)
+    folder = functions._with_rivals(packages, "beside")
+    assert sorted(packages.rglob("*")) == before
+    assert (folder / "six.py").exists()
+    assert (folder / "__pycache__" / "six.cpython-311.pyc").exists()
+    assert list((folder / "__pycache__").glob("raw.*.pyc"))
