@@ -24,7 +24,7 @@ def run(run: Run) -> list[Row]:
     """
     if run.quick:
         run.leave_out(f"{NAME}: {_SIZES[-1]} clusters")
-    sizes, checks = run.pick((_SIZES[:-1], 40), (_SIZES, 60))
+    sizes, checks = run.pick((_SIZES[:-1], 20), (_SIZES, 60))
     requests: dict[int, float] = {}
 
     def swept(size: int) -> Cost:
