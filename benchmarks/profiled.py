@@ -8,16 +8,16 @@ import pstats
 import sys
 import time
 from collections import defaultdict
-from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from benchmarks.child import answered, named
 from lambdas.domain import observing
+from sandbox.at_once import AtOnce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _WORTH_TELLING: Final = 0.02
 _LAYERS: Final = {
@@ -74,29 +74,11 @@ def _layer(function: Function) -> str | None:
     return next((name for part, name in _LAYERS.items() if part in function[0]), None)
 
 
-class _AtOnce:
-    """In the place of an executor: a profiler sees its own thread alone."""
-
-    def __init__(self, _: int) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, do: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(do(*arguments))
-        return future
-
-
 def main(work: str, arguments: str, answer: str) -> None:
     """The child's side: the whole work, whose repetitions outweigh its first time; its modules are loaded before."""
     run, asked = named(work), json.loads(arguments)
     profile = cProfile.Profile(time.thread_time)
-    with patch.object(observing, "ThreadPoolExecutor", _AtOnce):
+    with patch.object(observing, "ThreadPoolExecutor", AtOnce):  # a profiler sees its own thread alone
         profile.runcall(run, **asked)
     Path(answer).write_text(json.dumps(by_layer(pstats.Stats(profile).stats)))  # type: ignore[attr-defined]
 

@@ -16,8 +16,8 @@ from lambdas.domain.observation import FieldWriter, HealthIssue
 from lambdas.domain.ports import Message, Parameter
 from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
 from lambdas.remediator.workflow import remediate
+from sandbox.at_once import AtOnce
 from tests.chaos.towns import Town, kinds, town
-from tests.over_fakes.at_once import AtOnce
 from tests.unit.report.test_any_words import TEXT, assert_harmless, assert_legal
 from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
 

@@ -12,9 +12,9 @@ from unittest.mock import patch
 
 from lambdas.checker.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef
+from sandbox.at_once import AtOnce
 from tests.chaos.figures import Figures
 from tests.chaos.towns import OF_EVERY_KIND, Arrival, checked, kinds, storm, town, unanswered
-from tests.over_fakes.at_once import AtOnce
 from tests.world import NAME, NAMESPACE, NOON, REGION
 
 if TYPE_CHECKING:

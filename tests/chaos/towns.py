@@ -17,10 +17,10 @@ from lambdas.contract.events import OwnEvent
 from lambdas.contract.parameters import binding_path
 from lambdas.remediator.steps import InProcessSteps
 from lambdas.remediator.workflow import remediate
+from sandbox.at_once import AtOnce
 from tests import fakes
 from tests.chaos.environments import TurnsWorld
 from tests.events import event as recorded
-from tests.over_fakes.at_once import AtOnce
 from tests.over_fakes.events import own
 from tests.over_fakes.wiring import Wired
 from tests.world import NAME, NAMESPACE, NOON, described

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.over_fakes.at_once import AtOnce
+from sandbox.at_once import AtOnce
 
 
 @pytest.fixture(autouse=True)

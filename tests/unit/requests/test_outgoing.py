@@ -17,9 +17,9 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.outgoing import Outgoing, check_requested, identity_changed, node_not_ready, remediation
 from lambdas.domain.request import Actor, CheckRequest, Ignored, Trigger
 from lambdas.domain.requests import parse
+from sandbox.at_once import AtOnce
 from sandbox.play.scenario import Trust, World
 from tests.events import ACCOUNT, INDEX, REGION, event
-from tests.over_fakes.at_once import AtOnce
 from tests.over_fakes.events import check_requested as check_asked
 from tests.over_fakes.ground import ground_of
 from tests.over_fakes.performance import Performance

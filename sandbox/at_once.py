@@ -1,4 +1,4 @@
-"""An executor that runs what is submitted at once: without threads a world of fakes behaves the same each time, and quicker."""
+"""An executor that runs what is submitted at once: without threads a world of fakes behaves the same each time, and a profiler sees all."""
 
 from __future__ import annotations
 
