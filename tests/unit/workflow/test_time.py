@@ -10,30 +10,21 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.incident import Outcome, PastIncident
 from lambdas.domain.observation import RoleFacts
 from lambdas.domain.ports import Parameter
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
+from tests.unit.domain.pictures import repaired
 from tests.unit.workflow.staged import KEY, REPAIR, TARGET, annotates, hangs, staged
 from tests.world import NOON, right_trust
 
 if TYPE_CHECKING:
+    from lambdas.domain.incident import PastIncident
     from tests.over_fakes.performance import Performance
 
 
 def _repaired(ago: timedelta) -> PastIncident:
     at = NOON - ago
-    return PastIncident(
-        id="past-1",
-        target=TARGET,
-        opened_at=at,
-        closed_at=at,
-        outcome=Outcome.PROVEN,
-        verdict="annotation-missing",
-        trigger="sweep",
-        changes=("RestartWorkload",),
-        signals=1,
-    )
+    return replace(repaired(ago, "RestartWorkload"), target=TARGET, opened_at=at, closed_at=at)
 
 
 def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
