@@ -115,6 +115,6 @@ def _readable(outside: Outside, notes: list[str]) -> Any:
     """History, or none where we may not read it."""
     if not notes:
         return outside.incidents
-    from cli.memory import MemoryIncidents
+    from cli.ledger import in_memory
 
-    return MemoryIncidents()
+    return in_memory()

@@ -36,6 +36,7 @@ def guards(
     "Future[OidcProvider | Missing | Unknown | NotRead]",
     "Future[Mapping[str, str] | Unknown | NotRead]",
 ]:
+    """Begin to read the role in force, its OIDC provider and what it may call, beside each other; `NotRead` is what nobody needs."""
     in_force = associations[0].role_arn if isinstance(associations, tuple) and associations else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
     role_arn = in_force or (binding.role_arn if isinstance(binding, Binding) else recorded)
@@ -48,9 +49,14 @@ def guards(
     return role, provider, simulated
 
 
+def _elsewhere(readers: Readers, role_arn: str) -> str:
+    """The role's account where it is another one than ours, else empty."""
+    account = role_arn.split(":")[4]
+    return "" if account == readers.account else account
+
+
 def _role(readers: Readers, arn: str) -> RoleFacts | Missing | Unknown:
-    account = arn.split(":")[4]
-    if account != readers.account:
+    if account := _elsewhere(readers, arn):
         return Unknown(f"the role belongs to account {account}, whose IAM we cannot read")
     return optional(lambda: readers.iam.role(arn))
 
@@ -63,7 +69,7 @@ def _provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None) -> 
     arn = cluster.provider_arn
     if arn is None:
         return Missing("OIDC issuer")
-    if role_arn and (account := role_arn.split(":")[4]) != readers.account:
+    if role_arn and (account := _elsewhere(readers, role_arn)):
         return Unknown(f"it belongs to account {account}, that of the role, whose IAM we cannot read")
     return optional(lambda: readers.iam.oidc_provider(arn))
 
@@ -71,7 +77,7 @@ def _provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None) -> 
 def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
     if not readers.may_simulate:
         return Unknown("the optional grant iam:SimulatePrincipalPolicy is not deployed")
-    if role_arn.split(":")[4] != readers.account:
+    if _elsewhere(readers, role_arn):
         return Unknown("the role belongs to another account")
     return optional(lambda: _asked_iam(readers, role_arn, calls))
 
