@@ -19,6 +19,8 @@ from sandbox.loopback import reserved_port
 from sandbox.standing import Standing
 
 ADMINISTRATOR, MASTERS = "control-plane", "system:masters"
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kwok")
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 REGION = "eu-west-1"
 """Whose STS the authenticator asks."""
 ISSUER = f"https://oidc.eks.{REGION}.amazonaws.com/id/77D0"
@@ -102,14 +104,38 @@ class ControlPlane(Standing):
         self._run("etcd", commands.etcd(self.binaries, self._addresses, self._files))
         self.authenticator.start()
         self.start_api_server()
+        self._run_controllers()
+        self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
+
+    def _run_controllers(self) -> None:
         self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files, self._nodes))
         self._run("kube-scheduler", commands.scheduler(self.binaries, self._files))
         self._run_kwok()
-        self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
 
     def _run_kwok(self) -> None:
         configuration = stages.write(self._files.folder / "stages", self.plugin)
         self._run("kwok", commands.kwok(self.binaries, self._files, configuration, self._nodes))
+
+    def _controllers_begin_anew(self) -> None:
+        """End and start them, as they end themselves where they lose their election, which ours need not win.
+
+        One that went on would ask ever more rarely after each break, up to a minute apart.
+        Source: https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/client-go/tools/cache/reflector.go (backoff)
+        """
+        for name in CONTROLLERS:
+            self._running[name].kill()
+        self.client().do("DELETE", LEASES)
+        self._run_controllers()
+
+    def _kubelets_look_anew(self) -> None:
+        """Let KWOK look at every node and pod afresh: it does not try again what broke off with a connection, as a kubelet would.
+
+        Its leases go first, or it would wait until those of its former self end.
+        Source: https://github.com/kubernetes-sigs/kwok/blob/v0.8.0/pkg/kwok/controllers/utils.go (shouldRetry)
+        """
+        self._running["kwok"].kill()
+        self.client().do("DELETE", LEASES)
+        self._run_kwok()
 
     def _run(self, name: str, command: list[str]) -> Program:
         self._running[name] = self.workplace.start(name, command)
@@ -150,8 +176,7 @@ class ControlPlane(Standing):
     def let_plugin_work_with(self, credentials: PluginCredentials) -> None:
         """Change whose permissions suffice for aws-node; pods that failed with them come up."""
         self.plugin = credentials
-        self._running["kwok"].kill()
-        self._run_kwok()
+        self._kubelets_look_anew()
 
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
@@ -173,14 +198,22 @@ class ControlPlane(Standing):
         self._running["kube-apiserver"].kill()
 
     def start_api_server(self) -> None:
-        """Start it on the same port and data, and wait until it is ready."""
+        """Start it on the same port and data, wait until it is ready, and let what works with it begin anew."""
         command = commands.api_server(self.binaries, self._addresses, self._files, ISSUER)
         self._run("kube-apiserver", command).wait_until(self._ready, within_s=60)
+        if CONTROLLERS[0] in self._running:
+            self._controllers_begin_anew()
 
     def freeze_etcd(self, seconds: float) -> threading.Timer:
         """Stop the store in its tracks and wake it later; returns at once with the timer to `join`."""
+
+        def wake() -> None:
+            self._running["etcd"].resume()
+            self._running["kube-apiserver"].wait_until(self._ready, within_s=60)
+            self._kubelets_look_anew()
+
         self._running["etcd"].pause()
-        waking = threading.Timer(seconds, self._running["etcd"].resume)
+        waking = threading.Timer(seconds, wake)
         waking.daemon = True
         waking.start()
         return waking
@@ -204,7 +237,7 @@ class ControlPlane(Standing):
 
     def stop_controllers(self) -> None:
         """Kill controllers, scheduler and KWOK for good: what is written from now on stays as it is written."""
-        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+        for name in CONTROLLERS:
             self._running.pop(name).kill()
 
     def copy_node(self, node: str, count: int) -> None:
