@@ -24,7 +24,7 @@ def run(run: Run) -> list[Row]:
     with Ground() as ground, tempfile.TemporaryDirectory() as folder:
         watcher = function("watcher", our_asset(), Function.NODE_WATCHER.handler, ground.function_environment(), memory_mib=128)
         for name, matter in (("one in fifty matters", 0.02), ("every record matters", 1.0)):
-            event, unpacked_mb = audit_records.batch(run.pick(2_000, 10_000), matter)
+            event, unpacked_mb = audit_records.batch(run.pick(1_000, 10_000), matter)
             rows += _measured(name, event, unpacked_mb, Path(folder) / "batch.json", run)
             peak = cold(watcher, lambda it=event: json.dumps(it).encode()).peak_mb  # type: ignore[misc]
             goal = Goal(on="value", bound=128)

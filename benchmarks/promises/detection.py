@@ -31,7 +31,7 @@ def run(run: Run) -> list[Row]:
 
 def _row(name: str, run: Run) -> Row:
     source = SOURCES[name]
-    with Stage(stages.WORLD) as stage:
+    with Stage(stages.world(run)) as stage:
         stages.until("the world to stand", lambda: stages.calm(stage))
         _warm(stage)
         leave_only(stage, source)

@@ -26,7 +26,7 @@ _LIMIT: Final = (
 
 def run(run: Run) -> list[Row]:
     """From the start of the execution to the answer to the patch, each time in a fresh environment."""
-    with Stage(stages.WORLD) as stage:
+    with Stage(stages.world(run)) as stage:
         stages.until("the world to stand", lambda: stages.calm(stage))
         plain = function(
             _HELLO, rivals_beside_ours(), "durable_hello.lambda_handler", stage.functions.pool(REMEDIATOR).function.environment

@@ -43,7 +43,7 @@ def run(run: Run) -> list[Row]:
         patched[whose].append(took[0])
         restarted[whose].append(took[1])
 
-    with Stage(stages.WORLD) as stage, tempfile.TemporaryDirectory() as folder:
+    with Stage(stages.world(run)) as stage, tempfile.TemporaryDirectory() as folder:
         stages.until("the world to stand", lambda: stages.calm(stage))
         _ours(stage)  # warms both functions
         environment = _peoples_environment(stage, Path(folder), token) if there else {}
