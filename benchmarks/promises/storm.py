@@ -25,7 +25,7 @@ _GOAL: Final = Goal(on="ratio", bound=1.5)
 
 def run(run: Run) -> list[Row]:
     """Ten thousand events in blocks, half with an incident open, half on a cluster just found well; a few hundred in a quick run."""
-    blocks, events = run.pick((2, 60), (5, 1000))
+    blocks, events = run.pick((2, 100), (5, 1000))
     single = min(events, 300)  # of the rival, whose cost is the same for each
     promise = f"storm of {2 * blocks * events:,} events"
     rows = []
