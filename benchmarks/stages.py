@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 POLL_S: Final = 0.005
 LONGEST_S: Final = 90.0
 
+
 def world(run: Run) -> World:
     """Nodes stay Ready without the role, so that the same fault can be made often; no rule keeps a repair back.
 

@@ -40,7 +40,7 @@ def run(run: Run) -> list[Row]:
             costs = in_turns({"ours": lambda: _batch(checker), _RAW: lambda: _batch(client)}, run.pick(4, 11))
         goal = Goal(on="ratio", bound=1.5)
         timed = [compared(NAME, name, part, costs, rival=_RAW, goal=goal) for name, part in (("wall", "wall_ms"), ("CPU", "cpu_ms"))]
-        timed = explained(timed, lambda: profiled.where("benchmarks.ours:warm_checks", {"times": 100}, environment), _LIMIT)
+        timed = explained(timed, lambda: profiled.where("benchmarks.ours:warm_checks", {"times": run.pick(30, 100)}, environment), _LIMIT)
     run.facts["log_bytes"] = logged
     return [
         *timed,
