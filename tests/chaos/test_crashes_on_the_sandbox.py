@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.sandbox import Phase, killing, ran
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
 
 WRITES = ("AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole", "close")
 

@@ -13,7 +13,7 @@ from sandbox.play.scenario import BOUND, Scenario, load
 from sandbox.play.stage import Stage
 from tests.sandbox.expectations import PATIENCE_S
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
 
 
 def loses_one_more(scenario: Scenario, after: str) -> tuple[Outcome, list[Any]]:

@@ -72,6 +72,6 @@ def test_the_worked_verdict_passes_the_tests_that_it_names(tmp_path: Path) -> No
     commands = [line for block in WORKED if block.language == "sh" for line in block.text.splitlines() if " -m pytest " in line]
     assert len(commands) == 2
     for command in commands:
-        runnable = command.replace(".venv/bin/python", f"{sys.executable} -P -B") + f" -p no:cacheprovider -k '{_CONCERNED}'"
+        runnable = command.replace(".venv/bin/python", f"{sys.executable} -P") + f" -p no:cacheprovider -k '{_CONCERNED}'"
         done = subprocess.run(["bash", "-c", f"PYTHONPATH=. {runnable}"], cwd=tree, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
