@@ -56,7 +56,7 @@ unit: $(VENV)/ready ## pure code, and the pipeline over fakes
 
 .PHONY: integration
 integration: $(VENV)/ready ## each adapter and each double against its other side, on loopback
-	@$(SAY) && $(PYTEST) -n 2 --dist loadfile tests/integration -m "not long"
+	@$(SAY) && $(PYTEST) -n 3 --dist loadfile tests/integration -m "not long"
 
 .PHONY: infra
 infra: $(VENV)/ready ## the synthesized template against the contract
