@@ -91,7 +91,7 @@ class EmbeddedCluster:
 
     def _served(self, request: Request, fault: Fault | None) -> Response | None:
         if fault:
-            self._suffer(fault)
+            self._suffer(fault, request)
         if fault and fault.close is Break.BEFORE:
             return None
         info = request_info(request)
@@ -103,8 +103,9 @@ class EmbeddedCluster:
         response = self._api.serve(request, info)
         return None if fault and fault.close is Break.AFTER else response
 
-    def _suffer(self, fault: Fault) -> None:
+    def _suffer(self, fault: Fault, request: Request) -> None:
         time.sleep(fault.delay_s)
+        fault.meanwhile(request)
         if fault.expire_continue:
             self.expire_continue_tokens()
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from sandbox.cluster.errors import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.cluster.wire import Request
 
 
@@ -30,6 +32,7 @@ class Fault:
         retry_after_s: the `Retry-After` header of a 429 or 503.
         close: close the connection instead of answering.
         delay_s: wait before the request is looked at.
+        meanwhile: called before the request is looked at, so that something else happens just then.
         expire_continue: drop the states that paged lists rest on, so that the next page is a 410.
         times: requests it still befalls; None for all.
     """
@@ -40,6 +43,7 @@ class Fault:
     retry_after_s: int | None = None
     close: Break | None = None
     delay_s: float = 0.0
+    meanwhile: Callable[[Request], None] = lambda _: None
     expire_continue: bool = False
     times: int | None = 1
 

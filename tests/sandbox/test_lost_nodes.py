@@ -1,32 +1,42 @@
 """Nodes that are lost in the middle of a repair, on the small EKS: the rest is repaired and proven all the same."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox.cluster.faults import Fault
 from sandbox.cluster.resources import NODES, PODS
 from sandbox.play.accounts import NAMESPACE, resolved
-from sandbox.play.play import Moment, Outcome, Play
-from sandbox.play.scenario import BOUND, Scenario, load
+from sandbox.play.ground import EmbeddedGround
+from sandbox.play.play import Play
+from sandbox.play.scenario import BOUND, load
 from sandbox.play.stage import Stage
 from tests.sandbox.expectations import PATIENCE_S
+
+if TYPE_CHECKING:
+    from sandbox.cluster.wire import Request
+    from sandbox.play.outcome import Outcome
+    from sandbox.play.scenario import Scenario
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
 
 
-def loses_one_more(scenario: Scenario, after: str) -> tuple[Outcome, list[Any]]:
-    """Play it, and let a node be lost as soon as this action was done; what came of it, and the roles of pods within reach."""
+def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[Outcome, list[Any]]:
+    """Play it, and let a node be lost just before the first such request is served; what came of it, and the roles of pods within reach."""
     lost: list[str] = []
 
-    def show(moment: Moment) -> None:
-        if moment.text.startswith(after) and not lost:
-            lost.append(_node_of_last_pod(stage))
-            stage.ground.stop_kubelet(lost[0])
+    def lose(request: Request) -> None:
+        lost.append(_node_of_last_pod(stage, but=request.path.rpartition("/")[2]))
+        stage.ground.stop_kubelet(lost[0])
 
     with Stage(scenario.world, skip_time=scenario.hurry) as stage:
-        outcome = Play(scenario, stage, show, lasts_s=PATIENCE_S).run()
+        assert isinstance(stage.ground, EmbeddedGround)
+        stage.ground.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
+        outcome = Play(scenario, stage, lasts_s=PATIENCE_S).run()
         unknown = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_unknown(it)}
         assert lost
         assert set(lost) <= unknown
@@ -37,9 +47,11 @@ def _is_unknown(node: Any) -> bool:
     return any(it["type"] == "Ready" and it["status"] == "Unknown" for it in node["status"]["conditions"])
 
 
-def _node_of_last_pod(stage: Stage) -> str:
-    """Of a pod that has not been replaced yet, which is the hardest case: it never will be."""
-    pods = [it for it in stage.ground.all_of(PODS, NAMESPACE) if _role(it) is None and "deletionTimestamp" not in it["metadata"]]
+def _node_of_last_pod(stage: Stage, but: str) -> str:
+    """Of a pod that has not been replaced yet, which is the hardest case: it never will be. Neither of one on a lost node nor of `but`."""
+    gone = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_unknown(it)}
+    stale = [it for it in stage.ground.all_of(PODS, NAMESPACE) if _role(it) is None and it["spec"]["nodeName"] not in gone]
+    pods = [it for it in stale if it["metadata"]["name"] != but]
     return str(max(pods, key=lambda it: it["metadata"]["name"])["spec"]["nodeName"])
 
 
@@ -49,14 +61,14 @@ def _role(pod: Any) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("name", "nodes", "after", "lost"),
-    [("annotation-missing", 12, "RestartWorkload", 1), ("lost-node-stops-roll-out", 7, "ReplaceOnePod", 2)],
+    ("name", "nodes", "verb", "path", "lost"),
+    [("annotation-missing", 12, "PATCH", "/daemonsets/", 1), ("lost-node-stops-roll-out", 7, "DELETE", "/pods/", 2)],
     ids=["in a roll-out", "between waves"],
 )
-def test_a_node_lost_in_the_middle_is_left_out(name: str, nodes: int, after: str, lost: int) -> None:
+def test_a_node_lost_in_the_middle_is_left_out(name: str, nodes: int, verb: str, path: str, lost: int) -> None:
     scenario = load(name)
     world = replace(scenario.world, nodes=nodes, settings={"node_grace_s": "0"}, node_role_suffices=True)
-    outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-you")), after)
+    outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-you")), verb, path)
     said = json.dumps(outcome.messages, ensure_ascii=False)
     assert "repaired and proven" in said
     assert f"{lost} node{'s are' if lost > 1 else ' is'} lost, left out" in said
