@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox.aws.wire import Request, Response, json_response
@@ -19,7 +19,8 @@ from sandbox.loopback import reserved_port
 from sandbox.standing import Standing
 
 ADMINISTRATOR, MASTERS = "control-plane", "system:masters"
-CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kwok")
+KUBELETS = "kwok"
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler", KUBELETS)
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 REGION = "eu-west-1"
 """Whose STS the authenticator asks."""
@@ -104,38 +105,36 @@ class ControlPlane(Standing):
         self._run("etcd", commands.etcd(self.binaries, self._addresses, self._files))
         self.authenticator.start()
         self.start_api_server()
-        self._run_controllers()
+        self._run_controllers(CONTROLLERS)
         self._running["kube-controller-manager"].wait_until(self._service_accounts_are_made, within_s=30)
 
-    def _run_controllers(self) -> None:
-        self._run("kube-controller-manager", commands.controller_manager(self.binaries, self._files, self._nodes))
-        self._run("kube-scheduler", commands.scheduler(self.binaries, self._files))
-        self._run_kwok()
+    def _run_controllers(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._run(name, self._controller(name))
 
-    def _run_kwok(self) -> None:
-        configuration = stages.write(self._files.folder / "stages", self.plugin)
-        self._run("kwok", commands.kwok(self.binaries, self._files, configuration, self._nodes))
+    def _controller(self, name: str) -> list[str]:
+        if name == KUBELETS:
+            configuration = stages.write(self._files.folder / "stages", self.plugin)
+            return commands.kwok(self.binaries, self._files, configuration, self._nodes)
+        if name == "kube-scheduler":
+            return commands.scheduler(self.binaries, self._files)
+        return commands.controller_manager(self.binaries, self._files, self._nodes)
 
-    def _controllers_begin_anew(self) -> None:
-        """End and start them, as they end themselves where they lose their election, which ours need not win.
+    def _begin_anew(self, *names: str) -> None:
+        """End and start those of these controllers that run, KWOK among them, so that they look at everything afresh.
 
-        One that went on would ask ever more rarely after each break, up to a minute apart.
-        Source: https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/client-go/tools/cache/reflector.go (backoff)
+        They end themselves where they lose their election, which ours need not win; one that went on would ask ever more rarely after
+        each break, up to a minute apart. KWOK does not try again what broke off with a connection, as a kubelet would. Its leases go
+        first, or it would wait until those of its former self end.
+        Sources: https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/client-go/tools/cache/reflector.go (backoff),
+        https://github.com/kubernetes-sigs/kwok/blob/v0.8.0/pkg/kwok/controllers/utils.go (shouldRetry)
         """
-        for name in CONTROLLERS:
+        running = [name for name in names if name in self._running]
+        for name in running:
             self._running[name].kill()
-        self.client().do("DELETE", LEASES)
-        self._run_controllers()
-
-    def _kubelets_look_anew(self) -> None:
-        """Let KWOK look at every node and pod afresh: it does not try again what broke off with a connection, as a kubelet would.
-
-        Its leases go first, or it would wait until those of its former self end.
-        Source: https://github.com/kubernetes-sigs/kwok/blob/v0.8.0/pkg/kwok/controllers/utils.go (shouldRetry)
-        """
-        self._running["kwok"].kill()
-        self.client().do("DELETE", LEASES)
-        self._run_kwok()
+        if running:
+            self.client().do("DELETE", LEASES)
+        self._run_controllers(running)
 
     def _run(self, name: str, command: list[str]) -> Program:
         self._running[name] = self.workplace.start(name, command)
@@ -176,7 +175,7 @@ class ControlPlane(Standing):
     def let_plugin_work_with(self, credentials: PluginCredentials) -> None:
         """Change whose permissions suffice for aws-node; pods that failed with them come up."""
         self.plugin = credentials
-        self._kubelets_look_anew()
+        self._begin_anew(KUBELETS)
 
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
@@ -201,8 +200,7 @@ class ControlPlane(Standing):
         """Start it on the same port and data, wait until it is ready, and let what works with it begin anew."""
         command = commands.api_server(self.binaries, self._addresses, self._files, ISSUER)
         self._run("kube-apiserver", command).wait_until(self._ready, within_s=60)
-        if CONTROLLERS[0] in self._running:
-            self._controllers_begin_anew()
+        self._begin_anew(*CONTROLLERS)
 
     def freeze_etcd(self, seconds: float) -> threading.Timer:
         """Stop the store in its tracks and wake it later; returns at once with the timer to `join`."""
@@ -210,7 +208,7 @@ class ControlPlane(Standing):
         def wake() -> None:
             self._running["etcd"].resume()
             self._running["kube-apiserver"].wait_until(self._ready, within_s=60)
-            self._kubelets_look_anew()
+            self._begin_anew(KUBELETS)
 
         self._running["etcd"].pause()
         waking = threading.Timer(seconds, wake)
@@ -231,7 +229,7 @@ class ControlPlane(Standing):
 
     def silence_kubelets(self) -> None:
         """No kubelet says anything any more: the node controller concludes what it does when a node is lost."""
-        self._running["kwok"].pause()
+        self._running[KUBELETS].pause()
 
     # Size
 
