@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from packaging.requirements import Requirement
 
 from benchmarks.measure import Cost
-from infra.asset import CACHE, Target, build
+from infra.asset import CACHE
 from sandbox.functions.emulator import Environment
 from sandbox.functions.function import Function
+from sandbox.play.deployment import our_asset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,12 +31,6 @@ _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 class FunctionFailed(RuntimeError):
     """A function that is measured did not do its work; says what it answered."""
-
-
-@cache
-def our_asset() -> Path:
-    """The asset as deployment builds it, for this machine."""
-    return build(Target.this_machine())
 
 
 @cache

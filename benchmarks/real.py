@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import stages
 from benchmarks.events import not_ready, payload
-from benchmarks.functions import cpu_ms, function, our_asset, peak_mb, warm
+from benchmarks.functions import cpu_ms, function, peak_mb, warm
 from benchmarks.measure import Cost
 from lambdas.contract.environment import ALLOCATOR, Function
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import NODES, PODS
 from sandbox.functions.emulator import Environment
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
+from sandbox.play.deployment import our_asset
 from sandbox.play.real_ground import RealGround
 from sandbox.play.stage import Stage
 

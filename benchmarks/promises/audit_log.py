@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from benchmarks import audit_records
 from benchmarks.child import in_child
-from benchmarks.functions import cold, function, our_asset
+from benchmarks.functions import cold, function
 from benchmarks.ground import Ground
 from benchmarks.measure import in_turns
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
+from sandbox.play.deployment import our_asset
 
 NAME: Final = "audit log batches"
 _RIVAL: Final = "gzip and orjson, same bytes"

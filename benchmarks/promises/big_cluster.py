@@ -2,12 +2,13 @@
 
 from benchmarks.child import in_child
 from benchmarks.events import not_ready, payload
-from benchmarks.functions import cold, function, our_asset
+from benchmarks.functions import cold, function
 from benchmarks.ground import Ground
 from benchmarks.measure import in_turns, patiently
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
+from sandbox.play.deployment import our_asset
 
 _RAW, _TYPED = "raw: urllib3, orjson, same pages", "typed client, 500 a page"
 

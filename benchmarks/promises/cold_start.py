@@ -4,12 +4,13 @@ from functools import partial
 from typing import Final
 
 from benchmarks.events import check_requested, payload
-from benchmarks.functions import cold, function, our_asset, rivals_beside_ours, rivals_with
+from benchmarks.functions import cold, function, rivals_beside_ours, rivals_with
 from benchmarks.ground import Ground
 from benchmarks.measure import in_turns
 from benchmarks.row import Goal, Row, compared
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
+from sandbox.play.deployment import our_asset
 
 NAME: Final = "cold start of the checker"
 _USUAL, _FLOOR = "usual: boto3, typed client, Powertools", "floor: bare boto3, same calls"

@@ -5,7 +5,7 @@ from typing import Final
 
 from benchmarks import profiled, stages
 from benchmarks.events import check_requested, payload
-from benchmarks.functions import cpu_ms, function, our_asset, rivals_beside_ours
+from benchmarks.functions import cpu_ms, function, rivals_beside_ours
 from benchmarks.ground import Ground
 from benchmarks.measure import Cost, in_turns
 from benchmarks.price import LINE_OVERHEAD_BYTES
@@ -13,6 +13,7 @@ from benchmarks.row import Goal, Row, compared, explained
 from benchmarks.run import Run
 from lambdas.contract.environment import Function
 from sandbox.functions.emulator import Environment
+from sandbox.play.deployment import our_asset
 
 NAME: Final = "warm healthy check"
 _RAW: Final = "raw: urllib3, orjson, same requests"

@@ -1,13 +1,22 @@
-"""What deployment tells the functions."""
+"""What deployment gives the functions: their asset and their variables."""
 
 from dataclasses import fields
+from functools import cache
+from pathlib import Path
 from typing import Final
 
+from infra.asset import Target, build
 from lambdas.contract.environment import Environment, variable
 from sandbox.aws.local import ACCOUNT, REGION
 from sandbox.play.accounts import CHECKER, REMEDIATOR, TABLE, Topics, role_arn
 
 ALIAS: Final = "live"
+
+
+@cache
+def our_asset() -> Path:
+    """The asset as deployment builds it, for this machine. Found once per process, since its content is hashed for it."""
+    return build(Target.this_machine())
 
 
 def environment(topics: Topics) -> dict[str, str]:

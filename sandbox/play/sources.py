@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from infra.asset import Target, build
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SUBSCRIPTIONS
 from lambdas.contract.parameters import binding_path
@@ -14,6 +13,7 @@ from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.functions.function import Function as LocalFunction
 from sandbox.play import telling
 from sandbox.play.accounts import CLUSTER, NAMESPACE, OPERATOR, ROLE, role_arn
+from sandbox.play.deployment import our_asset
 from sandbox.play.telling import WATCHER, announced
 
 if TYPE_CHECKING:
@@ -100,5 +100,4 @@ def leave_only(stage: Stage, source: Source) -> None:
     if source.watched:
         stage.aws.roles.create(WATCHER)
         environment = {**stage.environment(), **stage.aws.environment(WATCHER)}
-        asset = build(Target.this_machine())
-        stage.functions.add(LocalFunction(name=WATCHER, asset=asset, handler=Function.NODE_WATCHER.handler, environment=environment))
+        stage.functions.add(LocalFunction(name=WATCHER, asset=our_asset(), handler=Function.NODE_WATCHER.handler, environment=environment))

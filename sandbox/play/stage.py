@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from infra.asset import Target, build
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS
@@ -23,14 +21,13 @@ from sandbox.functions.durable import LambdaFront
 from sandbox.functions.function import Function as LocalFunction
 from sandbox.play import accounts, furnishing
 from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, resolved, role_arn
-from sandbox.play.deployment import environment
+from sandbox.play.deployment import environment, our_asset
 from sandbox.play.ground import EmbeddedGround
 from sandbox.play.scenario import BOUND
 from sandbox.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from sandbox.control_plane.cluster import ControlPlane
     from sandbox.play.ground import Ground
@@ -178,7 +175,6 @@ class Stage(Standing):
 
     def _start_functions(self) -> None:
         self._on_step("the functions' asset, as deployment bundles it, in the Lambda emulator")
-        asset = _asset()
         self.dead_letters = DeadLetters(self.aws.client)
         self.functions = self._stack.enter_context(
             LambdaFront(region=REGION, skip_time=self._skip_time, on_line=self._line, on_dead_letter=self.dead_letters)
@@ -188,7 +184,7 @@ class Stage(Standing):
             self.functions.add(
                 LocalFunction(
                     name=principal,
-                    asset=asset,
+                    asset=our_asset(),
                     handler=function.handler,
                     environment={**ALLOCATOR, **self.environment(), **self.aws.environment(principal)},
                     durable=durable,
@@ -218,9 +214,3 @@ class Stage(Standing):
                 found.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=self.topics.chat_queue, ReceiptHandle=message["ReceiptHandle"])
         return found
-
-
-@cache
-def _asset() -> Path:
-    """Found once per process: its content is hashed to find it, which takes a tenth of a second."""
-    return build(Target.this_machine())
