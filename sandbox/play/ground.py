@@ -89,7 +89,6 @@ class EmbeddedGround:
         )
         self.url, self.ca_pem = self.cluster.url, self.cluster.ca_pem
         self._version = version
-        self._listed: dict[tuple[Resource, str], tuple[int, list[Object]]] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -134,13 +133,9 @@ class EmbeddedGround:
         return self.cluster.store.find(resource, name, namespace)
 
     def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
-        """All objects of a kind, to be read and never changed: plays ask again and again, and mostly nothing was written meanwhile."""
-        written = self.cluster.store.last_write(resource)
-        as_of, listed = self._listed.get((resource, namespace), (None, []))
-        if as_of != written:
-            listed = list(self.cluster.store.list(resource, namespace))
-            self._listed[resource, namespace] = written, listed
-        return list(listed)
+        """All objects of a kind, as they are stored: to be read and never changed."""
+        entries, _ = self.cluster.store.entries(resource, namespace)
+        return [each.obj for each in entries]
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete one object."""
