@@ -16,11 +16,6 @@ SHARE_A_STAGE: Final = frozenset(
 """Files whose tests play on one stage, which takes seconds to set up."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that wait long begin first, so that the others fill the processor meanwhile, and nobody waits for them at the end."""
-    items.sort(key=lambda it: it.get_closest_marker("waits_long") is None)
-
-
 class StagesTogether(LoadScopeScheduling):
     """Each test by itself, but all of one shared stage in one process.
 

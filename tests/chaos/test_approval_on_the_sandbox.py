@@ -17,7 +17,7 @@ from sandbox.play.scenario import BOUND
 from sandbox.play.stage import Stage
 from tests.chaos.sandbox import annotation, generation, healed, open_row, past, standing, wait_for, wait_until_closed
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
+pytestmark = pytest.mark.sandbox
 ALICE = "arn:aws:sts::111122223333:assumed-role/admin/alice"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.sandbox import Phase, killing, ran
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
+pytestmark = pytest.mark.sandbox
 
 WRITES = ("AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole", "close")
 

@@ -5,7 +5,7 @@ import pytest
 from tests.chaos.faults import AWS, KUBERNETES, both
 from tests.chaos.sandbox import Disturb, ran
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
+pytestmark = pytest.mark.sandbox
 
 
 def test_a_repair_survives_what_kubernetes_and_aws_do_on_a_bad_day() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos import bus_storm
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
+pytestmark = pytest.mark.sandbox
 
 
 def test_a_storm_through_the_bus_makes_one_repair() -> None:

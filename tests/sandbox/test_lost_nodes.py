@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.play.outcome import Outcome
     from sandbox.play.scenario import Scenario
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.waits_long]
+pytestmark = pytest.mark.sandbox
 
 
 def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[Outcome, list[Any]]:

@@ -9,10 +9,7 @@ from tests.sandbox.expectations import PATIENCE_S, came_to_its_end
 
 pytestmark = pytest.mark.sandbox
 
-WAIT_LONG = {"latent-and-role-unfit", "update-waited-for", "webhook-lags", "repair-clock", "lost-node", "lost-node-stops-roll-out"}
-PLAYED = [
-    pytest.param(name, marks=pytest.mark.waits_long if name in WAIT_LONG else ()) for name in names() if load(name).plays_on("embedded")
-]
+PLAYED = [name for name in names() if load(name).plays_on("embedded")]
 
 
 @pytest.mark.parametrize("name", PLAYED)
