@@ -5,8 +5,9 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -90,33 +91,39 @@ def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
                 connection.request(self.command, self.path, body or None, _forwarded(self.headers.items()))
                 with connection.getresponse() as response:
                     lost = proxy.is_to_be_lost(self.command, self.path)
-                    size = self._swallow(response) if lost else self._return(response)
+                    end = self._swallow if lost else self._return
+                    end(response, partial(self._note, response.status, answered=not lost))
             except (OSError, http.client.HTTPException):
                 self.close_connection = True  # the API server is gone, or the client is; both see a closed connection
-                return
             finally:
                 connection.close()
-            proxy.exchanges.append(Exchange(self.command, self.path, response.status, size, not lost, time.monotonic()))
 
-        def _swallow(self, response: http.client.HTTPResponse) -> int:
+        def _note(self, status: int, size: int, *, answered: bool) -> None:
+            proxy.exchanges.append(Exchange(self.command, self.path, status, size, answered, time.monotonic()))
+
+        def _swallow(self, response: http.client.HTTPResponse, note: Callable[[int], None]) -> None:
             self.close_connection = True
-            return len(response.read())
+            note(len(response.read()))
 
-        def _return(self, response: http.client.HTTPResponse) -> int:
+        def _return(self, response: http.client.HTTPResponse, note: Callable[[int], None]) -> None:
+            """Pass it on, without an end known beforehand piece by piece. Whoever has the whole answer finds it noted already."""
             self.send_response_only(response.status, response.reason)
             for name, value in _forwarded(response.getheaders()).items():
                 self.send_header(name, value)
-            endless = response.headers.get("Content-Length") is None
-            if endless:
-                self.send_header("Transfer-Encoding", "chunked")
+            if response.headers.get("Content-Length") is not None:
+                self.end_headers()
+                body = response.read()
+                note(len(body))
+                self.wfile.write(body)
+                return
+            self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             size = 0
             while piece := response.read1(CHUNK):
                 size += len(piece)
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if endless else piece)
-            if endless:
-                self.wfile.write(b"0\r\n\r\n")
-            return size
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            note(size)
+            self.wfile.write(b"0\r\n\r\n")
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - http.server's names
 
