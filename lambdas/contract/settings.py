@@ -42,7 +42,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0, 1, 2: comparable."""
-        return list(Severity).index(self)
+        return _RISING.index(self)
+
+
+_RISING: Final = tuple(Severity)
 
 
 class Digest(StrEnum):

@@ -1,7 +1,7 @@
 """Actions: the closed union of what we may do. Each is plain data that survives a checkpoint as JSON, with words for before and after."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, get_args
 
 from lambdas.contract.workloads import WorkloadKind
@@ -125,7 +125,7 @@ DONE: Final[Mapping[str, str]] = {kind: action.done for kind, action in _KINDS.i
 
 def to_json(action: Action) -> dict[str, Any]:
     """The action as a JSON object with its kind."""
-    return {"kind": type(action).__name__, **asdict(action)}
+    return {"kind": type(action).__name__, **vars(action)}
 
 
 def from_json(value: dict[str, Any]) -> Action:

@@ -91,7 +91,7 @@ def _diagnosis(seen: Observation, findings: tuple[Finding, ...]) -> Diagnosis:
     urgency = (severity_now(seen) if it.verdict in REPAIRABLE else it.severity for it in broken)
     severity = max(urgency, key=lambda it: it.rank, default=Severity.INFO)
     return Diagnosis(
-        findings=tuple(replace(it, severity=min(it.severity, severity, key=lambda s: s.rank)) for it in findings),
+        findings=tuple(it if it.severity.rank <= severity.rank else replace(it, severity=severity) for it in findings),
         verdict=verdict,
         severity=severity,
     )

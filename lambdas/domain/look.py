@@ -1,6 +1,6 @@
 """A look: observation, diagnosis and plan of one moment as a small digest that survives a checkpoint, a log line and a message."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
@@ -107,8 +107,14 @@ _ACTIONS: Final = ("actions", "proposed")
 
 
 def to_json_look(value: Look) -> dict[str, Any]:
-    """The look as a JSON object."""
-    return {**asdict(value), **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS}}
+    """The look as a JSON object: a repair writes dozens, so nothing is copied that nobody changes."""
+    return {
+        **vars(value),
+        "links": [{**vars(line)} for line in value.links],
+        "counts": {**vars(value.counts)},
+        "withheld": [{**vars(line)} for line in value.withheld],
+        **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS},
+    }
 
 
 def from_json_look(value: dict[str, Any]) -> Look:

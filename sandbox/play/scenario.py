@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -146,8 +147,9 @@ def names() -> list[str]:
 ORIGINAL: Final = "addon-role-missing"
 
 
+@cache
 def load(name: str) -> Scenario:
-    """Read one scenario.
+    """Read one scenario, once.
 
     Raises:
         InvalidScenario: there is no such file, or a key of it is not understood.

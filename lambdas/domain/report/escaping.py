@@ -21,7 +21,10 @@ def plain(value: object) -> str:
 
 def line(value: object) -> str:
     """The same with every space kept, for lines of a document."""
-    return "".join(" " if it.isspace() else it for it in str(value) if it.isspace() or unicodedata.category(it) not in _UNSEEN).rstrip()
+    text = str(value)
+    if not text.isprintable():  # nearly all of it is, and a repair writes thousands of lines
+        text = "".join(" " if it.isspace() else it for it in text if it.isspace() or unicodedata.category(it) not in _UNSEEN)
+    return text.rstrip()
 
 
 def chat(value: object) -> str:
