@@ -7,6 +7,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.workloads import known
+from lambdas.domain.action import DeleteStalePods, ReplaceOnePod, RestartWorkload
 from lambdas.domain.counting import many, share
 from lambdas.domain.finding import Link
 from lambdas.domain.look import Counts, Look
@@ -28,6 +29,7 @@ class ProofState(StrEnum):
     HANGING = "hanging"
     UNFIT = "unfit"  # the role is in, and does not suffice
     LEFT = "left"  # a node was lost, and what it holds up can be repaired another way
+    MORE = "more"  # pods started without the role after the plan was made, which replaces none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,9 @@ def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
         return Proof(state=ProofState.UNFIT, sentence=now.sentence)
     if is_proven(now):
         return Proof(state=ProofState.PROVEN, sentence=_shown(now))
+    if _replaces_pods(now) and not _replaces_pods(before):
+        missed = many(counts.pods - counts.pods_right, "pod")
+        return Proof(state=ProofState.MORE, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back")
     if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
         return Proof(state=ProofState.LEFT, sentence=f"{_shown(now)}; a lost node holds up the rest")
     if counts.hanging > before.counts.hanging and idle >= PATIENCE:
@@ -81,6 +86,10 @@ def is_proven(now: Look) -> bool:
     identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
     return identity and right and reached
+
+
+def _replaces_pods(look: Look) -> bool:
+    return any(isinstance(action, ReplaceOnePod | RestartWorkload | DeleteStalePods) for action in look.actions)
 
 
 def progress(counts: Counts) -> tuple[int, ...]:

@@ -30,6 +30,8 @@ MOST_TURNS: Final = 60
 UNREACHABLE_LOOKS: Final = 12
 """Looks at a cluster that does not let us in before that counts as its state: an API server restarts within a minute or two."""
 LIFTED_BY_TIME: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW})
+REPAIRED_AGAIN: Final = frozenset({ProofState.WAITING, ProofState.LEFT, ProofState.MORE})
+"""What another repair may still end. Patience has ended where a proof was waited for to no end."""
 AGAIN: Final = 1000
 """Numbers the look after an approval, far from those of the turns."""
 READING: Final = Patience(timeout_s=3600, most_s=15)
@@ -180,7 +182,7 @@ def _prove(turn: Turn, before: Look) -> None:
     elif proof == ProofState.WORSE:
         restore(turn, f"{turn.n} proof")
         escalate(turn, sentence)
-    elif proof not in (ProofState.WAITING, ProofState.LEFT) or story.repairs >= MOST_REPAIRS:
+    elif proof not in REPAIRED_AGAIN or story.repairs >= MOST_REPAIRS:
         escalate(turn, sentence)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.action import RestartWorkload
 from lambdas.domain.look import Counts, Look
 from lambdas.domain.looking import look
 from lambdas.domain.observation import Observation
@@ -65,6 +67,17 @@ def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
     hung = replace(BEFORE, counts=replace(BEFORE.counts, hanging=2))
     assert prove(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle=2 * PATIENCE).state is ProofState.WAITING
     assert prove(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is ProofState.HANGING
+
+
+def test_pods_that_started_without_the_role_after_a_plan_that_replaces_none_are_not_waited_for() -> None:
+    restart = RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-01-01T12:00:00Z", at_a_time=2)
+    under_way = now(("pods-stale",), pods_right=3)
+    to_restart = replace(under_way, actions=(restart,))
+    restarted_before = replace(BEFORE, actions=(*BEFORE.actions, restart))
+    assert prove(BEFORE, under_way).state is prove(restarted_before, to_restart).state is ProofState.WAITING
+    proof = prove(BEFORE, to_restart)
+    assert proof.state is ProofState.MORE
+    assert proof.sentence.endswith("12 pods started without it before the annotation was back")
 
 
 def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lambdas.domain.errors import Busy
+from sandbox.play.scenario import BOUND
 from tests.over_fakes.ground import BOUND_ROLE
 from tests.unit.workflow.staged import KEY, OTHER, REPAIR, TARGET, annotates, staged
 from tests.world import role_arn
+from tests.world.state import NOON
 
 if TYPE_CHECKING:
     from tests.over_fakes.performance import Performance
@@ -52,6 +55,18 @@ def restarted_by_hand(play: Performance) -> None:
 def test_a_restart_that_somebody_made_in_the_same_second_does_not_take_the_place_of_ours() -> None:
     done = staged(before={"1 look": restarted_by_hand})
     assert (done.outcome, done.writes) == ("proven", REPAIR)
+
+
+def pods_start_anew(play: Performance) -> None:
+    """A roll-out of somebody else's replaces every pod, with what the annotation says just now."""
+    for name in list(play.world.cluster.pods):
+        play.world.replace_pod(play.world.cluster, name)
+
+
+def test_pods_that_start_between_the_look_and_the_annotation_are_replaced_at_once() -> None:
+    done = staged({"annotation": BOUND}, first=annotates(None), before={"1.1 AnnotateServiceAccount": pods_start_anew})
+    assert (done.outcome, done.told, done.writes) == ("proven", ["acting", "proven"], REPAIR)
+    assert done.play.world.now - NOON < timedelta(minutes=1)
 
 
 def test_a_second_change_in_the_middle_of_the_proof_is_repaired_too() -> None:
