@@ -173,8 +173,8 @@ class WorkloadFacts:
 
     @property
     def rolled_out(self) -> bool:
-        """Whether the controller has brought every pod to the present template."""
-        return self.observed_generation >= self.generation and self.updated >= self.desired
+        """Whether the controller has brought every pod to the present template, or would bring none: `OnDelete` leaves that to others."""
+        return self.observed_generation >= self.generation and (self.on_delete or self.updated >= self.desired)
 
 
 @dataclass(frozen=True, kw_only=True)

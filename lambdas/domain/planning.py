@@ -102,7 +102,7 @@ def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> 
     """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
     stale = stale_pods(seen)
     if annotated and not rolled_out(seen):
-        stale = _missed(seen, stale)  # the roll-out under way replaces the others
+        stale = _left_by_roll_out(seen, workload, stale)
     if not stale or seen.desired_role is None or not isinstance(seen.pods, tuple):
         return ()
     canary = _canary(seen, stale)
@@ -133,9 +133,20 @@ MOST_OF_A_SECOND: Final = 50
 """Pods of the newest second that an action remembers, since a checkpoint is small. Of more, a successor has to be of a later second."""
 
 
-def _missed(seen: Observation, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+def _left_by_roll_out(seen: Observation, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+    """Stale pods that the roll-out under way does not replace: those it made itself before the annotation was there, at which it may
+    have stopped since they are not ready, and what the webhook missed. It replaces the others.
+    """
     since = changed_at(seen.service_account) if isinstance(seen.service_account, ServiceAccountFacts) else None
-    return tuple(pod for pod in stale if since is not None and pod.created_at > since)
+    first = _first_of_roll_out(seen, workload)
+    return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
+
+
+def _first_of_roll_out(seen: Observation, workload: WorkloadFacts) -> datetime | None:
+    """When the roll-out's first pod was created: every pod is made from the present template, so its pods are the newest ones."""
+    if not isinstance(seen.pods, tuple) or not 0 < workload.updated <= len(seen.pods) or workload.observed_generation < workload.generation:
+        return None
+    return sorted(pod.created_at for pod in seen.pods)[-workload.updated]
 
 
 def _canary(seen: Observation, stale: tuple[PodFacts, ...]) -> PodFacts:

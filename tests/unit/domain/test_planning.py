@@ -1,5 +1,6 @@
 """What is done about each broken link, in which order, and what is left alone and why."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -172,6 +173,28 @@ def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> Non
     picture = seen(pods=some_pods(None, None), service_account=account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1))
     made = planned(picture)
     assert [action.pod for action in made.actions if isinstance(action, ReplaceOnePod)] == ["aws-node-01"]
+
+
+def test_a_roll_out_that_stopped_at_its_own_first_pods_is_not_waited_for() -> None:
+    """It began between the look and the annotation: its pods lack the role, are not ready, and are as many as may be unavailable."""
+    pods = (*some_pods(ROLE, ROLE), *(replace(pod, ready=False) for pod in some_pods(ROLE, ROLE, None, None)[2:]))
+    picture = seen(pods=pods, service_account=account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4))
+    made = planned(picture)
+    assert kinds(made) == ["ReplaceOnePod", "DeleteStalePods"]
+    assert [action.pod for action in made.actions if isinstance(action, ReplaceOnePod)] == ["aws-node-02"]
+    assert made.wait is None
+
+
+@pytest.mark.parametrize("status", [{"updated": 0}, {"updated": 4, "generation": 8}], ids=["before its first pod", "before its status"])
+def test_what_a_roll_out_has_made_is_not_guessed(status: dict[str, int]) -> None:
+    pods = some_pods(None, None, None, None)
+    made = planned(seen(pods=pods, service_account=account(at=BORN + timedelta(hours=1)), workload=workload(desired=4, **status)))
+    assert (made.actions, made.wait is None) == ((), False)
+
+
+def test_where_pods_are_replaced_by_hand_alone_no_roll_out_is_waited_for() -> None:
+    made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2, on_delete=True)))
+    assert kinds(made) == ["ReplaceOnePod"]
 
 
 def test_a_roll_out_without_the_annotation_makes_pods_as_stale_as_before_so_it_is_not_waited_for() -> None:

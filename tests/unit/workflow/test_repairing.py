@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Busy
 from sandbox.play.scenario import BOUND
 from tests.over_fakes.ground import BOUND_ROLE
@@ -66,6 +67,27 @@ def pods_start_anew(play: Performance) -> None:
 def test_pods_that_start_between_the_look_and_the_annotation_are_replaced_at_once() -> None:
     done = staged({"annotation": BOUND}, first=annotates(None), before={"1.1 AnnotateServiceAccount": pods_start_anew})
     assert (done.outcome, done.told, done.writes) == ("proven", ["acting", "proven"], REPAIR)
+    assert done.play.world.now - NOON < timedelta(minutes=1)
+
+
+def roll_out_stops(play: Performance) -> None:
+    """A roll-out begins without the annotation, and stops at its first two pods, which are not ready."""
+    here, key = play.world.cluster, (KEY[0], WorkloadKind.DAEMON_SET, KEY[1])
+    facts, account = here.workloads[key]
+    newer = facts.generation + 1
+    here.workloads[key] = (replace(facts, generation=newer, observed_generation=newer), account)
+    here.pace = 0
+    play.world.now += timedelta(seconds=1)
+    for name in list(here.pods)[:2]:
+        play.world.replace_pod(here, name)
+
+
+def test_the_pods_at_which_a_roll_out_has_stopped_are_replaced_so_that_it_goes_on() -> None:
+    def goes_on(play: Performance) -> None:
+        play.world.roll_out(play.world.cluster, KEY, None)
+
+    done = staged({"annotation": BOUND}, first=annotates(None), before={"1.1 AnnotateServiceAccount": roll_out_stops, "2 proof": goes_on})
+    assert (done.outcome, done.told, done.writes) == ("proven", ["acting", "proven"], ["annotate", "delete", "delete"])
     assert done.play.world.now - NOON < timedelta(minutes=1)
 
 
