@@ -101,15 +101,13 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
     """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
     stale = stale_pods(seen)
-    if annotated and not rolled_out(seen):
-        stale = _left_by_roll_out(seen, workload, stale)
-    if not stale or seen.desired_role is None or not isinstance(seen.pods, tuple):
+    ours = _left_by_roll_out(seen, workload, stale) if annotated and not rolled_out(seen) else stale
+    if not ours or seen.desired_role is None or not isinstance(seen.pods, tuple):
         return ()
-    canary = _canary(seen, stale)
-    first = _try(canary, workload, seen.pods, seen.desired_role)
-    if len(stale) == 1:
+    first = _try(_canary(seen, ours), workload, seen.pods, seen.desired_role)
+    if len(ours) == 1:
         return (first,)
-    if len(stale) == len(reachable(seen)) and not workload.on_delete and not stalled(seen):
+    if len(ours) == len(reachable(seen)) and not workload.on_delete and not stalled(seen):
         return (
             first,
             RestartWorkload(
