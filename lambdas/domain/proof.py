@@ -29,7 +29,7 @@ class ProofState(StrEnum):
     HANGING = "hanging"
     UNFIT = "unfit"  # the role is in, and does not suffice
     LEFT = "left"  # a node was lost, and what it holds up can be repaired another way
-    MORE = "more"  # pods started without the role after the plan was made, which replaces none
+    MORE = "more"  # pods started without the role after the plan was made, which replaces none of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
         return Proof(state=ProofState.UNFIT, sentence=now.sentence)
     if is_proven(now):
         return Proof(state=ProofState.PROVEN, sentence=_shown(now))
-    if _replaces_pods(now) and not _replaces_pods(before):
+    if _does(now, ReplaceOnePod) and not _does(before, RestartWorkload, DeleteStalePods):
         missed = many(counts.pods - counts.pods_right, "pod")
         return Proof(state=ProofState.MORE, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back")
     if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
@@ -88,8 +88,8 @@ def is_proven(now: Look) -> bool:
     return identity and right and reached
 
 
-def _replaces_pods(look: Look) -> bool:
-    return any(isinstance(action, ReplaceOnePod | RestartWorkload | DeleteStalePods) for action in look.actions)
+def _does(look: Look, *kinds: type) -> bool:
+    return any(isinstance(action, kinds) for action in look.actions)
 
 
 def progress(counts: Counts) -> tuple[int, ...]:

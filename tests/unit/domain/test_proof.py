@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.action import RestartWorkload
+from lambdas.domain.action import Action, DeleteStalePods, ReplaceOnePod, RestartWorkload
 from lambdas.domain.look import Counts, Look
 from lambdas.domain.looking import look
 from lambdas.domain.observation import Observation
 from lambdas.domain.proof import PATIENCE, ProofState, is_proven, progress, prove
 from tests.unit.domain.pictures import judged, seen
-from tests.unit.report.observed import EBS, account, sound
+from tests.unit.report.observed import EBS, ROLE, account, sound
 
 
 def looked(picture: Observation) -> Look:
@@ -69,15 +69,29 @@ def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
     assert prove(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is ProofState.HANGING
 
 
-def test_pods_that_started_without_the_role_after_a_plan_that_replaces_none_are_not_waited_for() -> None:
-    restart = RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-01-01T12:00:00Z", at_a_time=2)
-    under_way = now(("pods-stale",), pods_right=3)
-    to_restart = replace(under_way, actions=(restart,))
-    restarted_before = replace(BEFORE, actions=(*BEFORE.actions, restart))
-    assert prove(BEFORE, under_way).state is prove(restarted_before, to_restart).state is ProofState.WAITING
-    proof = prove(BEFORE, to_restart)
-    assert proof.state is ProofState.MORE
-    assert proof.sentence.endswith("12 pods started without it before the annotation was back")
+CANARY = ReplaceOnePod(pod="aws-node-01", uid="1", node="n1", newest="2026-01-01T12:00:00Z", role_arn=ROLE)
+RESTART = RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-01-01T12:00:00Z", at_a_time=2)
+WAVES = DeleteStalePods(at_a_time=2, count=11, role_arn=ROLE)
+
+
+@pytest.mark.parametrize(
+    ("planned", "state"),
+    [
+        pytest.param((), ProofState.MORE, id="none was stale"),
+        pytest.param((CANARY,), ProofState.MORE, id="one was"),
+        pytest.param((CANARY, RESTART), ProofState.WAITING, id="restarted"),
+        pytest.param((CANARY, WAVES), ProofState.WAITING, id="in waves"),
+    ],
+)
+def test_pods_that_started_without_the_role_after_the_plan_are_waited_for_only_where_it_replaces_all(
+    planned: tuple[Action, ...], state: ProofState
+) -> None:
+    before = replace(BEFORE, actions=(*BEFORE.actions, *planned))
+    stale = now(("pods-stale",), pods_right=3)
+    assert prove(before, stale).state is ProofState.WAITING, "a roll-out replaces them"
+    proof = prove(before, replace(stale, actions=(CANARY, WAVES)))
+    assert proof.state is state
+    assert proof.sentence.endswith("12 pods started without it before the annotation was back") is (state is ProofState.MORE)
 
 
 def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:

@@ -70,6 +70,18 @@ def test_pods_that_start_between_the_look_and_the_annotation_are_replaced_at_onc
     assert done.play.world.now - NOON < timedelta(minutes=1)
 
 
+def one_starts_anew(play: Performance) -> None:
+    annotates(None)(play)
+    play.world.replace_pod(play.world.cluster, next(iter(play.world.cluster.pods)))
+
+
+def test_so_they_are_where_one_of_them_was_planned_for() -> None:
+    done = staged({"annotation": BOUND}, first=one_starts_anew, before={"1.1 AnnotateServiceAccount": pods_start_anew})
+    assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+    assert done.writes[0] == "annotate"
+    assert done.play.world.now - NOON < timedelta(minutes=1)
+
+
 def roll_out_stops(play: Performance) -> None:
     """A roll-out begins without the annotation, and stops at its first two pods, which are not ready."""
     here, key = play.world.cluster, (KEY[0], WorkloadKind.DAEMON_SET, KEY[1])
