@@ -89,9 +89,8 @@ def test_a_restart_replaces_every_pod_within_its_bounds(api: Api, daemon_set: st
     assert not before & {pod["metadata"]["uid"] for pod in after}
     assert not hashes & {pod["metadata"]["labels"]["controller-revision-hash"] for pod in after}
     assert all(pod["metadata"]["annotations"][RESTARTED_AT] for pod in after)
-    # 15 % of the nodes, rounded up, may be missing at a time. A real controller deletes by what its cache knew, and counts for the status
-    # afterwards: on a busy machine that was seen to say one more for a moment.
-    bound = -(-nodes * 15 // 100) + (0 if api.embedded else 1)
+    # 15 % of the nodes, rounded up, may be missing at a time.
+    bound = -(-nodes * 15 // 100)
     missing = [each["status"].get("numberUnavailable", 0) for each in seen]
     assert 0 < max(missing) <= bound
 
