@@ -10,9 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
-SHARE_A_STAGE: Final = frozenset(
-    f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "dashboard", "digest", "grants", "installed")
-)
+SHARE_A_STAGE: Final = frozenset(f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "installed"))
 """Files whose tests play on one stage, which takes seconds to set up."""
 
 

@@ -102,6 +102,11 @@ def test_login_failures_of_any_cluster_are_one_alarm(minimal: Template) -> None:
     assert metric["Period"] == 300
 
 
+def test_every_metric_of_ours_behind_an_alarm_is_emitted_with_these_dimensions(minimal: Template) -> None:
+    plain = {(it["MetricName"], ()) for it in alarms(minimal).values() if it.get("Namespace") == METRIC_NAMESPACE}
+    assert plain | {(LOGIN_FAILURES.name, ("cluster",))} <= {(it.name, it.dimensions) for it in ALL}
+
+
 def widgets(template: Template) -> list[dict[str, Any]]:
     body = resolved(one_of_type(template, "AWS::CloudWatch::Dashboard")["DashboardBody"])
     found: list[dict[str, Any]] = json.loads(body)["widgets"]
@@ -127,6 +132,29 @@ def test_the_dashboard_draws_every_metric_of_ours_with_its_dimensions_and_no_oth
     unit = {it.name: it.unit for it in ALL}
     for name, _, statistic in drawn(minimal):
         assert (statistic == "Sum") == (unit[name] is Unit.COUNT), name
+
+
+AWS_METRICS = {
+    "AWS/Lambda": {
+        "Errors",
+        "Throttles",
+        "Duration",
+        *(f"DurableExecution{it}" for it in ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")),
+    },
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+}
+"""Those that AWS emits, which no sandbox can: by name as documented.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+"""
+
+
+def test_every_other_metric_is_one_that_aws_documents(minimal: Template) -> None:
+    lines = [line for widget in widgets(minimal) for line in widget["properties"].get("metrics", [])]
+    others = {(line[0], line[1]) for line in lines if isinstance(line[0], str) and line[0] != METRIC_NAMESPACE}
+    assert others == {(namespace, name) for namespace, names in AWS_METRICS.items() for name in names}
 
 
 def test_the_dashboard_has_the_documented_structure(minimal: Template) -> None:

@@ -1,0 +1,146 @@
+"""What whole runs do is what the contract declares: calls made are calls granted, and metrics emitted are those that are drawn."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from lambdas.contract.access import IAM, Target
+from lambdas.contract.environment import Function
+from lambdas.contract.metrics import ALL
+from lambdas.contract.names import ANY_CLUSTER, EVENT_SOURCE, METRIC_NAMESPACE, PARAMETER_ROOT
+from lambdas.contract.parameters import binding_path
+from sandbox.aws.calls import Call
+from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.play.accounts import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolved, role_arn
+from sandbox.play.announcing import announce
+from sandbox.play.play import Play
+from sandbox.play.scenario import BOUND, Scenario, load
+from sandbox.play.stage import Stage
+from tests.sandbox.expectations import PATIENCE_S
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.sandbox
+
+Used = tuple[Function, str, Target]
+FUNCTIONS = {CHECKER: Function.CHECKER, REMEDIATOR: Function.REMEDIATOR}
+ON = {
+    "ssm:GetParametersByPath": lambda it: Target.PARAMETERS if it["Path"].startswith(PARAMETER_ROOT) else None,
+    "ssm:GetCalendarState": lambda it: Target.CHANGE_CALENDARS if it["CalendarNames"] else None,
+    "eks:DescribeAddon": lambda it: Target.ADDONS if it["clusterName"] else None,
+    "eks:DescribeNodegroup": lambda it: Target.NODEGROUPS if it["nodegroupName"] else None,
+    "eks:DescribePodIdentityAssociation": lambda it: Target.ASSOCIATIONS if it["associationId"] else None,
+    "eks:ListClusters": lambda it: Target.EVERYTHING,
+    "eks:DescribeAddonVersions": lambda it: Target.EVERYTHING,
+    "eks:DescribeClusterVersions": lambda it: Target.EVERYTHING,
+    "iam:GetRole": lambda it: Target.BOUND_ROLES if role_arn(it["RoleName"]) == resolved(BOUND) else None,
+    "iam:GetOpenIDConnectProvider": lambda it: Target.OIDC_PROVIDERS if ":oidc-provider/" in it["OpenIDConnectProviderArn"] else None,
+    "iam:PassRole": lambda it: Target.PASSABLE_ROLES if it["PassedToService"] == "eks.amazonaws.com" else None,
+    "lambda:InvokeFunction": lambda it: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", it["FunctionName"]) else None,
+    "events:PutEvents": lambda it: Target.EVENT_BUS if {entry["Source"] for entry in it["Entries"]} == {EVENT_SOURCE} else None,
+    "sns:Publish": lambda it: Target.CHAT_TOPIC if it["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
+}
+"""Action -> what its parameters make it a call on; None where that is nothing of ours."""
+
+
+NOT_SEEN_HERE: set[Used] = {
+    (Function.REMEDIATOR, "eks:UpdateAddon", Target.ADDONS),  # IAM checks the one call on the cluster and on the add-on
+    (Function.REMEDIATOR, "lambda:GetDurableExecutionState", Target.REMEDIATOR),  # the SDK, for a history longer than one page
+}
+
+
+def target_of(call: Call) -> Target | None:
+    if call.action in ON:
+        return ON[call.action](call.params)
+    service = call.action.partition(":")[0]
+    if service == "dynamodb":
+        return Target.INCIDENTS if call.params["TableName"] == TABLE else None
+    if service == "lambda":
+        return Target.REMEDIATOR
+    return Target.CLUSTERS if service == "eks" and call.params.get("clusterName", call.params.get("name")) else None
+
+
+@dataclass
+class Runs:
+    """What both functions called and wrote, play after play."""
+
+    calls: list[Call] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def play(self, scenario: Scenario, *, default_binding: bool = False, sweep_again: bool = False) -> None:
+        """Play it, with a binding for every cluster or beside a cluster that nobody bound."""
+        with Stage(scenario.world, skip_time=scenario.hurry) as stage:
+            if default_binding:
+                path = binding_path(ANY_CLUSTER, NAMESPACE, scenario.world.service_account)
+                stage.aws.client("ssm").put_parameter(Name=path, Value=role_arn("{cluster}-vpc-cni"), Type="String")
+            else:
+                unbound = ClusterSpec(name="nobodys", version="1.33", endpoint=stage.ground.url, ca_data=stage.ground.ca_data)
+                stage.aws.eks.add_cluster(unbound)
+            Play(scenario, stage, lasts_s=PATIENCE_S).run()
+            if sweep_again:
+                announce(stage, "sweep")
+                eventually(lambda: stage.aws.calls.of(CHECKER, "lambda:GetDurableExecution"))
+            # The API server asks STS whose token it is, with the URL that the function signed; that call needs no permission.
+            self.calls += (it for it in stage.aws.calls.all() if it.principal in FUNCTIONS and it.action != "sts:GetCallerIdentity")
+            self.lines += (line for _, line in stage.lines)
+
+
+def variant(name: str, outcome: str, **world: Any) -> Scenario:
+    """A scenario with another world, and the end to which that brings it."""
+    scenario = load(name)
+    return replace(scenario, world=replace(scenario.world, **world), expect=replace(scenario.expect, outcome=outcome))
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    """Plays that between them need every grant and emit every metric."""
+    seen = Runs()
+    seen.play(load("repair-clock"))
+    seen.play(load("pod-identity-agent-missing"))
+    # The local AWS has no change calendars, and a calendar that cannot be read holds back what can wait.
+    seen.play(variant("latent", "needs-you", settings={"maintenance_window": "calendar:nightly"}))
+    seen.play(variant("found-by-sweep", "proven", binding=None), default_binding=True)
+    seen.play(load("trust-condition-wrong"), sweep_again=True)
+    seen.play(load("no-access"))
+    return seen
+
+
+def test_every_call_is_on_something_of_ours(runs: Runs) -> None:
+    foreign = {(call.action, json.dumps(call.params, default=str)[:200]) for call in runs.calls if target_of(call) is None}
+    assert foreign == set()
+
+
+def test_calls_made_are_calls_granted(runs: Runs) -> None:
+    made = {(FUNCTIONS[call.principal], call.action, on) for call in runs.calls if (on := target_of(call)) is not None}
+    granted = {(function, grant.action, grant.on) for grant in IAM if grant.optional is None for function in grant.by}
+    ours = {it for it in granted if it[0] in FUNCTIONS.values()}
+    assert made | NOT_SEEN_HERE == ours
+
+
+def test_no_call_was_refused_for_a_missing_grant(runs: Runs) -> None:
+    assert [call.action for call in runs.calls if call.error.startswith("AccessDenied")] == []
+
+
+def test_metrics_emitted_are_those_of_the_contract(runs: Runs) -> None:
+    """The dashboard draws just these, which the tests of the template say."""
+    assert {it for line in runs.lines for it in metrics_in(line)} == {(it.name, it.dimensions, it.unit.value) for it in ALL}
+
+
+def metrics_in(line: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Name, dimensions and unit of each metric, as CloudWatch reads them.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    if '"_aws"' not in line:
+        return
+    read = json.loads(line)
+    for directive in read["_aws"]["CloudWatchMetrics"]:
+        assert directive["Namespace"] == METRIC_NAMESPACE
+        for metric in directive["Metrics"]:
+            assert isinstance(read[metric["Name"]], int | float | list)
+            for dimensions in directive["Dimensions"]:
+                assert all(read[name] for name in dimensions)
+                yield metric["Name"], tuple(dimensions), metric["Unit"]
