@@ -53,12 +53,12 @@ class Gateway:
         self._backends[service] = backend
 
     def start(self) -> str:
-        """Serve on a free port of loopback.
+        """Serve on a port of loopback: on the last one's, where it is free, so that clients made for that one are of use again.
 
         Returns:
             the endpoint's URL.
         """
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self.answer))
+        self._server = _server(_handler_of(self.answer))
         # The default poll of half a second would be waited for at every stop.
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="local-aws", daemon=True).start()
         return f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -137,6 +137,19 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # the caller went away: nothing to tell
         _log.debug("connection from %s ended early", client_address)
+
+
+_last_port = 0
+
+
+def _server(handler: type[BaseHTTPRequestHandler]) -> _Server:
+    global _last_port  # noqa: PLW0603  # a process's, as moto's state is
+    try:
+        made = _Server(("127.0.0.1", _last_port), handler)
+    except OSError:  # another process has it by now
+        made = _Server(("127.0.0.1", 0), handler)
+    _last_port = made.server_address[1]
+    return made
 
 
 def _handler_of(answer: Callable[[Request], Response]) -> type[BaseHTTPRequestHandler]:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sandbox.play.stage import Stage
 
 POLL_S: Final = 0.05
-ASK_S: Final = 0.5
-"""How often history is looked at while nobody says anything: each look is a scan, which costs more than the play's own work."""
 SETTLE_S: Final = 120.0
 CALM_LOOKS: Final = 4
 """Equal looks after which the world stands, where all pods and nodes are well. Counted, since on a busy machine time goes by unseen."""
@@ -48,7 +46,7 @@ class Play:
         self._lock = threading.Lock()
         self._listener = Listener(self.outcome, self._mark, self._moment)
         self._heard = 0
-        self._asked_at = (0, 0.0)
+        self._put = 0
         self._nodes = (-1, -1)
 
     def run(self) -> Outcome:
@@ -123,11 +121,11 @@ class Play:
         return self.outcome.outcome == expected
 
     def _closed_as(self) -> str:
-        """The outcome that history holds, once the incident is closed. Asked for after new lines, and twice a second."""
-        heard, at = self._asked_at
-        if heard == self._heard and time.monotonic() - at < ASK_S:
+        """The outcome that history holds, once the incident is closed. Asked for after each item that was put."""
+        put = len(self.stage.aws.calls.of(action="dynamodb:PutItem"))
+        if put == self._put:
             return ""
-        self._asked_at = (self._heard, time.monotonic())
+        self._put = put
         items = self.stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
         closed = [it for it in items if it[SORT_KEY]["S"].startswith("past#") and not it["incident_id"]["S"].startswith(MADE_UP)]
         return str(closed[-1]["outcome"]["S"]) if closed else ""
