@@ -82,7 +82,7 @@ def test_invocations_run_side_by_side_up_to_the_concurrency_and_then_wait(functi
     function = Function(name="checker", asset=functions, handler="handlers.plain", concurrency=2)
     with FunctionPool(function) as pool, ThreadPoolExecutor(4) as callers:
         answers = list(callers.map(pool.invoke, [_payload(sleep=0.5)] * 4))
-        assert not any(answer.failed for answer in answers)
+        assert [answer for answer in answers if answer.failed] == []
         assert len({answer.json()["pid"] for answer in answers}) == 2
 
 
