@@ -1,8 +1,8 @@
 """The durable SDK's own local service, composed in this process instead of behind a port of its own.
 
-It is put together as `WebRunner.start` of `aws_durable_execution_sdk_python_testing` 1.4 does it, with three
-differences: invocations go straight to our execution environments, executions get ARNs of Lambda's form, and a
-failed invocation is tried again sooner.
+It is put together as `WebRunner.start` of `aws_durable_execution_sdk_python_testing` 1.4 does it, with four
+differences: invocations go straight to our execution environments, executions get ARNs of Lambda's form, a failed
+invocation is tried again sooner, and no wake-up is lost.
 """
 
 from __future__ import annotations
@@ -68,6 +68,16 @@ class _Executor(Executor):
         execution.start(now=self._clock.now())
         self._store.save(execution)
         return execution
+
+    def _fire_due_operations(self, execution_arn: str) -> bool:
+        """Complete what is due, and invoke the handler in the same step.
+
+        The service does the latter after its event loop came back to it. An invocation that ends in between finds nothing left to wait
+        for and cancels that wake-up, so nobody invokes the handler any more: `_schedule_earliest_pending` of version 1.4.
+        """
+        if super()._fire_due_operations(execution_arn):
+            self._invoke_execution(execution_arn)
+        return False
 
 
 class _PoolInvoker(LambdaInvoker):
