@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.aws.gateway import Backend
+    from sandbox.aws.roles import Credentials
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -33,16 +34,23 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-@lru_cache(maxsize=32)
-def _operators_client(service: str, region: str, endpoint: str) -> Any:
-    """The sandbox's own client, made once for all the local AWS that this process starts one after the other at the same address."""
+def _made(service: str, region: str, endpoint: str, owner: Credentials | None, **config: Any) -> Any:
+    """A client of a role or user, or of the sandbox itself."""
     return _session().client(  # type: ignore[call-overload]
         service,
         region_name=region,
         endpoint_url=endpoint,
-        aws_access_key_id=OPERATOR_KEY,
-        aws_secret_access_key="sandbox",  # noqa: S106  # opens nothing but the local AWS
+        aws_access_key_id=owner.access_key_id if owner else OPERATOR_KEY,
+        aws_secret_access_key=owner.secret_access_key if owner else "sandbox",
+        aws_session_token=(owner.session_token or None) if owner else None,
+        config=Config(**config),
     )
+
+
+@lru_cache(maxsize=32)
+def _operators_client(service: str, region: str, endpoint: str) -> Any:
+    """The sandbox's own client, made once for all the local AWS that this process starts one after the other at the same address."""
+    return _made(service, region, endpoint, None)
 
 
 class LocalAws:
@@ -124,16 +132,7 @@ class LocalAws:
     def _new_client(self, service: str, principal: str | None, config: dict[str, Any]) -> Any:
         if not principal and not config:
             return _operators_client(service, self.region, self.endpoint)
-        owner = self.roles.credentials(principal) if principal else None
-        return _session().client(  # type: ignore[call-overload]
-            service,
-            region_name=self.region,
-            endpoint_url=self.endpoint,
-            aws_access_key_id=owner.access_key_id if owner else OPERATOR_KEY,
-            aws_secret_access_key=owner.secret_access_key if owner else "sandbox",
-            aws_session_token=(owner.session_token or None) if owner else None,
-            config=Config(**config),
-        )
+        return _made(service, self.region, self.endpoint, self.roles.credentials(principal) if principal else None, **config)
 
     def _may_pass(self, principal: str, role_arn: str, service: str) -> bool:
         """IAM checks PassRole as an action of its own, so it is recorded as one."""
