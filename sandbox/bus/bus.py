@@ -47,6 +47,8 @@ class EventBus:
         self._stopping = threading.Event()
         self._pump = threading.Thread(target=self._run, name="event-bus", daemon=True)
         self._later = ThreadPoolExecutor(max_workers=1, thread_name_prefix="event-put")
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._to_function = HandOver(aws, function, attempts=attempts, pause_s=pause_s)
         self._queue_url = ""
 
@@ -64,6 +66,7 @@ class EventBus:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._wake.set()
+        self.let_go()
         self._later.shutdown(wait=True, cancel_futures=True)
         self._pump.join(timeout=10)
         self._to_function.__exit__()
@@ -98,6 +101,14 @@ class EventBus:
         if not self._stopping.is_set():
             self._later.submit(self._put_or_log, event)
 
+    def hold_back(self) -> None:
+        """Keep what `put_soon` is given until `let_go`, as CloudTrail at times does for minutes."""
+        self._flowing.clear()
+
+    def let_go(self) -> None:
+        """Put what was held back, and what comes from now on as it comes."""
+        self._flowing.set()
+
     def deliveries(self) -> tuple[Delivery, ...]:
         """What was handed over so far, in order of hand-over."""
         return self._to_function.deliveries()
@@ -108,6 +119,7 @@ class EventBus:
         return self._to_function.dead_letters
 
     def _put_or_log(self, event: Mapping[str, Any]) -> None:
+        self._flowing.wait()
         try:
             self.put(event)
         except (BotoCoreError, ClientError, ValueError):

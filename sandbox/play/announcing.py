@@ -78,8 +78,9 @@ def announcement(name: str) -> dict[str, Any] | None:
 
 
 def announce(stage: Stage, name: str) -> str:
-    """Put the event on the bus; the schedule's goes to the checker directly, as its rule's target does."""
+    """Put the event on the bus, after those held back; the schedule's goes to the checker directly, as its rule's target does."""
     made = announcement(name)
+    stage.bus.let_go()
     if made is None:
         return ""
     if name == "sweep":

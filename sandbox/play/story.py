@@ -161,6 +161,12 @@ def _update_ends(stage: Stage, _how: How) -> str:
     return "the update has taken effect"
 
 
+def _cloudtrail_is_late(stage: Stage, _how: How) -> str:
+    """What CloudTrail records comes to the bus when the story is told: what happens in the meantime is there when it is looked at."""
+    stage.bus.hold_back()
+    return ""
+
+
 def _slow_updates(stage: Stage, how: How) -> str:
     stage.aws.eks.behave(update_s=float(how["value"]))
     return f"an add-on update takes {how['value']} s"
@@ -177,6 +183,7 @@ HAPPENINGS: Final[Mapping[str, Callable[[Stage, How], str]]] = {
     "sts_unreachable": _sts_unreachable,
     "fail_update": _fail_update,
     "slow_updates": _slow_updates,
+    "cloudtrail_is_late": _cloudtrail_is_late,
     "check": _check,
     "past_repairs": _past_repairs,
     "fault": _fault,

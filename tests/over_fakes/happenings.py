@@ -45,6 +45,10 @@ def _update_ends(play: Performance, _how: How) -> None:
     play.world.advance_update(play.world.cluster, CNI_ADDON)
 
 
+def _cloudtrail_is_late(_play: Performance, _how: How) -> None:
+    """As always here: events come when the story is told."""
+
+
 def _slow_updates(play: Performance, how: How) -> None:
     play.world.cluster.update_looks = int(how["value"])
 
@@ -148,6 +152,7 @@ HAPPENINGS: Mapping[str, Callable[[Performance, How], None]] = {
     "update_addon": _update_addon,
     "update_ends": _update_ends,
     "slow_updates": _slow_updates,
+    "cloudtrail_is_late": _cloudtrail_is_late,
     "fail_update": _fail_update,
     "join_nodes": _join_nodes,
     "annotate": _annotate,
