@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any, Self
 
-from sandbox.functions import warden
+from sandbox.functions import preloaded, warden
 from sandbox.functions.function import variables
 from sandbox.functions.rie import emulator_binary
 from sandbox.loopback import reserved_port
@@ -94,17 +92,20 @@ class Environment:
         self._port, api_port = reserved_port(), reserved_port()
         address, api = f"127.0.0.1:{self._port}", f"127.0.0.1:{api_port}"
         command = [str(emulator_binary()), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
-        # -S: no site-packages, so that a package missing from the asset is missing here too.
-        command += [sys.executable, "-S", "-m", "awslambdaric", self.function.handler]
+        told = variables(self.function)
+        if self.function.preloaded:
+            command += preloaded.command(self.function.handler, self.function.asset, told)
+        else:  # -S: no site-packages, so that a package missing from the asset is missing here too.
+            command += [sys.executable, "-S", "-m", "awslambdaric", self.function.handler]
         self._process = subprocess.Popen(
             command,
             cwd=self.function.asset,
-            env=variables(self.function),
+            env=told,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,
+            process_group=0,
         )
         warden.watch(self._process.pid)
         self._cold = True
@@ -129,8 +130,7 @@ class Environment:
     def kill(self) -> None:
         """Kill the function's process in the middle of whatever it does; the invocation ends as `Runtime.ExitError`."""
         for pid in self._children():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            warden.kill(pid)
 
     def restart(self) -> None:
         """A fresh environment: the next invocation is a cold start."""

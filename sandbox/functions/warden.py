@@ -35,8 +35,16 @@ def forget(pid: int) -> None:
 def end(pid: int) -> None:
     """Kill a process and its children, which may have a process group of their own."""
     for it in (pid, *children_of(pid)):
-        with suppress(ProcessLookupError):
-            os.kill(it, signal.SIGKILL)
+        kill(it)
+
+
+def kill(pid: int) -> None:
+    """Kill a process, with its process group where it leads one."""
+    with suppress(ProcessLookupError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
 
 
 def children_of(pid: int) -> list[int]:

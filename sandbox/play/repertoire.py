@@ -62,7 +62,7 @@ def _control_plane(stack: ExitStack, console: Console) -> ControlPlane:
 
 def _played(scenario: Scenario, cluster: str, plane: ControlPlane | None) -> Played:
     began = time.monotonic()
-    with Stage(scenario.world, cluster=cluster, control_plane=plane, skip_time=scenario.hurry) as stage:
+    with Stage(scenario.world, cluster=cluster, control_plane=plane, skip_time=scenario.hurry, preloaded=True) as stage:
         play = Play(scenario, stage)
         try:
             wrong = differences(scenario.expect, play.run())

@@ -38,7 +38,8 @@ class Stage(Standing):
     """One scenario's world, standing: a context manager.
 
     `on_line(function, line)` gets what the functions log, `on_step` what the set-up does; `cluster` is `embedded` or `real`, and
-    `control_plane` a real one that runs already, for a cluster named as ours: it is emptied before and after.
+    `control_plane` a real one that runs already, for a cluster named as ours: it is emptied before and after. `preloaded` functions
+    are for those who set up many stages.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Stage(Standing):
         on_line: Callable[[str, str], None] | None = None,
         on_step: Callable[[str], None] = lambda _: None,
         skip_time: bool = False,
+        preloaded: bool = False,
     ) -> None:
         self.world = world
         self._cluster = cluster
@@ -58,6 +60,7 @@ class Stage(Standing):
         self.aws = LocalAws(may_pass=self._may_pass)
         self._on_line = on_line
         self._skip_time = skip_time
+        self._preloaded = preloaded
         self.lines: list[tuple[str, str]] = []
         self.sts_timeout = ""
         """What pods end with where they cannot reach STS; empty where they can."""
@@ -189,6 +192,7 @@ class Stage(Standing):
                     environment={**ALLOCATOR, **self.environment(), **self.aws.environment(principal)},
                     durable=durable,
                     concurrency=2,
+                    preloaded=self._preloaded,
                 )
             )
         rules = {name: it.pattern([role_arn(REMEDIATOR), role_arn(CHECKER)]) for name, it in SUBSCRIPTIONS.items()}

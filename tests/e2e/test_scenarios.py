@@ -25,5 +25,5 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_scenario_comes_to_its_end(name: str, plane: ControlPlane) -> None:
     scenario = load(name)
-    with Stage(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.hurry) as stage:
+    with Stage(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.hurry, preloaded=True) as stage:
         came_to_its_end(scenario, stage, Play(scenario, stage, lasts_s=PATIENCE_S).run())

@@ -72,7 +72,7 @@ class Runs:
 
     def play(self, scenario: Scenario, *, default_binding: bool = False, sweep_again: bool = False) -> None:
         """Play it, with a binding for every cluster or beside a cluster that nobody bound."""
-        with Stage(scenario.world, skip_time=scenario.hurry) as stage:
+        with Stage(scenario.world, skip_time=scenario.hurry, preloaded=True) as stage:
             if default_binding:
                 path = binding_path(ANY_CLUSTER, NAMESPACE, scenario.world.service_account)
                 stage.aws.client("ssm").put_parameter(Name=path, Value=role_arn("{cluster}-vpc-cni"), Type="String")

@@ -33,7 +33,7 @@ def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[Outcome, l
         lost.append(_node_of_last_pod(stage, but=request.path.rpartition("/")[2]))
         stage.ground.stop_kubelet(lost[0])
 
-    with Stage(scenario.world, skip_time=scenario.hurry) as stage:
+    with Stage(scenario.world, skip_time=scenario.hurry, preloaded=True) as stage:
         assert isinstance(stage.ground, EmbeddedGround)
         stage.ground.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
         outcome = Play(scenario, stage, lasts_s=PATIENCE_S).run()

@@ -15,5 +15,5 @@ PLAYED = [name for name in names() if load(name).plays_on("embedded")]
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_scenario_comes_to_its_end(name: str) -> None:
     scenario = load(name)
-    with Stage(scenario.world, skip_time=scenario.hurry) as stage:
+    with Stage(scenario.world, skip_time=scenario.hurry, preloaded=True) as stage:
         came_to_its_end(scenario, stage, Play(scenario, stage, lasts_s=PATIENCE_S).run())

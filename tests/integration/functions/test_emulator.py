@@ -26,10 +26,18 @@ def _payload(**event: Any) -> bytes:
     return json.dumps(event).encode()
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["started", "forked"])
+def checker(functions: Path, request: pytest.FixtureRequest) -> Function:
+    """Started as Lambda does, and forked off a process that has its modules."""
+    ours = {"OURS": "1"}
+    return Function(
+        name="checker", asset=functions, handler="handlers.plain", environment=ours, timeout_s=TIMEOUT_S, preloaded=request.param
+    )
+
+
 @pytest.fixture(scope="module")
-def environment(functions: Path) -> Iterator[Environment]:
-    function = Function(name="checker", asset=functions, handler="handlers.plain", environment={"OURS": "1"}, timeout_s=TIMEOUT_S)
-    with Environment(function) as running:
+def environment(checker: Function) -> Iterator[Environment]:
+    with Environment(checker) as running:
         yield running
 
 
@@ -62,42 +70,43 @@ def test_an_exception_fails_the_invocation_and_keeps_the_environment(environment
 
 @pytest.mark.parametrize("event", [{"exit": True}, {"sleep": 2 * TIMEOUT_S}], ids=["crash", "time-out"])
 def test_a_crash_or_a_time_out_fails_the_invocation_and_the_next_starts_cold(environment: Environment, event: dict[str, Any]) -> None:
-    environment.invoke(_payload())
+    before = environment.invoke(_payload()).json()["pid"]
     assert environment.invoke(_payload(**event)).failed
     after = environment.invoke(_payload())
     assert (after.failed, after.cold) == (False, True)
+    _assert_ends(before)
 
 
 def test_a_function_killed_in_the_middle_fails_and_starts_anew(environment: Environment) -> None:
-    environment.invoke(_payload())
+    pid = environment.invoke(_payload()).json()["pid"]
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(environment.invoke, _payload(say="in the middle", sleep=TIMEOUT_S - 1))
         _await(lambda: '{"said": "in the middle"}' in environment.lines)
         environment.kill()
         assert running.result(timeout=60).json()["errorType"] == "Runtime.ExitError"
+    _assert_ends(pid)
     assert not environment.invoke(_payload()).failed
 
 
-def test_invocations_run_side_by_side_up_to_the_concurrency_and_then_wait(functions: Path) -> None:
-    function = Function(name="checker", asset=functions, handler="handlers.plain", concurrency=2)
-    with FunctionPool(function) as pool, ThreadPoolExecutor(4) as callers:
+def test_invocations_run_side_by_side_up_to_the_concurrency_and_then_wait(checker: Function) -> None:
+    with FunctionPool(checker) as pool, ThreadPoolExecutor(4) as callers:
         answers = list(callers.map(pool.invoke, [_payload(sleep=0.5)] * 4))
         assert [answer for answer in answers if answer.failed] == []
         assert len({answer.json()["pid"] for answer in answers}) == 2
 
 
-def test_nothing_is_left_behind(functions: Path) -> None:
-    pool = FunctionPool(Function(name="checker", asset=functions, handler="handlers.plain"))
+def test_nothing_is_left_behind(checker: Function) -> None:
+    pool = FunctionPool(checker)
     pid = pool.invoke(_payload()).json()["pid"]
     pool.close()
     _assert_ends(pid)
 
 
-def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(functions: Path) -> None:
-    pool = FunctionPool(Function(name="checker", asset=functions, handler="handlers.plain"))
+def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(checker: Function) -> None:
+    pool = FunctionPool(checker)
     pid = pool.invoke(_payload()).json()["pid"]
     with ThreadPoolExecutor(1) as caller:
-        running = caller.submit(pool.invoke, _payload(say="in the middle", sleep=30))
+        running = caller.submit(pool.invoke, _payload(say="in the middle", sleep=TIMEOUT_S - 1))
         _await(lambda: '{"said": "in the middle"}' in pool.lines())
         pool.close()
         assert running.result(timeout=60).failed

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from sandbox.functions.warden import children_of, left_over
 
 ROOT = Path(__file__).parents[3]
@@ -17,10 +19,10 @@ import sys, time
 from pathlib import Path
 from sandbox.functions.emulator import Environment
 from sandbox.functions.function import Function
-running = Environment(Function(name="checker", asset=Path(sys.argv[1]), handler="handlers.plain"))
+checker = Function(name="checker", asset=Path(sys.argv[1]), handler="handlers.plain", preloaded=sys.argv[2] == "True")
+running = Environment(checker)
 running.start()
-running.invoke(b"{}")
-print(running._process.pid, *running.pids(), flush=True)
+print(running.invoke(b"{}").json()["pid"], running._process.pid, *running.pids(), flush=True)
 time.sleep(60)
 """
 
@@ -32,8 +34,10 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path) -> None:
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(functions)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("preloaded", [False, True])
+def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path, preloaded: bool) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(functions), str(preloaded)]
+    program = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert program.stdout is not None
     started = [int(it) for it in program.stdout.readline().split()]
     assert len(started) >= 2
