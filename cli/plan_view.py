@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.looking import may
+from lambdas.contract.workloads import one_of
 from lambdas.domain.finding import Link
 from lambdas.domain.plan import Reason
 from lambdas.domain.report.clock import clock
@@ -55,7 +56,7 @@ def lines(look: Look) -> Iterator[RenderableType]:
 
 def next_step(it: Seen) -> Text:
     """Do it, where a person can have it done; else read what has to be changed by hand."""
-    where = f"--cluster {it.target.cluster}"
+    where = f"--cluster {it.target.cluster}{one_of(it.target)}"
     if may(it, lifted=True):
         return Text(f"irsa-remediator fix {where}", style="bold").append("   does it", style="not bold dim")
     return Text(f"irsa-remediator check {where}", style="bold").append("   prints what has to be changed by hand", style="not bold dim")

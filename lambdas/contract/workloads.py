@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from lambdas.contract.parameters import ServiceAccountRef
+
 
 class WorkloadKind(StrEnum):
     """The kinds whose pod template a restart may stamp; the values are Kubernetes kinds."""
@@ -50,6 +52,14 @@ KNOWN: Final = (
     ),
 )
 """Add-on names: https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html"""
+
+
+def one_of(target: ServiceAccountRef) -> str:
+    """The option that chooses this ServiceAccount on the command line; nothing for aws-node, which most clusters have bound alone."""
+    default = KNOWN[0]
+    if (target.namespace, target.name) == (default.namespace, default.service_account):
+        return ""
+    return f" --service-account {target.namespace}/{target.name}"
 
 
 def known(namespace: str, service_account: str) -> KnownWorkload | None:

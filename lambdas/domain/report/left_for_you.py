@@ -5,6 +5,7 @@ from typing import Final
 
 from lambdas.contract.approval import APPROVE, REJECT
 from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
+from lambdas.contract.workloads import one_of
 from lambdas.domain.finding import Link, State
 from lambdas.domain.occasion import Occasion
 from lambdas.domain.plan import Reason
@@ -33,7 +34,7 @@ def _steps(told: Told) -> Iterator[Phrase]:
             yield _answer_by(APPROVE.button, "approve", told)
             yield _answer_by(REJECT.button, "reject", told)
         case Occasion.NOT_APPROVED:
-            yield _run("To repair it after all:", f"irsa-remediator fix --cluster {told.cluster}")
+            yield _run("To repair it after all:", _fix(told))
         case Occasion.PROVEN:
             yield from _keep(told)
             yield from _remedies(told, MOST_STEPS)
@@ -48,7 +49,7 @@ def _again(told: Told) -> Iterator[Phrase]:
     if told.now.remedies:
         yield _run("What to do stands in the first message, and is printed by", f"irsa-remediator check --cluster {told.cluster}")
     elif told.now.actions:
-        yield _run("To repair it by hand:", f"irsa-remediator fix --cluster {told.cluster}")
+        yield _run("To repair it by hand:", _fix(told))
     else:
         yield from _by_hand(told)
 
@@ -63,12 +64,12 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
     reason = told.held.reason if told.held else ""
     if told.trouble:
         yield _run("See what stands now:", f"irsa-remediator check --cluster {told.cluster}")
-        yield _run("When the cause is gone:", f"irsa-remediator fix --cluster {told.cluster}")
+        yield _run("When the cause is gone:", _fix(told))
         return
     if reason == Reason.NO_BINDING:
         yield _bind(told)
     elif reason in (Reason.OBSERVE_MODE, Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER):
-        yield _run("To repair it by hand:", f"irsa-remediator fix --cluster {told.cluster}")
+        yield _run("To repair it by hand:", _fix(told))
     if told.now.verdict is Verdict.REVERTED or reason in LEFT_TO_ITS_OWNER:
         yield from _keep(told)
     if told.now.verdict is Verdict.UPDATE_IN_PROGRESS:
@@ -96,6 +97,11 @@ def _describe(told: Told) -> Phrase:
 
 def _run(words: str, command: str) -> Phrase:
     return say("{words} {command}", words=words, command=Code(command))
+
+
+def _fix(told: Told) -> str:
+    """`fix` takes one ServiceAccount, and aws-node where a cluster has no other."""
+    return f"irsa-remediator fix --cluster {told.cluster}{one_of(told.incident.target)}"
 
 
 def _list_updates(told: Told) -> str:
