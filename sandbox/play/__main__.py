@@ -66,7 +66,7 @@ def _play(scenario: Scenario | None, cluster: str) -> int:
     console = Console(highlight=False)
     try:
         return _play_one(scenario, cluster, console) if scenario else play_all(cluster, console)
-    except (NoEnd, BuildError, StartError, BundlingFailed, EmulatorUnavailable) as error:
+    except (NoEnd, BuildError, StartError, BundlingFailed, EmulatorUnavailable, InvalidScenario) as error:
         console.print(str(error), style="red", markup=False)
         return 1 if isinstance(error, NoEnd) else 2
 

@@ -86,6 +86,9 @@ class World:
         return self.binding if self.binding and ":role/" in self.binding and account not in self.binding else None
 
 
+OUTCOMES: Final = ("proven", "recovered", "needs-you", "withheld", "silent", "quiet")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
     """What must come out. `changes` are all writes to cluster and EKS, by action; `says` are texts that the first message contains.
@@ -161,6 +164,8 @@ def load(name: str) -> Scenario:
             f"there is no scenario {name!r}; " + (f"like it are {', '.join(near)}" if near else "`list` shows those there are")
         )
     text = yaml.safe_load(path.read_text())
+    if not isinstance(text, Mapping):
+        raise InvalidScenario(f"{path.name}: no scenario, which is a table of title, failure_mode, world, story, event and expect")
     if strange := set(text) - {it.name for it in fields(Scenario)}:
         raise InvalidScenario(f"{path.name}: nothing is called {', '.join(sorted(strange))}")
     try:
@@ -176,8 +181,9 @@ def load(name: str) -> Scenario:
             hurry=bool(text.get("hurry", False)),
             only=str(text.get("only", "")),
         )
-    except (KeyError, TypeError) as error:
-        raise InvalidScenario(f"{path.name}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        missing = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InvalidScenario(f"{path.name}: {missing}") from error
 
 
 def _world(text: Mapping[str, Any], name: str) -> World:
@@ -192,6 +198,8 @@ def _world(text: Mapping[str, Any], name: str) -> World:
 
 def _expectation(text: Mapping[str, Any]) -> Expectation:
     values: dict[str, Any] = {key: tuple(it) if isinstance(it, list) else it for key, it in text.items()}
+    if (outcome := values.get("outcome")) not in OUTCOMES:
+        raise ValueError(f"there is no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
     return Expectation(**values)
 
 

@@ -59,10 +59,26 @@ def test_what_a_scenario_says_must_be_understood(story: tuple[tuple[str, dict[st
         play(Scenario(**{**vars(healthy), "story": story, "event": event}))
 
 
-@pytest.mark.parametrize("text", ["world: {colour: red}", "expect: {verdict: healthy, outcome: quiet, colour: red}", "colour: red"])
-def test_unknown_keys_of_a_scenario_are_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "world: {colour: red}",
+        "world: {trust: none-of-them}",
+        "expect: {verdict: healthy, outcome: quiet, colour: red}",
+        "expect: {verdict: healthy, outcome: provn}",
+        "colour: red",
+    ],
+)
+def test_what_a_scenario_does_not_know_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.play.scenario.FOLDER", tmp_path)
     whole = {"title": "t", "failure_mode": "none", "expect": {"verdict": "healthy", "outcome": "quiet"}, **yaml.safe_load(text)}
     (tmp_path / "odd.yaml").write_text(yaml.safe_dump(whole))
     with pytest.raises(InvalidScenario):
         load("odd")
+
+
+def test_an_empty_scenario_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.play.scenario.FOLDER", tmp_path)
+    (tmp_path / "empty.yaml").touch()
+    with pytest.raises(InvalidScenario):
+        load("empty")
