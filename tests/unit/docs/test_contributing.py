@@ -1,6 +1,7 @@
 """CONTRIBUTING.md: its differences apply, and the worked verdict passes the tests that it names."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -56,8 +57,12 @@ def test_each_of_the_seven_changes_names_where_it_is_made() -> None:
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=[it.text.split()[1].removeprefix("a/") for it in DIFFERENCES])
-def test_each_short_example_applies(difference: Block, tmp_path: Path) -> None:
-    apply(difference.text, copied(set(re.findall(r"^--- a/(\S+)", difference.text, flags=re.MULTILINE)), tmp_path))
+def test_each_short_example_applies_to_code_that_runs(difference: Block, tmp_path: Path) -> None:
+    changed = set(re.findall(r"^--- a/(\S+)", difference.text, flags=re.MULTILINE))
+    apply(difference.text, copied(changed, tmp_path))
+    for name in changed:
+        if name.endswith(".py"):
+            runpy.run_path(str(tmp_path / name))
 
 
 def test_the_worked_verdict_passes_the_tests_that_it_names(tmp_path: Path) -> None:
