@@ -56,7 +56,7 @@ class ObjectStore(Kept):
     ) -> Object:
         """Create an object; its own namespace counts where none is given."""
         namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
-        self._check_namespace(resource, namespace)
+        self._check_namespace(namespace)
         made = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
         # Nobody owns what admission adds.
         made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
@@ -154,7 +154,7 @@ class ObjectStore(Kept):
     def _stamp(self) -> str:
         return stamp(self.now())
 
-    def _check_namespace(self, resource: Resource, namespace: str) -> None:
+    def _check_namespace(self, namespace: str) -> None:
         if namespace and ("", namespace) not in self._table(NAMESPACES):
             raise errors.not_found(NAMESPACES, namespace)
 

@@ -33,10 +33,6 @@ class Function:
     execution_timeout_s: int = 86_400
     preloaded: bool = False
 
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
-
 
 def variables(function: Function) -> dict[str, str]:
     """Lambda's own variables, then the function's. Nothing of this process's environment is passed on.

@@ -46,15 +46,6 @@ class FunctionPool:
                 self._idle.append(environment)
                 self._changed.notify()
 
-    def warm(self) -> None:
-        """Start the emulator of the first environment, without the function's own start-up."""
-        environment = self._take()
-        if not environment.running():
-            environment.start()
-        with self._changed:
-            self._idle.append(environment)
-            self._changed.notify()
-
     def kill(self) -> None:
         """Kill the function's processes, wherever they are."""
         for environment in tuple(self._all):

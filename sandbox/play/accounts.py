@@ -35,12 +35,11 @@ def resolved(text: str | None) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Topics:
-    """ARNs of the two topics, and the queues that hold what was sent to them."""
+    """ARNs of the two topics, and the queue that holds what was sent to chat."""
 
     chat: str
     people: str
     chat_queue: str
-    people_queue: str
 
 
 def make_identity(aws: LocalAws, world: World, issuer: str) -> None:
@@ -89,5 +88,5 @@ def make_topics(aws: LocalAws) -> Topics:
         return topic, queue
 
     chat, chat_queue = subscribed(f"{PROJECT}-chat")
-    people, people_queue = subscribed(f"{PROJECT}-people")
-    return Topics(chat=chat, people=people, chat_queue=chat_queue, people_queue=people_queue)
+    people, _ = subscribed(f"{PROJECT}-people")
+    return Topics(chat=chat, people=people, chat_queue=chat_queue)

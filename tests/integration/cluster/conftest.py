@@ -1,15 +1,9 @@
-"""An API server to test against: the embedded one, or whatever `KUBE_CONTRACT_URL` names.
-
-A real one is given by environment: KUBE_CONTRACT_URL, KUBE_CONTRACT_CA (file), KUBE_CONTRACT_ADMIN_TOKEN, and
-KUBE_CONTRACT_USER_TOKEN for a user `nobody` without any right.
-"""
+"""The embedded API server, as a client sees it."""
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -104,10 +98,6 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def server(authority: trustme.CA) -> Iterator[Api]:
-    if url := os.environ.get("KUBE_CONTRACT_URL"):
-        ca = Path(os.environ["KUBE_CONTRACT_CA"]).read_text()
-        yield Api(url, ca, os.environ["KUBE_CONTRACT_ADMIN_TOKEN"], os.environ["KUBE_CONTRACT_USER_TOKEN"])
-        return
     with EmbeddedCluster("contract", authenticate=TOKENS.get, certificate=authority) as cluster:
         pace = Pace(pod_start_s=0.05, pod_stop_s=0.02)
         with Life(cluster.store, pace=pace):
