@@ -23,7 +23,7 @@ _ABOUT: Final = f"""# {PROJECT}
 
 
 class Dashboard(Construct):
-    """Four rows: what is it, what happened, which clusters, and ourselves."""
+    """Five rows: what is it, what happened, which clusters, and ourselves."""
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue) -> None:
         super().__init__(scope, name)

@@ -40,4 +40,4 @@ CNI_ADDON: Final = "vpc-cni"
 POD_IDENTITY_AGENT_ADDON: Final = "eks-pod-identity-agent"
 
 RUNBOOK_ROOT: Final = "https://github.com/eks-irsa-remediator/eks-irsa-remediator/blob/main/docs/runbooks"
-"""Where the messages' runbook links point; a fork sets the environment's `RUNBOOK_ROOT`."""
+"""Where the messages' runbook links point; a fork writes its own here."""
