@@ -10,7 +10,7 @@ from cli import network, wiring
 from cli.asked import Asked, Format
 from cli.deployed import roles
 from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
-from cli.grants import Point, Wants, missing
+from cli.grants import NO_PODS, Point, Wants, missing, unplaced
 from cli.hearing import Source, sources
 from cli.output import console, progress, write
 from cli.targets import Wanted, targets
@@ -35,7 +35,7 @@ def run(asked: Asked, cluster: str, *, apply: bool, check: bool) -> int:
         with progress("looking at what is granted"):
             points = [*missing(wants, outside), *(network.points(wants.cluster, outside.surroundings) if wants.roles else ())]
             heard = list(sources(wants.cluster, outside.announcers)) if wants.roles else []
-        return _checked(asked, wants, points, heard)
+        return _checked(asked, wants, [*points, *unplaced(wants)], heard)
     return _printed(asked, wants)
 
 
@@ -43,18 +43,19 @@ def wanted(cluster: str, outside: Outside) -> Wants:
     """The roles of the deployed stack, and the objects for every bound ServiceAccount; those for aws-node where nothing is bound.
 
     Raises:
-        Refused: the cluster is not there, or no workload is known or found for a bound ServiceAccount.
+        Refused: the cluster is not there.
     """
     found = targets(Wanted(clusters=(cluster,) if cluster else ()), outside)
     name = found[0].cluster
     facts = outside.readers.eks.cluster(name)
     if not isinstance(facts, ClusterFacts):
         raise Refused(f"there is no {facts.what}", then="`aws eks list-clusters` lists them; mind --region")
-    bound = [_workload(it, facts, outside) for it in found]
+    bound = {it: _workload(it, facts, outside) for it in found}
     return Wants(
         cluster=name,
         roles=roles(outside.environment),
-        objects=manifests(it for it in bound if it),
+        objects=manifests(it for it in bound.values() if it),
+        unplaced=[f"{it.namespace}/{it.name}" for it, workload in bound.items() if workload is None],
         takes_entries=facts.authentication_mode != "CONFIG_MAP",
     )
 
@@ -116,4 +117,6 @@ def _printed(asked: Asked, wants: Wants) -> int:
     from cli.access_view import printed
 
     console().print(Text(printed(wants.cluster, wants.roles, wants.objects, takes_entries=wants.takes_entries)), soft_wrap=True)
+    for name in wants.unplaced:
+        console().print(Text(f"# {name}: {NO_PODS}"), soft_wrap=True)
     return SOUND

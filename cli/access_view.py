@@ -48,7 +48,7 @@ def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
         yield Text("Everything is granted.", style="green")
     if unread := sum(it.state == "unknown" for it in points):
         yield Text(
-            f"{unread} of {len(points)} could not be read with your rights; --profile, --role-arn or --kubeconfig choose others.",
+            f"{unread} of {len(points)} could not be told, as each line says; --profile, --role-arn and --kubeconfig choose other rights.",
             style="yellow",
         )
 

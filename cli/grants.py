@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.access import GROUPS
 from lambdas.domain.errors import RemediatorError
@@ -37,12 +37,24 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Wants:
-    """What one cluster has to grant: roles by function, and the objects. `takes_entries`: it has access entries, not aws-auth alone."""
+    """What one cluster has to grant: roles by function, and the objects. `takes_entries`: it has access entries, not aws-auth alone.
+
+    `unplaced` are bound ServiceAccounts, `namespace/name`, that have no pods yet to tell their workload.
+    """
 
     cluster: str
     roles: Mapping[Function, str]
     objects: Sequence[Json]
     takes_entries: bool = True
+    unplaced: Sequence[str] = ()
+
+
+NO_PODS: Final = "it has no pods, so its workload is not known; run this again when it has some"
+
+
+def unplaced(wants: Wants) -> Iterator[Point]:
+    """What cannot be told of ServiceAccounts without pods."""
+    return (Point(what=f"the right to restart what runs under {it}", state="unknown", detail=NO_PODS, yours=True) for it in wants.unplaced)
 
 
 def missing(wants: Wants, outside: Outside) -> Iterator[Point]:

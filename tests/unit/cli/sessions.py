@@ -174,6 +174,13 @@ def _granted_in_part(fakes: Fakes) -> None:
     fakes.rights.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
 
 
+def _bound_before_it_runs(fakes: Fakes) -> None:
+    """A ServiceAccount of our own is bound, and nothing runs under it yet."""
+    fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
+    for manifest in manifests():
+        fakes.rights.apply("demo", manifest)
+
+
 def _granted_and_shut_in(fakes: Fakes) -> None:
     """Everything is granted, and the functions sit in subnets that lead nowhere."""
     for manifest in manifests():
@@ -298,6 +305,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-undeployed": Session(("access",), prepare=Fakes.undeployed),
     "access-check": Session(("access --check", "access --check -o json", "access --apply", "access --check"), prepare=_granted_in_part),
     "access-shut-in": Session(("access --check",), columns=140, prepare=_granted_and_shut_in),
+    "access-no-pods": Session(("access", "access --check"), columns=140, prepare=_bound_before_it_runs),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_rule_matches),
     "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_rule_matches),
