@@ -37,10 +37,12 @@ def release(out: Path) -> list[Path]:
     """Each file of the release, the checksums last. Dates in them are the commit's.
 
     Raises:
-        NotReleasable: there are changes that are not committed, or no entry of this version in CHANGELOG.md.
+        NotReleasable: there are changes that are not committed, or files of the functions that are in no commit, or no entry of this
+            version in CHANGELOG.md.
     """
-    if changed := _git("status", "--porcelain", "--untracked-files=no"):
-        raise NotReleasable(f"commit first, so that the release can be made again:\n{changed}")
+    changed = [_git("status", "--porcelain", "--untracked-files=no"), _git("ls-files", "--others", "--exclude-standard", "lambdas")]
+    if any(changed):
+        raise NotReleasable("commit first, so that the release can be made again:\n" + "\n".join(filter(None, changed)))
     if f"## {VERSION}" not in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"):
         raise NotReleasable(f"CHANGELOG.md says nothing of {VERSION}; add its entry, or change lambdas/contract/version.py")
     shutil.rmtree(out, ignore_errors=True)

@@ -16,7 +16,7 @@ from cli.preflight.sarif import sarif
 from lambdas.adapters.session import AwsSession
 from lambdas.contract.version import VERSION
 from release import licences
-from release.__main__ import checksums
+from release.__main__ import NotReleasable, checksums, release
 from tests.unit.docs.pages import ROOT
 
 
@@ -73,6 +73,19 @@ def test_checksums_can_be_checked(tmp_path: Path) -> None:
     assert subprocess.run(check, cwd=tmp_path, check=False).returncode == 0
     made[0].write_text(json.dumps("changed"))
     assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "lambdas/extra.py"])
+def test_nothing_is_released_that_is_in_no_commit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lambdas").mkdir()
+    (tmp_path / "CHANGELOG.md").write_text(f"## {VERSION}\n")
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    (tmp_path / name).write_text("changed since")
+    monkeypatch.setattr("release.__main__.REPOSITORY", tmp_path)
+    with pytest.raises(NotReleasable, match=name):
+        release(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_hooks_before_a_commit_ask_no_network() -> None:
