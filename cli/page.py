@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.chart import draw
 from cli.page_style import STYLE
+from lambdas.domain.action import DONE
 from lambdas.domain.counting import many
 from lambdas.domain.incident import Outcome
 from lambdas.domain.report.clock import duration, seconds_between
@@ -91,7 +92,7 @@ def _facts(it: PastIncident) -> str:
         ("first signal", f"{_clock(it.opened_at)} ({it.trigger})", ""),
         ("closed", f"{_clock(it.closed_at)} ({many(it.signals, 'signal')} in all)", ""),
         ("changed by", details.get("actor", ""), "wide"),
-        ("writes made", ", ".join(it.changes) or "none", "wide"),
+        ("done", " · ".join(DONE.get(kind, kind) for kind in dict.fromkeys(it.changes)) or "nothing", "wide"),
         ("annotation before", it.old_value or "none", "wide"),
         ("parameter", f"{it.binding_path}, version {it.binding_version}" if it.binding_path else "", "wide"),
     ]

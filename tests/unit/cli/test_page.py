@@ -70,6 +70,7 @@ def test_the_page_tells_the_whole_incident() -> None:
         "2026-01-01 09:00:00 UTC (api-call)",
         "3 signals",
         "/eks-irsa-remediator/bindings/demo/kube-system/aws-node, version 3",
+        "annotation set · all pods restarted",
         "aws-node restarts, 2 at a time",
         "Runbook addon-role-missing",
     ):
