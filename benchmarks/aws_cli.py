@@ -1,14 +1,13 @@
 """The real AWS CLI, in a folder of its own, since it wants other versions of its packages than we pin."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from infra.asset import CACHE, BundlingFailed, uv_binary
+from infra.build_cache import made_once
 
 VERSION: Final = "1.46.3"
 _STAND_IN: Final = Path(__file__).parent / "rivals" / "get_token.py"
@@ -30,11 +29,9 @@ def get_token(say: Callable[[str], None]) -> Sequence[str]:
 
 def _installed() -> Path:
     """As pip leaves it, compiled; once, and kept."""
-    folder = CACHE / "benchmarks" / f"awscli-{VERSION}-{sys.version_info.minor}"
-    if not folder.exists():
-        fresh = folder.with_suffix(f".{os.getpid()}")
-        install = [uv_binary(), "pip", "install", "--quiet", "--compile-bytecode", "--python", sys.executable, "--target", str(fresh)]
-        subprocess.run([*install, f"awscli=={VERSION}"], check=True, capture_output=True)
-        with suppress(OSError):  # another run was first, and made the same
-            fresh.rename(folder)
-    return folder
+    return made_once(CACHE / "benchmarks" / f"awscli-{VERSION}-{sys.version_info.minor}", _install)
+
+
+def _install(fresh: Path) -> None:
+    command = [uv_binary(), "pip", "install", "--quiet", "--compile-bytecode", "--python", sys.executable, "--target", str(fresh)]
+    subprocess.run([*command, f"awscli=={VERSION}"], check=True, capture_output=True)

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -18,6 +17,7 @@ from packaging.requirements import Requirement
 
 from benchmarks.measure import Cost
 from infra.asset import CACHE
+from infra.build_cache import made_once
 from sandbox.functions.emulator import Environment
 from sandbox.functions.function import Function
 from sandbox.play.deployment import our_asset
@@ -45,14 +45,13 @@ def rivals_with(*packages: str) -> Path:
     found = {dist.metadata["Name"]: dist for name in packages for dist in _closure(name)}
     digest = hashlib.sha256(" ".join(sorted(f"{name}{dist.version}" for name, dist in found.items())).encode()).hexdigest()[:12]
     folder = CACHE / "benchmarks" / f"{packages[-1]}-{digest}-{sys.version_info.minor}"
-    if not folder.exists():
-        fresh = folder.with_suffix(f".{os.getpid()}")
+
+    def fill(fresh: Path) -> None:
         for dist in found.values():
             _copy(dist, fresh)
         _compile(fresh)
-        with suppress(OSError):  # another run was first, and made the same
-            fresh.rename(folder)
-    return _with_rivals(folder, folder.name)
+
+    return _with_rivals(made_once(folder, fill), folder.name)
 
 
 def scratch() -> Path:

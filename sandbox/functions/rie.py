@@ -9,16 +9,18 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import distribution
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING
 
 from infra.asset import CACHE, uv_binary
+from infra.build_cache import made_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
+    from importlib.metadata import Distribution
 
 _REQUIREMENTS = Path(__file__).with_name("rie-requirements.txt")
 _RAPID = Path("samcli/local/rapid")
@@ -43,10 +45,7 @@ def emulator_binary(cache: Path = CACHE) -> Path:
         raise EmulatorUnavailable(
             f"the Lambda emulator is a Linux binary for x86_64 or aarch64, this is {where}; run it in a Linux machine"
         )
-    folder = cache / "rie" / _version()
-    if not (folder / name).exists():
-        _unpack(folder)
-    return folder / name
+    return made_once(cache / "rie" / _version(), _unpack) / name
 
 
 def runtime_folder(cache: Path = CACHE) -> Path:
@@ -55,16 +54,8 @@ def runtime_folder(cache: Path = CACHE) -> Path:
     Compiled, since functions write no byte code: each cold start would compile it anew.
     """
     found = [distribution(name) for name in _RUNTIME_PACKAGES]
-    folder = cache / "runtime" / "-".join(f"{dist.metadata['Name']}-{dist.version}" for dist in found) / platform.python_version()
-    if not folder.exists():
-        with _appearing_at(folder) as fresh:
-            for dist in found:
-                for file in dist.files or ():
-                    if not str(file).startswith("..") and ".dist-info" not in str(file) and "__pycache__" not in str(file):
-                        (fresh / file).parent.mkdir(parents=True, exist_ok=True)
-                        shutil.copy2(str(file.locate()), fresh / file)
-            compileall.compile_dir(fresh, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
-    return folder
+    versions = "-".join(f"{dist.metadata['Name']}-{dist.version}" for dist in found)
+    return made_once(cache / "runtime" / versions / platform.python_version(), partial(_copy, found))
 
 
 def _version() -> str:
@@ -74,25 +65,22 @@ def _version() -> str:
     return pinned.group(1)
 
 
-def _unpack(folder: Path) -> None:
+def _copy(found: Iterable[Distribution], fresh: Path) -> None:
+    for dist in found:
+        for file in dist.files or ():
+            if not str(file).startswith("..") and ".dist-info" not in str(file) and "__pycache__" not in str(file):
+                (fresh / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(str(file.locate()), fresh / file)
+    compileall.compile_dir(fresh, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+
+
+def _unpack(fresh: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         command = [uv_binary(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", scratch, "-r", str(_REQUIREMENTS)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise EmulatorUnavailable(f"aws-sam-cli could not be installed; is a package index reachable?\n{done.stderr.strip()}")
-        with _appearing_at(folder) as fresh:
-            for name in _BINARIES.values():
-                shutil.copy2(Path(scratch) / _RAPID / name, fresh / name)
-                (fresh / name).chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-
-
-@contextmanager
-def _appearing_at(target: Path) -> Iterator[Path]:
-    """A folder that is filled aside and appears whole, so that two first runs at once do not see each other's half."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
-        fresh = Path(scratch) / "whole"
         fresh.mkdir()
-        yield fresh
-        with suppress(OSError):  # the other run was first, and made the same
-            fresh.rename(target)
+        for name in _BINARIES.values():
+            shutil.copy2(Path(scratch) / _RAPID / name, fresh / name)
+            (fresh / name).chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
