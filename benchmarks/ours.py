@@ -10,24 +10,24 @@ import orjson
 
 from benchmarks.events import check_requested, not_ready
 from benchmarks.measure import Cost, timed
+from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.cluster import Clusters
 from lambdas.adapters.eks import Eks
-from lambdas.adapters.events import EventBus
+from lambdas.adapters.eks_token import Tokens
+from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.iam import Iam
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.parameter_store import ParameterStore
-from lambdas.adapters.remediator import Remediator
-from lambdas.adapters.session import AwsSession
-from lambdas.adapters.token import Tokens
+from lambdas.adapters.remediator_invocation import Remediator
+from lambdas.application.check.dependencies import Ports
+from lambdas.application.check.pipeline import run
+from lambdas.application.readers import Readers
 from lambdas.checker.handler import PARAMETERS_KEPT_S, lambda_handler
-from lambdas.checker.pipeline import run
-from lambdas.checker.ports import Ports
 from lambdas.contract.environment import Environment
-from lambdas.domain.readers import Readers
-from lambdas.node_watcher.watching import Ports as WatcherPorts
-from lambdas.node_watcher.watching import watch
+from lambdas.node_watcher.audit_events import Ports as WatcherPorts
+from lambdas.node_watcher.audit_events import watch
 
 WARM_UP: Final = 20
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lambdas.checker.looking import KNOWN_FOR
+from lambdas.application.check.check_loop import KNOWN_FOR
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 
 COST_PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "cost.md"

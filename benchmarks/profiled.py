@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from benchmarks.child import answered, named
-from lambdas.domain import observing
+from lambdas.application import snapshot_collection
 from sandbox.at_once import AtOnce
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def main(work: str, arguments: str, answer: str) -> None:
     """The child's side: the whole work, whose repetitions outweigh its first time; its modules are loaded before."""
     run, asked = named(work), json.loads(arguments)
     profile = cProfile.Profile(time.thread_time)
-    with patch.object(observing, "ThreadPoolExecutor", AtOnce):  # a profiler sees its own thread alone
+    with patch.object(snapshot_collection, "ThreadPoolExecutor", AtOnce):  # a profiler sees its own thread alone
         profile.runcall(run, **asked)
     Path(answer).write_text(json.dumps(by_layer(pstats.Stats(profile).stats)))  # type: ignore[attr-defined]
 

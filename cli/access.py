@@ -17,7 +17,7 @@ from cli.targets import Wanted, targets
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.aws_auth import map_roles
 from lambdas.contract.workloads import known
-from lambdas.domain.observation import ClusterFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 if TYPE_CHECKING:
     from cli.outside import Outside

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from lambdas.contract.access import GROUPS
 from lambdas.contract.aws_auth import map_roles
-from lambdas.domain.report.escaping import plain
+from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

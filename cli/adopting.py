@@ -19,12 +19,12 @@ from cli.targets import Wanted, clusters, split
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import KNOWN
-from lambdas.domain.binding import binding_for
+from lambdas.domain.diagnosis.finding import READABLE_GUARDS, Link, State
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.finding import READABLE_GUARDS, Link, State
-from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, Missing, ServiceAccountFacts
 from lambdas.domain.ports import Parameter
-from lambdas.domain.report.escaping import plain
+from lambdas.domain.snapshot.bindings import binding_for
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, Missing, ServiceAccountFacts
+from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from lambdas.domain.errors import AccessDenied, NotFound, PermanentError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
 
 
 class AwsAnnouncers:

@@ -11,7 +11,7 @@ from cli.failures import SOUND, Refused
 from cli.finding_incidents import by_prefix
 from cli.output import progress, write
 from lambdas.domain.errors import Conflict, NotFound
-from lambdas.domain.incident import Incident
+from lambdas.domain.incidents.incident import Incident
 
 if TYPE_CHECKING:
     from cli.asked import Asked

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Patience
 from lambdas.contract.settings import Mode, settings_path
+from lambdas.domain.assessment.summary import from_json_look
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incident import Outcome
-from lambdas.domain.look import from_json_look
-from lambdas.domain.occasion import Occasion
+from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.ports import Parameter
-from lambdas.domain.report import message
-from lambdas.remediator.bodies.desk import Desk
-from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Patience
+from lambdas.notifications import message
+from lambdas.notifications.kind import Occasion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cli.holding import Holding
     from cli.screen import Screen
+    from lambdas.application.workflow_steps import Json
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
-    from lambdas.remediator.steps import Json
 
 RELEASES: Final = 3
 """Attempts to close; each that fails has looked after a signal that came meanwhile. What is left open then is taken over by a sweep."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.failures import Refused
 from lambdas.adapters.aws_errors import translated
-from lambdas.adapters.session import AwsSession
-from lambdas.domain.binding import ROLE_ARN
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.domain.snapshot.bindings import ROLE_ARN
 
 if TYPE_CHECKING:
     from botocore.session import Session

@@ -15,14 +15,14 @@ from rich.text import Text
 from cli.failures import COULD_NOT_TELL
 from cli.finding_incidents import in_whose_hands
 from lambdas.contract.parameters import binding_path
-from lambdas.domain.finding import State
-from lambdas.domain.report import meaning_of
-from lambdas.domain.report.clock import clock
-from lambdas.domain.report.corrected import documents
-from lambdas.domain.report.escaping import line as visible
-from lambdas.domain.report.escaping import plain
-from lambdas.domain.report.left_for_you import words_and_command
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.diagnosis.finding import State
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.notifications import meaning_of
+from lambdas.notifications.escape import line as visible
+from lambdas.notifications.escape import plain
+from lambdas.notifications.next_steps import words_and_command
+from lambdas.notifications.time_text import clock
+from lambdas.notifications.trust_correction import documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.looking import Seen
-    from lambdas.domain.look import LinkLine, Look
+    from lambdas.domain.assessment.summary import LinkLine, Look
 
 MARKS: Final = {
     State.OK: ("✓", "green"),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from lambdas.domain.report.clock import duration, moment
+from lambdas.notifications.time_text import duration, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from lambdas.domain.report.timeline import Moment
+    from lambdas.notifications.timeline import Moment
 
 WIDTH: Final = 760
 LEFT: Final = 52

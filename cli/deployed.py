@@ -11,7 +11,7 @@ from lambdas.domain.errors import AccessDenied, NotFound
 
 if TYPE_CHECKING:
     from cli.aws import Caller
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
 
 
 def find(session: AwsSession, name: str) -> Environment | None:

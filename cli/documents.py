@@ -6,15 +6,15 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lambdas.domain.action import to_json
-from lambdas.domain.finding import State
+from lambdas.domain.diagnosis.finding import State
+from lambdas.domain.planning.actions import to_json
 
 if TYPE_CHECKING:
     from cli.looking import Seen
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.action import Action
-    from lambdas.domain.incident import Incident, PastIncident
-    from lambdas.domain.look import LinkLine, Look
+    from lambdas.domain.assessment.summary import LinkLine, Look
+    from lambdas.domain.incidents.incident import Incident, PastIncident
+    from lambdas.domain.planning.actions import Action
 
 Json = dict[str, Any]
 

@@ -28,7 +28,7 @@ class Refused(PermanentError):
 def tell(error: BaseException) -> int:
     """Write the sentence to standard error. Returns the exit code: nothing is known, so 2."""
     from cli.output import console_for_errors
-    from lambdas.domain.report.escaping import plain
+    from lambdas.notifications.escape import plain
 
     console = console_for_errors()
     sentence, then = in_words(error)

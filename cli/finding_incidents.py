@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from cli.failures import Refused
 from lambdas.adapters.incident_items import KEPT
-from lambdas.domain.report.escaping import plain
+from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from cli.outside import Outside
-    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.domain.incidents.incident import Incident, PastIncident
 
 KEPT_FOR: Final = KEPT + timedelta(days=1)
 

@@ -22,16 +22,16 @@ from cli.output import console, console_for_errors, progress, write
 from cli.plan_view import lines, next_step, view
 from cli.screen import Screen
 from cli.targets import Wanted, one
-from lambdas.domain.checking import Remembering
-from lambdas.domain.incident import Outcome
-from lambdas.domain.look import from_json_look
-from lambdas.remediator.workflow import remediate
+from lambdas.application.assessment import Remembering
+from lambdas.application.remediation.workflow import remediate
+from lambdas.domain.assessment.summary import from_json_look
+from lambdas.domain.incidents.incident import Outcome
 
 if TYPE_CHECKING:
     from cli.outside import Outside
-    from lambdas.domain.incident import Incident
-    from lambdas.domain.look import Look
-    from lambdas.remediator.steps import Json
+    from lambdas.application.workflow_steps import Json
+    from lambdas.domain.assessment.summary import Look
+    from lambdas.domain.incidents.incident import Incident
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from cli.documents import past, still_open
 from cli.failures import SOUND, Refused
 from cli.finding_incidents import by_prefix, in_whose_hands, need_stack
 from cli.output import progress, write
-from lambdas.domain.counting import many
-from lambdas.domain.incident import Incident, Outcome, PastIncident
-from lambdas.domain.report.clock import clock, duration, seconds_between
-from lambdas.domain.report.escaping import plain
-from lambdas.domain.report.timeline import Moment, timeline
+from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
+from lambdas.domain.plurals import many
+from lambdas.notifications.escape import plain
+from lambdas.notifications.time_text import clock, duration, seconds_between
+from lambdas.notifications.timeline import Moment, timeline
 
 if TYPE_CHECKING:
     from pathlib import Path

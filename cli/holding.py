@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from cli.failures import Refused
-from lambdas.domain import outgoing
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incident import BEAT, SILENT_AFTER, Incident, silent
-from lambdas.domain.occasion import Occasion
-from lambdas.domain.request import CheckRequest, Trigger
+from lambdas.domain.incidents.incident import BEAT, SILENT_AFTER, Incident, silent
+from lambdas.domain.requests.request import CheckRequest, Trigger
+from lambdas.notifications import published_events
+from lambdas.notifications.kind import Occasion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def _ours(target: ServiceAccountRef, binding_path: str | None, outside: Outside)
         target=target,
         opened_at=now,
         signals=1,
-        request=dict(outgoing.check_requested(request)[1]),
+        request=dict(published_events.check_requested(request)[1]),
         started=True,
         holder=outside.caller,
         binding_path=binding_path,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lambdas.adapters.token import Tokens
-    from lambdas.domain.observation import ClusterFacts
+    from lambdas.adapters.eks_token import Tokens
+    from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 _APPLY: Final = "application/apply-patch+yaml"
 

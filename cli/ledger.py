@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from lambdas.adapters.session import AwsSession
-    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.adapters.aws_session import AwsSession
+    from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.domain.ports import IncidentsPort
 
 

@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
+from lambdas.application.assessment import Remembering, check
+from lambdas.application.readers import Hints
+from lambdas.application.snapshot_collection import read_advice
 from lambdas.contract.parameters import binding_path
-from lambdas.domain.checking import Remembering, check
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.finding import GUARDS, State
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, RemediatorError
-from lambdas.domain.finding import GUARDS, State
-from lambdas.domain.looking import look
-from lambdas.domain.observing import read_advice
-from lambdas.domain.plan import Reason
-from lambdas.domain.readers import Hints
-from lambdas.domain.request import actor_of
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.planning.plan import Reason
+from lambdas.domain.requests.request import actor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cli.outside import Outside
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incident import Incident
-    from lambdas.domain.look import Look
-    from lambdas.domain.observation import Observation
+    from lambdas.domain.assessment.summary import Look
+    from lambdas.domain.incidents.incident import Incident
+    from lambdas.domain.snapshot.snapshot import Observation
 
 
 @dataclass(frozen=True, kw_only=True)

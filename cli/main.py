@@ -17,8 +17,8 @@ from cli.commands.plan import plan
 from cli.commands.replay import replay
 from cli.commands.simulate import simulate
 from cli.options import Command, Group, with_options
-from cli.preflight.command import preflight
 from lambdas.contract.version import VERSION
+from preflight.command import preflight
 
 app: Final = typer.Typer(
     name="irsa-remediator",

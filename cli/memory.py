@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lambdas.domain import duty
 from lambdas.domain.errors import Conflict
-from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
+from lambdas.domain.incidents import check_lease
+from lambdas.domain.incidents.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,17 +36,17 @@ class MemoryIncidents:
         row = self._row(target)
         if row.incident:
             return self._count(row, row.incident, 1)
-        row.free, met = duty.signalled(row.free, signal)
+        row.free, met = check_lease.signalled(row.free, signal)
         return met
 
     def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
         row = self._row(target)
-        row.free, again = duty.finished(row.free, duty_of, began_at, nodes)
+        row.free, again = check_lease.finished(row.free, duty_of, began_at, nodes)
         return again
 
     def let_go(self, target: ServiceAccountRef, duty_of: Free, forget: datetime | None = None) -> None:
         row = self._row(target)
-        row.free = duty.let_go(row.free, duty_of, forget)
+        row.free = check_lease.let_go(row.free, duty_of, forget)
 
     def claim(self, incident: Incident) -> Incident:
         self._mark(incident)
@@ -128,7 +128,7 @@ class MemoryIncidents:
 
     def _open(self, row: Row, incident: Incident) -> Incident:
         row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
-        row.free = duty.relieved(row.free)
+        row.free = check_lease.relieved(row.free)
         return row.incident
 
     def _count(self, row: Row, incident: Incident, signals: int) -> Incident:

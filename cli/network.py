@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from cli.grants import Point
-from lambdas.domain.counting import many
 from lambdas.domain.errors import RemediatorError
+from lambdas.domain.plurals import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cli.ports import Announcers, Callbacks, ParameterWriter, Patterns, Register, Rights, Surroundings
+    from lambdas.application.readers import Readers
     from lambdas.contract.environment import Environment
     from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort
-    from lambdas.domain.readers import Readers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.chart import draw
 from cli.page_style import STYLE
-from lambdas.domain.action import DONE
-from lambdas.domain.counting import many
-from lambdas.domain.incident import Outcome
-from lambdas.domain.report.clock import duration, seconds_between
-from lambdas.domain.report.escaping import plain
-from lambdas.domain.report.timeline import Moment, timeline
+from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.planning.actions import DONE
+from lambdas.domain.plurals import many
+from lambdas.notifications.escape import plain
+from lambdas.notifications.time_text import duration, seconds_between
+from lambdas.notifications.timeline import Moment, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from lambdas.contract.environment import Environment
-    from lambdas.domain.incident import PastIncident
+    from lambdas.domain.incidents.incident import PastIncident
 
 NOTHING_LOADS: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _NO_ACTIONS: Final = frozenset({"look", "approval", "successor", "waves", "proof"})

@@ -9,10 +9,10 @@ from cli.failures import Refused
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
 from lambdas.contract.settings import InvalidValue, parse_setting, settings_path
-from lambdas.domain.binding import binding_for
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
-from lambdas.domain.observation import InvalidBinding, Missing
+from lambdas.domain.snapshot.bindings import binding_for
+from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from cli.output import progress, write
 from cli.parameters import bindings, compared, settings
 from cli.summary import how_to_bind
 from lambdas.contract.settings import Settings
-from lambdas.domain.report.escaping import plain
+from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
 from lambdas.domain.errors import NotFound
-from lambdas.domain.observation import ClusterFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cli.kubernetes_access import PersonsApi, PersonsClusters
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from lambdas.domain.ports import EksPort
 
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"

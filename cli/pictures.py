@@ -29,9 +29,9 @@ from rich.text import Text
 
 from cli.ledger import TableRegister
 from cli.main import app
-from lambdas.adapters.session import AwsSession
+from lambdas.adapters.aws_session import AwsSession
 from lambdas.contract.names import REMEDIATOR_GROUP
-from lambdas.domain.incident import Outcome
+from lambdas.domain.incidents.incident import Outcome
 from sandbox.aws.faults import Fault, FaultKind
 from sandbox.behaviours.kubelet import Pace
 from sandbox.cluster.resources import PODS
@@ -42,7 +42,7 @@ from sandbox.play.story import happen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lambdas.domain.incident import PastIncident
+    from lambdas.domain.incidents.incident import PastIncident
     from sandbox.play.stage import Stage
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "pictures"

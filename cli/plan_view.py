@@ -12,10 +12,10 @@ from rich.text import Text
 
 from cli.looking import may
 from lambdas.contract.workloads import one_of
-from lambdas.domain.finding import Link
-from lambdas.domain.plan import Reason
-from lambdas.domain.report.clock import clock
-from lambdas.domain.report.escaping import plain
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.planning.plan import Reason
+from lambdas.notifications.escape import plain
+from lambdas.notifications.time_text import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.looking import Seen
-    from lambdas.domain.action import Action
-    from lambdas.domain.look import Look, WithheldLine
+    from lambdas.domain.assessment.summary import Look, WithheldLine
+    from lambdas.domain.planning.actions import Action
 
 
 def view(seen: Seen) -> RenderableType:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cli.places import AuditLog, Entrance, Openings, Placement, WayOut
-    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.domain.incidents.incident import Incident, PastIncident
 
 
 class ParameterWriter(Protocol):

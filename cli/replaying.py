@@ -17,10 +17,10 @@ from cli.targets import Wanted, targets
 from lambdas.contract.events import SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.report.clock import clock
-from lambdas.domain.report.escaping import plain
-from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import parse
+from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
+from lambdas.notifications.escape import plain
+from lambdas.notifications.time_text import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ def meant(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside)
         if request.service_account:
             return [ServiceAccountRef(request.cluster, *request.service_account)]
         return targets(Wanted(clusters=(request.cluster,)), outside)
-    from lambdas.domain.binding import bound_clusters, bound_targets, has_default
+    from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets, has_default
 
     paths = list(outside.readers.parameters.load())
     there = outside.readers.eks.clusters() if has_default(paths) else ()
@@ -113,7 +113,7 @@ def _request(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outsi
 
 
 def _digested(outside: Outside) -> list[str]:
-    from lambdas.domain.digest import clusters_asking
+    from lambdas.domain.incidents.daily_digest import clusters_asking
 
     asking = clusters_asking(outside.readers.parameters.load(), outside.readers.eks.clusters())
     return [it for it in asking if outside.environment.serves(it)]

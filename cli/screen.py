@@ -9,7 +9,7 @@ from rich.status import Status
 from rich.text import Text
 
 from cli.output import console_for_errors
-from lambdas.domain.report.escaping import plain
+from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from lambdas.domain.counting import many
-from lambdas.domain.report.escaping import plain
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.plurals import many
+from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

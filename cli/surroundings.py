@@ -11,7 +11,7 @@ from lambdas.domain.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
 
 _HTTPS: Final = 443
 _EVERY_PROTOCOL: Final = "-1"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cli.failures import Refused
 from lambdas.contract.parameters import KUBERNETES_NAME, ServiceAccountRef, valid_cluster
 from lambdas.contract.workloads import KNOWN
-from lambdas.domain.binding import bound_clusters, bound_targets
+from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,15 +26,15 @@ def connect(asked: Asked) -> Outside:
     from cli.permissions import PersonsRights
     from cli.surroundings import AwsSurroundings
     from cli.writes import LambdaCallbacks, Parameters, TestedPatterns
-    from lambdas.adapters.calendar import Calendar
+    from lambdas.adapters.change_calendar import Calendar
     from lambdas.adapters.eks import Eks
-    from lambdas.adapters.events import EventBus
+    from lambdas.adapters.eks_token import Tokens
+    from lambdas.adapters.event_bus import EventBus
     from lambdas.adapters.iam import Iam
     from lambdas.adapters.incidents import Incidents
     from lambdas.adapters.notifier import Notifier
     from lambdas.adapters.parameter_store import ParameterStore
-    from lambdas.adapters.token import Tokens
-    from lambdas.domain.readers import Readers
+    from lambdas.application.readers import Readers
 
     with progress("asking AWS who we are"):
         session = PersonsSession(region_of(asked.profile, asked.region), profile=asked.profile, role_arn=asked.role_arn)

@@ -11,7 +11,7 @@ from lambdas.domain.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
 
 
 class Parameters:

@@ -11,7 +11,7 @@ from benchmarks.row import Goal, Row, compared, explained
 from benchmarks.run import Run
 from lambdas.adapters import incident_items as items
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Incident
+from lambdas.domain.incidents.incident import Incident
 from sandbox.play.accounts import TABLE
 
 _RIVAL: Final = "boto3: one conditional write"

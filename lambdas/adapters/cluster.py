@@ -8,16 +8,16 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.adapters import facts
+from lambdas.adapters import kubernetes_objects
 from lambdas.adapters.kubernetes_api import TABLE, KubernetesApi, segment
 from lambdas.contract.names import RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound, PermanentError
-from lambdas.domain.observation import Missing
+from lambdas.domain.snapshot.snapshot import Missing
 
 if TYPE_CHECKING:
-    from lambdas.adapters.token import Tokens
-    from lambdas.domain.observation import ClusterFacts, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
+    from lambdas.adapters.eks_token import Tokens
+    from lambdas.domain.snapshot.snapshot import ClusterFacts, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
 
 _KEPT_CLUSTERS: Final = 32
 """Clusters whose connections one process keeps; a fleet's sweep comes by in turns."""
@@ -33,13 +33,15 @@ class Cluster:
 
     def service_account(self, namespace: str, name: str) -> ServiceAccountFacts | Missing:
         try:
-            return facts.service_account(self._api.get(f"read ServiceAccount {namespace}/{name}", _service_account(namespace, name)))
+            return kubernetes_objects.service_account(
+                self._api.get(f"read ServiceAccount {namespace}/{name}", _service_account(namespace, name))
+            )
         except NotFound:
             return Missing(f"ServiceAccount {namespace}/{name}")
 
     def workload(self, namespace: str, kind: WorkloadKind, name: str) -> WorkloadFacts | Missing:
         try:
-            return facts.workload(kind, self._api.get(f"read {kind} {namespace}/{name}", _workload(namespace, kind, name)))
+            return kubernetes_objects.workload(kind, self._api.get(f"read {kind} {namespace}/{name}", _workload(namespace, kind, name)))
         except NotFound:
             return Missing(f"{kind} {namespace}/{name}")
 
@@ -47,7 +49,7 @@ class Cluster:
         if kind == "ReplicaSet":
             path = f"/apis/apps/v1/namespaces/{segment(namespace)}/replicasets/{segment(name)}"
             try:
-                above = facts.controller(self._api.get(f"read ReplicaSet {namespace}/{name}", path))
+                above = kubernetes_objects.controller(self._api.get(f"read ReplicaSet {namespace}/{name}", path))
             except NotFound:
                 return None
             kind, name = above or ("", "")
@@ -58,14 +60,14 @@ class Cluster:
         found = self._api.each(
             f"list pods of ServiceAccount {namespace}/{service_account}",
             f"/api/v1/namespaces/{segment(namespace)}/pods",
-            lambda page: facts.pods(page["items"]),
+            lambda page: kubernetes_objects.pods(page["items"]),
             fieldSelector=selected,
         )
         return tuple({pod.uid: pod for pod in found}.values())  # a list that began anew gives pods a second time
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         """All nodes; of those that are Ready only name, readiness and operating system are read, so 5,000 of them are 1 MB, not 48."""
-        rows = self._api.each("list nodes", "/api/v1/nodes", facts.nodes_in_table, accept=TABLE, includeObject="None")
+        rows = self._api.each("list nodes", "/api/v1/nodes", kubernetes_objects.nodes_in_table, accept=TABLE, includeObject="None")
         found = {node.name: node for node in rows}
         unwell = frozenset(node.name for node in found.values() if not node.ready)
         # A node that was deleted meanwhile stays as the table had it, until the next look.
@@ -76,7 +78,7 @@ class Cluster:
         queries = [{"fieldSelector": f"metadata.name={name}"} for name in sorted(names)] if len(names) <= _LOOKED_AT_ONE_BY_ONE else [{}]
 
         def taken(page: Any) -> list[NodeFacts]:
-            return [facts.node(item) for item in page["items"] if item["metadata"]["name"] in names]
+            return [kubernetes_objects.node(item) for item in page["items"] if item["metadata"]["name"] in names]
 
         return [node for query in queries for node in self._api.each("read nodes that are not Ready", "/api/v1/nodes", taken, **query)]
 
@@ -84,7 +86,7 @@ class Cluster:
         found = self._api.each(
             f"list permission errors in namespace {namespace}",
             f"/apis/events.k8s.io/v1/namespaces/{segment(namespace)}/events",
-            lambda page: [facts.plugin_error(item) for item in page["items"]],
+            lambda page: [kubernetes_objects.plugin_error(item) for item in page["items"]],
             fieldSelector="reason=MissingIAMPermissions",
         )
         return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
@@ -119,26 +121,28 @@ class Clusters:
         self._apis: OrderedDict[tuple[str, str, str], KubernetesApi] = OrderedDict()
         self._lock = Lock()
 
-    def login(self, facts: ClusterFacts) -> Cluster:
+    def login(self, kubernetes_objects: ClusterFacts) -> Cluster:
         """A client for the cluster; no request is made yet.
 
         Raises:
             PermanentError: EKS gave no usable endpoint or certificate authority, as of a cluster that is being created.
         """
-        key = (facts.name, facts.endpoint, facts.certificate_authority)
+        key = (kubernetes_objects.name, kubernetes_objects.endpoint, kubernetes_objects.certificate_authority)
         with self._lock:
-            api = self._apis.pop(key, None) or KubernetesApi(facts.name, facts.endpoint, _pem(facts), self._tokens, self._role_arn)
+            api = self._apis.pop(key, None) or KubernetesApi(
+                kubernetes_objects.name, kubernetes_objects.endpoint, _pem(kubernetes_objects), self._tokens, self._role_arn
+            )
             self._apis[key] = api
             if len(self._apis) > _KEPT_CLUSTERS:
                 self._apis.popitem(last=False)[1].close()
         return Cluster(api)
 
 
-def _pem(facts: ClusterFacts) -> str:
+def _pem(kubernetes_objects: ClusterFacts) -> str:
     try:
-        return base64.b64decode(facts.certificate_authority, validate=True).decode("ascii")
+        return base64.b64decode(kubernetes_objects.certificate_authority, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise PermanentError(f"log in to cluster {facts.name}: its certificate authority is not base64") from error
+        raise PermanentError(f"log in to cluster {kubernetes_objects.name}: its certificate authority is not base64") from error
 
 
 def _service_account(namespace: str, name: str) -> str:

@@ -8,9 +8,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
-from lambdas.adapters.remembered import Remembered
+from lambdas.adapters.ttl_cache import Remembered
 from lambdas.domain.errors import NotFound
-from lambdas.domain.observation import (
+from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
@@ -25,7 +25,7 @@ from lambdas.domain.observation import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from lambdas.contract.parameters import ServiceAccountRef
 
 _KEEP_ADVICE_S: Final = 3600

@@ -8,15 +8,15 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lambdas.adapters.aws_errors import translated
-from lambdas.adapters.remembered import Remembered
+from lambdas.adapters.ttl_cache import Remembered
+from lambdas.domain.diagnosis.permissions import resource_to_simulate
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, TransientError
-from lambdas.domain.observation import Missing, OidcProvider, RoleFacts
-from lambdas.domain.permissions import resource_to_simulate
+from lambdas.domain.snapshot.snapshot import Missing, OidcProvider, RoleFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
 
 NO_ROUTE_S: Final = 600.0
 """Most VPCs have no way to IAM. Finding that out takes seconds, so it is believed for ten minutes."""

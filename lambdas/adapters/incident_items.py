@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Free, Incident, Outcome, PastIncident
+from lambdas.domain.incidents.incident import Free, Incident, Outcome, PastIncident
 
 Row = dict[str, dict[str, Any]]
 

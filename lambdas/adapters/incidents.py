@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.adapters import duty_items
+from lambdas.adapters import check_lease_items
 from lambdas.adapters import incident_items as items
-from lambdas.adapters.table import Row, Table
+from lambdas.adapters.dynamodb_table import Row, Table
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
-from lambdas.domain.duty import gone, quietly, to_do, well
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.incident import Answered, Free, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.incidents.check_lease import gone, quietly, to_do, well
+from lambdas.domain.incidents.incident import Answered, Free, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from lambdas.contract.parameters import ServiceAccountRef
 
 _TRIES: Final = 8
@@ -38,7 +38,7 @@ class Incidents:
             row = self._table.get(f"signal {target.key}", items.now_key(target))
             if items.incident_id(row) is None and (found := quietly(items.free(row), signal)):
                 return found
-        row, counted = self._table.update(f"signal {target.key}", items.now_key(target), *duty_items.signalling(signal))
+        row, counted = self._table.update(f"signal {target.key}", items.now_key(target), *check_lease_items.signalling(signal))
         free = items.free(row)
         if not counted:  # refused, so there is an answer; the time is for the log
             return answered(free, signal) or Answered(signal.at)
@@ -49,7 +49,7 @@ class Incidents:
     def _relieve(self, target: ServiceAccountRef, signal: Signal, former: Free) -> Signalled:
         """Go on duty in the place of a check that is gone, unless somebody was quicker."""
         row, relieved = self._table.update(
-            f"relieve the check of {target.key}", items.now_key(target), *duty_items.relieving(signal, former)
+            f"relieve the check of {target.key}", items.now_key(target), *check_lease_items.relieving(signal, former)
         )
         if items.incident_id(row):
             return items.incident(target, row)
@@ -59,13 +59,13 @@ class Incidents:
     def finish(self, target: ServiceAccountRef, duty: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
         """One write. Its condition holds as long as nobody but this check has changed what it knew of the row."""
         attempt = f"remember that {target.key} is well"
-        row, written = self._table.update(attempt, items.now_key(target), *duty_items.finishing(duty, well(duty, began_at, nodes)))
+        row, written = self._table.update(attempt, items.now_key(target), *check_lease_items.finishing(duty, well(duty, began_at, nodes)))
         free = items.free(row)
         return free if not written and duty.on_duty and free.on_duty == duty.on_duty else None
 
     def let_go(self, target: ServiceAccountRef, duty: Free, forget: datetime | None = None) -> None:
         """A row to be forgotten is left to expire, so that the checker needs no grant to delete."""
-        self._table.update(f"leave the check of {target.key}", items.now_key(target), *duty_items.letting_go(duty, forget))
+        self._table.update(f"leave the check of {target.key}", items.now_key(target), *check_lease_items.letting_go(duty, forget))
 
     def claim(self, incident: Incident) -> Incident:
         """The binding is marked first: a mark too many is harmless, one too few would blind the breaker."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse, HTTPSConnectionPool
 
-    from lambdas.adapters.token import Tokens
+    from lambdas.adapters.eks_token import Tokens
 
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.adapters.aws_errors import translated
 
 if TYPE_CHECKING:
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from lambdas.domain.ports import Message
 
 

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
-from lambdas.adapters.remembered import Remembered
+from lambdas.adapters.ttl_cache import Remembered
 from lambdas.contract.names import PARAMETER_ROOT
 from lambdas.contract.parameters import folders_of
 from lambdas.domain.ports import Parameter
@@ -15,7 +15,7 @@ from lambdas.domain.ports import Parameter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
 
 PAGE: Final = 10
 """The most that one answer holds.

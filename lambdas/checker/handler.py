@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from lambdas.adapters.events import EventBus
-from lambdas.adapters.garbage import uncollected_start
+from lambdas.adapters.aws_readers import readers
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.adapters.event_bus import EventBus
+from lambdas.adapters.gc_tuning import uncollected_start
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
-from lambdas.adapters.reading import readers
-from lambdas.adapters.remediator import Remediator
-from lambdas.adapters.session import AwsSession
-from lambdas.checker.pipeline import run
-from lambdas.checker.ports import Ports
+from lambdas.adapters.remediator_invocation import Remediator
+from lambdas.application.check.dependencies import Ports
+from lambdas.application.check.pipeline import run
 from lambdas.contract.environment import Environment, Function
 
 PARAMETERS_KEPT_S: Final = 20

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.workloads import KNOWN
-from lambdas.domain.binding import bound_clusters, has_default
-from lambdas.domain.counting import many
+from lambdas.domain.plurals import many
+from lambdas.domain.snapshot.bindings import bound_clusters, has_default
 
 MOST_NAMED = 20
 

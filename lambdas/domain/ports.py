@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
-from lambdas.domain.observation import (
+from lambdas.domain.incidents.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
+from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,

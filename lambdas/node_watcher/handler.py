@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import orjson
 
-from lambdas.adapters.events import EventBus
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.parameter_store import ParameterStore
-from lambdas.adapters.session import AwsSession
 from lambdas.contract.environment import Environment
-from lambdas.node_watcher.watching import Ports, watch
+from lambdas.node_watcher.audit_events import Ports, watch
 
 BINDINGS_KEPT_S: Final = 60
 """A new binding is watched a minute later, and a busy log group reads the bindings once a minute."""

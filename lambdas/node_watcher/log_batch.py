@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.reading import text
+from lambdas.domain.untrusted_json import text
 
 Loads = Callable[[bytes | str], Any]
 

@@ -6,26 +6,26 @@ from typing import Any, Final
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
-from lambdas.adapters.calendar import Calendar
-from lambdas.adapters.events import EventBus
-from lambdas.adapters.garbage import uncollected_start
+from lambdas.adapters.aws_readers import readers
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.adapters.change_calendar import Calendar
+from lambdas.adapters.event_bus import EventBus
+from lambdas.adapters.gc_tuning import uncollected_start
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.notifier import Notifier
-from lambdas.adapters.reading import readers
-from lambdas.adapters.session import AwsSession
+from lambdas.application.assessment import Remembering
+from lambdas.application.daily_digest import DigestDesk, sum_up
+from lambdas.application.readers import Readers
+from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import Json, Patience
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.checking import Remembering
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incident import Incident
-from lambdas.domain.readers import Readers
-from lambdas.remediator.bodies.desk import Desk
-from lambdas.remediator.digest import DigestDesk, sum_up
-from lambdas.remediator.durable import DurableSteps
-from lambdas.remediator.steps import Json, Patience
-from lambdas.remediator.workflow import remediate
+from lambdas.domain.incidents.incident import Incident
+from lambdas.remediator.durable_steps import DurableSteps
 
 OPENING: Final = Patience(timeout_s=1800)
 """How long to try to read the incident; after that the execution ends, and the next sweep takes the incident over."""

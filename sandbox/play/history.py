@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Outcome, PastIncident
+from lambdas.domain.incidents.incident import Outcome, PastIncident
 
 MADE_UP: Final = "past"
 """Begins the id of every incident that a story only tells of."""

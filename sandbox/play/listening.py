@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import Verdict
 from sandbox.play.outcome import Mark, Outcome
 
 if TYPE_CHECKING:

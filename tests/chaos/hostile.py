@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, Patience
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.observation import FieldWriter, HealthIssue
 from lambdas.domain.ports import Message, Parameter
-from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
-from lambdas.remediator.workflow import remediate
+from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
 from sandbox.at_once import AtOnce
 from tests.chaos.towns import Town, kinds, town
 from tests.unit.report.test_any_words import TEXT, assert_harmless, assert_legal
@@ -71,7 +71,7 @@ class Hurried(InProcessSteps):
 
 def delivered(event: Any, there: Town) -> list[Message]:
     """Hand an event to the checker, run what it starts to its end, and return what people were told. A malformed one is refused."""
-    with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
+    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
         try:
             run(event, there.ports)
         except MalformedEvent as error:

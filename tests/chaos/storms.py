@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef
 from sandbox.at_once import AtOnce
 from tests.chaos.figures import Figures
@@ -25,7 +25,7 @@ def one_fault(count: int) -> Figures:
     """So many events for one broken cluster within a minute: one incident, one repair, every signal counted and seen."""
     began, there = time.monotonic(), town(broken=True)
     checked(storm(count, 60.0, delay_s=(0.0, 4.0, 0.5, 30.0)), there, environments=10)
-    with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
+    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
         there.remediate()
     (past,) = there.closed
     restarts = sum(it.startswith("restart") for it in there.world.writes)
@@ -48,7 +48,7 @@ def many_clusters(clusters: int, each: int) -> Figures:
     names = sorted(there.world.clusters)
     arrivals = [it for name in names for it in storm(each, 10.0, cluster=name)]
     checked(sorted(arrivals, key=lambda it: it.arrives), there, environments=50)
-    with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
+    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
         there.remediate()
     proven = [it for it in there.closed if it.outcome == "proven"]
     restarts = sum(it.startswith("restart") for it in there.world.writes)
@@ -113,8 +113,8 @@ def _told_wrong(number: int, it: Arrival, skew: timedelta) -> Arrival:
 
 def real_table(count: int, threads: int) -> Figures:
     """Events at the same instant through the real adapter and conditional writes, from threads."""
+    from lambdas.adapters.aws_session import AwsSession
     from lambdas.adapters.incidents import Incidents
-    from lambdas.adapters.session import AwsSession
     from sandbox.aws.local import LocalAws
     from sandbox.play.accounts import CHECKER, TABLE, make_table
 

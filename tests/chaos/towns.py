@@ -12,11 +12,11 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.parameters import binding_path
-from lambdas.remediator.steps import InProcessSteps
-from lambdas.remediator.workflow import remediate
 from sandbox.at_once import AtOnce
 from tests import fakes
 from tests.chaos.environments import TurnsWorld
@@ -28,8 +28,8 @@ from tests.world import NAME, NAMESPACE, NOON, described
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lambdas.checker.ports import Ports
-    from lambdas.domain.incident import PastIncident
+    from lambdas.application.check.dependencies import Ports
+    from lambdas.domain.incidents.incident import PastIncident
 
 HERE: Final = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
 
@@ -129,7 +129,7 @@ def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None
             asked, there.bus.sent = [it for it in there.bus.sent if it[0] == OwnEvent.CHECK_REQUESTED], []
             waiting.extendleft(Arrival(own(kind, detail, there.world.now), there.world.now, there.world.now) for kind, detail in asked)
 
-    with patch("lambdas.domain.observing.ThreadPoolExecutor", AtOnce):
+    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
         there.world.run([environment] * environments)
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from botocore.credentials import Credentials
 
+from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.cluster import Cluster, Clusters
-from lambdas.adapters.session import AwsSession
-from lambdas.adapters.token import Tokens
+from lambdas.adapters.eks_token import Tokens
 from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP
 from lambdas.domain.errors import AccessDenied
-from lambdas.domain.observation import ClusterFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts
 from sandbox.control_plane.authenticator import AccessEntry
 from sandbox.control_plane.cluster import ControlPlane
 from tests.e2e.identities import ACCOUNT, CHECKER, REGION, REMEDIATOR, Session

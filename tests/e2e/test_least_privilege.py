@@ -10,7 +10,7 @@ from lambdas.contract import access
 from lambdas.contract.environment import Function
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.observation import Missing
+from lambdas.domain.snapshot.snapshot import Missing
 from sandbox.control_plane.cluster import ControlPlane
 from sandbox.control_plane.http_client import MERGE_PATCH, ApiClient
 from tests.e2e import aws_node, rbac

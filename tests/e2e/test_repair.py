@@ -4,7 +4,7 @@ import pytest
 
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.observation import Missing
+from lambdas.domain.snapshot.snapshot import Missing
 from sandbox.control_plane.http_client import ApiClient
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.e2e import aws_node

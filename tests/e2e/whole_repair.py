@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from lambdas.adapters.cluster import Cluster
+from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import InProcessSteps, Json, Patience
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Incident
-from lambdas.domain.observation import ClusterFacts
-from lambdas.remediator.bodies.desk import Desk
-from lambdas.remediator.steps import InProcessSteps, Json, Patience
-from lambdas.remediator.workflow import remediate
+from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.snapshot.snapshot import ClusterFacts
 from tests import fakes
 from tests.over_fakes.wiring import Wired
 from tests.world import NAME, NAMESPACE, World, described

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lambdas.contract.parameters import folders_of
 from lambdas.domain.errors import Busy, NotFound
-from lambdas.domain.observation import (
+from lambdas.domain.ports import EksPort, IamPort, ParametersPort
+from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
@@ -18,7 +19,6 @@ from lambdas.domain.observation import (
     SupportDates,
     VersionAdvice,
 )
-from lambdas.domain.ports import EksPort, IamPort, ParametersPort
 from tests.fakes.meeting import meets_troubles
 from tests.world import InCluster, Update, World
 

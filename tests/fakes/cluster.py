@@ -7,7 +7,8 @@ from dataclasses import replace
 from lambdas.contract.names import FIELD_MANAGER, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound
-from lambdas.domain.observation import (
+from lambdas.domain.ports import ClusterPort, ClustersPort
+from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     Missing,
     NodeFacts,
@@ -16,7 +17,6 @@ from lambdas.domain.observation import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
-from lambdas.domain.ports import ClusterPort, ClustersPort
 from tests.fakes.meeting import meets_troubles
 from tests.world import NAMESPACE, InCluster, World
 

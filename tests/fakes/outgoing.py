@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from lambdas.domain.incident import Incident
+    from lambdas.domain.incidents.incident import Incident
     from lambdas.domain.ports import Message
 
 

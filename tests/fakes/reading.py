@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lambdas.domain.readers import Readers
+from lambdas.application.readers import Readers
 from tests.fakes.aws import FakeEks, FakeIam, FakeParameters
 from tests.fakes.cluster import FakeClusters
 from tests.world import ACCOUNT, PARTITION, REGION, World

@@ -2,7 +2,7 @@
 
 import re
 
-from lambdas.checker.looking import KNOWN_FOR
+from lambdas.application.check.check_loop import KNOWN_FOR
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 from tests.infra.templates import ROOT, Template, of_type
 

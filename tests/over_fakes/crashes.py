@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lambdas.remediator.steps import SENDING, TIMED_OUT, Json, Patience, sent
+from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, Patience, sent
 from tests.over_fakes.performance import StillWatching
 
 if TYPE_CHECKING:

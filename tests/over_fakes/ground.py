@@ -10,7 +10,8 @@ from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import KNOWN, KnownWorkload, WorkloadKind, known
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.observation import (
+from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
@@ -22,7 +23,6 @@ from lambdas.domain.observation import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
-from lambdas.domain.ports import Parameter
 from sandbox.play import scenario as told
 from sandbox.play.trust import trust_of
 from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
-from lambdas.domain.observation import AddonFacts, FieldWriter, HealthIssue
+from lambdas.domain.snapshot.snapshot import AddonFacts, FieldWriter, HealthIssue
 from sandbox.play.history import NO_WAY_TO_STS, past_repairs
 from sandbox.play.scenario import InvalidScenario, meant
 from tests.over_fakes import events

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import InProcessSteps, Json, Patience, Steps
 from lambdas.contract.events import INCOMING
-from lambdas.remediator.steps import InProcessSteps, Json, Patience, Steps
-from lambdas.remediator.workflow import remediate
 from sandbox.play.history import MADE_UP
 from sandbox.play.listening import Listener
 from sandbox.play.outcome import Outcome
@@ -22,8 +22,8 @@ from tests.over_fakes.wiring import Wired
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lambdas.domain.incident import Incident, PastIncident
-    from lambdas.domain.observation import HealthIssue
+    from lambdas.domain.incidents.incident import Incident, PastIncident
+    from lambdas.domain.snapshot.snapshot import HealthIssue
     from sandbox.play.scenario import Scenario
     from tests.world import World
 

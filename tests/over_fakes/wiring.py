@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lambdas.checker.ports import Ports
-from lambdas.domain.checking import Remembering
-from lambdas.remediator.bodies.desk import Desk
+from lambdas.application.assessment import Remembering
+from lambdas.application.check.dependencies import Ports
+from lambdas.application.remediation.steps.remediation_steps import Desk
 from tests import fakes
 
 if TYPE_CHECKING:
-    from lambdas.domain.incident import Incident
+    from lambdas.domain.incidents.incident import Incident
     from tests.world import World
 
 

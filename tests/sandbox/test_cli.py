@@ -325,8 +325,8 @@ def test_replay_names_the_rules_that_match_and_does_nothing(terminal: Terminal, 
 
 
 def test_a_kubeconfig_logs_in_where_aws_credentials_do_not(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
-    from lambdas.adapters.session import AwsSession
-    from lambdas.adapters.token import Tokens
+    from lambdas.adapters.aws_session import AwsSession
+    from lambdas.adapters.eks_token import Tokens
 
     stage.aws.roles.create("outsider")
     with pytest.MonkeyPatch.context() as patch:

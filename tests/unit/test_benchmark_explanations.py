@@ -8,7 +8,7 @@ from benchmarks import profiled, timeline
 from benchmarks.row import Goal, Row, explained
 from benchmarks.table import limits
 
-OURS = ("/var/task/lambdas/domain/diagnosis.py", 1, "diagnose")
+OURS = ("/var/task/lambdas/domain/diagnosis/identity_chain.py", 1, "diagnose")
 BOTOCORE = ("/site-packages/botocore/client.py", 1, "call")
 SORT = ("~", 0, "<built-in method builtins.sorted>")
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

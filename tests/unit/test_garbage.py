@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdas.adapters.garbage import uncollected_start
+from lambdas.adapters.gc_tuning import uncollected_start
 
 
 @pytest.fixture(autouse=True)

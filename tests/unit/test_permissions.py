@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.contract import workloads
-from lambdas.domain.permissions import (
+from lambdas.domain.diagnosis.permissions import (
     calls_in_event,
     managed_policy,
     missing,

@@ -10,7 +10,8 @@ from lambdas.contract.names import ROLE_ANNOTATION, STS_AUDIENCE
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.observation import (
+from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
@@ -24,7 +25,6 @@ from lambdas.domain.observation import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
-from lambdas.domain.ports import Parameter
 from tests.world.state import (
     ACCOUNT,
     NAME,

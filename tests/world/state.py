@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
-from lambdas.domain.observation import (
+from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,

@@ -10,8 +10,8 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.audit.identity import Watched, actor_of, changed_by, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSign, sign_of
 from lambdas.domain.audit.record import Write, write_of
-from lambdas.domain.outgoing import Outgoing, identity_changed, node_not_ready
-from lambdas.domain.request import Actor
+from lambdas.domain.requests.request import Actor
+from lambdas.notifications.published_events import Outgoing, identity_changed, node_not_ready
 
 __all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "Watched", "events", "findings"]
 

@@ -9,8 +9,8 @@ from lambdas.contract.access import BoundWorkload
 from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP, ROLE_ANNOTATION
 from lambdas.contract.workloads import KNOWN, WorkloadKind
 from lambdas.domain.audit.record import Write
-from lambdas.domain.reading import inside, label
-from lambdas.domain.request import Actor
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.untrusted_json import inside, label
 
 _KIND_OF: Final = {"serviceaccounts": "ServiceAccount", **{kind.resource: kind.value for kind in WorkloadKind}}
 

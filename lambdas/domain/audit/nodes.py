@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.contract.audit import NETWORK_NOT_READY
 from lambdas.domain.audit.record import Write
-from lambdas.domain.reading import inside, node_name, text
+from lambdas.domain.untrusted_json import inside, node_name, text
 
 
 class NodeCause(StrEnum):

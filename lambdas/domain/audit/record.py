@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from lambdas.contract.audit import READING_VERBS
-from lambdas.domain.reading import inside, label, member, moment, text
+from lambdas.domain.untrusted_json import inside, label, member, moment, text
 
 _FIRST_FAILURE: Final = 400
 _NO_WRITES: Final = frozenset({"", *READING_VERBS})

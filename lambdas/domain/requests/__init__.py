@@ -7,10 +7,10 @@ from typing import Final
 from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, OwnEvent
 from lambdas.contract.names import EVENT_SOURCE
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.reading import label, text
-from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import addon_event, api_call, kubernetes_event, node_alarm, own_event, parameter_change, person
 from lambdas.domain.requests.envelope import Envelope, envelope
+from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
+from lambdas.domain.untrusted_json import label, text
 
 __all__ = ["parse"]
 

@@ -13,11 +13,11 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eks.html
 
 from typing import Final
 
-from lambdas.domain.reading import cluster_name, label, text, texts_within
-from lambdas.domain.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.requests.addons import owned_by
 from lambdas.domain.requests.eks_arns import EksArn, first_eks_arn
 from lambdas.domain.requests.envelope import Envelope
+from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
+from lambdas.domain.untrusted_json import cluster_name, label, text, texts_within
 
 _CLUSTER_KEYS: Final = ("clusterName", "cluster_name", "cluster")
 _ADDON_KEYS: Final = ("addonName", "addon_name", "addon")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.reading import event_id, kind_of, moment, text
+from lambdas.domain.untrusted_json import event_id, kind_of, moment, text
 
 
 @dataclass(frozen=True, kw_only=True)

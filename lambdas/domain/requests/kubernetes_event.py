@@ -17,10 +17,10 @@ https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/util/node/co
 from typing import Final
 
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.reading import cluster_name, inside, label, moment, node_name, text
-from lambdas.domain.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.requests.eks_arns import first_eks_arn
 from lambdas.domain.requests.envelope import Envelope
+from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
+from lambdas.domain.untrusted_json import cluster_name, inside, label, moment, node_name, text
 
 KIND: Final = "Kubernetes Event"
 _REASON: Final = "NodeNotReady"

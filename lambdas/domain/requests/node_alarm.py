@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lambdas.contract.names import ALARM_PREFIX
-from lambdas.domain.reading import cluster_name, inside, label, moment, node_name, text
-from lambdas.domain.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.requests.envelope import Envelope
+from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
+from lambdas.domain.untrusted_json import cluster_name, inside, label, moment, node_name, text
 
 _MOST_METRICS: Final = 100
 """An alarm has at most ten metrics; ten times that is still read of a forged one."""

@@ -13,9 +13,9 @@ from typing import Final
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, split_binding_path
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.reading import cluster_name, label, service_account, text
-from lambdas.domain.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.requests.envelope import Envelope
+from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
+from lambdas.domain.untrusted_json import cluster_name, label, service_account, text
 
 KIND: Final = "Parameter Store Change"
 _OPERATIONS: Final = ("Create", "Update", "Delete", "LabelParameterVersion")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lambdas.domain.reading import cluster_name, label, service_account
-from lambdas.domain.request import Actor, CheckRequest, Trigger
+from lambdas.domain.requests.request import Actor, CheckRequest, Trigger
+from lambdas.domain.untrusted_json import cluster_name, label, service_account
 
 
 def parse(event: Mapping[str, Any], *, arrived_at: datetime) -> CheckRequest:

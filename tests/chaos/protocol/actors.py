@@ -10,7 +10,7 @@ from tests.chaos.protocol import programs
 from tests.chaos.protocol.replay import Call, Known, known, until_next_call
 
 if TYPE_CHECKING:
-    from lambdas.domain.request import Trigger
+    from lambdas.domain.requests.request import Trigger
 
 LAMBDA_ATTEMPTS: Final = 3
 """An asynchronous invocation that fails is tried twice more.

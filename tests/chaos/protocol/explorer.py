@@ -10,7 +10,7 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from lambdas.domain.errors import TransientError
-from lambdas.domain.request import Trigger
+from lambdas.domain.requests.request import Trigger
 from tests.chaos.protocol.actors import Actor, Checker, Execution, Person, name
 from tests.chaos.protocol.promises import MOST_SWEEPS, State, broken_promise
 from tests.chaos.protocol.shared import Rules, Shared

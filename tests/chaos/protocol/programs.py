@@ -13,19 +13,20 @@ from unittest.mock import patch
 
 from cli import holding
 from cli.failures import Refused
-from lambdas.checker import looking, opening, pipeline
-from lambdas.checker.ports import Ports
+from lambdas.application.assessment import Remembering, check
+from lambdas.application.check import check_loop, incident_handover, pipeline
+from lambdas.application.check.dependencies import Ports
+from lambdas.application.readers import Hints, Readers
+from lambdas.application.remediation import watch
+from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, Patience
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.checking import Remembering, check
+from lambdas.domain.assessment.summary import Look, from_json_look, to_json_look
+from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.look import Look, from_json_look, to_json_look
-from lambdas.domain.looking import look
-from lambdas.domain.readers import Hints, Readers
-from lambdas.domain.request import CheckRequest, Trigger
-from lambdas.remediator import handler, watching
-from lambdas.remediator.bodies.desk import Desk
-from lambdas.remediator.steps import TIMED_OUT, InProcessSteps, Json, Patience
-from lambdas.remediator.workflow import remediate
+from lambdas.domain.requests.request import CheckRequest, Trigger
+from lambdas.remediator import handler
 from tests import fakes
 from tests.chaos.protocol.replay import Script
 from tests.world import NAME, NAMESPACE, NOON, described
@@ -33,8 +34,8 @@ from tests.world import NAME, NAMESPACE, NOON, described
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from lambdas.domain.action import Action
-    from lambdas.domain.incident import Incident
+    from lambdas.domain.incidents.incident import Incident
+    from lambdas.domain.planning.actions import Action
 
 TARGET: Final = ServiceAccountRef("demo", NAMESPACE, NAME)
 MOST_ATTEMPTS: Final = 3
@@ -117,9 +118,9 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
         return _checked(found)[0], _checked(found)[1]
 
     name = f"e{event}a{attempt}"
-    with patch.object(looking, "observe", observe), _named(pipeline, name), _named(opening, name):
+    with patch.object(check_loop, "observe", observe), _named(pipeline, name), _named(incident_handover, name):
         try:
-            pipeline.check_target(TARGET, request, ports, stay_until=ports.now() + looking.STAYS)
+            pipeline.check_target(TARGET, request, ports, stay_until=ports.now() + check_loop.STAYS)
         except RemediatorError:
             script.ask("fail", local=True)
 
@@ -210,7 +211,7 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
         opened = steps.once("open", lambda: handler._opened(event))
     if "incident" in opened:
         ours = handler._incident(event, opened["incident"])
-        with patch.object(watching, "REMINDERS_S", REMINDERS):
+        with patch.object(watch, "REMINDERS_S", REMINDERS):
             remediate(ours, steps, _desk(ours, script))
 
 

@@ -13,7 +13,7 @@ from tests.chaos.protocol.replay import Call, Known, known
 from tests.world import NOON
 
 if TYPE_CHECKING:
-    from lambdas.domain.incident import Incident
+    from lambdas.domain.incidents.incident import Incident
 
 _INCIDENTS: Final = frozenset(name for name in vars(IncidentsPort) if not name.startswith("_"))
 

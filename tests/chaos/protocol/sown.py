@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from lambdas.checker import looking, opening, pipeline
-from lambdas.domain import duty, incident
-from lambdas.remediator.bodies.desk import Desk
+from lambdas.application.check import check_loop, incident_handover, pipeline
+from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.domain.incidents import check_lease, incident
 from tests import fakes
 from tests.chaos.protocol.actors import forget
 from tests.chaos.protocol.programs import at
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from lambdas.checker.ports import Ports
+    from lambdas.application.check.dependencies import Ports
+    from lambdas.application.workflow_steps import Json
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incident import Free, Incident, NodesSeen, PastIncident
-    from lambdas.remediator.steps import Json
+    from lambdas.domain.incidents.incident import Free, Incident, NodesSeen, PastIncident
 
 
 class ClosesWhateverCame(fakes.FakeIncidents):
@@ -83,8 +83,8 @@ def _always_dead(*_: object) -> bool:
 
 
 def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:
-    from lambdas.domain.look import to_json_look
-    from lambdas.remediator.bodies.seeing import signals as signals_of
+    from lambdas.application.remediation.steps.assessment import signals as signals_of
+    from lambdas.domain.assessment.summary import to_json_look
 
     seen = desk.look_at(turn)
     signals = signals_of(desk)
@@ -92,7 +92,7 @@ def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:
 
 
 def _counts_without_looking(desk: Desk, _outcome: object, former: Json) -> Json:
-    from lambdas.remediator.bodies.seeing import signals as signals_of
+    from lambdas.application.remediation.steps.assessment import signals as signals_of
 
     return {**former, "signals": signals_of(desk), "at": ""}
 
@@ -140,7 +140,7 @@ SOWN = {
     "an execution is started twice": Sown(Story(("break", "event")), "at once", Rules(idempotent_start=False)),
     "a claim replaces an open incident": Sown(Story(("break", "tick", "event")), "did not hold", Rules(incidents=ClaimsOver)),
     "a running execution is taken over by the sweep": Sown(
-        Story(("break", "sweep")), "did not hold", patched=(opening, "_alive", _always_dead)
+        Story(("break", "sweep")), "did not hold", patched=(incident_handover, "_alive", _always_dead)
     ),
     "a person takes over what has begun to act": Sown(
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=TakesOverAnybody)
@@ -157,9 +157,11 @@ SOWN = {
     ),
     "a check goes while signals wait": Sown(Story(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
     "a check ends whatever came meanwhile": Sown(Story(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
-    "a check that died is never relieved": Sown(Story(("break",), crashes=1), "after 3 sweeps", patched=(duty, "gone", _always_dead)),
+    "a check that died is never relieved": Sown(
+        Story(("break",), crashes=1), "after 3 sweeps", patched=(check_lease, "gone", _always_dead)
+    ),
     "a check that hands over asks nobody": Sown(
-        Story(("event", "event", "while", "break")), "were lost", patched=(looking, "_hand_over", _tells_nobody), long=True
+        Story(("event", "event", "while", "break")), "were lost", patched=(check_loop, "_hand_over", _tells_nobody), long=True
     ),
     "a sound check counts as of its end": Sown(Story(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)),
     "a signal does not start what was never started": Sown(

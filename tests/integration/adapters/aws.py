@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from lambdas.adapters.session import AwsSession
+from lambdas.adapters.aws_session import AwsSession
 from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import trustme
 from lambdas.adapters.cluster import Cluster, Clusters
 from lambdas.contract.access import GROUPS, manifests
 from lambdas.contract.environment import Function
-from lambdas.domain.observation import ClusterFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts
 from sandbox.cluster import aws_node
 from sandbox.cluster.embedded import EmbeddedCluster, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambdas.adapters.token import Tokens
+    from lambdas.adapters.eks_token import Tokens
 
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
 NAMESPACE, NAME = "kube-system", "aws-node"

@@ -16,7 +16,7 @@ from tests.integration.adapters.aws import TABLE, as_principal, create_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from lambdas.domain.ports import IncidentsPort
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambdas.domain.duty import relieved
-from lambdas.domain.incident import Asks, Free, Incident, NodesSeen, Outcome, PastIncident, Signal
+from lambdas.domain.incidents.check_lease import relieved
+from lambdas.domain.incidents.incident import Asks, Free, Incident, NodesSeen, Outcome, PastIncident, Signal
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incident import Signalled
+    from lambdas.domain.incidents.incident import Signalled
     from lambdas.domain.ports import IncidentsPort
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

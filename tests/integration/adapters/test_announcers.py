@@ -14,7 +14,7 @@ from sandbox.aws.eks_clusters import ClusterSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from sandbox.aws.local import LocalAws
 
 CLUSTER = "heard"

@@ -18,12 +18,12 @@ from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
-from lambdas.domain.observation import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts, VersionAdvice
+from lambdas.domain.snapshot.snapshot import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts, VersionAdvice
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from sandbox.aws.local import LocalAws
 
 ACCOUNT = "111122223333"

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from lambdas.adapters.calendar import LOOK_AGAIN, Calendar
-from lambdas.adapters.events import EventBus
+from lambdas.adapters.change_calendar import LOOK_AGAIN, Calendar
+from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.notifier import Notifier
-from lambdas.adapters.remediator import Remediator
+from lambdas.adapters.remediator_invocation import Remediator
 from lambdas.contract.names import EVENT_SOURCE
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, PermanentError, TransientError
-from lambdas.domain.incident import Incident
+from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
 from sandbox.aws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lambdas.adapters.session import AwsSession
+    from lambdas.adapters.aws_session import AwsSession
     from sandbox.aws.local import LocalAws
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

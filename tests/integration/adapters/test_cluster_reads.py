@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.observation import Missing
+from lambdas.domain.snapshot.snapshot import Missing
 from sandbox.cluster.faults import Fault
 from tests.integration.adapters.clusters import NAME, NAMESPACE, ROLE, embedded, furnish, login, node, pod
 

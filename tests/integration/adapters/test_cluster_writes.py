@@ -9,7 +9,7 @@ import pytest
 from lambdas.contract.names import FIELD_MANAGER, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound
-from lambdas.domain.observation import Missing, ServiceAccountFacts
+from lambdas.domain.snapshot.snapshot import Missing, ServiceAccountFacts
 from sandbox.cluster.faults import Break, Fault
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
 from tests.integration.adapters.clusters import NAME, NAMESPACE, ROLE, embedded, furnish, login, pod

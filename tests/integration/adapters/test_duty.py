@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.domain.duty import LASTS, relieved
-from lambdas.domain.incident import Answered, Asks, Free, Left, NodesSeen
+from lambdas.domain.incidents.check_lease import LASTS, relieved
+from lambdas.domain.incidents.incident import Answered, Asks, Free, Left, NodesSeen
 from tests.integration.adapters.aws import TABLE
 from tests.integration.adapters.incidents import FAR, NOW, SECOND, incident, on_duty, past, signal
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters import facts
+from lambdas.adapters import kubernetes_objects
 from lambdas.contract.workloads import WorkloadKind
 from tests.integration.adapters.clusters import NAME, ROLE, node, pod
 
@@ -27,7 +27,7 @@ def test_a_pod_tells_its_role_and_its_trouble() -> None:
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "UnauthorizedOperation " + "x" * 500}},
     }
     conditions = [{"type": "Ready", "status": "True"}]
-    (seen,) = facts.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
+    (seen,) = kubernetes_objects.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
     assert (seen.role_arn, seen.container_credentials, seen.ready) == (ROLE, False, True)
     assert (seen.waiting, len(seen.last_words), seen.deleting) == ("CrashLoopBackOff", 400, False)
     assert seen.created_at == datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,24 +36,26 @@ def test_a_pod_tells_its_role_and_its_trouble() -> None:
 def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
     bare = stored(pod("p"))
     del bare["status"]
-    (seen,) = facts.pods([bare])
+    (seen,) = kubernetes_objects.pods([bare])
     assert (seen.role_arn, seen.ready, seen.waiting, seen.last_words) == (None, False, "", "")
 
 
 def test_a_pod_that_is_going_says_so_and_ended_pods_are_left_out() -> None:
     going = stored(pod("p"), deletionTimestamp=AT)
     ended = [stored(pod("e", phase=phase)) for phase in ("Succeeded", "Failed")]
-    assert [(it.name, it.deleting) for it in facts.pods([going, *ended])] == [("p", True)]
+    assert [(it.name, it.deleting) for it in kubernetes_objects.pods([going, *ended])] == [("p", True)]
 
 
 @pytest.mark.parametrize("compute_type", ["", "auto", "hybrid"])
 def test_a_node_tells_who_makes_its_network(compute_type: str) -> None:
     labels = {"eks.amazonaws.com/compute-type": compute_type} if compute_type else {}
-    assert facts.node(stored(node("n", ready=False), labels=labels)).compute_type == compute_type
+    assert kubernetes_objects.node(stored(node("n", ready=False), labels=labels)).compute_type == compute_type
 
 
 def test_pod_identity_shows_in_the_environment() -> None:
-    (seen,) = facts.pods([stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))])
+    (seen,) = kubernetes_objects.pods(
+        [stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))]
+    )
     assert seen.container_credentials
 
 
@@ -75,7 +77,7 @@ def test_pod_identity_shows_in_the_environment() -> None:
 def test_max_unavailable_is_resolved_as_the_controllers_do(kind: WorkloadKind, said: object, desired: int, resolved: int) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {} if said is None else {"maxUnavailable": said}}
     item = workload_of(kind, strategy, desired)
-    assert facts.workload(kind, item).max_unavailable == resolved
+    assert kubernetes_objects.workload(kind, item).max_unavailable == resolved
 
 
 def workload_of(kind: WorkloadKind, strategy: dict[str, Any], desired: int) -> dict[str, Any]:
@@ -97,28 +99,31 @@ def workload_of(kind: WorkloadKind, strategy: dict[str, Any], desired: int) -> d
 def test_a_workload_is_rolled_out_only_when_its_controller_has_seen_the_template() -> None:
     for kind in WorkloadKind:
         item = workload_of(kind, {"type": "OnDelete"}, 4)
-        seen = facts.workload(kind, item)
+        seen = kubernetes_objects.workload(kind, item)
         assert (seen.desired, seen.updated, seen.on_delete, seen.rolled_out) == (4, 4, True, False)
         item["status"]["observedGeneration"] = 3
-        assert facts.workload(kind, item).rolled_out
+        assert kubernetes_objects.workload(kind, item).rolled_out
 
 
 def test_recreate_takes_every_pod_at_once() -> None:
-    assert facts.workload(WorkloadKind.DEPLOYMENT, workload_of(WorkloadKind.DEPLOYMENT, {"type": "Recreate"}, 6)).max_unavailable == 6
+    assert (
+        kubernetes_objects.workload(WorkloadKind.DEPLOYMENT, workload_of(WorkloadKind.DEPLOYMENT, {"type": "Recreate"}, 6)).max_unavailable
+        == 6
+    )
 
 
 def test_a_node_whose_instance_is_shut_down_says_so_by_a_taint_of_the_cloud() -> None:
     item = node("n", "Unknown")
-    assert not facts.node(item).shut_down
+    assert not kubernetes_objects.node(item).shut_down
     item["spec"]["taints"] = [{"key": "node.cloudprovider.kubernetes.io/shutdown", "effect": "NoSchedule"}]
-    assert facts.node(item).shut_down
-    assert facts.node(item).ready is None
+    assert kubernetes_objects.node(item).shut_down
+    assert kubernetes_objects.node(item).ready is None
 
 
 def test_conditions_of_the_node_monitoring_agent_are_bad_when_false() -> None:
     item = node("n", "True")
     item["status"]["conditions"] += [{"type": "NetworkingReady", "status": "False"}, {"type": "KernelReady", "status": "True"}]
-    assert facts.node(item).pressures == ("DiskPressure", "NetworkingReady")
+    assert kubernetes_objects.node(item).pressures == ("DiskPressure", "NetworkingReady")
 
 
 def test_a_table_is_read_by_its_column_names() -> None:
@@ -130,7 +135,7 @@ def test_a_table_is_read_by_its_column_names() -> None:
             {"cells": ["Unknown", "c", "Bottlerocket"]},
         ],
     }
-    assert [(it.name, it.ready, it.os) for it in facts.nodes_in_table(table)] == [
+    assert [(it.name, it.ready, it.os) for it in kubernetes_objects.nodes_in_table(table)] == [
         ("a", True, "windows"),
         ("b", False, "linux"),
         ("c", None, "linux"),
@@ -147,4 +152,4 @@ def test_a_table_is_read_by_its_column_names() -> None:
 )
 def test_an_event_happened_when_it_was_last_seen(times: dict[str, Any], at: datetime) -> None:
     event = {"metadata": {"creationTimestamp": AT}, "note": "failed to call ec2:CreateTags due to", "regarding": {"name": "p"}, **times}
-    assert facts.plugin_error(event) == facts.PluginError(call="ec2:CreateTags", pod="p", at=at)
+    assert kubernetes_objects.plugin_error(event) == kubernetes_objects.PluginError(call="ec2:CreateTags", pod="p", at=at)

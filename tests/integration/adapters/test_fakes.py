@@ -11,7 +11,7 @@ import cli.ports
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain import ports
 from lambdas.domain.errors import Busy, Conflict, TransientError
-from lambdas.domain.observation import AddonFacts, Association, Missing, ServiceAccountFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Association, Missing, ServiceAccountFacts
 from tests import fakes
 from tests.fakes import FakeCluster, FakeClusters, FakeEks
 from tests.unit.cli import outside

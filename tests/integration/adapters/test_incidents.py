@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambdas.domain.errors import Conflict
-from lambdas.domain.incident import Answered, Free, Incident, Outcome
+from lambdas.domain.incidents.incident import Answered, Free, Incident, Outcome
 from tests.integration.adapters.incidents import NOW, SECOND, incident, past, signalled, sound
 
 if TYPE_CHECKING:

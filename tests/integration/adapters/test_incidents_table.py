@@ -15,7 +15,7 @@ from tests.integration.adapters.incidents import FAR, NOW, incident, past, signa
 if TYPE_CHECKING:
     from lambdas.adapters.incidents import Incidents
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incident import Incident
+    from lambdas.domain.incidents.incident import Incident
     from sandbox.aws.local import LocalAws
 
 

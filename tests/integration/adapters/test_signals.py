@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.domain.incident import Answered, Free, NodesSeen
+from lambdas.domain.incidents.incident import Answered, Free, NodesSeen
 from tests.integration.adapters.incidents import NOW, SECOND, signalled, sound
 
 if TYPE_CHECKING:

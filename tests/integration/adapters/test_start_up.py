@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import UnknownServiceError
 
-from lambdas.adapters.remembered import Remembered
-from lambdas.adapters.session import AwsSession
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.adapters.ttl_cache import Remembered
 
 ROOT = Path(__file__).parents[3]
 HEAVY = {"boto3", "botocore", "kubernetes", "urllib3", "aws_lambda_powertools", "pydantic", "asyncio"}
@@ -30,7 +30,7 @@ def test_importing_every_adapter_loads_no_client_library() -> None:
 
 
 def test_a_client_is_made_without_boto3() -> None:
-    code = "from lambdas.adapters.session import AwsSession\nAwsSession('eu-west-1').client('eks')"
+    code = "from lambdas.adapters.aws_session import AwsSession\nAwsSession('eu-west-1').client('eks')"
     assert "botocore" in loaded(code)
     assert "boto3" not in loaded(code)
 

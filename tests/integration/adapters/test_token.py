@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
 
-from lambdas.adapters.session import AwsSession
-from lambdas.adapters.token import LIFETIME, Tokens
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.adapters.eks_token import LIFETIME, Tokens
 from lambdas.domain.errors import AccessDenied, Denial
 from sandbox.cluster.presigned import TokenRefused, check_form, presigned_url
 from sandbox.cluster.tokens import TokenVerifier

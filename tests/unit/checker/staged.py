@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef
 from sandbox.play import scenario as told
 from tests.over_fakes import events

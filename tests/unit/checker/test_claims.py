@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
 from lambdas.domain.errors import TransientError
 from tests.over_fakes import events
 from tests.unit.checker.staged import TARGET, asked, stage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import TransientError
 from lambdas.domain.ports import Parameter

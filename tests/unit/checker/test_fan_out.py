@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from lambdas.checker.pipeline import run, signal_of
+from lambdas.application.check.pipeline import run, signal_of
 from lambdas.contract import metrics
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incident import Signal
+from lambdas.domain.incidents.incident import Signal
 from lambdas.domain.ports import Parameter
-from lambdas.domain.request import CheckRequest
 from lambdas.domain.requests import parse
+from lambdas.domain.requests.request import CheckRequest
 from tests.events import event as recorded
 from tests.over_fakes import events
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from lambdas.application.assessment import Remembering, check
+from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import PermanentError
-from lambdas.domain.plan import Plan, Reason
-from lambdas.domain.readers import Hints
+from lambdas.domain.planning.plan import Plan, Reason
 from tests.fakes import FakeCalendar, FakeIncidents, readers_over
 from tests.world import NAME, NAMESPACE, NOON, World, described
 

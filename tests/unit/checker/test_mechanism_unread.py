@@ -2,11 +2,11 @@
 
 import pytest
 
+from lambdas.application.assessment import Remembering, check
+from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.checking import Remembering, check
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.plan import Reason
-from lambdas.domain.readers import Hints
+from lambdas.domain.planning.plan import Reason
 from tests.fakes import FakeCalendar, FakeIncidents, readers_over
 from tests.world import NAME, NAMESPACE, NOON, described
 

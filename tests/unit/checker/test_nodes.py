@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.ports import Parameter
 from tests.over_fakes import events

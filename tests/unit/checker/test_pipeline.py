@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.checker.pipeline import run
+from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.domain.errors import MalformedEvent, NotFound
 from lambdas.domain.ports import Parameter

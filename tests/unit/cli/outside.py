@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from lambdas.domain.incident import Incident, PastIncident
+    from lambdas.domain.incidents.incident import Incident, PastIncident
 
 T = TypeVar("T")
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"

@@ -13,7 +13,7 @@ from lambdas.contract.access import GROUPS, manifests
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
-from lambdas.domain.incident import Incident, Outcome, PastIncident
+from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.ports import Parameter
 from tests.unit.cli.outside import Fakes
 from tests.world import NAME, NAMESPACE, NOON, described, role_arn

@@ -12,7 +12,7 @@ from uuid import UUID
 from typer.testing import CliRunner
 
 from cli.main import app
-from lambdas.domain.observation import SupportDates, VersionAdvice
+from lambdas.domain.snapshot.snapshot import SupportDates, VersionAdvice
 from tests.unit.cli.outside import Fakes, outside
 from tests.unit.cli.sessions import EVENTS, Session, on_demo
 from tests.world import NOON, described

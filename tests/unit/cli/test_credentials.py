@@ -16,7 +16,7 @@ from cli.aws import Caller, region_of
 from cli.failures import Refused
 from cli.kubernetes_access import KubeconfigDoor
 from lambdas.contract.environment import Environment, Function, variable
-from lambdas.domain.observation import ClusterFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts
 from tests.unit.cli.outside import ENVIRONMENT
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def test_the_commands_of_the_design_are_there() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = ("boto3", "botocore", "kubernetes", "urllib3", "orjson", "moto", "lambdas.domain.checking", "lambdas.remediator")
+    heavy = ("boto3", "botocore", "kubernetes", "urllib3", "orjson", "moto", "lambdas.application.assessment", "lambdas.remediator")
     code = f"import sys\nfrom cli.main import app\nprint([it for it in {heavy!r} if it in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 

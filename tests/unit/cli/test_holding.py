@@ -12,13 +12,13 @@ from cli.failures import Refused
 from cli.fixing import _desk
 from cli.holding import Holding, TakenOver, claim
 from cli.screen import Screen
-from lambdas.checker.pipeline import check_target
-from lambdas.checker.ports import Ports
+from lambdas.application.check.dependencies import Ports
+from lambdas.application.check.pipeline import check_target
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import Patience
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incident import BEAT, REMEDIATOR, SILENT_AFTER, Incident, Outcome, Signal
-from lambdas.domain.request import CheckRequest, Trigger
-from lambdas.remediator.steps import Patience
-from lambdas.remediator.workflow import remediate
+from lambdas.domain.incidents.incident import BEAT, REMEDIATOR, SILENT_AFTER, Incident, Outcome, Signal
+from lambdas.domain.requests.request import CheckRequest, Trigger
 from tests.fakes import FakeLog, FakeMetrics, FakeRemediator
 from tests.unit.cli.outside import CALLER, Fakes, outside
 from tests.unit.cli.sessions import BROKEN, TARGET, opened

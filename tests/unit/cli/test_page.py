@@ -14,8 +14,8 @@ import pytest
 
 from cli.chart import counts, draw
 from cli.page import page
-from lambdas.domain.incident import Outcome
-from lambdas.domain.report.timeline import timeline
+from lambdas.domain.incidents.incident import Outcome
+from lambdas.notifications.timeline import timeline
 from tests.unit.cli.outside import ENVIRONMENT
 from tests.unit.cli.png import colours
 from tests.unit.cli.sessions import HOSTILE, lines, past, trail

@@ -11,10 +11,10 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.preflight.outcome import Outcome
-from cli.preflight.sarif import sarif
-from lambdas.adapters.session import AwsSession
+from lambdas.adapters.aws_session import AwsSession
 from lambdas.contract.version import VERSION
+from preflight.outcome import Outcome
+from preflight.sarif import sarif
 from release import licences
 from release.__main__ import NotReleasable, checksums, release
 from tests.unit.docs.pages import ROOT

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import AddonRecord, Mode, WhenUnverified, Window
 from lambdas.domain.errors import Denial
-from lambdas.domain.guardrails import Past
-from lambdas.domain.observation import (
+from lambdas.domain.planning.policies import Past
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     Association,
     FieldWriter,

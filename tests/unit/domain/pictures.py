@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from lambdas.contract.settings import Settings
-from lambdas.domain.diagnosis import Diagnosis, diagnose
-from lambdas.domain.guardrails import Past
-from lambdas.domain.incident import Outcome, PastIncident
-from lambdas.domain.observation import AddonFacts, Binding, ClusterFacts, Observation, PluginError, PodFacts, WorkloadFacts
-from lambdas.domain.plan import Plan
-from lambdas.domain.planning import plan
+from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
+from lambdas.domain.incidents.incident import Outcome, PastIncident
+from lambdas.domain.planning.plan import Plan
+from lambdas.domain.planning.planner import plan
+from lambdas.domain.planning.policies import Past
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, Observation, PluginError, PodFacts, WorkloadFacts
 from tests.unit.report.observed import CNI, NOW, sound
 
 BORN = NOW - timedelta(days=20)

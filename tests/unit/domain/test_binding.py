@@ -3,9 +3,9 @@
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path, split_binding_path
-from lambdas.domain.binding import binding_for, bound_clusters, bound_targets, has_default
-from lambdas.domain.observation import Binding, InvalidBinding, Missing
 from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import binding_for, bound_clusters, bound_targets, has_default
+from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 TARGET = ServiceAccountRef("blue", "kube-system", "aws-node")
 OWN, DEFAULT = binding_path("blue", "kube-system", "aws-node"), binding_path("_default", "kube-system", "aws-node")

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from lambdas.contract.settings import AddonRecord, Mode, Severity, WhenUnverified, Window
-from lambdas.domain.finding import Link
-from lambdas.domain.guardrails import BREAKER_SPAN, TUG_OF_WAR_SPAN, Past, opens_at
-from lambdas.domain.incident import PastIncident
-from lambdas.domain.observation import Missing, Observation, Unknown
-from lambdas.domain.plan import Reason
-from lambdas.domain.request import Actor
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.incident import PastIncident
+from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, Past, opens_at
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.snapshot import Missing, Observation, Unknown
 from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
 from tests.unit.report.observed import NOW, ROLE, account, pods
 

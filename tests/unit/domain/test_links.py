@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis import diagnose
+from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.links.annotation import changed_at, last_writer
+from lambdas.domain.diagnosis.links.symptoms import HEALTH_LAG
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
-from lambdas.domain.finding import Link, State
-from lambdas.domain.links.annotation import changed_at, last_writer
-from lambdas.domain.links.symptoms import HEALTH_LAG
-from lambdas.domain.observation import (
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     FieldWriter,
     HealthIssue,
@@ -22,7 +23,6 @@ from lambdas.domain.observation import (
     ServiceAccountFacts,
     Unknown,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases import annotation, identity, record, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.words import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from lambdas.contract.settings import AddonRecord
-from lambdas.domain.guardrails import Past
-from lambdas.domain.look import Counts, Look, from_json_look, to_json_look
-from lambdas.domain.looking import LONGEST_TEXT, look
-from lambdas.domain.observation import (
+from lambdas.domain.assessment.summary import Counts, Look, from_json_look, to_json_look
+from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, look
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.policies import Past
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     Association,
     InvalidBinding,
@@ -19,8 +21,6 @@ from lambdas.domain.observation import (
     Observation,
     Unknown,
 )
-from lambdas.domain.request import Actor
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
 from tests.unit.report.observed import EBS, NOW, ROLE, account, nodes, pods, sound
 from tests.unit.report.worlds import WORLDS

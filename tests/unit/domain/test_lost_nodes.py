@@ -8,15 +8,15 @@ import pytest
 
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.action import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload
-from lambdas.domain.diagnosis import diagnose
-from lambdas.domain.finding import Link, State
-from lambdas.domain.look import Counts, Look
-from lambdas.domain.looking import look
-from lambdas.domain.observation import NOT_READ, Observation, PodFacts
-from lambdas.domain.proof import is_proven
-from lambdas.domain.reach import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.actions import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.snapshot.node_reachability import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
+from lambdas.domain.snapshot.snapshot import NOT_READ, Observation, PodFacts
+from lambdas.domain.verification import is_proven
 from tests.unit.domain.pictures import errors, judged, seen, workload
 from tests.unit.report.observed import NOW, ROLE, account, losing, nodes, pods
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.domain.nodes import NodeCause, cause, unwell_otherwise, waiting_for_cni
-from lambdas.domain.observation import NodeFacts
+from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, unwell_otherwise, waiting_for_cni
+from lambdas.domain.snapshot.snapshot import NodeFacts
 
 NODE = NodeFacts(name="n", ready=False, reason="KubeletNotReady", message="", since=None, created_at=None)
 CNI = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"

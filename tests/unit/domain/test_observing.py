@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
+from lambdas.application.assessment import Remembering, check, observe
+from lambdas.application.readers import Hints, Readers
+from lambdas.application.snapshot_collection import read, read_advice, read_symptoms
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.checking import Remembering, check, observe
+from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
-from lambdas.domain.finding import Link, State
-from lambdas.domain.observation import NOT_READ, Missing, NodeRepair, Observation, SupportDates, Unknown, VersionAdvice, WorkloadFacts
-from lambdas.domain.observing import read, read_advice, read_symptoms
 from lambdas.domain.ports import Parameter
-from lambdas.domain.readers import Hints, Readers
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, NodeRepair, Observation, SupportDates, Unknown, VersionAdvice, WorkloadFacts
 from tests import fakes
 from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn
 

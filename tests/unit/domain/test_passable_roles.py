@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from lambdas.application.assessment import Check, Remembering, check
+from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.action import UpdateAddonRole
-from lambdas.domain.checking import Check, Remembering, check
-from lambdas.domain.finding import Link
-from lambdas.domain.looking import look
-from lambdas.domain.plan import Reason, Withheld
-from lambdas.domain.proof import is_proven
-from lambdas.domain.readers import Hints
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.planning.actions import UpdateAddonRole
+from lambdas.domain.planning.plan import Reason, Withheld
+from lambdas.domain.verification import is_proven
 from tests import fakes
 from tests.world import ACCOUNT, NAME, NAMESPACE, World, described, role_arn
 

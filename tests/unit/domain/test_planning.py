@@ -8,7 +8,10 @@ import pytest
 
 from lambdas.contract.settings import AddonRecord, Mode, WhenUnverified
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.action import (
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.actions import (
     AnnotateServiceAccount,
     DeleteStalePods,
     ReplaceOnePod,
@@ -18,12 +21,9 @@ from lambdas.domain.action import (
     from_json,
     to_json,
 )
-from lambdas.domain.diagnosis import diagnose
-from lambdas.domain.finding import Link
-from lambdas.domain.guardrails import Past
-from lambdas.domain.observation import HealthIssue, Missing, Observation, Unknown
-from lambdas.domain.plan import Plan, Reason
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.planning.plan import Plan, Reason
+from lambdas.domain.planning.policies import Past
+from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Observation, Unknown
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
 from tests.unit.report.observed import NOW, ROLE, account, nodes, pods
 

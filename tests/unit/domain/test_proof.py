@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.action import Action, DeleteStalePods, ReplaceOnePod, RestartWorkload
-from lambdas.domain.look import Counts, Look
-from lambdas.domain.looking import look
-from lambdas.domain.observation import Observation
-from lambdas.domain.proof import PATIENCE, ProofState, is_proven, progress, prove
+from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.planning.actions import Action, DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.snapshot.snapshot import Observation
+from lambdas.domain.verification import PATIENCE, ProofState, is_proven, progress, prove
 from tests.unit.domain.pictures import judged, seen
 from tests.unit.report.observed import EBS, ROLE, account, sound
 

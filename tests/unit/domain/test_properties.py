@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from lambdas.contract.settings import Mode, Severity, WhenUnverified
-from lambdas.domain.action import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
-from lambdas.domain.diagnosis import Diagnosis
-from lambdas.domain.finding import GUARDS, READABLE_GUARDS, Link, State
-from lambdas.domain.guardrails import Past
-from lambdas.domain.links.annotation import stale_pods
-from lambdas.domain.look import from_json_look, to_json_look
-from lambdas.domain.looking import look
-from lambdas.domain.observation import AddonFacts, Binding, Observation, ServiceAccountFacts
-from lambdas.domain.plan import Plan, Reason
-from lambdas.domain.reach import out_of_reach, stalled
-from lambdas.domain.verdict import REPAIRABLE, Verdict
+from lambdas.domain.assessment.summary import from_json_look, to_json_look
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.finding import GUARDS, READABLE_GUARDS, Link, State
+from lambdas.domain.diagnosis.identity_chain import Diagnosis
+from lambdas.domain.diagnosis.links.annotation import stale_pods
+from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.planning.actions import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.plan import Plan, Reason
+from lambdas.domain.planning.policies import Past
+from lambdas.domain.snapshot.node_reachability import out_of_reach, stalled
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, Observation, ServiceAccountFacts
 from tests.unit.domain.generated import observations, pasts
 from tests.unit.domain.pictures import judged
 

@@ -14,7 +14,7 @@ from lambdas.contract.environment import VARIABLES
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, MalformedEvent, TransientError
 from lambdas.domain.ports import Parameter
-from lambdas.node_watcher.watching import Ports, watch
+from lambdas.node_watcher.audit_events import Ports, watch
 from tests.unit.node_watcher.records import (
     ACCOUNT,
     OUR_ROLE,

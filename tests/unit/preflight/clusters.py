@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cli.preflight.cluster import ClusterAnswer, Upgrade
-from cli.preflight.running import look
-from lambdas.domain.observation import OfferedVersion
+from lambdas.domain.snapshot.snapshot import OfferedVersion
+from preflight.cluster import ClusterAnswer, Upgrade
+from preflight.running import look
 from tests.fakes import FakeEks
 from tests.unit.cli.outside import outside
 from tests.world import World, described

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cli.preflight.concern import Concern
-from cli.preflight.running import READERS
+from preflight.concern import Concern
+from preflight.running import READERS
 
 HERE = Path(__file__).parent
 FIXTURES = HERE / "fixtures"

@@ -8,12 +8,12 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli.preflight import cloudformation, eksctl, terraform
-from cli.preflight.concern import MalformedFile
-from cli.preflight.document import document
-from cli.preflight.outcome import Outcome, ReadFile
-from cli.preflight.running import READERS
-from cli.preflight.sarif import sarif
+from preflight import cloudformation, eksctl, terraform
+from preflight.concern import MalformedFile
+from preflight.document import document
+from preflight.outcome import Outcome, ReadFile
+from preflight.running import READERS
+from preflight.sarif import sarif
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 ROLE = "arn:aws:iam::111122223333:role/r"

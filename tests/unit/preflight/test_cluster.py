@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cli.preflight.cluster import ClusterAnswer, Upgrade
-from cli.preflight.outcome import Outcome
-from cli.preflight.running import look
 from lambdas.domain.errors import AccessDenied, Denial
+from preflight.cluster import ClusterAnswer, Upgrade
+from preflight.outcome import Outcome
+from preflight.running import look
 from tests.unit.preflight.clusters import answer, outside_of
 from tests.world import described, right_trust, role_arn
 

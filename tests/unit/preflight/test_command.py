@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from cli import wiring
 from cli.options import with_options
-from cli.preflight.command import preflight
+from preflight.command import preflight
 from tests.unit.preflight.clusters import outside_of
 from tests.unit.preflight.places import FIXTURES
 from tests.world import described

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from cli.preflight.concern import Concern
-from cli.preflight.outcome import Outcome, ReadFile
+from preflight.concern import Concern
+from preflight.outcome import Outcome, ReadFile
 from tests.unit.preflight.places import FIXTURES, KINDS, concerns_of
 
 EXPECTED = yaml.safe_load((FIXTURES / "expectations.yaml").read_text(encoding="utf-8"))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.preflight.concern import MalformedFile
-from cli.preflight.located import load
-from cli.preflight.providers import NOT_LOOKED
-from cli.preflight.reading import decoded, text_of
-from cli.preflight.running import READERS
+from preflight.concern import MalformedFile
+from preflight.located import load
+from preflight.providers import NOT_LOOKED
+from preflight.reading import decoded, text_of
+from preflight.running import READERS
 from tests.unit.preflight.places import FIXTURES
 
 SENTENCES = [

@@ -12,13 +12,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from cli.preflight.cluster import Upgrade
-from cli.preflight.document import document
-from cli.preflight.outcome import Outcome, ReadFile
-from cli.preflight.rules import RULES, Level
-from cli.preflight.sarif import sarif, uri
-from cli.preflight.view import views
 from lambdas.contract.version import VERSION
+from preflight.cluster import Upgrade
+from preflight.document import document
+from preflight.outcome import Outcome, ReadFile
+from preflight.rules import RULES, Level
+from preflight.sarif import sarif, uri
+from preflight.view import views
 from tests.unit.preflight.clusters import answer
 from tests.unit.preflight.places import HERE, KINDS, concerns_of
 from tests.world import role_arn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli import wiring
-from cli.preflight import cloudformation, terraform
+from preflight import cloudformation, terraform
 from tests.unit.preflight.clusters import answer, outside_of
 from tests.unit.preflight.places import FIXTURES
 from tests.unit.preflight.test_command import run
@@ -17,7 +17,7 @@ from tests.world import described
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.preflight.concern import Concern
+    from preflight.concern import Concern
 
 ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE9A1C"
 RIGHT = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

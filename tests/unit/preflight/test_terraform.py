@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cli.preflight import terraform
-from cli.preflight.terraform.configuration import Call, module_names
+from preflight import terraform
+from preflight.terraform.configuration import Call, module_names
 from tests.unit.preflight.places import FIXTURES, concerns_of, only
 
 ROLE = "arn:aws:iam::111122223333:role/eks/prod-blue-vpc-cni"

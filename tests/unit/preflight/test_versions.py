@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from lambdas.adapters.eks import Eks
 from lambdas.domain.errors import AccessDenied, NotFound
-from lambdas.domain.observation import OfferedVersion, SupportDates, VersionAdvice
+from lambdas.domain.snapshot.snapshot import OfferedVersion, SupportDates, VersionAdvice
 
 
 class Session:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.digest import Day, StillOpen
-from lambdas.domain.incident import Incident, Outcome, PastIncident
+from lambdas.domain.incidents.daily_digest import Day, StillOpen
+from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 
 UNTIL: Final = datetime(2026, 11, 3, 7, tzinfo=UTC)
 BLUE: Final = ServiceAccountRef("prod-blue", "kube-system", "aws-node")

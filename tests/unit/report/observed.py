@@ -8,8 +8,9 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import Settings
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incident import Incident
-from lambdas.domain.observation import (
+from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
     Binding,
@@ -27,7 +28,6 @@ from lambdas.domain.observation import (
     VersionAdvice,
     WorkloadFacts,
 )
-from lambdas.domain.request import Actor
 
 NOW: Final = datetime(2026, 11, 2, 2, 14, 41, tzinfo=UTC)
 ACCOUNT: Final = "111122223333"

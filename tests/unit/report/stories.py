@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lambdas.domain.action import ReplaceOnePod
-from lambdas.domain.incident import Incident
-from lambdas.domain.look import Look, to_json_look
-from lambdas.domain.occasion import Occasion
+from lambdas.application.remediation.watch import needs_a_person
+from lambdas.application.remediation.workflow import LIFTED_BY_TIME
+from lambdas.domain.assessment.summary import Look, to_json_look
+from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.planning.actions import ReplaceOnePod
 from lambdas.domain.ports import Message
-from lambdas.domain.proof import prove
-from lambdas.domain.report import message
-from lambdas.remediator.watching import needs_a_person
-from lambdas.remediator.workflow import LIFTED_BY_TIME
+from lambdas.domain.verification import prove
+from lambdas.notifications import message
+from lambdas.notifications.kind import Occasion
 from tests import fakes
 from tests.unit.report.observed import NOW, incident
 from tests.unit.report.worlds import World, healed

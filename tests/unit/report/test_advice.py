@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.looking import look
-from lambdas.domain.observation import NOT_READ, FieldWriter, Observation, RoleFacts, SupportDates, Unknown, VersionAdvice
-from lambdas.domain.report.body import paragraphs
-from lambdas.domain.report.phrases import PLAIN
-from lambdas.domain.report.story import read_story
-from lambdas.domain.report.versions import newer_versions, support
-from lambdas.domain.request import Actor
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.snapshot import NOT_READ, FieldWriter, Observation, RoleFacts, SupportDates, Unknown, VersionAdvice
+from lambdas.notifications.body import paragraphs
+from lambdas.notifications.message_context import read_story
+from lambdas.notifications.version_advice import newer_versions, support
+from lambdas.notifications.wording import PLAIN
 from tests.unit.domain.pictures import judged, seen
 from tests.unit.report.observed import ISSUER, NOW, ROLE, account, pods, trust
 from tests.unit.report.stories import stories, write

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lambdas.contract.approval import CALLBACK_ID, REGION
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Incident
-from lambdas.domain.occasion import Occasion
+from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
+from lambdas.notifications.kind import Occasion
 from tests.unit.report.stories import CALLBACK, stories, write
 from tests.unit.report.worlds import WORLDS
 

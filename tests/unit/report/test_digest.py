@@ -10,9 +10,9 @@ import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.digest import MOST_LOOKED_AT, Day, StillOpen, clusters_asking, summed_up
+from lambdas.domain.incidents.daily_digest import MOST_LOOKED_AT, Day, StillOpen, clusters_asking, summed_up
 from lambdas.domain.ports import Parameter
-from lambdas.domain.report.digest import digest_message
+from lambdas.notifications.daily_digest import digest_message
 from tests.fakes import FakeIncidents, Row
 from tests.unit.report.days import BLUE, DAYS, GREEN, UNTIL
 from tests.unit.report.stories import ENVIRONMENT

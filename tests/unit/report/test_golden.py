@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.domain.occasion import Occasion
-from lambdas.domain.verdict import SOUND, Verdict
+from lambdas.domain.diagnosis.verdict import SOUND, Verdict
+from lambdas.notifications.kind import Occasion
 from tests.unit.report.stories import stories, write
 from tests.unit.report.worlds import WORLDS
 

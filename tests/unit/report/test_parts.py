@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.counting import many
-from lambdas.domain.incident import Incident
-from lambdas.domain.occasion import Occasion
-from lambdas.domain.report import escaping, timeline
-from lambdas.domain.report.body import paragraphs
-from lambdas.domain.report.chat import fit
-from lambdas.domain.report.clock import clock, duration, moment
-from lambdas.domain.report.headline import Mark, mark
-from lambdas.domain.report.owners import keep_in_record, keep_on_account, recognise
-from lambdas.domain.report.phrases import CHAT, PLAIN, Code, say, sentence
-from lambdas.domain.report.principals import short_name
-from lambdas.domain.report.story import read_story
+from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.plurals import many
+from lambdas.notifications import escape, timeline
+from lambdas.notifications.body import paragraphs
+from lambdas.notifications.chat import fit
+from lambdas.notifications.kind import Occasion
+from lambdas.notifications.message_context import read_story
+from lambdas.notifications.owners import keep_in_record, keep_on_account, recognise
+from lambdas.notifications.principals import short_name
+from lambdas.notifications.time_text import clock, duration, moment
+from lambdas.notifications.title import Mark, mark
+from lambdas.notifications.wording import CHAT, PLAIN, Code, say, sentence
 from tests.unit.report.stories import stories, write
 from tests.unit.report.worlds import WORLDS
 
@@ -41,7 +41,7 @@ TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
     ],
 )
 def test_chat_takes_values_as_words(value: str, written: str) -> None:
-    assert escaping.chat(value) == written
+    assert escape.chat(value) == written
 
 
 def test_what_is_to_be_copied_stays_as_it_is() -> None:
@@ -55,8 +55,8 @@ def test_a_value_is_never_read_as_a_template() -> None:
 
 
 def test_a_subject_is_ascii_on_one_line_and_short() -> None:
-    assert escaping.ascii_line("🔴 café · now…\nnext", 99) == "cafe - now... next"
-    assert len(escaping.ascii_line("x" * 300, 99)) == 99
+    assert escape.ascii_line("🔴 café · now…\nnext", 99) == "cafe - now... next"
+    assert len(escape.ascii_line("x" * 300, 99)) == 99
 
 
 @pytest.mark.parametrize(

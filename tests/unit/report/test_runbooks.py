@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.domain.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import Verdict
 
 RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
 HEADINGS = ["What it means", "Confirm by hand", "What the remediator does", "Keep it from coming back"]

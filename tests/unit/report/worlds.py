@@ -8,13 +8,16 @@ from typing import Any, Final
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import AddonRecord, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.diagnosis import diagnose
+from lambdas.domain.assessment.summary import Look
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
-from lambdas.domain.guardrails import Past
-from lambdas.domain.incident import Outcome, PastIncident
-from lambdas.domain.look import Look
-from lambdas.domain.looking import look
-from lambdas.domain.observation import (
+from lambdas.domain.incidents.incident import Outcome, PastIncident
+from lambdas.domain.planning.planner import plan
+from lambdas.domain.planning.policies import Past
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
     Association,
@@ -30,9 +33,6 @@ from lambdas.domain.observation import (
     VersionAdvice,
     WorkloadFacts,
 )
-from lambdas.domain.planning import plan
-from lambdas.domain.request import Actor
-from lambdas.domain.verdict import Verdict
 from tests.unit.report.observed import (
     ACCOUNT,
     BALANCER,

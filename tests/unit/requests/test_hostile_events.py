@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, OwnEvent
 from lambdas.contract.parameters import KUBERNETES_NAME, valid_cluster
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.requests import parse
+from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
 from tests.events import ACCOUNT, ARRIVED_AT, INDEX, REGION, event
 
 NOW = datetime.fromisoformat(ARRIVED_AT)

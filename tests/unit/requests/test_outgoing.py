@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from lambdas.contract.events import INCOMING, OUTGOING, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.outgoing import Outgoing, check_requested, identity_changed, node_not_ready, remediation
-from lambdas.domain.request import Actor, CheckRequest, Ignored, Trigger
 from lambdas.domain.requests import parse
+from lambdas.domain.requests.request import Actor, CheckRequest, Ignored, Trigger
+from lambdas.notifications.published_events import Outgoing, check_requested, identity_changed, node_not_ready, remediation
 from sandbox.at_once import AtOnce
 from sandbox.play.scenario import Trust, World
 from tests.events import ACCOUNT, INDEX, REGION, event
@@ -154,7 +154,7 @@ def test_recorded_own_events_fit_their_schema(name: str) -> None:
     ids=["repaired", "for a person", "withheld"],
 )
 def test_what_an_incident_announces_fits_its_schema(world: dict[str, Any], kinds: list[OwnEvent], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambdas.domain.observing.ThreadPoolExecutor", AtOnce)
+    monkeypatch.setattr("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce)
     play = Performance(ground_of(World(nodes=3, **world)))
     play.deliver(check_asked(play.world.now))
     assert [kind for kind, _ in play.bus.sent] == kinds

@@ -12,8 +12,8 @@ from moto.events.models import EventPattern
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, INCOMING, SUBSCRIPTIONS
 from lambdas.contract.names import ALARM_PREFIX
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.requests import parse
+from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
 
 OUR_ROLES = (f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-CheckerRole", f"arn:aws:iam::{ACCOUNT}:role/EksIrsaRemediator-RemediatorRole")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.reading import label, moment, texts_within
-from lambdas.domain.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.requests import parse
+from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
+from lambdas.domain.untrusted_json import label, moment, texts_within
 from tests.events import ACCOUNT, ARRIVED_AT, REGION, event
 
 NOW = datetime.fromisoformat(ARRIVED_AT)

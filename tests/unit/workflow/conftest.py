@@ -7,4 +7,4 @@ from sandbox.at_once import AtOnce
 
 @pytest.fixture(autouse=True)
 def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambdas.domain.observing.ThreadPoolExecutor", AtOnce)
+    monkeypatch.setattr("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce)

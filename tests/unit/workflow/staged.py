@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lambdas.application.workflow_steps import InProcessSteps, Json, Patience
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incident import Signal
-from lambdas.remediator.steps import InProcessSteps, Json, Patience
+from lambdas.domain.incidents.incident import Signal
 from sandbox.play import scenario as told
 from tests.over_fakes import events
 from tests.over_fakes.ground import CLUSTER, ground_of
@@ -18,7 +18,7 @@ from tests.world import role_arn
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lambdas.remediator.steps import Steps
+    from lambdas.application.workflow_steps import Steps
 
 
 KEY = ("kube-system", "aws-node")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from lambdas.application.remediation.workflow import MOST_REPAIRS, remediate
+from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, Patience, sent
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.action import DeleteStalePods, ReplaceOnePod
-from lambdas.domain.incident import Incident, Outcome
-from lambdas.domain.look import Look, to_json_look
-from lambdas.domain.proof import ProofState
-from lambdas.remediator.steps import SENDING, TIMED_OUT, Json, Patience, sent
-from lambdas.remediator.workflow import MOST_REPAIRS, remediate
+from lambdas.domain.assessment.summary import Look, to_json_look
+from lambdas.domain.incidents.incident import Incident, Outcome
+from lambdas.domain.planning.actions import DeleteStalePods, ReplaceOnePod
+from lambdas.domain.verification import ProofState
 from tests.chaos.protocol.programs import looked
 from tests.world import NOON
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.application.daily_digest import DigestDesk, sum_up
+from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
-from lambdas.domain.incident import Incident
-from lambdas.remediator.digest import DigestDesk, sum_up
-from lambdas.remediator.steps import InProcessSteps
+from lambdas.domain.incidents.incident import Incident
 from sandbox.play.scenario import World as Told
 from tests.fakes import ENVIRONMENT, Row
 from tests.over_fakes.ground import CLUSTER, ground_of
@@ -21,7 +21,7 @@ from tests.unit.report.days import DAYS
 from tests.world import Trouble
 
 if TYPE_CHECKING:
-    from lambdas.domain.incident import PastIncident
+    from lambdas.domain.incidents.incident import PastIncident
 
 TARGET = ServiceAccountRef(CLUSTER, "kube-system", "aws-node")
 

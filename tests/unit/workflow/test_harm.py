@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lambdas.application.remediation.workflow import MOST_REPAIRS
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.observation import PluginError
-from lambdas.remediator.workflow import MOST_REPAIRS
+from lambdas.domain.snapshot.snapshot import PluginError
 from tests.over_fakes.ground import BOUND_ROLE
 from tests.unit.workflow.staged import KEY, OTHER, REPAIR, annotates, hangs, signalled, staged
 from tests.world import NOON, role_arn

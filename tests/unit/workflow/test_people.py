@@ -11,7 +11,7 @@ from tests.over_fakes.ground import BOUND_ROLE
 from tests.unit.workflow.staged import APPROVE, REPAIR, annotates, staged
 
 if TYPE_CHECKING:
-    from lambdas.remediator.steps import Json
+    from lambdas.application.workflow_steps import Json
     from tests.over_fakes.performance import Performance
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lambdas.domain.incident import Incident, Signal
+from lambdas.domain.incidents.incident import Incident, Signal
 from tests.unit.workflow.staged import REPAIR, TARGET, annotates, hangs, signalled, staged
 
 if TYPE_CHECKING:

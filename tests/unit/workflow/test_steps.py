@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.remediator.steps import InProcessSteps, Json, Patience
+from lambdas.application.workflow_steps import InProcessSteps, Json, Patience
 
 
 def delays(patience: Patience) -> list[int]:

@@ -10,15 +10,15 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.observation import RoleFacts
 from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.snapshot import RoleFacts
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
 from tests.unit.domain.pictures import repaired
 from tests.unit.workflow.staged import KEY, REPAIR, TARGET, annotates, hangs, staged
 from tests.world import NOON, right_trust
 
 if TYPE_CHECKING:
-    from lambdas.domain.incident import PastIncident
+    from lambdas.domain.incidents.incident import PastIncident
     from tests.over_fakes.performance import Performance
 
 

@@ -1,1 +1,1 @@
-"""Pictures of each link in each of its states, in the files of `lambdas/domain/links`: what is seen, the link, its state and verdict."""
+"""Pictures of each link in each of its states, in the files of `lambdas/domain/diagnosis/links`: what is seen, the link, its state and verdict."""

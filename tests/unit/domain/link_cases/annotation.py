@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from lambdas.contract.names import ROLE_ANNOTATION
-from lambdas.domain.finding import Link
-from lambdas.domain.observation import (
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import (
     Missing,
     ServiceAccountFacts,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, Case
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
 from tests.unit.report.observed import NOW, ROLE, account, pods

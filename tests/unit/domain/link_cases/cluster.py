@@ -1,11 +1,11 @@
 """Cases of the way in: cluster, workload and mechanism."""
 
-from lambdas.domain.finding import Link
-from lambdas.domain.observation import (
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import (
     Missing,
     RoleFacts,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.pictures import addon, cluster, seen, settings, some_pods, workload
 from tests.unit.report.observed import ROLE, nodes, trust

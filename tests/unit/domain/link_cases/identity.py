@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from lambdas.domain.finding import Link
-from lambdas.domain.observation import (
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     InvalidBinding,
     Missing,
     OidcProvider,
     RoleFacts,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.pictures import addon, cluster, seen
 from tests.unit.report.observed import ROLE, SHOP, account, sound, trust

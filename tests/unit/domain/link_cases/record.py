@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from lambdas.contract.settings import AddonRecord
-from lambdas.domain.finding import Link
-from lambdas.domain.observation import (
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     HealthIssue,
     Missing,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.pictures import OTHER_ROLE, addon, cluster, seen, settings
 from tests.unit.report.observed import NOW, account

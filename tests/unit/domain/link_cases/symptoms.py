@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from lambdas.domain.finding import Link
-from lambdas.domain.observation import (
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     NodeFacts,
     Observation,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.pictures import errors, seen, some_pods
 from tests.unit.report.observed import NOW, ROLE, nodes

@@ -2,15 +2,15 @@
 
 from typing import Any
 
+from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
-from lambdas.domain.finding import Link, State
-from lambdas.domain.observation import (
+from lambdas.domain.snapshot.snapshot import (
     Association,
     Observation,
     RoleFacts,
     Unknown,
 )
-from lambdas.domain.verdict import Verdict
 from tests.unit.domain.pictures import seen
 from tests.unit.report.observed import ROLE
 

@@ -1,5 +1,0 @@
-"""CloudFormation, and what CDK makes of it: what a template would do to the role of the vpc-cni add-on."""
-
-from cli.preflight.cloudformation.reader import read
-
-__all__ = ["read"]

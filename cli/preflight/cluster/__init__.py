@@ -1,6 +1,0 @@
-"""A living cluster before an upgrade: would it keep the role, and which calls keep it."""
-
-from cli.preflight.cluster.assessment import assess, kubernetes_after
-from cli.preflight.cluster.upgrade import ClusterAnswer, Upgrade, VersionsPort
-
-__all__ = ["ClusterAnswer", "Upgrade", "VersionsPort", "assess", "kubernetes_after"]

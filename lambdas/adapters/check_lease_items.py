@@ -1,0 +1,70 @@
+"""Who is on duty, as conditional updates of a ServiceAccount's row: `(change, condition, values)`, pure.
+
+Each is `domain.duty`'s function of the same purpose in DynamoDB's words; one suite runs over both.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from lambdas.adapters.incident_items import DUTY_ATTRIBUTES, time
+from lambdas.contract.incidents import EXPIRES_AT
+from lambdas.domain.incidents.check_lease import FORGOTTEN_AFTER
+from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, Asks, Free, Signal
+
+Update = tuple[str, str, dict[str, dict[str, Any]]]
+
+
+def signalling(signal: Signal) -> Update:
+    """Count it, on the open incident or for whoever is on duty, and be that where nobody is; refused where a check has answered it."""
+    setting = {"on_duty": "if_not_exists(on_duty, :check)", "on_duty_since": "if_not_exists(on_duty_since, :at)"}
+    values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":one": {"N": "1"}}
+    if signal.told is not None:
+        setting["latest_told"] = ":told"
+        values[":told"] = {"S": json.dumps(signal.told)}
+    adding = "signals :one"
+    if signal.asks:
+        adding += ", asks :asks"
+        values[":asks"] = {"SS": sorted(signal.asks)}
+    change = "SET " + ", ".join(f"{name} = {value}" for name, value in setting.items()) + f" REMOVE {EXPIRES_AT} ADD {adding}"
+    if not signal.answerable:
+        return change, "", values
+    seen = "nodes_seen_at" if Asks.NODES in signal.asks else "known_good_at"
+    condition = f"attribute_exists(incident_id) OR attribute_not_exists({seen}) OR {seen} < :answering"
+    return change, condition, values | {":answering": time(signal.occurred_at + EVENT_TIME_GRAIN)}
+
+
+def relieving(signal: Signal, former: Free) -> Update:
+    """Take the place of a check that is gone, if it still has it."""
+    values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":gone": {"S": former.on_duty}}
+    values |= {":since": time(former.on_duty_since or signal.at)}
+    condition = "attribute_not_exists(incident_id) AND on_duty = :gone AND on_duty_since = :since"
+    return "SET on_duty = :check, on_duty_since = :at", condition, values
+
+
+def finishing(duty: Free, after: Free) -> Update:
+    """Remember what `after` does, and go off duty, unless a signal came since `duty`."""
+    times = {"known_good_at": after.known_good_at, "nodes_seen_at": after.nodes_seen_at}
+    times |= {"nodes_unsettled": after.nodes_seen_at if after.nodes_unsettled else None}
+    setting = {name: time(it) for name, it in times.items() if it}
+    times |= {"gone_told_at": after.gone_told_at}
+    removing = [*DUTY_ATTRIBUTES, "signals", EXPIRES_AT, *(name for name, it in times.items() if it is None)]
+    change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {', '.join(removing)}"
+    values: dict[str, Any] = {f":{name}": it for name, it in setting.items()}
+    if duty.on_duty:
+        mine: dict[str, Any] = {":check": {"S": duty.on_duty}, ":seen": {"N": str(duty.signals)}}
+        return change, "attribute_not_exists(incident_id) AND on_duty = :check AND signals <= :seen", values | mine
+    condition = "attribute_not_exists(incident_id) AND attribute_not_exists(on_duty) AND attribute_not_exists(signals)"
+    if duty.known_good_at is None:
+        return change, f"{condition} AND attribute_not_exists(known_good_at)", values
+    return change, f"{condition} AND known_good_at = :known", values | {":known": time(duty.known_good_at)}
+
+
+def letting_go(duty: Free, forget: datetime | None) -> Update:
+    """Go off duty; what waits stays, or leaves with the row."""
+    values: dict[str, Any] = {":check": {"S": duty.on_duty}}
+    change = "REMOVE on_duty, on_duty_since"
+    if forget:
+        change += f", signals, latest_told, asks SET {EXPIRES_AT} = :expires"
+        values[":expires"] = {"N": str(int((forget + FORGOTTEN_AFTER).timestamp()))}
+    return change, "attribute_not_exists(incident_id) AND on_duty = :check", values

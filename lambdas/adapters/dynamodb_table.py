@@ -1,0 +1,99 @@
+"""One DynamoDB table: conditional updates, transactions, queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambdas.adapters.aws_errors import from_client_error, translated
+from lambdas.domain.errors import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lambdas.adapters.aws_session import AwsSession
+
+Row = dict[str, dict[str, Any]]
+"""An item as DynamoDB has it: attribute -> {type: value}. Empty where there is none."""
+
+
+class Table:
+    """The calls that `contract.access` grants, and no other."""
+
+    def __init__(self, session: AwsSession, name: str) -> None:
+        self._session = session
+        self._name = name
+
+    def get(self, attempt: str, key: Row) -> Row:
+        """The item as it is now."""
+        with translated(attempt):
+            answer = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        return dict(answer.get("Item", {}))
+
+    def update(self, attempt: str, key: Row, change: str, condition: str, values: Row) -> tuple[Row, bool]:
+        """Change an item under a condition. Returns the item as it is then, and whether it was changed.
+
+        Both cases are one call: a refusal brings the item that refused.
+        Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+        """
+        from botocore.exceptions import ClientError
+
+        with translated(attempt):
+            try:
+                answer = self._dynamodb.update_item(
+                    **self.updating(key, change, condition, values), ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
+                )
+            except ClientError as error:
+                reply: dict[str, Any] = dict(error.response)
+                if reply["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                return dict(reply.get("Item", {})), False
+        return dict(answer["Attributes"]), True
+
+    def updating(self, key: Row, change: str, condition: str, values: Row) -> dict[str, Any]:
+        """The members of an update, alone or in a transaction. An empty condition is none."""
+        members = {"TableName": self._name, "Key": key, "UpdateExpression": change, "ExpressionAttributeValues": values}
+        return members | ({"ConditionExpression": condition} if condition else {})
+
+    def transact(self, attempt: str, guard: dict[str, Any], others: Sequence[dict[str, Any]]) -> Row | None:
+        """Write all or nothing. None where it was written, else the item that the guard's condition refused.
+
+        Args:
+            guard: the one update with a condition, by the members that `updating` gives.
+            others: whole entries of `TransactItems`, without conditions.
+
+        Raises:
+            TransientError: another write of the same items was under way.
+        """
+        from botocore.exceptions import ClientError
+
+        writes = [{"Update": guard | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}, *others]
+        with translated(attempt):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=writes)
+            except ClientError as error:
+                reasons: list[dict[str, Any]] = dict[str, Any](error.response).get("CancellationReasons", [])
+                if any(it.get("Code") == "ConditionalCheckFailed" for it in reasons):
+                    return dict(reasons[0].get("Item", {}))
+                if any(it.get("Code") in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded") for it in reasons):
+                    raise TransientError(str(from_client_error(attempt, error))) from error
+                raise
+        return None
+
+    def putting(self, item: Row) -> dict[str, Any]:
+        """An entry of `TransactItems` that puts an item."""
+        return {"Put": {"TableName": self._name, "Item": item}}
+
+    def query(self, attempt: str, condition: str, values: Mapping[str, Any]) -> Iterator[Row]:
+        """Items of one partition, the last sort key first."""
+        asked: dict[str, Any] = {"TableName": self._name, "KeyConditionExpression": condition, "ExpressionAttributeValues": values}
+        while True:
+            with translated(attempt):
+                page = self._dynamodb.query(**asked, ConsistentRead=True, ScanIndexForward=False)
+            yield from page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    @property
+    def _dynamodb(self) -> Any:
+        return self._session.client("dynamodb")

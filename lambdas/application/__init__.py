@@ -1,0 +1,1 @@
+"""Use cases over ports: collect a snapshot, assess it, run the check loop and the remediation workflow."""

@@ -1,0 +1,1 @@
+"""From an event to a plan: the checker's use case."""

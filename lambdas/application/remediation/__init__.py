@@ -1,0 +1,1 @@
+"""The remediator's workflow and its steps."""

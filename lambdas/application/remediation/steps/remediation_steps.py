@@ -1,0 +1,136 @@
+"""The bodies of the steps, one method for each: what the workflow's port promises, over the real outside."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lambdas.application.remediation.steps import apply_action, assessment, canary, history, notification, rolling_replacement
+from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, Bench
+from lambdas.application.workflow_steps import Json
+from lambdas.domain.assessment.summary import Look, from_json_look, to_json_look
+from lambdas.domain.errors import RemediatorError, TransientError
+from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.planning.actions import Action, from_json
+from lambdas.domain.verification import ProofState, progress, prove
+from lambdas.notifications.kind import Occasion
+
+SOUND = (Outcome.PROVEN, Outcome.RECOVERED)
+
+
+@dataclass(kw_only=True)
+class Desk(Bench):
+    """Implements `Work`."""
+
+    # --- looking -----------------------------------------------------------------------------------------------------------------
+
+    def look(self, turn: int, former: Json) -> Json:
+        """Observe, diagnose and plan, with the number of signals that came before."""
+        try:
+            signals = assessment.signals(self)
+            if signals is None:
+                self.log("observation", assessment.TAKEN, incident=self.incident.id)
+                return {"taken": assessment.TAKEN, "at": self.at()}
+            seen = self.look_at(turn)
+        except TransientError as error:
+            self.log("observation", str(error), incident=self.incident.id, error=error)
+            return {**former, "unread": str(error)[:LONGEST_WORDS], "at": self.at()}
+        again = former.get("look", {}).get("verdict") == seen.verdict == "no-access"
+        looks = former.get("looks", 0) + 1 if again else 1
+        return {"look": to_json_look(seen), "signals": signals, "looks": looks, "at": self.at()}
+
+    def look_at(self, turn: int) -> Look:
+        """One look, which raises where the outside does not answer."""
+        return assessment.look_at(self, turn)
+
+    # --- acting ------------------------------------------------------------------------------------------------------------------
+
+    def begin(self, former: Json) -> Json:
+        """Make sure that the incident is ours, and keep it so until `rest`: nobody takes it over while we act."""
+        return self._mark_acting(former, acting=True)
+
+    def rest(self, former: Json) -> Json:
+        """Nothing more of ours is under way."""
+        return self._mark_acting(former, acting=False)
+
+    def _mark_acting(self, former: Json, *, acting: bool) -> Json:
+        try:
+            return {"ours": self.patiently(lambda: self.incidents.mark_acting(self.incident, acting)), "at": self.at()}
+        except RemediatorError as error:
+            return {**former, **self.failed("actions", error)}
+
+    def act(self, action: Json) -> Json:
+        """Run one action. Running it again has no further effect."""
+        return apply_action.outcome(self, from_json(action), self.run)
+
+    def run(self, action: Action) -> str:
+        """Do it; what was done, in words."""
+        return apply_action.run(self, action)
+
+    def canary(self, action: Json, former: Json) -> Json:
+        """Has the replaced pod's successor the role?"""
+        return canary.canary(self, action, former, self.run)
+
+    def wave(self, action: Json, former: Json) -> Json:
+        """Replace the next stale pods once those before are back."""
+        return rolling_replacement.wave(self, action, former, self.run)
+
+    def prove(self, before: Json, former: Json) -> Json:
+        """Look, and judge against the look that the plan was made from."""
+        try:
+            now = self.look_at(1)
+        except TransientError as error:
+            return {**former, "proof": ProofState.WAITING, "sentence": str(error)[:LONGEST_WORDS], "at": self.at()}
+        counts, at = list(progress(now.counts)), self.now()
+        moved_at = former["moved_at"] if counts == former.get("progress") else at.isoformat()
+        proof = prove(from_json_look(before), now, idle=at - datetime.fromisoformat(moved_at))
+        self.log("proof", proof.sentence, incident=self.incident.id, state=proof.state)
+        told = {"proof": proof.state, "sentence": proof.sentence, "look": to_json_look(now), "moved_at": moved_at, "progress": counts}
+        return {**told, "trail": assessment.trail(former, self.at(), now.counts), "at": self.at()}
+
+    # --- telling -----------------------------------------------------------------------------------------------------------------
+
+    def tell(self, key: str, about: Json) -> Json:
+        """Tell people and the event bus, once per key. Nobody is told what is below the settings' severity."""
+        if notification.below_severity(about):
+            return {"sent": False, "at": self.at()}
+        return notification.send(self, key, about, Occasion(about["occasion"]))
+
+    def ask(self, about: Json, callback_id: str) -> Json:
+        """Send the question with the callback that answers it."""
+        try:
+            self.patiently(lambda: self.incidents.mark_asked(self.incident, callback_id))
+        except RemediatorError as error:
+            self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id, error=error)
+        return notification.send(self, f"ask {callback_id[-24:]}", {**about, "occasion": Occasion.ASKING}, Occasion.ASKING, callback_id)
+
+    def answered(self) -> Json:
+        """Take the question off the row: chat's answer does not, and whoever comes later is to be told that it has been answered."""
+        try:
+            self.patiently(lambda: self.incidents.mark_asked(self.incident, None))
+        except RemediatorError as error:
+            self.log("report", f"the answered callback stays noted: {error}", incident=self.incident.id, error=error)
+        return {"at": self.at()}
+
+    # --- closing -----------------------------------------------------------------------------------------------------------------
+
+    def close(self, outcome: Outcome, about: Json, former: Json) -> Json:
+        """Write history and close, unless a signal came that no look has seen: then look first."""
+        so_far: Json = {**about, **former}
+        past = history.past(self, outcome, about, so_far["signals"])
+        sound_since = datetime.fromisoformat(so_far["look"]["began_at"]) if outcome in SOUND else None
+        try:
+            closed = self.patiently(lambda: self.incidents.close(past, so_far["signals"], sound_since))
+        except TransientError as error:
+            return {**former, "words": str(error)[:LONGEST_WORDS], "at": self.at()}
+        except RemediatorError as error:  # taken over: the other one closes it
+            return {"closed": True, "words": str(error)[:LONGEST_WORDS], "at": self.at()}
+        if closed:
+            history.measure(self, past)
+            return {"closed": True, "at": self.at()}
+        return self._look_before_closing(outcome, former)
+
+    def _look_before_closing(self, outcome: Outcome, former: Json) -> Json:
+        """A signal came since the last look: see what it told of. Not closed, or, where nothing changed, to be closed with this look."""
+        again = self.look(1, {})
+        if "look" not in again or outcome not in SOUND or from_json_look(again["look"]).sound:
+            return {**former, **{key: again[key] for key in ("look", "signals", "at") if key in again}}
+        return {"closed": False, "look": again["look"], "signals": again["signals"], "at": self.at()}

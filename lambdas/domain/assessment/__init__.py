@@ -1,0 +1,1 @@
+"""The small form of an assessment that checkpoints and messages hold. Pure."""

@@ -1,0 +1,135 @@
+"""A look: observation, diagnosis and plan of one moment as a small digest that survives a checkpoint, a log line and a message."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.actions import Action, from_json, to_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkLine:
+    """One link for a table: number, title, state and sentence, with evidence as `(subject, field, value, ISO time or "")`."""
+
+    link: int
+    title: str
+    state: str
+    sentence: str
+    verdict: str = ""
+    evidence: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others.
+
+    `pods` are those within reach: the `pods_lost` on lost nodes count in no other number, and `nodes_lost` are among `nodes`.
+    `hanging` are pods that carry the role and do not start: those without it have a cause that we know.
+    """
+
+    pods: int = 0
+    pods_right: int = 0
+    pods_ready: int = 0
+    pods_deleting: int = 0
+    pods_lost: int = 0
+    nodes: int = 0
+    nodes_ready: int = 0
+    nodes_waiting: int = 0
+    nodes_lost: int = 0
+    errors_with_role: int = 0
+    errors_without_role: int = 0
+    hanging: int = 0
+    rolled_out: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithheldLine:
+    """Something left alone: link number, reason, sentence, and the ISO time at which it lifts or ""."""
+
+    link: int
+    reason: str
+    sentence: str
+    until: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none.
+
+    `owner` is the field manager that wrote the role annotation, at `owner_at`; where none is there, the last one to write anything of the
+    ServiceAccount that is still on record, and `owner_annotated` is false: a removal leaves no trace.
+    """
+
+    target: str
+    began_at: str
+    verdict: Verdict
+    verdicts: tuple[str, ...]
+    severity: Severity
+    sentence: str
+    links: tuple[LinkLine, ...]
+    counts: Counts
+    actions: tuple[Action, ...] = ()
+    proposed: tuple[Action, ...] = ()
+    withheld: tuple[WithheldLine, ...] = ()
+    remedies: tuple[str, ...] = ()
+    wait: str = ""
+    needs_approval: bool = False
+    desired_role: str = ""
+    annotation: str = ""
+    binding_path: str = ""
+    binding_version: int = 0
+    owner: str = ""
+    owner_at: str = ""
+    owner_annotated: bool = False
+    actor: dict[str, str] = field(default_factory=dict)
+    cluster: dict[str, str] = field(default_factory=dict)
+    addon: dict[str, str] = field(default_factory=dict)
+    repair_deadline: str = ""
+    warnings: tuple[str, ...] = ()
+    corrected_trust: str = ""
+    notify_from: Severity = Severity.WARNING
+    timeouts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        """Whether no link was broken. The verdict alone does not tell: a pod identity association may stand and not work."""
+        return not self.verdicts
+
+    @property
+    def service_account(self) -> ServiceAccountRef:
+        """What it is about."""
+        return ServiceAccountRef.from_key(self.target)
+
+
+_ACTIONS: Final = ("actions", "proposed")
+
+
+def to_json_look(value: Look) -> dict[str, Any]:
+    """The look as a JSON object: a repair writes dozens, so nothing is copied that nobody changes."""
+    return {
+        **vars(value),
+        "links": [{**vars(line)} for line in value.links],
+        "counts": {**vars(value.counts)},
+        "withheld": [{**vars(line)} for line in value.withheld],
+        **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS},
+    }
+
+
+def from_json_look(value: dict[str, Any]) -> Look:
+    """The inverse of `to_json_look`; lists become tuples again."""
+    lines = tuple(LinkLine(**{**line, "evidence": tuple(map(tuple, line["evidence"]))}) for line in value["links"])
+    return Look(
+        **{
+            **value,
+            "verdict": Verdict(value["verdict"]),
+            "severity": Severity(value["severity"]),
+            "notify_from": Severity(value["notify_from"]),
+            "links": lines,
+            "counts": Counts(**value["counts"]),
+            **{name: tuple(map(from_json, value.get(name, ()))) for name in _ACTIONS},
+            "withheld": tuple(WithheldLine(**line) for line in value["withheld"]),
+            **{name: tuple(value[name]) for name in ("verdicts", "remedies", "warnings")},
+        }
+    )

@@ -1,0 +1,103 @@
+"""Walk the identity chain and name its first broken link. Pure: an observation in, a diagnosis out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Finding, Link, State, not_applicable
+from lambdas.domain.diagnosis.links.addon_record import degraded_without_cause, record_link
+from lambdas.domain.diagnosis.links.annotation import annotation_link, pods_link, severity_now
+from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, uses_pod_identity, workload_link
+from lambdas.domain.diagnosis.links.identity import oidc_link, permissions_link, role_link, trust_link
+from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
+from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.snapshot.snapshot import Observation
+
+CHAIN: Final[Mapping[Link, Callable[[Observation], Finding]]] = {
+    Link.CLUSTER: cluster_link,
+    Link.WORKLOAD: workload_link,
+    Link.MECHANISM: mechanism_link,
+    Link.ROLE: role_link,
+    Link.OIDC_PROVIDER: oidc_link,
+    Link.TRUST: trust_link,
+    Link.PERMISSIONS: permissions_link,
+    Link.ADDON_RECORD: record_link,
+    Link.ANNOTATION: annotation_link,
+    Link.PODS: pods_link,
+    Link.PERMISSION_ERRORS: permission_errors_link,
+    Link.NODES: nodes_link,
+}
+
+_IRSA_ONLY: Final = frozenset({Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS, Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """The whole chain, twelve findings in order, and the verdict: that of the first broken link, or why nothing is broken."""
+
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    severity: Severity
+
+    def __getitem__(self, link: Link) -> Finding:
+        return self.findings[link - 1]
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """Broken links in the order of the chain; the first explains those after it."""
+        return tuple(finding for finding in self.findings if finding.broken)
+
+    @property
+    def sound(self) -> bool:
+        """Whether no link is broken."""
+        return not self.broken
+
+    @property
+    def unread(self) -> tuple[Finding, ...]:
+        """Links that could not be read."""
+        return tuple(finding for finding in self.findings if finding.state is State.UNKNOWN)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Each broken link's verdict once, the first one first."""
+        return tuple(dict.fromkeys(finding.verdict for finding in self.broken if finding.verdict))
+
+
+def diagnose(seen: Observation) -> Diagnosis:
+    """Say for every link of the chain what it is, and name the first broken one."""
+    first = cluster_link(seen)
+    if first.broken:
+        rest = tuple(not_applicable(link, "not looked at: the cluster comes first") for link in CHAIN if link is not Link.CLUSTER)
+        return _diagnosis(seen, (first, *rest))
+    wanted = workload_link(seen).state is not State.NOT_APPLICABLE
+    findings = tuple(_finding(link, rule, seen, wanted=wanted) for link, rule in CHAIN.items())
+    if not any(finding.broken for finding in findings) and (unwell := degraded_without_cause(seen)) and findings[1].state is State.OK:
+        findings = tuple(unwell if finding.link is unwell.link else finding for finding in findings)
+    return _diagnosis(seen, findings)
+
+
+def _finding(link: Link, rule: Callable[[Observation], Finding], seen: Observation, *, wanted: bool) -> Finding:
+    if link > Link.WORKLOAD and not wanted:
+        return not_applicable(link, "nothing runs under this ServiceAccount")
+    if link in _IRSA_ONLY and uses_pod_identity(seen):
+        return not_applicable(link, "a pod identity association decides")
+    return rule(seen)
+
+
+def _diagnosis(seen: Observation, findings: tuple[Finding, ...]) -> Diagnosis:
+    broken = tuple(finding for finding in findings if finding.broken)
+    verdict = next((it.verdict for it in broken if it.verdict), None) or _standing(seen, findings)
+    urgency = (severity_now(seen) if it.verdict in REPAIRABLE else it.severity for it in broken)
+    severity = max(urgency, key=lambda it: it.rank, default=Severity.INFO)
+    return Diagnosis(
+        findings=tuple(it if it.severity.rank <= severity.rank else replace(it, severity=severity) for it in findings),
+        verdict=verdict,
+        severity=severity,
+    )
+
+
+def _standing(seen: Observation, findings: tuple[Finding, ...]) -> Verdict:
+    if findings[Link.WORKLOAD - 1].state is State.NOT_APPLICABLE:
+        return Verdict.NOT_APPLICABLE
+    return Verdict.POD_IDENTITY_IN_USE if uses_pod_identity(seen) else Verdict.HEALTHY

@@ -1,0 +1,138 @@
+"""Links 9 and 10: the annotation, and the pods that were admitted under it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.plurals import many, share
+from lambdas.domain.snapshot.node_reachability import out_of_reach, reachable
+from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, Observation, PodFacts, ServiceAccountFacts, Unknown
+
+
+def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
+    """Annotations that were meant for the role but stand under another key: `key -> value`."""
+    return {key: value for key, value in account.role_annotations.items() if key != ROLE_ANNOTATION}
+
+
+def annotation_link(seen: Observation) -> Finding:
+    """Link 9: the role annotation is there, under the right key, with the right value."""
+    match seen.service_account:
+        case Unknown(reason):
+            return unknown(Link.ANNOTATION, reason)
+        case Missing() if isinstance(seen.workload, Missing):
+            return not_applicable(Link.ANNOTATION, "the ServiceAccount does not exist, and nothing wants it")
+        case Missing():
+            return broken(
+                Link.ANNOTATION,
+                Verdict.ANNOTATION_MISSING,
+                "The ServiceAccount itself is gone.",
+                remedy=("have its owner (add-on, chart, manifest) create it again; the role is put on it as soon as it is there",),
+            )
+        case ServiceAccountFacts() as account:
+            return _annotation(seen, account)
+
+
+def _annotation(seen: Observation, account: ServiceAccountFacts) -> Finding:
+    value = account.role_annotations.get(ROLE_ANNOTATION)
+    evidence = Evidence(f"ServiceAccount {seen.target.namespace}/{seen.target.name}", ROLE_ANNOTATION, value or "none", changed_at(account))
+    if seen.desired_role is None:
+        return _unbound(seen, value, evidence)
+    if value == seen.desired_role:
+        return ok(Link.ANNOTATION, value.rsplit("/", 1)[-1], evidence)
+    if value:
+        sentence = f"The annotation names another role, {value}, instead of {seen.desired_role}."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_DIFFERS, sentence, evidence)
+    if stray := stray_keys(account):
+        key = min(stray)
+        sentence = f"The role stands under {key}, a key that nothing reads; the right one is {ROLE_ANNOTATION}."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_KEY_MISSPELT, sentence, Evidence(evidence.subject, key, stray[key]))
+    if seen.known_good_at:
+        sentence = f"The role annotation is gone; it was there at {seen.known_good_at:%Y-%m-%d %H:%M} UTC."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_WIPED, sentence, evidence)
+    return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, "The ServiceAccount has no role annotation.", evidence)
+
+
+def _unbound(seen: Observation, value: str | None, evidence: Evidence) -> Finding:
+    if value is None and _refused_on_the_node_role(seen):
+        sentence = "The ServiceAccount has no role annotation, and the role of the node does not suffice."
+        return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, sentence, evidence)
+    return not_applicable(Link.ANNOTATION, f"{value or 'none'}; no binding to compare with")
+
+
+def _refused_on_the_node_role(seen: Observation) -> bool:
+    """Whether a pod that was given no credentials of its own has been refused a call."""
+    errors = seen.permission_errors if isinstance(seen.permission_errors, tuple) else ()
+    pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    bare = {pod.name: pod.created_at for pod in pods if pod.role_arn is None and not pod.container_credentials and not pod.deleting}
+    return any(error.pod in bare and error.at >= bare[error.pod] for error in errors)
+
+
+def changed_at(account: ServiceAccountFacts) -> datetime | None:
+    """When the role annotation was last written, from the field managers; None where none of them owns it."""
+    times = [writer.at for writer in account.writers if writer.owns_annotation and writer.at]
+    return max(times, default=None)
+
+
+def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
+    """Who wrote the role annotation; where there is none, who wrote anything of the ServiceAccount last, which need not have removed it.
+
+    Field managers own what is there: a field that is removed leaves all their entries without a trace.
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    return max((it for it in account.writers if it.at), key=lambda it: (it.owns_annotation, it.at, it.manager), default=None)
+
+
+def stale_pods(seen: Observation) -> tuple[PodFacts, ...]:
+    """Pods that were admitted with another role than the one wanted, oldest first. One on its way out or on a lost node does not count."""
+    if seen.desired_role is None:
+        return ()
+    return oldest_first(pod for pod in reachable(seen) if pod.role_arn != seen.desired_role)
+
+
+def oldest_first(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+    """By creation, then by name."""
+    return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
+
+
+def pods_link(seen: Observation) -> Finding:
+    """Link 10: every pod was admitted with the role. Injection happens at admission only, so an older pod stays as it was.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
+    """
+    if isinstance(seen.pods, Unknown):
+        return unknown(Link.PODS, seen.pods.reason)
+    if not isinstance(seen.binding, Binding):
+        return not_applicable(Link.PODS, f"{many(len(seen.pods), 'pod')}; no binding to compare with")
+    stale, lost = stale_pods(seen), len(out_of_reach(seen))
+    besides = f"; {many(lost, 'pod on a lost node is', 'pods on lost nodes are')} left out" if lost else ""
+    pods = len(seen.pods) - lost
+    if not stale:
+        return ok(Link.PODS, f"{pods} of {many(pods, 'was', 'were')} admitted with the role{besides}")
+    missed = _missed(seen, stale)
+    evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
+    if len(missed) == len(stale):
+        share_missed = f"{len(stale)} of {many(pods, 'pod')}"
+        sentence = f"The identity webhook missed {share_missed}: created after the annotation, yet without the role{besides}."
+        return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
+    sentence = f"{share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
+    return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
+
+
+def _missed(seen: Observation, stale: Sequence[PodFacts]) -> list[PodFacts]:
+    account = seen.service_account
+    if not isinstance(account, ServiceAccountFacts) or account.role_annotations.get(ROLE_ANNOTATION) != seen.desired_role:
+        return []
+    since = changed_at(account)
+    return [pod for pod in stale if since is not None and pod.created_at > since and pod.role_arn is None]
+
+
+def severity_now(seen: Observation) -> Severity:
+    """How urgent a broken identity is: critical where something fails or waits already, else latent. A lost node has another cause."""
+    lost = {pod.uid for pod in out_of_reach(seen)}
+    pods = [pod for pod in seen.pods if pod.uid not in lost] if isinstance(seen.pods, tuple) else []
+    errors = isinstance(seen.permission_errors, tuple) and bool(seen.permission_errors)
+    nodes = isinstance(seen.nodes, tuple) and any(node.ready is False for node in seen.nodes)
+    return Severity.CRITICAL if errors or nodes or any(not pod.ready for pod in pods) else Severity.WARNING

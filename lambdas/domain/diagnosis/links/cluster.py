@@ -1,0 +1,205 @@
+"""Links 1 to 3: can we see the cluster, is the workload wanted, which mechanism gives it its role."""
+
+from dataclasses import replace
+from typing import Final
+
+from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.links.addon_record import update_with_role
+from lambdas.domain.diagnosis.links.annotation import severity_now
+from lambdas.domain.diagnosis.node_readiness import starting, waiting_for_cni
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.errors import Denial
+from lambdas.domain.plurals import many
+from lambdas.domain.snapshot.node_reachability import reachable
+from lambdas.domain.snapshot.snapshot import (
+    AddonFacts,
+    Association,
+    ClusterFacts,
+    Missing,
+    NodeFacts,
+    NotRead,
+    Observation,
+    RoleFacts,
+    Unknown,
+    WorkloadFacts,
+)
+from lambdas.domain.trust import Refused, evaluate_pod_identity
+
+_REACHABLE: Final = ("ACTIVE", "UPDATING")
+_COMING: Final = ("CREATING", "PENDING")
+"""Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)"""
+
+_ACCESS_REMEDY: Final = {
+    Denial.UNAUTHENTICATED: "add an access entry of type STANDARD for our roles: irsa-remediator access --cluster {cluster} --apply",
+    Denial.FORBIDDEN: "apply our Roles and bindings (group " + CHECKER_GROUP + "): irsa-remediator access --cluster {cluster} --apply",
+    Denial.CERTIFICATE: "something between us and the cluster answers in its place: check DNS and proxies for its endpoint",
+}
+
+
+def cluster_link(seen: Observation) -> Finding:
+    """Link 1: active, reachable, and we are let in."""
+    name = seen.target.cluster
+    match seen.cluster:
+        case Missing():
+            return _gone(seen, f"There is no cluster {name} in this account and region.")
+        case Unknown(reason, denial):
+            return _no_access(seen, reason, denial)
+        case ClusterFacts(status="DELETING"):
+            return _gone(seen, f"The cluster {name} is being deleted.")
+        case ClusterFacts(status=status) if status not in _REACHABLE:
+            return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status in _COMING else Verdict.NO_ACCESS, f"The cluster is {status}.")
+    for part in (seen.service_account, seen.workload, seen.pods, seen.nodes):
+        if isinstance(part, Unknown):
+            return _no_access(seen, part.reason, part.denial)
+    return ok(Link.CLUSTER, "active, and we are logged in")
+
+
+def _no_access(seen: Observation, reason: str, denial: Denial | None) -> Finding:
+    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=_way_in(seen, denial))
+
+
+def _way_in(seen: Observation, denial: Denial | None) -> tuple[str, ...]:
+    name = seen.target.cluster
+    if denial is None:
+        return ()
+    if denial is not Denial.UNREACHABLE:
+        return (_ACCESS_REMEDY[denial].format(cluster=name),)
+    return (_route(seen.cluster), f"see what is in the way: irsa-remediator access --cluster {name} --check")
+
+
+def _route(cluster: object) -> str:
+    match cluster:
+        case ClusterFacts(public_from=()):
+            return "the endpoint is private: deploy the functions into its VPC (docs/network.md)"
+        case ClusterFacts(public_to_all=False, public_from=ranges):
+            return f"the endpoint lets in {', '.join(ranges[:3])} alone: deploy the functions into the cluster's VPC (docs/network.md)"
+        case ClusterFacts():
+            return "the endpoint is open to all, so the way out is closed: give the functions' subnets a NAT gateway (docs/network.md)"
+    return "give the functions' subnets a NAT gateway or an endpoint for EKS (docs/network.md)"
+
+
+def _gone(seen: Observation, sentence: str) -> Finding:
+    """Nothing fails by it, so nobody is to be woken."""
+    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedy=_unbind(seen))
+
+
+def _unbind(seen: Observation) -> tuple[str, ...]:
+    if isinstance(seen.binding, Missing):
+        return ()
+    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {seen.binding.path}",)
+
+
+def workload_link(seen: Observation) -> Finding:
+    """Link 2: the workload exists and is wanted on some node."""
+    match seen.workload:
+        case WorkloadFacts(desired=0) as it:
+            return not_applicable(Link.WORKLOAD, f"{it.kind} {it.name} is wanted nowhere")
+        case WorkloadFacts() as it:
+            return ok(Link.WORKLOAD, f"{it.kind} {it.name}, {it.desired} wanted")
+        case Unknown(reason):
+            return unknown(Link.WORKLOAD, reason)
+    return _without_workload(seen)
+
+
+def _without_workload(seen: Observation) -> Finding:
+    waiting = waiting_for_cni(seen.nodes) if isinstance(seen.nodes, tuple) else ()
+    if seen.addon_name != CNI_ADDON or not waiting:
+        return not_applicable(Link.WORKLOAD, "no workload runs under this ServiceAccount")
+    wait = many(len(waiting), "node waits", "nodes wait")
+    if isinstance(seen.addon, AddonFacts) and seen.addon.status in ("CREATING", "UPDATING"):
+        return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {seen.addon.status}.")
+    late = tuple(node for node in waiting if not starting(node, seen.began_at, seen.settings.node_grace_s))
+    if not late:
+        return not_applicable(Link.WORKLOAD, f"no aws-node here; {wait} for a network since a moment ago, as each does that joins")
+    return _not_installed(seen, late)
+
+
+def _not_installed(seen: Observation, waiting: tuple[NodeFacts, ...]) -> Finding:
+    wait = many(len(waiting), "node waits", "nodes wait")
+    besides = isinstance(seen.nodes, tuple) and any(node.ready and node.os == "linux" for node in seen.nodes)
+    recorded = isinstance(seen.addon, AddonFacts)
+    gone = (
+        "the vpc-cni add-on is on record, but its DaemonSet is gone"
+        if recorded
+        else "neither the vpc-cni add-on nor its DaemonSet is there"
+    )
+    return broken(
+        Link.WORKLOAD,
+        Verdict.ADDON_NOT_INSTALLED,
+        f"{wait} for a CNI, and {gone}{', though other nodes are Ready' if besides else ''}.",
+        *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
+        remedy=(
+            *((_ANOTHER,) if besides else ()),
+            f"have EKS put it back: {update_with_role(seen, seen.addon, version=seen.addon.version)}"
+            if isinstance(seen.addon, AddonFacts)
+            else _INSTALL,
+            "do not recycle the nodes: they turn Ready by themselves once the CNI runs",
+        ),
+    )
+
+
+_ANOTHER: Final = "if another CNI serves the nodes that are Ready (Cilium, Calico), look there: then aws-node is not what these wait for"
+_INSTALL: Final = "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks"
+
+
+def mechanism_link(seen: Observation) -> Finding:
+    """Link 3: IRSA, or a pod identity association, which wins."""
+    match seen.associations:
+        case Unknown(reason):
+            return unknown(Link.MECHANISM, reason)
+        case NotRead() | ():
+            return ok(Link.MECHANISM, "IRSA (no pod identity association)")
+    return _pod_identity(seen, seen.associations[0])
+
+
+def uses_pod_identity(seen: Observation) -> bool:
+    """Whether an association decides the role, so that the annotation does not count."""
+    return isinstance(seen.associations, tuple) and len(seen.associations) > 0
+
+
+def _pod_identity(seen: Observation, association: Association) -> Finding:
+    evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn)
+    if seen.agent_installed is False and not _agent_without_addon(seen):
+        return broken(
+            Link.MECHANISM,
+            Verdict.POD_IDENTITY_IN_USE,
+            "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
+            evidence,
+            severity=severity_now(seen),
+            remedy=(f"install the agent: aws eks create-addon --cluster-name {seen.target.cluster} --addon-name eks-pod-identity-agent",),
+        )
+    if isinstance(seen.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(seen.role.trust), Refused):
+        return broken(
+            Link.MECHANISM,
+            Verdict.POD_IDENTITY_IN_USE,
+            f"A pod identity association decides the role, but the role does not trust pods.eks.amazonaws.com: {verdict.reason}",
+            evidence,
+            remedy=(f"let pods.eks.amazonaws.com use sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}",),
+        )
+    found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)
+    return replace(found, advice=_still_by_web_identity(seen, association))
+
+
+def _agent_without_addon(seen: Observation) -> bool:
+    """Whether the agent is there though it is no EKS add-on: installed by hand, or built into Auto Mode's nodes.
+
+    aws-node does not run on those. It starts only with credentials, so a pod of it that has no others and is ready shows that it gets them.
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
+    """
+    if seen.addon_name != CNI_ADDON:
+        return isinstance(seen.cluster, ClusterFacts) and seen.cluster.auto_mode
+    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable(seen))
+
+
+def _still_by_web_identity(seen: Observation, association: Association) -> str:
+    """Pods from before the association keep the role they were admitted with; in the SDKs' chain it comes before the association's.
+
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+    """
+    older = [pod for pod in reachable(seen) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
+    if not older:
+        return ""
+    runs = many(len(older), "pod is older than the association and runs", "pods are older than the association and run")
+    return f"{runs} as {older[0].role_arn} until replaced"

@@ -1,0 +1,212 @@
+"""Links 4 to 7: would the role that we are to put in work at all? They guard every write."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from shlex import quote
+from typing import Final
+
+from lambdas.contract.names import STS_AUDIENCE
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.permissions import managed_policy, missing, needed_calls, statement_for
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.snapshot.snapshot import (
+    Binding,
+    ClusterFacts,
+    InvalidBinding,
+    Missing,
+    NotRead,
+    Observation,
+    OidcProvider,
+    RoleFacts,
+    ServiceAccountFacts,
+    Unknown,
+)
+from lambdas.domain.trust import (
+    Allowed,
+    Breadth,
+    Refused,
+    TrustFault,
+    Undecided,
+    WebIdentity,
+    breadth,
+    changed_lines,
+    correct,
+    evaluate,
+    lets_in,
+)
+
+
+def provider_arn(seen: Observation) -> str | None:
+    """ARN that the cluster's OIDC provider has in IAM; None where there is no such cluster or issuer."""
+    return seen.cluster.provider_arn if isinstance(seen.cluster, ClusterFacts) else None
+
+
+def audience(seen: Observation) -> str:
+    """What the tokens of this ServiceAccount's pods are for: provider and trust policy have to name it."""
+    account = seen.service_account
+    return (account.audience if isinstance(account, ServiceAccountFacts) else None) or STS_AUDIENCE
+
+
+def role_link(seen: Observation) -> Finding:
+    """Link 4: the binding names a role that exists."""
+    match seen.binding, seen.role:
+        case InvalidBinding(path=path, reason=reason), _:
+            return broken(
+                Link.ROLE,
+                Verdict.BINDING_INVALID,
+                f"The parameter {path} {reason}.",
+                Evidence(f"parameter {path}", "value", reason),
+                remedy=(f"put the role's ARN in: aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>",),
+            )
+        case Missing(), _ if seen.desired_role is None:
+            return not_applicable(Link.ROLE, "no binding says which role it should use")
+        case Binding(path=path, role_arn=arn), Missing():
+            return broken(
+                Link.ROLE,
+                Verdict.BINDING_INVALID,
+                f"The role in Parameter Store does not exist: {arn}",
+                Evidence(f"parameter {path}", "value", arn),
+                remedy=(f"create the role, or correct the parameter {path}",),
+            )
+        case _, Unknown(reason):
+            return unknown(Link.ROLE, reason)
+        case _, RoleFacts(arn=arn):
+            return ok(Link.ROLE, "exists", Evidence("IAM", "role", arn))
+    return unknown(Link.ROLE, "not read")
+
+
+def oidc_link(seen: Observation) -> Finding:
+    """Link 5: IAM knows the issuer of the cluster's tokens, with the audience that the webhook asks for."""
+    arn, wanted = provider_arn(seen), audience(seen)
+    match seen.oidc_provider:
+        case Unknown(reason):
+            return unknown(Link.OIDC_PROVIDER, reason)
+        case NotRead():
+            return not_applicable(Link.OIDC_PROVIDER, "no role to guard")
+        case OidcProvider(client_ids=ids) if wanted in ids:
+            return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rsplit('/', 1)[-1]}")
+        case OidcProvider(arn=found, client_ids=ids):
+            return _no_provider(
+                f"The IAM OIDC provider of this cluster lacks the client id {wanted}.",
+                Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
+                "add the client id: aws iam add-client-id-to-open-id-connect-provider"
+                f" --open-id-connect-provider-arn {found} --client-id {quote(wanted)}",
+            )
+    if arn is None:
+        return _no_provider(
+            "The cluster has no OIDC issuer.", Evidence("cluster", "identity.oidc.issuer", "none"), "enable OIDC for the cluster"
+        )
+    url = "https://" + arn.split("oidc-provider/", 1)[1]
+    return _no_provider(
+        "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
+        Evidence("IAM", "OIDC provider", f"none for {url}"),
+        f"make the provider: aws iam create-open-id-connect-provider --url {url} --client-id-list {quote(wanted)}",
+    )
+
+
+def _no_provider(sentence: str, evidence: Evidence, command: str) -> Finding:
+    return broken(Link.OIDC_PROVIDER, Verdict.OIDC_PROVIDER_MISSING, sentence, evidence, remedy=(command,))
+
+
+def trust_link(seen: Observation) -> Finding:
+    """Link 6: the role's trust policy lets this ServiceAccount of this cluster in."""
+    arn = provider_arn(seen)
+    match seen.role:
+        case Unknown(reason):
+            return unknown(Link.TRUST, reason)
+        case RoleFacts() as role if arn is not None:
+            return _trust(seen, role, WebIdentity(provider_arn=arn, subject=seen.target.subject, audience=audience(seen)))
+    return not_applicable(Link.TRUST, "no role to look at")
+
+
+def _trust(seen: Observation, role: RoleFacts, identity: WebIdentity) -> Finding:
+    match evaluate(role.trust, identity):
+        case Allowed():
+            return replace(ok(Link.TRUST, f"lets {identity.subject} in"), advice=_open_to_others(role, identity))
+        case Undecided(reason=reason):
+            return unknown(Link.TRUST, reason)
+        case Refused(code=code, reason=reason):
+            other = code is TrustFault.OTHER_ISSUER
+            better = correct(role.trust, identity)
+            found = broken(
+                Link.TRUST,
+                Verdict.TRUST_OTHER_ISSUER if other else Verdict.TRUST_CONDITION_WRONG,
+                f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {seen.target.cluster} in: {reason}",
+                Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
+                remedy=_trust_remedy(role, identity, better),
+            )
+            return replace(found, corrected=json.dumps(better, ensure_ascii=False) if lets_in(better, identity) else "")
+
+
+MOST_LINES: Final = 12
+"""Changed lines that are shown one by one; where more change, a statement is added, and the whole document says it better."""
+
+
+def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[str, ...]:
+    name, change = role_name(role.arn), changed_lines(role.trust, better)
+    if not lets_in(better, identity):
+        return (f"take {identity.subject} out of the Deny statements of the trust policy of {name}",)
+    lines = tuple(f"{old.strip()}  →  {new.strip()}" for old, new in change) if len(change) <= MOST_LINES else ()
+    return (
+        f"change the trust policy of {name}:" if lines else f"add a statement for {identity.subject} to the trust policy of {name}:",
+        *lines,
+        f"aws iam update-assume-role-policy --role-name {name} --policy-document {quote(json.dumps(better))}",
+    )
+
+
+def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
+    """What to know of a policy that lets more in than it should; empty where it does not."""
+    wide = breadth(role.trust, identity)
+    if wide is None:
+        return ""
+    namespace = identity.subject.split(":")[2]
+    who = "any ServiceAccount of this cluster" if wide is Breadth.CLUSTER else f"any ServiceAccount in {namespace}"
+    condition = f'StringEquals "{identity.issuer}:sub" = "{identity.subject}"'
+    return f"{who} can take the role {role_name(role.arn)}, since its trust policy does not ask for this one; add {condition}"
+
+
+def role_name(arn: str) -> str:
+    """A role's name: the last segment of its ARN, since a path may stand before it."""
+    return arn.rsplit("/", 1)[-1]
+
+
+def needed(seen: Observation) -> tuple[str, ...]:
+    """The calls that the workload has to make in this cluster; empty where we do not know them."""
+    family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
+    return needed_calls(seen.target.namespace, seen.target.name, family)
+
+
+def permissions_link(seen: Observation) -> Finding:
+    """Link 7: the role may make the calls that the workload needs, where we may ask IAM."""
+    wanted = needed(seen)
+    match seen.simulated:
+        case _ if not wanted:
+            return not_applicable(Link.PERMISSIONS, "which calls this workload needs is not known to us")
+        case Unknown(reason):
+            return unknown(Link.PERMISSIONS, reason)
+        case NotRead():
+            return not_applicable(Link.PERMISSIONS, "no role to look at")
+        case Mapping() as simulated if lacking := missing(simulated, wanted):
+            return lacks(seen, lacking)
+    return ok(Link.PERMISSIONS, f"all {len(wanted)} calls allowed")
+
+
+def lacks(seen: Observation, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
+    """The role works but may not do enough: which calls, and what to attach."""
+    name = role_name(seen.desired_role or "the role")
+    return broken(
+        link,
+        Verdict.PERMISSIONS_MISSING,
+        f"{name} may not call {', '.join(calls[:4])}{' …' if len(calls) > 4 else ''}.",  # noqa: PLR2004  # a line has room for four
+        *(Evidence(f"role {name}", "action", f"{call} refused") for call in calls),
+        remedy=_attach(seen, name, calls),
+    )
+
+
+def _attach(seen: Observation, role: str, calls: tuple[str, ...]) -> tuple[str, ...]:
+    family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
+    policy = managed_policy(seen.target.namespace, seen.target.name, family, seen.partition)
+    if policy:
+        return (f"attach the policy that grants it: aws iam attach-role-policy --role-name {role} --policy-arn {policy}",)
+    return (f"allow in a policy of {role}: {json.dumps(statement_for(calls, seen.partition))}",)

@@ -1,0 +1,1 @@
+"""From a diagnosis to actions and blocked actions. Pure."""

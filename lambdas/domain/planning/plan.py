@@ -1,0 +1,59 @@
+"""What is to be done, and what is not and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.actions import Action
+
+
+class Reason(StrEnum):
+    """Why something is withheld."""
+
+    NO_BINDING = "no-binding"
+    NOT_OURS = "not-ours"  # only a person can change it
+    GUARD_BROKEN = "guard-broken"  # the role would not work
+    GUARD_UNREAD = "guard-unread"  # we could not read whether it would
+    UPDATE_RUNS = "update-runs"
+    TOO_YOUNG = "too-young"
+    OBSERVE_MODE = "observe-mode"
+    ADDON_RECORD_TELL = "addon-record-tell"
+    ADDON_UNWELL = "addon-unwell"
+    ROLE_NOT_PASSABLE = "role-not-passable"  # it is none of the roles that the stack may hand to EKS
+    COOLDOWN = "cooldown"
+    TOO_MANY_REPAIRS = "too-many-repairs"
+    TUG_OF_WAR = "tug-of-war"
+    BREAKER = "breaker"
+    WINDOW = "maintenance-window"
+    CONSEQUENCE = "consequence"  # ends when an earlier link is repaired
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withheld:
+    """A broken link that is not acted on, why, and when that lifts where time lifts it."""
+
+    link: Link
+    reason: Reason
+    sentence: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Actions in the order in which they run, and a reason for every broken link that has none.
+
+    `answers` says for each broken link which of the actions (by position) end it. `wait` is set while an update runs: look again at its
+    end. `needs_approval` asks a person first. `proposed` are the actions of mode enforce, where the mode alone holds them back.
+    """
+
+    verdict: Verdict
+    severity: Severity
+    actions: tuple[Action, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    proposed: tuple[Action, ...] = ()
+    answers: tuple[tuple[Link, tuple[int, ...]], ...] = ()
+    wait: str | None = None
+    needs_approval: bool = False

@@ -1,0 +1,250 @@
+"""Decide what to do: actions in their order, and a reason for everything that is left alone. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.settings import AddonRecord, Mode
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.diagnosis.finding import READABLE_GUARDS, Finding, Link, State
+from lambdas.domain.diagnosis.identity_chain import Diagnosis
+from lambdas.domain.diagnosis.links.annotation import changed_at, oldest_first, stale_pods
+from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.plan import Plan, Reason, Withheld
+from lambdas.domain.planning.policies import Past, Stop, stops
+from lambdas.domain.snapshot.node_reachability import reachable, rolled_out, stalled
+from lambdas.domain.snapshot.snapshot import AddonFacts, Observation, PodFacts, ServiceAccountFacts, WorkloadFacts
+from lambdas.domain.trust.patterns import arn_matches
+
+Wanted = dict[Link, tuple[Action, ...]]
+
+
+def plan(seen: Observation, diagnosis: Diagnosis, past: Past) -> Plan:
+    """Choose what to do about each broken link, as of the time of the observation.
+
+    Every broken link is answered: by actions, or by a reason why there are none.
+    """
+    if diagnosis.sound:
+        return Plan(verdict=diagnosis.verdict, severity=diagnosis.severity)
+    wanted = _wanted(seen, diagnosis, past)
+    found = list(stops(seen, diagnosis, past)) if wanted else []
+    verdict = next((stop.verdict for stop in found if stop.verdict), None) or diagnosis.verdict
+    if found:
+        held = _all_withheld(diagnosis, wanted, found)
+        by_mode_alone = {stop.reason for stop in found} == {Reason.OBSERVE_MODE} and not _under_way(diagnosis)
+        proposed = _acting(seen, diagnosis, wanted).actions if by_mode_alone else ()
+        return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, proposed=proposed)
+    if running := _under_way(diagnosis):
+        held = tuple(Withheld(link=it.link, reason=Reason.UPDATE_RUNS, sentence=running) for it in diagnosis.broken)
+        return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, wait=running)
+    return _acting(seen, diagnosis, wanted)
+
+
+def _under_way(diagnosis: Diagnosis) -> str | None:
+    """What is to be waited for before anything is done, or None."""
+    return next((it.sentence for it in diagnosis.broken if it.verdict is Verdict.UPDATE_IN_PROGRESS), None)
+
+
+def _acting(seen: Observation, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
+    held = [it for finding in diagnosis.broken if (it := _held(seen, diagnosis, finding, wanted))]
+    chosen = {link: actions for link, actions in wanted.items() if actions and link not in {it.link for it in held}}
+    if Link.ANNOTATION in wanted and Link.ANNOTATION not in chosen:
+        chosen.pop(Link.PODS, None)  # without the annotation a new pod is as stale as the old one
+    order = [link for link in (Link.ANNOTATION, Link.PODS, Link.ADDON_RECORD) if link in chosen]
+    actions = tuple(action for link in order for action in chosen[link])
+    answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
+    held += [_consequence(finding) for finding in diagnosis.broken if finding.link not in {*chosen, *(it.link for it in held)}]
+    rolling = _rolling(seen) if not actions and Link.PODS in wanted else None
+    return Plan(
+        verdict=diagnosis.verdict,
+        severity=diagnosis.severity,
+        actions=actions,
+        withheld=tuple(sorted(held, key=lambda it: it.link)),
+        answers=answers,
+        wait=rolling,
+        needs_approval=bool(actions) and seen.settings.mode is Mode.APPROVE,
+    )
+
+
+def _wanted(seen: Observation, diagnosis: Diagnosis, past: Past) -> Wanted:
+    """What would end each broken link, were nothing to hold us back: empty where no action of ours does."""
+    wanted: Wanted = {}
+    if diagnosis[Link.CLUSTER].broken or not isinstance(seen.workload, WorkloadFacts):
+        return wanted
+    if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(seen.service_account, ServiceAccountFacts):
+        wanted[Link.ANNOTATION] = _annotate(seen, seen.service_account)
+    if diagnosis[Link.PODS].verdict in REPAIRABLE:
+        wanted[Link.PODS] = _replace(seen, seen.workload, annotated=Link.ANNOTATION not in wanted)
+    if diagnosis[Link.ADDON_RECORD].verdict is Verdict.ADDON_ROLE_MISSING and isinstance(seen.addon, AddonFacts):
+        role = seen.desired_role or ""
+        wanted[Link.ADDON_RECORD] = (UpdateAddonRole(addon=seen.addon.name, role_arn=role, token=f"{past.incident_id}-{past.round}"),)
+    return wanted
+
+
+def _annotate(seen: Observation, account: ServiceAccountFacts) -> tuple[Action, ...]:
+    if seen.desired_role is None:
+        return ()
+    old = account.role_annotations.get(ROLE_ANNOTATION)
+    kept = old if old and len(old) <= LONGEST_ARN else None
+    return (AnnotateServiceAccount(role_arn=seen.desired_role, old_value=kept, resource_version=account.resource_version),)
+
+
+LONGEST_ARN: Final = 2048
+"""An annotation may be as long as an object, which no checkpoint would hold; what is longer than any role's ARN is not worth restoring.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+"""
+
+
+def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
+    """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
+    stale = stale_pods(seen)
+    ours = _left_by_roll_out(seen, workload, stale) if annotated and not rolled_out(seen) else stale
+    if not ours or seen.desired_role is None or not isinstance(seen.pods, tuple):
+        return ()
+    first = _try(_canary(seen, ours), workload, seen.pods, seen.desired_role)
+    if len(ours) == 1:
+        return (first,)
+    if len(ours) == len(reachable(seen)) and not workload.on_delete and not stalled(seen):
+        return (
+            first,
+            RestartWorkload(
+                workload=workload.kind, name=workload.name, restarted_at=_stamp(seen.began_at), at_a_time=workload.max_unavailable
+            ),
+        )
+    return (first, DeleteStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=seen.desired_role))
+
+
+def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceOnePod:
+    newest = max(pod.created_at for pod in pods)
+    if workload.kind is WorkloadKind.DAEMON_SET:
+        return ReplaceOnePod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
+    as_new = tuple(sorted(pod.uid for pod in pods if pod.created_at == newest))
+    if len(as_new) > MOST_OF_A_SECOND:
+        newest, as_new = newest + timedelta(seconds=1), ()
+    return ReplaceOnePod(pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new)
+
+
+MOST_OF_A_SECOND: Final = 50
+"""Pods of the newest second that an action remembers, since a checkpoint is small. Of more, a successor has to be of a later second."""
+
+
+def _left_by_roll_out(seen: Observation, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+    """Stale pods that the roll-out under way does not replace: those it made itself before the annotation was there, at which it may
+    have stopped since they are not ready, and what the webhook missed. It replaces the others.
+    """
+    since = changed_at(seen.service_account) if isinstance(seen.service_account, ServiceAccountFacts) else None
+    first = _first_of_roll_out(seen, workload)
+    return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
+
+
+def _first_of_roll_out(seen: Observation, workload: WorkloadFacts) -> datetime | None:
+    """When the roll-out's first pod was created: every pod is made from the present template, so its pods are the newest ones."""
+    if not isinstance(seen.pods, tuple) or not 0 < workload.updated <= len(seen.pods) or workload.observed_generation < workload.generation:
+        return None
+    return sorted(pod.created_at for pod in seen.pods)[-workload.updated]
+
+
+def _canary(seen: Observation, stale: tuple[PodFacts, ...]) -> PodFacts:
+    """A stale pod on a NotReady node, where nothing is lost by replacing it; else the oldest."""
+    return next(iter(not_ready_first(seen, stale)))
+
+
+def not_ready_first(seen: Observation, pods: Iterable[PodFacts]) -> list[PodFacts]:
+    """Pods on NotReady nodes before the others, each oldest first."""
+    unready = {node.name for node in seen.nodes if not node.ready} if isinstance(seen.nodes, tuple) else set()
+    return sorted(oldest_first(pods), key=lambda pod: pod.node not in unready)
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _rolling(seen: Observation) -> str | None:
+    workload = seen.workload
+    if not isinstance(workload, WorkloadFacts) or rolled_out(seen):
+        return None
+    return f"a roll-out of {workload.name} is under way ({workload.updated} of {workload.desired})"
+
+
+def _held(seen: Observation, diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> Withheld | None:
+    """Why this one link is left alone though others may be acted on; None where it is not."""
+    if finding.link in wanted and (sentence := _unverified(seen, diagnosis, finding)):
+        return Withheld(link=finding.link, reason=Reason.GUARD_UNREAD, sentence=sentence)
+    if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(seen)):
+        return held
+    if finding.verdict is Verdict.CLUSTER_YOUNG:
+        return Withheld(link=finding.link, reason=Reason.TOO_YOUNG, sentence="the cluster is minutes old: the next sweep looks again")
+    if finding.link in wanted and not wanted[finding.link]:
+        return Withheld(link=finding.link, reason=Reason.CONSEQUENCE, sentence=_rolling(seen) or "ends with the links before it")
+    if finding.link not in wanted and not _follows(diagnosis, finding, wanted):
+        return Withheld(link=finding.link, reason=Reason.NOT_OURS, sentence="only a person can change this")
+    return None
+
+
+def _record_held(seen: Observation) -> Withheld | None:
+    def held(reason: Reason, sentence: str) -> Withheld:
+        return Withheld(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
+
+    if seen.settings.addon_record is AddonRecord.TELL:
+        return held(Reason.ADDON_RECORD_TELL, "addon_record is tell: its owner has to change it")
+    if not _passable(seen):
+        return held(Reason.ROLE_NOT_PASSABLE, NOT_PASSABLE)
+    if isinstance(seen.addon, AddonFacts) and seen.addon.status not in ("ACTIVE", "DEGRADED"):
+        return held(Reason.ADDON_UNWELL, f"the add-on is {seen.addon.status}; an update would not help")
+    return None
+
+
+NOT_PASSABLE = "the role is none of those that the remediator may pass to EKS: add it to bound_roles and deploy, or let the owner set it"
+
+
+def _passable(seen: Observation) -> bool:
+    """Whether IAM lets us hand the role to EKS: asked here, since the update would be refused after the pods were restarted for it."""
+    role = seen.desired_role or ""
+    return any(pattern == "*" or arn_matches(pattern, role, variables=False) is True for pattern in seen.passable_roles)
+
+
+def _unverified(seen: Observation, diagnosis: Diagnosis, finding: Finding) -> str | None:
+    """Where a guarding link is unread, what is missing may be put back, but nothing that stands is replaced."""
+    unread = next((diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN), None)
+    if unread is None or not _replaces(seen, finding):
+        return None
+    return f"{unread.link.title} could not be read ({unread.sentence}), so what stands is not replaced"
+
+
+def _replaces(seen: Observation, finding: Finding) -> bool:
+    if finding.link is Link.ANNOTATION:
+        return finding.verdict is Verdict.ANNOTATION_DIFFERS
+    if finding.link is Link.PODS:
+        return any(pod.role_arn is not None for pod in stale_pods(seen))
+    return isinstance(seen.addon, AddonFacts) and seen.addon.role_arn is not None
+
+
+def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
+    """Whether a symptom ends by itself once what is wanted has been done."""
+    healing = Link.PODS in wanted or Link.ANNOTATION in wanted
+    if finding.link is Link.NODES:
+        return healing and not finding.remedy  # a remedy stands where nodes are unwell for another cause
+    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict is Verdict.PERMISSIONS_MISSING
+    return healing and refused and diagnosis[Link.PODS].broken
+
+
+def _consequence(finding: Finding) -> Withheld:
+    return Withheld(link=finding.link, reason=Reason.CONSEQUENCE, sentence="ends with the links before it")
+
+
+def _all_withheld(diagnosis: Diagnosis, wanted: Wanted, found: list[Stop]) -> tuple[Withheld, ...]:
+    """Every broken link with the weightiest stop's reason; where all of them lift by time, when the last one does."""
+    first = found[0]
+    until = max((stop.until for stop in found if stop.until), default=None) if all(stop.until for stop in found) else None
+    sentence = "; ".join(stop.sentence for stop in found)
+    return tuple(
+        Withheld(link=it.link, reason=first.reason, sentence=sentence, until=until)
+        if it.link in wanted
+        else Withheld(
+            link=it.link, reason=Reason.NOT_OURS if not _follows(diagnosis, it, wanted) else Reason.CONSEQUENCE, sentence=it.sentence
+        )
+        for it in diagnosis.broken
+    )

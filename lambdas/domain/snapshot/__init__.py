@@ -1,0 +1,1 @@
+"""What was read about one ServiceAccount at one time. Pure."""

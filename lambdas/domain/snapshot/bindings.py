@@ -1,0 +1,86 @@
+"""From parameters to the binding of one ServiceAccount, and to the ServiceAccounts that are bound."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from lambdas.contract.names import ANY_CLUSTER
+from lambdas.contract.parameters import KUBERNETES_NAME, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
+from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
+
+ROLE_ARN: Final = re.compile(
+    r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/(?:[!-9;-~]{1,510}/)?[\w+=,.@-]{1,64}\Z", re.ASCII
+)
+"""A path may hold a colon by IAM's rules; here that is refused, since it is two ARNs in one parameter far more often.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+"""
+
+_PLACEHOLDERS: Final = ("partition", "account", "region", "cluster")
+
+
+def binding_for(
+    parameters: Mapping[str, Parameter], target: ServiceAccountRef, *, account: str, partition: str, region: str
+) -> Binding | InvalidBinding | Missing:
+    """The cluster's own binding, or else the default's with its placeholders filled in.
+
+    `Missing.what` is the path that would bind the ServiceAccount.
+    """
+    own = binding_path(target.cluster, target.namespace, target.name)
+    path = next((it for it in (own, binding_path(ANY_CLUSTER, target.namespace, target.name)) if it in parameters), None)
+    if path is None:
+        return Missing(own)
+    parameter = parameters[path]
+    if parameter.type != "String":
+        return InvalidBinding(path=path, reason=f"is a {parameter.type}; a binding is a String")
+    filled = _fill(parameter.value.strip(), {"partition": partition, "account": account, "region": region, "cluster": target.cluster})
+    if reason := wrong_role_arn(filled, partition):
+        return InvalidBinding(path=path, reason=reason)
+    return Binding(path=path, role_arn=filled, version=parameter.version, changed_at=parameter.changed_at)
+
+
+def wrong_role_arn(value: str, partition: str) -> str | None:
+    """What keeps this text from being a role of the partition, in words that follow the parameter's name; None where nothing does."""
+    matched = ROLE_ARN.match(value)
+    if matched is None:
+        left = [name for name in re.findall(r"\{(\w*)\}", value) if name not in _PLACEHOLDERS]
+        known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+        return f"holds an unknown placeholder, {{{left[0][:40]}}}; there are {known}" if left else f"is no role ARN: {value[:200]!r}"
+    if matched["partition"] != partition:
+        return f"names a role of partition {matched['partition']}; this account is in {partition}"
+    return None
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def bound_targets(paths: Iterable[str], clusters: Iterable[str]) -> tuple[ServiceAccountRef, ...]:
+    """Every ServiceAccount that is bound in these clusters, sorted; paths that are no bindings are passed over.
+
+    A default binding counts for each of the clusters.
+    """
+    bound = [parts for path in paths if (parts := split_binding_path(path)) and _valid(*parts)]
+    return tuple(
+        sorted(
+            {ServiceAccountRef(cluster, ns, name) for cluster in clusters for whose, ns, name in bound if whose in (cluster, ANY_CLUSTER)}
+        )
+    )
+
+
+def bound_clusters(paths: Iterable[str]) -> tuple[str, ...]:
+    """Clusters with a binding of their own, sorted."""
+    parts = (split_binding_path(path) for path in paths)
+    return tuple(sorted({it[0] for it in parts if it and it[0] != ANY_CLUSTER and _valid(*it)}))
+
+
+def has_default(paths: Iterable[str]) -> bool:
+    """Whether some binding counts for every cluster."""
+    return any(parts and parts[0] == ANY_CLUSTER for parts in map(split_binding_path, paths))
+
+
+def _valid(cluster: str, namespace: str, name: str) -> bool:
+    return valid_cluster(cluster) or cluster == ANY_CLUSTER if KUBERNETES_NAME.match(namespace) and KUBERNETES_NAME.match(name) else False

@@ -1,0 +1,302 @@
+"""What was seen: one frozen picture of a ServiceAccount and everything its identity hangs on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.settings import Settings
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.errors import Denial
+from lambdas.domain.requests.request import Actor
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A part that could not be read, and why. Never a guess. `denial` where a door was closed."""
+
+    reason: str
+    denial: Denial | None = None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part that was looked for and does not exist."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class NotRead:
+    """A part that nothing made necessary to read."""
+
+
+NOT_READ: Final = NotRead()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """A role ARN from Parameter Store, placeholders filled in. `version` is the parameter's; `changed_at` aware UTC."""
+
+    path: str
+    role_arn: str
+    version: int = 1
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidBinding:
+    """A binding whose value cannot be a role of this account's partition; `reason` says what is wrong with it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterFacts:
+    """What EKS reports of a cluster. `issuer` is the OIDC issuer URL, `status` EKS's own word, `ip_family` `ipv4` or `ipv6`.
+
+    `public_from` are the address ranges that the endpoint lets in from outside its VPC; none where it is private. `auto_mode`: EKS runs
+    nodes of its own, beside which there may be others.
+    """
+
+    name: str
+    arn: str
+    version: str
+    status: str
+    endpoint: str
+    certificate_authority: str
+    issuer: str | None
+    created_at: datetime
+    authentication_mode: str = "API"
+    ip_family: str = "ipv4"
+    public_from: tuple[str, ...] = ("0.0.0.0/0",)
+    auto_mode: bool = False
+
+    @property
+    def public_to_all(self) -> bool:
+        """Whether its endpoint is reached from any address."""
+        return any(it.endswith("/0") for it in self.public_from)
+
+    @property
+    def provider_arn(self) -> str | None:
+        """ARN that the OIDC provider for its issuer has in IAM, in the cluster's own account; None where EKS reports no issuer.
+
+        The issuer is never built from the region: its host has two spellings.
+        Source: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3428
+        """
+        _, partition, _, _, account, _ = self.arn.split(":", 5)
+        return f"arn:{partition}:iam::{account}:oidc-provider/{self.issuer.removeprefix('https://')}" if self.issuer else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthIssue:
+    """One entry of an add-on's `health.issues`."""
+
+    code: str
+    message: str
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddonFacts:
+    """The EKS add-on record."""
+
+    name: str
+    version: str
+    status: str
+    role_arn: str | None
+    modified_at: datetime | None = None
+    issues: tuple[HealthIssue, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Association:
+    """A pod identity association of this ServiceAccount."""
+
+    id: str
+    role_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleFacts:
+    """An IAM role and its trust policy document (JSON)."""
+
+    arn: str
+    trust: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OidcProvider:
+    """An IAM OIDC provider."""
+
+    arn: str
+    client_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldWriter:
+    """An entry of `metadata.managedFields` that owns a role annotation, or last wrote the object."""
+
+    manager: str
+    at: datetime | None
+    owns_annotation: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccountFacts:
+    """A ServiceAccount. `role_annotations` holds the right key and every key that could be meant for it: `key -> value`.
+
+    `audience` is what the webhook asks the pods' tokens to be for, where the ServiceAccount says so; None for the usual one.
+    """
+
+    resource_version: str
+    role_annotations: Mapping[str, str]
+    audience: str | None = None
+    writers: tuple[FieldWriter, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadFacts:
+    """A DaemonSet, Deployment or StatefulSet. Counts are pods; `max_unavailable` is resolved to a count, at least 1."""
+
+    kind: WorkloadKind
+    name: str
+    desired: int
+    updated: int
+    max_unavailable: int
+    generation: int
+    observed_generation: int
+    restarted_at: str | None = None
+    on_delete: bool = False
+
+    @property
+    def rolled_out(self) -> bool:
+        """Whether the controller has brought every pod to the present template, or would bring none: `OnDelete` leaves that to others."""
+        return self.observed_generation >= self.generation and (self.on_delete or self.updated >= self.desired)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodFacts:
+    """What one pod was admitted with, and how it is.
+
+    `role_arn` is `AWS_ROLE_ARN` of its containers, `owner` the `(kind, name)` of its controller.
+    """
+
+    name: str
+    uid: str
+    node: str
+    created_at: datetime
+    role_arn: str | None
+    container_credentials: bool
+    ready: bool
+    owner: tuple[str, str] | None = None
+    deleting: bool = False
+    waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
+    last_words: str = ""  # why its container ended last, cut short
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFacts:
+    """A node. `ready` is None where the control plane has lost touch; `since` when that began. `shut_down`: the cloud says so.
+
+    `compute_type` is EKS's label where it has one: `auto`, `fargate`, `hybrid`. Of nodes that are Ready it is not read.
+    """
+
+    name: str
+    ready: bool | None
+    reason: str
+    message: str
+    since: datetime | None
+    created_at: datetime | None
+    pressures: tuple[str, ...] = ()  # condition types that are bad though the node may be Ready
+    nodegroup: str = ""
+    os: str = "linux"
+    shut_down: bool = False
+    compute_type: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginError:
+    """A permission error that the plug-in reported on a pod: the API call that was refused."""
+
+    call: str
+    pod: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRepair:
+    """Node groups whose nodes EKS replaces when they stay unwell."""
+
+    nodegroups: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionAdvice:
+    """Add-on versions for the cluster's Kubernetes version: what EKS installs by default, and the newest. Empty where there is none."""
+
+    default: str
+    latest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupportDates:
+    """Until when EKS supports a Kubernetes version (aware UTC); None where EKS names no date."""
+
+    standard_until: datetime | None
+    extended_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedVersion:
+    """An add-on version that EKS offers for one Kubernetes version. `default`: the one that it installs where none is named."""
+
+    version: str
+    default: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """Everything read for one ServiceAccount at one time.
+
+    `began_at` is when reading began: what happened before it is in the picture. `known_good_at` is when a check last found all well.
+    `passable_roles` are ARN patterns of the roles that we may hand to EKS for an add-on record.
+    """
+
+    target: ServiceAccountRef
+    began_at: datetime
+    account: str
+    partition: str
+    binding: Binding | InvalidBinding | Missing
+    settings: Settings
+    wrong_settings: Mapping[str, str]
+    cluster: ClusterFacts | Missing | Unknown
+    addon_name: str | None
+    addon: AddonFacts | Missing | Unknown | NotRead
+    associations: tuple[Association, ...] | Unknown | NotRead
+    agent_installed: bool | Unknown | NotRead
+    role: RoleFacts | Missing | Unknown | NotRead
+    oidc_provider: OidcProvider | Missing | Unknown | NotRead
+    simulated: Mapping[str, str] | Unknown | NotRead
+    service_account: ServiceAccountFacts | Missing | Unknown
+    workload: WorkloadFacts | Missing | Unknown
+    pods: tuple[PodFacts, ...] | Unknown
+    nodes: tuple[NodeFacts, ...] | Unknown | NotRead = NOT_READ
+    permission_errors: tuple[PluginError, ...] | Unknown | NotRead = NOT_READ
+    node_repair: NodeRepair | Unknown | NotRead = NOT_READ
+    versions: VersionAdvice | Unknown | NotRead = NOT_READ
+    support: SupportDates | Unknown | NotRead = NOT_READ
+    known_good_at: datetime | None = None
+    actor: Actor | None = None
+    passable_roles: tuple[str, ...] = ("*",)
+
+    @property
+    def desired_role(self) -> str | None:
+        """The role this ServiceAccount should use: its binding's, or, to look at only, the add-on record's."""
+        if isinstance(self.binding, Binding):
+            return self.binding.role_arn
+        if isinstance(self.binding, Missing) and isinstance(self.addon, AddonFacts):
+            return self.addon.role_arn
+        return None

@@ -1,0 +1,122 @@
+"""Proof: has the repair worked? A pure reading of a later look against the one that the plan was made from."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.workloads import known
+from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.actions import DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.planning.plan import Reason
+from lambdas.domain.plurals import many, share
+
+OTHERWISE: Final = frozenset({Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE})
+"""Verdicts that do not speak against a proven identity."""
+LEFT_TO_ITS_OWNER: Final = frozenset({Reason.ADDON_RECORD_TELL, Reason.ROLE_NOT_PASSABLE})
+"""Why a record may stay as it is though the cluster is repaired: waiting would not change it, and its owner is told."""
+
+
+class ProofState(StrEnum):
+    """How far the proof is."""
+
+    PROVEN = "proven"
+    WAITING = "waiting"
+    WORSE = "worse"
+    HANGING = "hanging"
+    UNFIT = "unfit"  # the role is in, and does not suffice
+    LEFT = "left"  # a node was lost, and what it holds up can be repaired another way
+    MORE = "more"  # pods started without the role after the plan was made, which replaces none of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """The state, in a sentence with the counts that show it."""
+
+    state: ProofState
+    sentence: str
+
+
+def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
+    """Judge the present look.
+
+    Args:
+        before: the look that the plan was made from.
+        now: the present one, with nodes and events read.
+        idle: for how long nothing has moved: patience tells a slow roll-out from one that hangs.
+    """
+    counts = now.counts
+    if now.counts.errors_with_role and not before.counts.errors_with_role and not before.counts.errors_without_role:
+        return Proof(state=ProofState.WORSE, sentence=f"pods that carry the role are refused, and those before were not: {now.sentence}")
+    if counts.errors_with_role:
+        return Proof(state=ProofState.UNFIT, sentence=now.sentence)
+    if is_proven(now):
+        return Proof(state=ProofState.PROVEN, sentence=_shown(now))
+    if _does(now, ReplaceOnePod) and not _does(before, RestartWorkload, DeleteStalePods):
+        missed = many(counts.pods - counts.pods_right, "pod")
+        return Proof(state=ProofState.MORE, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back")
+    if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
+        return Proof(state=ProofState.LEFT, sentence=f"{_shown(now)}; a lost node holds up the rest")
+    if counts.hanging > before.counts.hanging and idle >= PATIENCE:
+        return Proof(
+            state=ProofState.HANGING,
+            sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(now)}",
+        )
+    return Proof(state=ProofState.WAITING, sentence=_shown(now))
+
+
+PATIENCE: Final = timedelta(minutes=6)
+"""How long nothing moves before pods that carry the role and do not start are taken to hang: a kubelet tries again at least every five.
+
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+"""
+
+HELD_UP: Final = timedelta(minutes=1)
+"""How long nothing moves, after a node was lost, before the rest is replaced without the roll-out that stops at it."""
+
+
+def is_proven(now: Look) -> bool:
+    """Whether the identity is right, in force in every pod within reach, and every node that waited for it is Ready."""
+    counts = now.counts
+    left = any(it.link == Link.ADDON_RECORD and it.reason in LEFT_TO_ITS_OWNER for it in now.withheld)
+    reached = counts.pods > 0 or not counts.pods_lost
+    identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
+    right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
+    return identity and right and reached
+
+
+def _does(look: Look, *kinds: type) -> bool:
+    return any(isinstance(action, kinds) for action in look.actions)
+
+
+def progress(counts: Counts) -> tuple[int, ...]:
+    """What moves while a repair works; equal values mean that nothing moved."""
+    return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
+
+
+def _shown(now: Look) -> str:
+    counts = now.counts
+    pods = f"{share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
+    nodes = f", {counts.nodes_ready} of {many(counts.nodes, 'node')} Ready" if counts.nodes else ""
+    nodes += f" ({left_out})" if (left_out := left_out_of(counts)) else ""
+    silent = _reports(now) and not counts.errors_with_role + counts.errors_without_role
+    return pods + nodes + (", no permission error since" if silent else "")
+
+
+def _reports(now: Look) -> bool:
+    """Whether anybody tells of refused calls: the CNI does, by events on its pods. Silence of other workloads proves nothing.
+
+    Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (MissingIAMPermissions)
+    """
+    workload = known(now.service_account.namespace, now.service_account.name)
+    return workload is not None and workload.addon == CNI_ADDON
+
+
+def left_out_of(counts: Counts) -> str:
+    """`1 node is lost, left out`: what a proof does not wait for; empty where nothing is left out."""
+    if counts.nodes_lost:
+        return f"{many(counts.nodes_lost, 'node is', 'nodes are')} lost, left out"
+    return f"{many(counts.pods_lost, 'pod is on a lost node', 'pods are on lost nodes')}, left out" if counts.pods_lost else ""

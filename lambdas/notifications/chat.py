@@ -1,0 +1,102 @@
+"""A message as the custom notification that Amazon Q Developer brings to Slack and Teams.
+
+Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from lambdas.contract.approval import CALLBACK_ID, REGION
+from lambdas.notifications import escape
+from lambdas.notifications.content import Content
+from lambdas.notifications.wording import CHAT, Phrase, cut
+
+LONGEST_TITLE: Final = 250
+LONGEST_DESCRIPTION: Final = 2_900
+"""A Slack text block holds 3,000 characters.
+
+Source: https://docs.slack.dev/reference/block-kit/blocks/section-block
+"""
+LONGEST_PARAGRAPH: Final = 900
+LONGEST_STEP: Final = 1_200
+LONGEST_STEPS: Final = 2_400
+_LEFT_OUT: Final = "…"
+
+
+def notification(content: Content, *, callback_id: str, region: str) -> str:
+    """The JSON text. Only a question, which has a callback, gets buttons."""
+    context = dict(content.context)
+    if callback_id:
+        context |= {CALLBACK_ID: callback_id, REGION: region}
+    title = content.title.render(CHAT)
+    metadata: dict[str, Any] = {
+        "threadId": escape.plain(content.thread),
+        "summary": cut(title, LONGEST_TITLE),
+        "eventType": content.event_type,
+        "relatedResources": [escape.chat_code(it) for it in content.resources],
+        "additionalContext": {key: escape.plain(value) for key, value in context.items()},
+    }
+    if callback_id:
+        metadata["enableCustomActions"] = True
+    return json.dumps(
+        {
+            "version": "1.0",
+            "source": "custom",
+            "id": escape.plain(content.id),
+            "content": {
+                "textType": "client-markdown",
+                "title": cut(f"{content.mark} {title}", LONGEST_TITLE),
+                "description": _description(content),
+                **({"nextSteps": steps} if (steps := list(_steps(content))) else {}),
+                "keywords": [escape.chat(it) for it in content.keywords],
+            },
+            "metadata": metadata,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _description(content: Content) -> str:
+    foot = content.foot.render(CHAT)
+    told = fit([_paragraph(it) for it in content.paragraphs], LONGEST_DESCRIPTION - len(foot) - 1)
+    room = LONGEST_DESCRIPTION - sum(len(it) + 1 for it in told) - len(foot)
+    return "\n".join([*told, *_documents(content, room), foot])
+
+
+def _documents(content: Content, room: int) -> Iterator[str]:
+    """Whole documents in their order, as far as there is room for the last ones: a step has the JSON in its command already."""
+    shown = [f"{escape.chat(it.title)}:\n{CHAT.block(it.lines)}" for it in content.documents]
+    while shown and sum(len(it) + 1 for it in shown) > room:
+        shown.pop(0)
+    yield from shown
+
+
+def _paragraph(phrase: Phrase) -> str:
+    text = phrase.render(CHAT)
+    if len(text) <= LONGEST_PARAGRAPH:
+        return text
+    short = cut(text, LONGEST_PARAGRAPH - len("\n```"))
+    return f"{short}\n```" if short.count("```") % 2 else short.replace("`", "'") if short.count("`") % 2 else short
+
+
+def fit(paragraphs: Sequence[str], longest: int) -> list[str]:
+    """The paragraphs within a length (characters, line ends included): the first and the last stay, others leave from the middle."""
+    kept = list(paragraphs)
+    left_out = False
+    while sum(len(it) + 1 for it in kept) + left_out * (len(_LEFT_OUT) + 1) > longest and len(kept) > 1:
+        del kept[len(kept) // 2 if len(kept) > 2 else 1]  # noqa: PLR2004  # of two, the first stays
+        left_out = True
+    if left_out:
+        kept.insert((len(kept) + 1) // 2, _LEFT_OUT)
+    return kept
+
+
+def _steps(content: Content) -> Iterator[str]:
+    room = LONGEST_STEPS
+    for step in content.steps:
+        text = step.render(CHAT)
+        if len(text) > min(LONGEST_STEP, room):
+            text = content.instead_of_long_step.render(CHAT)
+        room -= len(text)
+        yield text

@@ -1,0 +1,101 @@
+"""The facts of a message: broken links, the evidence behind the first, pods and nodes in numbers, what was ruled out, the repair clock."""
+
+from collections.abc import Sequence
+
+from lambdas.domain.assessment.summary import LinkLine
+from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.plan import Reason
+from lambdas.domain.plurals import many
+from lambdas.notifications.message_context import Told
+from lambdas.notifications.time_text import clock, duration, moment, seconds_between
+from lambdas.notifications.wording import Phrase, join, say
+
+
+def broken_lines(told: Told) -> tuple[LinkLine, ...]:
+    """Broken links to speak of, in the order of the chain: symptoms after the first are told by the numbers."""
+    broken = [it for it in told.fault.links if it.state == State.BROKEN]
+    elsewhere = told.fault.counts.nodes_waiting == 0 and any(
+        it.link == Link.NODES and it.reason == Reason.NOT_OURS for it in told.fault.withheld
+    )
+    return tuple(it for i, it in enumerate(broken) if i == 0 or it.link < Link.PODS or (it.link == Link.NODES and elsewhere))
+
+
+def numbers(told: Told) -> Phrase | None:
+    """Pods and nodes, but what the first broken link's sentence has counted already."""
+    look = told.now if told.ended else told.fault
+    first = None if told.ended else next((it.link for it in broken_lines(told)), None)
+    parts = [
+        part
+        for part, said_by in ((_pods(told), (Link.PODS,)), (_unready(told), ()), (_nodes(told), (Link.NODES, Link.WORKLOAD)))
+        if part and first not in (*said_by, Link.CLUSTER)
+    ]
+    errors = look.counts.errors_with_role + look.counts.errors_without_role
+    if errors and first != Link.PERMISSION_ERRORS:
+        parts.append(say("{errors} reported", errors=many(errors, "permission error")))
+    return say("Now: {parts}.", parts=join(parts, " · ")) if parts else None
+
+
+def _pods(told: Told) -> Phrase | None:
+    counts = told.now.counts
+    role = told.now.desired_role.rsplit("/", 1)[-1]
+    if not counts.pods or not role or told.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
+        return None
+    verb = "carries" if counts.pods_right == 1 else "carry"
+    return say("{right} of {pods} {verb} {role}", right=counts.pods_right, pods=many(counts.pods, "pod"), verb=verb, role=role)
+
+
+def _unready(told: Told) -> Phrase | None:
+    unready = told.now.counts.pods - told.now.counts.pods_ready
+    return say("{pods} not ready", pods=many(unready, "pod")) if unready > 0 else None
+
+
+def _nodes(told: Told) -> Phrase | None:
+    counts = told.now.counts
+    concerned = any(it.link == Link.NODES and it.state != State.NOT_APPLICABLE for it in told.now.links)
+    if not counts.nodes or not concerned:
+        return None
+    apart = [
+        *([say("{count} waiting for the CNI", count=counts.nodes_waiting)] if counts.nodes_waiting else []),
+        *([say("{count} lost, left out", count=counts.nodes_lost)] if counts.nodes_lost else []),
+    ]
+    waiting = say(" ({apart})", apart=join(apart, "; ")) if apart else say("")
+    return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)
+
+
+def evidence(told: Told) -> Phrase | None:
+    """The facts behind the first broken link that its sentence does not hold already."""
+    first = next(iter(broken_lines(told)), None)
+    if first is None or first.verdict == Verdict.UPDATE_IN_PROGRESS:
+        return None
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for subject, field, value, at in first.evidence:
+        if value.removesuffix(" refused") not in first.sentence and (value != "none" or at):
+            alike.setdefault((field, value, at), []).append(subject)
+    shown = [_fact(subjects, *fact, told) for fact, subjects in alike.items()]
+    return say("Seen: {facts}.", facts=join(shown, " · ")) if shown else None
+
+
+def _fact(subjects: Sequence[str], field: str, value: str, at: str, told: Told) -> Phrase:
+    since = moment(at)
+    when = say(" (since {at})", at=clock(since, told.at)) if since else say("")
+    return say("{subjects}, {field}: {value}{when}", subjects=", ".join(subjects), field=field, value=value.rstrip("."), when=when)
+
+
+def ruled_out(told: Told) -> Phrase | None:
+    """The links that were read and hold, where the cause lies elsewhere."""
+    well = [it.title for it in told.fault.links if it.state == State.OK and it.link > Link.MECHANISM]
+    if told.fault.verdict not in (Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE, Verdict.STS_UNREACHABLE) or not well:
+        return None
+    return say("Checked and well: {titles}.", titles=", ".join(well))
+
+
+def repair_clock(told: Told) -> Phrase | None:
+    """When node auto repair begins to replace nodes, while some are not Ready."""
+    deadline = moment(told.now.repair_deadline)
+    left = seconds_between(told.at, deadline)
+    if deadline is None or left is None or told.now.counts.nodes_ready >= told.now.counts.nodes:
+        return None
+    if left <= 0:
+        return say("Node auto repair may replace nodes at any moment: its 30 minutes ended at {time}.", time=clock(deadline, told.at))
+    return say("Node auto repair starts to replace nodes at {time}, in {left}.", time=clock(deadline, told.at), left=duration(left))

@@ -1,0 +1,109 @@
+"""Values in a template, as far as they can be known before it is deployed.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+from preflight.located import Located
+
+NO_VALUE: Final = "AWS::NoValue"
+_BRANCHES: Final = 3
+_REFERENCE: Final = re.compile(r"\$\{(?!!)([^}.]+)")
+_DEEPEST: Final = 20
+
+
+class Presence(Enum):
+    """Whether a property has a value once the template is deployed."""
+
+    SET = "set"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+def function(value: Located | None) -> tuple[str, Located] | None:
+    """The function's name and its argument, where the value is a function."""
+    if value is None or len(value.fields) != 1:
+        return None
+    name, argument = next(iter(value.fields.items()))
+    return (name, argument) if name in ("Ref", "Condition") or name.startswith("Fn::") else None
+
+
+def presence(value: Located | None, template: Located, depth: int = 0) -> Presence:
+    """Whether the value is there and not empty.
+
+    A parameter without a default must be given, and EKS refuses an empty one; a default that is empty may be what is deployed.
+    """
+    called = function(value)
+    if value is None or depth > _DEEPEST:
+        return Presence.ABSENT if value is None else Presence.UNKNOWN
+    if called is None:
+        return _plain(value, template, depth)
+    name, argument = called
+    if name == "Ref":
+        return _reference(argument, template)
+    if name == "Fn::If" and len(argument.items) == _BRANCHES:
+        then, otherwise = (presence(it, template, depth + 1) for it in argument.items[1:])
+        return then if then is otherwise else Presence.UNKNOWN
+    return Presence.UNKNOWN if name in ("Fn::Transform", "Fn::If") else Presence.SET
+
+
+def _plain(value: Located, template: Located, depth: int) -> Presence:
+    if not value.items:
+        return Presence.SET if value.value else Presence.ABSENT
+    found = {presence(it, template, depth + 1) for it in value.items}
+    return next(it for it in (Presence.SET, Presence.UNKNOWN, Presence.ABSENT) if it in found)
+
+
+def _reference(argument: Located, template: Located) -> Presence:
+    if argument.text == NO_VALUE:
+        return Presence.ABSENT
+    default = template.at("Parameters", argument.text or "", "Default")
+    return Presence.UNKNOWN if default is not None and default.value == "" else Presence.SET
+
+
+def literal(value: Located | None, template: Located, depth: int = 0) -> str | None:
+    """The text that the value is whatever parameters are given; None where they decide it."""
+    called = function(value)
+    if value is None or depth > _DEEPEST:
+        return None
+    if called is None:
+        return value.text
+    name, argument = called
+    if name == "Ref":
+        allowed = template.at("Parameters", argument.text or "", "AllowedValues")
+        return allowed.items[0].text if allowed and len(allowed.items) == 1 else None
+    if name == "Fn::Sub" and argument.text and not _REFERENCE.search(argument.text):
+        return argument.text
+    if name == "Fn::If" and len(argument.items) == _BRANCHES:
+        then, otherwise = (literal(it, template, depth + 1) for it in argument.items[1:])
+        return then if then == otherwise else None
+    return None
+
+
+def references(value: Located) -> Iterator[str]:
+    """Logical ids that the value refers to, each occurrence."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield from _referred(function(one))
+        waiting.extend([*one.items, *one.fields.values()])
+
+
+def _referred(called: tuple[str, Located] | None) -> Iterator[str]:
+    if called is None:
+        return
+    name, argument = called
+    first = argument.items[0] if argument.items else argument
+    if name == "Ref" and argument.text:
+        yield argument.text
+    elif name == "Fn::GetAtt" and first.text:
+        yield first.text.partition(".")[0]
+    elif name == "Fn::Sub" and first.text:
+        yield from _REFERENCE.findall(first.text)

@@ -1,0 +1,114 @@
+"""A template's resources: where each stands, what it is called, and which it waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from preflight.cloudformation.intrinsics import function, references
+from preflight.concern import MalformedFile
+from preflight.located import Located, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_LOOP: Final = "Fn::ForEach::"
+_LOOP_PARTS: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Resource:
+    """One resource. `loop` are the values that `Fn::ForEach` puts in the place of `variable`; None where they are given later."""
+
+    id: str
+    body: Located
+    line: int
+    column: int
+    variable: str = ""
+    loop: tuple[str, ...] | None = ()
+
+    @property
+    def type(self) -> str:
+        """Such as `AWS::EKS::Addon`."""
+        found = self.body.at("Type")
+        return (found.text or "") if found else ""
+
+    @property
+    def properties(self) -> Located:
+        """The mapping of properties; the resource itself where it has none."""
+        return self.body.at("Properties") or self.body
+
+    @property
+    def path(self) -> str:
+        """The construct's path where CDK made the template; "" elsewhere."""
+        found = self.body.at("Metadata", "aws:cdk:path")
+        return (found.text or "") if found else ""
+
+    def property(self, name: str) -> Located | None:
+        """One property; None where it is not written."""
+        return self.body.at("Properties", name)
+
+    def place_of(self, *names: str) -> tuple[int, int]:
+        """Where the first of these properties that is written stands; else where one is added."""
+        written = next((it for it in names if it in self.properties.keys), None)
+        if written:
+            return self.properties.place_of(written)
+        return self.body.keys.get("Properties", (self.line, self.column))
+
+    def waits_for(self) -> set[str]:
+        """Logical ids that must be there first: by DependsOn, or because a value is taken from them."""
+        named = self.body.at("DependsOn")
+        written = [] if named is None else named.items or [named]
+        return {it.text for it in written if it.text} | set(references(self.properties))
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A whole template. `json`: whether it is written in JSON, so that lines to add are too."""
+
+    root: Located
+    resources: Mapping[str, Resource]
+    json: bool
+
+    def of_type(self, kind: str) -> tuple[Resource, ...]:
+        """Its resources of one type."""
+        return tuple(it for it in self.resources.values() if it.type == kind)
+
+    def waits_for(self, one: Resource, other: Resource) -> bool:
+        """Whether CloudFormation makes `other` before it begins with `one`."""
+        waiting, seen = list(one.waits_for()), set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name == other.id:
+                return True
+            if name in self.resources and name not in seen:
+                seen.add(name)
+                waiting.extend(self.resources[name].waits_for())
+        return False
+
+
+def read_template(source: str, file: str) -> Template:
+    """A template with its resources, those of loops included.
+
+    Raises:
+        MalformedFile: the text is no template.
+    """
+    root = load(source, file)
+    resources = root.at("Resources")
+    if resources is None or not isinstance(resources.value, dict):
+        raise MalformedFile(f"{file}:{root.line}:{root.column} is no CloudFormation template: it has no Resources")
+    found = {it.id: it for it in _resources(resources)}
+    return Template(root=root, resources=found, json=source.lstrip("\ufeff \t\r\n").startswith("{"))
+
+
+def _resources(block: Located) -> Iterator[Resource]:
+    for name, body in block.fields.items():
+        line, column = block.place_of(name)
+        if not name.startswith(_LOOP):
+            yield Resource(id=name, body=body, line=line, column=column)
+        elif len(body.items) == _LOOP_PARTS:
+            variable, values, template = body.items
+            for inner, resource in template.fields.items():
+                place = template.place_of(inner)
+                loop = None if function(values) else tuple(it.text or "" for it in values.items)
+                yield Resource(id=inner, body=resource, line=place[0], column=place[1], variable=variable.text or "", loop=loop)

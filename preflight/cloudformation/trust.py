@@ -1,0 +1,165 @@
+"""Whether the roles that a template gives to aws-node let it in, as far as their trust policies are decided."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.domain.trust import Allowed, Refused, WebIdentity, correct, evaluate, evaluate_pod_identity
+from preflight.cloudformation.intrinsics import literal, references
+from preflight.cloudformation.values import CLUSTER, Place, TooLarge, name_of, plain
+from preflight.concern import Concern
+from preflight.providers import provider_for
+from preflight.rules import declared as rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from preflight.cloudformation.template import Resource, Template
+    from preflight.located import Located
+    from preflight.providers import Providers
+    from preflight.rules import Rule
+
+_SUBJECT: Final = "system:serviceaccount:kube-system:aws-node"
+_ROLE: Final = "AWS::IAM::Role"
+_POLICY: Final = "AssumeRolePolicyDocument"
+_OPEN: Final = "${"
+_UNKNOWN_ACCOUNT: Final = "ACCOUNT"
+_OWN: Final = "oidc.eks.REGION.amazonaws.com/id/THIS-CLUSTER"
+"""Stands for the issuer of the add-on's cluster where it is not known; whatever is left open in a policy's issuers is taken for it."""
+_LITERAL_PROVIDER: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:oidc-provider/[^$]+\Z")
+
+
+def trust_of_role(template: Template, addon: Resource, role: Located, providers: Providers, file: str) -> Iterator[Concern]:
+    """What there is to say about the role for the ServiceAccount, if the template makes it."""
+    resource = _made_here(role, template)
+    if resource is None:
+        return
+    known = _known_provider(template, addon, providers)
+    try:
+        written = _document(resource.property(_POLICY), template, _place(template, addon, known))
+    except TooLarge:
+        written = {}
+    policy, identity = _assumed(written, known)
+    answer = evaluate(policy, identity)
+    if isinstance(answer, Refused):
+        add = tuple(json.dumps(correct({}, identity)["Statement"][0], indent=2).splitlines())
+        place = f"as a statement of the {_POLICY} of {resource.id}, in the place of one that was meant to be it"
+        yield _concern(rules.TRUST_WRONG, resource, file, f"{answer.reason}.", add=add, place=place)
+    elif not isinstance(answer, Allowed):
+        yield _concern(rules.TRUST_UNKNOWN, resource, file, _undecided(policy, answer.reason))
+
+
+def trust_of_association(template: Template, role: Located, file: str) -> Iterator[Concern]:
+    """What there is to say about the role of a pod identity association, if the template makes it."""
+    resource = _made_here(role, template)
+    if resource is None:
+        return
+    place = Place(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={})
+    try:
+        policy = _document(resource.property(_POLICY), template, place)
+    except TooLarge:
+        policy = {}
+    answer = evaluate_pod_identity(policy)
+    if isinstance(answer, Refused):
+        yield _concern(rules.TRUST_WRONG, resource, file, f"{answer.reason}.")
+
+
+def _made_here(value: Located, template: Template) -> Resource | None:
+    """The one role that the value is the ARN of: by a reference, or by the name that the template gives to a role."""
+    roles = {it.id: it for it in template.of_type(_ROLE)}
+    named = set(references(value)) & set(roles)
+    if len(named) == 1:
+        return roles[named.pop()]
+    try:
+        arn = plain(value, template, Place(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={}))
+    except TooLarge:
+        return None
+    called = [it for it in roles.values() if (name := literal(it.property("RoleName"), template.root)) and str(arn).endswith(f"/{name}")]
+    return called[0] if len(called) == 1 and not named else None
+
+
+def _known_provider(template: Template, addon: Resource, providers: Providers) -> str | None:
+    """The cluster's provider where somebody looked. A cluster that the template makes under no name of its own is not there yet."""
+    value = addon.property("ClusterName")
+    made = [it for it in (references(value) if value else ()) if it in template.resources and template.resources[it].type == CLUSTER]
+    name = name_of(value, template)
+    return None if made and name is None else provider_for(name, providers)
+
+
+def _place(template: Template, addon: Resource, known: str | None) -> Place:
+    """The add-on's own cluster has the issuer that is known, or the one that stands for it; each other cluster one of its own."""
+    value = addon.property("ClusterName")
+    mine = set(references(value)) if value else set()
+    clusters = [it.id for it in template.of_type(CLUSTER)]
+    own = known.partition("oidc-provider/")[2] if known else _OWN
+    issuers = {it: own if it in mine or len(clusters) == 1 else f"oidc.eks.REGION.amazonaws.com/id/{it}" for it in clusters}
+    parts = known.split(":") if known else ["arn", "aws", "iam", "", _UNKNOWN_ACCOUNT]
+    return Place(partition=parts[1], account=parts[4], issuers=issuers)
+
+
+def _document(value: Located | None, template: Template, place: Place) -> Mapping[str, Any]:
+    """The policy, be it written as a mapping or, for the sake of `Fn::Sub` in its keys, as one text of JSON."""
+    found = plain(value, template, place)
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except (ValueError, RecursionError):
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _assumed(policy: Mapping[str, Any], known: str | None) -> tuple[dict[str, Any], WebIdentity]:
+    """The policy with what its issuers leave open filled in, and the identity to ask it about.
+
+    Nobody can tell from the file which issuer a parameter will hold, so it is taken for the cluster's; one that is written out is
+    compared where the cluster's is known, and taken for it elsewhere.
+    """
+    statements = policy.get("Statement")
+    listed = statements if isinstance(statements, list) else [statements]
+    literal_ones = (name for it in listed if isinstance(it, dict) for name in _federated(it) if _LITERAL_PROVIDER.match(name))
+    provider = known or next(literal_ones, f"arn:aws:iam::{_UNKNOWN_ACCOUNT}:oidc-provider/{_OWN}")
+    identity = WebIdentity(provider_arn=provider, subject=_SUBJECT)
+    if "Statement" not in policy:
+        return dict(policy), identity
+    filled = [_filled(it, identity) if isinstance(it, dict) else it for it in listed]
+    # Where no version is named the older one is meant, which has no variables: what is left open would read as plain text.
+    version = {"Version": "2012-10-17"} if _OPEN in json.dumps(filled) else {}
+    return {**policy, **version, "Statement": filled}, identity
+
+
+def _federated(statement: Mapping[str, Any]) -> list[str]:
+    principal = statement.get("Principal")
+    names = principal.get("Federated") if isinstance(principal, dict) else None
+    return [it for it in (names if isinstance(names, list) else [names]) if isinstance(it, str)]
+
+
+def _filled(statement: Mapping[str, Any], identity: WebIdentity) -> dict[str, Any]:
+    filled = dict(statement)
+    if names := _federated(statement):
+        given = [identity.provider_arn if _OPEN in it else it for it in names]
+        filled["Principal"] = {**statement["Principal"], "Federated": given if len(given) > 1 else given[0]}
+    if isinstance(conditions := statement.get("Condition"), dict):
+        filled["Condition"] = {
+            operator: {_key(key, identity): value for key, value in block.items()} if isinstance(block, dict) else block
+            for operator, block in conditions.items()
+        }
+    return filled
+
+
+def _key(key: str, identity: WebIdentity) -> str:
+    issuer, colon, claim = key.rpartition(":")
+    return f"{identity.issuer}{colon}{claim}" if _OPEN in issuer else key
+
+
+def _undecided(policy: Mapping[str, Any], reason: str) -> str:
+    left = sorted(set(re.findall(r"\$\{([^}]*)\}", json.dumps(policy))))
+    if not policy:
+        return "The trust policy is made when the template is deployed; run `irsa-remediator check` after it."
+    return f"The trust policy hangs on what is decided when the template is deployed: {', '.join(left[:3])}." if left else f"{reason}."
+
+
+def _concern(rule: Rule, role: Resource, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Concern:
+    line, column = role.place_of(_POLICY)
+    return Concern(rule=rule, resource=role.id, file=file, line=line, column=column, message=message, add=add, place=place)

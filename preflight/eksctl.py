@@ -1,0 +1,150 @@
+"""eksctl: what a ClusterConfig says about the role of the vpc-cni add-on.
+
+Source: https://docs.aws.amazon.com/eks/latest/eksctl/addons.html and https://docs.aws.amazon.com/eks/latest/eksctl/schema.html
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from preflight.concern import Concern, MalformedFile, in_order
+from preflight.located import Located, load
+from preflight.providers import NOT_LOOKED, Providers
+from preflight.rules import Rule
+from preflight.rules import declared as rules
+
+_POLICIES: Final = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
+_ROLE: Final = "serviceAccountRoleARN"
+_ASSOCIATIONS: Final = "podIdentityAssociations"
+_NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
+_PLACEHOLDER: Final = "<ARN of the role for kube-system/aws-node>"
+_WITH_OIDC: Final = ("iam:", "  withOIDC: true")
+
+
+def read(source: str, file: str, _providers: Providers = NOT_LOOKED) -> tuple[Concern, ...]:
+    """The concerns about a ClusterConfig, the gravest first.
+
+    Raises:
+        MalformedFile: the text is no ClusterConfig.
+    """
+    config = load(source, file)
+    kind = config.at("kind")
+    if not config.fields or kind is None or kind.value != "ClusterConfig":
+        raise MalformedFile(f"{file}:{config.line}:{config.column} is no eksctl file: it has no `kind: ClusterConfig`")
+    return in_order(_concerns(config, file))
+
+
+def _concerns(config: Located, file: str) -> Iterator[Concern]:
+    addons = config.at("addons")
+    found = [it for it in (addons.items if addons else []) if _name(it) == CNI_ADDON]
+    for addon in found:
+        yield from _identity(config, addon, file)
+        yield from _conflicts(addon, file)
+    if not found:
+        yield _absent(config, file)
+
+
+def _name(addon: Located) -> str:
+    """eksctl takes add-on names in any case."""
+    name = addon.at("name")
+    return (name.text or "").lower() if name else ""
+
+
+def _absent(config: Located, file: str) -> Concern:
+    off = _is_true(config.at("addonsConfig", "disableDefaultAddons"))
+    how = (
+        "eksctl installs none, since disableDefaultAddons is set" if off else "eksctl adds it with its own settings when it makes a cluster"
+    )
+    message = f"The file declares no vpc-cni add-on: {how}, and changes none on an update."
+    add = ("addons:", f"  - name: {CNI_ADDON}", f"    {_ROLE}: {_PLACEHOLDER}", "    resolveConflicts: preserve")
+    return _concern(rules.ADDON_ABSENT, config, "", file, message, add=add, place="at the top level")
+
+
+def _identity(config: Located, addon: Located, file: str) -> Iterator[Concern]:
+    ways = [key for key in (_ROLE, *_POLICIES) if _given(addon.at(key))]
+    associations = addon.at(_ASSOCIATIONS)
+    associated = bool(associations and associations.items)
+    if len(ways) > 1 or (ways and associated):
+        both = " and ".join([*ways, *([_ASSOCIATIONS] if associated else [])])
+        yield _concern(rules.SETTINGS_REFUSED, addon, ways[1] if len(ways) > 1 else _ASSOCIATIONS, file, f"{both} exclude each other.")
+    elif associated or _associated_elsewhere(config, addon):
+        yield from _by_association(config, addon, file)
+    elif associations is not None and not ways:
+        message = f"{_ASSOCIATIONS} is empty: an update takes every association off the add-on, and no role is named instead."
+        yield _concern(rules.ROLE_DROPPED, addon, _ASSOCIATIONS, file, message, add=_role_line(), place=_PLACE)
+    else:
+        yield from _by_role(config, addon, ways, file)
+
+
+_PLACE: Final = f"under addons, {CNI_ADDON}"
+
+
+def _by_association(config: Located, addon: Located, file: str) -> Iterator[Concern]:
+    yield _concern(rules.POD_IDENTITY, addon, _ASSOCIATIONS, file, "A pod identity association gives aws-node its role.")
+    addons = config.at("addons")
+    agent = any(_name(it) == POD_IDENTITY_AGENT_ADDON for it in (addons.items if addons else []))
+    if not agent and not _is_true(config.at("autoModeConfig", "enabled")):
+        add = (f"  - name: {POD_IDENTITY_AGENT_ADDON}",)
+        message = f"Nothing in this file installs {POD_IDENTITY_AGENT_ADDON}."
+        yield _concern(rules.AGENT_MISSING, addon, _ASSOCIATIONS, file, message, add=add, place="under addons")
+
+
+def _associated_elsewhere(config: Located, addon: Located) -> bool:
+    """By eksctl's recommendation for the add-on, for all add-ons, or by an association that is declared under `iam`."""
+    if _is_true(addon.at("useDefaultPodIdentityAssociations")) or _is_true(config.at("addonsConfig", "autoApplyPodIdentityAssociations")):
+        return True
+    listed = config.at("iam", _ASSOCIATIONS)
+    return any(
+        _text(it, "namespace") == _NAMESPACE and _text(it, "serviceAccountName") == _ACCOUNT for it in (listed.items if listed else [])
+    )
+
+
+def _by_role(config: Located, addon: Located, ways: list[str], file: str) -> Iterator[Concern]:
+    oidc = _is_true(config.at("iam", "withOIDC"))
+    if not oidc and _ROLE not in ways:
+        ignored = f"{ways[0]} is ignored without iam.withOIDC" if ways else f"neither {_ROLE} nor iam.withOIDC is set"
+        message = f"The add-on gets no role: {ignored}, so aws-node runs on the node role."
+        add = _WITH_OIDC if ways else _role_line()
+        yield _concern(
+            rules.ROLE_MISSING, addon, next(iter(ways), "name"), file, message, add=add, place="at the top level" if ways else _PLACE
+        )
+    elif not ways:
+        message = "No role is named: eksctl makes one when it creates the add-on, and repeats what the record holds when it updates it."
+        yield _concern(rules.ROLE_IMPLIED, addon, "name", file, message, add=_role_line(), place=_PLACE)
+    elif not oidc:
+        message = f"{_ROLE} is set, iam.withOIDC is not: the role works only if the cluster's OIDC provider was made elsewhere."
+        yield _concern(rules.OIDC_OFF, addon, _ROLE, file, message, add=_WITH_OIDC, place="at the top level")
+
+
+def _conflicts(addon: Located, file: str) -> Iterator[Concern]:
+    if _text(addon, "resolveConflicts").upper() == "OVERWRITE":
+        line = ("resolveConflicts: preserve",)
+        yield _concern(rules.OVERWRITE, addon, "resolveConflicts", file, "resolveConflicts is overwrite.", add=line, place=_PLACE)
+
+
+def _role_line() -> tuple[str, ...]:
+    return (f"{_ROLE}: {_PLACEHOLDER}",)
+
+
+def _given(value: Located | None) -> bool:
+    """Whether it says something: eksctl takes an empty text, list or mapping for nothing. Of well-known policies one must be true."""
+    if value is None:
+        return False
+    if value.fields and all(isinstance(it.value, bool) for it in value.fields.values()):
+        return any(it.value for it in value.fields.values())
+    return bool(value.value)
+
+
+def _text(value: Located, key: str) -> str:
+    found = value.at(key)
+    return (found.text or "") if found else ""
+
+
+def _is_true(value: Located | None) -> bool:
+    return value is not None and value.value is True
+
+
+def _concern(rule: Rule, where: Located, key: str, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Concern:
+    line, column = where.place_of(key)
+    resource = f"addons/{CNI_ADDON}" if rule is not rules.ADDON_ABSENT else ""
+    return Concern(rule=rule, resource=resource, file=file, line=line, column=column, message=message, add=add, place=place)

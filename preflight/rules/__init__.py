@@ -1,0 +1,10 @@
+"""Every rule of preflight. Ids are an interface: pipelines suppress and count by them."""
+
+from typing import Final
+
+from preflight.rules import declared, living
+from preflight.rules.rule import Level, Rule
+
+__all__ = ["RULES", "Level", "Rule", "declared", "living"]
+
+RULES: Final = tuple(it for module in (declared, living) for it in vars(module).values() if isinstance(it, Rule))
