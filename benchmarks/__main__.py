@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.began, facts=run.facts, left_out=run.left_out)
     wide = Console(width=max(Console().width, 200))
     wide.print(terminal(run.rows))
-    for line in (*(f"missed: {it}" for it in limits(run.rows)), *(f"left out: {it}" for it in run.left_out)):
+    for line in (*(f"missed: {limit}" for limit in limits(run.rows)), *(f"left out: {item}" for item in run.left_out)):
         wide.print(line, markup=False, highlight=False)
     if broken:
         console.log(f"[red]could not be measured: {', '.join(broken)}")
@@ -83,7 +83,7 @@ def _write_pages(document: dict[str, Any]) -> None:
     """Print the results and put them at the end of the page about them; put what was measured into the page about costs."""
     how = "quick" if document["quick"] else "full"
     without = f" Left out: {'; '.join(document['left_out'])}." if document["left_out"] else ""
-    table = markdown([_row(it) for it in document["rows"]])
+    table = markdown([_row(row) for row in document["rows"]])
     told = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{without}\n\n{table}"
     print(told)
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(RESULTS)

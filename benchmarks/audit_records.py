@@ -27,7 +27,7 @@ def batch(count: int, matter: float) -> tuple[dict[str, Any], float]:
         "logGroup": "/aws/eks/demo/cluster",
         "logStream": "kube-apiserver-audit-93e2414806a641668086a689b0031612",
         "subscriptionFilters": ["audit"],
-        "logEvents": [{"id": f"3962{n:052}", "timestamp": 1790543207868 + n, "message": _line(it)} for n, it in enumerate(records)],
+        "logEvents": [{"id": f"3962{n:052}", "timestamp": 1790543207868 + n, "message": _line(item)} for n, item in enumerate(records)],
     }
     plain = _line(body).encode()
     packed = base64.b64encode(gzip.compress(plain, 6)).decode()
@@ -64,7 +64,7 @@ def _unready(n: int) -> dict[str, Any]:
     node = f"ip-10-0-{n // 250 % 250}-{n % 250}.eu-west-1.compute.internal"
     found = conditions(ready=False, since=_AT.format(0))
     assert found[-1]["message"] == CNI_MISSING
-    body = {"status": {"$setElementOrder/conditions": [{"type": it["type"]} for it in found], "conditions": found}}
+    body = {"status": {"$setElementOrder/conditions": [{"type": item["type"]} for item in found], "conditions": found}}
     user = {"username": f"system:node:{node}", "groups": ["system:nodes", "system:authenticated"]}
     reference = {"resource": "nodes", "name": node, "apiVersion": "v1", "subresource": "status"}
     return _record(n, "patch", f"/api/v1/nodes/{node}/status?timeout=10s", reference=reference, user=user, bodies={"requestObject": body})
@@ -74,7 +74,7 @@ def _other(n: int) -> dict[str, Any]:
     """Somebody changes a Deployment of theirs: the filter lets every workload through, since it cannot know which are bound."""
     name = f"shop-{n % 400}"
     body = deployment(name, account=name, namespace="shop") | {"status": {"observedGeneration": n, "replicas": 2}}
-    body["spec"]["template"]["spec"]["containers"] = [it | {"name": name} for it in _containers()]
+    body["spec"]["template"]["spec"]["containers"] = [container | {"name": name} for container in _containers()]
     user = {"username": "arn:aws:sts::111122223333:assumed-role/ci-deploy/run-42", "groups": ["system:authenticated"]}
     reference = {"resource": "deployments", "namespace": "shop", "name": name, "apiVersion": "v1", "apiGroup": "apps"}
     bodies = {"requestObject": body, "responseObject": body}

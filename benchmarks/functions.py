@@ -101,7 +101,7 @@ def _ticks(pid: int) -> int:
 def peak_mb(of: Measurable) -> float:
     """The most memory that one of the function's processes has held."""
     found = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in of.pids()]
-    return max(int(it[1]) for it in found if it) * 1024 / 1e6
+    return max(int(item[1]) for item in found if item) * 1024 / 1e6
 
 
 def _closure(name: str, seen: frozenset[str] = frozenset()) -> Iterator[Distribution]:

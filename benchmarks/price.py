@@ -79,12 +79,12 @@ def month(page: str, *, cpu_ms: float, log_bytes: float) -> dict[str, Item]:
         "DynamoDB write units": CHECKS * WRITES_A_CHECK,
         "log gigabytes taken in": CHECKS * log_bytes / 1e9,
     }
-    return {name: Item(count=counts.get(name, it.count), each=it.each) for name, it in list_prices(page).items()}
+    return {name: Item(count=counts.get(name, item.count), each=item.each) for name, item in list_prices(page).items()}
 
 
 def total(items: Mapping[str, Item]) -> float:
     """US dollars a month."""
-    return sum(it.dollars for it in items.values())
+    return sum(item.dollars for item in items.values())
 
 
 def fixed(items: Mapping[str, Item]) -> float:
@@ -94,7 +94,7 @@ def fixed(items: Mapping[str, Item]) -> float:
 
 def beyond_free(items: Mapping[str, Item]) -> float:
     """US dollars a month where nothing else uses the free tier."""
-    return sum(Item(count=max(0.0, it.count - FREE.get(name, 0)), each=it.each).dollars for name, it in items.items())
+    return sum(Item(count=max(0.0, item.count - FREE.get(name, 0)), each=item.each).dollars for name, item in items.items())
 
 
 def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:

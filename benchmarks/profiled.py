@@ -59,12 +59,12 @@ def by_layer(stats: Mapping[Function, tuple[int, int, float, float, Callers]]) -
         handed: defaultdict[Function, float] = defaultdict(float)
         for function, seconds in waiting.items():
             callers = stats[function][4] if function in stats else {}
-            whole = sum(it[3] for it in callers.values())
+            whole = sum(item[3] for item in callers.values())
             if (name := _layer(function)) or not whole:
                 found[name or "the rest"] += seconds
                 continue
-            for caller, it in callers.items():
-                handed[caller] += seconds * it[3] / whole
+            for caller, item in callers.items():
+                handed[caller] += seconds * item[3] / whole
         waiting = handed
     found["the rest"] += sum(waiting.values())
     return dict(found)

@@ -79,7 +79,7 @@ class RealCluster:
         self.stage.aws.eks.world.clusters[CLUSTER].record["endpoint"] = url
 
     def pods(self) -> list[Mapping[str, Any]]:
-        return [it for it in self.stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in it["metadata"]]
+        return [item for item in self.stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in item["metadata"]]
 
     def wait_for_failing_pods(self, count: int) -> None:
         """Return when so many pods run without a role that suffices, which each of them has said."""
@@ -119,7 +119,7 @@ class RealCluster:
             _healthy(timed)
             costs = [warm(timed, payload(not_ready(CLUSTER))) for _ in range(times)]
             peak = peak_mb(timed)
-        wall, cpu = (statistics.median(getattr(it, part) for it in costs) for part in ("wall_ms", "cpu_ms"))
+        wall, cpu = (statistics.median(getattr(cost, part) for cost in costs) for part in ("wall_ms", "cpu_ms"))
         return Check(requests=len(seen), received_bytes=_received(seen), cost=Cost(wall_ms=wall, cpu_ms=cpu, peak_mb=peak))
 
     def repair(self) -> Repair:
@@ -141,11 +141,11 @@ class RealCluster:
         seen = self.proxy.exchanges[before:]
         return Repair(
             changes=tuple(result["changes"]),
-            changed_s=max(it.at for it in seen if it.method != "GET") - began,
+            changed_s=max(item.at for item in seen if item.method != "GET") - began,
             proven_s=ended - began,
             requests=len(seen),
             received_bytes=_received(seen),
-            waves=sum(method == "DELETE" for method, _ in groupby(it.method for it in seen)) - 1,
+            waves=sum(method == "DELETE" for method, _ in groupby(item.method for item in seen)) - 1,
             operations=stages.operations(stage, arn),
             remediator=Cost(wall_ms=(ended - began) * 1e3, cpu_ms=cpu_ms(remediator) - used, peak_mb=peak_mb(remediator)),
         )
@@ -175,8 +175,8 @@ def _healthy(environment: Environment) -> None:
 
 
 def _received(exchanges: list[Exchange]) -> int:
-    return sum(it.response_bytes for it in exchanges)
+    return sum(exchange.response_bytes for exchange in exchanges)
 
 
 def _failing(pod: Mapping[str, Any]) -> bool:
-    return any(it.get("restartCount") for it in pod.get("status", {}).get("containerStatuses", ()))
+    return any(containerstatuse.get("restartCount") for containerstatuse in pod.get("status", {}).get("containerStatuses", ()))

@@ -61,8 +61,8 @@ def annotate(stage: Stage, value: str | None) -> None:
 def executions(stage: Stage) -> list[str]:
     """ARNs of the remediator's executions, oldest first."""
     listed = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR, MaxItems=100)
-    found = sorted(listed["DurableExecutions"], key=lambda it: str(it["StartTimestamp"]))
-    return [it["DurableExecutionArn"] for it in found]
+    found = sorted(listed["DurableExecutions"], key=lambda durableexecution: str(durableexecution["StartTimestamp"]))
+    return [item["DurableExecutionArn"] for item in found]
 
 
 def operations(stage: Stage, arn: str) -> int:
@@ -73,7 +73,7 @@ def operations(stage: Stage, arn: str) -> int:
         page = stage.aws.client("lambda").get_durable_execution_history(**asked)
         events += page["Events"]
         if not page.get("NextMarker"):
-            return len({it["Id"] for it in events if it.get("Id") and not it["EventType"].startswith("Execution")})
+            return len({event["Id"] for event in events if event.get("Id") and not event["EventType"].startswith("Execution")})
         asked["Marker"] = page["NextMarker"]
 
 
@@ -82,7 +82,7 @@ def replace_pods(stage: Stage) -> None:
     before = {pod["metadata"]["uid"] for pod in stage.ground.all_of(PODS, NAMESPACE)}
     for pod in stage.ground.all_of(PODS, NAMESPACE):
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
-    until("successors of the deleted pods", lambda: calm(stage) and not before & {it["metadata"]["uid"] for it in _pods(stage)})
+    until("successors of the deleted pods", lambda: calm(stage) and not before & {item["metadata"]["uid"] for item in _pods(stage)})
 
 
 def calm(stage: Stage) -> bool:
@@ -106,7 +106,7 @@ def _forget(stage: Stage) -> None:
 
 
 def _pods(stage: Stage) -> list[Any]:
-    return [it for it in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in it["metadata"]]
+    return [item for item in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in item["metadata"]]
 
 
 def _rolled_out(stage: Stage, desired: int) -> bool:
@@ -116,4 +116,4 @@ def _rolled_out(stage: Stage, desired: int) -> bool:
 
 
 def _ready(pod: Any) -> bool:
-    return any(it["type"] == "Ready" and it["status"] == "True" for it in pod.get("status", {}).get("conditions", ()))
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in pod.get("status", {}).get("conditions", ()))

@@ -56,10 +56,10 @@ def terminal(rows: Iterable[Row]) -> Table:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A Markdown table, and the notes below it."""
-    lines = [" | ".join(HEAD), "|".join("---:" if it in ("ours", "rival's", "ratio", "spread", "runs") else "---" for it in HEAD)]
+    lines = [" | ".join(HEAD), "|".join("---:" if item in ("ours", "rival's", "ratio", "spread", "runs") else "---" for item in HEAD)]
     lines += [" | ".join(cells(row)) for row in rows]
     notes = [f"- {row.promise}, {row.name}: {row.note}" for row in rows if row.note]
-    missed = [f"- missed: {it}" for it in limits(rows)]
+    missed = [f"- missed: {limit}" for limit in limits(rows)]
     return "\n".join([*(f"| {line} |" for line in lines), "", *missed, *notes])
 
 

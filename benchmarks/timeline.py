@@ -16,4 +16,4 @@ def shares(began: datetime, moments: Sequence[tuple[str, datetime]]) -> Shares:
 
 def told(runs: Sequence[Shares]) -> str:
     """The medians of several runs, in words."""
-    return ", ".join(f"{name} {statistics.median(it[name] for it in runs):.0%}" for name in runs[0])
+    return ", ".join(f"{name} {statistics.median(run[name] for run in runs):.0%}" for name in runs[0])

@@ -50,12 +50,12 @@ def wanted(cluster: str, outside: Outside) -> Wants:
     facts = outside.readers.eks.cluster(name)
     if not isinstance(facts, ClusterFacts):
         raise Refused(f"there is no {facts.what}", then="`aws eks list-clusters` lists them; mind --region")
-    bound = {it: _workload(it, facts, outside) for it in found}
+    bound = {item: _workload(item, facts, outside) for item in found}
     return Wants(
         cluster=name,
         roles=roles(outside.environment),
-        objects=manifests(it for it in bound.values() if it),
-        unplaced=[f"{it.namespace}/{it.name}" for it, workload in bound.items() if workload is None],
+        objects=manifests(item for item in bound.values() if item),
+        unplaced=[f"{item.namespace}/{item.name}" for item, workload in bound.items() if workload is None],
         takes_entries=facts.authentication_mode != "CONFIG_MAP",
     )
 
@@ -91,14 +91,14 @@ def _apply(wants: Wants, outside: Outside, asked: Asked) -> None:
 
 def _checked(asked: Asked, wants: Wants, points: list[Point], heard: list[Source]) -> int:
     """What is missing decides the exit code; a source that is off does not, since the sweep finds what it would have told."""
-    states = {it.state for it in points}
+    states = {point.state for point in points}
     code = BROKEN if "missing" in states else COULD_NOT_TELL if "unknown" in states else SOUND
     document = {
         "command": "access",
         "exitCode": code,
         "cluster": wants.cluster,
-        "points": [it.document for it in points],
-        "sources": [it.document for it in heard],
+        "points": [point.document for point in points],
+        "sources": [item.document for item in heard],
     }
     from cli.access_view import points_view, sources_view
 
@@ -108,7 +108,7 @@ def _checked(asked: Asked, wants: Wants, points: list[Point], heard: list[Source
 
 def _printed(asked: Asked, wants: Wants) -> int:
     """YAML to apply, under comments that say how the roles are let in."""
-    entries = [{"principalArn": arn, "kubernetesGroups": [GROUPS[it]]} for it, arn in wants.roles.items() if it in GROUPS]
+    entries = [{"principalArn": arn, "kubernetesGroups": [GROUPS[item]]} for item, arn in wants.roles.items() if item in GROUPS]
     lines = map_roles(wants.roles) if wants.roles else ""
     document = {"command": "access", "exitCode": SOUND, "cluster": wants.cluster, "accessEntries": entries, "awsAuth": lines}
     if asked.output is not Format.TABLE:

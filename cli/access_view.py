@@ -33,10 +33,10 @@ _MARKS: Final = {
 def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
     """One line for each point, then what to do."""
     yield _marked(points)
-    wrong = [it for it in points if it.state == "missing"]
-    lines = [it for it in wrong if it.what.startswith("aws-auth ")]
+    wrong = [point for point in points if point.state == "missing"]
+    lines = [item for item in wrong if item.what.startswith("aws-auth ")]
     count = f"{len(wrong)} of {len(points)} missing"
-    if not all(it.yours for it in wrong):
+    if not all(item.yours for item in wrong):
         yield _command(f"{count}. ", f"irsa-remediator access --cluster {cluster} --apply", "grants them with your rights")
     elif lines:
         yield _command(
@@ -44,9 +44,9 @@ def points_view(cluster: str, points: list[Point]) -> Iterator[RenderableType]:
         )
     elif wrong:
         yield Text(f"{count}: the network is yours to open, as each line says.", style="bold red")
-    elif all(it.state == "granted" for it in points):
+    elif all(point.state == "granted" for point in points):
         yield Text("Everything is granted.", style="green")
-    if unread := sum(it.state == "unknown" for it in points):
+    if unread := sum(point.state == "unknown" for point in points):
         yield Text(
             f"{unread} of {len(points)} could not be told, as each line says; --profile, --role-arn and --kubeconfig choose other rights.",
             style="yellow",
@@ -65,9 +65,9 @@ def _marked(lines: Iterable[Point | Source]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
-    for it in lines:
-        mark, style = _MARKS[it.state]
-        table.add_row(Text(mark, style=style), plain(it.what), Text(plain(it.detail), style="dim"))
+    for line in lines:
+        mark, style = _MARKS[line.state]
+        table.add_row(Text(mark, style=style), plain(line.what), Text(plain(line.detail), style="dim"))
     return table
 
 

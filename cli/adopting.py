@@ -73,16 +73,16 @@ def run(asked: Asked, wanted: Wanted, *, yes: bool, dry_run: bool) -> int:
     outside = wiring.connect(asked)
     with progress("looking for roles that are right"):
         proposals = propose(wanted, outside)
-    new = [it for it in proposals if it.role_arn and not it.refusal and not it.bound]
-    code = BROKEN if any(it.refusal for it in proposals) else SOUND
+    new = [proposal for proposal in proposals if proposal.role_arn and not proposal.refusal and not proposal.bound]
+    code = BROKEN if any(proposal.refusal for proposal in proposals) else SOUND
     if asked.output is Format.TABLE:
         console().print(_table(proposals))
     written = _write(new, outside, yes=yes) if new and not dry_run else []
     document = {
         "command": "adopt",
         "exitCode": code,
-        "proposals": [it.document for it in proposals],
-        "written": [it.path for it in written],
+        "proposals": [proposal.document for proposal in proposals],
+        "written": [item.path for item in written],
     }
     write(asked.output, document, Text(_closing(new, written), style="bold" if written else "dim"))
     return code
@@ -90,13 +90,13 @@ def run(asked: Asked, wanted: Wanted, *, yes: bool, dry_run: bool) -> int:
 
 def propose(wanted: Wanted, outside: Outside) -> list[Proposal]:
     """A proposal for every ServiceAccount that is known by name, or was asked for, in the chosen clusters; those absent are left out."""
-    accounts = [split(wanted.service_account)] if wanted.service_account else [(it.namespace, it.service_account) for it in KNOWN]
+    accounts = [split(wanted.service_account)] if wanted.service_account else [(item.namespace, item.service_account) for item in KNOWN]
     found = [
         _proposal(ServiceAccountRef(cluster, *account), outside, asked_for=bool(wanted.service_account) or account == accounts[0])
         for cluster in clusters(wanted, outside)
         for account in accounts
     ]
-    return [it for it in found if it]
+    return [item for item in found if item]
 
 
 def _proposal(target: ServiceAccountRef, outside: Outside, *, asked_for: bool) -> Proposal | None:
@@ -128,7 +128,7 @@ def _roles(target: ServiceAccountRef, outside: Outside) -> tuple[str, str]:
     if not isinstance(facts, ClusterFacts):
         raise Refused(f"there is no {facts.what}")
     account = outside.readers.clusters.login(facts).service_account(target.namespace, target.name)
-    addon_name = next((it.addon for it in KNOWN if (it.namespace, it.service_account) == (target.namespace, target.name)), None)
+    addon_name = next((item.addon for item in KNOWN if (item.namespace, item.service_account) == (target.namespace, target.name)), None)
     addon = outside.readers.eks.addon(target.cluster, addon_name) if addon_name else Missing("no add-on")
     annotation = account.role_annotations.get(ROLE_ANNOTATION, "") if isinstance(account, ServiceAccountFacts) else ""
     return annotation, (addon.role_arn or "") if isinstance(addon, AddonFacts) else ""
@@ -140,9 +140,9 @@ def _unfit(proposal: Proposal, outside: Outside) -> str:
     seen = see(proposal.target, replace(outside, readers=replace(outside.readers, parameters=parameters)))
     if seen.look is None:
         return seen.failure
-    guards = [it for it in seen.look.links if it.link in (*READABLE_GUARDS, Link.CLUSTER, Link.PERMISSIONS)]
-    broken = next((it for it in guards if it.state == State.BROKEN), None)
-    unread = next((it for it in guards if it.state == State.UNKNOWN and it.link in READABLE_GUARDS), None)
+    guards = [link for link in seen.look.links if link.link in (*READABLE_GUARDS, Link.CLUSTER, Link.PERMISSIONS)]
+    broken = next((guard for guard in guards if guard.state == State.BROKEN), None)
+    unread = next((guard for guard in guards if guard.state == State.UNKNOWN and guard.link in READABLE_GUARDS), None)
     return broken.sentence if broken else f"{unread.title} could not be read: {unread.sentence}" if unread else ""
 
 
@@ -151,8 +151,8 @@ def _write(new: list[Proposal], outside: Outside, *, yes: bool) -> list[Proposal
         raise Refused("there is nobody to ask: standard input is no terminal", then="give --yes, or --dry-run to see the proposals")
     if not yes and not typer.confirm(f"Write {len(new)} {'binding' if len(new) == 1 else 'bindings'}?", err=True):
         return []
-    for it in new:
-        outside.parameters.put(it.path, it.role_arn)
+    for item in new:
+        outside.parameters.put(item.path, item.role_arn)
     return new
 
 
@@ -161,14 +161,14 @@ def _table(proposals: list[Proposal]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for it in proposals:
-        sign, style = ("=", "dim") if it.bound else ("!", "yellow") if it.refusal else ("+", "green")
-        words = Text(it.path, style=style)
-        if it.refusal:
-            words.append(f"\n{plain(it.refusal)}", style="yellow")
+    for proposal in proposals:
+        sign, style = ("=", "dim") if proposal.bound else ("!", "yellow") if proposal.refusal else ("+", "green")
+        words = Text(proposal.path, style=style)
+        if proposal.refusal:
+            words.append(f"\n{plain(proposal.refusal)}", style="yellow")
         else:
-            source = "as bound" if it.taken_from == f"parameter {it.path}" else f"from the {it.taken_from}"
-            words.append(f"\n{plain(it.role_arn)}").append(f"   {source}", style="dim")
+            source = "as bound" if proposal.taken_from == f"parameter {proposal.path}" else f"from the {proposal.taken_from}"
+            words.append(f"\n{plain(proposal.role_arn)}").append(f"   {source}", style="dim")
         table.add_row(Text(sign, style=style), words)
     return table
 

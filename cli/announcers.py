@@ -28,18 +28,18 @@ class AwsAnnouncers:
         """
         with translated("list the trails"):
             found = self._session.client("cloudtrail").describe_trails()["trailList"]
-        return next((str(it["Name"]) for it in found if self._logs_writes(it["TrailARN"])), None)
+        return next((str(item["Name"]) for item in found if self._logs_writes(item["TrailARN"])), None)
 
     def audit_log(self, cluster: str) -> AuditLog:
         """The node watcher's subscription is told by its pattern: its function has no fixed name."""
         with translated(f"describe cluster {cluster}"):
             described = self._session.client("eks").describe_cluster(name=cluster)["cluster"]
         kinds = described.get("logging", {}).get("clusterLogging", ())
-        patterns = [it["filterPattern"] for it in self._subscriptions(cluster)]
+        patterns = [subscription["filterPattern"] for subscription in self._subscriptions(cluster)]
         return AuditLog(
-            written=any(it.get("enabled") and "audit" in it.get("types", ()) for it in kinds),
+            written=any(kind.get("enabled") and "audit" in kind.get("types", ()) for kind in kinds),
             watched=FILTER_PATTERN in patterns,
-            others=sum(it != FILTER_PATTERN for it in patterns),
+            others=sum(pattern != FILTER_PATTERN for pattern in patterns),
         )
 
     def has_alarm(self, name: str) -> bool:
@@ -77,6 +77,6 @@ def _selects_writes(selector: Mapping[str, Any]) -> bool:
 
 def _selects_writes_finely(selector: Mapping[str, Any]) -> bool:
     """Source: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldSelector.html"""
-    fields = {it["Field"]: it for it in selector["FieldSelectors"]}
+    fields = {fieldselector["Field"]: fieldselector for fieldselector in selector["FieldSelectors"]}
     reads_alone = "true" in fields.get("readOnly", {}).get("Equals", ())
     return "Management" in fields.get("eventCategory", {}).get("Equals", ()) and not reads_alone

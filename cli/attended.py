@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.application.remediation.steps.remediation_steps import Desk
-from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Patience
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
+from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, PollSchedule
 from lambdas.contract.settings import Mode, settings_path
-from lambdas.domain.assessment.summary import from_json_look
+from lambdas.domain.assessment.summary import summary_from_json
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.ports import Parameter
-from lambdas.notifications import message
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.messages import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ class Courteous:
 
 
 @dataclass(kw_only=True)
-class AttendedDesk(Desk):
+class InteractiveRemediationSteps(RemediationSteps):
     """The steps' bodies as they are, but that questions go to the prompt, nobody is reminded, and what was told last is kept."""
 
     first: Json = field(default_factory=dict)
@@ -93,8 +93,8 @@ class AttendedDesk(Desk):
 
     def tell(self, key: str, about: Json) -> Json:
         """Told and kept for the screen. Nobody hears of a person who decided against it, or is reminded by a run that ends."""
-        occasion = Occasion(about["occasion"])
-        if occasion in (Occasion.REMINDER, Occasion.NOT_APPROVED):
+        occasion = NotificationKind(about["occasion"])
+        if occasion in (NotificationKind.REMINDER, NotificationKind.NOT_APPROVED):
             return {"sent": False, "at": about["look"]["began_at"]}
         self.told = message(occasion, about, self.incident, environment=self.environment)
         return super().tell(key, about)
@@ -110,7 +110,7 @@ class AttendedDesk(Desk):
             self.look(1, {})
         state: Json = {"look": self.last, "signals": self.signals}
         for _ in range(RELEASES if self.last else 0):
-            outcome = Outcome.PROVEN if from_json_look(state["look"]).sound and self.changes else Outcome.NEEDS_YOU
+            outcome = Outcome.PROVEN if summary_from_json(state["look"]).sound and self.changes else Outcome.NEEDS_YOU
             about = {"first": self.first, "lines": self.lines, "trail": [], "changes": self.changes}
             state = self.close(outcome, {**about, **state}, state)
             if state.get("closed"):
@@ -118,7 +118,7 @@ class AttendedDesk(Desk):
 
 
 @dataclass
-class AttendedSteps(InProcessSteps):
+class InteractiveSteps(InProcessSteps):
     """Steps of this process that a person watches. Where the workflow would watch for days, this run ends: the person knows."""
 
     holding: Holding | None = None
@@ -129,7 +129,7 @@ class AttendedSteps(InProcessSteps):
         self._go_on(name)
         return super().once(name, do)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         """Check in a loop, showing each state."""
 
         def shown(former: Json) -> Json:

@@ -51,7 +51,7 @@ def _assume(session: Session, role_arn: str, region: str) -> None:
         raise Refused("there are no AWS credentials to assume the role with", then="log in to AWS, or choose credentials with --profile")
 
     def sts(service: str, **members: Any) -> Any:
-        return session.create_client(service, region_name=region, **{key: it for key, it in members.items() if key != "region_name"})
+        return session.create_client(service, region_name=region, **{key: item for key, item in members.items() if key != "region_name"})
 
     fetcher = AssumeRoleCredentialFetcher(sts, own, role_arn, extra_args={"RoleSessionName": SESSION_NAME})
 

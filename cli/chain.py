@@ -17,9 +17,9 @@ from cli.finding_incidents import in_whose_hands
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.diagnosis.finding import State
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.notifications import meaning_of
 from lambdas.notifications.escape import line as visible
 from lambdas.notifications.escape import plain
+from lambdas.notifications.messages import meaning_of
 from lambdas.notifications.next_steps import words_and_command
 from lambdas.notifications.time_text import clock
 from lambdas.notifications.trust_correction import documents
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.looking import Seen
-    from lambdas.domain.assessment.summary import LinkLine, Look
+    from lambdas.domain.assessment.summary import AssessmentSummary, LinkSummary
 
 MARKS: Final = {
     State.OK: ("✓", "green"),
@@ -52,7 +52,7 @@ def _title(seen: Seen) -> Text:
     return Text(seen.target.cluster, style="bold").append(f" · {seen.target.namespace}/{seen.target.name}", style="not bold")
 
 
-def _header(seen: Seen, look: Look) -> Group:
+def _header(seen: Seen, look: AssessmentSummary) -> Group:
     addon = look.addon
     told = [
         seen.target.cluster,
@@ -61,11 +61,11 @@ def _header(seen: Seen, look: Look) -> Group:
     ]
     if addon:
         told.append(f"{addon['name']} {addon['version']}" + _offered(look))
-    line = Text(" · ").join(Text(plain(it), style="bold" if i == 0 else "") for i, it in enumerate(told) if it)
+    line = Text(" · ").join(Text(plain(item), style="bold" if i == 0 else "") for i, item in enumerate(told) if item)
     return Group(line, _binding(seen, look))
 
 
-def _offered(look: Look) -> str:
+def _offered(look: AssessmentSummary) -> str:
     """The add-on's default version for the cluster's Kubernetes, and the latest, as far as they are other ones."""
     installed, default, latest = (look.addon.get(name, "") for name in ("version", "default", "latest"))
     if not default:
@@ -84,7 +84,7 @@ def supported(cluster: Mapping[str, str], *, today: str) -> str:
     return next(iter(ahead), ended[-1] if ended else "")
 
 
-def _binding(seen: Seen, look: Look) -> Text:
+def _binding(seen: Seen, look: AssessmentSummary) -> Text:
     account = f"{seen.target.namespace}/{seen.target.name}"
     if not look.binding_path:
         path = binding_path(seen.target.cluster, seen.target.namespace, seen.target.name)
@@ -95,7 +95,7 @@ def _binding(seen: Seen, look: Look) -> Text:
     return words.append(f"\nas the parameter {look.binding_path} says", style="dim")
 
 
-def _links(look: Look) -> Table:
+def _links(look: AssessmentSummary) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1), expand=False)
     table.add_column(justify="right", style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
@@ -114,17 +114,17 @@ def _links(look: Look) -> Table:
     return table
 
 
-def _folded(links: Sequence[LinkLine]) -> Iterator[tuple[LinkLine, LinkLine]]:
+def _folded(links: Sequence[LinkSummary]) -> Iterator[tuple[LinkSummary, LinkSummary]]:
     """First and last of each run of links that do not apply for one and the same reason; any other link alone."""
-    for (state, sentence), run in groupby(links, key=lambda it: (it.state, it.sentence)):
+    for (state, sentence), run in groupby(links, key=lambda link: (link.state, link.sentence)):
         alike = list(run)
         if state == State.NOT_APPLICABLE and sentence:
             yield alike[0], alike[-1]
         else:
-            yield from ((it, it) for it in alike)
+            yield from ((item, item) for item in alike)
 
 
-def _facts(line: LinkLine, look: Look) -> Iterator[str]:
+def _facts(line: LinkSummary, look: AssessmentSummary) -> Iterator[str]:
     """Evidence of a broken link that its sentence does not hold already; the same fact of several objects once."""
     if line.state != State.BROKEN:
         return
@@ -141,7 +141,7 @@ def _moment(iso: str) -> datetime | None:
     return datetime.fromisoformat(iso) if iso else None
 
 
-def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
+def _end(seen: Seen, look: AssessmentSummary) -> Iterator[RenderableType]:
     yield _verdict(seen, look)
     for remedy in look.remedies:
         words, command = words_and_command(remedy)
@@ -150,8 +150,8 @@ def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
         if command:  # to be copied, so the terminal wraps it and we do not
             yield Text(command, no_wrap=True, overflow="ignore")
     yield from corrected(look)
-    told = tuple(f"{it.title} could not be read" for it in look.links)  # the table has said why
-    for note in (*seen.notes, *(it for it in look.warnings if not it.startswith(told))):
+    told = tuple(f"{link.title} could not be read" for link in look.links)  # the table has said why
+    for note in (*seen.notes, *(warning for warning in look.warnings if not warning.startswith(told))):
         yield Text(f"note: {plain(note)}", style="dim")
     if seen.incident:
         yield Text(f"Incident {seen.incident.id} is open: {in_whose_hands(seen.incident)}")
@@ -159,14 +159,14 @@ def _end(seen: Seen, look: Look) -> Iterator[RenderableType]:
         yield Text(command, style="bold").append(f"   {_why(look)}", style="not bold dim")
 
 
-def corrected(look: Look) -> Iterator[RenderableType]:
+def corrected(look: AssessmentSummary) -> Iterator[RenderableType]:
     """The corrected trust policy in full, to be copied: as JSON and as Terraform."""
     for document in documents(look.corrected_trust, look.desired_role.rsplit("/", 1)[-1]):
         yield Text(f"{document.title}:", style="bold")
         yield Text("\n".join(map(visible, document.lines)), no_wrap=True, overflow="ignore")
 
 
-def _verdict(seen: Seen, look: Look) -> Text:
+def _verdict(seen: Seen, look: AssessmentSummary) -> Text:
     if look.sound:
         words = {
             Verdict.NOT_APPLICABLE: "Not applicable: nothing runs under this ServiceAccount.",
@@ -175,13 +175,13 @@ def _verdict(seen: Seen, look: Look) -> Text:
         unread = seen.exit_code != 0
         return Text("Nothing is broken, and not every link could be read." if unread else words, style="yellow" if unread else "bold green")
     told, style = ("Could not tell: ", "bold yellow") if seen.exit_code == COULD_NOT_TELL else ("Broken: ", "bold red")
-    others = [it.title for it in look.links if it.state == State.BROKEN and it.verdict != look.verdict]
+    others = [link.title for link in look.links if link.state == State.BROKEN and link.verdict != look.verdict]
     text = Text(told, style=style).append(str(look.verdict), style="bold")
     text.append(f", and with it {', '.join(others)}" if others else "", style="not bold default")
     return text.append(f". {meaning_of(look)}", style="not bold default")
 
 
-def _next_command(seen: Seen, look: Look) -> str:
+def _next_command(seen: Seen, look: AssessmentSummary) -> str:
     where = f"--cluster {seen.target.cluster}"
     if look.sound:
         return "" if look.binding_path or look.verdict is not Verdict.HEALTHY else f"irsa-remediator adopt {where}"
@@ -192,7 +192,7 @@ def _next_command(seen: Seen, look: Look) -> str:
     return f"irsa-remediator plan {where}"
 
 
-def _why(look: Look) -> str:
+def _why(look: AssessmentSummary) -> str:
     if look.sound:
         return "binds it to the role it has"
     return "shows what is missing" if look.verdict is Verdict.NO_ACCESS else "shows what would be done"

@@ -54,11 +54,11 @@ class Count:
 
 def counts(moments: Sequence[Moment], trail: object) -> list[Count]:
     """What the looks counted, and what a proof remembers of the time between them, in the order of time."""
-    found = [Count(it.at, it.pods, it.nodes) for it in moments if it.at and (it.pods or it.nodes)]
+    found = [Count(item.at, item.pods, item.nodes) for item in moments if item.at and (item.pods or item.nodes)]
     for entry in trail if isinstance(trail, list | tuple) else ():
         if isinstance(entry, list | tuple) and len(entry) == _ENTRY and (at := moment(entry[0])):
             found.append(Count(at, _pair(entry[1], entry[2]), _pair(entry[3], entry[4])))
-    return sorted(found, key=lambda it: it.at)
+    return sorted(found, key=lambda item: item.at)
 
 
 def _pair(some: object, total: object) -> tuple[int, int] | None:
@@ -67,10 +67,10 @@ def _pair(some: object, total: object) -> tuple[int, int] | None:
 
 def _series(found: Sequence[Count], start: datetime) -> list[Series]:
     """The strips that there is something to draw in."""
-    pods = tuple(((it.at - start).total_seconds(), *it.pods) for it in found if it.pods)
-    nodes = tuple(((it.at - start).total_seconds(), *it.nodes) for it in found if it.nodes)
+    pods = tuple(((item.at - start).total_seconds(), *item.pods) for item in found if item.pods)
+    nodes = tuple(((item.at - start).total_seconds(), *item.nodes) for item in found if item.nodes)
     made = (Series("pods", "pods with the role", pods), Series("nodes", "nodes Ready", nodes))
-    return [it for it in made if it.points]
+    return [item for item in made if item.points]
 
 
 def draw(moments: Sequence[Moment], numbers: Sequence[int | None], trail: object = ()) -> str:
@@ -82,7 +82,7 @@ def draw(moments: Sequence[Moment], numbers: Sequence[int | None], trail: object
         trail: what the incident's details hold under that name.
     """
     found = counts(moments, trail)
-    times = [it.at for it in moments if it.at] + [it.at for it in found]
+    times = [item.at for item in moments if item.at] + [item.at for item in found]
     if not found:
         return ""
     start, last = min(times), max(times)
@@ -90,10 +90,10 @@ def draw(moments: Sequence[Moment], numbers: Sequence[int | None], trail: object
     end = (last - start).total_seconds() or 1.0
     bottom = TOP + len(strips) * (STRIP + GAP) - GAP
     height = bottom + BELOW
-    body = [part for i, it in enumerate(strips) for part in _strip(it, TOP + i * (STRIP + GAP), end)]
-    marks = [((it.at - start).total_seconds(), n) for it, n in zip(moments, numbers, strict=True) if it.at and n is not None]
+    body = [part for i, item in enumerate(strips) for part in _strip(item, TOP + i * (STRIP + GAP), end)]
+    marks = [((item.at - start).total_seconds(), n) for item, n in zip(moments, numbers, strict=True) if item.at and n is not None]
     body += [*_marks(marks, end, bottom), *_axis(end, bottom + 18)]
-    summary = "; ".join(_summary(it) for it in strips)
+    summary = "; ".join(_summary(strip) for strip in strips)
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="chart-title chart-desc" class="chart">'
         f'<title id="chart-title">Pods with the role and nodes Ready over time</title>'
@@ -155,7 +155,7 @@ def _marks(marks: list[tuple[float, int]], end: float, bottom: int) -> Iterator[
 
 
 def _axis(end: float, y: int) -> Iterator[str]:
-    step = next((it for it in _STEPS_S if end / it <= MOST_TICKS), max(1, round(end / MOST_TICKS)))
+    step = next((steps_ for steps_ in _STEPS_S if end / steps_ <= MOST_TICKS), max(1, round(end / MOST_TICKS)))
     for i in range(int(end // step) + 1):
         x = _x(i * step, end)
         yield f'<line x1="{x}" x2="{x}" y1="{y - 18}" y2="{y - 13}" class="grid"/>'

@@ -25,8 +25,8 @@ def run(asked: Asked, wanted: Wanted) -> int:
     """Look, write, and tell by the exit code."""
     outside = wiring.connect(asked)
     seen = look_at(wanted, outside)
-    code = worst(it.exit_code for it in seen)
-    write(asked.output, {"command": "check", "exitCode": code, "checks": [checked(it) for it in seen]}, *_views(asked, seen))
+    code = worst(item.exit_code for item in seen)
+    write(asked.output, {"command": "check", "exitCode": code, "checks": [checked(item) for item in seen]}, *_views(asked, seen))
     return code
 
 
@@ -36,7 +36,7 @@ def look_at(wanted: Wanted, outside: Outside) -> list[Seen]:
         found = targets(wanted, outside)
     named = found[0].cluster if len(found) == 1 else f"{len(found)} ServiceAccounts"
     with progress(f"looking at {named}"), ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda it: refuse_unknown(see(it, outside), outside), found))
+        return list(pool.map(lambda item: refuse_unknown(see(item, outside), outside), found))
 
 
 def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
@@ -47,4 +47,4 @@ def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
 
     if len(seen) == 1:
         return [view(seen[0])]
-    return [*(view(it) for it in seen if it.exit_code), summary(seen), *unbound(seen)]
+    return [*(view(item) for item in seen if item.exit_code), summary(seen), *unbound(seen)]

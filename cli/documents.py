@@ -12,7 +12,7 @@ from lambdas.domain.planning.actions import to_json
 if TYPE_CHECKING:
     from cli.looking import Seen
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.assessment.summary import LinkLine, Look
+    from lambdas.domain.assessment.summary import AssessmentSummary, LinkSummary
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.domain.planning.actions import Action
 
@@ -37,7 +37,7 @@ def _open(incident: Incident | None) -> Json | None:
     return {"id": incident.id, "openedAt": incident.opened_at.isoformat(), "holder": incident.holder} if incident else None
 
 
-def _look(look: Look) -> Json:
+def _look(look: AssessmentSummary) -> Json:
     return {
         "at": look.began_at,
         "verdict": look.verdict.value,
@@ -50,7 +50,7 @@ def _look(look: Look) -> Json:
         "addon": _addon(look.addon),
         "binding": {"path": look.binding_path, "roleArn": look.desired_role} if look.binding_path else None,
         "annotation": look.annotation or None,
-        "links": [_link(it) for it in look.links],
+        "links": [_link(link) for link in look.links],
         "counts": {_camel(name): value for name, value in asdict(look.counts).items()},
         "remedies": list(look.remedies),
         "correctedTrustPolicy": json.loads(look.corrected_trust) if look.corrected_trust else None,
@@ -66,7 +66,7 @@ def _addon(addon: dict[str, str]) -> Json | None:
     return {theirs: addon.get(ours) or None for ours, theirs in names.items()}
 
 
-def _link(line: LinkLine) -> Json:
+def _link(line: LinkSummary) -> Json:
     evidence = [{"subject": subject, "field": field, "value": value, "since": at or None} for subject, field, value, at in line.evidence]
     return {
         "number": int(line.link),
@@ -78,13 +78,14 @@ def _link(line: LinkLine) -> Json:
     }
 
 
-def planned(look: Look) -> Json:
+def planned(look: AssessmentSummary) -> Json:
     """What would be done, and what not and why."""
     return {
-        "actions": [action(it) for it in look.actions],
-        "proposed": [action(it) for it in look.proposed],
+        "actions": [action(item) for item in look.actions],
+        "proposed": [action(item) for item in look.proposed],
         "withheld": [
-            {"link": int(it.link), "reason": str(it.reason), "sentence": it.sentence, "until": it.until or None} for it in look.withheld
+            {"link": int(blocked.link), "reason": str(blocked.reason), "sentence": blocked.sentence, "until": blocked.until or None}
+            for blocked in look.withheld
         ],
         "waitsFor": look.wait or None,
         "needsApproval": look.needs_approval,

@@ -35,13 +35,13 @@ def by_prefix(prefix: str, outside: Outside) -> Incident | PastIncident:
     """
     need_stack(outside)
     there: list[Incident | PastIncident] = [*outside.register.open(), *outside.register.past(outside.now() - KEPT_FOR)]
-    found = [it for it in there if it.id.startswith(prefix)]
+    found = [item for item in there if item.id.startswith(prefix)]
     if len(found) == 1:
         return found[0]
     if not found:
         raise Refused(f"there is no incident {prefix!r}", then="irsa-remediator history lists those of the last 90 days")
     raise Refused(
-        f"{prefix!r} is the beginning of {len(found)} incidents: {', '.join(it.id for it in found[:8])}", then="give more of the id"
+        f"{prefix!r} is the beginning of {len(found)} incidents: {', '.join(item.id for item in found[:8])}", then="give more of the id"
     )
 
 

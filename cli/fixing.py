@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cli import wiring
 from cli.asked import Asked, Format
-from cli.attended import AttendedDesk, AttendedSteps, Courteous, PersonsParameters
+from cli.attended import Courteous, InteractiveRemediationSteps, InteractiveSteps, PersonsParameters
 from cli.documents import checked, place, planned
 from cli.failures import BROKEN, SOUND, Refused
 from cli.holding import Holding, claim
@@ -22,15 +22,15 @@ from cli.output import console, console_for_errors, progress, write
 from cli.plan_view import lines, next_step, view
 from cli.screen import Screen
 from cli.targets import Wanted, one
-from lambdas.application.assessment import Remembering
+from lambdas.application.assessment import PolicySources
 from lambdas.application.remediation.workflow import remediate
-from lambdas.domain.assessment.summary import from_json_look
+from lambdas.domain.assessment.summary import summary_from_json
 from lambdas.domain.incidents.incident import Outcome
 
 if TYPE_CHECKING:
     from cli.outside import Outside
     from lambdas.application.workflow_steps import Json
-    from lambdas.domain.assessment.summary import Look
+    from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.incidents.incident import Incident
 
 
@@ -88,7 +88,7 @@ def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner) -> int
     screen = Screen(lambda: outside.now().timestamp())
     desk = _desk(incident, _persons(outside, seen.target.cluster, manner), screen)
     with Holding(incident, outside.incidents, outside.now) as holding, screen:
-        steps = AttendedSteps(sleep=outside.sleep, answer=partial(_answer, desk, screen, manner, seen), holding=holding, screen=screen)
+        steps = InteractiveSteps(sleep=outside.sleep, answer=partial(_answer, desk, screen, manner, seen), holding=holding, screen=screen)
         try:
             result = remediate(incident, steps, desk)
         except BaseException:
@@ -97,12 +97,12 @@ def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner) -> int
     return _ended(asked, desk, result)
 
 
-def _desk(incident: Incident, outside: Outside, screen: Screen) -> AttendedDesk:
+def _desk(incident: Incident, outside: Outside, screen: Screen) -> InteractiveRemediationSteps:
     courteous = Courteous(outside.notifier, outside.events, screen)
-    return AttendedDesk(
+    return InteractiveRemediationSteps(
         incident=incident,
         readers=outside.readers,
-        remembering=Remembering(incidents=outside.incidents, calendar=outside.calendar),
+        policy_sources=PolicySources(incidents=outside.incidents, calendar=outside.calendar),
         incidents=outside.incidents,
         notifier=courteous,
         events=courteous,
@@ -114,13 +114,13 @@ def _desk(incident: Incident, outside: Outside, screen: Screen) -> AttendedDesk:
     )
 
 
-def _answer(desk: AttendedDesk, screen: Screen, manner: Manner, seen: Seen, _callback_id: str) -> Json:
+def _answer(desk: InteractiveRemediationSteps, screen: Screen, manner: Manner, seen: Seen, _callback_id: str) -> Json:
     """Show the plan as it is now, and ask."""
     screen.pause()
     shown = console_for_errors()
-    shown.print(Group(*lines(replace(from_json_look(desk.asked), needs_approval=False)), Text()), crop=False)
+    shown.print(Group(*lines(replace(summary_from_json(desk.asked), needs_approval=False)), Text()), crop=False)
     assert seen.look is not None  # noqa: S101  # told to the type checker
-    pacing = dict.fromkeys(it.sentence for it in seen.look.withheld if it.reason in LIFTABLE)
+    pacing = dict.fromkeys(blocked.sentence for blocked in seen.look.withheld if blocked.reason in LIFTABLE)
     for sentence in pacing:
         shown.print(Text(f"The remediator itself would not do this now: {sentence}", style="yellow"))
     agreed = manner.yes or typer.confirm("Do this?", err=True)
@@ -128,9 +128,9 @@ def _answer(desk: AttendedDesk, screen: Screen, manner: Manner, seen: Seen, _cal
     return {"approved": agreed, "by": desk.incident.holder, "at": desk.now().isoformat()}
 
 
-def _ended(asked: Asked, desk: AttendedDesk, result: Json) -> int:
+def _ended(asked: Asked, desk: InteractiveRemediationSteps, result: Json) -> int:
     """What came of it: the message that colleagues get, too."""
-    now = from_json_look(desk.last)
+    now = summary_from_json(desk.last)
     code = SOUND if result["outcome"] in (Outcome.PROVEN, Outcome.RECOVERED) else BROKEN
     document: dict[str, Any] = {
         "command": "fix",
@@ -138,7 +138,7 @@ def _ended(asked: Asked, desk: AttendedDesk, result: Json) -> int:
         **place(desk.incident.target),
         "incident": desk.incident.id,
         "outcome": str(result["outcome"]),
-        "verdict": from_json_look(desk.first).verdict.value,
+        "verdict": summary_from_json(desk.first).verdict.value,
         "verdictNow": now.verdict.value,
         "changes": list(result["changes"]),
     }
@@ -149,6 +149,6 @@ def _ended(asked: Asked, desk: AttendedDesk, result: Json) -> int:
     return code
 
 
-def _nothing_told(desk: AttendedDesk, now: Look) -> str:
+def _nothing_told(desk: InteractiveRemediationSteps, now: AssessmentSummary) -> str:
     """The end of a run of which nobody else hears."""
     return f"Done: {now.sentence}" if desk.changes else f"Nothing was changed. {now.sentence}"

@@ -54,7 +54,9 @@ NO_PODS: Final = "it has no pods, so its workload is not known; run this again w
 
 def unplaced(wants: Wants) -> Iterator[Point]:
     """What cannot be told of ServiceAccounts without pods."""
-    return (Point(what=f"the right to restart what runs under {it}", state="unknown", detail=NO_PODS, yours=True) for it in wants.unplaced)
+    return (
+        Point(what=f"the right to restart what runs under {item}", state="unknown", detail=NO_PODS, yours=True) for item in wants.unplaced
+    )
 
 
 def missing(wants: Wants, outside: Outside) -> Iterator[Point]:
@@ -99,10 +101,12 @@ def _object(cluster: str, manifest: Json, outside: Outside) -> Point:
 def _lacks(manifest: Json, there: Mapping[str, Any]) -> list[str]:
     """What the object has not: rules of a Role, reference or subject of a binding."""
     if "rules" in manifest:
-        return [_rule(it) for it in manifest["rules"] if not any(_covers(other, it) for other in there.get("rules") or ())]
+        return [_rule(rule) for rule in manifest["rules"] if not any(_covers(other, rule) for other in there.get("rules") or ())]
     found = [] if there.get("roleRef") == manifest["roleRef"] else [f"refers to {(there.get('roleRef') or {}).get('name')}"]
-    names = {(it.get("kind"), it.get("name")) for it in there.get("subjects") or ()}
-    return found + [f"lacks the group {it['name']}" for it in manifest["subjects"] if (it["kind"], it["name"]) not in names]
+    names = {(subject.get("kind"), subject.get("name")) for subject in there.get("subjects") or ()}
+    return found + [
+        f"lacks the group {subject['name']}" for subject in manifest["subjects"] if (subject["kind"], subject["name"]) not in names
+    ]
 
 
 def _covers(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:

@@ -32,8 +32,8 @@ def listed(asked: Asked, cluster: str, days: int) -> int:
     outside = wiring.connect(asked)
     need_stack(outside)
     with progress("reading incidents"):
-        opened = [it for it in outside.register.open() if cluster in ("", it.target.cluster)]
-        closed = [it for it in outside.register.past(outside.now() - timedelta(days=days)) if cluster in ("", it.target.cluster)]
+        opened = [item for item in outside.register.open() if cluster in ("", item.target.cluster)]
+        closed = [item for item in outside.register.past(outside.now() - timedelta(days=days)) if cluster in ("", item.target.cluster)]
     document = {"command": "history", "exitCode": SOUND, "incidents": [*map(still_open, opened), *map(past, closed)]}
     quiet = f"No incident{f' of {cluster}' if cluster else ''} within {days} days."
     write(asked.output, document, _table(opened, closed) if opened or closed else Text(quiet, style="dim"))
@@ -43,13 +43,13 @@ def listed(asked: Asked, cluster: str, days: int) -> int:
 def _table(opened: list[Incident], closed: list[PastIncident]) -> Table:
     """One line for each. Eighty columns are few, so what all have in common is said once, above."""
     everyone: list[Incident | PastIncident] = [*opened, *closed]
-    common = f"{_SYSTEM}/" if all(it.target.namespace == _SYSTEM for it in everyone) else ""
+    common = f"{_SYSTEM}/" if all(item.target.namespace == _SYSTEM for item in everyone) else ""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     for column in ("incident", "opened (UTC)", "cluster", f"in {_SYSTEM}" if common else "service account", "verdict", "outcome", "took"):
         table.add_column(column, overflow="fold", no_wrap=column in ("incident", "opened (UTC)", "outcome", "took"))
-    for it in opened:
-        state = "waits for you" if it.callback_id else "open"
-        table.add_row(*_where(it, common), "", Text(state, style="yellow"), "")
+    for item in opened:
+        state = "waits for you" if item.callback_id else "open"
+        table.add_row(*_where(item, common), "", Text(state, style="yellow"), "")
     for past_one in closed:
         took = duration(seconds_between(past_one.opened_at, past_one.closed_at) or 0)
         outcome = Text(str(past_one.outcome), style=OUTCOME_STYLES[past_one.outcome])

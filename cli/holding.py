@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from cli.failures import Refused
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import BEAT, SILENT_AFTER, Incident, silent
+from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.notifications import published_events
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.ports import IncidentsPort
 
-_WATCHING: Final = frozenset({Occasion.NEEDS_YOU, Occasion.WITHHELD, Occasion.NOT_APPROVED, Occasion.REMINDER})
+_WATCHING: Final = frozenset(
+    {NotificationKind.NEEDS_YOU, NotificationKind.WITHHELD, NotificationKind.NOT_APPROVED, NotificationKind.REMINDER}
+)
 """What the remediator has told last when it only watches and a person may act in its place."""
 
 
@@ -66,13 +68,13 @@ def _ours(target: ServiceAccountRef, binding_path: str | None, outside: Outside)
         started=True,
         holder=outside.caller,
         binding_path=binding_path,
-        beat_at=now,
+        heartbeat_at=now,
     )
 
 
 def _free(there: Incident, outside: Outside) -> bool:
     if there.held_by_a_person:
-        return silent(there, outside.now())
+        return heartbeat_expired(there, outside.now())
     told = {state.split(" ", 1)[-1].split(" ")[0] for state in outside.incidents.told(there)}
     return not there.acting and not there.callback_id and bool(told & _WATCHING)
 
@@ -92,7 +94,7 @@ class Holding:
         self._incident = incident
         self._incidents = incidents
         self._now = now
-        self._heard_at = incident.beat_at or now()
+        self._heard_at = incident.heartbeat_at or now()
         self._over = Event()
         self._lost = Event()
         self._thread = Thread(target=self._beat_on, name="heartbeat", daemon=True)
@@ -103,7 +105,7 @@ class Holding:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(timeout=BEAT.total_seconds())
+        self._thread.join(timeout=HEARTBEAT_INTERVAL.total_seconds())
 
     def still_ours(self) -> None:
         """Say that we are there, and learn whether that is still so.
@@ -116,7 +118,7 @@ class Holding:
         if self._lost.is_set():
             raise TakenOver(f"{name} was taken over by the remediator, since this run had been silent for too long")
         silence = self._now() - self._heard_at
-        if silence > SILENT_AFTER - BEAT:
+        if silence > HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL:
             raise TakenOver(f"{name} may have been taken over: the table did not answer this run for {silence.total_seconds():.0f} s")
 
     def beat(self) -> None:
@@ -131,5 +133,5 @@ class Holding:
             return
 
     def _beat_on(self) -> None:
-        while not self._over.wait(BEAT.total_seconds()) and not self._lost.is_set():
+        while not self._over.wait(HEARTBEAT_INTERVAL.total_seconds()) and not self._lost.is_set():
             self.beat()

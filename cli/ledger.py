@@ -28,13 +28,13 @@ class TableRegister:
     def open(self) -> tuple[Incident, ...]:
         """Open incidents, oldest first."""
         rows = self._rows(f"{SORT_KEY} = :now AND attribute_exists(incident_id)", {":now": {"S": "now"}})
-        return tuple(sorted((items.incident(target, row) for target, row in rows), key=lambda it: it.opened_at))
+        return tuple(sorted((items.incident(target, row) for target, row in rows), key=lambda item: item.opened_at))
 
     def past(self, since: datetime) -> tuple[PastIncident, ...]:
         """Incidents closed since then, newest first."""
         values = {":since": items.past_from(since), ":end": items.AFTER_EVERY_PAST}
         rows = self._rows(f"{SORT_KEY} BETWEEN :since AND :end", values)
-        return tuple(sorted((items.past(target, row) for target, row in rows), key=lambda it: it.closed_at, reverse=True))
+        return tuple(sorted((items.past(target, row) for target, row in rows), key=lambda item: item.closed_at, reverse=True))
 
     def _rows(self, condition: str, values: Mapping[str, Any]) -> Iterator[tuple[ServiceAccountRef, dict[str, Any]]]:
         asked: dict[str, Any] = {"TableName": self._table, "FilterExpression": condition, "ExpressionAttributeValues": values}

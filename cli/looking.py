@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
-from lambdas.application.assessment import Remembering, check
+from lambdas.application.assessment import PolicySources, check
 from lambdas.application.readers import Hints
 from lambdas.application.snapshot_collection import read_advice
 from lambdas.contract.parameters import binding_path
@@ -14,7 +14,7 @@ from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.finding import GUARDS, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, RemediatorError
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.requests.request import actor_of
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from cli.outside import Outside
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.assessment.summary import Look
+    from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.incidents.incident import Incident
-    from lambdas.domain.snapshot.snapshot import Observation
+    from lambdas.domain.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Seen:
     """What a look showed, or why there is none: `failure` is a sentence then. `incident` is the open one, if any."""
 
     target: ServiceAccountRef
-    look: Look | None = None
-    observation: Observation | None = None
+    look: AssessmentSummary | None = None
+    snapshot: Snapshot | None = None
     incident: Incident | None = None
     failure: str = ""
     notes: tuple[str, ...] = ()
@@ -45,11 +45,11 @@ class Seen:
             return COULD_NOT_TELL
         if not self.look.sound:
             return BROKEN
-        unread = (it for it in self.look.links if it.state == State.UNKNOWN and it.link not in GUARDS)
+        unread = (link for link in self.look.links if link.state == State.UNKNOWN and link.link not in GUARDS)
         return COULD_NOT_TELL if any(unread) else SOUND
 
 
-LIFTABLE: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER})
+LIFTABLE: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.WINDOW, BlockReason.BREAKER})
 """Rules that pace what works on its own. A person who has read the reason may lift them; those that guard the cluster stay."""
 
 
@@ -57,8 +57,8 @@ def may(seen: Seen, *, lifted: bool) -> bool:
     """Whether a person's run would do something: what holds back is at most the mode, and with `lifted` the rules that pace."""
     if seen.look is None or seen.look.sound:
         return False
-    held = {str(it.reason) for it in seen.look.withheld}
-    return bool(seen.look.actions or seen.look.wait or Reason.OBSERVE_MODE in held or (held & LIFTABLE and lifted))
+    held = {str(blocked.reason) for blocked in seen.look.withheld}
+    return bool(seen.look.actions or seen.look.wait or BlockReason.OBSERVE_MODE in held or (held & LIFTABLE and lifted))
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -97,10 +97,10 @@ def _see(target: ServiceAccountRef, outside: Outside) -> Seen:
     notes: list[str] = []
     incident = _open(target, outside, notes)
     request: dict[str, Any] = dict(incident.request) if incident else {}
-    remembering = Remembering(incidents=_readable(outside, notes), calendar=outside.calendar)
-    made = check(target, outside.readers, remembering, outside.now(), Hints(actor=actor_of(request)))
-    seen = read_advice(made.observation, outside.readers) if made.diagnosis.sound else made.observation  # else the check has read it
-    return Seen(target=target, look=look(seen, made.diagnosis, made.plan), observation=seen, incident=incident, notes=tuple(notes))
+    policy_sources = PolicySources(incidents=_readable(outside, notes), calendar=outside.calendar)
+    made = check(target, outside.readers, policy_sources, outside.now(), Hints(actor=actor_of(request)))
+    seen = read_advice(made.snapshot, outside.readers) if made.diagnosis.sound else made.snapshot  # else the check has read it
+    return Seen(target=target, look=look(seen, made.diagnosis, made.plan), snapshot=seen, incident=incident, notes=tuple(notes))
 
 
 def _open(target: ServiceAccountRef, outside: Outside, notes: list[str]) -> Incident | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
-from lambdas.domain.incidents.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,7 @@ class Row:
     """What is held of one ServiceAccount. `told` are states of the open incident, `free` is what holds while none is open."""
 
     incident: Incident | None = None
-    free: Free = field(default_factory=Free)
+    free: IdleState = field(default_factory=IdleState)
     told: frozenset[str] = frozenset()
     past: list[PastIncident] = field(default_factory=list)
 
@@ -39,12 +39,12 @@ class MemoryIncidents:
         row.free, met = check_lease.signalled(row.free, signal)
         return met
 
-    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
         row = self._row(target)
         row.free, again = check_lease.finished(row.free, duty_of, began_at, nodes)
         return again
 
-    def let_go(self, target: ServiceAccountRef, duty_of: Free, forget: datetime | None = None) -> None:
+    def let_go(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:
         row = self._row(target)
         row.free = check_lease.let_go(row.free, duty_of, forget)
 
@@ -63,7 +63,7 @@ class MemoryIncidents:
         self._change(incident, started=True, execution_arn=execution_arn)
 
     def beat(self, incident: Incident, at: datetime) -> bool:
-        return self._change(incident, beat_at=at)
+        return self._change(incident, heartbeat_at=at)
 
     def mark_acting(self, incident: Incident, acting: bool) -> bool:
         return self._change(incident, acting=acting)
@@ -88,7 +88,7 @@ class MemoryIncidents:
     def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
         row = self._row(past.target)
         if row.incident is None or row.incident.id != past.id:
-            if any(it.id == past.id for it in row.past):
+            if any(item.id == past.id for item in row.past):
                 return True
             raise Conflict(f"incident {past.id} is no longer open")
         if row.incident.signals > seen_signals:
@@ -99,8 +99,8 @@ class MemoryIncidents:
         return True
 
     def history(self, target: ServiceAccountRef, since: datetime) -> tuple[PastIncident, ...]:
-        found = [it for it in self._row(target).past if it.closed_at >= since]
-        return tuple(sorted(found, key=lambda it: (it.closed_at, it.id), reverse=True))
+        found = [item for item in self._row(target).past if item.closed_at >= since]
+        return tuple(sorted(found, key=lambda item: (item.closed_at, item.id), reverse=True))
 
     def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
         return tuple(sorted(cluster for (path, cluster), at in self._marks.items() if path == binding_path and at >= since))

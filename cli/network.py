@@ -25,7 +25,7 @@ _SET_NETWORK: Final = "set `network` in deploy.yaml (docs/network.md)"
 def points(cluster: str, around: Surroundings) -> Iterator[Point]:
     """The way to the endpoint, and to each service where no NAT gateway leads to all of them."""
     entrance = around.entrance(cluster)
-    open_to_all = any(it.endswith("/0") for it in entrance.public_from)
+    open_to_all = any(item.endswith("/0") for item in entrance.public_from)
     try:
         placement = around.placement()
     except RemediatorError as error:
@@ -67,7 +67,7 @@ def _from_vpc(entrance: Entrance, placement: Placement, way_out: WayOut, around:
 def _through_groups(entrance: Entrance, placement: Placement, way_out: WayOut, openings: Openings) -> Point:
     """The cluster's security groups add up, and so do the functions': one rule for one of them is enough."""
     ours = set(placement.security_groups)
-    if ours & openings.groups or all(_within(it, openings.ranges) for it in way_out.ranges):
+    if ours & openings.groups or all(_within(item, openings.ranges) for item in way_out.ranges):
         return Point(what=_ENDPOINT, state="granted", detail="private, in the functions' VPC")
     if openings.lists:
         why = f"is let in by prefix {many(len(openings.lists), 'list', 'lists')} {', '.join(openings.lists)}, which was not read"
@@ -102,4 +102,4 @@ def _ranges(names: Sequence[str]) -> str:
 def _within(range_: str, ranges: Sequence[str]) -> bool:
     inner = ip_network(range_)
     # `subnet_of` refuses to compare the two families.
-    return any(outer.version == inner.version and inner.subnet_of(outer) for it in ranges if (outer := ip_network(it)))  # type: ignore[arg-type]
+    return any(outer.version == inner.version and inner.subnet_of(outer) for item in ranges if (outer := ip_network(item)))  # type: ignore[arg-type]

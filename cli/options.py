@@ -22,18 +22,18 @@ def with_options(command: Callable[..., int | None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True)
     kind: type[Asked] = hints[first.name]
     hints |= get_type_hints(kind, include_extras=True)
-    shared = [inspect.Parameter(it.name, inspect.Parameter.KEYWORD_ONLY, default=it.default) for it in fields(kind)]
-    names = {it.name for it in fields(kind)}
+    shared = [inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default) for field in fields(kind)]
+    names = {field.name for field in fields(kind)}
 
     @wraps(command)
     def run(**given: Any) -> None:
         asked = kind(**{name: given.pop(name) for name in names})
         raise typer.Exit(_run(command, asked, given))
 
-    parameters = [it.replace(kind=inspect.Parameter.KEYWORD_ONLY) for it in own] + shared
-    typed = [it.replace(annotation=hints[it.name]) for it in parameters]
+    parameters = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own] + shared
+    typed = [parameter.replace(annotation=hints[parameter.name]) for parameter in parameters]
     run.__signature__ = inspect.Signature(typed)  # type: ignore[attr-defined]  # what typer reads
-    run.__annotations__ = {it.name: it.annotation for it in typed}
+    run.__annotations__ = {item.name: item.annotation for item in typed}
     del run.__wrapped__  # else its signature would count
     return run
 
@@ -43,9 +43,11 @@ class _Plain:
 
     def get_params(self, ctx: Any) -> Any:
         found = super().get_params(ctx)  # type: ignore[misc]  # of the class beside it
-        for it in found:
-            if isinstance(it, TyperOption) and it.metavar is None and "|" not in str(it.display_type_rich(ctx)):  # choices name themselves
-                it.metavar = "" if it.is_flag else str(it.name).upper()
+        for item in found:
+            if (
+                isinstance(item, TyperOption) and item.metavar is None and "|" not in str(item.display_type_rich(ctx))
+            ):  # choices name themselves
+                item.metavar = "" if item.is_flag else str(item.name).upper()
         return found
 
 

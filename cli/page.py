@@ -68,8 +68,8 @@ def page(it: PastIncident, environment: Environment) -> str:
 def _numbered(moments: Sequence[Moment]) -> list[int | None]:
     """The actions by number, so that the chart can point at them; None for what was only seen."""
     numbers: list[int | None] = []
-    for it in moments:
-        is_action = it.what not in _NO_ACTIONS
+    for moment in moments:
+        is_action = moment.what not in _NO_ACTIONS
         numbers.append(sum(number is not None for number in numbers) + 1 if is_action else None)
     return numbers
 
@@ -106,7 +106,7 @@ def _clock(at: datetime) -> str:
 
 def _texts(details: Mapping[str, Any], name: str) -> list[str]:
     found = details.get(name) or ()
-    return [str(it) for it in found] if isinstance(found, list | tuple) else []
+    return [str(item) for item in found] if isinstance(found, list | tuple) else []
 
 
 def _figure(moments: Sequence[Moment], numbers: Sequence[int | None], trail: object) -> str:
@@ -120,7 +120,7 @@ def _figure(moments: Sequence[Moment], numbers: Sequence[int | None], trail: obj
 def _happened(moments: Sequence[Moment], numbers: Sequence[int | None]) -> str:
     if not moments:
         return ""
-    rows = "".join(_row(it, number) for it, number in zip(moments, numbers, strict=True))
+    rows = "".join(_row(item, number) for item, number in zip(moments, numbers, strict=True))
     head = (
         '<thead><tr><th scope="col">UTC</th><th scope="col">after</th><th scope="col"></th><th scope="col">what happened</th></tr></thead>'
     )

@@ -59,7 +59,7 @@ def bindings(outside: Outside) -> list[Line]:
     """Every binding, with what is wrong with it: its text, its cluster, and the role where it can be read."""
     parameters, gone = outside.readers.parameters.load(), compared(outside).gone
     lines = [_binding(path, parameters[path], outside) for path in sorted(parameters) if path.startswith(BINDINGS_FOLDER + "/")]
-    return [replace(it, problem=it.problem or _GONE) if it.cluster in gone else it for it in lines]
+    return [replace(line, problem=line.problem or _GONE) if line.cluster in gone else line for line in lines]
 
 
 _GONE: Final = "there is no such cluster in this account and region: unset it where the cluster is gone for good"

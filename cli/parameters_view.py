@@ -30,9 +30,9 @@ def listed(asked: Asked, kind: str, cluster: str, *, validate: bool) -> int:
     outside = wiring.connect(asked)
     with progress(f"reading {kind}"):
         found = (bindings if kind == "bindings" else settings)(outside)
-    chosen = [it for it in found if not cluster or it.cluster == cluster]
-    code = BROKEN if validate and any(it.problem for it in chosen) else SOUND
-    document = {"command": f"{kind} {'validate' if validate else 'list'}", "exitCode": code, kind: [it.document for it in chosen]}
+    chosen = [item for item in found if not cluster or item.cluster == cluster]
+    code = BROKEN if validate and any(item.problem for item in chosen) else SOUND
+    document = {"command": f"{kind} {'validate' if validate else 'list'}", "exitCode": code, kind: [item.document for item in chosen]}
     told = [_verdict(chosen)] if validate else []
     unbound = compared(outside).unbound if kind == "bindings" and not cluster else ()
     document |= {"unbound": list(unbound)} if kind == "bindings" else {}
@@ -47,7 +47,7 @@ def _empty(kind: str) -> str:
 
 
 def _verdict(lines: list[Line]) -> Text:
-    wrong = sum(bool(it.problem) for it in lines)
+    wrong = sum(bool(line.problem) for line in lines)
     return Text(f"{wrong} of {len(lines)} wrong", style="bold red") if wrong else Text(f"all {len(lines)} valid", style="green")
 
 
@@ -55,10 +55,10 @@ def _table(lines: Iterable[Line]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("", "cluster", "name", "value"):
         table.add_column(column, overflow="fold")
-    for it in lines:
-        mark = Text("✗", style="bold red") if it.problem else Text("✓", style="green")
-        value = Text(plain(it.value)).append(f"\n{plain(it.problem)}" if it.problem else "", style="red")
-        table.add_row(mark, plain(it.cluster), plain(it.name), value)
+    for line in lines:
+        mark = Text("✗", style="bold red") if line.problem else Text("✓", style="green")
+        value = Text(plain(line.value)).append(f"\n{plain(line.problem)}" if line.problem else "", style="red")
+        table.add_row(mark, plain(line.cluster), plain(line.name), value)
     return table
 
 
@@ -88,11 +88,14 @@ def describe(asked: Asked) -> int:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("setting", "default", "meaning"):
         table.add_column(column, overflow="fold", no_wrap=column == "setting")
-    for it in _described():
-        table.add_row(it["name"], it["default"], it["description"])
+    for item in _described():
+        table.add_row(item["name"], item["default"], item["description"])
     write(asked.output, {"command": "settings describe", "exitCode": SOUND, "settings": _described()}, table)
     return SOUND
 
 
 def _described() -> list[dict[str, str]]:
-    return [{"name": it.name, "default": it.metadata["default"], "description": it.metadata["description"]} for it in fields(Settings)]
+    return [
+        {"name": field.name, "default": field.metadata["default"], "description": field.metadata["description"]}
+        for field in fields(Settings)
+    ]

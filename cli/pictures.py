@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     _draw(folder, browser)
-    print("\n".join(str(it) for it in sorted(folder.iterdir())))
+    print("\n".join(str(path) for path in sorted(folder.iterdir())))
     return 0
 
 
@@ -96,7 +96,7 @@ def _draw(folder: Path, browser: str) -> None:
         _terminal(folder / "check.svg", "check", "--cluster", CLUSTER)
         _terminal(folder / "plan.svg", "plan", "--cluster", CLUSTER)
         app(["fix", "--cluster", CLUSTER, "--yes", "--output", "json"], standalone_mode=False)
-        incident = next(it for it in _incidents(stage) if it.outcome is Outcome.PROVEN)
+        incident = next(item for item in _incidents(stage) if item.outcome is Outcome.PROVEN)
         _terminal(folder / "history.svg", "history", incident.id)
         _report(folder, browser, incident.id)
         shown = _recording()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def run(asked: Asked, wanted: Wanted) -> int:
     """Look, plan, write. The exit code is that of `check`."""
     seen = look_at(wanted, wiring.connect(asked))
-    code = worst(it.exit_code for it in seen)
-    plans = [checked(it) | {"plan": planned(it.look) if it.look else None} for it in seen]
+    code = worst(item.exit_code for item in seen)
+    plans = [checked(item) | {"plan": planned(item.look) if item.look else None} for item in seen]
     write(asked.output, {"command": "plan", "exitCode": code, "plans": plans}, *_views(asked, seen))
     return code
 
@@ -31,5 +31,5 @@ def run(asked: Asked, wanted: Wanted) -> int:
 def _views(asked: Asked, seen: list[Seen]) -> list[RenderableType]:
     if asked.output is not Format.TABLE:
         return []
-    views: list[RenderableType] = [view(it) for it in seen]
-    return [*views, *(next_step(it) for it in seen if it.look and not it.look.sound)]
+    views: list[RenderableType] = [view(item) for item in seen]
+    return [*views, *(next_step(item) for item in seen if item.look and not item.look.sound)]

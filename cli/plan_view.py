@@ -13,7 +13,7 @@ from rich.text import Text
 from cli.looking import may
 from lambdas.contract.workloads import one_of
 from lambdas.domain.diagnosis.finding import Link
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.escape import plain
 from lambdas.notifications.time_text import clock
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cli.looking import Seen
-    from lambdas.domain.assessment.summary import Look, WithheldLine
+    from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary
     from lambdas.domain.planning.actions import Action
 
 
@@ -35,7 +35,7 @@ def view(seen: Seen) -> RenderableType:
     return Group(title, *lines(seen.look), Text())
 
 
-def lines(look: Look) -> Iterator[RenderableType]:
+def lines(look: AssessmentSummary) -> Iterator[RenderableType]:
     """Verdict, actions, and what is withheld."""
     if look.sound:
         yield Text(f"{look.verdict}: nothing to do.", style="green")
@@ -76,27 +76,27 @@ def _detail(action: Action) -> str:
     old = getattr(action, "old_value", None)
     pod = getattr(action, "pod", "")
     told = [f"{plain(pod)}" if pod else "", f"to {plain(role)}" if role and not pod else "", f"from {plain(old)}" if old else ""]
-    return "".join(f" · {it}" for it in told if it)
+    return "".join(f" · {item}" for item in told if item)
 
 
-def _withheld(look: Look) -> Iterator[RenderableType]:
+def _withheld(look: AssessmentSummary) -> Iterator[RenderableType]:
     """One line for each reason; what ends with the links before it is told last and dimly."""
-    by_reason: dict[tuple[str, str, str], list[WithheldLine]] = {}
-    for it in look.withheld:
-        by_reason.setdefault((it.reason, it.sentence, it.until), []).append(it)
-    apart = [(key, it) for key, it in by_reason.items() if key[0] != Reason.CONSEQUENCE]
+    by_reason: dict[tuple[str, str, str], list[BlockedSummary]] = {}
+    for blocked in look.withheld:
+        by_reason.setdefault((blocked.reason, blocked.sentence, blocked.until), []).append(blocked)
+    apart = [(key, item) for key, item in by_reason.items() if key[0] != BlockReason.CONSEQUENCE]
     if apart:
         yield Text("Left alone:", style="bold")
     for (reason, sentence, until), held in apart:
-        names = ", ".join(Link(it.link).title for it in held)
+        names = ", ".join(Link(item.link).title for item in held)
         words = Text(f"{names}: ").append(_why(sentence, look) + _lifts(until, sentence)).append(f" ({reason})", style="dim")
         yield Padding(words, (0, 0, 0, 2), expand=False)
-    for (_, sentence, _), held in ((key, it) for key, it in by_reason.items() if key[0] == Reason.CONSEQUENCE):
-        words = Text(f"{', '.join(Link(it.link).title for it in held)}: {plain(sentence)}", style="dim")
+    for (_, sentence, _), held in ((key, item) for key, item in by_reason.items() if key[0] == BlockReason.CONSEQUENCE):
+        words = Text(f"{', '.join(Link(item.link).title for item in held)}: {plain(sentence)}", style="dim")
         yield Padding(words, (0, 0, 0, 2), expand=False)
 
 
-def _why(sentence: str, look: Look) -> str:
+def _why(sentence: str, look: AssessmentSummary) -> str:
     """The reason, without the sentence that stands above the plan already."""
     own = sentence.replace(look.sentence, "").rstrip(": ")
     return plain(own) or "only a person can change this"

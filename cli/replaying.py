@@ -17,7 +17,7 @@ from cli.targets import Wanted, targets
 from lambdas.contract.events import SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.notifications.escape import plain
 from lambdas.notifications.time_text import clock
@@ -44,8 +44,8 @@ def run(asked: Asked, file: Path) -> int:
     request = parse(event, account=outside.environment.account, region=outside.environment.region, now=outside.now())
     found = meant(request, outside)
     with progress("looking at what the event names"):
-        seen = [see(it, outside) for it in found]
-    looks = [checked(it) | {"plan": planned(it.look) if it.look else None} for it in seen]
+        seen = [see(item, outside) for item in found]
+    looks = [checked(item) | {"plan": planned(item.look) if item.look else None} for item in seen]
     document = {"command": "replay", "exitCode": SOUND, "rules": rules, "request": _request(request, outside), "looks": looks}
     write(asked.output, document, *_views(rules, request, seen, outside))
     return SOUND
@@ -70,7 +70,7 @@ def matching(event: Mapping[str, Any], outside: Outside) -> list[str] | None:
     """Names of our rules that this event matches; None where it cannot be asked: a person's own request passes no rule."""
     if "detail-type" not in event or event["detail-type"] in (OwnEvent.SWEEP, OwnEvent.DIGEST):  # a schedule's input, which a rule makes
         return None
-    patterns = {name: it.pattern(list(roles(outside.environment).values())) for name, it in SUBSCRIPTIONS.items()}
+    patterns = {name: item.pattern(list(roles(outside.environment).values())) for name, item in SUBSCRIPTIONS.items()}
     try:
         return list(outside.patterns.matching(_whole(event), patterns))
     except RemediatorError:
@@ -116,7 +116,7 @@ def _digested(outside: Outside) -> list[str]:
     from lambdas.domain.incidents.daily_digest import clusters_asking
 
     asking = clusters_asking(outside.readers.parameters.load(), outside.readers.eks.clusters())
-    return [it for it in asking if outside.environment.serves(it)]
+    return [item for item in asking if outside.environment.serves(item)]
 
 
 def _views(
@@ -124,7 +124,7 @@ def _views(
 ) -> list[RenderableType]:
     from cli.plan_view import view
 
-    return [_rules(rules), *_asks(request, outside), Text(), *(view(it) for it in seen), Text("Nothing was done.", style="dim")]
+    return [_rules(rules), *_asks(request, outside), Text(), *(view(item) for item in seen), Text("Nothing was done.", style="dim")]
 
 
 def _rules(rules: list[str] | None) -> Text:

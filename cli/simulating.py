@@ -26,7 +26,7 @@ def run(asked: Asked, scenario: str) -> int:
     from sandbox.play.scenario import InvalidScenario, load, names
 
     if scenario == "list" and asked.output is not Format.TABLE:
-        found = [{"name": it.name, "verdict": it.expect.verdict, "title": it.title} for it in map(load, names())]
+        found = [{"name": item.name, "verdict": item.expect.verdict, "title": item.title} for item in map(load, names())]
         write(asked.output, {"command": "simulate", "exitCode": SOUND, "scenarios": found})
         return SOUND
     if scenario != "list":

@@ -28,9 +28,9 @@ def summary(seen: list[Seen]) -> Table:
     table.add_column("verdict", overflow="fold")
     table.add_column("pods with the role", justify="right")
     table.add_column("nodes Ready", justify="right")
-    for it in sorted(seen, key=lambda it: ((1, 0, 2).index(it.exit_code), it.target)):
-        mark, style = _RESULTS[it.exit_code]
-        table.add_row(Text(mark, style=style), it.target.cluster, f"{it.target.namespace}/{it.target.name}", *_columns(it))
+    for item in sorted(seen, key=lambda item: ((1, 0, 2).index(item.exit_code), item.target)):
+        mark, style = _RESULTS[item.exit_code]
+        table.add_row(Text(mark, style=style), item.target.cluster, f"{item.target.namespace}/{item.target.name}", *_columns(item))
     return table
 
 
@@ -45,7 +45,7 @@ def _columns(it: Seen) -> tuple[str, str, str]:
 
 def unbound(seen: list[Seen]) -> Iterator[Text]:
     """How to bind those that are looked at and never written to."""
-    names = [it.target.cluster for it in seen if it.look and not it.look.binding_path and it.look.verdict is Verdict.HEALTHY]
+    names = [item.target.cluster for item in seen if item.look and not item.look.binding_path and item.look.verdict is Verdict.HEALTHY]
     if names:
         yield from how_to_bind(names)
 

@@ -53,14 +53,14 @@ class AwsSurroundings:
     def openings(self, security_groups: Sequence[str]) -> Openings:
         """Who the rules of these security groups let in on TCP 443."""
         rules = [
-            rule for it in self._each("security_groups", "SecurityGroups", GroupIds=[*security_groups]) for rule in it["IpPermissions"]
+            rule for item in self._each("security_groups", "SecurityGroups", GroupIds=[*security_groups]) for rule in item["IpPermissions"]
         ]
-        https = [it for it in rules if _lets_https_in(it)] if security_groups else []
-        ranges = [(it["IpRanges"], "CidrIp") for it in https] + [(it.get("Ipv6Ranges", []), "CidrIpv6") for it in https]
+        https = [item for item in rules if _lets_https_in(item)] if security_groups else []
+        ranges = [(http["IpRanges"], "CidrIp") for http in https] + [(http.get("Ipv6Ranges", []), "CidrIpv6") for http in https]
         return Openings(
-            groups=frozenset(pair["GroupId"] for it in https for pair in it["UserIdGroupPairs"]),
+            groups=frozenset(pair["GroupId"] for http in https for pair in http["UserIdGroupPairs"]),
             ranges=tuple(one[key] for several, key in ranges for one in several),
-            lists=tuple(one["PrefixListId"] for it in https for one in it.get("PrefixListIds", ())),
+            lists=tuple(one["PrefixListId"] for http in https for one in http.get("PrefixListIds", ())),
         )
 
     def way_out(self, placement: Placement) -> WayOut:
@@ -68,11 +68,11 @@ class AwsSurroundings:
         tables = list(self._each("route_tables", "RouteTables", Filters=[_in_vpc(placement)]))
         used = {subnet: _table_of(subnet, tables) for subnet in placement.subnets}
         endpoints = self._each("vpc_endpoints", "VpcEndpoints", Filters=[_in_vpc(placement)])
-        names = {it["RouteTableId"] for it in used.values() if it}
+        names = {item["RouteTableId"] for item in used.values() if item}
         return WayOut(
             closed=tuple(subnet for subnet, table in used.items() if not _leads_out(table)),
-            services=frozenset(it["ServiceName"].rpartition(".")[2] for it in endpoints if _serves(it, names)),
-            ranges=tuple(it["CidrBlock"] for it in self._each("subnets", "Subnets", SubnetIds=[*placement.subnets])),
+            services=frozenset(endpoint["ServiceName"].rpartition(".")[2] for endpoint in endpoints if _serves(endpoint, names)),
+            ranges=tuple(item["CidrBlock"] for item in self._each("subnets", "Subnets", SubnetIds=[*placement.subnets])),
         )
 
     def _each(self, what: str, key: str, **asked: Any) -> Iterator[Mapping[str, Any]]:
@@ -96,8 +96,8 @@ def _table_of(subnet: str, tables: Sequence[Mapping[str, Any]]) -> Mapping[str, 
 
     Source: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html
     """
-    own = (it for it in tables if any(one.get("SubnetId") == subnet for one in it["Associations"]))
-    main = (it for it in tables if any(one.get("Main") for one in it["Associations"]))
+    own = (table for table in tables if any(one.get("SubnetId") == subnet for one in table["Associations"]))
+    main = (table for table in tables if any(one.get("Main") for one in table["Associations"]))
     return next(own, None) or next(main, None)
 
 
@@ -106,8 +106,8 @@ def _leads_out(table: Mapping[str, Any] | None) -> bool:
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
     """
-    routes = [it for it in (table or {}).get("Routes", ()) if it.get("DestinationCidrBlock") == "0.0.0.0/0"]
-    return any(it.get("State") != "blackhole" and not it.get("GatewayId", "").startswith("igw-") for it in routes)
+    routes = [route for route in (table or {}).get("Routes", ()) if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
+    return any(route.get("State") != "blackhole" and not route.get("GatewayId", "").startswith("igw-") for route in routes)
 
 
 def _serves(endpoint: Mapping[str, Any], tables: set[str]) -> bool:

@@ -75,7 +75,7 @@ def one(wanted: Wanted, outside: Outside) -> ServiceAccountRef:
     """
     found = targets(wanted, outside)
     if len(found) > 1:
-        named = ", ".join(f"{it.namespace}/{it.name}" for it in found)
+        named = ", ".join(f"{item.namespace}/{item.name}" for item in found)
         raise Refused(f"cluster {found[0].cluster} has several bound ServiceAccounts: {named}", then="name one with --service-account")
     return found[0]
 

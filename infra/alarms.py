@@ -38,7 +38,7 @@ class Alarms(Construct):
         for metric, meaning in _EXECUTIONS.items():
             self._alarm(metric.removeprefix("Durable"), durable(functions.by_name[Function.REMEDIATOR], metric), meaning)
         self._of_functions(functions)
-        queues = {f"{logical_id(it)}Failures": queue for it, queue in functions.dead_letters.items()}
+        queues = {f"{logical_id(item)}Failures": queue for item, queue in functions.dead_letters.items()}
         self._of_queues({"Undelivered": undelivered, **queues})
         self._of_our_metrics()
 

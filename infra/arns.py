@@ -42,7 +42,10 @@ def chat_topic(stack: Stack, environment: Environment) -> str:
 
 def bound_roles(stack: Stack, environment: Environment) -> list[str]:
     """The configured roles as ARNs; a path stands for all roles under it."""
-    return [it if it.startswith("arn:") else f"arn:{stack.partition}:iam::{stack.account}:role{it}*" for it in environment.bound_roles]
+    return [
+        bound_role if bound_role.startswith("arn:") else f"arn:{stack.partition}:iam::{stack.account}:role{bound_role}*"
+        for bound_role in environment.bound_roles
+    ]
 
 
 def shared(stack: Stack, environment: Environment, *, table: dynamodb.ITable, topics: Topics) -> Mapping[Target, Sequence[str]]:

@@ -22,14 +22,14 @@ class Chat(Construct):
         super().__init__(scope, name)
         stack = Stack.of(self)
         served = (environment, *followers)
-        answers_alone = self._policy([arns.remediator_executions(stack, it) for it in served])
+        answers_alone = self._policy([arns.remediator_executions(stack, item) for item in served])
         common: dict[str, Any] = {  # the same keywords of two generated types
             "configuration_name": f"{PROJECT}{environment.suffix}",
             "iam_role_arn": self._role(answers_alone).role_arn,
             # Without a guardrail the channel could do whatever an administrator may.
             "guardrail_policies": [answers_alone.managed_policy_arn],
-            "sns_topic_arns": [arns.chat_topic(stack, it) for it in served],
-            "customization_resource_arns": [self._button(it, environment).attr_custom_action_arn for it in ANSWERS],
+            "sns_topic_arns": [arns.chat_topic(stack, item) for item in served],
+            "customization_resource_arns": [self._button(answer, environment).attr_custom_action_arn for answer in ANSWERS],
             "logging_level": "ERROR",
         }
         channel = environment.notify.slack or environment.notify.teams

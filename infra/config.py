@@ -101,7 +101,7 @@ class _Caps:
 
 def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
     caps = read(_Caps, raw, where)
-    wanted = ((it, getattr(caps, it.value)) for it in Function)
+    wanted = ((item, getattr(caps, item.value)) for item in Function)
     return tuple((function, cap) for function, cap in wanted if cap is not None)
 
 

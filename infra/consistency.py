@@ -25,9 +25,9 @@ def contradictions(configuration: Configuration) -> Iterator[Problem]:
     environments = configuration.environments
     if not environments:
         yield Problem("environments", [], "at least one environment, or no such key for the current account")
-    for index, it in enumerate(environments):
-        yield from _within(it, f"environments[{index}]", alone=len(environments) == 1)
-        yield from _chat_home(it, environments, f"environments[{index}].notify.chat_home")
+    for index, item in enumerate(environments):
+        yield from _within(item, f"environments[{index}]", alone=len(environments) == 1)
+        yield from _chat_home(item, environments, f"environments[{index}].notify.chat_home")
     for (_, first), (index, second) in combinations(enumerate(environments), 2):
         yield from _between(first, second, f"environments[{index}]")
 
@@ -104,13 +104,13 @@ def _between(first: Environment, second: Environment, where: str) -> Iterator[Pr
 
 
 def _same_place(first: Environment, second: Environment, where: str) -> Iterator[Problem]:
-    for it in (first, second):
-        if not it.clusters:
+    for item in (first, second):
+        if not item.clusters:
             yield Problem(
-                f"{where}.clusters", [], f"clusters named in {it.name!r}, since another environment shares its account and region"
+                f"{where}.clusters", [], f"clusters named in {item.name!r}, since another environment shares its account and region"
             )
     for cluster in second.clusters:
-        if cluster.name in {it.name for it in first.clusters}:
+        if cluster.name in {item.name for item in first.clusters}:
             yield Problem(
                 f"{where}.clusters", cluster.name, f"clusters that {first.name!r} does not serve already: one stack for one cluster"
             )
@@ -119,14 +119,14 @@ def _same_place(first: Environment, second: Environment, where: str) -> Iterator
 def served(configuration: Configuration, environment: Environment) -> tuple[str, ...]:
     """The clusters a stack serves where another shares its account and region; empty means all of them."""
     place = (environment.account, environment.region)
-    shared = [it for it in configuration.environments if (it.account, it.region) == place]
-    return tuple(it.name for it in environment.clusters) if len(shared) > 1 else ()
+    shared = [item for item in configuration.environments if (item.account, item.region) == place]
+    return tuple(cluster.name for cluster in environment.clusters) if len(shared) > 1 else ()
 
 
 def followers(configuration: Configuration, environment: Environment) -> tuple[Environment, ...]:
     """Environments whose chat goes through this one's channel."""
     return tuple(
-        it
-        for it in configuration.environments
-        if environment.name and it.notify.chat_home == environment.name and it.account == environment.account
+        item
+        for item in configuration.environments
+        if environment.name and item.notify.chat_home == environment.name and item.account == environment.account
     )

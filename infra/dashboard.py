@@ -55,7 +55,7 @@ def _by(title: str, metric: Metric) -> cloudwatch.GraphWidget:
 
 
 def _time_to_recover() -> cloudwatch.GraphWidget:
-    lines = [ours(TIME_TO_RECOVER, period=_PERIOD, statistic=it) for it in ("p50", "p90", "Maximum")]
+    lines = [ours(TIME_TO_RECOVER, period=_PERIOD, statistic=item) for item in ("p50", "p90", "Maximum")]
     return _graph("Time from event to proof (seconds)", *lines)
 
 
@@ -66,30 +66,30 @@ def _sweeps() -> cloudwatch.GraphWidget:
 def _executions(functions: Functions) -> cloudwatch.GraphWidget:
     remediator = functions.by_name[Function.REMEDIATOR]
     states = ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")
-    return _graph("Repairs as executions", *(durable(remediator, f"DurableExecution{it}") for it in states))
+    return _graph("Repairs as executions", *(durable(remediator, f"DurableExecution{state}") for state in states))
 
 
 def _failures(functions: Functions) -> cloudwatch.GraphWidget:
     made = functions.by_name.items()
-    errors = [it.metric_errors(period=_PERIOD, label=f"{name} errors") for name, it in made]
-    throttles = [it.metric_throttles(period=_PERIOD, label=f"{name} throttles") for name, it in made]
+    errors = [item.metric_errors(period=_PERIOD, label=f"{name} errors") for name, item in made]
+    throttles = [item.metric_throttles(period=_PERIOD, label=f"{name} throttles") for name, item in made]
     return _graph("Our own failures", *errors, *throttles)
 
 
 def _dead_letters(queues: list[sqs.IQueue]) -> cloudwatch.GraphWidget:
-    depths = [it.metric_approximate_number_of_messages_visible(period=_PERIOD, label=it.node.id) for it in queues]
+    depths = [queue.metric_approximate_number_of_messages_visible(period=_PERIOD, label=queue.node.id) for queue in queues]
     return _graph("Dead letters waiting", *depths)
 
 
 def _durations(functions: Functions) -> cloudwatch.GraphWidget:
-    p99 = [it.metric_duration(period=_PERIOD, statistic="p99", label=f"{name} p99") for name, it in functions.by_name.items()]
+    p99 = [item.metric_duration(period=_PERIOD, statistic="p99", label=f"{name} p99") for name, item in functions.by_name.items()]
     return _graph("Time of an invocation (milliseconds)", *p99)
 
 
 def _warnings(functions: Functions) -> cloudwatch.LogQueryWidget:
     return cloudwatch.LogQueryWidget(
         title="Latest warnings and errors",
-        log_group_names=[it.log_group_name for it in functions.logs.values()],
+        log_group_names=[log.log_group_name for log in functions.logs.values()],
         query_lines=[
             "fields @timestamp, level, message",
             "filter level in ['WARNING', 'WARN', 'ERROR']",

@@ -53,20 +53,20 @@ def read(cls: type[T], raw: object, where: str = "") -> T:
     Raises:
         InvalidConfiguration: with a problem for each unknown key, missing key and wrong value.
     """
-    declared = {it.name: it for it in fields(cls)}  # type: ignore[arg-type]  # every cls here is a dataclass
+    declared = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]  # every cls here is a dataclass
     names = "the keys " + ", ".join(declared)
     if not isinstance(raw, Mapping):
         raise InvalidConfiguration(Problem(where or "configuration", raw, names))
-    problems = [Problem(_under(where, str(it)), raw[it], names) for it in raw if it not in declared]
+    problems = [Problem(_under(where, str(item)), raw[item], names) for item in raw if item not in declared]
     values: dict[str, object] = {}
-    for name, it in declared.items():
+    for name, item in declared.items():
         if name in raw:
             try:
-                values[name] = it.metadata["parse"](raw[name], _under(where, name))
+                values[name] = item.metadata["parse"](raw[name], _under(where, name))
             except InvalidConfiguration as error:
                 problems += error.problems
-        elif it.default is MISSING:
-            problems.append(Problem(_under(where, name), None, it.metadata["meaning"]))
+        elif item.default is MISSING:
+            problems.append(Problem(_under(where, name), None, item.metadata["meaning"]))
     if problems:
         raise InvalidConfiguration(*problems)
     return cls(**values)
@@ -134,7 +134,7 @@ def texts_by_name(pattern: str, allowed: str) -> Parse[tuple[tuple[str, str], ..
     def parse(raw: object, where: str) -> tuple[tuple[str, str], ...]:
         if not isinstance(raw, Mapping) or not all(isinstance(value, str) for value in raw.values()):
             raise InvalidConfiguration(Problem(where, raw, "a mapping of names to strings"))
-        return tuple(sorted((name(it, where), value) for it, value in raw.items()))
+        return tuple(sorted((name(item, where), value) for item, value in raw.items()))
 
     return parse
 

@@ -72,12 +72,12 @@ class Functions(Construct):
         self._environment = environment
         self._served = served
         self._code = code
-        self.logs = {it: self._log_group(it, customer_key) for it in Function}
-        self.dead_letters = {it: dead_letter_queue(self, f"{logical_id(it)}Failures", customer_key) for it in Function}
+        self.logs = {item: self._log_group(item, customer_key) for item in Function}
+        self.dead_letters = {item: dead_letter_queue(self, f"{logical_id(item)}Failures", customer_key) for item in Function}
         shared = arns.shared(Stack.of(self), environment, table=table, topics=topics)
-        self.roles = {it: self._role(it, shared, self.logs[it], self.dead_letters[it]) for it in Function}
+        self.roles = {item: self._role(item, shared, self.logs[item], self.dead_letters[item]) for item in Function}
         variables = self._variables(table, topics)
-        self.by_name = {it: self._function(it, variables, self.logs[it]) for it in Function}
+        self.by_name = {item: self._function(item, variables, self.logs[item]) for item in Function}
         self.checker.configure_async_invoke(retry_attempts=2, max_event_age=Duration.hours(6))
         lambda_.Alias(self, "Live", alias_name=arns.ALIAS, version=self.by_name[Function.REMEDIATOR].current_version)
 
@@ -171,7 +171,7 @@ class Functions(Construct):
             passable_roles=",".join(arns.bound_roles(stack, self._environment)),
             clusters=",".join(self._served),
         )
-        return {told.variable(it.name): getattr(values, it.name) for it in fields(values)}
+        return {told.variable(field.name): getattr(values, field.name) for field in fields(values)}
 
 
 def logical_id(function: Function) -> str:

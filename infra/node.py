@@ -19,4 +19,4 @@ def packaged_node() -> Path | None:
         return None
     folder = Path(found.origin).parent
     names = (folder / "bin" / "node", folder / "node.exe")
-    return next((it for it in names if it.is_file()), None)
+    return next((name for name in names if name.is_file()), None)

@@ -14,7 +14,7 @@ Arns = Mapping[Target, Sequence[str]]
 
 def granted(function: Function, optional: Collection[str]) -> tuple[IamGrant, ...]:
     """The contract's grants to a function, with the optional ones that the configuration asks for."""
-    return tuple(it for it in (*IAM, *SERVICE_IAM) if function in it.by and (it.optional is None or it.optional in optional))
+    return tuple(item for item in (*IAM, *SERVICE_IAM) if function in item.by and (item.optional is None or item.optional in optional))
 
 
 def statements(function: Function, arns: Arns, optional: Collection[str], region: str) -> list[iam.PolicyStatement]:
@@ -24,7 +24,7 @@ def statements(function: Function, arns: Arns, optional: Collection[str], region
         grouped[grant.on, repr(grant.condition)].append(grant)
     made = [
         iam.PolicyStatement(
-            actions=[it.action for it in grants],
+            actions=[item.action for item in grants],
             resources=list(arns[target]),
             conditions=_conditions(grants[0], region),
         )
@@ -47,7 +47,7 @@ def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict
 def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str]] | None:
     if grant.condition is None:
         return None
-    return {operator: {key: value.replace("{region}", region) for key, value in it.items()} for operator, it in grant.condition.items()}
+    return {operator: {key: value.replace("{region}", region) for key, value in item.items()} for operator, item in grant.condition.items()}
 
 
 def _deny_interfaces() -> iam.PolicyStatement:

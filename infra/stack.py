@@ -98,7 +98,7 @@ class RemediatorStack(Stack):
 
 
 def _without_entries(environment: Environment) -> list[str]:
-    return [it.name for it in environment.clusters if it.authentication_mode == "CONFIG_MAP"]
+    return [cluster.name for cluster in environment.clusters if cluster.authentication_mode == "CONFIG_MAP"]
 
 
 def add_stacks(
@@ -106,8 +106,8 @@ def add_stacks(
 ) -> None:
     """Every stack of the configuration; `place` says where an environment's go, `code` gives each its own instance, as CDK demands."""
     added = {
-        it.name: _add_environment(scope, environment=it, configuration=configuration, code=code(), env=place(it))
-        for it in configuration.environments
+        environment.name: _add_environment(scope, environment=environment, configuration=configuration, code=code(), env=place(environment))
+        for environment in configuration.environments
     }
     for home in configuration.environments:
         for follower in followers(configuration, home):
@@ -119,9 +119,9 @@ def _add_environment(
 ) -> RemediatorStack:
     main = RemediatorStack(scope, environment=environment, configuration=configuration, code=code, **stack)
     clusters = [
-        ClusterStack(scope, cluster_stack_name(environment, it.name), cluster=it, functions=main.functions, **stack)
-        for it in environment.clusters
-        if is_needed(it)
+        ClusterStack(scope, cluster_stack_name(environment, cluster.name), cluster=cluster, functions=main.functions, **stack)
+        for cluster in environment.clusters
+        if is_needed(cluster)
     ]
     for made in (main, *clusters):
         for name, value in environment.tags:

@@ -37,4 +37,9 @@ class Concern:
 
 def in_order(concerns: Iterable[Concern]) -> tuple[Concern, ...]:
     """Each once, the gravest first, then by place."""
-    return tuple(sorted(dict.fromkeys(concerns), key=lambda it: (it.level.rank, it.file, it.line, it.resource, it.rule.id, it.message)))
+    return tuple(
+        sorted(
+            dict.fromkeys(concerns),
+            key=lambda fromkey: (fromkey.level.rank, fromkey.file, fromkey.line, fromkey.resource, fromkey.rule.id, fromkey.message),
+        )
+    )

@@ -16,14 +16,14 @@ def document(outcome: Outcome) -> Json:
         "command": "preflight",
         "result": outcome.result.value,
         "exitCode": outcome.exit_code,
-        "clusters": [_cluster(it) for it in outcome.clusters],
-        "files": [{"file": it.file, "kind": it.kind, "findings": len(it.concerns)} for it in outcome.files],
-        "findings": [*(_finding(it, owner.cluster) for owner in outcome.clusters for it in owner.concerns), *_in_files(outcome)],
+        "clusters": [_cluster(cluster) for cluster in outcome.clusters],
+        "files": [{"file": file.file, "kind": file.kind, "findings": len(file.concerns)} for file in outcome.files],
+        "findings": [*(_finding(concern, owner.cluster) for owner in outcome.clusters for concern in owner.concerns), *_in_files(outcome)],
     }
 
 
 def _in_files(outcome: Outcome) -> list[Json]:
-    return [_finding(it, None) for read in outcome.files for it in read.concerns]
+    return [_finding(concern, None) for read in outcome.files for concern in read.concerns]
 
 
 def _cluster(it: ClusterAnswer) -> Json:

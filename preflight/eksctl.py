@@ -36,7 +36,7 @@ def read(source: str, file: str, _providers: Providers = NOT_LOOKED) -> tuple[Co
 
 def _concerns(config: Located, file: str) -> Iterator[Concern]:
     addons = config.at("addons")
-    found = [it for it in (addons.items if addons else []) if _name(it) == CNI_ADDON]
+    found = [item for item in (addons.items if addons else []) if _name(item) == CNI_ADDON]
     for addon in found:
         yield from _identity(config, addon, file)
         yield from _conflicts(addon, file)
@@ -82,7 +82,7 @@ _PLACE: Final = f"under addons, {CNI_ADDON}"
 def _by_association(config: Located, addon: Located, file: str) -> Iterator[Concern]:
     yield _concern(rules.POD_IDENTITY, addon, _ASSOCIATIONS, file, "A pod identity association gives aws-node its role.")
     addons = config.at("addons")
-    agent = any(_name(it) == POD_IDENTITY_AGENT_ADDON for it in (addons.items if addons else []))
+    agent = any(_name(item) == POD_IDENTITY_AGENT_ADDON for item in (addons.items if addons else []))
     if not agent and not _is_true(config.at("autoModeConfig", "enabled")):
         add = (f"  - name: {POD_IDENTITY_AGENT_ADDON}",)
         message = f"Nothing in this file installs {POD_IDENTITY_AGENT_ADDON}."
@@ -95,7 +95,8 @@ def _associated_elsewhere(config: Located, addon: Located) -> bool:
         return True
     listed = config.at("iam", _ASSOCIATIONS)
     return any(
-        _text(it, "namespace") == _NAMESPACE and _text(it, "serviceAccountName") == _ACCOUNT for it in (listed.items if listed else [])
+        _text(item, "namespace") == _NAMESPACE and _text(item, "serviceAccountName") == _ACCOUNT
+        for item in (listed.items if listed else [])
     )
 
 
@@ -130,8 +131,8 @@ def _given(value: Located | None) -> bool:
     """Whether it says something: eksctl takes an empty text, list or mapping for nothing. Of well-known policies one must be true."""
     if value is None:
         return False
-    if value.fields and all(isinstance(it.value, bool) for it in value.fields.values()):
-        return any(it.value for it in value.fields.values())
+    if value.fields and all(isinstance(field.value, bool) for field in value.fields.values()):
+        return any(field.value for field in value.fields.values())
     return bool(value.value)
 
 

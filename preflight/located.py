@@ -147,7 +147,7 @@ class _Tree:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, line, column)
         if isinstance(node, yaml.SequenceNode):
-            return Located([self.located(it) for it in node.value], line, column)
+            return Located([self.located(item) for item in node.value], line, column)
         return Located(_scalar(node), line, column)
 
     def _mapping(self, node: yaml.MappingNode, line: int, column: int) -> Located:
@@ -175,7 +175,7 @@ class _Tree:
             return plain
         name = tag[1:]
         if name == "GetAtt" and isinstance(plain.value, str):
-            parts: list[Located] = [Located(it, plain.line, plain.column) for it in plain.value.split(".", 1)]
+            parts: list[Located] = [Located(part, plain.line, plain.column) for part in plain.value.split(".", 1)]
             plain = Located(parts, plain.line, plain.column)
         full = name if name in ("Ref", "Condition") else f"Fn::{name}"
         return Located({full: plain}, plain.line, plain.column, {full: (plain.line, plain.column)})

@@ -35,13 +35,13 @@ class Outcome:
     @property
     def concerns(self) -> tuple[Concern, ...]:
         """Those of all clusters and files, the gravest first."""
-        of_clusters = [it for answer in self.clusters for it in answer.concerns]
-        return in_order([*of_clusters, *(it for read in self.files for it in read.concerns)])
+        of_clusters = [concern for answer in self.clusters for concern in answer.concerns]
+        return in_order([*of_clusters, *(concern for read in self.files for concern in read.concerns)])
 
     @property
     def result(self) -> Result:
         """One that would lose the role outweighs one that could not be told."""
-        levels = {it.level for it in self.concerns}
+        levels = {concern.level for concern in self.concerns}
         return Result.LOSES if Level.ERROR in levels else Result.COULD_NOT_TELL if Level.UNKNOWN in levels else Result.KEEPS
 
     @property

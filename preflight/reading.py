@@ -39,7 +39,7 @@ def decoded(raw: bytes, file: str) -> str:
     """
     if raw.startswith(_ZIP):
         raise MalformedFile(f"{file} is a saved plan, not its JSON: run `terraform show -json {file} > plan.json` and give that")
-    encoding = next((it for mark, it in _ENCODINGS.items() if raw.startswith(mark)), "utf-8")
+    encoding = next((item for mark, item in _ENCODINGS.items() if raw.startswith(mark)), "utf-8")
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:

@@ -60,7 +60,7 @@ def run(asked: AskedBefore, question: Question) -> int:
     texts = [(kind, name_of(path), text_of(path)) for kind, path in question.files]
     files = _read(texts, NOT_LOOKED)  # first, so that a file that is not what it was given as is told before AWS is asked
     clusters = _clusters(asked, question)
-    if providers := {it.cluster: it.provider_arn for it in clusters if it.provider_arn}:
+    if providers := {cluster.cluster: cluster.provider_arn for cluster in clusters if cluster.provider_arn}:
         files = _read(texts, providers)
     outcome = Outcome(clusters=clusters, files=files)
     _write(asked, outcome)
@@ -100,7 +100,7 @@ def _clusters(asked: AskedBefore, question: Question) -> tuple[ClusterAnswer, ..
 
     outside = wiring.connect(asked)
     with progress("looking at the cluster"):
-        return tuple(look(it, question.upgrade, outside) for it in clusters(Wanted(clusters=question.clusters), outside))
+        return tuple(look(cluster, question.upgrade, outside) for cluster in clusters(Wanted(clusters=question.clusters), outside))
 
 
 def _write(asked: AskedBefore, outcome: Outcome) -> None:

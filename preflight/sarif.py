@@ -29,17 +29,17 @@ _LEVELS: Final = {Level.ERROR: "error", Level.UNKNOWN: "warning", Level.WARNING:
 
 def sarif(outcome: Outcome) -> Json:
     """One run. Its rules are those that results name; where none does, all of them, so that a clean run shows what was looked for."""
-    named = [(it, owner.cluster) for owner in outcome.clusters for it in owner.concerns]
-    named += [(it, "") for read in outcome.files for it in read.concerns]
-    used = {it.rule.id for it, _ in named}
-    rules = [it for it in RULES if it.id in used or not used]
-    order = {it.id: index for index, it in enumerate(rules)}
+    named = [(concern, owner.cluster) for owner in outcome.clusters for concern in owner.concerns]
+    named += [(concern, "") for read in outcome.files for concern in read.concerns]
+    used = {item.rule.id for item, _ in named}
+    rules = [rule for rule in RULES if rule.id in used or not used]
+    order = {item.id: index for index, item in enumerate(rules)}
     run = {
         "tool": {"driver": _driver(rules)},
         "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": True, "exitCode": outcome.exit_code}],
-        "artifacts": [{"location": {"uri": uri(it.file)}} for it in outcome.files],
-        "results": [_result(it, cluster, order[it.rule.id]) for it, cluster in named],
+        "artifacts": [{"location": {"uri": uri(file.file)}} for file in outcome.files],
+        "results": [_result(item, cluster, order[item.rule.id]) for item, cluster in named],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -49,7 +49,7 @@ def _driver(rules: list[Rule]) -> Json:
         "name": "irsa-remediator preflight",
         "informationUri": f"https://github.com/{PROJECT}/{PROJECT}/blob/main/docs/preflight.md",
         "version": VERSION,
-        "rules": [_rule(it) for it in rules],
+        "rules": [_rule(rule) for rule in rules],
     }
 
 

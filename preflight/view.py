@@ -44,7 +44,7 @@ def views(outcome: Outcome) -> Iterator[RenderableType]:
     for read in outcome.files:
         yield from _file(read)
     words, style = _ENDINGS[outcome.result]
-    counts = [(level, sum(it.level is level for it in outcome.concerns)) for level in Level]
+    counts = [(level, sum(concern.level is level for concern in outcome.concerns)) for level in Level]
     told = ", ".join(f"{number} {level}{'s' if number > 1 else ''}" for level, number in counts if number)
     yield Text(words, style=style).append(f" {told + ' · ' if told else ''}exit code {outcome.exit_code}", style="not bold dim")
 
@@ -69,7 +69,7 @@ def _header(answer: ClusterAnswer) -> Text:
         told.append(f"Kubernetes {_becomes(answer.kubernetes, answer.kubernetes_wanted)}")
     if answer.addon:
         told.append(f"vpc-cni {_becomes(answer.addon, answer.addon_wanted)}{_default(answer)}")
-    return Text(" · ").join(Text(plain(it), style="bold" if i == 0 else "") for i, it in enumerate(told) if it)
+    return Text(" · ").join(Text(plain(item), style="bold" if i == 0 else "") for i, item in enumerate(told) if item)
 
 
 def _becomes(now: str, after: str) -> str:
@@ -104,11 +104,11 @@ def _file(read: ReadFile) -> Iterator[RenderableType]:
 
 
 def _concerns(concerns: tuple[Concern, ...]) -> Iterator[RenderableType]:
-    for it in concerns:
-        mark, style = MARKS[it.level]
-        head = Text("  ").append(mark, style=style).append(f" {it.rule.id}", style="bold")
-        yield head.append(f"  {_where(it)}", style="not bold cyan")
-        yield Padding(_facts(it), (0, 0, 0, 4), expand=False)
+    for concern in concerns:
+        mark, style = MARKS[concern.level]
+        head = Text("  ").append(mark, style=style).append(f" {concern.rule.id}", style="bold")
+        yield head.append(f"  {_where(concern)}", style="not bold cyan")
+        yield Padding(_facts(concern), (0, 0, 0, 4), expand=False)
         yield Text()
 
 
@@ -131,7 +131,7 @@ def _facts(it: Concern) -> Table:
 
 def _copied(text: str) -> str:
     """Text for people to copy: its spaces and lines stay, control characters do not."""
-    return "".join(it if it.isprintable() or it == "\n" else "\ufffd" for it in text)
+    return "".join(item if item.isprintable() or item == "\n" else "\ufffd" for item in text)
 
 
 def _in_lines(call: str) -> str:

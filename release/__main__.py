@@ -79,7 +79,7 @@ def templates(tree: Path, out: Path) -> None:
 
 def checksums(files: list[Path], path: Path) -> Path:
     """What `sha256sum --check` reads."""
-    lines = (f"{hashlib.sha256(it.read_bytes()).hexdigest()}  {it.name}\n" for it in files)
+    lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
     path.write_text("".join(lines), encoding="utf-8")
     return path
 

@@ -52,7 +52,7 @@ def licence(found: Distribution) -> str:
     """
     if expression := _field(found, "License-Expression"):
         return str(expression)
-    classified = [match[1] for it in found.metadata.get_all("Classifier") or () if (match := _CLASSIFIER.match(it))]
+    classified = [match[1] for item in found.metadata.get_all("Classifier") or () if (match := _CLASSIFIER.match(item))]
     text = _field(found, "License") or "not told"
     return ", ".join(classified) or ("MIT License" if _MIT in text else text.splitlines()[0])
 
@@ -63,7 +63,7 @@ def _field(found: Distribution, name: str) -> str:
 
 def closure(requirements: Iterable[str]) -> set[str]:
     """Names of all packages that these need, and what those need, on Linux under Lambda's Python."""
-    waiting = [(it, "") for it in requirements]
+    waiting = [(item, "") for item in requirements]
     seen: set[tuple[str, str]] = set()
     while waiting:
         text, asked_by = waiting.pop()
@@ -71,9 +71,9 @@ def closure(requirements: Iterable[str]) -> set[str]:
         if requirement.marker and not requirement.marker.evaluate({**_PLACE, "extra": asked_by}):
             continue
         name = canonicalize_name(requirement.name)
-        for extra in {"", *requirement.extras} - {it for package, it in seen if package == name}:
+        for extra in {"", *requirement.extras} - {item for package, item in seen if package == name}:
             seen.add((name, extra))
-            waiting += [(it, extra) for it in _needs(name)]
+            waiting += [(need, extra) for need in _needs(name)]
     return {name for name, _ in seen}
 
 
@@ -87,7 +87,7 @@ def _needs(name: str) -> list[str]:
 def _declared(group: str) -> list[str]:
     told: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     found = told["dependency-groups"][group] if group else told["project"]["dependencies"]
-    return [it for it in found if isinstance(it, str)]
+    return [item for item in found if isinstance(item, str)]
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def run(run: Run) -> list[Row]:
         for name, matter in (("one in fifty matters", 0.02), ("every record matters", 1.0)):
             event, unpacked_mb = audit_records.batch(run.pick(1_000, 10_000), matter)
             rows += _measured(name, event, unpacked_mb, Path(folder) / "batch.json", run)
-            peak = cold(watcher, lambda it=event: json.dumps(it).encode()).peak_mb  # type: ignore[misc]
+            peak = cold(watcher, lambda item=event: json.dumps(item).encode()).peak_mb  # type: ignore[misc]
             goal = Goal(on="value", bound=128)
             rows.append(Row(promise=NAME, name=f"{name}, function's peak memory", value=peak, unit="MB", goal=goal))
     return rows

@@ -34,7 +34,7 @@ def run(run: Run) -> list[Row]:
 
         for each in contenders.values():  # once unmeasured, so that nobody alone pays for reading files into the page cache
             cold(each, event)
-        costs = in_turns({name: partial(cold, it, event) for name, it in contenders.items()}, run.pick(3, 9))
+        costs = in_turns({name: partial(cold, item, event) for name, item in contenders.items()}, run.pick(3, 9))
     rows = [
         compared(NAME, f"init + first check, {what}", part, costs, rival=rival, goal=goal)
         for part, what in (("wall_ms", "wall"), ("cpu_ms", "CPU"))

@@ -19,7 +19,7 @@ def run(run: Run) -> list[Row]:
     page = price.COST_PAGE.read_text(encoding="utf-8")
     items = price.month(page, cpu_ms=run.facts["sweep_cpu_ms"], log_bytes=run.facts["log_bytes"])
     whole, fixed = price.total(items), price.fixed(items)
-    run.say(", ".join(f"{name} {it.count:,.2f} = {it.dollars:.2f}" for name, it in items.items()))
+    run.say(", ".join(f"{name} {item.count:,.2f} = {item.dollars:.2f}" for name, item in items.items()))
     goal = Goal(on="value", bound=5)
     return [
         Row(promise=NAME, name="what the clusters cost", value=whole - fixed, unit="USD", note=_how(run)),

@@ -54,7 +54,9 @@ def _ours(stage: Stage, parts: list[timeline.Shares]) -> Cost:
     stage.bus.put(check_requested(CLUSTER, "person"))
     stages.until("the first write", lambda: _patched_at(stage, requests))
     cpu = cpu_ms(pool)
-    started = next(it.at for it in stage.aws.calls.of(action="lambda:InvokeFunction")[calls:] if it.params.get("DurableExecutionName"))
+    started = next(
+        item.at for item in stage.aws.calls.of(action="lambda:InvokeFunction")[calls:] if item.params.get("DurableExecutionName")
+    )
     written = _written(stage, requests)
     parts.append(_parts(stage, requests, started, written))
     _until_ended(stage)
@@ -62,8 +64,8 @@ def _ours(stage: Stage, parts: list[timeline.Shares]) -> Cost:
 
 
 def _parts(stage: Stage, mark: int, started: datetime, written: datetime) -> timeline.Shares:
-    loaded = next(it.at for it in stage.aws.calls.of(action="dynamodb:GetItem") if it.at > started)
-    looked = max(it.when for it in stages.requests(stage)[mark:] if it.method == "GET" and loaded < it.when < written)
+    loaded = next(item.at for item in stage.aws.calls.of(action="dynamodb:GetItem") if item.at > started)
+    looked = max(request.when for request in stages.requests(stage)[mark:] if request.method == "GET" and loaded < request.when < written)
     return timeline.shares(
         started,
         [
@@ -95,8 +97,8 @@ def _written(stage: Stage, mark: int) -> datetime:
 
 def _patched_at(stage: Stage, mark: int) -> datetime | None:
     """When the ServiceAccount was patched by one of the requests after the first `mark`; None where it was not."""
-    found = (it for it in stages.requests(stage)[mark:] if it.method == "PATCH" and "/serviceaccounts/" in it.path)
-    return next((it.when for it in found if it.status < 300), None)
+    found = (request for request in stages.requests(stage)[mark:] if request.method == "PATCH" and "/serviceaccounts/" in request.path)
+    return next((item.when for item in found if item.status < 300), None)
 
 
 def _until_ended(stage: Stage) -> None:
@@ -104,6 +106,6 @@ def _until_ended(stage: Stage) -> None:
 
     def ended() -> bool:
         listed = client.list_durable_executions_by_function(FunctionName=REMEDIATOR, MaxItems=100)["DurableExecutions"]
-        return all(it["Status"] != "RUNNING" for it in listed)
+        return all(item["Status"] != "RUNNING" for item in listed)
 
     stages.until("the end of the repair", ended)

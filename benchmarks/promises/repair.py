@@ -115,13 +115,15 @@ def _took(stage: Stage, mark: int, began_at: datetime) -> tuple[Cost, Cost]:
 
 def _parts(stage: Stage, mark: int, since: datetime) -> timeline.Shares:
     """From the event, which is the first on the bus, to the restart."""
-    calls = [it for it in stage.aws.calls.all() if it.at >= since]
-    put = next(it.at for it in calls if it.action == "events:PutEvents")
-    started = next(it.at for it in calls if it.action == "lambda:InvokeFunction" and it.params.get("DurableExecutionName"))
+    calls = [call for call in stage.aws.calls.all() if call.at >= since]
+    put = next(call.at for call in calls if call.action == "events:PutEvents")
+    started = next(call.at for call in calls if call.action == "lambda:InvokeFunction" and call.params.get("DurableExecutionName"))
     annotated, restarted = (_patched_at(stage, resource, mark) for resource in ("serviceaccounts", "daemonsets"))
     assert annotated, "nothing was annotated"
     assert restarted, "nothing was restarted"
-    looked = max(it.when for it in stages.requests(stage)[mark:] if it.method == "GET" and started < it.when < annotated)
+    looked = max(
+        request.when for request in stages.requests(stage)[mark:] if request.method == "GET" and started < request.when < annotated
+    )
     return timeline.shares(
         put,
         [
@@ -135,8 +137,8 @@ def _parts(stage: Stage, mark: int, since: datetime) -> timeline.Shares:
 
 def _patched_at(stage: Stage, resource: str, mark: int) -> datetime | None:
     """When such an object was first patched by a request after the first `mark`; None where it was not."""
-    found = (it for it in stages.requests(stage)[mark:] if it.method == "PATCH" and f"/{resource}/" in it.path)
-    return next((it.when for it in found if it.status < 300), None)
+    found = (request for request in stages.requests(stage)[mark:] if request.method == "PATCH" and f"/{resource}/" in request.path)
+    return next((item.when for item in found if item.status < 300), None)
 
 
 def _operations_of_checker(stage: Stage) -> int:

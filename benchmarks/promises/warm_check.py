@@ -76,7 +76,7 @@ def _logged(checker: Environment) -> float:
     """Bytes of log that one check of a sweep is billed for."""
     before = len(checker.lines)
     assert not checker.invoke(payload(check_requested())).failed
-    stages.until("the check's line, which is read beside its answer", lambda: any('"diagnosis"' in it for it in checker.lines[before:]))
+    stages.until("the check's line, which is read beside its answer", lambda: any('"diagnosis"' in item for item in checker.lines[before:]))
     return sum(len(line.encode()) + LINE_OVERHEAD_BYTES for line in checker.lines[before:])
 
 

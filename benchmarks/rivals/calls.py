@@ -55,7 +55,7 @@ def parameters(ssm, cluster):
         token = {}
         while token is not None:
             page = ssm.get_parameters_by_path(Path=f"{ROOT}/{folder}", Recursive=True, MaxResults=10, **token)
-            found.update((it["Name"], it["Value"]) for it in page["Parameters"])
+            found.update((parameter["Name"], parameter["Value"]) for parameter in page["Parameters"])
             token = {"NextToken": page["NextToken"]} if "NextToken" in page else None
     return found
 

@@ -27,7 +27,7 @@ def unpacked(batch: str) -> Cost:
 
     def once() -> None:
         body = orjson.loads(gzip.decompress(b64decode(event["awslogs"]["data"])))
-        records = [orjson.loads(it["message"]) for it in body["logEvents"]]
+        records = [orjson.loads(logevent["message"]) for logevent in body["logEvents"]]
         assert len(records) == event["records"]
 
     once()

@@ -10,7 +10,7 @@ from typing import Any
 from lambdas.adapters.incident_items import DUTY_ATTRIBUTES, time
 from lambdas.contract.incidents import EXPIRES_AT
 from lambdas.domain.incidents.check_lease import FORGOTTEN_AFTER
-from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, Asks, Free, Signal
+from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, CheckRequirements, IdleState, Signal
 
 Update = tuple[str, str, dict[str, dict[str, Any]]]
 
@@ -29,30 +29,30 @@ def signalling(signal: Signal) -> Update:
     change = "SET " + ", ".join(f"{name} = {value}" for name, value in setting.items()) + f" REMOVE {EXPIRES_AT} ADD {adding}"
     if not signal.answerable:
         return change, "", values
-    seen = "nodes_seen_at" if Asks.NODES in signal.asks else "known_good_at"
+    seen = "nodes_seen_at" if CheckRequirements.NODES in signal.asks else "known_good_at"
     condition = f"attribute_exists(incident_id) OR attribute_not_exists({seen}) OR {seen} < :answering"
     return change, condition, values | {":answering": time(signal.occurred_at + EVENT_TIME_GRAIN)}
 
 
-def relieving(signal: Signal, former: Free) -> Update:
+def relieving(signal: Signal, former: IdleState) -> Update:
     """Take the place of a check that is gone, if it still has it."""
-    values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":gone": {"S": former.on_duty}}
-    values |= {":since": time(former.on_duty_since or signal.at)}
+    values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":gone": {"S": former.lease_holder}}
+    values |= {":since": time(former.lease_since or signal.at)}
     condition = "attribute_not_exists(incident_id) AND on_duty = :gone AND on_duty_since = :since"
     return "SET on_duty = :check, on_duty_since = :at", condition, values
 
 
-def finishing(duty: Free, after: Free) -> Update:
+def finishing(duty: IdleState, after: IdleState) -> Update:
     """Remember what `after` does, and go off duty, unless a signal came since `duty`."""
     times = {"known_good_at": after.known_good_at, "nodes_seen_at": after.nodes_seen_at}
     times |= {"nodes_unsettled": after.nodes_seen_at if after.nodes_unsettled else None}
-    setting = {name: time(it) for name, it in times.items() if it}
+    setting = {name: time(item) for name, item in times.items() if item}
     times |= {"gone_told_at": after.gone_told_at}
-    removing = [*DUTY_ATTRIBUTES, "signals", EXPIRES_AT, *(name for name, it in times.items() if it is None)]
+    removing = [*DUTY_ATTRIBUTES, "signals", EXPIRES_AT, *(name for name, item in times.items() if item is None)]
     change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {', '.join(removing)}"
-    values: dict[str, Any] = {f":{name}": it for name, it in setting.items()}
-    if duty.on_duty:
-        mine: dict[str, Any] = {":check": {"S": duty.on_duty}, ":seen": {"N": str(duty.signals)}}
+    values: dict[str, Any] = {f":{name}": item for name, item in setting.items()}
+    if duty.lease_holder:
+        mine: dict[str, Any] = {":check": {"S": duty.lease_holder}, ":seen": {"N": str(duty.signals)}}
         return change, "attribute_not_exists(incident_id) AND on_duty = :check AND signals <= :seen", values | mine
     condition = "attribute_not_exists(incident_id) AND attribute_not_exists(on_duty) AND attribute_not_exists(signals)"
     if duty.known_good_at is None:
@@ -60,9 +60,9 @@ def finishing(duty: Free, after: Free) -> Update:
     return change, f"{condition} AND known_good_at = :known", values | {":known": time(duty.known_good_at)}
 
 
-def letting_go(duty: Free, forget: datetime | None) -> Update:
+def letting_go(duty: IdleState, forget: datetime | None) -> Update:
     """Go off duty; what waits stays, or leaves with the row."""
-    values: dict[str, Any] = {":check": {"S": duty.on_duty}}
+    values: dict[str, Any] = {":check": {"S": duty.lease_holder}}
     change = "REMOVE on_duty, on_duty_since"
     if forget:
         change += f", signals, latest_told, asks SET {EXPIRES_AT} = :expires"

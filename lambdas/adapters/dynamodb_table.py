@@ -72,9 +72,11 @@ class Table:
                 self._dynamodb.transact_write_items(TransactItems=writes)
             except ClientError as error:
                 reasons: list[dict[str, Any]] = dict[str, Any](error.response).get("CancellationReasons", [])
-                if any(it.get("Code") == "ConditionalCheckFailed" for it in reasons):
+                if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
                     return dict(reasons[0].get("Item", {}))
-                if any(it.get("Code") in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded") for it in reasons):
+                if any(
+                    reason.get("Code") in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded") for reason in reasons
+                ):
                     raise TransientError(str(from_client_error(attempt, error))) from error
                 raise
         return None

@@ -62,7 +62,9 @@ class Eks:
         """Pod identity associations of one ServiceAccount. The list has no roles, so each is described: there is hardly ever one."""
         where = {"clusterName": target.cluster, "namespace": target.namespace, "serviceAccount": target.name}
         pages = self._pages(f"list pod identity associations of {target.key}", "list_pod_identity_associations", **where)
-        return tuple(self._association(target.cluster, it["associationId"]) for page in pages for it in page["associations"])
+        return tuple(
+            self._association(target.cluster, association["associationId"]) for page in pages for association in page["associations"]
+        )
 
     def node_repair(self, cluster: str) -> NodeRepair:
         """Node groups with auto repair switched on."""
@@ -84,8 +86,8 @@ class Eks:
         offered = self.offered_versions(addon, kubernetes_version)
         if not offered:
             raise NotFound(f"EKS offers add-on {addon} for no Kubernetes {kubernetes_version}")
-        default = next((it.version for it in offered if it.default), "")
-        return VersionAdvice(default=default, latest=max((it.version for it in offered), key=_in_order))
+        default = next((item.version for item in offered if item.default), "")
+        return VersionAdvice(default=default, latest=max((item.version for item in offered), key=_in_order))
 
     def support(self, kubernetes_version: str) -> SupportDates:
         """Until when EKS supports a Kubernetes version.
@@ -100,11 +102,19 @@ class Eks:
     def _support(self, kubernetes_version: str) -> SupportDates:
         attempt = f"find out until when Kubernetes {kubernetes_version} is supported"
         pages = self._pages(attempt, "describe_cluster_versions", clusterVersions=[kubernetes_version])
-        found = next((it for page in pages for it in page["clusterVersions"] if it.get("clusterVersion") == kubernetes_version), None)
+        found = next(
+            (
+                clusterversion
+                for page in pages
+                for clusterversion in page["clusterVersions"]
+                if clusterversion.get("clusterVersion") == kubernetes_version
+            ),
+            None,
+        )
         if found is None:
             raise NotFound(f"{attempt}: EKS does not list it")
-        ends = (found.get(f"endOf{it}SupportDate") for it in ("Standard", "Extended"))
-        standard, extended = (it.astimezone(UTC) if it else None for it in ends)
+        ends = (found.get(f"endOf{item}SupportDate") for item in ("Standard", "Extended"))
+        standard, extended = (end.astimezone(UTC) if end else None for end in ends)
         return SupportDates(standard_until=standard, extended_until=extended)
 
     def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
@@ -138,10 +148,12 @@ class Eks:
     def _offers(self, attempt: str, addon: str, kubernetes_version: str) -> Iterator[OfferedVersion]:
         """Page by page, so that who has found what he looks for reads no further."""
         for page in self._pages(attempt, "describe_addon_versions", addonName=addon, kubernetesVersion=kubernetes_version):
-            for version in (it for found in page["addons"] for it in found["addonVersions"]):
-                here = [it for it in version["compatibilities"] if it["clusterVersion"] == kubernetes_version]
+            for version in (addonversion for found in page["addons"] for addonversion in found["addonVersions"]):
+                here = [
+                    compatibility for compatibility in version["compatibilities"] if compatibility["clusterVersion"] == kubernetes_version
+                ]
                 if here:
-                    yield OfferedVersion(version=version["addonVersion"], default=any(it["defaultVersion"] for it in here))
+                    yield OfferedVersion(version=version["addonVersion"], default=any(item["defaultVersion"] for item in here))
 
     def _describe(self, name: str) -> ClusterFacts | Missing:
         try:

@@ -87,9 +87,9 @@ class Iam:
         while True:
             page = self._read(f"simulate the permissions of {role_arn}", lambda: self._iam.simulate_principal_policy(**asked))
             found += [
-                (it["EvalActionName"], it["EvalDecision"])
-                for it in page["EvaluationResults"]
-                if it["EvalDecision"] == "allowed" or not it.get("MissingContextValues")
+                (evaluationresult["EvalActionName"], evaluationresult["EvalDecision"])
+                for evaluationresult in page["EvaluationResults"]
+                if evaluationresult["EvalDecision"] == "allowed" or not evaluationresult.get("MissingContextValues")
             ]
             if not page.get("IsTruncated"):
                 return found

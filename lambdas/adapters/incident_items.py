@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incidents.incident import Free, Incident, Outcome, PastIncident
+from lambdas.domain.incidents.incident import IdleState, Incident, Outcome, PastIncident
 
 Row = dict[str, dict[str, Any]]
 
@@ -79,7 +79,7 @@ def opening(incident: Incident) -> Row:
         "binding_path": incident.binding_path,
     }
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
-    known |= {"beat_at": time(incident.beat_at)} if incident.beat_at else {}
+    known |= {"beat_at": time(incident.heartbeat_at)} if incident.heartbeat_at else {}
     known |= {"acting": {"BOOL": True}} if incident.acting else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
@@ -97,7 +97,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         holder=row["holder"]["S"],
         callback_id=_text(row, "callback_id"),
         binding_path=_text(row, "binding_path"),
-        beat_at=_when(row["beat_at"]) if "beat_at" in row else None,
+        heartbeat_at=_when(row["beat_at"]) if "beat_at" in row else None,
         acting="acting" in row,
     )
 
@@ -107,15 +107,15 @@ def incident_id(row: Row) -> str | None:
     return _text(row, "incident_id")
 
 
-def free(row: Row) -> Free:
+def free(row: Row) -> IdleState:
     """What is remembered of checks that found all well, and who is on duty."""
-    return Free(
+    return IdleState(
         known_good_at=_when(row["known_good_at"]) if "known_good_at" in row else None,
         nodes_seen_at=_when(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
         nodes_unsettled="nodes_unsettled" in row,
         gone_told_at=_when(row["gone_told_at"]) if "gone_told_at" in row else None,
-        on_duty=_text(row, "on_duty") or "",
-        on_duty_since=_when(row["on_duty_since"]) if "on_duty_since" in row else None,
+        lease_holder=_text(row, "on_duty") or "",
+        lease_since=_when(row["on_duty_since"]) if "on_duty_since" in row else None,
         signals=int(row["signals"]["N"]) if "signals" in row else 0,
         told=json.loads(row["latest_told"]["S"]) if "latest_told" in row else None,
         asks=frozenset(row["asks"]["SS"]) if "asks" in row else frozenset(),

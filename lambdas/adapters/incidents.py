@@ -11,7 +11,7 @@ from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Conflict, TransientError
 from lambdas.domain.incidents.check_lease import gone, quietly, to_do, well
-from lambdas.domain.incidents.incident import Answered, Free, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
+from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,12 +41,12 @@ class Incidents:
         row, counted = self._table.update(f"signal {target.key}", items.now_key(target), *check_lease_items.signalling(signal))
         free = items.free(row)
         if not counted:  # refused, so there is an answer; the time is for the log
-            return answered(free, signal) or Answered(signal.at)
+            return answered(free, signal) or AlreadyAnswered(signal.at)
         if items.incident_id(row):
             return items.incident(target, row)
         return self._relieve(target, signal, free) if gone(free, signal.at) else to_do(free, signal)
 
-    def _relieve(self, target: ServiceAccountRef, signal: Signal, former: Free) -> Signalled:
+    def _relieve(self, target: ServiceAccountRef, signal: Signal, former: IdleState) -> Signalled:
         """Go on duty in the place of a check that is gone, unless somebody was quicker."""
         row, relieved = self._table.update(
             f"relieve the check of {target.key}", items.now_key(target), *check_lease_items.relieving(signal, former)
@@ -54,16 +54,16 @@ class Incidents:
         if items.incident_id(row):
             return items.incident(target, row)
         free = items.free(row)
-        return to_do(free, signal) if relieved or free.on_duty else self.signal(target, signal)
+        return to_do(free, signal) if relieved or free.lease_holder else self.signal(target, signal)
 
-    def finish(self, target: ServiceAccountRef, duty: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+    def finish(self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
         """One write. Its condition holds as long as nobody but this check has changed what it knew of the row."""
         attempt = f"remember that {target.key} is well"
         row, written = self._table.update(attempt, items.now_key(target), *check_lease_items.finishing(duty, well(duty, began_at, nodes)))
         free = items.free(row)
-        return free if not written and duty.on_duty and free.on_duty == duty.on_duty else None
+        return free if not written and duty.lease_holder and free.lease_holder == duty.lease_holder else None
 
-    def let_go(self, target: ServiceAccountRef, duty: Free, forget: datetime | None = None) -> None:
+    def let_go(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
         """A row to be forgotten is left to expire, so that the checker needs no grant to delete."""
         self._table.update(f"leave the check of {target.key}", items.now_key(target), *check_lease_items.letting_go(duty, forget))
 
@@ -144,7 +144,7 @@ class Incidents:
             return True
         if items.incident_id(refusing) == past.id:
             return False
-        if any(it.id == past.id for it in self.history(past.target, past.opened_at)):
+        if any(item.id == past.id for item in self.history(past.target, past.opened_at)):
             return True  # it was closed; only the answer was lost
         raise Conflict(f"{attempt}: it is no longer open")
 
@@ -180,7 +180,7 @@ class Incidents:
 
     def _mark(self, incident: Incident) -> None:
         if incident.binding_path:
-            values = {":at": items.time(incident.opened_at)} | {f":{name}": it for name, it in items.expiry(incident.opened_at).items()}
+            values = {":at": items.time(incident.opened_at)} | {f":{name}": item for name, item in items.expiry(incident.opened_at).items()}
             self._table.update(
                 f"mark {incident.binding_path}",
                 items.binding_key(incident.binding_path, incident.target.cluster),

@@ -49,8 +49,8 @@ def _meant_for_role(key: str) -> bool:
 
 def _writers(entries: Iterable[Json]) -> tuple[FieldWriter, ...]:
     writers = [FieldWriter(manager=entry.get("manager", ""), at=when(entry.get("time")), owns_annotation=_owns(entry)) for entry in entries]
-    latest = max((it.at for it in writers if it.at), default=None)
-    return tuple(it for it in writers if it.owns_annotation or (it.at is not None and it.at == latest))
+    latest = max((writer.at for writer in writers if writer.at), default=None)
+    return tuple(writer for writer in writers if writer.owns_annotation or (writer.at is not None and writer.at == latest))
 
 
 def _owns(entry: Json) -> bool:
@@ -114,8 +114,8 @@ def _pod(item: Json) -> PodFacts:
         ready=_condition(status, _READY).get("status") == "True",
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
-        waiting=next(filter(None, ((it.get("state") or {}).get("waiting", {}).get("reason") for it in seen)), ""),
-        last_words=next(filter(None, (_last_words(it) for it in seen)), ""),
+        waiting=next(filter(None, ((entry.get("state") or {}).get("waiting", {}).get("reason") for entry in seen)), ""),
+        last_words=next(filter(None, (_last_words(entry) for entry in seen)), ""),
     )
 
 
@@ -129,7 +129,14 @@ def _in_environment(containers: Iterable[Json], name: str) -> str | None:
 
 
 def _controller(metadata: Json) -> tuple[str, str] | None:
-    return next(((it["kind"], it["name"]) for it in metadata.get("ownerReferences") or () if it.get("controller")), None)
+    return next(
+        (
+            (ownerreference["kind"], ownerreference["name"])
+            for ownerreference in metadata.get("ownerReferences") or ()
+            if ownerreference.get("controller")
+        ),
+        None,
+    )
 
 
 def controller(item: Json) -> tuple[str, str] | None:
@@ -143,7 +150,7 @@ def _last_words(container: Json) -> str:
 
 
 def _condition(status: Json, kind: str) -> Json:
-    return next((it for it in status.get("conditions") or () if it["type"] == kind), {})
+    return next((condition for condition in status.get("conditions") or () if condition["type"] == kind), {})
 
 
 def node(item: Json) -> NodeFacts:
@@ -158,7 +165,7 @@ def node(item: Json) -> NodeFacts:
         message=ready.get("message", ""),
         since=when(ready.get("lastTransitionTime")),
         created_at=when(metadata.get("creationTimestamp")),
-        pressures=tuple(it["type"] for it in status.get("conditions") or () if _bad(it)),
+        pressures=tuple(condition["type"] for condition in status.get("conditions") or () if _bad(condition)),
         nodegroup=labels.get("eks.amazonaws.com/nodegroup", ""),
         os=labels.get("kubernetes.io/os", "linux"),
         compute_type=labels.get("eks.amazonaws.com/compute-type", ""),

@@ -49,7 +49,7 @@ def _logger() -> Logger:
 def _by_type(value: object) -> object:
     """What is no plain data is told by its type alone, so that no object's insides leak: Powertools would write a dataclass out whole."""
     if isinstance(value, list | tuple):
-        return [_by_type(it) for it in value]
+        return [_by_type(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _by_type(it) for key, it in value.items()}
+        return {str(key): _by_type(item) for key, item in value.items()}
     return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"

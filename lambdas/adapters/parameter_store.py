@@ -40,7 +40,7 @@ class ParameterStore:
         if unread:  # threads cost more than what is remembered
             with ThreadPoolExecutor(len(unread)) as pool:
                 found.update(zip(unread, pool.map(self._folder, unread), strict=True))
-        return {path: it for parameters in found.values() if parameters for path, it in parameters.items()}
+        return {path: item for parameters in found.values() if parameters for path, item in parameters.items()}
 
     def _folder(self, folder: str) -> Mapping[str, Parameter]:
         return self._kept.get(folder, lambda: self._read(folder))
@@ -51,7 +51,7 @@ class ParameterStore:
         while True:
             with translated(f"read parameters below {folder}"):
                 page = self._session.client("ssm").get_parameters_by_path(**asked)
-            found.update((it["Name"], _parameter(it)) for it in page["Parameters"])
+            found.update((parameter["Name"], _parameter(parameter)) for parameter in page["Parameters"])
             if not page.get("NextToken"):
                 return found
             asked["NextToken"] = page["NextToken"]

@@ -13,32 +13,32 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
-from lambdas.domain.planning.policies import PAST_SPAN, Past, just_changed
+from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, just_changed
 from lambdas.domain.ports import CalendarPort, IncidentsPort
-from lambdas.domain.snapshot.snapshot import Observation, PodFacts
+from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class Assessment:
     """What one check came to."""
 
-    observation: Observation
+    snapshot: Snapshot
     diagnosis: Diagnosis
     plan: Plan
 
 
-def observe(target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool) -> tuple[Observation, Diagnosis]:
+def observe(target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool) -> tuple[Snapshot, Diagnosis]:
     """Read and diagnose; nodes and events only where they are asked for, or where something suggests that they tell something."""
-    seen = read(target, readers, now, hints)
-    found = diagnose(seen)
-    if symptoms or not found.sound or found[Link.WORKLOAD].state is not State.OK or any(map(_unwell, _pods(seen))):
-        seen = read_symptoms(seen, readers)
-        found = diagnose(seen)
-    return seen, found
+    snapshot = read(target, readers, now, hints)
+    found = diagnose(snapshot)
+    if symptoms or not found.sound or found[Link.WORKLOAD].state is not State.OK or any(map(_unwell, _pods(snapshot))):
+        snapshot = read_symptoms(snapshot, readers)
+        found = diagnose(snapshot)
+    return snapshot, found
 
 
-def _pods(seen: Observation) -> tuple[PodFacts, ...]:
-    return seen.pods if isinstance(seen.pods, tuple) else ()
+def _pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
+    return snapshot.pods if isinstance(snapshot.pods, tuple) else ()
 
 
 def _unwell(pod: PodFacts) -> bool:
@@ -46,7 +46,7 @@ def _unwell(pod: PodFacts) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remembering:
+class PolicySources:
     """Where history and the calendar are read."""
 
     incidents: IncidentsPort
@@ -56,36 +56,36 @@ class Remembering:
 def check(
     target: ServiceAccountRef,
     readers: Readers,
-    remembering: Remembering,
+    policy_sources: PolicySources,
     now: datetime,
     hints: Hints,
     *,
     incident_id: str = "none",
-    turn: int = 1,
-) -> Check:
+    iteration: int = 1,
+) -> Assessment:
     """The whole of a check, with symptoms, version advice and the rules over history.
 
     Raises:
         TransientError: something essential did not answer; the same check may succeed later.
     """
-    seen, found = observe(target, readers, now, hints, symptoms=True)
+    snapshot, found = observe(target, readers, now, hints, symptoms=True)
     if found.sound:
-        return Check(observation=seen, diagnosis=found, plan=plan(seen, found, Past()))
+        return Assessment(snapshot=snapshot, diagnosis=found, plan=plan(snapshot, found, RepairHistory()))
     with ThreadPoolExecutor(1) as pool:
-        past = pool.submit(_past, seen, found, remembering, incident_id, turn)
-        seen = read_advice(seen, readers)
-        return Check(observation=seen, diagnosis=found, plan=plan(seen, found, past.result()))
+        past = pool.submit(_past, snapshot, found, policy_sources, incident_id, iteration)
+        snapshot = read_advice(snapshot, readers)
+        return Assessment(snapshot=snapshot, diagnosis=found, plan=plan(snapshot, found, past.result()))
 
 
-def _past(seen: Observation, found: Diagnosis, remembering: Remembering, incident_id: str, turn: int) -> Past:
-    changed, window = just_changed(seen), seen.settings.maintenance_window
+def _past(snapshot: Snapshot, found: Diagnosis, policy_sources: PolicySources, incident_id: str, iteration: int) -> RepairHistory:
+    changed, window = just_changed(snapshot), snapshot.settings.maintenance_window
     named = window.removeprefix("calendar:") if isinstance(window, str) and found.severity is not Severity.CRITICAL else ""
-    opens_at, unread = _calendar(remembering.calendar, named, seen.began_at) if named else (None, "")
-    return Past(
+    opens_at, unread = _calendar(policy_sources.calendar, named, snapshot.began_at) if named else (None, "")
+    return RepairHistory(
         incident_id=incident_id,
-        round=turn,
-        incidents=remembering.incidents.history(seen.target, seen.began_at - PAST_SPAN),
-        turned_wrong=remembering.incidents.turned_wrong(*changed) if changed else (),
+        round=iteration,
+        incidents=policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN),
+        turned_wrong=policy_sources.incidents.turned_wrong(*changed) if changed else (),
         calendar_opens_at=opens_at,
         calendar_unread=unread,
     )

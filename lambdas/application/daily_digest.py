@@ -8,7 +8,7 @@ from typing import Final
 
 from lambdas.application.assessment import observe
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.workflow_steps import Json, Patience, Steps
+from lambdas.application.workflow_steps import Json, PollSchedule, Steps
 from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError, TransientError
@@ -16,12 +16,12 @@ from lambdas.domain.incidents.daily_digest import Day, summed_up
 from lambdas.domain.ports import IncidentsPort, LogPort, NotifierPort
 from lambdas.notifications.daily_digest import digest_message
 
-PATIENCE: Final = Patience(timeout_s=6 * 3600, first_s=5, most_s=600)
+PATIENCE: Final = PollSchedule(timeout_s=6 * 3600, first_s=5, most_s=600)
 """How long to try to tell of a day; later than that the next day's digest is nearer."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigestDesk:
+class DigestDependencies:
     """What a digest is read and told with. `now` is the clock of what is still open."""
 
     readers: Readers
@@ -32,42 +32,42 @@ class DigestDesk:
     now: Callable[[], datetime]
 
 
-def sum_up(asked: Json, steps: Steps, desk: DigestDesk) -> Json:
+def sum_up(asked: Json, steps: Steps, dependencies: DigestDependencies) -> Json:
     """Tell of the day that ends `until` in these `clusters`, if it has anything to tell. Returns the outcome for the execution's record."""
     until = datetime.fromisoformat(asked["until"])
-    state = steps.until("digest", lambda _: _told(until, asked["clusters"], desk), lambda it: "sent" in it, PATIENCE)
+    state = steps.until("digest", lambda _: _told(until, asked["clusters"], dependencies), lambda item: "sent" in item, PATIENCE)
     return {"digest": asked["until"], **state}
 
 
-def _told(until: datetime, clusters: Sequence[str], desk: DigestDesk) -> Json:
+def _told(until: datetime, clusters: Sequence[str], dependencies: DigestDependencies) -> Json:
     try:
-        parameters = desk.readers.parameters.load()
-        day = summed_up(until, clusters, parameters, desk.incidents, partial(_what_is_broken, desk=desk))
-        return _send(day, desk)
+        parameters = dependencies.readers.parameters.load()
+        day = summed_up(until, clusters, parameters, dependencies.incidents, partial(_what_is_broken, dependencies=dependencies))
+        return _send(day, dependencies)
     except TransientError as error:
-        desk.log("report", f"the digest has to wait: {error}", error=error)
+        dependencies.log("report", f"the digest has to wait: {error}", error=error)
         return {"failed": str(error)[:300]}
     except RemediatorError as error:
-        desk.log("report", f"no digest: {error}", error=error)
+        dependencies.log("report", f"no digest: {error}", error=error)
         return {"sent": False, "failed": str(error)[:300]}
 
 
-def _send(day: Day, desk: DigestDesk) -> Json:
+def _send(day: Day, dependencies: DigestDependencies) -> Json:
     counts = {"closed": len(day.closed), "open": len(day.still_open)}
     if day.quiet:
-        desk.log("report", f"nothing to sum up in {day.clusters} clusters")
+        dependencies.log("report", f"nothing to sum up in {day.clusters} clusters")
         return {"sent": False, **counts}
-    written = digest_message(day, environment=desk.environment)
-    desk.notifier.send(written)
-    desk.log("report", written.subject, **counts)
+    written = digest_message(day, environment=dependencies.environment)
+    dependencies.notifier.send(written)
+    dependencies.log("report", written.subject, **counts)
     return {"sent": True, **counts}
 
 
-def _what_is_broken(target: ServiceAccountRef, desk: DigestDesk) -> str:
+def _what_is_broken(target: ServiceAccountRef, dependencies: DigestDependencies) -> str:
     """A sentence from a fresh look; empty where nothing can be read: a digest is worth telling without it."""
     try:
-        _, found = observe(target, desk.readers, desk.now(), Hints(), symptoms=False)
+        _, found = observe(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False)
     except RemediatorError as error:
-        desk.log("observation", str(error), target=target.key, error=error)
+        dependencies.log("observation", str(error), target=target.key, error=error)
         return ""
     return "" if found.sound else found.broken[0].sentence

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Readers:
-    """What an observation is read through, and where we are. `passable_roles` as in `Observation`."""
+    """What an observation is read through, and where we are. `passable_roles` as in `Snapshot`."""
 
     parameters: ParametersPort
     eks: EksPort

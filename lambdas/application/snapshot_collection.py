@@ -21,9 +21,9 @@ from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     Missing,
     NotRead,
-    Observation,
     PodFacts,
     ServiceAccountFacts,
+    Snapshot,
     Unknown,
     WorkloadFacts,
 )
@@ -43,14 +43,14 @@ class _InCluster:
     pods: tuple[PodFacts, ...] | Unknown
 
 
-def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints: Hints = _NO_HINTS) -> Observation:
+def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints: Hints = _NO_HINTS) -> Snapshot:
     """Everything but the symptoms: three Kubernetes requests plus pages.
 
     Raises:
         TransientError: something essential was throttled or did not answer; the same read may succeed later.
     """
     parameters = readers.parameters.load(target.cluster)
-    settings, wrong = read_settings({path: it.value for path, it in parameters.items()}, target.cluster)
+    settings, wrong = read_settings({path: item.value for path, item in parameters.items()}, target.cluster)
     binding = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     workload = known(target.namespace, target.name)
     addon_name = workload.addon if workload else None
@@ -64,8 +64,8 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
         record = addon.result() if addon else NOT_READ
         role, provider, simulated = guards(target, readers, pool, binding=binding, cluster=facts, addon=record, associations=mechanism)
         agent = pool.submit(_agent, readers.eks, target.cluster, mechanism)
-        seen = inside.result()
-        return Observation(
+        snapshot = inside.result()
+        return Snapshot(
             target=target,
             began_at=began_at,
             account=readers.account,
@@ -82,49 +82,49 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
             role=role.result(),
             oidc_provider=provider.result(),
             simulated=simulated.result(),
-            service_account=seen.service_account,
-            workload=seen.workload,
-            pods=seen.pods,
+            service_account=snapshot.service_account,
+            workload=snapshot.workload,
+            pods=snapshot.pods,
             known_good_at=hints.known_good_at,
             actor=hints.actor,
         )
 
 
-def read_symptoms(seen: Observation, readers: Readers) -> Observation:
+def read_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
     """The same observation with nodes and permission errors."""
-    facts, target = seen.cluster, seen.target
+    facts, target = snapshot.cluster, snapshot.target
     if not _answers(facts):
-        return seen
+        return snapshot
     cluster = part(lambda: readers.clusters.login(facts))
     if isinstance(cluster, Unknown):
-        return replace(seen, nodes=cluster, permission_errors=cluster)
+        return replace(snapshot, nodes=cluster, permission_errors=cluster)
     with ThreadPoolExecutor(_READERS) as pool:
         nodes = pool.submit(part, cluster.nodes)
         errors = pool.submit(part, lambda: cluster.plugin_errors(target.namespace))
         return replace(
-            seen,
+            snapshot,
             nodes=() if isinstance(it := nodes.result(), Missing) else it,
             permission_errors=() if isinstance(reported := errors.result(), Missing) else reported,
         )
 
 
-def read_advice(seen: Observation, readers: Readers) -> Observation:
+def read_advice(snapshot: Snapshot, readers: Readers) -> Snapshot:
     """The same observation with what a message tells besides: versions, until when they are supported, and node auto repair's clock."""
-    if not isinstance(seen.cluster, ClusterFacts):
-        return seen
-    cluster, version, eks = seen.target.cluster, seen.cluster.version, readers.eks
-    unwell = isinstance(seen.nodes, tuple) and any(not node.ready for node in seen.nodes)
+    if not isinstance(snapshot.cluster, ClusterFacts):
+        return snapshot
+    cluster, version, eks = snapshot.target.cluster, snapshot.cluster.version, readers.eks
+    unwell = isinstance(snapshot.nodes, tuple) and any(not node.ready for node in snapshot.nodes)
     with ThreadPoolExecutor(_READERS) as pool:
         repair = pool.submit(lambda: optional(lambda: eks.node_repair(cluster)) if unwell else NOT_READ)
         advised = pool.submit(
-            lambda: optional(lambda: eks.version_advice(seen.addon_name or "", version)) if _has_record(seen) else NOT_READ
+            lambda: optional(lambda: eks.version_advice(snapshot.addon_name or "", version)) if _has_record(snapshot) else NOT_READ
         )
         support = pool.submit(lambda: optional(lambda: eks.support(version)))
-        return replace(seen, node_repair=repair.result(), versions=advised.result(), support=support.result())
+        return replace(snapshot, node_repair=repair.result(), versions=advised.result(), support=support.result())
 
 
-def _has_record(seen: Observation) -> bool:
-    return isinstance(seen.addon, AddonFacts)
+def _has_record(snapshot: Snapshot) -> bool:
+    return isinstance(snapshot.addon, AddonFacts)
 
 
 def _agent(eks: EksPort, cluster: str, associations: Sequence[Association] | Missing | Unknown) -> bool | Unknown | NotRead:

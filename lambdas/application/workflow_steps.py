@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class PollSchedule:
     """How long and how often to look: seconds, growing by `growth` from `first_s` to `most_s`, until `timeout_s` have been waited."""
 
     timeout_s: int
@@ -39,7 +39,7 @@ class Steps(Protocol):
         """Run and remember: after a crash the remembered result is returned instead."""
         ...
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
         """Check (with the former state, at first empty) until settled or patience ends: the last state, with `timed_out` set then."""
         ...
 
@@ -56,7 +56,7 @@ class Steps(Protocol):
 
 
 TIMED_OUT: Final = {"timed_out": True}
-SENDING: Final = Patience(timeout_s=1800, first_s=5, most_s=60)
+SENDING: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long a message is tried again that could not be sent when it was due."""
 
 
@@ -81,7 +81,7 @@ class InProcessSteps:
         self.done.append(name)
         return do()
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
         """Check in a loop."""
         self.done.append(name)
         state: Json = {}
@@ -90,7 +90,7 @@ class InProcessSteps:
             state, attempt = check(state), attempt + 1
             if settled(state):
                 return state
-            delay = patience.delay_s(attempt)
+            delay = schedule.delay_s(attempt)
             if delay is None:
                 return {**state, **TIMED_OUT}
             self.sleep(delay)

@@ -122,7 +122,9 @@ IAM: Final = (
 
 def _by_key(service: str, actions: Iterable[str], by: tuple[Function, ...], why: str, optional: str | None = None) -> tuple[IamGrant, ...]:
     condition = {"StringEquals": {"kms:ViaService": f"{service}.{{region}}.amazonaws.com"}}
-    return tuple(IamGrant(action=f"kms:{it}", on=Target.KEY, by=by, why=why, condition=condition, optional=optional) for it in actions)
+    return tuple(
+        IamGrant(action=f"kms:{action}", on=Target.KEY, by=by, why=why, condition=condition, optional=optional) for action in actions
+    )
 
 
 ENI_ACTIONS: Final = (
@@ -160,9 +162,13 @@ SERVICE_IAM: Final = (
     *_by_key("dynamodb", _TABLE_KEY_ACTIONS, _BOTH, "DynamoDB encrypts the incidents", CUSTOMER_KEY),
     *(
         IamGrant(
-            action=it, on=Target.EVERYTHING, by=_ALL, why="Lambda attaches to the VPC; the interface is not known before", optional=NETWORK
+            action=eni_action,
+            on=Target.EVERYTHING,
+            by=_ALL,
+            why="Lambda attaches to the VPC; the interface is not known before",
+            optional=NETWORK,
         )
-        for it in ENI_ACTIONS
+        for eni_action in ENI_ACTIONS
     ),
 )
 """What AWS services do in the name of a function's role. Our code makes none of these calls; those are in `IAM`."""
@@ -191,7 +197,7 @@ def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workloa
         RbacRule(group="", resource="serviceaccounts", names=own, verbs=("patch",), by=_REMEDIATOR, why="set the annotation"),
         RbacRule(group="apps", resource=kind.resource, names=running, verbs=("get",), why="is it wanted, is it rolled out"),
         RbacRule(group="apps", resource=kind.resource, names=running, verbs=("patch",), by=_REMEDIATOR, why="restart it"),
-        *(RbacRule(group="apps", resource=it, verbs=("get",), why="from a pod to its owner") for it in kinds[1:] if found_by_pods),
+        *(RbacRule(group="apps", resource=item, verbs=("get",), why="from a pod to its owner") for item in kinds[1:] if found_by_pods),
         RbacRule(group="", resource="pods", verbs=("list",), why="which role was each pod admitted with"),
         RbacRule(group="", resource="pods", verbs=("delete",), by=_REMEDIATOR, why="replace the canary and stale pods"),
         RbacRule(group="events.k8s.io", resource="events", verbs=("list",), why="permission errors the plug-in reports"),
@@ -241,12 +247,15 @@ def manifests(bound: Iterable[BoundWorkload] = ()) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for function, group in GROUPS.items():
         rules = [
-            (it, rule) for it in wanted for rule in rbac_rules(it.namespace, it.service_account, it.kind, it.name) if function in rule.by
+            (item, rule)
+            for item in wanted
+            for rule in rbac_rules(item.namespace, item.service_account, item.kind, item.name)
+            if function in rule.by
         ]
         cluster_wide = dict.fromkeys(rule for _, rule in rules if rule.cluster_wide)
         roles = [_role("ClusterRole", f"{PROJECT}-{function}", cluster_wide, None)]
-        for namespace in dict.fromkeys(it.namespace for it in wanted):
-            local = dict.fromkeys(rule for it, rule in rules if not rule.cluster_wide and it.namespace == namespace)
+        for namespace in dict.fromkeys(item.namespace for item in wanted):
+            local = dict.fromkeys(rule for item, rule in rules if not rule.cluster_wide and item.namespace == namespace)
             roles.append(_role("Role", f"{PROJECT}-{function}", local, namespace))
-        made += [it for role in roles for it in (role, _bound(role, group))]
+        made += [item for role in roles for item in (role, _bound(role, group))]
     return made

@@ -9,6 +9,9 @@ from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE, PARAMETER_ROOT
 
 CLOUDTRAIL: Final = "AWS API Call via CloudTrail"
 
+SCHEMA_VERSION: Final = "1"
+"""Version of the published events. Adding a field keeps it; removing a field or changing its meaning increments it."""
+
 
 class OwnEvent(StrEnum):
     """`detail-type`s of our own events, in and out. Their bodies are in `docs/events/*.schema.json`."""

@@ -64,4 +64,4 @@ def one_of(target: ServiceAccountRef) -> str:
 
 def known(namespace: str, service_account: str) -> KnownWorkload | None:
     """The workload of a ServiceAccount we know by name, or None: then its pods tell."""
-    return next((it for it in KNOWN if (it.namespace, it.service_account) == (namespace, service_account)), None)
+    return next((item for item in KNOWN if (item.namespace, item.service_account) == (namespace, service_account)), None)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incidents.incident import Free, Incident, NodesSeen, PastIncident, Signal, Signalled
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -162,11 +162,11 @@ class IncidentsPort(Protocol):
         """
         ...
 
-    def finish(self, target: ServiceAccountRef, duty: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+    def finish(self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
         """Remember that a look that began then found all well, and go off duty: None. A signal came since `duty`: look again, for that."""
         ...
 
-    def let_go(self, target: ServiceAccountRef, duty: Free, forget: datetime | None = None) -> None:
+    def let_go(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
         """Go off duty without an answer: what waits is the next check's. With `forget`, the time, of a row that needs no keeping."""
         ...
 

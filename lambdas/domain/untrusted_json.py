@@ -44,7 +44,7 @@ def label(value: object) -> str:
     cut = value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
     if cut.isprintable():
         return cut
-    return "".join(it if it.isprintable() else "\N{REPLACEMENT CHARACTER}" for it in cut)
+    return "".join(item if item.isprintable() else "\N{REPLACEMENT CHARACTER}" for item in cut)
 
 
 def kind_of(value: object) -> str:

@@ -7,20 +7,20 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.workloads import known
-from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import DeleteStalePods, ReplaceOnePod, RestartWorkload
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many, share
 
 OTHERWISE: Final = frozenset({Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE})
 """Verdicts that do not speak against a proven identity."""
-LEFT_TO_ITS_OWNER: Final = frozenset({Reason.ADDON_RECORD_TELL, Reason.ROLE_NOT_PASSABLE})
+LEFT_TO_ITS_OWNER: Final = frozenset({BlockReason.ADDON_RECORD_TELL, BlockReason.ROLE_NOT_PASSABLE})
 """Why a record may stay as it is though the cluster is repaired: waiting would not change it, and its owner is told."""
 
 
-class ProofState(StrEnum):
+class VerificationState(StrEnum):
     """How far the proof is."""
 
     PROVEN = "proven"
@@ -33,14 +33,14 @@ class ProofState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class Verification:
     """The state, in a sentence with the counts that show it."""
 
-    state: ProofState
+    state: VerificationState
     sentence: str
 
 
-def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
+def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta = timedelta()) -> Verification:
     """Judge the present look.
 
     Args:
@@ -50,22 +50,26 @@ def prove(before: Look, now: Look, *, idle: timedelta = timedelta()) -> Proof:
     """
     counts = now.counts
     if now.counts.errors_with_role and not before.counts.errors_with_role and not before.counts.errors_without_role:
-        return Proof(state=ProofState.WORSE, sentence=f"pods that carry the role are refused, and those before were not: {now.sentence}")
+        return Verification(
+            state=VerificationState.WORSE, sentence=f"pods that carry the role are refused, and those before were not: {now.sentence}"
+        )
     if counts.errors_with_role:
-        return Proof(state=ProofState.UNFIT, sentence=now.sentence)
-    if is_proven(now):
-        return Proof(state=ProofState.PROVEN, sentence=_shown(now))
+        return Verification(state=VerificationState.UNFIT, sentence=now.sentence)
+    if is_verified(now):
+        return Verification(state=VerificationState.PROVEN, sentence=_shown(now))
     if _does(now, ReplaceOnePod) and not _does(before, RestartWorkload, DeleteStalePods):
         missed = many(counts.pods - counts.pods_right, "pod")
-        return Proof(state=ProofState.MORE, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back")
+        return Verification(
+            state=VerificationState.MORE, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back"
+        )
     if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
-        return Proof(state=ProofState.LEFT, sentence=f"{_shown(now)}; a lost node holds up the rest")
+        return Verification(state=VerificationState.LEFT, sentence=f"{_shown(now)}; a lost node holds up the rest")
     if counts.hanging > before.counts.hanging and idle >= PATIENCE:
-        return Proof(
-            state=ProofState.HANGING,
+        return Verification(
+            state=VerificationState.HANGING,
             sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(now)}",
         )
-    return Proof(state=ProofState.WAITING, sentence=_shown(now))
+    return Verification(state=VerificationState.WAITING, sentence=_shown(now))
 
 
 PATIENCE: Final = timedelta(minutes=6)
@@ -78,17 +82,17 @@ HELD_UP: Final = timedelta(minutes=1)
 """How long nothing moves, after a node was lost, before the rest is replaced without the roll-out that stops at it."""
 
 
-def is_proven(now: Look) -> bool:
+def is_verified(now: AssessmentSummary) -> bool:
     """Whether the identity is right, in force in every pod within reach, and every node that waited for it is Ready."""
     counts = now.counts
-    left = any(it.link == Link.ADDON_RECORD and it.reason in LEFT_TO_ITS_OWNER for it in now.withheld)
+    left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_ITS_OWNER for blocked in now.withheld)
     reached = counts.pods > 0 or not counts.pods_lost
     identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
     return identity and right and reached
 
 
-def _does(look: Look, *kinds: type) -> bool:
+def _does(look: AssessmentSummary, *kinds: type) -> bool:
     return any(isinstance(action, kinds) for action in look.actions)
 
 
@@ -97,16 +101,16 @@ def progress(counts: Counts) -> tuple[int, ...]:
     return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
 
 
-def _shown(now: Look) -> str:
+def _shown(now: AssessmentSummary) -> str:
     counts = now.counts
     pods = f"{share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
     nodes = f", {counts.nodes_ready} of {many(counts.nodes, 'node')} Ready" if counts.nodes else ""
     nodes += f" ({left_out})" if (left_out := left_out_of(counts)) else ""
-    silent = _reports(now) and not counts.errors_with_role + counts.errors_without_role
-    return pods + nodes + (", no permission error since" if silent else "")
+    heartbeat_expired = _reports(now) and not counts.errors_with_role + counts.errors_without_role
+    return pods + nodes + (", no permission error since" if heartbeat_expired else "")
 
 
-def _reports(now: Look) -> bool:
+def _reports(now: AssessmentSummary) -> bool:
     """Whether anybody tells of refused calls: the CNI does, by events on its pods. Silence of other workloads proves nothing.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (MissingIAMPermissions)

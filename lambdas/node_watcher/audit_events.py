@@ -52,4 +52,4 @@ def _watching(ports: Ports, cluster: str) -> tuple[Watched, ...]:
     except RemediatorError as error:
         ports.warn(f"bindings could not be read, so only well-known ServiceAccounts are watched: {error}")
         paths = {}
-    return watched({(it.namespace, it.name) for it in bound_targets(paths, [cluster])})
+    return watched({(bound_target.namespace, bound_target.name) for bound_target in bound_targets(paths, [cluster])})

@@ -25,7 +25,7 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
         RemediatorError: Lambda delivers the batch again, then to the dead-letter queue.
     """
     environment = _environment()
-    roles = tuple(it for it in environment.our_role_arns.split(",") if it)
+    roles = tuple(part for part in environment.our_role_arns.split(",") if part)
     done = watch(event, _ports(), account=environment.account, our_roles=roles)
     _log.info("audit batch read", extra=done)
     return done

@@ -7,10 +7,10 @@ from lambdas.contract.names import FIELD_MANAGER
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import DONE
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications import version_advice
 from lambdas.notifications.facts import broken_lines, evidence, numbers, repair_clock, ruled_out
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import Told
 from lambdas.notifications.next_steps import differences
 from lambdas.notifications.owners import recognise
@@ -24,12 +24,12 @@ Part = Callable[[Told], Phrase | None]
 
 def paragraphs(told: Told) -> tuple[Phrase, ...]:
     """The paragraphs of this occasion, the weightiest first; what has nothing to say is left out."""
-    return tuple(it for part in _PARTS[told.occasion] if (it := part(told)) is not None)
+    return tuple(it for part in _PARTS[told.kind] if (it := part(told)) is not None)
 
 
 def _broken(told: Told) -> Phrase:
-    said = dict.fromkeys(it.sentence for it in broken_lines(told)) or {told.fault.sentence: None}
-    return join([say("{words}", words=sentence(it)) for it in said], " ")
+    said = dict.fromkeys(line.sentence for line in broken_lines(told)) or {told.fault.sentence: None}
+    return join([say("{words}", words=sentence(item)) for item in said], " ")
 
 
 def _was(told: Told) -> Phrase:
@@ -83,13 +83,20 @@ def _done(told: Told) -> Phrase | None:
 
 
 _SAID_OTHERWISE: Final = frozenset(
-    {Reason.NOT_OURS, Reason.CONSEQUENCE, Reason.UPDATE_RUNS, Reason.GUARD_BROKEN, Reason.NO_BINDING, Reason.TOO_YOUNG}
+    {
+        BlockReason.NOT_OURS,
+        BlockReason.CONSEQUENCE,
+        BlockReason.UPDATE_RUNS,
+        BlockReason.GUARD_BROKEN,
+        BlockReason.NO_BINDING,
+        BlockReason.TOO_YOUNG,
+    }
 )
 
 
 def _left_alone(told: Told) -> Phrase | None:
-    said = dict.fromkeys(it.sentence for it in told.now.withheld if it.reason not in _SAID_OTHERWISE)
-    return say("Left alone: {why}", why=join([say("{words}", words=sentence(it)) for it in said], " ")) if said else None
+    said = dict.fromkeys(blocked.sentence for blocked in told.now.withheld if blocked.reason not in _SAID_OTHERWISE)
+    return say("Left alone: {why}", why=join([say("{words}", words=sentence(item)) for item in said], " ")) if said else None
 
 
 def _trouble(told: Told) -> Phrase | None:
@@ -105,7 +112,7 @@ def _answer(told: Told) -> Phrase:
 def _approved(told: Told) -> Phrase | None:
     """Who said yes. Chat's answer carries no name; CloudTrail has it."""
     answers = (str(line.get("words", "")) for line in reversed(told.lines) if line.get("what") == "approval")
-    who = next((it.removeprefix(_YES) for it in answers if it.startswith(_YES)), "")
+    who = next((answer.removeprefix(_YES) for answer in answers if answer.startswith(_YES)), "")
     return say("Approved in chat.") if who == "chat" else say("Approved by {who}.", who=short_name(who)) if who else None
 
 
@@ -134,22 +141,22 @@ def _otherwise(told: Told) -> Phrase | None:
 
 def _warnings(told: Told) -> Phrase | None:
     # That permissions were not simulated is as deployed, and a guard that holds us back has been named as the reason.
-    titles = [it.title for it in told.now.links if it.state == State.UNKNOWN and it.link == Link.PERMISSIONS]
+    titles = [link.title for link in told.now.links if link.state == State.UNKNOWN and link.link == Link.PERMISSIONS]
     quiet = [f"{title} could not be read" for title in titles]
-    if any(it.reason == Reason.GUARD_UNREAD for it in told.now.withheld):
-        quiet += [f"{it.title} could not be read" for it in told.now.links]
-    said = [it for it in told.now.warnings if not it.startswith(tuple(quiet))]
-    return say("Note: {words}", words=join([say("{words}", words=sentence(it)) for it in said[:3]], " ")) if said else None
+    if any(blocked.reason == BlockReason.GUARD_UNREAD for blocked in told.now.withheld):
+        quiet += [f"{link.title} could not be read" for link in told.now.links]
+    said = [warning for warning in told.now.warnings if not warning.startswith(tuple(quiet))]
+    return say("Note: {words}", words=join([say("{words}", words=sentence(item)) for item in said[:3]], " ")) if said else None
 
 
 _FOUND: Final[tuple[Part, ...]] = (_broken, means, _who, evidence, numbers, repair_clock)
-_PARTS: Final[Mapping[Occasion, tuple[Part, ...]]] = {
-    Occasion.ACTING: (*_FOUND, _plan, _approved, _left_alone, _warnings),
-    Occasion.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
-    Occasion.NOT_APPROVED: (_answer, _broken, means, numbers, repair_clock),
-    Occasion.WITHHELD: (*_FOUND, _left_alone, _proposed, _warnings, version_advice.advice),
-    Occasion.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, version_advice.advice),
-    Occasion.REMINDER: (_broken, numbers, repair_clock, _left_alone),
-    Occasion.PROVEN: (_proof, _done, _approved, _otherwise, _was, _who, version_advice.advice),
-    Occasion.RECOVERED: (_was, numbers),
+_PARTS: Final[Mapping[NotificationKind, tuple[Part, ...]]] = {
+    NotificationKind.ACTING: (*_FOUND, _plan, _approved, _left_alone, _warnings),
+    NotificationKind.ASKING: (*_FOUND, _plan, _waiting_for_answer, _left_alone, _warnings),
+    NotificationKind.NOT_APPROVED: (_answer, _broken, means, numbers, repair_clock),
+    NotificationKind.WITHHELD: (*_FOUND, _left_alone, _proposed, _warnings, version_advice.advice),
+    NotificationKind.NEEDS_YOU: (_trouble, *_FOUND, differences, ruled_out, _done, _left_alone, _warnings, version_advice.advice),
+    NotificationKind.REMINDER: (_broken, numbers, repair_clock, _left_alone),
+    NotificationKind.PROVEN: (_proof, _done, _approved, _otherwise, _was, _who, version_advice.advice),
+    NotificationKind.RECOVERED: (_was, numbers),
 }

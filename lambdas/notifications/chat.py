@@ -34,7 +34,7 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
         "threadId": escape.plain(content.thread),
         "summary": cut(title, LONGEST_TITLE),
         "eventType": content.event_type,
-        "relatedResources": [escape.chat_code(it) for it in content.resources],
+        "relatedResources": [escape.chat_code(resource) for resource in content.resources],
         "additionalContext": {key: escape.plain(value) for key, value in context.items()},
     }
     if callback_id:
@@ -49,7 +49,7 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
                 "title": cut(f"{content.mark} {title}", LONGEST_TITLE),
                 "description": _description(content),
                 **({"nextSteps": steps} if (steps := list(_steps(content))) else {}),
-                "keywords": [escape.chat(it) for it in content.keywords],
+                "keywords": [escape.chat(keyword) for keyword in content.keywords],
             },
             "metadata": metadata,
         },
@@ -59,15 +59,15 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
 
 def _description(content: Content) -> str:
     foot = content.foot.render(CHAT)
-    told = fit([_paragraph(it) for it in content.paragraphs], LONGEST_DESCRIPTION - len(foot) - 1)
-    room = LONGEST_DESCRIPTION - sum(len(it) + 1 for it in told) - len(foot)
+    told = fit([_paragraph(paragraph) for paragraph in content.paragraphs], LONGEST_DESCRIPTION - len(foot) - 1)
+    room = LONGEST_DESCRIPTION - sum(len(item) + 1 for item in told) - len(foot)
     return "\n".join([*told, *_documents(content, room), foot])
 
 
 def _documents(content: Content, room: int) -> Iterator[str]:
     """Whole documents in their order, as far as there is room for the last ones: a step has the JSON in its command already."""
-    shown = [f"{escape.chat(it.title)}:\n{CHAT.block(it.lines)}" for it in content.documents]
-    while shown and sum(len(it) + 1 for it in shown) > room:
+    shown = [f"{escape.chat(document.title)}:\n{CHAT.block(document.lines)}" for document in content.documents]
+    while shown and sum(len(item) + 1 for item in shown) > room:
         shown.pop(0)
     yield from shown
 
@@ -84,7 +84,7 @@ def fit(paragraphs: Sequence[str], longest: int) -> list[str]:
     """The paragraphs within a length (characters, line ends included): the first and the last stay, others leave from the middle."""
     kept = list(paragraphs)
     left_out = False
-    while sum(len(it) + 1 for it in kept) + left_out * (len(_LEFT_OUT) + 1) > longest and len(kept) > 1:
+    while sum(len(item) + 1 for item in kept) + left_out * (len(_LEFT_OUT) + 1) > longest and len(kept) > 1:
         del kept[len(kept) // 2 if len(kept) > 2 else 1]  # noqa: PLR2004  # of two, the first stays
         left_out = True
     if left_out:

@@ -7,7 +7,7 @@ from typing import Final
 from lambdas.contract.environment import Environment
 from lambdas.contract.names import PROJECT
 from lambdas.notifications.body import paragraphs
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import Told
 from lambdas.notifications.next_steps import steps
 from lambdas.notifications.timeline import Moment, timeline
@@ -39,19 +39,19 @@ class Content:
 
 def _documents(told: Told) -> tuple[Document, ...]:
     """In full where people are told first what they have to do, and not again in each reminder."""
-    first = told.occasion in (Occasion.NEEDS_YOU, Occasion.WITHHELD)
+    first = told.kind in (NotificationKind.NEEDS_YOU, NotificationKind.WITHHELD)
     return documents(told.now.corrected_trust, told.now.desired_role.rsplit("/", 1)[-1]) if first else ()
 
 
 def _moments(told: Told) -> tuple[Moment, ...]:
     """What happened, where something was done; a proof that the message begins with is not said again."""
-    first = "proof" if told.occasion is Occasion.PROVEN else ""
-    return tuple(it for it in timeline({"lines": told.lines}) if it.what != first) if told.changes else ()
+    first = "proof" if told.kind is NotificationKind.PROVEN else ""
+    return tuple(item for item in timeline({"lines": told.lines}) if item.what != first) if told.changes else ()
 
 
-_HEADINGS: Final[Mapping[Occasion, str]] = {
-    Occasion.ASKING: "Your answer:",
-    Occasion.PROVEN: "Left for you, so that it does not come back:",
+_HEADINGS: Final[Mapping[NotificationKind, str]] = {
+    NotificationKind.ASKING: "Your answer:",
+    NotificationKind.PROVEN: "Left for you, so that it does not come back:",
 }
 
 
@@ -60,12 +60,12 @@ def compose(told: Told, environment: Environment) -> Content:
     verdict = told.fault.verdict
     return Content(
         thread=told.incident.id,
-        id=f"{told.incident.id}:{told.occasion}:{told.now.began_at}"[:200],
-        event_type=f"{PROJECT}:{told.occasion}",
+        id=f"{told.incident.id}:{told.kind}:{told.now.began_at}"[:200],
+        event_type=f"{PROJECT}:{told.kind}",
         mark=mark(told),
         title=title(told),
         paragraphs=paragraphs(told),
-        heading=_HEADINGS.get(told.occasion, "For you to do:"),
+        heading=_HEADINGS.get(told.kind, "For you to do:"),
         steps=steps(told),
         instead_of_long_step=say(
             "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {told.cluster}")
@@ -87,6 +87,6 @@ def compose(told: Told, environment: Environment) -> Content:
             "serviceAccount": f"{told.incident.target.namespace}/{told.incident.target.name}",
             "verdict": verdict,
             "severity": told.fault.severity,
-            "outcome": told.occasion,
+            "outcome": told.kind,
         },
     )

@@ -72,7 +72,7 @@ def _content(day: Day, environment: Environment) -> Content:
 
 
 def _unsettled(day: Day) -> bool:
-    return bool(day.still_open) or any(it.outcome in (Outcome.NEEDS_YOU, Outcome.WITHHELD) for it in day.closed)
+    return bool(day.still_open) or any(item.outcome in (Outcome.NEEDS_YOU, Outcome.WITHHELD) for item in day.closed)
 
 
 def _mark(day: Day) -> Mark:
@@ -83,17 +83,17 @@ def _mark(day: Day) -> Mark:
 def _counts(day: Day) -> str:
     """`1 still open, 2 repaired`."""
     told = [f"{len(day.still_open)} still open"] if day.still_open else []
-    ended = {outcome: sum(it.outcome is outcome for it in day.closed) for outcome in _OUTCOMES}
+    ended = {outcome: sum(item.outcome is outcome for item in day.closed) for outcome in _OUTCOMES}
     return ", ".join([*told, *(f"{count} {_OUTCOMES[outcome][0]}" for outcome, count in ended.items() if count)])
 
 
 def _paragraphs(day: Day) -> Iterator[Phrase]:
     if day.still_open:
-        yield from _listed("Still open:", [_open_line(it, day) for it in day.still_open])
+        yield from _listed("Still open:", [_open_line(item, day) for item in day.still_open])
     for outcome, (_, heading) in _OUTCOMES.items():
-        ended = [it for it in day.closed if it.outcome is outcome]
+        ended = [item for item in day.closed if item.outcome is outcome]
         if ended:
-            yield from _listed(heading, [_closed_line(it, day) for it in ended])
+            yield from _listed(heading, [_closed_line(item, day) for item in ended])
 
 
 def _listed(heading: str, lines: Sequence[Phrase]) -> Iterator[Phrase]:
@@ -137,16 +137,16 @@ def _line(it: Incident | PastIncident, found: str, facts: Iterable[Phrase]) -> P
 
 
 def _steps(day: Day) -> Iterator[Phrase]:
-    asked = [it.incident for it in day.still_open if it.incident.callback_id]
-    others = dict.fromkeys(it.incident.target.cluster for it in day.still_open if not it.incident.callback_id)
+    asked = [item.incident for item in day.still_open if item.incident.callback_id]
+    others = dict.fromkeys(item.incident.target.cluster for item in day.still_open if not item.incident.callback_id)
     steps = [
-        *(say("Answer: {command}", command=Code(f"irsa-remediator approve {it.id}")) for it in asked),
-        *(say("See what is broken now: {command}", command=Code(f"irsa-remediator check --cluster {it}")) for it in others),
+        *(say("Answer: {command}", command=Code(f"irsa-remediator approve {item.id}")) for item in asked),
+        *(say("See what is broken now: {command}", command=Code(f"irsa-remediator check --cluster {other}")) for other in others),
     ]
     yield from steps[: MOST_STEPS - 1]
     yield say("Every incident, and each as a timeline: {command}", command=Code("irsa-remediator history"))
 
 
 def _clusters(day: Day) -> tuple[str, ...]:
-    told = [*(it.incident.target.cluster for it in day.still_open), *(it.target.cluster for it in day.closed)]
+    told = [*(item.incident.target.cluster for item in day.still_open), *(item.target.cluster for item in day.closed)]
     return tuple(dict.fromkeys(told))[:10]

@@ -23,14 +23,14 @@ def line(value: object) -> str:
     """The same with every space kept, for lines of a document."""
     text = str(value)
     if not text.isprintable():  # nearly all of it is, and a repair writes thousands of lines
-        text = "".join(" " if it.isspace() else it for it in text if it.isspace() or unicodedata.category(it) not in _UNSEEN)
+        text = "".join(" " if item.isspace() else item for item in text if item.isspace() or unicodedata.category(item) not in _UNSEEN)
     return text.rstrip()
 
 
 def chat(value: object) -> str:
     """The same for a chat: no mention, no link, no mark-up. An address such as `jane@example.com` stays."""
     text = chat_code(value).translate(_MARKUP).replace("://", ":⧸⧸").replace("](", "] (")
-    return _EDGE_UNDERSCORE.sub(lambda it: "ˍ" * len(it[0]), text)
+    return _EDGE_UNDERSCORE.sub(lambda item: "ˍ" * len(item[0]), text)
 
 
 def chat_code(value: object) -> str:
@@ -50,7 +50,7 @@ def ascii_line(value: object, longest: int) -> str:
     """
     text = plain(value).translate(_SPELT)
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
-    text = " ".join("".join(it for it in text if it.isprintable()).split())
+    text = " ".join("".join(item for item in text if item.isprintable()).split())
     return text if len(text) <= longest else text[: longest - 3].rstrip() + "..."
 
 

@@ -2,29 +2,29 @@
 
 from collections.abc import Sequence
 
-from lambdas.domain.assessment.summary import LinkLine
+from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many
 from lambdas.notifications.message_context import Told
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.wording import Phrase, join, say
 
 
-def broken_lines(told: Told) -> tuple[LinkLine, ...]:
+def broken_lines(told: Told) -> tuple[LinkSummary, ...]:
     """Broken links to speak of, in the order of the chain: symptoms after the first are told by the numbers."""
-    broken = [it for it in told.fault.links if it.state == State.BROKEN]
+    broken = [link for link in told.fault.links if link.state == State.BROKEN]
     elsewhere = told.fault.counts.nodes_waiting == 0 and any(
-        it.link == Link.NODES and it.reason == Reason.NOT_OURS for it in told.fault.withheld
+        blocked.link == Link.NODES and blocked.reason == BlockReason.NOT_OURS for blocked in told.fault.withheld
     )
-    return tuple(it for i, it in enumerate(broken) if i == 0 or it.link < Link.PODS or (it.link == Link.NODES and elsewhere))
+    return tuple(item for i, item in enumerate(broken) if i == 0 or item.link < Link.PODS or (item.link == Link.NODES and elsewhere))
 
 
 def numbers(told: Told) -> Phrase | None:
     """Pods and nodes, but what the first broken link's sentence has counted already."""
     look = told.now if told.ended else told.fault
-    first = None if told.ended else next((it.link for it in broken_lines(told)), None)
+    first = None if told.ended else next((line.link for line in broken_lines(told)), None)
     parts = [
         part
         for part, said_by in ((_pods(told), (Link.PODS,)), (_unready(told), ()), (_nodes(told), (Link.NODES, Link.WORKLOAD)))
@@ -52,7 +52,7 @@ def _unready(told: Told) -> Phrase | None:
 
 def _nodes(told: Told) -> Phrase | None:
     counts = told.now.counts
-    concerned = any(it.link == Link.NODES and it.state != State.NOT_APPLICABLE for it in told.now.links)
+    concerned = any(link.link == Link.NODES and link.state != State.NOT_APPLICABLE for link in told.now.links)
     if not counts.nodes or not concerned:
         return None
     apart = [
@@ -84,7 +84,7 @@ def _fact(subjects: Sequence[str], field: str, value: str, at: str, told: Told) 
 
 def ruled_out(told: Told) -> Phrase | None:
     """The links that were read and hold, where the cause lies elsewhere."""
-    well = [it.title for it in told.fault.links if it.state == State.OK and it.link > Link.MECHANISM]
+    well = [link.title for link in told.fault.links if link.state == State.OK and link.link > Link.MECHANISM]
     if told.fault.verdict not in (Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE, Verdict.STS_UNREACHABLE) or not well:
         return None
     return say("Checked and well: {titles}.", titles=", ".join(well))

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Occasion(StrEnum):
+class NotificationKind(StrEnum):
     """Why a message is sent."""
 
     ACTING = "acting"  # found, and being repaired

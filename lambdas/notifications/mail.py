@@ -34,7 +34,7 @@ def text(content: Content) -> str:
 def _lines(content: Content) -> Iterator[str]:
     yield f"{content.mark} {content.title.render(PLAIN)}"
     yield ""
-    yield from (it.render(PLAIN) for it in content.paragraphs)
+    yield from (paragraph.render(PLAIN) for paragraph in content.paragraphs)
     if content.steps:
         yield from ("", content.heading)
         yield from (f"  {i}. {step.render(PLAIN)}" for i, step in enumerate(content.steps, 1))
@@ -42,5 +42,5 @@ def _lines(content: Content) -> Iterator[str]:
         yield from ("", f"{document.title}:", PLAIN.block(document.lines))
     if content.moments:
         yield from ("", "What happened:")
-        yield from (f"  {it.phrase.render(PLAIN)}" for it in content.moments[-MOST_MOMENTS:])
+        yield from (f"  {moment.phrase.render(PLAIN)}" for moment in content.moments[-MOST_MOMENTS:])
     yield from ("", content.foot.render(PLAIN))

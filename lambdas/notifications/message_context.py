@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from lambdas.contract.settings import Severity
-from lambdas.domain.assessment.summary import Look, WithheldLine, from_json_look
+from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary, summary_from_json
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.incidents.incident import Incident
-from lambdas.domain.planning.plan import Reason
-from lambdas.notifications.kind import Occasion
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.time_text import moment
 
 _ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
@@ -20,10 +20,10 @@ _ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
 class Told:
     """One occasion of one incident. `fault` is the latest look that shows something broken, `now` the latest one of all."""
 
-    occasion: Occasion
+    kind: NotificationKind
     incident: Incident
-    now: Look
-    fault: Look
+    now: AssessmentSummary
+    fault: AssessmentSummary
     lines: tuple[Mapping[str, Any], ...]
     changes: tuple[str, ...]
     proof: str = ""
@@ -53,7 +53,7 @@ class Told:
     @property
     def ended(self) -> bool:
         """Whether nothing is left to be repaired."""
-        return self.occasion in (Occasion.PROVEN, Occasion.RECOVERED)
+        return self.kind in (NotificationKind.PROVEN, NotificationKind.RECOVERED)
 
     @property
     def failing(self) -> bool:
@@ -79,21 +79,21 @@ class Told:
         return self.some_carry_it and self.fault.counts.pods_right == self.fault.counts.pods
 
     @property
-    def held(self) -> WithheldLine | None:
+    def held(self) -> BlockedSummary | None:
         """The weightiest reason that keeps us from acting; None where nothing does."""
-        ours = (it for it in self.now.withheld if it.reason != Reason.CONSEQUENCE)
+        ours = (blocked for blocked in self.now.withheld if blocked.reason != BlockReason.CONSEQUENCE)
         return next(ours, None)
 
 
-def read_story(occasion: Occasion, about: Mapping[str, Any], incident: Incident) -> Told:
+def read_story(kind: NotificationKind, about: Mapping[str, Any], incident: Incident) -> Told:
     """The story of an incident as of now."""
-    now = from_json_look(about["look"])
-    first = from_json_look(about["first"]) if about.get("first") else now
+    now = summary_from_json(about["look"])
+    first = summary_from_json(about["first"]) if about.get("first") else now
     return Told(
-        occasion=occasion,
+        kind=kind,
         incident=incident,
         now=now,
-        fault=first if now.sound or occasion in (Occasion.PROVEN, Occasion.RECOVERED) else now,
+        fault=first if now.sound or kind in (NotificationKind.PROVEN, NotificationKind.RECOVERED) else now,
         lines=tuple(about.get("lines") or ()),
         changes=tuple(map(str, about.get("changes") or ())),
         proof=str(about.get("proof") or ""),

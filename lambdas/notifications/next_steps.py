@@ -8,9 +8,9 @@ from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.contract.workloads import one_of
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.verification import LEFT_TO_ITS_OWNER
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import Told
 from lambdas.notifications.owners import Tool, keep_in_record, keep_on_account, recognise
 from lambdas.notifications.wording import Block, Code, Phrase, say, sentence
@@ -27,18 +27,18 @@ def steps(told: Told) -> tuple[Phrase, ...]:
 
 
 def _steps(told: Told) -> Iterator[Phrase]:
-    match told.occasion:
-        case Occasion.ACTING | Occasion.RECOVERED:
+    match told.kind:
+        case NotificationKind.ACTING | NotificationKind.RECOVERED:
             return
-        case Occasion.ASKING:
+        case NotificationKind.ASKING:
             yield _answer_by(APPROVE.button, "approve", told)
             yield _answer_by(REJECT.button, "reject", told)
-        case Occasion.NOT_APPROVED:
+        case NotificationKind.NOT_APPROVED:
             yield _run("To repair it after all:", _fix(told))
-        case Occasion.PROVEN:
+        case NotificationKind.PROVEN:
             yield from _keep(told)
             yield from _remedies(told, MOST_STEPS)
-        case Occasion.REMINDER:
+        case NotificationKind.REMINDER:
             yield from _again(told)
         case _:
             yield from _by_hand(told)
@@ -66,9 +66,9 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
         yield _run("See what stands now:", f"irsa-remediator check --cluster {told.cluster}")
         yield _run("When the cause is gone:", _fix(told))
         return
-    if reason == Reason.NO_BINDING:
+    if reason == BlockReason.NO_BINDING:
         yield _bind(told)
-    elif reason in (Reason.OBSERVE_MODE, Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW, Reason.BREAKER):
+    elif reason in (BlockReason.OBSERVE_MODE, BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.WINDOW, BlockReason.BREAKER):
         yield _run("To repair it by hand:", _fix(told))
     if told.now.verdict is Verdict.REVERTED or reason in LEFT_TO_ITS_OWNER:
         yield from _keep(told)
@@ -81,17 +81,17 @@ def _by_hand(told: Told) -> Iterator[Phrase]:
             "See what the CNI says; a time-out of sts means that the subnets have no way to it:",
             "kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --prefix --tail=30",
         )
-    if reason == Reason.GUARD_UNREAD:
+    if reason == BlockReason.GUARD_UNREAD:
         yield say("Let the remediator's role read what is named above, or correct the cluster by hand.")
     found = tuple(_remedies(told, MOST_STEPS - 2))
     yield from found
-    if found or reason in (Reason.GUARD_BROKEN, Reason.GUARD_UNREAD) or told.now.verdict is Verdict.REVERTED:
+    if found or reason in (BlockReason.GUARD_BROKEN, BlockReason.GUARD_UNREAD) or told.now.verdict is Verdict.REVERTED:
         yield _run("Then look again:", f"irsa-remediator check --cluster {told.cluster}")
 
 
 def _describe(told: Told) -> Phrase:
-    names = (it.removeprefix("Node ") for it in _unwell_nodes(told))
-    name = next((it for it in names if KUBERNETES_NAME.match(it)), "<node>")
+    names = (unwell_node.removeprefix("Node ") for unwell_node in _unwell_nodes(told))
+    name = next((item for item in names if KUBERNETES_NAME.match(item)), "<node>")
     return _run("See what a node says:", f"kubectl describe node {name}")
 
 
@@ -131,7 +131,7 @@ def _keep(told: Told) -> Iterator[Phrase]:
 
 
 def _record_concerned(told: Told) -> bool:
-    left = any(it.reason in LEFT_TO_ITS_OWNER for it in (*told.now.withheld, *told.fault.withheld))
+    left = any(item.reason in LEFT_TO_ITS_OWNER for item in (*told.now.withheld, *told.fault.withheld))
     return left or "UpdateAddonRole" in told.changes
 
 
@@ -168,12 +168,12 @@ def words_and_command(remedy: str) -> tuple[str, str]:
     """What a remedy says, and the command that does it; either may be empty. Only the command is to be copied."""
     if remedy.startswith(_COMMANDS):
         return "", remedy
-    found = min((at for it in _COMMANDS if (at := remedy.find(f": {it}")) >= 0), default=-1)
+    found = min((at for command in _COMMANDS if (at := remedy.find(f": {command}")) >= 0), default=-1)
     return (remedy, "") if found < 0 else (remedy[:found], remedy[found + 2 :])
 
 
 def _unwell_nodes(told: Told) -> Sequence[str]:
-    return [it[0] for line in told.now.links if line.link == Link.NODES and line.state == State.BROKEN for it in line.evidence]
+    return [item[0] for line in told.now.links if line.link == Link.NODES and line.state == State.BROKEN for item in line.evidence]
 
 
 def differences(told: Told) -> Phrase | None:

@@ -5,12 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lambdas.contract.events import OUTGOING, OwnEvent
+from lambdas.contract.events import OUTGOING, SCHEMA_VERSION, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.requests.request import Actor, CheckRequest
-
-SCHEMA_VERSION: Final = "1"
-"""Fields may be added within a version; one that changes its meaning or goes away makes the next."""
 
 Outgoing = tuple[str, Mapping[str, Any]]
 

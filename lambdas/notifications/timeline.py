@@ -53,7 +53,7 @@ def timeline(about: Mapping[str, Any]) -> tuple[Moment, ...]:
     lines = [line for line in about.get("lines") or () if isinstance(line, Mapping)]
     start = next((at for line in lines if (at := moment(line.get("at")))), None)
     moments = [_moment(line, start) for line in lines]
-    return tuple(it for before, it in zip([None, *moments], moments, strict=False) if not _same_look(before, it))
+    return tuple(item for before, item in zip([None, *moments], moments, strict=False) if not _same_look(before, item))
 
 
 def _moment(line: Mapping[str, Any], start: datetime | None) -> Moment:
@@ -72,7 +72,7 @@ def _moment(line: Mapping[str, Any], start: datetime | None) -> Moment:
 
 
 def _pair(counts: Sequence[Any], start: int) -> tuple[int, int] | None:
-    if len(counts) != _ALL_COUNTED or not all(isinstance(it, int) for it in counts):
+    if len(counts) != _ALL_COUNTED or not all(isinstance(count, int) for count in counts):
         return None
     some, all_of_them = counts[start], counts[start + 1]
     return (some, all_of_them) if all_of_them else None
@@ -82,9 +82,9 @@ def _words(what: str, line: Mapping[str, Any], pods: tuple[int, int] | None, nod
     words = str(line.get("words", "")).strip()
     if what != "look":
         return _KINDS.get(what, "{words}").replace("{words}", words or what)
-    seen = [f"{pods[0]} of {many(pods[1], 'pod')} with the role"] if pods else []
-    seen += [f"{nodes[0]} of {many(nodes[1], 'node')} Ready"] if nodes else []
-    return f"saw {words}" + (f" ({', '.join(seen)})" if seen else "")
+    snapshot = [f"{pods[0]} of {many(pods[1], 'pod')} with the role"] if pods else []
+    snapshot += [f"{nodes[0]} of {many(nodes[1], 'node')} Ready"] if nodes else []
+    return f"saw {words}" + (f" ({', '.join(snapshot)})" if snapshot else "")
 
 
 def _same_look(before: Moment | None, now: Moment) -> bool:

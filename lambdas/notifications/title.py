@@ -7,9 +7,9 @@ from typing import Final
 from lambdas.contract.settings import Severity
 from lambdas.domain.assessment.summary import Counts
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import Told
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.verdict_texts import MEANINGS, PARTLY, STILL_CARRIED, WITHOUT_ROLE, Meaning, loss_of
@@ -30,17 +30,17 @@ def mark(told: Told) -> Mark:
     if told.ended:
         return Mark.OK
     if told.failing:
-        waits = told.occasion is Occasion.WITHHELD and told.held is not None and told.held.until
+        waits = told.kind is NotificationKind.WITHHELD and told.held is not None and told.held.until
         return Mark.ACTION if waits else Mark.URGENT
-    if told.occasion is Occasion.ACTING or told.fault.severity is Severity.INFO:
+    if told.kind is NotificationKind.ACTING or told.fault.severity is Severity.INFO:
         return Mark.NOTE
-    if told.occasion is Occasion.WITHHELD or (told.occasion is Occasion.REMINDER and not _needs_a_person(told)):
+    if told.kind is NotificationKind.WITHHELD or (told.kind is NotificationKind.REMINDER and not _needs_a_person(told)):
         return Mark.NOTE
     return Mark.ACTION
 
 
 def _needs_a_person(told: Told) -> bool:
-    return told.held is None or told.held.reason not in (*_HELD, Reason.TOO_YOUNG)
+    return told.held is None or told.held.reason not in (*_HELD, BlockReason.TOO_YOUNG)
 
 
 def meaning(told: Told) -> Meaning:
@@ -58,9 +58,9 @@ def title(told: Told) -> Phrase:
 
 
 def _meaning(told: Told) -> Phrase:
-    if told.occasion is Occasion.RECOVERED:
+    if told.kind is NotificationKind.RECOVERED:
         return say("well again", workload=told.workload)
-    if told.occasion is Occasion.PROVEN:
+    if told.kind is NotificationKind.PROVEN:
         fixed = "{workload} has its role again" if told.identity_broken else "the {addon} add-on record carries the role of {workload}"
         return say(fixed, **values(told))
     found = meaning(told)
@@ -87,22 +87,22 @@ def _without(counts: Counts) -> dict[str, object]:
 
 
 def _state(told: Told) -> Phrase:
-    match told.occasion:
-        case Occasion.ACTING:
+    match told.kind:
+        case NotificationKind.ACTING:
             return say("repairing now, nothing for you to do yet")
-        case Occasion.ASKING:
+        case NotificationKind.ASKING:
             return say("waits for your approval")
-        case Occasion.NOT_APPROVED:
+        case NotificationKind.NOT_APPROVED:
             return say("nobody answered, {so}" if told.answer.get("timed_out") else "rejected, {so}", so=_changed_so_far(told))
-        case Occasion.WITHHELD:
+        case NotificationKind.WITHHELD:
             return _withheld(told)
-        case Occasion.NEEDS_YOU:
+        case NotificationKind.NEEDS_YOU:
             return say("needs you now, {so}" if told.failing else "needs you, {so}", so=_changed_so_far(told))
-        case Occasion.REMINDER:
+        case NotificationKind.REMINDER:
             return say("still so after {time}, needs you" if _needs_a_person(told) else "still so after {time}", time=_open_for(told))
-        case Occasion.PROVEN:
+        case NotificationKind.PROVEN:
             return say("repaired and proven, {rest}", rest=_rest(told))
-        case Occasion.RECOVERED:
+        case NotificationKind.RECOVERED:
             return say("without a write of ours, nothing for you to do")
 
 
@@ -111,14 +111,14 @@ def _changed_so_far(told: Told) -> Phrase:
 
 
 _HELD: Final[Mapping[str, str]] = {
-    Reason.OBSERVE_MODE: "not repaired in observe mode",
-    Reason.NO_BINDING: "not repaired, no parameter asks for it",
-    Reason.ADDON_RECORD_TELL: "left to the owner of the add-on",
-    Reason.ROLE_NOT_PASSABLE: "the add-on record is left as it is",
-    Reason.COOLDOWN: "waits a moment before the next repair",
-    Reason.TOO_MANY_REPAIRS: "waits, too many repairs within an hour",
-    Reason.WINDOW: "waits for the maintenance window",
-    Reason.TOO_YOUNG: "looked at again soon",
+    BlockReason.OBSERVE_MODE: "not repaired in observe mode",
+    BlockReason.NO_BINDING: "not repaired, no parameter asks for it",
+    BlockReason.ADDON_RECORD_TELL: "left to the owner of the add-on",
+    BlockReason.ROLE_NOT_PASSABLE: "the add-on record is left as it is",
+    BlockReason.COOLDOWN: "waits a moment before the next repair",
+    BlockReason.TOO_MANY_REPAIRS: "waits, too many repairs within an hour",
+    BlockReason.WINDOW: "waits for the maintenance window",
+    BlockReason.TOO_YOUNG: "looked at again soon",
 }
 
 

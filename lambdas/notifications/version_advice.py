@@ -17,7 +17,7 @@ SOON: Final = timedelta(days=90)
 
 def advice(told: Told) -> Phrase | None:
     """What is known of the add-on's version and of the cluster's, where there is something to say."""
-    said = [it for it in (_addon(told), support(told.fault.cluster, told.at)) if it]
+    said = [item for item in (_addon(told), support(told.fault.cluster, told.at)) if item]
     return join(said, " ") if said else None
 
 

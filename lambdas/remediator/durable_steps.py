@@ -10,7 +10,7 @@ from aws_durable_execution_sdk_python.retries import RetryDecision
 from aws_durable_execution_sdk_python.serdes import SerDes, SerDesContext
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 
-from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, Patience, sent
+from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, PollSchedule, sent
 
 
 class _PlainJson(SerDes[Json]):
@@ -42,7 +42,7 @@ class DurableSteps:
         result: Json = self._context.step(lambda _: do(), name=name, config=_ONCE)
         return result
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         """One operation however often it looks; the function ends in between."""
 
         def strategy(state: Json, attempt: int) -> WaitForConditionDecision:

@@ -15,19 +15,19 @@ from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.notifier import Notifier
-from lambdas.application.assessment import Remembering
-from lambdas.application.daily_digest import DigestDesk, sum_up
+from lambdas.application.assessment import PolicySources
+from lambdas.application.daily_digest import DigestDependencies, sum_up
 from lambdas.application.readers import Readers
-from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import Json, Patience
+from lambdas.application.workflow_steps import Json, PollSchedule
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Incident
 from lambdas.remediator.durable_steps import DurableSteps
 
-OPENING: Final = Patience(timeout_s=1800)
+OPENING: Final = PollSchedule(timeout_s=1800)
 """How long to try to read the incident; after that the execution ends, and the next sweep takes the incident over."""
 
 
@@ -121,18 +121,18 @@ def _notifier() -> Notifier:
     return Notifier(_session(), chat_topic_arn=_here().chat_topic_arn, people_topic_arn=_here().people_topic_arn)
 
 
-def _digest_desk() -> DigestDesk:
+def _digest_desk() -> DigestDependencies:
     clock = partial(datetime.now, UTC)
-    return DigestDesk(readers=_readers(), incidents=incidents(), notifier=_notifier(), log=write, environment=_here(), now=clock)
+    return DigestDependencies(readers=_readers(), incidents=incidents(), notifier=_notifier(), log=write, environment=_here(), now=clock)
 
 
-def desk(incident: Incident) -> Desk:
+def desk(incident: Incident) -> RemediationSteps:
     """What the steps of one incident work with; clients are shared by all incidents of the process."""
     here, session = _here(), _session()
-    return Desk(
+    return RemediationSteps(
         incident=incident,
         readers=_readers(),
-        remembering=Remembering(incidents=incidents(), calendar=Calendar(session)),
+        policy_sources=PolicySources(incidents=incidents(), calendar=Calendar(session)),
         incidents=incidents(),
         notifier=_notifier(),
         events=EventBus(session, here.event_bus),

@@ -46,7 +46,7 @@ def presence(value: Located | None, template: Located, depth: int = 0) -> Presen
     if name == "Ref":
         return _reference(argument, template)
     if name == "Fn::If" and len(argument.items) == _BRANCHES:
-        then, otherwise = (presence(it, template, depth + 1) for it in argument.items[1:])
+        then, otherwise = (presence(item, template, depth + 1) for item in argument.items[1:])
         return then if then is otherwise else Presence.UNKNOWN
     return Presence.UNKNOWN if name in ("Fn::Transform", "Fn::If") else Presence.SET
 
@@ -54,8 +54,8 @@ def presence(value: Located | None, template: Located, depth: int = 0) -> Presen
 def _plain(value: Located, template: Located, depth: int) -> Presence:
     if not value.items:
         return Presence.SET if value.value else Presence.ABSENT
-    found = {presence(it, template, depth + 1) for it in value.items}
-    return next(it for it in (Presence.SET, Presence.UNKNOWN, Presence.ABSENT) if it in found)
+    found = {presence(item, template, depth + 1) for item in value.items}
+    return next(item for item in (Presence.SET, Presence.UNKNOWN, Presence.ABSENT) if item in found)
 
 
 def _reference(argument: Located, template: Located) -> Presence:
@@ -79,7 +79,7 @@ def literal(value: Located | None, template: Located, depth: int = 0) -> str | N
     if name == "Fn::Sub" and argument.text and not _REFERENCE.search(argument.text):
         return argument.text
     if name == "Fn::If" and len(argument.items) == _BRANCHES:
-        then, otherwise = (literal(it, template, depth + 1) for it in argument.items[1:])
+        then, otherwise = (literal(item, template, depth + 1) for item in argument.items[1:])
         return then if then == otherwise else None
     return None
 

@@ -103,14 +103,14 @@ def _associations(template: Template) -> list[Resource]:
         return literal(it.property(name), template.root) == wanted
 
     found = template.of_type(_ASSOCIATION)
-    return [it for it in found if is_for(it, "Namespace", _NAMESPACE) and is_for(it, "ServiceAccount", _ACCOUNT)]
+    return [item for item in found if is_for(item, "Namespace", _NAMESPACE) and is_for(item, "ServiceAccount", _ACCOUNT)]
 
 
 def _trust(template: Template, addon: Resource, file: str, providers: Providers) -> Iterator[Concern]:
     """The trust of whichever role decides: an association's before the ServiceAccount's."""
     beside = addon.property(_ASSOCIATIONS)
-    own = [it.fields.get("RoleArn") for it in (beside.items if beside else [])]
-    given = [it for it in (*own, *(it.property("RoleArn") for it in _associations(template))) if it is not None]
+    own = [item.fields.get("RoleArn") for item in (beside.items if beside else [])]
+    given = [item for item in (*own, *(association.property("RoleArn") for association in _associations(template))) if item is not None]
     for one in given:
         yield from trust_of_association(template, one, file)
     role = addon.property(_ROLE)
@@ -119,7 +119,9 @@ def _trust(template: Template, addon: Resource, file: str, providers: Providers)
 
 
 def _role_lines(template: Template) -> tuple[str, ...]:
-    candidates = [it.id for it in template.of_type("AWS::IAM::Role") if "AmazonEKS_CNI_Policy" in _texts(it) and _is_web_identity(it)]
+    candidates = [
+        item.id for item in template.of_type("AWS::IAM::Role") if "AmazonEKS_CNI_Policy" in _texts(item) and _is_web_identity(item)
+    ]
     if len(candidates) == 1 and template.json:
         return (f'"{_ROLE}": {{"Fn::GetAtt": ["{candidates[0]}", "Arn"]}}',)
     if len(candidates) == 1:
@@ -155,12 +157,12 @@ def _conflicts(addon: Resource, template: Template, file: str) -> Iterator[Conce
 
 
 def _order(template: Template, addon: Resource, file: str) -> Iterator[Concern]:
-    groups = [it for it in template.of_type(_NODEGROUP) if _same_cluster(it, addon) and not template.waits_for(it, addon)]
+    groups = [item for item in template.of_type(_NODEGROUP) if _same_cluster(item, addon) and not template.waits_for(item, addon)]
     if not groups:
         return
-    names = ", ".join(it.id for it in groups)
+    names = ", ".join(group.id for group in groups)
     line = (f'"DependsOn": ["{addon.id}"]' if template.json else f"DependsOn: [{addon.id}]",)
-    if late := next((it for it in groups if template.waits_for(addon, it)), None):
+    if late := next((group for group in groups if template.waits_for(addon, group)), None):
         message = f"The add-on waits for node group {late.id}, so nodes join without it."
         place = f"in {names}, and not the other way round in {addon.id}"
     else:
@@ -187,7 +189,7 @@ def _written(value: Located | None) -> str:
     if called is None:
         return ""
     name, argument = called
-    parts = [it.text if it.text is not None else "…" for it in argument.items] or [argument.text or "…"]
+    parts = [item.text if item.text is not None else "…" for item in argument.items] or [argument.text or "…"]
     return json.dumps({name: parts if argument.items else parts[0]}, ensure_ascii=False)
 
 

@@ -50,7 +50,7 @@ class Resource:
 
     def place_of(self, *names: str) -> tuple[int, int]:
         """Where the first of these properties that is written stands; else where one is added."""
-        written = next((it for it in names if it in self.properties.keys), None)
+        written = next((name for name in names if name in self.properties.keys), None)
         if written:
             return self.properties.place_of(written)
         return self.body.keys.get("Properties", (self.line, self.column))
@@ -59,7 +59,7 @@ class Resource:
         """Logical ids that must be there first: by DependsOn, or because a value is taken from them."""
         named = self.body.at("DependsOn")
         written = [] if named is None else named.items or [named]
-        return {it.text for it in written if it.text} | set(references(self.properties))
+        return {item.text for item in written if item.text} | set(references(self.properties))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Template:
 
     def of_type(self, kind: str) -> tuple[Resource, ...]:
         """Its resources of one type."""
-        return tuple(it for it in self.resources.values() if it.type == kind)
+        return tuple(resource for resource in self.resources.values() if resource.type == kind)
 
     def waits_for(self, one: Resource, other: Resource) -> bool:
         """Whether CloudFormation makes `other` before it begins with `one`."""
@@ -97,7 +97,7 @@ def read_template(source: str, file: str) -> Template:
     resources = root.at("Resources")
     if resources is None or not isinstance(resources.value, dict):
         raise MalformedFile(f"{file}:{root.line}:{root.column} is no CloudFormation template: it has no Resources")
-    found = {it.id: it for it in _resources(resources)}
+    found = {resource.id: resource for resource in _resources(resources)}
     return Template(root=root, resources=found, json=source.lstrip("\ufeff \t\r\n").startswith("{"))
 
 
@@ -110,5 +110,5 @@ def _resources(block: Located) -> Iterator[Resource]:
             variable, values, template = body.items
             for inner, resource in template.fields.items():
                 place = template.place_of(inner)
-                loop = None if function(values) else tuple(it.text or "" for it in values.items)
+                loop = None if function(values) else tuple(item.text or "" for item in values.items)
                 yield Resource(id=inner, body=resource, line=place[0], column=place[1], variable=variable.text or "", loop=loop)

@@ -68,7 +68,7 @@ def trust_of_association(template: Template, role: Located, file: str) -> Iterat
 
 def _made_here(value: Located, template: Template) -> Resource | None:
     """The one role that the value is the ARN of: by a reference, or by the name that the template gives to a role."""
-    roles = {it.id: it for it in template.of_type(_ROLE)}
+    roles = {item.id: item for item in template.of_type(_ROLE)}
     named = set(references(value)) & set(roles)
     if len(named) == 1:
         return roles[named.pop()]
@@ -76,14 +76,20 @@ def _made_here(value: Located, template: Template) -> Resource | None:
         arn = plain(value, template, Place(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={}))
     except TooLarge:
         return None
-    called = [it for it in roles.values() if (name := literal(it.property("RoleName"), template.root)) and str(arn).endswith(f"/{name}")]
+    called = [
+        role for role in roles.values() if (name := literal(role.property("RoleName"), template.root)) and str(arn).endswith(f"/{name}")
+    ]
     return called[0] if len(called) == 1 and not named else None
 
 
 def _known_provider(template: Template, addon: Resource, providers: Providers) -> str | None:
     """The cluster's provider where somebody looked. A cluster that the template makes under no name of its own is not there yet."""
     value = addon.property("ClusterName")
-    made = [it for it in (references(value) if value else ()) if it in template.resources and template.resources[it].type == CLUSTER]
+    made = [
+        reference
+        for reference in (references(value) if value else ())
+        if reference in template.resources and template.resources[reference].type == CLUSTER
+    ]
     name = name_of(value, template)
     return None if made and name is None else provider_for(name, providers)
 
@@ -92,9 +98,11 @@ def _place(template: Template, addon: Resource, known: str | None) -> Place:
     """The add-on's own cluster has the issuer that is known, or the one that stands for it; each other cluster one of its own."""
     value = addon.property("ClusterName")
     mine = set(references(value)) if value else set()
-    clusters = [it.id for it in template.of_type(CLUSTER)]
+    clusters = [item.id for item in template.of_type(CLUSTER)]
     own = known.partition("oidc-provider/")[2] if known else _OWN
-    issuers = {it: own if it in mine or len(clusters) == 1 else f"oidc.eks.REGION.amazonaws.com/id/{it}" for it in clusters}
+    issuers = {
+        cluster: own if cluster in mine or len(clusters) == 1 else f"oidc.eks.REGION.amazonaws.com/id/{cluster}" for cluster in clusters
+    }
     parts = known.split(":") if known else ["arn", "aws", "iam", "", _UNKNOWN_ACCOUNT]
     return Place(partition=parts[1], account=parts[4], issuers=issuers)
 
@@ -118,12 +126,12 @@ def _assumed(policy: Mapping[str, Any], known: str | None) -> tuple[dict[str, An
     """
     statements = policy.get("Statement")
     listed = statements if isinstance(statements, list) else [statements]
-    literal_ones = (name for it in listed if isinstance(it, dict) for name in _federated(it) if _LITERAL_PROVIDER.match(name))
+    literal_ones = (name for item in listed if isinstance(item, dict) for name in _federated(item) if _LITERAL_PROVIDER.match(name))
     provider = known or next(literal_ones, f"arn:aws:iam::{_UNKNOWN_ACCOUNT}:oidc-provider/{_OWN}")
     identity = WebIdentity(provider_arn=provider, subject=_SUBJECT)
     if "Statement" not in policy:
         return dict(policy), identity
-    filled = [_filled(it, identity) if isinstance(it, dict) else it for it in listed]
+    filled = [_filled(item, identity) if isinstance(item, dict) else item for item in listed]
     # Where no version is named the older one is meant, which has no variables: what is left open would read as plain text.
     version = {"Version": "2012-10-17"} if _OPEN in json.dumps(filled) else {}
     return {**policy, **version, "Statement": filled}, identity
@@ -132,13 +140,13 @@ def _assumed(policy: Mapping[str, Any], known: str | None) -> tuple[dict[str, An
 def _federated(statement: Mapping[str, Any]) -> list[str]:
     principal = statement.get("Principal")
     names = principal.get("Federated") if isinstance(principal, dict) else None
-    return [it for it in (names if isinstance(names, list) else [names]) if isinstance(it, str)]
+    return [name for name in (names if isinstance(names, list) else [names]) if isinstance(name, str)]
 
 
 def _filled(statement: Mapping[str, Any], identity: WebIdentity) -> dict[str, Any]:
     filled = dict(statement)
     if names := _federated(statement):
-        given = [identity.provider_arn if _OPEN in it else it for it in names]
+        given = [identity.provider_arn if _OPEN in name else name for name in names]
         filled["Principal"] = {**statement["Principal"], "Federated": given if len(given) > 1 else given[0]}
     if isinstance(conditions := statement.get("Condition"), dict):
         filled["Condition"] = {

@@ -85,7 +85,7 @@ class _Values:
             name, argument = called
             return self._functions[name](argument, depth + 1) if name in self._functions else f"${{{name}}}"
         if value.items:
-            return [it for it in (self.of(one, depth + 1) for one in value.items) if it is not _ABSENT]
+            return [item for item in (self.of(one, depth + 1) for one in value.items) if item is not _ABSENT]
         if value.fields:
             return {key: it for key, one in value.fields.items() if (it := self.of(one, depth + 1)) is not _ABSENT}
         return value.value
@@ -110,7 +110,7 @@ class _Values:
         return f"arn:{self._place.partition}:iam::{self._place.account}:oidc-provider/{issuer}"
 
     def _attribute(self, argument: Located, depth: int) -> Any:
-        path = ".".join(it.text or "" for it in argument.items) or argument.text or ""
+        path = ".".join(item.text or "" for item in argument.items) or argument.text or ""
         made = self._template.resources.get(path.removesuffix(".Value"))
         if made and made.type == _CFN_JSON and path.endswith(".Value"):
             return self._parsed(made.property("Value"), path, depth)
@@ -149,13 +149,13 @@ class _Values:
 
     def _join(self, argument: Located, depth: int) -> Any:
         parts = self.of(argument, depth)
-        if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], list) and all(isinstance(it, str) for it in parts[1]):  # noqa: PLR2004
+        if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], list) and all(isinstance(part, str) for part in parts[1]):  # noqa: PLR2004
             return str(parts[0]).join(parts[1])
         return "${Fn::Join}"
 
     def _split(self, argument: Located, depth: int) -> Any:
         parts = self.of(argument, depth)
-        decided = isinstance(parts, list) and len(parts) == 2 and all(isinstance(it, str) and it for it in parts)  # noqa: PLR2004
+        decided = isinstance(parts, list) and len(parts) == 2 and all(isinstance(part, str) and part for part in parts)  # noqa: PLR2004
         return parts[1].split(parts[0]) if decided and "${" not in parts[1] else "${Fn::Split}"
 
     def _select(self, argument: Located, depth: int) -> Any:
@@ -166,7 +166,7 @@ class _Values:
         return "${Fn::Select}"
 
     def _if(self, argument: Located, depth: int) -> Any:
-        branches = [self.of(it, depth) for it in argument.items[1:3]]
+        branches = [self.of(item, depth) for item in argument.items[1:3]]
         return branches[0] if len(branches) == 2 and branches[0] == branches[1] else "${Fn::If}"  # noqa: PLR2004
 
 

@@ -14,9 +14,9 @@ from lambdas.domain.snapshot.snapshot import (
     Binding,
     ClusterFacts,
     Missing,
-    Observation,
     OfferedVersion,
     ServiceAccountFacts,
+    Snapshot,
     Unknown,
 )
 from preflight.cluster.calls import calls, without
@@ -28,13 +28,13 @@ _ESSENTIAL: Final = (Link.MECHANISM, *READABLE_GUARDS, Link.ADDON_RECORD, Link.A
 """Links without which nobody can say whether the role would be kept."""
 
 
-def kubernetes_after(seen: Observation, asked: Upgrade) -> str:
+def kubernetes_after(seen: Snapshot, asked: Upgrade) -> str:
     """The Kubernetes version that the cluster has after the upgrade; "" where it cannot be told."""
     now = seen.cluster.version if isinstance(seen.cluster, ClusterFacts) else ""
     return asked.kubernetes_version or now
 
 
-def assess(seen: Observation, found: Diagnosis, asked: Upgrade, offered: tuple[OfferedVersion, ...] | Unknown) -> ClusterAnswer:
+def assess(seen: Snapshot, found: Diagnosis, asked: Upgrade, offered: tuple[OfferedVersion, ...] | Unknown) -> ClusterAnswer:
     """Say what the upgrade would do to the role of aws-node.
 
     Args:
@@ -65,7 +65,7 @@ def assess(seen: Observation, found: Diagnosis, asked: Upgrade, offered: tuple[O
     )
 
 
-def _roles(seen: Observation) -> Roles:
+def _roles(seen: Snapshot) -> Roles:
     account = seen.service_account
     associations = seen.associations if isinstance(seen.associations, tuple) else ()
     return Roles(
@@ -79,7 +79,7 @@ def _roles(seen: Observation) -> Roles:
 # --- what there is to say
 
 
-def _of_record(seen: Observation, found: Diagnosis, roles: Roles) -> Iterator[Concern]:
+def _of_record(seen: Snapshot, found: Diagnosis, roles: Roles) -> Iterator[Concern]:
     if not isinstance(seen.cluster, ClusterFacts):
         return
     if uses_pod_identity(seen):
@@ -113,11 +113,11 @@ def _compared(addon: AddonFacts, roles: Roles) -> Iterator[Concern]:
 
 
 def _of_chain(found: Diagnosis) -> Iterator[Concern]:
-    for it in found.findings:
-        if it.state is State.UNKNOWN and it.link in _ESSENTIAL:
-            yield _concern(living.CHAIN_UNREAD, it.link.title, it.sentence)
-        elif it.broken and it.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared above
-            yield _concern(_rule_of(it), it.link.title, it.sentence, add=it.remedy)
+    for finding in found.findings:
+        if finding.state is State.UNKNOWN and finding.link in _ESSENTIAL:
+            yield _concern(living.CHAIN_UNREAD, finding.link.title, finding.sentence)
+        elif finding.broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared above
+            yield _concern(_rule_of(finding), finding.link.title, finding.sentence, add=finding.remedy)
 
 
 def _rule_of(finding: Finding) -> Rule:
@@ -149,12 +149,12 @@ def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Conce
 
 
 def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
-    named = [f"{it.version} (default)" if it.default else it.version for it in offered]
+    named = [f"{item.version} (default)" if item.default else item.version for item in offered]
     return ", ".join(named[:most]) + (f" and {len(named) - most} more" if len(named) > most else "")
 
 
-def _of_nodes(seen: Observation) -> Iterator[Concern]:
-    if isinstance(seen.nodes, tuple) and (windows := [it.name for it in seen.nodes if it.os == "windows"]):
+def _of_nodes(seen: Snapshot) -> Iterator[Concern]:
+    if isinstance(seen.nodes, tuple) and (windows := [node.name for node in seen.nodes if node.os == "windows"]):
         message = f"{windows[0]} runs Windows: whatever role aws-node has, AmazonEKS_CNI_Policy stays on its node role."
         yield _concern(living.WINDOWS_NODES, "nodes", message)
 

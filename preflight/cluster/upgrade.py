@@ -77,7 +77,7 @@ class Versions:
     def default(self) -> str:
         """What EKS installs where no version is named; "" where it is not known."""
         found = self.offered if isinstance(self.offered, tuple) else ()
-        return next((it.version for it in found if it.default), "")
+        return next((item.version for item in found if item.default), "")
 
     @property
     def wanted(self) -> str:
@@ -102,7 +102,7 @@ class Versions:
 
     def offers(self, version: str) -> bool:
         """Whether EKS offers this version of the add-on."""
-        return isinstance(self.offered, tuple) and any(it.version == version for it in self.offered)
+        return isinstance(self.offered, tuple) and any(item.version == version for item in self.offered)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

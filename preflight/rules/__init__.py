@@ -7,4 +7,4 @@ from preflight.rules.rule import Level, Rule
 
 __all__ = ["RULES", "Level", "Rule", "declared", "living"]
 
-RULES: Final = tuple(it for module in (declared, living) for it in vars(module).values() if isinstance(it, Rule))
+RULES: Final = tuple(var for module in (declared, living) for var in vars(module).values() if isinstance(var, Rule))

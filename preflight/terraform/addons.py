@@ -20,7 +20,9 @@ _NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
 
 def cni_addons(plan: Plan) -> tuple[Change, ...]:
     """Changes of the vpc-cni add-on, by the name that it has or gets."""
-    return tuple(it for it in plan.of_type(ADDON) if CNI_ADDON in (it.afterwards("addon_name"), (it.before or {}).get("addon_name")))
+    return tuple(
+        item for item in plan.of_type(ADDON) if CNI_ADDON in (item.afterwards("addon_name"), (item.before or {}).get("addon_name"))
+    )
 
 
 def addon_concerns(plan: Plan, file: str) -> Iterator[Concern]:
@@ -37,12 +39,12 @@ def addon_concerns(plan: Plan, file: str) -> Iterator[Concern]:
             said = expression(plan, change, "addon_name")
             message = "The add-on's name is known only after the apply, so nobody can tell whether this is vpc-cni."
             yield _concern(rules.ADDON_UNKNOWN, change, file, message, said=said)
-    if not found and not any(it.afterwards("addon_name") is UNDECIDED for it in plan.of_type(ADDON)):
+    if not found and not any(item.afterwards("addon_name") is UNDECIDED for item in plan.of_type(ADDON)):
         yield _absent(plan, file)
 
 
 def _absent(plan: Plan, file: str) -> Concern:
-    made = next((it for it in plan.of_type("aws_eks_cluster") if it.creates), None)
+    made = next((item for item in plan.of_type("aws_eks_cluster") if item.creates), None)
     if made:
         message = "The plan makes this cluster and no vpc-cni add-on for it: it starts with the default aws-node, on the node role."
         return _concern(rules.ADDON_ABSENT, made, file, message)
@@ -71,9 +73,9 @@ def associated(plan: Plan, change: Change) -> str | Undecided | None:
     own = change.afterwards(BLOCK)
     if isinstance(own, Undecided):
         return UNDECIDED
-    blocks = [fields(it) for it in members(own)]
-    blocks += [it.after for it in plan.of_type(_ASSOCIATION) if it.after is not None and _is_for(it, change)]
-    meant = [it for it in blocks if it.get("service_account") in (_ACCOUNT, None)]
+    blocks = [fields(member) for member in members(own)]
+    blocks += [item.after for item in plan.of_type(_ASSOCIATION) if item.after is not None and _is_for(item, change)]
+    meant = [block for block in blocks if block.get("service_account") in (_ACCOUNT, None)]
     return text(meant[0].get("role_arn")) if meant else None
 
 
@@ -166,13 +168,17 @@ def _removed(plan: Plan, change: Change, file: str) -> Concern:
 def _made_elsewhere(plan: Plan, change: Change) -> Change | None:
     """The same add-on under another address: moved from `this` to `before_compute`, for instance."""
     where = (change.before or {}).get("cluster_name")
-    others = (it for it in cni_addons(plan) if it.address != change.address and it.creates and it.before is None)
-    return next((it for it in others if it.afterwards("cluster_name") in (where, UNDECIDED)), None)
+    others = (
+        cni_addon
+        for cni_addon in cni_addons(plan)
+        if cni_addon.address != change.address and cni_addon.creates and cni_addon.before is None
+    )
+    return next((other for other in others if other.afterwards("cluster_name") in (where, UNDECIDED)), None)
 
 
 def made_after_nodes(plan: Plan, file: str) -> Iterator[Concern]:
     """Add-ons that are made only when nodes are there already."""
-    nodes = [it for it in plan.changes if it.type == "aws_eks_node_group" and it.creates]
+    nodes = [item for item in plan.changes if item.type == "aws_eks_node_group" and item.creates]
     for change in cni_addons(plan):
         if not change.creates or not nodes or change.before is not None:
             continue
@@ -185,14 +191,14 @@ def made_after_nodes(plan: Plan, file: str) -> Iterator[Concern]:
             message = f"Module {call.path[-1]} makes add-ons after the cluster's nodes; leave vpc-cni to the cluster module."
             line = ("vpc-cni = { before_compute = true, service_account_role_arn = ... }",)
             yield _concern(rules.AFTER_COMPUTE, change, file, message, add=line, place="in the add-ons of the cluster module")
-        elif late := [it for it in _waits_for(plan, change) if it.startswith("aws_eks_node_group.")]:
+        elif late := [item for item in _waits_for(plan, change) if item.startswith("aws_eks_node_group.")]:
             message = f"The add-on waits for {late[0]} by depends_on, so the nodes join without it."
             line = (f"depends_on = [{change.config_address}]",)
             yield _concern(rules.AFTER_COMPUTE, change, file, message, add=line, place=f"in {late[0]}, instead of the one in the add-on")
 
 
 def _waits_for(plan: Plan, change: Change) -> list[str]:
-    return [it for it in members(resource_block(plan, change).get("depends_on")) if isinstance(it, str)]
+    return [member for member in members(resource_block(plan, change).get("depends_on")) if isinstance(member, str)]
 
 
 def _concern(rule: Rule, change: Change, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Concern:

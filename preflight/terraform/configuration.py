@@ -79,7 +79,7 @@ def calls(plan: Plan) -> Iterator[Call]:
 def resource_block(plan: Plan, change: Change) -> Mapping[str, Any]:
     """The configuration of the resource behind a change; empty where the plan does not hold it."""
     found = members(module_of(plan, module_names(change.module)).get("resources"))
-    return next((fields(it) for it in found if fields(it).get("address") == change.config_address), {})
+    return next((fields(item) for item in found if fields(item).get("address") == change.config_address), {})
 
 
 def expression(plan: Plan, change: Change, attribute: str) -> str:
@@ -89,16 +89,16 @@ def expression(plan: Plan, change: Change, attribute: str) -> str:
         return json.dumps(block["constant_value"], ensure_ascii=False)
     own = _written(block)
     call = call_of(plan, module_names(change.module))
-    if own and call and call.addon_map and any(it.startswith("each.") for it in own):
+    if own and call and call.addon_map and any(item.startswith("each.") for item in own):
         outer = _written(fields(fields(call.block.get("expressions")).get(call.addon_map)))
-        return ", ".join((*own, *(f"{call.addon_map} of module {call.path[-1]}: {it}" for it in outer)))
+        return ", ".join((*own, *(f"{call.addon_map} of module {call.path[-1]}: {item}" for item in outer)))
     return ", ".join(own)
 
 
 def _written(block: Mapping[str, Any]) -> list[str]:
     """References without those that only repeat the beginning of another: a plan lists `a.b.c` and `a.b`."""
-    found = [it for it in members(block.get("references")) if isinstance(it, str)]
-    return [it for it in found if not any(other != it and other.startswith((f"{it}.", f"{it}[")) for other in found)]
+    found = [member for member in members(block.get("references")) if isinstance(member, str)]
+    return [item for item in found if not any(other != item and other.startswith((f"{item}.", f"{item}[")) for other in found)]
 
 
 def roles_behind(plan: Plan, change: Change, attribute: str) -> frozenset[tuple[tuple[str, ...], str]] | None:
@@ -113,9 +113,9 @@ def roles_behind(plan: Plan, change: Change, attribute: str) -> frozenset[tuple[
     references = _written(block)
     call = call_of(plan, path)
     found: set[tuple[tuple[str, ...], str]] = set()
-    if call and call.addon_map and any(it.startswith("each.value") for it in references):
+    if call and call.addon_map and any(reference.startswith("each.value") for reference in references):
         outer = fields(fields(call.block.get("expressions")).get(call.addon_map))
-        if any(not it.startswith("each.") for it in references) or not _roles(plan, path[:-1], _written(outer), found, 0):
+        if any(not reference.startswith("each.") for reference in references) or not _roles(plan, path[:-1], _written(outer), found, 0):
             return None
     elif not _roles(plan, path, references, found, 0):
         return None
@@ -123,7 +123,7 @@ def roles_behind(plan: Plan, change: Change, attribute: str) -> frozenset[tuple[
 
 
 def _roles(plan: Plan, path: tuple[str, ...], references: list[str], found: set[tuple[tuple[str, ...], str]], depth: int) -> bool:
-    return depth < _DEEPEST and all(_role(plan, path, it, found, depth) for it in references)
+    return depth < _DEEPEST and all(_role(plan, path, reference, found, depth) for reference in references)
 
 
 def _role(plan: Plan, path: tuple[str, ...], reference: str, found: set[tuple[tuple[str, ...], str]], depth: int) -> bool:

@@ -95,7 +95,7 @@ class Plan:
 
     def of_type(self, kind: str) -> tuple[Change, ...]:
         """The changes of managed resources of one type, those that change nothing included."""
-        return tuple(it for it in self.changes if it.type == kind)
+        return tuple(change for change in self.changes if change.type == kind)
 
 
 def load(source: str, file: str) -> Plan:

@@ -69,7 +69,7 @@ def _roles_with(plan: Plan, arn: str) -> Iterator[Trusted]:
 def _roles_of(plan: Plan, addon: Change) -> Iterator[Trusted]:
     """The one role whose ARN the add-on gets, where the ARN is not known yet but its source is."""
     behind = roles_behind(plan, addon, ROLE) or frozenset()
-    found = [it for it in plan.of_type(_ROLE) if it.after is not None and (module_names(it.module), it.config_address) in behind]
+    found = [item for item in plan.of_type(_ROLE) if item.after is not None and (module_names(item.module), item.config_address) in behind]
     if len(found) == 1:
         yield _trusted(plan, found[0])
 
@@ -126,14 +126,14 @@ def _policy(source: str) -> Mapping[str, Any]:
 
 
 def _is_planned(plan: Plan, name: object) -> bool:
-    return any(name in ((it.after or {}).get("name"), (it.before or {}).get("name")) for it in plan.of_type(_CLUSTER))
+    return any(name in ((item.after or {}).get("name"), (item.before or {}).get("name")) for item in plan.of_type(_CLUSTER))
 
 
 def _provider(plan: Plan, addon: Change) -> str | None:
     """The ARN of the cluster's OIDC provider, from the issuer that the plan or its prior state knows; None where neither does."""
     name = addon.afterwards("cluster_name")
-    known = [(it.after or it.before or {}) for it in plan.of_type(_CLUSTER)]
-    known += [it.values for it in plan.prior if it.type == _CLUSTER]
+    known = [(item.after or item.before or {}) for item in plan.of_type(_CLUSTER)]
+    known += [item.values for item in plan.prior if item.type == _CLUSTER]
     for cluster in known:
         issuer = _issuer(cluster).removeprefix("https://")
         arn = text(cluster.get("arn")).split(":")

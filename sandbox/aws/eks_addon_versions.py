@@ -76,9 +76,9 @@ def _described(name: str, kubernetes: list[str]) -> dict[str, Any]:
 
 def _version(offer: Offer, version: str, kubernetes: list[str]) -> dict[str, Any]:
     fits = [
-        {"clusterVersion": it, "platformVersions": ["*"], "defaultVersion": offer.defaults.get(it) == version}
-        for it in kubernetes
-        if it in KUBERNETES
+        {"clusterVersion": kubernete, "platformVersions": ["*"], "defaultVersion": offer.defaults.get(kubernete) == version}
+        for kubernete in kubernetes
+        if kubernete in KUBERNETES
     ]
     return {
         "addonVersion": version,

@@ -131,7 +131,7 @@ class World:
         with self.lock:
             if self._closed:
                 return
-            self._later = [it for it in self._later if it[0].is_alive()] + [(thread, now)]
+            self._later = [item for item in self._later if item[0].is_alive()] + [(thread, now)]
             thread.start()
 
     def hasten(self) -> None:

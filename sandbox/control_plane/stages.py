@@ -43,7 +43,7 @@ def write(folder: Path, credentials: PluginCredentials) -> list[Path]:
         if source.name == PLUGIN:
             works, fails = (_filled_in(document, credentials) for document in documents)
             failing = [_complaining(fails, call, operator) for call, operator in FIRST_REFUSED.items()]
-            documents = [works, *(_timing_out(it, credentials.sts_timeout) for it in failing)]
+            documents = [works, *(_timing_out(item, credentials.sts_timeout) for item in failing)]
         files.append(folder / source.name)
         files[-1].write_text(yaml.safe_dump_all(documents))
     return files

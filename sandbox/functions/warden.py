@@ -34,8 +34,8 @@ def forget(pid: int) -> None:
 
 def end(pid: int) -> None:
     """Kill a process and its children, which may have a process group of their own."""
-    for it in (pid, *children_of(pid)):
-        kill(it)
+    for item in (pid, *children_of(pid)):
+        kill(item)
 
 
 def kill(pid: int) -> None:

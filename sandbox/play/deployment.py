@@ -33,4 +33,4 @@ def environment(topics: Topics) -> dict[str, str]:
         "our_role_arns": ",".join(map(role_arn, (CHECKER, REMEDIATOR))),
         "may_simulate": "false",
     }
-    return {variable(it.name): values[it.name] for it in fields(Environment) if it.name in values}
+    return {variable(field.name): values[field.name] for field in fields(Environment) if field.name in values}

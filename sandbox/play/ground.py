@@ -167,7 +167,7 @@ def pods_ready(ground: Ground, service_account: str) -> tuple[int, int]:
 
 def pods_of(ground: Ground, service_account: str) -> list[Object]:
     """The pods that run under a ServiceAccount of kube-system."""
-    return [it for it in ground.all_of(PODS, NAMESPACE) if it["spec"].get("serviceAccountName") == service_account]
+    return [item for item in ground.all_of(PODS, NAMESPACE) if item["spec"].get("serviceAccountName") == service_account]
 
 
 def _ready(objects: list[Object]) -> tuple[int, int]:

@@ -62,7 +62,7 @@ class Listener:
             self._outcome.verdict = verdict
             self._outcome.verdicts = tuple(said.get("broken", ()))
             self._mark(Mark.DECISION)
-            others = [it for it in self._outcome.verdicts if it != self._outcome.verdict]
+            others = [item for item in self._outcome.verdicts if item != self._outcome.verdict]
             self._moment(function, "diagnosis: " + ", ".join([self._outcome.verdict, *others]))
 
     def _reported(self, function: str, said: Mapping[str, Any]) -> None:

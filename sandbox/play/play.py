@@ -127,7 +127,7 @@ class Play:
             return ""
         self._put = put
         items = self.stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
-        closed = [it for it in items if it[SORT_KEY]["S"].startswith("past#") and not it["incident_id"]["S"].startswith(MADE_UP)]
+        closed = [item for item in items if item[SORT_KEY]["S"].startswith("past#") and not item["incident_id"]["S"].startswith(MADE_UP)]
         return str(closed[-1]["outcome"]["S"]) if closed else ""
 
     def _look_at_cluster(self) -> None:

@@ -44,13 +44,13 @@ def read_since(stage: Stage, mark: Mark) -> tuple[Counter[str], Counter[str]]:
     """What the checker has read since: Kubernetes requests by resource, AWS requests by service."""
     kubernetes = Counter(_resource(path.partition("?")[0].rstrip("/")) for path in _asked_of_the_cluster(stage)[mark.kubernetes :])
     aws = [call.action for call in stage.aws.calls.of(CHECKER)[mark.aws :] if call.action not in _NO_READS]
-    return kubernetes, Counter(it.partition(":")[0] for it in aws)
+    return kubernetes, Counter(aw.partition(":")[0] for aw in aws)
 
 
 def _asked_of_the_cluster(stage: Stage) -> list[str]:
     if not isinstance(stage.ground, EmbeddedGround):
         raise TypeError("a control plane of its own keeps no record")
-    return [it.path for it in stage.ground.cluster.requests if CHECKER in it.user]
+    return [request.path for request in stage.ground.cluster.requests if CHECKER in request.user]
 
 
 def _resource(path: str) -> str:

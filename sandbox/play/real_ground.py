@@ -134,13 +134,13 @@ class RealGround(Standing):
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """One object, or None."""
-        return next((it for it in self.all_of(resource, namespace) if it["metadata"]["name"] == name), None)
+        return next((item for item in self.all_of(resource, namespace) if item["metadata"]["name"] == name), None)
 
     def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
         """All objects of a kind, as a watch tells of them: a play looks many times a second, which lists would make dear."""
         if resource not in self._informers:
             self._informers[resource] = self._watch(resource)
-        return [it for it in self._informers[resource].objects() if it["metadata"].get("namespace", "") == namespace or not namespace]
+        return [item for item in self._informers[resource].objects() if item["metadata"].get("namespace", "") == namespace or not namespace]
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete one object; one that went meanwhile is as good as deleted. A pod's successor lives in the world as it is now."""
@@ -166,7 +166,7 @@ class RealGround(Standing):
         """The node's kubelet falls silent, and the control plane has noticed, which takes 50 s where it is left to find out."""
         dead = {"metadata": {"annotations": {"sandbox/kubelet": "stopped"}}}
         self._admin.merge(_path(NODES, node), dead)
-        for pod in (it for it in self._admin.get(PODS.path)["items"] if it["spec"].get("nodeName") == node):
+        for pod in (item for item in self._admin.get(PODS.path)["items"] if item["spec"].get("nodeName") == node):
             self._admin.merge(_path(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"]), dead)
         found = self._admin.get(_path(NODES, node))["status"]["conditions"]
         said = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
@@ -184,7 +184,7 @@ class RealGround(Standing):
             roles=frozenset(role for role in self._roles if self._suffices(role)),
             node_role=self._suffices(None),
             pod_identity=associated is not None and self._suffices(associated),
-            sts_timeout=next((it.words for it in map(self._can_run, self._roles) if isinstance(it, Unreachable)), ""),
+            sts_timeout=next((item.words for item in map(self._can_run, self._roles) if isinstance(item, Unreachable)), ""),
         )
 
     def _suffices(self, role: str | None) -> bool:
@@ -194,7 +194,10 @@ class RealGround(Standing):
 
     def _answer_login(self, request: Request) -> Response:
         """STS' answer to the authenticator, which maps the role only after it: the moment to bring its mappings up to date."""
-        entries = [AccessEntry(it["principalArn"], tuple(it["kubernetesGroups"]), it["username"]) for it in self._access_entries()]
+        entries = [
+            AccessEntry(access_entry["principalArn"], tuple(access_entry["kubernetesGroups"]), access_entry["username"])
+            for access_entry in self._access_entries()
+        ]
         if entries != self._let_in:
             self.plane.allow(entries)
             self._let_in = entries

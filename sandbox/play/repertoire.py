@@ -42,7 +42,7 @@ def play_all(cluster: str, console: Console) -> int:
     Raises:
         BuildError, StartError: there is no control plane to be had.
     """
-    scenarios = [it for it in map(load, names()) if it.plays_on(cluster)]
+    scenarios = [item for item in map(load, names()) if item.plays_on(cluster)]
     played: list[Played] = []
     began = time.monotonic()
     with ExitStack() as stack:
@@ -51,7 +51,7 @@ def play_all(cluster: str, console: Console) -> int:
         for scenario in scenarios:
             played.append(_played(scenario, cluster, plane))
             console.print(_line(played[-1], f"{len(played)}/{len(scenarios)}"), markup=False)
-    return int(any(it.wrong for it in played))
+    return int(any(item.wrong for item in played))
 
 
 def _control_plane(stack: ExitStack, console: Console) -> ControlPlane:
@@ -73,7 +73,7 @@ def _played(scenario: Scenario, cluster: str, plane: ControlPlane | None) -> Pla
 
 def _line(played: Played, number: str) -> str:
     name, took = played.scenario.name, f"{played.took_s:5.1f} s"
-    return f"{number:>6}  {_sign(played)}  {name:<34} {took}" + "".join(f"\n           {it}" for it in played.wrong)
+    return f"{number:>6}  {_sign(played)}  {name:<34} {took}" + "".join(f"\n           {item}" for item in played.wrong)
 
 
 def _end(played: list[Played], wanted: int, took_s: float, console: Console) -> None:
@@ -81,11 +81,11 @@ def _end(played: list[Played], wanted: int, took_s: float, console: Console) -> 
     table.add_column("scenario", no_wrap=True)
     for column in ("verdict", "ended", *NUMBERS):
         table.add_column(column, overflow="fold", justify="right" if column in NUMBERS else "left")
-    for it in played:
-        seconds = (_seconds(it.outcome.marks.get(mark)) for mark in (Mark.DECISION, Mark.PROVEN))
-        ended = it.outcome.outcome or it.scenario.expect.outcome if not it.wrong else "otherwise"
-        table.add_row(_sign(it), it.scenario.name, it.outcome.verdict, ended, str(len(it.outcome.changes)), *seconds)
-    right = sum(not it.wrong for it in played)
+    for item in played:
+        seconds = (_seconds(item.outcome.marks.get(mark)) for mark in (Mark.DECISION, Mark.PROVEN))
+        ended = item.outcome.outcome or item.scenario.expect.outcome if not item.wrong else "otherwise"
+        table.add_row(_sign(item), item.scenario.name, item.outcome.verdict, ended, str(len(item.outcome.changes)), *seconds)
+    right = sum(not item.wrong for item in played)
     console.print()
     console.print(table)
     console.print(f"\n{right} of {wanted} scenarios came to the end that they expect, in {took_s:.0f} s (times: seconds since the event)")

@@ -166,7 +166,7 @@ def load(name: str) -> Scenario:
     text = yaml.safe_load(path.read_text())
     if not isinstance(text, Mapping):
         raise InvalidScenario(f"{path.name}: no scenario, which is a table of title, failure_mode, world, story, event and expect")
-    if strange := set(text) - {it.name for it in fields(Scenario)}:
+    if strange := set(text) - {item.name for item in fields(Scenario)}:
         raise InvalidScenario(f"{path.name}: nothing is called {', '.join(sorted(strange))}")
     try:
         return Scenario(
@@ -187,17 +187,17 @@ def load(name: str) -> Scenario:
 
 
 def _world(text: Mapping[str, Any], name: str) -> World:
-    known = {it.name for it in fields(World)}
+    known = {item.name for item in fields(World)}
     if strange := set(text) - known:
         raise InvalidScenario(f"{name}.yaml: world has no {', '.join(sorted(strange))}; there are {', '.join(sorted(known))}")
-    values: dict[str, Any] = {key: tuple(it) if isinstance(it, list) else it for key, it in text.items()}
+    values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in text.items()}
     if "trust" in values:
         values["trust"] = Trust(values["trust"])
     return World(**values)
 
 
 def _expectation(text: Mapping[str, Any]) -> Expectation:
-    values: dict[str, Any] = {key: tuple(it) if isinstance(it, list) else it for key, it in text.items()}
+    values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in text.items()}
     if (outcome := values.get("outcome")) not in OUTCOMES:
         raise ValueError(f"there is no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
     return Expectation(**values)

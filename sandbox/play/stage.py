@@ -140,7 +140,7 @@ class Stage(Standing):
     def _association(self, namespace: str, account: str) -> Mapping[str, Any] | None:
         cluster = self.aws.eks.world.clusters.get(CLUSTER)
         found = cluster.associations.values() if cluster else ()
-        return next((it for it in found if (it["namespace"], it["serviceAccount"]) == (namespace, account)), None)
+        return next((item for item in found if (item["namespace"], item["serviceAccount"]) == (namespace, account)), None)
 
     def _associated_role(self, namespace: str, account: str) -> str | None:
         found, cluster = self._association(namespace, account), self.aws.eks.world.clusters.get(CLUSTER)
@@ -195,7 +195,7 @@ class Stage(Standing):
                     preloaded=self._preloaded,
                 )
             )
-        rules = {name: it.pattern([role_arn(REMEDIATOR), role_arn(CHECKER)]) for name, it in SUBSCRIPTIONS.items()}
+        rules = {name: item.pattern([role_arn(REMEDIATOR), role_arn(CHECKER)]) for name, item in SUBSCRIPTIONS.items()}
         self.bus = self._stack.enter_context(EventBus(self.aws, function=CHECKER, rules=rules))
 
     def environment(self) -> dict[str, str]:

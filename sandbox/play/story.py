@@ -59,7 +59,7 @@ def _replace_pods(stage: Stage, how: How) -> str:
     """Delete pods by hand, all, the first few, or all whose kubelet answers, and see their successors admitted."""
     pods = _pods(stage)
     lost = _lost_nodes(stage) if how.get("within_reach") else set()
-    chosen = [it for it in pods if it["spec"].get("nodeName") not in lost][: int(how.get("value", len(pods)))]
+    chosen = [item for item in pods if item["spec"].get("nodeName") not in lost][: int(how.get("value", len(pods)))]
     for pod in chosen:
         stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
     gone = {pod["metadata"]["uid"] for pod in chosen}
@@ -68,7 +68,7 @@ def _replace_pods(stage: Stage, how: How) -> str:
 
 
 def _lost_nodes(stage: Stage) -> set[str]:
-    return {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if condition(it, "Ready").get("status") == "Unknown"}
+    return {item["metadata"]["name"] for item in stage.ground.all_of(NODES) if condition(item, "Ready").get("status") == "Unknown"}
 
 
 def _pods(stage: Stage) -> list[Object]:
@@ -76,7 +76,7 @@ def _pods(stage: Stage) -> list[Object]:
 
 
 def _replaced(pods: list[Object], gone: set[str], wanted: int) -> bool:
-    return len(pods) >= wanted and not any(it["metadata"]["uid"] in gone for it in pods)
+    return len(pods) >= wanted and not any(pod["metadata"]["uid"] in gone for pod in pods)
 
 
 def _webhook(stage: Stage, how: How) -> str:
@@ -102,7 +102,9 @@ def _sts_unreachable(stage: Stage, _how: How) -> str:
 
 
 def _ended_before(pod: Object) -> bool:
-    return any("terminated" in (it.get("lastState") or {}) for it in pod["status"].get("containerStatuses") or ())
+    return any(
+        "terminated" in (containerstatuse.get("lastState") or {}) for containerstatuse in pod["status"].get("containerStatuses") or ()
+    )
 
 
 def _node_says(stage: Stage, how: How) -> str:
@@ -110,11 +112,11 @@ def _node_says(stage: Stage, how: How) -> str:
     node = stage.ground.all_of(NODES)[0]
     name, now = str(node["metadata"]["name"]), stamp(utc_now())
     said = {"Ready": {"status": "False", "reason": "KubeletNotReady", "message": how["message"], "lastTransitionTime": now}}
-    said |= {it: {"status": "True", "lastTransitionTime": now} for it in how.get("pressures", ())}
-    told = [{**it, **said.get(it["type"], {})} for it in node["status"]["conditions"]]
+    said |= {pressure: {"status": "True", "lastTransitionTime": now} for pressure in how.get("pressures", ())}
+    told = [{**item, **said.get(item["type"], {})} for item in node["status"]["conditions"]]
     stage.ground.patch_status(NODES, name, {"conditions": told})
     if how.get("taints"):
-        taints = [{"key": it, "effect": "NoSchedule"} for it in how["taints"]]
+        taints = [{"key": taint, "effect": "NoSchedule"} for taint in how["taints"]]
         stage.ground.patch(NODES, name, "", {"spec": {"taints": taints}}, "cloud-controller-manager")
     return f"a node turns NotReady: {how['message']}"
 

@@ -126,7 +126,7 @@ def _tests(round_name: str, *files: str, note: str, marked: str = "") -> Figures
     """Files of tests as one round, long ones included, or only those `marked` so."""
     counted, began = _Counted(), time.monotonic()
     chosen = ["-m", marked] if marked else []
-    pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen, *(str(HERE.parent / it) for it in files)], plugins=[counted])
+    pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen, *(str(HERE.parent / file) for file in files)], plugins=[counted])
     runs = counted.passed + counted.failed
     return Figures(round=round_name, faults=runs, runs=runs, converged=counted.passed, seconds=time.monotonic() - began, note=note)
 
@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(table(done))
     write(done, REPORT)
     console.print(f"[dim]written to {REPORT.relative_to(HERE.parents[1])}[/dim]")
-    return 0 if all(it.good for it in done) else 1
+    return 0 if all(item.good for item in done) else 1
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ def one_fault(count: int) -> Figures:
     began = time.monotonic()
     with standing("annotation-missing") as stage:
         now = datetime.now(UTC)
-        events = [it for it in kinds(now, CLUSTER) if it["source"] != "aws.ssm"]  # a parameter's change names another path here
+        events = [kind for kind in kinds(now, CLUSTER) if kind["source"] != "aws.ssm"]  # a parameter's change names another path here
         stage.bus.put_all([{**events[n % len(events)], "id": f"storm-{n}"} for n in range(count)])
         wait_for(lambda: len(stage.bus.deliveries()) >= count, "the hand-over of every event", timeout_s=120)
         wait_for(lambda: _handled(stage.lines) >= count, "the check of every event", timeout_s=300)
         closed = wait_until_closed(stage, timeout_s=120)
         executions = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR)["DurableExecutions"]
         history = past(stage)
-        repairs = [it for it in history if it["outcome"]["S"] == "proven"]
+        repairs = [item for item in history if item["outcome"]["S"] == "proven"]
         dead = stage.dead_letters.waiting(CHECKER)
         return Figures(
             round="storm: through bus and emulator",
@@ -34,11 +34,11 @@ def one_fault(count: int) -> Figures:
             messages=len(stage.messages()),
             lost=max(0, count - _handled(stage.lines)),
             seconds=time.monotonic() - began,
-            note=f"{count:,} events, {len(executions)} execution, {sum(int(it['signals']['N']) for it in history)} counted on it",
+            note=f"{count:,} events, {len(executions)} execution, {sum(int(item['signals']['N']) for item in history)} counted on it",
         )
 
 
 def _handled(lines: list[tuple[str, str]]) -> int:
     """Events that a check counted, answered, left or looked after, by the checker's own log."""
     said = ("counted on the open incident", "answered by a check", "left to the check on duty", '"title":"diagnosis"')
-    return sum(function == CHECKER and any(it in line for it in said) for function, line in list(lines))
+    return sum(function == CHECKER and any(item in line for item in said) for function, line in list(lines))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TAKES_S: Final = {"incidents.signal": 0.01, "incidents.finish": 0.01, "eks.cluster": 0.15, "cluster.pods": 0.15}
 """How long calls take (seconds): a check that looks 0.3 s, one that is answered or counted 0.01 s, about as measured on loopback."""
 
-Turn = tuple[datetime, int, threading.Event]
+Iteration = tuple[datetime, int, threading.Event]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class TurnsWorld(World):
     """A world in which calls take time. Time passes only while everybody waits, so the same threads always meet in the same order."""
 
     looked_at: list[datetime] = field(default_factory=list)
-    _waiting: list[Turn] = field(default_factory=list)
+    _waiting: list[Iteration] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=count)
 
     def meet(self, method: str, *, after: bool = False) -> None:
@@ -53,7 +53,7 @@ class TurnsWorld(World):
         failures: list[BaseException] = []
         turns = [self._turn_at(self.now) for _ in jobs]
         each = zip(jobs, turns, repeat(failures))  # the last one has no end
-        threads = [threading.Thread(target=self._one, args=it, daemon=True) for it in each]
+        threads = [threading.Thread(target=self._one, args=item, daemon=True) for item in each]
         for thread in threads:
             thread.start()
         self._next()

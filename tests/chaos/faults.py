@@ -28,9 +28,9 @@ def cluster(*faults: Fault) -> Disturb:
     """Faults of the Kubernetes API, from when the remediator has begun: a check that fails is Lambda's and the sweep's to repeat."""
 
     def disturb(stage: Stage) -> Callable[[], int]:
-        planned = sum(it.times or 0 for it in faults)
-        armed = _when_begun(stage, lambda: [stage.ground.cluster.faults.add(it) for it in faults])
-        return lambda: planned - sum(it.times or 0 for it in faults) if armed.is_set() else 0
+        planned = sum(fault.times or 0 for fault in faults)
+        armed = _when_begun(stage, lambda: [stage.ground.cluster.faults.add(fault) for fault in faults])
+        return lambda: planned - sum(fault.times or 0 for fault in faults) if armed.is_set() else 0
 
     return disturb
 
@@ -54,9 +54,9 @@ def aws(*faults: AwsFault) -> Disturb:
     """Faults of AWS APIs, of the remediator's calls where they do not say whose."""
 
     def disturb(stage: Stage) -> Callable[[], int]:
-        planned = sum(it.times for it in faults)
-        for it in faults:
-            stage.aws.faults.add(it)
+        planned = sum(fault.times for fault in faults)
+        for fault in faults:
+            stage.aws.faults.add(fault)
         return lambda: planned - stage.aws.faults.left()
 
     return disturb
@@ -66,7 +66,7 @@ def both(*disturbs: Disturb) -> Disturb:
     """Several at once."""
 
     def disturb(stage: Stage) -> Callable[[], int]:
-        counts = [it(stage) for it in disturbs]
+        counts = [disturb(stage) for disturb in disturbs]
         return lambda: sum(count() for count in counts)
 
     return disturb

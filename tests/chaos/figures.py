@@ -46,9 +46,9 @@ def table(rounds: Sequence[Figures]) -> Table:
         shown.add_column(heading, footer=total, justify="right", no_wrap=True)
     for kind, alike in groupby(sorted(rounds, key=_kind), key=_kind):
         shown.add_row(*_cells(_sum(kind, list(alike))))
-    for it in rounds:
-        if not it.good:
-            shown.add_row(*_cells(it), style="red")
+    for measured in rounds:
+        if not measured.good:
+            shown.add_row(*_cells(measured), style="red")
     return shown
 
 
@@ -57,7 +57,9 @@ def _kind(it: Figures) -> str:
 
 
 def _sum(name: str, rounds: Sequence[Figures]) -> Figures:
-    added = {it.name: sum(getattr(one, it.name) for one in rounds) for it in fields(Figures) if it.name not in ("round", "note")}
+    added = {
+        field.name: sum(getattr(one, field.name) for one in rounds) for field in fields(Figures) if field.name not in ("round", "note")
+    }
     return Figures(round=name, **added)
 
 
@@ -69,5 +71,9 @@ def _cells(it: Figures) -> list[str]:
 def write(rounds: Sequence[Figures], path: Path) -> None:
     """The same as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {"rounds": [asdict(it) for it in rounds], "lostSignals": sum(it.lost for it in rounds), "good": all(it.good for it in rounds)}
+    told = {
+        "rounds": [asdict(measured) for measured in rounds],
+        "lostSignals": sum(measured.lost for measured in rounds),
+        "good": all(measured.good for measured in rounds),
+    }
     path.write_text(json.dumps(told, indent=2) + "\n")

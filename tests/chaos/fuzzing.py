@@ -94,13 +94,15 @@ def events_of_the_bus(chance: random.Random) -> None:
 
 def audit_records(chance: random.Random) -> None:
     """Events of ours, few and plain."""
-    sent = events(findings([damaged(it, chance) for it in chance.choices(RECORDS, k=2)], watching=WATCHING, our_roles=(OUR_ROLE,)), "demo")
+    sent = events(
+        findings([damaged(choice, chance) for choice in chance.choices(RECORDS, k=2)], watching=WATCHING, our_roles=(OUR_ROLE,)), "demo"
+    )
     json.dumps(sent)
 
 
 def log_batches(chance: random.Random) -> None:
     """Records, or `MalformedEvent`, whatever bytes come."""
-    lines = ",".join(json.dumps({"id": "1", "message": json.dumps(damaged(it, chance))}) for it in chance.choices(RECORDS, k=2))
+    lines = ",".join(json.dumps({"id": "1", "message": json.dumps(damaged(choice, chance))}) for choice in chance.choices(RECORDS, k=2))
     head = '{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s"'
     packed = bytearray(gzip.compress(f'{head},"logEvents":[{lines}]}}'.encode(), 1))
     for _ in range(chance.randint(0, 2)):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, Patience
+from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, PollSchedule
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.ports import Message, Parameter
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
@@ -33,7 +33,7 @@ JSON: Final = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=6,
 )
-FORGED: Final = tuple(json.dumps(it) for it in kinds(NOON))
+FORGED: Final = tuple(json.dumps(kind) for kind in kinds(NOON))
 
 
 @st.composite
@@ -63,7 +63,7 @@ class Hurried(InProcessSteps):
 
     done: list[str] = field(default_factory=list)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         self.done.append(name)
         state = check({})
         return state if settled(state) else {**state, **TIMED_OUT}
@@ -84,9 +84,9 @@ def delivered(event: Any, there: Town) -> list[Message]:
 
 def harmless(messages: list[Message]) -> None:
     """No mention, no control character, no link of others; within every length."""
-    for it in messages:
-        assert_legal(it)
-        assert_harmless(it)
+    for message in messages:
+        assert_legal(message)
+        assert_harmless(message)
 
 
 def poisoned_town(words: list[str], *, broken: bool) -> Town:

@@ -68,7 +68,7 @@ def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) 
         return Ran(
             outcome=outcome.outcome if closed else "open",
             extra_restarts=generation(stage) - 2 - OWN_ROLL_OUTS.get(name, 0),
-            titles=tuple(it["content"]["title"] for it in [*outcome.messages, *stage.messages()]),
+            titles=tuple(item["content"]["title"] for item in [*outcome.messages, *stage.messages()]),
             faults=count(),
             lost=lost_signals(stage),
             seconds=time.monotonic() - began,
@@ -105,13 +105,13 @@ def items(stage: Stage) -> list[dict[str, Any]]:
 
 def open_row(stage: Stage) -> dict[str, Any] | None:
     """The row of the open incident."""
-    return next((it for it in items(stage) if it[SORT_KEY]["S"] == "now" and "incident_id" in it), None)
+    return next((item for item in items(stage) if item[SORT_KEY]["S"] == "now" and "incident_id" in item), None)
 
 
 def past(stage: Stage) -> list[dict[str, Any]]:
     """History, oldest first."""
-    found = [it for it in items(stage) if it[SORT_KEY]["S"].startswith("past#")]
-    return sorted(found, key=lambda it: str(it[SORT_KEY]["S"]))
+    found = [item for item in items(stage) if item[SORT_KEY]["S"].startswith("past#")]
+    return sorted(found, key=lambda item: str(item[SORT_KEY]["S"]))
 
 
 def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 240.0) -> Any:
@@ -144,7 +144,7 @@ def lost_signals(stage: Stage) -> int:
         if function != REMEDIATOR and '"signals":' in line:
             with_signals = _json(line)
             counted = max(counted, int(with_signals.get("signals", 0)))
-    seen = max((int(it["signals"]["N"]) for it in past(stage)), default=0)
+    seen = max((int(item["signals"]["N"]) for item in past(stage)), default=0)
     return max(0, counted - seen)
 
 
@@ -197,11 +197,11 @@ class Killer:
 
     def _due(self, request: Request) -> bool:
         updates = json.loads(request.body).get("Updates") or []
-        points = [(str(it.get("Name")), str(it.get("Action"))) for it in updates]
+        points = [(str(update.get("Name")), str(update.get("Action"))) for update in updates]
         if not self.telling and any(" tell " in name and action == "START" for name, action in points):
             return False
         with self._lock:
-            due = [it for it in points if it not in self.killed and self.at(*it)]
+            due = [point for point in points if point not in self.killed and self.at(*point)]
             self.killed += due
         return bool(due)
 

@@ -28,7 +28,7 @@ def one_fault(count: int) -> Figures:
     with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
         there.remediate()
     (past,) = there.closed
-    restarts = sum(it.startswith("restart") for it in there.world.writes)
+    restarts = sum(write.startswith("restart") for write in there.world.writes)
     return Figures(
         round="storm: one broken cluster",
         faults=count,
@@ -46,20 +46,20 @@ def many_clusters(clusters: int, each: int) -> Figures:
     """A storm on each of so many clusters at once: one repair for each, and no cluster waits for another's."""
     began, there = time.monotonic(), town(clusters, broken=True)
     names = sorted(there.world.clusters)
-    arrivals = [it for name in names for it in storm(each, 10.0, cluster=name)]
-    checked(sorted(arrivals, key=lambda it: it.arrives), there, environments=50)
+    arrivals = [item for name in names for item in storm(each, 10.0, cluster=name)]
+    checked(sorted(arrivals, key=lambda arrival: arrival.arrives), there, environments=50)
     with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
         there.remediate()
-    proven = [it for it in there.closed if it.outcome == "proven"]
-    restarts = sum(it.startswith("restart") for it in there.world.writes)
+    proven = [item for item in there.closed if item.outcome == "proven"]
+    restarts = sum(write.startswith("restart") for write in there.world.writes)
     return Figures(
         round=f"storm: {clusters} clusters at once",
         faults=clusters * each,
         runs=clusters,
-        converged=len({it.target for it in proven}),
+        converged=len({item.target for item in proven}),
         extra_restarts=restarts - clusters,
         messages=len(there.notifier.sent),
-        lost=clusters * each - sum(it.signals for it in there.closed),
+        lost=clusters * each - sum(item.signals for item in there.closed),
         seconds=time.monotonic() - began,
         note=f"{len(there.remediator.executions)} executions for {clusters} clusters",
     )
@@ -87,15 +87,17 @@ def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence
 def skewed(count: int) -> Figures:
     """Clocks that are up to five minutes off, late and out of order, with a fault in the middle: it is found all the same."""
     began, there = time.monotonic(), town(broken=False)
-    skews = [timedelta(seconds=it) for it in (-300, -60, -1, 0, 1, 60, 300)]
+    skews = [timedelta(seconds=item) for item in (-300, -60, -1, 0, 1, 60, 300)]
     arrivals = storm(count, 60.0, delay_s=(0.0, 20.0, 2.0))
     half = len(arrivals) // 2
-    checked([_told_wrong(n, it, skew) for n, (it, skew) in enumerate(zip(arrivals[:half], cycle(skews), strict=False))], there, 4)
+    checked([_told_wrong(n, item, skew) for n, (item, skew) in enumerate(zip(arrivals[:half], cycle(skews), strict=False))], there, 4)
     account = there.world.clusters["demo"]
     there.world.set_annotation(account, (NAMESPACE, NAME), None, "terraform")
     there.world.now = max(arrivals[half - 1].arrives, arrivals[half].arrives)
-    fresh = [replace(it, arrives=max(it.arrives, there.world.now)) for it in arrivals[half:] if it.happened > there.world.now]
-    checked([_told_wrong(n, it, skew) for n, (it, skew) in enumerate(zip(fresh, cycle(skews), strict=False))], there, 4)
+    fresh = [
+        replace(arrival, arrives=max(arrival.arrives, there.world.now)) for arrival in arrivals[half:] if arrival.happened > there.world.now
+    ]
+    checked([_told_wrong(n, item, skew) for n, (item, skew) in enumerate(zip(fresh, cycle(skews), strict=False))], there, 4)
     opened = sum(row.incident is not None for row in there.incidents.rows.values())
     return Figures(
         round="storm: clocks off by five minutes",

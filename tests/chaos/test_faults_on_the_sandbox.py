@@ -10,7 +10,7 @@ pytestmark = pytest.mark.sandbox
 
 def test_a_repair_survives_what_kubernetes_and_aws_do_on_a_bad_day() -> None:
     names = ("409 conflict", "500", "answer of a write lost")
-    ran("annotation-missing", both(*(KUBERNETES[it] for it in names), AWS["every service throttled"])).kept_the_promises()
+    ran("annotation-missing", both(*(KUBERNETES[name] for name in names), AWS["every service throttled"])).kept_the_promises()
 
 
 @pytest.mark.long
@@ -28,7 +28,7 @@ def test_each_fault_of_kubernetes(disturb: Disturb) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [it for it in AWS if it != "SNS down"])
+@pytest.mark.parametrize("name", [aw for aw in AWS if aw != "SNS down"])
 def test_each_fault_of_aws(name: str) -> None:
     scenario = "addon-role-missing" if "UpdateAddon" in name else "annotation-missing"
     ran(scenario, AWS[name]).kept_the_promises()

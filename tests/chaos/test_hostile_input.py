@@ -29,7 +29,7 @@ bindings = st.one_of(
 def forged_event_changes_nothing_that_is_well(event: Any) -> None:
     there = town(broken=False)
     hostile.harmless(hostile.delivered(event, there))
-    assert all(it.isprintable() for it in there.refused)
+    assert all(item.isprintable() for item in there.refused)
     assert there.world.writes == []
 
 

@@ -21,7 +21,7 @@ def test_every_order_of_longer_stories_keeps_the_promises(story: Story) -> None:
     assert explore(story).ends > 0
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if it.long else ()) for name, it in SOWN.items()])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if item.long else ()) for name, item in SOWN.items()])
 def test_a_sown_fault_is_found(name: str) -> None:
     sown = SOWN[name]
     with sown.in_place(), pytest.raises(Violated, match=sown.says):

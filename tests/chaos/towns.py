@@ -71,7 +71,7 @@ def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluste
     for n in range(count):
         happened = NOON + timedelta(seconds=spread_s * n / count)
         found.append(Arrival(kinds(happened, cluster)[n % len(OF_EVERY_KIND)], happened, happened + timedelta(seconds=next(delays))))
-    return sorted(found, key=lambda it: it.arrives)
+    return sorted(found, key=lambda item: item.arrives)
 
 
 class Town(Wired):
@@ -126,7 +126,7 @@ def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None
             it = waiting.popleft()
             there.world.sleep_until(it.arrives)
             run(it.event, ports)
-            asked, there.bus.sent = [it for it in there.bus.sent if it[0] == OwnEvent.CHECK_REQUESTED], []
+            asked, there.bus.sent = [item for item in there.bus.sent if item[0] == OwnEvent.CHECK_REQUESTED], []
             waiting.extendleft(Arrival(own(kind, detail, there.world.now), there.world.now, there.world.now) for kind, detail in asked)
 
     with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
@@ -139,6 +139,6 @@ def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:
     Whoever is answered by a look that began before it arrived has waited for nothing.
     """
     looks = sorted(there.world.looked_at)
-    following = [(it, bisect_left(looks, it.happened)) for it in arrivals]
-    waits = [(looks[n] - it.arrives).total_seconds() for it, n in following if n < len(looks)]
+    following = [(arrival, bisect_left(looks, arrival.happened)) for arrival in arrivals]
+    waits = [(looks[n] - item.arrives).total_seconds() for item, n in following if n < len(looks)]
     return len(arrivals) - len(waits), max(0.0, *waits)

@@ -87,8 +87,8 @@ def names(count: int) -> tuple[str, ...]:
 
 def role(pod: dict[str, Any]) -> str | None:
     """What the plug-in's container of the pod was admitted with."""
-    (container,) = [it for it in pod["spec"]["containers"] if it["name"] == "aws-node"]
-    return next((it["value"] for it in container["env"] if it["name"] == "AWS_ROLE_ARN"), None)
+    (container,) = [item for item in pod["spec"]["containers"] if item["name"] == "aws-node"]
+    return next((item["value"] for item in container["env"] if item["name"] == "AWS_ROLE_ARN"), None)
 
 
 def roles(client: ApiClient) -> list[str | None]:

@@ -43,6 +43,6 @@ def with_one_verb_less(manifests: Iterable[dict[str, Any]]) -> Iterator[Poorer]:
             for verb in rule["verbs"]:
                 role = copy.deepcopy(manifest)
                 role["rules"][number]["verbs"].remove(verb)
-                role["rules"] = [it for it in role["rules"] if it["verbs"]]
+                role["rules"] = [item for item in role["rules"] if item["verbs"]]
                 where = manifest["metadata"].get("namespace", "everywhere")
                 yield Poorer(f"{manifest['metadata']['name']} {where}: {verb} {'/'.join(rule['resources'])}", verb, role)

@@ -76,7 +76,7 @@ def _act(control_plane: ControlPlane) -> None:
 
 def _fallen_silent(line: dict[str, Any]) -> bool:
     conditions = (line.get("requestObject") or {}).get("status", {}).get("conditions") or []
-    return any(it.get("reason") == NODE_UNKNOWN for it in conditions)
+    return any(condition.get("reason") == NODE_UNKNOWN for condition in conditions)
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +97,13 @@ def _watched(lines: list[dict[str, Any]], our_roles: tuple[str, ...]) -> Finding
 
 
 def _written(lines: list[dict[str, Any]], resource: str, verb: str) -> list[dict[str, Any]]:
-    return [it for it in lines if it["verb"] == verb and it.get("objectRef", {}).get("resource") == resource]
+    return [line for line in lines if line["verb"] == verb and line.get("objectRef", {}).get("resource") == resource]
 
 
 def test_a_real_audit_log_tells_of_each_node_that_came_that_waits_and_that_was_lost(lines: list[dict[str, Any]]) -> None:
     found = _watched(lines, (REMEDIATOR.role_arn,))
     signs = (NodeCause.NETWORK, NodeCause.SILENT, NodeCause.REGISTERED)
-    assert {it.cause: it.nodes for it in found.nodes} == dict.fromkeys(signs, ("node-1",))
+    assert {node.cause: node.nodes for node in found.nodes} == dict.fromkeys(signs, ("node-1",))
 
 
 def test_every_write_of_others_counts_and_neither_a_dry_run_nor_a_conflict_nor_our_own_does(lines: list[dict[str, Any]]) -> None:

@@ -37,7 +37,10 @@ def test_a_patch_whose_answer_is_lost_was_made_and_making_it_again_changes_nothi
         client.merge(aws_node.DAEMON_SET, STAMP)
     assert admin.get(aws_node.DAEMON_SET)["metadata"]["generation"] == 2
     assert client.merge(aws_node.DAEMON_SET, STAMP)["metadata"]["generation"] == 2
-    assert [(it.method, it.status, it.answered) for it in proxy.exchanges] == [("PATCH", 200, False), ("PATCH", 200, True)]
+    assert [(exchange.method, exchange.status, exchange.answered) for exchange in proxy.exchanges] == [
+        ("PATCH", 200, False),
+        ("PATCH", 200, True),
+    ]
 
 
 def test_the_proxy_counts_what_a_client_asked_for(control_plane: ControlPlane, proxy: ConnectionProxy) -> None:

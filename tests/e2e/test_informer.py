@@ -18,7 +18,7 @@ def _map(name: str, value: str) -> dict[str, Any]:
 
 
 def _values(informer: Informer) -> dict[str, str]:
-    return {it["metadata"]["name"]: it["data"]["value"] for it in informer.objects() if it["metadata"].get("labels")}
+    return {item["metadata"]["name"]: item["data"]["value"] for item in informer.objects() if item["metadata"].get("labels")}
 
 
 def test_an_informer_sees_what_comes_what_changes_and_what_goes(admin: ApiClient) -> None:
@@ -55,6 +55,6 @@ def test_a_cleared_cluster_is_as_new(control_plane: ControlPlane) -> None:
     clear(admin)
     assert admin.get("/api/v1/nodes")["items"] == []
     assert admin.get(aws_node.PODS)["items"] == []
-    assert {it["metadata"]["name"] for it in admin.get(aws_node.SERVICE_ACCOUNTS)["items"]} <= {"default"}
-    assert {admin.ask("GET", rbac.path_of(it)).status for it in access.manifests()} == {404}
+    assert {item["metadata"]["name"] for item in admin.get(aws_node.SERVICE_ACCOUNTS)["items"]} <= {"default"}
+    assert {admin.ask("GET", rbac.path_of(manifest)).status for manifest in access.manifests()} == {404}
     assert admin.get(f"{rbac.RBAC}/clusterroles/cluster-admin")["metadata"]["name"] == "cluster-admin"

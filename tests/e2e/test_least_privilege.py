@@ -108,11 +108,11 @@ def test_everything_a_function_does_is_granted(world: ControlPlane, function: Fu
 POORER = list(rbac.with_one_verb_less(ROLES))
 
 
-@pytest.mark.parametrize(("verb", "role"), [(it.verb, it.role) for it in POORER], ids=[it.title for it in POORER])
+@pytest.mark.parametrize(("verb", "role"), [(item.verb, item.role) for item in POORER], ids=[item.title for item in POORER])
 def test_no_verb_is_spare(world: ControlPlane, verb: str, role: dict[str, object]) -> None:
     admin = world.client()
-    (whole,) = [it for it in ROLES if rbac.path_of(it) == rbac.path_of(role)]
-    function = next(it for it in SESSIONS if whole["metadata"]["name"].endswith(f"-{it}"))
+    (whole,) = [item for item in ROLES if rbac.path_of(item) == rbac.path_of(role)]
+    function = next(session for session in SESSIONS if whole["metadata"]["name"].endswith(f"-{session}"))
     try:
         rbac.put(admin, [role])
         refused = eventually(lambda: _refusals(world, function), bool)

@@ -54,7 +54,9 @@ def test_managed_fields_name_us_for_our_key_and_the_others_for_theirs(
     assert owners[FIELD_MANAGER]["operation"] == "Update"
     assert owners[FIELD_MANAGER]["fieldsV1"] == {"f:metadata": {"f:annotations": {f"f:{aws_node.ROLE_KEY}": {}}}}
     for other in ("eks", "kubectl-annotate"):
-        assert owners[other] == next(it for it in account["metadata"]["managedFields"] if it["manager"] == other)
+        assert owners[other] == next(
+            managedfield for managedfield in account["metadata"]["managedFields"] if managedfield["manager"] == other
+        )
 
 
 def test_a_concurrent_writer_gives_a_conflict_and_a_fresh_look_goes_through(
@@ -119,7 +121,9 @@ def test_our_annotation_is_kubectls_annotation(admin: ApiClient, kubectl: Callab
     remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(before))
     ours = admin.get(aws_node.SERVICE_ACCOUNT)
     admin.delete(aws_node.SERVICE_ACCOUNT)
-    assert {key: it for key, it in ours.items() if key != "metadata"} == {key: it for key, it in theirs.items() if key != "metadata"}
+    assert {key: item for key, item in ours.items() if key != "metadata"} == {
+        key: item for key, item in theirs.items() if key != "metadata"
+    }
     assert _settled(ours["metadata"]) == _settled(theirs["metadata"])
     assert _fields(ours, FIELD_MANAGER) == _fields(theirs, "kubectl-annotate")
 
@@ -155,14 +159,14 @@ def test_our_restart_is_kubectls_restart(admin: ApiClient, kubectl: Callable[...
 
 def _fields(of: dict[str, Any], manager: str) -> list[dict[str, Any]]:
     """What a manager owns of an object."""
-    return [it["fieldsV1"] for it in of["metadata"]["managedFields"] if it["manager"] == manager]
+    return [managedfield["fieldsV1"] for managedfield in of["metadata"]["managedFields"] if managedfield["manager"] == manager]
 
 
 def _settled(metadata: dict[str, Any]) -> dict[str, Any]:
     """Without what differs from one object to the next, who owns what, and the number that the Deployment's controller writes."""
     kept = {key: value for key, value in metadata.items() if key not in {"uid", "creationTimestamp", "resourceVersion", "managedFields"}}
     annotations = kept.pop("annotations", {})
-    return kept | {"annotations": {key: it for key, it in annotations.items() if key != "deployment.kubernetes.io/revision"}}
+    return kept | {"annotations": {key: item for key, item in annotations.items() if key != "deployment.kubernetes.io/revision"}}
 
 
 def _without_stamp(spec: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_a_continue_token_that_is_too_old_is_gone(control_plane: ControlPlane, a
     admin.merge(f"{CONFIG_MAPS}/map-00", {"data": {"changed": "meanwhile"}})
     control_plane.forget_history()
     continuing = {"limit": "10", "continue": token}
-    answer = eventually(lambda: admin.ask("GET", CONFIG_MAPS, query=continuing), lambda it: it.status == 410)
+    answer = eventually(lambda: admin.ask("GET", CONFIG_MAPS, query=continuing), lambda item: item.status == 410)
     assert answer.body["reason"] == "Expired"
     assert answer.body["metadata"]["continue"], "an inconsistent continuation is offered"
 

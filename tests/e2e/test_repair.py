@@ -89,7 +89,7 @@ def test_while_the_webhook_is_out_pods_are_admitted_without_a_role(
     webhook.switches.outage = True
     name, uid = _stale(remediator)[0]
     remediator.delete_pod("kube-system", name, uid)
-    eventually(lambda: aws_node.pods(broken), lambda pods: len(pods) == len(NODES) and uid not in {it["metadata"]["uid"] for it in pods})
+    eventually(lambda: aws_node.pods(broken), lambda pods: len(pods) == len(NODES) and uid not in {pod["metadata"]["uid"] for pod in pods})
     assert len(_stale(remediator)) == len(NODES)
 
 

@@ -100,9 +100,9 @@ def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admi
 
     def ready() -> dict[str, str]:
         conditions = admin.get("/api/v1/nodes/newcomer")["status"].get("conditions", ())
-        return next((it for it in conditions if it["type"] == "Ready"), {})
+        return next((condition for condition in conditions if condition["type"] == "Ready"), {})
 
-    condition = eventually(ready, lambda it: it.get("reason") == "KubeletNotReady")
+    condition = eventually(ready, lambda item: item.get("reason") == "KubeletNotReady")
     assert "cni plugin not initialized" in condition["message"]
     eventually(lambda: [p for p in aws_node.pods(admin) if p["spec"].get("nodeName") == "newcomer"], lambda found: len(found) == 1)
     assert ready()["status"] == "False"
@@ -110,7 +110,7 @@ def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admi
         aws_node.DAEMON_SET,
         {"spec": {"template": {"spec": {"containers": aws_node.containers(WITH_ROLE)}}}},
     )
-    eventually(ready, lambda it: it["status"] == "True", within_s=60)
+    eventually(ready, lambda item: item["status"] == "True", within_s=60)
     admin.delete("/api/v1/nodes/newcomer")
 
 

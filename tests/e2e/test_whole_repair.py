@@ -68,7 +68,11 @@ def test_somebody_writes_between_the_look_and_the_annotation(broken: ApiClient, 
         broken.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}}, fieldManager="somebody")
 
     _proven(broken, repair(log_in(granted, REMEDIATOR, url=proxy.url), {"AnnotateServiceAccount": write}))
-    asked = [it.status for it in proxy.exchanges if it.method == "PATCH" and it.target.startswith(aws_node.SERVICE_ACCOUNT)]
+    asked = [
+        exchange.status
+        for exchange in proxy.exchanges
+        if exchange.method == "PATCH" and exchange.target.startswith(aws_node.SERVICE_ACCOUNT)
+    ]
     assert asked == [409, 200]
     assert broken.get(aws_node.SERVICE_ACCOUNT)["metadata"]["labels"]["changed"] == "meanwhile"
 
@@ -127,7 +131,7 @@ CHANGES_ON_THE_WIRE = {
 def test_the_answer_to_a_change_is_lost(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy, change: tuple[str, str]) -> None:
     proxy.lose_answer(*change)
     repaired = repair(log_in(granted, REMEDIATOR, url=proxy.url))
-    assert any(not it.answered for it in proxy.exchanges)
+    assert any(not exchange.answered for exchange in proxy.exchanges)
     _proven(broken, repaired)
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from lambdas.adapters.cluster import Cluster
-from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import InProcessSteps, Json, Patience
+from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.snapshot.snapshot import ClusterFacts
@@ -43,7 +43,7 @@ class StepsWithFaults(InProcessSteps):
         self._strike(name)
         return super().once(name, do)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         self._strike(name)
         return super().until(name, check, settled, patience)
 
@@ -77,7 +77,7 @@ class OnRealCluster(Wired):
         super().__init__(world, fakes.FakeIncidents(world), fakes.FakeRemediator(world))
         self.readers = replace(self.readers, clusters=RealCluster(port))
 
-    def desk(self, incident: Incident) -> Desk:
+    def desk(self, incident: Incident) -> RemediationSteps:
         return replace(super().desk(incident), now=partial(datetime.now, UTC), sleep=time.sleep)
 
 

@@ -38,7 +38,7 @@ class FakeParameters:
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
         within = tuple(f"{folder}/" for folder in folders_of(cluster)) if cluster else ("",)
-        return {path: it for path, it in self._world.parameters.items() if path.startswith(within)}
+        return {path: item for path, item in self._world.parameters.items() if path.startswith(within)}
 
 
 @meets_troubles(EksPort, "eks")
@@ -82,7 +82,7 @@ class FakeEks:
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
         there = self._there(cluster)
-        same = next((index for index, it in enumerate(self.updates) if it == (cluster, addon, role_arn, token)), None)
+        same = next((index for index, item in enumerate(self.updates) if item == (cluster, addon, role_arn, token)), None)
         if same is None:
             if addon in there.updates:
                 raise Busy(f"add-on {addon} cannot be updated as it is currently in UPDATING state")

@@ -36,8 +36,8 @@ class FakeCluster:
         if (namespace, kind, name) not in self.here.workloads:
             return Missing(f"{kind} {namespace}/{name}")
         facts, account = self.here.workloads[namespace, kind, name]
-        pods = [it for it in self.here.pods.values() if it.service_account == account]
-        updated = sum(it.revision >= facts.generation for it in pods)
+        pods = [pod for pod in self.here.pods.values() if pod.service_account == account]
+        updated = sum(pod.revision >= facts.generation for pod in pods)
         return replace(facts, updated=updated) if pods else facts
 
     def owner(self, namespace: str, kind: str, name: str) -> tuple[WorkloadKind, str] | None:
@@ -49,14 +49,14 @@ class FakeCluster:
         key = (namespace, service_account)
         if self.here.pace:
             self._world.roll_out(self.here, key, self.here.pace)
-        return tuple(it.facts for it in self.here.pods.values() if it.service_account == key and node in ("", it.facts.node))
+        return tuple(pod.facts for pod in self.here.pods.values() if pod.service_account == key and node in ("", pod.facts.node))
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         return tuple(self.here.nodes.values())
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
         found = self.here.errors if namespace == NAMESPACE else []
-        return tuple(sorted(found, key=lambda it: it.at, reverse=True))
+        return tuple(sorted(found, key=lambda item: item.at, reverse=True))
 
     def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
         found = self.here.accounts.get((namespace, name))

@@ -17,7 +17,7 @@ def meets_troubles(port: type, name: str) -> Callable[[Fake], Fake]:
     """The fake of this port, which keeps its world as `_world`. Its methods are `name.method` to `World.fail` and in `World.reads`."""
 
     def over(fake: Fake) -> Fake:
-        for method in (it for it in vars(port) if not it.startswith("_")):
+        for method in (var for var in vars(port) if not var.startswith("_")):
             setattr(fake, method, _met(f"{name}.{method}", getattr(fake, method)))
         return fake
 

@@ -43,9 +43,9 @@ class Deployed:
 
     def _arrived(self, url: str, detail: object) -> bool:
         messages = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        for it in messages:
-            client("sqs").delete_message(QueueUrl=url, ReceiptHandle=it["ReceiptHandle"])
-            assert json.loads(it["Body"])["detail"] == detail
+        for message in messages:
+            client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            assert json.loads(message["Body"])["detail"] == detail
         return bool(messages)
 
 
@@ -63,7 +63,7 @@ def deploy(template: Template, rules: Sequence[str]) -> Deployed:
         StackName=STACK, TemplateBody=json.dumps(acceptable(template)), Capabilities=["CAPABILITY_NAMED_IAM"]
     )
     described = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    resources = {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in described if "PhysicalResourceId" in it}
+    resources = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in described if "PhysicalResourceId" in item}
     for schedule in ("Sweep", "Digest"):  # moto sends every event through a rule that has a schedule and no pattern
         _without_targets(schedule, template, resources)
     return Deployed(resources, {rule: _queue_behind(rule, template, resources) for rule in rules})
@@ -73,9 +73,9 @@ def acceptable(template: Template) -> Template:
     """The template as moto takes it: code inline, no bootstrap check, nothing it cannot make, to which nothing else refers."""
     changed = copy.deepcopy(dict(template))
     del changed["Parameters"], changed["Rules"]
-    for it in of_type(changed, "AWS::Lambda::Function").values():
-        it["Properties"]["Code"] = {"ZipFile": "def lambda_handler(event, context): ..."}
-    changed["Resources"] = {name: it for name, it in changed["Resources"].items() if it["Type"] not in UNKNOWN_TO_MOTO}
+    for item in of_type(changed, "AWS::Lambda::Function").values():
+        item["Properties"]["Code"] = {"ZipFile": "def lambda_handler(event, context): ..."}
+    changed["Resources"] = {name: item for name, item in changed["Resources"].items() if item["Type"] not in UNKNOWN_TO_MOTO}
     return changed
 
 
@@ -88,9 +88,9 @@ def _queue_behind(rule: str, template: Template, resources: Mapping[str, str]) -
 
 
 def _without_targets(rule: str, template: Template, resources: Mapping[str, str]) -> str:
-    (logical_id,) = (it for it in of_type(template, "AWS::Events::Rule") if it[:-8] == f"Intake{rule}")
+    (logical_id,) = (item for item in of_type(template, "AWS::Events::Rule") if item[:-8] == f"Intake{rule}")
     name = resources[logical_id].rpartition("/")[2]
     targets = client("events").list_targets_by_rule(Rule=name)["Targets"]
     assert targets, rule
-    client("events").remove_targets(Rule=name, Ids=[it["Id"] for it in targets])
+    client("events").remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
     return name

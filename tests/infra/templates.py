@@ -83,7 +83,7 @@ def app_of(raw: object, folder: Path) -> cdk.App:
         app,
         configuration=parse(raw),
         code=lambda: unbundled(ROOT),
-        place=lambda it: cdk.Environment(account=it.account, region=it.region),
+        place=lambda item: cdk.Environment(account=item.account, region=item.region),
     )
     return app
 
@@ -92,12 +92,12 @@ def synthesize(raw: object) -> dict[str, Template]:
     """Templates by stack name."""
     with tempfile.TemporaryDirectory() as folder:
         app_of(raw, Path(folder)).synth()
-        return {it.name.removesuffix(".template.json"): json.loads(it.read_text()) for it in Path(folder).glob("*.template.json")}
+        return {path.name.removesuffix(".template.json"): json.loads(path.read_text()) for path in Path(folder).glob("*.template.json")}
 
 
 def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
     """Resources of a type: logical id -> resource."""
-    return {name: it for name, it in template["Resources"].items() if it["Type"] == kind}
+    return {name: item for name, item in template["Resources"].items() if item["Type"] == kind}
 
 
 def one_of_type(template: Template, kind: str) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def one_of_type(template: Template, kind: str) -> dict[str, Any]:
 
 def function(template: Template, handler: str) -> dict[str, Any]:
     """The properties of the function with this handler."""
-    (found,) = (it for it in functions(template) if it["Handler"] == handler)
+    (found,) = (item for item in functions(template) if item["Handler"] == handler)
     return found
 
 
 def functions(template: Template) -> list[dict[str, Any]]:
     """The properties of all functions."""
-    return [it["Properties"] for it in of_type(template, "AWS::Lambda::Function").values()]
+    return [item["Properties"] for item in of_type(template, "AWS::Lambda::Function").values()]
 
 
 def resolved(value: Any, region: str = REGION) -> Any:
@@ -129,21 +129,21 @@ def resolved(value: Any, region: str = REGION) -> Any:
         case {"Fn::ImportValue": name}:
             return f"<import {name}>"
         case {"Fn::Join": [separator, list(parts)]}:
-            return separator.join(resolved(it, region) for it in parts)
+            return separator.join(resolved(part, region) for part in parts)
         case dict():
-            return {key: resolved(it, region) for key, it in value.items()}
+            return {key: resolved(item, region) for key, item in value.items()}
         case list():
-            return [resolved(it, region) for it in value]
+            return [resolved(item, region) for item in value]
         case _:
             return value
 
 
 def statements(policy: Mapping[str, Any], region: str = REGION) -> Iterator[tuple[str, str, str, str]]:
     """Each `(effect, action, resource, condition as JSON)` of a policy document."""
-    for it in resolved(policy, region)["Statement"]:
-        for action in _listed(it["Action"]):
-            for resource in _listed(it["Resource"]):
-                yield it["Effect"], action, resource, json.dumps(it.get("Condition", {}), sort_keys=True)
+    for item in resolved(policy, region)["Statement"]:
+        for action in _listed(item["Action"]):
+            for resource in _listed(item["Resource"]):
+                yield item["Effect"], action, resource, json.dumps(item.get("Condition", {}), sort_keys=True)
 
 
 def _listed(value: Any) -> list[Any]:

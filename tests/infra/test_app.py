@@ -48,7 +48,7 @@ def test_it_takes_several_environments_from_a_file(run: Callable[[dict[str, Any]
     places = [{"name": name, "account": "111122223333", "region": name} for name in ("eu-west-1", "us-east-1")]
     (tmp_path / "many.yaml").write_text(json.dumps({"environments": places}))
     assert run({"bundle": False, "config": str(tmp_path / "many.yaml")}) == 0
-    assert sorted(it.name for it in (tmp_path / "out").glob("*.template.json")) == [
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.template.json")) == [
         "EksIrsaRemediator-eu-west-1.template.json",
         "EksIrsaRemediator-us-east-1.template.json",
     ]

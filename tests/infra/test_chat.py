@@ -23,7 +23,7 @@ def test_slack_gets_the_topics_of_its_home_and_its_followers(prod: Template) -> 
 
 def test_the_topics_are_named_as_the_home_lists_them(maximal: dict[str, Template]) -> None:
     for stack in ("EksIrsaRemediator-prod", "EksIrsaRemediator-prod-inner"):
-        names = [it["Properties"].get("TopicName") for it in of_type(maximal[stack], "AWS::SNS::Topic").values()]
+        names = [item["Properties"].get("TopicName") for item in of_type(maximal[stack], "AWS::SNS::Topic").values()]
         assert stack.replace("EksIrsaRemediator", "eks-irsa-remediator-chat") in names
 
 
@@ -45,24 +45,24 @@ def test_channel_role_and_guardrail_allow_the_answers_alone(maximal: dict[str, T
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "chatbot.amazonaws.com"}
     allowed = {(action, resource) for _, action, resource, _ in statements(policy["Properties"]["PolicyDocument"], region)}
     served = {"prod": (stack, "prod-inner"), "prod-us": (stack,)}[stack]
-    executions = [f"arn:aws:lambda:{region}:{ACCOUNT}:function:{PROJECT}-{it}:*" for it in served]
+    executions = [f"arn:aws:lambda:{region}:{ACCOUNT}:function:{PROJECT}-{item}:*" for item in served]
     assert allowed == {(action, resource) for action in CALLBACK_ACTIONS for resource in executions}
 
 
 def test_there_is_a_button_for_each_answer_where_the_question_can_be_answered(prod: Template) -> None:
-    actions = [it["Properties"] for it in of_type(prod, "AWS::Chatbot::CustomAction").values()]
-    assert {it["Definition"]["CommandText"] for it in actions} == {it.command for it in ANSWERS}
-    for it in actions:
-        assert len(it["Definition"]["CommandText"]) <= LONGEST_COMMAND
-        (attachment,) = it["Attachments"]
+    actions = [item["Properties"] for item in of_type(prod, "AWS::Chatbot::CustomAction").values()]
+    assert {action["Definition"]["CommandText"] for action in actions} == {answer.command for answer in ANSWERS}
+    for action in actions:
+        assert len(action["Definition"]["CommandText"]) <= LONGEST_COMMAND
+        (attachment,) = action["Attachments"]
         assert attachment["Criteria"] == [{"Operator": "HAS_VALUE", "VariableName": CALLBACK_ID}]
         assert set(attachment["Variables"]) == {CALLBACK_ID, REGION}
-        assert all(f"${name}" in it["Definition"]["CommandText"] for name in attachment["Variables"])
+        assert all(f"${name}" in action["Definition"]["CommandText"] for name in attachment["Variables"])
 
 
 def test_without_chat_there_is_none(minimal: Template, maximal: dict[str, Template]) -> None:
     for template in (minimal, maximal["EksIrsaRemediator-prod-inner"]):
-        assert not [it for it in template["Resources"].values() if it["Type"].startswith("AWS::Chatbot")]
+        assert not [resource for resource in template["Resources"].values() if resource["Type"].startswith("AWS::Chatbot")]
 
 
 def test_an_existing_chat_configuration_is_told_the_topic(minimal: Template) -> None:
@@ -72,6 +72,6 @@ def test_an_existing_chat_configuration_is_told_the_topic(minimal: Template) -> 
 
 def test_the_home_of_a_channel_is_deployed_after_those_it_serves(tmp_path: Path) -> None:
     app = app_of(MAXIMAL, tmp_path)
-    home, follower = (app.node.find_child(f"EksIrsaRemediator-{it}") for it in ("prod", "prod-inner"))
+    home, follower = (app.node.find_child(f"EksIrsaRemediator-{item}") for item in ("prod", "prod-inner"))
     assert isinstance(home, Stack)
-    assert [it.node.id for it in home.dependencies] == [follower.node.id]
+    assert [dependency.node.id for dependency in home.dependencies] == [follower.node.id]

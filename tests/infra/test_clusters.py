@@ -16,13 +16,13 @@ def of_cluster(maximal: dict[str, Template], name: str) -> Template:
 def exported(maximal: dict[str, Template], reference: dict[str, Any]) -> str:
     """What an imported value is in the environment's own stack."""
     outputs = maximal["EksIrsaRemediator-prod"]["Outputs"].values()
-    (value,) = (it["Value"] for it in outputs if it.get("Export", {}).get("Name") == reference["Fn::ImportValue"])
+    (value,) = (output["Value"] for output in outputs if output.get("Export", {}).get("Name") == reference["Fn::ImportValue"])
     found: str = resolved(value)
     return found
 
 
 def test_there_is_a_stack_for_each_cluster_that_needs_one(maximal: dict[str, Template]) -> None:
-    assert sorted(it for it in maximal if "-cluster-" in it) == [
+    assert sorted(item for item in maximal if "-cluster-" in item) == [
         "EksIrsaRemediator-prod-cluster-blue",
         "EksIrsaRemediator-prod-cluster-green-2",
         "EksIrsaRemediator-prod-inner-cluster-inner",
@@ -31,15 +31,15 @@ def test_there_is_a_stack_for_each_cluster_that_needs_one(maximal: dict[str, Tem
 
 def test_checker_and_remediator_get_entries_with_the_contracts_groups(maximal: dict[str, Template]) -> None:
     prod = maximal["EksIrsaRemediator-prod"]
-    role_of = {it: f"<{function(prod, it.handler)['Role']['Fn::GetAtt'][0]}.Arn>" for it in Function}
+    role_of = {item: f"<{function(prod, item.handler)['Role']['Fn::GetAtt'][0]}.Arn>" for item in Function}
     for cluster, spelt in (("blue", "blue"), ("green-2", "green_2")):
-        entries = [it["Properties"] for it in of_type(of_cluster(maximal, cluster), "AWS::EKS::AccessEntry").values()]
-        assert {it["ClusterName"] for it in entries} == {spelt}
-        assert {it["Type"] for it in entries} == {"STANDARD"}
-        assert {exported(maximal, it["PrincipalArn"]): it["KubernetesGroups"] for it in entries} == {
+        entries = [item["Properties"] for item in of_type(of_cluster(maximal, cluster), "AWS::EKS::AccessEntry").values()]
+        assert {entry["ClusterName"] for entry in entries} == {spelt}
+        assert {entry["Type"] for entry in entries} == {"STANDARD"}
+        assert {exported(maximal, entry["PrincipalArn"]): entry["KubernetesGroups"] for entry in entries} == {
             role_of[function_]: [group] for function_, group in GROUPS.items()
         }
-        assert not [it for it in entries if "AccessPolicies" in it]
+        assert not [entry for entry in entries if "AccessPolicies" in entry]
 
 
 def test_a_config_map_cluster_gets_the_lines_for_aws_auth_and_no_stack(maximal: dict[str, Template]) -> None:
@@ -68,7 +68,7 @@ def test_the_audit_log_reaches_the_node_watcher_by_the_contracts_pattern(maximal
     blue = of_cluster(maximal, "blue")
     subscription, permission = one_of_type(blue, "AWS::Logs::SubscriptionFilter"), one_of_type(blue, "AWS::Lambda::Permission")
     functions = of_type(maximal["EksIrsaRemediator-prod"], "AWS::Lambda::Function")
-    (watcher,) = (f"<{name}.Arn>" for name, it in functions.items() if it["Properties"]["Handler"] == Function.NODE_WATCHER.handler)
+    (watcher,) = (f"<{name}.Arn>" for name, item in functions.items() if item["Properties"]["Handler"] == Function.NODE_WATCHER.handler)
     assert exported(maximal, subscription["DestinationArn"]) == exported(maximal, permission["FunctionName"]) == watcher
     assert subscription["LogGroupName"] == "/aws/eks/blue/cluster"
     assert subscription["FilterPattern"] == FILTER_PATTERN

@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         "where there are several",
     ),
     "a name twice": (
-        {"environments": [{"name": "a", "account": it, "region": REGION} for it in (ACCOUNT, "444455556666")]},
+        {"environments": [{"name": "a", "account": item, "region": REGION} for item in (ACCOUNT, "444455556666")]},
         "environments[1].name",
         "'a'",
         "a name of its own",
@@ -154,7 +154,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
 def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(raw: object, key: str, value: str, allowed: str) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         parse(raw)
-    told = [str(it) for it in caught.value.problems if it.key == key]
+    told = [str(problem) for problem in caught.value.problems if problem.key == key]
     assert told, str(caught.value)
     shown, _, says = told[0].removeprefix(f"{key}: ").partition(" is not allowed; allowed: ")
     assert value in shown
@@ -164,7 +164,7 @@ def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(raw: object, key
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         parse(one(account="1", region="x", clusters=[{"name": "a/b"}, {"nam": "c"}]))
-    assert [it.key for it in caught.value.problems] == [
+    assert [problem.key for problem in caught.value.problems] == [
         "environments[0].account",
         "environments[0].region",
         "environments[0].clusters[0].name",
@@ -211,10 +211,10 @@ def test_the_example_parses_and_shows_every_key() -> None:
 
 def test_a_configuration_that_uses_every_key_parses_into_values_that_cannot_change() -> None:
     wanted = parse(MAXIMAL)
-    assert [it.name for it in wanted.environments] == ["prod", "prod-inner", "prod-us"]
+    assert [environment.name for environment in wanted.environments] == ["prod", "prod-inner", "prod-us"]
     hash(wanted)
 
 
 def test_a_region_that_is_not_known_to_have_durable_functions_is_doubted_in_words() -> None:
-    assert all(doubt(it) is None for it in (*DURABLE_REGIONS, None))
+    assert all(doubt(item) is None for item in (*DURABLE_REGIONS, None))
     assert "list-durable-executions-by-function" in str(doubt("af-south-1"))

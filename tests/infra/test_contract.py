@@ -15,7 +15,7 @@ WRITES = ("Put", "Update", "Delete", "Create", "Send", "Publish", "Tag", "Attach
 
 
 def rules(template: Template) -> dict[str, dict[str, Any]]:
-    return {name: it["Properties"] for name, it in of_type(template, "AWS::Events::Rule").items()}
+    return {name: item["Properties"] for name, item in of_type(template, "AWS::Events::Rule").items()}
 
 
 def role_of(template: Template, handler: str) -> tuple[str, dict[str, Any]]:
@@ -24,13 +24,13 @@ def role_of(template: Template, handler: str) -> tuple[str, dict[str, Any]]:
 
 
 def role_names(template: Template) -> list[str]:
-    return [role_of(template, it.handler)[0] for it in Function]
+    return [role_of(template, item.handler)[0] for item in Function]
 
 
 def test_every_subscription_is_a_rule_and_every_rule_a_subscription(minimal: Template) -> None:
-    ours = [f"<{it}.Arn>" for it in role_names(minimal)]
-    wanted = [it.pattern(ours) for it in SUBSCRIPTIONS.values()]
-    made = [resolved(it["EventPattern"]) for it in rules(minimal).values() if "EventPattern" in it]
+    ours = [f"<{role_name}.Arn>" for role_name in role_names(minimal)]
+    wanted = [subscription.pattern(ours) for subscription in SUBSCRIPTIONS.values()]
+    made = [resolved(rule["EventPattern"]) for rule in rules(minimal).values() if "EventPattern" in rule]
     assert sorted(map(repr_of, made)) == sorted(map(repr_of, wanted))
 
 
@@ -40,7 +40,7 @@ def repr_of(pattern: object) -> str:
 
 def scheduled(template: Template) -> dict[str, Any]:
     """The one target of each schedule, by its expression."""
-    return {it["ScheduleExpression"]: it["Targets"][0] for it in rules(template).values() if "ScheduleExpression" in it}
+    return {rule["ScheduleExpression"]: rule["Targets"][0] for rule in rules(template).values() if "ScheduleExpression" in rule}
 
 
 def test_the_only_other_rules_are_the_schedules_with_their_inputs(minimal: Template) -> None:
@@ -63,7 +63,7 @@ def test_the_digest_comes_when_the_configuration_says(maximal: dict[str, Templat
 
 def test_every_rule_brings_its_event_to_the_checker_and_keeps_what_it_cannot_hand_over(minimal: Template) -> None:
     checker = next(
-        n for n, it in of_type(minimal, "AWS::Lambda::Function").items() if it["Properties"]["Handler"] == Function.CHECKER.handler
+        n for n, item in of_type(minimal, "AWS::Lambda::Function").items() if item["Properties"]["Handler"] == Function.CHECKER.handler
     )
     for name, rule in rules(minimal).items():
         (target,) = rule["Targets"]
@@ -76,16 +76,16 @@ def test_every_rule_brings_its_event_to_the_checker_and_keeps_what_it_cannot_han
 def may_send(template: Template, queue: str, service: str, source: str) -> bool:
     for policy in of_type(template, "AWS::SQS::QueuePolicy").values():
         if {"Ref": queue} in policy["Properties"]["Queues"]:
-            for it in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
-                if it["Effect"] == "Allow" and it["Principal"] == {"Service": service} and source in json.dumps(it["Condition"]):
+            for item in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
+                if item["Effect"] == "Allow" and item["Principal"] == {"Service": service} and source in json.dumps(item["Condition"]):
                     return True
     return False
 
 
 def test_every_function_is_told_all_variables_and_no_others(minimal: Template, maximal: dict[str, Template]) -> None:
-    for template in (minimal, *(it for name, it in maximal.items() if "-cluster-" not in name)):
-        for it in functions(template):
-            assert set(it["Environment"]["Variables"]) == {*VARIABLES, *ALLOCATOR}
+    for template in (minimal, *(item for name, item in maximal.items() if "-cluster-" not in name)):
+        for item in functions(template):
+            assert set(item["Environment"]["Variables"]) == {*VARIABLES, *ALLOCATOR}
 
 
 def test_what_a_function_is_told_can_be_read_and_is_true(prod: Template) -> None:
@@ -94,7 +94,7 @@ def test_what_a_function_is_told_can_be_read_and_is_true(prod: Template) -> None
     remediator = function(prod, Function.REMEDIATOR.handler)
     assert (read.account, read.region, read.partition) == (ACCOUNT, REGION, "aws")
     assert read.remediator_arn == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{remediator['FunctionName']}:live"
-    assert read.our_role_arns.split(",") == [f"<{it}.Arn>" for it in role_names(prod)]
+    assert read.our_role_arns.split(",") == [f"<{role_name}.Arn>" for role_name in role_names(prod)]
     assert read.passable_roles.split(",") == [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"]
     assert (read.may_simulate, read.event_bus) == ("true", "default")
     assert template_type(prod, read.incidents_table) == "AWS::DynamoDB::Table"
@@ -126,9 +126,9 @@ def arns(template: Template, target: Target, function_: Function, configured: li
     """The ARNs of a target, written out a second time: what the contract's words for it mean."""
     named = function(template, function_.handler)
     remediator = function(template, Function.REMEDIATOR.handler)["FunctionName"]
-    topics = {it["Properties"].get("TopicName") is None: f"<{name}>" for name, it in of_type(template, "AWS::SNS::Topic").items()}
+    topics = {item["Properties"].get("TopicName") is None: f"<{name}>" for name, item in of_type(template, "AWS::SNS::Topic").items()}
     (table,) = of_type(template, "AWS::DynamoDB::Table")
-    key = [f"<{it}.Arn>" for it in of_type(template, "AWS::KMS::Key")] or [topic_key(template)]
+    key = [f"<{item}.Arn>" for item in of_type(template, "AWS::KMS::Key")] or [topic_key(template)]
     return {
         Target.PARAMETERS: [regional("ssm", "parameter/eks-irsa-remediator"), regional("ssm", "parameter/eks-irsa-remediator/*")],
         Target.CLUSTERS: [regional("eks", "cluster/*")],
@@ -169,20 +169,20 @@ def test_each_role_has_the_contracts_grants_with_their_conditions_and_nothing_el
     optional = {SIMULATION, NETWORK, CUSTOMER_KEY} if everything else set()
     configured = [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"] if everything else []
     wanted = {
-        ("Allow", it.action, arn, condition(it))
-        for it in (*IAM, *SERVICE_IAM)
-        if function_ in it.by and (it.optional is None or it.optional in optional)
-        for arn in arns(template, it.on, function_, configured)
+        ("Allow", item.action, arn, condition(item))
+        for item in (*IAM, *SERVICE_IAM)
+        if function_ in item.by and (item.optional is None or item.optional in optional)
+        for arn in arns(template, item.on, function_, configured)
     }
     name, role = role_of(template, function_.handler)
-    made = {it for policy in role["Policies"] for it in statements(policy["PolicyDocument"]) if it[0] == "Allow"}
+    made = {statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"]) if statement[0] == "Allow"}
     assert made == wanted
     assert "ManagedPolicyArns" not in role
-    assert not [it for it in of_type(template, "AWS::IAM::Policy").values() if {"Ref": name} in it["Properties"]["Roles"]]
+    assert not [item for item in of_type(template, "AWS::IAM::Policy").values() if {"Ref": name} in item["Properties"]["Roles"]]
 
 
 def test_no_action_is_a_wildcard_and_everything_is_a_resource_only_where_the_contract_says_so(maximal: dict[str, Template]) -> None:
-    unbounded = {it.action for it in (*IAM, *SERVICE_IAM) if it.on is Target.EVERYTHING}
+    unbounded = {item.action for item in (*IAM, *SERVICE_IAM) if item.on is Target.EVERYTHING}
     for template in maximal.values():
         for policy in policies(template):
             for effect, action, resource, _ in statements(policy):
@@ -191,15 +191,15 @@ def test_no_action_is_a_wildcard_and_everything_is_a_resource_only_where_the_con
 
 
 def policies(template: Template) -> list[dict[str, Any]]:
-    roles = (it["Properties"].get("Policies", []) for it in of_type(template, "AWS::IAM::Role").values())
+    roles = (item["Properties"].get("Policies", []) for item in of_type(template, "AWS::IAM::Role").values())
     inline = [policy["PolicyDocument"] for of_role in roles for policy in of_role]
     kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
-    return inline + [it["Properties"]["PolicyDocument"] for kind in kinds for it in of_type(template, kind).values()]
+    return inline + [item["Properties"]["PolicyDocument"] for kind in kinds for item in of_type(template, kind).values()]
 
 
 def test_the_checker_writes_nothing_but_incidents_and_events_and_starts_the_remediator(minimal: Template) -> None:
     _, role = role_of(minimal, Function.CHECKER.handler)
-    ours = {it.action for it in IAM}
+    ours = {item.action for item in IAM}
     writes = {
         action
         for policy in role["Policies"]
@@ -212,11 +212,13 @@ def test_the_checker_writes_nothing_but_incidents_and_events_and_starts_the_reme
 def test_a_role_is_passed_to_eks_alone_and_only_where_configured(minimal: Template, prod: Template) -> None:
     def passed(template: Template) -> set[tuple[str, str, str, str]]:
         _, role = role_of(template, Function.REMEDIATOR.handler)
-        return {it for policy in role["Policies"] for it in statements(policy["PolicyDocument"]) if it[1] == "iam:PassRole"}
+        return {
+            statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"]) if statement[1] == "iam:PassRole"
+        }
 
     assert passed(minimal) == set()
     only_eks = json.dumps({"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}})
-    assert {it[2:] for it in passed(prod)} == {
+    assert {item[2:] for item in passed(prod)} == {
         (f"arn:aws:iam::{ACCOUNT}:role/eks/*", only_eks),
         (f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni", only_eks),
     }
@@ -224,19 +226,19 @@ def test_a_role_is_passed_to_eks_alone_and_only_where_configured(minimal: Templa
 
 def test_no_function_may_put_events_in_the_name_of_another(minimal: Template) -> None:
     ours_alone = json.dumps({"StringEquals": {"events:source": "eks-irsa-remediator"}})
-    for it in Function:
-        _, role = role_of(minimal, it.handler)
+    for item in Function:
+        _, role = role_of(minimal, item.handler)
         put = [s for policy in role["Policies"] for s in statements(policy["PolicyDocument"]) if s[1] == "events:PutEvents"]
         assert put == [("Allow", "events:PutEvents", regional("events", "event-bus/default"), ours_alone)]
 
 
 def test_in_a_vpc_a_functions_own_code_may_not_touch_network_interfaces(minimal: Template, prod: Template) -> None:
-    for it in Function:
-        _, role = role_of(prod, it.handler)
+    for item in Function:
+        _, role = role_of(prod, item.handler)
         denied = [s for policy in role["Policies"] for s in statements(policy["PolicyDocument"]) if s[0] == "Deny"]
         assert {action for _, action, _, _ in denied} == {grant.action for grant in SERVICE_IAM if grant.optional == NETWORK}
         assert {json.loads(when)["Null"]["lambda:SourceFunctionArn"] for *_, when in denied} == {"false"}
-        _, outside = role_of(minimal, it.handler)
+        _, outside = role_of(minimal, item.handler)
         assert not [s for policy in outside["Policies"] for s in statements(policy["PolicyDocument"]) if s[1].startswith("ec2:")]
 
 

@@ -13,7 +13,7 @@ def rows() -> dict[str, tuple[float, float, float]]:
     """The items of the first table: name -> (a month, price of one, dollars)."""
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8").partition("## What you may add")[0]
     cells = (line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| [\w ,-]+ \| [\d.,]+ \|", line))
-    return {it[0]: tuple(float(cell.replace(",", "")) for cell in it[1:4]) for it in cells}  # type: ignore[misc]
+    return {item[0]: tuple(float(cell.replace(",", "")) for cell in item[1:4]) for item in cells}  # type: ignore[misc]
 
 
 def test_each_line_and_the_sum_are_right() -> None:

@@ -37,9 +37,9 @@ def stack(template: templates.Template) -> Iterator[Deployed]:
 def told(stack: Deployed, template: templates.Template) -> dict[Function, Environment]:
     """What each deployed function reads from its own environment."""
     found = {}
-    for name, it in of_type(template, "AWS::Lambda::Function").items():
+    for name, item in of_type(template, "AWS::Lambda::Function").items():
         configuration = client("lambda").get_function_configuration(FunctionName=stack.resources[name])
-        (function,) = (f for f in Function if f.handler == it["Properties"]["Handler"])
+        (function,) = (f for f in Function if f.handler == item["Properties"]["Handler"])
         found[function] = Environment.read(configuration["Environment"]["Variables"])
     return found
 
@@ -63,9 +63,9 @@ def test_what_a_deployed_function_is_told_is_there(stack: Deployed, told: dict[F
     assert (environment.region, environment.partition, environment.event_bus) == (REGION, "aws", "default")
     described = client("dynamodb").describe_table(TableName=environment.incidents_table)["Table"]
     assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    topics = {it["TopicArn"] for it in client("sns").list_topics()["Topics"]}
+    topics = {topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]}
     assert {environment.chat_topic_arn, environment.people_topic_arn} == topics
-    roles = {it["Arn"] for it in client("iam").list_roles()["Roles"]}
+    roles = {role["Arn"] for role in client("iam").list_roles()["Roles"]}
     assert set(environment.our_role_arns.split(",")) <= roles
     started = environment.remediator_arn.removesuffix(":live")
     assert client("lambda").get_function(FunctionName=started)["Configuration"]["FunctionArn"] == started

@@ -10,32 +10,32 @@ A_WEEK_S = 7 * 24 * 3600
 
 def test_each_function_of_the_contract_is_there_once_with_one_asset(minimal: Template) -> None:
     made = functions(minimal)
-    assert sorted(it["Handler"] for it in made) == sorted(it.handler for it in Function)
-    assert len({str(it["Code"]) for it in made}) == 1
-    for it in made:
-        assert (it["Runtime"], it["Architectures"]) == ("python3.13", ["arm64"])
-        assert it["TracingConfig"] == {"Mode": "Active"}
+    assert sorted(item["Handler"] for item in made) == sorted(item.handler for item in Function)
+    assert len({str(item["Code"]) for item in made}) == 1
+    for item in made:
+        assert (item["Runtime"], item["Architectures"]) == ("python3.13", ["arm64"])
+        assert item["TracingConfig"] == {"Mode": "Active"}
 
 
 def test_each_function_has_its_own_role_log_and_dead_letter_queue(minimal: Template) -> None:
     made = functions(minimal)
     for own in ("Role", "LoggingConfig", "DeadLetterConfig"):
-        assert len({str(it[own]) for it in made}) == len(Function)
-    for it in made:
-        log = minimal["Resources"][it["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert len({str(item[own]) for item in made}) == len(Function)
+    for item in made:
+        log = minimal["Resources"][item["LoggingConfig"]["LogGroup"]["Ref"]]
         assert log["Properties"]["RetentionInDays"] == 90
-        queue = minimal["Resources"][it["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]]["Properties"]
+        queue = minimal["Resources"][item["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]]["Properties"]
         assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 3600)
 
 
 def test_logs_are_json_and_hold_every_decision_but_not_each_start(minimal: Template) -> None:
-    for it in functions(minimal):
-        log = {name: value for name, value in it["LoggingConfig"].items() if name != "LogGroup"}
+    for item in functions(minimal):
+        log = {name: value for name, value in item["LoggingConfig"].items() if name != "LogGroup"}
         assert log == {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 
 
 def test_a_function_has_the_time_that_its_work_takes(minimal: Template) -> None:
-    timeouts = {it["Handler"]: it["Timeout"] for it in functions(minimal)}
+    timeouts = {item["Handler"]: item["Timeout"] for item in functions(minimal)}
     assert timeouts[Function.CHECKER.handler] == CHECKER_TIMEOUT_S
     assert timeouts[Function.REMEDIATOR.handler] >= 60  # of one invocation; an execution is many
     assert timeouts[Function.NODE_WATCHER.handler] >= 60  # the largest batch takes five seconds of a fourteenth of a processor
@@ -62,7 +62,7 @@ def test_an_execution_may_last_longer_than_all_its_waits_together(minimal: Templ
 
 
 def test_the_remediator_alone_is_durable(minimal: Template) -> None:
-    assert [it["Handler"] for it in functions(minimal) if "DurableConfig" in it] == [Function.REMEDIATOR.handler]
+    assert [item["Handler"] for item in functions(minimal) if "DurableConfig" in item] == [Function.REMEDIATOR.handler]
 
 
 def test_old_versions_stay_for_executions_that_wait_and_the_alias_moves(minimal: Template) -> None:
@@ -81,22 +81,22 @@ def test_a_failed_check_is_tried_twice_more_then_kept(minimal: Template) -> None
 
 
 def test_concurrency_is_reserved_only_where_asked_for(minimal: Template, prod: Template) -> None:
-    assert not [it for it in functions(minimal) if "ReservedConcurrentExecutions" in it]
-    reserved = {it["Handler"]: it["ReservedConcurrentExecutions"] for it in functions(prod) if "ReservedConcurrentExecutions" in it}
+    assert not [item for item in functions(minimal) if "ReservedConcurrentExecutions" in item]
+    reserved = {item["Handler"]: item["ReservedConcurrentExecutions"] for item in functions(prod) if "ReservedConcurrentExecutions" in item}
     assert reserved == {Function.CHECKER.handler: 20}
 
 
 def test_with_a_network_every_function_is_in_it_and_without_none(minimal: Template, prod: Template) -> None:
-    assert not [it for it in functions(minimal) if "VpcConfig" in it]
-    for it in functions(prod):
-        assert it["VpcConfig"] == {"SecurityGroupIds": ["sg-0a1b2c3d"], "SubnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]}
+    assert not [item for item in functions(minimal) if "VpcConfig" in item]
+    for item in functions(prod):
+        assert item["VpcConfig"] == {"SecurityGroupIds": ["sg-0a1b2c3d"], "SubnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]}
 
 
 def test_stacks_that_share_a_place_have_physical_names_of_their_own(maximal: dict[str, Template]) -> None:
     def names(stack: str) -> set[str]:
         template = maximal[stack]
-        topics = {it["Properties"].get("TopicName", "") for it in of_type(template, "AWS::SNS::Topic").values()} - {""}
-        return topics | {it["FunctionName"] for it in functions(template) if "FunctionName" in it}
+        topics = {item["Properties"].get("TopicName", "") for item in of_type(template, "AWS::SNS::Topic").values()} - {""}
+        return topics | {item["FunctionName"] for item in functions(template) if "FunctionName" in item}
 
     assert names("EksIrsaRemediator-prod") == {"eks-irsa-remediator-prod", "eks-irsa-remediator-chat-prod"}
     assert not names("EksIrsaRemediator-prod") & names("EksIrsaRemediator-prod-inner")
@@ -116,7 +116,7 @@ def test_your_key_encrypts_everything_that_is_kept(prod: Template, minimal: Temp
         "AWS::Logs::LogGroup": "KmsKeyId",
     }
     for kind, field in fields.items():
-        assert {it["Properties"][field] for it in of_type(prod, kind).values()} == {key}, kind
+        assert {item["Properties"][field] for item in of_type(prod, kind).values()} == {key}, kind
     (table,) = of_type(prod, "AWS::DynamoDB::Table").values()
     assert table["Properties"]["SSESpecification"]["KMSMasterKeyId"] == key
     assert not of_type(prod, "AWS::KMS::Key")
@@ -126,27 +126,27 @@ def test_your_key_encrypts_everything_that_is_kept(prod: Template, minimal: Temp
 def test_alarms_may_publish_to_people_and_nothing_may_publish_without_tls(minimal: Template) -> None:
     ((name, key),) = of_type(minimal, "AWS::KMS::Key").items()
     topics = of_type(minimal, "AWS::SNS::Topic")
-    assert {resolved(it["Properties"]["KmsMasterKeyId"]) for it in topics.values()} == {f"<{name}.Arn>"}
-    of_key = [it for it in resolved(key["Properties"]["KeyPolicy"])["Statement"] if "Service" in it["Principal"]]
-    assert [(it["Principal"]["Service"], sorted(it["Action"])) for it in of_key] == [
+    assert {resolved(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values()} == {f"<{name}.Arn>"}
+    of_key = [item for item in resolved(key["Properties"]["KeyPolicy"])["Statement"] if "Service" in item["Principal"]]
+    assert [(item["Principal"]["Service"], sorted(item["Action"])) for item in of_key] == [
         ("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey"])
     ]
     publishers: dict[str, list[str]] = {}
     for policy in of_type(minimal, "AWS::SNS::TopicPolicy").values():
-        for it in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
-            if it["Effect"] == "Allow":
-                publishers.setdefault(it["Resource"], []).append(it["Principal"]["Service"])
-                assert it["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+        for item in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
+            if item["Effect"] == "Allow":
+                publishers.setdefault(item["Resource"], []).append(item["Principal"]["Service"])
+                assert item["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
             else:
-                assert it["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    people = next(f"<{name}>" for name, it in topics.items() if "TopicName" not in it["Properties"])
+                assert item["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    people = next(f"<{name}>" for name, item in topics.items() if "TopicName" not in item["Properties"])
     assert publishers == {people: ["cloudwatch.amazonaws.com"]}
 
 
 def test_people_are_subscribed_to_their_topic_and_nobody_to_that_of_chat(minimal: Template, prod: Template) -> None:
-    people = next(name for name, it in of_type(prod, "AWS::SNS::Topic").items() if "TopicName" not in it["Properties"])
-    made = [it["Properties"] for it in of_type(prod, "AWS::SNS::Subscription").values()]
-    assert {(it["Protocol"], it["Endpoint"], it["TopicArn"]["Ref"]) for it in made} == {
+    people = next(name for name, item in of_type(prod, "AWS::SNS::Topic").items() if "TopicName" not in item["Properties"])
+    made = [item["Properties"] for item in of_type(prod, "AWS::SNS::Subscription").values()]
+    assert {(item["Protocol"], item["Endpoint"], item["TopicArn"]["Ref"]) for item in made} == {
         ("email", "team@example.com", people),
         ("https", "https://pager.example.com/v1", people),
     }

@@ -18,7 +18,7 @@ def test_cfn_lint_finds_nothing(minimal: Template, maximal: dict[str, Template])
     for name, template in {"minimal": minimal, **maximal}.items():
         ignored = template.get("Metadata", {}).get("cfn-lint", {}).get("config", {}).get("ignore_checks", [])
         found = lint(json.dumps(template), config=ManualArgs(regions=["eu-west-1", "us-east-1"], ignore_checks=ignored))
-        assert not found, (name, [str(it) for it in found])
+        assert not found, (name, [str(item) for item in found])
 
 
 @pytest.mark.parametrize("raw", [None, MINIMAL, MAXIMAL], ids=["no configuration", "minimal", "maximal"])
@@ -36,14 +36,14 @@ def test_cdk_nag_would_find_a_queue_without_tls(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
     report = json.loads((tmp_path / "validation-report.json").read_text())
-    found = {it["ruleName"] for plugin in report["pluginReports"] for it in plugin["violations"]}
+    found = {violation["ruleName"] for plugin in report["pluginReports"] for violation in plugin["violations"]}
     assert "AwsSolutions-SQS4" in found
 
 
 def test_a_second_synthesis_gives_the_same_bytes(tmp_path: Path) -> None:
-    folders = [tmp_path / it for it in ("first", "second")]
+    folders = [tmp_path / item for item in ("first", "second")]
     for folder in folders:
         app_of(MAXIMAL, folder).synth()
-    first, second = ({it.name: it.read_bytes() for it in folder.glob("*.template.json")} for folder in folders)
+    first, second = ({path.name: path.read_bytes() for path in folder.glob("*.template.json")} for folder in folders)
     assert len(first) == 6
     assert first == second

@@ -30,9 +30,9 @@ def test_incidents_outlive_the_stack_and_can_be_restored(minimal: Template) -> N
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert [it["AttributeName"] for it in properties["KeySchema"]] == ["pk", "sk"]
+    assert [item["AttributeName"] for item in properties["KeySchema"]] == ["pk", "sk"]
 
 
 def test_nothing_else_stays_when_the_stack_goes(minimal: Template) -> None:
-    kept = {name for name, it in minimal["Resources"].items() if it.get("DeletionPolicy") == "Retain"}
-    assert {minimal["Resources"][it]["Type"] for it in kept} == {"AWS::DynamoDB::Table", "AWS::Lambda::Version"}
+    kept = {name for name, item in minimal["Resources"].items() if item.get("DeletionPolicy") == "Retain"}
+    assert {minimal["Resources"][item]["Type"] for item in kept} == {"AWS::DynamoDB::Table", "AWS::Lambda::Version"}

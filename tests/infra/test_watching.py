@@ -13,7 +13,7 @@ from tests.infra.templates import Template, of_type, one_of_type, resolved
 def alarms(template: Template) -> dict[str, dict[str, Any]]:
     """Alarms by the part of their logical id that this project chose."""
     found = of_type(template, "AWS::CloudWatch::Alarm")
-    return {name.removeprefix("Alarms")[:-8]: it["Properties"] for name, it in found.items()}
+    return {name.removeprefix("Alarms")[:-8]: item["Properties"] for name, item in found.items()}
 
 
 def test_there_is_an_alarm_for_each_way_to_fail(minimal: Template) -> None:
@@ -58,7 +58,7 @@ def test_each_alarm_looks_at_what_its_name_says_within_five_minutes(minimal: Tem
 
 
 def test_the_alarms_of_a_function_look_at_that_function(minimal: Template) -> None:
-    handlers = {name: it["Properties"]["Handler"] for name, it in of_type(minimal, "AWS::Lambda::Function").items()}
+    handlers = {name: item["Properties"]["Handler"] for name, item in of_type(minimal, "AWS::Lambda::Function").items()}
 
     def watched(alarm: str) -> str:
         ((dimension,),) = [alarms(minimal)[alarm]["Dimensions"]]
@@ -72,20 +72,22 @@ def test_the_alarms_of_a_function_look_at_that_function(minimal: Template) -> No
 
 
 def test_every_alarm_goes_to_people_and_says_what_it_means(minimal: Template) -> None:
-    people = next(name for name, it in of_type(minimal, "AWS::SNS::Topic").items() if "TopicName" not in it["Properties"])
-    for name, it in alarms(minimal).items():
-        assert it["AlarmActions"] == it["OKActions"] == [{"Ref": people}], name
-        assert it["AlarmDescription"], name
+    people = next(name for name, item in of_type(minimal, "AWS::SNS::Topic").items() if "TopicName" not in item["Properties"])
+    for name, item in alarms(minimal).items():
+        assert item["AlarmActions"] == item["OKActions"] == [{"Ref": people}], name
+        assert item["AlarmDescription"], name
 
 
 def test_no_alarm_of_ours_is_taken_for_a_clusters(minimal: Template) -> None:
     # Names are left to CloudFormation, which begins them with the stack's.
-    assert not [it for it in alarms(minimal).values() if "AlarmName" in it]
+    assert not [alarm for alarm in alarms(minimal).values() if "AlarmName" in alarm]
     assert not "EksIrsaRemediator-".startswith(ALARM_PREFIX)
 
 
 def test_every_dead_letter_queue_has_an_alarm(minimal: Template) -> None:
-    watched = {it["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for it in alarms(minimal).values() if it.get("Namespace") == "AWS/SQS"}
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms(minimal).values() if alarm.get("Namespace") == "AWS/SQS"
+    }
     assert watched == set(of_type(minimal, "AWS::SQS::Queue"))
 
 
@@ -103,8 +105,8 @@ def test_login_failures_of_any_cluster_are_one_alarm(minimal: Template) -> None:
 
 
 def test_every_metric_of_ours_behind_an_alarm_is_emitted_with_these_dimensions(minimal: Template) -> None:
-    plain = {(it["MetricName"], ()) for it in alarms(minimal).values() if it.get("Namespace") == METRIC_NAMESPACE}
-    assert plain | {(LOGIN_FAILURES.name, ("cluster",))} <= {(it.name, it.dimensions) for it in ALL}
+    plain = {(alarm["MetricName"], ()) for alarm in alarms(minimal).values() if alarm.get("Namespace") == METRIC_NAMESPACE}
+    assert plain | {(LOGIN_FAILURES.name, ("cluster",))} <= {(item.name, item.dimensions) for item in ALL}
 
 
 def widgets(template: Template) -> list[dict[str, Any]]:
@@ -128,8 +130,8 @@ def drawn(template: Template) -> list[tuple[str, tuple[str, ...], str]]:
 
 
 def test_the_dashboard_draws_every_metric_of_ours_with_its_dimensions_and_no_other(minimal: Template) -> None:
-    assert {it[:2] for it in drawn(minimal)} == {(it.name, it.dimensions) for it in ALL}
-    unit = {it.name: it.unit for it in ALL}
+    assert {item[:2] for item in drawn(minimal)} == {(item.name, item.dimensions) for item in ALL}
+    unit = {item.name: item.unit for item in ALL}
     for name, _, statistic in drawn(minimal):
         assert (statistic == "Sum") == (unit[name] is Unit.COUNT), name
 
@@ -139,7 +141,7 @@ AWS_METRICS = {
         "Errors",
         "Throttles",
         "Duration",
-        *(f"DurableExecution{it}" for it in ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")),
+        *(f"DurableExecution{item}" for item in ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")),
     },
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
 }
@@ -160,16 +162,16 @@ def test_every_other_metric_is_one_that_aws_documents(minimal: Template) -> None
 def test_the_dashboard_has_the_documented_structure(minimal: Template) -> None:
     # Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     seen: list[tuple[int, int, int, int]] = []
-    for it in widgets(minimal):
-        assert it["type"] in {"text", "metric", "log"}
-        box = (it["x"], it["y"], it["width"], it["height"])
+    for widget in widgets(minimal):
+        assert widget["type"] in {"text", "metric", "log"}
+        box = (widget["x"], widget["y"], widget["width"], widget["height"])
         assert box[0] >= 0
         assert box[0] + box[2] <= 24
         assert not [other for other in seen if overlaps(box, other)]
         seen.append(box)
-        if it["type"] == "metric":
-            assert it["properties"]["region"]
-            assert 0 < len(it["properties"]["metrics"]) <= 500
+        if widget["type"] == "metric":
+            assert widget["properties"]["region"]
+            assert 0 < len(widget["properties"]["metrics"]) <= 500
 
 
 def overlaps(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, Patience, sent
+from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, PollSchedule, sent
 from tests.over_fakes.performance import StillWatching
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class JournaledSteps:
         self._edge(name, 1, Phase.REMEMBERED)
         return self._kept(result)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         if " watch " in name and not self.watches:
             raise StillWatching
         if (remembered := self._arrive(name)) is not None:
@@ -76,7 +76,7 @@ class JournaledSteps:
             self._attempt(name, check, settled, patience)
         return self._kept(self.journal.results[name])
 
-    def _attempt(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> None:
+    def _attempt(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> None:
         state, attempts = self.journal.under_way.get(name, ({}, 0))
         attempt = attempts + 1
         self._edge(name, attempt, Phase.BEFORE)

@@ -68,7 +68,7 @@ class Ground(World):
         before = set(cluster.pods)
         self.replaced[name] = cluster.pods[name].facts.role_arn
         super().replace_pod(cluster, name)
-        for pod in (cluster.pods[it] for it in set(cluster.pods) - before):
+        for pod in (cluster.pods[item] for item in set(cluster.pods) - before):
             if self.is_plugin and not pod.facts.ready:
                 cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=pod.facts.name, at=self.now))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import InProcessSteps, Json, Patience, Steps
+from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule, Steps
 from lambdas.contract.events import INCOMING
 from sandbox.play.history import MADE_UP
 from sandbox.play.listening import Listener
@@ -36,7 +36,7 @@ class StillWatching(Exception):
 class WatchlessSteps(InProcessSteps):
     """Steps of this process that stop where the workflow would wait for days."""
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         if " watch " in name:
             raise StillWatching
         return super().until(name, check, settled, patience)
@@ -108,7 +108,7 @@ class Performance(Wired):
 
     def outcome(self) -> Outcome:
         """What came of it, read from the log, the topics and the history, as a play on the small EKS reads it."""
-        found = Outcome(nodes=self.world.nodes_ready, messages=[json.loads(it.chat) for it in self.notifier.sent])
+        found = Outcome(nodes=self.world.nodes_ready, messages=[json.loads(item.chat) for item in self.notifier.sent])
         listener = Listener(found, mark=lambda _: None, moment=lambda *_: None)
         for title, message, said in self.log.lines:
             listener.heard("", {"title": title, "message": message, **said})

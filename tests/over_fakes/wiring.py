@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lambdas.application.assessment import Remembering
+from lambdas.application.assessment import PolicySources
 from lambdas.application.check.dependencies import Ports
-from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from tests import fakes
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class Wired:
         """What the checker works with."""
         return Ports(remediator=self.remediator, fresh=self.readers, **self._both)
 
-    def desk(self, incident: Incident) -> Desk:
+    def desk(self, incident: Incident) -> RemediationSteps:
         """What the remediator's steps work with."""
-        remembering = Remembering(incidents=self.incidents, calendar=self.calendar)
-        return Desk(incident=incident, remembering=remembering, notifier=self.notifier, **self._both)
+        policy_sources = PolicySources(incidents=self.incidents, calendar=self.calendar)
+        return RemediationSteps(incident=incident, policy_sources=policy_sources, notifier=self.notifier, **self._both)
 
     @property
     def _both(self) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def said(stage: Stage, text: str, since: int) -> bool:
 
 def nothing_written(stage: Stage, calls_before: int) -> bool:
     made = stage.aws.calls.all()[calls_before:]
-    return not [it for it in made if it.principal in (CHECKER, REMEDIATOR) and it.action in WRITES and CHECKER not in str(it.params)]
+    return not [
+        item for item in made if item.principal in (CHECKER, REMEDIATOR) and item.action in WRITES and CHECKER not in str(item.params)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_a_malformed_event_is_kept_in_the_dead_letter_queue(stage: Stage, event:
     calls, dead = len(stage.aws.calls.all()), len(stage.dead_letters.waiting(CHECKER))
     invoke(stage, event)
     eventually(lambda: len(stage.dead_letters.waiting(CHECKER)) > dead)
-    assert event in [it if not isinstance(it, str) else json.loads(it) for it in stage.dead_letters.waiting(CHECKER)]
+    assert event in [item if not isinstance(item, str) else json.loads(item) for item in stage.dead_letters.waiting(CHECKER)]
     assert nothing_written(stage, calls)
 
 
@@ -108,7 +110,7 @@ def _now() -> str:
 def test_nothing_was_changed_in_the_cluster(stage: Stage) -> None:
     account = stage.ground.find(SERVICE_ACCOUNTS, "aws-node", NAMESPACE) or {}
     assert list(account["metadata"]["annotations"]) == [ROLE_ANNOTATION]
-    assert {it["manager"] for it in account["metadata"]["managedFields"]} == {"eks"}
+    assert {managedfield["manager"] for managedfield in account["metadata"]["managedFields"]} == {"eks"}
 
 
 def test_a_cluster_that_does_not_exist_is_told_once_with_what_to_do() -> None:

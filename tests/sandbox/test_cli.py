@@ -59,7 +59,7 @@ class Terminal:
     def __call__(
         self, *arguments: str, code: int = 0, environment: dict[str, str | None] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        env = {name: it for name, it in {**self._environment, **(environment or {})}.items() if it is not None}
+        env = {name: item for name, item in {**self._environment, **(environment or {})}.items() if item is not None}
         done = subprocess.run(
             [sys.executable, "-m", "cli", *arguments], capture_output=True, text=True, timeout=400, env=env, cwd=ROOT, check=False
         )
@@ -135,9 +135,9 @@ def _annotate(stage: Stage, role: str | None) -> None:
 
 
 def _roles_of_pods(stage: Stage) -> list[str]:
-    pods = [it for it in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in it["metadata"]]
+    pods = [item for item in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in item["metadata"]]
     found = [{env["name"]: env.get("value", "") for env in pod["spec"]["containers"][0].get("env", [])} for pod in pods]
-    return [it.get("AWS_ROLE_ARN", "") for it in found]
+    return [item.get("AWS_ROLE_ARN", "") for item in found]
 
 
 def _break(stage: Stage) -> None:
@@ -158,7 +158,7 @@ def _make_sound(stage: Stage) -> None:
 
 def _past_incidents(stage: Stage) -> list[str]:
     items = stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
-    return [it["incident_id"]["S"] for it in items if it["sk"]["S"].startswith("past#")]
+    return [item["incident_id"]["S"] for item in items if item["sk"]["S"].startswith("past#")]
 
 
 def test_check_shows_twelve_links_of_a_sound_cluster(terminal: Terminal) -> None:
@@ -178,7 +178,7 @@ def test_check_and_plan_of_a_broken_cluster_exit_1_and_write_nothing(terminal: T
     assert found["result"] == "broken"
     assert "annotation-missing" in found["verdicts"]
     planned = terminal.document("plan", "--cluster", CLUSTER, code=1)["plans"][0]["plan"]
-    assert [it["kind"] for it in planned["actions"]] == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
+    assert [action["kind"] for action in planned["actions"]] == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
     assert _roles_of_pods(stage) == [""] * 4
 
 
@@ -190,7 +190,7 @@ def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(ter
     assert _roles_of_pods(stage) == [role_arn(ROLE)] * 4
     told = terminal.document("history", fixed["incident"])["incident"]
     assert told["outcome"] == "proven"
-    assert any("approved by" in it["words"] and ONCALL in it["words"] for it in told["timeline"])
+    assert any("approved by" in item["words"] and ONCALL in item["words"] for item in told["timeline"])
     page = tmp_path / "incident.html"
     terminal("history", fixed["incident"], "--html", str(page))
     assert "<svg" in page.read_text()
@@ -234,11 +234,13 @@ def test_adopt_writes_the_binding_that_is_right_today(terminal: Terminal, stage:
     path = binding_path(CLUSTER, NAMESPACE, aws_node.NAME)
     assert terminal.document("bindings", "unset", CLUSTER, f"{NAMESPACE}/{aws_node.NAME}")["removed"]
     proposed = terminal.document("adopt", "--cluster", CLUSTER, "--dry-run")
-    assert [(it["path"], it["roleArn"], it["state"]) for it in proposed["proposals"]] == [(path, role_arn(ROLE), "proposed")]
+    assert [(proposal["path"], proposal["roleArn"], proposal["state"]) for proposal in proposed["proposals"]] == [
+        (path, role_arn(ROLE), "proposed")
+    ]
     assert terminal.document("adopt", "--cluster", CLUSTER, "--yes")["written"] == [path]
     assert stage.aws.client("ssm").get_parameter(Name=path)["Parameter"]["Value"] == role_arn(ROLE)
     listed = terminal.document("bindings", "validate")
-    assert [(it["cluster"], it["problem"]) for it in listed["bindings"]] == [(CLUSTER, None)]
+    assert [(binding["cluster"], binding["problem"]) for binding in listed["bindings"]] == [(CLUSTER, None)]
 
 
 def test_settings_are_checked_before_they_are_written(terminal: Terminal, stage: Stage) -> None:
@@ -262,7 +264,7 @@ def test_approve_lets_a_waiting_execution_go_on_and_comes_too_late_twice(termina
         eventually(lambda: _past_incidents(stage), lambda seen: incident in seen, LONGEST_S)
         told = terminal.document("history", incident)["incident"]
         assert told["outcome"] == "proven"
-        assert any("approved by" in it["words"] and f"assumed-role/{ONCALL}" in it["words"] for it in told["timeline"])
+        assert any("approved by" in item["words"] and f"assumed-role/{ONCALL}" in item["words"] for item in told["timeline"])
         assert "is closed" in terminal("approve", incident, code=2).stderr
     finally:
         terminal("settings", "unset", CLUSTER, "mode")
@@ -276,21 +278,23 @@ def _asked() -> dict[str, Any]:
 def _callbacks(stage: Stage) -> list[str]:
     """Of questions that wait for an answer."""
     items = stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
-    return [it["callback_id"]["S"] for it in items if "callback_id" in it]
+    return [item["callback_id"]["S"] for item in items if "callback_id" in item]
 
 
 def _waiting(terminal: Terminal) -> str:
-    (opened,) = [it for it in terminal.document("history")["incidents"] if it["state"] == "waits-for-an-answer"]
+    (opened,) = [incident for incident in terminal.document("history")["incidents"] if incident["state"] == "waits-for-an-answer"]
     return str(opened["id"])
 
 
 def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, stage: Stage) -> None:
-    assert {it["state"] for it in terminal.document("access", "--cluster", CLUSTER, "--check")["points"]} == {"granted"}
+    assert {point["state"] for point in terminal.document("access", "--cluster", CLUSTER, "--check")["points"]} == {"granted"}
     eks = stage.aws.client("eks")
     eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(REMEDIATOR))
     stage.ground.delete(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
     missing = [
-        it["what"] for it in terminal.document("access", "--cluster", CLUSTER, "--check", code=1)["points"] if it["state"] == "missing"
+        point["what"]
+        for point in terminal.document("access", "--cluster", CLUSTER, "--check", code=1)["points"]
+        if point["state"] == "missing"
     ]
     assert missing == [f"access entry {REMEDIATOR}", f"Role {NAMESPACE}/eks-irsa-remediator-remediator"]
     terminal("access", "--cluster", CLUSTER, "--apply")
@@ -301,7 +305,7 @@ def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, stage: St
 
 def test_access_prints_manifests_and_entries_for_both_functions(terminal: Terminal) -> None:
     text = terminal("access", "--cluster", CLUSTER).stdout
-    assert {it["kind"] for it in yaml.safe_load_all(text)} == {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+    assert {item["kind"] for item in yaml.safe_load_all(text)} == {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
     for function, principal in ((Function.CHECKER, CHECKER), (Function.REMEDIATOR, REMEDIATOR)):
         assert f"--principal-arn {role_arn(principal)} --kubernetes-groups {GROUPS[function]}" in text
 

@@ -28,20 +28,20 @@ pytestmark = pytest.mark.sandbox
 Used = tuple[Function, str, Target]
 FUNCTIONS = {CHECKER: Function.CHECKER, REMEDIATOR: Function.REMEDIATOR}
 ON = {
-    "ssm:GetParametersByPath": lambda it: Target.PARAMETERS if it["Path"].startswith(PARAMETER_ROOT) else None,
-    "ssm:GetCalendarState": lambda it: Target.CHANGE_CALENDARS if it["CalendarNames"] else None,
-    "eks:DescribeAddon": lambda it: Target.ADDONS if it["clusterName"] else None,
-    "eks:DescribeNodegroup": lambda it: Target.NODEGROUPS if it["nodegroupName"] else None,
-    "eks:DescribePodIdentityAssociation": lambda it: Target.ASSOCIATIONS if it["associationId"] else None,
-    "eks:ListClusters": lambda it: Target.EVERYTHING,
-    "eks:DescribeAddonVersions": lambda it: Target.EVERYTHING,
-    "eks:DescribeClusterVersions": lambda it: Target.EVERYTHING,
-    "iam:GetRole": lambda it: Target.BOUND_ROLES if role_arn(it["RoleName"]) == resolved(BOUND) else None,
-    "iam:GetOpenIDConnectProvider": lambda it: Target.OIDC_PROVIDERS if ":oidc-provider/" in it["OpenIDConnectProviderArn"] else None,
-    "iam:PassRole": lambda it: Target.PASSABLE_ROLES if it["PassedToService"] == "eks.amazonaws.com" else None,
-    "lambda:InvokeFunction": lambda it: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", it["FunctionName"]) else None,
-    "events:PutEvents": lambda it: Target.EVENT_BUS if {entry["Source"] for entry in it["Entries"]} == {EVENT_SOURCE} else None,
-    "sns:Publish": lambda it: Target.CHAT_TOPIC if it["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
+    "ssm:GetParametersByPath": lambda item: Target.PARAMETERS if item["Path"].startswith(PARAMETER_ROOT) else None,
+    "ssm:GetCalendarState": lambda item: Target.CHANGE_CALENDARS if item["CalendarNames"] else None,
+    "eks:DescribeAddon": lambda item: Target.ADDONS if item["clusterName"] else None,
+    "eks:DescribeNodegroup": lambda item: Target.NODEGROUPS if item["nodegroupName"] else None,
+    "eks:DescribePodIdentityAssociation": lambda item: Target.ASSOCIATIONS if item["associationId"] else None,
+    "eks:ListClusters": lambda item: Target.EVERYTHING,
+    "eks:DescribeAddonVersions": lambda item: Target.EVERYTHING,
+    "eks:DescribeClusterVersions": lambda item: Target.EVERYTHING,
+    "iam:GetRole": lambda item: Target.BOUND_ROLES if role_arn(item["RoleName"]) == resolved(BOUND) else None,
+    "iam:GetOpenIDConnectProvider": lambda item: Target.OIDC_PROVIDERS if ":oidc-provider/" in item["OpenIDConnectProviderArn"] else None,
+    "iam:PassRole": lambda item: Target.PASSABLE_ROLES if item["PassedToService"] == "eks.amazonaws.com" else None,
+    "lambda:InvokeFunction": lambda item: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", item["FunctionName"]) else None,
+    "events:PutEvents": lambda item: Target.EVENT_BUS if {entry["Source"] for entry in item["Entries"]} == {EVENT_SOURCE} else None,
+    "sns:Publish": lambda item: Target.CHAT_TOPIC if item["TopicArn"].endswith("-chat") else Target.PEOPLE_TOPIC,
 }
 """Action -> what its parameters make it a call on; None where that is nothing of ours."""
 
@@ -84,7 +84,7 @@ class Runs:
                 announce(stage, "sweep")
                 eventually(lambda: stage.aws.calls.of(CHECKER, "lambda:GetDurableExecution"))
             # The API server asks STS whose token it is, with the URL that the function signed; that call needs no permission.
-            self.calls += (it for it in stage.aws.calls.all() if it.principal in FUNCTIONS and it.action != "sts:GetCallerIdentity")
+            self.calls += (call for call in stage.aws.calls.all() if call.principal in FUNCTIONS and call.action != "sts:GetCallerIdentity")
             self.lines += (line for _, line in stage.lines)
 
 
@@ -116,7 +116,7 @@ def test_every_call_is_on_something_of_ours(runs: Runs) -> None:
 def test_calls_made_are_calls_granted(runs: Runs) -> None:
     made = {(FUNCTIONS[call.principal], call.action, on) for call in runs.calls if (on := target_of(call)) is not None}
     granted = {(function, grant.action, grant.on) for grant in IAM if grant.optional is None for function in grant.by}
-    ours = {it for it in granted if it[0] in FUNCTIONS.values()}
+    ours = {item for item in granted if item[0] in FUNCTIONS.values()}
     assert made | NOT_SEEN_HERE == ours
 
 
@@ -126,7 +126,7 @@ def test_no_call_was_refused_for_a_missing_grant(runs: Runs) -> None:
 
 def test_metrics_emitted_are_those_of_the_contract(runs: Runs) -> None:
     """The dashboard draws just these, which the tests of the template say."""
-    assert {it for line in runs.lines for it in metrics_in(line)} == {(it.name, it.dimensions, it.unit.value) for it in ALL}
+    assert {item for line in runs.lines for item in metrics_in(line)} == {(item.name, item.dimensions, item.unit.value) for item in ALL}
 
 
 def metrics_in(line: str) -> Iterator[tuple[str, tuple[str, ...], str]]:

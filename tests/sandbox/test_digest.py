@@ -52,7 +52,7 @@ def granted() -> set[tuple[str, str]]:
 
 def titles(stage: Stage) -> list[str]:
     """Of the notifications since the last time that this was asked."""
-    return [it["content"]["title"] for it in stage.messages()]
+    return [message["content"]["title"] for message in stage.messages()]
 
 
 def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_the_grants_that_there_are(stage: Stage) -> None:
@@ -64,9 +64,9 @@ def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_t
     time.sleep(1)
     assert titles(stage) == [f"🟢 Last day in {ACCOUNT} {REGION}: 2 repaired"]
     assert stage.dead_letters.waiting(CHECKER) == stage.dead_letters.waiting(REMEDIATOR) == []
-    made = {(it.principal, it.action) for it in stage.aws.calls.all() if it.principal in (CHECKER, REMEDIATOR)}
+    made = {(call.principal, call.action) for call in stage.aws.calls.all() if call.principal in (CHECKER, REMEDIATOR)}
     assert (REMEDIATOR, "sns:Publish") in made
-    assert {it for it in made if not it[1].startswith("sts:")} <= granted()
+    assert {item for item in made if not item[1].startswith("sts:")} <= granted()
 
 
 def test_a_quiet_day_is_not_told(stage: Stage) -> None:

@@ -58,7 +58,7 @@ def installed(away: Path, wheel: Path, extra: str) -> Callable[..., subprocess.C
     python = place / "bin" / "python"
     uv("pip", "install", "--quiet", "--python", python, "--constraints", ROOT / "requirements-dev.txt", f"{wheel}{extra}")
     (home / "empty").mkdir(parents=True)
-    kept = {name: it for name, it in os.environ.items() if not name.startswith(("AWS_", "IRSA_", "PYTHON", "VIRTUAL_ENV", "XDG_"))}
+    kept = {name: item for name, item in os.environ.items() if not name.startswith(("AWS_", "IRSA_", "PYTHON", "VIRTUAL_ENV", "XDG_"))}
     cached = subprocess.run([uv_binary(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     environment = {
         **kept,
@@ -83,8 +83,8 @@ def plain(away: Path, wheel: Path) -> Callable[..., subprocess.CompletedProcess[
 
 def test_the_wheel_holds_what_the_sandbox_reads(wheel: Path) -> None:
     shipped = set(zipfile.ZipFile(wheel).namelist())
-    read = [it for folder in SHIPPED[3:] for it in (ROOT / folder).rglob("*") if it.is_file() and "__pycache__" not in it.parts]
-    assert {it.relative_to(ROOT).as_posix() for it in read} <= shipped
+    read = [path for folder in SHIPPED[3:] for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {item.relative_to(ROOT).as_posix() for item in read} <= shipped
 
 
 def test_help_and_a_wrong_profile_need_neither_account_nor_checkout(plain: Callable[..., subprocess.CompletedProcess[str]]) -> None:

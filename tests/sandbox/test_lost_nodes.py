@@ -37,27 +37,27 @@ def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[Outcome, l
         assert isinstance(stage.ground, EmbeddedGround)
         stage.ground.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
         outcome = Play(scenario, stage, lasts_s=PATIENCE_S).run()
-        unknown = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_unknown(it)}
+        unknown = {item["metadata"]["name"] for item in stage.ground.all_of(NODES) if _is_unknown(item)}
         assert lost
         assert set(lost) <= unknown
-        return outcome, [_role(it) for it in stage.ground.all_of(PODS, NAMESPACE) if it["spec"]["nodeName"] not in unknown]
+        return outcome, [_role(item) for item in stage.ground.all_of(PODS, NAMESPACE) if item["spec"]["nodeName"] not in unknown]
 
 
 def _is_unknown(node: Any) -> bool:
-    return any(it["type"] == "Ready" and it["status"] == "Unknown" for it in node["status"]["conditions"])
+    return any(condition["type"] == "Ready" and condition["status"] == "Unknown" for condition in node["status"]["conditions"])
 
 
 def _node_of_last_pod(stage: Stage, but: str) -> str:
     """Of a pod that has not been replaced yet, which is the hardest case: it never will be. Neither of one on a lost node nor of `but`."""
-    gone = {it["metadata"]["name"] for it in stage.ground.all_of(NODES) if _is_unknown(it)}
-    stale = [it for it in stage.ground.all_of(PODS, NAMESPACE) if _role(it) is None and it["spec"]["nodeName"] not in gone]
-    pods = [it for it in stale if it["metadata"]["name"] != but]
-    return str(max(pods, key=lambda it: it["metadata"]["name"])["spec"]["nodeName"])
+    gone = {item["metadata"]["name"] for item in stage.ground.all_of(NODES) if _is_unknown(item)}
+    stale = [item for item in stage.ground.all_of(PODS, NAMESPACE) if _role(item) is None and item["spec"]["nodeName"] not in gone]
+    pods = [item for item in stale if item["metadata"]["name"] != but]
+    return str(max(pods, key=lambda pod: pod["metadata"]["name"])["spec"]["nodeName"])
 
 
 def _role(pod: Any) -> str | None:
     variables = (variable for container in pod["spec"]["containers"] for variable in container.get("env") or ())
-    return next((it["value"] for it in variables if it["name"] == "AWS_ROLE_ARN"), None)
+    return next((item["value"] for item in variables if item["name"] == "AWS_ROLE_ARN"), None)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_fault_is_found_with_every_other_source_switched_off(name: str) -> N
         source.tell(stage)
         assert eventually(lambda: decision(stage)) in FOUND.get(name, {"annotation-missing"})
         # The verdict may be quicker than the delivery by the second rule.
-        rules = eventually(lambda: {it.rule for it in stage.bus.deliveries()}, lambda seen: seen >= set(source.rules))
+        rules = eventually(lambda: {delivery.rule for delivery in stage.bus.deliveries()}, lambda seen: seen >= set(source.rules))
         assert rules == set(source.rules)
         kubernetes, aws = read_since(stage, before)
         assert dict(kubernetes) == dict.fromkeys(("serviceaccounts", "daemonsets", "pods", "nodes", "events"), 1)
@@ -41,7 +41,7 @@ def test_a_warm_checker_reads_a_changed_parameter_anew() -> None:
     with Stage(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as stage:
         leave_only(stage, SOURCES["parameter changed"])
         warmed = [stage.functions.pool(CHECKER).invoke(json.dumps({"cluster": CLUSTER}).encode()) for _ in range(2)]
-        assert [it.failed for it in warmed] == [False, False]
+        assert [item.failed for item in warmed] == [False, False]
         SOURCES["parameter changed"].fault(stage)
         SOURCES["parameter changed"].tell(stage)
         assert eventually(lambda: decision(stage)) == "binding-invalid"

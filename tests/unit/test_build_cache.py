@@ -42,4 +42,4 @@ def test_unused_neighbours_go_when_another_is_built_and_used_ones_stay(tmp_path:
     aged(tmp_path / "used", KEPT_S + 60)
     made_once(tmp_path / "used", fill)
     made_once(tmp_path / "new", fill)
-    assert {it.name for it in tmp_path.iterdir()} == {"used", "young", "new"}
+    assert {path.name for path in tmp_path.iterdir()} == {"used", "young", "new"}

@@ -28,9 +28,9 @@ def test_what_the_start_has_loaded_is_left_out_of_later_collections() -> None:
     gc.unfreeze()
     uncollected_start(lambda: None)()
     assert gc.get_freeze_count() > 0
-    assert not any(it is loaded for it in gc.get_objects())
+    assert not any(get_object is loaded for get_object in gc.get_objects())
     came_later = {"answer": ["of", "a", "call"]}
-    assert any(it is came_later for it in gc.get_objects())
+    assert any(get_object is came_later for get_object in gc.get_objects())
 
 
 def test_a_first_event_that_fails_leaves_the_collector_switched_on() -> None:

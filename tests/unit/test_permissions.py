@@ -68,7 +68,7 @@ def test_a_role_for_ipv4_lacks_the_ipv6_call_in_an_ipv6_cluster() -> None:
     assert missing(simulated, needed) == ("ec2:AssignIpv6Addresses",)
 
 
-@pytest.mark.parametrize("known", workloads.KNOWN, ids=lambda it: it.service_account)
+@pytest.mark.parametrize("known", workloads.KNOWN, ids=lambda item: item.service_account)
 @pytest.mark.parametrize("ip_family", ["ipv4", "ipv6"])
 def test_every_workload_we_know_by_name_has_its_calls_in_order_and_once(known: workloads.KnownWorkload, ip_family: str) -> None:
     needed = needed_calls(known.namespace, known.service_account, ip_family)

@@ -75,7 +75,7 @@ def check(ground: Ground, trigger: str = "identity-changed") -> tuple[list[str],
     mark = ground.mark()
     assert handler.lambda_handler(check_requested(trigger=trigger), None) == {"demo/kube-system/aws-node": {"verdict": "healthy"}}
     kubernetes, aws = ground.requests_since(mark)
-    return sorted(it.path for it in kubernetes), sorted(it.action for it in aws)
+    return sorted(kubernete.path for kubernete in kubernetes), sorted(aw.action for aw in aws)
 
 
 def test_a_healthy_check_makes_these_requests_and_no_more(ground: Ground) -> None:

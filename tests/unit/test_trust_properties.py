@@ -78,9 +78,9 @@ conditions = st.dictionaries(operators, st.dictionaries(keys, values, min_size=1
 def statements(effect: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.builds(
         lambda principal, action, condition: {"Effect": effect, **principal, **action} | ({"Condition": condition} if condition else {}),
-        st.builds(lambda it: {"Principal": it}, principals)
-        | st.builds(lambda it: {"NotPrincipal": it}, principals.filter(lambda p: p != "*")),
-        st.builds(lambda name, it: {name: it}, st.sampled_from(["Action", "Action", "Action", "NotAction"]), actions),
+        st.builds(lambda item: {"Principal": item}, principals)
+        | st.builds(lambda item: {"NotPrincipal": item}, principals.filter(lambda p: p != "*")),
+        st.builds(lambda name, item: {name: item}, st.sampled_from(["Action", "Action", "Action", "NotAction"]), actions),
         conditions,
     )
 
@@ -182,9 +182,9 @@ def test_a_correction_leaves_every_deny_and_is_settled(policy: dict[str, Any]) -
     corrected = correct(policy, ME)
 
     assert correct(corrected, ME) == corrected
-    assert [it for it in listed(corrected) if it["Effect"] == "Deny"] == [it for it in listed(policy) if it["Effect"] == "Deny"]
+    assert [item for item in listed(corrected) if item["Effect"] == "Deny"] == [item for item in listed(policy) if item["Effect"] == "Deny"]
     if not isinstance(evaluate(corrected, ME), Allowed):
-        assert any(it["Effect"] == "Deny" for it in listed(policy))
+        assert any(item["Effect"] == "Deny" for item in listed(policy))
 
 
 @given(policies(allows | denies))

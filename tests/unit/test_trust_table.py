@@ -20,9 +20,9 @@ def identity_of(row: dict[str, Any]) -> WebIdentity:
 def filled(value: Any, identity: WebIdentity) -> Any:
     """The value with the table's marks replaced, in keys as well."""
     if isinstance(value, dict):
-        return {filled(key, identity): filled(it, identity) for key, it in value.items()}
+        return {filled(key, identity): filled(item, identity) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(it, identity) for it in value]
+        return [filled(item, identity) for item in value]
     if isinstance(value, str):
         marks = {"<provider>": identity.provider_arn, "<issuer>": identity.issuer, "<other>": OTHER, "<dual>": DUAL}
         for mark, text in marks.items():
@@ -54,7 +54,9 @@ def test_the_answer_is_iams(row: dict[str, Any]) -> None:
 def test_the_corrected_policy_lets_the_identity_in_unless_a_deny_may_stand(row: dict[str, Any]) -> None:
     policy, identity = policy_of(row), identity_of(row)
     statements = policy.get("Statement", [])
-    denies = [it for it in (statements if isinstance(statements, list) else [statements]) if it.get("Effect") == "Deny"]
+    denies = [
+        statement for statement in (statements if isinstance(statements, list) else [statements]) if statement.get("Effect") == "Deny"
+    ]
 
     corrected = correct(policy, identity)
 

@@ -36,19 +36,19 @@ def parsed(text: str) -> dict[str, Any]:
             stack.append(block)
         else:
             name, value = re.fullmatch(r"(\w+) *= (.+)", line).groups()  # type: ignore[union-attr]
-            found = [literal(it) for it in re.findall(r'"((?:[^"\\]|\\.)*)"', value)]
+            found = [literal(item) for item in re.findall(r'"((?:[^"\\]|\\.)*)"', value)]
             stack[-1][name] = found if value.startswith("[") else found[0]
     return root
 
 
 def literal(text: str) -> str:
-    unescaped = re.sub(r"\\(.)", lambda it: {"n": "\n"}.get(it[1], it[1]), text)
+    unescaped = re.sub(r"\\(.)", lambda item: {"n": "\n"}.get(item[1], item[1]), text)
     return unescaped.replace("$${", "${").replace("%%{", "%{")
 
 
 def policy_in(text: str) -> dict[str, Any]:
     (document,) = parsed(text)['data "aws_iam_policy_document" "trust"']
-    return {"Version": document["version"], "Statement": [statement_in(it) for it in document["statement"]]}
+    return {"Version": document["version"], "Statement": [statement_in(item) for item in document["statement"]]}
 
 
 def statement_in(block: dict[str, Any]) -> dict[str, Any]:
@@ -56,9 +56,9 @@ def statement_in(block: dict[str, Any]) -> dict[str, Any]:
     statement: dict[str, Any] = {names[key]: value for key, value in block.items() if key in names}
     for key, name in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
         if key in block:
-            statement[name] = {it["type"]: it["identifiers"] for it in block[key]}
-    for it in block.get("condition", []):
-        statement.setdefault("Condition", {}).setdefault(it["test"], {})[it["variable"]] = it["values"]
+            statement[name] = {item["type"]: item["identifiers"] for item in block[key]}
+    for item in block.get("condition", []):
+        statement.setdefault("Condition", {}).setdefault(item["test"], {})[item["variable"]] = item["values"]
     return statement
 
 

@@ -131,7 +131,7 @@ def _grant(world: World, cluster: InCluster, told: Json, bound: str) -> None:
     if told.get("simulated"):
         world.simulated[bound] = dict(told["simulated"])
     roles: Iterable[str] = told.get("associations") or ()
-    cluster.associations[NAMESPACE, NAME] = tuple(Association(id=f"a-{index}", role_arn=it) for index, it in enumerate(roles))
+    cluster.associations[NAMESPACE, NAME] = tuple(Association(id=f"a-{index}", role_arn=item) for index, item in enumerate(roles))
 
 
 def _install(world: World, cluster: InCluster, told: Json, bound: str) -> None:
@@ -161,7 +161,7 @@ def _install(world: World, cluster: InCluster, told: Json, bound: str) -> None:
 def _addon(cluster: InCluster, told: Json | None, bound: str) -> None:
     if told is None:
         return
-    issues = tuple(HealthIssue(**it) for it in told.get("issues", ()))
+    issues = tuple(HealthIssue(**issue) for issue in told.get("issues", ()))
     fields = {"name": "vpc-cni", "version": "v1.15.1-eksbuild.1", "status": "ACTIVE", "role_arn": bound, **told, "issues": issues}
     record = AddonFacts(**fields)
     cluster.addons[record.name] = record

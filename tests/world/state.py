@@ -123,7 +123,7 @@ class InCluster:
     @property
     def annotations(self) -> dict[str, str]:
         """`namespace/name -> role` of every annotated ServiceAccount: what a test asks for."""
-        found = {f"{ns}/{name}": it.role_annotations.get(ROLE_ANNOTATION) for (ns, name), it in self.accounts.items()}
+        found = {f"{ns}/{name}": item.role_annotations.get(ROLE_ANNOTATION) for (ns, name), item in self.accounts.items()}
         return {name: role for name, role in found.items() if role is not None}
 
     def is_lost(self, node: str) -> bool:
@@ -183,7 +183,9 @@ class World:
         annotations = {**old.role_annotations, ROLE_ANNOTATION: role} if role else dict(old.role_annotations)
         if not role:
             annotations.pop(ROLE_ANNOTATION, None)
-        kept = tuple(replace(it, owns_annotation=False) for it in old.writers if it.manager != manager and not it.owns_annotation)
+        kept = tuple(
+            replace(writer, owns_annotation=False) for writer in old.writers if writer.manager != manager and not writer.owns_annotation
+        )
         wrote = FieldWriter(manager=manager, at=self.now, owns_annotation=role is not None)
         cluster.former_annotations[key] = (self.now, old.role_annotations)
         cluster.accounts[key] = replace(
@@ -236,18 +238,18 @@ class World:
         return known.get(ROLE_ANNOTATION), False
 
     def workloads_of(self, cluster: InCluster, key: tuple[str, str]) -> list[tuple[WorkloadFacts, tuple[str, str]]]:
-        return [it for it in cluster.workloads.values() if it[1] == key]
+        return [workload for workload in cluster.workloads.values() if workload[1] == key]
 
     def roll_out(self, cluster: InCluster, key: tuple[str, str], most: int | None) -> None:
         """Replace pods of an older template, oldest first, at most so many. Those of lost nodes come first, and are then missing."""
         latest = max((facts.generation for facts, _ in self.workloads_of(cluster, key)), default=1)
-        theirs = [it for it in cluster.pods.values() if it.service_account == key]
-        behind = sorted((it for it in theirs if it.revision < latest), key=lambda it: (it.facts.created_at, it.facts.name))
-        lost = [it for it in theirs if cluster.is_lost(it.facts.node)]
-        for pod in (it for it in lost if it in behind):
+        theirs = [item for item in cluster.pods.values() if item.service_account == key]
+        behind = sorted((their for their in theirs if their.revision < latest), key=lambda item: (item.facts.created_at, item.facts.name))
+        lost = [their for their in theirs if cluster.is_lost(their.facts.node)]
+        for pod in (item for item in lost if item in behind):
             self.replace_pod(cluster, pod.facts.name)
         room = None if most is None else max(0, most - len(lost))
-        for pod in [it for it in behind if it not in lost][:room]:
+        for pod in [item for item in behind if item not in lost][:room]:
             self.replace_pod(cluster, pod.facts.name)
 
     def lose_node(self, cluster: InCluster, name: str) -> None:

@@ -10,7 +10,7 @@ from lambdas.domain.ports import RemediatorPort
 
 def ask_for_digest(until: datetime, readers: Readers, remediator: RemediatorPort, environment: Environment) -> list[str]:
     """Start one execution for all clusters of ours whose settings ask for a digest, if any do. Returns the clusters."""
-    asking = [it for it in clusters_asking(readers.parameters.load(), readers.eks.clusters()) if environment.serves(it)]
+    asking = [item for item in clusters_asking(readers.parameters.load(), readers.eks.clusters()) if environment.serves(item)]
     if asking:
         remediator.sum_up(until, asking)
     return asking

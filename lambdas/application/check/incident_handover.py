@@ -5,12 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 from lambdas.application.check.dependencies import Json, Ports
-from lambdas.domain.incidents.incident import Incident, silent
+from lambdas.domain.incidents.incident import Incident, heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
-from lambdas.domain.snapshot.snapshot import Binding, Observation
+from lambdas.domain.snapshot.snapshot import Binding, Snapshot
 
 
-def open_incident(seen: Observation, request: CheckRequest, told: Mapping[str, Any], ports: Ports, *, counted: bool) -> Incident:
+def open_incident(snapshot: Snapshot, request: CheckRequest, told: Mapping[str, Any], ports: Ports, *, counted: bool) -> Incident:
     """Claim the incident, and start the remediator by its id: whoever comes second joins the first.
 
     `told` is what it remembers of the request; `counted` whether the row has counted its signal already.
@@ -18,14 +18,14 @@ def open_incident(seen: Observation, request: CheckRequest, told: Mapping[str, A
     claimed = ports.incidents.claim(
         Incident(
             id=uuid4().hex[:12],
-            target=seen.target,
+            target=snapshot.target,
             opened_at=request.occurred_at,
             signals=0 if counted else 1,
             request=told,
-            binding_path=seen.binding.path if isinstance(seen.binding, Binding) else None,
+            binding_path=snapshot.binding.path if isinstance(snapshot.binding, Binding) else None,
         )
     )
-    ports.log("plan", "incident opened", target=seen.target.key, incident=claimed.id, signals=claimed.signals)
+    ports.log("plan", "incident opened", target=snapshot.target.key, incident=claimed.id, signals=claimed.signals)
     if not claimed.started and not claimed.held_by_a_person:
         _start(claimed, ports)
     return claimed
@@ -66,5 +66,5 @@ def _take_over(ended: Incident, ports: Ports) -> Json:
 def _alive(incident: Incident, ports: Ports) -> bool:
     """Whether whoever works on it still does: a person by their sign of life, the remediator by its execution."""
     if incident.held_by_a_person:
-        return not silent(incident, ports.now())
+        return not heartbeat_expired(incident, ports.now())
     return bool(incident.execution_arn and ports.remediator.running(incident.execution_arn))

@@ -15,9 +15,9 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import KNOWN
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import MOST_NAMED, Fleet, fleet, what_to_remove, what_to_write
-from lambdas.domain.incidents.incident import Answered, Asks, Incident, Left, Signal
+from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, Incident, Signal
 from lambdas.domain.plurals import many
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.snapshot.bindings import bound_targets, has_default
 from lambdas.notifications import published_events
@@ -135,10 +135,10 @@ def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports,
     match met:
         case Incident():
             return join(met, request, ports)
-        case Answered(began_at=began_at):
+        case AlreadyAnswered(began_at=began_at):
             ports.log("observation", "answered by a check that began after the event", target=target.key, began_at=began_at.isoformat())
             return {"answered": began_at.isoformat()}
-        case Left(on_duty=check):
+        case Deferred(lease_holder=check):
             ports.log("observation", "left to the check on duty, which looks again", target=target.key, check=check)
             return {"left": check}
     return look(target, request, met, ports, stay_until=stay_until)
@@ -146,12 +146,12 @@ def check_target(target: ServiceAccountRef, request: CheckRequest, ports: Ports,
 
 def signal_of(target: ServiceAccountRef, request: CheckRequest, ports: Ports) -> Signal:
     """What the row learns of a request. A changed parameter is answered by no check that may have remembered the old one."""
-    asks = {Asks.NODES: request.about_nodes, Asks.ANEW: request.trigger in READ_ANEW}
+    asks = {CheckRequirements.NODES: request.about_nodes, CheckRequirements.ANEW: request.trigger in READ_ANEW}
     return Signal(
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],
         at=ports.now(),
-        asks=frozenset(it for it, asked in asks.items() if asked),
+        asks=frozenset(item for item, asked in asks.items() if asked),
         answerable=request.trigger is not Trigger.PARAMETER_CHANGED,
         told=published_events.check_requested(request)[1] if request.actor else None,
         quiet=request.trigger is Trigger.SWEEP and not request.about_nodes and _is_due(target, ports),

@@ -1,27 +1,27 @@
 """Telling people what happened: each occasion once, and a message that could not be sent once more before we only wait, or end."""
 
-from lambdas.application.remediation.state import Turn
+from lambdas.application.remediation.state import Iteration
 from lambdas.application.workflow_steps import SENDING, sent
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 
 
-def tell(turn: Turn, occasion: str, **more: object) -> None:
+def tell(iteration: Iteration, occasion: str, **more: object) -> None:
     """The message of this occasion, about the story so far and `more`."""
-    key, about = f"{turn.n} {occasion}", turn.story.about(occasion=str(occasion).split()[0], **more)
-    told = turn.once(f"tell {occasion}", lambda: turn.work.tell(key, about))
-    turn.story.unsent = (key, about) if told.get("failed") else None
-    if (told.get("sent") or told.get("failed")) and not occasion.startswith(Occasion.REMINDER):
-        turn.story.told = str(occasion)
+    key, about = f"{iteration.n} {occasion}", iteration.story.about(occasion=str(occasion).split()[0], **more)
+    told = iteration.once(f"tell {occasion}", lambda: iteration.work.tell(key, about))
+    iteration.story.unsent = (key, about) if told.get("failed") else None
+    if (told.get("sent") or told.get("failed")) and not occasion.startswith(NotificationKind.REMINDER):
+        iteration.story.told = str(occasion)
 
 
-def tell_unsent(turn: Turn) -> None:
+def tell_unsent(iteration: Iteration) -> None:
     """The last message again, where it could not be sent."""
-    if unsent := turn.story.unsent:
-        told = turn.until("tell again", lambda _: turn.work.tell(*unsent), sent, SENDING)
-        turn.story.unsent = None if sent(told) else unsent
+    if unsent := iteration.story.unsent:
+        told = iteration.until("tell again", lambda _: iteration.work.tell(*unsent), sent, SENDING)
+        iteration.story.unsent = None if sent(told) else unsent
 
 
-def escalate(turn: Turn, trouble: str) -> None:
+def escalate(iteration: Iteration, trouble: str) -> None:
     """Our repair did not work: from here on a person decides, and we only watch."""
-    turn.story.gave_up = True
-    tell(turn, Occasion.NEEDS_YOU, trouble=trouble)
+    iteration.story.gave_up = True
+    tell(iteration, NotificationKind.NEEDS_YOU, trouble=trouble)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lambdas.application.remediation.steps.port import Work
-from lambdas.application.workflow_steps import Json, Patience, Steps
-from lambdas.domain.assessment.summary import Look, from_json_look
+from lambdas.application.workflow_steps import Json, PollSchedule, Steps
+from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.actions import AnnotateServiceAccount
-from lambdas.domain.verification import is_proven
+from lambdas.domain.verification import is_verified
 
 
 @dataclass
@@ -32,12 +32,12 @@ class Story:
     signals: int = 0
     unsent: tuple[str, Json] | None = None
 
-    def saw(self, state: Json) -> Look:
+    def saw(self, state: Json) -> AssessmentSummary:
         """Take a look into the story."""
         self.look = state.get("look") or self.look
         self.first = self.first or self.look
         self.signals = state.get("signals", self.signals)
-        now = from_json_look(self.look)
+        now = summary_from_json(self.look)
         self.add("look", str(now.verdict), state, now.counts.pods_right, now.counts.pods, now.counts.nodes_ready, now.counts.nodes)
         return now
 
@@ -50,13 +50,13 @@ class Story:
         told = {"look": self.look, "first": self.first, "lines": self.lines, "trail": self.trail, "changes": self.changes}
         return {**told, "signals": self.signals, **more}
 
-    def well(self, now: Look) -> bool:
+    def well(self, now: AssessmentSummary) -> bool:
         """Whether the chain is whole and, where we changed something, that was seen to work once since."""
-        return now.sound and (not self.changes or self.proven or is_proven(now))
+        return now.sound and (not self.changes or self.proven or is_verified(now))
 
 
 @dataclass(frozen=True)
-class Turn:
+class Iteration:
     """The n-th look of an incident and what follows from it. Its number begins the names of its steps, which makes them unique."""
 
     n: int
@@ -68,6 +68,6 @@ class Turn:
         """A step of this turn."""
         return self.steps.once(f"{self.n} {name}", do)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
         """A step of this turn that waits."""
-        return self.steps.until(f"{self.n} {name}", check, settled, patience)
+        return self.steps.until(f"{self.n} {name}", check, settled, schedule)

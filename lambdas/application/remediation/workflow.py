@@ -12,16 +12,16 @@ from typing import Final
 
 from lambdas.application.remediation.notify import escalate, tell, tell_unsent
 from lambdas.application.remediation.plan_execution import BUSY, CONFLICT, carry_out, restore
-from lambdas.application.remediation.state import Story, Turn
+from lambdas.application.remediation.state import Iteration, Story
 from lambdas.application.remediation.steps.port import Work
 from lambdas.application.remediation.watch import kinds, watch
-from lambdas.application.workflow_steps import Json, Patience, Steps
-from lambdas.domain.assessment.summary import Look, from_json_look
+from lambdas.application.workflow_steps import Json, PollSchedule, Steps
+from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import Incident, Outcome
-from lambdas.domain.planning.plan import Reason
-from lambdas.domain.verification import ProofState
-from lambdas.notifications.kind import Occasion
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.verification import VerificationState
+from lambdas.notifications.kind import NotificationKind
 
 MOST_REPAIRS: Final = 3
 """Repairs within one incident: one, one more where it succeeded in part, and one for a fault that came back meanwhile."""
@@ -29,14 +29,14 @@ MOST_TURNS: Final = 60
 """Turns of one incident; with a few operations each it stays far below the 3,000 that an execution may have."""
 UNREACHABLE_LOOKS: Final = 12
 """Looks at a cluster that does not let us in before that counts as its state: an API server restarts within a minute or two."""
-LIFTED_BY_TIME: Final = frozenset({Reason.COOLDOWN, Reason.TOO_MANY_REPAIRS, Reason.WINDOW})
-REPAIRED_AGAIN: Final = frozenset({ProofState.WAITING, ProofState.LEFT, ProofState.MORE})
+LIFTED_BY_TIME: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.WINDOW})
+REPAIRED_AGAIN: Final = frozenset({VerificationState.WAITING, VerificationState.LEFT, VerificationState.MORE})
 """What another repair may still end. Patience has ended where a proof was waited for to no end."""
 AGAIN: Final = 1000
 """Numbers the look after an approval, far from those of the turns."""
-READING: Final = Patience(timeout_s=3600, most_s=15)
+READING: Final = PollSchedule(timeout_s=3600, most_s=15)
 """How long to look again where what is essential could not be read. How long to wait for an update is a setting, which is read first."""
-CLOSING: Final = Patience(timeout_s=900)
+CLOSING: Final = PollSchedule(timeout_s=900)
 
 
 class _Taken(Exception):
@@ -55,40 +55,40 @@ def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
 
 def _stay(story: Story, steps: Steps, work: Work) -> Outcome:
     for n in range(1, MOST_TURNS + 1):
-        turn = Turn(n, story, steps, work)
-        now = _look(turn)
+        iteration = Iteration(n, story, steps, work)
+        now = _look(iteration)
         if now is None:
             continue
         if story.well(now):
             outcome = Outcome.PROVEN if story.changes else Outcome.RECOVERED
-            if _close(turn, outcome):
+            if _close(iteration, outcome):
                 return outcome
         elif _may_act(story, now):
-            if agreed := _approved(turn, now):
-                _repair(turn, agreed)
+            if agreed := _approved(iteration, now):
+                _repair(iteration, agreed)
         elif (seconds := _lifts_in(now)) is not None:
-            tell(turn, Occasion.WITHHELD)
+            tell(iteration, NotificationKind.WITHHELD)
             steps.pause(f"{n} until it may", seconds)
-        elif not watch(turn, now):
+        elif not watch(iteration, now):
             break
-    outcome = Outcome.NEEDS_YOU if story.told == Occasion.NEEDS_YOU else Outcome.WITHHELD
-    _close(Turn(MOST_TURNS + 1, story, steps, work), outcome)
+    outcome = Outcome.NEEDS_YOU if story.told == NotificationKind.NEEDS_YOU else Outcome.WITHHELD
+    _close(Iteration(MOST_TURNS + 1, story, steps, work), outcome)
     return outcome
 
 
 # --- look --------------------------------------------------------------------------------------------------------------------------------
 
 
-def _look(turn: Turn) -> Look | None:
+def _look(iteration: Iteration) -> AssessmentSummary | None:
     """Look when nothing is in the way: a running update is waited for, so is a cluster that does not answer for a moment."""
-    look = partial(turn.work.look, turn.n)
-    state = turn.until("look", look, _read, READING)
+    look = partial(iteration.work.look, iteration.n)
+    state = iteration.until("look", look, _read, READING)
     if _read(state) and not _settled(state):
-        limit = from_json_look(state["look"]).timeouts["update_timeout_s"]
-        state = turn.until("look again", look, _settled, Patience(timeout_s=limit, most_s=15))
+        limit = summary_from_json(state["look"]).timeouts["update_timeout_s"]
+        state = iteration.until("look again", look, _settled, PollSchedule(timeout_s=limit, most_s=15))
     if "taken" in state:
         raise _Taken(state["taken"])
-    return turn.story.saw(state) if "look" in state else None
+    return iteration.story.saw(state) if "look" in state else None
 
 
 def _read(state: Json) -> bool:
@@ -100,19 +100,19 @@ def _settled(state: Json) -> bool:
         return True
     if not _read(state):
         return False
-    seen = state["look"]
-    if seen["verdict"] == Verdict.NO_ACCESS:
+    snapshot = state["look"]
+    if snapshot["verdict"] == Verdict.NO_ACCESS:
         return bool(state.get("looks", 0) >= UNREACHABLE_LOOKS)
-    return not seen["wait"]
+    return not snapshot["wait"]
 
 
-def _may_act(story: Story, now: Look) -> bool:
+def _may_act(story: Story, now: AssessmentSummary) -> bool:
     return bool(now.actions) and not story.gave_up and story.repairs < MOST_REPAIRS
 
 
-def _lifts_in(now: Look) -> int | None:
+def _lifts_in(now: AssessmentSummary) -> int | None:
     """Whole seconds after which everything that is withheld may run, at least 1; None where not time alone decides."""
-    times = [it.until for it in now.withheld if it.until and it.reason in LIFTED_BY_TIME]
+    times = [blocked.until for blocked in now.withheld if blocked.until and blocked.reason in LIFTED_BY_TIME]
     if not times:
         return None
     return max(1, ceil((datetime.fromisoformat(max(times)) - datetime.fromisoformat(now.began_at)).total_seconds()))
@@ -121,18 +121,18 @@ def _lifts_in(now: Look) -> int | None:
 # --- ask ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def _approved(turn: Turn, now: Look) -> Look | None:
+def _approved(iteration: Iteration, now: AssessmentSummary) -> AssessmentSummary | None:
     """The look whose plan may run: this one, or after a person agreed, a fresh one that comes to the same plan."""
     if not now.needs_approval:
         return now
-    story, work = turn.story, turn.work
-    answer = turn.steps.ask(f"{turn.n} approval", partial(work.ask, story.about()), now.timeouts["approval_timeout_s"])
-    story.add("approval", _answer_words(answer), turn.once("answered", work.answered))
+    story, work = iteration.story, iteration.work
+    answer = iteration.steps.ask(f"{iteration.n} approval", partial(work.ask, story.about()), now.timeouts["approval_timeout_s"])
+    story.add("approval", _answer_words(answer), iteration.once("answered", work.answered))
     if not answer.get("approved"):
         story.gave_up = True
-        tell(turn, Occasion.NOT_APPROVED, answer=answer)
+        tell(iteration, NotificationKind.NOT_APPROVED, answer=answer)
         return None
-    again = _look(replace(turn, n=turn.n * AGAIN))
+    again = _look(replace(iteration, n=iteration.n * AGAIN))
     return again if again and kinds(again.actions) == kinds(now.actions) else None
 
 
@@ -145,61 +145,63 @@ def _answer_words(answer: Json) -> str:
 # --- act, prove --------------------------------------------------------------------------------------------------------------------------
 
 
-def _repair(turn: Turn, before: Look) -> None:
+def _repair(iteration: Iteration, before: AssessmentSummary) -> None:
     """Act in the plan's order, then wait until it is proven. What did not work is told, and the next turn looks again."""
-    begun = turn.until("begin", turn.work.begin, _answered, BUSY)
+    begun = iteration.until("begin", iteration.work.begin, _answered, BUSY)
     if not begun.get("ours"):
         return  # the next look tells whose it is
-    turn.story.repairs += 1
-    turn.story.proven = False
-    if turn.story.told != Occasion.ACTING:  # a conflict begins another turn of the same repair, which is no news
-        tell(turn, Occasion.ACTING)
-    trouble = carry_out(turn, before)
+    iteration.story.repairs += 1
+    iteration.story.proven = False
+    if iteration.story.told != NotificationKind.ACTING:  # a conflict begins another turn of the same repair, which is no news
+        tell(iteration, NotificationKind.ACTING)
+    trouble = carry_out(iteration, before)
     if not trouble:
-        _prove(turn, before)
+        _prove(iteration, before)
     elif trouble != CONFLICT:
-        escalate(turn, trouble)
-    turn.until("rest", turn.work.rest, _answered, BUSY)
+        escalate(iteration, trouble)
+    iteration.until("rest", iteration.work.rest, _answered, BUSY)
 
 
 def _answered(state: Json) -> bool:
     return "ours" in state
 
 
-def _prove(turn: Turn, before: Look) -> None:
+def _prove(iteration: Iteration, before: AssessmentSummary) -> None:
     """Wait until the repair is seen to work. Worse than before is taken back; in part is repaired again; else a person is needed."""
-    story = turn.story
-    patience = Patience(timeout_s=before.timeouts["proof_timeout_s"], most_s=20)
-    state = turn.until("proof", partial(turn.work.prove, story.look), _judged, patience)
-    proof, sentence = state.get("proof", ProofState.WAITING), str(state.get("sentence", ""))
+    story = iteration.story
+    schedule = PollSchedule(timeout_s=before.timeouts["proof_timeout_s"], most_s=20)
+    state = iteration.until("proof", partial(iteration.work.verify, story.look), _judged, schedule)
+    proof, sentence = state.get("proof", VerificationState.WAITING), str(state.get("sentence", ""))
     story.add("proof", sentence, state)
     story.trail += state.get("trail", [])
     if "look" in state:
         story.saw(state)
-    if proof == ProofState.PROVEN:
+    if proof == VerificationState.PROVEN:
         story.proven, story.annotated = True, None
-        tell(turn, Occasion.PROVEN, proof=sentence)
-    elif proof == ProofState.WORSE:
-        restore(turn, f"{turn.n} proof")
-        escalate(turn, sentence)
+        tell(iteration, NotificationKind.PROVEN, proof=sentence)
+    elif proof == VerificationState.WORSE:
+        restore(iteration, f"{iteration.n} proof")
+        escalate(iteration, sentence)
     elif proof not in REPAIRED_AGAIN or story.repairs >= MOST_REPAIRS:
-        escalate(turn, sentence)
+        escalate(iteration, sentence)
 
 
 def _judged(state: Json) -> bool:
-    return state.get("proof") not in (None, ProofState.WAITING)
+    return state.get("proof") not in (None, VerificationState.WAITING)
 
 
 # --- close -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _close(turn: Turn, outcome: Outcome) -> bool:
+def _close(iteration: Iteration, outcome: Outcome) -> bool:
     """Say the last word and close the incident, unless a signal came that no look has seen and the chain is broken again."""
-    story = turn.story
+    story = iteration.story
     if outcome is Outcome.RECOVERED and story.told:
-        tell(turn, Occasion.RECOVERED)
+        tell(iteration, NotificationKind.RECOVERED)
     if outcome is Outcome.PROVEN and not story.proven:
-        tell(turn, Occasion.PROVEN)
-    tell_unsent(turn)
-    state = turn.until("close", partial(turn.work.close, outcome, story.about(told=story.told)), lambda it: "closed" in it, CLOSING)
+        tell(iteration, NotificationKind.PROVEN)
+    tell_unsent(iteration)
+    state = iteration.until(
+        "close", partial(iteration.work.close, outcome, story.about(told=story.told)), lambda item: "closed" in item, CLOSING
+    )
     return bool(state.get("closed"))

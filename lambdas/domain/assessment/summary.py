@@ -10,7 +10,7 @@ from lambdas.domain.planning.actions import Action, from_json, to_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkLine:
+class LinkSummary:
     """One link for a table: number, title, state and sentence, with evidence as `(subject, field, value, ISO time or "")`."""
 
     link: int
@@ -45,7 +45,7 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithheldLine:
+class BlockedSummary:
     """Something left alone: link number, reason, sentence, and the ISO time at which it lifts or ""."""
 
     link: int
@@ -55,7 +55,7 @@ class WithheldLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class AssessmentSummary:
     """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none.
 
     `owner` is the field manager that wrote the role annotation, at `owner_at`; where none is there, the last one to write anything of the
@@ -68,11 +68,11 @@ class Look:
     verdicts: tuple[str, ...]
     severity: Severity
     sentence: str
-    links: tuple[LinkLine, ...]
+    links: tuple[LinkSummary, ...]
     counts: Counts
     actions: tuple[Action, ...] = ()
     proposed: tuple[Action, ...] = ()
-    withheld: tuple[WithheldLine, ...] = ()
+    withheld: tuple[BlockedSummary, ...] = ()
     remedies: tuple[str, ...] = ()
     wait: str = ""
     needs_approval: bool = False
@@ -106,7 +106,7 @@ class Look:
 _ACTIONS: Final = ("actions", "proposed")
 
 
-def to_json_look(value: Look) -> dict[str, Any]:
+def summary_to_json(value: AssessmentSummary) -> dict[str, Any]:
     """The look as a JSON object: a repair writes dozens, so nothing is copied that nobody changes."""
     return {
         **vars(value),
@@ -117,10 +117,10 @@ def to_json_look(value: Look) -> dict[str, Any]:
     }
 
 
-def from_json_look(value: dict[str, Any]) -> Look:
+def summary_from_json(value: dict[str, Any]) -> AssessmentSummary:
     """The inverse of `to_json_look`; lists become tuples again."""
-    lines = tuple(LinkLine(**{**line, "evidence": tuple(map(tuple, line["evidence"]))}) for line in value["links"])
-    return Look(
+    lines = tuple(LinkSummary(**{**line, "evidence": tuple(map(tuple, line["evidence"]))}) for line in value["links"])
+    return AssessmentSummary(
         **{
             **value,
             "verdict": Verdict(value["verdict"]),
@@ -129,7 +129,7 @@ def from_json_look(value: dict[str, Any]) -> Look:
             "links": lines,
             "counts": Counts(**value["counts"]),
             **{name: tuple(map(from_json, value.get(name, ()))) for name in _ACTIONS},
-            "withheld": tuple(WithheldLine(**line) for line in value["withheld"]),
+            "withheld": tuple(BlockedSummary(**line) for line in value["withheld"]),
             **{name: tuple(value[name]) for name in ("verdicts", "remedies", "warnings")},
         }
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
-from lambdas.domain.assessment.summary import Counts, LinkLine, Look, WithheldLine
+from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary, Counts, LinkSummary
 from lambdas.domain.diagnosis.finding import Finding, Link
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
@@ -19,8 +19,8 @@ from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     InvalidBinding,
     NodeRepair,
-    Observation,
     ServiceAccountFacts,
+    Snapshot,
     SupportDates,
     VersionAdvice,
 )
@@ -40,45 +40,50 @@ HANGING: Final = frozenset(
 """Waiting reasons that no patience ends."""
 
 
-def look(seen: Observation, diagnosis: Diagnosis, plan: Plan) -> Look:
+def look(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSummary:
     """The digest of one moment."""
     first = next(iter(diagnosis.broken), None)
-    account = seen.service_account if isinstance(seen.service_account, ServiceAccountFacts) else None
+    account = snapshot.service_account if isinstance(snapshot.service_account, ServiceAccountFacts) else None
     writer = last_writer(account) if account else None
-    return Look(
-        target=seen.target.key,
-        began_at=seen.began_at.isoformat(),
+    return AssessmentSummary(
+        target=snapshot.target.key,
+        began_at=snapshot.began_at.isoformat(),
         verdict=plan.verdict,
         verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken else (),
         severity=diagnosis.severity,
         sentence=_cut(first.sentence if first else "Every link of the identity chain holds."),
         links=tuple(map(_line, diagnosis.findings)),
-        counts=_counts(seen),
+        counts=_counts(snapshot),
         actions=plan.actions,
         proposed=plan.proposed,
         withheld=tuple(
-            WithheldLine(link=it.link, reason=it.reason, sentence=_cut(it.sentence), until=it.until.isoformat() if it.until else "")
-            for it in plan.withheld
+            BlockedSummary(
+                link=blocked.link,
+                reason=blocked.reason,
+                sentence=_cut(blocked.sentence),
+                until=blocked.until.isoformat() if blocked.until else "",
+            )
+            for blocked in plan.withheld
         ),
-        remedies=tuple(dict.fromkeys(line[:4000] for it in diagnosis.broken for line in it.remedy)),
+        remedies=tuple(dict.fromkeys(line[:4000] for finding in diagnosis.broken for line in finding.remedy)),
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
-        desired_role=seen.desired_role or "",
+        desired_role=snapshot.desired_role or "",
         annotation=_cut(account.role_annotations.get(ROLE_ANNOTATION, "")) if account else "",
-        binding_path=seen.binding.path if isinstance(seen.binding, Binding | InvalidBinding) else "",
-        binding_version=seen.binding.version if isinstance(seen.binding, Binding) else 0,
+        binding_path=snapshot.binding.path if isinstance(snapshot.binding, Binding | InvalidBinding) else "",
+        binding_version=snapshot.binding.version if isinstance(snapshot.binding, Binding) else 0,
         owner=writer.manager if writer else "",
         owner_at=writer.at.isoformat() if writer and writer.at else "",
         owner_annotated=bool(writer and writer.owns_annotation),
-        actor=_actor(seen),
-        cluster=_cluster(seen),
-        addon=_addon(seen),
-        repair_deadline=_repair_deadline(seen),
-        warnings=_warnings(seen, diagnosis),
+        actor=_actor(snapshot),
+        cluster=_cluster(snapshot),
+        addon=_addon(snapshot),
+        repair_deadline=_repair_deadline(snapshot),
+        warnings=_warnings(snapshot, diagnosis),
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
-        notify_from=seen.settings.notify_from,
+        notify_from=snapshot.settings.notify_from,
         timeouts={
-            name: getattr(seen.settings, name) for name in ("approval_timeout_s", "proof_timeout_s", "update_timeout_s", "node_grace_s")
+            name: getattr(snapshot.settings, name) for name in ("approval_timeout_s", "proof_timeout_s", "update_timeout_s", "node_grace_s")
         },
     )
 
@@ -87,11 +92,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def _line(finding: Finding) -> LinkLine:
+def _line(finding: Finding) -> LinkSummary:
     evidence = tuple(
-        (_cut(it.subject), it.field, _cut(it.value), it.at.isoformat() if it.at else "") for it in finding.evidence[:MOST_EVIDENCE]
+        (_cut(item.subject), item.field, _cut(item.value), item.at.isoformat() if item.at else "")
+        for item in finding.evidence[:MOST_EVIDENCE]
     )
-    return LinkLine(
+    return LinkSummary(
         link=finding.link,
         title=finding.link.title,
         state=finding.state,
@@ -101,16 +107,18 @@ def _line(finding: Finding) -> LinkLine:
     )
 
 
-def _counts(seen: Observation) -> Counts:
-    pods = seen.pods if isinstance(seen.pods, tuple) else ()
-    lost = len(out_of_reach(seen))
-    nodes = seen.nodes if isinstance(seen.nodes, tuple) and seen.addon_name == CNI_ADDON else ()  # no other workload makes them Ready
-    stale = {pod.name for pod in stale_pods(seen)}
-    errors = Counter(error.pod in stale for error in current_errors(seen))
-    staying = reachable(seen)
+def _counts(snapshot: Snapshot) -> Counts:
+    pods = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
+    lost = len(out_of_reach(snapshot))
+    nodes = (
+        snapshot.nodes if isinstance(snapshot.nodes, tuple) and snapshot.addon_name == CNI_ADDON else ()
+    )  # no other workload makes them Ready
+    stale = {pod.name for pod in stale_pods(snapshot)}
+    errors = Counter(error.pod in stale for error in current_errors(snapshot))
+    staying = reachable(snapshot)
     return Counts(
         pods=len(staying),
-        pods_right=sum(pod.role_arn == seen.desired_role for pod in staying) if seen.desired_role else 0,
+        pods_right=sum(pod.role_arn == snapshot.desired_role for pod in staying) if snapshot.desired_role else 0,
         pods_ready=sum(pod.ready for pod in staying),
         pods_deleting=len(pods) - len(staying) - lost,
         pods_lost=lost,
@@ -120,38 +128,38 @@ def _counts(seen: Observation) -> Counts:
         nodes_lost=sum(node.ready is None for node in nodes),
         errors_with_role=errors[False],
         errors_without_role=errors[True],
-        hanging=sum(pod.waiting in HANGING and pod.role_arn == seen.desired_role for pod in staying),
-        rolled_out=rolled_out(seen),
+        hanging=sum(pod.waiting in HANGING and pod.role_arn == snapshot.desired_role for pod in staying),
+        rolled_out=rolled_out(snapshot),
     )
 
 
-def _actor(seen: Observation) -> dict[str, str]:
-    if seen.actor is None:
+def _actor(snapshot: Snapshot) -> dict[str, str]:
+    if snapshot.actor is None:
         return {}
-    at = seen.actor.at.isoformat() if seen.actor.at else ""
-    return {"who": seen.actor.who[:300], "what": seen.actor.what[:300], "agent": seen.actor.agent[:200], "at": at}
+    at = snapshot.actor.at.isoformat() if snapshot.actor.at else ""
+    return {"who": snapshot.actor.who[:300], "what": snapshot.actor.what[:300], "agent": snapshot.actor.agent[:200], "at": at}
 
 
-def _cluster(seen: Observation) -> dict[str, str]:
-    if not isinstance(seen.cluster, ClusterFacts):
-        return {"name": seen.target.cluster}
-    region = seen.cluster.arn.split(":")[3]
-    told = {"name": seen.cluster.name, "version": seen.cluster.version, "region": region, "status": seen.cluster.status}
-    if not isinstance(seen.support, SupportDates):
+def _cluster(snapshot: Snapshot) -> dict[str, str]:
+    if not isinstance(snapshot.cluster, ClusterFacts):
+        return {"name": snapshot.target.cluster}
+    region = snapshot.cluster.arn.split(":")[3]
+    told = {"name": snapshot.cluster.name, "version": snapshot.cluster.version, "region": region, "status": snapshot.cluster.status}
+    if not isinstance(snapshot.support, SupportDates):
         return told
-    dates = {"standard_until": seen.support.standard_until, "extended_until": seen.support.extended_until}
-    return told | {name: it.isoformat() for name, it in dates.items() if it}
+    dates = {"standard_until": snapshot.support.standard_until, "extended_until": snapshot.support.extended_until}
+    return told | {name: item.isoformat() for name, item in dates.items() if item}
 
 
-def _addon(seen: Observation) -> dict[str, str]:
-    if not isinstance(seen.addon, AddonFacts):
+def _addon(snapshot: Snapshot) -> dict[str, str]:
+    if not isinstance(snapshot.addon, AddonFacts):
         return {}
-    advised = seen.versions if isinstance(seen.versions, VersionAdvice) else VersionAdvice(default="")
+    advised = snapshot.versions if isinstance(snapshot.versions, VersionAdvice) else VersionAdvice(default="")
     return {
-        "name": seen.addon.name,
-        "version": seen.addon.version,
-        "status": seen.addon.status,
-        "role": seen.addon.role_arn or "",
+        "name": snapshot.addon.name,
+        "version": snapshot.addon.version,
+        "status": snapshot.addon.status,
+        "role": snapshot.addon.role_arn or "",
         "default": advised.default,
         "latest": advised.latest,
     }
@@ -164,19 +172,19 @@ Source: https://docs.aws.amazon.com/eks/latest/userguide/node-repair.html
 """
 
 
-def _repair_deadline(seen: Observation) -> str:
+def _repair_deadline(snapshot: Snapshot) -> str:
     """When node auto repair begins to replace nodes, ISO; empty where it does not."""
-    if not isinstance(seen.node_repair, NodeRepair) or not seen.node_repair.nodegroups or not isinstance(seen.nodes, tuple):
+    if not isinstance(snapshot.node_repair, NodeRepair) or not snapshot.node_repair.nodegroups or not isinstance(snapshot.nodes, tuple):
         return ""
-    watched = seen.node_repair.nodegroups
-    since = [node.since for node in seen.nodes if not node.ready and node.since and node.nodegroup in watched]
+    watched = snapshot.node_repair.nodegroups
+    since = [node.since for node in snapshot.nodes if not node.ready and node.since and node.nodegroup in watched]
     return (min(since) + AUTO_REPAIR).isoformat() if since else ""
 
 
-def _warnings(seen: Observation, diagnosis: Diagnosis) -> tuple[str, ...]:
-    wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(seen.wrong_settings.items())]
-    unread = [f"{it.link.title} could not be read: {it.sentence}" for it in diagnosis.unread]
-    windows = isinstance(seen.nodes, tuple) and any(node.os == "windows" for node in seen.nodes)
+def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
+    wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(snapshot.wrong_settings.items())]
+    unread = [f"{finding.link.title} could not be read: {finding.sentence}" for finding in diagnosis.unread]
+    windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
-    advised = [it.advice for it in diagnosis.findings if it.advice]
+    advised = [finding.advice for finding in diagnosis.findings if finding.advice]
     return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *unread, *kept, *advised]))

@@ -120,16 +120,16 @@ def events(found: Findings, cluster: str) -> tuple[Outgoing, ...]:
     """One event for each cause and for each changed identity."""
     return (
         *(
-            node_not_ready(cluster, cause=it.cause.value, nodes=it.nodes, count=len(it.nodes), since=it.since, occurred_at=it.at)
-            for it in found.nodes
+            node_not_ready(cluster, cause=node.cause.value, nodes=node.nodes, count=len(node.nodes), since=node.since, occurred_at=node.at)
+            for node in found.nodes
         ),
         *(
             identity_changed(
-                ServiceAccountRef(cluster, it.watched.namespace, it.watched.service_account),
-                actor=it.actor,
-                changes=it.changes,
-                occurred_at=it.at,
+                ServiceAccountRef(cluster, identity.watched.namespace, identity.watched.service_account),
+                actor=identity.actor,
+                changes=identity.changes,
+                occurred_at=identity.at,
             )
-            for it in found.identities
+            for identity in found.identities
         ),
     )

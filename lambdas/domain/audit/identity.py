@@ -37,8 +37,8 @@ class Watched:
 
 def watched(service_accounts: Collection[tuple[str, str]], served: Collection[BoundWorkload] = ()) -> tuple[Watched, ...]:
     """The ServiceAccounts to look after: those given as `(namespace, name)`, and in any case those that we know by name."""
-    workloads = {(it.namespace, it.service_account): (it.kind, it.name) for it in KNOWN}
-    workloads |= {(it.namespace, it.service_account): (it.kind, it.name) for it in served}
+    workloads = {(item.namespace, item.service_account): (item.kind, item.name) for item in KNOWN}
+    workloads |= {(item.namespace, item.service_account): (item.kind, item.name) for item in served}
     return tuple(Watched(namespace, name, workloads.get((namespace, name))) for namespace, name in sorted({*service_accounts, *workloads}))
 
 

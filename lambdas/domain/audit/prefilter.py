@@ -6,7 +6,7 @@ from typing import Final
 from lambdas.contract.audit import KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN
 from lambdas.domain.audit.identity import Watched
 
-_NODE_WORDS: Final = tuple(it.encode() for it in (KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN))
+_NODE_WORDS: Final = tuple(item.encode() for item in (KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN))
 
 
 def prefilter(watching: Collection[Watched]) -> Callable[[bytes], bool]:
@@ -14,8 +14,8 @@ def prefilter(watching: Collection[Watched]) -> Callable[[bytes], bool]:
 
     It looks for words without the quotes around them, so that it holds for a record's own JSON and for the same text quoted inside another.
     """
-    named = {it.service_account for it in watching} | {it.workload[1] for it in watching if it.workload}
-    words = (*_NODE_WORDS, *sorted(it.encode() for it in named), b"deletecollection")
+    named = {item.service_account for item in watching} | {item.workload[1] for item in watching if item.workload}
+    words = (*_NODE_WORDS, *sorted(item.encode() for item in named), b"deletecollection")
 
     def may_matter(line: bytes) -> bool:
         for word in words:  # not `any`: half of the time would go into its generator

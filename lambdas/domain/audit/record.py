@@ -111,4 +111,4 @@ def _microseconds(timestamp: str) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(it for it in value[:64] if isinstance(it, str)) if isinstance(value, list) else ()
+    return tuple(item for item in value[:64] if isinstance(item, str)) if isinstance(value, list) else ()

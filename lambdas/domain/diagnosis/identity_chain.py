@@ -12,9 +12,9 @@ from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link,
 from lambdas.domain.diagnosis.links.identity import oidc_link, permissions_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
-from lambdas.domain.snapshot.snapshot import Observation
+from lambdas.domain.snapshot.snapshot import Snapshot
 
-CHAIN: Final[Mapping[Link, Callable[[Observation], Finding]]] = {
+CHAIN: Final[Mapping[Link, Callable[[Snapshot], Finding]]] = {
     Link.CLUSTER: cluster_link,
     Link.WORKLOAD: workload_link,
     Link.MECHANISM: mechanism_link,
@@ -64,40 +64,40 @@ class Diagnosis:
         return tuple(dict.fromkeys(finding.verdict for finding in self.broken if finding.verdict))
 
 
-def diagnose(seen: Observation) -> Diagnosis:
+def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Say for every link of the chain what it is, and name the first broken one."""
-    first = cluster_link(seen)
+    first = cluster_link(snapshot)
     if first.broken:
         rest = tuple(not_applicable(link, "not looked at: the cluster comes first") for link in CHAIN if link is not Link.CLUSTER)
-        return _diagnosis(seen, (first, *rest))
-    wanted = workload_link(seen).state is not State.NOT_APPLICABLE
-    findings = tuple(_finding(link, rule, seen, wanted=wanted) for link, rule in CHAIN.items())
-    if not any(finding.broken for finding in findings) and (unwell := degraded_without_cause(seen)) and findings[1].state is State.OK:
+        return _diagnosis(snapshot, (first, *rest))
+    wanted = workload_link(snapshot).state is not State.NOT_APPLICABLE
+    findings = tuple(_finding(link, rule, snapshot, wanted=wanted) for link, rule in CHAIN.items())
+    if not any(finding.broken for finding in findings) and (unwell := degraded_without_cause(snapshot)) and findings[1].state is State.OK:
         findings = tuple(unwell if finding.link is unwell.link else finding for finding in findings)
-    return _diagnosis(seen, findings)
+    return _diagnosis(snapshot, findings)
 
 
-def _finding(link: Link, rule: Callable[[Observation], Finding], seen: Observation, *, wanted: bool) -> Finding:
+def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot, *, wanted: bool) -> Finding:
     if link > Link.WORKLOAD and not wanted:
         return not_applicable(link, "nothing runs under this ServiceAccount")
-    if link in _IRSA_ONLY and uses_pod_identity(seen):
+    if link in _IRSA_ONLY and uses_pod_identity(snapshot):
         return not_applicable(link, "a pod identity association decides")
-    return rule(seen)
+    return rule(snapshot)
 
 
-def _diagnosis(seen: Observation, findings: tuple[Finding, ...]) -> Diagnosis:
+def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.broken)
-    verdict = next((it.verdict for it in broken if it.verdict), None) or _standing(seen, findings)
-    urgency = (severity_now(seen) if it.verdict in REPAIRABLE else it.severity for it in broken)
-    severity = max(urgency, key=lambda it: it.rank, default=Severity.INFO)
+    verdict = next((item.verdict for item in broken if item.verdict), None) or _standing(snapshot, findings)
+    urgency = (severity_now(snapshot) if item.verdict in REPAIRABLE else item.severity for item in broken)
+    severity = max(urgency, key=lambda item: item.rank, default=Severity.INFO)
     return Diagnosis(
-        findings=tuple(it if it.severity.rank <= severity.rank else replace(it, severity=severity) for it in findings),
+        findings=tuple(item if item.severity.rank <= severity.rank else replace(item, severity=severity) for item in findings),
         verdict=verdict,
         severity=severity,
     )
 
 
-def _standing(seen: Observation, findings: tuple[Finding, ...]) -> Verdict:
+def _standing(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Verdict:
     if findings[Link.WORKLOAD - 1].state is State.NOT_APPLICABLE:
         return Verdict.NOT_APPLICABLE
-    return Verdict.POD_IDENTITY_IN_USE if uses_pod_identity(seen) else Verdict.HEALTHY
+    return Verdict.POD_IDENTITY_IN_USE if uses_pod_identity(snapshot) else Verdict.HEALTHY

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
-from lambdas.domain.incidents.incident import Answered, Free, Left, NodesSeen, Signal, answered
+from lambdas.domain.incidents.incident import AlreadyAnswered, Deferred, IdleState, NodesSeen, Signal, answered
 
 LASTS: Final = timedelta(seconds=CHECKER_TIMEOUT_S)
 """No check lives longer than its function may run."""
@@ -18,7 +18,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 """How long a row is kept for a cluster that does not exist, of which only an event told."""
 
 
-def signalled(free: Free, signal: Signal) -> tuple[Free, Answered | Left | Free]:
+def signalled(free: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAnswered | Deferred | IdleState]:
     """What is remembered after a signal, and what it meets."""
     if answer := answered(free, signal) or (quietly(free, signal) if signal.quiet else None):
         return free, answer
@@ -27,55 +27,55 @@ def signalled(free: Free, signal: Signal) -> tuple[Free, Answered | Left | Free]
         signals=free.signals + 1,
         asks=free.asks | signal.asks,
         told=signal.told or free.told,
-        on_duty=free.on_duty or signal.check,
-        on_duty_since=free.on_duty_since or signal.at,
+        lease_holder=free.lease_holder or signal.check,
+        lease_since=free.lease_since or signal.at,
     )
     if gone(counted, signal.at):
-        counted = replace(counted, on_duty=signal.check, on_duty_since=signal.at)
+        counted = replace(counted, lease_holder=signal.check, lease_since=signal.at)
     return counted, to_do(counted, signal)
 
 
-def quietly(free: Free, signal: Signal) -> Answered | Free | None:
+def quietly(free: IdleState, signal: Signal) -> AlreadyAnswered | IdleState | None:
     """What a signal meets that nobody waits for, where there is nothing to count it on; None where it is to be treated like any other."""
-    return answered(free, signal) or (None if free.on_duty or free.signals else free)
+    return answered(free, signal) or (None if free.lease_holder or free.signals else free)
 
 
-def to_do(counted: Free, signal: Signal) -> Left | Free:
+def to_do(counted: IdleState, signal: Signal) -> Deferred | IdleState:
     """Whether a signal that has been counted is to be looked after by whoever brings it."""
-    return counted if counted.on_duty == signal.check else Left(counted.on_duty)
+    return counted if counted.lease_holder == signal.check else Deferred(counted.lease_holder)
 
 
-def gone(free: Free, now: datetime) -> bool:
+def gone(free: IdleState, now: datetime) -> bool:
     """Whether the check on duty must have ended without a word."""
-    return free.on_duty_since is not None and now - free.on_duty_since > LASTS
+    return free.lease_since is not None and now - free.lease_since > LASTS
 
 
-def finished(now: Free, duty: Free, began_at: datetime, nodes: NodesSeen | None) -> tuple[Free, Free | None]:
+def finished(now: IdleState, duty: IdleState, began_at: datetime, nodes: NodesSeen | None) -> tuple[IdleState, IdleState | None]:
     """What is remembered after a look that began then and found all well; and what asks its check to look again, if anything does.
 
     `now` is the row, `duty` what the check knew of it before it looked. A quiet check is not on duty, and writes only what is still so.
     """
-    if not duty.on_duty:
+    if not duty.lease_holder:
         return well(duty, began_at, nodes) if now == duty else now, None
-    if now.on_duty != duty.on_duty:
+    if now.lease_holder != duty.lease_holder:
         return now, None  # an incident was opened, or another took this check for gone: either looks after it
     if now.signals > duty.signals:
         return now, now
     return well(duty, began_at, nodes), None
 
 
-def well(duty: Free, began_at: datetime, nodes: NodesSeen | None) -> Free:
+def well(duty: IdleState, began_at: datetime, nodes: NodesSeen | None) -> IdleState:
     """What is remembered then: nobody is on duty, and nothing is waited for."""
     return relieved(duty).after(began_at, nodes)
 
 
-def relieved(free: Free) -> Free:
+def relieved(free: IdleState) -> IdleState:
     """The same with nobody on duty, and nothing that waits for a look."""
-    return replace(free, on_duty="", on_duty_since=None, signals=0, told=None, asks=frozenset())
+    return replace(free, lease_holder="", lease_since=None, signals=0, told=None, asks=frozenset())
 
 
-def let_go(now: Free, duty: Free, forget: datetime | None = None) -> Free:
+def let_go(now: IdleState, duty: IdleState, forget: datetime | None = None) -> IdleState:
     """Nobody is on duty, and what waits is the next one's, or nobody's where the row is to be forgotten."""
-    if now.on_duty != duty.on_duty:
+    if now.lease_holder != duty.lease_holder:
         return now
-    return relieved(now) if forget else replace(now, on_duty="", on_duty_since=None)
+    return relieved(now) if forget else replace(now, lease_holder="", lease_since=None)

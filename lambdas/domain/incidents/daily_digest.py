@@ -42,7 +42,7 @@ class Day:
 
 def clusters_asking(parameters: Mapping[str, Parameter], existing: Iterable[str]) -> list[str]:
     """Clusters whose settings ask for a digest, by name: among those that exist and those that have a binding."""
-    values = {path: it.value for path, it in parameters.items()}
+    values = {path: item.value for path, item in parameters.items()}
     known = sorted({*existing, *bound_clusters(parameters)})
     return [name for name in known if read_settings(values, name)[0].digest is Digest.DAILY]
 
@@ -63,13 +63,15 @@ def summed_up(
         TransientError: the table did not answer.
     """
     named = list(clusters)
-    known = {ServiceAccountRef(it, KNOWN[0].namespace, KNOWN[0].service_account) for it in named}
+    known = {ServiceAccountRef(item, KNOWN[0].namespace, KNOWN[0].service_account) for item in named}
     targets = sorted(known | set(bound_targets(parameters, named)))
-    closed = [it for target in targets for it in incidents.history(target, until - DAY) if it.closed_at < until]
-    opened = sorted((it for target in targets if (it := incidents.get(target))), key=lambda it: (it.opened_at, it.id))
+    closed = [item for target in targets for item in incidents.history(target, until - DAY) if item.closed_at < until]
+    opened = sorted((it for target in targets if (it := incidents.get(target))), key=lambda item: (item.opened_at, item.id))
     return Day(
         until=until,
         clusters=len(named),
-        closed=tuple(sorted(closed, key=lambda it: (it.closed_at, it.id), reverse=True)),
-        still_open=tuple(StillOpen(incident=it, sentence=look(it.target) if i < MOST_LOOKED_AT else "") for i, it in enumerate(opened)),
+        closed=tuple(sorted(closed, key=lambda item: (item.closed_at, item.id), reverse=True)),
+        still_open=tuple(
+            StillOpen(incident=item, sentence=look(item.target) if i < MOST_LOOKED_AT else "") for i, item in enumerate(opened)
+        ),
     )

@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from lambdas.domain.assessment.summary import Look
+from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.finding import State
 
 MOST_REMEDIES: Final = 4
 LONGEST_REMEDY: Final = 2000
 
 
-def kept(first: Look) -> dict[str, Any]:
+def kept(first: AssessmentSummary) -> dict[str, Any]:
     """Sentence and severity; broken links and remedies in words; who did it and with what; versions. Empty parts are left out."""
     actor = first.actor
     did = f"{actor.get('what', '')} by {actor['who']}" + (f" ({actor['agent']})" if actor.get("agent") else "") if actor else ""
@@ -18,8 +18,8 @@ def kept(first: Look) -> dict[str, Any]:
     told: dict[str, Any] = {
         "sentence": first.sentence,
         "severity": first.severity,
-        "broken": [f"{it.title}: {it.sentence}" for it in first.links if it.state == State.BROKEN],
-        "remedies": [it[:LONGEST_REMEDY] for it in first.remedies[:MOST_REMEDIES]],
+        "broken": [f"{link.title}: {link.sentence}" for link in first.links if link.state == State.BROKEN],
+        "remedies": [remedy[:LONGEST_REMEDY] for remedy in first.remedies[:MOST_REMEDIES]],
         "actor": did.strip(),
         "versions": versions,
     }

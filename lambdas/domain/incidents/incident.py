@@ -12,9 +12,9 @@ from lambdas.domain.diagnosis.verdict import Verdict
 REMEDIATOR: Final = "remediator"
 """The holder of an incident that a durable execution works on."""
 
-BEAT: Final = timedelta(seconds=30)
+HEARTBEAT_INTERVAL: Final = timedelta(seconds=30)
 """How often a person's run says that it is still there."""
-SILENT_AFTER: Final = timedelta(minutes=6)
+HEARTBEAT_TIMEOUT: Final = timedelta(minutes=6)
 """When a person's run counts as gone. AWS takes no call from a clock that is more than five minutes off, so nobody who beats looks older.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
@@ -50,7 +50,7 @@ class Incident:
     holder: str = REMEDIATOR
     callback_id: str | None = None
     binding_path: str | None = None
-    beat_at: datetime | None = None
+    heartbeat_at: datetime | None = None
     acting: bool = False
 
     @property
@@ -83,7 +83,7 @@ class PastIncident:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AlreadyAnswered:
     """A check that began after the event happened found all well: nothing to do."""
 
     began_at: datetime
@@ -97,7 +97,7 @@ class NodesSeen(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Free:
+class IdleState:
     """No incident is open.
 
     `known_good_at` is when a check last found all well, `nodes_seen_at` when one that read nodes did. `nodes_unsettled` asks the next
@@ -110,13 +110,13 @@ class Free:
     nodes_seen_at: datetime | None = None
     nodes_unsettled: bool = False
     gone_told_at: datetime | None = None
-    on_duty: str = ""
-    on_duty_since: datetime | None = None
+    lease_holder: str = ""
+    lease_since: datetime | None = None
     signals: int = 0
     told: Mapping[str, Any] | None = None
     asks: frozenset[str] = frozenset()
 
-    def after(self, began_at: datetime, nodes: NodesSeen | None) -> "Free":
+    def after(self, began_at: datetime, nodes: NodesSeen | None) -> "IdleState":
         """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
         later = self.known_good_at is not None and self.known_good_at > began_at
         known = self if later else replace(self, known_good_at=began_at, gone_told_at=None)
@@ -124,14 +124,14 @@ class Free:
             return known
         return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesSeen.STARTING)
 
-    def closed(self, past: "PastIncident", sound_since: datetime | None) -> "Free":
+    def closed(self, past: "PastIncident", sound_since: datetime | None) -> "IdleState":
         """The same after an incident was closed; `sound_since` is when its last look began, where that found all well."""
         if sound_since:
-            return Free(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True)
+            return IdleState(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True)
         return replace(self, gone_told_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
 
 
-class Asks(StrEnum):
+class CheckRequirements(StrEnum):
     """What an event wants of the look that answers it, beyond a quick one."""
 
     NODES = "nodes"  # read them: they are said to be unwell
@@ -139,10 +139,10 @@ class Asks(StrEnum):
 
 
 @dataclass(frozen=True)
-class Left:
+class Deferred:
     """Another check is on duty: before it ends it looks again, for this event, too."""
 
-    on_duty: str
+    lease_holder: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ class Signal:
     quiet: bool = False
 
 
-Signalled = Incident | Answered | Left | Free
+Signalled = Incident | AlreadyAnswered | Deferred | IdleState
 """What a signal meets: an open incident (it is counted there), an answer, another check that looks; or nothing, so that it is to look."""
 
 EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
@@ -174,12 +174,12 @@ def answers(began_at: datetime, occurred_at: datetime) -> bool:
     return began_at >= occurred_at + EVENT_TIME_GRAIN
 
 
-def answered(free: Free, signal: Signal) -> Answered | None:
+def answered(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
     """The check that has answered it, if any. Only one that read nodes answers what is said about nodes."""
-    began_at = free.nodes_seen_at if Asks.NODES in signal.asks else free.known_good_at
-    return Answered(began_at) if signal.answerable and began_at is not None and answers(began_at, signal.occurred_at) else None
+    began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.asks else free.known_good_at
+    return AlreadyAnswered(began_at) if signal.answerable and began_at is not None and answers(began_at, signal.occurred_at) else None
 
 
-def silent(incident: Incident, now: datetime) -> bool:
+def heartbeat_expired(incident: Incident, now: datetime) -> bool:
     """Whether the person who holds the incident has given no sign of life for too long: a closed laptop, a lost connection."""
-    return incident.beat_at is None or now - incident.beat_at > SILENT_AFTER
+    return incident.heartbeat_at is None or now - incident.heartbeat_at > HEARTBEAT_TIMEOUT

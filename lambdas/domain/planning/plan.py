@@ -10,7 +10,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import Action
 
 
-class Reason(StrEnum):
+class BlockReason(StrEnum):
     """Why something is withheld."""
 
     NO_BINDING = "no-binding"
@@ -32,11 +32,11 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Withheld:
+class BlockedAction:
     """A broken link that is not acted on, why, and when that lifts where time lifts it."""
 
     link: Link
-    reason: Reason
+    reason: BlockReason
     sentence: str
     until: datetime | None = None
 
@@ -52,7 +52,7 @@ class Plan:
     verdict: Verdict
     severity: Severity
     actions: tuple[Action, ...] = ()
-    withheld: tuple[Withheld, ...] = ()
+    withheld: tuple[BlockedAction, ...] = ()
     proposed: tuple[Action, ...] = ()
     answers: tuple[tuple[Link, tuple[int, ...]], ...] = ()
     wait: str | None = None

@@ -12,83 +12,83 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import changed_at, oldest_first, stale_pods
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
-from lambdas.domain.planning.plan import Plan, Reason, Withheld
-from lambdas.domain.planning.policies import Past, Stop, stops
+from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
+from lambdas.domain.planning.policies import Blocker, RepairHistory, stops
 from lambdas.domain.snapshot.node_reachability import reachable, rolled_out, stalled
-from lambdas.domain.snapshot.snapshot import AddonFacts, Observation, PodFacts, ServiceAccountFacts, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 from lambdas.domain.trust.patterns import arn_matches
 
 Wanted = dict[Link, tuple[Action, ...]]
 
 
-def plan(seen: Observation, diagnosis: Diagnosis, past: Past) -> Plan:
+def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
     """Choose what to do about each broken link, as of the time of the observation.
 
     Every broken link is answered: by actions, or by a reason why there are none.
     """
     if diagnosis.sound:
         return Plan(verdict=diagnosis.verdict, severity=diagnosis.severity)
-    wanted = _wanted(seen, diagnosis, past)
-    found = list(stops(seen, diagnosis, past)) if wanted else []
+    wanted = _wanted(snapshot, diagnosis, past)
+    found = list(stops(snapshot, diagnosis, past)) if wanted else []
     verdict = next((stop.verdict for stop in found if stop.verdict), None) or diagnosis.verdict
     if found:
         held = _all_withheld(diagnosis, wanted, found)
-        by_mode_alone = {stop.reason for stop in found} == {Reason.OBSERVE_MODE} and not _under_way(diagnosis)
-        proposed = _acting(seen, diagnosis, wanted).actions if by_mode_alone else ()
+        by_mode_alone = {stop.reason for stop in found} == {BlockReason.OBSERVE_MODE} and not _under_way(diagnosis)
+        proposed = _acting(snapshot, diagnosis, wanted).actions if by_mode_alone else ()
         return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, proposed=proposed)
     if running := _under_way(diagnosis):
-        held = tuple(Withheld(link=it.link, reason=Reason.UPDATE_RUNS, sentence=running) for it in diagnosis.broken)
+        held = tuple(BlockedAction(link=finding.link, reason=BlockReason.UPDATE_RUNS, sentence=running) for finding in diagnosis.broken)
         return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, wait=running)
-    return _acting(seen, diagnosis, wanted)
+    return _acting(snapshot, diagnosis, wanted)
 
 
 def _under_way(diagnosis: Diagnosis) -> str | None:
     """What is to be waited for before anything is done, or None."""
-    return next((it.sentence for it in diagnosis.broken if it.verdict is Verdict.UPDATE_IN_PROGRESS), None)
+    return next((finding.sentence for finding in diagnosis.broken if finding.verdict is Verdict.UPDATE_IN_PROGRESS), None)
 
 
-def _acting(seen: Observation, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
-    held = [it for finding in diagnosis.broken if (it := _held(seen, diagnosis, finding, wanted))]
-    chosen = {link: actions for link, actions in wanted.items() if actions and link not in {it.link for it in held}}
+def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
+    held = [it for finding in diagnosis.broken if (it := _held(snapshot, diagnosis, finding, wanted))]
+    chosen = {link: actions for link, actions in wanted.items() if actions and link not in {item.link for item in held}}
     if Link.ANNOTATION in wanted and Link.ANNOTATION not in chosen:
         chosen.pop(Link.PODS, None)  # without the annotation a new pod is as stale as the old one
     order = [link for link in (Link.ANNOTATION, Link.PODS, Link.ADDON_RECORD) if link in chosen]
     actions = tuple(action for link in order for action in chosen[link])
     answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
-    held += [_consequence(finding) for finding in diagnosis.broken if finding.link not in {*chosen, *(it.link for it in held)}]
-    rolling = _rolling(seen) if not actions and Link.PODS in wanted else None
+    held += [_consequence(finding) for finding in diagnosis.broken if finding.link not in {*chosen, *(item.link for item in held)}]
+    rolling = _rolling(snapshot) if not actions and Link.PODS in wanted else None
     return Plan(
         verdict=diagnosis.verdict,
         severity=diagnosis.severity,
         actions=actions,
-        withheld=tuple(sorted(held, key=lambda it: it.link)),
+        withheld=tuple(sorted(held, key=lambda item: item.link)),
         answers=answers,
         wait=rolling,
-        needs_approval=bool(actions) and seen.settings.mode is Mode.APPROVE,
+        needs_approval=bool(actions) and snapshot.settings.mode is Mode.APPROVE,
     )
 
 
-def _wanted(seen: Observation, diagnosis: Diagnosis, past: Past) -> Wanted:
+def _wanted(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Wanted:
     """What would end each broken link, were nothing to hold us back: empty where no action of ours does."""
     wanted: Wanted = {}
-    if diagnosis[Link.CLUSTER].broken or not isinstance(seen.workload, WorkloadFacts):
+    if diagnosis[Link.CLUSTER].broken or not isinstance(snapshot.workload, WorkloadFacts):
         return wanted
-    if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(seen.service_account, ServiceAccountFacts):
-        wanted[Link.ANNOTATION] = _annotate(seen, seen.service_account)
+    if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(snapshot.service_account, ServiceAccountFacts):
+        wanted[Link.ANNOTATION] = _annotate(snapshot, snapshot.service_account)
     if diagnosis[Link.PODS].verdict in REPAIRABLE:
-        wanted[Link.PODS] = _replace(seen, seen.workload, annotated=Link.ANNOTATION not in wanted)
-    if diagnosis[Link.ADDON_RECORD].verdict is Verdict.ADDON_ROLE_MISSING and isinstance(seen.addon, AddonFacts):
-        role = seen.desired_role or ""
-        wanted[Link.ADDON_RECORD] = (UpdateAddonRole(addon=seen.addon.name, role_arn=role, token=f"{past.incident_id}-{past.round}"),)
+        wanted[Link.PODS] = _replace(snapshot, snapshot.workload, annotated=Link.ANNOTATION not in wanted)
+    if diagnosis[Link.ADDON_RECORD].verdict is Verdict.ADDON_ROLE_MISSING and isinstance(snapshot.addon, AddonFacts):
+        role = snapshot.desired_role or ""
+        wanted[Link.ADDON_RECORD] = (UpdateAddonRole(addon=snapshot.addon.name, role_arn=role, token=f"{past.incident_id}-{past.round}"),)
     return wanted
 
 
-def _annotate(seen: Observation, account: ServiceAccountFacts) -> tuple[Action, ...]:
-    if seen.desired_role is None:
+def _annotate(snapshot: Snapshot, account: ServiceAccountFacts) -> tuple[Action, ...]:
+    if snapshot.desired_role is None:
         return ()
     old = account.role_annotations.get(ROLE_ANNOTATION)
     kept = old if old and len(old) <= LONGEST_ARN else None
-    return (AnnotateServiceAccount(role_arn=seen.desired_role, old_value=kept, resource_version=account.resource_version),)
+    return (AnnotateServiceAccount(role_arn=snapshot.desired_role, old_value=kept, resource_version=account.resource_version),)
 
 
 LONGEST_ARN: Final = 2048
@@ -98,23 +98,23 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 """
 
 
-def _replace(seen: Observation, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
+def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
     """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
-    stale = stale_pods(seen)
-    ours = _left_by_roll_out(seen, workload, stale) if annotated and not rolled_out(seen) else stale
-    if not ours or seen.desired_role is None or not isinstance(seen.pods, tuple):
+    stale = stale_pods(snapshot)
+    ours = _left_by_roll_out(snapshot, workload, stale) if annotated and not rolled_out(snapshot) else stale
+    if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
-    first = _try(_canary(seen, ours), workload, seen.pods, seen.desired_role)
+    first = _try(_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role)
     if len(ours) == 1:
         return (first,)
-    if len(ours) == len(reachable(seen)) and not workload.on_delete and not stalled(seen):
+    if len(ours) == len(reachable(snapshot)) and not workload.on_delete and not stalled(snapshot):
         return (
             first,
             RestartWorkload(
-                workload=workload.kind, name=workload.name, restarted_at=_stamp(seen.began_at), at_a_time=workload.max_unavailable
+                workload=workload.kind, name=workload.name, restarted_at=_stamp(snapshot.began_at), at_a_time=workload.max_unavailable
             ),
         )
-    return (first, DeleteStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=seen.desired_role))
+    return (first, DeleteStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role))
 
 
 def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceOnePod:
@@ -131,30 +131,34 @@ MOST_OF_A_SECOND: Final = 50
 """Pods of the newest second that an action remembers, since a checkpoint is small. Of more, a successor has to be of a later second."""
 
 
-def _left_by_roll_out(seen: Observation, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+def _left_by_roll_out(snapshot: Snapshot, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
     """Stale pods that the roll-out under way does not replace: those it made itself before the annotation was there, at which it may
     have stopped since they are not ready, and what the webhook missed. It replaces the others.
     """
-    since = changed_at(seen.service_account) if isinstance(seen.service_account, ServiceAccountFacts) else None
-    first = _first_of_roll_out(seen, workload)
+    since = changed_at(snapshot.service_account) if isinstance(snapshot.service_account, ServiceAccountFacts) else None
+    first = _first_of_roll_out(snapshot, workload)
     return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
 
 
-def _first_of_roll_out(seen: Observation, workload: WorkloadFacts) -> datetime | None:
+def _first_of_roll_out(snapshot: Snapshot, workload: WorkloadFacts) -> datetime | None:
     """When the roll-out's first pod was created: every pod is made from the present template, so its pods are the newest ones."""
-    if not isinstance(seen.pods, tuple) or not 0 < workload.updated <= len(seen.pods) or workload.observed_generation < workload.generation:
+    if (
+        not isinstance(snapshot.pods, tuple)
+        or not 0 < workload.updated <= len(snapshot.pods)
+        or workload.observed_generation < workload.generation
+    ):
         return None
-    return sorted(pod.created_at for pod in seen.pods)[-workload.updated]
+    return sorted(pod.created_at for pod in snapshot.pods)[-workload.updated]
 
 
-def _canary(seen: Observation, stale: tuple[PodFacts, ...]) -> PodFacts:
+def _canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
     """A stale pod on a NotReady node, where nothing is lost by replacing it; else the oldest."""
-    return next(iter(not_ready_first(seen, stale)))
+    return next(iter(not_ready_first(snapshot, stale)))
 
 
-def not_ready_first(seen: Observation, pods: Iterable[PodFacts]) -> list[PodFacts]:
+def not_ready_first(snapshot: Snapshot, pods: Iterable[PodFacts]) -> list[PodFacts]:
     """Pods on NotReady nodes before the others, each oldest first."""
-    unready = {node.name for node in seen.nodes if not node.ready} if isinstance(seen.nodes, tuple) else set()
+    unready = {node.name for node in snapshot.nodes if not node.ready} if isinstance(snapshot.nodes, tuple) else set()
     return sorted(oldest_first(pods), key=lambda pod: pod.node not in unready)
 
 
@@ -162,64 +166,68 @@ def _stamp(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _rolling(seen: Observation) -> str | None:
-    workload = seen.workload
-    if not isinstance(workload, WorkloadFacts) or rolled_out(seen):
+def _rolling(snapshot: Snapshot) -> str | None:
+    workload = snapshot.workload
+    if not isinstance(workload, WorkloadFacts) or rolled_out(snapshot):
         return None
     return f"a roll-out of {workload.name} is under way ({workload.updated} of {workload.desired})"
 
 
-def _held(seen: Observation, diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> Withheld | None:
+def _held(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> BlockedAction | None:
     """Why this one link is left alone though others may be acted on; None where it is not."""
-    if finding.link in wanted and (sentence := _unverified(seen, diagnosis, finding)):
-        return Withheld(link=finding.link, reason=Reason.GUARD_UNREAD, sentence=sentence)
-    if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(seen)):
+    if finding.link in wanted and (sentence := _unverified(snapshot, diagnosis, finding)):
+        return BlockedAction(link=finding.link, reason=BlockReason.GUARD_UNREAD, sentence=sentence)
+    if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(snapshot)):
         return held
     if finding.verdict is Verdict.CLUSTER_YOUNG:
-        return Withheld(link=finding.link, reason=Reason.TOO_YOUNG, sentence="the cluster is minutes old: the next sweep looks again")
+        return BlockedAction(
+            link=finding.link, reason=BlockReason.TOO_YOUNG, sentence="the cluster is minutes old: the next sweep looks again"
+        )
     if finding.link in wanted and not wanted[finding.link]:
-        return Withheld(link=finding.link, reason=Reason.CONSEQUENCE, sentence=_rolling(seen) or "ends with the links before it")
+        return BlockedAction(
+            link=finding.link, reason=BlockReason.CONSEQUENCE, sentence=_rolling(snapshot) or "ends with the links before it"
+        )
     if finding.link not in wanted and not _follows(diagnosis, finding, wanted):
-        return Withheld(link=finding.link, reason=Reason.NOT_OURS, sentence="only a person can change this")
+        return BlockedAction(link=finding.link, reason=BlockReason.NOT_OURS, sentence="only a person can change this")
     return None
 
 
-def _record_held(seen: Observation) -> Withheld | None:
-    def held(reason: Reason, sentence: str) -> Withheld:
-        return Withheld(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
+def _record_held(snapshot: Snapshot) -> BlockedAction | None:
+    def held(reason: BlockReason, sentence: str) -> BlockedAction:
+        return BlockedAction(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
 
-    if seen.settings.addon_record is AddonRecord.TELL:
-        return held(Reason.ADDON_RECORD_TELL, "addon_record is tell: its owner has to change it")
-    if not _passable(seen):
-        return held(Reason.ROLE_NOT_PASSABLE, NOT_PASSABLE)
-    if isinstance(seen.addon, AddonFacts) and seen.addon.status not in ("ACTIVE", "DEGRADED"):
-        return held(Reason.ADDON_UNWELL, f"the add-on is {seen.addon.status}; an update would not help")
+    if snapshot.settings.addon_record is AddonRecord.TELL:
+        return held(BlockReason.ADDON_RECORD_TELL, "addon_record is tell: its owner has to change it")
+    if not _passable(snapshot):
+        return held(BlockReason.ROLE_NOT_PASSABLE, NOT_PASSABLE)
+    if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status not in ("ACTIVE", "DEGRADED"):
+        return held(BlockReason.ADDON_UNWELL, f"the add-on is {snapshot.addon.status}; an update would not help")
     return None
 
 
 NOT_PASSABLE = "the role is none of those that the remediator may pass to EKS: add it to bound_roles and deploy, or let the owner set it"
 
 
-def _passable(seen: Observation) -> bool:
+def _passable(snapshot: Snapshot) -> bool:
     """Whether IAM lets us hand the role to EKS: asked here, since the update would be refused after the pods were restarted for it."""
-    role = seen.desired_role or ""
-    return any(pattern == "*" or arn_matches(pattern, role, variables=False) is True for pattern in seen.passable_roles)
+    role = snapshot.desired_role or ""
+    return any(pattern == "*" or arn_matches(pattern, role, variables=False) is True for pattern in snapshot.passable_roles)
 
 
-def _unverified(seen: Observation, diagnosis: Diagnosis, finding: Finding) -> str | None:
+def _unverified(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding) -> str | None:
     """Where a guarding link is unread, what is missing may be put back, but nothing that stands is replaced."""
     unread = next((diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN), None)
-    if unread is None or not _replaces(seen, finding):
+    if unread is None or not _replaces(snapshot, finding):
         return None
     return f"{unread.link.title} could not be read ({unread.sentence}), so what stands is not replaced"
 
 
-def _replaces(seen: Observation, finding: Finding) -> bool:
+def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
     if finding.link is Link.ANNOTATION:
         return finding.verdict is Verdict.ANNOTATION_DIFFERS
     if finding.link is Link.PODS:
-        return any(pod.role_arn is not None for pod in stale_pods(seen))
-    return isinstance(seen.addon, AddonFacts) and seen.addon.role_arn is not None
+        return any(pod.role_arn is not None for pod in stale_pods(snapshot))
+    return isinstance(snapshot.addon, AddonFacts) and snapshot.addon.role_arn is not None
 
 
 def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
@@ -231,20 +239,22 @@ def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
     return healing and refused and diagnosis[Link.PODS].broken
 
 
-def _consequence(finding: Finding) -> Withheld:
-    return Withheld(link=finding.link, reason=Reason.CONSEQUENCE, sentence="ends with the links before it")
+def _consequence(finding: Finding) -> BlockedAction:
+    return BlockedAction(link=finding.link, reason=BlockReason.CONSEQUENCE, sentence="ends with the links before it")
 
 
-def _all_withheld(diagnosis: Diagnosis, wanted: Wanted, found: list[Stop]) -> tuple[Withheld, ...]:
+def _all_withheld(diagnosis: Diagnosis, wanted: Wanted, found: list[Blocker]) -> tuple[BlockedAction, ...]:
     """Every broken link with the weightiest stop's reason; where all of them lift by time, when the last one does."""
     first = found[0]
     until = max((stop.until for stop in found if stop.until), default=None) if all(stop.until for stop in found) else None
     sentence = "; ".join(stop.sentence for stop in found)
     return tuple(
-        Withheld(link=it.link, reason=first.reason, sentence=sentence, until=until)
-        if it.link in wanted
-        else Withheld(
-            link=it.link, reason=Reason.NOT_OURS if not _follows(diagnosis, it, wanted) else Reason.CONSEQUENCE, sentence=it.sentence
+        BlockedAction(link=finding.link, reason=first.reason, sentence=sentence, until=until)
+        if finding.link in wanted
+        else BlockedAction(
+            link=finding.link,
+            reason=BlockReason.NOT_OURS if not _follows(diagnosis, finding, wanted) else BlockReason.CONSEQUENCE,
+            sentence=finding.sentence,
         )
-        for it in diagnosis.broken
+        for finding in diagnosis.broken
     )

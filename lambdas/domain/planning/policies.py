@@ -11,8 +11,8 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
 from lambdas.domain.incidents.incident import PastIncident
-from lambdas.domain.planning.plan import Reason
-from lambdas.domain.snapshot.snapshot import Binding, Missing, Observation, ServiceAccountFacts
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.snapshot.snapshot import Binding, Missing, ServiceAccountFacts, Snapshot
 
 TUG_OF_WAR_REPAIRS: Final = 3
 """How often within `TUG_OF_WAR_SPAN` we set the annotation before we conclude that someone sets it back on purpose."""
@@ -24,7 +24,7 @@ BREAKER_SPAN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class RepairHistory:
     """What the rules need to know besides the picture of now.
 
     `incidents` are those of this ServiceAccount within `PAST_SPAN`, newest first. `turned_wrong` are clusters with an incident about the
@@ -41,35 +41,35 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Stop:
+class Blocker:
     """One rule that holds every action back. `until` is when it lifts by itself; None where only a person lifts it."""
 
-    reason: Reason
+    reason: BlockReason
     sentence: str
     until: datetime | None = None
     verdict: Verdict | None = None
 
 
-Rule = Callable[[Observation, Diagnosis, Past], Stop | None]
+Rule = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
 
 
-def stops(seen: Observation, diagnosis: Diagnosis, past: Past) -> Iterator[Stop]:
+def stops(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
     """Every rule that holds repairs back now, the weightiest first."""
-    return (stop for rule in RULES if (stop := rule(seen, diagnosis, past)))
+    return (stop for rule in RULES if (stop := rule(snapshot, diagnosis, past)))
 
 
-def _no_binding(seen: Observation, _diagnosis: Diagnosis, _past: Past) -> Stop | None:
-    if isinstance(seen.binding, Binding):
+def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    if isinstance(snapshot.binding, Binding):
         return None
-    path = seen.binding.what if isinstance(seen.binding, Missing) else seen.binding.path
-    return Stop(Reason.NO_BINDING, f"no parameter asks for a role here; to let the remediator act, write {path}")
+    path = snapshot.binding.what if isinstance(snapshot.binding, Missing) else snapshot.binding.path
+    return Blocker(BlockReason.NO_BINDING, f"no parameter asks for a role here; to let the remediator act, write {path}")
 
 
-def _guard_broken(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
-    guard = next((it for it in diagnosis.broken if it.link in GUARDS), None)
-    proven = next((it for it in diagnosis.broken if _fails_with_role(it.link, it.verdict, diagnosis)), None)
+def _guard_broken(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    guard = next((finding for finding in diagnosis.broken if finding.link in GUARDS), None)
+    proven = next((finding for finding in diagnosis.broken if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
     found = guard or proven
-    return Stop(Reason.GUARD_BROKEN, f"the role would not work: {found.sentence}") if found else None
+    return Blocker(BlockReason.GUARD_BROKEN, f"the role would not work: {found.sentence}") if found else None
 
 
 def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) -> bool:
@@ -80,86 +80,96 @@ def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) 
     return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].broken
 
 
-def _mechanism_unread(_seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
+def _mechanism_unread(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     # Where an association may decide the role, the annotation is nobody's to write: no setting lifts that.
     mechanism = diagnosis[Link.MECHANISM]
     if mechanism.state is not State.UNKNOWN:
         return None
-    return Stop(Reason.GUARD_UNREAD, f"whether a pod identity association decides the role could not be read ({mechanism.sentence})")
+    return Blocker(
+        BlockReason.GUARD_UNREAD, f"whether a pod identity association decides the role could not be read ({mechanism.sentence})"
+    )
 
 
-def _guard_unread(seen: Observation, diagnosis: Diagnosis, _past: Past) -> Stop | None:
+def _guard_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     unread = [diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN]
-    if not unread or seen.settings.when_unverified is WhenUnverified.RESTORE:
+    if not unread or snapshot.settings.when_unverified is WhenUnverified.RESTORE:
         return None
-    return Stop(Reason.GUARD_UNREAD, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is refuse")
+    return Blocker(BlockReason.GUARD_UNREAD, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is refuse")
 
 
-def _observe(seen: Observation, _diagnosis: Diagnosis, _past: Past) -> Stop | None:
-    return Stop(Reason.OBSERVE_MODE, "mode is observe: tell only") if seen.settings.mode is Mode.OBSERVE else None
+def _observe(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    return Blocker(BlockReason.OBSERVE_MODE, "mode is observe: tell only") if snapshot.settings.mode is Mode.OBSERVE else None
 
 
-def _tug_of_war(seen: Observation, diagnosis: Diagnosis, past: Past) -> Stop | None:
+def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
     if diagnosis[Link.ANNOTATION].verdict not in ANNOTATION_VERDICTS:
         return None
     ours = [
-        it.closed_at for it in _repairs(past) if "AnnotateServiceAccount" in it.changes and seen.began_at - it.closed_at < TUG_OF_WAR_SPAN
+        repair.closed_at
+        for repair in _repairs(past)
+        if "AnnotateServiceAccount" in repair.changes and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
     ]
     if len(ours) < TUG_OF_WAR_REPAIRS:
         return None
-    account = seen.service_account
+    account = snapshot.service_account
     writer = last_writer(account) if isinstance(account, ServiceAccountFacts) else None
-    who = seen.actor.who if seen.actor else writer.manager if writer and writer.owns_annotation else ""  # a removal leaves no trace
+    who = snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""  # a removal leaves no trace
     by_whom = f"last by {who}" if who else "and by whom is not recorded"
     sentence = f"set {len(ours)} times within a day and taken away again each time, {by_whom}"
-    return Stop(Reason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.REVERTED)
+    return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.REVERTED)
 
 
-def just_changed(seen: Observation) -> tuple[str, datetime] | None:
+def just_changed(snapshot: Snapshot) -> tuple[str, datetime] | None:
     """The binding's path and when it changed, where that is so lately that clusters which turned wrong since speak against it."""
-    binding = seen.binding
-    if not isinstance(binding, Binding) or binding.changed_at is None or seen.began_at - binding.changed_at >= BREAKER_SPAN:
+    binding = snapshot.binding
+    if not isinstance(binding, Binding) or binding.changed_at is None or snapshot.began_at - binding.changed_at >= BREAKER_SPAN:
         return None
     return binding.path, binding.changed_at
 
 
-def _breaker(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | None:
-    clusters, changed = {*past.turned_wrong, seen.target.cluster}, just_changed(seen)
-    if changed is None or len(clusters) < seen.settings.breaker_clusters:
+def _breaker(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
+    clusters, changed = {*past.turned_wrong, snapshot.target.cluster}, just_changed(snapshot)
+    if changed is None or len(clusters) < snapshot.settings.breaker_clusters:
         return None
     path, at = changed
-    return Stop(Reason.BREAKER, f"{len(clusters)} clusters turned wrong since {path} changed {_at(at)}: the parameter is wrong")
+    return Blocker(BlockReason.BREAKER, f"{len(clusters)} clusters turned wrong since {path} changed {_at(at)}: the parameter is wrong")
 
 
-def _repairs(past: Past) -> list[PastIncident]:
-    return [it for it in past.incidents if it.changes]
+def _repairs(past: RepairHistory) -> list[PastIncident]:
+    return [incident for incident in past.incidents if incident.changes]
 
 
-def _cooldown(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | None:
-    latest = max((it.closed_at for it in _repairs(past)), default=None)
+def _cooldown(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
+    latest = max((repair.closed_at for repair in _repairs(past)), default=None)
     if latest is None:
         return None
-    until = latest + timedelta(seconds=seen.settings.cooldown_s)
-    return Stop(Reason.COOLDOWN, f"repaired {_at(latest)}; the next may follow {_at(until)}", until) if seen.began_at < until else None
+    until = latest + timedelta(seconds=snapshot.settings.cooldown_s)
+    return (
+        Blocker(BlockReason.COOLDOWN, f"repaired {_at(latest)}; the next may follow {_at(until)}", until)
+        if snapshot.began_at < until
+        else None
+    )
 
 
-def _too_many(seen: Observation, _diagnosis: Diagnosis, past: Past) -> Stop | None:
+def _too_many(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
     hour = timedelta(hours=1)
-    recent = sorted(it.closed_at for it in _repairs(past) if seen.began_at - it.closed_at < hour)
-    most = seen.settings.max_repairs_per_hour
+    recent = sorted(repair.closed_at for repair in _repairs(past) if snapshot.began_at - repair.closed_at < hour)
+    most = snapshot.settings.max_repairs_per_hour
     if len(recent) < most:
         return None
-    return Stop(Reason.TOO_MANY_REPAIRS, f"{len(recent)} repairs within an hour, and {most} are allowed", recent[-most] + hour)
+    return Blocker(BlockReason.TOO_MANY_REPAIRS, f"{len(recent)} repairs within an hour, and {most} are allowed", recent[-most] + hour)
 
 
-def _window(seen: Observation, diagnosis: Diagnosis, past: Past) -> Stop | None:
-    window = seen.settings.maintenance_window
+def _window(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
+    window = snapshot.settings.maintenance_window
     if window is None or diagnosis.severity is Severity.CRITICAL:
         return None
     if past.calendar_unread:
-        return Stop(Reason.WINDOW, f"nothing fails yet, and whether the maintenance window is open is not known: {past.calendar_unread}")
-    opens = opens_at(window, seen.began_at) if isinstance(window, Window) else past.calendar_opens_at
-    return Stop(Reason.WINDOW, f"nothing fails yet, so it waits for the maintenance window {_at(opens)}", opens) if opens else None
+        return Blocker(
+            BlockReason.WINDOW, f"nothing fails yet, and whether the maintenance window is open is not known: {past.calendar_unread}"
+        )
+    opens = opens_at(window, snapshot.began_at) if isinstance(window, Window) else past.calendar_opens_at
+    return Blocker(BlockReason.WINDOW, f"nothing fails yet, so it waits for the maintenance window {_at(opens)}", opens) if opens else None
 
 
 def opens_at(window: Window, now: datetime) -> datetime | None:

@@ -5,4 +5,4 @@ from lambdas.contract.workloads import KNOWN
 
 def owned_by(addon: str) -> tuple[str, str] | None:
     """`(namespace, service account)` that the add-on owns, or None for an add-on whose ServiceAccount is not ours to know."""
-    return next(((it.namespace, it.service_account) for it in KNOWN if it.addon == addon), None)
+    return next(((item.namespace, item.service_account) for item in KNOWN if item.addon == addon), None)

@@ -80,7 +80,7 @@ def _who(detail: Mapping[str, Any]) -> str:
         text(identity, "userName"),
         text(identity, "principalId"),
     )
-    return label(next((it for it in told if it), "unknown"))
+    return label(next((item for item in told if item), "unknown"))
 
 
 def _what(event: Envelope, call: str) -> str:
@@ -89,7 +89,7 @@ def _what(event: Envelope, call: str) -> str:
     if call not in ADDON_CALLS:
         concerned = _associated(event)
         return f"{call} for {'/'.join(concerned)}" if concerned else call
-    named = " ".join(it for it in (call, label(_parameter(event, "addonName")), label(_parameter(event, "addonVersion"))) if it)
+    named = " ".join(item for item in (call, label(_parameter(event, "addonName")), label(_parameter(event, "addonVersion"))) if item)
     if call == "DeleteAddon":
         kept = inside(event.detail, "requestParameters", "preserve") in (True, "true")
         return f"{named}, its objects preserved" if kept else named

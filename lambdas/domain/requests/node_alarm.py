@@ -36,17 +36,19 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
     if state != "ALARM":
         return Ignored(f"alarm {label(name)} is {label(state) or 'in no state'}, not ALARM")
     dimensions = _dimensions(event)
-    clusters = {it["ClusterName"] for it in dimensions if isinstance(it.get("ClusterName"), str)}
+    clusters = {dimension["ClusterName"] for dimension in dimensions if isinstance(dimension.get("ClusterName"), str)}
     return CheckRequest(
         trigger=Trigger.NODE_ALARM,
         occurred_at=min(moment(inside(event.detail, "state", "timestamp")) or event.at, event.arrived_at),
         event_id=event.id,
         cluster=cluster_name(clusters.pop() if len(clusters) == 1 else name.removeprefix(ALARM_PREFIX), "the alarm's dimension or name"),
-        node=next((node for it in dimensions if (node := node_name(it.get("NodeName")))), None),
+        node=next((node for dimension in dimensions if (node := node_name(dimension.get("NodeName")))), None),
     )
 
 
 def _dimensions(event: Envelope) -> list[Mapping[str, Any]]:
     metrics = inside(event.detail, "configuration", "metrics")
-    found = [inside(it, "metricStat", "metric", "dimensions") for it in metrics[:_MOST_METRICS]] if isinstance(metrics, list) else []
-    return [it for it in found if isinstance(it, Mapping)]
+    found = (
+        [inside(metric, "metricStat", "metric", "dimensions") for metric in metrics[:_MOST_METRICS]] if isinstance(metrics, list) else []
+    )
+    return [item for item in found if isinstance(item, Mapping)]

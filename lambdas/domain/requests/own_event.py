@@ -11,12 +11,11 @@
 
 from typing import Any, Final
 
-from lambdas.contract.events import OUTGOING, OwnEvent
+from lambdas.contract.events import OUTGOING, SCHEMA_VERSION, OwnEvent
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.requests.envelope import Envelope
 from lambdas.domain.requests.request import Actor, CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.untrusted_json import cluster_name, event_id, inside, kind_of, label, moment, node_name, service_account, text
-from lambdas.notifications.published_events import SCHEMA_VERSION
 
 _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED: Trigger.IDENTITY_CHANGED}
 

@@ -28,7 +28,7 @@ def binding_for(
     `Missing.what` is the path that would bind the ServiceAccount.
     """
     own = binding_path(target.cluster, target.namespace, target.name)
-    path = next((it for it in (own, binding_path(ANY_CLUSTER, target.namespace, target.name)) if it in parameters), None)
+    path = next((item for item in (own, binding_path(ANY_CLUSTER, target.namespace, target.name)) if item in parameters), None)
     if path is None:
         return Missing(own)
     parameter = parameters[path]
@@ -74,7 +74,7 @@ def bound_targets(paths: Iterable[str], clusters: Iterable[str]) -> tuple[Servic
 def bound_clusters(paths: Iterable[str]) -> tuple[str, ...]:
     """Clusters with a binding of their own, sorted."""
     parts = (split_binding_path(path) for path in paths)
-    return tuple(sorted({it[0] for it in parts if it and it[0] != ANY_CLUSTER and _valid(*it)}))
+    return tuple(sorted({part[0] for part in parts if part and part[0] != ANY_CLUSTER and _valid(*part)}))
 
 
 def has_default(paths: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.snapshot.snapshot import NodeFacts, Observation, PodFacts, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import NodeFacts, PodFacts, Snapshot, WorkloadFacts
 
 
 def lost_nodes(pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> frozenset[str]:
@@ -23,39 +23,39 @@ def lost_nodes(pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> frozense
     return frozenset(gone | {node.name for node in nodes if node.ready is None})
 
 
-def out_of_reach(seen: Observation) -> tuple[PodFacts, ...]:
+def out_of_reach(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods on lost nodes, in the order given; none where pods or nodes were not read."""
-    if not isinstance(seen.pods, tuple) or not isinstance(seen.nodes, tuple):
+    if not isinstance(snapshot.pods, tuple) or not isinstance(snapshot.nodes, tuple):
         return ()
-    lost = lost_nodes(seen.pods, seen.nodes)
-    return tuple(pod for pod in seen.pods if pod.node in lost)
+    lost = lost_nodes(snapshot.pods, snapshot.nodes)
+    return tuple(pod for pod in snapshot.pods if pod.node in lost)
 
 
-def reachable(seen: Observation) -> tuple[PodFacts, ...]:
+def reachable(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods that count: neither on a lost node nor on their way out, in the order given; none where pods were not read."""
-    if not isinstance(seen.pods, tuple):
+    if not isinstance(snapshot.pods, tuple):
         return ()
-    lost = {pod.uid for pod in out_of_reach(seen)}
-    return tuple(pod for pod in seen.pods if pod.uid not in lost and not pod.deleting)
+    lost = {pod.uid for pod in out_of_reach(snapshot)}
+    return tuple(pod for pod in snapshot.pods if pod.uid not in lost and not pod.deleting)
 
 
-def rolled_out(seen: Observation) -> bool:
+def rolled_out(snapshot: Snapshot) -> bool:
     """Whether the controller has brought every pod that it can reach to the present template, or can go on with none of them."""
-    if not isinstance(seen.workload, WorkloadFacts) or stalled(seen):
+    if not isinstance(snapshot.workload, WorkloadFacts) or stalled(snapshot):
         return True
-    return replace(seen.workload, updated=seen.workload.updated + len(out_of_reach(seen))).rolled_out
+    return replace(snapshot.workload, updated=snapshot.workload.updated + len(out_of_reach(snapshot))).rolled_out
 
 
-def stalled(seen: Observation) -> bool:
+def stalled(snapshot: Snapshot) -> bool:
     """Whether a roll-out stops at the pods of lost nodes: the controller deletes them first, and then they are what may be unavailable.
 
     A Deployment starts their successors elsewhere.
     Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)
     """
-    workload = seen.workload
+    workload = snapshot.workload
     if not isinstance(workload, WorkloadFacts) or workload.kind is WorkloadKind.DEPLOYMENT:
         return False
-    return len(out_of_reach(seen)) >= workload.max_unavailable
+    return len(out_of_reach(snapshot)) >= workload.max_unavailable
 
 
 def wanted_within_reach(workload: WorkloadFacts, pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> int:

@@ -77,7 +77,7 @@ class ClusterFacts:
     @property
     def public_to_all(self) -> bool:
         """Whether its endpoint is reached from any address."""
-        return any(it.endswith("/0") for it in self.public_from)
+        return any(item.endswith("/0") for item in self.public_from)
 
     @property
     def provider_arn(self) -> str | None:
@@ -258,7 +258,7 @@ class OfferedVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observation:
+class Snapshot:
     """Everything read for one ServiceAccount at one time.
 
     `began_at` is when reading began: what happened before it is in the picture. `known_good_at` is when a check last found all well.

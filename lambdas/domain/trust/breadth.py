@@ -28,4 +28,4 @@ def breadth(policy: Mapping[str, object], identity: WebIdentity) -> Breadth | No
     """
     namespace = identity.subject.rpartition(":")[0]
     probes = {Breadth.CLUSTER: f"system:serviceaccount:{_NAMELESS}:{_NAMELESS}", Breadth.NAMESPACE: f"{namespace}:{_NAMELESS}"}
-    return next((it for it, subject in probes.items() if lets_in(policy, replace(identity, subject=subject))), None)
+    return next((item for item, subject in probes.items() if lets_in(policy, replace(identity, subject=subject))), None)

@@ -91,7 +91,7 @@ class Context:
 
 def operator(name: str) -> Operator | None:
     """Take an operator's name apart; None where it is not one of IAM's, spelled as IAM documents it."""
-    quantifier = next((it for it in (_FOR_ALL, _FOR_ANY) if name.startswith(it)), "")
+    quantifier = next((item for item in (_FOR_ALL, _FOR_ANY) if name.startswith(item)), "")
     base, if_exists = name.removeprefix(quantifier).removesuffix(_IF_EXISTS), name.endswith(_IF_EXISTS)
     if base not in _COMPARES or (base == "Null" and (quantifier or if_exists)):
         return None

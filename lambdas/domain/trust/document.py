@@ -133,7 +133,7 @@ def texts(value: object, where: str) -> tuple[str, ...]:
         MalformedPolicyError: anything else.
     """
     values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(it, str) for it in values):
+    if not values or not all(isinstance(item, str) for item in values):
         raise MalformedPolicyError(f"{where} is neither a text nor a list of texts")
     return tuple(values)
 
@@ -164,9 +164,9 @@ def _conditions(value: object, where: str) -> tuple[Condition, ...]:
 def _values(value: object, where: str) -> tuple[str, ...]:
     """Condition values; JSON's booleans and numbers stand for their text."""
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(it, str | bool | int | float) for it in values):
+    if not all(isinstance(item, str | bool | int | float) for item in values):
         raise MalformedPolicyError(f"{where}: a value is neither text, number nor boolean")
-    return tuple(str(it).lower() if isinstance(it, bool) else str(it) for it in values)
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
 
 
 def _mapping(value: object, where: str) -> Mapping[str, object]:

@@ -58,7 +58,7 @@ class Draft:
 
     def unmet(self, statement: Statement) -> list[Condition]:
         context = request_of(self.identity).context
-        return [it for it in statement.conditions if holds(it, context, variables=self.variables) is False]
+        return [condition for condition in statement.conditions if holds(condition, context, variables=self.variables) is False]
 
     def fix_principal(self, statement: Statement) -> bool:
         """Put the right provider in the place of another cluster's; False where the statement is about somebody else."""
@@ -79,7 +79,7 @@ class Draft:
             return
         self._note(Flaw.ACTION, f"it allows {', '.join(statement.actions)}, not {ACTION}")
         alone = set(statement.principals) == {FEDERATED}
-        kept = [it for it in statement.actions if not (alone and it.lower() in _USELESS_WITH_A_TOKEN)]
+        kept = [action for action in statement.actions if not (alone and action.lower() in _USELESS_WITH_A_TOKEN)]
         single = isinstance(self.json["Action"], str) and not kept
         self.json["Action"] = ACTION if single else [*kept, ACTION]
 
@@ -116,8 +116,8 @@ class Draft:
     def _claims_unmet(self) -> list[tuple[Condition, str, Operator]]:
         """Unmet conditions on the subject or audience that ask for a match, with the value they should find."""
         claims = {key.lower(): value for key, value in self.identity.claims.items()}
-        known = ((it, claims.get(it.key.lower()), operator(it.operator)) for it in self.unmet(self.statement))
-        return [(it, wanted, found) for it, wanted, found in known if wanted and found and not found.negative]
+        known = ((item, claims.get(item.key.lower()), operator(item.operator)) for item in self.unmet(self.statement))
+        return [(item, wanted, found) for item, wanted, found in known if wanted and found and not found.negative]
 
     def _is_a_cluster(self, name: str) -> bool:
         return is_cluster_issuer(issuer_in(name)) or issuer_in(name) == self.identity.issuer

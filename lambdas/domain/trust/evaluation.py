@@ -83,7 +83,7 @@ def evaluate_pod_identity(policy: Mapping[str, object], known: Mapping[str, str]
     context = Context(known={key.lower(): value for key, value in (known or {}).items()}, opaque=("aws:", "sts:"))
     calls = (Request(action=action, kind="Service", principal=_POD_IDENTITY, context=context) for action in _POD_IDENTITY_ACTIONS)
     answers = [_decide(document, call, partial(_pod_refusal, document, call)) for call in calls]
-    return next(it for kind in (Refused, Undecided, Allowed) for it in answers if isinstance(it, kind))
+    return next(answer for kind in (Refused, Undecided, Allowed) for answer in answers if isinstance(answer, kind))
 
 
 def _decide(document: Document, request: Request, refusal: Callable[[], Refused]) -> Answer:
@@ -98,8 +98,8 @@ def _decide(document: Document, request: Request, refusal: Callable[[], Refused]
 
 
 def _denial(document: Document, request: Request) -> Refused:
-    denying = (it for it in document.statements if it.effect is Effect.DENY)
-    label = next(it.label for it in denying if applies(it, request, variables=document.variables))
+    denying = (statement for statement in document.statements if statement.effect is Effect.DENY)
+    label = next(item.label for item in denying if applies(item, request, variables=document.variables))
     return Refused(TrustFault.DENIED, f"statement {label} denies {request.action}, which no Allow can outweigh", label)
 
 
@@ -111,10 +111,10 @@ def _refusal(policy: Mapping[str, object], document: Document, identity: WebIden
 
 
 def _pod_refusal(document: Document, request: Request) -> Refused:
-    allows = [it for it in document.statements if it.effect is Effect.ALLOW and principal_matches(it, request)]
+    allows = [statement for statement in document.statements if statement.effect is Effect.ALLOW and principal_matches(statement, request)]
     if not allows:
         return Refused(TrustFault.NO_STATEMENT, f"no statement lets {_POD_IDENTITY} in", None)
-    acting = next((it for it in allows if action_matches(it, request)), None)
+    acting = next((allow for allow in allows if action_matches(allow, request)), None)
     if acting is None:
         return Refused(TrustFault.ACTION_MISSING, f"no statement allows {request.action} to {_POD_IDENTITY}", allows[0].label)
     return Refused(TrustFault.CONDITION_WRONG, f"statement {acting.label}: its conditions are not met", acting.label)
@@ -124,7 +124,7 @@ def _chosen(near: list[Repair], identity: WebIdentity) -> Repair | None:
     """The repair to make in place. Another cluster's issuer is replaced only where one statement alone could have been meant."""
     if not near or near[0].statement is None:
         return None
-    elsewhere = [it for it in near if Flaw.ISSUER in it.flaws]
+    elsewhere = [item for item in near if Flaw.ISSUER in item.flaws]
     return None if near[0] in elsewhere and len(elsewhere) > 1 else near[0]
 
 

@@ -9,14 +9,14 @@ Truth: TypeAlias = bool | None
 
 def all_of(truths: Iterable[Truth]) -> Truth:
     """False if one is False, else unknown if one is unknown, else True (also for none at all)."""
-    seen = set(truths)
-    return False if False in seen else None if None in seen else True
+    snapshot = set(truths)
+    return False if False in snapshot else None if None in snapshot else True
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
     """True if one is True, else unknown if one is unknown, else False (also for none at all)."""
-    seen = set(truths)
-    return True if True in seen else None if None in seen else False
+    snapshot = set(truths)
+    return True if True in snapshot else None if None in snapshot else False
 
 
 def negated(truth: Truth) -> Truth:

@@ -30,7 +30,7 @@ def matches(pattern: str, value: str, *, wildcards: bool, variables: bool) -> Tr
         variables: `${...}` is a policy variable, as in version 2012-10-17. We do not know its value, so the answer
             is unknown where some value of it would match, and False where none would.
     """
-    if not any(it in pattern for it in _SPECIAL):  # most texts are plain, and each diagnosis compares dozens of them
+    if not any(item in pattern for item in _SPECIAL):  # most texts are plain, and each diagnosis compares dozens of them
         return pattern == value
     tokens = _tokens(pattern, wildcards=wildcards, variables=variables)
     if not _fits(tokens, value):

@@ -58,7 +58,7 @@ def repairs(statements: Iterable[object], identity: WebIdentity, *, variables: b
         variables: as `Document.variables`.
     """
     found = (_repair(raw, index, identity, variables=variables) for index, raw in enumerate(statements))
-    return sorted((it for it in found if it), key=lambda it: it.distance)
+    return sorted((item for item in found if item), key=lambda item: item.distance)
 
 
 def _repair(raw: object, index: int, identity: WebIdentity, *, variables: bool) -> Repair | None:
@@ -71,7 +71,7 @@ def _repair(raw: object, index: int, identity: WebIdentity, *, variables: bool) 
         return Repair(index=index, label=statement.label, flaws=attempt.flaws, statement=corrected)
     if not principal_matches(statement, request) or not action_matches(statement, request):
         return None
-    unmet = "; ".join(f"{it.operator} on {it.key} is not met" for it in attempt.unmet(statement))
+    unmet = "; ".join(f"{item.operator} on {item.key} is not met" for item in attempt.unmet(statement))
     return Repair(index=index, label=statement.label, flaws={Flaw.OTHER: unmet}, statement=None)
 
 

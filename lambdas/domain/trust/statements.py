@@ -27,7 +27,9 @@ def applies(statement: Statement, request: Request, *, variables: bool) -> Truth
 
 def any_applies(document: Document, effect: Effect, request: Request) -> Truth:
     """Whether some statement of this effect applies."""
-    return any_of(applies(it, request, variables=document.variables) for it in document.statements if it.effect is effect)
+    return any_of(
+        applies(statement, request, variables=document.variables) for statement in document.statements if statement.effect is effect
+    )
 
 
 def action_matches(statement: Statement, request: Request) -> bool:
@@ -59,15 +61,19 @@ def principal_matches(statement: Statement, request: Request) -> Truth:
 
 def doubts(document: Document, effect: Effect, request: Request) -> str:
     """What keeps the statements of this effect from being judged, in words; for one that is neither met nor refused."""
-    unknown = (it for it in document.statements if it.effect is effect and applies(it, request, variables=document.variables) is None)
-    return "; ".join(f"statement {it.label}: {_doubt(it, request, variables=document.variables)}" for it in unknown)
+    unknown = (
+        statement
+        for statement in document.statements
+        if statement.effect is effect and applies(statement, request, variables=document.variables) is None
+    )
+    return "; ".join(f"statement {item.label}: {_doubt(item, request, variables=document.variables)}" for item in unknown)
 
 
 def _doubt(statement: Statement, request: Request, *, variables: bool) -> str:
     if principal_matches(statement, request) is None:
         return "NotPrincipal" if statement.except_principals else f'"{request.kind}": "*"'
-    unknown = (it for it in statement.conditions if holds(it, request.context, variables=variables) is None)
-    return _joined(f"{it.operator} on {it.key}" + ("" if operator(it.operator) else " (no operator we know)") for it in unknown)
+    unknown = (condition for condition in statement.conditions if holds(condition, request.context, variables=variables) is None)
+    return _joined(f"{item.operator} on {item.key}" + ("" if operator(item.operator) else " (no operator we know)") for item in unknown)
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ def as_terraform(policy: Mapping[str, object], name: str = "trust") -> str:
 def changed_lines(old: Mapping[str, object], new: Mapping[str, object]) -> list[tuple[str, str]]:
     """The lines of the JSON that differ, as (old, new) pairs without indentation and trailing commas; "" where a side has none."""
     before, after = _lines(old), _lines(new)
-    changes = (it for it in SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if it[0] != "equal")
+    changes = (get_opcode for get_opcode in SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if get_opcode[0] != "equal")
     return [pair for _, a, b, c, d in changes for pair in zip_longest(before[a:b], after[c:d], fillvalue="")]
 
 

@@ -135,7 +135,7 @@ def _over(state: State, actor: Actor, status: str) -> State:
     if isinstance(actor, Execution):
         executions = tuple((name, status if n == actor.number else was) for n, (name, was) in enumerate(shared.executions))
         shared = replace(shared, executions=executions)
-    return replace(state, shared=shared, actors=tuple(it for it in state.actors if it is not actor))
+    return replace(state, shared=shared, actors=tuple(item for item in state.actors if item is not actor))
 
 
 def _natural(state: State) -> tuple[str, State]:
@@ -155,7 +155,7 @@ def _natural(state: State) -> tuple[str, State]:
 
 def _swept(state: State) -> list[tuple[str, State]]:
     """The schedule's turn, when all is quiet and not all is well."""
-    if state.sweeps == MOST_SWEEPS or not (state.shared.incident or state.shared.broken or state.shared.on_duty):
+    if state.sweeps == MOST_SWEEPS or not (state.shared.incident or state.shared.broken or state.shared.lease_holder):
         return []
     sweep = Checker(state.events, state.shared.now, Trigger.SWEEP)
     shared = replace(state.shared, now=state.shared.now + TICK, unlooked=state.shared.unlooked | {state.events})

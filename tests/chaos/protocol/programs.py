@@ -13,16 +13,16 @@ from unittest.mock import patch
 
 from cli import holding
 from cli.failures import Refused
-from lambdas.application.assessment import Remembering, check
+from lambdas.application.assessment import PolicySources, check
 from lambdas.application.check import check_loop, incident_handover, pipeline
 from lambdas.application.check.dependencies import Ports
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.remediation import watch
-from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, Patience
+from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, PollSchedule
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.assessment.summary import Look, from_json_look, to_json_look
+from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json, summary_to_json
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.requests.request import CheckRequest, Trigger
@@ -66,18 +66,18 @@ def _readers(found: str) -> Readers:
 
 @cache
 def _checked(found: str) -> tuple[Any, Any, Json]:
-    """Observation, diagnosis and look, by the real code; one action is enough to repair."""
+    """Snapshot, diagnosis and look, by the real code; one action is enough to repair."""
     readers = _readers(found)
-    remembering = Remembering(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
-    made = check(TARGET, readers, remembering, NOON, Hints())
-    seen = look(made.observation, made.diagnosis, made.plan)
+    policy_sources = PolicySources(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
+    made = check(TARGET, readers, policy_sources, NOON, Hints())
+    seen = look(made.snapshot, made.diagnosis, made.plan)
     seen = replace(seen, actions=seen.actions[:1], links=())
-    return made.observation, made.diagnosis, to_json_look(seen)
+    return made.snapshot, made.diagnosis, summary_to_json(seen)
 
 
-def looked(found: str, began: str) -> Look:
+def looked(found: str, began: str) -> AssessmentSummary:
     """What a look shows that began then."""
-    return replace(from_json_look(_checked(found)[2]), began_at=began)
+    return replace(summary_from_json(_checked(found)[2]), began_at=began)
 
 
 class Scripted:
@@ -136,12 +136,12 @@ def _named(module: Any, name: str) -> Iterator[None]:
 
 
 @dataclass
-class ModelDesk(Desk):
+class ModelDesk(RemediationSteps):
     """The real desk, but that looking, acting and telling are one call each."""
 
     script: Script = field(default_factory=lambda: Script(()))
 
-    def look_at(self, turn: int) -> Look:  # the desk's signature
+    def look_at(self, turn: int) -> AssessmentSummary:  # the desk's signature
         found, minute = self.script.ask("observe_at", self.incident.held_by_a_person)
         return looked(found, at(minute).isoformat())
 
@@ -159,7 +159,7 @@ def _desk(incident: Incident, script: Script) -> ModelDesk:
     return ModelDesk(
         incident=incident,
         readers=_readers("whole"),
-        remembering=Remembering(incidents=incidents, calendar=fakes.FakeCalendar()),  # type: ignore[arg-type]
+        policy_sources=PolicySources(incidents=incidents, calendar=fakes.FakeCalendar()),  # type: ignore[arg-type]
         incidents=incidents,  # type: ignore[arg-type]
         notifier=fakes.FakeNotifier(),
         events=fakes.FakeEvents(),
@@ -187,7 +187,7 @@ class JournaledSteps:
         remembered: Json = json.loads(self.journal[self.passed - 1])
         return remembered
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         state: Json = {}
         for attempt in range(1 if " watch " in name else MOST_ATTEMPTS):
             former = state
@@ -228,7 +228,7 @@ class PersonsSteps(InProcessSteps):
         self.holding.still_ours()
         return super().once(name, do)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         state: Json = {}
         for _ in range(1 if " watch " in name else MOST_ATTEMPTS):
             self.holding.still_ours()

@@ -42,11 +42,11 @@ def broken_promise(state: State, *, at_rest: bool, hurt: bool) -> str:
         return f"{len(about)} are about to repair at once"
     if not at_rest:
         return ""
-    left = bool(shared.incident or shared.on_duty)
+    left = bool(shared.incident or shared.lease_holder)
     if shared.unlooked and not left:
         return f"events {sorted(shared.unlooked)} were lost: no look followed them, and no incident is open"
     if left and not hurt:
-        return f"nobody was killed, and yet {'an incident is left open' if shared.incident else f'{shared.on_duty} is left on duty'}"
+        return f"nobody was killed, and yet {'an incident is left open' if shared.incident else f'{shared.lease_holder} is left on duty'}"
     if state.sweeps == MOST_SWEEPS and (left or (shared.broken and not shared.held)):
         return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and something is left open: {left}"
     return ""

@@ -37,9 +37,9 @@ class Shared:
     asked: tuple[float, ...] = ()
 
     @property
-    def on_duty(self) -> str:
+    def lease_holder(self) -> str:
         """The check that looks, or has died looking."""
-        return str(self.row.value.free.on_duty)
+        return str(self.row.value.free.lease_holder)
 
     @property
     def incident(self) -> Incident | None:
@@ -69,7 +69,7 @@ class Rules:
         except Exception as error:  # noqa: BLE001  # whatever the table answers is what the code gets
             result = error
         after = table.rows[TARGET.key]
-        return result, replace(shared, row=known(replace(after, past=[replace(it, details=None) for it in after.past])))
+        return result, replace(shared, row=known(replace(after, past=[replace(item, details=None) for item in after.past])))
 
     def _now(self, shared: Shared) -> tuple[float, Shared]:
         return shared.now, shared
@@ -91,11 +91,11 @@ class Rules:
         return None, replace(shared, asked=(*shared.asked, *times))
 
     def _start(self, shared: Shared, incident: Incident) -> tuple[str, Shared]:
-        same = [it for it in shared.executions if it[0] == incident.id]
+        same = [execution for execution in shared.executions if execution[0] == incident.id]
         number = 0 if self.idempotent_start else len(same)
         begun = shared.executions if same and self.idempotent_start else (*shared.executions, (incident.id, "RUNNING"))
         return f"{incident.id}/{number}", replace(shared, executions=begun)
 
     def _running(self, shared: Shared, arn: str) -> tuple[bool, Shared]:
         name = arn.partition("/")[0]
-        return any(it == (name, "RUNNING") for it in shared.executions), shared
+        return any(execution == (name, "RUNNING") for execution in shared.executions), shared

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from lambdas.application.check import check_loop, incident_handover, pipeline
-from lambdas.application.remediation.steps.remediation_steps import Desk
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.domain.incidents import check_lease, incident
 from tests import fakes
 from tests.chaos.protocol.actors import forget
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lambdas.application.check.dependencies import Ports
     from lambdas.application.workflow_steps import Json
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incidents.incident import Free, Incident, NodesSeen, PastIncident
+    from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident
 
 
 class ClosesWhateverCame(fakes.FakeIncidents):
@@ -59,21 +59,21 @@ class LetsAnybodyAct(fakes.FakeIncidents):
 class RemembersTheEnd(fakes.FakeIncidents):
     """A sound check is remembered as of its end instead of its beginning."""
 
-    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
         return super().finish(target, duty_of, max(began_at, at(2 * TICK)), nodes)
 
 
 class EndsWhateverCame(fakes.FakeIncidents):
     """`finish` without the condition on the number of signals."""
 
-    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
         return super().finish(target, replace(duty_of, signals=1000), began_at, nodes)
 
 
 class GoesWhileSignalsWait(fakes.FakeIncidents):
     """`finish` does not say that signals came, so that a check ends and stays on duty in the table."""
 
-    def finish(self, target: ServiceAccountRef, duty_of: Free, began_at: datetime, nodes: NodesSeen | None = None) -> Free | None:
+    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
         super().finish(target, duty_of, began_at, nodes)
         return None
 
@@ -82,26 +82,26 @@ def _always_dead(*_: object) -> bool:
     return False
 
 
-def _counts_after_looking(desk: Desk, turn: int, former: Json) -> Json:
+def _counts_after_looking(desk: RemediationSteps, turn: int, former: Json) -> Json:
     from lambdas.application.remediation.steps.assessment import signals as signals_of
-    from lambdas.domain.assessment.summary import to_json_look
+    from lambdas.domain.assessment.summary import summary_to_json
 
     seen = desk.look_at(turn)
     signals = signals_of(desk)
-    return {"look": to_json_look(seen), "signals": signals, "looks": 1, "at": ""}
+    return {"look": summary_to_json(seen), "signals": signals, "looks": 1, "at": ""}
 
 
-def _counts_without_looking(desk: Desk, _outcome: object, former: Json) -> Json:
+def _counts_without_looking(desk: RemediationSteps, _outcome: object, former: Json) -> Json:
     from lambdas.application.remediation.steps.assessment import signals as signals_of
 
     return {**former, "signals": signals_of(desk), "at": ""}
 
 
-def _takes_its_word_for_it(_desk: Desk, former: Json, *, acting: bool) -> Json:
+def _takes_its_word_for_it(_desk: RemediationSteps, former: Json, *, acting: bool) -> Json:
     return {**former, "ours": True, "at": ""}
 
 
-def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: Free, ports: Ports) -> Json:
+def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: IdleState, ports: Ports) -> Json:
     ports.incidents.let_go(target, duty_of)
     return {}
 
@@ -148,12 +148,14 @@ SOWN = {
     "the remediator acts on what was taken over": Sown(
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
     ),
-    "signals are counted after the look": Sown(Story(("break", "event")), "were lost", patched=(Desk, "look", _counts_after_looking)),
+    "signals are counted after the look": Sown(
+        Story(("break", "event")), "were lost", patched=(RemediationSteps, "look", _counts_after_looking)
+    ),
     "signals are counted at the close, and not looked for": Sown(
-        Story(("break", "event")), "were lost", patched=(Desk, "_look_before_closing", _counts_without_looking)
+        Story(("break", "event")), "were lost", patched=(RemediationSteps, "_look_before_closing", _counts_without_looking)
     ),
     "the remediator acts without asking whose the incident is": Sown(
-        Story(("hold", "break", "person", "lift")), "did not hold", patched=(Desk, "_mark_acting", _takes_its_word_for_it)
+        Story(("hold", "break", "person", "lift")), "did not hold", patched=(RemediationSteps, "_mark_acting", _takes_its_word_for_it)
     ),
     "a check goes while signals wait": Sown(Story(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
     "a check ends whatever came meanwhile": Sown(Story(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),

@@ -76,7 +76,7 @@ def api_of(kubeconfig: Path) -> Iterator[ForeignApi]:
 
 
 def _named(document: Mapping[str, Any], kind: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = next((it[kind] for it in document.get(f"{kind}s") or () if it["name"] == name), None)
+    found: dict[str, Any] | None = next((item[kind] for item in document.get(f"{kind}s") or () if item["name"] == name), None)
     if found is None:
         raise UnsupportedKubeconfig(f"there is no {kind} {name!r}")
     return found

@@ -69,7 +69,7 @@ LISTED = (
 
 
 def _names(admin: ApiClient) -> set[str]:
-    return {it["metadata"].get("namespace", "") + path + it["metadata"]["name"] for path in LISTED for it in admin.get(path)["items"]}
+    return {item["metadata"].get("namespace", "") + path + item["metadata"]["name"] for path in LISTED for item in admin.get(path)["items"]}
 
 
 UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.incidents.check_lease import relieved
-from lambdas.domain.incidents.incident import Asks, Free, Incident, NodesSeen, Outcome, PastIncident, Signal
+from lambdas.domain.incidents.incident import CheckRequirements, IdleState, Incident, NodesSeen, Outcome, PastIncident, Signal
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
@@ -45,21 +45,21 @@ def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **mor
 
 def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> Signalled:
     """What a signal meets, by itself: whoever was put on duty by it leaves at once."""
-    met = incidents.signal(target, signal(occurred_at, asks=frozenset({Asks.NODES} if about_nodes else ())))
-    if isinstance(met, Free):
+    met = incidents.signal(target, signal(occurred_at, asks=frozenset({CheckRequirements.NODES} if about_nodes else ())))
+    if isinstance(met, IdleState):
         incidents.let_go(target, met)
         return relieved(met)
     return met
 
 
-def on_duty(incidents: IncidentsPort, target: ServiceAccountRef, check: str = "a", **more: Any) -> Free:
+def lease_holder(incidents: IncidentsPort, target: ServiceAccountRef, check: str = "a", **more: Any) -> IdleState:
     """The duty of a check whose event nothing has answered."""
     found = incidents.signal(target, signal(FAR, check, **more))
-    assert isinstance(found, Free)
+    assert isinstance(found, IdleState)
     return found
 
 
 def sound(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
     """A check began then and found all well."""
-    duty = on_duty(incidents, target)
+    duty = lease_holder(incidents, target)
     assert incidents.finish(target, duty, began_at, nodes) is None

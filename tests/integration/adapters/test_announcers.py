@@ -97,7 +97,7 @@ def test_the_watchers_subscription_is_known_by_its_pattern(
     announcers: AwsAnnouncers, local_aws: LocalAws, session: AwsSession, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def two(**_: Any) -> dict[str, Any]:
-        filters = [{"filterPattern": it, "destinationArn": WATCHER} for it in ("", FILTER_PATTERN)]
+        filters = [{"filterPattern": item, "destinationArn": WATCHER} for item in ("", FILTER_PATTERN)]
         return {"subscriptionFilters": filters}
 
     local_aws.client("logs").create_log_group(logGroupName=log_group(CLUSTER))

@@ -156,7 +156,7 @@ def test_associations_come_with_their_roles(eks: Eks, local_aws: LocalAws) -> No
         clusterName="demo", namespace="kube-system", serviceAccount="aws-node", roleArn=ROLE
     )["association"]
     try:
-        assert [(it.id, it.role_arn) for it in eks.associations(TARGET)] == [(made["associationId"], ROLE)]
+        assert [(association.id, association.role_arn) for association in eks.associations(TARGET)] == [(made["associationId"], ROLE)]
         assert eks.associations(ServiceAccountRef("demo", "kube-system", "other")) == ()
     finally:
         local_aws.client("eks").delete_pod_identity_association(clusterName="demo", associationId=made["associationId"])
@@ -281,7 +281,7 @@ def test_a_simulation_leaves_out_what_hangs_on_context_and_asks_per_resource(ses
     monkeypatch.setattr(session.client("iam"), "simulate_principal_policy", simulate)
     found = Iam(session, account=ACCOUNT, partition="aws").simulate(ROLE, ["ec2:A", "ec2:B", "ec2:CreateTags"])
     assert found == {"ec2:B": "allowed", "ec2:Late": "allowed", "ec2:CreateTags": "implicitDeny"}
-    assert [it["ResourceArns"][0].rpartition(":")[2] for it in asked] == ["*", "*", "network-interface/eni-00000000000000000"]
+    assert [item["ResourceArns"][0].rpartition(":")[2] for item in asked] == ["*", "*", "network-interface/eni-00000000000000000"]
 
 
 def test_an_invalid_request_is_permanent(session: AwsSession) -> None:

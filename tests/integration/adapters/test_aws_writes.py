@@ -208,7 +208,7 @@ class Topics:
 
     def received(self, name: str) -> list[dict[str, Any]]:
         found = self._sqs.receive_message(QueueUrl=self._queues[name], MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(it["Body"]) for it in found]
+        return [json.loads(item["Body"]) for item in found]
 
 
 @pytest.fixture

@@ -111,14 +111,14 @@ def test_a_token_that_ran_out_is_made_anew_once() -> None:
     with embedded(good_tokens=("token-2",)) as cluster:
         furnish(cluster)
         assert login(cluster).pods(NAMESPACE, NAME) == ()
-        assert [it.status for it in cluster.requests] == [401, 200]
+        assert [request.status for request in cluster.requests] == [401, 200]
 
 
 def test_a_token_that_was_made_just_now_is_not_made_again() -> None:
     with embedded(good_tokens=()) as cluster:
         with pytest.raises(AccessDenied):
             login(cluster, GivenTokens(renews=False)).pods(NAMESPACE, NAME)
-        assert [it.status for it in cluster.requests] == [401]
+        assert [request.status for request in cluster.requests] == [401]
 
 
 def test_the_token_is_in_no_error(cluster: EmbeddedCluster) -> None:

@@ -31,7 +31,7 @@ def test_a_service_account_tells_its_role_and_who_wrote_it(cluster: EmbeddedClus
     seen = login(cluster).service_account(NAMESPACE, NAME)
     assert not isinstance(seen, Missing)
     assert dict(seen.role_annotations) == {ROLE_ANNOTATION: ROLE}
-    assert [(it.manager, it.owns_annotation) for it in seen.writers] == [("eks", True)]
+    assert [(writer.manager, writer.owns_annotation) for writer in seen.writers] == [("eks", True)]
 
 
 def test_a_service_account_tells_which_audience_its_tokens_are_for(cluster: EmbeddedCluster) -> None:
@@ -77,9 +77,9 @@ def test_the_pods_of_a_service_account_are_those_that_run_under_it(cluster: Embe
     other["spec"]["serviceAccountName"] = "coredns"
     cluster.apply(other, "test")
 
-    seen = {it.name: it for it in login(cluster).pods(NAMESPACE, NAME)}
+    seen = {item.name: item for item in login(cluster).pods(NAMESPACE, NAME)}
 
-    assert {name: it.role_arn for name, it in seen.items()} == {"good": ROLE, "stale": None}
+    assert {name: item.role_arn for name, item in seen.items()} == {"good": ROLE, "stale": None}
     assert (seen["good"].owner, seen["good"].node) == (("DaemonSet", NAME), "node-of-good")
 
 
@@ -93,8 +93,10 @@ def test_pods_of_one_node_are_chosen_by_the_server(cluster: EmbeddedCluster) -> 
     cluster.apply(stranger, "test")
     cluster.requests.clear()
 
-    assert [it.name for it in login(cluster).pods(NAMESPACE, NAME, "node-of-here")] == ["here"]
-    assert [it.query["fieldSelector"] for it in cluster.requests] == ["spec.serviceAccountName=aws-node,spec.nodeName=node-of-here"]
+    assert [item.name for item in login(cluster).pods(NAMESPACE, NAME, "node-of-here")] == ["here"]
+    assert [request.query["fieldSelector"] for request in cluster.requests] == [
+        "spec.serviceAccountName=aws-node,spec.nodeName=node-of-here"
+    ]
 
 
 def test_long_lists_come_page_by_page_and_whole(cluster: EmbeddedCluster) -> None:
@@ -103,7 +105,7 @@ def test_long_lists_come_page_by_page_and_whole(cluster: EmbeddedCluster) -> Non
         cluster.apply(pod(f"p{number}"), "test")
     cluster.requests.clear()
     assert len(login(cluster).pods(NAMESPACE, NAME)) == 501
-    assert [it.query["limit"] for it in cluster.requests] == ["250"] * 3
+    assert [request.query["limit"] for request in cluster.requests] == ["250"] * 3
 
 
 def test_a_list_whose_continuation_expires_begins_anew_once(cluster: EmbeddedCluster) -> None:
@@ -114,8 +116,8 @@ def test_a_list_whose_continuation_expires_begins_anew_once(cluster: EmbeddedClu
     cluster.faults.add(Fault(path="/pods", expire_continue=True, times=1))
     cluster.requests.clear()
     seen = login(cluster).pods(NAMESPACE, NAME)
-    assert len({it.uid for it in seen}) == len(seen) == 251
-    assert [it.status for it in cluster.requests] == [200, 410, 200, 200]
+    assert len({item.uid for item in seen}) == len(seen) == 251
+    assert [request.status for request in cluster.requests] == [200, 410, 200, 200]
 
 
 def test_ready_nodes_cost_a_table_row_and_unwell_ones_are_read_whole(cluster: EmbeddedCluster) -> None:
@@ -126,20 +128,20 @@ def test_ready_nodes_cost_a_table_row_and_unwell_ones_are_read_whole(cluster: Em
     cluster.apply(node("lost", "Unknown", message="Kubelet stopped posting node status."), "test")
     cluster.requests.clear()
 
-    seen = {it.name: it for it in login(cluster).nodes()}
+    seen = {item.name: item for item in login(cluster).nodes()}
 
-    assert Counter(it.ready for it in seen.values()) == {True: 20, False: 1, None: 1}
+    assert Counter(item.ready for item in seen.values()) == {True: 20, False: 1, None: 1}
     assert (seen["sick"].message, seen["sick"].nodegroup) == (why, "blue")
     assert (seen["sick"].pressures, seen["sick"].since) == (("DiskPressure",), datetime(2026, 1, 1, tzinfo=UTC))
     assert len(cluster.requests) == 3
-    assert sum(it.response_bytes for it in cluster.requests) < 8_000
+    assert sum(request.response_bytes for request in cluster.requests) < 8_000
 
 
 def test_many_unwell_nodes_are_read_in_one_list(cluster: EmbeddedCluster) -> None:
     for number in range(17):
         cluster.apply(node(f"n{number}", "False", message="m"), "test")
     cluster.requests.clear()
-    assert [it.message for it in login(cluster).nodes()] == ["m"] * 17
+    assert [item.message for item in login(cluster).nodes()] == ["m"] * 17
     assert len(cluster.requests) == 2
 
 
@@ -166,7 +168,7 @@ def test_permission_errors_come_newest_first_with_the_call_that_was_refused(clus
 
     seen = login(cluster).plugin_errors(NAMESPACE)
 
-    assert [(it.pod, it.call) for it in seen] == [("pod-new", "DescribeSubnets"), ("pod-old", "ec2:DescribeNetworkInterfaces")]
+    assert [(item.pod, item.call) for item in seen] == [("pod-new", "DescribeSubnets"), ("pod-old", "ec2:DescribeNetworkInterfaces")]
 
 
 def test_the_owner_of_a_pod_is_itself_or_the_deployment_of_its_replica_set() -> None:

@@ -43,7 +43,7 @@ def test_annotating_changes_the_one_key_under_our_name(cluster: EmbeddedCluster)
     after: Any = cluster.store.find(SERVICE_ACCOUNTS, NAME, NAMESPACE)
     assert after["metadata"]["annotations"] == {ROLE_ANNOTATION: ROLE}
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
-    assert [it.manager for it in account(client).writers if it.owns_annotation] == [FIELD_MANAGER]
+    assert [writer.manager for writer in account(client).writers if writer.owns_annotation] == [FIELD_MANAGER]
 
 
 def test_annotating_with_nothing_removes_the_key(cluster: EmbeddedCluster) -> None:

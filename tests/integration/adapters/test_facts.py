@@ -43,7 +43,7 @@ def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
 def test_a_pod_that_is_going_says_so_and_ended_pods_are_left_out() -> None:
     going = stored(pod("p"), deletionTimestamp=AT)
     ended = [stored(pod("e", phase=phase)) for phase in ("Succeeded", "Failed")]
-    assert [(it.name, it.deleting) for it in kubernetes_objects.pods([going, *ended])] == [("p", True)]
+    assert [(item.name, item.deleting) for item in kubernetes_objects.pods([going, *ended])] == [("p", True)]
 
 
 @pytest.mark.parametrize("compute_type", ["", "auto", "hybrid"])
@@ -135,7 +135,7 @@ def test_a_table_is_read_by_its_column_names() -> None:
             {"cells": ["Unknown", "c", "Bottlerocket"]},
         ],
     }
-    assert [(it.name, it.ready, it.os) for it in kubernetes_objects.nodes_in_table(table)] == [
+    assert [(item.name, item.ready, item.os) for item in kubernetes_objects.nodes_in_table(table)] == [
         ("a", True, "windows"),
         ("b", False, "linux"),
         ("c", None, "linux"),

@@ -46,7 +46,7 @@ FAKES = {
 """Each port with its fake: types are checked of adapters alone."""
 
 
-@pytest.mark.parametrize(("port", "fake"), FAKES.items(), ids=[it.__name__ for it in FAKES])
+@pytest.mark.parametrize(("port", "fake"), FAKES.items(), ids=[item.__name__ for item in FAKES])
 def test_a_fake_is_called_as_its_port_says(port: type, fake: type) -> None:
     methods = [name for name in vars(port) if name == "__call__" or not name.startswith("_")]
     assert methods
@@ -56,7 +56,7 @@ def test_a_fake_is_called_as_its_port_says(port: type, fake: type) -> None:
 
 def taken(method: Callable[..., object]) -> list[tuple[Any, Any]]:
     """What a method takes: of each parameter how it is given, and what stands for it where it is not."""
-    return [(it.kind, it.default) for it in inspect.signature(method).parameters.values()]
+    return [(parameter.kind, parameter.default) for parameter in inspect.signature(method).parameters.values()]
 
 
 def inside(world: World) -> FakeCluster:
@@ -97,7 +97,7 @@ def test_pods_keep_what_they_were_admitted_with_until_they_are_replaced() -> Non
     assert set(cluster.here.pod_roles) == {BOUND}
     assert all(node.ready for node in cluster.nodes())
     cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
-    assert [it.partition(" ")[0] for it in world.writes] == ["annotate", "restart"]
+    assert [write.partition(" ")[0] for write in world.writes] == ["annotate", "restart"]
 
 
 def test_a_roll_out_takes_as_many_looks_as_its_pace_asks_for() -> None:
@@ -119,7 +119,7 @@ def test_a_deleted_pod_has_a_successor_on_its_node_and_only_its_uid_deletes_it()
     assert cluster.delete_pod(NAMESPACE, first.name, "another") is False
     assert cluster.delete_pod(NAMESPACE, first.name, first.uid) is True
     assert cluster.delete_pod(NAMESPACE, first.name, first.uid) is False
-    (successor,) = [it for it in cluster.pods(NAMESPACE, NAME) if it.node == first.node]
+    (successor,) = [pod for pod in cluster.pods(NAMESPACE, NAME) if pod.node == first.node]
     assert (successor.role_arn, successor.uid != first.uid) == (BOUND, True)
 
 
@@ -131,7 +131,7 @@ def test_the_webhook_lags_misses_and_prefers_an_association() -> None:
     def replaced() -> tuple[str | None, bool]:
         pod = cluster.pods(NAMESPACE, NAME)[0]
         cluster.delete_pod(NAMESPACE, pod.name, pod.uid)
-        new = next(it for it in cluster.pods(NAMESPACE, NAME) if it.node == pod.node)
+        new = next(item for item in cluster.pods(NAMESPACE, NAME) if item.node == pod.node)
         return new.role_arn, new.container_credentials
 
     assert replaced() == (None, False)  # missed
@@ -159,7 +159,7 @@ def test_an_add_on_is_updated_after_some_looks_and_its_role_annotates() -> None:
     with pytest.raises(Busy):
         eks.set_addon_role("demo", "vpc-cni", BOUND, "t2")
     looks = [eks.addon("demo", "vpc-cni") for _ in range(3)]
-    assert [it.status for it in looks if isinstance(it, AddonFacts)] == ["UPDATING", "UPDATING", "ACTIVE"]
+    assert [look.status for look in looks if isinstance(look, AddonFacts)] == ["UPDATING", "UPDATING", "ACTIVE"]
     assert world.clusters["demo"].annotations == {"kube-system/aws-node": BOUND}
     assert eks.updates == [("demo", "vpc-cni", BOUND, "t1")]
 

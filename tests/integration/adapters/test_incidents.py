@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambdas.domain.errors import Conflict
-from lambdas.domain.incidents.incident import Answered, Free, Incident, Outcome
+from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, Outcome
 from tests.integration.adapters.incidents import NOW, SECOND, incident, past, signalled, sound
 
 if TYPE_CHECKING:
@@ -144,14 +144,18 @@ def test_closing_leaves_history_and_the_time_of_the_sound_look(incidents: Incide
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW + timedelta(minutes=2))
     assert incidents.history(target, NOW) == (past(mine),)
-    assert signalled(incidents, target, NOW) == signalled(incidents, target, NOW, about_nodes=True) == Answered(NOW + timedelta(minutes=2))
+    assert (
+        signalled(incidents, target, NOW)
+        == signalled(incidents, target, NOW, about_nodes=True)
+        == AlreadyAnswered(NOW + timedelta(minutes=2))
+    )
 
 
 def test_after_an_incident_the_next_check_reads_nodes_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW)
-    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
+    assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
 
 
 def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -159,16 +163,16 @@ def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(inc
     incidents.claim(mine)
     closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_YOU)
     assert incidents.close(closed, 1, None)
-    assert signalled(incidents, target, NOW) == Free(gone_told_at=closed.closed_at)
+    assert signalled(incidents, target, NOW) == IdleState(gone_told_at=closed.closed_at)
     other = incident(target, "b")
     incidents.claim(other)
     assert incidents.close(past(other), 9, None)
-    assert signalled(incidents, target, NOW) == Free()
+    assert signalled(incidents, target, NOW) == IdleState()
     third = incident(target, "c")
     incidents.claim(third)
     assert incidents.close(replace(closed, id=third.id), 9, None)
     sound(incidents, target, NOW)
-    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW)
+    assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW)
 
 
 def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -176,7 +180,7 @@ def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPo
     incidents.claim(mine)
     bare = past(mine, outcome=Outcome.NEEDS_YOU, changes=(), binding_version=None, old_value=None, details=None)
     assert incidents.close(bare, 2**31, None)
-    assert signalled(incidents, target, NOW) == Free()
+    assert signalled(incidents, target, NOW) == IdleState()
     assert incidents.history(target, NOW) == (bare,)
 
 
@@ -204,8 +208,8 @@ def test_history_is_of_one_service_account_newest_first_and_since(incidents: Inc
         incidents.claim(mine)
         incidents.close(past(mine, closed_at=NOW + timedelta(minutes=minutes)), 1, None)
     since = NOW + timedelta(minutes=2)
-    assert [it.closed_at.minute for it in incidents.history(target, NOW)] == [3, 2, 1]
-    assert [it.closed_at.minute for it in incidents.history(target, since)] == [3, 2]
+    assert [item.closed_at.minute for item in incidents.history(target, NOW)] == [3, 2, 1]
+    assert [item.closed_at.minute for item in incidents.history(target, since)] == [3, 2]
     assert incidents.history(replace(target, name="other"), NOW) == ()
 
 
@@ -225,17 +229,17 @@ def test_clusters_that_turned_wrong_under_a_binding_are_found_open_or_closed(inc
 
 
 def test_a_person_holds_an_incident_by_signs_of_life(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    mine = incident(target, started=True, holder="arn:aws:sts::111122223333:assumed-role/oncall/jane", beat_at=NOW)
+    mine = incident(target, started=True, holder="arn:aws:sts::111122223333:assumed-role/oncall/jane", heartbeat_at=NOW)
     assert incidents.claim(mine) == mine
     assert incidents.beat(mine, NOW + SECOND)
-    assert incidents.get(target) == replace(mine, beat_at=NOW + SECOND)
+    assert incidents.get(target) == replace(mine, heartbeat_at=NOW + SECOND)
 
 
 def test_signs_of_life_end_with_the_incident_and_with_its_being_taken_over(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    mine, successor = incident(target, holder="arn:a-person", beat_at=NOW), incident(target, "b")
+    mine, successor = incident(target, holder="arn:a-person", heartbeat_at=NOW), incident(target, "b")
     incidents.claim(mine)
     taken = incidents.take_over(mine, successor)
-    assert taken.beat_at is None
+    assert taken.heartbeat_at is None
     assert not incidents.beat(mine, NOW + SECOND)
     assert incidents.get(target) == taken
     assert incidents.close(past(taken), taken.signals, NOW)

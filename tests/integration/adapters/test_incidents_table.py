@@ -40,7 +40,7 @@ def test_history_leaves_after_ninety_days_and_the_row_stays(table: Incidents, ta
     table.claim(mine)
     table.close(past(mine), 1, NOW)
     found = local_aws.client("dynamodb").scan(TableName=TABLE)["Items"]
-    leaves = {it["sk"]["S"].partition("#")[0]: it.get("expires_at") for it in found if target.cluster in it["pk"]["S"]}
+    leaves = {item["sk"]["S"].partition("#")[0]: item.get("expires_at") for item in found if target.cluster in item["pk"]["S"]}
     assert leaves == {"now": None, "past": {"N": str(int((NOW + timedelta(days=90, minutes=1)).timestamp()))}}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.domain.incidents.incident import Answered, Free, NodesSeen
+from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, NodesSeen
 from tests.integration.adapters.incidents import NOW, SECOND, signalled, sound
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_signal_where_nothing_is_known_finds_the_row_free(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    assert signalled(incidents, target, NOW) == Free()
+    assert signalled(incidents, target, NOW) == IdleState()
     assert incidents.get(target) is None
 
 
@@ -29,23 +29,23 @@ def test_a_sound_check_answers_events_that_had_surely_happened_when_it_began(
     incidents: IncidentsPort, target: ServiceAccountRef, after: timedelta, answered: bool
 ) -> None:
     sound(incidents, target, NOW + after)
-    expected = Answered(NOW + after) if answered else Free(known_good_at=NOW + after)
+    expected = AlreadyAnswered(NOW + after) if answered else IdleState(known_good_at=NOW + after)
     assert signalled(incidents, target, NOW) == expected
 
 
 def test_an_earlier_sound_check_does_not_replace_a_later_one(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     sound(incidents, target, NOW)
     sound(incidents, target, NOW - SECOND)
-    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW)
+    assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW)
 
 
 def test_what_is_said_about_nodes_is_answered_only_by_a_check_that_read_them(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     sound(incidents, target, NOW + SECOND)
-    assert signalled(incidents, target, NOW, about_nodes=True) == Free(known_good_at=NOW + SECOND)
+    assert signalled(incidents, target, NOW, about_nodes=True) == IdleState(known_good_at=NOW + SECOND)
     sound(incidents, target, NOW + 2 * SECOND, NodesSeen.SETTLED)
-    assert signalled(incidents, target, NOW, about_nodes=True) == Answered(NOW + 2 * SECOND)
+    assert signalled(incidents, target, NOW, about_nodes=True) == AlreadyAnswered(NOW + 2 * SECOND)
     sound(incidents, target, NOW + 9 * SECOND)
-    assert signalled(incidents, target, NOW + 2 * SECOND, about_nodes=True) == Free(
+    assert signalled(incidents, target, NOW + 2 * SECOND, about_nodes=True) == IdleState(
         known_good_at=NOW + 9 * SECOND, nodes_seen_at=NOW + 2 * SECOND
     )
 
@@ -55,10 +55,10 @@ def test_nodes_that_are_starting_are_remembered_until_a_later_check_sees_them_se
 ) -> None:
     sound(incidents, target, NOW, NodesSeen.STARTING)
     sound(incidents, target, NOW + SECOND)
-    assert signalled(incidents, target, NOW + SECOND) == Free(known_good_at=NOW + SECOND, nodes_seen_at=NOW, nodes_unsettled=True)
+    assert signalled(incidents, target, NOW + SECOND) == IdleState(known_good_at=NOW + SECOND, nodes_seen_at=NOW, nodes_unsettled=True)
     sound(incidents, target, NOW + 2 * SECOND, NodesSeen.SETTLED)
     later = NOW + 2 * SECOND
-    assert signalled(incidents, target, later) == Free(known_good_at=later, nodes_seen_at=later)
+    assert signalled(incidents, target, later) == IdleState(known_good_at=later, nodes_seen_at=later)
 
 
 @pytest.mark.parametrize("nodes", NodesSeen)
@@ -68,7 +68,7 @@ def test_what_a_check_saw_of_nodes_is_kept_though_a_later_one_that_read_none_was
     sound(incidents, target, NOW + 5 * SECOND)
     sound(incidents, target, NOW, nodes)
     starting = nodes is NodesSeen.STARTING
-    expected = Free(known_good_at=NOW + 5 * SECOND, nodes_seen_at=NOW, nodes_unsettled=starting)
+    expected = IdleState(known_good_at=NOW + 5 * SECOND, nodes_seen_at=NOW, nodes_unsettled=starting)
     assert signalled(incidents, target, NOW + 5 * SECOND) == expected
     sound(incidents, target, NOW - SECOND, NodesSeen.SETTLED)
     assert signalled(incidents, target, NOW + 5 * SECOND) == expected
@@ -77,4 +77,4 @@ def test_what_a_check_saw_of_nodes_is_kept_though_a_later_one_that_read_none_was
 def test_times_keep_their_order_whatever_zone_and_fraction_they_are_told_in(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     sound(incidents, target, NOW.replace(microsecond=5))
     sound(incidents, target, NOW)
-    assert signalled(incidents, target, NOW) == Free(known_good_at=NOW.replace(microsecond=5))
+    assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW.replace(microsecond=5))

@@ -81,12 +81,12 @@ def test_sts_is_asked_once_for_a_token_and_again_after_two_minutes(verifier: Tok
     asked = replace(verifier, now=lambda: now[0])
     token = _token(session)
     asked.identity(token)
-    silent = replace(asked, sts_url="http://127.0.0.1:9")
-    silent._known.update(asked._known)
-    assert silent.identity(token) == asked.identity(token)
+    heartbeat_expired = replace(asked, sts_url="http://127.0.0.1:9")
+    heartbeat_expired._known.update(asked._known)
+    assert heartbeat_expired.identity(token) == asked.identity(token)
     now[0] += REMEMBERED
     with pytest.raises(TokenRefused, match="STS could not be reached"):
-        silent.identity(token)
+        heartbeat_expired.identity(token)
 
 
 def test_an_entry_that_was_removed_counts_at_once(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:

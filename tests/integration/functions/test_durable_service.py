@@ -24,7 +24,7 @@ class Waiting:
 
     def run(self, _name: str, _qualifier: str, payload: bytes) -> Invoked:
         event = json.loads(payload)
-        waited = [it for it in event["InitialExecutionState"]["Operations"] if it["Type"] == "WAIT"]
+        waited = [operation for operation in event["InitialExecutionState"]["Operations"] if operation["Type"] == "WAIT"]
         if waited:
             return _ended({"Status": "SUCCEEDED", "Result": json.dumps(waited[0]["Status"])})
         self._checkpoint(event["DurableExecutionArn"], event["CheckpointToken"])

@@ -39,7 +39,7 @@ def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path, pre
     command = [sys.executable, "-c", PROGRAM, str(functions), str(preloaded)]
     program = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert program.stdout is not None
-    started = [int(it) for it in program.stdout.readline().split()]
+    started = [int(part) for part in program.stdout.readline().split()]
     assert len(started) >= 2
     assert all(map(alive, started))
     program.send_signal(signal.SIGKILL)
@@ -47,7 +47,7 @@ def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path, pre
     until = time.monotonic() + 60
     while any(map(alive, started)) and time.monotonic() < until:
         time.sleep(0.05)
-    assert [it for it in started if alive(it)] == []
+    assert [item for item in started if alive(item)] == []
     program.stdout.close()
 
 

@@ -71,7 +71,9 @@ def test_a_persons_incident_is_theirs_while_they_give_a_sign_of_life(silent_for:
     asked(play)
     row = play.incidents.rows[TARGET.key]
     assert row.incident
-    row.incident = replace(row.incident, holder="arn:aws:iam::111122223333:user/dana", started=False, beat_at=play.world.now - silent_for)
+    row.incident = replace(
+        row.incident, holder="arn:aws:iam::111122223333:user/dana", started=False, heartbeat_at=play.world.now - silent_for
+    )
     first = row.incident.id
     asked(play)
     now = play.incidents.get(TARGET)

@@ -15,7 +15,7 @@ from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Signal
 from lambdas.domain.ports import Parameter
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest
 from tests.events import event as recorded
 from tests.over_fakes import events
@@ -130,7 +130,7 @@ def test_a_binding_whose_cluster_is_gone_is_reported_once_until_somebody_writes_
         for _ in range(sweeps):
             play.world.sleep(300)
             play.deliver(SWEEP)
-        return len([it for it in play.incidents.closed if it.target.cluster == "gone"])
+        return len([item for item in play.incidents.closed if item.target.cluster == "gone"])
 
     assert reported_after(1) == 1
     assert reported_after(12) == 1
@@ -160,8 +160,8 @@ def test_every_bound_service_account_of_the_cluster_is_looked_at_though_one_fail
 def test_a_storm_on_every_service_account_of_a_cluster_is_handed_over_before_the_functions_time_is_up() -> None:
     play = stage()
     others = [ServiceAccountRef(CLUSTER, "a", name) for name in ("first", "second", "third")]
-    for it in others:
-        play.world.parameters[binding_path(it.cluster, it.namespace, it.name)] = Parameter(value=BOUND_ROLE)
+    for other in others:
+        play.world.parameters[binding_path(other.cluster, other.namespace, other.name)] = Parameter(value=BOUND_ROLE)
 
     def more_come(title: str, _words: str, **fields: Any) -> None:
         if title == "diagnosis":
@@ -170,7 +170,7 @@ def test_a_storm_on_every_service_account_of_a_cluster_is_handed_over_before_the
 
     began = play.world.now
     done = run(events.check_requested(began), replace(play.ports, log=more_come))
-    assert done == {it.key: {"handed_over": it.key} for it in (*others, TARGET)}
+    assert done == {item.key: {"handed_over": item.key} for item in (*others, TARGET)}
     assert play.world.now - began < timedelta(seconds=CHECKER_TIMEOUT_S * 5 / 6)
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from lambdas.application.assessment import Remembering, check
+from lambdas.application.assessment import PolicySources, check
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.planning.plan import Reason
+from lambdas.domain.planning.plan import BlockReason
 from tests.fakes import FakeCalendar, FakeIncidents, readers_over
 from tests.world import NAME, NAMESPACE, NOON, described
 
@@ -16,10 +16,10 @@ def test_nothing_is_written_while_the_mechanism_is_unknown_whatever_the_setting(
     world = described({"annotation": None, "settings": {"when_unverified": when_unverified}})
     world.fail("eks.associations", AccessDenied("list pod identity associations: refused", denial=Denial.FORBIDDEN), times=None)
     readers = readers_over(world, may_simulate=True)
-    target, remembering = (
+    target, policy_sources = (
         ServiceAccountRef("demo", NAMESPACE, NAME),
-        Remembering(incidents=FakeIncidents(world), calendar=FakeCalendar(world)),
+        PolicySources(incidents=FakeIncidents(world), calendar=FakeCalendar(world)),
     )
-    plan = check(target, readers, remembering, NOON, Hints()).plan
+    plan = check(target, readers, policy_sources, NOON, Hints()).plan
     assert plan.actions == ()
-    assert any(it.reason is Reason.GUARD_UNREAD and "pod identity" in it.sentence for it in plan.withheld)
+    assert any(blocked.reason is BlockReason.GUARD_UNREAD and "pod identity" in blocked.sentence for blocked in plan.withheld)

@@ -77,8 +77,8 @@ class RemembersParameters(FakeParameters):
 @pytest.mark.parametrize("name", ["parameter-binding-created", "check-requested-by-person", "person-one-service-account"])
 def test_whoever_has_just_changed_a_parameter_is_not_answered_from_memory(name: str) -> None:
     play = stage()
-    remembering = replace(play.ports.readers, parameters=RemembersParameters(play.world))
-    ports = replace(play.ports, readers=remembering, fresh=play.ports.readers)
+    policy_sources = replace(play.ports.readers, parameters=RemembersParameters(play.world))
+    ports = replace(play.ports, readers=policy_sources, fresh=play.ports.readers)
     run(events.announcement("sweep", play.world.now), ports)
     play.world.parameters[binding_path(CLUSTER, *KEY)] = Parameter(value="arn:aws:iam::111122223333:role/gone")
     event = json.loads(json.dumps(recorded(name)).replace("prod-blue", CLUSTER))

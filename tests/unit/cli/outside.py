@@ -44,11 +44,11 @@ class FakeRegister:
         self._incidents = incidents
 
     def open(self) -> tuple[Incident, ...]:
-        return tuple(it.incident for it in self._incidents.rows.values() if it.incident)
+        return tuple(row.incident for row in self._incidents.rows.values() if row.incident)
 
     def past(self, since: datetime) -> tuple[PastIncident, ...]:
-        found = [it for row in self._incidents.rows.values() for it in row.past if it.closed_at >= since]
-        return tuple(sorted(found, key=lambda it: it.closed_at, reverse=True))
+        found = [item for row in self._incidents.rows.values() for item in row.past if item.closed_at >= since]
+        return tuple(sorted(found, key=lambda item: item.closed_at, reverse=True))
 
 
 class FakeCallbacks:

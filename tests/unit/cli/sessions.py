@@ -169,7 +169,7 @@ def _nothing_listed(fakes: Fakes) -> None:
 def _granted_in_part(fakes: Fakes) -> None:
     for manifest in manifests():
         fakes.rights.apply("demo", manifest)
-    role = next(it for it in manifests() if it["kind"] == "Role" and it["metadata"]["name"].endswith("remediator"))
+    role = next(item for item in manifests() if item["kind"] == "Role" and item["metadata"]["name"].endswith("remediator"))
     fakes.rights.apply("demo", {**role, "rules": role["rules"][:-1]})
     fakes.rights.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
 

@@ -35,7 +35,7 @@ def fakes_of(session: Session) -> Fakes:
 
 def typed(line: str, fakes: Fakes, session: Session, folder: Path) -> Result:
     """Run one command. A recorded event is named without its folder."""
-    arguments = [str(on_demo(it, folder)) if (EVENTS / f"{it}.json").exists() else it for it in shlex.split(line)]
+    arguments = [str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part for part in shlex.split(line)]
     with ExitStack() as stack:
         stack.enter_context(patch("cli.wiring.connect", lambda _: fakes.outside))
         stack.enter_context(patch("cli.holding.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
@@ -51,6 +51,6 @@ def transcript(session: Session, folder: Path) -> str:
     shown: list[str] = []
     for line in session.typed:
         result = typed(line, fakes, session, folder)
-        shown += [f"$ irsa-remediator {line}", *result.stdout.splitlines(), *(f"! {it}" for it in result.stderr.splitlines())]
+        shown += [f"$ irsa-remediator {line}", *result.stdout.splitlines(), *(f"! {item}" for item in result.stderr.splitlines())]
         shown += [f"exit code {result.exit_code}", ""]
-    return "\n".join(it.rstrip() for it in shown)
+    return "\n".join(item.rstrip() for item in shown)

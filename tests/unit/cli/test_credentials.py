@@ -105,7 +105,7 @@ def test_a_context_or_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", *map(variable, (it.name for it in fields(Environment)))):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", *map(variable, (field.name for field in fields(Environment)))):
         monkeypatch.delenv(name, raising=False)
     config = tmp_path / "aws-config"
     config.write_text("[profile here]\nregion = eu-north-1\n")
@@ -145,7 +145,7 @@ class FakeSession:
 
 
 def _variables() -> dict[str, str]:
-    return {variable(it.name): getattr(ENVIRONMENT, it.name) for it in fields(Environment)}
+    return {variable(field.name): getattr(ENVIRONMENT, field.name) for field in fields(Environment)}
 
 
 @pytest.mark.parametrize(("stack", "function"), [("", "eks-irsa-remediator"), ("blue", "eks-irsa-remediator-blue")])
@@ -175,7 +175,7 @@ def test_without_a_stack_nothing_is_made_up() -> None:
 
 
 def test_roles_are_named_in_the_order_of_the_functions() -> None:
-    assert [(it, arn.rpartition("/")[2]) for it, arn in deployed.roles(ENVIRONMENT).items()] == [
+    assert [(item, arn.rpartition("/")[2]) for item, arn in deployed.roles(ENVIRONMENT).items()] == [
         (Function.CHECKER, "checker"),
         (Function.REMEDIATOR, "remediator"),
         (Function.NODE_WATCHER, "watcher"),

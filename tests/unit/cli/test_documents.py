@@ -45,9 +45,9 @@ def test_every_document_is_as_its_schema_says(name: str, session: Session, tmp_p
     as_json, as_yaml = (list(documents(session, form, tmp_path)) for form in ("json", "yaml"))
     assert as_json == as_yaml
     for document in as_json:
-        kinds = [it for it in SCHEMA["oneOf"] if document["command"] in _commands(it)]
-        problems = [list(Draft202012Validator({**it, "$defs": SCHEMA["$defs"]}).iter_errors(document)) for it in kinds]
-        assert [it for it in problems if not it], f"{document['command']}: {problems}"
+        kinds = [item for item in SCHEMA["oneOf"] if document["command"] in _commands(item)]
+        problems = [list(Draft202012Validator({**kind, "$defs": SCHEMA["$defs"]}).iter_errors(document)) for kind in kinds]
+        assert [problem for problem in problems if not problem], f"{document['command']}: {problems}"
         VALIDATOR.validate(document)
 
 
@@ -66,6 +66,6 @@ def test_the_page_names_every_command_option_and_exit_code() -> None:
     page = (DOCS / "cli.md").read_text()
     for name, command in COMMANDS.items():
         assert f"`{name}" in page
-        for option in (it for parameter in command.params for it in parameter.opts if it.startswith("--") and name != "preflight"):
+        for option in (opt for parameter in command.params for opt in parameter.opts if opt.startswith("--") and name != "preflight"):
             assert f"`{option}" in page or f" {option}" in page, f"{name} {option}"
     assert get_command(app).name == "irsa-remediator"

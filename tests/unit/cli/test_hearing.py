@@ -34,7 +34,7 @@ HEARD: dict[str, tuple[FakeAnnouncers, str, str, str]] = {
 
 @pytest.mark.parametrize(("announcers", "what", "state", "detail"), HEARD.values(), ids=HEARD)
 def test_a_source_is_told(announcers: FakeAnnouncers, what: str, state: str, detail: str) -> None:
-    found: dict[str, Source] = {it.what: it for it in sources("demo", announcers)}
+    found: dict[str, Source] = {source.what: source for source in sources("demo", announcers)}
     assert list(found) == ["CloudTrail", "audit log", "alarm on nodes", "sweep"]
     assert found[what].state == state
     assert detail in found[what].detail

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.attended import AttendedSteps
+from cli.attended import InteractiveSteps
 from cli.failures import Refused
 from cli.fixing import _desk
 from cli.holding import Holding, TakenOver, claim
@@ -15,9 +15,9 @@ from cli.screen import Screen
 from lambdas.application.check.dependencies import Ports
 from lambdas.application.check.pipeline import check_target
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import Patience
+from lambdas.application.workflow_steps import PollSchedule
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incidents.incident import BEAT, REMEDIATOR, SILENT_AFTER, Incident, Outcome, Signal
+from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, REMEDIATOR, Incident, Outcome, Signal
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from tests.fakes import FakeLog, FakeMetrics, FakeRemediator
 from tests.unit.cli.outside import CALLER, Fakes, outside
@@ -53,7 +53,7 @@ def sweep(fakes: Fakes) -> CheckRequest:
 
 def test_a_claim_is_the_persons_and_starts_no_execution(fakes: Fakes) -> None:
     held = claim(TARGET, "/binding", fakes.outside)
-    assert (held.holder, held.started, held.beat_at) == (CALLER, True, NOON)
+    assert (held.holder, held.started, held.heartbeat_at) == (CALLER, True, NOON)
     assert held.request["trigger"] == "person"
     checker = ports(fakes)
     assert check_target(TARGET, sweep(fakes), checker, stay_until=fakes.world.now) == {"incident": held.id, "signals": 2}
@@ -61,7 +61,7 @@ def test_a_claim_is_the_persons_and_starts_no_execution(fakes: Fakes) -> None:
     assert checker.remediator.executions == {}
 
 
-@pytest.mark.parametrize(("silence", "taken"), [(SILENT_AFTER, False), (SILENT_AFTER + SECOND, True)], ids=["just there", "gone"])
+@pytest.mark.parametrize(("silence", "taken"), [(HEARTBEAT_TIMEOUT, False), (HEARTBEAT_TIMEOUT + SECOND, True)], ids=["just there", "gone"])
 def test_a_sweep_takes_over_from_who_is_silent_for_too_long(fakes: Fakes, silence: timedelta, taken: bool) -> None:
     held = claim(TARGET, None, fakes.outside)
     fakes.world.now += silence
@@ -78,8 +78,8 @@ FREE: dict[str, tuple[Incident, str, bool]] = {
     "the remediator watches": (opened(), "2 needs-you", True),
     "the remediator reminds": (opened(), "2 reminder 1", True),
     "it waits for an answer": (opened(callback_id="c"), "1 withheld", False),
-    "another person holds it": (opened(holder="arn:joe", beat_at=NOON), "", False),
-    "another person has gone": (opened(holder="arn:joe", beat_at=NOON - timedelta(hours=1)), "", True),
+    "another person holds it": (opened(holder="arn:joe", heartbeat_at=NOON), "", False),
+    "another person has gone": (opened(holder="arn:joe", heartbeat_at=NOON - timedelta(hours=1)), "", True),
 }
 
 
@@ -104,7 +104,7 @@ def test_a_beat_that_does_not_arrive_is_made_good_by_the_next(fakes: Fakes) -> N
     holding.beat()
     holding.still_ours()
     holding.beat()
-    assert fakes.incidents.get(TARGET) == replace(held, beat_at=NOON + SECOND)
+    assert fakes.incidents.get(TARGET) == replace(held, heartbeat_at=NOON + SECOND)
 
 
 def test_a_run_whose_incident_was_taken_over_does_nothing_more(fakes: Fakes) -> None:
@@ -112,7 +112,7 @@ def test_a_run_whose_incident_was_taken_over_does_nothing_more(fakes: Fakes) -> 
     holding = Holding(held, fakes.incidents, fakes.world.clock)
     fakes.incidents.take_over(held, opened(id="successor"))
     holding.beat()
-    steps = AttendedSteps(sleep=fakes.world.sleep, answer=lambda _: {"approved": True, "by": CALLER}, holding=holding)
+    steps = InteractiveSteps(sleep=fakes.world.sleep, answer=lambda _: {"approved": True, "by": CALLER}, holding=holding)
     with pytest.raises(TakenOver, match="taken over"):
         remediate(held, steps, _desk(held, fakes.outside, Screen()))
     assert fakes.world.writes == []
@@ -128,7 +128,9 @@ def test_a_run_learns_before_its_next_step_that_it_slept_for_too_long(fakes: Fak
 
 
 @pytest.mark.parametrize(
-    ("silence", "goes_on"), [(SILENT_AFTER - BEAT, True), (SILENT_AFTER - BEAT + SECOND, False)], ids=["just in time", "over"]
+    ("silence", "goes_on"),
+    [(HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL, True), (HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL + SECOND, False)],
+    ids=["just in time", "over"],
 )
 def test_a_run_that_cannot_say_that_it_is_there_stops_before_it_counts_as_gone(fakes: Fakes, silence: timedelta, goes_on: bool) -> None:
     held = claim(TARGET, None, fakes.outside)
@@ -178,9 +180,9 @@ def test_a_run_that_is_broken_off_leaves_a_closed_incident_that_tells_what_was_d
 
 
 def test_where_the_workflow_would_watch_for_days_the_run_ends(fakes: Fakes) -> None:
-    steps = AttendedSteps(sleep=fakes.world.sleep)
+    steps = InteractiveSteps(sleep=fakes.world.sleep)
     looked: list[int] = []
-    state = steps.until("3 watch 1", lambda _: looked.append(1) or {}, lambda _: False, Patience(timeout_s=3600))
+    state = steps.until("3 watch 1", lambda _: looked.append(1) or {}, lambda _: False, PollSchedule(timeout_s=3600))
     assert state == {"timed_out": True}
     assert looked == []
 
@@ -192,5 +194,5 @@ def test_messages_reach_colleagues_and_no_reminder_does(fakes: Fakes, monkeypatc
 
     monkeypatch.setattr("cli.wiring.connect", lambda _: fakes.outside)
     assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
-    assert [it.attributes["outcome"] for it in fakes.notifier.sent] == ["acting", "proven"]
+    assert [item.attributes["outcome"] for item in fakes.notifier.sent] == ["acting", "proven"]
     assert [kind for kind, _ in fakes.events.sent] == ["Remediation Started", "Remediation Proven"]

@@ -52,7 +52,7 @@ WAYS: dict[str, tuple[list[Point], str, str]] = {
 
 @pytest.mark.parametrize(("found", "state", "detail"), WAYS.values(), ids=WAYS)
 def test_the_way_to_the_endpoint(found: list[Point], state: str, detail: str) -> None:
-    (point,) = [it for it in found if it.what == ENDPOINT]
+    (point,) = [item for item in found if item.what == ENDPOINT]
     assert point.state == state
     assert detail in point.detail
     assert point.yours == (state == "missing")
@@ -63,15 +63,15 @@ def test_a_public_endpoint_needs_no_function_that_can_be_read() -> None:
 
 
 def test_a_nat_gateway_leads_to_every_service() -> None:
-    assert [(it.what, it.state) for it in looked_at(PRIVATE) if it.what != ENDPOINT] == [("AWS services", "granted")]
+    assert [(item.what, item.state) for item in looked_at(PRIVATE) if item.what != ENDPOINT] == [("AWS services", "granted")]
 
 
 def test_without_one_each_service_needs_an_endpoint() -> None:
     some = replace(CLOSED, services=frozenset({"eks", "dynamodb", "s3"}))
-    found = {it.what: it.state for it in looked_at(PRIVATE, ways=some) if it.what != ENDPOINT}
-    assert found == {f"way to {it}": "granted" if it in ("eks", "dynamodb") else "missing" for it in SERVICES}
+    found = {item.what: item.state for item in looked_at(PRIVATE, ways=some) if item.what != ENDPOINT}
+    assert found == {f"way to {service}": "granted" if service in ("eks", "dynamodb") else "missing" for service in SERVICES}
 
 
 def test_what_may_not_be_read_is_not_known() -> None:
     found = looked_at(PRIVATE, ways=AccessDenied("describe route tables: UnauthorizedOperation", denial=Denial.FORBIDDEN))
-    assert [(it.what, it.state) for it in found] == [("the functions' network", "unknown")]
+    assert [(item.what, item.state) for item in found] == [("the functions' network", "unknown")]

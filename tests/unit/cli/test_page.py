@@ -80,7 +80,7 @@ def test_the_page_tells_the_whole_incident() -> None:
 def test_the_page_loads_nothing_and_runs_nothing() -> None:
     read = Reader(page(past(), ENVIRONMENT))
     assert not {"script", "link", "img", "iframe", "object", "embed", "form"} & set(read.tags)
-    assert not [it for it in read.attributes if it[0] in ("src", "srcset", "style") or it[0].startswith("on")]
+    assert not [attribute for attribute in read.attributes if attribute[0] in ("src", "srcset", "style") or attribute[0].startswith("on")]
     assert [value for name, value in read.attributes if name == "href"] == [f"{ENVIRONMENT.runbook_root}/addon-role-missing.md"]
     assert "url(" not in page(past(), ENVIRONMENT)
 
@@ -133,8 +133,8 @@ def test_history_of_every_shape_makes_a_page(changes: dict[str, Any], outcome: O
 
 def test_the_chart_has_what_the_looks_and_the_proof_counted() -> None:
     found = counts(timeline({"lines": lines()}), trail())
-    assert [it.pods for it in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
-    assert [it.nodes for it in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
+    assert [item.pods for item in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
+    assert [item.nodes for item in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
 
 
 def test_the_chart_is_told_to_those_who_cannot_see_it() -> None:
@@ -146,8 +146,8 @@ def test_the_chart_is_told_to_those_who_cannot_see_it() -> None:
 def test_no_part_of_the_chart_leaves_it() -> None:
     chart = draw(timeline({"lines": lines()}), [None, 1, 2, None, 3, None, None], trail())
     width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', chart)[0])
-    xs = [float(it) for it in re.findall(r'(?:\bc?x[12]?)="([\d.]+)"', chart)]
-    ys = [float(it) for it in re.findall(r'(?:\bc?y[12]?)="([\d.]+)"', chart)]
+    xs = [float(item) for item in re.findall(r'(?:\bc?x[12]?)="([\d.]+)"', chart)]
+    ys = [float(item) for item in re.findall(r'(?:\bc?y[12]?)="([\d.]+)"', chart)]
     assert 0 <= min(xs) <= max(xs) <= width
     assert 0 <= min(ys) <= max(ys) <= height
 
@@ -169,9 +169,11 @@ def browse(html: Path, folder: Path, *more: str) -> tuple[Path, str, list[str]]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     recorded = json.loads(log.read_text())
-    starts = [it["params"] for it in recorded["events"] if "initiator" in it.get("params", {})]
-    asked = {str(it.get("url", "")) for it in starts if it["initiator"] != "not an origin"}  # the browser's own requests have no origin
-    return shot, "\n".join(console), sorted(it for it in asked if not it.startswith("file:"))
+    starts = [event["params"] for event in recorded["events"] if "initiator" in event.get("params", {})]
+    asked = {
+        str(start.get("url", "")) for start in starts if start["initiator"] != "not an origin"
+    }  # the browser's own requests have no origin
+    return shot, "\n".join(console), sorted(item for item in asked if not item.startswith("file:"))
 
 
 def test_the_browser_would_tell_of_a_request_and_of_a_complaint(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_the_terminal_shows_what_it_showed_when_somebody_looked(name: str, sessi
 
 
 def test_no_session_is_left_from_earlier() -> None:
-    assert {it.stem for it in GOLDEN.glob("*.txt")} == set(SESSIONS)
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(SESSIONS)
 
 
 @pytest.mark.parametrize("name", ["check-trust", "plan", "history", "settings-describe", "access-check"])
@@ -35,4 +35,4 @@ def test_no_line_ends_in_spaces_which_would_follow_a_commands_backslash(name: st
     session = SESSIONS[name]
     fakes = fakes_of(session)
     for line in session.typed:
-        assert [it for it in typed(line, fakes, session, tmp_path).stdout.splitlines() if it != it.rstrip()] == []
+        assert [item for item in typed(line, fakes, session, tmp_path).stdout.splitlines() if item != item.rstrip()] == []

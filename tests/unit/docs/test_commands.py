@@ -52,7 +52,7 @@ _CLI = get_command(app)
 
 
 def of(*tools: str) -> Any:
-    found = [it for it in COMMANDS if it.tool in tools]
+    found = [command for command in COMMANDS if command.tool in tools]
     return pytest.mark.parametrize("command", found, ids=map(str, found))
 
 
@@ -67,7 +67,7 @@ def test_it_is_run_by_a_test_or_needs_an_account(command: Command) -> None:
 
 
 def test_no_runner_is_named_for_a_command_that_no_page_has() -> None:
-    texts = [" ".join(it.words) + " " for it in COMMANDS]
+    texts = [" ".join(command.words) + " " for command in COMMANDS]
     assert [start for start in RUN if not any(text.startswith(start + " ") for text in texts)] == []
 
 
@@ -112,7 +112,7 @@ def test_a_command_of_ours_takes_these_options(command: Command) -> None:
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]  # type: ignore[attr-defined]  # a group, by the line above
     assert found is not _CLI or words[0].startswith("-")
-    known = {option for it in found.params for option in (*it.opts, *it.secondary_opts)}
+    known = {option for param in found.params for option in (*param.opts, *param.secondary_opts)}
     assert {word for word in words if word.startswith("-")} <= known
     if any(word.startswith("-") for word in words) and not hasattr(found, "commands"):
         found.make_context("", [re.sub(r"\$\w+", "prod-blue", word) for word in words], resilient_parsing=False)

@@ -19,12 +19,12 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__", "tools", "pictures", "e2e", 
 def parts() -> tuple[list[Block], list[Block]]:
     """The blocks before the worked verdict, and its own."""
     found = list(blocks(PAGE))
-    start = next(index for index, it in enumerate(found) if "## A new verdict" in it.before)
+    start = next(index for index, item in enumerate(found) if "## A new verdict" in item.before)
     return found[:start], found[start:]
 
 
 SHORT, WORKED = parts()
-DIFFERENCES = [it for it in SHORT if it.language == "diff"]
+DIFFERENCES = [item for item in SHORT if item.language == "diff"]
 _CONCERNED = "malformed or in_step or failure_mode or has_a_world or left_over"  # the rest is run beside this test
 KINDS = ("a trigger", "a verdict", "an action", "a permission", "a message", "a setting", "an AWS resource")
 
@@ -56,7 +56,7 @@ def test_each_of_the_seven_changes_names_where_it_is_made() -> None:
     assert all(re.search(r"\]\([^)]+\)", where) for _, where, _ in rows)
 
 
-@pytest.mark.parametrize("difference", DIFFERENCES, ids=[it.text.split()[1].removeprefix("a/") for it in DIFFERENCES])
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=[item.text.split()[1].removeprefix("a/") for item in DIFFERENCES])
 def test_each_short_example_applies_to_code_that_runs(difference: Block, tmp_path: Path) -> None:
     changed = set(re.findall(r"^--- a/(\S+)", difference.text, flags=re.MULTILINE))
     apply(difference.text, copied(changed, tmp_path))

@@ -17,7 +17,7 @@ def declared() -> set[str]:
     told: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = told["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values(), *told["dependency-groups"].values()]
-    return {re.split(r"[\[>=<~! ;]", it)[0] for found in lists for it in found if isinstance(it, str)}
+    return {re.split(r"[\[>=<~! ;]", item)[0] for found in lists for item in found if isinstance(item, str)}
 
 
 def test_every_dependency_has_one_row() -> None:
@@ -30,7 +30,7 @@ INSTALLED = [(name, float(size)) for name, _, size, _ in ROWS if f"| {name} |" n
 
 @pytest.mark.parametrize(("name", "told"), INSTALLED, ids=[name for name, _ in INSTALLED])
 def test_what_a_package_weighs_is_about_what_is_told(name: str, told: float) -> None:
-    files = (it.locate() for it in distribution(name).files or () if "__pycache__" not in str(it))
+    files = (file.locate() for file in distribution(name).files or () if "__pycache__" not in str(file))
     measured = sum(path.stat().st_size for path in files if path.exists()) / 1e6  # type: ignore[attr-defined]  # a path, by its docstring
     assert measured <= 2 * told
     assert measured >= told / 2 or told <= 0.1

@@ -12,12 +12,12 @@ _OPERATORS_PAGES = ("docs/adopt.md", "docs/deploy.md", "docs/operate.md", "docs/
 
 
 def links(page: Path) -> list[str]:
-    return [it for it in LINK.findall(prose(page)) if not it.startswith(("http", "mailto:"))]
+    return [item for item in LINK.findall(prose(page)) if not item.startswith(("http", "mailto:"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_link_leads_to_a_file(page: Path) -> None:
-    assert [it for it in links(page) if not (page.parent / it).exists()] == []
+    assert [link for link in links(page) if not (page.parent / link).exists()] == []
 
 
 def test_the_readme_leads_to_one_page_for_each_thing_to_do() -> None:
@@ -26,8 +26,8 @@ def test_the_readme_leads_to_one_page_for_each_thing_to_do() -> None:
 
 def led_to(page: Path) -> list[Path]:
     """Where the links of a page lead; a folder stands for its pages."""
-    found = [(page.parent / it).resolve() for it in links(page)]
-    return [inner for it in found for inner in (sorted(it.glob("*.md")) if it.is_dir() else [it])]
+    found = [(page.parent / link).resolve() for link in links(page)]
+    return [inner for item in found for inner in (sorted(item.glob("*.md")) if item.is_dir() else [item])]
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
@@ -37,4 +37,4 @@ def test_every_page_is_reached_from_the_readme() -> None:
         if page not in reached and page.suffix == ".md":
             reached.add(page)
             waiting += led_to(page)
-    assert [named(it) for it in PAGES if it not in reached] == []
+    assert [named(item) for item in PAGES if item not in reached] == []

@@ -90,5 +90,5 @@ def test_nothing_is_released_that_is_in_no_commit(name: str, tmp_path: Path, mon
 
 def test_hooks_before_a_commit_ask_no_network() -> None:
     told = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
-    assert {it["repo"] for it in told["repos"]} == {"local"}
-    assert {hook["language"] for it in told["repos"] for hook in it["hooks"]} == {"system"}
+    assert {repo["repo"] for repo in told["repos"]} == {"local"}
+    assert {hook["language"] for repo in told["repos"] for hook in repo["hooks"]} == {"system"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import AddonRecord, Mode, WhenUnverified, Window
 from lambdas.domain.errors import Denial
-from lambdas.domain.planning.policies import Past
+from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     Association,
@@ -19,12 +19,12 @@ from lambdas.domain.snapshot.snapshot import (
     Missing,
     NodeFacts,
     NodeRepair,
-    Observation,
     OidcProvider,
     PluginError,
     PodFacts,
     RoleFacts,
     ServiceAccountFacts,
+    Snapshot,
     Unknown,
     WorkloadFacts,
 )
@@ -130,7 +130,7 @@ def _errors(draw: st.DrawFn, pods: Any) -> tuple[PluginError, ...]:
 
 
 @st.composite
-def observations(draw: st.DrawFn) -> Observation:
+def observations(draw: st.DrawFn) -> Snapshot:
     """Any picture of one ServiceAccount."""
     target = draw(_mostly(CNI, EBS, BALANCER, SHOP))
     pods = draw(st.one_of(_pods(), _pods(), st.just(CLOSED)))
@@ -173,10 +173,10 @@ def observations(draw: st.DrawFn) -> Observation:
 
 
 @st.composite
-def pasts(draw: st.DrawFn) -> Past:
+def pasts(draw: st.DrawFn) -> RepairHistory:
     """Any history."""
     ages = draw(
         st.lists(st.sampled_from([timedelta(seconds=9), timedelta(minutes=6), timedelta(hours=2), timedelta(hours=25)]), max_size=4)
     )
     incidents = tuple(repaired(age) for age in ages)
-    return Past(incidents=incidents, turned_wrong=draw(st.sampled_from([(), ("a", "b", "c", "d")])))
+    return RepairHistory(incidents=incidents, turned_wrong=draw(st.sampled_from([(), ("a", "b", "c", "d")])))

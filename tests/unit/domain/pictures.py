@@ -9,8 +9,8 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
-from lambdas.domain.planning.policies import Past
-from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, Observation, PluginError, PodFacts, WorkloadFacts
+from lambdas.domain.planning.policies import RepairHistory
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, PluginError, PodFacts, Snapshot, WorkloadFacts
 from tests.unit.report.observed import CNI, NOW, sound
 
 BORN = NOW - timedelta(days=20)
@@ -18,7 +18,7 @@ BORN = NOW - timedelta(days=20)
 OTHER_ROLE = "arn:aws:iam::111122223333:role/other"
 
 
-def seen(base: Observation | None = None, **changes: Any) -> Observation:
+def seen(base: Snapshot | None = None, **changes: Any) -> Snapshot:
     """All well but for the changes."""
     return replace(base or sound(), **changes)
 
@@ -78,13 +78,13 @@ def repaired(ago: timedelta, *changes: str) -> PastIncident:
     )
 
 
-def judged(picture: Observation, past: Past | None = None) -> tuple[Diagnosis, Plan]:
+def judged(picture: Snapshot, past: RepairHistory | None = None) -> tuple[Diagnosis, Plan]:
     """The diagnosis of a picture, and the plan that follows."""
     found = diagnose(picture)
-    return found, plan(picture, found, past or Past())
+    return found, plan(picture, found, past or RepairHistory())
 
 
-def planned(picture: Observation, past: Past | None = None) -> Plan:
+def planned(picture: Snapshot, past: RepairHistory | None = None) -> Plan:
     return judged(picture, past)[1]
 
 

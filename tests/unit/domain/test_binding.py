@@ -13,7 +13,7 @@ ARN = "arn:aws:iam::111122223333:role/blue-cni"
 
 
 def _found(parameters: dict[str, Parameter | str], partition: str = "aws") -> Binding | InvalidBinding | Missing:
-    given = {path: it if isinstance(it, Parameter) else Parameter(value=it) for path, it in parameters.items()}
+    given = {path: item if isinstance(item, Parameter) else Parameter(value=item) for path, item in parameters.items()}
     return binding_for(given, TARGET, account="111122223333", partition=partition, region="eu-west-1")
 
 

@@ -10,10 +10,10 @@ from lambdas.contract.settings import AddonRecord, Mode, Severity, WhenUnverifie
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import PastIncident
-from lambdas.domain.planning.plan import Reason
-from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, Past, opens_at
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, RepairHistory, opens_at
 from lambdas.domain.requests.request import Actor
-from lambdas.domain.snapshot.snapshot import Missing, Observation, Unknown
+from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
 from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
 from tests.unit.report.observed import NOW, ROLE, account, pods
 
@@ -21,12 +21,12 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 GONE = account(None, manager="argocd-controller", at=NOW - MINUTE)
 
 
-def drifted(**changes: Any) -> Observation:
+def drifted(**changes: Any) -> Snapshot:
     """The annotation is gone, and nothing fails yet."""
     return seen(**{"service_account": GONE, **changes})
 
 
-def held(picture: Observation, past: Past | None = None) -> tuple[Reason, datetime | None] | None:
+def held(picture: Snapshot, past: RepairHistory | None = None) -> tuple[BlockReason, datetime | None] | None:
     """Why the whole plan is held back and until when, or None where it may run."""
     made = planned(picture, past)
     assert bool(made.actions) != bool(made.withheld)
@@ -46,22 +46,22 @@ def test_nothing_holds_a_plain_repair_back() -> None:
     ],
 )
 def test_the_cool_down_lasts_its_seconds_after_a_repair(ago: timedelta, until: datetime | None) -> None:
-    assert held(drifted(), Past(incidents=(repaired(ago),))) == ((Reason.COOLDOWN, until) if until else None)
+    assert held(drifted(), RepairHistory(incidents=(repaired(ago),))) == ((BlockReason.COOLDOWN, until) if until else None)
 
 
 def test_the_latest_repair_counts_in_whatever_order_history_comes() -> None:
     past = (repaired(HOUR), repaired(MINUTE))
-    assert held(drifted(), Past(incidents=past)) == (Reason.COOLDOWN, NOW + 4 * MINUTE)
-    assert held(drifted(), Past(incidents=past[::-1])) == (Reason.COOLDOWN, NOW + 4 * MINUTE)
+    assert held(drifted(), RepairHistory(incidents=past)) == (BlockReason.COOLDOWN, NOW + 4 * MINUTE)
+    assert held(drifted(), RepairHistory(incidents=past[::-1])) == (BlockReason.COOLDOWN, NOW + 4 * MINUTE)
 
 
 def test_the_cool_down_tells_both_times_alike() -> None:
-    sentence = planned(drifted(), Past(incidents=(repaired(MINUTE),))).withheld[0].sentence
+    sentence = planned(drifted(), RepairHistory(incidents=(repaired(MINUTE),))).withheld[0].sentence
     assert sentence == f"repaired at {NOW - MINUTE:%Y-%m-%d %H:%M:%S} UTC; the next may follow at {NOW + 4 * MINUTE:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def test_an_incident_without_a_write_starts_no_cool_down() -> None:
-    assert held(drifted(), Past(incidents=(replace(repaired(SECOND), changes=()),))) is None
+    assert held(drifted(), RepairHistory(incidents=(replace(repaired(SECOND), changes=()),))) is None
 
 
 @pytest.mark.parametrize(
@@ -74,40 +74,48 @@ def test_an_incident_without_a_write_starts_no_cool_down() -> None:
     ],
 )
 def test_repairs_within_an_hour_are_limited(ages: tuple[float, ...], until: datetime | None) -> None:
-    past = Past(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in ages))
+    past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in ages))
     found = held(drifted(settings=settings(max_repairs_per_hour=4)), past)
     assert (found is None) == (until is None)
     if found and until:
-        assert found[0] is Reason.TOO_MANY_REPAIRS
+        assert found[0] is BlockReason.TOO_MANY_REPAIRS
         assert found[1] is not None
         assert abs(found[1] - until) < SECOND / 100
 
 
 def test_where_several_rules_lift_by_time_the_last_one_decides() -> None:
-    past = Past(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in (1, 20, 30, 40)))
-    assert held(drifted(), past) == (Reason.TOO_MANY_REPAIRS, NOW + 20 * MINUTE)
+    past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in (1, 20, 30, 40)))
+    assert held(drifted(), past) == (BlockReason.TOO_MANY_REPAIRS, NOW + 20 * MINUTE)
     longer = drifted(settings=settings(cooldown_s=7200))
-    assert held(longer, past) == (Reason.TOO_MANY_REPAIRS, NOW + 119 * MINUTE)
+    assert held(longer, past) == (BlockReason.TOO_MANY_REPAIRS, NOW + 119 * MINUTE)
 
 
 WAR = tuple(repaired(hours * HOUR) for hours in (2, 3, 23))
 
 
 def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time() -> None:
-    made = planned(drifted(), Past(incidents=WAR))
+    made = planned(drifted(), RepairHistory(incidents=WAR))
     assert made.verdict is Verdict.REVERTED
-    assert held(drifted(), Past(incidents=WAR)) == (Reason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
+    assert held(drifted(), RepairHistory(incidents=WAR)) == (BlockReason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
     assert made.withheld[0].sentence == "set 3 times within a day and taken away again each time, and by whom is not recorded"
 
 
 def test_who_set_another_value_is_on_record() -> None:
     replaced = seen(service_account=account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
-    assert planned(replaced, Past(incidents=WAR)).withheld[0].sentence.endswith("taken away again each time, last by argocd-controller")
+    assert (
+        planned(replaced, RepairHistory(incidents=WAR))
+        .withheld[0]
+        .sentence.endswith("taken away again each time, last by argocd-controller")
+    )
 
 
 def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> None:
     who = Actor(who="arn:aws:iam::111122223333:user/dana", what="UpdateAddon")
-    assert planned(drifted(actor=who), Past(incidents=WAR)).withheld[0].sentence.endswith("last by arn:aws:iam::111122223333:user/dana")
+    assert (
+        planned(drifted(actor=who), RepairHistory(incidents=WAR))
+        .withheld[0]
+        .sentence.endswith("last by arn:aws:iam::111122223333:user/dana")
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,18 +127,18 @@ def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> Non
         pytest.param(WAR, seen(pods=some_pods(None, ROLE)), id="the annotation stands"),
     ],
 )
-def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], picture: Observation) -> None:
-    assert held(picture, Past(incidents=past)) is None
+def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], picture: Snapshot) -> None:
+    assert held(picture, RepairHistory(incidents=past)) is None
 
 
 def test_of_more_repairs_than_that_as_many_have_to_age_as_are_too_many() -> None:
-    past = Past(incidents=(*WAR, repaired(4 * HOUR)))
-    assert held(drifted(), past) == (Reason.TUG_OF_WAR, NOW - 4 * HOUR + TUG_OF_WAR_SPAN)
+    past = RepairHistory(incidents=(*WAR, repaired(4 * HOUR)))
+    assert held(drifted(), past) == (BlockReason.TUG_OF_WAR, NOW - 4 * HOUR + TUG_OF_WAR_SPAN)
 
 
 def test_a_day_less_a_second_still_counts() -> None:
-    past = Past(incidents=(*WAR[:2], repaired(TUG_OF_WAR_SPAN - SECOND)))
-    assert held(drifted(), past) == (Reason.TUG_OF_WAR, NOW + SECOND)
+    past = RepairHistory(incidents=(*WAR[:2], repaired(TUG_OF_WAR_SPAN - SECOND)))
+    assert held(drifted(), past) == (BlockReason.TUG_OF_WAR, NOW + SECOND)
 
 
 OTHERS = ("a", "b", "c", "d")
@@ -151,7 +159,7 @@ def test_many_clusters_that_turn_wrong_after_a_change_speak_against_the_paramete
     changed_ago: timedelta | None, others: tuple[str, ...], stopped: bool
 ) -> None:
     picture = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
-    assert held(picture, Past(turned_wrong=others)) == ((Reason.BREAKER, None) if stopped else None)
+    assert held(picture, RepairHistory(turned_wrong=others)) == ((BlockReason.BREAKER, None) if stopped else None)
 
 
 NIGHT = Window(days=(0,), start=timedelta(hours=2), length=timedelta(hours=1))  # Monday; NOW is Monday, 02:14:41
@@ -185,15 +193,15 @@ def test_a_window_may_last_past_midnight(now: str, open_then: bool) -> None:
 def test_what_can_wait_waits_for_the_window_and_what_fails_now_does_not() -> None:
     closed = settings(maintenance_window=Window(days=(0,), start=timedelta(hours=3), length=HOUR))
     opens = NOW.replace(hour=3, minute=0, second=0)
-    assert held(drifted(settings=closed)) == (Reason.WINDOW, opens)
+    assert held(drifted(settings=closed)) == (BlockReason.WINDOW, opens)
     assert held(drifted(settings=closed, pods=pods(15, ROLE, unready=1))) is None
     assert held(drifted(settings=settings(maintenance_window=NIGHT))) is None
 
 
 def test_a_change_calendar_counts_while_it_is_closed() -> None:
     closed = drifted(settings=settings(maintenance_window="calendar:freeze"))
-    assert held(closed, Past(calendar_opens_at=NOW + HOUR)) == (Reason.WINDOW, NOW + HOUR)
-    assert held(closed, Past()) is None
+    assert held(closed, RepairHistory(calendar_opens_at=NOW + HOUR)) == (BlockReason.WINDOW, NOW + HOUR)
+    assert held(closed, RepairHistory()) is None
 
 
 UNREAD = Unknown("no endpoint")
@@ -204,28 +212,28 @@ UNREAD = Unknown("no endpoint")
     [
         pytest.param(
             seen(binding=Missing("/p"), pods=some_pods(None), addon=addon(role_arn=ROLE), service_account=GONE),
-            Reason.NO_BINDING,
+            BlockReason.NO_BINDING,
             id="no binding",
         ),
-        pytest.param(drifted(role=Missing("role")), Reason.GUARD_BROKEN, id="no role"),
-        pytest.param(drifted(oidc_provider=Missing("provider")), Reason.GUARD_BROKEN, id="no provider"),
-        pytest.param(drifted(simulated={"ec2:CreateTags": "explicitDeny"}), Reason.GUARD_BROKEN, id="simulated"),
-        pytest.param(drifted(permission_errors=errors("aws-node-01")), Reason.GUARD_BROKEN, id="refused though it carries the role"),
-        pytest.param(drifted(role=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)), Reason.GUARD_UNREAD, id="unread"),
-        pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), Reason.OBSERVE_MODE, id="observe"),
+        pytest.param(drifted(role=Missing("role")), BlockReason.GUARD_BROKEN, id="no role"),
+        pytest.param(drifted(oidc_provider=Missing("provider")), BlockReason.GUARD_BROKEN, id="no provider"),
+        pytest.param(drifted(simulated={"ec2:CreateTags": "explicitDeny"}), BlockReason.GUARD_BROKEN, id="simulated"),
+        pytest.param(drifted(permission_errors=errors("aws-node-01")), BlockReason.GUARD_BROKEN, id="refused though it carries the role"),
+        pytest.param(drifted(role=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)), BlockReason.GUARD_UNREAD, id="unread"),
+        pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), BlockReason.OBSERVE_MODE, id="observe"),
     ],
 )
-def test_a_rule_that_only_a_person_lifts(picture: Observation, reason: Reason) -> None:
+def test_a_rule_that_only_a_person_lifts(picture: Snapshot, reason: BlockReason) -> None:
     made = planned(picture)
     assert made.actions == ()
-    assert reason in {it.reason for it in made.withheld}
-    assert all(it.until is None for it in made.withheld)
+    assert reason in {blocked.reason for blocked in made.withheld}
+    assert all(blocked.until is None for blocked in made.withheld)
 
 
 def test_stale_pods_explain_errors_so_that_the_role_is_not_blamed() -> None:
     made = planned(drifted(pods=some_pods(None, ROLE), permission_errors=errors("aws-node-00")))
     assert kinds(made) == ["AnnotateServiceAccount", "ReplaceOnePod"]
-    assert [(it.link, it.reason) for it in made.withheld] == [(Link.PERMISSION_ERRORS, Reason.CONSEQUENCE)]
+    assert [(blocked.link, blocked.reason) for blocked in made.withheld] == [(Link.PERMISSION_ERRORS, BlockReason.CONSEQUENCE)]
 
 
 def test_unread_permissions_hold_nothing_back() -> None:
@@ -235,21 +243,29 @@ def test_unread_permissions_hold_nothing_back() -> None:
 @pytest.mark.parametrize(
     ("stronger", "picture", "past"),
     [
-        pytest.param(Reason.GUARD_BROKEN, drifted(role=Missing("r"), settings=settings(mode=Mode.OBSERVE)), Past(), id="guard, observe"),
         pytest.param(
-            Reason.OBSERVE_MODE, drifted(settings=settings(mode=Mode.OBSERVE)), Past(incidents=(repaired(MINUTE),)), id="observe, cool-down"
+            BlockReason.GUARD_BROKEN, drifted(role=Missing("r"), settings=settings(mode=Mode.OBSERVE)), RepairHistory(), id="guard, observe"
         ),
-        pytest.param(Reason.TUG_OF_WAR, drifted(), Past(incidents=(*WAR, repaired(MINUTE))), id="tug of war, cool-down"),
+        pytest.param(
+            BlockReason.OBSERVE_MODE,
+            drifted(settings=settings(mode=Mode.OBSERVE)),
+            RepairHistory(incidents=(repaired(MINUTE),)),
+            id="observe, cool-down",
+        ),
+        pytest.param(BlockReason.TUG_OF_WAR, drifted(), RepairHistory(incidents=(*WAR, repaired(MINUTE))), id="tug of war, cool-down"),
     ],
 )
-def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: Reason, picture: Observation, past: Past) -> None:
-    found = next(it for it in planned(picture, past).withheld if it.link is Link.ANNOTATION)
+def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: BlockReason, picture: Snapshot, past: RepairHistory) -> None:
+    found = next(blocked for blocked in planned(picture, past).withheld if blocked.link is Link.ANNOTATION)
     assert found.reason is stronger
     assert found.sentence.count("; ") >= 1
 
 
 def test_where_one_rule_never_lifts_no_time_is_told() -> None:
-    assert held(drifted(settings=settings(mode=Mode.OBSERVE)), Past(incidents=(repaired(MINUTE),))) == (Reason.OBSERVE_MODE, None)
+    assert held(drifted(settings=settings(mode=Mode.OBSERVE)), RepairHistory(incidents=(repaired(MINUTE),))) == (
+        BlockReason.OBSERVE_MODE,
+        None,
+    )
 
 
 def test_rules_count_only_where_something_is_wanted() -> None:

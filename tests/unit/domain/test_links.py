@@ -17,10 +17,10 @@ from lambdas.domain.snapshot.snapshot import (
     FieldWriter,
     HealthIssue,
     Missing,
-    Observation,
     OidcProvider,
     RoleFacts,
     ServiceAccountFacts,
+    Snapshot,
     Unknown,
 )
 from tests.unit.domain.link_cases import annotation, identity, record, symptoms
@@ -33,7 +33,7 @@ CASES = way_in.CASES | identity.CASES | record.CASES | annotation.CASES | sympto
 
 
 @pytest.mark.parametrize(("picture", "link", "state", "verdict"), CASES.values(), ids=CASES)
-def test_the_link_is_found_in_its_state(picture: Observation, link: Link, state: State, verdict: Verdict | None) -> None:
+def test_the_link_is_found_in_its_state(picture: Snapshot, link: Link, state: State, verdict: Verdict | None) -> None:
     finding = diagnose(picture)[link]
     assert (finding.link, finding.state, finding.verdict) == (link, state, verdict)
     assert finding.sentence
@@ -55,7 +55,7 @@ def test_every_state_of_every_link_is_in_the_table() -> None:
 
 def test_behind_a_closed_door_nothing_is_guessed() -> None:
     found = diagnose(seen(service_account=CLOSED))
-    assert {it.state for it in found.findings[1:]} == {NOT_APPLICABLE}
+    assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}
     assert found.verdict is Verdict.NO_ACCESS
     assert found.findings[0].remedy
 
@@ -83,15 +83,15 @@ def test_nothing_is_said_of_an_endpoint_that_eks_did_not_describe() -> None:
 
 @pytest.mark.parametrize("denial", Denial)
 def test_each_closed_door_has_its_own_remedy(denial: Denial) -> None:
-    remedies = {it: diagnose(seen(pods=Unknown("x", it)))[Link.CLUSTER].remedy for it in Denial}
-    assert [it for it in Denial if remedies[it] == remedies[denial]] == [denial]
+    remedies = {item: diagnose(seen(pods=Unknown("x", item)))[Link.CLUSTER].remedy for item in Denial}
+    assert [item for item in Denial if remedies[item] == remedies[denial]] == [denial]
 
 
 def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_it() -> None:
     found = diagnose(seen(addon=addon(role_arn=None), service_account=account(None), pods=some_pods(None, ROLE)))
     assert found.verdict is Verdict.ADDON_ROLE_MISSING
     assert found.verdicts == (Verdict.ADDON_ROLE_MISSING, Verdict.ANNOTATION_MISSING, Verdict.PODS_STALE)
-    assert [it.link for it in found.broken] == [Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS]
+    assert [finding.link for finding in found.broken] == [Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
         (associated(service_account=account(OTHER_ROLE), pods=some_pods(None)), Verdict.POD_IDENTITY_IN_USE),
     ],
 )
-def test_a_sound_chain_says_why_nothing_is_broken(picture: Observation, verdict: Verdict) -> None:
+def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Verdict) -> None:
     found = diagnose(picture)
     assert found.sound
     assert (found.verdict, found.severity) == (verdict, Severity.INFO)
@@ -127,7 +127,7 @@ def test_a_sound_chain_says_why_nothing_is_broken(picture: Observation, verdict:
         pytest.param(seen(role=Missing("role")), Severity.CRITICAL, id="a binding to no role"),
     ],
 )
-def test_severity_says_whether_something_fails_now(picture: Observation, severity: Severity) -> None:
+def test_severity_says_whether_something_fails_now(picture: Snapshot, severity: Severity) -> None:
     assert diagnose(picture).severity is severity
 
 
@@ -164,7 +164,7 @@ def test_an_issuer_is_compared_as_eks_reports_it_in_either_spelling() -> None:
         ),
     ],
 )
-def test_numbers_agree_with_their_nouns(picture: Observation, link: Link, words: str) -> None:
+def test_numbers_agree_with_their_nouns(picture: Snapshot, link: Link, words: str) -> None:
     assert diagnose(picture)[link].sentence == words
 
 
@@ -243,7 +243,7 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
         pytest.param(seen(pods=()), id="no pod at all"),
     ],
 )
-def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(picture: Observation) -> None:
+def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(picture: Snapshot) -> None:
     found = diagnose(replace(picture, addon=addon(status="DEGRADED", issues=(REFUSED,)), permission_errors=()))
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 

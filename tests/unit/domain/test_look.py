@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from lambdas.contract.settings import AddonRecord
-from lambdas.domain.assessment.summary import Counts, Look, from_json_look, to_json_look
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts, summary_from_json, summary_to_json
 from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, look
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.policies import Past
+from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
@@ -18,7 +18,7 @@ from lambdas.domain.snapshot.snapshot import (
     InvalidBinding,
     Missing,
     NodeRepair,
-    Observation,
+    Snapshot,
     Unknown,
 )
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
@@ -26,12 +26,12 @@ from tests.unit.report.observed import EBS, NOW, ROLE, account, nodes, pods, sou
 from tests.unit.report.worlds import WORLDS
 
 
-def looked(picture: Observation, past: Past | None = None) -> Look:
+def looked(picture: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
     return look(picture, *judged(picture, past))
 
 
-def stored(value: Look) -> Look:
-    return from_json_look(json.loads(json.dumps(to_json_look(value))))
+def stored(value: AssessmentSummary) -> AssessmentSummary:
+    return summary_from_json(json.loads(json.dumps(summary_to_json(value))))
 
 
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
@@ -41,7 +41,7 @@ def test_a_look_is_the_same_after_a_checkpoint(world: Any) -> None:
 
 
 def test_what_is_withheld_keeps_its_time() -> None:
-    value = looked(seen(service_account=account(None)), Past(incidents=(repaired(timedelta(minutes=1)),)))
+    value = looked(seen(service_account=account(None)), RepairHistory(incidents=(repaired(timedelta(minutes=1)),)))
     assert value.withheld[0].until == (NOW + timedelta(minutes=4)).isoformat()
     assert stored(value) == value
 
@@ -59,7 +59,7 @@ def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
         wrong_settings={f"/eks-irsa-remediator/settings/prod-blue/{i}": long for i in range(1000)},
         actor=Actor(who=long, what=long, agent=long),
     )
-    assert len(json.dumps(to_json_look(looked(picture)))) < 32 * 1024
+    assert len(json.dumps(summary_to_json(looked(picture)))) < 32 * 1024
 
 
 def test_every_sentence_of_a_digest_is_cut() -> None:
@@ -68,7 +68,7 @@ def test_every_sentence_of_a_digest_is_cut() -> None:
     assert all(len(warning) <= LONGEST_TEXT for warning in value.warnings)
 
 
-def counts(picture: Observation) -> Counts:
+def counts(picture: Snapshot) -> Counts:
     return looked(picture).counts
 
 
@@ -129,13 +129,13 @@ def test_parts_that_were_not_read_count_as_none() -> None:
         pytest.param(seen(addon=addon(status="UPDATING")), False, id="an update runs"),
     ],
 )
-def test_a_look_is_sound_where_no_link_is_broken(picture: Observation, is_sound: bool) -> None:
+def test_a_look_is_sound_where_no_link_is_broken(picture: Snapshot, is_sound: bool) -> None:
     assert looked(picture).sound is is_sound
     assert stored(looked(picture)).sound is is_sound
 
 
 def test_history_gives_the_verdict_where_it_has_one_and_the_diagnosis_is_kept_beside_it() -> None:
-    past = Past(incidents=tuple(repaired(timedelta(hours=n)) for n in (2, 3, 4)))
+    past = RepairHistory(incidents=tuple(repaired(timedelta(hours=n)) for n in (2, 3, 4)))
     value = looked(seen(service_account=account(None)), past)
     assert value.verdict is Verdict.REVERTED
     assert value.verdicts == ("reverted", "annotation-missing")
@@ -161,7 +161,7 @@ def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_
         ),
     ],
 )
-def test_what_does_not_break_the_chain_is_a_warning(picture: Observation, warns: str) -> None:
+def test_what_does_not_break_the_chain_is_a_warning(picture: Snapshot, warns: str) -> None:
     assert warns in looked(picture).warnings
 
 

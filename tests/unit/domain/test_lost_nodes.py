@@ -8,28 +8,28 @@ import pytest
 
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload
 from lambdas.domain.snapshot.node_reachability import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
-from lambdas.domain.snapshot.snapshot import NOT_READ, Observation, PodFacts
-from lambdas.domain.verification import is_proven
+from lambdas.domain.snapshot.snapshot import NOT_READ, PodFacts, Snapshot
+from lambdas.domain.verification import is_verified
 from tests.unit.domain.pictures import errors, judged, seen, workload
 from tests.unit.report.observed import NOW, ROLE, account, losing, nodes, pods
 
 
-def without_role(**changes: Any) -> Observation:
+def without_role(**changes: Any) -> Snapshot:
     return seen(service_account=account(None), pods=pods(15, None), **changes)
 
 
-def looked(picture: Observation) -> Look:
+def looked(picture: Snapshot) -> AssessmentSummary:
     return look(picture, *judged(picture))
 
 
-def counts(picture: Observation) -> Counts:
+def counts(picture: Snapshot) -> Counts:
     return looked(picture).counts
 
 
@@ -77,9 +77,9 @@ def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
     assert isinstance(picture.pods, tuple)
     oldest = replace(picture.pods[0], created_at=NOW - timedelta(days=99))
     _, made = judged(replace(picture, pods=(oldest, *picture.pods[1:])))
-    canary = next(it for it in made.actions if isinstance(it, ReplaceOnePod))
+    canary = next(action for action in made.actions if isinstance(action, ReplaceOnePod))
     assert canary.pod != oldest.name
-    assert [type(it) for it in made.actions] == [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload]
+    assert [type(action) for action in made.actions] == [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload]
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_roll_out_is_done_when_only_lost_pods_are_missing() -> None:
 
 def test_what_is_within_reach_is_proven_and_what_is_lost_is_counted_apart() -> None:
     now = looked(losing(seen(), 0, 1))
-    assert is_proven(now)
+    assert is_verified(now)
     assert (now.counts.pods, now.counts.pods_lost, now.counts.nodes, now.counts.nodes_lost) == (13, 2, 15, 2)
-    assert not is_proven(looked(losing(seen(), *range(15)))), "nothing is seen, so nothing is proven"
+    assert not is_verified(looked(losing(seen(), *range(15)))), "nothing is seen, so nothing is proven"
 
 
 def test_places_within_reach_are_those_wanted_without_what_lost_nodes_hold() -> None:

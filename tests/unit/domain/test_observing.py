@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.application.assessment import Remembering, check, observe
+from lambdas.application.assessment import PolicySources, check, observe
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.snapshot_collection import read, read_advice, read_symptoms
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
@@ -14,7 +14,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
 from lambdas.domain.ports import Parameter
-from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, NodeRepair, Observation, SupportDates, Unknown, VersionAdvice, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, NodeRepair, Snapshot, SupportDates, Unknown, VersionAdvice, WorkloadFacts
 from tests import fakes
 from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn
 
@@ -26,7 +26,7 @@ def readers(world: World, **changes: Any) -> Readers:
     return fakes.readers_over(world, **changes)
 
 
-def seen(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Observation:
+def seen(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Snapshot:
     return read(target, readers(world, **changes), world.now)
 
 
@@ -78,8 +78,8 @@ def test_the_clock_of_auto_repair_is_read_where_a_node_is_unwell() -> None:
 
 def test_history_is_read_only_where_a_link_is_broken() -> None:
     for world, read_history in ((described(), False), (described({"annotation": None}), True)):
-        remembering = Remembering(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
-        check(TARGET, readers(world), remembering, world.now, Hints())
+        policy_sources = PolicySources(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
+        check(TARGET, readers(world), policy_sources, world.now, Hints())
         assert ("incidents.history" in world.reads) is read_history
 
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.application.assessment import Check, Remembering, check
+from lambdas.application.assessment import PolicySources, check
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.planning.actions import UpdateAddonRole
-from lambdas.domain.planning.plan import Reason, Withheld
-from lambdas.domain.verification import is_proven
+from lambdas.domain.planning.plan import BlockedAction, BlockReason
+from lambdas.domain.verification import is_verified
 from tests import fakes
 from tests.world import ACCOUNT, NAME, NAMESPACE, World, described, role_arn
 
@@ -19,14 +19,14 @@ TARGET = ServiceAccountRef("demo", NAMESPACE, NAME)
 BOUND = role_arn("demo-vpc-cni")
 
 
-def checked(world: World, *passable: str) -> Check:
+def checked(world: World, *passable: str) -> Assessment:
     readers = fakes.readers_over(world, passable_roles=passable)
-    remembering = Remembering(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
-    return check(TARGET, readers, remembering, world.now, Hints())
+    policy_sources = PolicySources(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
+    return check(TARGET, readers, policy_sources, world.now, Hints())
 
 
-def withheld_record(made: Check) -> Withheld | None:
-    return next((it for it in made.plan.withheld if it.link is Link.ADDON_RECORD), None)
+def withheld_record(made: Check) -> BlockedAction | None:
+    return next((blocked for blocked in made.plan.withheld if blocked.link is Link.ADDON_RECORD), None)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_another_role_is_left_out_of_the_record_with_a_reason(passable: tuple[st
     assert "UpdateAddonRole" not in names
     held = withheld_record(made)
     assert held is not None
-    assert held.reason is Reason.ROLE_NOT_PASSABLE
+    assert held.reason is BlockReason.ROLE_NOT_PASSABLE
     assert "bound_roles" in held.sentence
 
 
@@ -67,7 +67,7 @@ def test_a_repaired_cluster_is_proven_though_the_record_stays() -> None:
     """Waiting would not change the record; the next look tells its owner."""
     world = described({"addon": {"role_arn": None}})
     made = checked(world, "")
-    now = look(made.observation, made.diagnosis, made.plan)
+    now = look(made.snapshot, made.diagnosis, made.plan)
     assert not now.sound
-    assert is_proven(now)
-    assert not is_proven(replace(now, withheld=())), "but where the record is about to be written, its end is waited for"
+    assert is_verified(now)
+    assert not is_verified(replace(now, withheld=())), "but where the record is about to be written, its end is waited for"

@@ -21,9 +21,9 @@ from lambdas.domain.planning.actions import (
     from_json,
     to_json,
 )
-from lambdas.domain.planning.plan import Plan, Reason
-from lambdas.domain.planning.policies import Past
-from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Observation, Unknown
+from lambdas.domain.planning.plan import BlockReason, Plan
+from lambdas.domain.planning.policies import RepairHistory
+from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Snapshot, Unknown
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
 from tests.unit.report.observed import NOW, ROLE, account, nodes, pods
 
@@ -31,17 +31,17 @@ UNREAD = Unknown("no endpoint")
 MINE = "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"
 
 
-def reasons(made: Plan) -> dict[Link, Reason]:
-    return {it.link: it.reason for it in made.withheld}
+def reasons(made: Plan) -> dict[Link, BlockReason]:
+    return {blocked.link: blocked.reason for blocked in made.withheld}
 
 
-def everything(**changes: Any) -> Observation:
+def everything(**changes: Any) -> Snapshot:
     """The known case: record, annotation and pods have lost the role."""
     return seen(**{"addon": addon(role_arn=None), "service_account": account(None), "pods": some_pods(None, None, None), **changes})
 
 
 def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_last() -> None:
-    made = planned(everything(), Past(incident_id="7f3a", round=2))
+    made = planned(everything(), RepairHistory(incident_id="7f3a", round=2))
     assert made.actions == (
         AnnotateServiceAccount(role_arn=ROLE, old_value=None, resource_version="4711"),
         ReplaceOnePod(
@@ -76,7 +76,7 @@ def test_observe_mode_proposes_nothing_that_mode_enforce_would_not_do(changes: d
 
 
 def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_in_the_next() -> None:
-    tokens = [planned(everything(), Past(incident_id="7f3a", round=n)).actions[-1] for n in (1, 1, 2)]
+    tokens = [planned(everything(), RepairHistory(incident_id="7f3a", round=n)).actions[-1] for n in (1, 1, 2)]
     assert tokens[0] == tokens[1] != tokens[2]
 
 
@@ -166,7 +166,7 @@ def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for(
     made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2)))
     assert made.actions == ()
     assert made.wait == "a roll-out of aws-node is under way (1 of 2)"
-    assert reasons(made) == {Link.PODS: Reason.CONSEQUENCE}
+    assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
 
 
 def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> None:
@@ -211,17 +211,17 @@ def test_a_roll_out_without_the_annotation_makes_pods_as_stale_as_before_so_it_i
     [everything(addon=addon(status="UPDATING", role_arn=None)), everything(cluster=cluster(status="UPDATING"))],
     ids=["add-on", "cluster"],
 )
-def test_nothing_is_written_while_an_update_runs(picture: Observation) -> None:
+def test_nothing_is_written_while_an_update_runs(picture: Snapshot) -> None:
     made = planned(picture)
     assert made.actions == ()
     assert made.wait
-    assert set(reasons(made).values()) == {Reason.UPDATE_RUNS}
+    assert set(reasons(made).values()) == {BlockReason.UPDATE_RUNS}
 
 
 def test_a_rule_that_holds_us_back_is_told_even_while_an_update_runs() -> None:
     made = planned(everything(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE)))
     assert made.wait is None
-    assert reasons(made)[Link.ANNOTATION] is Reason.OBSERVE_MODE
+    assert reasons(made)[Link.ANNOTATION] is BlockReason.OBSERVE_MODE
 
 
 # --- guards ------------------------------------------------------------------------------------------------------------------------------
@@ -242,27 +242,27 @@ def test_where_a_guard_is_unread_what_is_missing_is_put_back(unread: dict[str, A
 )
 def test_where_a_guard_is_unread_what_stands_is_not_replaced(changes: dict[str, Any], link: Link) -> None:
     made = planned(everything(role=UNREAD, **changes))
-    assert reasons(made)[link] is Reason.GUARD_UNREAD
+    assert reasons(made)[link] is BlockReason.GUARD_UNREAD
     assert link not in dict(made.answers)
 
 
 def test_pods_wait_for_an_annotation_that_may_not_be_replaced() -> None:
     made = planned(everything(role=UNREAD, service_account=account(OTHER_ROLE), addon=addon()))
     assert made.actions == ()
-    assert reasons(made) == {Link.ANNOTATION: Reason.GUARD_UNREAD, Link.PODS: Reason.CONSEQUENCE}
+    assert reasons(made) == {Link.ANNOTATION: BlockReason.GUARD_UNREAD, Link.PODS: BlockReason.CONSEQUENCE}
 
 
 def test_where_refused_nothing_is_written_behind_an_unread_guard() -> None:
     made = planned(everything(oidc_provider=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)))
     assert made.actions == ()
-    assert set(reasons(made).values()) == {Reason.GUARD_UNREAD}
+    assert set(reasons(made).values()) == {BlockReason.GUARD_UNREAD}
 
 
 def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
     made = planned(everything(role=Missing("role")))
     assert made.actions == ()
-    assert reasons(made)[Link.ROLE] is Reason.NOT_OURS
-    assert reasons(made)[Link.ANNOTATION] is Reason.GUARD_BROKEN
+    assert reasons(made)[Link.ROLE] is BlockReason.NOT_OURS
+    assert reasons(made)[Link.ANNOTATION] is BlockReason.GUARD_BROKEN
 
 
 # --- the add-on record -------------------------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
 def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> None:
     made = planned(everything(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.TELL)))
     assert "UpdateAddonRole" not in kinds(made)
-    assert reasons(made) == {Link.ADDON_RECORD: Reason.ADDON_RECORD_TELL}
+    assert reasons(made) == {Link.ADDON_RECORD: BlockReason.ADDON_RECORD_TELL}
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_re
     conflict = addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),))
     made = planned(everything(addon=conflict))
     assert kinds(made) == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
-    assert reasons(made) == {Link.ADDON_RECORD: Reason.NOT_OURS}
+    assert reasons(made) == {Link.ADDON_RECORD: BlockReason.NOT_OURS}
 
 
 # --- what is not ours --------------------------------------------------------------------------------------------------------------------
@@ -305,18 +305,20 @@ def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_re
 @pytest.mark.parametrize(
     ("picture", "link", "reason"),
     [
-        pytest.param(seen(cluster=Missing("c")), Link.CLUSTER, Reason.NOT_OURS, id="cluster gone"),
-        pytest.param(seen(pods=Unknown("403")), Link.CLUSTER, Reason.NOT_OURS, id="no access"),
-        pytest.param(seen(service_account=Missing("sa")), Link.ANNOTATION, Reason.NOT_OURS, id="no ServiceAccount to write to"),
-        pytest.param(seen(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, Reason.TOO_YOUNG, id="young"),
-        pytest.param(seen(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")), Link.NODES, Reason.NOT_OURS, id="disk"),
-        pytest.param(seen(nodes=nodes(15, unready=1)), Link.NODES, Reason.NOT_OURS, id="nodes wait though the identity is right"),
+        pytest.param(seen(cluster=Missing("c")), Link.CLUSTER, BlockReason.NOT_OURS, id="cluster gone"),
+        pytest.param(seen(pods=Unknown("403")), Link.CLUSTER, BlockReason.NOT_OURS, id="no access"),
+        pytest.param(seen(service_account=Missing("sa")), Link.ANNOTATION, BlockReason.NOT_OURS, id="no ServiceAccount to write to"),
+        pytest.param(seen(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, BlockReason.TOO_YOUNG, id="young"),
         pytest.param(
-            seen(permission_errors=errors("aws-node-01")), Link.PERMISSION_ERRORS, Reason.NOT_OURS, id="the role does not suffice"
+            seen(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")), Link.NODES, BlockReason.NOT_OURS, id="disk"
+        ),
+        pytest.param(seen(nodes=nodes(15, unready=1)), Link.NODES, BlockReason.NOT_OURS, id="nodes wait though the identity is right"),
+        pytest.param(
+            seen(permission_errors=errors("aws-node-01")), Link.PERMISSION_ERRORS, BlockReason.NOT_OURS, id="the role does not suffice"
         ),
     ],
 )
-def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(picture: Observation, link: Link, reason: Reason) -> None:
+def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(picture: Snapshot, link: Link, reason: BlockReason) -> None:
     made = planned(picture)
     assert made.actions == ()
     assert reasons(made) == {link: reason}
@@ -324,13 +326,13 @@ def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(picture: Observ
 
 def test_symptoms_end_with_the_links_before_them() -> None:
     made = planned(everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2), permission_errors=errors("aws-node-01")))
-    assert reasons(made) == {Link.PERMISSION_ERRORS: Reason.CONSEQUENCE, Link.NODES: Reason.CONSEQUENCE}
+    assert reasons(made) == {Link.PERMISSION_ERRORS: BlockReason.CONSEQUENCE, Link.NODES: BlockReason.CONSEQUENCE}
 
 
 def test_a_node_that_is_unwell_for_another_cause_stays_for_a_person_in_the_middle_of_a_repair() -> None:
     made = planned(everything(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")))
     assert made.actions
-    assert reasons(made) == {Link.NODES: Reason.NOT_OURS}
+    assert reasons(made) == {Link.NODES: BlockReason.NOT_OURS}
 
 
 def test_a_sound_chain_asks_for_nothing() -> None:
@@ -358,7 +360,7 @@ ACTIONS = (
 )
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda it: type(it).__name__)
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda item: type(item).__name__)
 def test_an_action_survives_a_checkpoint(action: Any) -> None:
     assert from_json(to_json(action)) == action
     assert action.sentence

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.planning.actions import Action, DeleteStalePods, ReplaceOnePod, RestartWorkload
-from lambdas.domain.snapshot.snapshot import Observation
-from lambdas.domain.verification import PATIENCE, ProofState, is_proven, progress, prove
+from lambdas.domain.snapshot.snapshot import Snapshot
+from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
 from tests.unit.domain.pictures import judged, seen
 from tests.unit.report.observed import EBS, ROLE, account, sound
 
 
-def looked(picture: Observation) -> Look:
+def looked(picture: Snapshot) -> AssessmentSummary:
     return look(picture, *judged(picture))
 
 
@@ -28,45 +28,47 @@ BEFORE = replace(
 )
 
 
-def now(verdicts: tuple[str, ...] = (), **counts: Any) -> Look:
+def now(verdicts: tuple[str, ...] = (), **counts: Any) -> AssessmentSummary:
     return replace(WELL, verdicts=verdicts, counts=replace(WELL.counts, **counts))
 
 
 @pytest.mark.parametrize(
     ("present", "idle_s", "state"),
     [
-        pytest.param(now(), 0, ProofState.PROVEN, id="all is well"),
-        pytest.param(now(("nodes-unwell-otherwise",), nodes_ready=14), 0, ProofState.PROVEN, id="a node is unwell for another cause"),
-        pytest.param(now(("addon-degraded-otherwise",)), 0, ProofState.PROVEN, id="the add-on is unwell for another cause"),
-        pytest.param(now(("addon-degraded-otherwise", "pods-stale")), 0, ProofState.WAITING, id="and something of ours too"),
-        pytest.param(now(("pods-stale",), pods_right=14), 0, ProofState.WAITING, id="one pod is stale"),
-        pytest.param(now(pods_ready=14), 0, ProofState.WAITING, id="one pod is not ready"),
-        pytest.param(now(rolled_out=False), 0, ProofState.WAITING, id="the roll-out goes on"),
-        pytest.param(now(nodes_waiting=1), 0, ProofState.WAITING, id="a node waits"),
-        pytest.param(now(("update-in-progress",)), 0, ProofState.WAITING, id="our update of the record runs"),
+        pytest.param(now(), 0, VerificationState.PROVEN, id="all is well"),
         pytest.param(
-            now(("permissions-missing",), errors_with_role=1), 0, ProofState.WORSE, id="refused with the role, as nobody was before"
+            now(("nodes-unwell-otherwise",), nodes_ready=14), 0, VerificationState.PROVEN, id="a node is unwell for another cause"
         ),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS - 1, ProofState.WAITING, id="slow, one second early"),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS, ProofState.HANGING, id="hanging"),
-        pytest.param(now(("pods-stale",), pods_ready=14), SECONDS * 9, ProofState.WAITING, id="idle, and nothing hangs: slow"),
-        pytest.param(now(hanging=1), SECONDS, ProofState.PROVEN, id="proven weighs more than a pod that restarts"),
+        pytest.param(now(("addon-degraded-otherwise",)), 0, VerificationState.PROVEN, id="the add-on is unwell for another cause"),
+        pytest.param(now(("addon-degraded-otherwise", "pods-stale")), 0, VerificationState.WAITING, id="and something of ours too"),
+        pytest.param(now(("pods-stale",), pods_right=14), 0, VerificationState.WAITING, id="one pod is stale"),
+        pytest.param(now(pods_ready=14), 0, VerificationState.WAITING, id="one pod is not ready"),
+        pytest.param(now(rolled_out=False), 0, VerificationState.WAITING, id="the roll-out goes on"),
+        pytest.param(now(nodes_waiting=1), 0, VerificationState.WAITING, id="a node waits"),
+        pytest.param(now(("update-in-progress",)), 0, VerificationState.WAITING, id="our update of the record runs"),
+        pytest.param(
+            now(("permissions-missing",), errors_with_role=1), 0, VerificationState.WORSE, id="refused with the role, as nobody was before"
+        ),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS - 1, VerificationState.WAITING, id="slow, one second early"),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS, VerificationState.HANGING, id="hanging"),
+        pytest.param(now(("pods-stale",), pods_ready=14), SECONDS * 9, VerificationState.WAITING, id="idle, and nothing hangs: slow"),
+        pytest.param(now(hanging=1), SECONDS, VerificationState.PROVEN, id="proven weighs more than a pod that restarts"),
     ],
 )
-def test_the_present_look_is_judged(present: Look, idle_s: int, state: ProofState) -> None:
-    assert prove(BEFORE, present, idle=timedelta(seconds=idle_s)).state is state
+def test_the_present_look_is_judged(present: AssessmentSummary, idle_s: int, state: VerificationState) -> None:
+    assert verify(BEFORE, present, idle=timedelta(seconds=idle_s)).state is state
 
 
 @pytest.mark.parametrize("before", [{"errors_without_role": 3}, {"errors_with_role": 1}])
 def test_errors_that_were_there_before_make_the_role_unfit_and_nothing_worse(before: dict[str, Any]) -> None:
     failing = replace(BEFORE, counts=replace(BEFORE.counts, **before))
-    assert prove(failing, now(("permissions-missing",), errors_with_role=1)).state is ProofState.UNFIT
+    assert verify(failing, now(("permissions-missing",), errors_with_role=1)).state is VerificationState.UNFIT
 
 
 def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
     hung = replace(BEFORE, counts=replace(BEFORE.counts, hanging=2))
-    assert prove(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle=2 * PATIENCE).state is ProofState.WAITING
-    assert prove(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is ProofState.HANGING
+    assert verify(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle=2 * PATIENCE).state is VerificationState.WAITING
+    assert verify(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is VerificationState.HANGING
 
 
 CANARY = ReplaceOnePod(pod="aws-node-01", uid="1", node="n1", newest="2026-01-01T12:00:00Z", role_arn=ROLE)
@@ -77,26 +79,26 @@ WAVES = DeleteStalePods(at_a_time=2, count=11, role_arn=ROLE)
 @pytest.mark.parametrize(
     ("planned", "state"),
     [
-        pytest.param((), ProofState.MORE, id="none was stale"),
-        pytest.param((CANARY,), ProofState.MORE, id="one was"),
-        pytest.param((CANARY, RESTART), ProofState.WAITING, id="restarted"),
-        pytest.param((CANARY, WAVES), ProofState.WAITING, id="in waves"),
+        pytest.param((), VerificationState.MORE, id="none was stale"),
+        pytest.param((CANARY,), VerificationState.MORE, id="one was"),
+        pytest.param((CANARY, RESTART), VerificationState.WAITING, id="restarted"),
+        pytest.param((CANARY, WAVES), VerificationState.WAITING, id="in waves"),
     ],
 )
 def test_pods_that_started_without_the_role_after_the_plan_are_waited_for_only_where_it_replaces_all(
-    planned: tuple[Action, ...], state: ProofState
+    planned: tuple[Action, ...], state: VerificationState
 ) -> None:
     before = replace(BEFORE, actions=(*BEFORE.actions, *planned))
     stale = now(("pods-stale",), pods_right=3)
-    assert prove(before, stale).state is ProofState.WAITING, "a roll-out replaces them"
-    proof = prove(before, replace(stale, actions=(CANARY, WAVES)))
+    assert verify(before, stale).state is VerificationState.WAITING, "a roll-out replaces them"
+    proof = verify(before, replace(stale, actions=(CANARY, WAVES)))
     assert proof.state is state
-    assert proof.sentence.endswith("12 pods started without it before the annotation was back") is (state is ProofState.MORE)
+    assert proof.sentence.endswith("12 pods started without it before the annotation was back") is (state is VerificationState.MORE)
 
 
 def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:
-    assert not is_proven(now(("annotation-missing",), pods_right=0))
-    assert not is_proven(now(pods_right=0))
+    assert not is_verified(now(("annotation-missing",), pods_right=0))
+    assert not is_verified(now(pods_right=0))
 
 
 def test_progress_is_what_moves_while_a_repair_works() -> None:
@@ -107,11 +109,11 @@ def test_progress_is_what_moves_while_a_repair_works() -> None:
 
 
 def test_the_sentence_shows_the_counts() -> None:
-    assert prove(BEFORE, now()).sentence.startswith("15 of 15 pods carry the role, 15 ready, 15 of 15 nodes Ready")
+    assert verify(BEFORE, now()).sentence.startswith("15 of 15 pods carry the role, 15 ready, 15 of 15 nodes Ready")
     single = now(pods=1, pods_right=1, pods_ready=1, nodes=1, nodes_ready=1)
-    assert prove(BEFORE, single).sentence.startswith("1 of 1 pod carries the role, 1 ready, 1 of 1 node Ready")
+    assert verify(BEFORE, single).sentence.startswith("1 of 1 pod carries the role, 1 ready, 1 of 1 node Ready")
 
 
 def test_nodes_are_not_shown_for_a_workload_that_does_not_make_them_ready() -> None:
     driver = looked(seen(sound(EBS), addon_name="aws-ebs-csi-driver"))
-    assert "node" not in prove(driver, driver).sentence
+    assert "node" not in verify(driver, driver).sentence

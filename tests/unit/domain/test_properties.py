@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from lambdas.contract.settings import Mode, Severity, WhenUnverified
-from lambdas.domain.assessment.summary import from_json_look, to_json_look
+from lambdas.domain.assessment.summary import summary_from_json, summary_to_json
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.finding import GUARDS, READABLE_GUARDS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import stale_pods
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
-from lambdas.domain.planning.plan import Plan, Reason
-from lambdas.domain.planning.policies import Past
+from lambdas.domain.planning.plan import BlockReason, Plan
+from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.node_reachability import out_of_reach, stalled
-from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, Observation, ServiceAccountFacts
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts, Snapshot
 from tests.unit.domain.generated import observations, pasts
 from tests.unit.domain.pictures import judged
 
@@ -28,7 +28,7 @@ BOUNDED = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow
 LONG = settings(BOUNDED, max_examples=20_000, derandomize=False)
 
 
-def holds(picture: Observation, past: Past) -> None:
+def holds(picture: Snapshot, past: RepairHistory) -> None:
     """Every property that needs one picture alone."""
     found, made = judged(picture, past)
     event(f"acts: {bool(made.actions)}")
@@ -43,7 +43,7 @@ def holds(picture: Observation, past: Past) -> None:
 
 @given(observations(), pasts())
 @BOUNDED
-def test_a_plan_is_safe_and_accounts_for_everything(picture: Observation, past: Past) -> None:
+def test_a_plan_is_safe_and_accounts_for_everything(picture: Snapshot, past: RepairHistory) -> None:
     holds(picture, past)
 
 
@@ -51,11 +51,11 @@ def test_a_plan_is_safe_and_accounts_for_everything(picture: Observation, past: 
 @pytest.mark.timeout(1_800)
 @given(observations(), pasts())
 @LONG
-def test_a_plan_is_safe_and_accounts_for_everything_at_length(picture: Observation, past: Past) -> None:
+def test_a_plan_is_safe_and_accounts_for_everything_at_length(picture: Snapshot, past: RepairHistory) -> None:
     holds(picture, past)
 
 
-def _writes_only_where_asked(picture: Observation, found: Diagnosis, made: Plan) -> None:
+def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
     if not made.actions:
         return
     assert isinstance(picture.binding, Binding)
@@ -70,7 +70,7 @@ def _writes_only_where_asked(picture: Observation, found: Diagnosis, made: Plan)
     assert all(action.role_arn == picture.binding.role_arn for action in made.actions if not isinstance(action, RestartWorkload))  # type: ignore[union-attr]
 
 
-def _replaces_nothing_on_a_guess(picture: Observation, found: Diagnosis, made: Plan) -> None:
+def _replaces_nothing_on_a_guess(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
     if not any(found[link].state is State.UNKNOWN for link in READABLE_GUARDS) or not made.actions:
         return
     event("acts behind an unread guard")
@@ -89,13 +89,13 @@ def _replaces_nothing_on_a_guess(picture: Observation, found: Diagnosis, made: P
 
 def _accounts_for_every_broken_link(found: Diagnosis, made: Plan) -> None:
     answered = {link for link, positions in made.answers if positions}
-    held = [it.link for it in made.withheld]
+    held = [blocked.link for blocked in made.withheld]
     assert len(held) == len(set(held))
-    assert answered | set(held) == {it.link for it in found.broken}
+    assert answered | set(held) == {finding.link for finding in found.broken}
     assert not answered & set(held)
     assert sorted(position for _, positions in made.answers for position in positions) == list(range(len(made.actions)))
-    assert all(it.sentence for it in made.withheld)
-    consequences = [it for it in made.withheld if it.reason is Reason.CONSEQUENCE]
+    assert all(blocked.sentence for blocked in made.withheld)
+    consequences = [blocked for blocked in made.withheld if blocked.reason is BlockReason.CONSEQUENCE]
     assert not consequences or made.actions or made.wait or len(held) > len(consequences)
 
 
@@ -108,7 +108,7 @@ def _does_each_thing_once(made: Plan) -> None:
     assert ReplaceOnePod in kinds or not {RestartWorkload, DeleteStalePods} & set(kinds)
 
 
-def _leaves_lost_nodes_alone(picture: Observation, made: Plan) -> None:
+def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
     lost = out_of_reach(picture)
     event(f"pods on lost nodes: {bool(lost)}")
     for action in made.actions:
@@ -123,22 +123,22 @@ def _leaves_lost_nodes_alone(picture: Observation, made: Plan) -> None:
 
 
 def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
-    failing = found[Link.NODES].broken or found[Link.PERMISSION_ERRORS].broken or any(it in REPAIRABLE for it in found.verdicts)
+    failing = found[Link.NODES].broken or found[Link.PERMISSION_ERRORS].broken or any(verdict in REPAIRABLE for verdict in found.verdicts)
     assert not failing or found.severity is not Severity.INFO
     assert found.sound is (found.broken == ())
     assert not found.sound or found.severity is Severity.INFO
     assert made.severity is found.severity
 
 
-def _survives_a_checkpoint(picture: Observation, found: Diagnosis, made: Plan) -> None:
+def _survives_a_checkpoint(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
     seen = look(picture, found, made)
-    text = json.dumps(to_json_look(seen))
-    assert from_json_look(json.loads(text)) == seen
+    text = json.dumps(summary_to_json(seen))
+    assert summary_from_json(json.loads(text)) == seen
     assert len(text) < 32 * 1024
     assert seen.sound is found.sound
 
 
-def _shuffled(picture: Observation, seed: int) -> Observation:
+def _shuffled(picture: Snapshot, seed: int) -> Snapshot:
     order = random.Random(seed)
 
     def mixed(part: Any) -> Any:
@@ -157,9 +157,11 @@ def _shuffled(picture: Observation, seed: int) -> Observation:
 
 @given(observations(), pasts(), st.integers(0, 1000))
 @BOUNDED
-def test_the_order_of_lists_does_not_matter(picture: Observation, past: Past, seed: int) -> None:
+def test_the_order_of_lists_does_not_matter(picture: Snapshot, past: RepairHistory, seed: int) -> None:
     mixed = replace(past, incidents=past.incidents[::-1], turned_wrong=past.turned_wrong[::-1])
     (found, made), (again, remade) = judged(picture, past), judged(_shuffled(picture, seed), mixed)
     assert (again.verdict, again.verdicts, again.severity) == (found.verdict, found.verdicts, found.severity)
-    assert [(it.state, it.sentence) for it in again.findings] == [(it.state, it.sentence) for it in found.findings]
+    assert [(finding.state, finding.sentence) for finding in again.findings] == [
+        (finding.state, finding.sentence) for finding in found.findings
+    ]
     assert remade == made

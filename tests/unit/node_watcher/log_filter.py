@@ -45,7 +45,7 @@ def _either(tokens: list[str]) -> Predicate:
     while tokens and tokens[0] == "||":
         tokens.pop(0)
         parts.append(_both(tokens))
-    return lambda line: any(it(line) for it in parts)
+    return lambda line: any(part(line) for part in parts)
 
 
 def _both(tokens: list[str]) -> Predicate:
@@ -53,7 +53,7 @@ def _both(tokens: list[str]) -> Predicate:
     while tokens and tokens[0] == "&&":
         tokens.pop(0)
         parts.append(_term(tokens))
-    return lambda line: all(it(line) for it in parts)
+    return lambda line: all(part(line) for part in parts)
 
 
 def _term(tokens: list[str]) -> Predicate:

@@ -36,7 +36,7 @@ def record(verb: str, resource: str, name: str = "", *, user: dict[str, Any] | N
     reference = {"resource": resource, "namespace": more.get("namespace"), "name": name or None, "apiVersion": "v1"}
     reference |= {"subresource": more.get("subresource")}
     place = f"/namespaces/{more['namespace']}" if more.get("namespace") else ""
-    path = "/".join(it for it in (f"/api/v1{place}/{resource}", name, more.get("subresource")) if it)
+    path = "/".join(item for item in (f"/api/v1{place}/{resource}", name, more.get("subresource")) if item)
     made = {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
@@ -64,14 +64,14 @@ def kubelet_patch(
 ) -> dict[str, Any]:
     """A kubelet reports its node's conditions; Ready stands at the index given."""
     others = [
-        {"type": it, "status": "False", "lastHeartbeatTime": "2026-09-27T21:06:47Z"}
-        for it in ("DiskPressure", "MemoryPressure", "PIDPressure")
+        {"type": item, "status": "False", "lastHeartbeatTime": "2026-09-27T21:06:47Z"}
+        for item in ("DiskPressure", "MemoryPressure", "PIDPressure")
     ]
     reason = "KubeletReady" if ready == "True" else "KubeletNotReady"
     conditions: list[dict[str, str]] = [*others, {"type": "NetworkingReady", "status": "True"}, {"type": "KernelReady", "status": "True"}]
     conditions.insert(at_index, {"type": "Ready", "status": ready, "reason": reason, "message": message})
     user = {"username": f"system:node:{node}", "groups": ["system:nodes", "system:authenticated"]}
-    body = {"status": {"$setElementOrder/conditions": [{"type": it["type"]} for it in conditions], "conditions": conditions}}
+    body = {"status": {"$setElementOrder/conditions": [{"type": condition["type"]} for condition in conditions], "conditions": conditions}}
     return record("patch", "nodes", node, subresource="status", user=user, request=body, agent="kubelet/v1.33.1", **more)
 
 
@@ -79,7 +79,8 @@ def silent_node(node: str = NODE, **more: Any) -> dict[str, Any]:
     """The node controller gives up on a kubelet: a whole Node, every condition Unknown."""
     kinds = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
     conditions = [
-        {"type": it, "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."} for it in kinds
+        {"type": kind, "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+        for kind in kinds
     ]
     body = {"kind": "Node", "metadata": {"name": node}, "status": {"conditions": conditions}}
     return record("update", "nodes", node, subresource="status", user=NODE_CONTROLLER, request=body, response=body, **more)
@@ -99,14 +100,14 @@ def service_account_write(verb: str = "patch", name: str = "aws-node", **more: A
 
 def payload(records: Iterable[object], **head: Any) -> dict[str, Any]:
     """What Lambda is invoked with: the records as log lines, a string as it is."""
-    lines = [it if isinstance(it, str) else json.dumps(it, separators=(",", ":")) for it in records]
+    lines = [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in records]
     body = {
         "messageType": "DATA_MESSAGE",
         "owner": ACCOUNT,
         "logGroup": LOG_GROUP,
         "logStream": LOG_STREAM,
         "subscriptionFilters": ["audit"],
-        "logEvents": [{"id": f"3962{it:052}", "timestamp": 1790543207868 + it, "message": line} for it, line in enumerate(lines)],
+        "logEvents": [{"id": f"3962{item:052}", "timestamp": 1790543207868 + item, "message": line} for item, line in enumerate(lines)],
     }
     return packed(json.dumps(body | head, separators=(",", ":")).encode())
 

@@ -11,11 +11,11 @@ from tests.unit.node_watcher.log_filter import compiled
 from tests.unit.node_watcher.records import LOG_STREAM, NODE, kubelet_patch, record, registration, service_account_write, silent_node
 
 RELEVANT: dict[str, dict[str, Any]] = {
-    **{f"kubelet waits for the CNI, condition {it}": kubelet_patch(at_index=it) for it in range(6)},
+    **{f"kubelet waits for the CNI, condition {item}": kubelet_patch(at_index=item) for item in range(6)},
     "kubelet not ready otherwise": kubelet_patch(message="PLEG is not healthy"),
     "node silent": silent_node(),
     "node registered": registration(),
-    **{f"{it} of the ServiceAccount": service_account_write(it) for it in ("create", "update", "patch", "delete")},
+    **{f"{item} of the ServiceAccount": service_account_write(item) for item in ("create", "update", "patch", "delete")},
     "all ServiceAccounts deleted": service_account_write("deletecollection", ""),
     "DaemonSet patched": record("patch", "daemonsets", "aws-node", namespace="kube-system"),
     "Deployment updated": record("update", "deployments", "ebs-csi-controller", namespace="kube-system"),
@@ -74,5 +74,5 @@ def test_a_broken_pattern_is_told(pattern: str) -> None:
 
 def test_log_groups_name_their_clusters() -> None:
     assert cluster_of(log_group("prod-blue")) == "prod-blue"
-    assert [cluster_of(it) for it in ("/aws/eks//cluster", "/aws/eks/a/b/cluster", "/aws/lambda/x", "prod-blue", "")] == [None] * 5
+    assert [cluster_of(item) for item in ("/aws/eks//cluster", "/aws/eks/a/b/cluster", "/aws/lambda/x", "prod-blue", "")] == [None] * 5
     assert LOG_STREAM.startswith(STREAM_PREFIX)

@@ -69,11 +69,11 @@ def test_other_writes_say_nothing_about_a_node(line: dict[str, Any]) -> None:
 
 
 def test_many_nodes_of_one_cause_make_one_event_with_the_first_names() -> None:
-    lines = [kubelet_patch(f"node-{it:03}", at=f"2026-09-27T21:06:{it % 60:02}.000000Z") for it in range(200)]
+    lines = [kubelet_patch(f"node-{item:03}", at=f"2026-09-27T21:06:{item % 60:02}.000000Z") for item in range(200)]
     random.Random(7).shuffle(lines)
     ((kind, detail),) = events(_findings(*lines, *lines), "prod-blue")
     assert kind == "Node Not Ready"
-    assert (detail["count"], detail["nodes"]) == (200, [f"node-{it:03}" for it in range(10)])
+    assert (detail["count"], detail["nodes"]) == (200, [f"node-{item:03}" for item in range(10)])
     assert (detail["since"], detail["occurredAt"]) == ("2026-09-27T21:06:00Z", "2026-09-27T21:06:59Z")
 
 
@@ -104,8 +104,10 @@ def test_a_write_to_the_workload_counts_for_its_service_account(resource: str) -
 def test_a_bound_service_account_is_watched_and_its_workload_where_it_is_served() -> None:
     served = [BoundWorkload("shop", "uploader", WorkloadKind.STATEFUL_SET, "uploads")]
     lines = [service_account_write("delete", "uploader", namespace="shop"), record("patch", "statefulsets", "uploads", namespace="shop")]
-    assert [it.changes for it in _findings(*lines).identities] == [1]
-    assert [it.changes for it in findings(lines, watching=watched([("shop", "uploader")], served), our_roles=()).identities] == [2]
+    assert [identity.changes for identity in _findings(*lines).identities] == [1]
+    assert [
+        identity.changes for identity in findings(lines, watching=watched([("shop", "uploader")], served), our_roles=()).identities
+    ] == [2]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,11 @@ def test_a_failure_begins_at_400() -> None:
 
 def test_deleting_every_service_account_of_a_namespace_is_told_for_each() -> None:
     found = _findings(service_account_write("deletecollection", ""))
-    assert [it.watched.service_account for it in found.identities] == ["aws-load-balancer-controller", "aws-node", "ebs-csi-controller-sa"]
+    assert [identity.watched.service_account for identity in found.identities] == [
+        "aws-load-balancer-controller",
+        "aws-node",
+        "ebs-csi-controller-sa",
+    ]
     assert found.identities[0].actor.what == "deletecollection of every ServiceAccount in kube-system"
 
 
@@ -214,7 +220,7 @@ def test_the_prefilter_spares_the_bulk_of_the_log(name: str) -> None:
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-JSON = st.recursive(LEAVES, lambda it: st.lists(it, max_size=3) | st.dictionaries(st.text(max_size=10), it, max_size=3), max_leaves=8)
+JSON = st.recursive(LEAVES, lambda item: st.lists(item, max_size=3) | st.dictionaries(st.text(max_size=10), item, max_size=3), max_leaves=8)
 
 
 @st.composite

@@ -45,7 +45,9 @@ def test_keys_after_the_events_do_no_harm() -> None:
     assert _read(payload([{"a": 1}, {"b": 2}], policyLevel="ACCOUNT_LEVEL_POLICY"))[0] == [{"a": 1}, {"b": 2}]
 
 
-@pytest.mark.parametrize("broken", ['{"kind":"Event","verb":"pat', "", "not JSON", '{"a":' * 5_000, "[" * 100_000], ids=lambda it: it[:20])
+@pytest.mark.parametrize(
+    "broken", ['{"kind":"Event","verb":"pat', "", "not JSON", '{"a":' * 5_000, "[" * 100_000], ids=lambda item: item[:20]
+)
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_line_that_is_no_json_is_counted_and_passed_over(broken: str, place: int) -> None:
     lines: list[Any] = [{"n": 1}, {"n": 2}]
@@ -70,7 +72,7 @@ def test_a_long_line_within_the_limit_is_read() -> None:
 
 
 def test_memory_does_not_grow_with_the_batch() -> None:
-    event = payload({"n": it, "filler": "x" * 50_000} for it in range(1_000))  # 50 MB of JSON
+    event = payload({"n": item, "filler": "x" * 50_000} for item in range(1_000))  # 50 MB of JSON
     batch = open_batch(event, orjson.loads)
     tracemalloc.start()
     assert sum(1 for _ in batch.records(lambda _: True, orjson.loads)) == 1_000
@@ -97,8 +99,8 @@ GOOD = payload([{"a": 1}])["awslogs"]["data"]
     "event",
     [
         *(None, [], "x", {}, {"awslogs": None}, {"awslogs": {}}, {"awslogs": {"data": ""}}, {"awslogs": {"data": 7}}),
-        *({"awslogs": {"data": it}} for it in ("%%%", "é", "aGVsbG8=", GOOD[:-8], GOOD[: len(GOOD) // 2 // 4 * 4], GOOD[:16])),
-        *(packed(it) for it in (b"", b"[]", b"{}", b"null", b'{"logEvents":', b'nonsense"logEvents":[]}', b'["logEvents":[]}')),
+        *({"awslogs": {"data": item}} for item in ("%%%", "é", "aGVsbG8=", GOOD[:-8], GOOD[: len(GOOD) // 2 // 4 * 4], GOOD[:16])),
+        *(packed(item) for item in (b"", b"[]", b"{}", b"null", b'{"logEvents":', b'nonsense"logEvents":[]}', b'["logEvents":[]}')),
         packed(json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{"message": "{}"}]}, indent=1).encode()),
     ],
 )

@@ -68,7 +68,7 @@ class World:
 
 def test_a_batch_becomes_one_event_for_each_cause() -> None:
     world = World()
-    lines = [kubelet_patch(f"node-{it}") for it in range(50)] + [
+    lines = [kubelet_patch(f"node-{item}") for item in range(50)] + [
         registration("node-50"),
         service_account_write(),
         service_account_write("delete"),
@@ -178,7 +178,7 @@ def test_the_handler_reads_bindings_and_puts_events_on_the_bus(deployed: tuple[A
     done = handler.lambda_handler(payload([kubelet_patch(), service_account_write(name="uploader", namespace="shop")]), None)
     assert done["sent"] == 2
     caught = boto3.client("sqs", REGION).receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    assert sorted(json.loads(it["Body"])["detail-type"] for it in caught) == ["Identity Changed", "Node Not Ready"]
+    assert sorted(json.loads(item["Body"])["detail-type"] for item in caught) == ["Identity Changed", "Node Not Ready"]
 
 
 def test_the_handler_fails_what_is_no_batch(deployed: tuple[Any, str]) -> None:

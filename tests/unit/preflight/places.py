@@ -18,5 +18,5 @@ def concerns_of(folder: str, name: str) -> tuple[Concern, ...]:
 
 def only(folder: str, name: str, rule: str) -> Concern:
     """The one concern of this rule."""
-    (found,) = (it for it in concerns_of(folder, name) if it.rule.id == rule)
+    (found,) = (item for item in concerns_of(folder, name) if item.rule.id == rule)
     return found

@@ -94,8 +94,8 @@ def changes(draw: st.DrawFn) -> Any:
     addon = {"addon_name": "vpc-cni", "cluster_name": "c"}
     change = {
         "actions": draw(st.lists(st.sampled_from(["create", "update", "delete", "no-op", "forget", "read"]), max_size=2) | ANY),
-        "before": draw(st.none() | values | values.map(lambda it: addon | it if isinstance(it, dict) else it)),
-        "after": draw(st.none() | values | values.map(lambda it: addon | it if isinstance(it, dict) else it)),
+        "before": draw(st.none() | values | values.map(lambda item: addon | item if isinstance(item, dict) else item)),
+        "after": draw(st.none() | values | values.map(lambda item: addon | item if isinstance(item, dict) else item)),
         "after_unknown": draw(st.dictionaries(ATTRIBUTES, st.just(value=True) | ANY, max_size=3) | ANY),
     }
     kinds = st.sampled_from(["aws_eks_addon", "aws_iam_role", "aws_eks_cluster", "aws_eks_node_group", "aws_eks_pod_identity_association"])
@@ -188,7 +188,7 @@ def test_any_trust_policy_of_a_template_is_answered(policy: Any) -> None:
             "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
         }
         found = cloudformation.read(json.dumps({"Resources": {"Role": role, "Cni": addon}}), "t.json")
-        assert {it.rule.id for it in found} <= {"trust-wrong", "trust-unknown"}
+        assert {item.rule.id for item in found} <= {"trust-wrong", "trust-unknown"}
 
 
 EKSCTL_KEYS = st.sampled_from(

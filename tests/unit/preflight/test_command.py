@@ -30,7 +30,7 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(*words: str | Path, stdin: bytes | None = None) -> Result:
     app = typer.Typer()
     app.command()(with_options(preflight))
-    return CliRunner().invoke(app, [str(it) for it in words], input=stdin)
+    return CliRunner().invoke(app, [str(word) for word in words], input=stdin)
 
 
 @pytest.mark.usefixtures("no_aws")
@@ -48,7 +48,7 @@ def run(*words: str | Path, stdin: bytes | None = None) -> Result:
         ("--template", FIXTURES / "malformed" / "empty.yaml", 2),
         ("--eksctl", FIXTURES / "nothing-here.yaml", 2),
     ],
-    ids=lambda it: it.name if isinstance(it, Path) else str(it),
+    ids=lambda item: item.name if isinstance(item, Path) else str(item),
 )
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "sarif"])
 def test_files_alone_need_no_aws_and_tell_by_the_exit_code(option: str, path: Path, exit_code: int, output: str) -> None:
@@ -61,7 +61,7 @@ def test_json_and_yaml_hold_the_same(tmp_path: Path) -> None:
     as_json = json.loads(run(*words, "-o", "json").stdout)
     assert as_json == yaml.safe_load(run(*words, "-o", "yaml").stdout)
     assert (as_json["command"], as_json["result"], as_json["exitCode"]) == ("preflight", "loses", 1)
-    assert [it["kind"] for it in as_json["files"]] == ["eksctl", "template"]
+    assert [file["kind"] for file in as_json["files"]] == ["eksctl", "template"]
 
 
 @pytest.mark.usefixtures("no_aws")
@@ -105,8 +105,8 @@ def test_clusters_and_files_are_judged_together(monkeypatch: pytest.MonkeyPatch)
     result = run("--cluster", "demo", "--eksctl", EKSCTL / "nothing.yaml", "-o", "json")
     told = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert [it["cluster"] for it in told["clusters"]] == ["demo"]
-    assert [it["rule"] for it in told["findings"]] == ["role-missing"]
+    assert [cluster["cluster"] for cluster in told["clusters"]] == ["demo"]
+    assert [finding["rule"] for finding in told["findings"]] == ["role-missing"]
 
 
 def test_the_only_cluster_need_not_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

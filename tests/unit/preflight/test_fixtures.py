@@ -18,7 +18,7 @@ def told(it: Concern) -> str:
 
 @pytest.mark.parametrize(("folder", "name"), ROWS, ids=[f"{folder}-{name}" for folder, name in ROWS])
 def test_each_file_is_read_as_the_table_says(folder: str, name: str) -> None:
-    assert [told(it) for it in concerns_of(folder, name)] == EXPECTED[folder][name]
+    assert [told(item) for item in concerns_of(folder, name)] == EXPECTED[folder][name]
 
 
 @pytest.mark.parametrize(("folder", "name"), ROWS, ids=[f"{folder}-{name}" for folder, name in ROWS])
@@ -30,7 +30,7 @@ def test_the_exit_code_follows_the_gravest_level(folder: str, name: str) -> None
 
 @pytest.mark.parametrize("folder", KINDS)
 def test_every_fixture_is_in_the_table(folder: str) -> None:
-    assert {it.name for it in (FIXTURES / folder).iterdir()} == set(EXPECTED[folder])
+    assert {path.name for path in (FIXTURES / folder).iterdir()} == set(EXPECTED[folder])
 
 
 def test_there_are_fixtures_of_either_kind_for_each_reader() -> None:
@@ -44,6 +44,6 @@ def test_lines_point_at_what_they_are_about() -> None:
         if folder == "terraform":
             continue
         lines = (FIXTURES / folder / name).read_text(encoding="utf-8").splitlines()
-        for it in concerns_of(folder, name):
-            if it.line and it.rule.id == "overwrite":
-                assert lines[it.line - 1][it.column - 1 :].strip('"').lower().startswith("resolveconflicts")
+        for item in concerns_of(folder, name):
+            if item.line and item.rule.id == "overwrite":
+                assert lines[item.line - 1][item.column - 1 :].strip('"').lower().startswith("resolveconflicts")

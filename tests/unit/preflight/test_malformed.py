@@ -36,7 +36,7 @@ def test_each_mistake_is_told_in_one_sentence(kind: str, name: str, sentence: st
 
 
 def test_every_malformed_fixture_is_used() -> None:
-    assert {it.name for it in (FIXTURES / "malformed").iterdir()} == {name for _, name, _ in SENTENCES}
+    assert {path.name for path in (FIXTURES / "malformed").iterdir()} == {name for _, name, _ in SENTENCES}
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -58,7 +58,7 @@ def test_a_character_that_yaml_does_not_hold_is_named_by_its_place() -> None:
 
 def test_aliases_that_double_at_each_line_cost_nothing() -> None:
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)), "Resources: {R: {Type: T, Properties: *a59}}"]
-    assert [it.rule.id for it in READERS["template"]("\n".join(lines), "bomb.yaml")] == ["addon-absent"]
+    assert [item.rule.id for item in READERS["template"]("\n".join(lines), "bomb.yaml")] == ["addon-absent"]
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_a_trust_policy_that_is_millions_of_values_by_aliases_is_not_walked() ->
     role = "Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: *x29}}}"
     addon = "Cni: {Type: 'AWS::EKS::Addon', Properties: {AddonName: vpc-cni, ServiceAccountRoleArn: !GetAtt Role.Arn}}"
     source = "\n".join([*lines, "Resources:", f"  {role}", f"  {addon}"])
-    assert [it.rule.id for it in READERS["template"](source, "bomb.yaml", NOT_LOOKED)] == ["trust-unknown"]
+    assert [item.rule.id for item in READERS["template"](source, "bomb.yaml", NOT_LOOKED)] == ["trust-unknown"]

@@ -115,7 +115,7 @@ def test_a_sarif_result_stays_the_same_one_when_its_line_moves() -> None:
     )
     prints = [[it["partialFingerprints"] for it in sarif(one)["runs"][0]["results"]] for one in (outcome, moved)]
     assert prints[0] == prints[1]
-    assert len({json.dumps(it) for it in prints[0]}) == len(prints[0])
+    assert len({json.dumps(fingerprint) for fingerprint in prints[0]}) == len(prints[0])
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def template(name: str, **providers: str) -> list[str]:
 
 
 def told(concerns: tuple[Concern, ...]) -> list[str]:
-    return [it.rule.id for it in concerns]
+    return [concern.rule.id for concern in concerns]
 
 
 def test_an_issuer_that_is_written_out_is_compared_with_the_clusters() -> None:
@@ -59,8 +59,10 @@ def plan_of_a_role_alone() -> dict[str, Any]:
     """A plan that changes the role's trust and does not hold the cluster."""
     plan: dict[str, Any] = json.loads((FIXTURES / "terraform" / "trust-of-other-cluster.json").read_text(encoding="utf-8"))
     del plan["prior_state"]
-    plan["resource_changes"] = [it for it in plan["resource_changes"] if it["type"] != "aws_eks_cluster"]
-    (role,) = (it for it in plan["resource_changes"] if it["type"] == "aws_iam_role")
+    plan["resource_changes"] = [
+        resource_change for resource_change in plan["resource_changes"] if resource_change["type"] != "aws_eks_cluster"
+    ]
+    (role,) = (resource_change for resource_change in plan["resource_changes"] if resource_change["type"] == "aws_iam_role")
     role["change"]["actions"] = ["update"]
     return plan
 
@@ -77,7 +79,7 @@ def plan_of_a_role_alone() -> dict[str, Any]:
 )
 def test_a_plan_without_the_cluster_is_judged_by_the_living_one(providers: dict[str, str], found: list[str]) -> None:
     concerns = terraform.read(json.dumps(plan_of_a_role_alone()), "plan.json", providers)
-    assert [it.rule.id for it in concerns if it.rule.id.startswith("trust")] == found
+    assert [concern.rule.id for concern in concerns if concern.rule.id.startswith("trust")] == found
 
 
 def test_the_look_at_a_cluster_brings_its_provider() -> None:
@@ -92,7 +94,7 @@ def test_the_command_gives_the_clusters_issuer_to_the_file(tmp_path: Path, monke
     assert run("--template", file).exit_code == 0
     both = run("--template", file, "--cluster", "demo", "--output", "json")
     assert both.exit_code == 1
-    assert [it["rule"] for it in json.loads(both.stdout)["findings"] if it["level"] == "error"] == ["trust-wrong"]
+    assert [finding["rule"] for finding in json.loads(both.stdout)["findings"] if finding["level"] == "error"] == ["trust-wrong"]
 
 
 def test_a_file_that_cannot_be_read_is_told_before_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def stubbed() -> Any:
 
 
 def version(name: str, *here: tuple[str, bool]) -> dict[str, Any]:
-    return {"addonVersion": name, "compatibilities": [{"clusterVersion": it, "defaultVersion": default} for it, default in here]}
+    return {"addonVersion": name, "compatibilities": [{"clusterVersion": item, "defaultVersion": default} for item, default in here]}
 
 
 def test_every_page_is_read_and_other_kubernetes_versions_are_left_out(stubbed: Any) -> None:

@@ -18,12 +18,12 @@ from lambdas.domain.snapshot.snapshot import (
     FieldWriter,
     NodeFacts,
     NodeRepair,
-    Observation,
     OidcProvider,
     PluginError,
     PodFacts,
     RoleFacts,
     ServiceAccountFacts,
+    Snapshot,
     Unknown,
     VersionAdvice,
     WorkloadFacts,
@@ -120,9 +120,9 @@ def account(
     )
 
 
-def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Observation:
+def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snapshot:
     """Everything as it should be: 15 pods, 15 nodes."""
-    return Observation(
+    return Snapshot(
         target=target,
         began_at=NOW,
         account=ACCOUNT,
@@ -171,7 +171,7 @@ def refusals(*names: str, call: str = "ec2:DescribeNetworkInterfaces") -> tuple[
     return tuple(PluginError(call=call, pod=name, at=NOW - timedelta(seconds=5)) for name in names)
 
 
-def failing(seen: Observation, unready: int = 3) -> Observation:
+def failing(seen: Snapshot, unready: int = 3) -> Snapshot:
     """The same, when new nodes have come and wait for the CNI."""
     born = NOW - timedelta(minutes=3)
     return replace(
@@ -183,7 +183,7 @@ def failing(seen: Observation, unready: int = 3) -> Observation:
     )
 
 
-def losing(seen: Observation, *numbers: int) -> Observation:
+def losing(seen: Snapshot, *numbers: int) -> Snapshot:
     """The same with the nodes of these numbers lost for an hour, and their pods not ready."""
     assert isinstance(seen.nodes, tuple)
     assert isinstance(seen.pods, tuple)

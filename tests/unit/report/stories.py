@@ -7,13 +7,13 @@ from typing import Any
 
 from lambdas.application.remediation.watch import needs_a_person
 from lambdas.application.remediation.workflow import LIFTED_BY_TIME
-from lambdas.domain.assessment.summary import Look, to_json_look
+from lambdas.domain.assessment.summary import AssessmentSummary, summary_to_json
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.actions import ReplaceOnePod
 from lambdas.domain.ports import Message
-from lambdas.domain.verification import prove
-from lambdas.notifications import message
-from lambdas.notifications.kind import Occasion
+from lambdas.domain.verification import verify
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.messages import message
 from tests import fakes
 from tests.unit.report.observed import NOW, incident
 from tests.unit.report.worlds import World, healed
@@ -29,13 +29,13 @@ _WORDS = {
 }
 
 
-def write(occasion: Occasion, about: Mapping[str, Any], about_whom: Incident) -> Message:
+def write(occasion: NotificationKind, about: Mapping[str, Any], about_whom: Incident) -> Message:
     """The message, as the workflow asks for it: a question carries its callback."""
-    callback = CALLBACK if occasion is Occasion.ASKING else ""
+    callback = CALLBACK if occasion is NotificationKind.ASKING else ""
     return message(occasion, about, about_whom, environment=ENVIRONMENT, callback_id=callback)
 
 
-def stories(world: World) -> Iterator[tuple[str, Occasion, dict[str, Any], Incident]]:
+def stories(world: World) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
     """`(name, occasion, about, incident)` of every message that this world can bring."""
     seen = world.look()
     opened = incident(world.build().target)
@@ -43,34 +43,34 @@ def stories(world: World) -> Iterator[tuple[str, Occasion, dict[str, Any], Incid
     if seen.actions:
         yield from _acted_on(world, seen, start, opened)
     else:
-        waits = any(it.until and it.reason in LIFTED_BY_TIME for it in seen.withheld)
-        occasion = Occasion.NEEDS_YOU if needs_a_person(seen) and not waits else Occasion.WITHHELD
+        waits = any(blocked.until and blocked.reason in LIFTED_BY_TIME for blocked in seen.withheld)
+        occasion = NotificationKind.NEEDS_YOU if needs_a_person(seen) and not waits else NotificationKind.WITHHELD
         yield occasion.value, occasion, start, opened
     later = _about(_at(seen, NOW + timedelta(hours=4)), seen, [_looked(seen, NOW)])
-    yield "reminder", Occasion.REMINDER, later, opened
+    yield "reminder", NotificationKind.REMINDER, later, opened
     well = healed(world.build(), NOW + timedelta(minutes=50))
-    yield "recovered", Occasion.RECOVERED, _about(well, seen, [_looked(seen, NOW)]), opened
+    yield "recovered", NotificationKind.RECOVERED, _about(well, seen, [_looked(seen, NOW)]), opened
 
 
 def _acted_on(
-    world: World, seen: Look, start: dict[str, Any], opened: Incident
-) -> Iterator[tuple[str, Occasion, dict[str, Any], Incident]]:
-    yield "acting", Occasion.ACTING, start, opened
-    yield "asking", Occasion.ASKING, start, opened
-    yield "rejected", Occasion.NOT_APPROVED, {**start, "answer": {"approved": False, "by": "jane"}}, opened
-    yield "nobody-answered", Occasion.NOT_APPROVED, {**start, "answer": {"approved": False, "timed_out": True}}, opened
+    world: World, seen: AssessmentSummary, start: dict[str, Any], opened: Incident
+) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
+    yield "acting", NotificationKind.ACTING, start, opened
+    yield "asking", NotificationKind.ASKING, start, opened
+    yield "rejected", NotificationKind.NOT_APPROVED, {**start, "answer": {"approved": False, "by": "jane"}}, opened
+    yield "nobody-answered", NotificationKind.NOT_APPROVED, {**start, "answer": {"approved": False, "timed_out": True}}, opened
     changes = [type(action).__name__ for action in seen.actions]
     lines = [_looked(seen, NOW), *_acts(changes, seen)]
     trouble = "the replaced pod did not come back with the role"
-    yield "did-not-work", Occasion.NEEDS_YOU, {**_about(seen, seen, lines[:3]), "changes": changes[:2], "trouble": trouble}, opened
+    yield "did-not-work", NotificationKind.NEEDS_YOU, {**_about(seen, seen, lines[:3]), "changes": changes[:2], "trouble": trouble}, opened
     at = NOW + timedelta(seconds=71)
     well = healed(world.build(), at)
-    proof = prove(seen, well).sentence
+    proof = verify(seen, well).sentence
     told = _about(well, seen, [*lines, {"at": at.isoformat(), "what": "proof", "words": proof}, _looked(well, at)])
-    yield "proven", Occasion.PROVEN, {**told, "changes": changes, "proof": proof}, opened
+    yield "proven", NotificationKind.PROVEN, {**told, "changes": changes, "proof": proof}, opened
 
 
-def _acts(changes: list[str], seen: Look) -> Iterator[dict[str, Any]]:
+def _acts(changes: list[str], seen: AssessmentSummary) -> Iterator[dict[str, Any]]:
     for i, kind in enumerate(changes):
         at = NOW + timedelta(seconds=1 + 4 * i)
         yield {"at": at.isoformat(), "what": kind, "words": _WORDS[kind].format(role=seen.desired_role, pod=_canary(seen))}
@@ -82,19 +82,19 @@ def _acts(changes: list[str], seen: Look) -> Iterator[dict[str, Any]]:
             }
 
 
-def _canary(seen: Look) -> str:
+def _canary(seen: AssessmentSummary) -> str:
     return next((action.pod for action in seen.actions if isinstance(action, ReplaceOnePod)), "")
 
 
-def _about(now: Look, first: Look, lines: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"look": to_json_look(now), "first": to_json_look(first), "lines": lines, "changes": [], "signals": 3}
+def _about(now: AssessmentSummary, first: AssessmentSummary, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"look": summary_to_json(now), "first": summary_to_json(first), "lines": lines, "changes": [], "signals": 3}
 
 
-def _at(seen: Look, at: datetime) -> Look:
+def _at(seen: AssessmentSummary, at: datetime) -> AssessmentSummary:
     return replace(seen, began_at=at.isoformat())
 
 
-def _looked(seen: Look, at: datetime) -> dict[str, Any]:
+def _looked(seen: AssessmentSummary, at: datetime) -> dict[str, Any]:
     counts = seen.counts
     return {
         "at": at.isoformat(),

@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.requests.request import Actor
-from lambdas.domain.snapshot.snapshot import NOT_READ, FieldWriter, Observation, RoleFacts, SupportDates, Unknown, VersionAdvice
+from lambdas.domain.snapshot.snapshot import NOT_READ, FieldWriter, RoleFacts, Snapshot, SupportDates, Unknown, VersionAdvice
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.message_context import read_story
 from lambdas.notifications.version_advice import newer_versions, support
@@ -24,7 +24,7 @@ CLUSTER = {"version": "1.31"}
 
 def until(standard: datetime | None, extended: datetime | None = None) -> dict[str, str]:
     dates = {"standard_until": standard, "extended_until": extended}
-    return CLUSTER | {name: it.isoformat() for name, it in dates.items() if it}
+    return CLUSTER | {name: item.isoformat() for name, item in dates.items() if item}
 
 
 def days(count: float) -> datetime:
@@ -77,13 +77,13 @@ def test_versions_are_named_as_far_as_they_are_others(installed: str, default: s
     assert (told.render(PLAIN) if told else "") == words
 
 
-def proof_of(picture: Observation) -> str:
+def proof_of(picture: Snapshot) -> str:
     """The message of the proof, where this was the fault."""
     world = replace(WORLDS["annotation-missing-latent"], build=lambda: picture)
     return next(write(occasion, about, incident).text for name, occasion, about, incident in stories(world) if name == "proven")
 
 
-def broken(**changes: Any) -> Observation:
+def broken(**changes: Any) -> Snapshot:
     return seen(service_account=account(None), pods=pods(15, None), **changes)
 
 
@@ -104,10 +104,10 @@ def test_what_could_not_be_read_is_not_spoken_of(unread: Any) -> None:
 # --- who did it --------------------------------------------------------------------------------------------------------------------------
 
 
-def who_words(picture: Observation) -> str:
+def who_words(picture: Snapshot) -> str:
     world = replace(WORLDS["annotation-missing-latent"], build=lambda: picture)
     _, occasion, about, incident = next(iter(stories(world)))
-    return "\n".join(it.render(PLAIN) for it in paragraphs(read_story(occasion, about, incident)))
+    return "\n".join(paragraph.render(PLAIN) for paragraph in paragraphs(read_story(occasion, about, incident)))
 
 
 def test_the_last_writer_is_not_blamed_for_a_removal() -> None:
@@ -147,7 +147,7 @@ def test_a_role_that_any_service_account_can_take_is_a_note_and_no_verdict() -> 
     warned = look(picture, found, made).warnings
     assert made.actions
     assert "trust-condition-wrong" not in found.verdicts
-    assert any("any ServiceAccount of this cluster can take the role prod-blue-vpc-cni" in it for it in warned)
+    assert any("any ServiceAccount of this cluster can take the role prod-blue-vpc-cni" in item for item in warned)
     assert "Note: Any ServiceAccount of this cluster can take the role" in who_words(picture)
 
 

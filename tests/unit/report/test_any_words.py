@@ -12,7 +12,7 @@ from lambdas.contract.approval import CALLBACK_ID, REGION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from tests.unit.report.stories import CALLBACK, stories, write
 from tests.unit.report.worlds import WORLDS
 
@@ -34,26 +34,26 @@ KEPT = frozenset({"verdict", "severity", "notify_from", "kind", "workload", "occ
 def _poisoned(value: Any, draw: Any) -> Any:
     """The same JSON with other words in some of its text fields."""
     if isinstance(value, dict):
-        return {key: it if key in KEPT else _poisoned(it, draw) for key, it in value.items()}
+        return {key: item if key in KEPT else _poisoned(item, draw) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_poisoned(it, draw) for it in value]
+        return [_poisoned(item, draw) for item in value]
     return draw(TEXT) if isinstance(value, str) and draw(st.booleans()) else value
 
 
 @st.composite
-def any_story(draw: Any) -> tuple[Occasion, dict[str, Any], Incident]:
+def any_story(draw: Any) -> tuple[NotificationKind, dict[str, Any], Incident]:
     _, _, occasion, about, incident = draw(st.sampled_from(ALL_STORIES))
     return occasion, _poisoned(about, draw), incident
 
 
 def _strings(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [text for it in value.values() for text in _strings(it)]
-    return [text for it in value for text in _strings(it)] if isinstance(value, list) else [value] if isinstance(value, str) else []
+        return [text for item in value.values() for text in _strings(item)]
+    return [text for item in value for text in _strings(item)] if isinstance(value, list) else [value] if isinstance(value, str) else []
 
 
 def _unseen(text: str, but: str = "") -> set[str]:
-    return {it for it in text if it not in but and unicodedata.category(it) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
+    return {item for item in text if item not in but and unicodedata.category(item) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
 
 
 def assert_legal(message: Message) -> None:
@@ -97,15 +97,15 @@ def _verdicts() -> set[str]:
 
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(any_story())
-def test_any_words_give_a_legal_and_harmless_message(story: tuple[Occasion, dict[str, Any], Incident]) -> None:
+def test_any_words_give_a_legal_and_harmless_message(story: tuple[NotificationKind, dict[str, Any], Incident]) -> None:
     message = write(*story)
     assert_legal(message)
     assert_harmless(message)
 
 
 @settings(max_examples=100)
-@given(st.sampled_from([it for it in ALL_STORIES if it[2] is not Occasion.ACTING]), TEXT)
-def test_one_value_never_makes_a_second_line(story: tuple[str, str, Occasion, dict[str, Any], Incident], value: str) -> None:
+@given(st.sampled_from([all_story for all_story in ALL_STORIES if all_story[2] is not NotificationKind.ACTING]), TEXT)
+def test_one_value_never_makes_a_second_line(story: tuple[str, str, NotificationKind, dict[str, Any], Incident], value: str) -> None:
     _, _, occasion, about, incident = story
     changed = {**about, "proof": value, "trouble": value}
     spoken = {**about, "proof": "one word", "trouble": "one word"}
@@ -116,7 +116,7 @@ def test_one_value_never_makes_a_second_line(story: tuple[str, str, Occasion, di
 def test_only_a_question_carries_what_buttons_answer() -> None:
     for _, _, occasion, about, incident in ALL_STORIES:
         metadata = json.loads(write(occasion, about, incident).chat)["metadata"]
-        asks = occasion is Occasion.ASKING
+        asks = occasion is NotificationKind.ASKING
         assert (metadata["additionalContext"].get(CALLBACK_ID) == CALLBACK) is asks
         assert (REGION in metadata["additionalContext"]) is asks
         assert metadata.get("enableCustomActions", False) is asks
@@ -124,8 +124,8 @@ def test_only_a_question_carries_what_buttons_answer() -> None:
 
 def test_messages_of_one_incident_share_a_thread_and_differ_in_id() -> None:
     written = [json.loads(write(occasion, about, incident).chat) for _, _, occasion, about, incident in ALL_STORIES[:8]]
-    assert len({it["metadata"]["threadId"] for it in written}) == 1
-    assert len({(it["id"], it["content"]["title"]) for it in written}) == len(written)
+    assert len({item["metadata"]["threadId"] for item in written}) == 1
+    assert len({(item["id"], item["content"]["title"]) for item in written}) == len(written)
 
 
 def test_a_name_of_any_service_account_has_words() -> None:

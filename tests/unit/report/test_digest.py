@@ -52,8 +52,10 @@ def test_whatever_names_and_sentences_hold_is_made_harmless(words: str) -> None:
     day = DAYS["of-every-kind"]
     hostile = replace(
         day,
-        closed=tuple(replace(it, id=words, target=target, verdict=words, details={"sentence": words}) for it in day.closed),
-        still_open=tuple(StillOpen(incident=replace(it.incident, target=target, holder=words), sentence=words) for it in day.still_open),
+        closed=tuple(replace(item, id=words, target=target, verdict=words, details={"sentence": words}) for item in day.closed),
+        still_open=tuple(
+            StillOpen(incident=replace(item.incident, target=target, holder=words), sentence=words) for item in day.still_open
+        ),
     )
     told = digest_message(hostile, environment=ENVIRONMENT)
     assert_legal(told)
@@ -73,9 +75,9 @@ def test_a_day_holds_what_was_closed_within_it_and_what_is_open_now() -> None:
         incident=waiting.incident, past=[replace(first, id=name, closed_at=UNTIL - age) for name, age in moments.items()]
     )
     incidents.rows[GREEN.key] = Row(incident=broken.incident)
-    read = summed_up(UNTIL, ["prod-blue", "prod-green"], BOUND, incidents, lambda it: f"{it.name} is broken")
-    assert [it.id for it in read.closed] == ["last", "first"]
-    assert [(it.incident.id, it.sentence) for it in read.still_open] == [
+    read = summed_up(UNTIL, ["prod-blue", "prod-green"], BOUND, incidents, lambda item: f"{item.name} is broken")
+    assert [item.id for item in read.closed] == ["last", "first"]
+    assert [(item.incident.id, item.sentence) for item in read.still_open] == [
         (waiting.incident.id, "aws-node is broken"),
         (broken.incident.id, "ebs-csi-controller-sa is broken"),
     ]
@@ -92,7 +94,7 @@ def test_a_fault_of_the_whole_fleet_is_looked_at_in_a_few_clusters() -> None:
     for name in clusters:
         target = replace(BLUE, cluster=name)
         incidents.rows[target.key] = Row(incident=replace(DAYS["still-open"].still_open[0].incident, target=target))
-    day: Day = summed_up(UNTIL, clusters, {}, incidents, lambda it: looked.append(it.cluster) or "broken")
+    day: Day = summed_up(UNTIL, clusters, {}, incidents, lambda item: looked.append(item.cluster) or "broken")
     assert len(day.still_open) == len(clusters)
     assert len(looked) == MOST_LOOKED_AT
 

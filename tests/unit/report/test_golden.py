@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lambdas.domain.diagnosis.verdict import SOUND, Verdict
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from tests.unit.report.stories import stories, write
 from tests.unit.report.worlds import WORLDS
 
@@ -18,8 +18,8 @@ UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 @pytest.mark.parametrize("name", WORLDS)
 def test_each_world_is_told_in_the_same_words(name: str) -> None:
     written = {story: write(occasion, about, incident) for story, occasion, about, incident in stories(WORLDS[name])}
-    texts = "\n".join(f"######## {story}\nSubject: {it.subject}\n\n{it.text}\n" for story, it in written.items())
-    chats = json.dumps({story: json.loads(it.chat) for story, it in written.items()}, indent=2, ensure_ascii=False) + "\n"
+    texts = "\n".join(f"######## {story}\nSubject: {item.subject}\n\n{item.text}\n" for story, item in written.items())
+    chats = json.dumps({story: json.loads(item.chat) for story, item in written.items()}, indent=2, ensure_ascii=False) + "\n"
     for suffix, now in ((".txt", texts), (".chat.json", chats)):
         path = GOLDEN / f"{name}{suffix}"
         if UPDATE:
@@ -38,7 +38,7 @@ def test_every_verdict_that_is_told_has_a_world() -> None:
 
 
 def test_every_occasion_is_told_in_some_world() -> None:
-    assert {occasion for world in WORLDS.values() for _, occasion, _, _ in stories(world)} == set(Occasion)
+    assert {occasion for world in WORLDS.values() for _, occasion, _, _ in stories(world)} == set(NotificationKind)
 
 
 def test_no_golden_file_is_left_over() -> None:

@@ -9,14 +9,15 @@ import pytest
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.plurals import many
-from lambdas.notifications import escape, timeline
+from lambdas.notifications import escape
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
-from lambdas.notifications.kind import Occasion
+from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import read_story
 from lambdas.notifications.owners import keep_in_record, keep_on_account, recognise
 from lambdas.notifications.principals import short_name
 from lambdas.notifications.time_text import clock, duration, moment
+from lambdas.notifications.timeline import timeline
 from lambdas.notifications.title import Mark, mark
 from lambdas.notifications.wording import CHAT, PLAIN, Code, say, sentence
 from tests.unit.report.stories import stories, write
@@ -145,7 +146,7 @@ def test_tools_are_recognised_by_field_manager_and_user_agent(manager: str, agen
 
 
 def test_each_tool_is_told_what_to_write_where() -> None:
-    terraform, eksctl, helm = (recognise(manager=it) for it in ("terraform", "eksctl", "helm"))
+    terraform, eksctl, helm = (recognise(manager=item) for item in ("terraform", "eksctl", "helm"))
     assert f'service_account_role_arn = "{ROLE}"' in keep_in_record(terraform, TARGET, "vpc-cni", ROLE).render(PLAIN)
     assert f"serviceAccountRoleARN: {ROLE}" in keep_in_record(eksctl, TARGET, "vpc-cni", ROLE).render(PLAIN)
     assert f'service_account_role_arn = "{ROLE}"' in keep_in_record(helm, TARGET, "vpc-cni", ROLE).render(PLAIN)
@@ -181,9 +182,9 @@ def test_the_mark_says_whether_to_get_up(world: str, story: str, expected: Mark)
 
 
 @pytest.mark.parametrize(
-    "story", [pytest.param((name, *it), id=f"{name} {it[0]}") for name, world in WORLDS.items() for it in stories(world)]
+    "story", [pytest.param((name, *item), id=f"{name} {item[0]}") for name, world in WORLDS.items() for item in stories(world)]
 )
-def test_no_paragraph_is_said_twice(story: tuple[str, str, Occasion, dict[str, Any], Incident]) -> None:
+def test_no_paragraph_is_said_twice(story: tuple[str, str, NotificationKind, dict[str, Any], Incident]) -> None:
     _, _, occasion, about, incident = story
     text = write(occasion, about, incident).text
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("    ")]  # but those of a document
@@ -202,7 +203,7 @@ def test_a_timeline_counts_from_its_first_line_and_leaves_equal_looks_out() -> N
         {"at": at.format(41), "what": "look", "words": "healthy", "counts": [15, 15, 0, 0]},
     ]
     told = timeline({"lines": lines})
-    assert [(it.after, it.words) for it in told] == [
+    assert [(item.after, item.words) for item in told] == [
         ("+0 s", "saw annotation-missing (0 of 15 pods with the role, 12 of 15 nodes Ready)"),
         ("+7 s", "annotation set"),
         ("", "approval: approved by jane"),
@@ -214,7 +215,7 @@ def test_a_timeline_counts_from_its_first_line_and_leaves_equal_looks_out() -> N
 
 @pytest.mark.parametrize("about", [{}, {"lines": None}, {"lines": ["text", {}, {"at": 3, "counts": ["a", 1, 2, 3]}]}])
 def test_a_timeline_takes_anything(about: dict[str, Any]) -> None:
-    assert all(it.words is not None for it in timeline(about))
+    assert all(item.words is not None for item in timeline(about))
 
 
 def test_the_first_and_the_last_paragraph_stay_longest() -> None:
@@ -225,11 +226,13 @@ def test_the_first_and_the_last_paragraph_stay_longest() -> None:
 
 
 def test_the_repair_clock_counts_down() -> None:
-    story = next(it for it in stories(WORLDS["addon-role-missing"]) if it[0] == "acting")
+    story = next(item for item in stories(WORLDS["addon-role-missing"]) if item[0] == "acting")
     told = read_story(*story[1:])
 
     def text(deadline: str) -> str:
-        return "\n".join(it.render(PLAIN) for it in paragraphs(replace(told, now=replace(told.now, repair_deadline=deadline))))
+        return "\n".join(
+            paragraph.render(PLAIN) for paragraph in paragraphs(replace(told, now=replace(told.now, repair_deadline=deadline)))
+        )
 
     assert "in 27 min." in text("2026-11-02T02:41:45+00:00")
     assert "at any moment" in text("2026-11-02T02:14:41+00:00")

@@ -8,14 +8,14 @@ from typing import Any, Final
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import AddonRecord, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.assessment.summary import Look
+from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.planner import plan
-from lambdas.domain.planning.policies import Past
+from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
@@ -26,9 +26,9 @@ from lambdas.domain.snapshot.snapshot import (
     InvalidBinding,
     Missing,
     NodeRepair,
-    Observation,
     PodFacts,
     RoleFacts,
+    Snapshot,
     Unknown,
     VersionAdvice,
     WorkloadFacts,
@@ -54,17 +54,17 @@ from tests.unit.report.observed import (
 )
 
 
-def _addon(seen: Observation, **changes: Any) -> AddonFacts:
+def _addon(seen: Snapshot, **changes: Any) -> AddonFacts:
     assert isinstance(seen.addon, AddonFacts)
     return replace(seen.addon, **changes)
 
 
-def _cluster(seen: Observation, **changes: Any) -> ClusterFacts:
+def _cluster(seen: Snapshot, **changes: Any) -> ClusterFacts:
     assert isinstance(seen.cluster, ClusterFacts)
     return replace(seen.cluster, **changes)
 
 
-def addon_role_missing() -> Observation:
+def addon_role_missing() -> Snapshot:
     """The known case: an update without the role took it from record, annotation and pods."""
     seen = sound()
     dropped = _addon(seen, role_arn=None, version="v1.15.1-eksbuild.1")
@@ -80,16 +80,16 @@ def addon_role_missing() -> Observation:
     )
 
 
-def _bare_record() -> Observation:
+def _bare_record() -> Snapshot:
     seen = sound()
     return replace(seen, addon=_addon(seen, role_arn=None), actor=CI)
 
 
-def _gone(manager: str, **more: Any) -> Observation:
+def _gone(manager: str, **more: Any) -> Snapshot:
     return replace(sound(), service_account=account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
 
 
-def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Observation:
+def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Snapshot:
     role = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-{name}"
     seen = sound(target, role)
     kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=role) if addon else NOT_READ
@@ -108,7 +108,7 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
     )
 
 
-def _unseen(why: Unknown) -> Observation:
+def _unseen(why: Unknown) -> Snapshot:
     return replace(sound(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
 
 
@@ -126,12 +126,12 @@ def _repaired(at: datetime, name: str) -> PastIncident:
     )
 
 
-def _reverted_past() -> Past:
+def _reverted_past() -> RepairHistory:
     closed = tuple(_repaired(NOW - timedelta(hours=hours), f"past-{hours}") for hours in (1, 3, 5))
-    return Past(incident_id=INCIDENT_ID, incidents=closed)
+    return RepairHistory(incident_id=INCIDENT_ID, incidents=closed)
 
 
-def _settings(seen: Observation, **changes: Any) -> Observation:
+def _settings(seen: Snapshot, **changes: Any) -> Snapshot:
     return replace(seen, settings=replace(seen.settings, **changes))
 
 
@@ -140,10 +140,10 @@ class World:
     """One thing that can be wrong: how it looks, and after how much history."""
 
     verdict: Verdict
-    build: Callable[[], Observation]
-    past: Past = field(default_factory=lambda: Past(incident_id=INCIDENT_ID))
+    build: Callable[[], Snapshot]
+    past: RepairHistory = field(default_factory=lambda: RepairHistory(incident_id=INCIDENT_ID))
 
-    def look(self) -> Look:
+    def look(self) -> AssessmentSummary:
         """What a look at it sees, and what it plans."""
         seen = self.build()
         diagnosis = diagnose(seen)
@@ -287,7 +287,7 @@ WORLDS: Final[Mapping[str, World]] = {
     "cooldown": World(
         verdict=Verdict.ADDON_ROLE_MISSING,
         build=addon_role_missing,
-        past=Past(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
+        past=RepairHistory(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
     ),
     "maintenance-window": World(
         verdict=Verdict.ANNOTATION_DIFFERS,
@@ -323,7 +323,7 @@ def _late(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
     return tuple(replace(pod, **changes) for pod in some)
 
 
-def healed(seen: Observation, at: datetime) -> Look:
+def healed(seen: Snapshot, at: datetime) -> AssessmentSummary:
     """The look that proves a repair: the same cluster, sound, a moment later."""
     role = seen.desired_role or ROLE
     well = replace(sound(seen.target, role), began_at=at, addon_name=seen.addon_name, service_account=account(role))
@@ -335,4 +335,4 @@ def healed(seen: Observation, at: datetime) -> Look:
     if seen.addon_name != "vpc-cni":
         well = replace(well, addon=seen.addon, versions=NOT_READ)
     diagnosis = diagnose(well)
-    return look(well, diagnosis, plan(well, diagnosis, Past()))
+    return look(well, diagnosis, plan(well, diagnosis, RepairHistory()))

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, OwnEvent
 from lambdas.contract.parameters import KUBERNETES_NAME, valid_cluster
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
 from tests.events import ACCOUNT, ARRIVED_AT, INDEX, REGION, event
 
 NOW = datetime.fromisoformat(ARRIVED_AT)
 KINDS = [
-    *(("aws.eks", it) for it in (*ADDON_EVENTS, CLOUDTRAIL)),
+    *(("aws.eks", item) for item in (*ADDON_EVENTS, CLOUDTRAIL)),
     ("aws.cloudwatch", "CloudWatch Alarm State Change"),
     ("aws.ssm", "Parameter Store Change"),
     ("custom", "Kubernetes Event"),
-    *(("eks-irsa-remediator", str(it)) for it in OwnEvent),
+    *(("eks-irsa-remediator", str(item)) for item in OwnEvent),
 ]
 HOSTILE_NAMES = [
     "../etc",
@@ -70,12 +70,14 @@ def _is_safe(request: CheckRequest) -> None:
     assert request.event_id.isprintable()
     if request.actor:
         told = (request.actor.who, request.actor.what, request.actor.agent, request.actor.address)
-        assert all(it.isprintable() and len(it) <= 1_000 for it in told)
+        assert all(item.isprintable() and len(item) <= 1_000 for item in told)
     json.dumps([request.event_id, request.cluster, request.node]).encode()
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.sampled_from(HOSTILE_NAMES)
-JSON = st.recursive(LEAVES, lambda it: st.lists(it, max_size=4) | st.dictionaries(st.text(max_size=12), it, max_size=4), max_leaves=12)
+JSON = st.recursive(
+    LEAVES, lambda item: st.lists(item, max_size=4) | st.dictionaries(st.text(max_size=12), item, max_size=4), max_leaves=12
+)
 
 
 @st.composite
@@ -161,15 +163,17 @@ def test_no_event_makes_the_parser_fail_at_length(hostile: object) -> None:
 
 
 NAMING: dict[str, Callable[[dict[str, Any], str], None]] = {
-    "addon-update-succeeded": lambda it, name: it["detail"].update(clusterName=name),
-    "call-update-addon-by-user": lambda it, name: it["detail"]["requestParameters"].update(name=name),
-    "alarm-composite": lambda it, name: it["detail"].update(alarmName="eks-irsa-remediator-nodes-" + name),
-    "kubernetes-event-exported": lambda it, name: it["detail"].update(clusterName=name),
-    "node-not-ready": lambda it, name: it["detail"].update(cluster=name),
-    "check-requested-by-person": lambda it, name: it["detail"].update(cluster=name),
-    "parameter-binding-created": lambda it, name: it["detail"].update(name=f"/eks-irsa-remediator/bindings/{name}/kube-system/aws-node"),
-    "parameter-setting-updated": lambda it, name: it["detail"].update(name=f"/eks-irsa-remediator/settings/{name}/mode"),
-    "person-one-service-account": lambda it, name: it.update(cluster=name),
+    "addon-update-succeeded": lambda item, name: item["detail"].update(clusterName=name),
+    "call-update-addon-by-user": lambda item, name: item["detail"]["requestParameters"].update(name=name),
+    "alarm-composite": lambda item, name: item["detail"].update(alarmName="eks-irsa-remediator-nodes-" + name),
+    "kubernetes-event-exported": lambda item, name: item["detail"].update(clusterName=name),
+    "node-not-ready": lambda item, name: item["detail"].update(cluster=name),
+    "check-requested-by-person": lambda item, name: item["detail"].update(cluster=name),
+    "parameter-binding-created": lambda item, name: item["detail"].update(
+        name=f"/eks-irsa-remediator/bindings/{name}/kube-system/aws-node"
+    ),
+    "parameter-setting-updated": lambda item, name: item["detail"].update(name=f"/eks-irsa-remediator/settings/{name}/mode"),
+    "person-one-service-account": lambda item, name: item.update(cluster=name),
 }
 
 
@@ -239,13 +243,13 @@ def test_a_megabyte_of_text_anywhere_is_read_within_moments(name: str, filler: s
 
 def test_a_wide_body_is_not_walked_to_its_end() -> None:
     recorded = event("addon-update-failed-cluster-only")
-    recorded["resources"] = [{"n": it} for it in range(300_000)]
+    recorded["resources"] = [{"n": item} for item in range(300_000)]
     began = time.process_time()
     _answer(recorded)
     assert time.process_time() - began < 0.5
 
 
-@pytest.mark.parametrize("name", [it for it, row in INDEX.items() if "request" in row and "detail-type" in event(it)])
+@pytest.mark.parametrize("name", [item for item, row in INDEX.items() if "request" in row and "detail-type" in event(item)])
 @pytest.mark.parametrize(("field", "value"), [("account", "999988887777"), ("region", "us-east-1"), ("account", None), ("region", 7)])
 def test_an_event_of_another_place_is_ignored(name: str, field: str, value: object) -> None:
     assert isinstance(_answer({**event(name), field: value}), Ignored)
@@ -267,7 +271,7 @@ def test_an_arn_with_a_glob_names_no_cluster() -> None:
     assert answer.cluster is None
 
 
-@pytest.mark.parametrize("name", [it for it, row in INDEX.items() if "request" in row])
+@pytest.mark.parametrize("name", [item for item, row in INDEX.items() if "request" in row])
 def test_no_event_happened_later_than_it_arrived(name: str) -> None:
     early = datetime(2026, 1, 1, tzinfo=UTC)
     answer = parse(event(name), account=ACCOUNT, region=REGION, now=early)

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from lambdas.contract.events import INCOMING, OUTGOING, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import Actor, CheckRequest, Ignored, Trigger
 from lambdas.notifications.published_events import Outgoing, check_requested, identity_changed, node_not_ready, remediation
 from sandbox.at_once import AtOnce
@@ -85,7 +85,7 @@ def test_times_are_told_in_utc() -> None:
 
 
 def test_unready_nodes_are_read_back() -> None:
-    nodes = [f"ip-10-0-0-{it}.ec2.internal" for it in range(30)]
+    nodes = [f"ip-10-0-0-{item}.ec2.internal" for item in range(30)]
     sent = node_not_ready("prod-blue", cause="registered", nodes=nodes, count=30, since=AT - timedelta(seconds=50), occurred_at=AT)
     assert (sent[1]["count"], len(sent[1]["nodes"])) == (30, 10)
     assert _received(sent) == CheckRequest(
@@ -138,7 +138,7 @@ def test_any_request_survives_the_way_over_the_bus(request: CheckRequest) -> Non
     assert _received(check_requested(request)) == request
 
 
-@pytest.mark.parametrize("name", [it for it, row in INDEX.items() if "docs/events" in row["source"] and "malformed" not in row])
+@pytest.mark.parametrize("name", [item for item, row in INDEX.items() if "docs/events" in row["source"] and "malformed" not in row])
 def test_recorded_own_events_fit_their_schema(name: str) -> None:
     recorded = event(name)
     _validator(recorded["detail-type"]).validate(recorded["detail"])

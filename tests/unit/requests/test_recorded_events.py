@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 from lambdas.contract.events import ADDON_CALLS, ADDON_EVENTS, CLOUDTRAIL, IDENTITY_CALLS, INCOMING, SUBSCRIPTIONS
 from lambdas.contract.names import ALARM_PREFIX
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from tests.events import ACCOUNT, ARRIVED_AT, HERE, INDEX, REGION, event
 
@@ -78,8 +78,8 @@ def test_the_daily_schedule_asks_for_a_digest_of_the_moment_that_was_scheduled(n
 @pytest.mark.parametrize("name", INDEX)
 def test_exactly_the_named_rules_let_it_through(name: str) -> None:
     recorded = event(name)
-    patterns = {rule: it.pattern(OUR_ROLES) for rule, it in SUBSCRIPTIONS.items()}
-    matching = [rule for rule, it in patterns.items() if EventPattern(json.dumps(it), dict(it)).matches_event(recorded)]  # type: ignore[arg-type]
+    patterns = {rule: item.pattern(OUR_ROLES) for rule, item in SUBSCRIPTIONS.items()}
+    matching = [rule for rule, item in patterns.items() if EventPattern(json.dumps(item), dict(item)).matches_event(recorded)]  # type: ignore[arg-type]
     assert matching == INDEX[name]["rules"]
 
 
@@ -88,7 +88,7 @@ def test_every_rule_has_two_shapes_that_pass_it(rule: str) -> None:
     assert sum(rule in row["rules"] for row in INDEX.values()) >= 2
 
 
-@pytest.mark.parametrize("trigger", [it for it in Trigger if it is not Trigger.SWEEP])  # the sweep's has its own input besides
+@pytest.mark.parametrize("trigger", [item for item in Trigger if item is not Trigger.SWEEP])  # the sweep's has its own input besides
 def test_every_trigger_has_two_shapes(trigger: Trigger) -> None:
     assert sum(INDEX[name]["request"]["trigger"] == trigger for name in _rows("request")) >= 2
 
@@ -128,7 +128,7 @@ def test_the_name_that_the_documentation_gives_to_alarms_is_the_one_that_counts(
 
 
 def test_what_a_rule_lets_through_is_read_by_a_parser_of_its_kind() -> None:
-    for name in (it for it, row in INDEX.items() if row["rules"]):
+    for name in (item for item, row in INDEX.items() if row["rules"]):
         recorded = event(name)
         recorded["account"] = ACCOUNT
         try:
@@ -139,7 +139,9 @@ def test_what_a_rule_lets_through_is_read_by_a_parser_of_its_kind() -> None:
 
 
 def test_every_subscribed_detail_type_has_a_parser() -> None:
-    for source, kind in [("aws.eks", it) for it in (*ADDON_EVENTS, CLOUDTRAIL)] + [("eks-irsa-remediator", str(it)) for it in INCOMING]:
+    for source, kind in [("aws.eks", item) for item in (*ADDON_EVENTS, CLOUDTRAIL)] + [
+        ("eks-irsa-remediator", str(item)) for item in INCOMING
+    ]:
         recorded = event("addon-update-succeeded") | {"source": source, "detail-type": kind, "detail": {"cluster": "prod-blue"}}
         outcome = parse(recorded, account=ACCOUNT, region=REGION, now=NOW)
         assert not (isinstance(outcome, Ignored) and "no event that we look at" in outcome.reason), kind

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.requests import parse
+from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.untrusted_json import label, moment, texts_within
 from tests.events import ACCOUNT, ARRIVED_AT, REGION, event
@@ -131,7 +131,7 @@ def test_a_label_is_one_line_of_bounded_length() -> None:
 
 
 def test_a_walk_ends_after_ten_thousand_nodes() -> None:
-    assert sum(1 for _ in texts_within([str(it) for it in range(50_000)])) == 9_999
+    assert sum(1 for _ in texts_within([str(item) for item in range(50_000)])) == 9_999
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lambdas.application.workflow_steps import InProcessSteps, Json, Patience
+from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Signal
 from sandbox.play import scenario as told
@@ -39,7 +39,7 @@ class InterruptedSteps(InProcessSteps):
         self._happen(name)
         return super().once(name, do)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         self._happen(name)
         if " watch " in name:
             if self.watches == 0:
@@ -61,12 +61,12 @@ class Staged:
     @property
     def told(self) -> list[str]:
         """Why people were told, in order."""
-        return [it["metadata"]["additionalContext"]["outcome"] for it in self.play.outcome().messages]
+        return [message["metadata"]["additionalContext"]["outcome"] for message in self.play.outcome().messages]
 
     @property
     def writes(self) -> list[str]:
         """The writes, by their first word."""
-        return ["delete" if it.startswith("delete") else it.split()[0] for it in self.play.world.writes]
+        return ["delete" if write.startswith("delete") else write.split()[0] for write in self.play.world.writes]
 
     @property
     def outcome(self) -> str:

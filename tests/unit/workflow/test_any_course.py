@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from lambdas.application.remediation.workflow import MOST_REPAIRS, remediate
-from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, Patience, sent
+from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, PollSchedule, sent
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.assessment.summary import Look, to_json_look
+from lambdas.domain.assessment.summary import AssessmentSummary, summary_to_json
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import DeleteStalePods, ReplaceOnePod
-from lambdas.domain.verification import ProofState
+from lambdas.domain.verification import VerificationState
 from tests.chaos.protocol.programs import looked
 from tests.world import NOON
 
@@ -49,7 +49,7 @@ class CountingSteps:
         done: Json = json.loads(json.dumps(do()))
         return done
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: Patience) -> Json:
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         self._count(name)
         state, most, attempt = {}, self.attempts(), 0
         while True:
@@ -89,9 +89,9 @@ class Capricious:
                 return {**former, "unread": "no answer", "at": AT}
             case 1:
                 return {"taken": "another's", "at": AT} if self.chance.random() < 0.02 else {**former, "unread": "no answer", "at": AT}
-        return {"look": to_json_look(self._seen()), "signals": 1, "looks": self.chance.randrange(14), "at": AT}
+        return {"look": summary_to_json(self._seen()), "signals": 1, "looks": self.chance.randrange(14), "at": AT}
 
-    def _seen(self) -> Look:
+    def _seen(self) -> AssessmentSummary:
         seen = self.chance.choices((WHOLE, BROKEN, HELD), (1, 6, 3))[0]
         return replace(
             seen,
@@ -122,10 +122,10 @@ class Capricious:
     def wave(self, action: Json, former: Json) -> Json:
         return self._maybe("follow", 0.7, {"state": "done"}, {"state": "waiting"}, {"state": "stuck"})
 
-    def prove(self, before: Json, former: Json) -> Json:
+    def verify(self, before: Json, former: Json) -> Json:
         self.asked.append("prove")
-        told = {"proof": self.chance.choice(list(ProofState)), "sentence": "so far", "at": AT}
-        return {**told, "look": to_json_look(self._seen())} if self.chance.random() < 0.8 else told
+        told = {"proof": self.chance.choice(list(VerificationState)), "sentence": "so far", "at": AT}
+        return {**told, "look": summary_to_json(self._seen())} if self.chance.random() < 0.8 else told
 
     def tell(self, key: str, about: Json) -> Json:
         return self._maybe(f"tell {about['occasion']}", 0.8, {"sent": True}, {"sent": False}, {"sent": False, "failed": "down"})
@@ -170,15 +170,15 @@ def _hold(seeds: range) -> None:
 
 def _acts_only_between_begin_and_rest(asked: list[str]) -> None:
     may = False
-    for it in asked:
-        may = it == "begun" or (may and it not in ("rest", "look"))
-        assert may or it not in ("act", "follow", "restore"), asked
+    for item in asked:
+        may = item == "begun" or (may and item not in ("rest", "look"))
+        assert may or item not in ("act", "follow", "restore"), asked
 
 
 def test_the_courses_are_of_every_sort() -> None:
     """What they show is worth what they meet."""
     outcomes = {course(seed)[0]["outcome"] for seed in range(60)}
-    asked = {it for seed in range(60) for it in course(seed)[2]}
+    asked = {item for seed in range(60) for item in course(seed)[2]}
     assert {Outcome.PROVEN, Outcome.RECOVERED} <= outcomes
     assert {"restore", "ask", "follow", "tell needs-you", "tell not-approved", "close"} <= asked
 
@@ -187,7 +187,7 @@ class Unmoved(Capricious):
     """Broken in a way that only a person can repair, and nobody comes."""
 
     def look(self, turn: int, former: Json) -> Json:
-        return {"look": to_json_look(replace(HELD, withheld=())), "signals": 1, "at": AT}
+        return {"look": summary_to_json(replace(HELD, withheld=())), "signals": 1, "at": AT}
 
     def _maybe(self, name: str, likely: float, yes: Json, *others: Json) -> Json:
         self.asked.append(name)
@@ -199,4 +199,4 @@ def test_four_days_of_waiting_for_a_person_stay_within_the_operations() -> None:
     work: Any = Unmoved(random.Random(0))
     remediate(INCIDENT, steps, work)
     assert 300 < steps.operations < MOST_OPERATIONS / 2
-    assert [it for it in work.asked if it.startswith("tell")].count("tell reminder") == 4
+    assert [item for item in work.asked if item.startswith("tell")].count("tell reminder") == 4

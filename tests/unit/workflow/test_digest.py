@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.application.daily_digest import DigestDesk, sum_up
+from lambdas.application.daily_digest import DigestDependencies, sum_up
 from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
@@ -36,7 +36,7 @@ def played(*, past: list[PastIncident] | None = None, opened: bool = False, **wo
 
 def told(play: Performance) -> dict[str, Any]:
     """Sum up the day that ends now."""
-    desk = DigestDesk(
+    desk = DigestDependencies(
         readers=play.ports.readers,
         incidents=play.incidents,
         notifier=play.notifier,

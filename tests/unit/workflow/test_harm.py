@@ -156,7 +156,7 @@ def test_pods_that_do_not_work_are_replaced_before_those_that_do() -> None:
         _down(play, sick)
 
     done = staged({"nodes": 15, "node_role_suffices": True}, first=half)
-    deleted = [it.rpartition("/")[2] for it in done.play.world.writes]
+    deleted = [write.rpartition("/")[2] for write in done.play.world.writes]
     assert len(deleted) == 7
     assert set(deleted[1:3]) == set(sick), "after the canary, the first wave of two"
     assert done.outcome == "proven"

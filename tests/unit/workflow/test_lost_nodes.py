@@ -33,19 +33,19 @@ def loses(*numbers: int) -> Callable[[Performance], None]:
 def loses_canary(play: Performance) -> None:
     """The kubelet of the pod that was replaced first died while it was ending that pod, so that it has no successor."""
     cluster = play.world.cluster
-    pod = next(it for it in cluster.pods.values() if it.facts.role_arn == BOUND_ROLE)
+    pod = next(item for item in cluster.pods.values() if item.facts.role_arn == BOUND_ROLE)
     pod.facts = replace(pod.facts, role_arn=None, deleting=True)
     play.world.lose_node(cluster, pod.facts.node)
 
 
 def proof_of(done: Staged) -> str:
     """What people were told of the proof."""
-    return next(it.text for it in done.play.notifier.sent if it.attributes["outcome"] == "proven")
+    return next(item.text for item in done.play.notifier.sent if item.attributes["outcome"] == "proven")
 
 
 def roles_within_reach(done: Staged) -> set[str | None]:
     cluster = done.play.world.cluster
-    return {it.facts.role_arn for it in cluster.pods.values() if not cluster.is_lost(it.facts.node)}
+    return {pod.facts.role_arn for pod in cluster.pods.values() if not cluster.is_lost(pod.facts.node)}
 
 
 def test_a_repair_with_a_dead_node_proves_itself_and_says_what_was_left_out() -> None:
@@ -88,7 +88,7 @@ def test_a_canary_whose_node_is_lost_is_followed_by_another_one() -> None:
 def test_a_canary_on_a_node_lost_after_it_started_blames_no_role_and_takes_nothing_back() -> None:
     def loses_it(play: Performance) -> None:
         pods = play.world.cluster.pods.values()
-        play.world.lose_node(play.world.cluster, next(it.facts.node for it in pods if it.facts.role_arn == BOUND_ROLE))
+        play.world.lose_node(play.world.cluster, next(pod.facts.node for pod in pods if pod.facts.role_arn == BOUND_ROLE))
 
     world = {"nodes": 6, "node_role_suffices": True, "settings": QUICKLY}
     done = staged(world, before={"1.2 ReplaceOnePod: successor": loses_it})

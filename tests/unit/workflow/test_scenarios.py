@@ -24,7 +24,7 @@ def test_the_scenario_comes_to_its_end(name: str) -> None:
 
 
 def _playing(number: int) -> list[Scenario]:
-    return [it for it in map(load, names()) if str(number) in re.findall(r"\d+", it.failure_mode)]
+    return [item for item in map(load, names()) if str(number) in re.findall(r"\d+", item.failure_mode)]
 
 
 def test_the_failure_modes_are_numbered_in_their_order() -> None:
@@ -33,11 +33,11 @@ def test_the_failure_modes_are_numbered_in_their_order() -> None:
 
 @pytest.mark.parametrize(("number", "verdict"), ROWS.items())
 def test_each_failure_mode_is_played_to_the_verdict_of_its_row(number: int, verdict: str) -> None:
-    assert verdict in {told for it in _playing(number) for told in (it.expect.verdict, it.expect.plan_verdict)}
+    assert verdict in {told for item in _playing(number) for told in (item.expect.verdict, item.expect.plan_verdict)}
 
 
 def test_each_scenario_names_failure_modes_that_are_in_the_table() -> None:
-    told = {int(number) for it in map(load, names()) for number in re.findall(r"\d+", it.failure_mode)}
+    told = {int(number) for item in map(load, names()) for number in re.findall(r"\d+", item.failure_mode)}
     assert told <= set(ROWS)
 
 

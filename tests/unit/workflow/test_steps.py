@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.application.workflow_steps import InProcessSteps, Json, Patience
+from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
 
 
-def delays(patience: Patience) -> list[int]:
+def delays(patience: PollSchedule) -> list[int]:
     """Every delay until patience ends."""
     found: list[int] = []
     while (delay := patience.delay_s(len(found) + 1)) is not None:
@@ -18,21 +18,21 @@ def delays(patience: Patience) -> list[int]:
 @pytest.mark.parametrize(
     ("patience", "expected"),
     [
-        (Patience(timeout_s=10), [1, 2, 2, 3, 2]),
-        (Patience(timeout_s=1), [1]),
-        (Patience(timeout_s=12, first_s=5, most_s=5), [5, 5, 2]),
-        (Patience(timeout_s=10, first_s=4, most_s=60, growth=1.0), [4, 4, 2]),
-        (Patience(timeout_s=100, first_s=30, most_s=30), [30, 30, 30, 10]),
+        (PollSchedule(timeout_s=10), [1, 2, 2, 3, 2]),
+        (PollSchedule(timeout_s=1), [1]),
+        (PollSchedule(timeout_s=12, first_s=5, most_s=5), [5, 5, 2]),
+        (PollSchedule(timeout_s=10, first_s=4, most_s=60, growth=1.0), [4, 4, 2]),
+        (PollSchedule(timeout_s=100, first_s=30, most_s=30), [30, 30, 30, 10]),
     ],
 )
-def test_delays_grow_to_the_longest_and_add_up_to_the_time_out(patience: Patience, expected: list[int]) -> None:
+def test_delays_grow_to_the_longest_and_add_up_to_the_time_out(patience: PollSchedule, expected: list[int]) -> None:
     assert delays(patience) == expected
 
 
 @given(st.integers(1, 20_000), st.integers(1, 60), st.integers(1, 900), st.sampled_from([1.3, 1.5, 2.0]))
 @settings(max_examples=60)
 def test_it_always_waits_exactly_its_time_and_ends(timeout_s: int, first_s: int, most_s: int, growth: float) -> None:
-    found = delays(Patience(timeout_s=timeout_s, first_s=first_s, most_s=max(first_s, most_s), growth=growth))
+    found = delays(PollSchedule(timeout_s=timeout_s, first_s=first_s, most_s=max(first_s, most_s), growth=growth))
     assert sum(found) == timeout_s
     assert all(1 <= delay <= max(first_s, most_s) for delay in found)
     assert found[:-1] == sorted(found[:-1])
@@ -45,6 +45,6 @@ def test_the_last_state_says_that_patience_ended() -> None:
     def check(former: Json) -> Json:
         return {"looks": former.get("looks", 0) + 1}
 
-    assert steps.until("wait", check, lambda _: False, Patience(timeout_s=3)) == {"looks": 3, "timed_out": True}
-    assert steps.until("see", check, lambda state: state["looks"] == 2, Patience(timeout_s=3)) == {"looks": 2}
+    assert steps.until("wait", check, lambda _: False, PollSchedule(timeout_s=3)) == {"looks": 3, "timed_out": True}
+    assert steps.until("see", check, lambda state: state["looks"] == 2, PollSchedule(timeout_s=3)) == {"looks": 2}
     assert slept == [1, 2, 1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import assert_never
 
-from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, Bench
+from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
 from lambdas.application.workflow_steps import Json
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, RemediatorError, TransientError
@@ -20,17 +20,17 @@ from lambdas.domain.plurals import many
 from lambdas.domain.snapshot.snapshot import ServiceAccountFacts
 
 
-def outcome(bench: Bench, action: Action, run: Callable[[Action], str]) -> Json:
+def outcome(context: StepContext, action: Action, run: Callable[[Action], str]) -> Json:
     """Run it patiently: `{"done": bool, "conflict": bool, "busy": bool, "words": ..., "at": iso}`."""
     trouble = None
     try:
-        told: Json = {"done": True, "words": bench.patiently(lambda: run(action))}
+        told: Json = {"done": True, "words": context.patiently(lambda: run(action))}
     except RemediatorError as error:
         trouble = error
         told = {"done": False, **_undone(error), "words": str(error)[:LONGEST_WORDS]}
     done = {"action": type(action).__name__, "done": told["done"]}
-    bench.log("actions", str(told["words"]), incident=bench.incident.id, **done, error=trouble)
-    return {**told, "at": bench.at()}
+    context.log("actions", str(told["words"]), incident=context.incident.id, **done, error=trouble)
+    return {**told, "at": context.at()}
 
 
 def _undone(error: RemediatorError) -> Json:
@@ -45,30 +45,30 @@ def _shut_out(error: RemediatorError) -> bool:
     return isinstance(error, AccessDenied) and error.denial in (Denial.UNREACHABLE, Denial.UNAUTHENTICATED)
 
 
-def run(bench: Bench, action: Action) -> str:
+def run(context: StepContext, action: Action) -> str:
     """Do it; what was done, in words. Doing it again has no further effect."""
-    namespace = bench.incident.target.namespace
+    namespace = context.incident.target.namespace
     match action:
         case AnnotateServiceAccount():
-            return _annotate(bench, action.role_arn, action.resource_version)
+            return _annotate(context, action.role_arn, action.resource_version)
         case ReplaceOnePod():
-            gone = bench.cluster().delete_pod(namespace, action.pod, action.uid)
+            gone = context.cluster().delete_pod(namespace, action.pod, action.uid)
             return f"{action.pod} deleted" if gone else f"{action.pod} was gone already"
         case RestartWorkload():
-            bench.cluster().restart(namespace, action.workload, action.name, action.restarted_at)
+            context.cluster().restart(namespace, action.workload, action.name, action.restarted_at)
             return f"{action.name} restarts, {action.at_a_time} at a time"
         case DeleteStalePods():
             return f"{many(action.count, 'stale pod')}, {action.at_a_time} at a time"
         case UpdateAddonRole():
-            update = bench.readers.eks.set_addon_role(bench.incident.target.cluster, action.addon, action.role_arn, action.token)
+            update = context.readers.eks.set_addon_role(context.incident.target.cluster, action.addon, action.role_arn, action.token)
             return f"update {update} of the add-on record {action.addon}"
         case RestoreAnnotation():
-            return _restore(bench, action)
+            return _restore(context, action)
     assert_never(action)
 
 
-def _annotate(bench: Bench, role_arn: str, resource_version: str) -> str:
-    target, cluster = bench.incident.target, bench.cluster()
+def _annotate(context: StepContext, role_arn: str, resource_version: str) -> str:
+    target, cluster = context.incident.target, context.cluster()
     try:
         cluster.annotate(target.namespace, target.name, role_arn, resource_version)
     except Conflict:
@@ -79,8 +79,8 @@ def _annotate(bench: Bench, role_arn: str, resource_version: str) -> str:
     return f"annotation set to {role_arn}"
 
 
-def _restore(bench: Bench, action: RestoreAnnotation) -> str:
-    target, cluster = bench.incident.target, bench.cluster()
+def _restore(context: StepContext, action: RestoreAnnotation) -> str:
+    target, cluster = context.incident.target, context.cluster()
     found = cluster.service_account(target.namespace, target.name)
     stands = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else ""
     if isinstance(found, ServiceAccountFacts) and stands == action.ours:

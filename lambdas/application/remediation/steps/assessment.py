@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from lambdas.application.assessment import check
 from lambdas.application.readers import Hints
-from lambdas.application.remediation.steps.step_context import Bench
+from lambdas.application.remediation.steps.step_context import StepContext
 from lambdas.application.workflow_steps import Json
-from lambdas.domain.assessment.summary import Counts, Look
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.requests.request import actor_of
@@ -17,23 +17,25 @@ MOST_TRAIL: Final = 60
 TAKEN: Final = "the incident was taken over: whoever holds it now goes on"
 
 
-def look_at(bench: Bench, turn: int) -> Look:
+def look_at(context: StepContext, iteration: int) -> AssessmentSummary:
     """Observe, diagnose and plan. `turn` numbers the plans of this incident."""
-    incident = bench.incident
+    incident = context.incident
     hints = Hints(known_good_at=_known_good_at(incident), actor=actor_of(incident.request))
-    made = check(incident.target, bench.readers, bench.remembering, bench.now(), hints, incident_id=incident.id, turn=turn)
-    seen = look(made.observation, made.diagnosis, made.plan)
-    actions = [type(action).__name__ for action in seen.actions]
-    bench.log("diagnosis", seen.sentence, incident=incident.id, verdict=seen.verdict, broken=list(seen.verdicts))
-    held = [it.reason for it in seen.withheld]
-    bench.log("plan", seen.wait or "planned", incident=incident.id, actions=actions, withheld=held)
-    return seen
+    made = check(
+        incident.target, context.readers, context.policy_sources, context.now(), hints, incident_id=incident.id, iteration=iteration
+    )
+    snapshot = look(made.snapshot, made.diagnosis, made.plan)
+    actions = [type(action).__name__ for action in snapshot.actions]
+    context.log("diagnosis", snapshot.sentence, incident=incident.id, verdict=snapshot.verdict, broken=list(snapshot.verdicts))
+    held = [blocked.reason for blocked in snapshot.withheld]
+    context.log("plan", snapshot.wait or "planned", incident=incident.id, actions=actions, withheld=held)
+    return snapshot
 
 
-def signals(bench: Bench) -> int | None:
+def signals(context: StepContext) -> int | None:
     """How many signals came so far; None where the incident is no longer ours, as when a person took over what we only watched."""
-    open_now = bench.incidents.get(bench.incident.target)
-    return open_now.signals if open_now and open_now.id == bench.incident.id else None
+    open_now = context.incidents.get(context.incident.target)
+    return open_now.signals if open_now and open_now.id == context.incident.id else None
 
 
 def trail(former: Json, at: str, counts: Counts) -> list[list[Any]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from lambdas.application.remediation.steps.apply_action import outcome
-from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, Bench
+from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
 from lambdas.application.workflow_steps import Json
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.planning.actions import Action, ReplaceOnePod
@@ -23,36 +23,36 @@ LOST_LOOKS: Final = 4
 Run = Callable[[Action], str]
 
 
-def canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
+def canary(context: StepContext, action: Json, former: Json, run: Run) -> Json:
     """Has the replaced pod's successor the role? A successor that the webhook missed is replaced again, a bounded number of times."""
     state = former
     for pause_s in QUICK_PAUSES_S:
-        state = _canary(bench, action, state, run)
+        state = _canary(context, action, state, run)
         if state["state"] != "waiting" or state.get("missed_uid"):
             break
-        bench.sleep(pause_s)
+        context.sleep(pause_s)
     looks = former.get("looks", 0) + 1
     hopeless = state["state"] == "unready" or (state["state"] == "waiting" and looks % LOST_LOOKS == 0)
-    if hopeless and _on_lost_node(bench, action):
+    if hopeless and _on_lost_node(context, action):
         state = {**state, "state": "lost", "words": "the node of the replaced pod was lost meanwhile"}
     return {**state, "looks": looks}
 
 
-def _on_lost_node(bench: Bench, action: Json) -> bool:
+def _on_lost_node(context: StepContext, action: Json) -> bool:
     try:
-        pods = bench.pods()
-        lost = lost_nodes(pods, bench.patiently(bench.cluster().nodes))
+        pods = context.pods()
+        lost = lost_nodes(pods, context.patiently(context.cluster().nodes))
     except RemediatorError as error:
-        bench.log("observation", str(error), incident=bench.incident.id, error=error)
+        context.log("observation", str(error), incident=context.incident.id, error=error)
         return False
     found = _successor(pods, action)
     return (found.node if found else action["node"]) in lost
 
 
-def _canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
-    base = {"missed": former.get("missed", 0), "looks": former.get("looks", 0), "at": bench.at()}
+def _canary(context: StepContext, action: Json, former: Json, run: Run) -> Json:
+    base = {"missed": former.get("missed", 0), "looks": former.get("looks", 0), "at": context.at()}
     try:
-        pods = bench.pods(action["node"])  # of thousands of pods the one that matters; where any node will do, all of them
+        pods = context.pods(action["node"])  # of thousands of pods the one that matters; where any node will do, all of them
     except RemediatorError as error:
         return {**base, "state": "waiting", "words": str(error)[:LONGEST_WORDS]}
     found = _successor(pods, action)
@@ -60,7 +60,7 @@ def _canary(bench: Bench, action: Json, former: Json, run: Run) -> Json:
         return {**base, "state": "waiting", "words": "no successor yet"}
     if found.role_arn == action["role_arn"]:
         return _with_role(found, action, base)
-    return _missed(bench, found, former, base, run)
+    return _missed(context, found, former, base, run)
 
 
 def _with_role(found: PodFacts, action: Json, base: Json) -> Json:
@@ -71,13 +71,13 @@ def _with_role(found: PodFacts, action: Json, base: Json) -> Json:
     return {**base, "state": "waiting", "words": f"{found.name} carries the role and is starting"}
 
 
-def _missed(bench: Bench, found: PodFacts, former: Json, base: Json, run: Run) -> Json:
+def _missed(context: StepContext, found: PodFacts, former: Json, base: Json, run: Run) -> Json:
     if former.get("missed_uid") != found.uid:  # the webhook learns of an annotation with some delay: give it a pause
         return {**base, "state": "waiting", "missed_uid": found.uid, "words": f"{found.name} was admitted without the role"}
     if base["missed"] >= MOST_MISSES:
         words = f"the identity webhook missed {found.name} {MOST_MISSES + 1} times in a row; the other pods were left as they are"
         return {**base, "state": "missed", "words": words}
-    told = outcome(bench, replace(found), run)
+    told = outcome(context, replace(found), run)
     return {**base, "missed": base["missed"] + 1, "state": "waiting", "words": str(told.get("words"))}
 
 

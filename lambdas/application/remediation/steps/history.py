@@ -1,9 +1,9 @@
 """What is kept of an incident that ends: its line of history and its figures."""
 
-from lambdas.application.remediation.steps.step_context import Bench
+from lambdas.application.remediation.steps.step_context import StepContext
 from lambdas.application.workflow_steps import Json
 from lambdas.contract import metrics
-from lambdas.domain.assessment.summary import from_json_look
+from lambdas.domain.assessment.summary import summary_from_json
 from lambdas.domain.incidents.history import kept
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 
@@ -11,15 +11,15 @@ MOST_LINES = 200
 """Lines of the timeline, and changes of the counts, that history keeps."""
 
 
-def past(bench: Bench, outcome: Outcome, about: Json, signals: int) -> PastIncident:
+def past(context: StepContext, outcome: Outcome, about: Json, signals: int) -> PastIncident:
     """The incident as history has it."""
-    incident, first = bench.incident, from_json_look(about["first"] or about["look"])
+    incident, first = context.incident, summary_from_json(about["first"] or about["look"])
     timeline = {"lines": about["lines"][-MOST_LINES:], "trail": about.get("trail", [])[-MOST_LINES:], "changes": about["changes"]}
     return PastIncident(
         id=incident.id,
         target=incident.target,
         opened_at=incident.opened_at,
-        closed_at=bench.now(),
+        closed_at=context.now(),
         outcome=outcome,
         verdict=first.verdict,
         trigger=str(incident.request.get("trigger", "person")),
@@ -32,9 +32,9 @@ def past(bench: Bench, outcome: Outcome, about: Json, signals: int) -> PastIncid
     )
 
 
-def measure(bench: Bench, past: PastIncident) -> None:
+def measure(context: StepContext, past: PastIncident) -> None:
     """Count it."""
-    bench.metrics(metrics.REPAIRS, 1, outcome=past.outcome)
-    bench.metrics(metrics.VERDICTS, 1, cluster=past.target.cluster, verdict=past.verdict)
+    context.metrics(metrics.REPAIRS, 1, outcome=past.outcome)
+    context.metrics(metrics.VERDICTS, 1, cluster=past.target.cluster, verdict=past.verdict)
     if past.outcome is Outcome.PROVEN:
-        bench.metrics(metrics.TIME_TO_RECOVER, (past.closed_at - past.opened_at).total_seconds())
+        context.metrics(metrics.TIME_TO_RECOVER, (past.closed_at - past.opened_at).total_seconds())

@@ -9,7 +9,7 @@ from lambdas.domain.incidents.incident import Outcome
 class Work(Protocol):
     """The bodies of the steps. None of them raises for what may succeed later; each may be run twice with the effect of once."""
 
-    def look(self, turn: int, former: Json) -> Json:
+    def look(self, iteration: int, former: Json) -> Json:
         """`{"look": ..., "signals": n, "at": iso}`, `{"unread": why}` beside the former state where nothing could be read, or
         `{"taken": why}` where another holds the incident now.
         """
@@ -35,7 +35,7 @@ class Work(Protocol):
         """`{"state": "done" | "waiting" | "stuck", ...}`: deletes the next wave when the one before has come back."""
         ...
 
-    def prove(self, before: Json, former: Json) -> Json:
+    def verify(self, before: Json, former: Json) -> Json:
         """`{"proof": ProofState, "sentence": ..., "look": ...}`."""
         ...
 

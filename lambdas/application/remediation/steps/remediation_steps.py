@@ -4,42 +4,42 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambdas.application.remediation.steps import apply_action, assessment, canary, history, notification, rolling_replacement
-from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, Bench
+from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
 from lambdas.application.workflow_steps import Json
-from lambdas.domain.assessment.summary import Look, from_json_look, to_json_look
+from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json, summary_to_json
 from lambdas.domain.errors import RemediatorError, TransientError
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import Action, from_json
-from lambdas.domain.verification import ProofState, progress, prove
-from lambdas.notifications.kind import Occasion
+from lambdas.domain.verification import VerificationState, progress, verify
+from lambdas.notifications.kind import NotificationKind
 
 SOUND = (Outcome.PROVEN, Outcome.RECOVERED)
 
 
 @dataclass(kw_only=True)
-class Desk(Bench):
+class RemediationSteps(StepContext):
     """Implements `Work`."""
 
     # --- looking -----------------------------------------------------------------------------------------------------------------
 
-    def look(self, turn: int, former: Json) -> Json:
+    def look(self, iteration: int, former: Json) -> Json:
         """Observe, diagnose and plan, with the number of signals that came before."""
         try:
             signals = assessment.signals(self)
             if signals is None:
                 self.log("observation", assessment.TAKEN, incident=self.incident.id)
                 return {"taken": assessment.TAKEN, "at": self.at()}
-            seen = self.look_at(turn)
+            snapshot = self.look_at(iteration)
         except TransientError as error:
             self.log("observation", str(error), incident=self.incident.id, error=error)
             return {**former, "unread": str(error)[:LONGEST_WORDS], "at": self.at()}
-        again = former.get("look", {}).get("verdict") == seen.verdict == "no-access"
+        again = former.get("look", {}).get("verdict") == snapshot.verdict == "no-access"
         looks = former.get("looks", 0) + 1 if again else 1
-        return {"look": to_json_look(seen), "signals": signals, "looks": looks, "at": self.at()}
+        return {"look": summary_to_json(snapshot), "signals": signals, "looks": looks, "at": self.at()}
 
-    def look_at(self, turn: int) -> Look:
+    def look_at(self, iteration: int) -> AssessmentSummary:
         """One look, which raises where the outside does not answer."""
-        return assessment.look_at(self, turn)
+        return assessment.look_at(self, iteration)
 
     # --- acting ------------------------------------------------------------------------------------------------------------------
 
@@ -73,17 +73,17 @@ class Desk(Bench):
         """Replace the next stale pods once those before are back."""
         return rolling_replacement.wave(self, action, former, self.run)
 
-    def prove(self, before: Json, former: Json) -> Json:
+    def verify(self, before: Json, former: Json) -> Json:
         """Look, and judge against the look that the plan was made from."""
         try:
             now = self.look_at(1)
         except TransientError as error:
-            return {**former, "proof": ProofState.WAITING, "sentence": str(error)[:LONGEST_WORDS], "at": self.at()}
+            return {**former, "proof": VerificationState.WAITING, "sentence": str(error)[:LONGEST_WORDS], "at": self.at()}
         counts, at = list(progress(now.counts)), self.now()
         moved_at = former["moved_at"] if counts == former.get("progress") else at.isoformat()
-        proof = prove(from_json_look(before), now, idle=at - datetime.fromisoformat(moved_at))
+        proof = verify(summary_from_json(before), now, idle=at - datetime.fromisoformat(moved_at))
         self.log("proof", proof.sentence, incident=self.incident.id, state=proof.state)
-        told = {"proof": proof.state, "sentence": proof.sentence, "look": to_json_look(now), "moved_at": moved_at, "progress": counts}
+        told = {"proof": proof.state, "sentence": proof.sentence, "look": summary_to_json(now), "moved_at": moved_at, "progress": counts}
         return {**told, "trail": assessment.trail(former, self.at(), now.counts), "at": self.at()}
 
     # --- telling -----------------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ class Desk(Bench):
         """Tell people and the event bus, once per key. Nobody is told what is below the settings' severity."""
         if notification.below_severity(about):
             return {"sent": False, "at": self.at()}
-        return notification.send(self, key, about, Occasion(about["occasion"]))
+        return notification.send(self, key, about, NotificationKind(about["occasion"]))
 
     def ask(self, about: Json, callback_id: str) -> Json:
         """Send the question with the callback that answers it."""
@@ -100,7 +100,9 @@ class Desk(Bench):
             self.patiently(lambda: self.incidents.mark_asked(self.incident, callback_id))
         except RemediatorError as error:
             self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id, error=error)
-        return notification.send(self, f"ask {callback_id[-24:]}", {**about, "occasion": Occasion.ASKING}, Occasion.ASKING, callback_id)
+        return notification.send(
+            self, f"ask {callback_id[-24:]}", {**about, "occasion": NotificationKind.ASKING}, NotificationKind.ASKING, callback_id
+        )
 
     def answered(self) -> Json:
         """Take the question off the row: chat's answer does not, and whoever comes later is to be told that it has been answered."""
@@ -131,6 +133,6 @@ class Desk(Bench):
     def _look_before_closing(self, outcome: Outcome, former: Json) -> Json:
         """A signal came since the last look: see what it told of. Not closed, or, where nothing changed, to be closed with this look."""
         again = self.look(1, {})
-        if "look" not in again or outcome not in SOUND or from_json_look(again["look"]).sound:
+        if "look" not in again or outcome not in SOUND or summary_from_json(again["look"]).sound:
             return {**former, **{key: again[key] for key in ("look", "signals", "at") if key in again}}
         return {"closed": False, "look": again["look"], "signals": again["signals"], "at": self.at()}

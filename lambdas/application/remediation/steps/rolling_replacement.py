@@ -4,7 +4,7 @@ from typing import Final
 
 from lambdas.application.remediation.steps.apply_action import outcome
 from lambdas.application.remediation.steps.canary import LOST_LOOKS, Run, replace
-from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, Bench
+from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
 from lambdas.application.snapshot_collection import workload_of
 from lambdas.application.workflow_steps import Json
 from lambdas.domain.diagnosis.links.annotation import oldest_first
@@ -18,13 +18,13 @@ MOST_LOST: Final = 500
 """Names of lost nodes that the waves remember: 25 KB of their checkpoint. Pods on more of them are waited for, and then given up."""
 
 
-def wave(bench: Bench, action: Json, former: Json, run: Run) -> Json:
+def wave(context: StepContext, action: Json, former: Json, run: Run) -> Json:
     """Delete the next wave of stale pods once the one before has come back with the role and is ready."""
     try:
-        pods = bench.pods()
-        lost, places = _reach(bench, pods, former)
+        pods = context.pods()
+        lost, places = _reach(context, pods, former)
     except RemediatorError as error:
-        return {**former, "state": "waiting", "words": str(error)[:LONGEST_WORDS], "at": bench.at()}
+        return {**former, "state": "waiting", "words": str(error)[:LONGEST_WORDS], "at": context.at()}
     staying = [pod for pod in pods if not pod.deleting and pod.node not in lost]
     carrying = [pod for pod in staying if pod.role_arn == action["role_arn"]]
     right = sum(pod.ready for pod in carrying)
@@ -32,7 +32,7 @@ def wave(bench: Bench, action: Json, former: Json, run: Run) -> Json:
     goal = former.get("goal", right)
     if places is not None:
         goal = min(goal, places - len(stale))  # no more can come back than there are places for
-    kept = {"lost": lost, "at": bench.at()}
+    kept = {"lost": lost, "at": context.at()}
     if right < goal:
         return {**kept, **_missing(goal, right, former)}
     down = len(carrying) - right
@@ -40,7 +40,7 @@ def wave(bench: Bench, action: Json, former: Json, run: Run) -> Json:
     if stale and not next_wave:
         words = f"{many(down, 'pod that carries the role is', 'pods that carry the role are')} not ready, so no other is taken down"
         return {**kept, **_missing(goal + down, right, former), "goal": goal, "words": words}
-    return {**kept, **_delete(bench, next_wave, stale, right, run)}
+    return {**kept, **_delete(context, next_wave, stale, right, run)}
 
 
 def _next_wave(stale: tuple[PodFacts, ...], at_a_time: int, *, down: int) -> tuple[PodFacts, ...]:
@@ -59,19 +59,19 @@ def _missing(goal: int, right: int, former: Json) -> Json:
     return {"state": "stuck" if idle >= STUCK_LOOKS else "waiting", "goal": goal, "idle": idle + 1, "words": words}
 
 
-def _delete(bench: Bench, next_wave: tuple[PodFacts, ...], stale: tuple[PodFacts, ...], right: int, run: Run) -> Json:
+def _delete(context: StepContext, next_wave: tuple[PodFacts, ...], stale: tuple[PodFacts, ...], right: int, run: Run) -> Json:
     for pod in next_wave:
-        outcome(bench, replace(pod), run)
+        outcome(context, replace(pod), run)
     words = f"{many(len(stale), 'stale pod')}, {len(next_wave)} being replaced" if next_wave else "every pod within reach carries the role"
     return {"state": "waiting" if next_wave else "done", "goal": right + len(next_wave), "idle": 0, "words": words}
 
 
-def _reach(bench: Bench, pods: tuple[PodFacts, ...], former: Json) -> tuple[list[str], int | None]:
+def _reach(context: StepContext, pods: tuple[PodFacts, ...], former: Json) -> tuple[list[str], int | None]:
     """Lost nodes, as of the first look and whenever nothing has moved for a while: then also how many pods have a place to run at all."""
     idle = former.get("idle", 0)
     if "lost" in former and (idle == 0 or idle % LOST_LOOKS):
         return former["lost"], None
-    nodes = bench.patiently(bench.cluster().nodes)
+    nodes = context.patiently(context.cluster().nodes)
     lost = sorted(lost_nodes(pods, nodes))[:MOST_LOST]
-    workload = bench.patiently(lambda: workload_of(bench.cluster(), bench.incident.target, lambda: pods)) if idle else None
+    workload = context.patiently(lambda: workload_of(context.cluster(), context.incident.target, lambda: pods)) if idle else None
     return lost, wanted_within_reach(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from lambdas.application.assessment import Remembering
+from lambdas.application.assessment import PolicySources
 from lambdas.application.readers import Readers
 from lambdas.application.workflow_steps import Json
 from lambdas.contract.environment import Environment
@@ -30,12 +30,12 @@ def _utc_now() -> datetime:
 
 
 @dataclass(kw_only=True)
-class Bench:
+class StepContext:
     """Everything the steps of one incident work with. `now` and `sleep` are the outside's clock, replaced in tests."""
 
     incident: Incident
     readers: Readers
-    remembering: Remembering
+    policy_sources: PolicySources
     incidents: IncidentsPort
     notifier: NotifierPort
     events: EventsPort

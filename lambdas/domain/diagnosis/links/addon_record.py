@@ -6,7 +6,7 @@ from typing import Final
 from lambdas.contract.settings import AddonRecord, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Observation, Unknown
+from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Snapshot, Unknown
 
 YOUNG: Final = timedelta(minutes=15)
 """How long after a cluster's creation the add-on API may not answer for it yet.
@@ -30,28 +30,28 @@ _UNDER_WAY: Final = ("CREATING", "UPDATING", "DELETING")
 _UNWELL: Final = ("DEGRADED", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
-def record_link(seen: Observation) -> Finding:
+def record_link(snapshot: Snapshot) -> Finding:
     """Link 8: the add-on record carries the role, and nothing is being changed right now."""
-    if isinstance(seen.cluster, ClusterFacts) and seen.cluster.status == "UPDATING":
+    if isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.status == "UPDATING":
         return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, "The cluster is being updated.", severity=Severity.INFO)
-    match seen.addon:
+    match snapshot.addon:
         case NotRead():
             return not_applicable(Link.ADDON_RECORD, "no EKS add-on owns this ServiceAccount")
         case Missing():
-            return not_applicable(Link.ADDON_RECORD, f"{seen.addon_name} is not an EKS add-on here")
-        case Unknown(reason) if _young(seen):
+            return not_applicable(Link.ADDON_RECORD, f"{snapshot.addon_name} is not an EKS add-on here")
+        case Unknown(reason) if _young(snapshot):
             return broken(Link.ADDON_RECORD, Verdict.CLUSTER_YOUNG, f"The cluster is minutes old: {reason}", severity=Severity.INFO)
         case Unknown(reason):
             return unknown(Link.ADDON_RECORD, reason)
         case AddonFacts() as addon:
-            return _record(seen, addon)
+            return _record(snapshot, addon)
 
 
-def _young(seen: Observation) -> bool:
-    return isinstance(seen.cluster, ClusterFacts) and seen.began_at - seen.cluster.created_at < YOUNG
+def _young(snapshot: Snapshot) -> bool:
+    return isinstance(snapshot.cluster, ClusterFacts) and snapshot.began_at - snapshot.cluster.created_at < YOUNG
 
 
-def _record(seen: Observation, addon: AddonFacts) -> Finding:
+def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
     evidence = Evidence(f"add-on {addon.name} {addon.version}", "serviceAccountRoleArn", addon.role_arn or "none", addon.modified_at)
     if addon.status in _UNDER_WAY:
         sentence = f"The add-on {addon.name} is {addon.status}; a write now could make that fail."
@@ -63,39 +63,39 @@ def _record(seen: Observation, addon: AddonFacts) -> Finding:
             f"The add-on {addon.name} is {addon.status}: {otherwise[0].code}: {otherwise[0].message[:200]}",
             *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in otherwise[:3]),
             severity=Severity.WARNING,
-            remedy=_of_conflict(seen, addon) if otherwise[0].code == "ConfigurationConflict" else _BY_ITS_WORDS,
+            remedy=_of_conflict(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _BY_ITS_WORDS,
         )
-    return _role_in_record(seen, addon, evidence)
+    return _role_in_record(snapshot, addon, evidence)
 
 
 _BY_ITS_WORDS: Final = ("resolve what the add-on's health names, then look again",)
 
 
-def _of_conflict(seen: Observation, addon: AddonFacts) -> tuple[str, ...]:
+def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[str, ...]:
     """Somebody else's value stands where EKS would put its own: the update is made again with word on whose counts."""
     return (
-        f"make the update again and keep what stands there: {update_with_role(seen, addon)}",
+        f"make the update again and keep what stands there: {update_with_role(snapshot, addon)}",
         "where EKS's own value is to count, give OVERWRITE instead of PRESERVE: it takes away what the health names",
     )
 
 
-def update_with_role(seen: Observation, addon: AddonFacts, *, version: str = "") -> str:
+def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = "") -> str:
     """The command that updates the add-on and keeps its role, which an update without one takes away.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn, resolveConflicts)
     """
-    role = seen.desired_role or addon.role_arn
-    update = f"aws eks update-addon --cluster-name {seen.target.cluster} --addon-name {addon.name}"
+    role = snapshot.desired_role or addon.role_arn
+    update = f"aws eks update-addon --cluster-name {snapshot.target.cluster} --addon-name {addon.name}"
     update += f" --addon-version {version}" if version else ""
     return f"{update} --service-account-role-arn {role} --resolve-conflicts PRESERVE" if role else f"{update} --resolve-conflicts PRESERVE"
 
 
-def _role_in_record(seen: Observation, addon: AddonFacts, evidence: Evidence) -> Finding:
-    if not isinstance(seen.binding, Binding):
+def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -> Finding:
+    if not isinstance(snapshot.binding, Binding):
         return not_applicable(Link.ADDON_RECORD, f"{addon.status}, role {addon.role_arn or 'none'}; no binding to compare with")
-    if addon.role_arn == seen.binding.role_arn:
+    if addon.role_arn == snapshot.binding.role_arn:
         return ok(Link.ADDON_RECORD, f"{addon.status}, carries the role", evidence)
-    if seen.settings.addon_record is AddonRecord.TELL and addon.role_arn is None:
+    if snapshot.settings.addon_record is AddonRecord.TELL and addon.role_arn is None:
         return not_applicable(Link.ADDON_RECORD, "no role, and by its settings the record is somebody else's (addon_record = tell)")
     sentence = (
         f"The {addon.name} add-on has no role of its own, so its next update takes the annotation away again."
@@ -107,23 +107,26 @@ def _role_in_record(seen: Observation, addon: AddonFacts, evidence: Evidence) ->
 
 def permission_issues(addon: AddonFacts) -> tuple[HealthIssue, ...]:
     """Health issues which say that AWS refused calls of the add-on."""
-    return tuple(it for it in addon.issues if it.code in _IDENTITY_ISSUES and _EKS_REFUSED not in it.message)
+    return tuple(issue for issue in addon.issues if issue.code in _IDENTITY_ISSUES and _EKS_REFUSED not in issue.message)
 
 
 def _consequent(issue: HealthIssue) -> bool:
     return issue.code in _CONSEQUENT_ISSUES and _EKS_REFUSED not in issue.message
 
 
-def degraded_without_cause(seen: Observation) -> Finding | None:
+def degraded_without_cause(snapshot: Snapshot) -> Finding | None:
     """The finding for an add-on that is unwell though nothing on the chain explains it; None where it is well."""
-    if not isinstance(seen.addon, AddonFacts) or seen.addon.status not in _UNWELL:
+    if not isinstance(snapshot.addon, AddonFacts) or snapshot.addon.status not in _UNWELL:
         return None
-    words = "; ".join(f"{issue.code}: {issue.message[:200]}" for issue in seen.addon.issues[:3]) or "EKS names no issue"
+    words = "; ".join(f"{issue.code}: {issue.message[:200]}" for issue in snapshot.addon.issues[:3]) or "EKS names no issue"
     return broken(
         Link.ADDON_RECORD,
         Verdict.ADDON_DEGRADED_OTHERWISE,
-        f"The add-on {seen.addon.name} is {seen.addon.status}, though its identity is right: {words}",
-        *(Evidence(", ".join(issue.resources[:3]) or seen.addon.name, issue.code, issue.message[:300]) for issue in seen.addon.issues[:3]),
+        f"The add-on {snapshot.addon.name} is {snapshot.addon.status}, though its identity is right: {words}",
+        *(
+            Evidence(", ".join(issue.resources[:3]) or snapshot.addon.name, issue.code, issue.message[:300])
+            for issue in snapshot.addon.issues[:3]
+        ),
         severity=Severity.WARNING,
         remedy=_BY_ITS_WORDS,
     )

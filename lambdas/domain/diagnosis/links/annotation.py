@@ -9,7 +9,7 @@ from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, no
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import many, share
 from lambdas.domain.snapshot.node_reachability import out_of_reach, reachable
-from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, Observation, PodFacts, ServiceAccountFacts, Unknown
+from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, PodFacts, ServiceAccountFacts, Snapshot, Unknown
 
 
 def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
@@ -17,12 +17,12 @@ def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
     return {key: value for key, value in account.role_annotations.items() if key != ROLE_ANNOTATION}
 
 
-def annotation_link(seen: Observation) -> Finding:
+def annotation_link(snapshot: Snapshot) -> Finding:
     """Link 9: the role annotation is there, under the right key, with the right value."""
-    match seen.service_account:
+    match snapshot.service_account:
         case Unknown(reason):
             return unknown(Link.ANNOTATION, reason)
-        case Missing() if isinstance(seen.workload, Missing):
+        case Missing() if isinstance(snapshot.workload, Missing):
             return not_applicable(Link.ANNOTATION, "the ServiceAccount does not exist, and nothing wants it")
         case Missing():
             return broken(
@@ -32,40 +32,42 @@ def annotation_link(seen: Observation) -> Finding:
                 remedy=("have its owner (add-on, chart, manifest) create it again; the role is put on it as soon as it is there",),
             )
         case ServiceAccountFacts() as account:
-            return _annotation(seen, account)
+            return _annotation(snapshot, account)
 
 
-def _annotation(seen: Observation, account: ServiceAccountFacts) -> Finding:
+def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
     value = account.role_annotations.get(ROLE_ANNOTATION)
-    evidence = Evidence(f"ServiceAccount {seen.target.namespace}/{seen.target.name}", ROLE_ANNOTATION, value or "none", changed_at(account))
-    if seen.desired_role is None:
-        return _unbound(seen, value, evidence)
-    if value == seen.desired_role:
+    evidence = Evidence(
+        f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}", ROLE_ANNOTATION, value or "none", changed_at(account)
+    )
+    if snapshot.desired_role is None:
+        return _unbound(snapshot, value, evidence)
+    if value == snapshot.desired_role:
         return ok(Link.ANNOTATION, value.rsplit("/", 1)[-1], evidence)
     if value:
-        sentence = f"The annotation names another role, {value}, instead of {seen.desired_role}."
+        sentence = f"The annotation names another role, {value}, instead of {snapshot.desired_role}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_DIFFERS, sentence, evidence)
     if stray := stray_keys(account):
         key = min(stray)
         sentence = f"The role stands under {key}, a key that nothing reads; the right one is {ROLE_ANNOTATION}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_KEY_MISSPELT, sentence, Evidence(evidence.subject, key, stray[key]))
-    if seen.known_good_at:
-        sentence = f"The role annotation is gone; it was there at {seen.known_good_at:%Y-%m-%d %H:%M} UTC."
+    if snapshot.known_good_at:
+        sentence = f"The role annotation is gone; it was there at {snapshot.known_good_at:%Y-%m-%d %H:%M} UTC."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_WIPED, sentence, evidence)
     return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, "The ServiceAccount has no role annotation.", evidence)
 
 
-def _unbound(seen: Observation, value: str | None, evidence: Evidence) -> Finding:
-    if value is None and _refused_on_the_node_role(seen):
+def _unbound(snapshot: Snapshot, value: str | None, evidence: Evidence) -> Finding:
+    if value is None and _refused_on_the_node_role(snapshot):
         sentence = "The ServiceAccount has no role annotation, and the role of the node does not suffice."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_MISSING, sentence, evidence)
     return not_applicable(Link.ANNOTATION, f"{value or 'none'}; no binding to compare with")
 
 
-def _refused_on_the_node_role(seen: Observation) -> bool:
+def _refused_on_the_node_role(snapshot: Snapshot) -> bool:
     """Whether a pod that was given no credentials of its own has been refused a call."""
-    errors = seen.permission_errors if isinstance(seen.permission_errors, tuple) else ()
-    pods = seen.pods if isinstance(seen.pods, tuple) else ()
+    errors = snapshot.permission_errors if isinstance(snapshot.permission_errors, tuple) else ()
+    pods = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
     bare = {pod.name: pod.created_at for pod in pods if pod.role_arn is None and not pod.container_credentials and not pod.deleting}
     return any(error.pod in bare and error.at >= bare[error.pod] for error in errors)
 
@@ -82,14 +84,16 @@ def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
     Field managers own what is there: a field that is removed leaves all their entries without a trace.
     Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
     """
-    return max((it for it in account.writers if it.at), key=lambda it: (it.owns_annotation, it.at, it.manager), default=None)
+    return max(
+        (writer for writer in account.writers if writer.at), key=lambda item: (item.owns_annotation, item.at, item.manager), default=None
+    )
 
 
-def stale_pods(seen: Observation) -> tuple[PodFacts, ...]:
+def stale_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods that were admitted with another role than the one wanted, oldest first. One on its way out or on a lost node does not count."""
-    if seen.desired_role is None:
+    if snapshot.desired_role is None:
         return ()
-    return oldest_first(pod for pod in reachable(seen) if pod.role_arn != seen.desired_role)
+    return oldest_first(pod for pod in reachable(snapshot) if pod.role_arn != snapshot.desired_role)
 
 
 def oldest_first(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
@@ -97,21 +101,21 @@ def oldest_first(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
     return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
 
-def pods_link(seen: Observation) -> Finding:
+def pods_link(snapshot: Snapshot) -> Finding:
     """Link 10: every pod was admitted with the role. Injection happens at admission only, so an older pod stays as it was.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
     """
-    if isinstance(seen.pods, Unknown):
-        return unknown(Link.PODS, seen.pods.reason)
-    if not isinstance(seen.binding, Binding):
-        return not_applicable(Link.PODS, f"{many(len(seen.pods), 'pod')}; no binding to compare with")
-    stale, lost = stale_pods(seen), len(out_of_reach(seen))
+    if isinstance(snapshot.pods, Unknown):
+        return unknown(Link.PODS, snapshot.pods.reason)
+    if not isinstance(snapshot.binding, Binding):
+        return not_applicable(Link.PODS, f"{many(len(snapshot.pods), 'pod')}; no binding to compare with")
+    stale, lost = stale_pods(snapshot), len(out_of_reach(snapshot))
     besides = f"; {many(lost, 'pod on a lost node is', 'pods on lost nodes are')} left out" if lost else ""
-    pods = len(seen.pods) - lost
+    pods = len(snapshot.pods) - lost
     if not stale:
         return ok(Link.PODS, f"{pods} of {many(pods, 'was', 'were')} admitted with the role{besides}")
-    missed = _missed(seen, stale)
+    missed = _missed(snapshot, stale)
     evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
     if len(missed) == len(stale):
         share_missed = f"{len(stale)} of {many(pods, 'pod')}"
@@ -121,18 +125,18 @@ def pods_link(seen: Observation) -> Finding:
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
 
 
-def _missed(seen: Observation, stale: Sequence[PodFacts]) -> list[PodFacts]:
-    account = seen.service_account
-    if not isinstance(account, ServiceAccountFacts) or account.role_annotations.get(ROLE_ANNOTATION) != seen.desired_role:
+def _missed(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
+    account = snapshot.service_account
+    if not isinstance(account, ServiceAccountFacts) or account.role_annotations.get(ROLE_ANNOTATION) != snapshot.desired_role:
         return []
     since = changed_at(account)
     return [pod for pod in stale if since is not None and pod.created_at > since and pod.role_arn is None]
 
 
-def severity_now(seen: Observation) -> Severity:
+def severity_now(snapshot: Snapshot) -> Severity:
     """How urgent a broken identity is: critical where something fails or waits already, else latent. A lost node has another cause."""
-    lost = {pod.uid for pod in out_of_reach(seen)}
-    pods = [pod for pod in seen.pods if pod.uid not in lost] if isinstance(seen.pods, tuple) else []
-    errors = isinstance(seen.permission_errors, tuple) and bool(seen.permission_errors)
-    nodes = isinstance(seen.nodes, tuple) and any(node.ready is False for node in seen.nodes)
+    lost = {pod.uid for pod in out_of_reach(snapshot)}
+    pods = [pod for pod in snapshot.pods if pod.uid not in lost] if isinstance(snapshot.pods, tuple) else []
+    errors = isinstance(snapshot.permission_errors, tuple) and bool(snapshot.permission_errors)
+    nodes = isinstance(snapshot.nodes, tuple) and any(node.ready is False for node in snapshot.nodes)
     return Severity.CRITICAL if errors or nodes or any(not pod.ready for pod in pods) else Severity.WARNING

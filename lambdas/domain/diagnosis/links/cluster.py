@@ -20,8 +20,8 @@ from lambdas.domain.snapshot.snapshot import (
     Missing,
     NodeFacts,
     NotRead,
-    Observation,
     RoleFacts,
+    Snapshot,
     Unknown,
     WorkloadFacts,
 )
@@ -38,35 +38,35 @@ _ACCESS_REMEDY: Final = {
 }
 
 
-def cluster_link(seen: Observation) -> Finding:
+def cluster_link(snapshot: Snapshot) -> Finding:
     """Link 1: active, reachable, and we are let in."""
-    name = seen.target.cluster
-    match seen.cluster:
+    name = snapshot.target.cluster
+    match snapshot.cluster:
         case Missing():
-            return _gone(seen, f"There is no cluster {name} in this account and region.")
+            return _gone(snapshot, f"There is no cluster {name} in this account and region.")
         case Unknown(reason, denial):
-            return _no_access(seen, reason, denial)
+            return _no_access(snapshot, reason, denial)
         case ClusterFacts(status="DELETING"):
-            return _gone(seen, f"The cluster {name} is being deleted.")
+            return _gone(snapshot, f"The cluster {name} is being deleted.")
         case ClusterFacts(status=status) if status not in _REACHABLE:
             return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status in _COMING else Verdict.NO_ACCESS, f"The cluster is {status}.")
-    for part in (seen.service_account, seen.workload, seen.pods, seen.nodes):
+    for part in (snapshot.service_account, snapshot.workload, snapshot.pods, snapshot.nodes):
         if isinstance(part, Unknown):
-            return _no_access(seen, part.reason, part.denial)
+            return _no_access(snapshot, part.reason, part.denial)
     return ok(Link.CLUSTER, "active, and we are logged in")
 
 
-def _no_access(seen: Observation, reason: str, denial: Denial | None) -> Finding:
-    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=_way_in(seen, denial))
+def _no_access(snapshot: Snapshot, reason: str, denial: Denial | None) -> Finding:
+    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=_way_in(snapshot, denial))
 
 
-def _way_in(seen: Observation, denial: Denial | None) -> tuple[str, ...]:
-    name = seen.target.cluster
+def _way_in(snapshot: Snapshot, denial: Denial | None) -> tuple[str, ...]:
+    name = snapshot.target.cluster
     if denial is None:
         return ()
     if denial is not Denial.UNREACHABLE:
         return (_ACCESS_REMEDY[denial].format(cluster=name),)
-    return (_route(seen.cluster), f"see what is in the way: irsa-remediator access --cluster {name} --check")
+    return (_route(snapshot.cluster), f"see what is in the way: irsa-remediator access --cluster {name} --check")
 
 
 def _route(cluster: object) -> str:
@@ -80,46 +80,46 @@ def _route(cluster: object) -> str:
     return "give the functions' subnets a NAT gateway or an endpoint for EKS (docs/network.md)"
 
 
-def _gone(seen: Observation, sentence: str) -> Finding:
+def _gone(snapshot: Snapshot, sentence: str) -> Finding:
     """Nothing fails by it, so nobody is to be woken."""
-    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedy=_unbind(seen))
+    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedy=_unbind(snapshot))
 
 
-def _unbind(seen: Observation) -> tuple[str, ...]:
-    if isinstance(seen.binding, Missing):
+def _unbind(snapshot: Snapshot) -> tuple[str, ...]:
+    if isinstance(snapshot.binding, Missing):
         return ()
-    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {seen.binding.path}",)
+    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {snapshot.binding.path}",)
 
 
-def workload_link(seen: Observation) -> Finding:
+def workload_link(snapshot: Snapshot) -> Finding:
     """Link 2: the workload exists and is wanted on some node."""
-    match seen.workload:
+    match snapshot.workload:
         case WorkloadFacts(desired=0) as it:
             return not_applicable(Link.WORKLOAD, f"{it.kind} {it.name} is wanted nowhere")
         case WorkloadFacts() as it:
             return ok(Link.WORKLOAD, f"{it.kind} {it.name}, {it.desired} wanted")
         case Unknown(reason):
             return unknown(Link.WORKLOAD, reason)
-    return _without_workload(seen)
+    return _without_workload(snapshot)
 
 
-def _without_workload(seen: Observation) -> Finding:
-    waiting = waiting_for_cni(seen.nodes) if isinstance(seen.nodes, tuple) else ()
-    if seen.addon_name != CNI_ADDON or not waiting:
+def _without_workload(snapshot: Snapshot) -> Finding:
+    waiting = waiting_for_cni(snapshot.nodes) if isinstance(snapshot.nodes, tuple) else ()
+    if snapshot.addon_name != CNI_ADDON or not waiting:
         return not_applicable(Link.WORKLOAD, "no workload runs under this ServiceAccount")
     wait = many(len(waiting), "node waits", "nodes wait")
-    if isinstance(seen.addon, AddonFacts) and seen.addon.status in ("CREATING", "UPDATING"):
-        return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {seen.addon.status}.")
-    late = tuple(node for node in waiting if not starting(node, seen.began_at, seen.settings.node_grace_s))
+    if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status in ("CREATING", "UPDATING"):
+        return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {snapshot.addon.status}.")
+    late = tuple(node for node in waiting if not starting(node, snapshot.began_at, snapshot.settings.node_grace_s))
     if not late:
         return not_applicable(Link.WORKLOAD, f"no aws-node here; {wait} for a network since a moment ago, as each does that joins")
-    return _not_installed(seen, late)
+    return _not_installed(snapshot, late)
 
 
-def _not_installed(seen: Observation, waiting: tuple[NodeFacts, ...]) -> Finding:
+def _not_installed(snapshot: Snapshot, waiting: tuple[NodeFacts, ...]) -> Finding:
     wait = many(len(waiting), "node waits", "nodes wait")
-    besides = isinstance(seen.nodes, tuple) and any(node.ready and node.os == "linux" for node in seen.nodes)
-    recorded = isinstance(seen.addon, AddonFacts)
+    besides = isinstance(snapshot.nodes, tuple) and any(node.ready and node.os == "linux" for node in snapshot.nodes)
+    recorded = isinstance(snapshot.addon, AddonFacts)
     gone = (
         "the vpc-cni add-on is on record, but its DaemonSet is gone"
         if recorded
@@ -132,8 +132,8 @@ def _not_installed(seen: Observation, waiting: tuple[NodeFacts, ...]) -> Finding
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
         remedy=(
             *((_ANOTHER,) if besides else ()),
-            f"have EKS put it back: {update_with_role(seen, seen.addon, version=seen.addon.version)}"
-            if isinstance(seen.addon, AddonFacts)
+            f"have EKS put it back: {update_with_role(snapshot, snapshot.addon, version=snapshot.addon.version)}"
+            if isinstance(snapshot.addon, AddonFacts)
             else _INSTALL,
             "do not recycle the nodes: they turn Ready by themselves once the CNI runs",
         ),
@@ -144,33 +144,35 @@ _ANOTHER: Final = "if another CNI serves the nodes that are Ready (Cilium, Calic
 _INSTALL: Final = "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks"
 
 
-def mechanism_link(seen: Observation) -> Finding:
+def mechanism_link(snapshot: Snapshot) -> Finding:
     """Link 3: IRSA, or a pod identity association, which wins."""
-    match seen.associations:
+    match snapshot.associations:
         case Unknown(reason):
             return unknown(Link.MECHANISM, reason)
         case NotRead() | ():
             return ok(Link.MECHANISM, "IRSA (no pod identity association)")
-    return _pod_identity(seen, seen.associations[0])
+    return _pod_identity(snapshot, snapshot.associations[0])
 
 
-def uses_pod_identity(seen: Observation) -> bool:
+def uses_pod_identity(snapshot: Snapshot) -> bool:
     """Whether an association decides the role, so that the annotation does not count."""
-    return isinstance(seen.associations, tuple) and len(seen.associations) > 0
+    return isinstance(snapshot.associations, tuple) and len(snapshot.associations) > 0
 
 
-def _pod_identity(seen: Observation, association: Association) -> Finding:
+def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
     evidence = Evidence(f"pod identity association {association.id}", "roleArn", association.role_arn)
-    if seen.agent_installed is False and not _agent_without_addon(seen):
+    if snapshot.agent_installed is False and not _agent_without_addon(snapshot):
         return broken(
             Link.MECHANISM,
             Verdict.POD_IDENTITY_IN_USE,
             "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
             evidence,
-            severity=severity_now(seen),
-            remedy=(f"install the agent: aws eks create-addon --cluster-name {seen.target.cluster} --addon-name eks-pod-identity-agent",),
+            severity=severity_now(snapshot),
+            remedy=(
+                f"install the agent: aws eks create-addon --cluster-name {snapshot.target.cluster} --addon-name eks-pod-identity-agent",
+            ),
         )
-    if isinstance(seen.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(seen.role.trust), Refused):
+    if isinstance(snapshot.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(snapshot.role.trust), Refused):
         return broken(
             Link.MECHANISM,
             Verdict.POD_IDENTITY_IN_USE,
@@ -179,26 +181,26 @@ def _pod_identity(seen: Observation, association: Association) -> Finding:
             remedy=(f"let pods.eks.amazonaws.com use sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}",),
         )
     found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)
-    return replace(found, advice=_still_by_web_identity(seen, association))
+    return replace(found, advice=_still_by_web_identity(snapshot, association))
 
 
-def _agent_without_addon(seen: Observation) -> bool:
+def _agent_without_addon(snapshot: Snapshot) -> bool:
     """Whether the agent is there though it is no EKS add-on: installed by hand, or built into Auto Mode's nodes.
 
     aws-node does not run on those. It starts only with credentials, so a pod of it that has no others and is ready shows that it gets them.
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
     """
-    if seen.addon_name != CNI_ADDON:
-        return isinstance(seen.cluster, ClusterFacts) and seen.cluster.auto_mode
-    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable(seen))
+    if snapshot.addon_name != CNI_ADDON:
+        return isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode
+    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable(snapshot))
 
 
-def _still_by_web_identity(seen: Observation, association: Association) -> str:
+def _still_by_web_identity(snapshot: Snapshot, association: Association) -> str:
     """Pods from before the association keep the role they were admitted with; in the SDKs' chain it comes before the association's.
 
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
     """
-    older = [pod for pod in reachable(seen) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
+    older = [pod for pod in reachable(snapshot) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
     if not older:
         return ""
     runs = many(len(older), "pod is older than the association and runs", "pods are older than the association and run")

@@ -16,10 +16,10 @@ from lambdas.domain.snapshot.snapshot import (
     InvalidBinding,
     Missing,
     NotRead,
-    Observation,
     OidcProvider,
     RoleFacts,
     ServiceAccountFacts,
+    Snapshot,
     Unknown,
 )
 from lambdas.domain.trust import (
@@ -37,20 +37,20 @@ from lambdas.domain.trust import (
 )
 
 
-def provider_arn(seen: Observation) -> str | None:
+def provider_arn(snapshot: Snapshot) -> str | None:
     """ARN that the cluster's OIDC provider has in IAM; None where there is no such cluster or issuer."""
-    return seen.cluster.provider_arn if isinstance(seen.cluster, ClusterFacts) else None
+    return snapshot.cluster.provider_arn if isinstance(snapshot.cluster, ClusterFacts) else None
 
 
-def audience(seen: Observation) -> str:
+def audience(snapshot: Snapshot) -> str:
     """What the tokens of this ServiceAccount's pods are for: provider and trust policy have to name it."""
-    account = seen.service_account
+    account = snapshot.service_account
     return (account.audience if isinstance(account, ServiceAccountFacts) else None) or STS_AUDIENCE
 
 
-def role_link(seen: Observation) -> Finding:
+def role_link(snapshot: Snapshot) -> Finding:
     """Link 4: the binding names a role that exists."""
-    match seen.binding, seen.role:
+    match snapshot.binding, snapshot.role:
         case InvalidBinding(path=path, reason=reason), _:
             return broken(
                 Link.ROLE,
@@ -59,7 +59,7 @@ def role_link(seen: Observation) -> Finding:
                 Evidence(f"parameter {path}", "value", reason),
                 remedy=(f"put the role's ARN in: aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>",),
             )
-        case Missing(), _ if seen.desired_role is None:
+        case Missing(), _ if snapshot.desired_role is None:
             return not_applicable(Link.ROLE, "no binding says which role it should use")
         case Binding(path=path, role_arn=arn), Missing():
             return broken(
@@ -76,10 +76,10 @@ def role_link(seen: Observation) -> Finding:
     return unknown(Link.ROLE, "not read")
 
 
-def oidc_link(seen: Observation) -> Finding:
+def oidc_link(snapshot: Snapshot) -> Finding:
     """Link 5: IAM knows the issuer of the cluster's tokens, with the audience that the webhook asks for."""
-    arn, wanted = provider_arn(seen), audience(seen)
-    match seen.oidc_provider:
+    arn, wanted = provider_arn(snapshot), audience(snapshot)
+    match snapshot.oidc_provider:
         case Unknown(reason):
             return unknown(Link.OIDC_PROVIDER, reason)
         case NotRead():
@@ -109,18 +109,18 @@ def _no_provider(sentence: str, evidence: Evidence, command: str) -> Finding:
     return broken(Link.OIDC_PROVIDER, Verdict.OIDC_PROVIDER_MISSING, sentence, evidence, remedy=(command,))
 
 
-def trust_link(seen: Observation) -> Finding:
+def trust_link(snapshot: Snapshot) -> Finding:
     """Link 6: the role's trust policy lets this ServiceAccount of this cluster in."""
-    arn = provider_arn(seen)
-    match seen.role:
+    arn = provider_arn(snapshot)
+    match snapshot.role:
         case Unknown(reason):
             return unknown(Link.TRUST, reason)
         case RoleFacts() as role if arn is not None:
-            return _trust(seen, role, WebIdentity(provider_arn=arn, subject=seen.target.subject, audience=audience(seen)))
+            return _trust(snapshot, role, WebIdentity(provider_arn=arn, subject=snapshot.target.subject, audience=audience(snapshot)))
     return not_applicable(Link.TRUST, "no role to look at")
 
 
-def _trust(seen: Observation, role: RoleFacts, identity: WebIdentity) -> Finding:
+def _trust(snapshot: Snapshot, role: RoleFacts, identity: WebIdentity) -> Finding:
     match evaluate(role.trust, identity):
         case Allowed():
             return replace(ok(Link.TRUST, f"lets {identity.subject} in"), advice=_open_to_others(role, identity))
@@ -132,7 +132,7 @@ def _trust(seen: Observation, role: RoleFacts, identity: WebIdentity) -> Finding
             found = broken(
                 Link.TRUST,
                 Verdict.TRUST_OTHER_ISSUER if other else Verdict.TRUST_CONDITION_WRONG,
-                f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {seen.target.cluster} in: {reason}",
+                f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {snapshot.target.cluster} in: {reason}",
                 Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
                 remedy=_trust_remedy(role, identity, better),
             )
@@ -171,16 +171,16 @@ def role_name(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def needed(seen: Observation) -> tuple[str, ...]:
+def needed(snapshot: Snapshot) -> tuple[str, ...]:
     """The calls that the workload has to make in this cluster; empty where we do not know them."""
-    family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
-    return needed_calls(seen.target.namespace, seen.target.name, family)
+    family = snapshot.cluster.ip_family if isinstance(snapshot.cluster, ClusterFacts) else "ipv4"
+    return needed_calls(snapshot.target.namespace, snapshot.target.name, family)
 
 
-def permissions_link(seen: Observation) -> Finding:
+def permissions_link(snapshot: Snapshot) -> Finding:
     """Link 7: the role may make the calls that the workload needs, where we may ask IAM."""
-    wanted = needed(seen)
-    match seen.simulated:
+    wanted = needed(snapshot)
+    match snapshot.simulated:
         case _ if not wanted:
             return not_applicable(Link.PERMISSIONS, "which calls this workload needs is not known to us")
         case Unknown(reason):
@@ -188,25 +188,25 @@ def permissions_link(seen: Observation) -> Finding:
         case NotRead():
             return not_applicable(Link.PERMISSIONS, "no role to look at")
         case Mapping() as simulated if lacking := missing(simulated, wanted):
-            return lacks(seen, lacking)
+            return lacks(snapshot, lacking)
     return ok(Link.PERMISSIONS, f"all {len(wanted)} calls allowed")
 
 
-def lacks(seen: Observation, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
+def lacks(snapshot: Snapshot, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
     """The role works but may not do enough: which calls, and what to attach."""
-    name = role_name(seen.desired_role or "the role")
+    name = role_name(snapshot.desired_role or "the role")
     return broken(
         link,
         Verdict.PERMISSIONS_MISSING,
         f"{name} may not call {', '.join(calls[:4])}{' …' if len(calls) > 4 else ''}.",  # noqa: PLR2004  # a line has room for four
         *(Evidence(f"role {name}", "action", f"{call} refused") for call in calls),
-        remedy=_attach(seen, name, calls),
+        remedy=_attach(snapshot, name, calls),
     )
 
 
-def _attach(seen: Observation, role: str, calls: tuple[str, ...]) -> tuple[str, ...]:
-    family = seen.cluster.ip_family if isinstance(seen.cluster, ClusterFacts) else "ipv4"
-    policy = managed_policy(seen.target.namespace, seen.target.name, family, seen.partition)
+def _attach(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> tuple[str, ...]:
+    family = snapshot.cluster.ip_family if isinstance(snapshot.cluster, ClusterFacts) else "ipv4"
+    policy = managed_policy(snapshot.target.namespace, snapshot.target.name, family, snapshot.partition)
     if policy:
         return (f"attach the policy that grants it: aws iam attach-role-policy --role-name {role} --policy-arn {policy}",)
-    return (f"allow in a policy of {role}: {json.dumps(statement_for(calls, seen.partition))}",)
+    return (f"allow in a policy of {role}: {json.dumps(statement_for(calls, snapshot.partition))}",)

@@ -23,9 +23,9 @@ from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
     NodeFacts,
     NotRead,
-    Observation,
     PluginError,
     PodFacts,
+    Snapshot,
     Unknown,
 )
 
@@ -45,31 +45,31 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWe
 """
 
 
-def current_errors(seen: Observation) -> tuple[PluginError, ...]:
+def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
     """Errors reported by pods within reach, since those pods were created, newest first. Others belong to the past."""
-    if not isinstance(seen.permission_errors, tuple) or not isinstance(seen.pods, tuple):
+    if not isinstance(snapshot.permission_errors, tuple) or not isinstance(snapshot.pods, tuple):
         return ()
-    born = {pod.name: pod.created_at for pod in reachable(seen)}
-    current = (error for error in seen.permission_errors if error.pod in born and error.at >= born[error.pod])
+    born = {pod.name: pod.created_at for pod in reachable(snapshot)}
+    current = (error for error in snapshot.permission_errors if error.pod in born and error.at >= born[error.pod])
     return tuple(sorted(sorted(current, key=lambda error: (error.pod, error.call)), key=lambda error: error.at, reverse=True))
 
 
-def permission_errors_link(seen: Observation) -> Finding:
+def permission_errors_link(snapshot: Snapshot) -> Finding:
     """Link 11: the plug-in reports no permission error. From a pod that carries the role, one proves that the role lacks something."""
-    told_by_eks = _told_by_eks(seen)
-    match seen.permission_errors:
+    told_by_eks = _told_by_eks(snapshot)
+    match snapshot.permission_errors:
         case NotRead():
             return told_by_eks or not_applicable(Link.PERMISSION_ERRORS, "not read: nothing asked for it")
         case Unknown(reason):
             return told_by_eks or unknown(Link.PERMISSION_ERRORS, reason)
-    errors = current_errors(seen)
+    errors = current_errors(snapshot)
     if not errors:
-        return told_by_eks or _sts_refuses(seen) or _sts_unreachable(seen) or _silent(seen)
-    stale = {pod.name for pod in stale_pods(seen)}
+        return told_by_eks or _sts_refuses(snapshot) or _sts_unreachable(snapshot) or _silent(snapshot)
+    stale = {pod.name for pod in stale_pods(snapshot)}
     with_role = tuple(error for error in errors if error.pod not in stale)
     calls = tuple(dict.fromkeys(error.call for error in with_role or errors))
-    if with_role and seen.desired_role:
-        return lacks(seen, calls, Link.PERMISSION_ERRORS)
+    if with_role and snapshot.desired_role:
+        return lacks(snapshot, calls, Link.PERMISSION_ERRORS)
     pods = len({error.pod for error in errors})
     return broken(
         Link.PERMISSION_ERRORS,
@@ -79,9 +79,9 @@ def permission_errors_link(seen: Observation) -> Finding:
     )
 
 
-def _silent(seen: Observation) -> Finding:
+def _silent(snapshot: Snapshot) -> Finding:
     """Nobody complains: which tells something only where somebody would."""
-    if seen.addon_name != CNI_ADDON:
+    if snapshot.addon_name != CNI_ADDON:
         return not_applicable(Link.PERMISSION_ERRORS, "no workload but the CNI reports calls that were refused")
     return ok(Link.PERMISSION_ERRORS, "none since the pods were created")
 
@@ -90,39 +90,42 @@ HEALTH_LAG: Final = timedelta(minutes=15)
 """How long pods must have carried the role before an add-on's health is held against it: EKS looks at it now and then, not at once."""
 
 
-def _told_by_eks(seen: Observation) -> Finding | None:
+def _told_by_eks(snapshot: Snapshot) -> Finding | None:
     """What the add-on's health says of permissions, where the role is in force: pods without it would explain it otherwise."""
-    if not isinstance(seen.addon, AddonFacts) or not isinstance(seen.binding, Binding) or stale_pods(seen):
+    if not isinstance(snapshot.addon, AddonFacts) or not isinstance(snapshot.binding, Binding) or stale_pods(snapshot):
         return None
-    issues = permission_issues(seen.addon)
-    if not issues or not any(seen.began_at - pod.created_at >= HEALTH_LAG for pod in reachable(seen)):
+    issues = permission_issues(snapshot.addon)
+    if not issues or not any(snapshot.began_at - pod.created_at >= HEALTH_LAG for pod in reachable(snapshot)):
         return None
-    found = lacks(seen, calls_named(issues[0].message) or needed(seen), Link.PERMISSION_ERRORS)
-    told = Evidence(f"add-on {seen.addon.name}", issues[0].code, issues[0].message[:300])
+    found = lacks(snapshot, calls_named(issues[0].message) or needed(snapshot), Link.PERMISSION_ERRORS)
+    told = Evidence(f"add-on {snapshot.addon.name}", issues[0].code, issues[0].message[:300])
     return replace(
         found,
-        sentence=f"EKS reports that the {seen.addon.name} add-on lacks permissions: {issues[0].code}: {issues[0].message[:200]}",
+        sentence=f"EKS reports that the {snapshot.addon.name} add-on lacks permissions: {issues[0].code}: {issues[0].message[:200]}",
         evidence=(told,),
-        severity=severity_now(seen),
+        severity=severity_now(snapshot),
     )
 
 
-def nodes_link(seen: Observation) -> Finding:
+def nodes_link(snapshot: Snapshot) -> Finding:
     """Link 12: nodes are Ready, or not for a cause that is named. A node that has just joined is given the settings' grace."""
-    match seen.nodes:
+    match snapshot.nodes:
         case NotRead():
             return not_applicable(Link.NODES, "not read: nothing asked for it")
         case Unknown(reason):
             return unknown(Link.NODES, reason)
-    if seen.addon_name != CNI_ADDON:
+    if snapshot.addon_name != CNI_ADDON:
         return not_applicable(Link.NODES, "this workload does not make nodes Ready")
-    grace = seen.settings.node_grace_s
-    total, late = len(seen.nodes), tuple(node for node in seen.nodes if not node.ready and not starting(node, seen.began_at, grace))
+    grace = snapshot.settings.node_grace_s
+    total, late = (
+        len(snapshot.nodes),
+        tuple(node for node in snapshot.nodes if not node.ready and not starting(node, snapshot.began_at, grace)),
+    )
     if not late:
-        joining, silent = (sum(node.ready is state for node in seen.nodes) for state in (False, None))
+        joining, heartbeat_expired = (sum(node.ready is state for node in snapshot.nodes) for state in (False, None))
         besides = f", {joining} just starting" if joining else ""
-        besides += f", {silent} without a sign of life for a moment" if silent else ""
-        return ok(Link.NODES, f"{total - joining - silent} of {total} Ready{besides}")
+        besides += f", {heartbeat_expired} without a sign of life for a moment" if heartbeat_expired else ""
+        return ok(Link.NODES, f"{total - joining - heartbeat_expired} of {total} Ready{besides}")
     return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, unwell_otherwise(late))
 
 
@@ -133,8 +136,8 @@ def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
 
 def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     causes = Counter(cause(node) or NodeCause.OTHER for node in nodes)
-    most_first = sorted(causes.items(), key=lambda it: (-it[1], it[0].value))
-    words = "; ".join(f"{count}: {it.value}" for it, count in most_first) if len(nodes) > 1 else most_first[0][0].value
+    most_first = sorted(causes.items(), key=lambda item: (-item[1], item[0].value))
+    words = "; ".join(f"{count}: {item.value}" for item, count in most_first) if len(nodes) > 1 else most_first[0][0].value
     return broken(
         Link.NODES,
         Verdict.NODES_UNWELL_OTHERWISE,
@@ -149,24 +152,26 @@ def _evidence(node: NodeFacts) -> Evidence:
     return Evidence(f"Node {node.name}", f"Ready ({node.reason})", node.message[:300], node.since)
 
 
-def unwell_pods(seen: Observation) -> tuple[PodFacts, ...]:
+def unwell_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods within reach that are not ready though they should be."""
-    return tuple(pod for pod in reachable(seen) if not pod.ready)
+    return tuple(pod for pod in reachable(snapshot) if not pod.ready)
 
 
-def _about_sts(seen: Observation) -> tuple[PodFacts, ...]:
+def _about_sts(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods that carry the role, do not run, and ended over the call for credentials."""
-    wanted = seen.desired_role
-    mine = (pod for pod in unwell_pods(seen) if pod.role_arn is not None and wanted in (None, pod.role_arn))
+    wanted = snapshot.desired_role
+    mine = (pod for pod in unwell_pods(snapshot) if pod.role_arn is not None and wanted in (None, pod.role_arn))
     return tuple(pod for pod in mine if _OF_STS.search(pod.last_words))
 
 
-def _sts_unreachable(seen: Observation) -> Finding | None:
+def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
     """Pods that carry the role, are refused nothing, and yet end without an answer on their way to STS."""
-    pods = tuple(pod for pod in oldest_first(_about_sts(seen)) if _NO_ANSWER.search(pod.last_words) and not _REFUSED.search(pod.last_words))
+    pods = tuple(
+        pod for pod in oldest_first(_about_sts(snapshot)) if _NO_ANSWER.search(pod.last_words) and not _REFUSED.search(pod.last_words)
+    )
     if not pods:
         return None
-    region = seen.cluster.arn.split(":")[3] if isinstance(seen.cluster, ClusterFacts) else "<region>"
+    region = snapshot.cluster.arn.split(":")[3] if isinstance(snapshot.cluster, ClusterFacts) else "<region>"
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.STS_UNREACHABLE,
@@ -176,30 +181,30 @@ def _sts_unreachable(seen: Observation) -> Finding | None:
     )
 
 
-def _sts_refuses(seen: Observation) -> Finding | None:
+def _sts_refuses(snapshot: Snapshot) -> Finding | None:
     """Pods that carry the role, and are refused it by STS itself: the last word on provider and trust, also where we cannot read them."""
-    refused = {pod: found[1] for pod in oldest_first(_about_sts(seen)) if (found := _REFUSED.search(pod.last_words))}
+    refused = {pod: found[1] for pod in oldest_first(_about_sts(snapshot)) if (found := _REFUSED.search(pod.last_words))}
     if not refused:
         return None
     said = max(refused.values())  # of both, the token comes first: without a provider no trust policy is asked
-    pods, token = [pod for pod, it in refused.items() if it == said], said == "InvalidIdentityToken"
+    pods, token = [pod for pod, item in refused.items() if item == said], said == "InvalidIdentityToken"
     what = "takes the token for no one's" if token else "does not let them have the role"
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.OIDC_PROVIDER_MISSING if token else Verdict.TRUST_CONDITION_WRONG,
         f"{many(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
         *map(_last_words, pods[:3]),
-        remedy=(_where_to_look(seen, pods[0].role_arn or "", token=token),),
+        remedy=(_where_to_look(snapshot, pods[0].role_arn or "", token=token),),
     )
 
 
-def _where_to_look(seen: Observation, role: str, *, token: bool) -> str:
-    account, issuer = ":".join(role.split(":")[4:5]), (provider_arn(seen) or "").partition("oidc-provider/")[2]
+def _where_to_look(snapshot: Snapshot, role: str, *, token: bool) -> str:
+    account, issuer = ":".join(role.split(":")[4:5]), (provider_arn(snapshot) or "").partition("oidc-provider/")[2]
     if token:
-        return f"see that the role's account {account} has an OIDC provider for https://{issuer} with the client id {audience(seen)}"
-    if trust_link(seen).state is State.OK:
+        return f"see that the role's account {account} has an OIDC provider for https://{issuer} with the client id {audience(snapshot)}"
+    if trust_link(snapshot).state is State.OK:
         return f"the trust policy of {role_name(role)} lets them in: look for a resource control policy of the organisation that denies it"
-    return f"let {seen.target.subject} of {issuer} in, in the trust policy of {role_name(role)} of account {account}"
+    return f"let {snapshot.target.subject} of {issuer} in, in the trust policy of {role_name(role)} of account {account}"
 
 
 def _last_words(pod: PodFacts) -> Evidence:

@@ -8,7 +8,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     NodeFacts,
-    Observation,
+    Snapshot,
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.pictures import errors, seen, some_pods
@@ -20,7 +20,7 @@ STS_DENIES = "operation error STS: AssumeRoleWithWebIdentity, https response err
 STS_KNOWS_NONE = "operation error STS: AssumeRoleWithWebIdentity, api error InvalidIdentityToken: No OpenIDConnect provider found"
 
 
-def since(minutes: float) -> Observation:
+def since(minutes: float) -> Snapshot:
     at = NOW - timedelta(minutes=minutes)
     return seen(nodes=tuple(_since(node, at) for node in nodes(15, unready=1)))
 

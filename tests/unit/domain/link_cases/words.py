@@ -7,14 +7,14 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
 from lambdas.domain.snapshot.snapshot import (
     Association,
-    Observation,
     RoleFacts,
+    Snapshot,
     Unknown,
 )
 from tests.unit.domain.pictures import seen
 from tests.unit.report.observed import ROLE
 
-Case = tuple[Observation, Link, State, Verdict | None]
+Case = tuple[Snapshot, Link, State, Verdict | None]
 
 OK, BROKEN, UNKNOWN, NOT_APPLICABLE = State.OK, State.BROKEN, State.UNKNOWN, State.NOT_APPLICABLE
 CLOSED = Unknown("403", Denial.FORBIDDEN)
@@ -25,7 +25,7 @@ POD_IDENTITY_TRUST = {
 }
 
 
-def associated(**changes: Any) -> Observation:
+def associated(**changes: Any) -> Snapshot:
     facts: dict[str, Any] = {
         "associations": (Association(id="a-1", role_arn=ROLE),),
         "agent_installed": True,
