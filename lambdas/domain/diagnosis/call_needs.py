@@ -1,0 +1,124 @@
+"""Which calls an add-on release needs, and which of them a role lacks. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lambdas.contract.call_needs import (
+    ADDON_NEEDS,
+    BAD_RELEASES,
+    MANAGED_POLICIES,
+    MISNAMED_CALLS,
+    BadRelease,
+    CallNeed,
+    Effect,
+    Feature,
+    PolicyVersion,
+    Release,
+)
+
+_RELEASE: Final = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?(?:-[\w.-]*)?")
+
+
+def parse_release(version: str) -> Release | None:
+    """`v1.22.1-eksbuild.1` -> `(1, 22, 1)`; None where the text is no release."""
+    found = _RELEASE.fullmatch(version.strip())
+    return tuple(int(part) for part in found.groups(default="0")) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseNeeds:
+    """The calls that one release makes under one configuration, one record a call.
+
+    `extrapolated` is True where the release is newer than every release that was examined, so that its calls are not known for certain.
+    """
+
+    addon: str
+    release: Release
+    calls: tuple[CallNeed, ...]
+    extrapolated: bool
+
+    def with_effect(self, *effects: Effect) -> tuple[str, ...]:
+        """The calls whose refusal has one of these effects, sorted."""
+        return tuple(sorted(need.call for need in self.calls if need.effect in effects))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The calls without which the release does not do all of its work, sorted."""
+        return self.with_effect(Effect.FATAL, Effect.DEGRADED)
+
+    def of(self, call: str) -> CallNeed | None:
+        """The record about a call; None where this release does not make it. Names compare without case, as IAM compares them."""
+        actual = MISNAMED_CALLS.get(call, call).lower()
+        return next((need for need in self.calls if need.call.lower() == actual), None)
+
+
+def needs_of(addon: str, version: str, features: Iterable[Feature]) -> ReleaseNeeds | None:
+    """What a release needs; None where the add-on or the version is not known.
+
+    Args:
+        addon: EKS add-on name, in any case.
+        version: as DescribeAddon or an image tag gives it.
+        features: the configuration that was read. Give exactly one of `Feature.IPV4` and `Feature.IPV6` for the VPC CNI.
+    """
+    needs, release = ADDON_NEEDS.get(addon.lower()), parse_release(version)
+    if needs is None or release is None:
+        return None
+    configured = frozenset(features)
+    chosen: dict[str, CallNeed] = {}
+    for need in needs.calls:
+        if _applies(need, release, configured) and _is_more_specific(need, chosen.get(need.call)):
+            chosen[need.call] = need
+    return ReleaseNeeds(addon=needs.addon, release=release, calls=tuple(chosen.values()), extrapolated=release > needs.read_until)
+
+
+def _applies(need: CallNeed, release: Release, configured: frozenset[Feature]) -> bool:
+    in_range = need.since <= release and (need.until is None or release < need.until)
+    return in_range and need.requires <= configured and not need.unless & configured
+
+
+def _is_more_specific(need: CallNeed, other: CallNeed | None) -> bool:
+    return other is None or (len(need.requires), need.since) > (len(other.requires), other.since)
+
+
+def lacking(needs: ReleaseNeeds, allowed: Mapping[str, bool | None]) -> tuple[CallNeed, ...]:
+    """The records of calls that are shown to be refused, most severe first.
+
+    Args:
+        allowed: call -> True (shown allowed), False (shown refused) or None (not known). A call that is not in it is not known.
+    """
+    refused = [need for need in needs.calls if allowed.get(need.call) is False]
+    return tuple(sorted(refused, key=lambda need: (_SEVERITY[need.effect], need.call)))
+
+
+def unproven(needs: ReleaseNeeds, allowed: Mapping[str, bool | None]) -> tuple[str, ...]:
+    """The required calls that are not shown to be allowed or refused, sorted: nothing clears the role while one is left."""
+    simulated = {need.call for need in needs.calls if need.simulated}
+    return tuple(call for call in needs.required if call in simulated and allowed.get(call) is None)
+
+
+_SEVERITY: Final = {Effect.FATAL: 0, Effect.DEGRADED: 1, Effect.SURVIVED: 2}
+
+
+def bad_release(addon: str, version: str, features: Iterable[Feature]) -> BadRelease | None:
+    """The reason to avoid a release under this configuration; None where none is known."""
+    release, configured = parse_release(version), frozenset(features)
+    if release is None:
+        return None
+    return next(
+        (bad for bad in BAD_RELEASES if bad.addon == addon.lower() and bad.since <= release < bad.fixed_in and bad.requires <= configured),
+        None,
+    )
+
+
+def newest_policy(policy: str) -> PolicyVersion | None:
+    """The newest known version of an AWS managed policy, by its path or name."""
+    name = policy.rsplit("/", 1)[-1]
+    return max((known for known in MANAGED_POLICIES if known.policy == name), key=lambda known: known.version, default=None)
+
+
+def policy_gap(policy: str, needs: ReleaseNeeds) -> tuple[str, ...]:
+    """The required calls that the newest version of a managed policy does not grant, sorted; empty where the policy is not known."""
+    newest = newest_policy(policy)
+    return tuple(call for call in needs.required if call not in newest.grants) if newest else ()
