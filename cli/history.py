@@ -8,32 +8,33 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from cli import wiring
-from cli.documents import past, still_open
-from cli.failures import SOUND, Refused
-from cli.finding_incidents import by_prefix, in_whose_hands, need_stack
+from cli.clients import connection
+from cli.views.documents import past, still_open
+from cli.errors import SOUND, CommandError
+from cli.queries.incidents import by_prefix, in_whose_hands, need_stack
 from cli.output import progress, write
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.plurals import many
 from lambdas.notifications.escape import plain
+from lambdas.notifications.message_context import entries_from_json
 from lambdas.notifications.time_text import clock, duration, seconds_between
-from lambdas.notifications.timeline import Moment, timeline
+from lambdas.notifications.timeline import TimelineRow, timeline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cli.asked import Asked
+    from cli.options import GlobalOptions
 
-OUTCOME_STYLES = {Outcome.PROVEN: "green", Outcome.RECOVERED: "green", Outcome.WITHHELD: "yellow", Outcome.NEEDS_YOU: "bold red"}
+OUTCOME_STYLES = {Outcome.VERIFIED: "green", Outcome.RECOVERED: "green", Outcome.BLOCKED: "yellow", Outcome.NEEDS_ACTION: "bold red"}
 
 
-def listed(asked: Asked, cluster: str, days: int) -> int:
+def listed(asked: GlobalOptions, cluster: str, days: int) -> int:
     """Open incidents, then those closed within the last days, newest first."""
-    outside = wiring.connect(asked)
+    outside = connection.connect(asked)
     need_stack(outside)
     with progress("reading incidents"):
-        opened = [item for item in outside.register.open() if cluster in ("", item.target.cluster)]
-        closed = [item for item in outside.register.past(outside.now() - timedelta(days=days)) if cluster in ("", item.target.cluster)]
+        opened = [item for item in outside.incident_list.open() if cluster in ("", item.target.cluster)]
+        closed = [item for item in outside.incident_list.past(outside.now() - timedelta(days=days)) if cluster in ("", item.target.cluster)]
     document = {"command": "history", "exitCode": SOUND, "incidents": [*map(still_open, opened), *map(past, closed)]}
     quiet = f"No incident{f' of {cluster}' if cluster else ''} within {days} days."
     write(asked.output, document, _table(opened, closed) if opened or closed else Text(quiet, style="dim"))
@@ -65,17 +66,17 @@ def _where(it: Incident | PastIncident, common: str) -> tuple[str, str, str, str
     return it.id[:8], f"{it.opened_at:%b %d %H:%M}", it.target.cluster, account
 
 
-def one(asked: Asked, prefix: str, html: Path | None) -> int:
+def one(asked: GlobalOptions, prefix: str, html: Path | None) -> int:
     """One incident: what happened when, with pods and nodes in numbers."""
-    outside = wiring.connect(asked)
+    outside = connection.connect(asked)
     with progress("reading the incident"):
         found = by_prefix(prefix, outside)
     if isinstance(found, Incident):
         return _one_open(asked, found, html)
-    moments = timeline(found.details or {})
+    moments = timeline(entries_from_json((found.details or {}).get("lines")))
     document = {"command": "history", "exitCode": SOUND, "incident": past(found) | _details(found, moments)}
     if html:
-        from cli.page import page
+        from cli.views.page import page
 
         html.write_text(page(found, outside.environment), encoding="utf-8")
         write(asked.output, document | {"html": str(html)}, Text(f"{html} written: one page, nothing to load"))
@@ -84,9 +85,9 @@ def one(asked: Asked, prefix: str, html: Path | None) -> int:
     return SOUND
 
 
-def _one_open(asked: Asked, it: Incident, html: Path | None) -> int:
+def _one_open(asked: GlobalOptions, it: Incident, html: Path | None) -> int:
     if html:
-        raise Refused(f"incident {it.id} is still open", then="write the page when it is closed")
+        raise CommandError(f"incident {it.id} is still open", next_step="write the page when it is closed")
     since = f" · incident {it.id} · open since {clock(it.opened_at)}, {many(it.signals, 'signal')}"
     head = Text(it.target.key, style="bold").append(since, style="not bold")
     now = Text(f"irsa-remediator check --cluster {it.target.cluster}", style="bold").append(
@@ -98,7 +99,7 @@ def _one_open(asked: Asked, it: Incident, html: Path | None) -> int:
     return SOUND
 
 
-def _details(it: PastIncident, moments: tuple[Moment, ...]) -> dict[str, Any]:
+def _details(it: PastIncident, moments: tuple[TimelineRow, ...]) -> dict[str, Any]:
     details = it.details or {}
     return {
         "sentence": str(details.get("sentence", "")),
@@ -106,7 +107,7 @@ def _details(it: PastIncident, moments: tuple[Moment, ...]) -> dict[str, Any]:
         "oldValue": it.old_value,
         "binding": {"path": it.binding_path, "version": it.binding_version} if it.binding_path else None,
         "timeline": [
-            {"at": m.at.isoformat() if m.at else None, "what": m.what, "words": m.words, "pods": _pair(m.pods), "nodes": _pair(m.nodes)}
+            {"at": m.at.isoformat() if m.at else None, "what": m.event, "words": m.text, "pods": _pair(m.pods), "nodes": _pair(m.nodes)}
             for m in moments
         ],
     }
@@ -116,7 +117,7 @@ def _pair(counted: tuple[int, int] | None) -> dict[str, int] | None:
     return {"right": counted[0], "all": counted[1]} if counted else None
 
 
-def _told(it: PastIncident, moments: tuple[Moment, ...]) -> list[Any]:
+def _told(it: PastIncident, moments: tuple[TimelineRow, ...]) -> list[Any]:
     took = duration(seconds_between(it.opened_at, it.closed_at) or 0)
     head = Text(f"{it.target.key}", style="bold").append(f" · incident {it.id} · ", style="not bold")
     head.append(str(it.outcome), style=OUTCOME_STYLES[it.outcome]).append(f" after {took}", style="not bold")
@@ -128,7 +129,7 @@ def _told(it: PastIncident, moments: tuple[Moment, ...]) -> list[Any]:
     table.add_column(style="dim", no_wrap=True, justify="right")
     table.add_column(overflow="fold")
     for m in moments:
-        table.add_row(f"{m.at:%H:%M:%S}" if m.at else "", m.after, plain(m.words))
+        table.add_row(f"{m.at:%H:%M:%S}" if m.at else "", m.after, plain(m.text))
     return [
         head,
         sentence,

@@ -8,9 +8,9 @@ from lambdas.contract.environment import Environment
 from lambdas.contract.names import PROJECT
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import Told
+from lambdas.notifications.message_context import MessageContext, TimelineEvent
 from lambdas.notifications.next_steps import steps
-from lambdas.notifications.timeline import Moment, timeline
+from lambdas.notifications.timeline import TimelineRow, timeline
 from lambdas.notifications.title import Mark, mark, title
 from lambdas.notifications.trust_correction import Document, documents
 from lambdas.notifications.wording import Code, Link, Phrase, say
@@ -29,7 +29,7 @@ class Content:
     heading: str
     steps: tuple[Phrase, ...]
     instead_of_long_step: Phrase
-    moments: tuple[Moment, ...]
+    moments: tuple[TimelineRow, ...]
     foot: Phrase
     keywords: tuple[str, ...]
     resources: tuple[str, ...]
@@ -37,56 +37,56 @@ class Content:
     documents: tuple[Document, ...] = ()
 
 
-def _documents(told: Told) -> tuple[Document, ...]:
-    """In full where people are told first what they have to do, and not again in each reminder."""
-    first = told.kind in (NotificationKind.NEEDS_YOU, NotificationKind.WITHHELD)
-    return documents(told.now.corrected_trust, told.now.desired_role.rsplit("/", 1)[-1]) if first else ()
+def _documents(context: MessageContext) -> tuple[Document, ...]:
+    """In full where people are context first what they have to do, and not again in each reminder."""
+    first = context.kind in (NotificationKind.NEEDS_ACTION, NotificationKind.BLOCKED)
+    return documents(context.current.corrected_trust, context.current.desired_role.rsplit("/", 1)[-1]) if first else ()
 
 
-def _moments(told: Told) -> tuple[Moment, ...]:
+def _moments(context: MessageContext) -> tuple[TimelineRow, ...]:
     """What happened, where something was done; a proof that the message begins with is not said again."""
-    first = "proof" if told.kind is NotificationKind.PROVEN else ""
-    return tuple(item for item in timeline({"lines": told.lines}) if item.what != first) if told.changes else ()
+    first = TimelineEvent.VERIFICATION if context.kind is NotificationKind.VERIFIED else ""
+    return tuple(item for item in timeline(context.timeline) if item.event != first) if context.changes else ()
 
 
 _HEADINGS: Final[Mapping[NotificationKind, str]] = {
-    NotificationKind.ASKING: "Your answer:",
-    NotificationKind.PROVEN: "Left for you, so that it does not come back:",
+    NotificationKind.APPROVAL_REQUESTED: "Your answer:",
+    NotificationKind.VERIFIED: "Left for you, so that it does not come back:",
 }
 
 
-def compose(told: Told, environment: Environment) -> Content:
+def compose(context: MessageContext, environment: Environment) -> Content:
     """Everything that one occasion has to say."""
-    verdict = told.fault.verdict
+    verdict = context.fault.verdict
     return Content(
-        thread=told.incident.id,
-        id=f"{told.incident.id}:{told.kind}:{told.now.began_at}"[:200],
-        event_type=f"{PROJECT}:{told.kind}",
-        mark=mark(told),
-        title=title(told),
-        paragraphs=paragraphs(told),
-        heading=_HEADINGS.get(told.kind, "For you to do:"),
-        steps=steps(told),
+        thread=context.incident.id,
+        id=f"{context.incident.id}:{context.kind}:{context.current.began_at}"[:200],
+        event_type=f"{PROJECT}:{context.kind}",
+        mark=mark(context),
+        title=title(context),
+        paragraphs=paragraphs(context),
+        heading=_HEADINGS.get(context.kind, "For you to do:"),
+        steps=steps(context),
         instead_of_long_step=say(
-            "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {told.cluster}")
+            "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {context.cluster}")
         ),
-        documents=_documents(told),
-        moments=_moments(told),
+        documents=_documents(context),
+        moments=_moments(context),
         foot=say(
             "Incident {id} · {account} {region} · runbook {link}",
-            id=told.short_id,
+            id=context.short_id,
             account=environment.account,
             region=environment.region,
             link=Link(f"{environment.runbook_root}/{verdict}.md"),
         ),
-        keywords=(verdict, told.cluster, told.workload),
-        resources=tuple(filter(None, (told.fault.desired_role, told.fault.binding_path))),
+        keywords=(verdict, context.cluster, context.workload),
+        resources=tuple(filter(None, (context.fault.desired_role, context.fault.binding_path))),
         context={
-            "incident": told.incident.id,
-            "cluster": told.cluster,
-            "serviceAccount": f"{told.incident.target.namespace}/{told.incident.target.name}",
+            "incident": context.incident.id,
+            "cluster": context.cluster,
+            "serviceAccount": f"{context.incident.target.namespace}/{context.incident.target.name}",
             "verdict": verdict,
-            "severity": told.fault.severity,
-            "outcome": told.kind,
+            "severity": context.fault.severity,
+            "outcome": context.kind,
         },
     )

@@ -22,9 +22,9 @@ MOST_LINES: Final = 8
 MOST_STEPS: Final = 5
 
 _OUTCOMES: Final[Mapping[Outcome, tuple[str, str]]] = {
-    Outcome.NEEDS_YOU: ("needed a person", "Closed without a proof, since only a person could repair it:"),
-    Outcome.WITHHELD: ("left as found", "Told and left as found, by a setting or a rule:"),
-    Outcome.PROVEN: ("repaired", "Repaired and proven:"),
+    Outcome.NEEDS_ACTION: ("needed a person", "Closed without a proof, since only a person could repair it:"),
+    Outcome.BLOCKED: ("left as found", "Told and left as found, by a setting or a rule:"),
+    Outcome.VERIFIED: ("repaired", "Repaired and proven:"),
     Outcome.RECOVERED: ("well again unaided", "Well again without a write of ours:"),
 }
 """How incidents ended, the weightiest first: in the headline's words, and as a heading."""
@@ -72,7 +72,7 @@ def _content(day: Day, environment: Environment) -> Content:
 
 
 def _unsettled(day: Day) -> bool:
-    return bool(day.still_open) or any(item.outcome in (Outcome.NEEDS_YOU, Outcome.WITHHELD) for item in day.closed)
+    return bool(day.still_open) or any(item.outcome in (Outcome.NEEDS_ACTION, Outcome.BLOCKED) for item in day.closed)
 
 
 def _mark(day: Day) -> Mark:

@@ -1,8 +1,9 @@
-"""What a message is written from: the workflow's story, read once and tolerantly."""
+"""The data that a message is written from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from lambdas.contract.settings import Severity
@@ -16,87 +17,163 @@ from lambdas.notifications.time_text import moment
 _ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
 
 
+class TimelineEvent(StrEnum):
+    """The kind of a timeline entry that is no action; an action's entry carries the action's `kind`. Stored in history."""
+
+    ASSESSMENT = "assessment"
+    APPROVAL = "approval"
+    SUCCESSOR = "successor"
+    WAVES = "waves"
+    VERIFICATION = "verification"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """One occasion of one incident. `fault` is the latest look that shows something broken, `now` the latest one of all."""
+class TimelineEntry:
+    """One event of an incident.
+
+    `at` is aware UTC, or ISO text; empty text means unknown. `event` is a `TimelineEvent` or the `kind` of an action.
+    `counts` is empty or `(pods with the role, pods, Ready nodes, nodes)`.
+    """
+
+    at: datetime | str
+    event: str
+    text: str
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalAnswer:
+    """The answer to an approval request. `by` is an IAM ARN, a user name, or empty where the channel does not name the person."""
+
+    approved: bool
+    by: str = ""
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageContext:
+    """One notification about one incident.
+
+    `first` is the assessment that opened the incident, `current` the latest one. `changes` are the kinds of the applied actions, in order.
+    `verification` says what verified the repair, `trouble` says what failed; both are sentences, empty where the notification has none.
+    """
 
     kind: NotificationKind
     incident: Incident
-    now: AssessmentSummary
-    fault: AssessmentSummary
-    lines: tuple[Mapping[str, Any], ...]
-    changes: tuple[str, ...]
-    proof: str = ""
+    current: AssessmentSummary
+    first: AssessmentSummary
+    timeline: tuple[TimelineEntry, ...] = ()
+    changes: tuple[str, ...] = ()
+    signals: int = 0
+    verification: str = ""
     trouble: str = ""
-    answer: Mapping[str, Any]
+    answer: ApprovalAnswer | None = None
+
+    @property
+    def fault(self) -> AssessmentSummary:
+        """The latest assessment with a broken link, as far as it is known."""
+        return self.first if self.current.sound or self.is_over else self.current
 
     @property
     def cluster(self) -> str:
-        """The cluster's name."""
+        """The name of the cluster."""
         return self.incident.target.cluster
 
     @property
     def workload(self) -> str:
-        """What people call the workload: its ServiceAccount's name."""
+        """The name of the ServiceAccount, by which users know the workload."""
         return self.incident.target.name
 
     @property
     def at(self) -> datetime | None:
-        """When the latest look began."""
-        return moment(self.now.began_at)
+        """The time at which the latest assessment began."""
+        return moment(self.current.began_at)
 
     @property
     def short_id(self) -> str:
-        """Enough of the incident's id to find it again."""
+        """A prefix of the incident's id that is long enough to find the incident."""
         return self.incident.id[:8]
 
     @property
-    def ended(self) -> bool:
-        """Whether nothing is left to be repaired."""
-        return self.kind in (NotificationKind.PROVEN, NotificationKind.RECOVERED)
+    def is_over(self) -> bool:
+        """Whether the incident ends with this notification: verified or recovered."""
+        return self.kind in (NotificationKind.VERIFIED, NotificationKind.RECOVERED)
 
     @property
-    def failing(self) -> bool:
-        """Whether something fails already, as against what would fail one day."""
+    def is_failing(self) -> bool:
+        """Whether something fails now. A fault can also be latent: it fails with the next pod or the next add-on update."""
         counts = self.fault.counts
         nodes = counts.nodes_ready + counts.nodes_lost < counts.nodes  # no role brings a lost node back
         symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role)
         return self.fault.severity is Severity.CRITICAL and any(symptoms)
 
     @property
-    def identity_broken(self) -> bool:
-        """Whether pods lack their role now or with their next start, not only after the next update of the add-on."""
+    def is_identity_broken(self) -> bool:
+        """Whether pods lack the role now or lack it after their next start. A wrong add-on record alone does not count."""
         return any(verdict in _ON_PODS for verdict in self.fault.verdicts)
 
     @property
-    def some_carry_it(self) -> bool:
-        """Whether at least one pod was admitted with the role; without a role to compare with, none was."""
+    def has_pods_with_role(self) -> bool:
+        """Whether at least one pod carries the desired role. False where no desired role is known."""
         return bool(self.fault.desired_role) and self.fault.counts.pods_right > 0
 
     @property
-    def all_carry_it(self) -> bool:
-        """Whether every pod was."""
-        return self.some_carry_it and self.fault.counts.pods_right == self.fault.counts.pods
+    def has_role_on_all_pods(self) -> bool:
+        """Whether every pod carries the desired role."""
+        return self.has_pods_with_role and self.fault.counts.pods_right == self.fault.counts.pods
 
     @property
-    def held(self) -> BlockedSummary | None:
-        """The weightiest reason that keeps us from acting; None where nothing does."""
-        ours = (blocked for blocked in self.now.withheld if blocked.reason != BlockReason.CONSEQUENCE)
-        return next(ours, None)
+    def main_blocker(self) -> BlockedSummary | None:
+        """The first reason that blocks the repair; None where nothing blocks it."""
+        blockers = (blocked for blocked in self.current.blocked if blocked.reason != BlockReason.CONSEQUENCE)
+        return next(blockers, None)
 
 
-def read_story(kind: NotificationKind, about: Mapping[str, Any], incident: Incident) -> Told:
-    """The story of an incident as of now."""
-    now = summary_from_json(about["look"])
-    first = summary_from_json(about["first"]) if about.get("first") else now
-    return Told(
+def context_from_state(kind: NotificationKind, state: Mapping[str, Any], incident: Incident) -> MessageContext:
+    """The context of a notification, from the workflow state as JSON."""
+    current = summary_from_json(state["look"])
+    given = state.get("answer") or {}
+    return MessageContext(
         kind=kind,
         incident=incident,
-        now=now,
-        fault=first if now.sound or kind in (NotificationKind.PROVEN, NotificationKind.RECOVERED) else now,
-        lines=tuple(about.get("lines") or ()),
-        changes=tuple(map(str, about.get("changes") or ())),
-        proof=str(about.get("proof") or ""),
-        trouble=str(about.get("trouble") or ""),
-        answer=about.get("answer") or {},
+        current=current,
+        first=summary_from_json(state["first"]) if state.get("first") else current,
+        timeline=entries_from_json(state.get("lines")),
+        changes=tuple(map(str, state.get("changes") or ())),
+        signals=int(state.get("signals") or 0),
+        verification=str(state.get("proof") or ""),
+        trouble=str(state.get("trouble") or ""),
+        answer=_answer_from_json(given) or _approval_of_timeline(state.get("lines") or ()),
+    )
+
+
+def _answer_from_json(given: Mapping[str, Any]) -> ApprovalAnswer | None:
+    if not given:
+        return None
+    return ApprovalAnswer(approved=bool(given.get("approved")), by=str(given.get("by") or ""), timed_out=bool(given.get("timed_out")))
+
+
+def _approval_of_timeline(lines: Any) -> ApprovalAnswer | None:
+    texts = (str(line.get("words", "")) for line in reversed(lines) if line.get("what") == "approval")
+    by = next((text.removeprefix("approved by ") for text in texts if text.startswith("approved by ")), "")
+    return ApprovalAnswer(approved=True, by="" if by == "chat" else by) if by else None
+
+
+_STORED_EVENTS: Final = {"look": TimelineEvent.ASSESSMENT, "proof": TimelineEvent.VERIFICATION}
+
+
+def entries_from_json(lines: object) -> tuple[TimelineEntry, ...]:
+    """Timeline entries as history stores them; what is no entry is left out."""
+    stored = [line for line in lines if isinstance(line, Mapping)] if isinstance(lines, list | tuple) else []
+    return tuple(_entry(line) for line in stored)
+
+
+def _entry(line: Mapping[str, Any]) -> TimelineEntry:
+    event = str(line.get("event") or line.get("what") or "")
+    counts = line.get("counts") or ()
+    return TimelineEntry(
+        at=str(line.get("at") or ""),
+        event=_STORED_EVENTS.get(event, event),
+        text=str(line.get("text") or line.get("words") or ""),
+        counts=tuple(counts) if isinstance(counts, list | tuple) and all(isinstance(count, int) for count in counts) else (),
     )

@@ -1,8 +1,6 @@
-"""Report: what people are told, in chat and by mail, from the workflow's story. Pure."""
+"""Messages for people, in chat and by mail. Pure."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from lambdas.contract.environment import Environment
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -12,25 +10,19 @@ from lambdas.notifications import chat, escape, mail
 from lambdas.notifications.body import means
 from lambdas.notifications.content import compose
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import Told, read_story
+from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.wording import PLAIN
 
 
-def message(
-    kind: NotificationKind, about: Mapping[str, Any], incident: Incident, *, environment: Environment, callback_id: str = ""
-) -> Message:
-    """Write one message.
+def message(context: MessageContext, *, environment: Environment, callback_id: str = "") -> Message:
+    """The message of one notification.
 
     Args:
-        occasion: why people are told.
-        about: the workflow's story: `look` and `first` (looks as JSON), `lines` (`{"at", "what", "words", "counts"}`), `changes` (kinds
-            of actions), and, where the occasion has them, `proof` and `trouble` (sentences) and `answer`
-            (`{"approved", "by"}` or `{"timed_out"}`).
-        incident: its id names the thread.
-        environment: where we are, and where the runbooks stand.
-        callback_id: what the buttons of a question answer; empty where there are none.
+        context: the notification. The id of its incident names the thread.
+        environment: account, region and the address of the runbooks.
+        callback_id: the callback that the buttons of an approval request answer; empty for every other notification.
     """
-    content = compose(read_story(kind, about, incident), environment)
+    content = compose(context, environment)
     attributes = {name: content.context[name] for name in ("severity", "cluster", "verdict", "outcome")}
     return Message(
         thread=content.thread,
@@ -41,10 +33,8 @@ def message(
     )
 
 
-def meaning_of(look: AssessmentSummary) -> str:
-    """What a look that shows something broken means, in plain text: what fails now, and what still works."""
-    at = datetime.fromisoformat(look.began_at)
-    nobodys = Incident(id="", target=look.service_account, opened_at=at, signals=1, request={})
-    return means(Told(kind=NotificationKind.WITHHELD, incident=nobodys, now=look, fault=look, lines=(), changes=(), answer={})).render(
-        PLAIN
-    )
+def meaning_of(summary: AssessmentSummary) -> str:
+    """The consequence of a fault as plain text: what fails now, and what still works."""
+    at = datetime.fromisoformat(summary.began_at)
+    incident = Incident(id="", target=summary.service_account, opened_at=at, signals=1, request={})
+    return means(MessageContext(kind=NotificationKind.BLOCKED, incident=incident, current=summary, first=summary)).render(PLAIN)

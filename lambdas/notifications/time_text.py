@@ -8,13 +8,11 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 
 
-def moment(iso: object) -> datetime | None:
-    """An ISO time as aware UTC; None where the text is none."""
-    if not isinstance(iso, str) or not iso:
-        return None
+def moment(time: object) -> datetime | None:
+    """A time, or its ISO text, as aware UTC; None for anything else."""
     try:
-        read = datetime.fromisoformat(iso)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        read = datetime.fromisoformat(time) if isinstance(time, str) else time
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC) if isinstance(read, datetime) else None
     except (ValueError, OverflowError):
         return None
 

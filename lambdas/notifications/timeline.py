@@ -1,91 +1,85 @@
-"""What happened in an incident, line by line: for messages, the history and the page for a post-mortem."""
+"""The timeline of an incident in words: for messages, the history and the page of an incident."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from lambdas.domain.plurals import many
+from lambdas.notifications.message_context import TimelineEntry, TimelineEvent
 from lambdas.notifications.time_text import duration, moment, seconds_between
 from lambdas.notifications.wording import Phrase, say
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
-    """One line. `at` is aware UTC or None where it is not known; `after` is the time since the first line, such as `+41 s`.
+class TimelineRow:
+    """One row of a timeline. `text` is not escaped.
 
-    `what` is the workflow's own word (`look`, `approval`, `successor`, `waves`, `proof`, or an action's kind), `words` is for people, and
-    not escaped. `pods` and `nodes` are `(right or Ready, all)` where they were counted.
+    `at` is aware UTC, None where it is not known. `after` is the time since the first row, such as `+41 s`. `event` is that of the entry.
+    `pods` are `(pods with the role, all pods)` and `nodes` are `(Ready nodes, all nodes)`, None where they were not counted.
     """
 
     at: datetime | None
     after: str
-    what: str
-    words: str
+    event: str
+    text: str
     pods: tuple[int, int] | None = None
     nodes: tuple[int, int] | None = None
 
     @property
     def phrase(self) -> Phrase:
-        """The line for a message."""
-        return say("{after} {words}", after=self.after, words=self.words) if self.after else say("{words}", words=self.words)
+        """The row for a message."""
+        return say("{after} {text}", after=self.after, text=self.text) if self.after else say("{text}", text=self.text)
 
 
-_KINDS: Final = {
-    "approval": "approval: {words}",
-    "AnnotateServiceAccount": "{words}",
-    "ReplaceOnePod": "one pod to try: {words}",
-    "successor": "its successor: {words}",
-    "waves": "stale pods: {words}",
-    "DeleteStalePods": "replacing pods: {words}",
-    "proof": "proof: {words}",
-    "RestoreAnnotation": "taken back: {words}",
+_TEMPLATES: Final = {
+    TimelineEvent.APPROVAL: "approval: {text}",
+    TimelineEvent.SUCCESSOR: "its successor: {text}",
+    TimelineEvent.WAVES: "stale pods: {text}",
+    TimelineEvent.VERIFICATION: "proof: {text}",
+    "replace-canary-pod": "one pod to try: {text}",
+    "replace-stale-pods": "replacing pods: {text}",
+    "restore-annotation": "taken back: {text}",
 }
-_ALL_COUNTED: Final = 4
+_ALL_COUNTS: Final = 4
 
 
-def timeline(about: Mapping[str, Any]) -> tuple[Moment, ...]:
-    """The story's lines in words. Looks that saw the same as the one before are left out.
-
-    Args:
-        about: anything with `lines`, as the workflow's story or a past incident's `details` have it.
-    """
-    lines = [line for line in about.get("lines") or () if isinstance(line, Mapping)]
-    start = next((at for line in lines if (at := moment(line.get("at")))), None)
-    moments = [_moment(line, start) for line in lines]
-    return tuple(item for before, item in zip([None, *moments], moments, strict=False) if not _same_look(before, item))
+def timeline(entries: Sequence[TimelineEntry]) -> tuple[TimelineRow, ...]:
+    """The rows of a timeline. An assessment that equals the one before gives no row."""
+    start = next((at for entry in entries if (at := moment(entry.at))), None)
+    rows = [_row(entry, start) for entry in entries]
+    return tuple(row for before, row in zip([None, *rows], rows, strict=False) if not _is_same_assessment(before, row))
 
 
-def _moment(line: Mapping[str, Any], start: datetime | None) -> Moment:
-    at, counts = moment(line.get("at")), line.get("counts") or ()
+def _row(entry: TimelineEntry, start: datetime | None) -> TimelineRow:
+    at = moment(entry.at)
     seconds = seconds_between(start, at)
-    what = str(line.get("what", ""))
-    pods, nodes = _pair(counts, 0), _pair(counts, 2)
-    return Moment(
+    pods, nodes = _pair(entry.counts, 0), _pair(entry.counts, 2)
+    return TimelineRow(
         at=at,
         after="" if seconds is None else f"+{duration(seconds)}",
-        what=what,
-        words=_words(what, line, pods, nodes),
+        event=entry.event,
+        text=_text(entry, pods, nodes),
         pods=pods,
         nodes=nodes,
     )
 
 
-def _pair(counts: Sequence[Any], start: int) -> tuple[int, int] | None:
-    if len(counts) != _ALL_COUNTED or not all(isinstance(count, int) for count in counts):
+def _pair(counts: Sequence[int], start: int) -> tuple[int, int] | None:
+    if len(counts) != _ALL_COUNTS:
         return None
-    some, all_of_them = counts[start], counts[start + 1]
-    return (some, all_of_them) if all_of_them else None
+    some, total = counts[start], counts[start + 1]
+    return (some, total) if total else None
 
 
-def _words(what: str, line: Mapping[str, Any], pods: tuple[int, int] | None, nodes: tuple[int, int] | None) -> str:
-    words = str(line.get("words", "")).strip()
-    if what != "look":
-        return _KINDS.get(what, "{words}").replace("{words}", words or what)
-    snapshot = [f"{pods[0]} of {many(pods[1], 'pod')} with the role"] if pods else []
-    snapshot += [f"{nodes[0]} of {many(nodes[1], 'node')} Ready"] if nodes else []
-    return f"saw {words}" + (f" ({', '.join(snapshot)})" if snapshot else "")
+def _text(entry: TimelineEntry, pods: tuple[int, int] | None, nodes: tuple[int, int] | None) -> str:
+    text = entry.text.strip()
+    if entry.event != TimelineEvent.ASSESSMENT:
+        return _TEMPLATES.get(entry.event, "{text}").replace("{text}", text or entry.event)
+    counted = [f"{pods[0]} of {many(pods[1], 'pod')} with the role"] if pods else []
+    counted += [f"{nodes[0]} of {many(nodes[1], 'node')} Ready"] if nodes else []
+    return f"saw {text}" + (f" ({', '.join(counted)})" if counted else "")
 
 
-def _same_look(before: Moment | None, now: Moment) -> bool:
-    return before is not None and before.what == now.what == "look" and before.words == now.words
+def _is_same_assessment(before: TimelineRow | None, row: TimelineRow) -> bool:
+    return before is not None and before.event == row.event == TimelineEvent.ASSESSMENT and before.text == row.text

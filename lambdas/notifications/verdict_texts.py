@@ -86,7 +86,7 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
         title="the cluster is not there, but a parameter still binds a role in it",
         sentence="Nothing fails by this. It was deleted, or the parameter has a wrong name in its path.",
     ),
-    Verdict.CLUSTER_YOUNG: Meaning(
+    Verdict.CLUSTER_INITIALIZING: Meaning(
         title="the cluster is still being made",
         sentence="EKS does not answer for its add-ons yet. This usually ends by itself within minutes.",
     ),
@@ -115,7 +115,7 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
         title="an update has not ended",
         sentence="It runs for longer than the remediator waits; until it ends nothing is changed.",
     ),
-    Verdict.ADDON_DEGRADED_OTHERWISE: Meaning(
+    Verdict.ADDON_DEGRADED: Meaning(
         title="the {addon} add-on is unwell, and its role is not the cause",
         sentence="A change of the role would not make it well.",
     ),
@@ -138,11 +138,11 @@ MEANINGS: Final[Mapping[Verdict, Meaning]] = {
         title="{workload} cannot reach STS",
         sentence="The identity is right, and the way to STS is closed: every pod with an IAM role on these nodes is affected.",
     ),
-    Verdict.NODES_UNWELL_OTHERWISE: Meaning(
+    Verdict.NODES_NOT_READY: Meaning(
         title="nodes are NotReady, and the role of {workload} is not the cause",
         sentence="A change of the role or a restart of {workload} would not make them Ready.",
     ),
-    Verdict.REVERTED: Meaning(
+    Verdict.FLAPPING: Meaning(
         title="something takes the role of {workload} away again and again",
         sentence="Two writers disagree. Another repair would only be undone, so the remediator has stopped.",
     ),

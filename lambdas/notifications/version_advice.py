@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.domain.diagnosis.verdict import REPAIRABLE
-from lambdas.notifications.message_context import Told
+from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import moment
 from lambdas.notifications.wording import Phrase, join, say
 
@@ -15,20 +15,20 @@ SOON: Final = timedelta(days=90)
 """How long before its end support is spoken of: an upgrade has to be planned, and takes the role away where it was only annotated."""
 
 
-def advice(told: Told) -> Phrase | None:
+def advice(context: MessageContext) -> Phrase | None:
     """What is known of the add-on's version and of the cluster's, where there is something to say."""
-    said = [item for item in (_addon(told), support(told.fault.cluster, told.at)) if item]
+    said = [item for item in (_addon(context), support(context.fault.cluster, context.at)) if item]
     return join(said, " ") if said else None
 
 
-def _addon(told: Told) -> Phrase | None:
-    addon, kubernetes = told.fault.addon, told.fault.cluster.get("version", "")
+def _addon(context: MessageContext) -> Phrase | None:
+    addon, kubernetes = context.fault.addon, context.fault.cluster.get("version", "")
     installed, default, latest = (addon.get(name, "") for name in ("version", "default", "latest"))
-    if told.fault.verdict not in REPAIRABLE or not installed:
+    if context.fault.verdict not in REPAIRABLE or not installed:
         return None
     if (kubernetes, installed) == KNOWN_BAD and addon.get("name") == CNI_ADDON:
         note = "vpc-cni {installed} on Kubernetes {kubernetes} is the upgrade after which Terraform set-ups are known to lose the role."
-    elif (told.ended or not told.failing) and (newer := newer_versions(installed, default, latest, kubernetes)):
+    elif (context.is_over or not context.is_failing) and (newer := newer_versions(installed, default, latest, kubernetes)):
         return say("{addon} {installed} is installed; {newer}.", addon=addon.get("name", ""), installed=installed, newer=newer)
     else:
         return None

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.chart import counts, draw
-from cli.page import page
+from cli.views.chart import counts, draw
+from cli.views.page import page
 from lambdas.domain.incidents.incident import Outcome
+from lambdas.notifications.message_context import entries_from_json
 from lambdas.notifications.timeline import timeline
-from tests.unit.cli.outside import ENVIRONMENT
+from tests.unit.cli.fake_dependencies import ENVIRONMENT
 from tests.unit.cli.png import colours
 from tests.unit.cli.sessions import HOSTILE, lines, past, trail
 from tests.world import NOON
@@ -132,19 +133,19 @@ def test_history_of_every_shape_makes_a_page(changes: dict[str, Any], outcome: O
 
 
 def test_the_chart_has_what_the_looks_and_the_proof_counted() -> None:
-    found = counts(timeline({"lines": lines()}), trail())
+    found = counts(timeline(entries_from_json(lines())), trail())
     assert [item.pods for item in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
     assert [item.nodes for item in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
 
 
 def test_the_chart_is_told_to_those_who_cannot_see_it() -> None:
-    chart = draw(timeline({"lines": lines()}), [None] * len(timeline({"lines": lines()})), trail())
+    chart = draw(timeline(entries_from_json(lines())), [None] * len(timeline(entries_from_json(lines()))), trail())
     assert "<title" in chart
     assert "pods with the role: 0 of 12 at first, 12 of 12 at the end; nodes Ready: 9 of 12 at first, 12 of 12 at the end." in chart
 
 
 def test_no_part_of_the_chart_leaves_it() -> None:
-    chart = draw(timeline({"lines": lines()}), [None, 1, 2, None, 3, None, None], trail())
+    chart = draw(timeline(entries_from_json(lines())), [None, 1, 2, None, 3, None, None], trail())
     width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', chart)[0])
     xs = [float(item) for item in re.findall(r'(?:\bc?x[12]?)="([\d.]+)"', chart)]
     ys = [float(item) for item in re.findall(r'(?:\bc?y[12]?)="([\d.]+)"', chart)]

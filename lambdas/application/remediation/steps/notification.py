@@ -11,14 +11,15 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.planning.actions import DONE
 from lambdas.notifications import published_events
 from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import context_from_state
 from lambdas.notifications.messages import message
 
 EVENTS: Final[Mapping[str, OwnEvent]] = {
-    NotificationKind.ACTING: OwnEvent.STARTED,
-    NotificationKind.PROVEN: OwnEvent.PROVEN,
-    NotificationKind.NEEDS_YOU: OwnEvent.NEEDS_YOU,
-    NotificationKind.NOT_APPROVED: OwnEvent.NEEDS_YOU,
-    NotificationKind.WITHHELD: OwnEvent.WITHHELD,
+    NotificationKind.REPAIRING: OwnEvent.STARTED,
+    NotificationKind.VERIFIED: OwnEvent.VERIFIED,
+    NotificationKind.NEEDS_ACTION: OwnEvent.NEEDS_ACTION,
+    NotificationKind.NOT_APPROVED: OwnEvent.NEEDS_ACTION,
+    NotificationKind.BLOCKED: OwnEvent.BLOCKED,
 }
 
 
@@ -32,7 +33,7 @@ def send(context: StepContext, key: str, about: Json, occasion: NotificationKind
     """Once per key, as the incident's row remembers: `{"sent": bool, "failed": why, "at": iso}`."""
     try:
         told = context.patiently(lambda: context.incidents.told(context.incident))
-        written = message(occasion, about, context.incident, environment=context.environment, callback_id=callback_id)
+        written = message(context_from_state(occasion, about, context.incident), environment=context.environment, callback_id=callback_id)
         if key not in told:
             context.patiently(lambda: context.notifier.send(written))
             context.patiently(lambda: context.incidents.mark_told(context.incident, key))

@@ -1,0 +1,338 @@
+"""Worlds to tell of: observations of one cluster, each a small step from a sound one, sent through the real diagnosis, plan and digest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.contract.settings import AddonRecord, Mode, Window
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.errors import Denial
+from lambdas.domain.incidents.incident import Outcome, PastIncident
+from lambdas.domain.planning.planner import plan
+from lambdas.domain.planning.policies import RepairHistory
+from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.snapshot import (
+    NOT_READ,
+    AddonFacts,
+    Association,
+    ClusterFacts,
+    HealthIssue,
+    InvalidBinding,
+    Missing,
+    NodeRepair,
+    PodFacts,
+    RoleFacts,
+    Snapshot,
+    Unknown,
+    VersionAdvice,
+    WorkloadFacts,
+)
+from tests.unit.notifications.snapshots import (
+    ACCOUNT,
+    BALANCER,
+    CI,
+    CNI,
+    EBS,
+    INCIDENT_ID,
+    NOW,
+    ROLE,
+    SHOP,
+    account,
+    failing,
+    losing,
+    nodes,
+    pods,
+    refusals,
+    sound,
+    trust,
+)
+
+
+def _addon(seen: Snapshot, **changes: Any) -> AddonFacts:
+    assert isinstance(seen.addon, AddonFacts)
+    return replace(seen.addon, **changes)
+
+
+def _cluster(seen: Snapshot, **changes: Any) -> ClusterFacts:
+    assert isinstance(seen.cluster, ClusterFacts)
+    return replace(seen.cluster, **changes)
+
+
+def addon_role_missing() -> Snapshot:
+    """The known case: an update without the role took it from record, annotation and pods."""
+    seen = sound()
+    dropped = _addon(seen, role_arn=None, version="v1.15.1-eksbuild.1")
+    return failing(
+        replace(
+            seen,
+            cluster=_cluster(seen, version="1.28"),
+            addon=dropped,
+            service_account=account(None, at=NOW - timedelta(seconds=15)),
+            versions=VersionAdvice(default="v1.16.0-eksbuild.1"),
+            actor=CI,
+        )
+    )
+
+
+def _bare_record() -> Snapshot:
+    seen = sound()
+    return replace(seen, addon=_addon(seen, role_arn=None), actor=CI)
+
+
+def _gone(manager: str, **more: Any) -> Snapshot:
+    return replace(sound(), service_account=account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
+
+
+def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Snapshot:
+    role = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-{name}"
+    seen = sound(target, role)
+    kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=role) if addon else NOT_READ
+    workload = WorkloadFacts(
+        kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
+    )
+    running = tuple(replace(pod, name=pod.name.replace("aws-node", name)) for pod in pods(2, None, unready=unready))
+    return replace(
+        seen,
+        addon_name=addon,
+        addon=kept,
+        workload=workload,
+        pods=running,
+        service_account=account(None, manager="helm"),
+        versions=NOT_READ,
+    )
+
+
+def _unseen(why: Unknown) -> Snapshot:
+    return replace(sound(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
+
+
+def _repaired(at: datetime, name: str) -> PastIncident:
+    return PastIncident(
+        id=name,
+        target=CNI,
+        opened_at=at - timedelta(minutes=1),
+        closed_at=at,
+        outcome=Outcome.VERIFIED,
+        verdict="annotation-wiped",
+        trigger="identity-changed",
+        changes=("annotate-service-account",),
+        signals=1,
+    )
+
+
+def _reverted_past() -> RepairHistory:
+    closed = tuple(_repaired(NOW - timedelta(hours=hours), f"past-{hours}") for hours in (1, 3, 5))
+    return RepairHistory(incident_id=INCIDENT_ID, incidents=closed)
+
+
+def _settings(seen: Snapshot, **changes: Any) -> Snapshot:
+    return replace(seen, settings=replace(seen.settings, **changes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """One thing that can be wrong: how it looks, and after how much history."""
+
+    verdict: Verdict
+    build: Callable[[], Snapshot]
+    past: RepairHistory = field(default_factory=lambda: RepairHistory(incident_id=INCIDENT_ID))
+
+    def look(self) -> AssessmentSummary:
+        """What a look at it sees, and what it plans."""
+        seen = self.build()
+        diagnosis = diagnose(seen)
+        return look(seen, diagnosis, plan(seen, diagnosis, self.past))
+
+
+PATH: Final = binding_path("prod-blue", "kube-system", "aws-node")
+
+WORLDS: Final[Mapping[str, World]] = {
+    "addon-role-missing": World(verdict=Verdict.ADDON_ROLE_MISSING, build=addon_role_missing),
+    "addon-role-missing-latent": World(verdict=Verdict.ADDON_ROLE_MISSING, build=_bare_record),
+    "annotation-missing": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: failing(_gone("kubectl-client-side-apply"), 1)),
+    "annotation-missing-latent": World(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _gone("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
+    ),
+    "lost-node": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: losing(failing(_gone("kubectl-client-side-apply"), 1), 0)),
+    "annotation-wiped": World(
+        verdict=Verdict.ANNOTATION_WIPED,
+        build=lambda: _gone(
+            "argocd-controller",
+            known_good_at=NOW - timedelta(hours=2),
+            addon=Missing("vpc-cni"),
+            actor=Actor(
+                who="system:serviceaccount:argocd:argocd-application-controller",
+                what="replaced the ServiceAccount",
+                at=NOW - timedelta(minutes=2),
+            ),
+        ),
+    ),
+    "annotation-differs": World(
+        verdict=Verdict.ANNOTATION_DIFFERS,
+        build=lambda: replace(sound(), service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")),
+    ),
+    "annotation-key-misspelt": World(
+        verdict=Verdict.ANNOTATION_KEY_MISSPELT,
+        build=lambda: replace(sound(), service_account=account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
+    ),
+    "pods-stale": World(
+        verdict=Verdict.PODS_STALE,
+        build=lambda: replace(
+            sound(), service_account=account(at=NOW - timedelta(minutes=2)), pods=(*pods(12, ROLE), *pods(15, None)[12:])
+        ),
+    ),
+    "webhook-missed": World(
+        verdict=Verdict.WEBHOOK_MISSED,
+        build=lambda: replace(
+            sound(),
+            pods=(*pods(14, ROLE), *_late(pods(15, None, born=NOW - timedelta(minutes=2))[14:], ready=False)),
+            permission_errors=refusals("aws-node-14"),
+        ),
+    ),
+    "trust-other-issuer": World(
+        verdict=Verdict.TRUST_OTHER_ISSUER,
+        build=lambda: replace(failing(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))),
+    ),
+    "trust-condition-wrong": World(
+        verdict=Verdict.TRUST_CONDITION_WRONG,
+        build=lambda: replace(sound(), role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
+    ),
+    "oidc-provider-missing": World(
+        verdict=Verdict.OIDC_PROVIDER_MISSING, build=lambda: replace(failing(sound(), 1), oidc_provider=Missing("OIDC provider"))
+    ),
+    "binding-invalid": World(
+        verdict=Verdict.BINDING_INVALID,
+        build=lambda: replace(sound(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
+    ),
+    "binding-to-no-role": World(verdict=Verdict.BINDING_INVALID, build=lambda: replace(sound(), role=Missing("role"))),
+    "permissions-missing": World(
+        verdict=Verdict.PERMISSIONS_MISSING,
+        build=lambda: replace(
+            sound(), permission_errors=refusals("aws-node-14", call="ec2:AssignPrivateIpAddresses"), nodes=nodes(15, unready=1)
+        ),
+    ),
+    "no-access": World(
+        verdict=Verdict.NO_ACCESS,
+        build=lambda: _unseen(Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
+    ),
+    "cluster-gone": World(
+        verdict=Verdict.CLUSTER_GONE, build=lambda: replace(_unseen(Unknown("no cluster")), cluster=Missing("cluster prod-blue"))
+    ),
+    "cluster-initializing": World(
+        verdict=Verdict.CLUSTER_INITIALIZING,
+        build=lambda: replace(
+            sound(), cluster=_cluster(sound(), created_at=NOW - timedelta(minutes=4)), addon=Unknown("describe the add-on: 500")
+        ),
+    ),
+    "addon-not-installed": World(
+        verdict=Verdict.ADDON_NOT_INSTALLED,
+        build=lambda: replace(
+            sound(),
+            addon=Missing("vpc-cni"),
+            workload=Missing("aws-node"),
+            pods=(),
+            service_account=Missing("aws-node"),
+            nodes=nodes(2, unready=2),
+        ),
+    ),
+    "update-in-progress": World(
+        verdict=Verdict.UPDATE_IN_PROGRESS, build=lambda: replace(_gone("eks"), addon=_addon(sound(), status="UPDATING"))
+    ),
+    "addon-degraded": World(
+        verdict=Verdict.ADDON_DEGRADED,
+        build=lambda: replace(
+            sound(),
+            addon=_addon(
+                sound(),
+                status="DEGRADED",
+                issues=(
+                    HealthIssue(code="ConfigurationConflict", message="Conflicts found when trying to apply.", resources=("aws-node",)),
+                ),
+            ),
+        ),
+    ),
+    "sts-unreachable": World(
+        verdict=Verdict.STS_UNREACHABLE,
+        build=lambda: replace(
+            sound(),
+            pods=pods(15, ROLE, unready=2, last_words="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
+            nodes=nodes(15, unready=2, message="PLEG is not healthy"),
+        ),
+    ),
+    "nodes-not-ready": World(
+        verdict=Verdict.NODES_NOT_READY,
+        build=lambda: replace(
+            sound(),
+            nodes=nodes(15, unready=1, message="kubelet has disk pressure", pressures=("DiskPressure",)),
+            node_repair=NodeRepair(nodegroups=("workers",)),
+        ),
+    ),
+    "nodes-wait-for-cni": World(verdict=Verdict.NODES_NOT_READY, build=lambda: replace(sound(), nodes=nodes(15, unready=3))),
+    "flapping": World(verdict=Verdict.FLAPPING, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()),
+    "pod-identity-in-use": World(
+        verdict=Verdict.POD_IDENTITY_IN_USE,
+        build=lambda: replace(sound(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
+    ),
+    "mode-observe": World(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
+    "addon-record-notify-only": World(
+        verdict=Verdict.ADDON_ROLE_MISSING,
+        build=lambda: _settings(replace(sound(), addon=_addon(sound(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL),
+    ),
+    "cooldown": World(
+        verdict=Verdict.ADDON_ROLE_MISSING,
+        build=addon_role_missing,
+        past=RepairHistory(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
+    ),
+    "maintenance-window": World(
+        verdict=Verdict.ANNOTATION_DIFFERS,
+        build=lambda: _settings(
+            replace(sound(), service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni")),
+            maintenance_window=Window(days=(1,), start=timedelta(hours=22), length=timedelta(hours=4)),
+        ),
+    ),
+    "trust-unread": World(
+        verdict=Verdict.ANNOTATION_DIFFERS,
+        build=lambda: replace(
+            sound(),
+            service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni"),
+            role=Unknown("read the role: AccessDenied", denial=Denial.FORBIDDEN),
+        ),
+    ),
+    "no-binding": World(
+        verdict=Verdict.ANNOTATION_MISSING,
+        build=lambda: replace(failing(_gone("eks")), binding=Missing(PATH), addon=_addon(sound(), role_arn=None)),
+    ),
+    "ebs-csi": World(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(EBS, "aws-ebs-csi-driver", "ebs-csi-controller", unready=2)
+    ),
+    "load-balancer-controller": World(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(BALANCER, None, "aws-load-balancer-controller", unready=0)
+    ),
+    "any-workload": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(SHOP, None, "uploader", unready=1)),
+}
+"""Every verdict at least once, and what else changes the words: `name -> world`."""
+
+
+def _late(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
+    return tuple(replace(pod, **changes) for pod in some)
+
+
+def healed(seen: Snapshot, at: datetime) -> AssessmentSummary:
+    """The look that proves a repair: the same cluster, sound, a moment later."""
+    role = seen.desired_role or ROLE
+    well = replace(sound(seen.target, role), began_at=at, addon_name=seen.addon_name, service_account=account(role))
+    if isinstance(seen.workload, WorkloadFacts) and isinstance(seen.pods, tuple):
+        named = tuple(replace(pod, role_arn=role, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
+        well = replace(well, workload=seen.workload, pods=named or well.pods)
+    if isinstance(seen.nodes, tuple) and (lost := [number for number, node in enumerate(seen.nodes) if node.ready is None]):
+        well = losing(well, *lost)
+    if seen.addon_name != "vpc-cni":
+        well = replace(well, addon=seen.addon, versions=NOT_READ)
+    diagnosis = diagnose(well)
+    return look(well, diagnosis, plan(well, diagnosis, RepairHistory()))

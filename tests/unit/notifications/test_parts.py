@@ -1,0 +1,239 @@
+"""The small parts of a message: escaping, times, names, owners, marks, the timeline, and what is left out first."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.incidents.incident import Incident
+from lambdas.domain.plurals import many
+from lambdas.notifications import escape
+from lambdas.notifications.body import paragraphs
+from lambdas.notifications.chat import fit
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import context_from_state, entries_from_json
+from lambdas.notifications.owners import keep_in_record, keep_on_account, recognise
+from lambdas.notifications.principals import short_name
+from lambdas.notifications.time_text import clock, duration, moment
+from lambdas.notifications.timeline import timeline
+from lambdas.notifications.title import Mark, mark
+from lambdas.notifications.wording import CHAT, PLAIN, Code, say, sentence
+from tests.unit.notifications.message_cases import stories, write
+from tests.unit.notifications.fault_cases import WORLDS
+
+ROLE = "arn:aws:iam::111122223333:role/cni"
+TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("arn:aws:iam::111122223333:role/prod_blue-cni", "arn:aws:iam::111122223333:role/prod_blue-cni"),
+        ("jane.doe@example.com", "jane.doe@example.com"),
+        ("<!channel> now", "‹!channel› now"),
+        ("<@U012AB> @here", "‹＠U012AB› ＠here"),
+        ("_so_ *so* ~so~", "ˍsoˍ ∗so∗ ∼so∼"),
+        ("[AWS](https://evil.example)", "[AWS] (https:⧸⧸evil.example)"),
+        ("one\r\ntwo\tthree\u2028four", "one two three four"),
+        ("a\u202eb\u200bc\x00d\ud800e", "abcde"),
+        ("", ""),
+    ],
+)
+def test_chat_takes_values_as_words(value: str, written: str) -> None:
+    assert escape.chat(value) == written
+
+
+def test_what_is_to_be_copied_stays_as_it_is() -> None:
+    command = "aws iam create-open-id-connect-provider --url https://oidc.eks.eu-west-1.amazonaws.com/id/77D0 --tags a_b=*"
+    assert say("{it}", it=Code(command)).render(CHAT) == f"`{command}`"
+    assert say("{it}", it=Code(command)).render(PLAIN) == command
+
+
+def test_a_value_is_never_read_as_a_template() -> None:
+    assert say("{it}", it="{other} %s {0}").render(PLAIN) == "{other} %s {0}"
+
+
+def test_a_subject_is_ascii_on_one_line_and_short() -> None:
+    assert escape.ascii_line("🔴 café · now…\nnext", 99) == "cafe - now... next"
+    assert len(escape.ascii_line("x" * 300, 99)) == 99
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (91, "1 min 31 s"),
+        (1640, "27 min"),
+        (3600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (259_200, "3 days"),
+    ],
+)
+def test_durations_are_said_in_at_most_two_units(seconds: int, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_a_time_of_another_day_carries_its_date() -> None:
+    at = datetime(2026, 11, 2, 2, 15, 52, tzinfo=UTC)
+    assert clock(at, at) == "02:15:52 UTC"
+    assert clock(at, datetime(2026, 11, 3, tzinfo=UTC)) == "2026-11-02 02:15 UTC"
+
+
+@pytest.mark.parametrize("text", ["", "soon", None, 5, "2026-13-01"])
+def test_what_is_no_time_is_no_moment(text: object) -> None:
+    assert moment(text) is None
+
+
+def test_one_is_said_otherwise_than_many() -> None:
+    assert (many(1, "pod"), many(2, "pod"), many(0, "node is", "nodes are")) == ("1 pod", "2 pods", "0 nodes are")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("the role is gone", "The role is gone."),
+        ("aws-node is slow", "aws-node is slow."),
+        ("15 of 15", "15 of 15."),
+        ("Done.", "Done."),
+        ("", "."),
+    ],
+)
+def test_sentences_begin_and_end_as_sentences(text: str, written: str) -> None:
+    assert sentence(text) == written
+
+
+@pytest.mark.parametrize(
+    ("who", "name"),
+    [
+        ("arn:aws:sts::111122223333:assumed-role/ci-deploy/build-9", "ci-deploy (session build-9)"),
+        ("arn:aws-cn:iam::111122223333:user/team/jane", "user jane"),
+        ("arn:aws:iam::111122223333:role/a/b/c", "role c"),
+        ("arn:aws:iam::111122223333:root", "the account's root user"),
+        ("system:serviceaccount:argocd:controller", "ServiceAccount argocd/controller"),
+        ("jane", "jane"),
+    ],
+)
+def test_principals_have_short_names(who: str, name: str) -> None:
+    assert short_name(who) == name
+
+
+@pytest.mark.parametrize(
+    ("manager", "agent", "name"),
+    [
+        ("eks", "", "the EKS add-on"),
+        ("helm", "", "Helm"),
+        ("helm-controller", "", "Flux"),
+        ("argocd-controller", "", "Argo CD"),
+        ("kubectl-client-side-apply", "", "kubectl"),
+        ("Terraform", "", "Terraform"),
+        ("eksctl", "", "eksctl"),
+        ("", "APN/1.0 HashiCorp/1.0 Terraform/1.9.5", "Terraform"),
+        ("", "eksctl/0.190.0", "eksctl"),
+        ("", "cloudformation.amazonaws.com", "CloudFormation or CDK"),
+        ("", "aws-cli/2.17.0 md/awscrt", "the AWS CLI"),
+        ("", "kubectl/v1.33.0 (linux/amd64)", "kubectl"),
+        ("my-eks-tool", "curl/8", ""),
+    ],
+)
+def test_tools_are_recognised_by_field_manager_and_user_agent(manager: str, agent: str, name: str) -> None:
+    tool = recognise(manager=manager, signs=(agent,))
+    assert (tool.name if tool else "") == name
+
+
+def test_each_tool_is_told_what_to_write_where() -> None:
+    terraform, eksctl, helm = (recognise(manager=item) for item in ("terraform", "eksctl", "helm"))
+    assert f'service_account_role_arn = "{ROLE}"' in keep_in_record(terraform, TARGET, "vpc-cni", ROLE).render(PLAIN)
+    assert f"serviceAccountRoleARN: {ROLE}" in keep_in_record(eksctl, TARGET, "vpc-cni", ROLE).render(PLAIN)
+    assert f'service_account_role_arn = "{ROLE}"' in keep_in_record(helm, TARGET, "vpc-cni", ROLE).render(PLAIN)
+    assert f"eks.amazonaws.com/role-arn: {ROLE}" in keep_on_account(helm, TARGET, "", ROLE).render(PLAIN)
+    assert "kube-system/aws-node" in keep_on_account(None, TARGET, "", ROLE).render(PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("world", "story", "expected"),
+    [
+        ("addon-role-missing", "repairing", Mark.URGENT),
+        ("addon-role-missing", "approval-requested", Mark.URGENT),
+        ("addon-role-missing", "verified", Mark.OK),
+        ("addon-role-missing", "recovered", Mark.OK),
+        ("addon-role-missing-latent", "repairing", Mark.NOTE),
+        ("addon-role-missing-latent", "approval-requested", Mark.ACTION),
+        ("mode-observe", "blocked", Mark.URGENT),
+        ("cooldown", "blocked", Mark.ACTION),
+        ("maintenance-window", "blocked", Mark.NOTE),
+        ("addon-record-notify-only", "blocked", Mark.NOTE),
+        ("addon-record-notify-only", "reminder", Mark.NOTE),
+        ("cluster-initializing", "blocked", Mark.NOTE),
+        ("binding-invalid", "needs-action", Mark.ACTION),
+        ("trust-other-issuer", "needs-action", Mark.URGENT),
+        ("trust-condition-wrong", "needs-action", Mark.ACTION),
+        ("no-access", "needs-action", Mark.ACTION),
+        ("nodes-wait-for-cni", "needs-action", Mark.URGENT),
+    ],
+)
+def test_the_mark_says_whether_to_get_up(world: str, story: str, expected: Mark) -> None:
+    told = {name: context_from_state(occasion, about, incident) for name, occasion, about, incident in stories(WORLDS[world])}
+    assert mark(told[story]) is expected
+
+
+@pytest.mark.parametrize(
+    "story", [pytest.param((name, *item), id=f"{name} {item[0]}") for name, world in WORLDS.items() for item in stories(world)]
+)
+def test_no_paragraph_is_said_twice(story: tuple[str, str, NotificationKind, dict[str, Any], Incident]) -> None:
+    _, _, occasion, about, incident = story
+    text = write(occasion, about, incident).text
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("    ")]  # but those of a document
+    assert len(lines) == len(set(lines))
+    assert not [line for line in lines if "  " in line or " ." in line or ".." in line or "None" in line]
+
+
+def test_a_timeline_counts_from_its_first_line_and_leaves_equal_looks_out() -> None:
+    at = "2026-11-02T02:14:{:02}+00:00"
+    look = {"at": at.format(0), "what": "look", "words": "annotation-missing", "counts": [0, 15, 12, 15]}
+    lines = [
+        look,
+        {**look, "at": at.format(5)},
+        {"at": at.format(7), "what": "annotate-service-account", "words": "annotation set"},
+        {"at": "", "what": "approval", "words": "approved by jane"},
+        {"at": at.format(41), "what": "look", "words": "healthy", "counts": [15, 15, 0, 0]},
+    ]
+    told = timeline(entries_from_json(lines))
+    assert [(item.after, item.text) for item in told] == [
+        ("+0 s", "saw annotation-missing (0 of 15 pods with the role, 12 of 15 nodes Ready)"),
+        ("+7 s", "annotation set"),
+        ("", "approval: approved by jane"),
+        ("+41 s", "saw healthy (15 of 15 pods with the role)"),
+    ]
+    assert told[0].pods == (0, 15)
+    assert told[-1].nodes is None
+
+
+@pytest.mark.parametrize("about", [{}, {"lines": None}, {"lines": ["text", {}, {"at": 3, "counts": ["a", 1, 2, 3]}]}])
+def test_a_timeline_takes_anything(about: dict[str, Any]) -> None:
+    assert all(item.text is not None for item in timeline(entries_from_json(about.get("lines"))))
+
+
+def test_the_first_and_the_last_paragraph_stay_longest() -> None:
+    parts = ["first", "a" * 400, "b" * 400, "last"]
+    assert fit(parts, 500) == ["first", "a" * 400, "…", "last"]
+    assert fit(parts, 60) == ["first", "…", "last"]
+    assert fit(parts, 5_000) == parts
+
+
+def test_the_repair_clock_counts_down() -> None:
+    story = next(item for item in stories(WORLDS["addon-role-missing"]) if item[0] == "repairing")
+    told = context_from_state(*story[1:])
+
+    def text(deadline: str) -> str:
+        return "\n".join(
+            paragraph.render(PLAIN) for paragraph in paragraphs(replace(told, current=replace(told.current, repair_deadline=deadline)))
+        )
+
+    assert "in 27 min." in text("2026-11-02T02:41:45+00:00")
+    assert "at any moment" in text("2026-11-02T02:14:41+00:00")
+    assert "auto repair" not in text("")
