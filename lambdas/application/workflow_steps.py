@@ -4,9 +4,51 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final, Protocol
 
 Json = dict[str, Any]
+
+
+class StepPurpose(StrEnum):
+    """What a step of a workflow does. It is part of the step's durable name."""
+
+    OPEN = "open"
+    ASSESS = "assess"
+    AWAIT_UPDATE = "await-update"
+    REQUEST_APPROVAL = "request-approval"
+    CLEAR_APPROVAL = "clear-approval"
+    CLAIM = "claim"
+    APPLY = "apply"
+    CHECK_CANARY = "check-canary"
+    REPLACE_PODS = "replace-pods"
+    VERIFY = "verify"
+    RESTORE = "restore"
+    RELEASE = "release"
+    NOTIFY = "notify"
+    NOTIFY_AGAIN = "notify-again"
+    PAUSE = "pause"
+    WATCH = "watch"
+    CLOSE = "close"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True)
+class StepId:
+    """Identifies one step of a workflow run; `str()` gives its durable name, such as `1.2 apply replace-canary-pod`.
+
+    `position` is the number of an action within its plan, from 1. `part` tells apart the steps of one purpose in one iteration: the kind of
+    an action or of a notification, or the number of a watch.
+    """
+
+    purpose: StepPurpose
+    iteration: int = 0
+    position: int = 0
+    part: str = ""
+
+    def __str__(self) -> str:
+        number = f"{self.iteration}.{self.position}" if self.position else str(self.iteration or "")
+        return " ".join(filter(None, (number, self.purpose, self.part)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,200 @@
+"""The results of the workflow's steps. Each is frozen data; a durable execution stores it as a checkpoint.
+
+A new field needs a default, so that an execution which began under an older version still reads its checkpoints.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.verification import VerificationState
+from lambdas.notifications.kind import NotificationKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """The part that all results share. `at` is when the step ran; None in a result that stands for a step that has not run yet.
+
+    `error` says why the outside did not answer; empty where it did.
+    """
+
+    at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssessmentResult(StepResult):
+    """The latest assessment, or None before the first one succeeds. With `error` set, the latest attempt failed.
+
+    `signals` were counted before the assessment. `denials` is the number of successive assessments that could not log in to the cluster.
+    `is_taken_over` means that the incident has another holder.
+    """
+
+    summary: AssessmentSummary | None = None
+    signals: int = 0
+    denials: int = 0
+    is_taken_over: bool = False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the latest attempt gave an answer."""
+        return self.is_taken_over or (self.summary is not None and not self.error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimResult(StepResult):
+    """Whether the incident is ours; None where the table has not answered."""
+
+    is_ours: bool | None = None
+
+
+class ActionState(StrEnum):
+    """How an action ended."""
+
+    DONE = "done"
+    BUSY = "busy"  # may succeed later
+    CONFLICT = "conflict"  # the object has changed since the assessment
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionResult(StepResult):
+    """The outcome of one action, and a message that says what was done or what prevented it."""
+
+    state: ActionState = ActionState.BUSY
+    message: str = ""
+
+
+class CanaryState(StrEnum):
+    """What is known of the pod that succeeds the canary."""
+
+    WAITING = "waiting"
+    HAS_ROLE = "has-role"
+    NO_ROLE = "no-role"  # the webhook missed it, and each of its successors
+    NOT_READY = "not-ready"
+    NODE_LOST = "node-lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryResult(StepResult):
+    """The state of the canary's successor after `checks` steps and `replacements` further deletions.
+
+    `uid_without_role` is a pod that was admitted without the role and is replaced by the next step, unless the webhook is only late.
+    """
+
+    state: CanaryState = CanaryState.WAITING
+    message: str = ""
+    checks: int = 0
+    replacements: int = 0
+    uid_without_role: str = ""
+
+
+class ReplacementState(StrEnum):
+    """How far a rolling replacement is."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplacementResult(StepResult):
+    """The progress of a rolling replacement.
+
+    `goal` is the number of ready pods with the role that the next batch waits for; None before the first step. `idle_checks` counts the
+    successive steps without progress. `lost_nodes` are the nodes that are not waited for; None before they were read.
+    """
+
+    state: ReplacementState = ReplacementState.WAITING
+    message: str = ""
+    goal: int | None = None
+    idle_checks: int = 0
+    lost_nodes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountSample:
+    """Pods and nodes in numbers, at one time."""
+
+    at: datetime
+    pods_with_role: int
+    pods: int
+    nodes_ready: int
+    nodes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationResult(StepResult):
+    """How far the verification is, the assessment that it rests on, and the changes of the counts so far.
+
+    `progress` are the counts that move during a repair, and `progress_at` is when they last moved.
+    """
+
+    state: VerificationState = VerificationState.WAITING
+    sentence: str = ""
+    summary: AssessmentSummary | None = None
+    progress: tuple[int, ...] = ()
+    progress_at: datetime | None = None
+    samples: tuple[CountSample, ...] = ()
+
+
+class DeliveryState(StrEnum):
+    """What became of a message."""
+
+    SENT = "sent"
+    SKIPPED = "skipped"  # below the severity that the settings ask for
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationResult(StepResult):
+    """Whether a message was delivered; `error` says why it was not."""
+
+    state: DeliveryState = DeliveryState.FAILED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the message need not be sent again."""
+        return self.state is not DeliveryState.FAILED
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseResult(StepResult):
+    """Whether the incident is closed; None where the table has not answered.
+
+    `summary` and `signals` are those of the assessment that the next attempt closes with, where a signal came since the last one.
+    """
+
+    is_closed: bool | None = None
+    summary: AssessmentSummary | None = None
+    signals: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemediationResult:
+    """How a remediation ended. `outcome` is None where another execution or a person has taken the incident over."""
+
+    incident_id: str
+    target: str
+    outcome: Outcome | None
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NotificationKey:
+    """Identifies one notification of an incident; `str()` gives the key that the incident's row remembers, such as `2 reminder 1`."""
+
+    iteration: int
+    kind: NotificationKind
+    part: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (str(self.iteration), self.kind, self.part)))
+
+
+def notified_kinds(keys: Iterable[str]) -> frozenset[NotificationKind]:
+    """The kinds of the notifications that an incident's row remembers."""
+    return frozenset(NotificationKind(key.split()[1]) for key in keys)
