@@ -439,7 +439,7 @@ BAD_RELEASES: Final = (
         since=(1, 22, 0),
         fixed_in=(1, 23, 2),
         requires=_IPV6,
-        reason="ipamd exits at start on IPv6 where the role may not call ec2:DescribeSubnets; the EKS guide's policy grants it since 2026-07-09",
+        reason="ipamd exits at start on IPv6 without ec2:DescribeSubnets, which the EKS guide's policy grants since 2026-07-09",
         source="https://github.com/aws/amazon-vpc-cni-k8s/issues/3704",
     ),
     BadRelease(
