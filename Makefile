@@ -75,7 +75,7 @@ sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round o
 	@$(SAY) && nice $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long" $(LABELLED)
 
 # What the functions are made of; the command line, preflight and the documents are no part of the asset.
-ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/report tests/unit/requests tests/unit/workflow \
+ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/notifications tests/unit/requests tests/unit/workflow \
 	$(wildcard tests/unit/test_*.py) tests/integration/adapters
 
 .PHONY: lambda-python
@@ -98,7 +98,7 @@ e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1
 
 .PHONY: demo
 demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name, all or list, CLUSTER=embedded or real)
-	@$(BIN)/python -m sandbox.play $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
+	@$(BIN)/python -m sandbox.simulation $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
 
 .PHONY: chaos
 chaos: $(VENV)/ready ## the long round of faults, crashes and storms, with a table at its end
@@ -114,8 +114,8 @@ browser: ## install the browser that the report's tests open (Debian)
 
 .PHONY: pictures
 pictures: $(VENV)/ready ## draw the pictures of the documentation anew
-	@$(BIN)/python -m sandbox.play.record docs/pictures/demo.svg
-	@$(BIN)/python -m cli.pictures
+	@$(BIN)/python -m sandbox.simulation.terminal_recording docs/pictures/demo.svg
+	@$(BIN)/python -m release.pictures
 
 .PHONY: clean
 clean: ## remove what was built and what the tools remember; the real control plane stays

@@ -1,1 +1,1 @@
-"""Every promise about speed, memory, size and requests, measured beside a rival in the same run."""
+"""Benchmarks of speed, memory, size and requests. Each value is measured in the same run as its baseline."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [PROMISE ...]`: measure every promise, or those named; `QUICK=1` for less thorough and faster."""
+"""`python -m benchmarks [CASE ...]`: run all benchmark cases, or the named ones. `QUICK=1` runs fewer rounds on smaller clusters."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from benchmarks import functions, price
-from benchmarks.row import Goal, Row
-from benchmarks.run import Run
-from benchmarks.table import limits, markdown, terminal, write_json
+from benchmarks.harness import cost_model, emulated_functions
+from benchmarks.harness.row import Goal, Row
+from benchmarks.harness.run import Run
+from benchmarks.harness.table import limits, markdown, terminal, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PROMISES: Final = (
-    "asset",
-    "cold_start",
-    "remediator_start",
+CASES: Final = (
+    "asset_size",
+    "checker_cold_start",
+    "remediator_cold_start",
     "warm_check",
-    "big_cluster",
+    "large_cluster",
     "fleet",
     "storm",
     "audit_log",
     "repair",
     "detection",
-    "price",
+    "monthly_cost",
     "scale",
 )
 LONGEST_S: Final = 15 * 60
-"""What the whole may take: the largest world, which comes last, is left out where it would take longer."""
+"""Time limit of a full run. The largest case runs last and is skipped when it does not fit."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 OUT: Final = _ROOT / "build" / "bench.json"
 PAGE: Final = _ROOT / "docs" / "performance.md"
@@ -45,32 +45,32 @@ RESULTS: Final = "## Latest results\n"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 1 where a goal is missed, 2 where a promise could not be measured."""
-    asked = _parser().parse_args(arguments)
-    if asked.markdown and OUT.exists() and not asked.promises:
+    """Run the cases and print the results. Returns 1 when a goal is missed and 2 when a case fails to run."""
+    options = _parser().parse_args(arguments)
+    if options.markdown and OUT.exists() and not options.cases:
         _write_pages(json.loads(OUT.read_text(encoding="utf-8")))
         return 0
     console = Console(stderr=True)
-    run = Run(quick=bool(os.environ.get("QUICK")), say=console.log, longest_s=float("inf") if asked.promises else LONGEST_S)
-    broken = [name for name in asked.promises or PROMISES if not _measured(name, run, console)]
-    shutil.rmtree(functions.scratch(), ignore_errors=True)
-    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.began, facts=run.facts, left_out=run.left_out)
+    run = Run(quick=bool(os.environ.get("QUICK")), log=console.log, time_limit_s=float("inf") if options.cases else LONGEST_S)
+    failed = [name for name in options.cases or CASES if not _run_case(name, run, console)]
+    shutil.rmtree(emulated_functions.scratch_folder(), ignore_errors=True)
+    write_json(run.rows, OUT, quick=run.quick, took_s=time.monotonic() - run.started, facts=run.facts, skipped=run.skipped)
     wide = Console(width=max(Console().width, 200))
     wide.print(terminal(run.rows))
-    for line in (*(f"missed: {limit}" for limit in limits(run.rows)), *(f"left out: {item}" for item in run.left_out)):
+    for line in (*(f"missed: {limit}" for limit in limits(run.rows)), *(f"skipped: {case}" for case in run.skipped)):
         wide.print(line, markup=False, highlight=False)
-    if broken:
-        console.log(f"[red]could not be measured: {', '.join(broken)}")
+    if failed:
+        console.log(f"[red]failed to run: {', '.join(failed)}")
         return 2
     return int(any(row.met is False for row in run.rows))
 
 
-def _measured(name: str, run: Run, console: Console) -> bool:
+def _run_case(name: str, run: Run, console: Console) -> bool:
     began = time.monotonic()
     console.log(f"measuring {name} …")
     try:
-        rows = importlib.import_module(f"benchmarks.promises.{name}").run(run)
-    except Exception:  # noqa: BLE001  # the other promises are measured all the same
+        rows = importlib.import_module(f"benchmarks.cases.{name}").run(run)
+    except Exception:  # noqa: BLE001  # the other cases still run
         console.print_exception(max_frames=6)
         return False
     run.rows += rows
@@ -80,33 +80,35 @@ def _measured(name: str, run: Run, console: Console) -> bool:
 
 
 def _write_pages(document: dict[str, Any]) -> None:
-    """Print the results and put them at the end of the page about them; put what was measured into the page about costs."""
+    """Print the results, write them to the end of `docs/performance.md`, and update the measured figures of `docs/cost.md`."""
     how = "quick" if document["quick"] else "full"
-    without = f" Left out: {'; '.join(document['left_out'])}." if document["left_out"] else ""
+    skipped = f" Skipped: {'; '.join(document['skipped'])}." if document["skipped"] else ""
     table = markdown([_row(row) for row in document["rows"]])
-    told = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{without}\n\n{table}"
-    print(told)
+    results = f"A {how} run on {document['machine']}, {document['took_s']:.0f} s.{skipped}\n\n{table}"
+    print(results)
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(RESULTS)
-    PAGE.write_text(f"{before}{heading}\n{told}\n", encoding="utf-8")
+    PAGE.write_text(f"{before}{heading}\n{results}\n", encoding="utf-8")
     measured = {name: document["facts"].get(fact) for name, fact in (("cpu_ms", "sweep_cpu_ms"), ("log_bytes", "log_bytes"))}
     if all(measured.values()):
-        price.COST_PAGE.write_text(price.rewritten(price.COST_PAGE.read_text(encoding="utf-8"), **measured), encoding="utf-8")
+        cost_model.COST_PAGE.write_text(
+            cost_model.rewritten(cost_model.COST_PAGE.read_text(encoding="utf-8"), **measured), encoding="utf-8"
+        )
 
 
 def _row(stored: dict[str, Any]) -> Row:
-    plain = {key: value for key, value in stored.items() if key not in ("goal", "met")}
+    fields = {key: value for key, value in stored.items() if key not in ("goal", "met")}
     on, _, rest = (stored["goal"] or "").partition(" ")
     sign, _, bound = rest.partition(" ")
-    return Row(**plain, goal=Goal(on="ratio" if on == "ratio" else "value", bound=float(bound), at_least=sign == ">=") if bound else None)
+    return Row(**fields, goal=Goal(on="ratio" if on == "ratio" else "value", bound=float(bound), at_least=sign == ">=") if bound else None)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("promises", nargs="*", choices=[*PROMISES, []], help="all of them unless named")
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="the cases to run; all of them by default")
     parser.add_argument(
         "--markdown",
         action="store_true",
-        help=f"print the latest results, from build/{OUT.name}, and put them into docs/{PAGE.name} and docs/cost.md",
+        help=f"print the latest results from build/{OUT.name} and write them to docs/{PAGE.name} and docs/cost.md",
     )
     return parser
 

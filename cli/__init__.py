@@ -1,1 +1,1 @@
-"""`irsa-remediator`: the same domain, workflow and adapters, for a person at a terminal."""
+"""`irsa-remediator`: the domain, workflow and adapters of the functions, run from a terminal."""

@@ -1,4 +1,4 @@
-"""`python -m cli`: the command line without installing it."""
+"""`python -m cli`: run the command line without installing it."""
 
 from cli.main import main
 

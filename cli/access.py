@@ -6,27 +6,28 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cli import network, wiring
-from cli.asked import Asked, Format
-from cli.deployed import roles
-from cli.failures import BROKEN, COULD_NOT_TELL, SOUND, Refused
-from cli.grants import NO_PODS, Point, Wants, missing, unplaced
-from cli.hearing import Source, sources
+from cli import network
+from cli.clients import connection
+from cli.options import GlobalOptions, Format
+from cli.clients.deployed_stack import roles
+from cli.errors import BROKEN, COULD_NOT_TELL, SOUND, CommandError
+from cli.queries.grants import NO_PODS, Grant, RequiredAccess, missing, unplaced
+from cli.queries.trigger_sources import TriggerSource, sources
 from cli.output import console, progress, write
-from cli.targets import Wanted, targets
+from cli.queries.targets import TargetSelection, targets
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
 from lambdas.contract.aws_auth import map_roles
 from lambdas.contract.workloads import known
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 if TYPE_CHECKING:
-    from cli.outside import Outside
+    from cli.clients.dependencies import Dependencies
     from lambdas.contract.parameters import ServiceAccountRef
 
 
-def run(asked: Asked, cluster: str, *, apply: bool, check: bool) -> int:
+def run(asked: GlobalOptions, cluster: str, *, apply: bool, check: bool) -> int:
     """Print what is needed; with `apply` grant it, with `check` say what is missing."""
-    outside = wiring.connect(asked)
+    outside = connection.connect(asked)
     with progress("reading the cluster's bindings"):
         wants = wanted(cluster, outside)
     if apply:
@@ -34,24 +35,24 @@ def run(asked: Asked, cluster: str, *, apply: bool, check: bool) -> int:
     if apply or check:
         with progress("looking at what is granted"):
             points = [*missing(wants, outside), *(network.points(wants.cluster, outside.surroundings) if wants.roles else ())]
-            heard = list(sources(wants.cluster, outside.announcers)) if wants.roles else []
+            heard = list(sources(wants.cluster, outside.trigger_sources)) if wants.roles else []
         return _checked(asked, wants, [*points, *unplaced(wants)], heard)
     return _printed(asked, wants)
 
 
-def wanted(cluster: str, outside: Outside) -> Wants:
+def wanted(cluster: str, outside: Dependencies) -> RequiredAccess:
     """The roles of the deployed stack, and the objects for every bound ServiceAccount; those for aws-node where nothing is bound.
 
     Raises:
         Refused: the cluster is not there.
     """
-    found = targets(Wanted(clusters=(cluster,) if cluster else ()), outside)
+    found = targets(TargetSelection(clusters=(cluster,) if cluster else ()), outside)
     name = found[0].cluster
     facts = outside.readers.eks.cluster(name)
     if not isinstance(facts, ClusterFacts):
-        raise Refused(f"there is no {facts.what}", then="`aws eks list-clusters` lists them; mind --region")
+        raise CommandError(f"there is no {facts.what}", next_step="`aws eks list-clusters` lists them; mind --region")
     bound = {item: _workload(item, facts, outside) for item in found}
-    return Wants(
+    return RequiredAccess(
         cluster=name,
         roles=roles(outside.environment),
         objects=manifests(item for item in bound.values() if item),
@@ -60,7 +61,7 @@ def wanted(cluster: str, outside: Outside) -> Wants:
     )
 
 
-def _workload(target: ServiceAccountRef, facts: ClusterFacts, outside: Outside) -> BoundWorkload | None:
+def _workload(target: ServiceAccountRef, facts: ClusterFacts, outside: Dependencies) -> BoundWorkload | None:
     """By its known name, else the one behind its pods; None where it has no pods yet."""
     if it := known(target.namespace, target.name):
         return BoundWorkload(it.namespace, it.service_account, it.kind, it.name)
@@ -73,14 +74,14 @@ def _workload(target: ServiceAccountRef, facts: ClusterFacts, outside: Outside) 
 # --- granting ----------------------------------------------------------------------------------------------------------------------------
 
 
-def _apply(wants: Wants, outside: Outside, asked: Asked) -> None:
+def _apply(wants: RequiredAccess, outside: Dependencies, asked: GlobalOptions) -> None:
     """With the caller's own rights; every write may be repeated."""
     with progress(f"granting access in {wants.cluster}"):
         for function, group in GROUPS.items():
             if wants.takes_entries and function in wants.roles:
-                outside.rights.give_entry(wants.cluster, wants.roles[function], group)
+                outside.cluster_access.give_entry(wants.cluster, wants.roles[function], group)
         for manifest in wants.objects:
-            outside.rights.apply(wants.cluster, manifest)
+            outside.cluster_access.apply(wants.cluster, manifest)
     if asked.output is Format.TABLE and not wants.takes_entries and wants.roles:
         console().print(Text("This cluster takes no access entries. Add these items to mapRoles of kube-system/aws-auth:"))
         console().print(Text(map_roles(wants.roles)), soft_wrap=True)
@@ -89,7 +90,7 @@ def _apply(wants: Wants, outside: Outside, asked: Asked) -> None:
 # --- telling -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _checked(asked: Asked, wants: Wants, points: list[Point], heard: list[Source]) -> int:
+def _checked(asked: GlobalOptions, wants: RequiredAccess, points: list[Grant], heard: list[TriggerSource]) -> int:
     """What is missing decides the exit code; a source that is off does not, since the sweep finds what it would have told."""
     states = {point.state for point in points}
     code = BROKEN if "missing" in states else COULD_NOT_TELL if "unknown" in states else SOUND
@@ -100,13 +101,13 @@ def _checked(asked: Asked, wants: Wants, points: list[Point], heard: list[Source
         "points": [point.document for point in points],
         "sources": [item.document for item in heard],
     }
-    from cli.access_view import points_view, sources_view
+    from cli.views.grant_table import points_view, sources_view
 
     write(asked.output, document, *points_view(wants.cluster, points), *sources_view(wants.cluster, heard))
     return code
 
 
-def _printed(asked: Asked, wants: Wants) -> int:
+def _printed(asked: GlobalOptions, wants: RequiredAccess) -> int:
     """YAML to apply, under comments that say how the roles are let in."""
     entries = [{"principalArn": arn, "kubernetesGroups": [GROUPS[item]]} for item, arn in wants.roles.items() if item in GROUPS]
     lines = map_roles(wants.roles) if wants.roles else ""
@@ -114,7 +115,7 @@ def _printed(asked: Asked, wants: Wants) -> int:
     if asked.output is not Format.TABLE:
         write(asked.output, document | {"manifests": list(wants.objects)})
         return SOUND
-    from cli.access_view import printed
+    from cli.views.grant_table import printed
 
     console().print(Text(printed(wants.cluster, wants.roles, wants.objects, takes_entries=wants.takes_entries)), soft_wrap=True)
     for name in wants.unplaced:

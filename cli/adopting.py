@@ -9,17 +9,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli import wiring
-from cli.asked import Asked, Format
-from cli.failures import BROKEN, SOUND, Refused
+from cli.clients import connection
+from cli.options import GlobalOptions, Format
+from cli.errors import BROKEN, SOUND, CommandError
 from cli.fixing import interactive
-from cli.looking import see
+from cli.queries.assessment import see
 from cli.output import console, progress, write
-from cli.targets import Wanted, clusters, split
+from cli.queries.targets import TargetSelection, clusters, split
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import KNOWN
-from lambdas.domain.diagnosis.finding import READABLE_GUARDS, Link, State
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.ports import Parameter
 from lambdas.domain.snapshot.bindings import binding_for
@@ -29,12 +29,12 @@ from lambdas.notifications.escape import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cli.outside import Outside
+    from cli.clients.dependencies import Dependencies
     from lambdas.domain.ports import ParametersPort
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proposal:
+class BindingProposal:
     """What would be written for one ServiceAccount, or why nothing is. `taken_from` is `annotation`, `add-on record` or both."""
 
     target: ServiceAccountRef
@@ -56,7 +56,7 @@ class Proposal:
         return told | {"roleArn": self.role_arn or None, "takenFrom": self.taken_from or None, "reason": self.refusal or None}
 
 
-class Supposed:
+class ParameterOverlay:
     """Parameters as they would be with the binding: the check judges the role before anything is written."""
 
     def __init__(self, parameters: ParametersPort, path: str, role_arn: str) -> None:
@@ -68,9 +68,9 @@ class Supposed:
         return {**self._parameters.load(cluster), **self._own}
 
 
-def run(asked: Asked, wanted: Wanted, *, yes: bool, dry_run: bool) -> int:
+def run(asked: GlobalOptions, wanted: TargetSelection, *, yes: bool, dry_run: bool) -> int:
     """Propose, show, ask, write."""
-    outside = wiring.connect(asked)
+    outside = connection.connect(asked)
     with progress("looking for roles that are right"):
         proposals = propose(wanted, outside)
     new = [proposal for proposal in proposals if proposal.role_arn and not proposal.refusal and not proposal.bound]
@@ -88,7 +88,7 @@ def run(asked: Asked, wanted: Wanted, *, yes: bool, dry_run: bool) -> int:
     return code
 
 
-def propose(wanted: Wanted, outside: Outside) -> list[Proposal]:
+def propose(wanted: TargetSelection, outside: Dependencies) -> list[BindingProposal]:
     """A proposal for every ServiceAccount that is known by name, or was asked for, in the chosen clusters; those absent are left out."""
     accounts = [split(wanted.service_account)] if wanted.service_account else [(item.namespace, item.service_account) for item in KNOWN]
     found = [
@@ -99,34 +99,34 @@ def propose(wanted: Wanted, outside: Outside) -> list[Proposal]:
     return [item for item in found if item]
 
 
-def _proposal(target: ServiceAccountRef, outside: Outside, *, asked_for: bool) -> Proposal | None:
+def _proposal(target: ServiceAccountRef, outside: Dependencies, *, asked_for: bool) -> BindingProposal | None:
     try:
         return _proposed(target, outside, asked_for=asked_for)
     except RemediatorError as error:
-        return Proposal(target=target, refusal=str(error))
+        return BindingProposal(target=target, refusal=str(error))
 
 
-def _proposed(target: ServiceAccountRef, outside: Outside, *, asked_for: bool) -> Proposal | None:
+def _proposed(target: ServiceAccountRef, outside: Dependencies, *, asked_for: bool) -> BindingProposal | None:
     readers = outside.readers
     parameters = readers.parameters.load(target.cluster)
     bound = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     if isinstance(bound, Binding):
-        return Proposal(target=target, role_arn=bound.role_arn, taken_from=f"parameter {bound.path}", bound=True)
+        return BindingProposal(target=target, role_arn=bound.role_arn, taken_from=f"parameter {bound.path}", bound=True)
     annotation, record = _roles(target, outside)
     if not annotation and not record:
-        return Proposal(target=target, refusal="has neither annotation nor role in the add-on record") if asked_for else None
+        return BindingProposal(target=target, refusal="has neither annotation nor role in the add-on record") if asked_for else None
     if annotation and record and annotation != record:
-        return Proposal(target=target, refusal=f"the annotation says {annotation}, the add-on record {record}: settle which is right")
+        return BindingProposal(target=target, refusal=f"the annotation says {annotation}, the add-on record {record}: settle which is right")
     source = " and ".join(word for word, role in (("annotation", annotation), ("add-on record", record)) if role)
-    proposal = Proposal(target=target, role_arn=annotation or record, taken_from=source)
+    proposal = BindingProposal(target=target, role_arn=annotation or record, taken_from=source)
     return replace(proposal, refusal=_unfit(proposal, outside))
 
 
-def _roles(target: ServiceAccountRef, outside: Outside) -> tuple[str, str]:
+def _roles(target: ServiceAccountRef, outside: Dependencies) -> tuple[str, str]:
     """Annotation and add-on record, each empty where there is none."""
     facts = outside.readers.eks.cluster(target.cluster)
     if not isinstance(facts, ClusterFacts):
-        raise Refused(f"there is no {facts.what}")
+        raise CommandError(f"there is no {facts.what}")
     account = outside.readers.clusters.login(facts).service_account(target.namespace, target.name)
     addon_name = next((item.addon for item in KNOWN if (item.namespace, item.service_account) == (target.namespace, target.name)), None)
     addon = outside.readers.eks.addon(target.cluster, addon_name) if addon_name else Missing("no add-on")
@@ -134,21 +134,21 @@ def _roles(target: ServiceAccountRef, outside: Outside) -> tuple[str, str]:
     return annotation, (addon.role_arn or "") if isinstance(addon, AddonFacts) else ""
 
 
-def _unfit(proposal: Proposal, outside: Outside) -> str:
+def _unfit(proposal: BindingProposal, outside: Dependencies) -> str:
     """Why the role must not be bound: a guarding link that is broken or unread, once the check counts it as bound. Empty: it is fit."""
-    parameters = Supposed(outside.readers.parameters, proposal.path, proposal.role_arn)
+    parameters = ParameterOverlay(outside.readers.parameters, proposal.path, proposal.role_arn)
     seen = see(proposal.target, replace(outside, readers=replace(outside.readers, parameters=parameters)))
     if seen.look is None:
         return seen.failure
-    guards = [link for link in seen.look.links if link.link in (*READABLE_GUARDS, Link.CLUSTER, Link.PERMISSIONS)]
+    guards = [link for link in seen.look.links if link.link in (*READABLE_PRECONDITIONS, Link.CLUSTER, Link.PERMISSIONS)]
     broken = next((guard for guard in guards if guard.state == State.BROKEN), None)
-    unread = next((guard for guard in guards if guard.state == State.UNKNOWN and guard.link in READABLE_GUARDS), None)
+    unread = next((guard for guard in guards if guard.state == State.UNKNOWN and guard.link in READABLE_PRECONDITIONS), None)
     return broken.sentence if broken else f"{unread.title} could not be read: {unread.sentence}" if unread else ""
 
 
-def _write(new: list[Proposal], outside: Outside, *, yes: bool) -> list[Proposal]:
+def _write(new: list[BindingProposal], outside: Dependencies, *, yes: bool) -> list[BindingProposal]:
     if not yes and not interactive():
-        raise Refused("there is nobody to ask: standard input is no terminal", then="give --yes, or --dry-run to see the proposals")
+        raise CommandError("there is nobody to ask: standard input is no terminal", next_step="give --yes, or --dry-run to see the proposals")
     if not yes and not typer.confirm(f"Write {len(new)} {'binding' if len(new) == 1 else 'bindings'}?", err=True):
         return []
     for item in new:
@@ -156,7 +156,7 @@ def _write(new: list[Proposal], outside: Outside, *, yes: bool) -> list[Proposal
     return new
 
 
-def _table(proposals: list[Proposal]) -> Table:
+def _table(proposals: list[BindingProposal]) -> Table:
     """As a difference: `+` would be written, `=` is there, `!` is refused."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -173,7 +173,7 @@ def _table(proposals: list[Proposal]) -> Table:
     return table
 
 
-def _closing(new: list[Proposal], written: list[Proposal]) -> str:
+def _closing(new: list[BindingProposal], written: list[BindingProposal]) -> str:
     if written:
         return f"{len(written)} written. irsa-remediator check --cluster {written[0].target.cluster} looks at it."
     return "Nothing was written." if new else "Nothing to write."

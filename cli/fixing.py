@@ -11,31 +11,31 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from cli import wiring
-from cli.asked import Asked, Format
-from cli.attended import Courteous, InteractiveRemediationSteps, InteractiveSteps, PersonsParameters
-from cli.documents import checked, place, planned
-from cli.failures import BROKEN, SOUND, Refused
-from cli.holding import Holding, claim
-from cli.looking import LIFTABLE, Seen, may, refuse_unknown, see
-from cli.output import console, console_for_errors, progress, write
-from cli.plan_view import lines, next_step, view
-from cli.screen import Screen
-from cli.targets import Wanted, one
+from cli.clients import connection
+from cli.options import GlobalOptions, Format
+from cli.interactive.steps import BestEffortNotifier, InteractiveRemediationSteps, InteractiveSteps, InteractiveSettings
+from cli.views.documents import checked, place, planned
+from cli.errors import BROKEN, SOUND, CommandError
+from cli.interactive.incident_lease import IncidentLease, claim
+from cli.queries.assessment import LIFTABLE, TargetAssessment, may, refuse_unknown, see
+from cli.output import console, error_console, progress, write
+from cli.views.plan_steps import lines, next_step, view
+from cli.interactive.progress_display import ProgressDisplay
+from cli.queries.targets import TargetSelection, one
 from lambdas.application.assessment import PolicySources
 from lambdas.application.remediation.workflow import remediate
 from lambdas.domain.assessment.summary import summary_from_json
 from lambdas.domain.incidents.incident import Outcome
 
 if TYPE_CHECKING:
-    from cli.outside import Outside
+    from cli.clients.dependencies import Dependencies
     from lambdas.application.workflow_steps import Json
     from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.incidents.incident import Incident
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manner:
+class FixOptions:
     """How it is to be done: without a question, beyond the rules that pace the remediator, or not at all."""
 
     yes: bool = False
@@ -48,24 +48,24 @@ class Manner:
         return self.override or not self.yes
 
 
-def run(asked: Asked, wanted: Wanted, manner: Manner) -> int:
+def run(asked: GlobalOptions, wanted: TargetSelection, manner: FixOptions) -> int:
     """Look; then, where something can be done, do it and stay until it is proven."""
-    outside = wiring.connect(asked)
+    outside = connection.connect(asked)
     with progress("looking"):
         target = one(wanted, outside)
         seen = refuse_unknown(see(target, _persons(outside, target.cluster, manner) if manner.dry_run else outside), outside)
     if seen.look is None:
-        raise Refused(f"{target.key} could not be looked at: {seen.failure}")
+        raise CommandError(f"{target.key} could not be looked at: {seen.failure}")
     if seen.look.sound or manner.dry_run or not may(seen, lifted=manner.lifted):
         return _told(asked, seen)
     if not manner.yes and not interactive():
-        raise Refused("there is nobody to ask: standard input is no terminal", then="give --yes, or --dry-run to see the plan")
+        raise CommandError("there is nobody to ask: standard input is no terminal", next_step="give --yes, or --dry-run to see the plan")
     return _repaired(asked, seen, outside, manner)
 
 
-def _persons(outside: Outside, cluster: str, manner: Manner) -> Outside:
+def _persons(outside: Dependencies, cluster: str, manner: FixOptions) -> Dependencies:
     """Settings as a person's run counts them."""
-    parameters = PersonsParameters(outside.readers.parameters, cluster, lifted=manner.lifted)
+    parameters = InteractiveSettings(outside.readers.parameters, cluster, lifted=manner.lifted)
     return replace(outside, readers=replace(outside.readers, parameters=parameters))
 
 
@@ -74,7 +74,7 @@ def interactive() -> bool:
     return sys.stdin.isatty()
 
 
-def _told(asked: Asked, seen: Seen) -> int:
+def _told(asked: GlobalOptions, seen: TargetAssessment) -> int:
     """What stands, and what would be done about it: nothing has been done."""
     assert seen.look is not None  # noqa: S101  # told to the type checker
     document = {"command": "fix", "exitCode": seen.exit_code, "outcome": None, **checked(seen), "plan": planned(seen.look)}
@@ -82,12 +82,12 @@ def _told(asked: Asked, seen: Seen) -> int:
     return seen.exit_code
 
 
-def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner) -> int:
+def _repaired(asked: GlobalOptions, seen: TargetAssessment, outside: Dependencies, manner: FixOptions) -> int:
     assert seen.look is not None  # noqa: S101  # told to the type checker
     incident = claim(seen.target, seen.look.binding_path or None, outside)
-    screen = Screen(lambda: outside.now().timestamp())
+    screen = ProgressDisplay(lambda: outside.now().timestamp())
     desk = _desk(incident, _persons(outside, seen.target.cluster, manner), screen)
-    with Holding(incident, outside.incidents, outside.now) as holding, screen:
+    with IncidentLease(incident, outside.incidents, outside.now) as holding, screen:
         steps = InteractiveSteps(sleep=outside.sleep, answer=partial(_answer, desk, screen, manner, seen), holding=holding, screen=screen)
         try:
             result = remediate(incident, steps, desk)
@@ -97,8 +97,8 @@ def _repaired(asked: Asked, seen: Seen, outside: Outside, manner: Manner) -> int
     return _ended(asked, desk, result)
 
 
-def _desk(incident: Incident, outside: Outside, screen: Screen) -> InteractiveRemediationSteps:
-    courteous = Courteous(outside.notifier, outside.events, screen)
+def _desk(incident: Incident, outside: Dependencies, screen: ProgressDisplay) -> InteractiveRemediationSteps:
+    courteous = BestEffortNotifier(outside.notifier, outside.events, screen)
     return InteractiveRemediationSteps(
         incident=incident,
         readers=outside.readers,
@@ -114,13 +114,13 @@ def _desk(incident: Incident, outside: Outside, screen: Screen) -> InteractiveRe
     )
 
 
-def _answer(desk: InteractiveRemediationSteps, screen: Screen, manner: Manner, seen: Seen, _callback_id: str) -> Json:
+def _answer(desk: InteractiveRemediationSteps, screen: ProgressDisplay, manner: FixOptions, seen: TargetAssessment, _callback_id: str) -> Json:
     """Show the plan as it is now, and ask."""
     screen.pause()
-    shown = console_for_errors()
+    shown = error_console()
     shown.print(Group(*lines(replace(summary_from_json(desk.asked), needs_approval=False)), Text()), crop=False)
     assert seen.look is not None  # noqa: S101  # told to the type checker
-    pacing = dict.fromkeys(blocked.sentence for blocked in seen.look.withheld if blocked.reason in LIFTABLE)
+    pacing = dict.fromkeys(blocked.sentence for blocked in seen.look.blocked if blocked.reason in LIFTABLE)
     for sentence in pacing:
         shown.print(Text(f"The remediator itself would not do this now: {sentence}", style="yellow"))
     agreed = manner.yes or typer.confirm("Do this?", err=True)
@@ -128,10 +128,10 @@ def _answer(desk: InteractiveRemediationSteps, screen: Screen, manner: Manner, s
     return {"approved": agreed, "by": desk.incident.holder, "at": desk.now().isoformat()}
 
 
-def _ended(asked: Asked, desk: InteractiveRemediationSteps, result: Json) -> int:
+def _ended(asked: GlobalOptions, desk: InteractiveRemediationSteps, result: Json) -> int:
     """What came of it: the message that colleagues get, too."""
     now = summary_from_json(desk.last)
-    code = SOUND if result["outcome"] in (Outcome.PROVEN, Outcome.RECOVERED) else BROKEN
+    code = SOUND if result["outcome"] in (Outcome.VERIFIED, Outcome.RECOVERED) else BROKEN
     document: dict[str, Any] = {
         "command": "fix",
         "exitCode": code,

@@ -16,9 +16,9 @@ from cli.commands.history import history
 from cli.commands.plan import plan
 from cli.commands.replay import replay
 from cli.commands.simulate import simulate
-from cli.options import Command, Group, with_options
+from cli.options import Command, Group, with_global_options
 from lambdas.contract.version import VERSION
-from preflight.command import preflight
+from cli.commands.preflight import preflight
 
 app: Final = typer.Typer(
     name="irsa-remediator",
@@ -54,12 +54,12 @@ def main() -> None:
 def _group(name: str, words: str, commands: Mapping[str, Any]) -> None:
     group = typer.Typer(name=name, cls=Group, help=words, no_args_is_help=True)
     for title, command in commands.items():
-        group.command(title, cls=Command)(with_options(command))
+        group.command(title, cls=Command)(with_global_options(command))
     app.add_typer(group)
 
 
 def _register(command: Any) -> None:
-    app.command(cls=Command)(with_options(command))
+    app.command(cls=Command)(with_global_options(command))
 
 
 for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, replay, simulate:

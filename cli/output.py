@@ -1,4 +1,4 @@
-"""Where results go: tables for people on standard output, JSON or YAML for programs, progress on standard error."""
+"""Write results: tables to standard output for people, JSON or YAML for programs, progress to standard error."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import os
 import re
 import sys
 from contextlib import nullcontext
+from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any, Final, cast
-
-from cli.asked import Format
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -17,54 +16,62 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 SCHEMA_VERSION: Final = "1"
-"""Fields may be added within a version; one that changes its meaning or goes away makes the next."""
+"""A version may gain fields. A field that is removed or changes its meaning makes the next version."""
 PIPED_WIDTH: Final = 160
-"""Columns where there is no terminal to ask: wide enough that `grep` finds a sentence on its line."""
+"""Columns where standard output is not a terminal: wide enough that `grep` finds a sentence on one line."""
+
+
+class Format(StrEnum):
+    """How results are written: `table` for people, the others for programs. `docs/cli.md` documents them."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
 
 
 def console() -> Console:
-    """Standard output. Rich leaves colours out where it is piped or NO_COLOR is set."""
+    """Return a console for standard output. Rich omits colors where output is piped or NO_COLOR is set."""
     from rich.console import Console
 
-    free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(file=cast("IO[str]", _Trimmed(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if free else None)
+    is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(file=cast("IO[str]", _TrimmedStream(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if is_piped else None)
 
 
-class _Trimmed:
-    """A stream without the spaces by which tables fill their lines: a command's backslash has to be the last of its line to be copied."""
+class _TrimmedStream:
+    """A stream without trailing spaces: a command can be copied only if its backslash is the last character of the line."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(_FILLING.sub(r"\1\n", text))
+        return self._stream.write(_TRAILING_SPACES.sub(r"\1\n", text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-_FILLING: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)\n")
+_TRAILING_SPACES: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)\n")
 
 
-def console_for_errors() -> Console:
-    """Standard error: sentences and progress."""
+def error_console() -> Console:
+    """Return a console for standard error: errors, questions and progress."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, markup=False)
 
 
-def progress(what: str) -> AbstractContextManager[Any]:
-    """A spinner while something lasts, on a terminal alone."""
-    shown = console_for_errors()
-    return shown.status(what) if shown.is_terminal else nullcontext()
+def progress(text: str) -> AbstractContextManager[Any]:
+    """Show a spinner while the block runs. Nothing is shown where standard error is not a terminal."""
+    console = error_console()
+    return console.status(text) if console.is_terminal else nullcontext()
 
 
 def write(form: Format, document: dict[str, Any], *views: RenderableType) -> None:
-    """The document for a program, or the views for a person."""
+    """Write the document for a program, or the views for a person."""
     if form is Format.TABLE:
-        shown = console()
+        table_console = console()
         for view in views:
-            shown.print(view, crop=False)  # what is to be copied is longer than a line, and must be whole
+            table_console.print(view, crop=False)  # commands to copy are longer than a line and must stay whole
         return
     text = json.dumps({"schemaVersion": SCHEMA_VERSION, **document}, indent=2, ensure_ascii=False)
     sys.stdout.write(_yaml(json.loads(text)) if form is Format.YAML else text + "\n")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from cli import wiring
-from cli.deployed import roles
-from cli.documents import checked, place, planned
-from cli.failures import SOUND, Refused
-from cli.looking import see
+from cli.clients import connection
+from cli.clients.deployed_stack import roles
+from cli.views.documents import checked, place, planned
+from cli.errors import SOUND, CommandError
+from cli.queries.assessment import see
 from cli.output import progress, write
-from cli.targets import Wanted, targets
+from cli.queries.targets import TargetSelection, targets
 from lambdas.contract.events import SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from cli.asked import Asked
-    from cli.looking import Seen
-    from cli.outside import Outside
+    from cli.options import GlobalOptions
+    from cli.queries.assessment import TargetAssessment
+    from cli.clients.dependencies import Dependencies
 
 Json = dict[str, Any]
 
 
-def run(asked: Asked, file: Path) -> int:
+def run(asked: GlobalOptions, file: Path) -> int:
     """Rules, request, and for each ServiceAccount that it names the diagnosis and plan of now."""
     event = read(file)
-    outside = wiring.connect(asked)
+    outside = connection.connect(asked)
     with progress("asking EventBridge which rules match"):
         rules = matching(event, outside)
     request = parse(event, account=outside.environment.account, region=outside.environment.region, now=outside.now())
@@ -60,13 +60,13 @@ def read(file: Path) -> Json:
     try:
         event = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise Refused(f"{file} holds no JSON: {error}", then="give one event as EventBridge delivers it") from error
+        raise CommandError(f"{file} holds no JSON: {error}", next_step="give one event as EventBridge delivers it") from error
     if not isinstance(event, dict):
-        raise Refused(f"{file} holds no JSON object", then="give one event as EventBridge delivers it")
+        raise CommandError(f"{file} holds no JSON object", next_step="give one event as EventBridge delivers it")
     return event
 
 
-def matching(event: Mapping[str, Any], outside: Outside) -> list[str] | None:
+def matching(event: Mapping[str, Any], outside: Dependencies) -> list[str] | None:
     """Names of our rules that this event matches; None where it cannot be asked: a person's own request passes no rule."""
     if "detail-type" not in event or event["detail-type"] in (OwnEvent.SWEEP, OwnEvent.DIGEST):  # a schedule's input, which a rule makes
         return None
@@ -83,14 +83,14 @@ def _whole(event: Mapping[str, Any]) -> Json:
     return {**missing, **event}
 
 
-def meant(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside) -> list[ServiceAccountRef]:
+def meant(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Dependencies) -> list[ServiceAccountRef]:
     """The ServiceAccounts that the checker would look at, itself or by the events that it would send."""
     if isinstance(request, Ignored | DigestDue):
         return []
     if isinstance(request, CheckRequest) and request.cluster:
         if request.service_account:
             return [ServiceAccountRef(request.cluster, *request.service_account)]
-        return targets(Wanted(clusters=(request.cluster,)), outside)
+        return targets(TargetSelection(clusters=(request.cluster,)), outside)
     from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets, has_default
 
     paths = list(outside.readers.parameters.load())
@@ -98,7 +98,7 @@ def meant(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside)
     return list(bound_targets(paths, sorted({*bound_clusters(paths), *there})))
 
 
-def _request(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside) -> Json:
+def _request(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Dependencies) -> Json:
     match request:
         case Ignored(reason=reason):
             return {"kind": "ignored", "reason": reason}
@@ -112,7 +112,7 @@ def _request(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outsi
     return told | {"serviceAccount": where["serviceAccount"] if request.service_account else None, "node": request.node, "actor": actor}
 
 
-def _digested(outside: Outside) -> list[str]:
+def _digested(outside: Dependencies) -> list[str]:
     from lambdas.domain.incidents.daily_digest import clusters_asking
 
     asking = clusters_asking(outside.readers.parameters.load(), outside.readers.eks.clusters())
@@ -120,9 +120,9 @@ def _digested(outside: Outside) -> list[str]:
 
 
 def _views(
-    rules: list[str] | None, request: CheckRequest | Ignored | Sweep | DigestDue, seen: list[Seen], outside: Outside
+    rules: list[str] | None, request: CheckRequest | Ignored | Sweep | DigestDue, seen: list[TargetAssessment], outside: Dependencies
 ) -> list[RenderableType]:
-    from cli.plan_view import view
+    from cli.views.plan_steps import view
 
     return [_rules(rules), *_asks(request, outside), Text(), *(view(item) for item in seen), Text("Nothing was done.", style="dim")]
 
@@ -137,7 +137,7 @@ def _rules(rules: list[str] | None) -> Text:
     return Text("rules    ").append(", ".join(rules), style="bold")
 
 
-def _asks(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Outside) -> list[Text]:
+def _asks(request: CheckRequest | Ignored | Sweep | DigestDue, outside: Dependencies) -> list[Text]:
     match request:
         case Ignored(reason=reason):
             return [Text("request  ").append(f"ignored: {plain(reason)}", style="yellow")]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
-from preflight.concern import Concern, MalformedFile, in_order
-from preflight.located import Located, load
-from preflight.providers import NOT_LOOKED, Providers
+from preflight.finding import Finding, MalformedFile, by_severity
+from preflight.oidc_providers import NO_PROVIDERS, Providers
 from preflight.rules import Rule
-from preflight.rules import declared as rules
+from preflight.rules import files as rules
+from preflight.source_tree import SourceNode, load
 
 _POLICIES: Final = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
 _ROLE: Final = "serviceAccountRoleARN"
@@ -21,7 +21,7 @@ _PLACEHOLDER: Final = "<ARN of the role for kube-system/aws-node>"
 _WITH_OIDC: Final = ("iam:", "  withOIDC: true")
 
 
-def read(source: str, file: str, _providers: Providers = NOT_LOOKED) -> tuple[Concern, ...]:
+def read(source: str, file: str, _providers: Providers = NO_PROVIDERS) -> tuple[Finding, ...]:
     """The concerns about a ClusterConfig, the gravest first.
 
     Raises:
@@ -31,10 +31,10 @@ def read(source: str, file: str, _providers: Providers = NOT_LOOKED) -> tuple[Co
     kind = config.at("kind")
     if not config.fields or kind is None or kind.value != "ClusterConfig":
         raise MalformedFile(f"{file}:{config.line}:{config.column} is no eksctl file: it has no `kind: ClusterConfig`")
-    return in_order(_concerns(config, file))
+    return by_severity(_concerns(config, file))
 
 
-def _concerns(config: Located, file: str) -> Iterator[Concern]:
+def _concerns(config: SourceNode, file: str) -> Iterator[Finding]:
     addons = config.at("addons")
     found = [item for item in (addons.items if addons else []) if _name(item) == CNI_ADDON]
     for addon in found:
@@ -44,13 +44,13 @@ def _concerns(config: Located, file: str) -> Iterator[Concern]:
         yield _absent(config, file)
 
 
-def _name(addon: Located) -> str:
+def _name(addon: SourceNode) -> str:
     """eksctl takes add-on names in any case."""
     name = addon.at("name")
     return (name.text or "").lower() if name else ""
 
 
-def _absent(config: Located, file: str) -> Concern:
+def _absent(config: SourceNode, file: str) -> Finding:
     off = _is_true(config.at("addonsConfig", "disableDefaultAddons"))
     how = (
         "eksctl installs none, since disableDefaultAddons is set" if off else "eksctl adds it with its own settings when it makes a cluster"
@@ -60,7 +60,7 @@ def _absent(config: Located, file: str) -> Concern:
     return _concern(rules.ADDON_ABSENT, config, "", file, message, add=add, place="at the top level")
 
 
-def _identity(config: Located, addon: Located, file: str) -> Iterator[Concern]:
+def _identity(config: SourceNode, addon: SourceNode, file: str) -> Iterator[Finding]:
     ways = [key for key in (_ROLE, *_POLICIES) if _given(addon.at(key))]
     associations = addon.at(_ASSOCIATIONS)
     associated = bool(associations and associations.items)
@@ -79,7 +79,7 @@ def _identity(config: Located, addon: Located, file: str) -> Iterator[Concern]:
 _PLACE: Final = f"under addons, {CNI_ADDON}"
 
 
-def _by_association(config: Located, addon: Located, file: str) -> Iterator[Concern]:
+def _by_association(config: SourceNode, addon: SourceNode, file: str) -> Iterator[Finding]:
     yield _concern(rules.POD_IDENTITY, addon, _ASSOCIATIONS, file, "A pod identity association gives aws-node its role.")
     addons = config.at("addons")
     agent = any(_name(item) == POD_IDENTITY_AGENT_ADDON for item in (addons.items if addons else []))
@@ -89,7 +89,7 @@ def _by_association(config: Located, addon: Located, file: str) -> Iterator[Conc
         yield _concern(rules.AGENT_MISSING, addon, _ASSOCIATIONS, file, message, add=add, place="under addons")
 
 
-def _associated_elsewhere(config: Located, addon: Located) -> bool:
+def _associated_elsewhere(config: SourceNode, addon: SourceNode) -> bool:
     """By eksctl's recommendation for the add-on, for all add-ons, or by an association that is declared under `iam`."""
     if _is_true(addon.at("useDefaultPodIdentityAssociations")) or _is_true(config.at("addonsConfig", "autoApplyPodIdentityAssociations")):
         return True
@@ -100,7 +100,7 @@ def _associated_elsewhere(config: Located, addon: Located) -> bool:
     )
 
 
-def _by_role(config: Located, addon: Located, ways: list[str], file: str) -> Iterator[Concern]:
+def _by_role(config: SourceNode, addon: SourceNode, ways: list[str], file: str) -> Iterator[Finding]:
     oidc = _is_true(config.at("iam", "withOIDC"))
     if not oidc and _ROLE not in ways:
         ignored = f"{ways[0]} is ignored without iam.withOIDC" if ways else f"neither {_ROLE} nor iam.withOIDC is set"
@@ -117,7 +117,7 @@ def _by_role(config: Located, addon: Located, ways: list[str], file: str) -> Ite
         yield _concern(rules.OIDC_OFF, addon, _ROLE, file, message, add=_WITH_OIDC, place="at the top level")
 
 
-def _conflicts(addon: Located, file: str) -> Iterator[Concern]:
+def _conflicts(addon: SourceNode, file: str) -> Iterator[Finding]:
     if _text(addon, "resolveConflicts").upper() == "OVERWRITE":
         line = ("resolveConflicts: preserve",)
         yield _concern(rules.OVERWRITE, addon, "resolveConflicts", file, "resolveConflicts is overwrite.", add=line, place=_PLACE)
@@ -127,7 +127,7 @@ def _role_line() -> tuple[str, ...]:
     return (f"{_ROLE}: {_PLACEHOLDER}",)
 
 
-def _given(value: Located | None) -> bool:
+def _given(value: SourceNode | None) -> bool:
     """Whether it says something: eksctl takes an empty text, list or mapping for nothing. Of well-known policies one must be true."""
     if value is None:
         return False
@@ -136,16 +136,16 @@ def _given(value: Located | None) -> bool:
     return bool(value.value)
 
 
-def _text(value: Located, key: str) -> str:
+def _text(value: SourceNode, key: str) -> str:
     found = value.at(key)
     return (found.text or "") if found else ""
 
 
-def _is_true(value: Located | None) -> bool:
+def _is_true(value: SourceNode | None) -> bool:
     return value is not None and value.value is True
 
 
-def _concern(rule: Rule, where: Located, key: str, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Concern:
+def _concern(rule: Rule, where: SourceNode, key: str, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Finding:
     line, column = where.place_of(key)
     resource = f"addons/{CNI_ADDON}" if rule is not rules.ADDON_ABSENT else ""
-    return Concern(rule=rule, resource=resource, file=file, line=line, column=column, message=message, add=add, place=place)
+    return Finding(rule=rule, resource=resource, file=file, line=line, column=column, message=message, add=add, place=place)

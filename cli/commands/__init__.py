@@ -1,1 +1,1 @@
-"""What is typed: each command's arguments, help and example. What it does loads when it is run."""
+"""One module a command: options, help, example and what the command does. Heavy imports are inside functions, so that help stays quick."""

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.options import GlobalOptions
 
 
 def access(
-    asked: Asked,
+    asked: GlobalOptions,
     *,
     cluster: Annotated[str, typer.Option("--cluster", "-c", help="The cluster. Not needed where the region has but one.")] = "",
     apply: Annotated[bool, typer.Option("--apply", help="Grant it, with your own rights in AWS and in the cluster.")] = False,

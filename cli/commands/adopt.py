@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.options import GlobalOptions
 from cli.commands.check import Account, Clusters, Every
 
 
 def adopt(
-    asked: Asked,
+    asked: GlobalOptions,
     *,
     cluster: Clusters = [],  # noqa: B006  # typer copies it
     every: Every = False,
@@ -25,6 +25,6 @@ def adopt(
     Example: irsa-remediator adopt --all --dry-run
     """
     from cli.adopting import run
-    from cli.targets import Wanted
+    from cli.queries.targets import TargetSelection
 
-    return run(asked, Wanted(clusters=tuple(cluster), every=every, service_account=service_account), yes=yes, dry_run=dry_run)
+    return run(asked, TargetSelection(clusters=tuple(cluster), every=every, service_account=service_account), yes=yes, dry_run=dry_run)

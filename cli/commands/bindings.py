@@ -4,69 +4,73 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.options import GlobalOptions
 
-CLUSTER_ARGUMENT = typer.Argument(help="A cluster, or _default for every cluster without its own.", show_default=False)
-OF = typer.Option("--cluster", "-c", help="Only this cluster's; _default is a name here.")
-Whose = Annotated[str, CLUSTER_ARGUMENT]
-Of = Annotated[str, OF]
-AccountArgument = Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="The ServiceAccount.")]
+ClusterArgument = Annotated[
+    str, typer.Argument(metavar="CLUSTER", help="Cluster name, or _default for every cluster without its own value.", show_default=False)
+]
+ClusterFilter = Annotated[
+    str, typer.Option("--cluster", "-c", help="List only this cluster; _default is a valid name.", show_default=False)
+]
+ServiceAccountArgument = Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="ServiceAccount.")]
+RoleArgument = Annotated[str, typer.Argument(metavar="ROLE_ARN", help="Role that the ServiceAccount must use.")]
 
 
-def list_(asked: Asked, *, cluster: Of = "") -> int:
-    """List every binding, with what is wrong with it.
+def list_(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
+    """List every binding, with its problem.
 
     Example: irsa-remediator bindings list
     """
-    from cli.parameters_view import listed
+    from cli.views.parameter_table import write_list
 
-    return listed(asked, "bindings", cluster, validate=False)
+    return write_list(options, "bindings", cluster, validate=False)
 
 
-def validate(asked: Asked, *, cluster: Of = "") -> int:
-    """Check every binding: form, partition, and whether the role exists.
+def validate(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
+    """Validate every binding: format, partition, and whether the role exists.
 
-    Exit code 1 where one is wrong.
+    Exit code 1 where a binding is invalid.
 
     Example: irsa-remediator bindings validate --output json
     """
-    from cli.parameters_view import listed
+    from cli.views.parameter_table import write_list
 
-    return listed(asked, "bindings", cluster, validate=True)
+    return write_list(options, "bindings", cluster, validate=True)
 
 
-def set_(
-    asked: Asked, *, cluster: Whose, service_account: AccountArgument, role: Annotated[str, typer.Argument(metavar="ROLE_ARN")]
-) -> int:
-    """Write a binding: the consent to repair this ServiceAccount.
+def set_(options: GlobalOptions, *, cluster: ClusterArgument, service_account: ServiceAccountArgument, role: RoleArgument) -> int:
+    """Set a binding, which permits repairs of this ServiceAccount.
 
-    The role is checked first.
+    The role is validated first.
 
     Example: irsa-remediator bindings set prod-blue kube-system/aws-node arn:aws:iam::111122223333:role/prod-blue-vpc-cni
     """
-    from cli import wiring
-    from cli.parameters import set_binding
-    from cli.parameters_view import changed
-    from cli.targets import split
+    from cli.clients import connection
+    from cli.queries.parameters import set_binding
+    from cli.queries.targets import split_service_account
+    from cli.views.parameter_table import write_change
 
-    outside = wiring.connect(asked)
-    former = outside.readers.parameters.load()
-    return changed(asked, set_binding(cluster, split(service_account), role, outside), former, "bindings set")
+    dependencies = connection.connect(options)
+    former = dependencies.readers.parameters.load()
+    binding = set_binding(cluster, split_service_account(service_account), role, dependencies)
+    return write_change(options, binding, former, "bindings set")
 
 
-def unset(asked: Asked, *, cluster: Whose, service_account: AccountArgument) -> int:
-    """Remove a binding: nothing is written for this ServiceAccount any more.
+def unset(options: GlobalOptions, *, cluster: ClusterArgument, service_account: ServiceAccountArgument) -> int:
+    """Delete a binding, which ends repairs of this ServiceAccount.
+
+    Exit code 1 where the binding does not exist.
 
     Example: irsa-remediator bindings unset prod-blue kube-system/aws-node
     """
-    from cli import wiring
-    from cli.parameters import whose
-    from cli.parameters_view import unset as remove
-    from cli.targets import split
+    from cli.clients import connection
+    from cli.queries.parameters import cluster_segment
+    from cli.queries.targets import split_service_account
+    from cli.views.parameter_table import delete_and_write
     from lambdas.contract.parameters import binding_path
 
-    path = binding_path(whose(cluster), *split(service_account))
-    return remove(asked, path, wiring.connect(asked), "bindings unset")
+    path = binding_path(cluster_segment(cluster), *split_service_account(service_account))
+    return delete_and_write(options, path, connection.connect(options), "bindings unset")
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "validate": validate}

@@ -4,25 +4,47 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.errors import worst
+from cli.options import GlobalOptions
+from cli.output import Format, write
 
-CLUSTER = typer.Option("--cluster", "-c", help="A cluster; may be given several times. Not needed where the region has but one.")
-EVERY = typer.Option("--all", help="Every cluster of the region, and every bound one.")
-ACCOUNT = typer.Option("--service-account", "-s", metavar="NAMESPACE/NAME", help="One ServiceAccount, rather than every bound one.")
+Clusters = Annotated[
+    list[str], typer.Option("--cluster", "-c", help="Select a cluster; repeatable. Optional where the region has only one.", show_default=False)
+]
+AllClusters = Annotated[bool, typer.Option("--all", help="Select every cluster of the region, and every bound cluster.")]
+ServiceAccount = Annotated[
+    str,
+    typer.Option(
+        "--service-account", "-s", metavar="NAMESPACE/NAME", help="Select one ServiceAccount instead of all bound ones.", show_default=False
+    ),
+]
 
-Clusters = Annotated[list[str], CLUSTER]
-Every = Annotated[bool, EVERY]
-Account = Annotated[str, ACCOUNT]
 
+def check(options: GlobalOptions, *, cluster: Clusters = [], all_clusters: AllClusters = False, service_account: ServiceAccount = "") -> int:  # noqa: B006  # typer copies it
+    """Show whether the identity is healthy, and which link is broken.
 
-def check(asked: Asked, *, cluster: Clusters = [], every: Every = False, service_account: Account = "") -> int:  # noqa: B006  # typer copies it
-    """Is the identity sound, and if not, what is broken?
-
-    Reads only. Exit code 0: sound, 1: broken, 2: could not tell.
+    Read-only. Exit code 0: healthy, 1: broken, 2: unknown.
 
     Example: irsa-remediator check --cluster prod-blue
     """
-    from cli.checking import run
-    from cli.targets import Wanted
+    from cli.clients import connection
+    from cli.queries.assessment import assess_targets
+    from cli.queries.targets import TargetSelection
+    from cli.views.documents import assessment_document
 
-    return run(asked, Wanted(clusters=tuple(cluster), every=every, service_account=service_account))
+    selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters, service_account=service_account)
+    assessments = assess_targets(selection, connection.connect(options))
+    code = worst(assessment.exit_code for assessment in assessments)
+    document = {"command": "check", "exitCode": code, "checks": [assessment_document(assessment) for assessment in assessments]}
+    if options.output is not Format.TABLE:
+        write(options.output, document)
+        return code
+    from cli.views.chain import chain_view
+    from cli.views.fleet_table import fleet_table, unbound_clusters, unbound_hint
+
+    if len(assessments) == 1:
+        write(options.output, document, chain_view(assessments[0]))
+    else:
+        chains = [chain_view(assessment) for assessment in assessments if assessment.exit_code]
+        write(options.output, document, *chains, fleet_table(assessments), *unbound_hint(unbound_clusters(assessments)))
+    return code

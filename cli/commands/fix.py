@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.options import GlobalOptions
 from cli.commands.check import Account
 
 
 def fix(
-    asked: Asked,
+    asked: GlobalOptions,
     *,
     cluster: Annotated[str, typer.Option("--cluster", "-c", help="The cluster. Not needed where the region has but one.")] = "",
     service_account: Account = "",
@@ -25,8 +25,8 @@ def fix(
 
     Example: irsa-remediator fix --cluster prod-blue
     """
-    from cli.fixing import Manner, run
-    from cli.targets import Wanted
+    from cli.fixing import FixOptions, run
+    from cli.queries.targets import TargetSelection
 
-    wanted = Wanted(clusters=(cluster,) if cluster else (), service_account=service_account)
-    return run(asked, wanted, Manner(yes=yes, override=override, dry_run=dry_run))
+    wanted = TargetSelection(clusters=(cluster,) if cluster else (), service_account=service_account)
+    return run(asked, wanted, FixOptions(yes=yes, override=override, dry_run=dry_run))

@@ -1,17 +1,36 @@
 """`irsa-remediator plan`."""
 
-from cli.asked import Asked
-from cli.commands.check import Account, Clusters, Every
+from cli.commands.check import AllClusters, Clusters, ServiceAccount
+from cli.errors import worst
+from cli.options import GlobalOptions
+from cli.output import Format, write
 
 
-def plan(asked: Asked, *, cluster: Clusters = [], every: Every = False, service_account: Account = "") -> int:  # noqa: B006  # typer copies it
-    """What would the remediator do, what not, and why?
+def plan(options: GlobalOptions, *, cluster: Clusters = [], all_clusters: AllClusters = False, service_account: ServiceAccount = "") -> int:  # noqa: B006  # typer copies it
+    """Show what a repair would change, and which actions are blocked.
 
-    Reads only. Exit code as of check.
+    Read-only. Exit codes are those of check.
 
     Example: irsa-remediator plan --cluster prod-blue
     """
-    from cli.plan_command import run
-    from cli.targets import Wanted
+    from cli.clients import connection
+    from cli.queries.assessment import assess_targets
+    from cli.queries.targets import TargetSelection
+    from cli.views.documents import assessment_document, plan_document
 
-    return run(asked, Wanted(clusters=tuple(cluster), every=every, service_account=service_account))
+    selection = TargetSelection(clusters=tuple(cluster), all_clusters=all_clusters, service_account=service_account)
+    assessments = assess_targets(selection, connection.connect(options))
+    code = worst(assessment.exit_code for assessment in assessments)
+    plans = [
+        assessment_document(assessment) | {"plan": plan_document(assessment.summary) if assessment.summary else None}
+        for assessment in assessments
+    ]
+    document = {"command": "plan", "exitCode": code, "plans": plans}
+    if options.output is not Format.TABLE:
+        write(options.output, document)
+        return code
+    from cli.views.plan_steps import next_command, plan_view
+
+    next_commands = [next_command(assessment) for assessment in assessments if assessment.summary and not assessment.summary.sound]
+    write(options.output, document, *map(plan_view, assessments), *next_commands)
+    return code

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.options import GlobalOptions
 
 
 def replay(
-    asked: Asked, *, event: Annotated[Path, typer.Argument(metavar="EVENT.json", help="An event as EventBridge delivers it.")]
+    asked: GlobalOptions, *, event: Annotated[Path, typer.Argument(metavar="EVENT.json", help="An event as EventBridge delivers it.")]
 ) -> int:
     """What would the deployed configuration make of this event? Nothing is done.
 

@@ -4,75 +4,79 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
-from cli.commands.bindings import Of, Whose
+from cli.commands.bindings import ClusterArgument, ClusterFilter
+from cli.options import GlobalOptions
 from lambdas.contract.settings import NAMES
 
 
-def _names(incomplete: str) -> list[str]:
+def _complete_name(incomplete: str) -> list[str]:
     return [name for name in NAMES if name.startswith(incomplete)]
 
 
-Name = Annotated[str, typer.Argument(help="The setting, as `settings describe` lists them.", autocompletion=_names)]
+NameArgument = Annotated[str, typer.Argument(help="Setting, as `settings describe` lists it.", autocompletion=_complete_name)]
 
 
-def list_(asked: Asked, *, cluster: Of = "") -> int:
-    """List every setting that is written; the others have their defaults.
+def list_(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
+    """List every setting that is set; the others have their defaults.
 
     Example: irsa-remediator settings list --cluster prod-blue
     """
-    from cli.parameters_view import listed
+    from cli.views.parameter_table import write_list
 
-    return listed(asked, "settings", cluster, validate=False)
+    return write_list(options, "settings", cluster, validate=False)
 
 
-def validate(asked: Asked, *, cluster: Of = "") -> int:
-    """Check every setting that is written.
+def validate(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
+    """Validate every setting that is set.
 
-    Exit code 1 where one is wrong; its default counts then.
+    Exit code 1 where a value is invalid. The remediator uses the default instead of an invalid value.
 
     Example: irsa-remediator settings validate
     """
-    from cli.parameters_view import listed
+    from cli.views.parameter_table import write_list
 
-    return listed(asked, "settings", cluster, validate=True)
+    return write_list(options, "settings", cluster, validate=True)
 
 
-def set_(asked: Asked, *, cluster: Whose, name: Name, value: Annotated[str, typer.Argument(help="Its new value.")]) -> int:
-    """Write a setting, checked first.
+def set_(
+    options: GlobalOptions, *, cluster: ClusterArgument, name: NameArgument, value: Annotated[str, typer.Argument(help="New value.")]
+) -> int:
+    """Set a setting, after validation.
 
     Example: irsa-remediator settings set _default mode approve
     """
-    from cli import wiring
-    from cli.parameters import set_setting
-    from cli.parameters_view import changed
+    from cli.clients import connection
+    from cli.queries.parameters import set_setting
+    from cli.views.parameter_table import write_change
 
-    outside = wiring.connect(asked)
-    former = outside.readers.parameters.load()
-    return changed(asked, set_setting(cluster, name, value, outside), former, "settings set")
+    dependencies = connection.connect(options)
+    former = dependencies.readers.parameters.load()
+    return write_change(options, set_setting(cluster, name, value, dependencies), former, "settings set")
 
 
-def unset(asked: Asked, *, cluster: Whose, name: Name) -> int:
-    """Remove a setting: its default counts again.
+def unset(options: GlobalOptions, *, cluster: ClusterArgument, name: NameArgument) -> int:
+    """Delete a setting, which restores its default.
+
+    Exit code 1 where the setting is not set.
 
     Example: irsa-remediator settings unset prod-blue maintenance_window
     """
-    from cli import wiring
-    from cli.parameters import whose
-    from cli.parameters_view import unset as remove
+    from cli.clients import connection
+    from cli.queries.parameters import cluster_segment
+    from cli.views.parameter_table import delete_and_write
     from lambdas.contract.settings import settings_path
 
-    return remove(asked, settings_path(whose(cluster), name), wiring.connect(asked), "settings unset")
+    return delete_and_write(options, settings_path(cluster_segment(cluster), name), connection.connect(options), "settings unset")
 
 
-def describe(asked: Asked) -> int:
-    """What can be set, with defaults; asks nobody.
+def describe(options: GlobalOptions) -> int:
+    """List all settings with defaults and meanings. Needs no AWS access.
 
     Example: irsa-remediator settings describe
     """
-    from cli.parameters_view import describe as show
+    from cli.views.parameter_table import write_descriptions
 
-    return show(asked)
+    return write_descriptions(options)
 
 
 COMMANDS = {"list": list_, "set": set_, "unset": unset, "validate": validate, "describe": describe}

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from cli.asked import Asked
+from cli.options import GlobalOptions
 
 
 def simulate(
-    asked: Asked,
+    asked: GlobalOptions,
     *,
     scenario: Annotated[str, typer.Argument(help="A scenario, or `list`.")] = "list",
 ) -> int:

@@ -12,19 +12,29 @@ from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.application.readers import Readers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.contract.environment import Environment, Function
 
 
-def readers(
-    session: AwsSession, here: Environment, function: Function, *, parameters_kept_s: float = 0, facts_kept_s: float = 0
+def aws_readers(
+    session: AwsSession,
+    here: Environment,
+    function: Function,
+    new_executor: Callable[[int], Executor],
+    *,
+    parameters_kept_s: float = 0,
+    facts_kept_s: float = 0,
 ) -> Readers:
     """Readers for the place that the function was deployed to.
 
     Args:
         session: whose clients are used.
         here: the function's environment.
-        function: which one it is, for errors to name whose access is missing.
+        function: the function that reads; an error names it if its access is missing.
+        new_executor: makes an executor for that many parallel reads.
         parameters_kept_s: how old bindings and settings may be (seconds).
         facts_kept_s: how old a cluster's description, a role and an OIDC provider may be (seconds).
     """
@@ -33,6 +43,7 @@ def readers(
         eks=Eks(session, keep_s=facts_kept_s),
         iam=Iam(session, account=here.account, partition=here.partition, keep_s=facts_kept_s),
         clusters=Clusters(Tokens(session, here.partition), here.role_of(function)),
+        new_executor=new_executor,
         account=here.account,
         region=here.region,
         partition=here.partition,

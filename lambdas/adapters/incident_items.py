@@ -37,7 +37,7 @@ OPEN_ATTRIBUTES: Final = (
     "binding_path",
     "beat_at",
     "told",
-    "acting",
+    "repairing",
     *DUTY_ATTRIBUTES,
 )
 """What a row has only while an incident is open or a check is on duty. Without `incident_id` there is no incident."""
@@ -80,7 +80,7 @@ def opening(incident: Incident) -> Row:
     }
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
     known |= {"beat_at": time(incident.heartbeat_at)} if incident.heartbeat_at else {}
-    known |= {"acting": {"BOOL": True}} if incident.acting else {}
+    known |= {"repairing": {"BOOL": True}} if incident.acting else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
 
@@ -98,7 +98,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         callback_id=_text(row, "callback_id"),
         binding_path=_text(row, "binding_path"),
         heartbeat_at=_when(row["beat_at"]) if "beat_at" in row else None,
-        acting="acting" in row,
+        acting="repairing" in row,
     )
 
 

@@ -19,11 +19,11 @@ class Title(StrEnum):
 
     EVENT = "event"
     REQUEST = "request"
-    OBSERVATION = "observation"
+    SNAPSHOT = "snapshot"
     DIAGNOSIS = "diagnosis"
     PLAN = "plan"
     ACTIONS = "actions"
-    PROOF = "proof"
+    VERIFICATION = "verification"
     REPORT = "report"
 
 

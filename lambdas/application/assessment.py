@@ -1,11 +1,10 @@
-"""One check: observe, diagnose and plan one ServiceAccount. The same for the checker, the remediator and the command line."""
+"""The assessment of one ServiceAccount: snapshot, diagnosis and plan. Checker, remediator and command line share it."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.snapshot_collection import read, read_advice, read_symptoms
+from lambdas.application.snapshot_collection import add_advice, add_symptoms, collect_snapshot
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
@@ -15,45 +14,43 @@ from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, just_changed
 from lambdas.domain.ports import CalendarPort, IncidentsPort
-from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot
+from lambdas.domain.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """What one check came to."""
+    """The result of one assessment."""
 
     snapshot: Snapshot
     diagnosis: Diagnosis
     plan: Plan
 
 
-def observe(target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool) -> tuple[Snapshot, Diagnosis]:
-    """Read and diagnose; nodes and events only where they are asked for, or where something suggests that they tell something."""
-    snapshot = read(target, readers, now, hints)
-    found = diagnose(snapshot)
-    if symptoms or not found.sound or found[Link.WORKLOAD].state is not State.OK or any(map(_unwell, _pods(snapshot))):
-        snapshot = read_symptoms(snapshot, readers)
-        found = diagnose(snapshot)
-    return snapshot, found
-
-
-def _pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    return snapshot.pods if isinstance(snapshot.pods, tuple) else ()
-
-
-def _unwell(pod: PodFacts) -> bool:
-    return not pod.ready and not pod.deleting
-
-
 @dataclass(frozen=True, kw_only=True)
 class PolicySources:
-    """Where history and the calendar are read."""
+    """The ports that history and the change calendar are read through."""
 
     incidents: IncidentsPort
     calendar: CalendarPort
 
 
-def check(
+def collect_and_diagnose(
+    target: ServiceAccountRef, readers: Readers, now: datetime, hints: Hints, *, symptoms: bool
+) -> tuple[Snapshot, Diagnosis]:
+    """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault."""
+    snapshot = collect_snapshot(target, readers, now, hints)
+    diagnosis = diagnose(snapshot)
+    if symptoms or not diagnosis.sound or diagnosis[Link.WORKLOAD].state is not State.OK or _has_unready_pods(snapshot):
+        snapshot = add_symptoms(snapshot, readers)
+        diagnosis = diagnose(snapshot)
+    return snapshot, diagnosis
+
+
+def _has_unready_pods(snapshot: Snapshot) -> bool:
+    return isinstance(snapshot.pods, tuple) and any(not pod.ready and not pod.deleting for pod in snapshot.pods)
+
+
+def assess(
     target: ServiceAccountRef,
     readers: Readers,
     policy_sources: PolicySources,
@@ -63,24 +60,26 @@ def check(
     incident_id: str = "none",
     iteration: int = 1,
 ) -> Assessment:
-    """The whole of a check, with symptoms, version advice and the rules over history.
+    """Snapshot, diagnosis and plan, with symptoms, version advice and the policies over history.
 
     Raises:
-        TransientError: something essential did not answer; the same check may succeed later.
+        TransientError: an essential read failed; the same assessment may succeed later.
     """
-    snapshot, found = observe(target, readers, now, hints, symptoms=True)
-    if found.sound:
-        return Assessment(snapshot=snapshot, diagnosis=found, plan=plan(snapshot, found, RepairHistory()))
-    with ThreadPoolExecutor(1) as pool:
-        past = pool.submit(_past, snapshot, found, policy_sources, incident_id, iteration)
-        snapshot = read_advice(snapshot, readers)
-        return Assessment(snapshot=snapshot, diagnosis=found, plan=plan(snapshot, found, past.result()))
+    snapshot, diagnosis = collect_and_diagnose(target, readers, now, hints, symptoms=True)
+    if diagnosis.sound:
+        return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, RepairHistory()))
+    with readers.new_executor(1) as executor:
+        history = executor.submit(_read_history, snapshot, diagnosis, policy_sources, incident_id, iteration)
+        snapshot = add_advice(snapshot, readers)
+        return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, history.result()))
 
 
-def _past(snapshot: Snapshot, found: Diagnosis, policy_sources: PolicySources, incident_id: str, iteration: int) -> RepairHistory:
+def _read_history(
+    snapshot: Snapshot, diagnosis: Diagnosis, policy_sources: PolicySources, incident_id: str, iteration: int
+) -> RepairHistory:
     changed, window = just_changed(snapshot), snapshot.settings.maintenance_window
-    named = window.removeprefix("calendar:") if isinstance(window, str) and found.severity is not Severity.CRITICAL else ""
-    opens_at, unread = _calendar(policy_sources.calendar, named, snapshot.began_at) if named else (None, "")
+    calendar = window.removeprefix("calendar:") if isinstance(window, str) and diagnosis.severity is not Severity.CRITICAL else ""
+    opens_at, unread = _calendar_state(policy_sources.calendar, calendar, snapshot.began_at) if calendar else (None, "")
     return RepairHistory(
         incident_id=incident_id,
         round=iteration,
@@ -91,8 +90,8 @@ def _past(snapshot: Snapshot, found: Diagnosis, policy_sources: PolicySources, i
     )
 
 
-def _calendar(calendar: CalendarPort, name: str, at: datetime) -> tuple[datetime | None, str]:
-    """When the calendar opens, or why it cannot be read: a wrong name must not keep the whole check from being made."""
+def _calendar_state(calendar: CalendarPort, name: str, at: datetime) -> tuple[datetime | None, str]:
+    """When the calendar opens, or why it cannot be read. A wrong calendar name must not fail the whole assessment."""
     try:
         return calendar.opens_at(name, at), ""
     except RemediatorError as error:

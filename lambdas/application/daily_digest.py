@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from lambdas.application.assessment import observe
+from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.workflow_steps import Json, PollSchedule, Steps
 from lambdas.contract.environment import Environment
@@ -66,8 +66,8 @@ def _send(day: Day, dependencies: DigestDependencies) -> Json:
 def _what_is_broken(target: ServiceAccountRef, dependencies: DigestDependencies) -> str:
     """A sentence from a fresh look; empty where nothing can be read: a digest is worth telling without it."""
     try:
-        _, found = observe(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False)
+        _, found = collect_and_diagnose(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False)
     except RemediatorError as error:
-        dependencies.log("observation", str(error), target=target.key, error=error)
+        dependencies.log("snapshot", str(error), target=target.key, error=error)
         return ""
     return "" if found.sound else found.broken[0].sentence

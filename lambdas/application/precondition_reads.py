@@ -1,9 +1,10 @@
-"""Reading what guards the desired state: the role that is wanted, the OIDC provider that vouches for its pods, and what it may call."""
+"""Reads for the preconditions of a repair: the role, its OIDC provider, and the calls that the role may make."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 
-from lambdas.application.readers import Readers, optional
+from lambdas.application.readers import Readers, read_optional
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.diagnosis.permissions import needed_calls
 from lambdas.domain.errors import AccessDenied, Denial
@@ -22,68 +23,76 @@ from lambdas.domain.snapshot.snapshot import (
 )
 
 
-def guards(
+@dataclass(frozen=True, kw_only=True)
+class PreconditionReads:
+    """The reads in progress. A read that this target does not need results in `NotRead`."""
+
+    role: Future[RoleFacts | Missing | Unknown | NotRead]
+    oidc_provider: Future[OidcProvider | Missing | Unknown | NotRead]
+    simulated: Future[Mapping[str, str] | Unknown | NotRead]
+
+
+def submit_precondition_reads(
     target: ServiceAccountRef,
     readers: Readers,
-    pool: ThreadPoolExecutor,
+    executor: Executor,
     *,
     binding: Binding | InvalidBinding | Missing,
     cluster: ClusterFacts | Missing | Unknown,
     addon: AddonFacts | Missing | Unknown | NotRead,
     associations: tuple[Association, ...] | Missing | Unknown,
-) -> tuple[
-    "Future[RoleFacts | Missing | Unknown | NotRead]",
-    "Future[OidcProvider | Missing | Unknown | NotRead]",
-    "Future[Mapping[str, str] | Unknown | NotRead]",
-]:
-    """Begin to read the role in force, its OIDC provider and what it may call, beside each other; `NotRead` is what nobody needs."""
-    in_force = associations[0].role_arn if isinstance(associations, tuple) and associations else None
+) -> PreconditionReads:
+    """Start the reads in parallel: of the role that is in force or bound, of its OIDC provider, and of its simulated permissions."""
+    associated = associations[0].role_arn if isinstance(associations, tuple) and associations else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
-    role_arn = in_force or (binding.role_arn if isinstance(binding, Binding) else recorded)
-    irsa = role_arn is not None and in_force is None and isinstance(cluster, ClusterFacts)
+    role_arn = associated or (binding.role_arn if isinstance(binding, Binding) else recorded)
+    irsa = role_arn is not None and associated is None and isinstance(cluster, ClusterFacts)
     family = cluster.ip_family if isinstance(cluster, ClusterFacts) else "ipv4"
     calls = needed_calls(target.namespace, target.name, family) if irsa else ()
-    role = pool.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ)
-    provider = pool.submit(lambda: _provider(readers, cluster, role_arn) if irsa and isinstance(cluster, ClusterFacts) else NOT_READ)
-    simulated = pool.submit(lambda: _simulated(readers, role_arn, calls) if role_arn and calls else NOT_READ)
-    return role, provider, simulated
+    return PreconditionReads(
+        role=executor.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ),
+        oidc_provider=executor.submit(
+            lambda: _oidc_provider(readers, cluster, role_arn) if irsa and isinstance(cluster, ClusterFacts) else NOT_READ
+        ),
+        simulated=executor.submit(lambda: _simulated(readers, role_arn, calls) if role_arn and calls else NOT_READ),
+    )
 
 
-def _elsewhere(readers: Readers, role_arn: str) -> str:
-    """The role's account where it is another one than ours, else empty."""
+def _other_account(readers: Readers, role_arn: str) -> str:
+    """The account of the role if it is not the deployment's account, else empty."""
     account = role_arn.split(":")[4]
     return "" if account == readers.account else account
 
 
 def _role(readers: Readers, arn: str) -> RoleFacts | Missing | Unknown:
-    if account := _elsewhere(readers, arn):
+    if account := _other_account(readers, arn):
         return Unknown(f"the role belongs to account {account}, whose IAM we cannot read")
-    return optional(lambda: readers.iam.role(arn))
+    return read_optional(lambda: readers.iam.role(arn))
 
 
-def _provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None) -> OidcProvider | Missing | Unknown:
-    """The provider stands in the account of the role, whichever account the cluster is in.
+def _oidc_provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None) -> OidcProvider | Missing | Unknown:
+    """The OIDC provider in the account of the role, which may differ from the account of the cluster.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/cross-account-access.html
     """
     arn = cluster.provider_arn
     if arn is None:
         return Missing("OIDC issuer")
-    if role_arn and (account := _elsewhere(readers, role_arn)):
+    if role_arn and (account := _other_account(readers, role_arn)):
         return Unknown(f"it belongs to account {account}, that of the role, whose IAM we cannot read")
-    return optional(lambda: readers.iam.oidc_provider(arn))
+    return read_optional(lambda: readers.iam.oidc_provider(arn))
 
 
 def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
     if not readers.may_simulate:
         return Unknown("the optional grant iam:SimulatePrincipalPolicy is not deployed")
-    if _elsewhere(readers, role_arn):
+    if _other_account(readers, role_arn):
         return Unknown("the role belongs to another account")
-    return optional(lambda: _asked_iam(readers, role_arn, calls))
+    return read_optional(lambda: _simulation(readers, role_arn, calls))
 
 
-def _asked_iam(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
-    """Many people may not simulate, and what a table has room for is which right they lack."""
+def _simulation(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
+    """The decision for each call. The service's own refusal is too long for a table, so the missing permission is named instead."""
     try:
         return readers.iam.simulate(role_arn, calls)
     except AccessDenied as error:

@@ -1,6 +1,7 @@
-"""What an observation is read through, and what a read comes to that fails."""
+"""The ports that a snapshot is read through, and the result of a read that fails."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -10,17 +11,21 @@ from lambdas.domain.ports import ClustersPort, EksPort, IamPort, ParametersPort
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import Unknown
 
-T = TypeVar("T")
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Readers:
-    """What an observation is read through, and where we are. `passable_roles` as in `Snapshot`."""
+    """The ports that a snapshot is read through, and the account and region of the deployment. `passable_roles` as in `Snapshot`.
+
+    `new_executor` makes an executor for that many parallel reads. Each use shuts its executor down, so that no thread outlives a check.
+    """
 
     parameters: ParametersPort
     eks: EksPort
     iam: IamPort
     clusters: ClustersPort
+    new_executor: Callable[[int], Executor]
     account: str
     region: str
     partition: str
@@ -30,25 +35,29 @@ class Readers:
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """What is known before reading: when the last check found all well, and who did what as far as the event tells."""
+    """Facts from before the snapshot: when a check last found the target healthy, and the actor that the event names."""
 
     known_good_at: datetime | None = None
     actor: Actor | None = None
 
 
-def part(read_it: Callable[[], T]) -> T | Unknown:
-    """A read whose closed door is a finding. What may succeed later is raised, so that the whole check is made again."""
+def read_or_unknown(read: Callable[[], Fact]) -> Fact | Unknown:
+    """The fact, or `Unknown` where the read is denied or cannot succeed.
+
+    Raises:
+        TransientError: a retry may succeed, so the whole check is to be retried.
+    """
     try:
-        return read_it()
+        return read()
     except AccessDenied as error:
         return Unknown(str(error), error.denial)
     except PermanentError as error:
         return Unknown(str(error))
 
 
-def optional(read_it: Callable[[], T]) -> T | Unknown:
-    """A read that the check can do without: IAM may have no endpoint in a VPC, and advice is only advice."""
+def read_optional(read: Callable[[], Fact]) -> Fact | Unknown:
+    """The fact, or `Unknown` for any error. A check can do without IAM, which may have no endpoint in a VPC, and without version advice."""
     try:
-        return part(read_it)
+        return read_or_unknown(read)
     except TransientError as error:
         return Unknown(str(error), Denial.UNREACHABLE)

@@ -1,13 +1,13 @@
-"""Observe: read what the identity of one ServiceAccount hangs on, in parallel. A part that cannot be read is Unknown, never a guess."""
+"""Collects the snapshot of one ServiceAccount with parallel reads. A part that cannot be read is `Unknown`, never a guess."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeGuard, TypeVar
+from typing import Final, TypeGuard
 
-from lambdas.application.precondition_reads import guards
-from lambdas.application.readers import Hints, Readers, optional, part
+from lambdas.application.precondition_reads import submit_precondition_reads
+from lambdas.application.readers import Hints, Readers, read_optional, read_or_unknown
 from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import read_settings
@@ -28,43 +28,42 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 
-T = TypeVar("T")
-_READERS: Final = 8
-"""Parallel reads: as many as one check has at a time."""
-
-
+_PARALLEL_READS: Final = 8
+"""The most reads that one check makes in parallel."""
 _NO_HINTS: Final = Hints()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _InCluster:
+class _KubernetesFacts:
     service_account: ServiceAccountFacts | Missing | Unknown
     workload: WorkloadFacts | Missing | Unknown
     pods: tuple[PodFacts, ...] | Unknown
 
 
-def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints: Hints = _NO_HINTS) -> Snapshot:
-    """Everything but the symptoms: three Kubernetes requests plus pages.
+def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints: Hints = _NO_HINTS) -> Snapshot:
+    """The snapshot without symptoms and version advice: three Kubernetes requests, and one for each further page.
 
     Raises:
-        TransientError: something essential was throttled or did not answer; the same read may succeed later.
+        TransientError: an essential read was throttled or got no answer; the same read may succeed later.
     """
     parameters = readers.parameters.load(target.cluster)
-    settings, wrong = read_settings({path: item.value for path, item in parameters.items()}, target.cluster)
+    settings, wrong = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster)
     binding = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     workload = known(target.namespace, target.name)
     addon_name = workload.addon if workload else None
-    with ThreadPoolExecutor(_READERS) as pool:
-        cluster = pool.submit(part, lambda: readers.eks.cluster(target.cluster))
-        addon = pool.submit(part, lambda: readers.eks.addon(target.cluster, addon_name)) if addon_name else None
-        associations = pool.submit(part, lambda: readers.eks.associations(target))
-        facts = cluster.result()
-        inside = pool.submit(_in_cluster, target, readers.clusters, facts, pool)
-        mechanism = associations.result()
-        record = addon.result() if addon else NOT_READ
-        role, provider, simulated = guards(target, readers, pool, binding=binding, cluster=facts, addon=record, associations=mechanism)
-        agent = pool.submit(_agent, readers.eks, target.cluster, mechanism)
-        snapshot = inside.result()
+    with readers.new_executor(_PARALLEL_READS) as executor:
+        cluster_read = executor.submit(read_or_unknown, lambda: readers.eks.cluster(target.cluster))
+        addon_read = executor.submit(read_or_unknown, lambda: readers.eks.addon(target.cluster, addon_name)) if addon_name else None
+        associations_read = executor.submit(read_or_unknown, lambda: readers.eks.associations(target))
+        cluster = cluster_read.result()
+        kubernetes_read = executor.submit(_read_kubernetes, target, readers.clusters, cluster, executor)
+        associations = associations_read.result()
+        addon = addon_read.result() if addon_read else NOT_READ
+        preconditions = submit_precondition_reads(
+            target, readers, executor, binding=binding, cluster=cluster, addon=addon, associations=associations
+        )
+        agent_read = executor.submit(_is_agent_installed, readers.eks, target.cluster, associations)
+        kubernetes = kubernetes_read.result()
         return Snapshot(
             target=target,
             began_at=began_at,
@@ -74,94 +73,91 @@ def read(target: ServiceAccountRef, readers: Readers, began_at: datetime, hints:
             binding=binding,
             settings=settings,
             wrong_settings=wrong,
-            cluster=facts,
+            cluster=cluster,
             addon_name=addon_name,
-            addon=record,
-            associations=() if isinstance(mechanism, Missing) else mechanism,
-            agent_installed=agent.result(),
-            role=role.result(),
-            oidc_provider=provider.result(),
-            simulated=simulated.result(),
-            service_account=snapshot.service_account,
-            workload=snapshot.workload,
-            pods=snapshot.pods,
+            addon=addon,
+            associations=() if isinstance(associations, Missing) else associations,
+            agent_installed=agent_read.result(),
+            role=preconditions.role.result(),
+            oidc_provider=preconditions.oidc_provider.result(),
+            simulated=preconditions.simulated.result(),
+            service_account=kubernetes.service_account,
+            workload=kubernetes.workload,
+            pods=kubernetes.pods,
             known_good_at=hints.known_good_at,
             actor=hints.actor,
         )
 
 
-def read_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
-    """The same observation with nodes and permission errors."""
+def add_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
+    """The same snapshot with nodes and permission errors."""
     facts, target = snapshot.cluster, snapshot.target
-    if not _answers(facts):
+    if not _has_api_server(facts):
         return snapshot
-    cluster = part(lambda: readers.clusters.login(facts))
+    cluster = read_or_unknown(lambda: readers.clusters.login(facts))
     if isinstance(cluster, Unknown):
         return replace(snapshot, nodes=cluster, permission_errors=cluster)
-    with ThreadPoolExecutor(_READERS) as pool:
-        nodes = pool.submit(part, cluster.nodes)
-        errors = pool.submit(part, lambda: cluster.plugin_errors(target.namespace))
+    with readers.new_executor(_PARALLEL_READS) as executor:
+        nodes_read = executor.submit(read_or_unknown, cluster.nodes)
+        errors_read = executor.submit(read_or_unknown, lambda: cluster.plugin_errors(target.namespace))
         return replace(
             snapshot,
-            nodes=() if isinstance(it := nodes.result(), Missing) else it,
-            permission_errors=() if isinstance(reported := errors.result(), Missing) else reported,
+            nodes=() if isinstance(nodes := nodes_read.result(), Missing) else nodes,
+            permission_errors=() if isinstance(errors := errors_read.result(), Missing) else errors,
         )
 
 
-def read_advice(snapshot: Snapshot, readers: Readers) -> Snapshot:
-    """The same observation with what a message tells besides: versions, until when they are supported, and node auto repair's clock."""
+def add_advice(snapshot: Snapshot, readers: Readers) -> Snapshot:
+    """The same snapshot with facts for messages alone: add-on versions, support dates, and node auto repair."""
     if not isinstance(snapshot.cluster, ClusterFacts):
         return snapshot
     cluster, version, eks = snapshot.target.cluster, snapshot.cluster.version, readers.eks
-    unwell = isinstance(snapshot.nodes, tuple) and any(not node.ready for node in snapshot.nodes)
-    with ThreadPoolExecutor(_READERS) as pool:
-        repair = pool.submit(lambda: optional(lambda: eks.node_repair(cluster)) if unwell else NOT_READ)
-        advised = pool.submit(
-            lambda: optional(lambda: eks.version_advice(snapshot.addon_name or "", version)) if _has_record(snapshot) else NOT_READ
-        )
-        support = pool.submit(lambda: optional(lambda: eks.support(version)))
-        return replace(snapshot, node_repair=repair.result(), versions=advised.result(), support=support.result())
+    has_unready_nodes = isinstance(snapshot.nodes, tuple) and any(not node.ready for node in snapshot.nodes)
+    addon_name = snapshot.addon_name if isinstance(snapshot.addon, AddonFacts) else None
+    with readers.new_executor(_PARALLEL_READS) as executor:
+        repair = executor.submit(lambda: read_optional(lambda: eks.node_repair(cluster)) if has_unready_nodes else NOT_READ)
+        versions = executor.submit(lambda: read_optional(lambda: eks.version_advice(addon_name, version)) if addon_name else NOT_READ)
+        support = executor.submit(lambda: read_optional(lambda: eks.support(version)))
+        return replace(snapshot, node_repair=repair.result(), versions=versions.result(), support=support.result())
 
 
-def _has_record(snapshot: Snapshot) -> bool:
-    return isinstance(snapshot.addon, AddonFacts)
-
-
-def _agent(eks: EksPort, cluster: str, associations: Sequence[Association] | Missing | Unknown) -> bool | Unknown | NotRead:
-    if not isinstance(associations, tuple) or not associations:
-        return NOT_READ
-    found = optional(lambda: eks.addon(cluster, POD_IDENTITY_AGENT_ADDON))
-    return found if isinstance(found, Unknown) else isinstance(found, AddonFacts)
-
-
-def _answers(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:
-    """Whether there is an API server to ask: a cluster that is being made or unmade has no endpoint."""
-    return isinstance(facts, ClusterFacts) and facts.status in ("ACTIVE", "UPDATING")
-
-
-def _in_cluster(
-    target: ServiceAccountRef, clusters: ClustersPort, facts: ClusterFacts | Missing | Unknown, pool: ThreadPoolExecutor
-) -> _InCluster:
-    cluster = part(lambda: clusters.login(facts)) if _answers(facts) else Unknown("the cluster is not there to be asked")
-    if isinstance(cluster, Unknown):
-        return _InCluster(service_account=cluster, workload=cluster, pods=cluster)
-    account = pool.submit(part, lambda: cluster.service_account(target.namespace, target.name))
-    pods = pool.submit(part, lambda: cluster.pods(target.namespace, target.name))
-    workload = workload_of(cluster, target, pods.result)
-    return _InCluster(service_account=account.result(), workload=workload, pods=pods.result())
-
-
-def workload_of(
+def read_workload(
     cluster: ClusterPort, target: ServiceAccountRef, pods: Callable[[], tuple[PodFacts, ...] | Unknown]
 ) -> WorkloadFacts | Missing | Unknown:
-    """The workload by its known name, else the one behind the pods, which are asked for only then."""
-    if it := known(target.namespace, target.name):
-        return part(lambda: cluster.workload(target.namespace, it.kind, it.name))
+    """The workload of a ServiceAccount: by its known name, else the owner of its pods. `pods` is called only for the latter."""
+    if workload := known(target.namespace, target.name):
+        return read_or_unknown(lambda: cluster.workload(target.namespace, workload.kind, workload.name))
     found = pods()
     if isinstance(found, Unknown):
         return found
-    owner = next((pod.owner for pod in found if pod.owner), None)
-    behind = part(lambda: cluster.owner(target.namespace, *owner)) if owner else None
-    if isinstance(behind, Unknown):
-        return behind
-    return part(lambda: cluster.workload(target.namespace, *behind)) if behind else Missing(f"workload of {target.namespace}/{target.name}")
+    controller = next((pod.owner for pod in found if pod.owner), None)
+    owner = read_or_unknown(lambda: cluster.owner(target.namespace, *controller)) if controller else None
+    if isinstance(owner, Unknown):
+        return owner
+    if owner is None:
+        return Missing(f"workload of {target.namespace}/{target.name}")
+    return read_or_unknown(lambda: cluster.workload(target.namespace, *owner))
+
+
+def _is_agent_installed(eks: EksPort, cluster: str, associations: Sequence[Association] | Missing | Unknown) -> bool | Unknown | NotRead:
+    if not isinstance(associations, tuple) or not associations:
+        return NOT_READ
+    addon = read_optional(lambda: eks.addon(cluster, POD_IDENTITY_AGENT_ADDON))
+    return addon if isinstance(addon, Unknown) else isinstance(addon, AddonFacts)
+
+
+def _has_api_server(facts: ClusterFacts | Missing | Unknown) -> TypeGuard[ClusterFacts]:
+    """Whether the cluster has an API server: a cluster that is being created or deleted has no endpoint."""
+    return isinstance(facts, ClusterFacts) and facts.status in ("ACTIVE", "UPDATING")
+
+
+def _read_kubernetes(
+    target: ServiceAccountRef, clusters: ClustersPort, facts: ClusterFacts | Missing | Unknown, executor: Executor
+) -> _KubernetesFacts:
+    cluster = read_or_unknown(lambda: clusters.login(facts)) if _has_api_server(facts) else Unknown("the cluster has no API server")
+    if isinstance(cluster, Unknown):
+        return _KubernetesFacts(service_account=cluster, workload=cluster, pods=cluster)
+    account = executor.submit(read_or_unknown, lambda: cluster.service_account(target.namespace, target.name))
+    pods = executor.submit(read_or_unknown, lambda: cluster.pods(target.namespace, target.name))
+    workload = read_workload(cluster, target, pods.result)
+    return _KubernetesFacts(service_account=account.result(), workload=workload, pods=pods.result())

@@ -22,13 +22,13 @@ class OwnEvent(StrEnum):
     SWEEP = "Sweep"
     DIGEST = "Digest"
     STARTED = "Remediation Started"
-    PROVEN = "Remediation Proven"
-    NEEDS_YOU = "Remediation Needs You"
-    WITHHELD = "Remediation Withheld"
+    VERIFIED = "Remediation Verified"
+    NEEDS_ACTION = "Remediation Needs Action"
+    BLOCKED = "Remediation Blocked"
 
 
 INCOMING: Final = (OwnEvent.CHECK_REQUESTED, OwnEvent.NODE_NOT_READY, OwnEvent.IDENTITY_CHANGED)
-OUTGOING: Final = (OwnEvent.STARTED, OwnEvent.PROVEN, OwnEvent.NEEDS_YOU, OwnEvent.WITHHELD)
+OUTGOING: Final = (OwnEvent.STARTED, OwnEvent.VERIFIED, OwnEvent.NEEDS_ACTION, OwnEvent.BLOCKED)
 
 ADDON_EVENTS: Final = (
     "EKS Addon Creation Failed",

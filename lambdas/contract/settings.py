@@ -140,13 +140,13 @@ class Settings:
     cooldown_s: int = setting("300", _seconds(0, 86_400), "least time between two repairs of one ServiceAccount (seconds)")
     max_repairs_per_hour: int = setting("4", _whole_number(1, 60), "most repairs of one ServiceAccount within an hour (count)")
     approval_timeout_s: int = setting("14400", _seconds(60, 604_800), "how long an approval is waited for (seconds)")
-    proof_timeout_s: int = setting("2700", _seconds(60, 21_600), "how long a repair may take to show that it worked (seconds)")
+    verification_timeout_s: int = setting("2700", _seconds(60, 21_600), "how long a repair may take to show that it worked (seconds)")
     update_timeout_s: int = setting("3600", _seconds(60, 21_600), "how long a running add-on or cluster update is waited for (seconds)")
     node_grace_s: int = setting("180", _seconds(0, 3_600), "how long a new node may be NotReady before anyone is told (seconds)")
     maintenance_window: Window | str | None = setting(
         "always", _window, "when a repair that can wait may run: always · calendar:<name> · hours in UTC such as mon-fri 22:00-04:00"
     )
-    breaker_clusters: int = setting(
+    circuit_breaker_clusters: int = setting(
         "5", _whole_number(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)"
     )
     notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told")

@@ -10,26 +10,26 @@ from lambdas.contract.workloads import known
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.actions import DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many, share
 
-OTHERWISE: Final = frozenset({Verdict.NODES_UNWELL_OTHERWISE, Verdict.ADDON_DEGRADED_OTHERWISE})
+OTHERWISE: Final = frozenset({Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED})
 """Verdicts that do not speak against a proven identity."""
-LEFT_TO_ITS_OWNER: Final = frozenset({BlockReason.ADDON_RECORD_TELL, BlockReason.ROLE_NOT_PASSABLE})
+LEFT_TO_ITS_OWNER: Final = frozenset({BlockReason.ADDON_RECORD_NOTIFY_ONLY, BlockReason.ROLE_NOT_ALLOWED})
 """Why a record may stay as it is though the cluster is repaired: waiting would not change it, and its owner is told."""
 
 
 class VerificationState(StrEnum):
     """How far the proof is."""
 
-    PROVEN = "proven"
+    VERIFIED = "verified"
     WAITING = "waiting"
     WORSE = "worse"
-    HANGING = "hanging"
-    UNFIT = "unfit"  # the role is in, and does not suffice
-    LEFT = "left"  # a node was lost, and what it holds up can be repaired another way
-    MORE = "more"  # pods started without the role after the plan was made, which replaces none of them
+    STALLED = "stalled"
+    ROLE_INSUFFICIENT = "role-insufficient"  # the role is in, and does not suffice
+    PARTIAL = "partial"  # a node was lost, and what it holds up can be repaired another way
+    MORE_STALE_PODS = "more-stale-pods"  # pods started without the role after the plan was made, which replaces none of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +54,19 @@ def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta
             state=VerificationState.WORSE, sentence=f"pods that carry the role are refused, and those before were not: {now.sentence}"
         )
     if counts.errors_with_role:
-        return Verification(state=VerificationState.UNFIT, sentence=now.sentence)
+        return Verification(state=VerificationState.ROLE_INSUFFICIENT, sentence=now.sentence)
     if is_verified(now):
-        return Verification(state=VerificationState.PROVEN, sentence=_shown(now))
-    if _does(now, ReplaceOnePod) and not _does(before, RestartWorkload, DeleteStalePods):
+        return Verification(state=VerificationState.VERIFIED, sentence=_shown(now))
+    if _does(now, ReplaceCanaryPod) and not _does(before, RestartWorkload, ReplaceStalePods):
         missed = many(counts.pods - counts.pods_right, "pod")
         return Verification(
-            state=VerificationState.MORE, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back"
+            state=VerificationState.MORE_STALE_PODS, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back"
         )
     if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
-        return Verification(state=VerificationState.LEFT, sentence=f"{_shown(now)}; a lost node holds up the rest")
+        return Verification(state=VerificationState.PARTIAL, sentence=f"{_shown(now)}; a lost node holds up the rest")
     if counts.hanging > before.counts.hanging and idle >= PATIENCE:
         return Verification(
-            state=VerificationState.HANGING,
+            state=VerificationState.STALLED,
             sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(now)}",
         )
     return Verification(state=VerificationState.WAITING, sentence=_shown(now))
@@ -85,7 +85,7 @@ HELD_UP: Final = timedelta(minutes=1)
 def is_verified(now: AssessmentSummary) -> bool:
     """Whether the identity is right, in force in every pod within reach, and every node that waited for it is Ready."""
     counts = now.counts
-    left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_ITS_OWNER for blocked in now.withheld)
+    left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_ITS_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or not counts.pods_lost
     identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0

@@ -1,4 +1,4 @@
-"""A message as the custom notification that Amazon Q Developer brings to Slack and Teams.
+"""A message as a custom notification of Amazon Q Developer, which posts it to Slack and Teams.
 
 Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 """
@@ -25,11 +25,11 @@ _LEFT_OUT: Final = "…"
 
 
 def notification(content: Content, *, callback_id: str, region: str) -> str:
-    """The JSON text. Only a question, which has a callback, gets buttons."""
+    """The JSON text of the notification. Only an approval request has a callback, and so buttons."""
     context = dict(content.context)
     if callback_id:
         context |= {CALLBACK_ID: callback_id, REGION: region}
-    title = content.title.render(CHAT)
+    title = content.titles[0].render(CHAT)
     metadata: dict[str, Any] = {
         "threadId": escape.plain(content.thread),
         "summary": cut(title, LONGEST_TITLE),
@@ -58,22 +58,22 @@ def notification(content: Content, *, callback_id: str, region: str) -> str:
 
 
 def _description(content: Content) -> str:
-    foot = content.foot.render(CHAT)
-    told = fit([_paragraph(paragraph) for paragraph in content.paragraphs], LONGEST_DESCRIPTION - len(foot) - 1)
-    room = LONGEST_DESCRIPTION - sum(len(item) + 1 for item in told) - len(foot)
-    return "\n".join([*told, *_documents(content, room), foot])
+    footer = content.footer.render(CHAT)
+    body = fit([_paragraph(paragraph) for paragraph in content.paragraphs], LONGEST_DESCRIPTION - len(footer) - 1)
+    room = LONGEST_DESCRIPTION - sum(len(text) + 1 for text in body) - len(footer)
+    return "\n".join([*body, *_documents(content, room), footer])
 
 
 def _documents(content: Content, room: int) -> Iterator[str]:
-    """Whole documents in their order, as far as there is room for the last ones: a step has the JSON in its command already."""
+    """The last documents that fit, whole and in their order. The first one is JSON, which a step has in its command already."""
     shown = [f"{escape.chat(document.title)}:\n{CHAT.block(document.lines)}" for document in content.documents]
-    while shown and sum(len(item) + 1 for item in shown) > room:
+    while shown and sum(len(text) + 1 for text in shown) > room:
         shown.pop(0)
     yield from shown
 
 
-def _paragraph(phrase: Phrase) -> str:
-    text = phrase.render(CHAT)
+def _paragraph(paragraph: Phrase) -> str:
+    text = paragraph.render(CHAT)
     if len(text) <= LONGEST_PARAGRAPH:
         return text
     short = cut(text, LONGEST_PARAGRAPH - len("\n```"))
@@ -81,10 +81,10 @@ def _paragraph(phrase: Phrase) -> str:
 
 
 def fit(paragraphs: Sequence[str], longest: int) -> list[str]:
-    """The paragraphs within a length (characters, line ends included): the first and the last stay, others leave from the middle."""
+    """The paragraphs within a length in characters, line ends included. The middle is left out first, the first paragraph never."""
     kept = list(paragraphs)
     left_out = False
-    while sum(len(item) + 1 for item in kept) + left_out * (len(_LEFT_OUT) + 1) > longest and len(kept) > 1:
+    while sum(len(text) + 1 for text in kept) + left_out * (len(_LEFT_OUT) + 1) > longest and len(kept) > 1:
         del kept[len(kept) // 2 if len(kept) > 2 else 1]  # noqa: PLR2004  # of two, the first stays
         left_out = True
     if left_out:
@@ -97,6 +97,6 @@ def _steps(content: Content) -> Iterator[str]:
     for step in content.steps:
         text = step.render(CHAT)
         if len(text) > min(LONGEST_STEP, room):
-            text = content.instead_of_long_step.render(CHAT)
+            text = content.long_step.render(CHAT)
         room -= len(text)
         yield text

@@ -1,4 +1,4 @@
-"""A message before it is written for a channel: phrases with values still unescaped, and what the channels need around them."""
+"""The content of a message before a channel renders it. Values are still unescaped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,82 +11,90 @@ from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext, TimelineEvent
 from lambdas.notifications.next_steps import steps
 from lambdas.notifications.timeline import TimelineRow, timeline
-from lambdas.notifications.title import Mark, mark, title
+from lambdas.notifications.title import Mark, mark, titles
 from lambdas.notifications.trust_correction import Document, documents
-from lambdas.notifications.wording import Code, Link, Phrase, say
+from lambdas.notifications.wording import Code, Link, Phrase, phrase
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """One message. `heading` stands above the steps; `context`, `keywords` and `resources` are for machines and for searching."""
+    """One message.
+
+    `titles` holds the title and its shorter forms, the longest first. `heading` stands above the steps, and `long_step` replaces a step
+    that a channel has no room for. `context`, `keywords` and `resources` are for programs and for searching.
+    """
 
     thread: str
     id: str
     event_type: str
     mark: Mark
-    title: Phrase
+    titles: tuple[Phrase, ...]
     paragraphs: tuple[Phrase, ...]
     heading: str
     steps: tuple[Phrase, ...]
-    instead_of_long_step: Phrase
-    moments: tuple[TimelineRow, ...]
-    foot: Phrase
-    keywords: tuple[str, ...]
-    resources: tuple[str, ...]
-    context: Mapping[str, str]
+    long_step: Phrase
+    footer: Phrase
+    timeline: tuple[TimelineRow, ...] = ()
     documents: tuple[Document, ...] = ()
-
-
-def _documents(context: MessageContext) -> tuple[Document, ...]:
-    """In full where people are context first what they have to do, and not again in each reminder."""
-    first = context.kind in (NotificationKind.NEEDS_ACTION, NotificationKind.BLOCKED)
-    return documents(context.current.corrected_trust, context.current.desired_role.rsplit("/", 1)[-1]) if first else ()
-
-
-def _moments(context: MessageContext) -> tuple[TimelineRow, ...]:
-    """What happened, where something was done; a proof that the message begins with is not said again."""
-    first = TimelineEvent.VERIFICATION if context.kind is NotificationKind.VERIFIED else ""
-    return tuple(item for item in timeline(context.timeline) if item.event != first) if context.changes else ()
+    keywords: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    context: Mapping[str, str]
 
 
 _HEADINGS: Final[Mapping[NotificationKind, str]] = {
     NotificationKind.APPROVAL_REQUESTED: "Your answer:",
-    NotificationKind.VERIFIED: "Left for you, so that it does not come back:",
+    NotificationKind.VERIFIED: "To keep it from coming back:",
 }
 
 
 def compose(context: MessageContext, environment: Environment) -> Content:
-    """Everything that one occasion has to say."""
-    verdict = context.fault.verdict
+    """The content of one notification."""
+    verdict, target = context.fault.verdict, context.incident.target
     return Content(
         thread=context.incident.id,
         id=f"{context.incident.id}:{context.kind}:{context.current.began_at}"[:200],
         event_type=f"{PROJECT}:{context.kind}",
         mark=mark(context),
-        title=title(context),
+        titles=titles(context),
         paragraphs=paragraphs(context),
-        heading=_HEADINGS.get(context.kind, "For you to do:"),
+        heading=_HEADINGS.get(context.kind, "Next steps:"),
         steps=steps(context),
-        instead_of_long_step=say(
-            "Too long for a chat: {command} prints it", command=Code(f"irsa-remediator check --cluster {context.cluster}")
+        long_step=phrase(
+            "This step is too long for a chat message. To print it: {command}",
+            command=Code(f"irsa-remediator check --cluster {context.cluster}"),
         ),
-        documents=_documents(context),
-        moments=_moments(context),
-        foot=say(
+        footer=phrase(
             "Incident {id} · {account} {region} · runbook {link}",
             id=context.short_id,
             account=environment.account,
             region=environment.region,
             link=Link(f"{environment.runbook_root}/{verdict}.md"),
         ),
+        timeline=_timeline(context),
+        documents=_documents(context),
         keywords=(verdict, context.cluster, context.workload),
         resources=tuple(filter(None, (context.fault.desired_role, context.fault.binding_path))),
         context={
             "incident": context.incident.id,
             "cluster": context.cluster,
-            "serviceAccount": f"{context.incident.target.namespace}/{context.incident.target.name}",
+            "serviceAccount": f"{target.namespace}/{target.name}",
             "verdict": verdict,
             "severity": context.fault.severity,
             "outcome": context.kind,
         },
     )
+
+
+def _timeline(context: MessageContext) -> tuple[TimelineRow, ...]:
+    """The timeline of an incident with changes. A message that begins with the verification does not repeat it."""
+    if not context.changes:
+        return ()
+    first = TimelineEvent.VERIFICATION if context.kind is NotificationKind.VERIFIED else ""
+    return tuple(row for row in timeline(context.timeline) if row.event != first)
+
+
+def _documents(context: MessageContext) -> tuple[Document, ...]:
+    """The corrected trust policy, in the first message that asks for the correction; reminders do not repeat it."""
+    if context.kind not in (NotificationKind.NEEDS_ACTION, NotificationKind.BLOCKED):
+        return ()
+    return documents(context.current.corrected_trust, context.current.desired_role.rsplit("/", 1)[-1])

@@ -1,14 +1,14 @@
-"""Make a value from outside harmless in a message: names, node messages, events and parameters may hold whatever their writers like."""
+"""Escaping of values in messages. Names, node messages, events and parameters can contain any text."""
 
 import re
 import unicodedata
 from typing import Final
 
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Unicode categories that draw nothing or turn the text around: controls, bidi marks, lone surrogates, private use, line separators."""
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode categories without a glyph: controls, bidi marks, lone surrogates, private use, line separators."""
 
 _SIGNS: Final = str.maketrans({"<": "‹", ">": "›", "`": "ˋ"})
-"""Slack reads `<!channel>`, `<@U1>` and `<url|words>`, Teams reads tags; neither reads these signs, and no entity has to be decoded."""
+"""Slack interprets `<!channel>`, `<@U1>` and `<url|text>`, Teams interprets tags. Neither interprets these look-alikes."""
 _MARKUP: Final = str.maketrans({"*": "∗", "~": "∼"})
 _EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)_+(?![A-Za-z0-9_])", re.ASCII)
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@")
@@ -20,38 +20,38 @@ def plain(value: object) -> str:
 
 
 def line(value: object) -> str:
-    """The same with every space kept, for lines of a document."""
+    """One line of visible characters that keeps every space: for lines of a document."""
     text = str(value)
-    if not text.isprintable():  # nearly all of it is, and a repair writes thousands of lines
-        text = "".join(" " if item.isspace() else item for item in text if item.isspace() or unicodedata.category(item) not in _UNSEEN)
+    if not text.isprintable():  # nearly every text is printable, and a repair writes thousands of lines
+        text = "".join(" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _INVISIBLE)
     return text.rstrip()
 
 
 def chat(value: object) -> str:
-    """The same for a chat: no mention, no link, no mark-up. An address such as `jane@example.com` stays."""
+    """One line for a chat, without mentions, links and markup. An address such as `jane@example.com` is kept."""
     text = chat_code(value).translate(_MARKUP).replace("://", ":⧸⧸").replace("](", "] (")
-    return _EDGE_UNDERSCORE.sub(lambda item: "ˍ" * len(item[0]), text)
+    return _EDGE_UNDERSCORE.sub(lambda match: "ˍ" * len(match[0]), text)
 
 
 def chat_code(value: object) -> str:
-    """The same for a code span, where mark-up does not count: commands and ARNs stay as they are to be copied."""
+    """One line for a code span in a chat, where markup has no effect: commands and ARNs stay unchanged for copying."""
     return chat_line(plain(value))
 
 
 def chat_line(value: object) -> str:
-    """The same with every space kept."""
+    """One line for a code block in a chat, with every space."""
     return _MENTION.sub("＠", line(value).translate(_SIGNS))
 
 
 def ascii_line(value: object, longest: int) -> str:
-    """Printable ASCII, cut to a length: what SNS allows in a subject.
+    """Printable ASCII, cut to a length: the characters that SNS allows in a subject.
 
     Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """
-    text = plain(value).translate(_SPELT)
+    text = plain(value).translate(_ASCII_FORMS)
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
-    text = " ".join("".join(item for item in text if item.isprintable()).split())
+    text = " ".join("".join(char for char in text if char.isprintable()).split())
     return text if len(text) <= longest else text[: longest - 3].rstrip() + "..."
 
 
-_SPELT: Final = str.maketrans({"·": "-", "…": "...", "→": "->", "’": "'", "‹": "<", "›": ">"})
+_ASCII_FORMS: Final = str.maketrans({"·": "-", "…": "...", "→": "->", "’": "'", "‹": "<", "›": ">"})

@@ -1,4 +1,4 @@
-"""The facts of a message: broken links, the evidence behind the first, pods and nodes in numbers, what was ruled out, the repair clock."""
+"""The facts of a message: broken links, evidence, counts of pods and nodes, healthy links, and the deadline of node auto repair."""
 
 from collections.abc import Sequence
 
@@ -9,93 +9,96 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
-from lambdas.notifications.wording import Phrase, join, say
+from lambdas.notifications.wording import Phrase, join, phrase
 
 
-def broken_lines(context: MessageContext) -> tuple[LinkSummary, ...]:
-    """Broken links to speak of, in the order of the chain: symptoms after the first are context by the numbers."""
+def broken_links(context: MessageContext) -> tuple[LinkSummary, ...]:
+    """The broken links to report, in the order of the chain. Symptoms after the first link are left out: the counts report them."""
     broken = [link for link in context.fault.links if link.state == State.BROKEN]
-    elsewhere = context.fault.counts.nodes_waiting == 0 and any(
+    has_other_node_fault = context.fault.counts.nodes_waiting == 0 and any(
         blocked.link == Link.NODES and blocked.reason == BlockReason.NEEDS_PERSON for blocked in context.fault.blocked
     )
-    return tuple(item for i, item in enumerate(broken) if i == 0 or item.link < Link.PODS or (item.link == Link.NODES and elsewhere))
+    return tuple(
+        link for i, link in enumerate(broken) if i == 0 or link.link < Link.PODS or (link.link == Link.NODES and has_other_node_fault)
+    )
 
 
-def numbers(context: MessageContext) -> Phrase | None:
-    """Pods and nodes, but what the first broken link's sentence has counted already."""
-    look = context.current if context.is_over else context.fault
-    first = None if context.is_over else next((line.link for line in broken_lines(context)), None)
-    parts = [
-        part
-        for part, said_by in ((_pods(context), (Link.PODS,)), (_unready(context), ()), (_nodes(context), (Link.NODES, Link.WORKLOAD)))
-        if part and first not in (*said_by, Link.CLUSTER)
-    ]
-    errors = look.counts.errors_with_role + look.counts.errors_without_role
-    if errors and first != Link.PERMISSION_ERRORS:
-        parts.append(say("{errors} reported", errors=many(errors, "permission error")))
-    return say("Now: {parts}.", parts=join(parts, " · ")) if parts else None
+def counts(context: MessageContext) -> Phrase | None:
+    """The counts of pods, nodes and permission errors, without those that the sentence of the first broken link contains."""
+    summary = context.current if context.is_over else context.fault
+    first = None if context.is_over else next((link.link for link in broken_links(context)), None)
+    errors = summary.counts.errors_with_role + summary.counts.errors_without_role
+    parts = (
+        (_pods(context), (Link.PODS, Link.CLUSTER)),
+        (_pods_not_ready(context), (Link.CLUSTER,)),
+        (_nodes(context), (Link.NODES, Link.WORKLOAD, Link.CLUSTER)),
+        (phrase("{errors} reported", errors=many(errors, "permission error")) if errors else None, (Link.PERMISSION_ERRORS,)),
+    )
+    shown = [part for part, links_with_part in parts if part and first not in links_with_part]
+    return phrase("Now: {parts}.", parts=join(shown, " · ")) if shown else None
 
 
 def _pods(context: MessageContext) -> Phrase | None:
-    counts = context.current.counts
+    numbers = context.current.counts
     role = context.current.desired_role.rsplit("/", 1)[-1]
-    if not counts.pods or not role or context.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
+    if not numbers.pods or not role or context.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
         return None
-    verb = "carries" if counts.pods_right == 1 else "carry"
-    return say("{right} of {pods} {verb} {role}", right=counts.pods_right, pods=many(counts.pods, "pod"), verb=verb, role=role)
+    verb = "has" if numbers.pods_right == 1 else "have"
+    return phrase("{right} of {pods} {verb} {role}", right=numbers.pods_right, pods=many(numbers.pods, "pod"), verb=verb, role=role)
 
 
-def _unready(context: MessageContext) -> Phrase | None:
-    unready = context.current.counts.pods - context.current.counts.pods_ready
-    return say("{pods} not ready", pods=many(unready, "pod")) if unready > 0 else None
+def _pods_not_ready(context: MessageContext) -> Phrase | None:
+    not_ready = context.current.counts.pods - context.current.counts.pods_ready
+    return phrase("{pods} not ready", pods=many(not_ready, "pod")) if not_ready > 0 else None
 
 
 def _nodes(context: MessageContext) -> Phrase | None:
-    counts = context.current.counts
-    concerned = any(link.link == Link.NODES and link.state != State.NOT_APPLICABLE for link in context.current.links)
-    if not counts.nodes or not concerned:
+    numbers = context.current.counts
+    is_concerned = any(link.link == Link.NODES and link.state != State.NOT_APPLICABLE for link in context.current.links)
+    if not numbers.nodes or not is_concerned:
         return None
-    apart = [
-        *([say("{count} waiting for the CNI", count=counts.nodes_waiting)] if counts.nodes_waiting else []),
-        *([say("{count} lost, left out", count=counts.nodes_lost)] if counts.nodes_lost else []),
+    details = [
+        *([phrase("{count} waiting for the CNI", count=numbers.nodes_waiting)] if numbers.nodes_waiting else []),
+        *([phrase("{count} lost, left out", count=numbers.nodes_lost)] if numbers.nodes_lost else []),
     ]
-    waiting = say(" ({apart})", apart=join(apart, "; ")) if apart else say("")
-    return say("{ready} of {nodes} Ready{waiting}", ready=counts.nodes_ready, nodes=many(counts.nodes, "node"), waiting=waiting)
+    detail = phrase(" ({details})", details=join(details, "; ")) if details else phrase("")
+    return phrase("{ready} of {nodes} Ready{detail}", ready=numbers.nodes_ready, nodes=many(numbers.nodes, "node"), detail=detail)
 
 
 def evidence(context: MessageContext) -> Phrase | None:
-    """The facts behind the first broken link that its sentence does not hold already."""
-    first = next(iter(broken_lines(context)), None)
+    """The evidence of the first broken link, without the values that its sentence contains."""
+    first = next(iter(broken_links(context)), None)
     if first is None or first.verdict == Verdict.UPDATE_IN_PROGRESS:
         return None
-    alike: dict[tuple[str, str, str], list[str]] = {}
+    subjects: dict[tuple[str, str, str], list[str]] = {}
     for subject, field, value, at in first.evidence:
-        if value.removesuffix(" refused") not in first.sentence and (value != "none" or at):
-            alike.setdefault((field, value, at), []).append(subject)
-    shown = [_fact(subjects, *fact, context) for fact, subjects in alike.items()]
-    return say("Seen: {facts}.", facts=join(shown, " · ")) if shown else None
+        if value not in first.sentence and (value != "none" or at):
+            subjects.setdefault((field, value, at), []).append(subject)
+    facts = [_fact(names, *fact, context) for fact, names in subjects.items()]
+    return phrase("Evidence: {facts}.", facts=join(facts, " · ")) if facts else None
 
 
 def _fact(subjects: Sequence[str], field: str, value: str, at: str, context: MessageContext) -> Phrase:
     since = moment(at)
-    when = say(" (since {at})", at=clock(since, context.at)) if since else say("")
-    return say("{subjects}, {field}: {value}{when}", subjects=", ".join(subjects), field=field, value=value.rstrip("."), when=when)
+    when = phrase(" (since {at})", at=clock(since, context.at)) if since else phrase("")
+    return phrase("{subjects}, {field}: {value}{when}", subjects=", ".join(subjects), field=field, value=value.rstrip("."), when=when)
 
 
-def ruled_out(context: MessageContext) -> Phrase | None:
-    """The links that were read and hold, where the cause lies elsewhere."""
-    well = [link.title for link in context.fault.links if link.state == State.OK and link.link > Link.MECHANISM]
-    if context.fault.verdict not in (Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED, Verdict.STS_UNREACHABLE) or not well:
+def healthy_links(context: MessageContext) -> Phrase | None:
+    """The links that were read and hold, for verdicts whose cause is not the identity."""
+    titles = [link.title for link in context.fault.links if link.state == State.OK and link.link > Link.MECHANISM]
+    if context.fault.verdict not in (Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED, Verdict.STS_UNREACHABLE) or not titles:
         return None
-    return say("Checked and well: {titles}.", titles=", ".join(well))
+    return phrase("Checked and healthy: {titles}.", titles=", ".join(titles))
 
 
-def repair_clock(context: MessageContext) -> Phrase | None:
-    """When node auto repair begins to replace nodes, while some are not Ready."""
+def auto_repair_deadline(context: MessageContext) -> Phrase | None:
+    """The time at which node auto repair starts to replace nodes, while some nodes are not Ready."""
     deadline = moment(context.current.repair_deadline)
     left = seconds_between(context.at, deadline)
     if deadline is None or left is None or context.current.counts.nodes_ready >= context.current.counts.nodes:
         return None
+    time = clock(deadline, context.at)
     if left <= 0:
-        return say("Node auto repair may replace nodes at any moment: its 30 minutes ended at {time}.", time=clock(deadline, context.at))
-    return say("Node auto repair starts to replace nodes at {time}, in {left}.", time=clock(deadline, context.at), left=duration(left))
+        return phrase("Node auto repair may replace nodes at any time: its 30 minutes ended at {time}.", time=time)
+    return phrase("Node auto repair starts to replace nodes at {time}, in {left}.", time=time, left=duration(left))

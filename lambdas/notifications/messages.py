@@ -1,4 +1,4 @@
-"""Messages for people, in chat and by mail. Pure."""
+"""Messages for people, in chat and by mail."""
 
 from datetime import datetime
 
@@ -7,8 +7,8 @@ from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
 from lambdas.notifications import chat, escape, mail
-from lambdas.notifications.body import means
-from lambdas.notifications.content import compose
+from lambdas.notifications.body import consequence
+from lambdas.notifications.content import Content, compose
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.wording import PLAIN
@@ -22,8 +22,12 @@ def message(context: MessageContext, *, environment: Environment, callback_id: s
         environment: account, region and the address of the runbooks.
         callback_id: the callback that the buttons of an approval request answer; empty for every other notification.
     """
-    content = compose(context, environment)
-    attributes = {name: content.context[name] for name in ("severity", "cluster", "verdict", "outcome")}
+    return render(compose(context, environment), environment=environment, callback_id=callback_id)
+
+
+def render(content: Content, *, environment: Environment, callback_id: str = "") -> Message:
+    """A message from its content. The attributes are those values of the content's context that subscriptions filter by."""
+    attributes = {name: content.context[name] for name in ("severity", "cluster", "verdict", "outcome") if name in content.context}
     return Message(
         thread=content.thread,
         subject=mail.subject(content),
@@ -33,8 +37,9 @@ def message(context: MessageContext, *, environment: Environment, callback_id: s
     )
 
 
-def meaning_of(summary: AssessmentSummary) -> str:
+def consequence_text(summary: AssessmentSummary) -> str:
     """The consequence of a fault as plain text: what fails now, and what still works."""
     at = datetime.fromisoformat(summary.began_at)
     incident = Incident(id="", target=summary.service_account, opened_at=at, signals=1, request={})
-    return means(MessageContext(kind=NotificationKind.BLOCKED, incident=incident, current=summary, first=summary)).render(PLAIN)
+    context = MessageContext(kind=NotificationKind.BLOCKED, incident=incident, current=summary, first=summary)
+    return consequence(context).render(PLAIN)

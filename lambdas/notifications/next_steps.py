@@ -1,6 +1,6 @@
-"""What is left for a person, as a short list of things to do."""
+"""The next steps of a message: what a person has to do, as a short list."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from lambdas.contract.approval import APPROVE, REJECT
@@ -8,21 +8,29 @@ from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
 from lambdas.contract.workloads import one_of
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.verification import LEFT_TO_ITS_OWNER
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
-from lambdas.notifications.owners import Tool, keep_in_record, keep_on_account, recognise
-from lambdas.notifications.wording import Block, Code, Phrase, say, sentence
+from lambdas.notifications.owners import Tool, annotation_advice, recognize, record_advice
+from lambdas.notifications.wording import Block, Code, Phrase, phrase, sentence
 
 MOST_STEPS: Final = 5
-_COMMANDS: Final = ("aws ", "kubectl ", "irsa-remediator ")
-_LOOK_AGAIN: Final = ", then look again"
-_BECOMES: Final = "  →  "
+_REPAIR_BY_HAND: Final = frozenset(
+    {
+        BlockReason.OBSERVE_MODE,
+        BlockReason.COOLDOWN,
+        BlockReason.TOO_MANY_REPAIRS,
+        BlockReason.MAINTENANCE_WINDOW,
+        BlockReason.CIRCUIT_BREAKER,
+    }
+)
+"""Block reasons that do not apply to `irsa-remediator fix`."""
 
 
 def steps(context: MessageContext) -> tuple[Phrase, ...]:
-    """At most five things to do, in order; empty where nothing is left."""
+    """At most five steps, in order; empty where nothing is left to do."""
     return tuple(_steps(context))[:MOST_STEPS]
 
 
@@ -31,88 +39,73 @@ def _steps(context: MessageContext) -> Iterator[Phrase]:
         case NotificationKind.REPAIRING | NotificationKind.RECOVERED:
             return
         case NotificationKind.APPROVAL_REQUESTED:
-            yield _answer_by(APPROVE.button, "approve", context)
-            yield _answer_by(REJECT.button, "reject", context)
+            yield _answer(APPROVE.button, "approve", context)
+            yield _answer(REJECT.button, "reject", context)
         case NotificationKind.NOT_APPROVED:
-            yield _run("To repair it after all:", _fix(context))
+            yield _command("To repair it anyway:", _fix(context))
         case NotificationKind.VERIFIED:
-            yield from _keep(context)
+            yield from _prevention(context)
             yield from _remedies(context, MOST_STEPS)
-        case NotificationKind.REMINDER:
-            yield from _again(context)
+        case NotificationKind.REMINDER if context.current.remedies:  # the first message of the thread has the full text
+            yield _command("The first message of this incident lists the steps. To print them again:", _check(context))
+        case NotificationKind.REMINDER if context.current.actions:
+            yield _command("To repair it by hand:", _fix(context))
         case _:
-            yield from _by_hand(context)
+            yield from _manual_steps(context)
 
 
-def _again(context: MessageContext) -> Iterator[Phrase]:
-    """What to do has been context: a reminder says where it stands, not all of it again."""
-    if context.current.remedies:
-        yield _run("What to do stands in the first message, and is printed by", f"irsa-remediator check --cluster {context.cluster}")
-    elif context.current.actions:
-        yield _run("To repair it by hand:", _fix(context))
-    else:
-        yield from _by_hand(context)
+def _answer(button: str, command: str, context: MessageContext) -> Phrase:
+    code = Code(f"irsa-remediator {command} {context.incident.id}")
+    return phrase("{button}: press {button} in chat, or run {command}", button=button, command=code)
 
 
-def _answer_by(button: str, command: str, context: MessageContext) -> Phrase:
-    return say(
-        "{button}: press {button} in chat, or run {command}",
-        button=button,
-        command=Code(f"irsa-remediator {command} {context.incident.id}"),
-    )
-
-
-def _by_hand(context: MessageContext) -> Iterator[Phrase]:
-    reason = context.main_blocker.reason if context.main_blocker else ""
+def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
     if context.trouble:
-        yield _run("See what stands now:", f"irsa-remediator check --cluster {context.cluster}")
-        yield _run("When the cause is gone:", _fix(context))
+        yield _command("See the current state:", _check(context))
+        yield _command("When the cause is fixed:", _fix(context))
         return
+    reason = context.main_blocker.reason if context.main_blocker else ""
+    verdict = context.current.verdict
     if reason == BlockReason.NO_BINDING:
         yield _bind(context)
-    elif reason in (
-        BlockReason.OBSERVE_MODE,
-        BlockReason.COOLDOWN,
-        BlockReason.TOO_MANY_REPAIRS,
-        BlockReason.MAINTENANCE_WINDOW,
-        BlockReason.CIRCUIT_BREAKER,
-    ):
-        yield _run("To repair it by hand:", _fix(context))
-    if context.current.verdict is Verdict.FLAPPING or reason in LEFT_TO_ITS_OWNER:
-        yield from _keep(context)
-    if context.current.verdict is Verdict.UPDATE_IN_PROGRESS:
-        yield _run("See what the update waits for:", _list_updates(context))
-    if context.current.verdict is Verdict.NODES_NOT_READY:
-        yield _describe(context)
-    if context.current.verdict is Verdict.NODES_NOT_READY and context.current.counts.nodes_waiting:
-        yield _run(
-            "See what the CNI says; a time-out of sts means that the subnets have no way to it:",
+    elif reason in _REPAIR_BY_HAND:
+        yield _command("To repair it by hand:", _fix(context))
+    if verdict is Verdict.FLAPPING or reason in LEFT_TO_ITS_OWNER:
+        yield from _prevention(context)
+    if verdict is Verdict.UPDATE_IN_PROGRESS:
+        yield _command("See what the update waits for:", _list_updates(context))
+    if verdict is Verdict.NODES_NOT_READY:
+        yield from _inspect_nodes(context)
+    if reason == BlockReason.PRECONDITION_UNKNOWN:
+        yield phrase("Let the remediator's role read the resource named above, or correct the cluster by hand.")
+    remedies = tuple(_remedies(context, MOST_STEPS - 2))
+    yield from remedies
+    if remedies or reason in (BlockReason.PRECONDITION_FAILED, BlockReason.PRECONDITION_UNKNOWN) or verdict is Verdict.FLAPPING:
+        yield _command("Then check again:", _check(context))
+
+
+def _inspect_nodes(context: MessageContext) -> Iterator[Phrase]:
+    nodes_links = [link for link in context.current.links if link.link == Link.NODES and link.state == State.BROKEN]
+    names = (fact[0].removeprefix("Node ") for link in nodes_links for fact in link.evidence)
+    name = next((name for name in names if KUBERNETES_NAME.match(name)), "<node>")
+    yield _command("See the conditions of a node:", f"kubectl describe node {name}")
+    if context.current.counts.nodes_waiting:
+        yield _command(
+            "Read the log of the CNI. A timeout of an STS call means that the subnets have no route to STS:",
             "kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --prefix --tail=30",
         )
-    if reason == BlockReason.PRECONDITION_UNKNOWN:
-        yield say("Let the remediator's role read what is named above, or correct the cluster by hand.")
-    found = tuple(_remedies(context, MOST_STEPS - 2))
-    yield from found
-    if (
-        found
-        or reason in (BlockReason.PRECONDITION_FAILED, BlockReason.PRECONDITION_UNKNOWN)
-        or context.current.verdict is Verdict.FLAPPING
-    ):
-        yield _run("Then look again:", f"irsa-remediator check --cluster {context.cluster}")
 
 
-def _describe(context: MessageContext) -> Phrase:
-    names = (unwell_node.removeprefix("Node ") for unwell_node in _unwell_nodes(context))
-    name = next((item for item in names if KUBERNETES_NAME.match(item)), "<node>")
-    return _run("See what a node says:", f"kubectl describe node {name}")
+def _command(text: str, command: str) -> Phrase:
+    return phrase("{text} {command}", text=text, command=Code(command))
 
 
-def _run(words: str, command: str) -> Phrase:
-    return say("{words} {command}", words=words, command=Code(command))
+def _check(context: MessageContext) -> str:
+    return f"irsa-remediator check --cluster {context.cluster}"
 
 
 def _fix(context: MessageContext) -> str:
-    """`fix` takes one ServiceAccount, and aws-node where a cluster has no other."""
+    """`fix` repairs one ServiceAccount; without the option it repairs `aws-node`."""
     return f"irsa-remediator fix --cluster {context.cluster}{one_of(context.incident.target)}"
 
 
@@ -125,55 +118,61 @@ def _bind(context: MessageContext) -> Phrase:
     target = context.incident.target
     path = binding_path(target.cluster, target.namespace, target.name)
     role = context.current.desired_role or "<role ARN>"
-    return _run("To let the remediator act:", f"aws ssm put-parameter --type String --name {path} --value {role}")
+    return _command("To let the remediator repair it:", f"aws ssm put-parameter --type String --name {path} --value {role}")
 
 
-# --- what its owner has to change, so that it does not come back ------------------------------------------------------------------------
+# --- the change in the owner's code that keeps the role ----------------------------------------------------------------------------------
 
 
-def _keep(context: MessageContext) -> Iterator[Phrase]:
-    role, addon = context.fault.desired_role, context.fault.addon.get("name", "")
+def _prevention(context: MessageContext) -> Iterator[Phrase]:
+    role, addon, target = context.fault.desired_role, context.fault.addon.get("name", ""), context.incident.target
     if not role:
         return
-    annotated = context.current.verdict is Verdict.FLAPPING or "annotate-service-account" in context.changes
-    if addon and (_record_concerned(context) or (annotated and _writer(context) == recognise(manager="eks"))):
-        yield keep_in_record(_caller(context), context.incident.target, addon, role)
-    elif annotated:
-        yield keep_on_account(_writer(context) or _caller(context), context.incident.target, addon, role)
+    is_annotation = context.current.verdict is Verdict.FLAPPING or AnnotateServiceAccount.kind in context.changes
+    if addon and (_is_record_concerned(context) or (is_annotation and _writer(context) == recognize(manager="eks"))):
+        yield record_advice(_caller(context), target, addon, role)
+    elif is_annotation:
+        yield annotation_advice(_writer(context) or _caller(context), target, addon, role)
 
 
-def _record_concerned(context: MessageContext) -> bool:
-    left = any(item.reason in LEFT_TO_ITS_OWNER for item in (*context.current.blocked, *context.fault.blocked))
-    return left or "update-addon-role" in context.changes
+def _is_record_concerned(context: MessageContext) -> bool:
+    is_left = any(blocked.reason in LEFT_TO_ITS_OWNER for blocked in (*context.current.blocked, *context.fault.blocked))
+    return is_left or UpdateAddonRole.kind in context.changes
 
 
 def _caller(context: MessageContext) -> Tool | None:
     actor = context.fault.actor
-    return recognise(signs=(actor.get("agent", ""), actor.get("who", ""))) if actor else None
+    return recognize(markers=(actor.get("agent", ""), actor.get("who", ""))) if actor else None
 
 
 def _writer(context: MessageContext) -> Tool | None:
-    return recognise(manager=context.fault.owner)
+    return recognize(manager=context.fault.owner)
 
 
-# --- what the diagnosis found to be corrected -------------------------------------------------------------------------------------------
+# --- the remedies of the diagnosis -------------------------------------------------------------------------------------------------------
+
+_COMMANDS: Final = ("aws ", "kubectl ", "irsa-remediator ")
+_BECOMES: Final = "  →  "
 
 
 def _remedies(context: MessageContext, most: int) -> Iterator[Phrase]:
-    """The remedies as things to do. What nodes say of themselves is evidence, and is context there. Words that end in `:` head a command."""
-    nodes = tuple(f"{subject.removeprefix('Node ')}: " for subject in _unwell_nodes(context))
+    nodes = tuple(
+        f"{fact[0].removeprefix('Node ')}: " for link in context.current.links if link.link == Link.NODES for fact in link.evidence
+    )
     lines = [line for line in context.current.remedies if not (nodes and line.startswith(nodes)) and _BECOMES not in line]
     before = ""
     for line in lines[:most]:
-        words, command = words_and_command(line)
+        text, command = words_and_command(line)
         if line.endswith(":"):
             before = line[:-1]
-        elif command and not words and before:
-            yield say("{words} as shown: {command}", words=sentence(before).rstrip("."), command=Code(command))
+        elif command and not text and before:
+            yield phrase("{text} as shown: {command}", text=sentence(before).rstrip("."), command=Code(command))
         elif command:
-            yield say("{words}{command}", words=say("{it}: ", it=sentence(words).rstrip(".")) if words else say(""), command=Code(command))
+            yield phrase(
+                "{text}{command}", text=phrase("{text}: ", text=sentence(text).rstrip(".")) if text else phrase(""), command=Code(command)
+            )
         else:
-            yield say("{words}", words=sentence(line.removesuffix(_LOOK_AGAIN)))
+            yield phrase("{text}", text=sentence(line.removesuffix(", then look again")))
 
 
 def words_and_command(remedy: str) -> tuple[str, str]:
@@ -184,12 +183,8 @@ def words_and_command(remedy: str) -> tuple[str, str]:
     return (remedy, "") if found < 0 else (remedy[:found], remedy[found + 2 :])
 
 
-def _unwell_nodes(context: MessageContext) -> Sequence[str]:
-    return [item[0] for line in context.current.links if line.link == Link.NODES and line.state == State.BROKEN for item in line.evidence]
-
-
 def differences(context: MessageContext) -> Phrase | None:
     """Lines of a document that have to change, old and new, where the diagnosis gives them."""
     pairs = [line.split(_BECOMES, 1) for line in context.current.remedies if _BECOMES in line]
     lines = tuple(f"{sign} {text}" for old, new in pairs for sign, text in (("-", old), ("+", new)) if text.strip())
-    return say("Change these lines:\n{lines}", lines=Block(lines)) if lines else None
+    return phrase("Change these lines:\n{lines}", lines=Block(lines)) if lines else None

@@ -1,4 +1,4 @@
-"""The events that we send: `(detail-type, detail)`, as their JSON Schemas in `docs/events` describe them."""
+"""The events that the stack publishes: `(detail-type, detail)`, as the JSON Schemas in `docs/events` describe them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,9 +9,9 @@ from lambdas.contract.events import OUTGOING, SCHEMA_VERSION, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.requests.request import Actor, CheckRequest
 
-Outgoing = tuple[str, Mapping[str, Any]]
+PublishedEvent = tuple[str, Mapping[str, Any]]
 
-MOST_NODES_NAMED: Final = 10
+MOST_NODE_NAMES: Final = 10
 _MOST_LINES: Final = 50
 _LONGEST_LINE: Final = 500
 """Two lists of 50 lines of 500 characters stay below the 256 KB of one event, even at four bytes a character.
@@ -20,42 +20,43 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.ht
 """
 
 
-def check_requested(request: CheckRequest, cluster: str | None = None) -> Outgoing:
-    """The same request for one cluster, keeping what made us look, when, and who did it: how a sweep or a `_default` binding fans out."""
-    asked = replace(request, cluster=cluster or request.cluster)
-    namespace, name = asked.service_account or ("", "")
+def check_requested(request: CheckRequest, cluster: str | None = None) -> PublishedEvent:
+    """The same request for one cluster, with its trigger, time and actor. Sweeps and `_default` bindings fan out this way."""
+    narrowed = replace(request, cluster=cluster or request.cluster)
+    namespace, name = narrowed.service_account or ("", "")
     return OwnEvent.CHECK_REQUESTED.value, _without_empty(
         {
             "schemaVersion": SCHEMA_VERSION,
-            "trigger": asked.trigger.value,
-            "occurredAt": _time(asked.occurred_at),
-            "eventId": asked.event_id,
-            "cluster": asked.cluster,
-            "serviceAccount": {"namespace": namespace, "name": name} if asked.service_account else None,
-            "node": asked.node,
-            "actor": _actor(asked.actor),
+            "trigger": narrowed.trigger.value,
+            "occurredAt": _time(narrowed.occurred_at),
+            "eventId": narrowed.event_id,
+            "cluster": narrowed.cluster,
+            "serviceAccount": {"namespace": namespace, "name": name} if narrowed.service_account else None,
+            "node": narrowed.node,
+            "actor": _actor(narrowed.actor),
         }
     )
 
 
-def node_not_ready(cluster: str, *, cause: str, nodes: Iterable[str], count: int, since: datetime, occurred_at: datetime) -> Outgoing:
-    """Nodes of one cluster that are not Ready for one cause. `nodes` are the first ones by name; `count` is how many there are.
+def node_not_ready(cluster: str, *, cause: str, nodes: Iterable[str], count: int, since: datetime, occurred_at: datetime) -> PublishedEvent:
+    """Nodes of one cluster that are not Ready for one cause. `nodes` are the first ones by name, `count` is the number of all.
 
-    `occurred_at` is the latest sign, so that a check made before it does not pass for the answer; `since` the first.
+    `since` is the time of the first record and `occurred_at` that of the latest one. A check that began before `occurred_at` does not
+    answer the event.
     """
     return OwnEvent.NODE_NOT_READY.value, {
         "schemaVersion": SCHEMA_VERSION,
         "cluster": cluster,
         "cause": cause,
         "count": count,
-        "nodes": list(nodes)[:MOST_NODES_NAMED],
+        "nodes": list(nodes)[:MOST_NODE_NAMES],
         "since": _time(since),
         "occurredAt": _time(occurred_at),
     }
 
 
-def identity_changed(target: ServiceAccountRef, *, actor: Actor, changes: int, occurred_at: datetime) -> Outgoing:
-    """Someone else wrote a ServiceAccount that we look after, or its workload: `changes` times, `actor` last."""
+def identity_changed(target: ServiceAccountRef, *, actor: Actor, changes: int, occurred_at: datetime) -> PublishedEvent:
+    """Writes to a ServiceAccount or its workload by others than the remediator: `changes` writes, the last one by `actor`."""
     return OwnEvent.IDENTITY_CHANGED.value, {
         "schemaVersion": SCHEMA_VERSION,
         "cluster": target.cluster,
@@ -77,29 +78,29 @@ def remediation(
     opened_at: datetime,
     at: datetime,
     changes: Iterable[str] = (),
-    left_for_you: Iterable[str] = (),
+    next_steps: Iterable[str] = (),
     runbook: str = "",
-) -> Outgoing:
-    """How an incident goes, for pagers and tickets: started, proven, needs you, or withheld.
+) -> PublishedEvent:
+    """The state of an incident, for pagers and tickets: started, verified, needs action, or blocked.
 
     Args:
         kind: one of `contract.events.OUTGOING`.
-        target: the ServiceAccount; the incident id is the same in all events of one incident.
-        incident: its id.
-        verdict: the diagnosis' code, such as `annotation-missing`.
+        target: the ServiceAccount.
+        incident: the incident's id, the same in all events of one incident.
+        verdict: the code of the diagnosis, such as `annotation-missing`.
         severity: `info`, `warning` or `critical`.
         summary: one sentence for a person.
-        opened_at: the first signal (aware).
-        at: when this was so (aware).
-        changes: writes made so far, one line each.
-        left_for_you: what a person has to do, one line each.
-        runbook: link, or nothing.
+        opened_at: the time of the first signal (aware).
+        at: the time of this state (aware).
+        changes: the writes so far, one line each.
+        next_steps: what a person has to do, one line each.
+        runbook: the address of the runbook, or empty.
 
     Raises:
-        ValueError: the kind is none that tells of a remediation.
+        ValueError: the kind does not describe an incident.
     """
     if kind not in OUTGOING:
-        raise ValueError(f"{kind} does not tell of a remediation")
+        raise ValueError(f"{kind} does not describe an incident")
     return kind.value, _without_empty(
         {
             "schemaVersion": SCHEMA_VERSION,
@@ -112,7 +113,7 @@ def remediation(
             "openedAt": _time(opened_at),
             "occurredAt": _time(at),
             "changes": _lines(changes),
-            "leftForYou": _lines(left_for_you),
+            "nextSteps": _lines(next_steps),
             "runbook": runbook,
         }
     )
@@ -129,10 +130,10 @@ def _time(at: datetime) -> str:
 def _actor(actor: Actor | None) -> dict[str, str] | None:
     if actor is None:
         return None
-    told = {"who": actor.who, "what": actor.what, "agent": actor.agent, "address": actor.address}
-    return {key: value for key, value in told.items() if value} | ({"at": _time(actor.at)} if actor.at else {})
+    fields = {"who": actor.who, "what": actor.what, "agent": actor.agent, "address": actor.address}
+    return {key: value for key, value in fields.items() if value} | ({"at": _time(actor.at)} if actor.at else {})
 
 
 def _without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
-    # Lists stay, so that whoever routes the event finds them always; what is absent is absent rather than null.
+    # Lists stay, so that consumers can rely on them. Other empty fields are left out instead of null.
     return {key: value for key, value in fields.items() if value not in (None, "")}

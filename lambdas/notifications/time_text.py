@@ -1,4 +1,4 @@
-"""Times and numbers as people say them."""
+"""Times and durations as text."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -18,18 +18,18 @@ def moment(time: object) -> datetime | None:
 
 
 def seconds_between(earlier: datetime | None, later: datetime | None) -> int | None:
-    """Whole seconds; negative where the order is the other way round, None where a time is not known."""
+    """Whole seconds, negative where `later` is the earlier time; None where a time is unknown."""
     return round((later - earlier).total_seconds()) if earlier and later else None
 
 
 def clock(at: datetime, now: datetime | None = None) -> str:
-    """`02:15:52 UTC`, with the date where it is not the day of `now`."""
-    same_day = now is not None and at.date() == now.date()
-    return f"{at:%H:%M:%S} UTC" if same_day else f"{at:%Y-%m-%d %H:%M} UTC"
+    """`02:15:52 UTC` on the day of `now`, else `2026-11-02 02:15 UTC`."""
+    is_today = now is not None and at.date() == now.date()
+    return f"{at:%H:%M:%S} UTC" if is_today else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def duration(seconds: int) -> str:
-    """`41 s`, `1 min 31 s`, `27 min`, `3 h 5 min`, `2 days`: at most two units, the small one only where it matters."""
+    """At most two units: `41 s`, `1 min 31 s`, `27 min`, `3 h 5 min`, `2 days`."""
     if seconds < _MINUTE:
         return f"{max(0, seconds)} s"
     if seconds < 10 * _MINUTE and seconds % _MINUTE:

@@ -1,14 +1,15 @@
-"""The timeline of an incident in words: for messages, the history and the page of an incident."""
+"""The timeline of an incident as text: for messages, the history and the page of an incident."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
 from lambdas.domain.plurals import many
 from lambdas.notifications.message_context import TimelineEntry, TimelineEvent
 from lambdas.notifications.time_text import duration, moment, seconds_between
-from lambdas.notifications.wording import Phrase, say
+from lambdas.notifications.wording import Phrase, phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +30,17 @@ class TimelineRow:
     @property
     def phrase(self) -> Phrase:
         """The row for a message."""
-        return say("{after} {text}", after=self.after, text=self.text) if self.after else say("{text}", text=self.text)
+        return phrase("{after} {text}", after=self.after, text=self.text) if self.after else phrase("{text}", text=self.text)
 
 
-_TEMPLATES: Final = {
+_TEMPLATES: Final[Mapping[str, str]] = {
     TimelineEvent.APPROVAL: "approval: {text}",
-    TimelineEvent.SUCCESSOR: "its successor: {text}",
+    TimelineEvent.SUCCESSOR: "replacement of the canary pod: {text}",
     TimelineEvent.WAVES: "stale pods: {text}",
-    TimelineEvent.VERIFICATION: "proof: {text}",
-    "replace-canary-pod": "one pod to try: {text}",
-    "replace-stale-pods": "replacing pods: {text}",
-    "restore-annotation": "taken back: {text}",
+    TimelineEvent.VERIFICATION: "verification: {text}",
+    ReplaceCanaryPod.kind: "canary pod: {text}",
+    ReplaceStalePods.kind: "stale pods: {text}",
+    RestoreAnnotation.kind: "rollback: {text}",
 }
 _ALL_COUNTS: Final = 4
 
@@ -78,7 +79,7 @@ def _text(entry: TimelineEntry, pods: tuple[int, int] | None, nodes: tuple[int, 
         return _TEMPLATES.get(entry.event, "{text}").replace("{text}", text or entry.event)
     counted = [f"{pods[0]} of {many(pods[1], 'pod')} with the role"] if pods else []
     counted += [f"{nodes[0]} of {many(nodes[1], 'node')} Ready"] if nodes else []
-    return f"saw {text}" + (f" ({', '.join(counted)})" if counted else "")
+    return f"assessment: {text}" + (f" ({', '.join(counted)})" if counted else "")
 
 
 def _is_same_assessment(before: TimelineRow | None, row: TimelineRow) -> bool:

@@ -1,23 +1,29 @@
-"""The first line: must you get up, which cluster, what does it mean, and in whose hands is it?"""
+"""The first line of a message: urgency, cluster, fault, and who has to act."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
 from lambdas.contract.settings import Severity
-from lambdas.domain.assessment.summary import Counts
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
-from lambdas.notifications.verdict_texts import MEANINGS, PARTLY, STILL_CARRIED, WITHOUT_ROLE, Meaning, loss_of
-from lambdas.notifications.wording import Phrase, say
+from lambdas.notifications.verdict_texts import (
+    ROLE_LOST_ON_RESTART,
+    SOME_PODS_WITHOUT_ROLE,
+    VERDICT_TEXTS,
+    WITHOUT_ROLE,
+    VerdictText,
+    impact_of,
+)
+from lambdas.notifications.wording import Phrase, phrase
 
 
 class Mark(StrEnum):
-    """How urgent it is, at a glance; a subject line, which is ASCII, takes the name."""
+    """The urgency of a message. Mail subjects are ASCII, so they carry the name instead of the symbol."""
 
     URGENT = "🔴"
     ACTION = "🟠"
@@ -26,125 +32,128 @@ class Mark(StrEnum):
 
 
 def mark(context: MessageContext) -> Mark:
-    """Red while something fails, orange where a person is needed, yellow for what can wait, green when it is over."""
+    """Red while something fails, orange where a person has to act, yellow for what can wait, green for the end of an incident."""
     if context.is_over:
         return Mark.OK
     if context.is_failing:
-        waits = context.kind is NotificationKind.BLOCKED and context.main_blocker is not None and context.main_blocker.until
-        return Mark.ACTION if waits else Mark.URGENT
+        is_deferred = context.kind is NotificationKind.BLOCKED and context.main_blocker is not None and context.main_blocker.until
+        return Mark.ACTION if is_deferred else Mark.URGENT
     if context.kind is NotificationKind.REPAIRING or context.fault.severity is Severity.INFO:
         return Mark.NOTE
-    if context.kind is NotificationKind.BLOCKED or (context.kind is NotificationKind.REMINDER and not _needs_a_person(context)):
+    if context.kind is NotificationKind.BLOCKED or (context.kind is NotificationKind.REMINDER and not _needs_person(context)):
         return Mark.NOTE
     return Mark.ACTION
 
 
-def _needs_a_person(context: MessageContext) -> bool:
-    return context.main_blocker is None or context.main_blocker.reason not in (*_HELD, BlockReason.GRACE_PERIOD)
+def _needs_person(context: MessageContext) -> bool:
+    return context.main_blocker is None or context.main_blocker.reason not in _BLOCKED
 
 
-def meaning(context: MessageContext) -> Meaning:
-    """The verdict's meaning. What pods lack already weighs more than what the add-on record lacks, and less where all still have it."""
+def verdict_text(context: MessageContext) -> VerdictText:
+    """The texts of the fault. Pods without their role outweigh a wrong add-on record; how many pods have the role refines the text."""
     verdict = context.fault.verdict
-    found = WITHOUT_ROLE if verdict is Verdict.ADDON_ROLE_MISSING and context.is_identity_broken else MEANINGS[verdict]
-    if found is not WITHOUT_ROLE or not context.has_pods_with_role:
-        return found
-    return STILL_CARRIED if context.has_role_on_all_pods else PARTLY
+    text = WITHOUT_ROLE if verdict is Verdict.ADDON_ROLE_MISSING and context.is_identity_broken else VERDICT_TEXTS[verdict]
+    if text is not WITHOUT_ROLE or not context.has_pods_with_role:
+        return text
+    return ROLE_LOST_ON_RESTART if context.has_role_on_all_pods else SOME_PODS_WITHOUT_ROLE
 
 
-def title(context: MessageContext) -> Phrase:
-    """`prod-blue: aws-node lost its AWS permissions · repairing now, nothing for you to do yet`."""
-    return say("{cluster}: {meaning} · {state}", cluster=context.cluster, meaning=_meaning(context), state=_state(context))
+def titles(context: MessageContext) -> tuple[Phrase, ...]:
+    """The title, then shorter forms of it for channels with little room.
+
+    Example: `prod-blue: aws-node lost its AWS permissions · repair in progress, no action needed yet`.
+    """
+    fault = phrase("{cluster}: {fault}", cluster=context.cluster, fault=_fault(context))
+    state, detail = _state(context)
+    short = phrase("{fault} · {state}", fault=fault, state=state)
+    full = (phrase("{short}, {detail}", short=short, detail=detail),) if detail else ()
+    return (*full, short, fault)
 
 
-def _meaning(context: MessageContext) -> Phrase:
-    if context.kind is NotificationKind.RECOVERED:
-        return say("well again", workload=context.workload)
-    if context.kind is NotificationKind.VERIFIED:
-        fixed = (
-            "{workload} has its role again" if context.is_identity_broken else "the {addon} add-on record carries the role of {workload}"
-        )
-        return say(fixed, **values(context))
-    found = meaning(context)
-    return say(found.title if context.is_failing or not found.latent_title else found.latent_title, **values(context))
+def _fault(context: MessageContext) -> Phrase:
+    match context.kind:
+        case NotificationKind.RECOVERED:
+            template = "{workload} recovered"
+        case NotificationKind.VERIFIED if context.is_identity_broken:
+            template = "{workload} has its role again"
+        case NotificationKind.VERIFIED:
+            template = "the {addon} add-on record has the role of {workload} again"
+        case _:
+            text = verdict_text(context)
+            template = text.title if context.is_failing or not text.latent_title else text.latent_title
+    return phrase(template, **values(context))
 
 
 def values(context: MessageContext) -> dict[str, object]:
-    """What the meanings' templates have places for."""
-    loss = loss_of(context.incident.target.namespace, context.incident.target.name)
-    words, counts = loss.failing if context.is_failing else loss.latent, context.fault.counts
+    """The values of the fields that templates in `verdict_texts` have."""
+    impact = impact_of(context.incident.target.namespace, context.incident.target.name)
+    counts = context.fault.counts
+    without = counts.pods - counts.pods_right
     return {
         "workload": context.workload,
         "addon": context.fault.addon.get("name") or "EKS",
-        "loss": say(words),
-        "calm": loss.calm,
-        **_without(counts),
+        "impact": phrase(impact.failing if context.is_failing else impact.latent),
+        "status": impact.latent_status,
+        "some": without,
+        "pods": many(counts.pods, "pod"),
+        "run": "runs without its role" if without == 1 else "run without their role",
     }
 
 
-def _without(counts: Counts) -> dict[str, object]:
-    some = counts.pods - counts.pods_right
-    verb = "runs without its role" if some == 1 else "run without their role"
-    return {"some": some, "pods": many(counts.pods, "pod"), "run": verb}
+_NOTHING_CHANGED: Final = phrase("nothing was changed")
 
 
-def _state(context: MessageContext) -> Phrase:
+def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
+    """The state of the incident, and a detail that can be left out where room is short."""
+    result = phrase("the repair failed") if context.changes else _NOTHING_CHANGED
     match context.kind:
         case NotificationKind.REPAIRING:
-            return say("repairing now, nothing for you to do yet")
+            return phrase("repair in progress"), phrase("no action needed yet")
         case NotificationKind.APPROVAL_REQUESTED:
-            return say("waits for your approval")
+            return phrase("approval needed"), _NOTHING_CHANGED
         case NotificationKind.NOT_APPROVED:
-            return say(
-                "nobody answered, {so}" if context.answer is None or context.answer.timed_out else "rejected, {so}",
-                so=_changed_so_far(context),
-            )
+            rejected = context.answer is not None and not context.answer.timed_out
+            return phrase("rejected" if rejected else "approval timed out"), result
         case NotificationKind.BLOCKED:
-            return _blocked(context)
+            return _blocked(context), None
         case NotificationKind.NEEDS_ACTION:
-            return say("needs you now, {so}" if context.is_failing else "needs you, {so}", so=_changed_so_far(context))
+            return phrase("action needed now" if context.is_failing else "action needed"), result
         case NotificationKind.REMINDER:
-            return say("still so after {time}, needs you" if _needs_a_person(context) else "still so after {time}", time=_open_for(context))
+            age = duration(seconds_between(context.incident.opened_at, context.at) or 0)
+            return phrase("not fixed after {age}", age=age), phrase("action needed") if _needs_person(context) else None
         case NotificationKind.VERIFIED:
-            return say("repaired and proven, {rest}", rest=_rest(context))
+            return phrase("repaired and verified"), _remainder(context)
         case NotificationKind.RECOVERED:
-            return say("without a write of ours, nothing for you to do")
+            return phrase("without a repair"), phrase("no action needed")
 
 
-def _changed_so_far(context: MessageContext) -> Phrase:
-    return say("the repair did not work" if context.changes else "nothing was changed")
-
-
-_HELD: Final[Mapping[str, str]] = {
+_BLOCKED: Final[Mapping[str, str]] = {
     BlockReason.OBSERVE_MODE: "not repaired in observe mode",
-    BlockReason.NO_BINDING: "not repaired, no parameter asks for it",
+    BlockReason.NO_BINDING: "not repaired without a binding",
     BlockReason.ADDON_RECORD_NOTIFY_ONLY: "left to the owner of the add-on",
-    BlockReason.ROLE_NOT_ALLOWED: "the add-on record is left as it is",
-    BlockReason.COOLDOWN: "waits a moment before the next repair",
-    BlockReason.TOO_MANY_REPAIRS: "waits, too many repairs within an hour",
+    BlockReason.ROLE_NOT_ALLOWED: "the add-on record is not changed",
+    BlockReason.COOLDOWN: "cooldown before the next repair",
+    BlockReason.TOO_MANY_REPAIRS: "too many repairs within an hour",
     BlockReason.MAINTENANCE_WINDOW: "waits for the maintenance window",
-    BlockReason.GRACE_PERIOD: "looked at again soon",
+    BlockReason.GRACE_PERIOD: "checked again soon",
 }
+"""Block reasons that do not need a person, with the state that the title shows."""
 
 
 def _blocked(context: MessageContext) -> Phrase:
-    held = context.main_blocker
-    if held is None:
-        return say("nothing was changed")
-    until = moment(held.until)
-    words = say(_HELD.get(held.reason, "nothing was changed"))
-    return say("{words} ({time})", words=words, time=clock(until, context.at)) if until else words
+    blocker = context.main_blocker
+    if blocker is None:
+        return _NOTHING_CHANGED
+    state = phrase(_BLOCKED.get(blocker.reason, _NOTHING_CHANGED.template))
+    until = moment(blocker.until)
+    return phrase("{state} (until {time})", state=state, time=clock(until, context.at)) if until else state
 
 
-def _open_for(context: MessageContext) -> str:
-    return duration(seconds_between(context.incident.opened_at, context.at) or 0)
-
-
-def _rest(context: MessageContext) -> Phrase:
+def _remainder(context: MessageContext) -> Phrase:
     counts = context.current.counts
-    unready = counts.nodes - counts.nodes_ready
-    if unready and unready == counts.nodes_lost:
-        return say("but {nodes} lost", nodes=many(unready, "node is", "nodes are"))
-    if not context.current.sound and unready:
-        return say("but {nodes} NotReady for another reason", nodes=many(unready, "node is", "nodes are"))
-    return say("nothing urgent is left" if context.current.sound else "but something else is broken")
+    not_ready = counts.nodes - counts.nodes_ready
+    if not_ready and not_ready == counts.nodes_lost:
+        return phrase("but {nodes} lost", nodes=many(not_ready, "node is", "nodes are"))
+    if not context.current.sound and not_ready:
+        return phrase("but {nodes} NotReady for another reason", nodes=many(not_ready, "node is", "nodes are"))
+    return phrase("nothing urgent is left" if context.current.sound else "but something else is broken")

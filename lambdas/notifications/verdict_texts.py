@@ -1,4 +1,4 @@
-"""What a verdict means to people: a few words for the title, and a sentence on what fails, what still works, and since when it matters."""
+"""The texts of each verdict: a few words for the title, and a sentence about what fails and what still works."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,159 +8,156 @@ from lambdas.domain.diagnosis.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meaning:
-    """`title` and `sentence` while something fails; `latent_title` and `latent` while nothing does yet.
+class VerdictText:
+    """`title` and `sentence` apply while something fails, `latent_title` and `latent_sentence` while nothing fails yet.
 
-    Places in the templates: `workload` (the ServiceAccount's name), `addon`, `loss` and `calm` (as of `Loss`), and `some`, `pods`, `run`
-    for how many pods run without their role.
+    Fields of the templates: `workload` (the ServiceAccount's name), `addon`, `impact` and `status` (from `Impact`), and `some`, `pods` and
+    `run` for the number of pods without their role.
     """
 
     title: str
     sentence: str
     latent_title: str = ""
-    latent: str = ""
+    latent_sentence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loss:
-    """What stops without the role, and what goes on for a while where pods stay ready without it.
+class Impact:
+    """The consequence of a missing role for one workload: while it fails, and while its pods are ready without the role.
 
-    `calm` is all that may be said of the latter: only the CNI reports refused calls, and makes nodes NotReady when it fails.
+    `latent_status` is the short form of `latent`. Only the CNI reports refused calls and makes nodes NotReady, so only the CNI is known
+    not to fail yet.
     """
 
     failing: str
     latent: str
-    calm: str = "pods still ready"
+    latent_status: str = "pods are still ready"
 
 
-LOSSES: Final[Mapping[tuple[str, str], Loss]] = {
-    ("kube-system", "aws-node"): Loss(
-        failing="Running pods keep their network. New nodes stay NotReady, and new pods may get no address.",
-        latent="aws-node lives on the permissions of the node role, and stops working when the CNI policy is taken off that role.",
-        calm="nothing fails yet",
+IMPACTS: Final[Mapping[tuple[str, str], Impact]] = {
+    ("kube-system", "aws-node"): Impact(
+        failing="Running pods keep their network. New nodes stay NotReady, and new pods may get no IP address.",
+        latent="aws-node uses the permissions of the node role. It fails as soon as the CNI policy is removed from that role.",
+        latent_status="nothing fails yet",
     ),
-    ("kube-system", "ebs-csi-controller-sa"): Loss(
-        failing="Mounted volumes stay mounted. No volume can be created, attached, detached or resized, so pods that move wait for theirs.",
-        latent="Mounted volumes stay mounted, but creating or attaching one works only where the node role happens to allow it.",
+    ("kube-system", "ebs-csi-controller-sa"): Impact(
+        failing="Mounted volumes stay mounted. Volumes cannot be created, attached, detached or resized, so rescheduled pods wait for theirs.",
+        latent="Mounted volumes stay mounted. Volumes can be created or attached only if the node role allows it.",
     ),
-    ("kube-system", "aws-load-balancer-controller"): Loss(
-        failing="Load balancers go on serving what they know. Changes to Ingresses, Services and targets are not applied.",
-        latent="Load balancers go on serving, but changes to Ingresses and targets are applied only where the node role allows it.",
+    ("kube-system", "aws-load-balancer-controller"): Impact(
+        failing="Existing load balancers keep serving. Changes to Ingresses, Services and targets are not applied.",
+        latent="Existing load balancers keep serving. Changes to Ingresses and targets are applied only if the node role allows it.",
     ),
 }
-ANY_LOSS: Final = Loss(
-    failing="Its pods fail, and what they call in AWS is refused or runs under the node's role.",
-    latent="Its pods are ready, but what they call in AWS is refused or runs under the node's role.",
+ANY_IMPACT: Final = Impact(
+    failing="Its pods fail. Their AWS calls are refused or use the node role.",
+    latent="Its pods are ready. Their AWS calls are refused or use the node role.",
 )
 
 
-def loss_of(namespace: str, service_account: str) -> Loss:
-    """What the workload of a ServiceAccount cannot do without its role."""
-    return LOSSES.get((namespace, service_account), ANY_LOSS)
+def impact_of(namespace: str, service_account: str) -> Impact:
+    """The consequence of a missing role for the workload of a ServiceAccount."""
+    return IMPACTS.get((namespace, service_account), ANY_IMPACT)
 
 
-_WITHOUT_ROLE: Final = Meaning(
+WITHOUT_ROLE: Final = VerdictText(
     title="{workload} lost its AWS permissions",
-    sentence="{loss}",
-    latent_title="{workload} runs without its role, {calm}",
-    latent="{loss}",
+    sentence="{impact}",
+    latent_title="{workload} runs without its role, {status}",
+    latent_sentence="{impact}",
 )
-_NOT_LET_IN: Final = Meaning(
-    title="the role of {workload} does not let this cluster in",
-    sentence="AWS refuses this role to every pod of the cluster, so putting it in would help nobody.",
-)
-_SOUND: Final = Meaning(title="{workload} is well", sentence="Nothing is wrong.")
+"""Also applies where the add-on record is the first broken link and pods already lack their role."""
 
-MEANINGS: Final[Mapping[Verdict, Meaning]] = {
-    Verdict.HEALTHY: _SOUND,
-    Verdict.NOT_APPLICABLE: Meaning(title="{workload} is not wanted here", sentence="Nothing runs under this ServiceAccount."),
-    Verdict.POD_IDENTITY_IN_USE: Meaning(
-        title="pod identity for {workload} is incomplete",
-        sentence="Until that is corrected pods get no credentials, and an annotation would change nothing.",
+ROLE_LOST_ON_RESTART: Final = VerdictText(
+    title="the next pod of {workload} will start without its role",
+    sentence="Running pods still have the role. Pods that start from now on do not get it.",
+)
+"""Replaces `WITHOUT_ROLE` where the annotation is wrong and every pod is older than that."""
+
+SOME_PODS_WITHOUT_ROLE: Final = VerdictText(
+    title="{some} of {pods} of {workload} {run}",
+    sentence="Pods with the role work. AWS refuses the calls of the other pods.",
+    latent_title="{some} of {pods} of {workload} {run}, {status}",
+    latent_sentence="Pods with the role work. The other pods use the permissions of the node role.",
+)
+"""Replaces `WITHOUT_ROLE` where some pods have the role and some do not."""
+
+VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
+    Verdict.HEALTHY: VerdictText(title="{workload} is healthy", sentence="No fault was found."),
+    Verdict.NOT_APPLICABLE: VerdictText(title="{workload} is not used in this cluster", sentence="No pod uses this ServiceAccount."),
+    Verdict.POD_IDENTITY_IN_USE: VerdictText(
+        title="EKS Pod Identity for {workload} is incomplete",
+        sentence="Pods get no credentials until that is fixed. A role annotation would have no effect.",
     ),
-    Verdict.NO_ACCESS: Meaning(
-        title="the remediator cannot look into the cluster",
-        sentence="Whether {workload} is well cannot be known without access.",
+    Verdict.NO_ACCESS: VerdictText(
+        title="the remediator cannot access the cluster",
+        sentence="Without access, the state of {workload} is unknown.",
     ),
-    Verdict.CLUSTER_GONE: Meaning(
-        title="the cluster is not there, but a parameter still binds a role in it",
-        sentence="Nothing fails by this. It was deleted, or the parameter has a wrong name in its path.",
+    Verdict.CLUSTER_GONE: VerdictText(
+        title="the cluster does not exist, but a parameter still binds a role in it",
+        sentence="Nothing fails. The cluster was deleted, or the path of the parameter names it wrongly.",
     ),
-    Verdict.CLUSTER_INITIALIZING: Meaning(
-        title="the cluster is still being made",
-        sentence="EKS does not answer for its add-ons yet. This usually ends by itself within minutes.",
+    Verdict.CLUSTER_INITIALIZING: VerdictText(
+        title="the cluster is still being created",
+        sentence="EKS does not report its add-ons yet. This usually ends within minutes.",
     ),
-    Verdict.ADDON_NOT_INSTALLED: Meaning(
+    Verdict.ADDON_NOT_INSTALLED: VerdictText(
         title="nodes wait for a CNI that is not installed",
-        sentence="No pod gets a network on these nodes until a CNI runs. No role would change that.",
+        sentence="Pods on these nodes get no network until a CNI is installed. A role would not change that.",
     ),
-    Verdict.BINDING_INVALID: Meaning(
+    Verdict.BINDING_INVALID: VerdictText(
         title="the role configured for {workload} cannot be used",
-        sentence="The remediator puts in no role that would not work, so what stands in the cluster stays as it is.",
+        sentence="The remediator never sets a role that would not work, so it changes nothing.",
     ),
-    Verdict.OIDC_PROVIDER_MISSING: Meaning(
+    Verdict.OIDC_PROVIDER_MISSING: VerdictText(
         title="IAM does not accept tokens of this cluster",
-        sentence="Every IRSA role in this cluster is affected, not only that of {workload}.",
+        sentence="Every IRSA role in this cluster is affected, not only the role of {workload}.",
     ),
-    Verdict.TRUST_OTHER_ISSUER: _NOT_LET_IN,
-    Verdict.TRUST_CONDITION_WRONG: Meaning(
-        title="the role of {workload} does not let it in",
-        sentence="AWS refuses this role to {workload}, so putting it in would help nobody.",
+    Verdict.TRUST_OTHER_ISSUER: VerdictText(
+        title="the role of {workload} does not trust this cluster",
+        sentence="STS refuses this role to every pod of the cluster. Setting the annotation would not fix it.",
     ),
-    Verdict.PERMISSIONS_MISSING: Meaning(
+    Verdict.TRUST_CONDITION_WRONG: VerdictText(
+        title="the role of {workload} does not trust its ServiceAccount",
+        sentence="STS refuses this role to {workload}. Setting the annotation would not fix it.",
+    ),
+    Verdict.PERMISSIONS_MISSING: VerdictText(
         title="the role of {workload} lacks permissions",
-        sentence="The role is the right one and may do too little; restarting pods does not change that.",
+        sentence="The role is the right one, but it does not allow every call of {workload}. Restarting pods would not fix it.",
     ),
-    Verdict.UPDATE_IN_PROGRESS: Meaning(
-        title="an update has not ended",
-        sentence="It runs for longer than the remediator waits; until it ends nothing is changed.",
+    Verdict.UPDATE_IN_PROGRESS: VerdictText(
+        title="an update has not finished",
+        sentence="The update takes longer than the remediator waits for it. Nothing is changed before the update ends.",
     ),
-    Verdict.ADDON_DEGRADED: Meaning(
-        title="the {addon} add-on is unwell, and its role is not the cause",
-        sentence="A change of the role would not make it well.",
+    Verdict.ADDON_DEGRADED: VerdictText(
+        title="the {addon} add-on is degraded, and its role is not the cause",
+        sentence="A change of the role would not fix it.",
     ),
-    Verdict.ADDON_ROLE_MISSING: Meaning(
-        title="the next {addon} update would take the role of {workload} away",
-        sentence="The pods carry their role today; what fails is the next update of the add-on.",
+    Verdict.ADDON_ROLE_MISSING: VerdictText(
+        title="the next {addon} update would remove the role of {workload}",
+        sentence="Pods have their role now. They lose it after the next update of the add-on.",
     ),
-    Verdict.ANNOTATION_MISSING: _WITHOUT_ROLE,
-    Verdict.ANNOTATION_WIPED: _WITHOUT_ROLE,
-    Verdict.ANNOTATION_KEY_MISSPELT: _WITHOUT_ROLE,
-    Verdict.PODS_STALE: _WITHOUT_ROLE,
-    Verdict.WEBHOOK_MISSED: _WITHOUT_ROLE,
-    Verdict.ANNOTATION_DIFFERS: Meaning(
+    Verdict.ANNOTATION_MISSING: WITHOUT_ROLE,
+    Verdict.ANNOTATION_WIPED: WITHOUT_ROLE,
+    Verdict.ANNOTATION_KEY_MISSPELT: WITHOUT_ROLE,
+    Verdict.PODS_STALE: WITHOUT_ROLE,
+    Verdict.WEBHOOK_MISSED: WITHOUT_ROLE,
+    Verdict.ANNOTATION_DIFFERS: VerdictText(
         title="{workload} has a wrong role and fails",
-        sentence="{loss}",
-        latent_title="{workload} has another role than configured, {calm}",
-        latent="Pods that start from now on get the other role.",
+        sentence="{impact}",
+        latent_title="{workload} has a different role than configured, {status}",
+        latent_sentence="Pods that start from now on get the different role.",
     ),
-    Verdict.STS_UNREACHABLE: Meaning(
+    Verdict.STS_UNREACHABLE: VerdictText(
         title="{workload} cannot reach STS",
-        sentence="The identity is right, and the way to STS is closed: every pod with an IAM role on these nodes is affected.",
+        sentence="The identity is correct, but calls to STS time out. Every pod with an IAM role on these nodes is affected.",
     ),
-    Verdict.NODES_NOT_READY: Meaning(
+    Verdict.NODES_NOT_READY: VerdictText(
         title="nodes are NotReady, and the role of {workload} is not the cause",
-        sentence="A change of the role or a restart of {workload} would not make them Ready.",
+        sentence="Changing the role or restarting {workload} would not make them Ready.",
     ),
-    Verdict.FLAPPING: Meaning(
-        title="something takes the role of {workload} away again and again",
-        sentence="Two writers disagree. Another repair would only be undone, so the remediator has stopped.",
+    Verdict.FLAPPING: VerdictText(
+        title="the role of {workload} is removed again and again",
+        sentence="Two writers overwrite each other. Another repair would be undone, so the remediator has stopped.",
     ),
 }
-
-STILL_CARRIED: Final = Meaning(
-    title="the next pod of {workload} will start without its role",
-    sentence="The pods that run carry the role still; each one that starts from now on does not.",
-)
-"""What counts where the annotation is wrong and every pod is older than that."""
-
-PARTLY: Final = Meaning(
-    title="{some} of {pods} of {workload} {run}",
-    sentence="The pods that carry the role are well; what the others do in AWS is refused.",
-    latent_title="{some} of {pods} of {workload} {run}, {calm}",
-    latent="The pods that carry the role are well; the others live on the permissions of the node role.",
-)
-"""What counts where some pods carry the role and some do not."""
-
-WITHOUT_ROLE: Final = _WITHOUT_ROLE
-"""What counts where the add-on record is the first broken link and pods lack their role already."""

@@ -1,4 +1,4 @@
-"""Advice about versions: which upgrade is known to lose the role, what is newer, and when support ends. Never a reason to act."""
+"""Advice about versions: upgrades that are known to lose the role, newer versions, and the end of support. It never causes an action."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -7,69 +7,64 @@ from lambdas.contract.names import CNI_ADDON
 from lambdas.domain.diagnosis.verdict import REPAIRABLE
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import moment
-from lambdas.notifications.wording import Phrase, join, say
+from lambdas.notifications.wording import Phrase, join, phrase
 
 KNOWN_BAD: Final = ("1.28", "v1.15.1-eksbuild.1")
-"""Kubernetes and vpc-cni version of the upgrade after which the first clusters were found without their role; tools had dropped it."""
-SOON: Final = timedelta(days=90)
-"""How long before its end support is spoken of: an upgrade has to be planned, and takes the role away where it was only annotated."""
+"""Kubernetes and vpc-cni version of the upgrade after which the first clusters were found without their role: tools had removed it."""
+SUPPORT_NOTICE: Final = timedelta(days=90)
+"""How long before the end of support a message mentions it: an upgrade needs planning, and can remove a role that is only annotated."""
 
 
 def advice(context: MessageContext) -> Phrase | None:
-    """What is known of the add-on's version and of the cluster's, where there is something to say."""
-    said = [item for item in (_addon(context), support(context.fault.cluster, context.at)) if item]
-    return join(said, " ") if said else None
+    """Advice about the versions of the add-on and of the cluster."""
+    advices = [advice for advice in (_addon(context), support(context.fault.cluster, context.at)) if advice]
+    return join(advices, " ") if advices else None
 
 
 def _addon(context: MessageContext) -> Phrase | None:
     addon, kubernetes = context.fault.addon, context.fault.cluster.get("version", "")
-    installed, default, latest = (addon.get(name, "") for name in ("version", "default", "latest"))
+    name, installed = addon.get("name", ""), addon.get("version", "")
     if context.fault.verdict not in REPAIRABLE or not installed:
         return None
-    if (kubernetes, installed) == KNOWN_BAD and addon.get("name") == CNI_ADDON:
-        note = "vpc-cni {installed} on Kubernetes {kubernetes} is the upgrade after which Terraform set-ups are known to lose the role."
-    elif (context.is_over or not context.is_failing) and (newer := newer_versions(installed, default, latest, kubernetes)):
-        return say("{addon} {installed} is installed; {newer}.", addon=addon.get("name", ""), installed=installed, newer=newer)
-    else:
+    if (kubernetes, installed) == KNOWN_BAD and name == CNI_ADDON:
+        template = "Terraform setups are known to lose the role with the upgrade to vpc-cni {installed} on Kubernetes {kubernetes}."
+        return phrase(template, installed=installed, kubernetes=kubernetes)
+    newer = newer_versions(installed, addon.get("default", ""), addon.get("latest", ""), kubernetes)
+    if newer is None or (context.is_failing and not context.is_over):
         return None
-    return say(note, installed=installed, kubernetes=kubernetes)
+    return phrase("{addon} {installed} is installed; {newer}.", addon=name, installed=installed, newer=newer)
 
 
 def newer_versions(installed: str, default: str, latest: str, kubernetes: str) -> Phrase | None:
-    """The default and the latest version of an add-on as far as they differ from the one that is installed; None where neither does."""
-    if latest in ("", installed, default):
-        return (
-            say("the default for Kubernetes {kubernetes} is {it}", kubernetes=kubernetes, it=default)
-            if _other(default, installed)
-            else None
-        )
-    if not _other(default, installed):
-        return say("the latest for Kubernetes {kubernetes} is {it}", kubernetes=kubernetes, it=latest)
-    words = "the default for Kubernetes {kubernetes} is {default}, the latest {latest}"
-    return say(words, kubernetes=kubernetes, default=default, latest=latest)
-
-
-def _other(version: str, installed: str) -> bool:
-    return version not in ("", installed)
+    """The default and the latest version of an add-on that differ from the installed one; None where neither differs."""
+    has_default = default not in ("", installed)
+    if latest not in ("", installed, default):
+        template = "the default for Kubernetes {kubernetes} is {default}, the latest {latest}"
+        template = template if has_default else "the latest for Kubernetes {kubernetes} is {latest}"
+    elif has_default:
+        template = "the default for Kubernetes {kubernetes} is {default}"
+    else:
+        return None
+    return phrase(template, kubernetes=kubernetes, default=default, latest=latest)
 
 
 def support(cluster: dict[str, str], now: datetime | None) -> Phrase | None:
-    """When support of the cluster's Kubernetes version ends, from three months before; None earlier, or where EKS named no date."""
+    """The end of support of the cluster's Kubernetes version; None more than 90 days before it, or where EKS gives no date."""
     standard, extended = (moment(cluster.get(name)) for name in ("standard_until", "extended_until"))
     if now is None or standard is None:
         return None
     about = {"kubernetes": cluster.get("version", ""), "standard": f"{standard:%Y-%m-%d}"}
     if now < standard:
-        words = "Standard support of Kubernetes {kubernetes} ends {when} ({standard})."
-        return say(words, when=_in_days(now, standard), **about) if standard - now <= SOON else None
+        template = "Standard support of Kubernetes {kubernetes} ends {when} ({standard})."
+        return phrase(template, when=_in_days(now, standard), **about) if standard - now <= SUPPORT_NOTICE else None
     if extended is None:
-        return say("Standard support of Kubernetes {kubernetes} ended on {standard}.", **about)
+        return phrase("Standard support of Kubernetes {kubernetes} ended on {standard}.", **about)
     if now < extended:
-        words = (
-            "Standard support of Kubernetes {kubernetes} ended on {standard}; extended support, which costs more, ends {when} ({extended})."
+        template = (
+            "Standard support of Kubernetes {kubernetes} ended on {standard}. Extended support, which costs more, ends {when} ({extended})."
         )
-        return say(words, when=_in_days(now, extended), extended=f"{extended:%Y-%m-%d}", **about)
-    return say("Kubernetes {kubernetes} is no longer supported: EKS may upgrade the cluster by itself at any time.", **about)
+        return phrase(template, when=_in_days(now, extended), extended=f"{extended:%Y-%m-%d}", **about)
+    return phrase("Kubernetes {kubernetes} is no longer supported. EKS may upgrade the cluster at any time.", **about)
 
 
 def _in_days(now: datetime, then: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Phrases: our own words with places for values. A value is escaped where it enters, by the style of the channel, and nowhere else."""
+"""Phrases: templates with values. Each channel escapes a value where the value enters the template."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Final
 from lambdas.notifications import escape
 
 LONGEST_VALUE: Final = 500
-"""Characters of one value within a sentence; beyond that nobody reads on."""
+"""Maximum characters of one value in a sentence; a longer value makes the sentence unreadable."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How one channel takes values: as words, as something to copy, and as a block of lines."""
+    """The markup of one channel: for text, for a value to copy, and for a block of lines."""
 
-    words: Callable[[object], str]
+    text: Callable[[object], str]
     code: Callable[[object], str]
     block: Callable[[Sequence[str]], str]
 
@@ -32,20 +32,20 @@ def _indented(lines: Sequence[str]) -> str:
     return "\n".join(f"    {escape.line(line)}".rstrip() for line in lines)
 
 
-CHAT: Final = Style(words=escape.chat, code=_code_span, block=_code_block)
-PLAIN: Final = Style(words=escape.plain, code=escape.plain, block=_indented)
+CHAT: Final = Style(text=escape.chat, code=_code_span, block=_code_block)
+PLAIN: Final = Style(text=escape.plain, code=escape.plain, block=_indented)
 
 
 @dataclass(frozen=True)
 class Code:
-    """A value to copy: a command, an ARN, a line of a file. It is never cut, since half a command is worse than none."""
+    """A value to copy: a command, an ARN, a line of a file. It is never cut, because a cut command does not work."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Link:
-    """An address of ours to follow."""
+    """An address of this project. It is not escaped, so that clients make it clickable."""
 
     url: str
 
@@ -59,17 +59,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A template of ours and its values."""
+    """A template and its values."""
 
     template: str
     values: Mapping[str, object]
 
     def render(self, style: Style) -> str:
         """The text for one channel."""
-        return self.template.format_map({name: _enter(value, style) for name, value in self.values.items()})
+        return self.template.format_map({name: _rendered(value, style) for name, value in self.values.items()})
 
 
-def _enter(value: object, style: Style) -> str:
+def _rendered(value: object, style: Style) -> str:
     match value:
         case Phrase():
             return value.render(style)
@@ -79,16 +79,16 @@ def _enter(value: object, style: Style) -> str:
             return escape.chat_code(url)
         case Block(lines):
             return style.block(lines)
-    return style.words(cut(str(value), LONGEST_VALUE))
+    return style.text(cut(str(value), LONGEST_VALUE))
 
 
-def say(template: str, **values: object) -> Phrase:
-    """A phrase: `{name}` in the template is filled with the value of that name, escaped; a `Phrase` fills as it is."""
+def phrase(template: str, **values: object) -> Phrase:
+    """A phrase: each `{name}` in the template takes the value of that name, escaped. A `Phrase` as value is rendered."""
     return Phrase(template, values)
 
 
-def join(parts: Sequence[Phrase], separator: str) -> Phrase:
-    """Phrases one after another."""
+def join(parts: Sequence[Phrase | str], separator: str) -> Phrase:
+    """Phrases and texts in one phrase, separated."""
     names = [f"part{i}" for i in range(len(parts))]
     return Phrase(separator.join(f"{{{name}}}" for name in names), dict(zip(names, parts, strict=True)))
 
@@ -99,8 +99,7 @@ def cut(text: str, longest: int) -> str:
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital and end with a stop, whatever the words were taken from. Names in lower case keep their letters."""
-    words = text.strip()
-    ended = words if words.endswith((".", "!", "?", "…", ":")) else f"{words}."
-    first = words.split(" ", 1)[0]
-    return ended[:1].upper() + ended[1:] if first.isalpha() else ended
+    """The text with a capital and a full stop. A first word that is a name, such as `aws-node`, keeps its letters."""
+    stripped = text.strip()
+    ended = stripped if stripped.endswith((".", "!", "?", "…", ":")) else f"{stripped}."
+    return ended[:1].upper() + ended[1:] if stripped.split(" ", 1)[0].isalpha() else ended

@@ -1,12 +1,13 @@
 """Entry point of the remediator: a durable function. Wires the adapters and runs the workflow."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Final
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
-from lambdas.adapters.aws_readers import readers
+from lambdas.adapters.aws_readers import aws_readers
 from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.change_calendar import Calendar
 from lambdas.adapters.event_bus import EventBus
@@ -69,7 +70,7 @@ def _opened(event: dict[str, Any]) -> Json:
     try:
         found = incidents().get(target)
     except TransientError as error:  # what is raised here would end the execution for good
-        write("observation", str(error), incident=event["incident_id"])
+        write("snapshot", str(error), incident=event["incident_id"])
         return {}
     if found is None or found.id != event["incident_id"]:
         return {"outcome": "the incident is no longer open", "incident_id": event["incident_id"]}
@@ -113,7 +114,7 @@ def incidents() -> Incidents:
 
 @cache
 def _readers() -> Readers:
-    return readers(_session(), _here(), Function.REMEDIATOR, facts_kept_s=FACTS_KEPT_S)
+    return aws_readers(_session(), _here(), Function.REMEDIATOR, ThreadPoolExecutor, facts_kept_s=FACTS_KEPT_S)
 
 
 @cache

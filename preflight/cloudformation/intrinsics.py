@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
-from preflight.located import Located
+from preflight.source_tree import SourceNode
 
 NO_VALUE: Final = "AWS::NoValue"
 _BRANCHES: Final = 3
@@ -24,7 +24,7 @@ class Presence(Enum):
     UNKNOWN = "unknown"
 
 
-def function(value: Located | None) -> tuple[str, Located] | None:
+def function(value: SourceNode | None) -> tuple[str, SourceNode] | None:
     """The function's name and its argument, where the value is a function."""
     if value is None or len(value.fields) != 1:
         return None
@@ -32,7 +32,7 @@ def function(value: Located | None) -> tuple[str, Located] | None:
     return (name, argument) if name in ("Ref", "Condition") or name.startswith("Fn::") else None
 
 
-def presence(value: Located | None, template: Located, depth: int = 0) -> Presence:
+def presence(value: SourceNode | None, template: SourceNode, depth: int = 0) -> Presence:
     """Whether the value is there and not empty.
 
     A parameter without a default must be given, and EKS refuses an empty one; a default that is empty may be what is deployed.
@@ -51,21 +51,21 @@ def presence(value: Located | None, template: Located, depth: int = 0) -> Presen
     return Presence.UNKNOWN if name in ("Fn::Transform", "Fn::If") else Presence.SET
 
 
-def _plain(value: Located, template: Located, depth: int) -> Presence:
+def _plain(value: SourceNode, template: SourceNode, depth: int) -> Presence:
     if not value.items:
         return Presence.SET if value.value else Presence.ABSENT
     found = {presence(item, template, depth + 1) for item in value.items}
     return next(item for item in (Presence.SET, Presence.UNKNOWN, Presence.ABSENT) if item in found)
 
 
-def _reference(argument: Located, template: Located) -> Presence:
+def _reference(argument: SourceNode, template: SourceNode) -> Presence:
     if argument.text == NO_VALUE:
         return Presence.ABSENT
     default = template.at("Parameters", argument.text or "", "Default")
     return Presence.UNKNOWN if default is not None and default.value == "" else Presence.SET
 
 
-def literal(value: Located | None, template: Located, depth: int = 0) -> str | None:
+def literal(value: SourceNode | None, template: SourceNode, depth: int = 0) -> str | None:
     """The text that the value is whatever parameters are given; None where they decide it."""
     called = function(value)
     if value is None or depth > _DEEPEST:
@@ -84,7 +84,7 @@ def literal(value: Located | None, template: Located, depth: int = 0) -> str | N
     return None
 
 
-def references(value: Located) -> Iterator[str]:
+def references(value: SourceNode) -> Iterator[str]:
     """Logical ids that the value refers to, each occurrence."""
     waiting, seen = [value], set[int]()
     while waiting:
@@ -96,7 +96,7 @@ def references(value: Located) -> Iterator[str]:
         waiting.extend([*one.items, *one.fields.values()])
 
 
-def _referred(called: tuple[str, Located] | None) -> Iterator[str]:
+def _referred(called: tuple[str, SourceNode] | None) -> Iterator[str]:
     if called is None:
         return
     name, argument = called

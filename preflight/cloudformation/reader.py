@@ -11,11 +11,11 @@ from lambdas.contract.names import CNI_ADDON
 from preflight.cloudformation.intrinsics import Presence, function, literal, presence, references
 from preflight.cloudformation.template import Resource, Template, read_template
 from preflight.cloudformation.trust import trust_of_association, trust_of_role
-from preflight.concern import Concern, in_order
-from preflight.located import Located
-from preflight.providers import NOT_LOOKED, Providers
+from preflight.finding import Finding, by_severity
+from preflight.oidc_providers import NO_PROVIDERS, Providers
 from preflight.rules import Rule
-from preflight.rules import declared as rules
+from preflight.rules import files as rules
+from preflight.source_tree import SourceNode
 
 _ADDON: Final = "AWS::EKS::Addon"
 _NODEGROUP: Final = "AWS::EKS::Nodegroup"
@@ -24,7 +24,7 @@ _ROLE, _ASSOCIATIONS, _CONFLICTS = "ServiceAccountRoleArn", "PodIdentityAssociat
 _NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
 
 
-def read(source: str, file: str, providers: Providers = NOT_LOOKED) -> tuple[Concern, ...]:
+def read(source: str, file: str, providers: Providers = NO_PROVIDERS) -> tuple[Finding, ...]:
     """The concerns about a template, the gravest first.
 
     Args:
@@ -34,10 +34,10 @@ def read(source: str, file: str, providers: Providers = NOT_LOOKED) -> tuple[Con
         MalformedFile: the text is no template.
     """
     template = read_template(source, file)
-    return in_order(_concerns(template, file, providers))
+    return by_severity(_concerns(template, file, providers))
 
 
-def _concerns(template: Template, file: str, providers: Providers) -> Iterator[Concern]:
+def _concerns(template: Template, file: str, providers: Providers) -> Iterator[Finding]:
     told = False
     for addon in template.of_type(_ADDON):
         name = _name(addon, template)
@@ -67,16 +67,16 @@ def _name(addon: Resource, template: Template) -> str | None:
     return literal(value, template.root)
 
 
-def _absent(template: Template, file: str) -> Concern:
+def _absent(template: Template, file: str) -> Finding:
     nested = template.of_type("AWS::CloudFormation::Stack")
     seen = " Its nested stacks are templates of their own: give them too." if nested else ""
-    return Concern(rule=rules.ADDON_ABSENT, resource="", file=file, message=f"The template holds no vpc-cni add-on.{seen}")
+    return Finding(rule=rules.ADDON_ABSENT, resource="", file=file, message=f"The template holds no vpc-cni add-on.{seen}")
 
 
 # --- the role
 
 
-def _identity(template: Template, addon: Resource, file: str) -> Iterator[Concern]:
+def _identity(template: Template, addon: Resource, file: str) -> Iterator[Finding]:
     role = presence(addon.property(_ROLE), template.root)
     own = presence(addon.property(_ASSOCIATIONS), template.root)
     if own is Presence.SET or _associated(template):
@@ -106,7 +106,7 @@ def _associations(template: Template) -> list[Resource]:
     return [item for item in found if is_for(item, "Namespace", _NAMESPACE) and is_for(item, "ServiceAccount", _ACCOUNT)]
 
 
-def _trust(template: Template, addon: Resource, file: str, providers: Providers) -> Iterator[Concern]:
+def _trust(template: Template, addon: Resource, file: str, providers: Providers) -> Iterator[Finding]:
     """The trust of whichever role decides: an association's before the ServiceAccount's."""
     beside = addon.property(_ASSOCIATIONS)
     own = [item.fields.get("RoleArn") for item in (beside.items if beside else [])]
@@ -149,14 +149,14 @@ def _texts(resource: Resource) -> str:
 # --- conflicts and order
 
 
-def _conflicts(addon: Resource, template: Template, file: str) -> Iterator[Concern]:
+def _conflicts(addon: Resource, template: Template, file: str) -> Iterator[Finding]:
     if (literal(addon.property(_CONFLICTS), template.root) or "").upper() == "OVERWRITE":
         line = (f'"{_CONFLICTS}": "PRESERVE"' if template.json else f"{_CONFLICTS}: PRESERVE",)
         message = f"{_CONFLICTS} is OVERWRITE."
         yield _concern(rules.OVERWRITE, addon, file, message, at=(_CONFLICTS,), add=line, place=_place(addon))
 
 
-def _order(template: Template, addon: Resource, file: str) -> Iterator[Concern]:
+def _order(template: Template, addon: Resource, file: str) -> Iterator[Finding]:
     groups = [item for item in template.of_type(_NODEGROUP) if _same_cluster(item, addon) and not template.waits_for(item, addon)]
     if not groups:
         return
@@ -184,7 +184,7 @@ def _place(addon: Resource) -> str:
     return f"under Properties of {addon.id}" + (f" (construct {addon.path.removesuffix('/Resource')})" if addon.path else "")
 
 
-def _written(value: Located | None) -> str:
+def _written(value: SourceNode | None) -> str:
     called = function(value)
     if called is None:
         return ""
@@ -203,8 +203,8 @@ def _concern(
     said: str = "",
     add: tuple[str, ...] = (),
     place: str = "",
-) -> Concern:
+) -> Finding:
     line, column = addon.place_of(*at) if at else (addon.line, addon.column)
-    return Concern(
+    return Finding(
         rule=rule, resource=addon.id, file=file, line=line, column=column, message=message, expression=said, add=add, place=place
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from preflight.cloudformation.intrinsics import function, references
-from preflight.concern import MalformedFile
-from preflight.located import Located, load
+from preflight.finding import MalformedFile
+from preflight.source_tree import SourceNode, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ class Resource:
     """One resource. `loop` are the values that `Fn::ForEach` puts in the place of `variable`; None where they are given later."""
 
     id: str
-    body: Located
+    body: SourceNode
     line: int
     column: int
     variable: str = ""
@@ -34,7 +34,7 @@ class Resource:
         return (found.text or "") if found else ""
 
     @property
-    def properties(self) -> Located:
+    def properties(self) -> SourceNode:
         """The mapping of properties; the resource itself where it has none."""
         return self.body.at("Properties") or self.body
 
@@ -44,7 +44,7 @@ class Resource:
         found = self.body.at("Metadata", "aws:cdk:path")
         return (found.text or "") if found else ""
 
-    def property(self, name: str) -> Located | None:
+    def property(self, name: str) -> SourceNode | None:
         """One property; None where it is not written."""
         return self.body.at("Properties", name)
 
@@ -66,7 +66,7 @@ class Resource:
 class Template:
     """A whole template. `json`: whether it is written in JSON, so that lines to add are too."""
 
-    root: Located
+    root: SourceNode
     resources: Mapping[str, Resource]
     json: bool
 
@@ -101,7 +101,7 @@ def read_template(source: str, file: str) -> Template:
     return Template(root=root, resources=found, json=source.lstrip("\ufeff \t\r\n").startswith("{"))
 
 
-def _resources(block: Located) -> Iterator[Resource]:
+def _resources(block: SourceNode) -> Iterator[Resource]:
     for name, body in block.fields.items():
         line, column = block.place_of(name)
         if not name.startswith(_LOOP):

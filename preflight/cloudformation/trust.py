@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.trust import Allowed, Refused, WebIdentity, correct, evaluate, evaluate_pod_identity
 from preflight.cloudformation.intrinsics import literal, references
-from preflight.cloudformation.values import CLUSTER, Place, TooLarge, name_of, plain
-from preflight.concern import Concern
-from preflight.providers import provider_for
-from preflight.rules import declared as rules
+from preflight.cloudformation.values import CLUSTER, DeploymentTarget, TooLarge, name_of, plain
+from preflight.finding import Finding
+from preflight.oidc_providers import provider_for
+from preflight.rules import files as rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from preflight.cloudformation.template import Resource, Template
-    from preflight.located import Located
-    from preflight.providers import Providers
+    from preflight.oidc_providers import Providers
     from preflight.rules import Rule
+    from preflight.source_tree import SourceNode
 
 _SUBJECT: Final = "system:serviceaccount:kube-system:aws-node"
 _ROLE: Final = "AWS::IAM::Role"
@@ -31,7 +31,7 @@ _OWN: Final = "oidc.eks.REGION.amazonaws.com/id/THIS-CLUSTER"
 _LITERAL_PROVIDER: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:oidc-provider/[^$]+\Z")
 
 
-def trust_of_role(template: Template, addon: Resource, role: Located, providers: Providers, file: str) -> Iterator[Concern]:
+def trust_of_role(template: Template, addon: Resource, role: SourceNode, providers: Providers, file: str) -> Iterator[Finding]:
     """What there is to say about the role for the ServiceAccount, if the template makes it."""
     resource = _made_here(role, template)
     if resource is None:
@@ -51,12 +51,12 @@ def trust_of_role(template: Template, addon: Resource, role: Located, providers:
         yield _concern(rules.TRUST_UNKNOWN, resource, file, _undecided(policy, answer.reason))
 
 
-def trust_of_association(template: Template, role: Located, file: str) -> Iterator[Concern]:
+def trust_of_association(template: Template, role: SourceNode, file: str) -> Iterator[Finding]:
     """What there is to say about the role of a pod identity association, if the template makes it."""
     resource = _made_here(role, template)
     if resource is None:
         return
-    place = Place(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={})
+    place = DeploymentTarget(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={})
     try:
         policy = _document(resource.property(_POLICY), template, place)
     except TooLarge:
@@ -66,14 +66,14 @@ def trust_of_association(template: Template, role: Located, file: str) -> Iterat
         yield _concern(rules.TRUST_WRONG, resource, file, f"{answer.reason}.")
 
 
-def _made_here(value: Located, template: Template) -> Resource | None:
+def _made_here(value: SourceNode, template: Template) -> Resource | None:
     """The one role that the value is the ARN of: by a reference, or by the name that the template gives to a role."""
     roles = {item.id: item for item in template.of_type(_ROLE)}
     named = set(references(value)) & set(roles)
     if len(named) == 1:
         return roles[named.pop()]
     try:
-        arn = plain(value, template, Place(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={}))
+        arn = plain(value, template, DeploymentTarget(partition="aws", account=_UNKNOWN_ACCOUNT, issuers={}))
     except TooLarge:
         return None
     called = [
@@ -94,7 +94,7 @@ def _known_provider(template: Template, addon: Resource, providers: Providers) -
     return None if made and name is None else provider_for(name, providers)
 
 
-def _place(template: Template, addon: Resource, known: str | None) -> Place:
+def _place(template: Template, addon: Resource, known: str | None) -> DeploymentTarget:
     """The add-on's own cluster has the issuer that is known, or the one that stands for it; each other cluster one of its own."""
     value = addon.property("ClusterName")
     mine = set(references(value)) if value else set()
@@ -104,10 +104,10 @@ def _place(template: Template, addon: Resource, known: str | None) -> Place:
         cluster: own if cluster in mine or len(clusters) == 1 else f"oidc.eks.REGION.amazonaws.com/id/{cluster}" for cluster in clusters
     }
     parts = known.split(":") if known else ["arn", "aws", "iam", "", _UNKNOWN_ACCOUNT]
-    return Place(partition=parts[1], account=parts[4], issuers=issuers)
+    return DeploymentTarget(partition=parts[1], account=parts[4], issuers=issuers)
 
 
-def _document(value: Located | None, template: Template, place: Place) -> Mapping[str, Any]:
+def _document(value: SourceNode | None, template: Template, place: DeploymentTarget) -> Mapping[str, Any]:
     """The policy, be it written as a mapping or, for the sake of `Fn::Sub` in its keys, as one text of JSON."""
     found = plain(value, template, place)
     if isinstance(found, str):
@@ -168,6 +168,6 @@ def _undecided(policy: Mapping[str, Any], reason: str) -> str:
     return f"The trust policy hangs on what is decided when the template is deployed: {', '.join(left[:3])}." if left else f"{reason}."
 
 
-def _concern(rule: Rule, role: Resource, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Concern:
+def _concern(rule: Rule, role: Resource, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Finding:
     line, column = role.place_of(_POLICY)
-    return Concern(rule=rule, resource=role.id, file=file, line=line, column=column, message=message, add=add, place=place)
+    return Finding(rule=rule, resource=role.id, file=file, line=line, column=column, message=message, add=add, place=place)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from preflight.cloudformation.template import Template
-    from preflight.located import Located
+    from preflight.source_tree import SourceNode
 
 CLUSTER: Final = "AWS::EKS::Cluster"
 _PROVIDER: Final = "AWS::IAM::OIDCProvider"
@@ -38,7 +38,7 @@ class TooLarge(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class DeploymentTarget:
     """Where the template is deployed to. `issuers` are the issuers, without scheme, of the clusters that the template makes."""
 
     partition: str
@@ -51,7 +51,7 @@ class Place:
         return {"AWS::Partition": self.partition, "AWS::AccountId": self.account, "AWS::URLSuffix": "amazonaws.com"}
 
 
-def plain(value: Located | None, template: Template, place: Place) -> Any:
+def plain(value: SourceNode | None, template: Template, place: DeploymentTarget) -> Any:
     """The value as JSON; None where it is absent.
 
     Raises:
@@ -62,11 +62,11 @@ def plain(value: Located | None, template: Template, place: Place) -> Any:
 
 
 class _Values:
-    def __init__(self, template: Template, place: Place) -> None:
+    def __init__(self, template: Template, place: DeploymentTarget) -> None:
         self._template = template
         self._place = place
         self._left = _MOST
-        self._functions: Mapping[str, Callable[[Located, int], Any]] = {
+        self._functions: Mapping[str, Callable[[SourceNode, int], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._attribute,
             "Fn::Sub": self._sub,
@@ -76,7 +76,7 @@ class _Values:
             "Fn::If": self._if,
         }
 
-    def of(self, value: Located, depth: int = 0) -> Any:
+    def of(self, value: SourceNode, depth: int = 0) -> Any:
         self._left -= 1
         if self._left < 0 or depth > _DEEPEST:
             raise TooLarge
@@ -90,7 +90,7 @@ class _Values:
             return {key: it for key, one in value.fields.items() if (it := self.of(one, depth + 1)) is not _ABSENT}
         return value.value
 
-    def _ref(self, argument: Located, _depth: int) -> Any:
+    def _ref(self, argument: SourceNode, _depth: int) -> Any:
         return _ABSENT if argument.text == NO_VALUE else self._named(argument.text or "")
 
     def _named(self, name: str) -> str:
@@ -104,19 +104,19 @@ class _Values:
         only = allowed.items[0].text if allowed and len(allowed.items) == 1 else None
         return only or f"${{{name}}}"
 
-    def _provider(self, url: Located | None, name: str) -> str:
+    def _provider(self, url: SourceNode | None, name: str) -> str:
         found = self.of(url) if url else ""
         issuer = found.removeprefix("https://") if isinstance(found, str) and found else f"${{{name}}}"
         return f"arn:{self._place.partition}:iam::{self._place.account}:oidc-provider/{issuer}"
 
-    def _attribute(self, argument: Located, depth: int) -> Any:
+    def _attribute(self, argument: SourceNode, depth: int) -> Any:
         path = ".".join(item.text or "" for item in argument.items) or argument.text or ""
         made = self._template.resources.get(path.removesuffix(".Value"))
         if made and made.type == _CFN_JSON and path.endswith(".Value"):
             return self._parsed(made.property("Value"), path, depth)
         return self._attribute_of(path)
 
-    def _parsed(self, value: Located | None, path: str, depth: int) -> Any:
+    def _parsed(self, value: SourceNode | None, path: str, depth: int) -> Any:
         try:
             return json.loads(str(self.of(value, depth))) if value else f"${{{path}}}"
         except ValueError:
@@ -131,7 +131,7 @@ class _Values:
             return f"https://{self._place.issuers[name]}"
         return f"${{{path}}}"
 
-    def _sub(self, argument: Located, depth: int) -> Any:
+    def _sub(self, argument: SourceNode, depth: int) -> Any:
         own: dict[str, Any] = {}
         pattern = argument
         if argument.items:
@@ -147,30 +147,30 @@ class _Values:
 
         return _SUBSTITUTED.sub(filled, pattern.text) if pattern.text is not None else "${Fn::Sub}"
 
-    def _join(self, argument: Located, depth: int) -> Any:
+    def _join(self, argument: SourceNode, depth: int) -> Any:
         parts = self.of(argument, depth)
         if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], list) and all(isinstance(part, str) for part in parts[1]):  # noqa: PLR2004
             return str(parts[0]).join(parts[1])
         return "${Fn::Join}"
 
-    def _split(self, argument: Located, depth: int) -> Any:
+    def _split(self, argument: SourceNode, depth: int) -> Any:
         parts = self.of(argument, depth)
         decided = isinstance(parts, list) and len(parts) == 2 and all(isinstance(part, str) and part for part in parts)  # noqa: PLR2004
         return parts[1].split(parts[0]) if decided and "${" not in parts[1] else "${Fn::Split}"
 
-    def _select(self, argument: Located, depth: int) -> Any:
+    def _select(self, argument: SourceNode, depth: int) -> Any:
         parts = self.of(argument, depth)
         if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], list) and str(parts[0]).isdecimal():  # noqa: PLR2004
             index = int(str(parts[0])[:4])
             return parts[1][index] if index < len(parts[1]) else "${Fn::Select}"
         return "${Fn::Select}"
 
-    def _if(self, argument: Located, depth: int) -> Any:
+    def _if(self, argument: SourceNode, depth: int) -> Any:
         branches = [self.of(item, depth) for item in argument.items[1:3]]
         return branches[0] if len(branches) == 2 and branches[0] == branches[1] else "${Fn::If}"  # noqa: PLR2004
 
 
-def name_of(value: Located | None, template: Template) -> str | None:
+def name_of(value: SourceNode | None, template: Template) -> str | None:
     """The name of the cluster that a property gives: written out, or that of the cluster resource it refers to."""
     called = function(value)
     if called and called[0] == "Ref" and (made := template.resources.get(called[1].text or "")) and made.type == CLUSTER:

@@ -1,6 +1,6 @@
-"""A living cluster before an upgrade: would it keep the role, and which calls keep it."""
+"""Reports on a running cluster before an upgrade: whether aws-node keeps its role, and which commands keep it."""
 
 from preflight.cluster.assessment import assess, kubernetes_after
-from preflight.cluster.upgrade import ClusterAnswer, Upgrade, VersionsPort
+from preflight.cluster.upgrade import ClusterReport, Upgrade, VersionsPort
 
-__all__ = ["ClusterAnswer", "Upgrade", "VersionsPort", "assess", "kubernetes_after"]
+__all__ = ["ClusterReport", "Upgrade", "VersionsPort", "assess", "kubernetes_after"]

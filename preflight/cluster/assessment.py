@@ -1,10 +1,11 @@
-"""Says what an upgrade would do to the role of aws-node in a living cluster. Pure: an observation in, an answer out."""
+"""Reports what an upgrade would do to the role of aws-node in a running cluster. Pure: a snapshot in, a report out."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
-from lambdas.domain.diagnosis.finding import GUARDS, READABLE_GUARDS, Finding, Link, State
+from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
+from lambdas.domain.diagnosis.finding import Finding as LinkFinding
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.cluster import uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import provider_arn
@@ -19,133 +20,139 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from preflight.cluster.calls import calls, without
-from preflight.cluster.upgrade import ClusterAnswer, Roles, Upgrade, Versions
-from preflight.concern import Concern, in_order
-from preflight.rules import Rule, declared, living
+from preflight.cluster.upgrade import ClusterReport, Roles, Upgrade, Versions
+from preflight.cluster.upgrade_commands import effect_without_role, upgrade_commands
+from preflight.finding import Finding, by_severity
+from preflight.rules import Rule, clusters, files
 
-_ESSENTIAL: Final = (Link.MECHANISM, *READABLE_GUARDS, Link.ADDON_RECORD, Link.ANNOTATION)
-"""Links without which nobody can say whether the role would be kept."""
-
-
-def kubernetes_after(seen: Snapshot, asked: Upgrade) -> str:
-    """The Kubernetes version that the cluster has after the upgrade; "" where it cannot be told."""
-    now = seen.cluster.version if isinstance(seen.cluster, ClusterFacts) else ""
-    return asked.kubernetes_version or now
+_ESSENTIAL: Final = (Link.MECHANISM, *READABLE_PRECONDITIONS, Link.ADDON_RECORD, Link.ANNOTATION)
+"""Links that must be known to decide whether the role is kept."""
 
 
-def assess(seen: Snapshot, found: Diagnosis, asked: Upgrade, offered: tuple[OfferedVersion, ...] | Unknown) -> ClusterAnswer:
-    """Say what the upgrade would do to the role of aws-node.
+def kubernetes_after(snapshot: Snapshot, upgrade: Upgrade) -> str:
+    """Return the Kubernetes version of the cluster after the upgrade; "" where it is not known."""
+    now = snapshot.cluster.version if isinstance(snapshot.cluster, ClusterFacts) else ""
+    return upgrade.kubernetes_version or now
+
+
+def assess(snapshot: Snapshot, diagnosis: Diagnosis, asked: Upgrade, offered: tuple[OfferedVersion, ...] | Unknown) -> ClusterReport:
+    """Return the report on what the upgrade would do to the role of aws-node.
 
     Args:
-        offered: what EKS offers of the add-on for the Kubernetes version after the upgrade.
+        offered: the add-on versions that EKS offers for the Kubernetes version after the upgrade.
     """
-    cluster = seen.cluster if isinstance(seen.cluster, ClusterFacts) else None
-    addon = seen.addon if isinstance(seen.addon, AddonFacts) else None
-    versions = Versions(asked=asked, kubernetes=cluster.version if cluster else "", addon=addon.version if addon else "", offered=offered)
-    roles = _roles(seen)
+    cluster = snapshot.cluster if isinstance(snapshot.cluster, ClusterFacts) else None
+    addon = snapshot.addon if isinstance(snapshot.addon, AddonFacts) else None
+    versions = Versions(
+        upgrade=upgrade, kubernetes=cluster.version if cluster else "", addon=addon.version if addon else "", offered=offered
+    )
+    roles = _roles(snapshot)
     region = cluster.arn.split(":")[3] if cluster else ""
-    possible = versions.next_step == versions.kubernetes_wanted
-    return ClusterAnswer(
-        cluster=seen.target.cluster,
-        provider_arn=provider_arn(seen) or "",
+    possible = versions.next_step == versions.kubernetes_target
+    return ClusterReport(
+        cluster=snapshot.target.cluster,
+        provider_arn=provider_arn(snapshot) or "",
         region=region,
         kubernetes=versions.kubernetes,
-        kubernetes_wanted=asked.kubernetes_version,
+        kubernetes_target=upgrade.kubernetes_version,
         addon=versions.addon,
-        addon_wanted=versions.wanted if addon else "",
+        addon_target=versions.addon_target if addon else "",
         addon_default=versions.default,
         record_role=roles.record,
         annotation=roles.annotation,
         binding=roles.binding,
-        links=found.findings,
-        calls=tuple(calls(seen.target.cluster, region, versions, roles, has_addon=addon is not None)) if region and possible else (),
-        without=without(roles) if addon and possible else "",
-        concerns=in_order([*_of_record(seen, found, roles), *_of_chain(found), *_of_versions(versions, addon), *_of_nodes(seen)]),
+        links=diagnosis.findings,
+        commands=tuple(upgrade_commands(snapshot.target.cluster, region, versions, roles, has_addon=addon is not None))
+        if region and possible
+        else (),
+        without_role=effect_without_role(roles) if addon and possible else "",
+        findings=by_severity(
+            [*_of_record(snapshot, diagnosis, roles), *_of_chain(diagnosis), *_of_versions(versions, addon), *_of_nodes(snapshot)]
+        ),
     )
 
 
-def _roles(seen: Snapshot) -> Roles:
-    account = seen.service_account
-    associations = seen.associations if isinstance(seen.associations, tuple) else ()
+def _roles(snapshot: Snapshot) -> Roles:
+    account = snapshot.service_account
+    associations = snapshot.associations if isinstance(snapshot.associations, tuple) else ()
     return Roles(
-        record=(seen.addon.role_arn or "") if isinstance(seen.addon, AddonFacts) else "",
+        record=(snapshot.addon.role_arn or "") if isinstance(snapshot.addon, AddonFacts) else "",
         annotation=account.role_annotations.get(ROLE_ANNOTATION, "") if isinstance(account, ServiceAccountFacts) else "",
-        binding=seen.binding.role_arn if isinstance(seen.binding, Binding) else "",
+        binding=snapshot.binding.role_arn if isinstance(snapshot.binding, Binding) else "",
         association=associations[0].role_arn if associations else "",
     )
 
 
-# --- what there is to say
+# --- findings
 
 
-def _of_record(seen: Snapshot, found: Diagnosis, roles: Roles) -> Iterator[Concern]:
-    if not isinstance(seen.cluster, ClusterFacts):
+def _of_record(snapshot: Snapshot, diagnosis: Diagnosis, roles: Roles) -> Iterator[Finding]:
+    if not isinstance(snapshot.cluster, ClusterFacts):
         return
-    if uses_pod_identity(seen):
-        yield _concern(declared.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
-    elif isinstance(seen.addon, Missing):
-        yield from _unmanaged(found, roles)
-    elif isinstance(seen.addon, AddonFacts):
-        yield from _compared(seen.addon, roles)
+    if uses_pod_identity(snapshot):
+        yield _finding(files.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
+    elif isinstance(snapshot.addon, Missing):
+        yield from _unmanaged(diagnosis, roles)
+    elif isinstance(snapshot.addon, AddonFacts):
+        yield from _compared(snapshot.addon, roles)
 
 
-def _unmanaged(found: Diagnosis, roles: Roles) -> Iterator[Concern]:
-    if found.verdict is Verdict.NOT_APPLICABLE:
-        yield _concern(declared.ADDON_ABSENT, "add-on", "Nothing runs under kube-system/aws-node here, so an upgrade takes nothing away.")
-    elif roles.wanted:
-        message = "There is no vpc-cni add-on record; an update keeps the annotation only if whoever installs aws-node writes it."
-        yield _concern(living.NO_RECORD, "add-on", message)
+def _unmanaged(diagnosis: Diagnosis, roles: Roles) -> Iterator[Finding]:
+    if diagnosis.verdict is Verdict.NOT_APPLICABLE:
+        yield _finding(files.ADDON_ABSENT, "add-on", "No pods run under kube-system/aws-node, so an upgrade removes no role.")
+    elif roles.expected:
+        message = "There is no vpc-cni add-on record; an update keeps the annotation only if the tool that installs aws-node writes it."
+        yield _finding(clusters.NO_RECORD, "add-on", message)
     else:
-        yield _concern(living.NO_ROLE, "add-on", "There is no vpc-cni add-on record, and aws-node has no role.")
+        yield _finding(clusters.NO_ROLE, "add-on", "There is no vpc-cni add-on record, and aws-node has no role.")
 
 
-def _compared(addon: AddonFacts, roles: Roles) -> Iterator[Concern]:
+def _compared(addon: AddonFacts, roles: Roles) -> Iterator[Finding]:
     named = f"the binding names {roles.binding}" if roles.binding else f"the annotation names {roles.annotation}"
-    if not roles.wanted:
-        yield _concern(living.NO_ROLE, "add-on record", "Neither record, annotation nor binding names a role.")
+    if not roles.expected:
+        yield _finding(clusters.NO_ROLE, "add-on record", "Neither record, annotation nor binding names a role.")
     elif not roles.record:
         message = f"The record of {addon.name} {addon.version} holds no role; {named}."
-        yield _concern(living.RECORD_WITHOUT_ROLE, "add-on record", message)
-    elif roles.record != roles.wanted:
+        yield _finding(clusters.RECORD_WITHOUT_ROLE, "add-on record", message)
+    elif roles.record != roles.expected:
         message = f"The record of {addon.name} {addon.version} holds {roles.record}, {named}: the next update puts the record's back."
-        yield _concern(living.RECORD_DIFFERS, "add-on record", message)
+        yield _finding(clusters.RECORD_DIFFERS, "add-on record", message)
 
 
-def _of_chain(found: Diagnosis) -> Iterator[Concern]:
-    for finding in found.findings:
+def _of_chain(diagnosis: Diagnosis) -> Iterator[Finding]:
+    for finding in diagnosis.findings:
         if finding.state is State.UNKNOWN and finding.link in _ESSENTIAL:
-            yield _concern(living.CHAIN_UNREAD, finding.link.title, finding.sentence)
-        elif finding.broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared above
-            yield _concern(_rule_of(finding), finding.link.title, finding.sentence, add=finding.remedy)
+            yield _finding(clusters.CHAIN_UNREADABLE, finding.link.title, finding.sentence)
+        elif finding.broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared in _compared
+            yield _finding(_rule_of(finding), finding.link.title, finding.sentence, add=finding.remedy)
 
 
-def _rule_of(finding: Finding) -> Rule:
+def _rule_of(finding: LinkFinding) -> Rule:
     if finding.verdict is Verdict.UPDATE_IN_PROGRESS:
-        return living.BUSY
-    if finding.link is Link.CLUSTER or finding.verdict is Verdict.CLUSTER_YOUNG:
-        return living.CHAIN_UNREAD
-    return living.CHAIN_BROKEN if finding.link in (Link.MECHANISM, *GUARDS) else living.CHAIN_UNWELL
+        return clusters.UPDATE_IN_PROGRESS
+    if finding.link is Link.CLUSTER or finding.verdict is Verdict.CLUSTER_INITIALIZING:
+        return clusters.CHAIN_UNREADABLE
+    return clusters.CHAIN_BROKEN if finding.link in (Link.MECHANISM, *PRECONDITIONS) else clusters.CHAIN_DEGRADED
 
 
-def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Concern]:
+def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Finding]:
     if addon is None:
         return
-    after, asked = versions.kubernetes_wanted, versions.asked.addon_version
+    after, asked = versions.kubernetes_target, versions.upgrade.addon_version
     if versions.next_step != after:
         message = f"The cluster runs Kubernetes {versions.kubernetes}, and EKS takes it to {versions.next_step} next, not to {after}."
-        yield _concern(living.KUBERNETES_REFUSED, "versions", message)
+        yield _finding(clusters.KUBERNETES_REFUSED, "versions", message)
     elif isinstance(versions.offered, Unknown):
-        yield _concern(living.VERSIONS_UNREAD, "versions", versions.offered.reason)
+        yield _finding(clusters.VERSIONS_UNREADABLE, "versions", versions.offered.reason)
     elif not versions.offered:
-        message = f"EKS offers no version of {addon.name} for Kubernetes {after}: is there such a Kubernetes version?"
-        yield _concern(living.VERSION_NOT_OFFERED, "versions", message)
+        message = f"EKS offers no version of {addon.name} for Kubernetes {after}: check that this Kubernetes version exists."
+        yield _finding(clusters.VERSION_NOT_OFFERED, "versions", message)
     elif asked and not versions.offers(asked):
         message = f"EKS does not offer {addon.name} {asked} for Kubernetes {after}; it offers {_some(versions.offered)}."
-        yield _concern(living.VERSION_NOT_OFFERED, "versions", message)
+        yield _finding(clusters.VERSION_NOT_OFFERED, "versions", message)
     elif not asked and not versions.offers(addon.version):
         message = f"{addon.name} {addon.version} is not offered for Kubernetes {after}; the default is {versions.default or 'none'}."
-        yield _concern(living.VERSION_OUTGROWN, "versions", message)
+        yield _finding(clusters.VERSION_OUTGROWN, "versions", message)
 
 
 def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
@@ -153,11 +160,11 @@ def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
     return ", ".join(named[:most]) + (f" and {len(named) - most} more" if len(named) > most else "")
 
 
-def _of_nodes(seen: Snapshot) -> Iterator[Concern]:
-    if isinstance(seen.nodes, tuple) and (windows := [node.name for node in seen.nodes if node.os == "windows"]):
-        message = f"{windows[0]} runs Windows: whatever role aws-node has, AmazonEKS_CNI_Policy stays on its node role."
-        yield _concern(living.WINDOWS_NODES, "nodes", message)
+def _of_nodes(snapshot: Snapshot) -> Iterator[Finding]:
+    if isinstance(snapshot.nodes, tuple) and (windows := [node.name for node in snapshot.nodes if node.os == "windows"]):
+        message = f"{windows[0]} runs Windows: its node role needs AmazonEKS_CNI_Policy, whatever role aws-node has."
+        yield _finding(clusters.WINDOWS_NODES, "nodes", message)
 
 
-def _concern(rule: Rule, resource: str, message: str, *, add: tuple[str, ...] = ()) -> Concern:
-    return Concern(rule=rule, resource=resource, message=message, add=add)
+def _finding(rule: Rule, resource: str, message: str, *, add: tuple[str, ...] = ()) -> Finding:
+    return Finding(rule=rule, resource=resource, message=message, add=add)

@@ -1,57 +1,57 @@
-"""What is planned for a cluster, what it has now, and what the upgrade would do to it."""
+"""The planned upgrade of a cluster, its present versions and roles, and the report on it."""
 
 import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from lambdas.domain.diagnosis.finding import Finding
+from lambdas.domain.diagnosis.finding import Finding as LinkFinding
 from lambdas.domain.snapshot.snapshot import OfferedVersion, Unknown
-from preflight.concern import Concern
+from preflight.finding import Finding
 
 
 class VersionsPort(Protocol):
-    """What EKS offers."""
+    """Reads the add-on versions that EKS offers."""
 
     def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
-        """Every version that EKS offers for a Kubernetes version, the newest first."""
+        """Return every version that EKS offers for a Kubernetes version, newest first."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upgrade:
-    """What is planned: "" is what EKS has as default for the add-on, and no change for Kubernetes."""
+    """The planned versions. "" means the default version of the add-on, and no change of Kubernetes."""
 
     addon_version: str = ""
     kubernetes_version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterAnswer:
-    """What the upgrade would do. `calls` are commands in their order, `without` says what comes of leaving the role out.
+class ClusterReport:
+    """The findings about one cluster. `commands` carry out the upgrade in order; `without_role` tells the effect of leaving the role out.
 
-    Versions and roles are "" where there is none, or where it could not be read; so is the ARN of the cluster's OIDC provider.
+    Versions, roles and the ARN of the OIDC provider are "" where there is none, or where it could not be read.
     """
 
     cluster: str
     provider_arn: str = ""
     region: str = ""
     kubernetes: str = ""
-    kubernetes_wanted: str = ""
+    kubernetes_target: str = ""
     addon: str = ""
-    addon_wanted: str = ""
+    addon_target: str = ""
     addon_default: str = ""
     record_role: str = ""
     annotation: str = ""
     binding: str = ""
-    links: tuple[Finding, ...] = ()
-    calls: tuple[str, ...] = ()
-    without: str = ""
-    concerns: tuple[Concern, ...] = ()
+    links: tuple[LinkFinding, ...] = ()
+    commands: tuple[str, ...] = ()
+    without_role: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Roles:
-    """Where a role is named: the add-on record, the annotation, the binding; and what an association gives."""
+    """The role in the add-on record, the annotation, the binding, and the Pod Identity association."""
 
     record: str = ""
     annotation: str = ""
@@ -59,44 +59,44 @@ class Roles:
     association: str = ""
 
     @property
-    def wanted(self) -> str:
+    def expected(self) -> str:
         """The role that the upgrade has to keep."""
         return self.binding or self.annotation or self.record
 
 
 @dataclass(frozen=True, kw_only=True)
 class Versions:
-    """Versions now and after the upgrade, and what EKS offers of the add-on for the Kubernetes version after it."""
+    """The versions before and after the upgrade, and the add-on versions that EKS offers for the later Kubernetes version."""
 
-    asked: Upgrade
+    upgrade: Upgrade
     kubernetes: str
     addon: str
     offered: tuple[OfferedVersion, ...] | Unknown
 
     @property
     def default(self) -> str:
-        """What EKS installs where no version is named; "" where it is not known."""
-        found = self.offered if isinstance(self.offered, tuple) else ()
-        return next((item.version for item in found if item.default), "")
+        """The version that EKS installs by default; "" where it is not known."""
+        versions = self.offered if isinstance(self.offered, tuple) else ()
+        return next((item.version for item in versions if item.default), "")
 
     @property
-    def wanted(self) -> str:
-        """The add-on version to update to; "" where it stays: nobody is sent back to a default that is older."""
-        if self.asked.addon_version:
-            return self.asked.addon_version if self.asked.addon_version != self.addon else ""
+    def addon_target(self) -> str:
+        """The add-on version to update to; "" where it stays. An older default is never a target."""
+        if self.upgrade.addon_version:
+            return self.upgrade.addon_version if self.upgrade.addon_version != self.addon else ""
         stays = self.offers(self.addon) and _numbers(self.default) <= _numbers(self.addon)
         return "" if stays else self.default
 
     @property
-    def kubernetes_wanted(self) -> str:
+    def kubernetes_target(self) -> str:
         """The Kubernetes version after the upgrade."""
-        return self.asked.kubernetes_version or self.kubernetes
+        return self.upgrade.kubernetes_version or self.kubernetes
 
     @property
     def next_step(self) -> str:
-        """The Kubernetes version to which EKS upgrades from here in one step, or the present one where no other is asked for."""
-        if not self.kubernetes or self.kubernetes_wanted == self.kubernetes:
-            return self.kubernetes_wanted
+        """The next Kubernetes version that EKS upgrades to, or the present one where no upgrade is planned."""
+        if not self.kubernetes or self.kubernetes_target == self.kubernetes:
+            return self.kubernetes_target
         major, minor = _numbers(self.kubernetes)[:2]
         return f"{major}.{minor + 1}"
 

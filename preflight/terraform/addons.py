@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
-from preflight.concern import Concern
+from preflight.finding import Finding
 from preflight.rules import Rule
-from preflight.rules import declared as rules
+from preflight.rules import files as rules
 from preflight.terraform.configuration import call_of, expression, module_names, resource_block, roles_behind
-from preflight.terraform.editing import place_of, role_lines
-from preflight.terraform.plan import UNDECIDED, Change, Plan, Undecided, fields, members, text
+from preflight.terraform.fix import place_of, role_lines
+from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, fields, members, text
 
 ADDON: Final = "aws_eks_addon"
 ROLE: Final = "service_account_role_arn"
@@ -21,34 +21,34 @@ _NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
 def cni_addons(plan: Plan) -> tuple[Change, ...]:
     """Changes of the vpc-cni add-on, by the name that it has or gets."""
     return tuple(
-        item for item in plan.of_type(ADDON) if CNI_ADDON in (item.afterwards("addon_name"), (item.before or {}).get("addon_name"))
+        item for item in plan.of_type(ADDON) if CNI_ADDON in (item.after_value("addon_name"), (item.before or {}).get("addon_name"))
     )
 
 
-def addon_concerns(plan: Plan, file: str) -> Iterator[Concern]:
+def addon_concerns(plan: Plan, file: str) -> Iterator[Finding]:
     """What there is to say about every vpc-cni add-on of the plan."""
     found = cni_addons(plan)
     for change in found:
-        if change.removes or "forget" in change.actions:
+        if change.is_deleted or "forget" in change.actions:
             yield _removed(plan, change, file)
         if change.after is not None:
             yield from _identity(plan, change, file)
             yield from _conflicts(plan, change, file)
     for change in plan.of_type(ADDON):
-        if change.afterwards("addon_name") is UNDECIDED and change not in found:
+        if change.after_value("addon_name") is UNKNOWN_VALUE and change not in found:
             said = expression(plan, change, "addon_name")
             message = "The add-on's name is known only after the apply, so nobody can tell whether this is vpc-cni."
             yield _concern(rules.ADDON_UNKNOWN, change, file, message, said=said)
-    if not found and not any(item.afterwards("addon_name") is UNDECIDED for item in plan.of_type(ADDON)):
+    if not found and not any(item.after_value("addon_name") is UNKNOWN_VALUE for item in plan.of_type(ADDON)):
         yield _absent(plan, file)
 
 
-def _absent(plan: Plan, file: str) -> Concern:
-    made = next((item for item in plan.of_type("aws_eks_cluster") if item.creates), None)
+def _absent(plan: Plan, file: str) -> Finding:
+    made = next((item for item in plan.of_type("aws_eks_cluster") if item.is_created), None)
     if made:
         message = "The plan makes this cluster and no vpc-cni add-on for it: it starts with the default aws-node, on the node role."
         return _concern(rules.ADDON_ABSENT, made, file, message)
-    return Concern(rule=rules.ADDON_ABSENT, resource="", file=file, message="The plan holds no vpc-cni add-on, so it changes none.")
+    return Finding(rule=rules.ADDON_ABSENT, resource="", file=file, message="The plan holds no vpc-cni add-on, so it changes none.")
 
 
 # --- the role
@@ -59,20 +59,20 @@ def role_before(change: Change) -> str:
     return text((change.before or {}).get(ROLE))
 
 
-def role_after(change: Change) -> str | Undecided:
+def role_after(change: Change) -> str | UnknownValue:
     """The role in the record afterwards; "" where there is none."""
-    found = change.afterwards(ROLE)
-    return found if isinstance(found, Undecided) else text(found)
+    found = change.after_value(ROLE)
+    return found if isinstance(found, UnknownValue) else text(found)
 
 
-def associated(plan: Plan, change: Change) -> str | Undecided | None:
+def associated(plan: Plan, change: Change) -> str | UnknownValue | None:
     """The role that a pod identity association gives aws-node afterwards, "" where it is not known yet; None: no association.
 
     Undecided: whether there is one at all.
     """
-    own = change.afterwards(BLOCK)
-    if isinstance(own, Undecided):
-        return UNDECIDED
+    own = change.after_value(BLOCK)
+    if isinstance(own, UnknownValue):
+        return UNKNOWN_VALUE
     blocks = [fields(member) for member in members(own)]
     blocks += [item.after for item in plan.of_type(_ASSOCIATION) if item.after is not None and _is_for(item, change)]
     meant = [block for block in blocks if block.get("service_account") in (_ACCOUNT, None)]
@@ -80,30 +80,30 @@ def associated(plan: Plan, change: Change) -> str | Undecided | None:
 
 
 def _is_for(association: Change, addon: Change) -> bool:
-    clusters = association.afterwards("cluster_name"), addon.afterwards("cluster_name")
-    same = clusters[0] == clusters[1] or UNDECIDED in clusters
+    clusters = association.after_value("cluster_name"), addon.after_value("cluster_name")
+    same = clusters[0] == clusters[1] or UNKNOWN_VALUE in clusters
     after = association.after or {}
     return same and after.get("namespace") == _NAMESPACE and after.get("service_account") == _ACCOUNT
 
 
-def _identity(plan: Plan, change: Change, file: str) -> Iterator[Concern]:
+def _identity(plan: Plan, change: Change, file: str) -> Iterator[Finding]:
     role, association = role_after(change), associated(plan, change)
     said = expression(plan, change, ROLE)
     if isinstance(association, str):
         beside = f" {ROLE} is ignored beside it." if role else ""
         yield _concern(rules.POD_IDENTITY, change, file, f"A pod identity association gives aws-node its role.{beside}", said=said)
-    elif isinstance(role, Undecided):
+    elif isinstance(role, UnknownValue):
         if roles_behind(plan, change, ROLE) is None:
             message = f"{ROLE} is known only after the apply, and may be empty then."
             yield _concern(rules.ROLE_UNKNOWN, change, file, message, said=said)
     elif not role:
-        yield _without_role(plan, change, file, said, maybe=association is UNDECIDED)
+        yield _without_role(plan, change, file, said, maybe=association is UNKNOWN_VALUE)
     elif role_before(change) not in ("", role):
         message = f"The role changes from {role_before(change)} to {role}; pods keep the old one until aws-node is restarted."
         yield _concern(rules.ROLE_CHANGED, change, file, message, said=said)
 
 
-def _without_role(plan: Plan, change: Change, file: str, said: str, *, maybe: bool) -> Concern:
+def _without_role(plan: Plan, change: Change, file: str, said: str, *, maybe: bool) -> Finding:
     add, place = role_lines(plan, change), place_of(plan, change)
     if maybe:
         message = f"There is no {ROLE}, and whether there is a {BLOCK} is known only after the apply."
@@ -113,7 +113,7 @@ def _without_role(plan: Plan, change: Change, file: str, said: str, *, maybe: bo
 
 
 def _loss(change: Change) -> tuple[Rule, str]:
-    versions = (change.before or {}).get("addon_version"), change.afterwards("addon_version")
+    versions = (change.before or {}).get("addon_version"), change.after_value("addon_version")
     to = f" to {versions[1]}" if isinstance(versions[1], str) else ""
     moved = f" while the version goes from {versions[0]}{to}" if change.before and versions[0] != versions[1] else ""
     if before := role_before(change):
@@ -122,7 +122,7 @@ def _loss(change: Change) -> tuple[Rule, str]:
         return rules.ROLE_DROPPED, f"The record holds a pod identity association; the plan takes it out{moved} and names no role."
     if change.actions in (("no-op",), ("read",), ()):
         return rules.ROLE_ABSENT, "The add-on has no role, and this plan leaves it so."
-    if change.creates:
+    if change.is_created:
         return rules.ROLE_MISSING, f"The add-on is made without {ROLE} and without a pod identity association."
     return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}: an annotation that was set by hand goes with it."
 
@@ -130,7 +130,7 @@ def _loss(change: Change) -> tuple[Rule, str]:
 # --- conflicts and removal
 
 
-def _conflicts(plan: Plan, change: Change, file: str) -> Iterator[Concern]:
+def _conflicts(plan: Plan, change: Change, file: str) -> Iterator[Finding]:
     after, place = change.after or {}, place_of(plan, change)
     if after.get("resolve_conflicts_on_update") == "OVERWRITE":
         said = expression(plan, change, "resolve_conflicts_on_update")
@@ -151,7 +151,7 @@ def _default(plan: Plan, change: Change) -> str:
     return "."
 
 
-def _removed(plan: Plan, change: Change, file: str) -> Concern:
+def _removed(plan: Plan, change: Change, file: str) -> Finding:
     said = "deleted and made again" if change.after is not None or _made_elsewhere(plan, change) else "deleted"
     if "forget" in change.actions:
         return _concern(rules.ADDON_RELEASED, change, file, "Terraform forgets the add-on; it stays in the cluster as it is.")
@@ -171,16 +171,16 @@ def _made_elsewhere(plan: Plan, change: Change) -> Change | None:
     others = (
         cni_addon
         for cni_addon in cni_addons(plan)
-        if cni_addon.address != change.address and cni_addon.creates and cni_addon.before is None
+        if cni_addon.address != change.address and cni_addon.is_created and cni_addon.before is None
     )
-    return next((other for other in others if other.afterwards("cluster_name") in (where, UNDECIDED)), None)
+    return next((other for other in others if other.after_value("cluster_name") in (where, UNKNOWN_VALUE)), None)
 
 
-def made_after_nodes(plan: Plan, file: str) -> Iterator[Concern]:
+def made_after_nodes(plan: Plan, file: str) -> Iterator[Finding]:
     """Add-ons that are made only when nodes are there already."""
-    nodes = [item for item in plan.changes if item.type == "aws_eks_node_group" and item.creates]
+    nodes = [item for item in plan.changes if item.type == "aws_eks_node_group" and item.is_created]
     for change in cni_addons(plan):
-        if not change.creates or not nodes or change.before is not None:
+        if not change.is_created or not nodes or change.before is not None:
             continue
         call = call_of(plan, module_names(change.module))
         place, add = place_of(plan, change), ("before_compute = true",)
@@ -201,5 +201,5 @@ def _waits_for(plan: Plan, change: Change) -> list[str]:
     return [member for member in members(resource_block(plan, change).get("depends_on")) if isinstance(member, str)]
 
 
-def _concern(rule: Rule, change: Change, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Concern:
-    return Concern(rule=rule, resource=change.address, file=file, message=message, expression=said, add=add, place=place)
+def _concern(rule: Rule, change: Change, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Finding:
+    return Finding(rule=rule, resource=change.address, file=file, message=message, expression=said, add=add, place=place)

@@ -16,7 +16,7 @@ _DEEPEST: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class ModuleCall:
     """One `module` block: the block in its parent's configuration, and the names of the blocks that lead to it."""
 
     path: tuple[str, ...]
@@ -57,15 +57,15 @@ def module_of(plan: Plan, path: tuple[str, ...]) -> Mapping[str, Any]:
     return found
 
 
-def call_of(plan: Plan, path: tuple[str, ...]) -> Call | None:
+def call_of(plan: Plan, path: tuple[str, ...]) -> ModuleCall | None:
     """The block that calls a module; None for the root, and where the plan does not hold it."""
     if not path:
         return None
     block = fields(module_of(plan, path[:-1]).get("module_calls")).get(path[-1])
-    return Call(path=path, block=block) if isinstance(block, Mapping) else None
+    return ModuleCall(path=path, block=block) if isinstance(block, Mapping) else None
 
 
-def calls(plan: Plan) -> Iterator[Call]:
+def calls(plan: Plan) -> Iterator[ModuleCall]:
     """Every module block of the configuration."""
     waiting: list[tuple[str, ...]] = [()]
     while waiting:

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from preflight.concern import MalformedFile
+from preflight.finding import MalformedFile
 
 _KNOWN_MAJOR: Final = ("0", "1")
 """Major versions of the format: 0.1 came with Terraform 0.12, 1.x since 1.1. A later one may mean anything."""
 
 
-class Undecided:
+class UnknownValue:
     """A value that is known only when the plan is applied."""
 
 
-UNDECIDED: Final = Undecided()
+UNKNOWN_VALUE: Final = UnknownValue()
 
 
 def fields(value: object) -> Mapping[str, Any]:
@@ -50,21 +50,21 @@ class Change:
     actions: tuple[str, ...]
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
-    undecided: Mapping[str, Any]
+    after_unknown: Mapping[str, Any]
 
-    def afterwards(self, attribute: str) -> object | Undecided:
+    def after_value(self, attribute: str) -> object | UnknownValue:
         """An attribute after the plan; None where it is unset. A block of which some part is undecided is there, and is given."""
-        if self.undecided.get(attribute) is True:
-            return UNDECIDED
+        if self.after_unknown.get(attribute) is True:
+            return UNKNOWN_VALUE
         return (self.after or {}).get(attribute)
 
     @property
-    def creates(self) -> bool:
+    def is_created(self) -> bool:
         """Whether the resource is new afterwards, be it for the first time."""
         return "create" in self.actions
 
     @property
-    def removes(self) -> bool:
+    def is_deleted(self) -> bool:
         """Whether the resource that is there now is deleted, be it to be made again."""
         return "delete" in self.actions
 
@@ -149,7 +149,7 @@ def _changes(entries: Sequence[Any]) -> Iterator[Change]:
             actions=tuple(map(text, members(change.get("actions")))),
             before=before if isinstance(before, dict) else None,
             after=after if isinstance(after, dict) else None,
-            undecided=fields(change.get("after_unknown")),
+            after_unknown=fields(change.get("after_unknown")),
         )
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lambdas.domain.trust import Allowed, Refused, WebIdentity, as_terraform, changed_lines, correct, evaluate, evaluate_pod_identity
-from preflight.concern import Concern
-from preflight.providers import Providers, provider_for
+from preflight.finding import Finding
+from preflight.oidc_providers import Providers, provider_for
 from preflight.rules import Rule
-from preflight.rules import declared as rules
+from preflight.rules import files as rules
 from preflight.terraform.addons import ROLE, associated, cni_addons, role_after, role_before
 from preflight.terraform.configuration import expression, module_names, roles_behind
-from preflight.terraform.plan import Change, Plan, Undecided, fields, members, text
+from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
 
 _SUBJECT: Final = "system:serviceaccount:kube-system:aws-node"
 _CLUSTER: Final = "aws_eks_cluster"
@@ -21,7 +21,7 @@ _POLICY: Final = "assume_role_policy"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trusted:
+class RoleTrust:
     """A role with its trust policy as the plan leaves it: JSON text, None where it is decided later. `changes`: whether the plan does."""
 
     address: str
@@ -30,7 +30,7 @@ class Trusted:
     changes: bool = False
 
 
-def role_concerns(plan: Plan, file: str, providers: Providers) -> Iterator[Concern]:
+def role_concerns(plan: Plan, file: str, providers: Providers) -> Iterator[Finding]:
     """What there is to say about the roles that vpc-cni add-ons have or get."""
     for change in cni_addons(plan):
         if change.after is None:
@@ -40,21 +40,21 @@ def role_concerns(plan: Plan, file: str, providers: Providers) -> Iterator[Conce
         if isinstance(association, str):
             for trusted in _roles_with(plan, association):
                 yield from _pod_trust(trusted, file)
-        elif not isinstance(association, Undecided):
+        elif not isinstance(association, UnknownValue):
             for trusted in _roles_with(plan, role) if isinstance(role, str) else _roles_of(plan, change):
                 yield from _trust(plan, change, trusted, file, providers)
 
 
-def _taken_away(plan: Plan, addon: Change, file: str) -> Iterator[Concern]:
+def _taken_away(plan: Plan, addon: Change, file: str) -> Iterator[Finding]:
     named = {role_before(addon), role_after(addon)} - {""}
     for role in plan.of_type(_ROLE):
-        if role.removes and text((role.before or {}).get("arn")) in named:
+        if role.is_deleted and text((role.before or {}).get("arn")) in named:
             how = "replaced" if role.after is not None else "deleted"
             message = f"{addon.address} uses this role, which is {how}: running aws-node pods lose their credentials."
             yield _concern(rules.ROLE_REMOVED, role.address, file, message)
 
 
-def _roles_with(plan: Plan, arn: str) -> Iterator[Trusted]:
+def _roles_with(plan: Plan, arn: str) -> Iterator[RoleTrust]:
     """The roles of the plan with this ARN, managed ones first; data sources too, since a plan reads them."""
     if not arn:
         return
@@ -63,10 +63,10 @@ def _roles_with(plan: Plan, arn: str) -> Iterator[Trusted]:
             yield _trusted(plan, role)
     for data in plan.prior:
         if data.type == _ROLE and data.mode == "data" and data.values.get("arn") == arn:
-            yield Trusted(address=data.address, policy=text(data.values.get(_POLICY)))
+            yield RoleTrust(address=data.address, policy=text(data.values.get(_POLICY)))
 
 
-def _roles_of(plan: Plan, addon: Change) -> Iterator[Trusted]:
+def _roles_of(plan: Plan, addon: Change) -> Iterator[RoleTrust]:
     """The one role whose ARN the add-on gets, where the ARN is not known yet but its source is."""
     behind = roles_behind(plan, addon, ROLE) or frozenset()
     found = [item for item in plan.of_type(_ROLE) if item.after is not None and (module_names(item.module), item.config_address) in behind]
@@ -74,18 +74,18 @@ def _roles_of(plan: Plan, addon: Change) -> Iterator[Trusted]:
         yield _trusted(plan, found[0])
 
 
-def _trusted(plan: Plan, role: Change) -> Trusted:
-    policy = role.afterwards(_POLICY)
-    return Trusted(
+def _trusted(plan: Plan, role: Change) -> RoleTrust:
+    policy = role.after_value(_POLICY)
+    return RoleTrust(
         address=role.address,
-        policy=None if isinstance(policy, Undecided) else text(policy),
+        policy=None if isinstance(policy, UnknownValue) else text(policy),
         expression=expression(plan, role, _POLICY),
         changes=role.actions != ("no-op",),
     )
 
 
-def _trust(plan: Plan, addon: Change, role: Trusted, file: str, providers: Providers) -> Iterator[Concern]:
-    cluster = addon.afterwards("cluster_name")
+def _trust(plan: Plan, addon: Change, role: RoleTrust, file: str, providers: Providers) -> Iterator[Finding]:
+    cluster = addon.after_value("cluster_name")
     provider = _provider(plan, addon) or (provider_for(cluster, providers) if isinstance(cluster, str) else None)
     whose = f"of cluster {cluster}" if isinstance(cluster, str) else "of the cluster"
     if role.policy is not None and provider is None and not role.changes and not _is_planned(plan, cluster):
@@ -109,7 +109,7 @@ def _trust(plan: Plan, addon: Change, role: Trusted, file: str, providers: Provi
         yield _concern(rules.TRUST_UNKNOWN, role.address, file, f"{answer.reason}.", said=role.expression)
 
 
-def _pod_trust(role: Trusted, file: str) -> Iterator[Concern]:
+def _pod_trust(role: RoleTrust, file: str) -> Iterator[Finding]:
     if role.policy is None:
         yield _concern(rules.TRUST_UNKNOWN, role.address, file, "The role's assume_role_policy is known only after the apply.")
         return
@@ -131,7 +131,7 @@ def _is_planned(plan: Plan, name: object) -> bool:
 
 def _provider(plan: Plan, addon: Change) -> str | None:
     """The ARN of the cluster's OIDC provider, from the issuer that the plan or its prior state knows; None where neither does."""
-    name = addon.afterwards("cluster_name")
+    name = addon.after_value("cluster_name")
     known = [(item.after or item.before or {}) for item in plan.of_type(_CLUSTER)]
     known += [item.values for item in plan.prior if item.type == _CLUSTER]
     for cluster in known:
@@ -150,5 +150,5 @@ def _issuer(cluster: Mapping[str, Any]) -> str:
     return ""
 
 
-def _concern(rule: Rule, resource: str, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Concern:
-    return Concern(rule=rule, resource=resource, file=file, message=message, expression=said, add=add, place=place)
+def _concern(rule: Rule, resource: str, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Finding:
+    return Finding(rule=rule, resource=resource, file=file, message=message, expression=said, add=add, place=place)

@@ -54,7 +54,7 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class RecordedCall:
     """One API call as the service saw it. `error_code` set: the call was refused and has no response elements."""
 
     service: str
@@ -70,7 +70,7 @@ class Recorded:
     at: datetime | None = None
 
 
-def event(call: Recorded) -> dict[str, Any]:
+def event(call: RecordedCall) -> dict[str, Any]:
     """The EventBridge event `AWS API Call via CloudTrail` of one call, ready for PutEvents."""
     when = zulu(call.at or datetime.now(UTC))
     return {
@@ -86,7 +86,7 @@ def event(call: Recorded) -> dict[str, Any]:
     }
 
 
-def _detail(call: Recorded, when: str) -> dict[str, Any]:
+def _detail(call: RecordedCall, when: str) -> dict[str, Any]:
     by_service = call.caller.kind == "AWSService"
     error = {"errorCode": call.error_code, "errorMessage": call.error_message} if call.error_code else {}
     return {

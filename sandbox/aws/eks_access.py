@@ -9,26 +9,26 @@ from sandbox.aws.eks_errors import in_use, invalid_parameter, invalid_request, n
 from sandbox.aws.eks_state import new_id, now, page
 
 if TYPE_CHECKING:
-    from sandbox.aws.eks_state import Cluster, World
+    from sandbox.aws.eks_state import Cluster, EksState
 
 # Source: https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
 _RESERVED = ("system:", "eks:", "aws:", "amazon:", "iam:")
 
 
-def list_access_entries(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return page(sorted(_with_entries(world, params).access_entries), params, "accessEntries")
+def list_access_entries(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(_with_entries(state, params).access_entries), params, "accessEntries")
 
 
-def describe_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return {"accessEntry": _entry(_with_entries(world, params), params["principalArn"])}
+def describe_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return {"accessEntry": _entry(_with_entries(state, params), params["principalArn"])}
 
 
-def create_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    cluster = _with_entries(world, params)
-    return eks_updates.once_per_token(cluster, "CreateAccessEntry", params, lambda: _create(world, cluster, params))
+def create_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = _with_entries(state, params)
+    return eks_updates.once_per_token(cluster, "CreateAccessEntry", params, lambda: _create(state, cluster, params))
 
 
-def _create(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
+def _create(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
     principal = params["principalArn"]
     if principal in cluster.access_entries:
         message = "The specified access entry resource is already in use on this cluster."
@@ -38,8 +38,8 @@ def _create(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str,
         "clusterName": cluster.name,
         "principalArn": principal,
         "kubernetesGroups": list(params.get("kubernetesGroups", [])),
-        "accessEntryArn": world.arn(
-            f"access-entry/{cluster.name}/{_kind(principal)}/{world.account}/{principal.rpartition('/')[2]}/{new_id()}"
+        "accessEntryArn": state.arn(
+            f"access-entry/{cluster.name}/{_kind(principal)}/{state.account}/{principal.rpartition('/')[2]}/{new_id()}"
         ),
         "createdAt": now(),
         "modifiedAt": now(),
@@ -51,17 +51,17 @@ def _create(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str,
     return {"accessEntry": dict(record)}
 
 
-def update_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def update_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
     """Groups and user name that the request names replace the former ones."""
-    cluster = _with_entries(world, params)
+    cluster = _with_entries(state, params)
     record = _entry(cluster, params["principalArn"])
     _check_names(params)
     record |= {name: params[name] for name in ("kubernetesGroups", "username") if name in params} | {"modifiedAt": now()}
     return {"accessEntry": dict(record)}
 
 
-def delete_access_entry(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    cluster = _with_entries(world, params)
+def delete_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = _with_entries(state, params)
     _entry(cluster, params["principalArn"])
     del cluster.access_entries[params["principalArn"]]
     return {}
@@ -82,8 +82,8 @@ def _kind(principal_arn: str) -> str:
     return principal_arn.rsplit(":", maxsplit=1)[-1].partition("/")[0]
 
 
-def _with_entries(world: World, params: dict[str, Any]) -> Cluster:
-    cluster = world.cluster(params["clusterName"])
+def _with_entries(state: EksState, params: dict[str, Any]) -> Cluster:
+    cluster = state.cluster(params["clusterName"])
     if cluster.auth_mode == "CONFIG_MAP":
         message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
         raise invalid_request(message, clusterName=cluster.name)

@@ -13,7 +13,7 @@ from sandbox.aws.eks_state import Failure, OmittedRole, new_id, now, page, witho
 
 if TYPE_CHECKING:
     from sandbox.aws.cloudtrail import Caller
-    from sandbox.aws.eks_state import Cluster, Update, World
+    from sandbox.aws.eks_state import Cluster, EksState, Update
 
 _BUSY = {"CREATING", "UPDATING", "DELETING"}
 # Order and names of an update's parameters.
@@ -26,41 +26,41 @@ _UPDATE_PARAMS = {
 }
 
 
-def list_addons(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return page(sorted(world.cluster(params["clusterName"]).addons), params, "addons")
+def list_addons(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(state.cluster(params["clusterName"]).addons), params, "addons")
 
 
-def describe_addon(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return {"addon": _addon(world.cluster(params["clusterName"]), params["addonName"])}
+def describe_addon(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return {"addon": _addon(state.cluster(params["clusterName"]), params["addonName"])}
 
 
-def describe_addon_versions(_: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_addon_versions(_: EksState, params: dict[str, Any]) -> dict[str, Any]:
     addons = offered(params.get("addonName"), params.get("kubernetesVersion"))
     if params.get("addonName") and not addons:
         raise not_found(f"No add-on found for name: {params['addonName']}", addonName=params["addonName"])
     return page(addons, params, "addons")
 
 
-def create_addon(world: World, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def create_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """A new add-on, CREATING at first. Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html"""
-    cluster = world.cluster(params["clusterName"])
-    return eks_updates.once_per_token(cluster, "CreateAddon", params, lambda: _create(world, cluster, params, caller))
+    cluster = state.cluster(params["clusterName"])
+    return eks_updates.once_per_token(cluster, "CreateAddon", params, lambda: _create(state, cluster, params, caller))
 
 
-def _create(world: World, cluster: Cluster, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def _create(state: EksState, cluster: Cluster, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
     name = params["addonName"]
     if name in cluster.addons:
         raise in_use("Addon already exists.", clusterName=cluster.name, addonName=name)
     if name not in CATALOGUE:
         raise invalid_parameter("Addon specified is not supported", addonName=name)
-    _check(world, cluster, params, caller)
-    record = new_addon(world, cluster, params)
+    _check(state, cluster, params, caller)
+    record = new_addon(state, cluster, params)
     cluster.addons[name] = record
-    world.after(world.behaviour.create_s, lambda: _apply(world, cluster, params, None))
+    state.after(state.behavior.create_s, lambda: _apply(state, cluster, params, None))
     return {"addon": dict(record)}
 
 
-def new_addon(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
+def new_addon(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
     """The record of an add-on as CreateAddon answers it."""
     name = params["addonName"]
     return without_absent(
@@ -70,47 +70,47 @@ def new_addon(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[st
             "status": "CREATING",
             "addonVersion": params.get("addonVersion") or default_version(name, cluster.record["version"]),
             "health": {"issues": []},
-            "addonArn": world.arn(f"addon/{cluster.name}/{name}/{new_id()}"),
+            "addonArn": state.arn(f"addon/{cluster.name}/{name}/{new_id()}"),
             "createdAt": now(),
             "modifiedAt": now(),
             "serviceAccountRoleArn": params.get("serviceAccountRoleArn"),
             "tags": params.get("tags", {}),
             "configurationValues": params.get("configurationValues"),
-            "podIdentityAssociations": addon_associations(world, cluster, name, params.get("podIdentityAssociations")),
+            "podIdentityAssociations": addon_associations(state, cluster, name, params.get("podIdentityAssociations")),
             "namespaceConfig": params.get("namespaceConfig", {"namespace": "kube-system"}),
         }
     )
 
 
-def update_addon(world: World, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def update_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """What the request names changes; version, configuration and associations that it omits stay.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
     """
-    cluster = world.cluster(params["clusterName"])
-    return eks_updates.once_per_token(cluster, "UpdateAddon", params, lambda: _update(world, cluster, params, caller))
+    cluster = state.cluster(params["clusterName"])
+    return eks_updates.once_per_token(cluster, "UpdateAddon", params, lambda: _update(state, cluster, params, caller))
 
 
-def _update(world: World, cluster: Cluster, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def _update(state: EksState, cluster: Cluster, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
     record = _addon(cluster, params["addonName"])
     _refuse_if_busy(cluster, record)
-    _check(world, cluster, params, caller)
+    _check(state, cluster, params, caller)
     told = [{"type": kind, "value": _text(params[name])} for name, kind in _UPDATE_PARAMS.items() if name in params]
     update = eks_updates.start(cluster, "AddonUpdate", told, record["addonName"])
     record |= {"status": "UPDATING", "modifiedAt": now()}
     answer = {"update": dict(update.record)}
-    world.after(world.behaviour.update_s, lambda: _apply(world, cluster, params, update))
+    state.after(state.behavior.update_s, lambda: _apply(state, cluster, params, update))
     return answer
 
 
-def delete_addon(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def delete_addon(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
     """Takes the add-on away; with `preserve` its objects stay in the cluster."""
-    cluster = world.cluster(params["clusterName"])
+    cluster = state.cluster(params["clusterName"])
     record = _addon(cluster, params["addonName"])
     if record["status"] in _BUSY:
         raise invalid_request(f"Addon {record['addonName']} cannot be deleted as it is currently in {record['status']} state")
     record |= {"status": "DELETING", "modifiedAt": now()}
-    world.after(world.behaviour.delete_s, lambda: _remove(world, cluster, record, bool(params.get("preserve"))))
+    state.after(state.behavior.delete_s, lambda: _remove(state, cluster, record, bool(params.get("preserve"))))
     return {"addon": dict(record)}
 
 
@@ -127,7 +127,7 @@ def _refuse_if_busy(cluster: Cluster, record: dict[str, Any]) -> None:
         raise in_use(f"Addon {name} cannot be updated as it is currently in {status} state", clusterName=cluster.name, addonName=name)
 
 
-def _check(world: World, cluster: Cluster, params: dict[str, Any], caller: Caller) -> None:
+def _check(state: EksState, cluster: Cluster, params: dict[str, Any], caller: Caller) -> None:
     if cluster.record["status"] != "ACTIVE":
         raise invalid_request(f"Cluster {cluster.name} is in {cluster.record['status']} state", clusterName=cluster.name)
     version = params.get("addonVersion")
@@ -136,7 +136,7 @@ def _check(world: World, cluster: Cluster, params: dict[str, Any], caller: Calle
     _check_configuration(params)
     roles = [params.get("serviceAccountRoleArn"), *(item["roleArn"] for item in params.get("podIdentityAssociations") or ())]
     for role in filter(None, roles):
-        _check_pass_role(world, caller, role)
+        _check_pass_role(state, caller, role)
 
 
 def _check_configuration(params: dict[str, Any]) -> None:
@@ -147,46 +147,46 @@ def _check_configuration(params: dict[str, Any]) -> None:
         raise invalid_parameter(message, addonName=params["addonName"]) from bad
 
 
-def _check_pass_role(world: World, caller: Caller, role_arn: str) -> None:
+def _check_pass_role(state: EksState, caller: Caller, role_arn: str) -> None:
     parts = role_arn.split(":")
     if len(parts) < 6 or not parts[5].startswith("role/"):
         raise invalid_parameter(f"{role_arn} is not the ARN of an IAM role")
-    if parts[4] != world.account:
+    if parts[4] != state.account:
         raise access_denied("Cross-account pass role is not allowed.")
-    if not world.hooks.may_pass(caller.name, role_arn, "eks.amazonaws.com"):
+    if not state.hooks.may_pass(caller.name, role_arn, "eks.amazonaws.com"):
         raise access_denied(f"User: {caller.arn} is not authorized to perform: iam:PassRole on resource: {role_arn}")
 
 
-def _apply(world: World, cluster: Cluster, params: dict[str, Any], update: Update | None) -> None:
+def _apply(state: EksState, cluster: Cluster, params: dict[str, Any], update: Update | None) -> None:
     """The end of a create or update: the record first, then the cluster, which may refuse."""
     name = params["addonName"]
-    with world.lock:
+    with state.lock:
         record = cluster.addons[name]
-        failure = world.next_failures.pop((cluster.name, name), None)
+        failure = state.next_failures.pop((cluster.name, name), None)
         if failure is None:
-            _merge(world, cluster, record, params)
+            _merge(state, cluster, record, params)
     if failure is None:
-        failure = world.hooks.on_addon_applied(cluster.name, dict(record), dict(params))
-    with world.lock:
+        failure = state.hooks.on_addon_applied(cluster.name, dict(record), dict(params))
+    with state.lock:
         failed = "CREATE_FAILED" if update is None else "UPDATE_FAILED"
         record |= {"status": failed if failure else "ACTIVE", "modifiedAt": now(), "health": {"issues": _issues(failure)}}
         if update is not None:
             eks_updates.end(update, failure)
 
 
-def _merge(world: World, cluster: Cluster, record: dict[str, Any], params: dict[str, Any]) -> None:
+def _merge(state: EksState, cluster: Cluster, record: dict[str, Any], params: dict[str, Any]) -> None:
     """Write what the request names. A role that an update does not name is dropped or kept, by the switch."""
     record |= {name: params[name] for name in ("addonVersion", "configurationValues", "serviceAccountRoleArn") if name in params}
     if params.get("podIdentityAssociations"):
-        record["podIdentityAssociations"] = addon_associations(world, cluster, record["addonName"], params["podIdentityAssociations"])
-    if "serviceAccountRoleArn" not in params and world.behaviour.omitted_role is OmittedRole.DROP:
+        record["podIdentityAssociations"] = addon_associations(state, cluster, record["addonName"], params["podIdentityAssociations"])
+    if "serviceAccountRoleArn" not in params and state.behavior.omitted_role is OmittedRole.DROP:
         record.pop("serviceAccountRoleArn", None)
 
 
-def _remove(world: World, cluster: Cluster, record: dict[str, Any], preserve: bool) -> None:
-    with world.lock:
+def _remove(state: EksState, cluster: Cluster, record: dict[str, Any], preserve: bool) -> None:
+    with state.lock:
         cluster.addons.pop(record["addonName"], None)
-    world.hooks.on_addon_deleted(cluster.name, dict(record), preserve)
+    state.hooks.on_addon_deleted(cluster.name, dict(record), preserve)
 
 
 def _issues(failure: Failure | None) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from sandbox.aws.eks_errors import not_found
 from sandbox.aws.eks_state import now, page
 
 if TYPE_CHECKING:
-    from sandbox.aws.eks_state import World
+    from sandbox.aws.eks_state import EksState
 
 STANDARD = 4
 """How many versions are in standard support, the oldest of them for 30 days more."""
@@ -35,16 +35,16 @@ class ClusterSpec:
     public_from: tuple[str, ...] = ("0.0.0.0/0",)
 
 
-def cluster_record(spec: ClusterSpec, world: World) -> dict[str, Any]:
+def cluster_record(spec: ClusterSpec, state: EksState) -> dict[str, Any]:
     """DescribeCluster's `cluster`; without an issuer given, one of EKS's form."""
-    issuer = spec.issuer or f"https://oidc.eks.{world.region}.amazonaws.com/id/{sha256(spec.name.encode()).hexdigest()[:32].upper()}"
+    issuer = spec.issuer or f"https://oidc.eks.{state.region}.amazonaws.com/id/{sha256(spec.name.encode()).hexdigest()[:32].upper()}"
     return {
         "name": spec.name,
-        "arn": world.arn(f"cluster/{spec.name}"),
+        "arn": state.arn(f"cluster/{spec.name}"),
         "createdAt": now(),
         "version": spec.version,
         "endpoint": spec.endpoint,
-        "roleArn": f"arn:{world.partition}:iam::{world.account}:role/{spec.name}-cluster",
+        "roleArn": f"arn:{state.partition}:iam::{state.account}:role/{spec.name}-cluster",
         "resourcesVpcConfig": {
             "subnetIds": [],
             "securityGroupIds": [],
@@ -68,31 +68,31 @@ def cluster_record(spec: ClusterSpec, world: World) -> dict[str, Any]:
     }
 
 
-def list_clusters(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return page(sorted(world.clusters), params, "clusters")
+def list_clusters(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(state.clusters), params, "clusters")
 
 
-def describe_cluster(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return {"cluster": world.cluster(params["name"]).record}
+def describe_cluster(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return {"cluster": state.cluster(params["name"]).record}
 
 
-def list_nodegroups(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return page(sorted(world.cluster(params["clusterName"]).nodegroups), params, "nodegroups")
+def list_nodegroups(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return page(sorted(state.cluster(params["clusterName"]).nodegroups), params, "nodegroups")
 
 
-def describe_nodegroup(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    cluster, name = world.cluster(params["clusterName"]), params["nodegroupName"]
+def describe_nodegroup(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster, name = state.cluster(params["clusterName"]), params["nodegroupName"]
     if name not in cluster.nodegroups:
         raise not_found(f"No node group found for name: {name}.", clusterName=cluster.name, nodegroupName=name)
     return {"nodegroup": cluster.nodegroups[name]}
 
 
-def nodegroup_record(world: World, cluster: str, name: str, *, node_role: str, size: int, repair: bool = False) -> dict[str, Any]:
+def nodegroup_record(state: EksState, cluster: str, name: str, *, node_role: str, size: int, repair: bool = False) -> dict[str, Any]:
     """DescribeNodegroup's `nodegroup` of `size` nodes; `repair`: node auto repair is on."""
-    spec = world.cluster(cluster).record
+    spec = state.cluster(cluster).record
     return {
         "nodegroupName": name,
-        "nodegroupArn": world.arn(f"nodegroup/{cluster}/{name}/0"),
+        "nodegroupArn": state.arn(f"nodegroup/{cluster}/{name}/0"),
         "clusterName": cluster,
         "version": spec["version"],
         "createdAt": now(),
@@ -111,7 +111,7 @@ def nodegroup_record(world: World, cluster: str, name: str, *, node_role: str, s
     }
 
 
-def describe_cluster_versions(_: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_cluster_versions(_: EksState, params: dict[str, Any]) -> dict[str, Any]:
     wanted = params.get("clusterVersions") or KUBERNETES
     versions = [_version(version) for version in reversed(KUBERNETES) if version in wanted]
     wanted_status = params.get("versionStatus")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from sandbox.aws.http_messages import Response, json_response
 from sandbox.aws.model_check import checked
-from sandbox.aws.wire import Response, json_response
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _COMMON_STATUS = {"AccessDeniedException": 403, "UnknownOperationException": 404}
 
 
-class EksRefusal(Exception):
+class EksError(Exception):
     """A call that EKS does not accept. `fields` are members of the error's shape beside `message`."""
 
     def __init__(self, code: str, message: str, **fields: str) -> None:
@@ -25,27 +25,27 @@ class EksRefusal(Exception):
         self.fields = fields
 
 
-def not_found(message: str, **fields: str) -> EksRefusal:
-    return EksRefusal("ResourceNotFoundException", message, **fields)
+def not_found(message: str, **fields: str) -> EksError:
+    return EksError("ResourceNotFoundException", message, **fields)
 
 
-def in_use(message: str, **fields: str) -> EksRefusal:
-    return EksRefusal("ResourceInUseException", message, **fields)
+def in_use(message: str, **fields: str) -> EksError:
+    return EksError("ResourceInUseException", message, **fields)
 
 
-def invalid_parameter(message: str, **fields: str) -> EksRefusal:
-    return EksRefusal("InvalidParameterException", message, **fields)
+def invalid_parameter(message: str, **fields: str) -> EksError:
+    return EksError("InvalidParameterException", message, **fields)
 
 
-def invalid_request(message: str, **fields: str) -> EksRefusal:
-    return EksRefusal("InvalidRequestException", message, **fields)
+def invalid_request(message: str, **fields: str) -> EksError:
+    return EksError("InvalidRequestException", message, **fields)
 
 
-def access_denied(message: str) -> EksRefusal:
-    return EksRefusal("AccessDeniedException", message)
+def access_denied(message: str) -> EksError:
+    return EksError("AccessDeniedException", message)
 
 
-def response_of(refusal: EksRefusal, model: ServiceModel) -> Response:
+def response_of(refusal: EksError, model: ServiceModel) -> Response:
     """The refusal on the wire: code in `x-amzn-ErrorType`, members in the body, status from the model.
 
     Raises:

@@ -10,48 +10,48 @@ from sandbox.aws.eks_errors import in_use, not_found
 from sandbox.aws.eks_state import now, page, without_absent
 
 if TYPE_CHECKING:
-    from sandbox.aws.eks_state import Cluster, World
+    from sandbox.aws.eks_state import Cluster, EksState
 
 _SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId", "ownerArn")
 
 
-def list_pod_identity_associations(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    cluster = world.cluster(params["clusterName"])
+def list_pod_identity_associations(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = state.cluster(params["clusterName"])
     wanted = {name: params[name] for name in ("namespace", "serviceAccount") if params.get(name)}
     found = [record for record in cluster.associations.values() if wanted.items() <= record.items()]
     return page([{name: record[name] for name in _SUMMARY if name in record} for record in found], params, "associations")
 
 
-def describe_pod_identity_association(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    return {"association": _association(world.cluster(params["clusterName"]), params["associationId"])}
+def describe_pod_identity_association(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    return {"association": _association(state.cluster(params["clusterName"]), params["associationId"])}
 
 
-def create_pod_identity_association(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def create_pod_identity_association(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
     """One association per ServiceAccount, no more.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
     """
-    cluster = world.cluster(params["clusterName"])
-    return eks_updates.once_per_token(cluster, "CreatePodIdentityAssociation", params, lambda: _create(world, cluster, params))
+    cluster = state.cluster(params["clusterName"])
+    return eks_updates.once_per_token(cluster, "CreatePodIdentityAssociation", params, lambda: _create(state, cluster, params))
 
 
-def delete_pod_identity_association(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    cluster = world.cluster(params["clusterName"])
+def delete_pod_identity_association(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = state.cluster(params["clusterName"])
     record = _association(cluster, params["associationId"])
     del cluster.associations[params["associationId"]]
     return {"association": record}
 
 
-def addon_associations(world: World, cluster: Cluster, addon: str, asked: list[dict[str, str]] | None) -> list[str] | None:
+def addon_associations(state: EksState, cluster: Cluster, addon: str, asked: list[dict[str, str]] | None) -> list[str] | None:
     """Make the associations that an add-on asks for; their ARNs, or `None` if it asks for none."""
     if not asked:
         return None
-    owner = world.arn(f"addon/{cluster.name}/{addon}")
-    made = [_create(world, cluster, {"namespace": "kube-system", "ownerArn": owner, **item}) for item in asked]
+    owner = state.arn(f"addon/{cluster.name}/{addon}")
+    made = [_create(state, cluster, {"namespace": "kube-system", "ownerArn": owner, **item}) for item in asked]
     return [record["association"]["associationArn"] for record in made]
 
 
-def _create(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
+def _create(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
     namespace, account = params["namespace"], params["serviceAccount"]
     if any(record["namespace"] == namespace and record["serviceAccount"] == account for record in cluster.associations.values()):
         message = f"Association already exists: {namespace}/{account}"
@@ -63,7 +63,7 @@ def _create(world: World, cluster: Cluster, params: dict[str, Any]) -> dict[str,
             "namespace": namespace,
             "serviceAccount": account,
             "roleArn": params["roleArn"],
-            "associationArn": world.arn(f"podidentityassociation/{cluster.name}/{association_id}"),
+            "associationArn": state.arn(f"podidentityassociation/{cluster.name}/{association_id}"),
             "associationId": association_id,
             "tags": params.get("tags", {}),
             "createdAt": now(),

@@ -34,7 +34,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Behaviour:
+class EksBehavior:
     """How the double behaves where EKS may behave in more than one way. Times in seconds."""
 
     create_s: float = 1.0
@@ -90,7 +90,7 @@ class Hooks:
     on_event: Callable[[dict[str, Any]], None] = lambda *_: None
 
 
-class World:
+class EksState:
     """All clusters of one account and region, one lock for all, and what is still to happen."""
 
     def __init__(self, account: str, region: str, partition: str = "aws") -> None:
@@ -98,7 +98,7 @@ class World:
         self.region = region
         self.partition = partition
         self.lock = threading.RLock()
-        self.behaviour = Behaviour()
+        self.behavior = EksBehavior()
         self.hooks = Hooks()
         self.clusters: dict[str, Cluster] = {}
         self.next_failures: dict[tuple[str, str], Failure] = {}
@@ -134,7 +134,7 @@ class World:
             self._later = [item for item in self._later if item[0].is_alive()] + [(thread, now)]
             thread.start()
 
-    def hasten(self) -> None:
+    def finish_pending(self) -> None:
         """Let happen now what was to happen later, and return when it has."""
         with self.lock:
             later, self._later = self._later, []
@@ -146,7 +146,7 @@ class World:
         """Cancel what is still to happen, and wait for what is happening."""
         with self.lock:
             self._closed = True
-        self.hasten()
+        self.finish_pending()
 
 
 def now() -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.aws.eks_errors import in_use, invalid_parameter, invalid_request, not_found
-from sandbox.aws.eks_state import Cluster, Failure, Update, World, new_id, now, page
+from sandbox.aws.eks_state import Cluster, EksState, Failure, Update, new_id, now, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,28 +59,28 @@ def running(cluster: Cluster) -> Update | None:
     return next((update for update in cluster.updates.values() if not update.addon and update.record["status"] == "InProgress"), None)
 
 
-def describe_update(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def describe_update(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
     """An add-on's update is found under its add-on's name alone."""
-    cluster = world.cluster(params["name"])
+    cluster = state.cluster(params["name"])
     update = cluster.updates.get(params["updateId"])
     if update is None or update.addon != params.get("addonName", ""):
         raise not_found(f"No update found for ID: {params['updateId']}", clusterName=cluster.name)
     return {"update": update.record}
 
 
-def list_updates(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    cluster = world.cluster(params["name"])
+def list_updates(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
+    cluster = state.cluster(params["name"])
     addon = params.get("addonName", "")
     return page([update_id for update_id, update in cluster.updates.items() if update.addon == addon], params, "updateIds")
 
 
-def update_cluster_version(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def update_cluster_version(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
     """One minor version up, as EKS allows; the cluster is UPDATING until it is done."""
-    cluster = world.cluster(params["name"])
-    return once_per_token(cluster, "UpdateClusterVersion", params, lambda: _start_version_update(world, cluster, params["version"]))
+    cluster = state.cluster(params["name"])
+    return once_per_token(cluster, "UpdateClusterVersion", params, lambda: _start_version_update(state, cluster, params["version"]))
 
 
-def _start_version_update(world: World, cluster: Cluster, version: str) -> dict[str, Any]:
+def _start_version_update(state: EksState, cluster: Cluster, version: str) -> dict[str, Any]:
     if other := running(cluster):
         message = f"Cannot VersionUpdate because cluster {cluster.name} currently has update {other.record['id']} in progress"
         raise in_use(message, clusterName=cluster.name)
@@ -90,15 +90,15 @@ def _start_version_update(world: World, cluster: Cluster, version: str) -> dict[
     update = start(cluster, "VersionUpdate", [{"type": "Version", "value": version}, {"type": "PlatformVersion", "value": "eks.1"}])
     cluster.record["status"] = "UPDATING"
     answer = {"update": dict(update.record)}
-    world.after(world.behaviour.cluster_update_s, lambda: _apply_version(world, cluster, update, version))
+    state.after(state.behavior.cluster_update_s, lambda: _apply_version(state, cluster, update, version))
     return answer
 
 
-def _apply_version(world: World, cluster: Cluster, update: Update, version: str) -> None:
-    with world.lock:
+def _apply_version(state: EksState, cluster: Cluster, update: Update, version: str) -> None:
+    with state.lock:
         cluster.record |= {"status": "ACTIVE", "version": version, "platformVersion": "eks.1"}
         end(update, None)
-    world.hooks.on_cluster_updated(cluster.name, version)
+    state.hooks.on_cluster_updated(cluster.name, version)
 
 
 def _minor(version: str) -> int:

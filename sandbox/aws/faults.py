@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from sandbox.aws.http_messages import Response
 from sandbox.aws.service_model import service_model
-from sandbox.aws.wire import Response
 
 if TYPE_CHECKING:
-    from sandbox.aws.calls import Described
+    from sandbox.aws.call_log import ApiRequest
 
 
 class FaultKind(StrEnum):
@@ -74,7 +74,7 @@ class FaultPlan:
         """Let go of calls that are being held."""
         self._stopped.set()
 
-    def take(self, asked: Described, principal: str) -> Fault | None:
+    def take(self, asked: ApiRequest, principal: str) -> Fault | None:
         """The first fault that matches, counted down by one."""
         with self._lock:
             for index, (fault, left) in enumerate(self._left):
@@ -83,7 +83,7 @@ class FaultPlan:
                     return fault
         return None
 
-    def play(self, fault: Fault, asked: Described) -> Response:
+    def play(self, fault: Fault, asked: ApiRequest) -> Response:
         """The answer of a fault.
 
         Raises:
@@ -96,7 +96,7 @@ class FaultPlan:
         return _refusal(fault.kind, asked)
 
 
-def _matches(fault: Fault, asked: Described, principal: str) -> bool:
+def _matches(fault: Fault, asked: ApiRequest, principal: str) -> bool:
     if fault.about is not None and fault.about not in asked.params.values():
         return False
     return fault.service == asked.service and fault.operation in (None, asked.operation) and fault.principal in (None, principal)
@@ -130,7 +130,7 @@ _TEXT = {
 }
 
 
-def _refusal(kind: FaultKind, asked: Described) -> Response:
+def _refusal(kind: FaultKind, asked: ApiRequest) -> Response:
     protocol = str(service_model(asked.service).metadata["protocol"])
     if protocol == "query":
         code, status = _QUERY[kind]

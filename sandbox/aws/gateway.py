@@ -11,15 +11,15 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.aws.calls import Call, Described, described
+from sandbox.aws.call_log import ApiRequest, Call, api_request
 from sandbox.aws.faults import ConnectionDropped
+from sandbox.aws.http_messages import Request, Response, Scope, json_response, scope_of
 from sandbox.aws.service_model import model_name
-from sandbox.aws.wire import Request, Response, Scope, json_response, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.aws.calls import CallLog
+    from sandbox.aws.call_log import CallLog
     from sandbox.aws.faults import FaultPlan
 
     Backend = Callable[[Request], Response]
@@ -97,7 +97,7 @@ class Gateway:
             )
         return response
 
-    def _respond(self, request: Request, scope: Scope, asked: Described, principal: str) -> Response:
+    def _respond(self, request: Request, scope: Scope, asked: ApiRequest, principal: str) -> Response:
         backend = self._backends.get(model_name(scope.service), self._fallback)
         fault = self._faults.take(asked, principal)
         if fault is None:
@@ -107,11 +107,11 @@ class Gateway:
         return self._faults.play(fault, asked)
 
 
-def _asked(request: Request, scope: Scope) -> Described:
+def _asked(request: Request, scope: Scope) -> ApiRequest:
     try:
-        return described(request, scope)
+        return api_request(request, scope)
     except (ValueError, KeyError, NotImplementedError):  # malformed on purpose: the service itself is to refuse it
-        return Described(model_name(scope.service), "", {})
+        return ApiRequest(model_name(scope.service), "", {})
 
 
 def _service_from_place(request: Request) -> str:

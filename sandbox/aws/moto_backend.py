@@ -15,10 +15,10 @@ from moto.dynamodb.parsing import expressions
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from sandbox.aws.wire import Request, Response, scope_of
+from sandbox.aws.http_messages import Request, Response, scope_of
 
 if TYPE_CHECKING:
-    from sandbox.aws.wire import Scope
+    from sandbox.aws.http_messages import Scope
 
 
 # moto lists its own folder for every request, to see whether a host names a service: a tenth of what a play computes.

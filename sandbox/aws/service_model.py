@@ -15,7 +15,7 @@ from botocore.model import ServiceModel
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
 
-    from sandbox.aws.wire import Request
+    from sandbox.aws.http_messages import Request
 
 # Signing names that are not the name of botocore's model.
 _MODEL_OF = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}

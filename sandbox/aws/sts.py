@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sandbox.aws.wire import Request, Response, json_response, scope_of
+from sandbox.aws.http_messages import Request, Response, json_response, scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.cluster.http_messages import AUTHENTICATED
 from sandbox.cluster.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, SERVICE_ACCOUNTS
-from sandbox.cluster.wire import AUTHENTICATED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sandbox.cluster.object_store import ObjectStore
     from sandbox.cluster.resources import Object
-    from sandbox.cluster.store import ObjectStore
 
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version", "/version/")

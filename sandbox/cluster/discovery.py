@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.cluster.http_messages import Response, json_response
 from sandbox.cluster.resources import BY_PATH, RESOURCES, Object, Resource
-from sandbox.cluster.wire import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,10 +13,10 @@ from sandbox.cluster.errors import ApiError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.cluster.wire import Request
+    from sandbox.cluster.http_messages import Request
 
 
-class Break(StrEnum):
+class ConnectionBreak(StrEnum):
     """A connection that ends without an answer."""
 
     BEFORE = "before"  # the request changed nothing
@@ -41,13 +41,13 @@ class Fault:
     path: str = ".*"
     status: int = 0
     retry_after_s: int | None = None
-    close: Break | None = None
+    close: ConnectionBreak | None = None
     delay_s: float = 0.0
     meanwhile: Callable[[Request], None] = lambda _: None
     expire_continue: bool = False
     times: int | None = 1
 
-    def befalls(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
         return self.verb in ("*", request.method) and re.search(self.path, request.path) is not None
 
 
@@ -71,7 +71,7 @@ class Faults:
         """The fault that befalls this request, counted; verb is the HTTP method, path a regular expression."""
         with self._lock:
             for fault in self._faults:
-                if fault.befalls(request) and fault.times != 0:
+                if fault.matches(request) and fault.times != 0:
                     fault.times = None if fault.times is None else fault.times - 1
                     return fault
         return None

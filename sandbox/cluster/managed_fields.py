@@ -43,7 +43,7 @@ _COUNTED = ("f:metadata", "f:annotations", "f:deprecated.daemonset.template.gene
 
 
 @dataclass(frozen=True)
-class Writer:
+class FieldWriter:
     """Who writes, and how: operation is `Update` or `Apply`, subresource is empty or `status`."""
 
     manager: str
@@ -87,7 +87,7 @@ def item_step(key_name: str, item: Mapping[str, Any]) -> str:
     return "k:" + orjson.dumps({key_name: item[key_name]}).decode()
 
 
-def first_entries(manifest: Mapping[str, Any], made: Mapping[str, Any], writer: Writer, now: str) -> list[Any]:
+def first_entries(manifest: Mapping[str, Any], made: Mapping[str, Any], writer: FieldWriter, now: str) -> list[Any]:
     """The entries of a new object: who applies owns what he said, who creates owns the defaults as well."""
     owned = said(manifest) if writer.operation == "Apply" else set(leaves({key: value for key, value in made.items() if key != "status"}))
     return [entry_of(writer, owned, str(made["apiVersion"]), now)] if owned else []
@@ -98,7 +98,7 @@ def said(manifest: Mapping[str, Any]) -> set[Path]:
     return {path for path in leaves(manifest) if path[-1] != "." or path[-2].startswith("k:")}
 
 
-def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[Any], writer: Writer, now: str) -> list[Any]:
+def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[Any], writer: FieldWriter, now: str) -> list[Any]:
     """The entries after `writer` turned `old` into `new`: what changed is the writer's now, what went is nobody's."""
     touched = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     before = leaves({key: old[key] for key in touched if key in old})
@@ -119,7 +119,7 @@ def without(entry: Mapping[str, Any], taken: set[Path]) -> dict[str, Any]:
     return dict(entry) if owned.isdisjoint(taken) else {**entry, "fieldsV1": fields_v1(owned - taken)}
 
 
-def _merged(entries: list[Any], writer: Writer, changed: Iterable[Path], api_version: str, now: str) -> list[Any]:
+def _merged(entries: list[Any], writer: FieldWriter, changed: Iterable[Path], api_version: str, now: str) -> list[Any]:
     owned, rest = set(changed), []
     for entry in entries:
         if writer_of(entry) == writer:
@@ -134,7 +134,7 @@ def in_order(entries: list[Any]) -> list[Any]:
     return sorted(entries, key=lambda entry: (entry["operation"] != "Apply", entry["time"], entry["manager"]))
 
 
-def entry_of(writer: Writer, paths: Iterable[Path], api_version: str, now: str) -> Any:
+def entry_of(writer: FieldWriter, paths: Iterable[Path], api_version: str, now: str) -> Any:
     """One `managedFields` entry."""
     entry = {
         "manager": writer.manager,
@@ -147,8 +147,8 @@ def entry_of(writer: Writer, paths: Iterable[Path], api_version: str, now: str) 
     return entry | {"subresource": writer.subresource} if writer.subresource else entry
 
 
-def writer_of(entry: Mapping[str, Any]) -> Writer:
-    return Writer(entry["manager"], entry["operation"], entry.get("subresource", ""))
+def writer_of(entry: Mapping[str, Any]) -> FieldWriter:
+    return FieldWriter(entry["manager"], entry["operation"], entry.get("subresource", ""))
 
 
 def fields_v1(paths: Iterable[Path]) -> dict[str, Any]:

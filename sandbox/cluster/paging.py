@@ -19,9 +19,9 @@ from sandbox.cluster.errors import bad_request, expired
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sandbox.cluster.kept import Entry
+    from sandbox.cluster.object_store import ObjectStore
+    from sandbox.cluster.object_table import Entry
     from sandbox.cluster.resources import Resource
-    from sandbox.cluster.store import ObjectStore
 
 _KEPT = 256  # snapshots are references to entries, so many cost little; etcd keeps five minutes of history
 _LATEST = -1  # the revision in a token that was given out when the first state had gone

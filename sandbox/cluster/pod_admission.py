@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from sandbox.cluster.errors import forbidden
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS, Object
 from sandbox.cluster.webhook_admission import call_webhooks
-from sandbox.cluster.writes import random_suffix
+from sandbox.cluster.write_preparation import random_suffix
 
 if TYPE_CHECKING:
-    from sandbox.cluster.store import Admission, ObjectStore
+    from sandbox.cluster.object_store import Admission, ObjectStore
 
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a folder
 _LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cluster.errors import ApiError, forbidden, forbidden_path
+from sandbox.cluster.http_messages import MASTERS, Identity
 from sandbox.cluster.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
-from sandbox.cluster.wire import MASTERS, Identity
 
 if TYPE_CHECKING:
+    from sandbox.cluster.object_store import ObjectStore
     from sandbox.cluster.request_info import RequestInfo
-    from sandbox.cluster.store import ObjectStore
 
 _ANYTHING = "*"
 Rules = list[Mapping[str, Any]]

@@ -9,9 +9,9 @@ import orjson
 
 from sandbox.cluster.errors import not_acceptable
 from sandbox.cluster.event_versions import from_stored
+from sandbox.cluster.http_messages import Response, json_response
 from sandbox.cluster.resources import EVENTS, Object, Resource
 from sandbox.cluster.tables import partial, table
-from sandbox.cluster.wire import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sandbox.cluster.resources import BY_PATH, Resource
 
 if TYPE_CHECKING:
-    from sandbox.cluster.wire import Request
+    from sandbox.cluster.http_messages import Request
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.cluster.errors import apply_conflict
-from sandbox.cluster.managed_fields import Path, Writer, dotted, entry_of, in_order, leaves, paths_of, said, without, writer_of
+from sandbox.cluster.managed_fields import FieldWriter, Path, dotted, entry_of, in_order, leaves, paths_of, said, without, writer_of
 from sandbox.cluster.patches import strategic_merge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def applied(live: Mapping[str, Any], manifest: Mapping[str, Any], writer: Writer, *, force: bool, now: str) -> dict[str, Any]:
+def applied(live: Mapping[str, Any], manifest: Mapping[str, Any], writer: FieldWriter, *, force: bool, now: str) -> dict[str, Any]:
     """The live object after `writer` applied the manifest.
 
     Raises:
@@ -38,11 +38,11 @@ def applied(live: Mapping[str, Any], manifest: Mapping[str, Any], writer: Writer
     return merged
 
 
-def _owned(entries: list[Any], writer: Writer) -> set[Path]:
+def _owned(entries: list[Any], writer: FieldWriter) -> set[Path]:
     return {path for entry in entries if writer_of(entry) == writer for path in paths_of(entry["fieldsV1"])}
 
 
-def _causes(entries: list[Any], writer: Writer, disputed: set[Path]) -> list[tuple[str, str]]:
+def _causes(entries: list[Any], writer: FieldWriter, disputed: set[Path]) -> list[tuple[str, str]]:
     return [
         (entry["manager"], dotted(path))
         for entry in entries

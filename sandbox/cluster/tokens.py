@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from sandbox.cluster.clock import utc_now
-from sandbox.cluster.presigned import CLUSTER_HEADER, TokenRefused, check_form, presigned_url
-from sandbox.cluster.wire import Identity
+from sandbox.cluster.http_messages import Identity
+from sandbox.cluster.presigned_url import CLUSTER_HEADER, TokenRejected, check_form, presigned_url
 
 REMEMBERED: Final = timedelta(minutes=2)
 """How long an API server remembers what the authenticator said of a token.
@@ -72,7 +72,7 @@ class TokenVerifier:
     def __call__(self, token: str) -> Identity | None:
         try:
             return self.identity(token)
-        except TokenRefused:
+        except TokenRejected:
             return None
 
     def identity(self, token: str) -> Identity:
@@ -96,9 +96,9 @@ class TokenVerifier:
         try:
             answer = self._sts.request("GET", f"{self.sts_url}/?{urlsplit(url).query}", headers=headers, timeout=5.0)
         except urllib3.exceptions.HTTPError as failed:
-            raise TokenRefused("STS could not be reached") from failed
+            raise TokenRejected("STS could not be reached") from failed
         if answer.status != 200:
-            raise TokenRefused(f"STS answered {answer.status}: {answer.data[:200].decode(errors='replace')}")
+            raise TokenRejected(f"STS answered {answer.status}: {answer.data[:200].decode(errors='replace')}")
         found = answer.json()["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
         return Caller(arn=found["Arn"], account=found["Account"], user_id=found["UserId"])
 
@@ -111,7 +111,7 @@ def mapped(caller: Caller, entries: Iterable[Mapping[str, Any]]) -> Identity:
     """
     entry = next((each for each in entries if each["principalArn"].lower() == caller.principal_arn.lower()), None)
     if entry is None:
-        raise TokenRefused(f"no access entry for {caller.principal_arn}")
+        raise TokenRejected(f"no access entry for {caller.principal_arn}")
     # A session name may hold an `@`, a user name may not.
     username = str(entry["username"]).replace("{{SessionName}}", caller.session_name.replace("@", "-"))
     extra = {"arn": (caller.arn,), "canonicalArn": (caller.principal_arn,), "sessionName": (caller.session_name,)}

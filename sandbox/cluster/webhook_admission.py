@@ -21,7 +21,7 @@ from sandbox.cluster.resources import MUTATING_WEBHOOKS, Object
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sandbox.cluster.store import ObjectStore
+    from sandbox.cluster.object_store import ObjectStore
 
 _ANYTHING = "*"
 

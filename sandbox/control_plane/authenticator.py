@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sandbox.control_plane.certificates import Certificates
-from sandbox.control_plane.processes import Program, Workplace, listens
-from sandbox.control_plane.sts import Sts, StsProxy
+from sandbox.control_plane.processes import ProcessGroup, Program, listens
+from sandbox.control_plane.sts_proxy import Sts, StsProxy
 from sandbox.loopback import reserved_port
 
 SESSION_NAME = "{{SessionName}}"
@@ -40,7 +40,7 @@ class Authenticator:
 
     binary: str
     cluster_name: str
-    workplace: Workplace
+    workplace: ProcessGroup
     certificates: Certificates
     sts: StsProxy
     port: int = field(default_factory=reserved_port)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 
 @dataclass(frozen=True)
-class Serving:
+class CertificateFiles:
     """A certificate chain and its key, as files."""
 
     certificate: Path
@@ -31,19 +31,19 @@ class Certificates:
     def ca_pem(self) -> str:
         return self.authority_file.read_text()
 
-    def serving(self, name: str, *hosts: str) -> Serving:
+    def serving(self, name: str, *hosts: str) -> CertificateFiles:
         """Issue a certificate for `hosts` (names, `*.` wildcards or addresses)."""
         return self._written(name, self._authority.issue_cert(*hosts))
 
-    def client(self, user: str, group: str) -> Serving:
+    def client(self, user: str, group: str) -> CertificateFiles:
         """Issue a certificate with which a user logs in: its common name is the user, its organization the group.
 
         Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
         """
         return self._written(f"client-{user}", self._authority.issue_cert(f"{user}.invalid", common_name=user, organization_name=group))
 
-    def _written(self, name: str, issued: trustme.LeafCert) -> Serving:
-        files = Serving(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+    def _written(self, name: str, issued: trustme.LeafCert) -> CertificateFiles:
+        files = CertificateFiles(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         files.certificate.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
         issued.private_key_pem.write_to_path(files.key)
         return files

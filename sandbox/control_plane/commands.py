@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.control_plane.binaries import Binaries
-from sandbox.control_plane.certificates import Certificates, Serving
+from sandbox.control_plane.certificates import CertificateFiles, Certificates
 
 HERE = Path(__file__).parent
 SERVICE_CIDR = "10.100.0.0/16"  # what EKS takes where the VPC is in 192.168.0.0/16 or 172.16.0.0/12
@@ -39,7 +39,7 @@ class Files:
 
     folder: Path
     certificates: Certificates
-    serving: Serving
+    serving: CertificateFiles
     tokens: Path
     kubeconfig: Path
     login_webhook: Path

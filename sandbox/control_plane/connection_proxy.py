@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from sandbox.control_plane.certificates import Serving
+from sandbox.control_plane.certificates import CertificateFiles
 
 NOT_FORWARDED = {"connection", "transfer-encoding", "keep-alive"}
 CHUNK = 64 * 1024
@@ -40,7 +40,7 @@ class ConnectionProxy:
     Watches and other endless answers are passed on as they come.
     """
 
-    def __init__(self, upstream_url: str, ca_pem: str, serving: Serving) -> None:
+    def __init__(self, upstream_url: str, ca_pem: str, serving: CertificateFiles) -> None:
         self._upstream = urlsplit(upstream_url).netloc
         self._trust = ssl.create_default_context(cadata=ca_pem)
         self._swallow: list[tuple[str, re.Pattern[str]]] = []
@@ -64,14 +64,14 @@ class ConnectionProxy:
     def url(self) -> str:
         return f"https://127.0.0.1:{self._server.server_address[1]}"
 
-    def lose_answer(self, method: str, path: str, times: int = 1) -> None:
+    def drop_response(self, method: str, path: str, times: int = 1) -> None:
         """Carry out the next `times` requests whose path matches the pattern, then close the client's connection without a word."""
         self._swallow += [(method, re.compile(path))] * times
 
     def connect(self) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self._upstream, context=self._trust, timeout=60)
 
-    def is_to_be_lost(self, method: str, target: str) -> bool:
+    def should_drop_response(self, method: str, target: str) -> bool:
         with self._lock:
             for wish in self._swallow:
                 if wish[0] == method and wish[1].search(urlsplit(target).path):
@@ -90,7 +90,7 @@ def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
             try:
                 connection.request(self.command, self.path, body or None, _forwarded(self.headers.items()))
                 with connection.getresponse() as response:
-                    lost = proxy.is_to_be_lost(self.command, self.path)
+                    lost = proxy.should_drop_response(self.command, self.path)
                     end = self._swallow if lost else self._return
                     end(response, partial(self._note, response.status, answered=not lost))
             except (OSError, http.client.HTTPException):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Self
 
-from sandbox.control_plane.http_client import ApiClient, Stream
+from sandbox.control_plane.api_client import ApiClient, Stream
 
 Object = Mapping[str, Any]
 Told = Callable[[Iterable[Object]], None]

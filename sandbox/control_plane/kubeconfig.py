@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.control_plane.certificates import Serving
+from sandbox.control_plane.certificates import CertificateFiles
 
 
 def write(path: Path, *, url: str, ca_pem: str, user: Mapping[str, str]) -> Path:
@@ -28,7 +28,7 @@ def by_token(token: str) -> dict[str, str]:
     return {"token": token}
 
 
-def by_certificate(files: Serving) -> dict[str, str]:
+def by_certificate(files: CertificateFiles) -> dict[str, str]:
     """A user who logs in with a client certificate, as kind and kubeadm write it."""
     return {"client-certificate-data": _base64(files.certificate.read_text()), "client-key-data": _base64(files.key.read_text())}
 

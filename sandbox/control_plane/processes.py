@@ -76,7 +76,7 @@ class Program:
 
 
 @dataclass
-class Workplace:
+class ProcessGroup:
     """A temporary folder and a process group; a guardian process empties both when this one ends."""
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="control-plane-")))

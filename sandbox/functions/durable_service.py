@@ -26,13 +26,13 @@ from aws_durable_execution_sdk_python_testing.web import handlers, routes
 from aws_durable_execution_sdk_python_testing.web.models import HTTPRequest
 from aws_durable_execution_sdk_python_testing.worker.registry import ExecutionRegistry
 
-from sandbox.aws.wire import Response, json_response
+from sandbox.aws.http_messages import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.aws.wire import Request
-    from sandbox.functions.emulator import Invoked
+    from sandbox.aws.http_messages import Request
+    from sandbox.functions.execution_environment import InvocationResult
     from sandbox.functions.function import Function
 
 # The service waits 5 s after a failed invocation; Lambda's own delay is not documented, and a demo should not wait.
@@ -83,7 +83,7 @@ class _Executor(Executor):
 class _PoolInvoker(LambdaInvoker):
     """Runs handlers in our environments; everything else is the service's own invoker."""
 
-    def __init__(self, run: Callable[[str, str, bytes], Invoked]) -> None:
+    def __init__(self, run: Callable[[str, str, bytes], InvocationResult]) -> None:
         super().__init__(lambda_client=None)
         self._run = run
 
@@ -102,7 +102,7 @@ class DurableService:
     """
 
     def __init__(
-        self, run: Callable[[str, str, bytes], Invoked], *, region: str, skip_time: bool = False, invocation_timeout_s: int = 900
+        self, run: Callable[[str, str, bytes], InvocationResult], *, region: str, skip_time: bool = False, invocation_timeout_s: int = 900
     ) -> None:
         clock = SkipClock() if skip_time else RealClock()
         self._store = InMemoryExecutionStore()
@@ -126,7 +126,7 @@ class DurableService:
         self._handlers = {route: handler(self._executor) for route, handler in _HANDLERS.items()}
         self._scheduler.start()  # type: ignore[no-untyped-call]
 
-    def behave(self, *, retry_after_s: float | None = None, most_failures: int | None = None) -> None:
+    def configure(self, *, retry_after_s: float | None = None, most_failures: int | None = None) -> None:
         """How soon a failed invocation is tried again, and after how many without any progress an execution is given up."""
         if retry_after_s is not None:
             self._executor.RETRY_BACKOFF_SECONDS = retry_after_s  # type: ignore[assignment]  # declared whole, slept as it is

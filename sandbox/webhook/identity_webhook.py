@@ -34,7 +34,7 @@ class Outage(Exception):
 
 
 @dataclass
-class Switches:
+class WebhookFaults:
     """What is wrong with the webhook.
 
     Attributes:
@@ -57,7 +57,7 @@ class IdentityWebhook:
     annotations_of: ServiceAccountAnnotations
     association_of: Association = no_association
     region: str = "eu-west-1"
-    switches: Switches = field(default_factory=Switches)
+    switches: WebhookFaults = field(default_factory=WebhookFaults)
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ _CONTAINER_CREDENTIALS = frozenset({"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_C
 
 
 @dataclass(frozen=True, kw_only=True)
-class Injection:
+class CredentialInjection:
     """What a pod is given.
 
     Attributes:
@@ -60,17 +60,17 @@ def mutate(
     return patch
 
 
-def _injection(annotations: Mapping[str, str], association: Mapping[str, Any] | None, region: str) -> Injection | None:
+def _injection(annotations: Mapping[str, str], association: Mapping[str, Any] | None, region: str) -> CredentialInjection | None:
     if association:
         return _container_credentials(region)
     role = annotations.get(ROLE_KEY)
     return _web_identity(role, annotations, region) if role else None
 
 
-def _web_identity(role: str, annotations: Mapping[str, str], region: str) -> Injection:
+def _web_identity(role: str, annotations: Mapping[str, str], region: str) -> CredentialInjection:
     path = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
     regional = annotations.get(f"{PREFIX}/sts-regional-endpoints") == "true"
-    return Injection(
+    return CredentialInjection(
         variables=({"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if regional else {})
         | {"AWS_DEFAULT_REGION": region, "AWS_REGION": region, "AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": f"{path}/token"},
         guarded=_ROLE,
@@ -82,9 +82,9 @@ def _web_identity(role: str, annotations: Mapping[str, str], region: str) -> Inj
     )
 
 
-def _container_credentials(region: str) -> Injection:
+def _container_credentials(region: str) -> CredentialInjection:
     path, name = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount", "eks-pod-identity-token"
-    return Injection(
+    return CredentialInjection(
         variables={
             "AWS_STS_REGIONAL_ENDPOINTS": "regional",
             "AWS_DEFAULT_REGION": region,
@@ -101,7 +101,7 @@ def _container_credentials(region: str) -> Injection:
     )
 
 
-def _container(container: Mapping[str, Any], found: Injection) -> dict[str, Any]:
+def _container(container: Mapping[str, Any], found: CredentialInjection) -> dict[str, Any]:
     defined = {each["name"] for each in container.get("env") or ()}
     mounts = container.get("volumeMounts") or []
     if defined & found.guarded or any(each["name"] == found.volume for each in mounts):
@@ -111,7 +111,7 @@ def _container(container: Mapping[str, Any], found: Injection) -> dict[str, Any]
     return {**container, "env": [*(container.get("env") or ()), *added], "volumeMounts": [*mounts, mount]}
 
 
-def _volume_operation(pod: Mapping[str, Any], found: Injection) -> Operation:
+def _volume_operation(pod: Mapping[str, Any], found: CredentialInjection) -> Operation:
     source = {"audience": found.audience, "expirationSeconds": found.expiration_s, "path": found.token_name}
     volume = {"name": found.volume, "projected": {"sources": [{"serviceAccountToken": source}], "defaultMode": 420}}
     if pod["spec"].get("volumes"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from sandbox.cluster.server import TlsServer
-from sandbox.cluster.wire import Request, Response, json_response
+from sandbox.cluster.http_messages import Request, Response, json_response
+from sandbox.cluster.tls_server import TlsServer
 from sandbox.webhook.identity_webhook import Outage
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from sandbox.play.accounts import CHECKER, CLUSTER, REMEDIATOR
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, REMEDIATOR
 from tests.chaos.figures import Figures
 from tests.chaos.sandbox import generation, past, standing, wait_for, wait_until_closed
 from tests.chaos.towns import kinds
@@ -14,25 +14,25 @@ from tests.chaos.towns import kinds
 def one_fault(count: int) -> Figures:
     """So many events of every kind for one broken cluster: one execution, one restart, and a look after every signal."""
     began = time.monotonic()
-    with standing("annotation-missing") as stage:
+    with standing("annotation-missing") as env:
         now = datetime.now(UTC)
         events = [kind for kind in kinds(now, CLUSTER) if kind["source"] != "aws.ssm"]  # a parameter's change names another path here
-        stage.bus.put_all([{**events[n % len(events)], "id": f"storm-{n}"} for n in range(count)])
-        wait_for(lambda: len(stage.bus.deliveries()) >= count, "the hand-over of every event", timeout_s=120)
-        wait_for(lambda: _handled(stage.lines) >= count, "the check of every event", timeout_s=300)
-        closed = wait_until_closed(stage, timeout_s=120)
-        executions = stage.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR)["DurableExecutions"]
-        history = past(stage)
-        repairs = [item for item in history if item["outcome"]["S"] == "proven"]
-        dead = stage.dead_letters.waiting(CHECKER)
+        env.bus.put_all([{**events[n % len(events)], "id": f"storm-{n}"} for n in range(count)])
+        wait_for(lambda: len(env.bus.deliveries()) >= count, "the hand-over of every event", timeout_s=120)
+        wait_for(lambda: _handled(env.lines) >= count, "the check of every event", timeout_s=300)
+        closed = wait_until_closed(env, timeout_s=120)
+        executions = env.aws.client("lambda").list_durable_executions_by_function(FunctionName=REMEDIATOR)["DurableExecutions"]
+        history = past(env)
+        repairs = [item for item in history if item["outcome"]["S"] == "verified"]
+        dead = env.dead_letters.waiting(CHECKER)
         return Figures(
             round="storm: through bus and emulator",
             faults=count,
             runs=1,
             converged=int(closed and len(repairs) == 1 and not dead),
-            extra_restarts=generation(stage) - 2,
-            messages=len(stage.messages()),
-            lost=max(0, count - _handled(stage.lines)),
+            extra_restarts=generation(env) - 2,
+            messages=len(env.messages()),
+            lost=max(0, count - _handled(env.lines)),
             seconds=time.monotonic() - began,
             note=f"{count:,} events, {len(executions)} execution, {sum(int(item['signals']['N']) for item in history)} counted on it",
         )

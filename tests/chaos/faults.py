@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from lambdas.adapters.kubernetes_api import READ_TIMEOUT_S
 from sandbox.aws.faults import Fault as AwsFault
 from sandbox.aws.faults import FaultKind
-from sandbox.cluster.faults import Break, Fault
-from sandbox.play.accounts import REMEDIATOR
+from sandbox.cluster.faults import ConnectionBreak, Fault
+from sandbox.simulation.aws_account import REMEDIATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.play.stage import Stage
+    from sandbox.simulation.environment import SandboxEnvironment
     from tests.chaos.sandbox import Disturb
 
 ACCOUNT: Final = "/serviceaccounts/aws-node$"
@@ -27,21 +27,21 @@ LONGEST_CHECK_S: Final = 120.0
 def cluster(*faults: Fault) -> Disturb:
     """Faults of the Kubernetes API, from when the remediator has begun: a check that fails is Lambda's and the sweep's to repeat."""
 
-    def disturb(stage: Stage) -> Callable[[], int]:
+    def disturb(env: SandboxEnvironment) -> Callable[[], int]:
         planned = sum(fault.times or 0 for fault in faults)
-        armed = _when_begun(stage, lambda: [stage.ground.cluster.faults.add(fault) for fault in faults])
+        armed = _when_begun(env, lambda: [env.backend.cluster.faults.add(fault) for fault in faults])
         return lambda: planned - sum(fault.times or 0 for fault in faults) if armed.is_set() else 0
 
     return disturb
 
 
-def _when_begun(stage: Stage, do: Callable[[], object]) -> threading.Event:
+def _when_begun(env: SandboxEnvironment, do: Callable[[], object]) -> threading.Event:
     """Do it as soon as the remediator has been started; set when it has been done."""
     done = threading.Event()
 
     def wait() -> None:
         until = time.monotonic() + LONGEST_CHECK_S
-        while time.monotonic() < until and not any("remediator started" in line for _, line in list(stage.lines)):
+        while time.monotonic() < until and not any("remediator started" in line for _, line in list(env.lines)):
             time.sleep(0.01)
         do()
         done.set()
@@ -53,11 +53,11 @@ def _when_begun(stage: Stage, do: Callable[[], object]) -> threading.Event:
 def aws(*faults: AwsFault) -> Disturb:
     """Faults of AWS APIs, of the remediator's calls where they do not say whose."""
 
-    def disturb(stage: Stage) -> Callable[[], int]:
+    def disturb(env: SandboxEnvironment) -> Callable[[], int]:
         planned = sum(fault.times for fault in faults)
         for fault in faults:
-            stage.aws.faults.add(fault)
-        return lambda: planned - stage.aws.faults.left()
+            env.aws.faults.add(fault)
+        return lambda: planned - env.aws.faults.left()
 
     return disturb
 
@@ -65,8 +65,8 @@ def aws(*faults: AwsFault) -> Disturb:
 def both(*disturbs: Disturb) -> Disturb:
     """Several at once."""
 
-    def disturb(stage: Stage) -> Callable[[], int]:
-        counts = [disturb(stage) for disturb in disturbs]
+    def disturb(env: SandboxEnvironment) -> Callable[[], int]:
+        counts = [disturb(env) for disturb in disturbs]
         return lambda: sum(count() for count in counts)
 
     return disturb
@@ -85,11 +85,11 @@ KUBERNETES: Final[dict[str, Disturb]] = {
     "503": cluster(Fault(path=WORKLOAD, status=503, retry_after_s=1, times=4), Fault(path=ACCOUNT, status=503, times=2)),
     "slow answers": cluster(Fault(path=PODS, delay_s=3.0, times=3)),
     "half-open connections": cluster(Fault(path=PODS, delay_s=READ_TIMEOUT_S + 1.0, times=2)),
-    "connection cut before a write": cluster(Fault(verb="PATCH", path=ACCOUNT, close=Break.BEFORE, times=2)),
+    "connection cut before a write": cluster(Fault(verb="PATCH", path=ACCOUNT, close=ConnectionBreak.BEFORE, times=2)),
     "answer of a write lost": cluster(
-        Fault(verb="PATCH", path=ACCOUNT, close=Break.AFTER, times=1),
-        Fault(verb="PATCH", path=WORKLOAD, close=Break.AFTER, times=1),
-        Fault(verb="DELETE", path=PODS, close=Break.AFTER, times=1),
+        Fault(verb="PATCH", path=ACCOUNT, close=ConnectionBreak.AFTER, times=1),
+        Fault(verb="PATCH", path=WORKLOAD, close=ConnectionBreak.AFTER, times=1),
+        Fault(verb="DELETE", path=PODS, close=ConnectionBreak.AFTER, times=1),
     ),
     "a list that expires": cluster(Fault(path=PODS, expire_continue=True, times=2)),
     "401, as when a login has run out": cluster(Fault(path=ACCOUNT, status=401, times=2), Fault(path=WORKLOAD, status=401, times=2)),

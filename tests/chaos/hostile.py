@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 from hypothesis import strategies as st
 
@@ -16,9 +15,8 @@ from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, 
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.ports import Message, Parameter
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
-from sandbox.at_once import AtOnce
 from tests.chaos.towns import Town, kinds, town
-from tests.unit.report.test_any_words import TEXT, assert_harmless, assert_legal
+from tests.unit.notifications.test_hostile_text import TEXT, assert_harmless, assert_legal
 from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
 
 if TYPE_CHECKING:
@@ -71,14 +69,13 @@ class Hurried(InProcessSteps):
 
 def delivered(event: Any, there: Town) -> list[Message]:
     """Hand an event to the checker, run what it starts to its end, and return what people were told. A malformed one is refused."""
-    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
-        try:
-            run(event, there.ports)
-        except MalformedEvent as error:
-            there.refused.append(str(error))
-        for row in list(there.incidents.rows.values()):
-            if row.incident:
-                remediate(row.incident, Hurried(sleep=there.world.sleep), there.desk(row.incident))
+    try:
+        run(event, there.ports)
+    except MalformedEvent as error:
+        there.refused.append(str(error))
+    for row in list(there.incidents.rows.values()):
+        if row.incident:
+            remediate(row.incident, Hurried(sleep=there.world.sleep), there.desk(row.incident))
     return there.notifier.sent
 
 

@@ -15,14 +15,14 @@ from lambdas.contract.incidents import SORT_KEY
 from sandbox.aws.faults import ConnectionDropped
 from sandbox.cluster.aws_node import NAME, ROLE_KEY
 from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
-from sandbox.play.accounts import NAMESPACE, REMEDIATOR, TABLE, resolved
-from sandbox.play.ground import nodes_ready
-from sandbox.play.play import Play
-from sandbox.play.scenario import BOUND, Scenario, load
-from sandbox.play.stage import Stage
+from sandbox.simulation.aws_account import NAMESPACE, REMEDIATOR, TABLE, resolve_role
+from sandbox.simulation.cluster_backend import nodes_ready
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import BOUND, Scenario, load
+from sandbox.simulation.scenario_run import ScenarioRun
 
 if TYPE_CHECKING:
-    from sandbox.aws.wire import Request, Response
+    from sandbox.aws.http_messages import Request, Response
 
 LASTS_S: Final = 400.0
 POLL_S: Final = 0.1
@@ -44,7 +44,7 @@ class Ran:
     @property
     def converged(self) -> bool:
         """Whether it was repaired, proven and closed."""
-        return self.outcome == "proven"
+        return self.outcome == "verified"
 
     def kept_the_promises(self, *, faults: int = 1) -> None:
         """At least so many faults befell it; it converged, restarted once, lost no signal, and told its beginning and its end once each."""
@@ -54,63 +54,63 @@ class Ran:
         assert len(self.titles) == len(set(self.titles)) == 2, self.titles
 
 
-Disturb = Callable[[Stage], Callable[[], int]]
+Disturb = Callable[[SandboxEnvironment], Callable[[], int]]
 """Puts something in the way of a stage that stands. Returns how to count what was put there."""
 
 
 def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) -> Ran:
     """Play a scenario to the end of its incident, with something in its way."""
     began = time.monotonic()
-    with _stage(load(name), settings or {}) as (stage, scenario):
-        count = disturb(stage)
-        outcome = Play(scenario, stage, lasts_s=LASTS_S).run()
-        closed = wait_until_closed(stage)
+    with _stage(load(name), settings or {}) as (env, scenario):
+        count = disturb(env)
+        outcome = ScenarioRun(scenario, env, lasts_s=LASTS_S).run()
+        closed = wait_until_closed(env)
         return Ran(
             outcome=outcome.outcome if closed else "open",
-            extra_restarts=generation(stage) - 2 - OWN_ROLL_OUTS.get(name, 0),
-            titles=tuple(item["content"]["title"] for item in [*outcome.messages, *stage.messages()]),
+            extra_restarts=generation(env) - 2 - OWN_ROLL_OUTS.get(name, 0),
+            titles=tuple(item["content"]["title"] for item in [*outcome.messages, *env.messages()]),
             faults=count(),
-            lost=lost_signals(stage),
+            lost=lost_signals(env),
             seconds=time.monotonic() - began,
         )
 
 
 @contextmanager
-def _stage(scenario: Scenario, settings: Mapping[str, str]) -> Iterator[tuple[Stage, Scenario]]:
+def _stage(scenario: Scenario, settings: Mapping[str, str]) -> Iterator[tuple[SandboxEnvironment, Scenario]]:
     """The scenario with these settings besides its own, and its stage, where a failed invocation is soon tried again."""
     world = replace(scenario.world, settings={**scenario.world.settings, **settings})
-    with Stage(world) as stage:
-        stage.functions.durable.behave(retry_after_s=0.05)
-        yield stage, replace(scenario, world=world)
+    with SandboxEnvironment(world) as env:
+        env.functions.durable.configure(retry_after_s=0.05)
+        yield env, replace(scenario, world=world)
 
 
-def generation(stage: Stage) -> int:
+def generation(env: SandboxEnvironment) -> int:
     """How often the pod template of aws-node was written: 1 when it was made, one more for each roll-out."""
-    found = stage.ground.find(DAEMON_SETS, NAME, NAMESPACE) or {}
+    found = env.backend.find(DAEMON_SETS, NAME, NAMESPACE) or {}
     return int(found["metadata"].get("generation", 1))
 
 
-def annotation(stage: Stage) -> str | None:
+def annotation(env: SandboxEnvironment) -> str | None:
     """The role that aws-node is annotated with."""
-    found = stage.ground.find(SERVICE_ACCOUNTS, NAME, NAMESPACE) or {}
+    found = env.backend.find(SERVICE_ACCOUNTS, NAME, NAMESPACE) or {}
     value = (found.get("metadata", {}).get("annotations") or {}).get(ROLE_KEY)
     return str(value) if value else None
 
 
-def items(stage: Stage) -> list[dict[str, Any]]:
+def items(env: SandboxEnvironment) -> list[dict[str, Any]]:
     """The table's items."""
-    found: list[dict[str, Any]] = stage.aws.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+    found: list[dict[str, Any]] = env.aws.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
     return found
 
 
-def open_row(stage: Stage) -> dict[str, Any] | None:
+def open_row(env: SandboxEnvironment) -> dict[str, Any] | None:
     """The row of the open incident."""
-    return next((item for item in items(stage) if item[SORT_KEY]["S"] == "now" and "incident_id" in item), None)
+    return next((item for item in items(env) if item[SORT_KEY]["S"] == "now" and "incident_id" in item), None)
 
 
-def past(stage: Stage) -> list[dict[str, Any]]:
+def past(env: SandboxEnvironment) -> list[dict[str, Any]]:
     """History, oldest first."""
-    found = [item for item in items(stage) if item[SORT_KEY]["S"].startswith("past#")]
+    found = [item for item in items(env) if item[SORT_KEY]["S"].startswith("past#")]
     return sorted(found, key=lambda item: str(item[SORT_KEY]["S"]))
 
 
@@ -128,23 +128,23 @@ def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 240.0) 
     raise TimeoutError(f"{what} did not happen within {timeout_s:.0f} s")
 
 
-def wait_until_closed(stage: Stage, timeout_s: float = 240.0) -> bool:
+def wait_until_closed(env: SandboxEnvironment, timeout_s: float = 240.0) -> bool:
     """Whether the incident's row is closed in time."""
     try:
-        wait_for(lambda: open_row(stage) is None and past(stage), "the end of the incident", timeout_s)
+        wait_for(lambda: open_row(env) is None and past(env), "the end of the incident", timeout_s)
     except TimeoutError:
         return False
     return True
 
 
-def lost_signals(stage: Stage) -> int:
+def lost_signals(env: SandboxEnvironment) -> int:
     """Signals that were counted on an incident and that its end does not account for: what the log counted less what history holds."""
     counted = 0
-    for function, line in list(stage.lines):
+    for function, line in list(env.lines):
         if function != REMEDIATOR and '"signals":' in line:
             with_signals = _json(line)
             counted = max(counted, int(with_signals.get("signals", 0)))
-    seen = max((int(item["signals"]["N"]) for item in past(stage)), default=0)
+    seen = max((int(item["signals"]["N"]) for item in past(env)), default=0)
     return max(0, counted - seen)
 
 
@@ -174,7 +174,7 @@ class Killer:
     that was sent in that moment, and not yet noted as sent, is sent again; `telling` says whether to kill there, too.
     """
 
-    stage: Stage
+    env: SandboxEnvironment
     phase: Phase
     at: Callable[[str, str], bool]
     telling: bool = False
@@ -182,10 +182,10 @@ class Killer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._inner = self.stage.functions
+        self._inner = self.env.functions
         # One life after another ends here without any progress in between, which Lambda would give up at some time.
-        self.stage.functions.durable.behave(most_failures=1000)
-        self.stage.aws.route("lambda", self)
+        self.env.functions.durable.configure(most_failures=1000)
+        self.env.aws.route("lambda", self)
 
     def __call__(self, request: Request) -> Response:
         if not request.path.endswith("/checkpoint") or not self._due(request):
@@ -209,8 +209,8 @@ class Killer:
 def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True, *, telling: bool = False) -> Disturb:
     """Kill at each checkpoint for which `at(step, action)` holds; with `telling` also while a message is being sent."""
 
-    def disturb(stage: Stage) -> Callable[[], int]:
-        killer = Killer(stage, phase, at, telling)
+    def disturb(env: SandboxEnvironment) -> Callable[[], int]:
+        killer = Killer(env, phase, at, telling)
         return lambda: len(killer.killed)
 
     return disturb
@@ -220,15 +220,15 @@ def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action
 
 
 @contextmanager
-def standing(name: str, **settings: str) -> Iterator[Stage]:
+def standing(name: str, **settings: str) -> Iterator[SandboxEnvironment]:
     """A scenario's stage, settled, with settings of its own."""
-    with _stage(load(name), settings) as (stage, scenario):
-        wait_for(lambda: stage.ground.find(DAEMON_SETS, NAME, NAMESPACE), "the workload")
-        Play(scenario, stage).settle()
-        yield stage
+    with _stage(load(name), settings) as (env, scenario):
+        wait_for(lambda: env.backend.find(DAEMON_SETS, NAME, NAMESPACE), "the workload")
+        ScenarioRun(scenario, env).settle()
+        yield env
 
 
-def healed(stage: Stage) -> bool:
+def healed(env: SandboxEnvironment) -> bool:
     """Whether the annotation is right and every node is Ready."""
-    ready, total = nodes_ready(stage.ground)
-    return annotation(stage) == resolved(BOUND) and ready == total
+    ready, total = nodes_ready(env.backend)
+    return annotation(env) == resolve_role(BOUND) and ready == total

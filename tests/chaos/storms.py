@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef
-from sandbox.at_once import AtOnce
 from tests.chaos.figures import Figures
 from tests.chaos.towns import OF_EVERY_KIND, Arrival, checked, kinds, storm, town, unanswered
 from tests.world import NAME, NAMESPACE, NOON, REGION
@@ -25,15 +24,14 @@ def one_fault(count: int) -> Figures:
     """So many events for one broken cluster within a minute: one incident, one repair, every signal counted and seen."""
     began, there = time.monotonic(), town(broken=True)
     checked(storm(count, 60.0, delay_s=(0.0, 4.0, 0.5, 30.0)), there, environments=10)
-    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
-        there.remediate()
+    there.remediate()
     (past,) = there.closed
     restarts = sum(write.startswith("restart") for write in there.world.writes)
     return Figures(
         round="storm: one broken cluster",
         faults=count,
         runs=1,
-        converged=int(past.outcome == "proven" and len(there.remediator.executions) == 1),
+        converged=int(past.outcome == "verified" and len(there.remediator.executions) == 1),
         extra_restarts=restarts - 1,
         messages=len(there.notifier.sent),
         lost=count - past.signals,
@@ -48,9 +46,8 @@ def many_clusters(clusters: int, each: int) -> Figures:
     names = sorted(there.world.clusters)
     arrivals = [item for name in names for item in storm(each, 10.0, cluster=name)]
     checked(sorted(arrivals, key=lambda arrival: arrival.arrives), there, environments=50)
-    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
-        there.remediate()
-    proven = [item for item in there.closed if item.outcome == "proven"]
+    there.remediate()
+    proven = [item for item in there.closed if item.outcome == "verified"]
     restarts = sum(write.startswith("restart") for write in there.world.writes)
     return Figures(
         round=f"storm: {clusters} clusters at once",
@@ -117,8 +114,8 @@ def real_table(count: int, threads: int) -> Figures:
     """Events at the same instant through the real adapter and conditional writes, from threads."""
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.adapters.incidents import Incidents
-    from sandbox.aws.local import LocalAws
-    from sandbox.play.accounts import CHECKER, TABLE, make_table
+    from sandbox.aws.local_aws import LocalAws
+    from sandbox.simulation.aws_account import CHECKER, TABLE, make_table
 
     began, there = time.monotonic(), town(broken=True)
     with LocalAws() as aws:

@@ -11,107 +11,107 @@ from lambdas.contract.access import IAM
 from lambdas.contract.approval import CALLBACK_ACTIONS
 from sandbox.cluster.aws_node import ROLE_KEY
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
-from sandbox.play.accounts import NAMESPACE, REMEDIATOR, resolved
-from sandbox.play.announcing import announce
-from sandbox.play.scenario import BOUND
-from sandbox.play.stage import Stage
+from sandbox.simulation.aws_account import NAMESPACE, REMEDIATOR, resolve_role
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import BOUND
+from sandbox.simulation.trigger_events import announce
 from tests.chaos.sandbox import annotation, generation, healed, open_row, past, standing, wait_for, wait_until_closed
 
 pytestmark = pytest.mark.sandbox
 ALICE = "arn:aws:sts::111122223333:assumed-role/admin/alice"
 
 
-def asked(stage: Stage) -> str:
+def asked(env: SandboxEnvironment) -> str:
     """Let the fault be found; the callback by which the question is answered."""
-    announce(stage, "check-requested")
-    row = wait_for(lambda: (it := open_row(stage)) and "callback_id" in it and it, "the question")
+    announce(env, "check-requested")
+    row = wait_for(lambda: (it := open_row(env)) and "callback_id" in it and it, "the question")
     return str(row["callback_id"]["S"])
 
 
-def said(stage: Stage) -> str:
-    return json.dumps(stage.messages(), ensure_ascii=False)
+def said(env: SandboxEnvironment) -> str:
+    return json.dumps(env.messages(), ensure_ascii=False)
 
 
-def approve(stage: Stage, callback: str, result: Any = None) -> None:
+def approve(env: SandboxEnvironment, callback: str, result: Any = None) -> None:
     answer = {} if result is None else {"Result": json.dumps(result).encode()}
-    stage.aws.client("lambda").send_durable_execution_callback_success(CallbackId=callback, **answer)
+    env.aws.client("lambda").send_durable_execution_callback_success(CallbackId=callback, **answer)
 
 
-def redeploy_broken(stage: Stage) -> None:
+def redeploy_broken(env: SandboxEnvironment) -> None:
     """The next version of the remediator, which cannot even start."""
-    now = stage.functions.pool(REMEDIATOR).function
-    stage.functions.add(replace(now, handler="lambdas.remediator.no_such_module.lambda_handler"))
+    now = env.functions.pool(REMEDIATOR).function
+    env.functions.add(replace(now, handler="lambdas.remediator.no_such_module.lambda_handler"))
 
 
 def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_refused() -> None:
-    with standing("annotation-missing", mode="approve") as stage:
-        callback = asked(stage)
-        assert annotation(stage) is None, "nothing is done before the answer"
-        question = wait_for(stage.messages, "the question in chat")
+    with standing("annotation-missing", mode="approve") as env:
+        callback = asked(env)
+        assert annotation(env) is None, "nothing is done before the answer"
+        question = wait_for(env.messages, "the question in chat")
         assert callback in json.dumps(question)
-        redeploy_broken(stage)
-        approve(stage, callback, {"approved": True, "by": ALICE})
+        redeploy_broken(env)
+        approve(env, callback, {"approved": True, "by": ALICE})
         with pytest.raises(ClientError):
-            approve(stage, callback, {"approved": True, "by": "somebody else"})
-        assert wait_until_closed(stage)
-        assert healed(stage)
-        assert generation(stage) == 2
-        assert past(stage)[-1]["outcome"]["S"] == "proven"
-        told = said(stage)
+            approve(env, callback, {"approved": True, "by": "somebody else"})
+        assert wait_until_closed(env)
+        assert healed(env)
+        assert generation(env) == 2
+        assert past(env)[-1]["outcome"]["S"] == "verified"
+        told = said(env)
         assert "alice" in told
         assert "somebody else" not in told
         with pytest.raises(ClientError):
-            approve(stage, callback)
-        assert open_row(stage) is None
+            approve(env, callback)
+        assert open_row(env) is None
 
 
 def test_a_no_in_chat_changes_nothing_and_is_told() -> None:
-    with standing("annotation-missing", mode="approve") as stage:
-        callback = asked(stage)
-        stage.aws.client("lambda").send_durable_execution_callback_failure(
+    with standing("annotation-missing", mode="approve") as env:
+        callback = asked(env)
+        env.aws.client("lambda").send_durable_execution_callback_failure(
             CallbackId=callback, Error={"ErrorType": "Rejected", "ErrorMessage": "not today"}
         )
-        wait_for(lambda: "reject" in json.dumps([line for _, line in stage.lines if '"not-approved"' in line]), "the message")
-        row = wait_for(lambda: (it := open_row(stage)) and "callback_id" not in it and it, "the question to be taken back")
-        assert "acting" not in row
-        assert annotation(stage) is None
-        assert generation(stage) == 1
+        wait_for(lambda: "reject" in json.dumps([line for _, line in env.lines if '"not-approved"' in line]), "the message")
+        row = wait_for(lambda: (it := open_row(env)) and "callback_id" not in it and it, "the question to be taken back")
+        assert "repairing" not in row
+        assert annotation(env) is None
+        assert generation(env) == 1
 
 
 @pytest.mark.long
 def test_a_yes_in_chat_has_no_result_and_repairs() -> None:
-    with standing("annotation-missing", mode="approve") as stage:
-        approve(stage, asked(stage))
-        assert wait_until_closed(stage)
-        assert healed(stage)
+    with standing("annotation-missing", mode="approve") as env:
+        approve(env, asked(env))
+        assert wait_until_closed(env)
+        assert healed(env)
 
 
 @pytest.mark.long
 def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
     """The plan is made again after the answer, and runs only if it is still the same."""
-    with standing("annotation-missing", mode="approve") as stage:
-        callback = asked(stage)
-        patch = {"metadata": {"annotations": {ROLE_KEY: resolved(BOUND)}}}
-        stage.ground.patch(SERVICE_ACCOUNTS, stage.world.service_account, NAMESPACE, patch, "kubectl-annotate")
-        approve(stage, callback, {"approved": True, "by": ALICE})
+    with standing("annotation-missing", mode="approve") as env:
+        callback = asked(env)
+        patch = {"metadata": {"annotations": {ROLE_KEY: resolve_role(BOUND)}}}
+        env.backend.patch(SERVICE_ACCOUNTS, env.world.service_account, NAMESPACE, patch, "kubectl-annotate")
+        approve(env, callback, {"approved": True, "by": ALICE})
         second = wait_for(
-            lambda: (it := open_row(stage)) and it.get("callback_id", {}).get("S") not in (None, callback) and it, "a question"
+            lambda: (it := open_row(env)) and it.get("callback_id", {}).get("S") not in (None, callback) and it, "a question"
         )
-        assert generation(stage) == 1, "the plan of then was not run"
-        approve(stage, str(second["callback_id"]["S"]), {"approved": True, "by": ALICE})
-        assert wait_until_closed(stage)
-        assert healed(stage)
+        assert generation(env) == 1, "the plan of then was not run"
+        approve(env, str(second["callback_id"]["S"]), {"approved": True, "by": ALICE})
+        assert wait_until_closed(env)
+        assert healed(env)
 
 
 @pytest.mark.long
 def test_an_answer_after_the_time_for_it_is_refused_and_nothing_is_done() -> None:
-    with standing("annotation-missing", mode="approve", approval_timeout_s="60") as stage:
-        callback = asked(stage)
-        wait_for(lambda: any('"not-approved"' in line for _, line in stage.lines), "the end of the time for an answer", timeout_s=120)
+    with standing("annotation-missing", mode="approve", approval_timeout_s="60") as env:
+        callback = asked(env)
+        wait_for(lambda: any('"not-approved"' in line for _, line in env.lines), "the end of the time for an answer", timeout_s=120)
         with pytest.raises(ClientError):
-            approve(stage, callback, {"approved": True, "by": ALICE})
-        assert annotation(stage) is None
-        assert "nobody answered" in said(stage)
+            approve(env, callback, {"approved": True, "by": ALICE})
+        assert annotation(env) is None
+        assert "nobody answered" in said(env)
 
 
 def test_no_function_of_ours_may_answer() -> None:

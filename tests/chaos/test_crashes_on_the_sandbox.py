@@ -6,7 +6,7 @@ from tests.chaos.sandbox import Phase, killing, ran
 
 pytestmark = pytest.mark.sandbox
 
-WRITES = ("AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole", "close")
+WRITES = ("annotate-service-account", "replace-canary-pod", "restart-workload", "update-addon-role", "close")
 
 
 def at_writes(name: str, action: str) -> bool:

@@ -18,7 +18,7 @@ def test_a_repair_goes_on_while_sns_is_down_and_tells_when_it_is_back() -> None:
     found = ran("annotation-missing", AWS["SNS down"])
     assert found.converged, found
     assert found.extra_restarts == 0
-    assert any("proven" in title for title in found.titles), "the end is told once SNS is back"
+    assert any("verified" in title for title in found.titles), "the end is told once SNS is back"
 
 
 @pytest.mark.long

@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.parameters import binding_path
-from sandbox.at_once import AtOnce
 from tests import fakes
 from tests.chaos.environments import TurnsWorld
 from tests.events import event as recorded
@@ -28,7 +26,7 @@ from tests.world import NAME, NAMESPACE, NOON, described
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lambdas.application.check.dependencies import Ports
+    from lambdas.application.check.dependencies import CheckDependencies
     from lambdas.domain.incidents.incident import PastIncident
 
 HERE: Final = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
@@ -85,7 +83,7 @@ class Town(Wired):
         self.refused: list[str] = []
 
     @property
-    def ports(self) -> Ports:
+    def ports(self) -> CheckDependencies:
         return replace(super().ports, log=lambda *_, **__: None)
 
     def remediate(self) -> None:
@@ -129,8 +127,7 @@ def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None
             asked, there.bus.sent = [item for item in there.bus.sent if item[0] == OwnEvent.CHECK_REQUESTED], []
             waiting.extendleft(Arrival(own(kind, detail, there.world.now), there.world.now, there.world.now) for kind, detail in asked)
 
-    with patch("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce):
-        there.world.run([environment] * environments)
+    there.world.run([environment] * environments)
 
 
 def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:

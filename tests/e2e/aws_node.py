@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.cluster.aws_node import ROLE_KEY, service_account
 from sandbox.cluster.aws_node import daemon_set as stock_daemon_set
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.api_client import ApiClient
 from tests.waiting import eventually
 
 __all__ = ["ROLE_KEY", "service_account"]

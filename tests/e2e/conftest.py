@@ -10,10 +10,10 @@ from rich.console import Console
 
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract import access
+from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.binaries import Binaries, find
 from sandbox.control_plane.build import BuildError, ensure
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from sandbox.webhook.server import NAME, WebhookServer
 from tests.e2e import aws_node, rbac

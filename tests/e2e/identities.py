@@ -11,8 +11,8 @@ import botocore.session
 from botocore.credentials import Credentials
 from botocore.signers import RequestSigner
 
+from sandbox.aws.http_messages import Request, Response, scope_of
 from sandbox.aws.sts import sts_backend
-from sandbox.aws.wire import Request, Response, scope_of
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"

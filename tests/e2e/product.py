@@ -13,7 +13,7 @@ from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP
 from lambdas.domain.errors import AccessDenied
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 from sandbox.control_plane.authenticator import AccessEntry
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e.identities import ACCOUNT, CHECKER, REGION, REMEDIATOR, Session
 
 ACCESS_ENTRIES = (AccessEntry(CHECKER.role_arn, (CHECKER_GROUP,)), AccessEntry(REMEDIATOR.role_arn, (REMEDIATOR_GROUP,)))

@@ -15,9 +15,9 @@ from lambdas.domain.audit.identity import watched
 from lambdas.domain.audit.prefilter import prefilter
 from lambdas.node_watcher.log_batch import open_batch
 from sandbox.control_plane import commands
+from sandbox.control_plane.api_client import MERGE_PATCH
 from sandbox.control_plane.binaries import Binaries
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import MERGE_PATCH
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in

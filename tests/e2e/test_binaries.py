@@ -8,7 +8,7 @@ from rich.console import Console
 from sandbox.control_plane import binaries as programs
 from sandbox.control_plane.binaries import PROGRAMS, Binaries, find
 from sandbox.control_plane.build import BuildError, check_go, ensure
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.control_plane import ControlPlane
 
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")
 """What `setup-envtest use` puts into the folder. Source: https://book.kubebuilder.io/reference/envtest.html"""

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.play.stage import Stage
+from sandbox.control_plane.control_plane import ControlPlane
+from sandbox.simulation.environment import SandboxEnvironment
 from tests.sandbox.test_cli import *  # noqa: F403
 from tests.sandbox.test_cli import WORLD, make_ready_for_people
 
 
 @pytest.fixture(scope="module")
-def stage(control_plane: ControlPlane) -> Iterator[Stage]:
+def stage(control_plane: ControlPlane) -> Iterator[SandboxEnvironment]:
     sts, plugin = control_plane.sts, control_plane.plugin
-    with Stage(WORLD, cluster="real", control_plane=control_plane) as standing:
+    with SandboxEnvironment(WORLD, cluster="real", control_plane=control_plane) as standing:
         make_ready_for_people(standing)
         yield standing
     control_plane.sts = sts
-    control_plane.let_plugin_work_with(plugin)
+    control_plane.set_plugin_credentials(plugin)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.connection_proxy import ConnectionProxy
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node
 from tests.waiting import eventually
 
@@ -32,7 +32,7 @@ def test_a_patch_whose_answer_is_lost_was_made_and_making_it_again_changes_nothi
     control_plane: ControlPlane, admin: ApiClient, daemon_set: None, proxy: ConnectionProxy
 ) -> None:
     client = ApiClient(proxy.url, control_plane.ca_pem, control_plane.admin_token)
-    proxy.lose_answer("PATCH", "/daemonsets/aws-node$")
+    proxy.drop_response("PATCH", "/daemonsets/aws-node$")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         client.merge(aws_node.DAEMON_SET, STAMP)
     assert admin.get(aws_node.DAEMON_SET)["metadata"]["generation"] == 2

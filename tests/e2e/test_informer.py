@@ -3,9 +3,9 @@
 from typing import Any
 
 from lambdas.contract import access
-from sandbox.control_plane.clearing import clear
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.api_client import ApiClient
+from sandbox.control_plane.cleanup import clear
+from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.control_plane.informer import Informer
 from tests.e2e import aws_node, rbac
 from tests.waiting import eventually

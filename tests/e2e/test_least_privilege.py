@@ -11,8 +11,8 @@ from lambdas.contract.environment import Function
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.snapshot import Missing
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import MERGE_PATCH, ApiClient
+from sandbox.control_plane.api_client import MERGE_PATCH, ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node, rbac
 from tests.e2e.identities import CHECKER, REMEDIATOR, Session, token
 from tests.e2e.product import ACCESS_ENTRIES, log_in

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.control_plane.binaries import REPOSITORY, Binaries
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for left-over processes in /proc")
@@ -18,7 +18,7 @@ KEEPER = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from sandbox.control_plane.binaries import find
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.control_plane import ControlPlane
 with ControlPlane(find()) as running:
     print(running.workplace.folder, flush=True)
     time.sleep(60)

@@ -7,7 +7,7 @@ import pytest
 
 from lambdas.domain.errors import AccessDenied, Denial
 from sandbox.control_plane.authenticator import AccessEntry
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e.identities import CHECKER, REMEDIATOR, STRANGER, Session, signing, token
 from tests.e2e.product import log_in
 from tests.waiting import eventually

@@ -12,9 +12,9 @@ from lambdas.contract import access
 from lambdas.contract.names import FIELD_MANAGER
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound
-from sandbox.cluster.objects import deployment
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.cluster.manifests import deployment
+from sandbox.control_plane.api_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node, rbac
 from tests.e2e.product import allowed
 from tests.waiting import eventually

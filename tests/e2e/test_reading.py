@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.api_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.waiting import eventually
 
 CONFIG_MAPS = "/api/v1/namespaces/pages/configmaps"

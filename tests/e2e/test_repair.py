@@ -5,7 +5,7 @@ import pytest
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.snapshot.snapshot import Missing
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.api_client import ApiClient
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.e2e import aws_node
 from tests.waiting import eventually

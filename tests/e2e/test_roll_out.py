@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.api_client import ApiClient
 from tests.e2e import aws_node
 from tests.waiting import eventually
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.promises.scale import WORLD
-from benchmarks.real import RealCluster, standing
+from benchmarks.cases.scale import WORLD
+from benchmarks.harness.real_cluster import RealCluster, running_cluster
 from sandbox.control_plane.binaries import Binaries
 
 NODES, STALE, COPIED = 12, 5, 600
@@ -15,15 +15,15 @@ NODES, STALE, COPIED = 12, 5, 600
 @pytest.fixture(scope="module")
 def cluster(binaries: Binaries) -> Iterator[RealCluster]:
     assert not binaries.missing
-    with standing(replace(WORLD, nodes=NODES), lambda _: None) as made:
+    with running_cluster(replace(WORLD, nodes=NODES), lambda _: None) as made:
         made.wait_for_failing_pods(NODES)
         yield made
 
 
 def test_a_repair_and_a_check_are_counted_on_the_wire_and_copies_count_as_nodes(cluster: RealCluster) -> None:
     repaired = cluster.repair()
-    assert repaired.changes == ("AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole")
-    assert 0 < repaired.changed_s < repaired.proven_s
+    assert repaired.changes == ("annotate-service-account", "replace-canary-pod", "restart-workload", "update-addon-role")
+    assert 0 < repaired.changed_s < repaired.verified_s
     assert repaired.waves == 0
     assert 10 < repaired.operations < 40
     assert repaired.remediator.peak_mb > 30
@@ -31,9 +31,9 @@ def test_a_repair_and_a_check_are_counted_on_the_wire_and_copies_count_as_nodes(
     small = cluster.check(times=1)
     assert small.requests == 5, "account, workload, pods, nodes, permission errors"
 
-    cluster.lose_roles(STALE)
+    cluster.remove_roles(STALE)
     waves = cluster.repair()
-    assert waves.changes == ("ReplaceOnePod", "DeleteStalePods")
+    assert waves.changes == ("replace-canary-pod", "replace-stale-pods")
     assert waves.waves == 2, "four are left after the canary; two at a time are a tenth of twelve nodes, rounded up"
 
     cluster.copy_nodes(COPIED)

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.play.play import Play
-from sandbox.play.scenario import load, names
-from sandbox.play.stage import Stage
+from sandbox.control_plane.control_plane import ControlPlane
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import load, names
+from sandbox.simulation.scenario_run import ScenarioRun
 from tests.sandbox.expectations import PATIENCE_S, came_to_its_end
 
-PLAYED = [name for name in names() if load(name).plays_on("real")]
+PLAYED = [name for name in names() if load(name).runs_on("real")]
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,11 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     sts, plugin = control_plane.sts, control_plane.plugin
     yield control_plane
     control_plane.sts = sts
-    control_plane.let_plugin_work_with(plugin)
+    control_plane.set_plugin_credentials(plugin)
 
 
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_scenario_comes_to_its_end(name: str, plane: ControlPlane) -> None:
     scenario = load(name)
-    with Stage(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.hurry, preloaded=True) as stage:
-        came_to_its_end(scenario, stage, Play(scenario, stage, lasts_s=PATIENCE_S).run())
+    with SandboxEnvironment(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.hurry, preloaded=True) as env:
+        came_to_its_end(scenario, env, ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run())

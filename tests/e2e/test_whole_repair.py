@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lambdas.adapters.cluster import Cluster
-from sandbox.control_plane.cluster import ControlPlane
+from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.connection_proxy import ConnectionProxy
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.e2e import aws_node
 from tests.e2e.identities import REMEDIATOR
@@ -18,8 +18,8 @@ from tests.e2e.whole_repair import Repaired, repair
 from tests.waiting import eventually
 
 NODES = aws_node.names(10)
-CHANGES = ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole"]
-ROLLED = {"RestartWorkload", "DeleteStalePods"}  # after an interruption the rest is replaced in waves: some pods are well already
+CHANGES = ["annotate-service-account", "replace-canary-pod", "restart-workload", "update-addon-role"]
+ROLLED = {"restart-workload", "replace-stale-pods"}  # after an interruption the rest is replaced in waves: some pods are well already
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,11 @@ def proxy(control_plane: ControlPlane) -> Iterator[ConnectionProxy]:
 
 def _proven(admin: ApiClient, repaired: Repaired) -> None:
     """The end that every test wants: the incident proven, every pod with the role, and no more than one restart."""
-    assert repaired.outcome["outcome"] == "proven", repaired.log.lines
+    assert repaired.outcome["outcome"] == "verified", repaired.log.lines
     changes = repaired.outcome["changes"]
-    assert {"AnnotateServiceAccount", "UpdateAddonRole"} <= set(changes)
+    assert {"annotate-service-account", "update-addon-role"} <= set(changes)
     assert set(changes) & ROLLED
-    assert changes.count("RestartWorkload") <= 1
+    assert changes.count("restart-workload") <= 1
     daemon = aws_node.wait_for_roll_out(admin, len(NODES))
     assert daemon["metadata"]["generation"] <= 2
     assert set(aws_node.roles(admin)) == {aws_node.ROLE}
@@ -58,7 +58,7 @@ def test_the_webhook_misses_the_canary_and_it_is_replaced_again(broken: ApiClien
     def miss() -> None:
         webhook.switches.miss_next = 1
 
-    _proven(broken, repair(remediator, {"ReplaceOnePod": miss}))
+    _proven(broken, repair(remediator, {"replace-canary-pod": miss}))
 
 
 def test_somebody_writes_between_the_look_and_the_annotation(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy) -> None:
@@ -67,7 +67,7 @@ def test_somebody_writes_between_the_look_and_the_annotation(broken: ApiClient, 
     def write() -> None:
         broken.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}}, fieldManager="somebody")
 
-    _proven(broken, repair(log_in(granted, REMEDIATOR, url=proxy.url), {"AnnotateServiceAccount": write}))
+    _proven(broken, repair(log_in(granted, REMEDIATOR, url=proxy.url), {"annotate-service-account": write}))
     asked = [
         exchange.status
         for exchange in proxy.exchanges
@@ -83,13 +83,13 @@ def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediat
         aws_node.add_nodes(broken, ["newcomer"])
 
     repaired = repair(remediator, {"proof": swap})
-    assert repaired.outcome["outcome"] == "proven"
+    assert repaired.outcome["outcome"] == "verified"
     eventually(lambda: aws_node.ready_nodes(broken), lambda ready: ready == {*NODES[1:], "newcomer"})
     broken.delete("/api/v1/nodes/newcomer")
     aws_node.add_nodes(broken, NODES[:1])
 
 
-@pytest.mark.parametrize("moment", ["AnnotateServiceAccount", "successor", "RestartWorkload", "proof"])
+@pytest.mark.parametrize("moment", ["annotate-service-account", "successor", "restart-workload", "proof"])
 def test_the_api_server_is_killed_and_comes_back(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane, moment: str) -> None:
     def restart() -> None:
         control_plane.stop_api_server()
@@ -103,7 +103,7 @@ def test_the_api_server_is_killed_and_comes_back(broken: ApiClient, remediator: 
 
 def test_the_store_stands_still_for_ten_seconds(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane) -> None:
     waking: list[threading.Timer] = []
-    repaired = repair(remediator, {"RestartWorkload": lambda: waking.append(control_plane.freeze_etcd(10))})
+    repaired = repair(remediator, {"restart-workload": lambda: waking.append(control_plane.freeze_etcd(10))})
     waking[0].join()
     _proven(broken, repaired)
 
@@ -115,7 +115,7 @@ def test_the_authenticator_goes_and_comes_back(broken: ApiClient, control_plane:
         coming_back.start()
 
     coming_back = threading.Timer(5, control_plane.start_authenticator)
-    repaired = repair(remediator, {"RestartWorkload": go})
+    repaired = repair(remediator, {"restart-workload": go})
     coming_back.join()
     _proven(broken, repaired)
 
@@ -129,7 +129,7 @@ CHANGES_ON_THE_WIRE = {
 
 @pytest.mark.parametrize("change", CHANGES_ON_THE_WIRE.values(), ids=CHANGES_ON_THE_WIRE)
 def test_the_answer_to_a_change_is_lost(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy, change: tuple[str, str]) -> None:
-    proxy.lose_answer(*change)
+    proxy.drop_response(*change)
     repaired = repair(log_in(granted, REMEDIATOR, url=proxy.url))
     assert any(not exchange.answered for exchange in proxy.exchanges)
     _proven(broken, repaired)

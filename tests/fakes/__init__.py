@@ -1,6 +1,6 @@
 """One fake per port over one `World`. They keep state, and tests read that state."""
 
-from cli.memory import Row
+from cli.clients.local_incidents import Row
 from tests.fakes.aws import FakeEks, FakeIam, FakeParameters
 from tests.fakes.cluster import FakeCluster, FakeClusters
 from tests.fakes.deployment import ENVIRONMENT

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from cli.memory import MemoryIncidents
+from cli.clients.local_incidents import LocalIncidents
 from lambdas.domain.ports import IncidentsPort
 from tests.fakes.meeting import meets_troubles
 from tests.world import World
 
 
 @meets_troubles(IncidentsPort, "incidents")
-class FakeIncidents(MemoryIncidents):
+class FakeIncidents(LocalIncidents):
     """Incidents and history by ServiceAccount: tests read `rows`."""
 
     def __init__(self, world: World | None = None) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from lambdas.application.readers import Readers
+from sandbox.inline_executor import InlineExecutor
 from tests.fakes.aws import FakeEks, FakeIam, FakeParameters
 from tests.fakes.cluster import FakeClusters
 from tests.world import ACCOUNT, PARTITION, REGION, World
@@ -16,6 +17,7 @@ def readers_over(world: World, **changes: Any) -> Readers:
         eks=FakeEks(world),
         iam=FakeIam(world),
         clusters=FakeClusters(world),
+        new_executor=InlineExecutor,
         account=ACCOUNT,
         region=REGION,
         partition=PARTITION,

@@ -2,7 +2,7 @@
 
 import re
 
-from lambdas.application.check.check_loop import KNOWN_FOR
+from lambdas.application.check.check_loop import KNOWN_GOOD_MAX_AGE
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 from tests.infra.templates import ROOT, Template, of_type
 
@@ -29,7 +29,7 @@ def test_counted_figures_follow_from_contract_and_template(minimal: Template) ->
     counted = {name: count for name, (count, *_) in rows().items()}
     assert counted["EventBridge custom events"] == sweeps * CLUSTERS
     assert counted["DynamoDB read units"] == sweeps * CLUSTERS
-    assert counted["DynamoDB write units"] == sweeps * CLUSTERS * SWEEP_RATE_MINUTES * 60 / KNOWN_FOR.total_seconds()
+    assert counted["DynamoDB write units"] == sweeps * CLUSTERS * SWEEP_RATE_MINUTES * 60 / KNOWN_GOOD_MAX_AGE.total_seconds()
     assert counted["Lambda requests"] == sweeps * (CLUSTERS + 1)
     assert counted["alarms on ourselves"] == len(of_type(minimal, "AWS::CloudWatch::Alarm"))
     assert counted["KMS key for the topics"] == len(of_type(minimal, "AWS::KMS::Key"))

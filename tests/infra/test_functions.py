@@ -56,7 +56,7 @@ def longest(setting: str) -> int:
 
 def test_an_execution_may_last_longer_than_all_its_waits_together(minimal: Template) -> None:
     durable = function(minimal, Function.REMEDIATOR.handler)["DurableConfig"]
-    waits = longest("approval_timeout_s") + A_WEEK_S + 2 * longest("update_timeout_s") + 2 * longest("proof_timeout_s")
+    waits = longest("approval_timeout_s") + A_WEEK_S + 2 * longest("update_timeout_s") + 2 * longest("verification_timeout_s")
     assert waits < durable["ExecutionTimeout"] <= 31_622_400
     assert durable["RetentionPeriodInDays"] * 24 * 3600 > durable["ExecutionTimeout"]
 

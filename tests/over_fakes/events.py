@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import ALARM_PREFIX
-from sandbox.play.scenario import meant
+from sandbox.simulation.scenario import lookup
 from tests.events import event as recorded
 from tests.over_fakes.ground import CLUSTER
 
@@ -77,4 +77,4 @@ def announcement(name: str, at: datetime) -> Event | None:
     Raises:
         InvalidScenario: there is no event of that name.
     """
-    return meant(name, _MADE, "event")(at)
+    return lookup(name, _MADE, "event")(at)

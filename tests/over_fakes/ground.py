@@ -23,8 +23,8 @@ from lambdas.domain.snapshot.snapshot import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
-from sandbox.play import scenario as told
-from sandbox.play.trust import trust_of
+from sandbox.simulation import scenario as told
+from sandbox.simulation.trust_policies import trust_policy
 from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn
 
 CLUSTER, NAMESPACE = "demo", "kube-system"
@@ -117,7 +117,7 @@ class Ground(World):
             self.cluster.pace = unavailable
 
 
-def resolved(text: str | None) -> str | None:
+def resolve_role(text: str | None) -> str | None:
     """A scenario's word for a role as an ARN."""
     return BOUND_ROLE if text == told.BOUND else text
 
@@ -147,7 +147,7 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
         issuer=world.issuer or ISSUER,
         created_at=ground.now,
     )
-    roles = filter(None, (BOUND_ROLE, world.role_elsewhere(ACCOUNT))) if world.role_works else ()
+    roles = filter(None, (BOUND_ROLE, world.cross_account_role(ACCOUNT))) if world.role_works else ()
     cluster = InCluster(facts, working_roles=frozenset(roles), falls_back=world.node_role_suffices)
     if not ground.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
@@ -158,7 +158,7 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
 
 def _put_parameters(ground: Ground, world: told.World) -> None:
     at = ground.now - timedelta(days=30)
-    if (value := resolved(world.binding)) is not None:
+    if (value := resolve_role(world.binding)) is not None:
         ground.parameters[binding_path(CLUSTER, *ground.key)] = Parameter(value=value, type=world.binding_type, changed_at=at)
     for name, text in world.settings.items():
         ground.parameters[settings_path(ANY_CLUSTER, name)] = Parameter(value=str(text), changed_at=at)
@@ -167,11 +167,11 @@ def _put_parameters(ground: Ground, world: told.World) -> None:
 def _make_identity(ground: Ground, world: told.World) -> None:
     issuer = (ground.cluster.facts.issuer or "").removeprefix("https://")
     if world.role_exists:
-        ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=trust_of(world, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE))
+        ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=trust_policy(world, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE))
     if world.oidc_provider:
         arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
         ground.providers[arn] = OidcProvider(arn=arn, client_ids=world.oidc_client_ids)
-    if role := resolved(world.pod_identity):
+    if role := resolve_role(world.pod_identity):
         ground.cluster.associations[ground.key] = (Association(id="a-1", role_arn=role),)
 
 
@@ -180,12 +180,12 @@ def _install(ground: Ground, world: told.World) -> None:
     if world.addon and world.addon_installed and workload.addon:
         version = world.addon_version if ground.is_plugin else "v1.37.0-eksbuild.1"
         cluster.addons[workload.addon] = AddonFacts(
-            name=workload.addon, version=version, status="ACTIVE", role_arn=resolved(world.addon_role), modified_at=ground.now
+            name=workload.addon, version=version, status="ACTIVE", role_arn=resolve_role(world.addon_role), modified_at=ground.now
         )
     if world.pod_identity_agent and world.pod_identity:
         agent = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.0-eksbuild.1", status="ACTIVE", role_arn=None)
         cluster.addons[POD_IDENTITY_AGENT_ADDON] = agent
-    value = resolved(world.annotation)
+    value = resolve_role(world.annotation)
     writer = FieldWriter(manager="eks" if world.addon else "helm", at=ground.now - timedelta(days=1), owns_annotation=value is not None)
     annotations = {world.annotation_key: value} if value else {}
     cluster.accounts[ground.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))

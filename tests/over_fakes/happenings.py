@@ -12,10 +12,10 @@ from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.snapshot.snapshot import AddonFacts, FieldWriter, HealthIssue
-from sandbox.play.history import NO_WAY_TO_STS, past_repairs
-from sandbox.play.scenario import InvalidScenario, meant
+from sandbox.simulation.history import STS_TIMEOUT_MESSAGE, past_repairs
+from sandbox.simulation.scenario import InvalidScenario, lookup
 from tests.over_fakes import events
-from tests.over_fakes.ground import CLUSTER, resolved
+from tests.over_fakes.ground import CLUSTER, resolve_role
 from tests.world import Update
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ NEVER_AGAIN = 10**6
 
 
 def _update_addon(play: Performance, how: How) -> None:
-    here, role = play.world.cluster, resolved(how.get("role"))
+    here, role = play.world.cluster, resolve_role(how.get("role"))
     record = here.addons[CNI_ADDON]
     becomes = replace(record, version=how.get("addonVersion", record.version), role_arn=role, status="ACTIVE")
     becomes, annotates = (_failed(record, play.next_failure), False) if play.next_failure else (becomes, True)
@@ -63,7 +63,7 @@ def _join_nodes(play: Performance, how: How) -> None:
 
 def _annotate(play: Performance, how: How) -> None:
     world, key = play.world, how.get("key", ROLE_ANNOTATION)
-    value, by = resolved(how.get("value")), how.get("by", "kubectl-annotate")
+    value, by = resolve_role(how.get("value")), how.get("by", "kubectl-annotate")
     if key == ROLE_ANNOTATION:
         world.set_annotation(world.cluster, world.key, value, by)
         return
@@ -111,7 +111,7 @@ def _node_says(play: Performance, how: How) -> None:
 
 def _sts_unreachable(play: Performance, _how: How) -> None:
     for pod in play.world.cluster.pods.values():
-        pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", last_words=NO_WAY_TO_STS)
+        pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", last_words=STS_TIMEOUT_MESSAGE)
 
 
 def _check(play: Performance, _how: How) -> None:
@@ -168,10 +168,10 @@ HAPPENINGS: Mapping[str, Callable[[Performance, How], None]] = {
 }
 
 
-def happen(play: Performance, what: str, how: How) -> None:
+def run_step(play: Performance, what: str, how: How) -> None:
     """Let one thing happen.
 
     Raises:
         InvalidScenario: nothing of that name can happen.
     """
-    meant(what, HAPPENINGS, "happening")(play, how)
+    lookup(what, HAPPENINGS, "happening")(play, how)

@@ -10,13 +10,13 @@ from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule, Steps
 from lambdas.contract.events import INCOMING
-from sandbox.play.history import MADE_UP
-from sandbox.play.listening import Listener
-from sandbox.play.outcome import Outcome
+from sandbox.simulation.history import PAST_INCIDENT_PREFIX
+from sandbox.simulation.log_reader import LogReader
+from sandbox.simulation.scenario_result import ScenarioResult
 from tests import fakes
 from tests.over_fakes import events
 from tests.over_fakes.ground import Ground, ground_of
-from tests.over_fakes.happenings import happen
+from tests.over_fakes.happenings import run_step
 from tests.over_fakes.wiring import Wired
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.domain.snapshot.snapshot import HealthIssue
-    from sandbox.play.scenario import Scenario
+    from sandbox.simulation.scenario import Scenario
     from tests.world import World
 
 
@@ -64,7 +64,7 @@ class Incidents(fakes.FakeIncidents):
 
     @property
     def closed(self) -> list[PastIncident]:
-        return [past for row in self.rows.values() for past in row.past if not past.id.startswith(MADE_UP)]
+        return [past for row in self.rows.values() for past in row.past if not past.id.startswith(PAST_INCIDENT_PREFIX)]
 
 
 class Performance(Wired):
@@ -106,10 +106,10 @@ class Performance(Wired):
 
     # --- what came of it ---------------------------------------------------------------------------------------------------------
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ScenarioResult:
         """What came of it, read from the log, the topics and the history, as a play on the small EKS reads it."""
-        found = Outcome(nodes=self.world.nodes_ready, messages=[json.loads(item.chat) for item in self.notifier.sent])
-        listener = Listener(found, mark=lambda _: None, moment=lambda *_: None)
+        found = ScenarioResult(nodes=self.world.nodes_ready, messages=[json.loads(item.chat) for item in self.notifier.sent])
+        listener = LogReader(found, mark=lambda _: None, moment=lambda *_: None)
         for title, message, said in self.log.lines:
             listener.heard("", {"title": title, "message": message, **said})
         if self.incidents.closed:
@@ -122,7 +122,7 @@ def play(scenario: Scenario, steps: Callable[[Performance], Steps] | None = None
     """Let the story of a scenario happen, announce it, and run what follows to its end."""
     performance = kind(ground_of(scenario.world), steps)
     for what, how in scenario.story:
-        happen(performance, what, how)
+        run_step(performance, what, how)
     announced = events.announcement(scenario.event, performance.world.now)
     for event in [*performance.letters, *([announced] if announced else [])]:
         performance.deliver(event)

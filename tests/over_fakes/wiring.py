@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lambdas.application.assessment import PolicySources
-from lambdas.application.check.dependencies import Ports
+from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from tests import fakes
 
@@ -29,9 +29,9 @@ class Wired:
         self.metrics, self.log = fakes.FakeMetrics(), fakes.FakeLog()
 
     @property
-    def ports(self) -> Ports:
+    def ports(self) -> CheckDependencies:
         """What the checker works with."""
-        return Ports(remediator=self.remediator, fresh=self.readers, **self._both)
+        return CheckDependencies(remediator=self.remediator, uncached_readers=self.readers, **self._both)
 
     def desk(self, incident: Incident) -> RemediationSteps:
         """What the remediator's steps work with."""

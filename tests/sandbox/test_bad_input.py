@@ -9,13 +9,13 @@ import pytest
 import trustme
 
 from lambdas.contract.names import ROLE_ANNOTATION
-from sandbox.cluster.embedded import EmbeddedCluster
-from sandbox.cluster.faults import Break, Fault
+from sandbox.cluster.embedded_cluster import EmbeddedCluster
+from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
-from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
-from sandbox.play.announcing import announcement
-from sandbox.play.scenario import load
-from sandbox.play.stage import Stage
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import load
+from sandbox.simulation.trigger_events import announcement
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
@@ -24,15 +24,15 @@ WRITES = ("eks:UpdateAddon", "lambda:InvokeFunction", "sns:Publish")
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
+def env() -> Iterator[SandboxEnvironment]:
     """A healthy world; no test of this module changes it."""
-    with Stage(load("healthy").world) as standing:
+    with SandboxEnvironment(load("healthy").world) as standing:
         yield standing
 
 
-def invoke(stage: Stage, event: object) -> None:
+def invoke(env: SandboxEnvironment, event: object) -> None:
     """As EventBridge does: hand over, and do not wait."""
-    stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(event))
+    env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(event))
 
 
 def asked(**changes: Any) -> dict[str, Any]:
@@ -40,12 +40,12 @@ def asked(**changes: Any) -> dict[str, Any]:
     return event | {"detail": event["detail"] | changes}
 
 
-def said(stage: Stage, text: str, since: int) -> bool:
-    return any(text in line for _, line in stage.lines[since:])
+def said(env: SandboxEnvironment, text: str, since: int) -> bool:
+    return any(text in line for _, line in env.lines[since:])
 
 
-def nothing_written(stage: Stage, calls_before: int) -> bool:
-    made = stage.aws.calls.all()[calls_before:]
+def nothing_written(env: SandboxEnvironment, calls_before: int) -> bool:
+    made = env.aws.calls.all()[calls_before:]
     return not [
         item for item in made if item.principal in (CHECKER, REMEDIATOR) and item.action in WRITES and CHECKER not in str(item.params)
     ]
@@ -60,12 +60,12 @@ def nothing_written(stage: Stage, calls_before: int) -> bool:
         pytest.param(asked(cluster={"name": CLUSTER}), id="an object for a cluster"),
     ],
 )
-def test_a_malformed_event_is_kept_in_the_dead_letter_queue(stage: Stage, event: object) -> None:
-    calls, dead = len(stage.aws.calls.all()), len(stage.dead_letters.waiting(CHECKER))
-    invoke(stage, event)
-    eventually(lambda: len(stage.dead_letters.waiting(CHECKER)) > dead)
-    assert event in [item if not isinstance(item, str) else json.loads(item) for item in stage.dead_letters.waiting(CHECKER)]
-    assert nothing_written(stage, calls)
+def test_a_malformed_event_is_kept_in_the_dead_letter_queue(env: SandboxEnvironment, event: object) -> None:
+    calls, dead = len(env.aws.calls.all()), len(env.dead_letters.waiting(CHECKER))
+    invoke(env, event)
+    eventually(lambda: len(env.dead_letters.waiting(CHECKER)) > dead)
+    assert event in [item if not isinstance(item, str) else json.loads(item) for item in env.dead_letters.waiting(CHECKER)]
+    assert nothing_written(env, calls)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_a_malformed_event_is_kept_in_the_dead_letter_queue(stage: Stage, event:
         pytest.param(asked() | {"detail-type": "Something Else", "source": "aws.s3"}, id="another kind"),
     ],
 )
-def test_an_event_that_is_not_ours_is_told_in_the_log_and_left_alone(stage: Stage, event: dict[str, Any]) -> None:
-    calls, lines = len(stage.aws.calls.all()), len(stage.lines)
-    invoke(stage, event)
-    eventually(lambda: said(stage, '"title":"event"', lines))
-    assert nothing_written(stage, calls)
-    assert not said(stage, '"title":"diagnosis"', lines)
+def test_an_event_that_is_not_ours_is_told_in_the_log_and_left_alone(env: SandboxEnvironment, event: dict[str, Any]) -> None:
+    calls, lines = len(env.aws.calls.all()), len(env.lines)
+    invoke(env, event)
+    eventually(lambda: said(env, '"title":"event"', lines))
+    assert nothing_written(env, calls)
+    assert not said(env, '"title":"diagnosis"', lines)
 
 
 @pytest.mark.parametrize(
@@ -90,39 +90,39 @@ def test_an_event_that_is_not_ours_is_told_in_the_log_and_left_alone(stage: Stag
         pytest.param(Fault(path="/api/v1/", status=500), id="500"),
         pytest.param(Fault(path="/api/v1/", status=503), id="503"),
         pytest.param(Fault(path="/api/v1/", status=429, retry_after_s=1), id="429 with Retry-After"),
-        pytest.param(Fault(path="/api/v1/", close=Break.BEFORE), id="closed connection"),
+        pytest.param(Fault(path="/api/v1/", close=ConnectionBreak.BEFORE), id="closed connection"),
     ],
 )
-def test_a_cluster_that_stumbles_is_asked_again_and_the_event_is_not_lost(stage: Stage, fault: Fault) -> None:
-    calls, lines, dead = len(stage.aws.calls.all()), len(stage.lines), len(stage.dead_letters.waiting(CHECKER))
+def test_a_cluster_that_stumbles_is_asked_again_and_the_event_is_not_lost(env: SandboxEnvironment, fault: Fault) -> None:
+    calls, lines, dead = len(env.aws.calls.all()), len(env.lines), len(env.dead_letters.waiting(CHECKER))
     time.sleep(1.1)  # a check of the same second would answer this event
-    stage.ground.cluster.faults.add(fault)
-    invoke(stage, asked(occurredAt=_now()) | {"time": _now()})
-    eventually(lambda: said(stage, '"message":"healthy"', lines))
-    assert len(stage.dead_letters.waiting(CHECKER)) == dead
-    assert nothing_written(stage, calls)
+    env.backend.cluster.faults.add(fault)
+    invoke(env, asked(occurredAt=_now()) | {"time": _now()})
+    eventually(lambda: said(env, '"message":"healthy"', lines))
+    assert len(env.dead_letters.waiting(CHECKER)) == dead
+    assert nothing_written(env, calls)
 
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def test_nothing_was_changed_in_the_cluster(stage: Stage) -> None:
-    account = stage.ground.find(SERVICE_ACCOUNTS, "aws-node", NAMESPACE) or {}
+def test_nothing_was_changed_in_the_cluster(env: SandboxEnvironment) -> None:
+    account = env.backend.find(SERVICE_ACCOUNTS, "aws-node", NAMESPACE) or {}
     assert list(account["metadata"]["annotations"]) == [ROLE_ANNOTATION]
     assert {managedfield["manager"] for managedfield in account["metadata"]["managedFields"]} == {"eks"}
 
 
 def test_a_cluster_that_does_not_exist_is_told_once_with_what_to_do() -> None:
-    with Stage(load("healthy").world, skip_time=True) as stage:
-        stage.aws.client("ssm").put_parameter(
+    with SandboxEnvironment(load("healthy").world, skip_time=True) as env:
+        env.aws.client("ssm").put_parameter(
             Name=f"/eks-irsa-remediator/bindings/gone/{NAMESPACE}/aws-node",
             Value="arn:aws:iam::111122223333:role/demo-vpc-cni",
             Type="String",
         )
-        invoke(stage, asked(cluster="gone"))
-        eventually(lambda: said(stage, '"occasion":"needs-you"', 0))
-        (message,) = stage.messages()[:1]
+        invoke(env, asked(cluster="gone"))
+        eventually(lambda: said(env, '"occasion":"needs-action"', 0))
+        (message,) = env.messages()[:1]
         assert "gone" in message["content"]["title"]
         assert "delete-parameter" in json.dumps(message)
 
@@ -130,8 +130,8 @@ def test_a_cluster_that_does_not_exist_is_told_once_with_what_to_do() -> None:
 def test_a_server_that_is_not_the_clusters_gets_no_token() -> None:
     """Its certificate is signed by another authority than the one that EKS reports."""
     stranger = EmbeddedCluster("stranger", authenticate=lambda _: None, certificate=trustme.CA())
-    with Stage(load("healthy").world, skip_time=True) as stage, stranger:
-        stage.aws.eks.world.clusters[CLUSTER].record["endpoint"] = stranger.url
-        invoke(stage, asked())
-        eventually(lambda: said(stage, '"verdict":"no-access"', 0) or said(stage, '"message":"no-access"', 0))
+    with SandboxEnvironment(load("healthy").world, skip_time=True) as env, stranger:
+        env.aws.eks.state.clusters[CLUSTER].record["endpoint"] = stranger.url
+        invoke(env, asked())
+        eventually(lambda: said(env, '"verdict":"no-access"', 0) or said(env, '"message":"no-access"', 0))
         assert stranger.requests == []

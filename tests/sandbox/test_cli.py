@@ -18,14 +18,14 @@ from lambdas.contract.environment import Function
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from sandbox.aws.faults import Fault, FaultKind
-from sandbox.aws.local import ACCOUNT, REGION
-from sandbox.aws.wire import Request, Response, json_response
+from sandbox.aws.http_messages import Request, Response, json_response
+from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import PODS, ROLES, SERVICE_ACCOUNTS
-from sandbox.play.accounts import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR, ROLE, TABLE, role_arn
-from sandbox.play.ground import nodes_ready
-from sandbox.play.scenario import World
-from sandbox.play.stage import Stage
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR, ROLE, TABLE, role_arn
+from sandbox.simulation.cluster_backend import nodes_ready
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import World
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ TARGET = ServiceAccountRef(CLUSTER, NAMESPACE, aws_node.NAME)
 class Terminal:
     """Runs commands as one principal, with the endpoint of the local AWS in the environment."""
 
-    def __init__(self, stage: Stage, principal: str) -> None:
-        self.stage = stage
+    def __init__(self, env: SandboxEnvironment, principal: str) -> None:
+        self.env = env
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "IRSA_"))},
-            **stage.environment(),
-            **stage.aws.environment(principal),
+            **env.environment(),
+            **env.aws.environment(principal),
             "AWS_EC2_METADATA_DISABLED": "true",
             "PYTHONPATH": str(ROOT),
             "NO_COLOR": "1",
@@ -76,19 +76,19 @@ WORLD = World(nodes=4, addon_version="v1.15.1-eksbuild.1", settings={"cooldown_s
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with Stage(WORLD) as standing:
+def env() -> Iterator[SandboxEnvironment]:
+    with SandboxEnvironment(WORLD) as standing:
         make_ready_for_people(standing)
         yield standing
 
 
-def make_ready_for_people(stage: Stage) -> None:
+def make_ready_for_people(env: SandboxEnvironment) -> None:
     """Let a person in, give the local AWS what the commands ask of it beyond the functions, and wait for the nodes."""
-    _let_in(stage, ONCALL, ADMINS)
+    _let_in(env, ONCALL, ADMINS)
     # The local IAM simulates nothing; a person who may not ask sees a question mark there.
-    stage.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
-    stage.aws.route("events", _testing_patterns(stage.aws.gateway._fallback))
-    eventually(lambda: nodes_ready(stage.ground), lambda seen: seen == (4, 4), LONGEST_S)
+    env.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
+    env.aws.route("events", _testing_patterns(env.aws.gateway._fallback))
+    eventually(lambda: nodes_ready(env.backend), lambda seen: seen == (4, 4), LONGEST_S)
 
 
 def _testing_patterns(others: Backend) -> Backend:
@@ -104,14 +104,14 @@ def _testing_patterns(others: Backend) -> Backend:
     return answer
 
 
-def _let_in(stage: Stage, principal: str, group: str) -> None:
+def _let_in(env: SandboxEnvironment, principal: str, group: str) -> None:
     """An administrator of the cluster, as an access entry and RBAC make one."""
-    stage.aws.roles.create(principal)
-    stage.aws.client("eks").create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[group])
+    env.aws.roles.create(principal)
+    env.aws.client("eks").create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[group])
     everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
     rbac = "rbac.authorization.k8s.io"
-    stage.ground.apply({"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": group}, "rules": [everything]}, "test")
-    stage.ground.apply(
+    env.backend.apply({"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": group}, "rules": [everything]}, "test")
+    env.backend.apply(
         {
             "apiVersion": f"{rbac}/v1",
             "kind": "ClusterRoleBinding",
@@ -124,40 +124,40 @@ def _let_in(stage: Stage, principal: str, group: str) -> None:
 
 
 @pytest.fixture
-def terminal(stage: Stage) -> Iterator[Terminal]:
-    yield Terminal(stage, ONCALL)
-    _make_sound(stage)
+def terminal(env: SandboxEnvironment) -> Iterator[Terminal]:
+    yield Terminal(env, ONCALL)
+    _make_sound(env)
 
 
-def _annotate(stage: Stage, role: str | None) -> None:
+def _annotate(env: SandboxEnvironment, role: str | None) -> None:
     patch = {"metadata": {"annotations": {aws_node.ROLE_KEY: role}}}
-    stage.ground.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "kubectl-annotate")
+    env.backend.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "kubectl-annotate")
 
 
-def _roles_of_pods(stage: Stage) -> list[str]:
-    pods = [item for item in stage.ground.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in item["metadata"]]
+def _roles_of_pods(env: SandboxEnvironment) -> list[str]:
+    pods = [item for item in env.backend.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in item["metadata"]]
     found = [{env["name"]: env.get("value", "") for env in pod["spec"]["containers"][0].get("env", [])} for pod in pods]
     return [item.get("AWS_ROLE_ARN", "") for item in found]
 
 
-def _break(stage: Stage) -> None:
+def _break(env: SandboxEnvironment) -> None:
     """The annotation is gone, and every pod was replaced since."""
-    _annotate(stage, None)
-    for pod in stage.ground.all_of(PODS, NAMESPACE):
-        stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
-    eventually(lambda: _roles_of_pods(stage), lambda seen: seen == [""] * 4, LONGEST_S)
+    _annotate(env, None)
+    for pod in env.backend.all_of(PODS, NAMESPACE):
+        env.backend.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+    eventually(lambda: _roles_of_pods(env), lambda seen: seen == [""] * 4, LONGEST_S)
 
 
-def _make_sound(stage: Stage) -> None:
-    _annotate(stage, role_arn(ROLE))
-    for pod in stage.ground.all_of(PODS, NAMESPACE):
-        stage.ground.delete(PODS, pod["metadata"]["name"], NAMESPACE)
+def _make_sound(env: SandboxEnvironment) -> None:
+    _annotate(env, role_arn(ROLE))
+    for pod in env.backend.all_of(PODS, NAMESPACE):
+        env.backend.delete(PODS, pod["metadata"]["name"], NAMESPACE)
     sound = ([role_arn(ROLE)] * 4, (4, 4))
-    eventually(lambda: (_roles_of_pods(stage), nodes_ready(stage.ground)), lambda seen: seen == sound, LONGEST_S)
+    eventually(lambda: (_roles_of_pods(env), nodes_ready(env.backend)), lambda seen: seen == sound, LONGEST_S)
 
 
-def _past_incidents(stage: Stage) -> list[str]:
-    items = stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+def _past_incidents(env: SandboxEnvironment) -> list[str]:
+    items = env.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
     return [item["incident_id"]["S"] for item in items if item["sk"]["S"].startswith("past#")]
 
 
@@ -172,51 +172,51 @@ def test_check_of_the_only_cluster_needs_no_name(terminal: Terminal) -> None:
     assert terminal.document("check")["checks"][0]["cluster"] == CLUSTER
 
 
-def test_check_and_plan_of_a_broken_cluster_exit_1_and_write_nothing(terminal: Terminal, stage: Stage) -> None:
-    _break(stage)
+def test_check_and_plan_of_a_broken_cluster_exit_1_and_write_nothing(terminal: Terminal, env: SandboxEnvironment) -> None:
+    _break(env)
     found = terminal.document("check", "--cluster", CLUSTER, code=1)["checks"][0]
     assert found["result"] == "broken"
     assert "annotation-missing" in found["verdicts"]
     planned = terminal.document("plan", "--cluster", CLUSTER, code=1)["plans"][0]["plan"]
-    assert [action["kind"] for action in planned["actions"]] == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
-    assert _roles_of_pods(stage) == [""] * 4
+    assert [action["kind"] for action in planned["actions"]] == ["annotate-service-account", "replace-canary-pod", "restart-workload"]
+    assert _roles_of_pods(env) == [""] * 4
 
 
-def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
-    _break(stage)
+def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(terminal: Terminal, env: SandboxEnvironment, tmp_path: Path) -> None:
+    _break(env)
     fixed = terminal.document("fix", "--cluster", CLUSTER, "--yes")
-    assert fixed["outcome"] == "proven"
-    assert fixed["changes"] == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
-    assert _roles_of_pods(stage) == [role_arn(ROLE)] * 4
+    assert fixed["outcome"] == "verified"
+    assert fixed["changes"] == ["annotate-service-account", "replace-canary-pod", "restart-workload"]
+    assert _roles_of_pods(env) == [role_arn(ROLE)] * 4
     told = terminal.document("history", fixed["incident"])["incident"]
-    assert told["outcome"] == "proven"
+    assert told["outcome"] == "verified"
     assert any("approved by" in item["words"] and ONCALL in item["words"] for item in told["timeline"])
     page = tmp_path / "incident.html"
     terminal("history", fixed["incident"], "--html", str(page))
     assert "<svg" in page.read_text()
-    assert any(message["content"]["title"] for message in stage.messages())
+    assert any(message["content"]["title"] for message in env.messages())
 
 
-def test_fix_without_a_stack_repairs_as_well(terminal: Terminal, stage: Stage) -> None:
-    _break(stage)
-    before = _past_incidents(stage)
-    undeployed = dict.fromkeys(stage.environment(), None)
+def test_fix_without_a_stack_repairs_as_well(terminal: Terminal, env: SandboxEnvironment) -> None:
+    _break(env)
+    before = _past_incidents(env)
+    undeployed = dict.fromkeys(env.environment(), None)
     fixed = terminal.document("fix", "--cluster", CLUSTER, "--yes", environment=undeployed)
-    assert fixed["outcome"] == "proven"
-    assert _past_incidents(stage) == before
+    assert fixed["outcome"] == "verified"
+    assert _past_incidents(env) == before
 
 
-def test_fix_asks_and_piped_there_is_nobody_to_ask(terminal: Terminal, stage: Stage) -> None:
-    _break(stage)
+def test_fix_asks_and_piped_there_is_nobody_to_ask(terminal: Terminal, env: SandboxEnvironment) -> None:
+    _break(env)
     refused = terminal("fix", "--cluster", CLUSTER, code=2)
     assert "there is nobody to ask" in refused.stderr
     assert "--yes" in refused.stderr
-    assert _roles_of_pods(stage) == [""] * 4
+    assert _roles_of_pods(env) == [""] * 4
 
 
-def test_a_role_that_may_not_enter_the_cluster_is_told_which_door_is_closed(terminal: Terminal, stage: Stage) -> None:
-    stage.aws.roles.create("stranger")
-    shown = Terminal(stage, "stranger")("check", "--cluster", CLUSTER, code=2).stdout
+def test_a_role_that_may_not_enter_the_cluster_is_told_which_door_is_closed(terminal: Terminal, env: SandboxEnvironment) -> None:
+    env.aws.roles.create("stranger")
+    shown = Terminal(env, "stranger")("check", "--cluster", CLUSTER, code=2).stdout
     assert "no-access" in shown
     assert f"irsa-remediator access --cluster {CLUSTER} --check" in shown
 
@@ -230,7 +230,7 @@ def test_wrong_names_are_one_sentence_and_a_next_step(terminal: Terminal) -> Non
     assert refused.stderr.splitlines()[1].startswith("next:")
 
 
-def test_adopt_writes_the_binding_that_is_right_today(terminal: Terminal, stage: Stage) -> None:
+def test_adopt_writes_the_binding_that_is_right_today(terminal: Terminal, env: SandboxEnvironment) -> None:
     path = binding_path(CLUSTER, NAMESPACE, aws_node.NAME)
     assert terminal.document("bindings", "unset", CLUSTER, f"{NAMESPACE}/{aws_node.NAME}")["removed"]
     proposed = terminal.document("adopt", "--cluster", CLUSTER, "--dry-run")
@@ -238,32 +238,32 @@ def test_adopt_writes_the_binding_that_is_right_today(terminal: Terminal, stage:
         (path, role_arn(ROLE), "proposed")
     ]
     assert terminal.document("adopt", "--cluster", CLUSTER, "--yes")["written"] == [path]
-    assert stage.aws.client("ssm").get_parameter(Name=path)["Parameter"]["Value"] == role_arn(ROLE)
+    assert env.aws.client("ssm").get_parameter(Name=path)["Parameter"]["Value"] == role_arn(ROLE)
     listed = terminal.document("bindings", "validate")
     assert [(binding["cluster"], binding["problem"]) for binding in listed["bindings"]] == [(CLUSTER, None)]
 
 
-def test_settings_are_checked_before_they_are_written(terminal: Terminal, stage: Stage) -> None:
+def test_settings_are_checked_before_they_are_written(terminal: Terminal, env: SandboxEnvironment) -> None:
     assert "one of enforce, approve, observe" in terminal("settings", "set", CLUSTER, "mode", "sometimes", code=2).stderr
     terminal("settings", "set", CLUSTER, "cooldown_s", "60")
-    assert stage.aws.client("ssm").get_parameter(Name=settings_path(CLUSTER, "cooldown_s"))["Parameter"]["Value"] == "60"
+    assert env.aws.client("ssm").get_parameter(Name=settings_path(CLUSTER, "cooldown_s"))["Parameter"]["Value"] == "60"
     assert terminal.document("settings", "unset", CLUSTER, "cooldown_s")["removed"]
 
 
-def test_approve_lets_a_waiting_execution_go_on_and_comes_too_late_twice(terminal: Terminal, stage: Stage) -> None:
+def test_approve_lets_a_waiting_execution_go_on_and_comes_too_late_twice(terminal: Terminal, env: SandboxEnvironment) -> None:
     terminal("settings", "set", CLUSTER, "mode", "approve")
     try:
-        _break(stage)
-        stage.bus.put(_asked())
-        eventually(lambda: _callbacks(stage), within_s=LONGEST_S)
+        _break(env)
+        env.bus.put(_asked())
+        eventually(lambda: _callbacks(env), within_s=LONGEST_S)
         incident = _waiting(terminal)
         refused = terminal("fix", "--cluster", CLUSTER, "--yes", code=2)
         assert f"irsa-remediator approve {incident}" in refused.stderr
         answered = terminal.document("approve", incident[:6])
         assert answered["approved"]
-        eventually(lambda: _past_incidents(stage), lambda seen: incident in seen, LONGEST_S)
+        eventually(lambda: _past_incidents(env), lambda seen: incident in seen, LONGEST_S)
         told = terminal.document("history", incident)["incident"]
-        assert told["outcome"] == "proven"
+        assert told["outcome"] == "verified"
         assert any("approved by" in item["words"] and f"assumed-role/{ONCALL}" in item["words"] for item in told["timeline"])
         assert "is closed" in terminal("approve", incident, code=2).stderr
     finally:
@@ -275,9 +275,9 @@ def _asked() -> dict[str, Any]:
     return {"source": "eks-irsa-remediator", "detail-type": "Check Requested", "detail": detail}
 
 
-def _callbacks(stage: Stage) -> list[str]:
+def _callbacks(env: SandboxEnvironment) -> list[str]:
     """Of questions that wait for an answer."""
-    items = stage.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+    items = env.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
     return [item["callback_id"]["S"] for item in items if "callback_id" in item]
 
 
@@ -286,11 +286,11 @@ def _waiting(terminal: Terminal) -> str:
     return str(opened["id"])
 
 
-def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, stage: Stage) -> None:
+def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, env: SandboxEnvironment) -> None:
     assert {point["state"] for point in terminal.document("access", "--cluster", CLUSTER, "--check")["points"]} == {"granted"}
-    eks = stage.aws.client("eks")
+    eks = env.aws.client("eks")
     eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(REMEDIATOR))
-    stage.ground.delete(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
+    env.backend.delete(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
     missing = [
         point["what"]
         for point in terminal.document("access", "--cluster", CLUSTER, "--check", code=1)["points"]
@@ -300,7 +300,7 @@ def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, stage: St
     terminal("access", "--cluster", CLUSTER, "--apply")
     entry = eks.describe_access_entry(clusterName=CLUSTER, principalArn=role_arn(REMEDIATOR))["accessEntry"]
     assert entry["kubernetesGroups"] == [REMEDIATOR_GROUP]
-    assert stage.ground.find(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
+    assert env.backend.find(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
 
 
 def test_access_prints_manifests_and_entries_for_both_functions(terminal: Terminal) -> None:
@@ -310,8 +310,8 @@ def test_access_prints_manifests_and_entries_for_both_functions(terminal: Termin
         assert f"--principal-arn {role_arn(principal)} --kubernetes-groups {GROUPS[function]}" in text
 
 
-def test_replay_names_the_rules_that_match_and_does_nothing(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
-    _break(stage)
+def test_replay_names_the_rules_that_match_and_does_nothing(terminal: Terminal, env: SandboxEnvironment, tmp_path: Path) -> None:
+    _break(env)
     event = json.loads((ROOT / "tests/events/call-update-addon-by-role.json").read_text().replace("prod-blue", CLUSTER))
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event))
@@ -319,7 +319,7 @@ def test_replay_names_the_rules_that_match_and_does_nothing(terminal: Terminal, 
     assert told["rules"] == ["AddonCalls"]
     assert told["request"]["cluster"] == CLUSTER
     assert told["looks"][0]["plan"]["actions"]
-    assert _roles_of_pods(stage) == [""] * 4
+    assert _roles_of_pods(env) == [""] * 4
     footstep = {
         **event,
         "detail": {**event["detail"], "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": role_arn(REMEDIATOR)}}}},
@@ -328,16 +328,16 @@ def test_replay_names_the_rules_that_match_and_does_nothing(terminal: Terminal, 
     assert terminal.document("replay", str(file))["rules"] == []
 
 
-def test_a_kubeconfig_logs_in_where_aws_credentials_do_not(terminal: Terminal, stage: Stage, tmp_path: Path) -> None:
+def test_a_kubeconfig_logs_in_where_aws_credentials_do_not(terminal: Terminal, env: SandboxEnvironment, tmp_path: Path) -> None:
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.adapters.eks_token import Tokens
 
-    stage.aws.roles.create("outsider")
+    env.aws.roles.create("outsider")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in stage.aws.environment(ONCALL).items():
+        for name, value in env.aws.environment(ONCALL).items():
             patch.setenv(name, value)
-        token = Tokens(AwsSession(stage.aws.region), "aws").get(CLUSTER)
-    cluster = {"server": stage.ground.url, "certificate-authority-data": stage.ground.ca_data}
+        token = Tokens(AwsSession(env.aws.region), "aws").get(CLUSTER)
+    cluster = {"server": env.backend.url, "certificate-authority-data": env.backend.ca_data}
     kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -347,15 +347,15 @@ def test_a_kubeconfig_logs_in_where_aws_credentials_do_not(terminal: Terminal, s
     }
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(kubeconfig))
-    outsider = Terminal(stage, "outsider")
+    outsider = Terminal(env, "outsider")
     outsider("check", "--cluster", CLUSTER, code=2)
     outsider("check", "--cluster", CLUSTER, "--kubeconfig", str(file), "--context", "mine")
     refused = outsider("check", "--cluster", CLUSTER, "--kubeconfig", str(file), "--context", "other", code=2)
     assert "other" in refused.stdout + refused.stderr
 
 
-def test_a_role_is_assumed_before_anything_else(terminal: Terminal, stage: Stage) -> None:
-    stage.aws.roles.create("visitor")
-    document = Terminal(stage, "visitor").document("settings", "list", "--role-arn", role_arn(ONCALL))
+def test_a_role_is_assumed_before_anything_else(terminal: Terminal, env: SandboxEnvironment) -> None:
+    env.aws.roles.create("visitor")
+    document = Terminal(env, "visitor").document("settings", "list", "--role-arn", role_arn(ONCALL))
     assert document["command"] == "settings list"
-    assert any(call.action == "sts:AssumeRole" for call in stage.aws.calls.all())
+    assert any(call.action == "sts:AssumeRole" for call in env.aws.calls.all())

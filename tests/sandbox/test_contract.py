@@ -13,13 +13,13 @@ from lambdas.contract.environment import Function
 from lambdas.contract.metrics import ALL
 from lambdas.contract.names import ANY_CLUSTER, EVENT_SOURCE, METRIC_NAMESPACE, PARAMETER_ROOT
 from lambdas.contract.parameters import binding_path
-from sandbox.aws.calls import Call
+from sandbox.aws.call_log import Call
 from sandbox.aws.eks_clusters import ClusterSpec
-from sandbox.play.accounts import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolved, role_arn
-from sandbox.play.announcing import announce
-from sandbox.play.play import Play
-from sandbox.play.scenario import BOUND, Scenario, load
-from sandbox.play.stage import Stage
+from sandbox.simulation.aws_account import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolve_role, role_arn
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import BOUND, Scenario, load
+from sandbox.simulation.scenario_run import ScenarioRun
+from sandbox.simulation.trigger_events import announce
 from tests.sandbox.expectations import PATIENCE_S
 from tests.waiting import eventually
 
@@ -36,7 +36,7 @@ ON = {
     "eks:ListClusters": lambda item: Target.EVERYTHING,
     "eks:DescribeAddonVersions": lambda item: Target.EVERYTHING,
     "eks:DescribeClusterVersions": lambda item: Target.EVERYTHING,
-    "iam:GetRole": lambda item: Target.BOUND_ROLES if role_arn(item["RoleName"]) == resolved(BOUND) else None,
+    "iam:GetRole": lambda item: Target.BOUND_ROLES if role_arn(item["RoleName"]) == resolve_role(BOUND) else None,
     "iam:GetOpenIDConnectProvider": lambda item: Target.OIDC_PROVIDERS if ":oidc-provider/" in item["OpenIDConnectProviderArn"] else None,
     "iam:PassRole": lambda item: Target.PASSABLE_ROLES if item["PassedToService"] == "eks.amazonaws.com" else None,
     "lambda:InvokeFunction": lambda item: Target.REMEDIATOR if re.search(rf":function:{REMEDIATOR}:\w+$", item["FunctionName"]) else None,
@@ -72,20 +72,20 @@ class Runs:
 
     def play(self, scenario: Scenario, *, default_binding: bool = False, sweep_again: bool = False) -> None:
         """Play it, with a binding for every cluster or beside a cluster that nobody bound."""
-        with Stage(scenario.world, skip_time=scenario.hurry, preloaded=True) as stage:
+        with SandboxEnvironment(scenario.world, skip_time=scenario.hurry, preloaded=True) as env:
             if default_binding:
                 path = binding_path(ANY_CLUSTER, NAMESPACE, scenario.world.service_account)
-                stage.aws.client("ssm").put_parameter(Name=path, Value=role_arn("{cluster}-vpc-cni"), Type="String")
+                env.aws.client("ssm").put_parameter(Name=path, Value=role_arn("{cluster}-vpc-cni"), Type="String")
             else:
-                unbound = ClusterSpec(name="nobodys", version="1.33", endpoint=stage.ground.url, ca_data=stage.ground.ca_data)
-                stage.aws.eks.add_cluster(unbound)
-            Play(scenario, stage, lasts_s=PATIENCE_S).run()
+                unbound = ClusterSpec(name="nobodys", version="1.33", endpoint=env.backend.url, ca_data=env.backend.ca_data)
+                env.aws.eks.add_cluster(unbound)
+            ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run()
             if sweep_again:
-                announce(stage, "sweep")
-                eventually(lambda: stage.aws.calls.of(CHECKER, "lambda:GetDurableExecution"))
+                announce(env, "sweep")
+                eventually(lambda: env.aws.calls.of(CHECKER, "lambda:GetDurableExecution"))
             # The API server asks STS whose token it is, with the URL that the function signed; that call needs no permission.
-            self.calls += (call for call in stage.aws.calls.all() if call.principal in FUNCTIONS and call.action != "sts:GetCallerIdentity")
-            self.lines += (line for _, line in stage.lines)
+            self.calls += (call for call in env.aws.calls.all() if call.principal in FUNCTIONS and call.action != "sts:GetCallerIdentity")
+            self.lines += (line for _, line in env.lines)
 
 
 def variant(name: str, outcome: str, **world: Any) -> Scenario:
@@ -101,8 +101,8 @@ def runs() -> Runs:
     seen.play(load("repair-clock"))
     seen.play(load("pod-identity-agent-missing"))
     # The local AWS has no change calendars, and a calendar that cannot be read holds back what can wait.
-    seen.play(variant("latent", "needs-you", settings={"maintenance_window": "calendar:nightly"}))
-    seen.play(variant("found-by-sweep", "proven", binding=None), default_binding=True)
+    seen.play(variant("latent", "needs-action", settings={"maintenance_window": "calendar:nightly"}))
+    seen.play(variant("found-by-sweep", "verified", binding=None), default_binding=True)
     seen.play(load("trust-condition-wrong"), sweep_again=True)
     seen.play(load("no-access"))
     return seen

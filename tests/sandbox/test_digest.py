@@ -11,11 +11,11 @@ import pytest
 from lambdas.contract.access import IAM
 from lambdas.contract.environment import Function
 from lambdas.contract.events import DIGEST_INPUT
-from sandbox.aws.local import ACCOUNT, REGION
-from sandbox.play.accounts import CHECKER, REMEDIATOR
-from sandbox.play.scenario import World
-from sandbox.play.stage import Stage
-from sandbox.play.story import happen
+from sandbox.aws.local_aws import ACCOUNT, REGION
+from sandbox.simulation.aws_account import CHECKER, REMEDIATOR
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import World
+from sandbox.simulation.scenario_steps import run_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,21 +24,21 @@ pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with Stage(World(nodes=2, settings={"digest": "daily"})) as standing:
+def env() -> Iterator[SandboxEnvironment]:
+    with SandboxEnvironment(World(nodes=2, settings={"digest": "daily"})) as standing:
         yield standing
 
 
-def in_the_morning(stage: Stage, moment: str) -> None:
+def in_the_morning(env: SandboxEnvironment, moment: str) -> None:
     """What the rule sends, as EventBridge hands it over."""
     sent = {**DIGEST_INPUT, "time": moment}
-    stage.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(sent))
+    env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(sent))
 
 
-def logged(stage: Stage, function: str, words: str, since: int, within_s: float = 120.0) -> bool:
+def logged(env: SandboxEnvironment, function: str, words: str, since: int, within_s: float = 120.0) -> bool:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
-        if any(name == function and words in line for name, line in stage.lines[since:]):
+        if any(name == function and words in line for name, line in env.lines[since:]):
             return True
         time.sleep(0.05)
     return False
@@ -50,27 +50,27 @@ def granted() -> set[tuple[str, str]]:
     return {(named[function], grant.action) for grant in IAM for function in grant.by if function in named}
 
 
-def titles(stage: Stage) -> list[str]:
+def titles(env: SandboxEnvironment) -> list[str]:
     """Of the notifications since the last time that this was asked."""
-    return [message["content"]["title"] for message in stage.messages()]
+    return [message["content"]["title"] for message in env.messages()]
 
 
-def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_the_grants_that_there_are(stage: Stage) -> None:
-    happen(stage, "past_repairs", {"value": 2})
+def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_the_grants_that_there_are(env: SandboxEnvironment) -> None:
+    run_step(env, "past_repairs", {"value": 2})
     now = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime())
     for _ in range(3):
-        in_the_morning(stage, now)
-    assert logged(stage, REMEDIATOR, "2 repaired", 0)
+        in_the_morning(env, now)
+    assert logged(env, REMEDIATOR, "2 repaired", 0)
     time.sleep(1)
-    assert titles(stage) == [f"🟢 Last day in {ACCOUNT} {REGION}: 2 repaired"]
-    assert stage.dead_letters.waiting(CHECKER) == stage.dead_letters.waiting(REMEDIATOR) == []
-    made = {(call.principal, call.action) for call in stage.aws.calls.all() if call.principal in (CHECKER, REMEDIATOR)}
+    assert titles(env) == [f"🟢 Last day in {ACCOUNT} {REGION}: 2 repaired"]
+    assert env.dead_letters.waiting(CHECKER) == env.dead_letters.waiting(REMEDIATOR) == []
+    made = {(call.principal, call.action) for call in env.aws.calls.all() if call.principal in (CHECKER, REMEDIATOR)}
     assert (REMEDIATOR, "sns:Publish") in made
     assert {item for item in made if not item[1].startswith("sts:")} <= granted()
 
 
-def test_a_quiet_day_is_not_told(stage: Stage) -> None:
-    since = len(stage.lines)
-    in_the_morning(stage, "2020-01-01T07:00:00Z")
-    assert logged(stage, REMEDIATOR, "nothing to sum up", since)
-    assert titles(stage) == []
+def test_a_quiet_day_is_not_told(env: SandboxEnvironment) -> None:
+    since = len(env.lines)
+    in_the_morning(env, "2020-01-01T07:00:00Z")
+    assert logged(env, REMEDIATOR, "nothing to sum up", since)
+    assert titles(env) == []

@@ -112,7 +112,7 @@ def test_a_play_can_be_read_by_programs() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     Draft202012Validator(json.loads((ROOT / "docs" / "cli.schema.json").read_text(encoding="utf-8"))).validate(document)
-    assert (document["scenario"], document["problem"], document["play"]["outcome"]) == ("annotation-missing", None, "proven")
+    assert (document["scenario"], document["problem"], document["play"]["outcome"]) == ("annotation-missing", None, "verified")
     assert document["play"]["messages"][-1]["content"]["title"].startswith("🟢")
 
 

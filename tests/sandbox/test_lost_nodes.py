@@ -10,47 +10,47 @@ import pytest
 
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.resources import NODES, PODS
-from sandbox.play.accounts import NAMESPACE, resolved
-from sandbox.play.ground import EmbeddedGround
-from sandbox.play.play import Play
-from sandbox.play.scenario import BOUND, load
-from sandbox.play.stage import Stage
+from sandbox.simulation.aws_account import NAMESPACE, resolve_role
+from sandbox.simulation.cluster_backend import EmbeddedBackend
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import BOUND, load
+from sandbox.simulation.scenario_run import ScenarioRun
 from tests.sandbox.expectations import PATIENCE_S
 
 if TYPE_CHECKING:
-    from sandbox.cluster.wire import Request
-    from sandbox.play.outcome import Outcome
-    from sandbox.play.scenario import Scenario
+    from sandbox.cluster.http_messages import Request
+    from sandbox.simulation.scenario import Scenario
+    from sandbox.simulation.scenario_result import ScenarioResult
 
 pytestmark = pytest.mark.sandbox
 
 
-def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[Outcome, list[Any]]:
+def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[ScenarioResult, list[Any]]:
     """Play it, and let a node be lost just before the first such request is served; what came of it, and the roles of pods within reach."""
     lost: list[str] = []
 
     def lose(request: Request) -> None:
-        lost.append(_node_of_last_pod(stage, but=request.path.rpartition("/")[2]))
-        stage.ground.stop_kubelet(lost[0])
+        lost.append(_node_of_last_pod(env, but=request.path.rpartition("/")[2]))
+        env.backend.stop_kubelet(lost[0])
 
-    with Stage(scenario.world, skip_time=scenario.hurry, preloaded=True) as stage:
-        assert isinstance(stage.ground, EmbeddedGround)
-        stage.ground.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
-        outcome = Play(scenario, stage, lasts_s=PATIENCE_S).run()
-        unknown = {item["metadata"]["name"] for item in stage.ground.all_of(NODES) if _is_unknown(item)}
+    with SandboxEnvironment(scenario.world, skip_time=scenario.hurry, preloaded=True) as env:
+        assert isinstance(env.backend, EmbeddedBackend)
+        env.backend.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
+        outcome = ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run()
+        unknown = {item["metadata"]["name"] for item in env.backend.all_of(NODES) if _is_unknown(item)}
         assert lost
         assert set(lost) <= unknown
-        return outcome, [_role(item) for item in stage.ground.all_of(PODS, NAMESPACE) if item["spec"]["nodeName"] not in unknown]
+        return outcome, [_role(item) for item in env.backend.all_of(PODS, NAMESPACE) if item["spec"]["nodeName"] not in unknown]
 
 
 def _is_unknown(node: Any) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "Unknown" for condition in node["status"]["conditions"])
 
 
-def _node_of_last_pod(stage: Stage, but: str) -> str:
+def _node_of_last_pod(env: SandboxEnvironment, but: str) -> str:
     """Of a pod that has not been replaced yet, which is the hardest case: it never will be. Neither of one on a lost node nor of `but`."""
-    gone = {item["metadata"]["name"] for item in stage.ground.all_of(NODES) if _is_unknown(item)}
-    stale = [item for item in stage.ground.all_of(PODS, NAMESPACE) if _role(item) is None and item["spec"]["nodeName"] not in gone]
+    gone = {item["metadata"]["name"] for item in env.backend.all_of(NODES) if _is_unknown(item)}
+    stale = [item for item in env.backend.all_of(PODS, NAMESPACE) if _role(item) is None and item["spec"]["nodeName"] not in gone]
     pods = [item for item in stale if item["metadata"]["name"] != but]
     return str(max(pods, key=lambda pod: pod["metadata"]["name"])["spec"]["nodeName"])
 
@@ -68,8 +68,8 @@ def _role(pod: Any) -> str | None:
 def test_a_node_lost_in_the_middle_is_left_out(name: str, nodes: int, verb: str, path: str, lost: int) -> None:
     scenario = load(name)
     world = replace(scenario.world, nodes=nodes, settings={"node_grace_s": "0"}, node_role_suffices=True)
-    outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-you")), verb, path)
+    outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-action")), verb, path)
     said = json.dumps(outcome.messages, ensure_ascii=False)
     assert "repaired and proven" in said
     assert f"{lost} node{'s are' if lost > 1 else ' is'} lost, left out" in said
-    assert set(roles) == {resolved(BOUND)}
+    assert set(roles) == {resolve_role(BOUND)}

@@ -2,18 +2,18 @@
 
 import pytest
 
-from sandbox.play.play import Play
-from sandbox.play.scenario import load, names
-from sandbox.play.stage import Stage
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import load, names
+from sandbox.simulation.scenario_run import ScenarioRun
 from tests.sandbox.expectations import PATIENCE_S, came_to_its_end
 
 pytestmark = pytest.mark.sandbox
 
-PLAYED = [name for name in names() if load(name).plays_on("embedded")]
+PLAYED = [name for name in names() if load(name).runs_on("embedded")]
 
 
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_scenario_comes_to_its_end(name: str) -> None:
     scenario = load(name)
-    with Stage(scenario.world, skip_time=scenario.hurry, preloaded=True) as stage:
-        came_to_its_end(scenario, stage, Play(scenario, stage, lasts_s=PATIENCE_S).run())
+    with SandboxEnvironment(scenario.world, skip_time=scenario.hurry, preloaded=True) as env:
+        came_to_its_end(scenario, env, ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import functions
+from benchmarks.harness import emulated_functions
 
 
 def test_rivals_are_compiled_beside_the_packages_and_never_into_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,8 +13,8 @@ def test_rivals_are_compiled_beside_the_packages_and_never_into_them(tmp_path: P
     for name in ("six.py", "__pycache__/six.cpython-311.pyc"):
         (packages / name).touch()
     before = sorted(packages.rglob("*"))
-    monkeypatch.setattr(functions, "CACHE", tmp_path)
-    folder = functions._with_rivals(packages, "beside")
+    monkeypatch.setattr(emulated_functions, "CACHE", tmp_path)
+    folder = emulated_functions._baseline_folder(packages, "beside")
     assert sorted(packages.rglob("*")) == before
     assert (folder / "six.py").exists()
     assert (folder / "__pycache__" / "six.cpython-311.pyc").exists()

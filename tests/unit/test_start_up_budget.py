@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from benchmarks.events import check_requested
-from benchmarks.ground import Ground
+from benchmarks.harness.events import check_requested
+from benchmarks.harness.static_fleet import StaticFleet
 from infra import asset
 from lambdas.checker import handler
-from sandbox.play.accounts import CHECKER
-from sandbox.play.scenario import ORIGINAL, load
+from sandbox.simulation.aws_account import CHECKER
+from sandbox.simulation.scenario import ORIGINAL, load
 from tests.over_fakes.performance import Performance, WatchlessSteps, play
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def test_the_list_would_notice_a_client() -> None:
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
-    with Ground(nodes=3) as standing, pytest.MonkeyPatch.context() as patched:
+def fleet() -> Iterator[StaticFleet]:
+    with StaticFleet(nodes=3) as standing, pytest.MonkeyPatch.context() as patched:
         for name, value in standing.function_environment(CHECKER).items():
             patched.setenv(name, value)
         handler._ports.cache_clear()
@@ -70,18 +70,18 @@ def ground() -> Iterator[Ground]:
         handler._ports.cache_clear()
 
 
-def check(ground: Ground, trigger: str = "identity-changed") -> tuple[list[str], list[str]]:
+def check(fleet: StaticFleet, trigger: str = "identity-changed") -> tuple[list[str], list[str]]:
     """Paths and actions that one healthy check asks for."""
-    mark = ground.mark()
+    mark = fleet.mark()
     assert handler.lambda_handler(check_requested(trigger=trigger), None) == {"demo/kube-system/aws-node": {"verdict": "healthy"}}
-    kubernetes, aws = ground.requests_since(mark)
+    kubernetes, aws = fleet.requests_since(mark)
     return sorted(kubernete.path for kubernete in kubernetes), sorted(aw.action for aw in aws)
 
 
-def test_a_healthy_check_makes_these_requests_and_no_more(ground: Ground) -> None:
-    assert check(ground) == (KUBERNETES, COLD)
-    assert check(ground) == (KUBERNETES, WARM)
-    assert check(ground, "sweep") == (KUBERNETES, READS)  # which writes now and then
+def test_a_healthy_check_makes_these_requests_and_no_more(fleet: StaticFleet) -> None:
+    assert check(fleet) == (KUBERNETES, COLD)
+    assert check(fleet) == (KUBERNETES, WARM)
+    assert check(fleet, "sweep") == (KUBERNETES, READS)  # which writes now and then
 
 
 def test_the_asset_stays_within_its_limits() -> None:
@@ -98,7 +98,7 @@ def test_a_repair_takes_few_durable_operations() -> None:
         return made[-1]
 
     performance = play(load(ORIGINAL), steps)
-    assert performance.outcome().outcome == "proven"
+    assert performance.outcome().outcome == "verified"
     (steps_taken,) = made
     assert 0 < len(steps_taken.done) <= MOST_OPERATIONS
 

@@ -1,1 +1,1 @@
-"""From an event to a plan: the checker's use case."""
+"""The checker's use case: from an event to a plan."""

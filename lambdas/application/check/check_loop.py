@@ -1,14 +1,15 @@
-"""A check on duty: it looks, and again while signals come, until every one of them was followed by a look."""
+"""The check loop: assesses one ServiceAccount under the check lease until no new signal arrives."""
 
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, repeat
-from typing import Final
+from typing import Any, Final
 
-from lambdas.application.assessment import observe
-from lambdas.application.check.dependencies import Json, Ports
+from lambdas.application.assessment import collect_and_diagnose
+from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.incident_handover import open_incident
+from lambdas.application.check.results import CheckHandedOver, EventIgnored, Healthy, IncidentOpened, ServiceAccountResult
 from lambdas.application.readers import Hints
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
@@ -26,106 +27,121 @@ from lambdas.notifications import published_events
 
 FIRST_PAUSE_S: Final = 1.0
 PAUSE_S: Final = 4.0
-"""Between two looks, so that one answers many signals: with the look itself still within the five seconds from event to decision."""
-KNOWN_FOR: Final = timedelta(minutes=30)
-"""How old the time at which all was last well may grow while sweeps go on to find it so: each write of it would be a tenth of a price."""
-STAYS: Final = timedelta(seconds=CHECKER_TIMEOUT_S * 2 / 3)
-"""How long one run stays on duty, whatever it looks at; after that it hands over, long before its function's time is up."""
+"""Pause between two assessments. One assessment then answers many signals, and still decides within five seconds of an event."""
+KNOWN_GOOD_MAX_AGE: Final = timedelta(minutes=30)
+"""Maximum age of `known_good_at` before a sweep rewrites it. A write for each sweep would add a tenth to the price."""
+MAX_LEASE_TIME: Final = timedelta(seconds=CHECKER_TIMEOUT_S * 2 / 3)
+"""How long one run keeps check leases, over all of its targets. It then hands over, well before the time-out of its function."""
 
 
-def look(target: ServiceAccountRef, request: CheckRequest, duty: IdleState, ports: Ports, *, stay_until: datetime) -> Json:
-    """Look until every signal was followed by a look that found all well, or open an incident; after `stay_until` hand over."""
+def run_check_loop(
+    target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies, *, deadline: datetime
+) -> ServiceAccountResult:
+    """Assess the target until it is healthy and no further signal has arrived, or open an incident. After the deadline, hand over.
+
+    `state` is the row as the signal left it: this check holds its lease, or is quiet and holds none.
+    """
     try:
-        return _until_all_is_seen(target, request, duty, ports, stay_until)
+        return _check_until_no_signal(target, request, state, dependencies, deadline)
     except RemediatorError:
-        with suppress(RemediatorError):  # whoever finds us gone takes our place after a minute
-            _let_go(target, duty, ports)
+        with suppress(RemediatorError):  # the lease expires after a minute in any case
+            _release_lease(target, state, dependencies)
         raise
 
 
-def _until_all_is_seen(target: ServiceAccountRef, request: CheckRequest, duty: IdleState, ports: Ports, stay_until: datetime) -> Json:
+def _check_until_no_signal(
+    target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies, deadline: datetime
+) -> ServiceAccountResult:
     for pause_s in chain([FIRST_PAUSE_S], repeat(PAUSE_S)):
-        began_at = ports.now()
-        snapshot, found = _look(target, request, duty, ports)
-        if not found.sound:
-            return _broken(snapshot, found, request, duty, ports)
-        again = None if _is_known(duty, began_at) else ports.incidents.finish(target, duty, began_at, nodes_seen(snapshot, found))
-        if again is None:
+        began_at = dependencies.now()
+        snapshot, diagnosis = _assess(target, request, state, dependencies)
+        if not diagnosis.sound:
+            return _handle_fault(snapshot, diagnosis, request, state, dependencies)
+        if _is_recorded(state, began_at):
             break
-        if began_at > stay_until:
-            return _hand_over(target, request, duty, ports)
-        duty = again
-        ports.sleep(pause_s)
-    return {"verdict": found.verdict}
+        signaled = dependencies.incidents.finish(target, state, began_at, nodes_seen(snapshot, diagnosis))
+        if signaled is None:
+            break
+        if began_at > deadline:
+            return _hand_over(target, request, state, dependencies)
+        state = signaled
+        dependencies.sleep(pause_s)
+    return Healthy(diagnosis.verdict)
 
 
-def _look(target: ServiceAccountRef, request: CheckRequest, duty: IdleState, ports: Ports) -> tuple[Snapshot, Diagnosis]:
-    readers = ports.fresh if CheckRequirements.ANEW in duty.asks else ports.readers
-    hints = Hints(known_good_at=duty.known_good_at, actor=actor_of(_told(request, duty)))
-    snapshot, found = observe(target, readers, ports.now(), hints, symptoms=CheckRequirements.NODES in duty.asks or duty.nodes_unsettled)
-    broken = [finding.verdict for finding in found.broken]
-    unread = [finding.link.title for finding in found.unread]
-    ports.log("diagnosis", found.verdict, target=target.key, trigger=request.trigger, broken=broken, unread=unread)
-    return snapshot, found
+def _assess(
+    target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies
+) -> tuple[Snapshot, Diagnosis]:
+    readers = dependencies.uncached_readers if CheckRequirements.ANEW in state.asks else dependencies.readers
+    hints = Hints(known_good_at=state.known_good_at, actor=actor_of(_recorded_request(request, state)))
+    symptoms = CheckRequirements.NODES in state.asks or state.nodes_unsettled
+    snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
+    broken = [finding.verdict for finding in diagnosis.broken]
+    unread = [finding.link.title for finding in diagnosis.unread]
+    dependencies.log("diagnosis", diagnosis.verdict, target=target.key, trigger=request.trigger, broken=broken, unread=unread)
+    return snapshot, diagnosis
 
 
-def _told(request: CheckRequest, duty: IdleState) -> Json:
-    """The request as an incident remembers it: the latest that named an actor, since that one tells who did it."""
-    detail = dict(duty.told or published_events.check_requested(request)[1])
-    return detail | ({"knownGoodAt": duty.known_good_at.isoformat()} if duty.known_good_at else {})
+def _recorded_request(request: CheckRequest, state: IdleState) -> dict[str, Any]:
+    """The request that the incident records: the latest one with an actor, since the report names that actor."""
+    detail = dict(state.told or published_events.check_requested(request)[1])
+    return detail | ({"knownGoodAt": state.known_good_at.isoformat()} if state.known_good_at else {})
 
 
-def _hand_over(target: ServiceAccountRef, request: CheckRequest, duty: IdleState, ports: Ports) -> Json:
-    """Signals still come: go off duty, and let another check begin afresh. One that dies in between is delivered again."""
-    _let_go(target, duty, ports)
-    ports.events.put([published_events.check_requested(replace(request, service_account=(target.namespace, target.name)))])
-    ports.log("observation", "handed over, since signals still come", target=target.key)
-    return {"handed_over": target.key}
+def _hand_over(target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
+    """Release the lease and request a new check. If this run dies between the two, Lambda delivers its event again."""
+    _release_lease(target, state, dependencies)
+    following = replace(request, service_account=(target.namespace, target.name))
+    dependencies.events.put([published_events.check_requested(following)])
+    dependencies.log("request", "requested another check, because signals still arrive", target=target.key)
+    return CheckHandedOver()
 
 
-def _broken(snapshot: Snapshot, found: Diagnosis, request: CheckRequest, duty: IdleState, ports: Ports) -> Json:
-    if found.verdict is Verdict.CLUSTER_GONE and not _named_by_a_parameter(snapshot):
-        _let_go(snapshot.target, duty, ports, forget=ports.now())
-        return {"ignored": "there is no such cluster, and no parameter names it"}
-    if found.verdict is Verdict.CLUSTER_GONE and _told_since(snapshot, duty):
-        _let_go(snapshot.target, duty, ports)
-        return {"ignored": "there is no such cluster, which has been told since its binding was written"}
-    ports.metrics(metrics.DRIFT, 1, trigger=request.trigger)
-    if found.verdict is Verdict.NO_ACCESS:
-        ports.metrics(metrics.LOGIN_FAILURES, 1, cluster=snapshot.target.cluster)
-    decided = plan(snapshot, found, RepairHistory())
-    actions = [type(action).__name__ for action in decided.actions]
-    ports.log("plan", decided.wait or found.broken[0].sentence, target=snapshot.target.key, actions=actions)
-    opened = open_incident(snapshot, request, _told(request, duty), ports, counted=bool(duty.lease_holder))
-    return {"verdict": found.verdict, "incident": opened.id}
+def _handle_fault(
+    snapshot: Snapshot, diagnosis: Diagnosis, request: CheckRequest, state: IdleState, dependencies: CheckDependencies
+) -> EventIgnored | IncidentOpened:
+    if diagnosis.verdict is Verdict.CLUSTER_GONE and not _has_own_binding(snapshot):
+        _release_lease(snapshot.target, state, dependencies, forget=dependencies.now())
+        return EventIgnored("the cluster does not exist, and no parameter names it")
+    if diagnosis.verdict is Verdict.CLUSTER_GONE and _is_reported(snapshot, state):
+        _release_lease(snapshot.target, state, dependencies)
+        return EventIgnored("the cluster does not exist, which was reported after its binding was written")
+    dependencies.metrics(metrics.DRIFT, 1, trigger=request.trigger)
+    if diagnosis.verdict is Verdict.NO_ACCESS:
+        dependencies.metrics(metrics.LOGIN_FAILURES, 1, cluster=snapshot.target.cluster)
+    planned = plan(snapshot, diagnosis, RepairHistory())
+    actions = [action.kind for action in planned.actions]
+    dependencies.log("plan", planned.wait or diagnosis.broken[0].sentence, target=snapshot.target.key, actions=actions)
+    opened = open_incident(snapshot, request, _recorded_request(request, state), dependencies, is_signal_counted=bool(state.lease_holder))
+    return IncidentOpened(verdict=diagnosis.verdict, incident_id=opened.id)
 
 
-def _let_go(target: ServiceAccountRef, duty: IdleState, ports: Ports, forget: datetime | None = None) -> None:
-    if duty.lease_holder:
-        ports.incidents.let_go(target, duty, forget)
+def _release_lease(target: ServiceAccountRef, state: IdleState, dependencies: CheckDependencies, forget: datetime | None = None) -> None:
+    if state.lease_holder:
+        dependencies.incidents.let_go(target, state, forget)
 
 
-def _is_known(duty: IdleState, began_at: datetime) -> bool:
-    """Whether a quiet finding that all is well need not be written: nobody waits for its answer, and the table says it of lately."""
-    lately = duty.known_good_at is not None and began_at - duty.known_good_at < KNOWN_FOR
-    return not duty.lease_holder and lately and not duty.nodes_unsettled
+def _is_recorded(state: IdleState, began_at: datetime) -> bool:
+    """Whether the table needs no write: this check holds no lease, and the table has a recent `known_good_at`."""
+    is_recent = state.known_good_at is not None and began_at - state.known_good_at < KNOWN_GOOD_MAX_AGE
+    return not state.lease_holder and is_recent and not state.nodes_unsettled
 
 
-def nodes_seen(snapshot: Snapshot, found: Diagnosis) -> NodesSeen | None:
-    """What a sound check saw of the nodes, or None where it read none."""
+def nodes_seen(snapshot: Snapshot, diagnosis: Diagnosis) -> NodesSeen | None:
+    """The state of the nodes in a healthy snapshot; None if the nodes were not read."""
     if not isinstance(snapshot.nodes, tuple):
         return None
-    starting = found[Link.NODES].state is State.OK and any(not node.ready for node in snapshot.nodes)
+    starting = diagnosis[Link.NODES].state is State.OK and any(not node.ready for node in snapshot.nodes)
     return NodesSeen.STARTING if starting else NodesSeen.SETTLED
 
 
-def _named_by_a_parameter(snapshot: Snapshot) -> bool:
-    """Whether the cluster has a binding of its own. Without one its name is only what an event says, and anybody may send events."""
+def _has_own_binding(snapshot: Snapshot) -> bool:
+    """Whether a binding names this cluster. Without one, only an event names the cluster, and anyone may send events."""
     own = binding_path(snapshot.target.cluster, snapshot.target.namespace, snapshot.target.name)
     return isinstance(snapshot.binding, Binding | InvalidBinding) and snapshot.binding.path == own
 
 
-def _told_since(snapshot: Snapshot, free: IdleState) -> bool:
-    """Whether people have been told that this binding's cluster is gone: once is enough for as long as nobody writes it again."""
+def _is_reported(snapshot: Snapshot, state: IdleState) -> bool:
+    """Whether the missing cluster was reported after its binding was last written. One report is enough for one version of a binding."""
     written = snapshot.binding.changed_at if isinstance(snapshot.binding, Binding) else None
-    return free.gone_told_at is not None and (written is None or written <= free.gone_told_at)
+    return state.gone_told_at is not None and (written is None or written <= state.gone_told_at)

@@ -1,27 +1,25 @@
-"""What a check works with."""
+"""The dependencies of a check."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from lambdas.application.readers import Readers
 from lambdas.contract.environment import Environment
 from lambdas.domain.ports import EventsPort, IncidentsPort, LogPort, MetricsPort, RemediatorPort
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True, kw_only=True)
-class Ports:
-    """The outside, with `now` and `sleep` for its clock.
+class CheckDependencies:
+    """Ports, environment and clock of a check.
 
-    `fresh` remembers nothing, where `readers` remember what they have read for a while; `swept` is when a sweep last had something checked.
+    `readers` may answer from a cache; `uncached_readers` never do. `last_sweep_checks` holds, by target, when this process last made a
+    sweep's check.
     """
 
     readers: Readers
-    fresh: Readers
+    uncached_readers: Readers
     incidents: IncidentsPort
     remediator: RemediatorPort
     events: EventsPort
@@ -30,4 +28,4 @@ class Ports:
     environment: Environment
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
-    swept: dict[str, datetime] = field(default_factory=dict)
+    last_sweep_checks: dict[str, datetime] = field(default_factory=dict)

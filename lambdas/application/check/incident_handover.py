@@ -1,54 +1,67 @@
-"""Incidents as the checker has them: opened, joined, started, and taken over from an execution that has ended."""
+"""Hands incidents to the remediator: opens them, starts their execution, and replaces one whose holder is gone."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from lambdas.application.check.dependencies import Json, Ports
+from lambdas.application.check.dependencies import CheckDependencies
+from lambdas.application.check.results import IncidentTakenOver, SignalCounted
 from lambdas.domain.incidents.incident import Incident, heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.domain.snapshot.snapshot import Binding, Snapshot
 
 
-def open_incident(snapshot: Snapshot, request: CheckRequest, told: Mapping[str, Any], ports: Ports, *, counted: bool) -> Incident:
-    """Claim the incident, and start the remediator by its id: whoever comes second joins the first.
+def open_incident(
+    snapshot: Snapshot,
+    request: CheckRequest,
+    recorded_request: Mapping[str, Any],
+    dependencies: CheckDependencies,
+    *,
+    is_signal_counted: bool,
+) -> Incident:
+    """Claim the incident, or join the open one, and start the remediator for it.
 
-    `told` is what it remembers of the request; `counted` whether the row has counted its signal already.
+    Args:
+        snapshot: the broken state.
+        request: the request that led to the check.
+        recorded_request: the request as the incident records it.
+        dependencies: the ports.
+        is_signal_counted: whether the row has counted the signal of this request already.
     """
-    claimed = ports.incidents.claim(
+    claimed = dependencies.incidents.claim(
         Incident(
             id=uuid4().hex[:12],
             target=snapshot.target,
             opened_at=request.occurred_at,
-            signals=0 if counted else 1,
-            request=told,
+            signals=0 if is_signal_counted else 1,
+            request=recorded_request,
             binding_path=snapshot.binding.path if isinstance(snapshot.binding, Binding) else None,
         )
     )
-    ports.log("plan", "incident opened", target=snapshot.target.key, incident=claimed.id, signals=claimed.signals)
+    dependencies.log("plan", "incident opened", target=snapshot.target.key, incident=claimed.id, signals=claimed.signals)
     if not claimed.started and not claimed.held_by_a_person:
-        _start(claimed, ports)
+        _start_remediator(claimed, dependencies)
     return claimed
 
 
-def _start(incident: Incident, ports: Ports) -> None:
-    """Idempotent by the incident's id, so a checker that died between claim and start is made good by any later signal."""
-    arn = ports.remediator.start(incident)
-    ports.incidents.mark_started(incident, arn)
-    ports.log("actions", "remediator started", incident=incident.id, target=incident.target.key)
-
-
-def join(incident: Incident, request: CheckRequest, ports: Ports) -> Json:
-    """An open incident has counted the signal. Its execution is started where nobody did, and replaced where it ended without closing."""
-    ports.log("observation", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
+def handle_counted_signal(incident: Incident, request: CheckRequest, dependencies: CheckDependencies) -> SignalCounted | IncidentTakenOver:
+    """Start the execution of an open incident if it was never started; replace the incident if its holder is gone."""
+    dependencies.log("request", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
     if not incident.started and not incident.held_by_a_person:
-        _start(incident, ports)
-    elif request.trigger in (Trigger.SWEEP, Trigger.PERSON) and not _alive(incident, ports):
-        return _take_over(incident, ports)
-    return {"incident": incident.id, "signals": incident.signals}
+        _start_remediator(incident, dependencies)
+    elif request.trigger in (Trigger.SWEEP, Trigger.PERSON) and not _is_held(incident, dependencies):
+        return _take_over(incident, dependencies)
+    return SignalCounted(incident_id=incident.id, signals=incident.signals)
 
 
-def _take_over(ended: Incident, ports: Ports) -> Json:
+def _start_remediator(incident: Incident, dependencies: CheckDependencies) -> None:
+    """Start the execution, idempotent by incident id. If a checker dies between claim and start, the next signal starts the execution."""
+    arn = dependencies.remediator.start(incident)
+    dependencies.incidents.mark_started(incident, arn)
+    dependencies.log("actions", "remediator started", incident=incident.id, target=incident.target.key)
+
+
+def _take_over(ended: Incident, dependencies: CheckDependencies) -> IncidentTakenOver:
     successor = Incident(
         id=uuid4().hex[:12],
         target=ended.target,
@@ -57,14 +70,14 @@ def _take_over(ended: Incident, ports: Ports) -> Json:
         request=ended.request,
         binding_path=ended.binding_path,
     )
-    taken = ports.incidents.take_over(ended, successor)
-    if not taken.started:
-        _start(taken, ports)
-    return {"incident": taken.id, "taken_over": ended.id}
+    current = dependencies.incidents.take_over(ended, successor)
+    if not current.started:
+        _start_remediator(current, dependencies)
+    return IncidentTakenOver(incident_id=current.id, former_incident_id=ended.id)
 
 
-def _alive(incident: Incident, ports: Ports) -> bool:
-    """Whether whoever works on it still does: a person by their sign of life, the remediator by its execution."""
+def _is_held(incident: Incident, dependencies: CheckDependencies) -> bool:
+    """Whether the holder still works on the incident: a person by the heartbeat, the remediator by its execution."""
     if incident.held_by_a_person:
-        return not heartbeat_expired(incident, ports.now())
-    return bool(incident.execution_arn and ports.remediator.running(incident.execution_arn))
+        return not heartbeat_expired(incident, dependencies.now())
+    return bool(incident.execution_arn and dependencies.remediator.running(incident.execution_arn))

@@ -24,4 +24,4 @@ def tell_unsent(iteration: Iteration) -> None:
 def escalate(iteration: Iteration, trouble: str) -> None:
     """Our repair did not work: from here on a person decides, and we only watch."""
     iteration.story.gave_up = True
-    tell(iteration, NotificationKind.NEEDS_YOU, trouble=trouble)
+    tell(iteration, NotificationKind.NEEDS_ACTION, trouble=trouble)

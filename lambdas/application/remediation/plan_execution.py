@@ -6,7 +6,7 @@ from typing import Final
 from lambdas.application.remediation.state import Iteration
 from lambdas.application.workflow_steps import Json, PollSchedule
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestoreAnnotation, to_json
+from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation, to_json
 
 BUSY: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long something of ours waits for what another does: an update that runs, a table that does not answer."""
@@ -20,7 +20,7 @@ CONFLICT: Final = "conflict"
 def carry_out(iteration: Iteration, before: AssessmentSummary) -> str:
     """Do what the look's plan says. Empty where all was done, `CONFLICT`, or what went wrong in words."""
     for i, action in enumerate(before.actions):
-        name = f"{iteration.n}.{i + 1} {type(action).__name__}"
+        name = f"{iteration.n}.{i + 1} {action.kind}"
         if trouble := _trouble(_act(iteration, name, action)) or _follow(iteration, name, action, before):
             return trouble
         if isinstance(action, AnnotateServiceAccount):
@@ -29,7 +29,7 @@ def carry_out(iteration: Iteration, before: AssessmentSummary) -> str:
 
 
 def _act(iteration: Iteration, name: str, action: Action) -> Json:
-    kind, plain = type(action).__name__, to_json(action)
+    kind, plain = action.kind, to_json(action)
     outcome = iteration.steps.until(name, lambda _: iteration.work.act(plain), lambda state: not state.get("busy"), BUSY)
     iteration.story.add(kind, outcome.get("words", ""), outcome)
     if outcome.get("done"):
@@ -45,14 +45,14 @@ def _trouble(outcome: Json) -> str:
 
 def _follow(iteration: Iteration, name: str, action: Action, before: AssessmentSummary) -> str:
     """See an action through; what went wrong, in words."""
-    if isinstance(action, ReplaceOnePod):
+    if isinstance(action, ReplaceCanaryPod):
         return _follow_canary(iteration, name, action, before)
-    if isinstance(action, DeleteStalePods):
+    if isinstance(action, ReplaceStalePods):
         return _follow_waves(iteration, name, action, before)
     return ""
 
 
-def _follow_canary(iteration: Iteration, name: str, action: ReplaceOnePod, before: AssessmentSummary) -> str:
+def _follow_canary(iteration: Iteration, name: str, action: ReplaceCanaryPod, before: AssessmentSummary) -> str:
     canary = {**to_json(action), "before": _health(before)}
     state = iteration.steps.until(f"{name}: successor", partial(iteration.work.canary, canary), _not_waiting, CANARY)
     iteration.story.add("successor", str(state.get("words", "")), state)
@@ -63,8 +63,8 @@ def _follow_canary(iteration: Iteration, name: str, action: ReplaceOnePod, befor
     return "" if state["state"] == "carried" else str(state.get("words") or "the replaced pod did not come back with the role")
 
 
-def _follow_waves(iteration: Iteration, name: str, action: DeleteStalePods, before: AssessmentSummary) -> str:
-    schedule = PollSchedule(timeout_s=before.timeouts["proof_timeout_s"], most_s=WAVE_MOST_S)
+def _follow_waves(iteration: Iteration, name: str, action: ReplaceStalePods, before: AssessmentSummary) -> str:
+    schedule = PollSchedule(timeout_s=before.timeouts["verification_timeout_s"], most_s=WAVE_MOST_S)
     state = iteration.steps.until(f"{name}: waves", partial(iteration.work.wave, to_json(action)), _not_waiting, schedule)
     iteration.story.add("waves", str(state.get("words", "")), state)
     return "" if state["state"] == "done" else str(state.get("words") or "a wave of pods did not come back")

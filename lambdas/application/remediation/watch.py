@@ -16,7 +16,13 @@ WATCH_MOST_S: Final = 900
 REMINDERS_S: Final = (3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600)
 """How long to watch before each reminder (seconds); after the last one the incident is closed, and the sweep opens a new one."""
 AS_TOLD: Final = frozenset(
-    {BlockReason.OBSERVE_MODE, BlockReason.NO_BINDING, BlockReason.ADDON_RECORD_TELL, BlockReason.CONSEQUENCE, BlockReason.TOO_YOUNG}
+    {
+        BlockReason.OBSERVE_MODE,
+        BlockReason.NO_BINDING,
+        BlockReason.ADDON_RECORD_NOTIFY_ONLY,
+        BlockReason.CONSEQUENCE,
+        BlockReason.GRACE_PERIOD,
+    }
 )
 """Reasons that hold us back as we were told to; every other one is for a person to remove."""
 
@@ -45,7 +51,7 @@ def _say_why(iteration: Iteration, now: AssessmentSummary) -> None:
     if now.sound:
         escalate(iteration, "the identity is right again, but not every pod runs with it")
     else:
-        tell(iteration, NotificationKind.NEEDS_YOU if needs_a_person(now) else NotificationKind.WITHHELD)
+        tell(iteration, NotificationKind.NEEDS_ACTION if needs_a_person(now) else NotificationKind.BLOCKED)
 
 
 def needs_a_person(now: AssessmentSummary) -> bool:
@@ -53,7 +59,7 @@ def needs_a_person(now: AssessmentSummary) -> bool:
 
     Actions that could run and are not run have been tried as often as may be.
     """
-    return bool(now.actions) or any(blocked.reason not in AS_TOLD for blocked in now.withheld) or not now.withheld
+    return bool(now.actions) or any(blocked.reason not in AS_TOLD for blocked in now.blocked) or not now.blocked
 
 
 def _changed(state: Json, fingerprint: list[object], story: Story) -> bool:
@@ -67,9 +73,9 @@ def _changed(state: Json, fingerprint: list[object], story: Story) -> bool:
 
 
 def _fingerprint(look: AssessmentSummary) -> list[object]:
-    return [list(look.verdicts), kinds(look.actions), sorted({blocked.reason for blocked in look.withheld}), look.binding_version]
+    return [list(look.verdicts), kinds(look.actions), sorted({blocked.reason for blocked in look.blocked}), look.binding_version]
 
 
 def kinds(actions: tuple[Action, ...]) -> list[str]:
     """What a plan does, without the versions that move while time passes."""
-    return [type(action).__name__ for action in actions]
+    return [action.kind for action in actions]

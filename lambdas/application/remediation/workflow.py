@@ -29,8 +29,8 @@ MOST_TURNS: Final = 60
 """Turns of one incident; with a few operations each it stays far below the 3,000 that an execution may have."""
 UNREACHABLE_LOOKS: Final = 12
 """Looks at a cluster that does not let us in before that counts as its state: an API server restarts within a minute or two."""
-LIFTED_BY_TIME: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.WINDOW})
-REPAIRED_AGAIN: Final = frozenset({VerificationState.WAITING, VerificationState.LEFT, VerificationState.MORE})
+LIFTED_BY_TIME: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW})
+REPAIRED_AGAIN: Final = frozenset({VerificationState.WAITING, VerificationState.PARTIAL, VerificationState.MORE_STALE_PODS})
 """What another repair may still end. Patience has ended where a proof was waited for to no end."""
 AGAIN: Final = 1000
 """Numbers the look after an approval, far from those of the turns."""
@@ -60,18 +60,18 @@ def _stay(story: Story, steps: Steps, work: Work) -> Outcome:
         if now is None:
             continue
         if story.well(now):
-            outcome = Outcome.PROVEN if story.changes else Outcome.RECOVERED
+            outcome = Outcome.VERIFIED if story.changes else Outcome.RECOVERED
             if _close(iteration, outcome):
                 return outcome
         elif _may_act(story, now):
             if agreed := _approved(iteration, now):
                 _repair(iteration, agreed)
         elif (seconds := _lifts_in(now)) is not None:
-            tell(iteration, NotificationKind.WITHHELD)
+            tell(iteration, NotificationKind.BLOCKED)
             steps.pause(f"{n} until it may", seconds)
         elif not watch(iteration, now):
             break
-    outcome = Outcome.NEEDS_YOU if story.told == NotificationKind.NEEDS_YOU else Outcome.WITHHELD
+    outcome = Outcome.NEEDS_ACTION if story.told == NotificationKind.NEEDS_ACTION else Outcome.BLOCKED
     _close(Iteration(MOST_TURNS + 1, story, steps, work), outcome)
     return outcome
 
@@ -112,7 +112,7 @@ def _may_act(story: Story, now: AssessmentSummary) -> bool:
 
 def _lifts_in(now: AssessmentSummary) -> int | None:
     """Whole seconds after which everything that is withheld may run, at least 1; None where not time alone decides."""
-    times = [blocked.until for blocked in now.withheld if blocked.until and blocked.reason in LIFTED_BY_TIME]
+    times = [blocked.until for blocked in now.blocked if blocked.until and blocked.reason in LIFTED_BY_TIME]
     if not times:
         return None
     return max(1, ceil((datetime.fromisoformat(max(times)) - datetime.fromisoformat(now.began_at)).total_seconds()))
@@ -152,8 +152,8 @@ def _repair(iteration: Iteration, before: AssessmentSummary) -> None:
         return  # the next look tells whose it is
     iteration.story.repairs += 1
     iteration.story.proven = False
-    if iteration.story.told != NotificationKind.ACTING:  # a conflict begins another turn of the same repair, which is no news
-        tell(iteration, NotificationKind.ACTING)
+    if iteration.story.told != NotificationKind.REPAIRING:  # a conflict begins another turn of the same repair, which is no news
+        tell(iteration, NotificationKind.REPAIRING)
     trouble = carry_out(iteration, before)
     if not trouble:
         _prove(iteration, before)
@@ -169,16 +169,16 @@ def _answered(state: Json) -> bool:
 def _prove(iteration: Iteration, before: AssessmentSummary) -> None:
     """Wait until the repair is seen to work. Worse than before is taken back; in part is repaired again; else a person is needed."""
     story = iteration.story
-    schedule = PollSchedule(timeout_s=before.timeouts["proof_timeout_s"], most_s=20)
+    schedule = PollSchedule(timeout_s=before.timeouts["verification_timeout_s"], most_s=20)
     state = iteration.until("proof", partial(iteration.work.verify, story.look), _judged, schedule)
     proof, sentence = state.get("proof", VerificationState.WAITING), str(state.get("sentence", ""))
     story.add("proof", sentence, state)
     story.trail += state.get("trail", [])
     if "look" in state:
         story.saw(state)
-    if proof == VerificationState.PROVEN:
+    if proof == VerificationState.VERIFIED:
         story.proven, story.annotated = True, None
-        tell(iteration, NotificationKind.PROVEN, proof=sentence)
+        tell(iteration, NotificationKind.VERIFIED, proof=sentence)
     elif proof == VerificationState.WORSE:
         restore(iteration, f"{iteration.n} proof")
         escalate(iteration, sentence)
@@ -198,8 +198,8 @@ def _close(iteration: Iteration, outcome: Outcome) -> bool:
     story = iteration.story
     if outcome is Outcome.RECOVERED and story.told:
         tell(iteration, NotificationKind.RECOVERED)
-    if outcome is Outcome.PROVEN and not story.proven:
-        tell(iteration, NotificationKind.PROVEN)
+    if outcome is Outcome.VERIFIED and not story.proven:
+        tell(iteration, NotificationKind.VERIFIED)
     tell_unsent(iteration)
     state = iteration.until(
         "close", partial(iteration.work.close, outcome, story.about(told=story.told)), lambda item: "closed" in item, CLOSING

@@ -72,7 +72,7 @@ class AssessmentSummary:
     counts: Counts
     actions: tuple[Action, ...] = ()
     proposed: tuple[Action, ...] = ()
-    withheld: tuple[BlockedSummary, ...] = ()
+    blocked: tuple[BlockedSummary, ...] = ()
     remedies: tuple[str, ...] = ()
     wait: str = ""
     needs_approval: bool = False
@@ -112,7 +112,7 @@ def summary_to_json(value: AssessmentSummary) -> dict[str, Any]:
         **vars(value),
         "links": [{**vars(line)} for line in value.links],
         "counts": {**vars(value.counts)},
-        "withheld": [{**vars(line)} for line in value.withheld],
+        "blocked": [{**vars(line)} for line in value.blocked],
         **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS},
     }
 
@@ -129,7 +129,7 @@ def summary_from_json(value: dict[str, Any]) -> AssessmentSummary:
             "links": lines,
             "counts": Counts(**value["counts"]),
             **{name: tuple(map(from_json, value.get(name, ()))) for name in _ACTIONS},
-            "withheld": tuple(BlockedSummary(**line) for line in value["withheld"]),
+            "blocked": tuple(BlockedSummary(**line) for line in value["blocked"]),
             **{name: tuple(value[name]) for name in ("verdicts", "remedies", "warnings")},
         }
     )

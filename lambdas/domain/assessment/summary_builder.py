@@ -56,14 +56,14 @@ def look(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSumm
         counts=_counts(snapshot),
         actions=plan.actions,
         proposed=plan.proposed,
-        withheld=tuple(
+        blocked=tuple(
             BlockedSummary(
                 link=blocked.link,
                 reason=blocked.reason,
                 sentence=_cut(blocked.sentence),
                 until=blocked.until.isoformat() if blocked.until else "",
             )
-            for blocked in plan.withheld
+            for blocked in plan.blocked
         ),
         remedies=tuple(dict.fromkeys(line[:4000] for finding in diagnosis.broken for line in finding.remedy)),
         wait=plan.wait or "",
@@ -83,7 +83,8 @@ def look(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSumm
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=snapshot.settings.notify_from,
         timeouts={
-            name: getattr(snapshot.settings, name) for name in ("approval_timeout_s", "proof_timeout_s", "update_timeout_s", "node_grace_s")
+            name: getattr(snapshot.settings, name)
+            for name in ("approval_timeout_s", "verification_timeout_s", "update_timeout_s", "node_grace_s")
         },
     )
 

@@ -11,7 +11,7 @@ from lambdas.domain.audit.identity import Watched, actor_of, changed_by, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSign, sign_of
 from lambdas.domain.audit.record import Write, write_of
 from lambdas.domain.requests.request import Actor
-from lambdas.notifications.published_events import Outgoing, identity_changed, node_not_ready
+from lambdas.notifications.published_events import PublishedEvent, identity_changed, node_not_ready
 
 __all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "Watched", "events", "findings"]
 
@@ -116,7 +116,7 @@ def _names(write: Write) -> tuple[str, str, str]:
     return actor.who, actor.what, actor.agent
 
 
-def events(found: Findings, cluster: str) -> tuple[Outgoing, ...]:
+def events(found: Findings, cluster: str) -> tuple[PublishedEvent, ...]:
     """One event for each cause and for each changed identity."""
     return (
         *(

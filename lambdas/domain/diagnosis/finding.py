@@ -46,10 +46,10 @@ _TITLES: Final = {
     Link.NODES: "nodes",
 }
 
-GUARDS: Final = (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS)
+PRECONDITIONS: Final = (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS)
 """Links of the desired state: where one is broken, putting the role in would help nobody."""
 
-READABLE_GUARDS: Final = (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST)
+READABLE_PRECONDITIONS: Final = (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST)
 """Guards that we are always granted to read, so that `unknown` means something. Permissions are read only where simulation is granted."""
 
 

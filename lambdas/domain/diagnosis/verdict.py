@@ -12,7 +12,7 @@ class Verdict(StrEnum):
     POD_IDENTITY_IN_USE = "pod-identity-in-use"
     NO_ACCESS = "no-access"
     CLUSTER_GONE = "cluster-gone"
-    CLUSTER_YOUNG = "cluster-young"
+    CLUSTER_INITIALIZING = "cluster-initializing"
     ADDON_NOT_INSTALLED = "addon-not-installed"
     BINDING_INVALID = "binding-invalid"
     OIDC_PROVIDER_MISSING = "oidc-provider-missing"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     TRUST_CONDITION_WRONG = "trust-condition-wrong"
     PERMISSIONS_MISSING = "permissions-missing"
     UPDATE_IN_PROGRESS = "update-in-progress"
-    ADDON_DEGRADED_OTHERWISE = "addon-degraded-otherwise"
+    ADDON_DEGRADED = "addon-degraded"
     ADDON_ROLE_MISSING = "addon-role-missing"
     ANNOTATION_MISSING = "annotation-missing"
     ANNOTATION_WIPED = "annotation-wiped"
@@ -29,8 +29,8 @@ class Verdict(StrEnum):
     PODS_STALE = "pods-stale"
     WEBHOOK_MISSED = "webhook-missed"
     STS_UNREACHABLE = "sts-unreachable"
-    NODES_UNWELL_OTHERWISE = "nodes-unwell-otherwise"
-    REVERTED = "reverted"
+    NODES_NOT_READY = "nodes-not-ready"
+    FLAPPING = "flapping"
 
 
 SOUND: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_IDENTITY_IN_USE})

@@ -24,10 +24,10 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troublesho
 class Outcome(StrEnum):
     """How an incident ended."""
 
-    PROVEN = "proven"  # repaired, and seen to work
+    VERIFIED = "verified"  # repaired, and seen to work
     RECOVERED = "recovered"  # well again before we wrote anything
-    WITHHELD = "withheld"  # broken; a rule, a mode or a person kept us from acting
-    NEEDS_YOU = "needs-you"  # broken; only a person can repair it, or our repair did not prove itself
+    BLOCKED = "blocked"  # broken; a rule, a mode or a person kept us from acting
+    NEEDS_ACTION = "needs-action"  # broken; only a person can repair it, or our repair did not prove itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Incident:
 
     `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
     begun, `holder` who works on it: `remediator`, or the ARN of a person, whose last sign of life is `beat_at`. `binding_path` is the
-    parameter that was found not to hold, which the breaker counts by. While `acting` is set its holder may be changing something, and
+    parameter that was found not to hold, which the breaker counts by. While `repairing` is set its holder may be changing something, and
     nobody takes it over who finds its execution running.
     """
 

@@ -16,6 +16,7 @@ class AnnotateServiceAccount:
     old_value: str | None
     resource_version: str
 
+    kind: ClassVar[str] = "annotate-service-account"
     done: ClassVar[str] = "annotation set"
 
     @property
@@ -25,7 +26,7 @@ class AnnotateServiceAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReplaceOnePod:
+class ReplaceCanaryPod:
     """Delete one stale pod and see the role in its successor before the rest follows.
 
     `node` tells the successor of a DaemonSet's pod. For other kinds it is empty, and any pod no older than `newest` (ISO time) counts but
@@ -39,6 +40,7 @@ class ReplaceOnePod:
     role_arn: str
     as_new: tuple[str, ...] = ()
 
+    kind: ClassVar[str] = "replace-canary-pod"
     done: ClassVar[str] = "one pod replaced first"
 
     @property
@@ -60,6 +62,7 @@ class RestartWorkload:
     restarted_at: str
     at_a_time: int
 
+    kind: ClassVar[str] = "restart-workload"
     done: ClassVar[str] = "all pods restarted"
 
     @property
@@ -69,13 +72,14 @@ class RestartWorkload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeleteStalePods:
+class ReplaceStalePods:
     """Delete stale pods in waves of at most `at_a_time`, each only when the one before has come back. `count` is how many there were."""
 
     at_a_time: int
     count: int
     role_arn: str
 
+    kind: ClassVar[str] = "replace-stale-pods"
     done: ClassVar[str] = "stale pods replaced"
 
     @property
@@ -92,6 +96,7 @@ class UpdateAddonRole:
     role_arn: str
     token: str
 
+    kind: ClassVar[str] = "update-addon-role"
     done: ClassVar[str] = "role put into the add-on record"
 
     @property
@@ -107,6 +112,7 @@ class RestoreAnnotation:
     value: str | None
     ours: str
 
+    kind: ClassVar[str] = "restore-annotation"
     done: ClassVar[str] = "annotation put back as it was"
 
     @property
@@ -115,9 +121,9 @@ class RestoreAnnotation:
         return "put the annotation back as it was"
 
 
-Action = AnnotateServiceAccount | ReplaceOnePod | RestartWorkload | DeleteStalePods | UpdateAddonRole | RestoreAnnotation
+Action = AnnotateServiceAccount | ReplaceCanaryPod | RestartWorkload | ReplaceStalePods | UpdateAddonRole | RestoreAnnotation
 
-_KINDS: Final[Mapping[str, type[Action]]] = {kind.__name__: kind for kind in get_args(Action)}
+_KINDS: Final[Mapping[str, type[Action]]] = {action.kind: action for action in get_args(Action)}
 
 DONE: Final[Mapping[str, str]] = {kind: action.done for kind, action in _KINDS.items()}
 """What has been done, for people, by the action's kind."""
@@ -125,7 +131,7 @@ DONE: Final[Mapping[str, str]] = {kind: action.done for kind, action in _KINDS.i
 
 def to_json(action: Action) -> dict[str, Any]:
     """The action as a JSON object with its kind."""
-    return {"kind": type(action).__name__, **vars(action)}
+    return {"kind": action.kind, **vars(action)}
 
 
 def from_json(value: dict[str, Any]) -> Action:
@@ -134,7 +140,7 @@ def from_json(value: dict[str, Any]) -> Action:
     kind = _KINDS[fields.pop("kind")]
     if kind is RestartWorkload:
         fields["workload"] = WorkloadKind(fields["workload"])
-    if kind is ReplaceOnePod:
+    if kind is ReplaceCanaryPod:
         fields["as_new"] = tuple(fields["as_new"])
     action: Action = kind(**fields)
     return action

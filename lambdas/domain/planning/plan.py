@@ -14,20 +14,20 @@ class BlockReason(StrEnum):
     """Why something is withheld."""
 
     NO_BINDING = "no-binding"
-    NOT_OURS = "not-ours"  # only a person can change it
-    GUARD_BROKEN = "guard-broken"  # the role would not work
-    GUARD_UNREAD = "guard-unread"  # we could not read whether it would
-    UPDATE_RUNS = "update-runs"
-    TOO_YOUNG = "too-young"
+    NEEDS_PERSON = "needs-person"  # only a person can change it
+    PRECONDITION_FAILED = "precondition-failed"  # the role would not work
+    PRECONDITION_UNKNOWN = "precondition-unknown"  # we could not read whether it would
+    UPDATE_IN_PROGRESS = "update-in-progress"
+    GRACE_PERIOD = "grace-period"
     OBSERVE_MODE = "observe-mode"
-    ADDON_RECORD_TELL = "addon-record-tell"
-    ADDON_UNWELL = "addon-unwell"
-    ROLE_NOT_PASSABLE = "role-not-passable"  # it is none of the roles that the stack may hand to EKS
+    ADDON_RECORD_NOTIFY_ONLY = "addon-record-notify-only"
+    ADDON_DEGRADED = "addon-degraded"
+    ROLE_NOT_ALLOWED = "role-not-allowed"  # it is none of the roles that the stack may hand to EKS
     COOLDOWN = "cooldown"
     TOO_MANY_REPAIRS = "too-many-repairs"
     TUG_OF_WAR = "tug-of-war"
-    BREAKER = "breaker"
-    WINDOW = "maintenance-window"
+    CIRCUIT_BREAKER = "circuit-breaker"
+    MAINTENANCE_WINDOW = "maintenance-window"
     CONSEQUENCE = "consequence"  # ends when an earlier link is repaired
 
 
@@ -52,7 +52,7 @@ class Plan:
     verdict: Verdict
     severity: Severity
     actions: tuple[Action, ...] = ()
-    withheld: tuple[BlockedAction, ...] = ()
+    blocked: tuple[BlockedAction, ...] = ()
     proposed: tuple[Action, ...] = ()
     answers: tuple[tuple[Link, tuple[int, ...]], ...] = ()
     wait: str | None = None

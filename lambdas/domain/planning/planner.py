@@ -7,11 +7,18 @@ from typing import Final
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import AddonRecord, Mode
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.diagnosis.finding import READABLE_GUARDS, Finding, Link, State
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import changed_at, oldest_first, stale_pods
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
-from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.actions import (
+    Action,
+    AnnotateServiceAccount,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    UpdateAddonRole,
+)
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
 from lambdas.domain.planning.policies import Blocker, RepairHistory, stops
 from lambdas.domain.snapshot.node_reachability import reachable, rolled_out, stalled
@@ -32,13 +39,15 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
     found = list(stops(snapshot, diagnosis, past)) if wanted else []
     verdict = next((stop.verdict for stop in found if stop.verdict), None) or diagnosis.verdict
     if found:
-        held = _all_withheld(diagnosis, wanted, found)
+        held = _all_blocked(diagnosis, wanted, found)
         by_mode_alone = {stop.reason for stop in found} == {BlockReason.OBSERVE_MODE} and not _under_way(diagnosis)
         proposed = _acting(snapshot, diagnosis, wanted).actions if by_mode_alone else ()
-        return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, proposed=proposed)
+        return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, proposed=proposed)
     if running := _under_way(diagnosis):
-        held = tuple(BlockedAction(link=finding.link, reason=BlockReason.UPDATE_RUNS, sentence=running) for finding in diagnosis.broken)
-        return Plan(verdict=verdict, severity=diagnosis.severity, withheld=held, wait=running)
+        held = tuple(
+            BlockedAction(link=finding.link, reason=BlockReason.UPDATE_IN_PROGRESS, sentence=running) for finding in diagnosis.broken
+        )
+        return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, wait=running)
     return _acting(snapshot, diagnosis, wanted)
 
 
@@ -61,7 +70,7 @@ def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
         verdict=diagnosis.verdict,
         severity=diagnosis.severity,
         actions=actions,
-        withheld=tuple(sorted(held, key=lambda item: item.link)),
+        blocked=tuple(sorted(held, key=lambda item: item.link)),
         answers=answers,
         wait=rolling,
         needs_approval=bool(actions) and snapshot.settings.mode is Mode.APPROVE,
@@ -114,17 +123,17 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
                 workload=workload.kind, name=workload.name, restarted_at=_stamp(snapshot.began_at), at_a_time=workload.max_unavailable
             ),
         )
-    return (first, DeleteStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role))
+    return (first, ReplaceStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role))
 
 
-def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceOnePod:
+def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceCanaryPod:
     newest = max(pod.created_at for pod in pods)
     if workload.kind is WorkloadKind.DAEMON_SET:
-        return ReplaceOnePod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
+        return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
     as_new = tuple(sorted(pod.uid for pod in pods if pod.created_at == newest))
     if len(as_new) > MOST_OF_A_SECOND:
         newest, as_new = newest + timedelta(seconds=1), ()
-    return ReplaceOnePod(pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new)
+    return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new)
 
 
 MOST_OF_A_SECOND: Final = 50
@@ -176,19 +185,19 @@ def _rolling(snapshot: Snapshot) -> str | None:
 def _held(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> BlockedAction | None:
     """Why this one link is left alone though others may be acted on; None where it is not."""
     if finding.link in wanted and (sentence := _unverified(snapshot, diagnosis, finding)):
-        return BlockedAction(link=finding.link, reason=BlockReason.GUARD_UNREAD, sentence=sentence)
+        return BlockedAction(link=finding.link, reason=BlockReason.PRECONDITION_UNKNOWN, sentence=sentence)
     if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(snapshot)):
         return held
-    if finding.verdict is Verdict.CLUSTER_YOUNG:
+    if finding.verdict is Verdict.CLUSTER_INITIALIZING:
         return BlockedAction(
-            link=finding.link, reason=BlockReason.TOO_YOUNG, sentence="the cluster is minutes old: the next sweep looks again"
+            link=finding.link, reason=BlockReason.GRACE_PERIOD, sentence="the cluster is minutes old: the next sweep looks again"
         )
     if finding.link in wanted and not wanted[finding.link]:
         return BlockedAction(
             link=finding.link, reason=BlockReason.CONSEQUENCE, sentence=_rolling(snapshot) or "ends with the links before it"
         )
     if finding.link not in wanted and not _follows(diagnosis, finding, wanted):
-        return BlockedAction(link=finding.link, reason=BlockReason.NOT_OURS, sentence="only a person can change this")
+        return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")
     return None
 
 
@@ -197,11 +206,11 @@ def _record_held(snapshot: Snapshot) -> BlockedAction | None:
         return BlockedAction(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
 
     if snapshot.settings.addon_record is AddonRecord.TELL:
-        return held(BlockReason.ADDON_RECORD_TELL, "addon_record is tell: its owner has to change it")
+        return held(BlockReason.ADDON_RECORD_NOTIFY_ONLY, "addon_record is tell: its owner has to change it")
     if not _passable(snapshot):
-        return held(BlockReason.ROLE_NOT_PASSABLE, NOT_PASSABLE)
+        return held(BlockReason.ROLE_NOT_ALLOWED, NOT_PASSABLE)
     if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status not in ("ACTIVE", "DEGRADED"):
-        return held(BlockReason.ADDON_UNWELL, f"the add-on is {snapshot.addon.status}; an update would not help")
+        return held(BlockReason.ADDON_DEGRADED, f"the add-on is {snapshot.addon.status}; an update would not help")
     return None
 
 
@@ -216,7 +225,7 @@ def _passable(snapshot: Snapshot) -> bool:
 
 def _unverified(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding) -> str | None:
     """Where a guarding link is unread, what is missing may be put back, but nothing that stands is replaced."""
-    unread = next((diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN), None)
+    unread = next((diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN), None)
     if unread is None or not _replaces(snapshot, finding):
         return None
     return f"{unread.link.title} could not be read ({unread.sentence}), so what stands is not replaced"
@@ -243,7 +252,7 @@ def _consequence(finding: Finding) -> BlockedAction:
     return BlockedAction(link=finding.link, reason=BlockReason.CONSEQUENCE, sentence="ends with the links before it")
 
 
-def _all_withheld(diagnosis: Diagnosis, wanted: Wanted, found: list[Blocker]) -> tuple[BlockedAction, ...]:
+def _all_blocked(diagnosis: Diagnosis, wanted: Wanted, found: list[Blocker]) -> tuple[BlockedAction, ...]:
     """Every broken link with the weightiest stop's reason; where all of them lift by time, when the last one does."""
     first = found[0]
     until = max((stop.until for stop in found if stop.until), default=None) if all(stop.until for stop in found) else None
@@ -253,7 +262,7 @@ def _all_withheld(diagnosis: Diagnosis, wanted: Wanted, found: list[Blocker]) ->
         if finding.link in wanted
         else BlockedAction(
             link=finding.link,
-            reason=BlockReason.NOT_OURS if not _follows(diagnosis, finding, wanted) else BlockReason.CONSEQUENCE,
+            reason=BlockReason.NEEDS_PERSON if not _follows(diagnosis, finding, wanted) else BlockReason.CONSEQUENCE,
             sentence=finding.sentence,
         )
         for finding in diagnosis.broken

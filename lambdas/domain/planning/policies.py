@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
-from lambdas.domain.diagnosis.finding import GUARDS, READABLE_GUARDS, Link, State
+from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
@@ -66,10 +66,10 @@ def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory)
 
 
 def _guard_broken(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    guard = next((finding for finding in diagnosis.broken if finding.link in GUARDS), None)
+    guard = next((finding for finding in diagnosis.broken if finding.link in PRECONDITIONS), None)
     proven = next((finding for finding in diagnosis.broken if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
     found = guard or proven
-    return Blocker(BlockReason.GUARD_BROKEN, f"the role would not work: {found.sentence}") if found else None
+    return Blocker(BlockReason.PRECONDITION_FAILED, f"the role would not work: {found.sentence}") if found else None
 
 
 def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) -> bool:
@@ -86,15 +86,17 @@ def _mechanism_unread(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistor
     if mechanism.state is not State.UNKNOWN:
         return None
     return Blocker(
-        BlockReason.GUARD_UNREAD, f"whether a pod identity association decides the role could not be read ({mechanism.sentence})"
+        BlockReason.PRECONDITION_UNKNOWN, f"whether a pod identity association decides the role could not be read ({mechanism.sentence})"
     )
 
 
 def _guard_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    unread = [diagnosis[link] for link in READABLE_GUARDS if diagnosis[link].state is State.UNKNOWN]
+    unread = [diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN]
     if not unread or snapshot.settings.when_unverified is WhenUnverified.RESTORE:
         return None
-    return Blocker(BlockReason.GUARD_UNREAD, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is refuse")
+    return Blocker(
+        BlockReason.PRECONDITION_UNKNOWN, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is refuse"
+    )
 
 
 def _observe(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
@@ -107,7 +109,7 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
     ours = [
         repair.closed_at
         for repair in _repairs(past)
-        if "AnnotateServiceAccount" in repair.changes and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
+        if "annotate-service-account" in repair.changes and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
     ]
     if len(ours) < TUG_OF_WAR_REPAIRS:
         return None
@@ -116,7 +118,7 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
     who = snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""  # a removal leaves no trace
     by_whom = f"last by {who}" if who else "and by whom is not recorded"
     sentence = f"set {len(ours)} times within a day and taken away again each time, {by_whom}"
-    return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.REVERTED)
+    return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 
 
 def just_changed(snapshot: Snapshot) -> tuple[str, datetime] | None:
@@ -129,10 +131,12 @@ def just_changed(snapshot: Snapshot) -> tuple[str, datetime] | None:
 
 def _breaker(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
     clusters, changed = {*past.turned_wrong, snapshot.target.cluster}, just_changed(snapshot)
-    if changed is None or len(clusters) < snapshot.settings.breaker_clusters:
+    if changed is None or len(clusters) < snapshot.settings.circuit_breaker_clusters:
         return None
     path, at = changed
-    return Blocker(BlockReason.BREAKER, f"{len(clusters)} clusters turned wrong since {path} changed {_at(at)}: the parameter is wrong")
+    return Blocker(
+        BlockReason.CIRCUIT_BREAKER, f"{len(clusters)} clusters turned wrong since {path} changed {_at(at)}: the parameter is wrong"
+    )
 
 
 def _repairs(past: RepairHistory) -> list[PastIncident]:
@@ -166,10 +170,15 @@ def _window(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Bl
         return None
     if past.calendar_unread:
         return Blocker(
-            BlockReason.WINDOW, f"nothing fails yet, and whether the maintenance window is open is not known: {past.calendar_unread}"
+            BlockReason.MAINTENANCE_WINDOW,
+            f"nothing fails yet, and whether the maintenance window is open is not known: {past.calendar_unread}",
         )
     opens = opens_at(window, snapshot.began_at) if isinstance(window, Window) else past.calendar_opens_at
-    return Blocker(BlockReason.WINDOW, f"nothing fails yet, so it waits for the maintenance window {_at(opens)}", opens) if opens else None
+    return (
+        Blocker(BlockReason.MAINTENANCE_WINDOW, f"nothing fails yet, so it waits for the maintenance window {_at(opens)}", opens)
+        if opens
+        else None
+    )
 
 
 def opens_at(window: Window, now: datetime) -> datetime | None:

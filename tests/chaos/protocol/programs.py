@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from cli import holding
-from cli.failures import Refused
-from lambdas.application.assessment import PolicySources, check
+from cli.errors import CommandError
+from cli.interactive import incident_lease
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.check import check_loop, incident_handover, pipeline
-from lambdas.application.check.dependencies import Ports
+from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.remediation import watch
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
@@ -69,7 +69,7 @@ def _checked(found: str) -> tuple[Any, Any, Json]:
     """Snapshot, diagnosis and look, by the real code; one action is enough to repair."""
     readers = _readers(found)
     policy_sources = PolicySources(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
-    made = check(TARGET, readers, policy_sources, NOON, Hints())
+    made = assess(TARGET, readers, policy_sources, NOON, Hints())
     seen = look(made.snapshot, made.diagnosis, made.plan)
     seen = replace(seen, actions=seen.actions[:1], links=())
     return made.snapshot, made.diagnosis, summary_to_json(seen)
@@ -100,9 +100,9 @@ def _silent(*_: object, **__: object) -> None:
 def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, attempt: int) -> None:
     """One delivery of one event."""
     request = CheckRequest(trigger=trigger, occurred_at=at(occurred), event_id=f"e{event}", cluster=TARGET.cluster)
-    ports = Ports(
+    ports = CheckDependencies(
         readers=_readers("whole"),
-        fresh=_readers("whole"),
+        uncached_readers=_readers("whole"),
         incidents=Scripted(script),  # type: ignore[arg-type]
         remediator=Scripted(script),  # type: ignore[arg-type]
         events=Scripted(script),  # type: ignore[arg-type]
@@ -118,9 +118,9 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
         return _checked(found)[0], _checked(found)[1]
 
     name = f"e{event}a{attempt}"
-    with patch.object(check_loop, "observe", observe), _named(pipeline, name), _named(incident_handover, name):
+    with patch.object(check_loop, "collect_and_diagnose", observe), _named(pipeline, name), _named(incident_handover, name):
         try:
-            pipeline.check_target(TARGET, request, ports, stay_until=ports.now() + check_loop.STAYS)
+            pipeline.check_target(TARGET, request, ports, deadline=ports.now() + check_loop.MAX_LEASE_TIME)
         except RemediatorError:
             script.ask("fail", local=True)
 
@@ -147,7 +147,7 @@ class ModelDesk(RemediationSteps):
 
     def run(self, action: Action) -> str:
         self.script.ask("act", self.incident.id)
-        return type(action).__name__
+        return action.kind
 
     def tell(self, key: str, about: Json) -> Json:  # the desk's signature
         self.script.ask("mark_told", self.incident, key)
@@ -222,16 +222,16 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
 class PersonsSteps(InProcessSteps):
     """As the command line's: before each step the person's run gives a sign of life, and ends where the incident is no longer theirs."""
 
-    holding: Any = None
+    incident_lease: Any = None
 
     def once(self, name: str, do: Callable[[], Json]) -> Json:
-        self.holding.still_ours()
+        self.holding.renew()
         return super().once(name, do)
 
     def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
         state: Json = {}
         for _ in range(1 if " watch " in name else MOST_ATTEMPTS):
-            self.holding.still_ours()
+            self.holding.renew()
             state = check(state)
             if settled(state):
                 return state
@@ -242,13 +242,13 @@ def person(script: Script) -> None:
     """`irsa-remediator fix`: claim, then the same workflow in this process."""
     incidents = Scripted(script)
     outside = SimpleNamespace(incidents=incidents, now=lambda: at(script.ask("now", local=True)), caller=PERSON)
-    with _named(holding, "person"):
+    with _named(incident_lease, "person"):
         try:
-            incident = holding.claim(TARGET, None, outside)  # type: ignore[arg-type]
-        except Refused:
+            incident = incident_lease.claim(TARGET, None, outside)  # type: ignore[arg-type]
+        except CommandError:
             return
-        held = holding.Holding(incident, incidents, outside.now)  # type: ignore[arg-type]
+        held = incident_lease.IncidentLease(incident, incidents, outside.now)  # type: ignore[arg-type]
         try:
             remediate(incident, PersonsSteps(sleep=_silent, holding=held), _desk(incident, script))
-        except holding.TakenOver:
+        except incident_lease.LeaseLost:
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from lambdas.application.check import check_loop, incident_handover, pipeline
+from lambdas.application.check.results import CheckHandedOver, SignalCounted
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.domain.incidents import check_lease, incident
 from tests import fakes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from lambdas.application.check.dependencies import Ports
+    from lambdas.application.check.dependencies import CheckDependencies
     from lambdas.application.workflow_steps import Json
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident
@@ -101,13 +102,13 @@ def _takes_its_word_for_it(_desk: RemediationSteps, former: Json, *, acting: boo
     return {**former, "ours": True, "at": ""}
 
 
-def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: IdleState, ports: Ports) -> Json:
-    ports.incidents.let_go(target, duty_of)
-    return {}
+def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
+    dependencies.incidents.let_go(target, duty_of)
+    return CheckHandedOver()
 
 
-def _leaves_it_unstarted(incident: Incident, *_: object) -> Json:
-    return {"incident": incident.id, "signals": incident.signals}
+def _leaves_it_unstarted(incident: Incident, *_: object) -> SignalCounted:
+    return SignalCounted(incident_id=incident.id, signals=incident.signals)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ SOWN = {
     "an execution is started twice": Sown(Story(("break", "event")), "at once", Rules(idempotent_start=False)),
     "a claim replaces an open incident": Sown(Story(("break", "tick", "event")), "did not hold", Rules(incidents=ClaimsOver)),
     "a running execution is taken over by the sweep": Sown(
-        Story(("break", "sweep")), "did not hold", patched=(incident_handover, "_alive", _always_dead)
+        Story(("break", "sweep")), "did not hold", patched=(incident_handover, "_is_held", _always_dead)
     ),
     "a person takes over what has begun to act": Sown(
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=TakesOverAnybody)
@@ -167,7 +168,7 @@ SOWN = {
     ),
     "a sound check counts as of its end": Sown(Story(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)),
     "a signal does not start what was never started": Sown(
-        Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "join", _leaves_it_unstarted)
+        Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "handle_counted_signal", _leaves_it_unstarted)
     ),
     "event times are taken as exact": Sown(
         Story(("event", "moment", "break")), "were lost", patched=(incident, "answers", lambda began, occurred: began >= occurred)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.binaries import REPOSITORY
-from sandbox.control_plane.cluster import ControlPlane
-from sandbox.control_plane.http_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e.contract.foreign import UnsupportedKubeconfig, api_of
 from tests.waiting import eventually
 

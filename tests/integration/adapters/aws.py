@@ -13,7 +13,7 @@ from lambdas.contract.incidents import PARTITION_KEY, SORT_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 TABLE = "incidents"
 

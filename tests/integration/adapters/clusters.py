@@ -13,7 +13,7 @@ from lambdas.contract.access import GROUPS, manifests
 from lambdas.contract.environment import Function
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 from sandbox.cluster import aws_node
-from sandbox.cluster.embedded import EmbeddedCluster, Identity
+from sandbox.cluster.embedded_cluster import EmbeddedCluster, Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,11 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from cli.clients.local_incidents import LocalIncidents
 
-from cli.memory import MemoryIncidents
 from lambdas.adapters.incidents import Incidents
 from lambdas.contract.parameters import ServiceAccountRef
-from sandbox.aws.local import LocalAws
+from sandbox.aws.local_aws import LocalAws
 from tests.integration.adapters.aws import TABLE, as_principal, create_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def session(local_aws: LocalAws, _session: AwsSession) -> AwsSession:
 @pytest.fixture(params=["table", "memory"])
 def incidents(request: pytest.FixtureRequest) -> IncidentsPort:
     if request.param == "memory":
-        return MemoryIncidents()
+        return LocalIncidents()
     session: AwsSession = request.getfixturevalue("session")
     return Incidents(session, TABLE)
 

@@ -26,7 +26,7 @@ def incident(target: ServiceAccountRef, name: str = "a", **changes: Any) -> Inci
 def past(of: Incident, **changes: Any) -> PastIncident:
     told: dict[str, Any] = {
         "closed_at": NOW + timedelta(minutes=1),
-        "outcome": Outcome.PROVEN,
+        "outcome": Outcome.VERIFIED,
         "verdict": "annotation-missing",
         "trigger": "sweep",
         "changes": ("set the annotation", "restart aws-node"),

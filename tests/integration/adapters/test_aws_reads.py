@@ -24,7 +24,7 @@ from sandbox.aws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 ACCOUNT = "111122223333"
 TARGET = ServiceAccountRef("demo", "kube-system", "aws-node")
@@ -110,7 +110,7 @@ def test_a_cluster_is_described(eks: Eks) -> None:
 
 @pytest.mark.parametrize("auto_mode", [True, False])
 def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: LocalAws, auto_mode: bool) -> None:
-    with patch.dict(local_aws.eks.world.clusters["demo"].record, {"computeConfig": {"enabled": auto_mode}}):
+    with patch.dict(local_aws.eks.state.clusters["demo"].record, {"computeConfig": {"enabled": auto_mode}}):
         seen = eks.cluster("demo")
     assert isinstance(seen, ClusterFacts)
     assert seen.auto_mode is auto_mode
@@ -131,7 +131,7 @@ def test_a_cluster_tells_who_may_come_from_outside(eks: Eks, local_aws: LocalAws
         assert isinstance(seen, ClusterFacts)
         assert (seen.public_from, seen.public_to_all) == (ranges, not spec)
     finally:
-        del local_aws.eks.world.clusters["inner"]
+        del local_aws.eks.state.clusters["inner"]
 
 
 def test_what_eks_does_not_know_is_missing(eks: Eks) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambdas.adapters.aws_session import AwsSession
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:remediator:live"

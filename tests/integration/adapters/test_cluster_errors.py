@@ -17,14 +17,14 @@ from lambdas.adapters.cluster import Clusters
 from lambdas.contract.environment import Function
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, RemediatorError, TransientError
-from sandbox.cluster.faults import Break, Fault
+from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from tests.integration.adapters.clusters import NAME, NAMESPACE, ROLE, GivenTokens, authority, embedded, facts, furnish, login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sandbox.cluster.embedded import EmbeddedCluster
+    from sandbox.cluster.embedded_cluster import EmbeddedCluster
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ ANSWERS = {
     "503": (Fault(status=503, times=None), TransientError, "503"),
     "504": (Fault(status=504, times=None), TransientError, "504"),
     "422": (Fault(status=422, times=None), PermanentError, "422"),
-    "closed before": (Fault(close=Break.BEFORE, times=None), TransientError, "list pods"),
-    "closed after": (Fault(close=Break.AFTER, times=None), TransientError, "list pods"),
+    "closed before": (Fault(close=ConnectionBreak.BEFORE, times=None), TransientError, "list pods"),
+    "closed after": (Fault(close=ConnectionBreak.AFTER, times=None), TransientError, "list pods"),
 }
 
 
@@ -103,7 +103,7 @@ def test_a_server_that_is_busy_for_a_moment_is_waited_for_once(cluster: Embedded
 def test_a_kept_connection_that_the_server_closed_is_replaced_unseen(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
     client.pods(NAMESPACE, NAME)
-    cluster.faults.add(Fault(close=Break.BEFORE))
+    cluster.faults.add(Fault(close=ConnectionBreak.BEFORE))
     assert client.pods(NAMESPACE, NAME) == ()
 
 
@@ -122,7 +122,7 @@ def test_a_token_that_was_made_just_now_is_not_made_again() -> None:
 
 
 def test_the_token_is_in_no_error(cluster: EmbeddedCluster) -> None:
-    for fault in (Fault(status=500), Fault(status=401, times=2), Fault(close=Break.BEFORE, times=2)):
+    for fault in (Fault(status=500), Fault(status=401, times=2), Fault(close=ConnectionBreak.BEFORE, times=2)):
         cluster.faults.add(fault)
         with pytest.raises(RemediatorError) as raised:
             login(cluster).pods(NAMESPACE, NAME)

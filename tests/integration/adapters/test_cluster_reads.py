@@ -17,7 +17,7 @@ from tests.integration.adapters.clusters import NAME, NAMESPACE, ROLE, embedded,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.cluster.embedded import EmbeddedCluster
+    from sandbox.cluster.embedded_cluster import EmbeddedCluster
 
 
 @pytest.fixture

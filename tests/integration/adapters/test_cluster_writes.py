@@ -10,7 +10,7 @@ from lambdas.contract.names import FIELD_MANAGER, RESTARTED_AT_ANNOTATION, ROLE_
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound
 from lambdas.domain.snapshot.snapshot import Missing, ServiceAccountFacts
-from sandbox.cluster.faults import Break, Fault
+from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
 from tests.integration.adapters.clusters import NAME, NAMESPACE, ROLE, embedded, furnish, login, pod
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambdas.adapters.cluster import Cluster
-    from sandbox.cluster.embedded import EmbeddedCluster
+    from sandbox.cluster.embedded_cluster import EmbeddedCluster
 
 STAMP = "2026-01-01T00:00:00Z"
 
@@ -70,7 +70,7 @@ def test_annotating_what_is_gone_is_not_found() -> None:
 def test_a_patch_whose_answer_is_lost_ends_in_a_conflict_and_not_in_a_second_write(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
     seen = account(client)
-    cluster.faults.add(Fault(verb="PATCH", close=Break.AFTER))
+    cluster.faults.add(Fault(verb="PATCH", close=ConnectionBreak.AFTER))
     with pytest.raises(Conflict):
         client.annotate(NAMESPACE, NAME, ROLE, seen.resource_version)
     assert account(client).role_annotations == {ROLE_ANNOTATION: ROLE}
@@ -78,7 +78,7 @@ def test_a_patch_whose_answer_is_lost_ends_in_a_conflict_and_not_in_a_second_wri
 
 def test_the_same_restart_twice_changes_the_template_once(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
-    cluster.faults.add(Fault(verb="PATCH", close=Break.AFTER))  # the first answer is lost, so it is sent again
+    cluster.faults.add(Fault(verb="PATCH", close=ConnectionBreak.AFTER))  # the first answer is lost, so it is sent again
     client.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, STAMP)
     client.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, STAMP)
     seen = client.workload(NAMESPACE, WorkloadKind.DAEMON_SET, NAME)

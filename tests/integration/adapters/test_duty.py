@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lambdas.adapters.incidents import Incidents
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.ports import IncidentsPort
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 
 def test_one_check_is_on_duty_and_the_others_leave_their_signal_to_it(incidents: IncidentsPort, target: ServiceAccountRef) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+import cli.clients.ports
 import pytest
 
-import cli.ports
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain import ports
 from lambdas.domain.errors import Busy, Conflict, TransientError
 from lambdas.domain.snapshot.snapshot import AddonFacts, Association, Missing, ServiceAccountFacts
 from tests import fakes
 from tests.fakes import FakeCluster, FakeClusters, FakeEks
-from tests.unit.cli import outside
+from tests.unit.cli import fake_dependencies
 from tests.world import NAME, NAMESPACE, World, described, role_arn
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ FAKES = {
     ports.NotifierPort: fakes.FakeNotifier,
     ports.CalendarPort: fakes.FakeCalendar,
     ports.MetricsPort: fakes.FakeMetrics,
-    cli.ports.ParameterWriter: outside.FakeParameterWriter,
-    cli.ports.Register: outside.FakeRegister,
-    cli.ports.Callbacks: outside.FakeCallbacks,
-    cli.ports.Rights: outside.FakeRights,
-    cli.ports.Surroundings: outside.FakeSurroundings,
-    cli.ports.Patterns: outside.FakePatterns,
+    cli.clients.ports.ParameterWriter: fake_dependencies.FakeParameterWriter,
+    cli.clients.ports.IncidentList: fake_dependencies.FakeIncidentList,
+    cli.clients.ports.ApprovalCallbacks: fake_dependencies.FakeCallbacks,
+    cli.clients.ports.ClusterAccess: fake_dependencies.FakeClusterAccess,
+    cli.clients.ports.Surroundings: fake_dependencies.FakeSurroundings,
+    cli.clients.ports.EventPatternTester: fake_dependencies.FakePatternTester,
 }
 """Each port with its fake: types are checked of adapters alone."""
 

@@ -125,8 +125,8 @@ def test_an_incident_that_is_closed_leaves_nobody_acting(incidents: IncidentsPor
 def test_what_was_told_is_remembered_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    assert [incidents.mark_told(mine, state) for state in ("found", "acting", "found")] == [True] * 3
-    assert incidents.told(mine) == {"found", "acting"}
+    assert [incidents.mark_told(mine, state) for state in ("found", "repairing", "found")] == [True] * 3
+    assert incidents.told(mine) == {"found", "repairing"}
 
 
 def test_an_incident_with_an_unseen_signal_stays_open_and_leaves_no_history(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -161,7 +161,7 @@ def test_after_an_incident_the_next_check_reads_nodes_again(incidents: Incidents
 def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_YOU)
+    closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_ACTION)
     assert incidents.close(closed, 1, None)
     assert signalled(incidents, target, NOW) == IdleState(gone_told_at=closed.closed_at)
     other = incident(target, "b")
@@ -178,7 +178,7 @@ def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(inc
 def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    bare = past(mine, outcome=Outcome.NEEDS_YOU, changes=(), binding_version=None, old_value=None, details=None)
+    bare = past(mine, outcome=Outcome.NEEDS_ACTION, changes=(), binding_version=None, old_value=None, details=None)
     assert incidents.close(bare, 2**31, None)
     assert signalled(incidents, target, NOW) == IdleState()
     assert incidents.history(target, NOW) == (bare,)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lambdas.adapters.incidents import Incidents
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.incidents.incident import Incident
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 
 def test_a_signal_is_one_write_and_a_quiet_one_a_read_where_there_is_nothing_to_count(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambdas.adapters.aws_session import AwsSession
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 EVERYWHERE = "0.0.0.0/0"
 
@@ -125,7 +125,7 @@ def cluster(local_aws: LocalAws) -> Iterator[str]:
     spec = ClusterSpec(name="inner", endpoint="https://127.0.0.1:1", ca_data="Q0E=", public_from=("203.0.113.0/24",))
     local_aws.eks.add_cluster(spec)
     yield "inner"
-    del local_aws.eks.world.clusters["inner"]
+    del local_aws.eks.state.clusters["inner"]
 
 
 def test_an_endpoint_tells_who_may_come(around: AwsSurroundings, cluster: str) -> None:

@@ -13,13 +13,13 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.eks_token import LIFETIME, Tokens
 from lambdas.domain.errors import AccessDenied, Denial
-from sandbox.cluster.presigned import TokenRefused, check_form, presigned_url
+from sandbox.cluster.presigned_url import TokenRejected, check_form, presigned_url
 from sandbox.cluster.tokens import TokenVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def test_the_authenticator_takes_our_token_and_knows_us(session: AwsSession, loc
 
 def test_a_token_for_one_cluster_is_none_for_another(session: AwsSession, local_aws: LocalAws) -> None:
     token = Tokens(session, "aws").get("demo")
-    with pytest.raises(TokenRefused, match="SignatureDoesNotMatch"):
+    with pytest.raises(TokenRejected, match="SignatureDoesNotMatch"):
         verifier(local_aws, "other").identity(token)
 
 

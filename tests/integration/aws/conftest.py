@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.aws.eks_clusters import ClusterSpec
-from sandbox.aws.local import LocalAws
+from sandbox.aws.local_aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def aws(running: LocalAws) -> LocalAws:
     running.reset_eks()
     running.eks.add_cluster(ClusterSpec(name="demo", endpoint="https://127.0.0.1:6443", ca_data="Y2E="))
     running.eks.add_addon("demo", "vpc-cni", addonVersion="v1.13.4-eksbuild.1", serviceAccountRoleArn=ROLE, configurationValues='{"a": 1}')
-    running.eks.behave(create_s=ENDLESS_S, update_s=ENDLESS_S, delete_s=ENDLESS_S, cluster_update_s=ENDLESS_S)
+    running.eks.configure(create_s=ENDLESS_S, update_s=ENDLESS_S, delete_s=ENDLESS_S, cluster_update_s=ENDLESS_S)
     running.eks.hook(on_event=lambda _: None)
     return running
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.aws.faults import Fault, FaultKind
-from sandbox.aws.wire import Request, Response
-from sandbox.bus.bus import EventBus
+from sandbox.aws.http_messages import Request, Response
+from sandbox.event_bus.event_bus import EventBus
 from tests.integration.aws.conftest import ROLE
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 RULES = {
     "addon-calls": {"source": ["aws.eks"], "detail": {"eventName": ["UpdateAddon"], "errorCode": [{"exists": False}]}},

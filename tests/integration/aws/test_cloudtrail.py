@@ -11,7 +11,7 @@ from sandbox.aws import cloudtrail
 from tests.integration.aws.conftest import ROLE
 
 if TYPE_CHECKING:
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 # Members of a captured UpdateAddon event: https://github.com/radkawar/stackd, testdata/aws/eks/addon_healthy_worker_events_native.json
 _ENVELOPE = {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"}
@@ -91,6 +91,6 @@ def test_an_arn_in_the_path_stays_encoded_in_the_request_and_plain_in_the_respon
 
 def test_a_call_by_the_service_itself_names_the_service() -> None:
     caller = cloudtrail.Caller(kind="AWSService", account="111122223333", name="eks.amazonaws.com")
-    event = cloudtrail.event(cloudtrail.Recorded(service="eks", event_name="UpdateAddon", caller=caller, region="eu-west-1", request={}))
+    event = cloudtrail.event(cloudtrail.RecordedCall(service="eks", event_name="UpdateAddon", caller=caller, region="eu-west-1", request={}))
     assert event["detail"]["userIdentity"] == {"type": "AWSService", "invokedBy": "eks.amazonaws.com"}
     assert event["detail"]["sourceIPAddress"] == event["detail"]["userAgent"] == "eks.amazonaws.com"

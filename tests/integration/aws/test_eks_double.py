@@ -12,7 +12,7 @@ from sandbox.aws.eks_state import Failure, OmittedRole
 from tests.integration.aws.conftest import ROLE
 
 if TYPE_CHECKING:
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 ADDON = {"clusterName": "demo", "addonName": "vpc-cni"}
 
@@ -22,7 +22,7 @@ def _addon(eks: Any) -> dict[str, Any]:
 
 
 def _ended(aws: LocalAws, update_id: str) -> dict[str, Any]:
-    aws.eks.hasten()
+    aws.eks.finish_pending()
     return dict(aws.client("eks").describe_update(name="demo", addonName="vpc-cni", updateId=update_id)["update"])
 
 
@@ -31,7 +31,7 @@ def _code(refused: pytest.ExceptionInfo[ClientError]) -> str:
 
 
 def test_an_update_runs_and_then_applies_what_it_names_and_keeps_the_rest(aws: LocalAws, eks: Any) -> None:
-    aws.eks.behave(omitted_role=OmittedRole.KEEP)
+    aws.eks.configure(omitted_role=OmittedRole.KEEP)
     update = eks.update_addon(**ADDON, addonVersion="v1.15.1-eksbuild.1", resolveConflicts="PRESERVE")["update"]
     assert (update["status"], update["type"]) == ("InProgress", "AddonUpdate")
     assert {param["type"] for param in update["params"]} == {"AddonVersion", "ResolveConflicts"}
@@ -74,7 +74,7 @@ def test_a_refused_request_does_not_use_up_its_token(aws: LocalAws, eks: Any) ->
     eks.update_addon(**ADDON)
     with pytest.raises(eks.exceptions.ResourceInUseException):
         eks.update_addon(**ADDON, clientRequestToken="t")
-    aws.eks.hasten()
+    aws.eks.finish_pending()
     assert _addon(eks)["status"] == "ACTIVE"
     assert eks.update_addon(**ADDON, clientRequestToken="t")["update"]["status"] == "InProgress"
 
@@ -160,10 +160,10 @@ def test_an_addon_is_created_and_deleted_with_time_in_between(aws: LocalAws, eks
     aws.eks.hook(on_addon_deleted=lambda _, record, preserve: gone.append((record["addonName"], preserve)))
     made = eks.create_addon(clusterName="demo", addonName="coredns")["addon"]
     assert (made["status"], made["addonVersion"]) == ("CREATING", "v1.11.4-eksbuild.2")
-    aws.eks.hasten()
+    aws.eks.finish_pending()
     assert eks.describe_addon(clusterName="demo", addonName="coredns")["addon"]["status"] == "ACTIVE"
     assert eks.delete_addon(clusterName="demo", addonName="coredns", preserve=True)["addon"]["status"] == "DELETING"
-    aws.eks.hasten()
+    aws.eks.finish_pending()
     assert eks.list_addons(clusterName="demo")["addons"] == ["vpc-cni"]
     assert gone == [("coredns", True)]
 
@@ -173,7 +173,7 @@ def test_the_cluster_version_goes_up_by_one_and_excludes_other_updates(aws: Loca
     assert eks.describe_cluster(name="demo")["cluster"]["status"] == "UPDATING"
     with pytest.raises(eks.exceptions.ResourceInUseException):
         eks.update_cluster_version(name="demo", version="1.29")
-    aws.eks.hasten()
+    aws.eks.finish_pending()
     assert eks.describe_update(name="demo", updateId=update["id"])["update"]["status"] == "Successful"
     cluster = eks.describe_cluster(name="demo")["cluster"]
     assert (cluster["status"], cluster["version"]) == ("ACTIVE", "1.29")
@@ -187,8 +187,8 @@ def test_one_service_account_takes_one_pod_identity_association(eks: Any) -> Non
     (listed,) = eks.list_pod_identity_associations(clusterName="demo", namespace="kube-system", serviceAccount="aws-node")["associations"]
     assert (listed["associationId"], "roleArn" in listed) == (made["associationId"], False)
     assert eks.list_pod_identity_associations(clusterName="demo", namespace="other")["associations"] == []
-    described = eks.describe_pod_identity_association(clusterName="demo", associationId=made["associationId"])["association"]
-    assert described["roleArn"] == ROLE
+    api_request = eks.describe_pod_identity_association(clusterName="demo", associationId=made["associationId"])["association"]
+    assert api_request["roleArn"] == ROLE
     eks.delete_pod_identity_association(clusterName="demo", associationId=made["associationId"])
     assert eks.list_pod_identity_associations(clusterName="demo")["associations"] == []
 
@@ -234,8 +234,8 @@ def test_versions_and_node_groups_are_described(aws: LocalAws, eks: Any) -> None
     assert len(eks.describe_cluster_versions(defaultOnly=True)["clusterVersions"]) == 1
     aws.eks.add_nodegroup("demo", "blue", node_role="arn:aws:iam::111122223333:role/node", size=12, repair=True)
     assert eks.list_nodegroups(clusterName="demo")["nodegroups"] == ["blue"]
-    described = eks.describe_nodegroup(clusterName="demo", nodegroupName="blue")["nodegroup"]
-    assert (described["scalingConfig"]["desiredSize"], described["nodeRepairConfig"]["enabled"]) == (12, True)
+    api_request = eks.describe_nodegroup(clusterName="demo", nodegroupName="blue")["nodegroup"]
+    assert (api_request["scalingConfig"]["desiredSize"], api_request["nodeRepairConfig"]["enabled"]) == (12, True)
 
 
 def test_an_operation_that_the_double_lacks_is_refused_by_name(eks: Any) -> None:

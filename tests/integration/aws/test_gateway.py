@@ -18,7 +18,7 @@ from botocore.signers import RequestSigner
 from sandbox.aws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 
 def test_a_call_is_recorded_as_its_iam_action_with_its_caller_and_its_resource(aws: LocalAws) -> None:

@@ -1,6 +1,6 @@
 """A local AWS begins empty, whatever ran before it in this process."""
 
-from sandbox.aws.local import LocalAws
+from sandbox.aws.local_aws import LocalAws
 
 
 def test_state_does_not_outlive_its_local_aws() -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox.aws.http_messages import Request
 from sandbox.aws.model_check import ModelMismatch, checked
 from sandbox.aws.service_model import operation_of, service_model
-from sandbox.aws.wire import Request
 
 if TYPE_CHECKING:
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
 
 _GOOD = {"addon": {"addonName": "vpc-cni", "status": "ACTIVE", "createdAt": datetime(2026, 1, 1, tzinfo=UTC), "tags": {"a": "b"}}}
 
@@ -50,7 +50,7 @@ def test_an_absent_required_member_is_told() -> None:
 
 
 def test_a_double_that_answers_wrongly_fails_its_caller(aws: LocalAws, eks: Any) -> None:
-    aws.eks.world.cluster("demo").addons["vpc-cni"]["serviceAccountRole"] = "x"
+    aws.eks.state.cluster("demo").addons["vpc-cni"]["serviceAccountRole"] = "x"
     with pytest.raises(ModelMismatch, match="serviceAccountRole"):
         aws.eks(Request("GET", "/clusters/demo/addons/vpc-cni", headers=_SIGNED))
 

@@ -12,9 +12,9 @@ import pytest
 import trustme
 import urllib3
 
-from sandbox.behaviours.kubelet import Pace
-from sandbox.behaviours.life import Life
-from sandbox.cluster.embedded import EmbeddedCluster, Identity
+from sandbox.cluster.embedded_cluster import EmbeddedCluster, Identity
+from sandbox.controllers.controller_manager import ControllerManager
+from sandbox.controllers.kubelet import Timings
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def authority() -> trustme.CA:
 @pytest.fixture(scope="module")
 def server(authority: trustme.CA) -> Iterator[Api]:
     with EmbeddedCluster("contract", authenticate=TOKENS.get, certificate=authority) as cluster:
-        pace = Pace(pod_start_s=0.05, pod_stop_s=0.02)
-        with Life(cluster.store, pace=pace):
+        pace = Timings(pod_start_s=0.05, pod_stop_s=0.02)
+        with ControllerManager(cluster.store, pace=pace):
             yield _connect(cluster)
 
 

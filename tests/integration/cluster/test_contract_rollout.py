@@ -26,7 +26,7 @@ RESTARTS_OF_A_REAL_ONE = 4
 def nodes(server: Api) -> int:
     """How many nodes there are; the embedded cluster is given ten that are Ready."""
     if server.embedded:
-        from sandbox.cluster.objects import node
+        from sandbox.cluster.manifests import node
 
         for index in range(10):
             assert server.post("/api/v1/nodes", node(index)).status == 201

@@ -10,9 +10,9 @@ import pytest
 import trustme
 import urllib3
 
-from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.embedded_cluster import EmbeddedCluster
 from sandbox.cluster.errors import ApiError
-from sandbox.cluster.faults import Break, Fault
+from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import CONFIG_MAPS, PODS, SERVICE_ACCOUNTS
 from tests.integration.cluster.conftest import TOKENS, Api, _connect
 
@@ -90,8 +90,8 @@ def test_a_fault_may_say_when_to_come_back(cluster: EmbeddedCluster, here: Api) 
     assert answer.body["reason"] == "TooManyRequests"
 
 
-@pytest.mark.parametrize(("when", "written"), [(Break.BEFORE, None), (Break.AFTER, "x")])
-def test_a_connection_may_close_before_or_after_the_write(cluster: EmbeddedCluster, here: Api, when: Break, written: str | None) -> None:
+@pytest.mark.parametrize(("when", "written"), [(ConnectionBreak.BEFORE, None), (ConnectionBreak.AFTER, "x")])
+def test_a_connection_may_close_before_or_after_the_write(cluster: EmbeddedCluster, here: Api, when: ConnectionBreak, written: str | None) -> None:
     cluster.faults.add(Fault(verb="PATCH", close=when))
     with pytest.raises((urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError)):
         _annotate(here, "x")

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.behaviours.kubelet import Pace
-from sandbox.behaviours.life import Life
-from sandbox.behaviours.plugin import Allowed, Denied
 from sandbox.cluster import aws_node
 from sandbox.cluster.bootstrap import bootstrap
-from sandbox.cluster.objects import CNI_MISSING, deployment, service_account, stateful_set
+from sandbox.cluster.manifests import CNI_MISSING, deployment, service_account, stateful_set
+from sandbox.cluster.object_store import ObjectStore
 from sandbox.cluster.pod_admission import pod_admission
 from sandbox.cluster.resources import (
     CORE_EVENTS,
@@ -26,8 +24,10 @@ from sandbox.cluster.resources import (
     Resource,
     resource_of,
 )
-from sandbox.cluster.store import ObjectStore
 from sandbox.cluster.tables import pod_status
+from sandbox.controllers.controller_manager import ControllerManager
+from sandbox.controllers.kubelet import Timings
+from sandbox.controllers.vpc_cni import Allowed, Denied
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.waiting import eventually
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
-PACE = Pace(pod_start_s=0.03, pod_stop_s=0.01, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
+PACE = Timings(pod_start_s=0.03, pod_stop_s=0.01, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
 
 
 def _verdict(role: str | None) -> Allowed | Denied:
@@ -55,14 +55,14 @@ def store() -> ObjectStore:
 
 
 @pytest.fixture
-def life(store: ObjectStore) -> Iterator[Life]:
-    with Life(store, role_can_run_cni=_verdict, pace=PACE) as made:
+def life(store: ObjectStore) -> Iterator[ControllerManager]:
+    with ControllerManager(store, role_can_run_cni=_verdict, pace=PACE) as made:
         yield made
         assert made.failure is None
 
 
 @pytest.fixture
-def names(life: Life) -> list[str]:
+def names(life: ControllerManager) -> list[str]:
     """The names of twelve nodes that are Ready."""
     joined = life.join_nodes(12)
     eventually(lambda: life.ready_nodes() == (12, 12))
@@ -122,7 +122,7 @@ def test_a_role_that_another_manager_set_survives_eks(store: ObjectStore) -> Non
     assert store.get(SERVICE_ACCOUNTS, "aws-node", "kube-system")["metadata"]["annotations"] == {aws_node.ROLE_KEY: ROLE}
 
 
-def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life: Life, names: list[str]) -> None:
+def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     (name,) = life.join_nodes(1)
 
@@ -141,7 +141,7 @@ def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life:
     assert life.ready_nodes() == (12, 13)
 
 
-def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: Life) -> None:
+def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: ControllerManager) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
     event = eventually(lambda: store.list(EVENTS, "kube-system", fields="reason=MissingIAMPermissions"))[0]
@@ -151,13 +151,13 @@ def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: Life) 
     assert event["note"].startswith("Unauthorized operation: failed to call DescribeNetworkInterfaces due to missing permissions.")
 
 
-def test_a_container_that_fails_is_shown_as_kubectl_shows_it(store: ObjectStore, life: Life) -> None:
+def test_a_container_that_fails_is_shown_as_kubectl_shows_it(store: ObjectStore, life: ControllerManager) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
     eventually(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
 
 
-def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(store: ObjectStore, life: Life, names: list[str]) -> None:
+def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     _restart(store, "1")
     eventually(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 2)
@@ -166,7 +166,7 @@ def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(store: O
     assert life.ready_nodes() == (12, 12)
 
 
-def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: Life, names: list[str]) -> None:
+def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     _restart(store, "1")
     joined = life.join_nodes(3)
@@ -178,7 +178,7 @@ def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: 
     assert all(_ready(store, name)["status"] == "True" for name in joined)
 
 
-def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectStore, life: Life, names: list[str]) -> None:
+def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: None}}})
     victim = _pods(store)[0]["metadata"]["name"]
     store.delete(PODS, victim, "kube-system")
@@ -193,7 +193,7 @@ def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectSto
 def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) -> None:
     allowed: set[str | None] = set()
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
-    with Life(store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE) as life:
+    with ControllerManager(store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE) as life:
         life.join_nodes(2)
         eventually(lambda: store.list(EVENTS, "kube-system"))
         assert life.ready_nodes() == (0, 2)
@@ -211,26 +211,26 @@ def test_pod_identity_gives_the_associated_role(store: ObjectStore) -> None:
 
     webhook = IdentityWebhook(lambda *_: {}, association_of=lambda *_: {"roleArn": "associated"})
     store.admission[PODS] = pod_admission(store, webhook.admit)
-    with Life(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", pace=PACE) as life:
+    with ControllerManager(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", pace=PACE) as life:
         life.join_nodes(1)
         eventually(lambda: life.ready_nodes() == (1, 1))
     assert asked == ["associated"]
 
 
-def test_nodes_of_auto_mode_run_no_plugin(store: ObjectStore, life: Life) -> None:
+def test_nodes_of_auto_mode_run_no_plugin(store: ObjectStore, life: ControllerManager) -> None:
     life.join_nodes(2, compute_type="auto")
     life.join_nodes(1)
     eventually(lambda: life.ready_nodes() == (1, 3))
     assert _daemon_set(store)["status"]["desiredNumberScheduled"] == 1
 
 
-def test_pods_go_with_their_node(store: ObjectStore, life: Life, names: list[str]) -> None:
+def test_pods_go_with_their_node(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     life.remove_node(names[0])
     eventually(lambda: not store.list(PODS, fields=f"spec.nodeName={names[0]}"))
     eventually(lambda: _daemon_set(store)["status"]["desiredNumberScheduled"] == 11 and _settled(store))
 
 
-def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectStore, life: Life, names: list[str]) -> None:
+def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     life.stop_kubelet(names[0])
     eventually(lambda: _ready(store, names[0])["status"] == "Unknown")
     node = store.get(NODES, names[0])
@@ -249,7 +249,7 @@ def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectSt
     [(DEPLOYMENTS, deployment("ebs-csi-controller", account="ebs-csi-controller-sa")), (STATEFUL_SETS, stateful_set("db", account="db"))],
     ids=["Deployment", "StatefulSet"],
 )
-def test_a_workload_restarts(store: ObjectStore, life: Life, names: list[str], resource: Resource, manifest: dict[str, Any]) -> None:
+def test_a_workload_restarts(store: ObjectStore, life: ControllerManager, names: list[str], resource: Resource, manifest: dict[str, Any]) -> None:
     namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
     account = manifest["spec"]["template"]["spec"]["serviceAccountName"]
     store.create(SERVICE_ACCOUNTS, service_account(account, namespace))

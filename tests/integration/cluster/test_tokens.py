@@ -12,10 +12,10 @@ import boto3
 import pytest
 from botocore.signers import RequestSigner
 
-from sandbox.aws.local import ACCOUNT, LocalAws
-from sandbox.cluster.presigned import TokenRefused, check_form, is_sts_host, presigned_url
+from sandbox.aws.local_aws import ACCOUNT, LocalAws
+from sandbox.cluster.http_messages import Identity
+from sandbox.cluster.presigned_url import TokenRejected, check_form, is_sts_host, presigned_url
 from sandbox.cluster.tokens import REMEMBERED, TokenVerifier
-from sandbox.cluster.wire import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_sts_is_asked_once_for_a_token_and_again_after_two_minutes(verifier: Tok
     heartbeat_expired._known.update(asked._known)
     assert heartbeat_expired.identity(token) == asked.identity(token)
     now[0] += REMEMBERED
-    with pytest.raises(TokenRefused, match="STS could not be reached"):
+    with pytest.raises(TokenRejected, match="STS could not be reached"):
         heartbeat_expired.identity(token)
 
 
@@ -93,30 +93,30 @@ def test_an_entry_that_was_removed_counts_at_once(verifier: TokenVerifier, sessi
     token = _token(session)
     verifier.identity(token)
     entries.clear()
-    with pytest.raises(TokenRefused, match="no access entry"):
+    with pytest.raises(TokenRejected, match="no access entry"):
         verifier.identity(token)
 
 
 def test_a_token_for_another_cluster_is_refused(verifier: TokenVerifier, session: boto3.Session) -> None:
-    with pytest.raises(TokenRefused, match="SignatureDoesNotMatch"):
+    with pytest.raises(TokenRejected, match="SignatureDoesNotMatch"):
         verifier.identity(_token(session, cluster="other"))
 
 
 def test_a_token_signed_with_another_secret_is_refused(verifier: TokenVerifier, session: boto3.Session) -> None:
     credentials = session.get_credentials()
     forged = boto3.Session(credentials.access_key, "another-secret", credentials.token, "eu-west-1")
-    with pytest.raises(TokenRefused, match="SignatureDoesNotMatch"):
+    with pytest.raises(TokenRejected, match="SignatureDoesNotMatch"):
         verifier.identity(_token(forged))
 
 
 def test_an_access_key_that_nobody_knows_is_refused(verifier: TokenVerifier) -> None:
-    with pytest.raises(TokenRefused, match="InvalidClientTokenId"):
+    with pytest.raises(TokenRejected, match="InvalidClientTokenId"):
         verifier.identity(_token(boto3.Session("ASIAUNKNOWN", "secret", "token", "eu-west-1")))
 
 
 def test_a_role_without_an_entry_is_refused(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:
     entries.clear()
-    with pytest.raises(TokenRefused, match=f"no access entry for {ROLE}"):
+    with pytest.raises(TokenRejected, match=f"no access entry for {ROLE}"):
         verifier.identity(_token(session))
     assert verifier(_token(session)) is None
 
@@ -127,7 +127,7 @@ def test_a_role_with_a_path_is_matched_without_regard_to_case(verifier: TokenVer
 
 
 def test_sts_that_cannot_be_reached_refuses(verifier: TokenVerifier, session: boto3.Session) -> None:
-    with pytest.raises(TokenRefused, match="STS could not be reached"):
+    with pytest.raises(TokenRejected, match="STS could not be reached"):
         replace(verifier, sts_url="http://127.0.0.1:9").identity(_token(session))
 
 
@@ -143,7 +143,7 @@ def test_sts_that_cannot_be_reached_refuses(verifier: TokenVerifier, session: bo
     ids=["no prefix", "padded", "standard alphabet", "too large", "no URL"],
 )
 def test_an_encoding_that_is_not_as_it_must_be_is_refused(verifier: TokenVerifier, session: boto3.Session, spoil: Any, said: str) -> None:
-    with pytest.raises(TokenRefused, match=said):
+    with pytest.raises(TokenRejected, match=said):
         verifier.identity(spoil(_token(session)))
 
 
@@ -166,7 +166,7 @@ def test_an_encoding_that_is_not_as_it_must_be_is_refused(verifier: TokenVerifie
 def test_a_url_that_is_not_as_it_must_be_is_refused(session: boto3.Session, old: str, new: str, said: str) -> None:
     url = presigned_url(_token(session))
     assert old in url
-    with pytest.raises(TokenRefused, match=said):
+    with pytest.raises(TokenRejected, match=said):
         check_form(url.replace(old, new), "aws", datetime.now(UTC))
 
 
@@ -175,7 +175,7 @@ def test_a_token_is_good_for_fifteen_minutes_whatever_it_says(session: boto3.Ses
     (date,) = parse_qs(urlsplit(url).query)["X-Amz-Date"]
     signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     check_form(url, "aws", signed + timedelta(minutes=15))
-    with pytest.raises(TokenRefused, match="expired"):
+    with pytest.raises(TokenRejected, match="expired"):
         check_form(url, "aws", signed + timedelta(minutes=15, seconds=1))
 
 

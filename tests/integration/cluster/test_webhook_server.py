@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.embedded_cluster import EmbeddedCluster
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from sandbox.webhook.server import WebhookServer

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import asset
-from sandbox.aws.local import LocalAws
+from sandbox.aws.local_aws import LocalAws
 from sandbox.functions.dead_letters import DeadLetters
-from sandbox.functions.durable import LambdaFront
+from sandbox.functions.lambda_api import LambdaApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def dead_letters(aws: LocalAws) -> DeadLetters:
 
 
 @pytest.fixture(scope="module")
-def front(aws: LocalAws, dead_letters: DeadLetters) -> Iterator[LambdaFront]:
-    with LambdaFront(region=aws.region, retry_after_s=0.05, on_dead_letter=dead_letters) as running:
+def front(aws: LocalAws, dead_letters: DeadLetters) -> Iterator[LambdaApi]:
+    with LambdaApi(region=aws.region, retry_after_s=0.05, on_dead_letter=dead_letters) as running:
         aws.route("lambda", running)
         yield running

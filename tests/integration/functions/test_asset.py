@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra import asset
-from sandbox.functions.emulator import Environment
+from sandbox.functions.execution_environment import Environment
 from sandbox.functions.function import Function
 
 if TYPE_CHECKING:

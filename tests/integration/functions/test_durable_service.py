@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox.aws.wire import Request
+from sandbox.aws.http_messages import Request
 from sandbox.functions.durable_service import DurableService
-from sandbox.functions.emulator import Invoked
+from sandbox.functions.execution_environment import InvocationResult
 from sandbox.functions.function import Function
 
 EXECUTIONS = 50
@@ -22,7 +22,7 @@ class Waiting:
     def __init__(self) -> None:
         self.service = DurableService(self.run, region="eu-west-1", skip_time=True)
 
-    def run(self, _name: str, _qualifier: str, payload: bytes) -> Invoked:
+    def run(self, _name: str, _qualifier: str, payload: bytes) -> InvocationResult:
         event = json.loads(payload)
         waited = [operation for operation in event["InitialExecutionState"]["Operations"] if operation["Type"] == "WAIT"]
         if waited:
@@ -39,8 +39,8 @@ class Waiting:
         assert answer.status == 200, answer
 
 
-def _ended(answer: dict[str, Any]) -> Invoked:
-    return Invoked(json.dumps(answer).encode(), failed=False, cold=False, duration_ms=0.0)
+def _ended(answer: dict[str, Any]) -> InvocationResult:
+    return InvocationResult(json.dumps(answer).encode(), failed=False, cold=False, duration_ms=0.0)
 
 
 def test_no_wake_up_is_lost() -> None:

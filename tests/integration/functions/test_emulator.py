@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.functions.emulator import Environment
+from sandbox.functions.execution_environment import Environment
 from sandbox.functions.function import Function
-from sandbox.functions.pool import FunctionPool
+from sandbox.functions.function_pool import FunctionPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,13 +13,13 @@ from sandbox.functions.function import Function
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.aws.local import LocalAws
+    from sandbox.aws.local_aws import LocalAws
     from sandbox.functions.dead_letters import DeadLetters
-    from sandbox.functions.durable import LambdaFront
+    from sandbox.functions.lambda_api import LambdaApi
 
 
 @pytest.fixture(scope="module")
-def client(aws: LocalAws, front: LambdaFront, functions: Path) -> Any:
+def client(aws: LocalAws, front: LambdaApi, functions: Path) -> Any:
     environment = aws.environment("remediator")
     front.add(Function(name="checker", asset=functions, handler="handlers.plain", environment=environment, concurrency=1))
     front.add(
@@ -96,7 +96,7 @@ def test_a_name_stands_for_one_execution_also_after_its_end(client: Any, tmp_pat
 
 
 @pytest.mark.parametrize("how", ["exits", "is killed"])
-def test_a_crash_between_two_steps_is_gone_on_from_where_it_was(client: Any, front: LambdaFront, tmp_path: Path, how: str) -> None:
+def test_a_crash_between_two_steps_is_gone_on_from_where_it_was(client: Any, front: LambdaApi, tmp_path: Path, how: str) -> None:
     file = tmp_path / "f"
     event = {"file": str(file), "crash": how == "exits", "hold": 60 if how == "is killed" else 0}
     arn = _start(client, f"crash-{how.replace(' ', '-')}", event)

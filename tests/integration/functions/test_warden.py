@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.functions.warden import children_of, left_over
+from sandbox.functions.process_reaper import children_of, left_over
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from sandbox.functions.emulator import Environment
+from sandbox.functions.execution_environment import Environment
 from sandbox.functions.function import Function
 checker = Function(name="checker", asset=Path(sys.argv[1]), handler="handlers.plain", preloaded=sys.argv[2] == "True")
 running = Environment(checker)

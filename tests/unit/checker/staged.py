@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef
-from sandbox.play import scenario as told
+from sandbox.simulation import scenario as told
 from tests.over_fakes import events
 from tests.over_fakes.ground import CLUSTER, ground_of
 from tests.over_fakes.performance import Performance

@@ -139,7 +139,7 @@ def test_a_binding_whose_cluster_is_gone_is_reported_once_until_somebody_writes_
     assert reported_after(12) == 2
     assert len(play.notifier.sent) <= 2
     assert play.incidents.get(ServiceAccountRef("gone", *KEY)) is None
-    assert {detail["cluster"] for kind, detail in play.bus.sent if kind == "Remediation Needs You"} == {"gone"}
+    assert {detail["cluster"] for kind, detail in play.bus.sent if kind == "Remediation Needs Action"} == {"gone"}
 
 
 def test_what_a_sweep_found_is_counted_as_found_by_it() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, check
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import PermanentError
@@ -19,7 +19,7 @@ LATENT = {**WINDOW, "cluster": {"falls_back": True}}
 
 def planned(world: World, calendar: FakeCalendar) -> Plan:
     readers = readers_over(world, may_simulate=True)
-    return check(TARGET, readers, PolicySources(incidents=FakeIncidents(world), calendar=calendar), NOON, Hints()).plan
+    return assess(TARGET, readers, PolicySources(incidents=FakeIncidents(world), calendar=calendar), NOON, Hints()).plan
 
 
 def test_what_can_wait_waits_until_the_calendar_opens() -> None:
@@ -28,7 +28,7 @@ def test_what_can_wait_waits_until_the_calendar_opens() -> None:
     calendar.closed_until["nightly"] = NOON + timedelta(hours=10)
     plan = planned(world, calendar)
     assert plan.actions == ()
-    assert {(blocked.reason, blocked.until) for blocked in plan.withheld} >= {(BlockReason.WINDOW, NOON + timedelta(hours=10))}
+    assert {(blocked.reason, blocked.until) for blocked in plan.blocked} >= {(BlockReason.MAINTENANCE_WINDOW, NOON + timedelta(hours=10))}
 
 
 def test_an_open_calendar_holds_nothing_back() -> None:
@@ -42,8 +42,8 @@ def test_a_calendar_that_cannot_be_read_holds_back_what_can_wait_and_says_so() -
     plan = planned(world, FakeCalendar(world))
     assert plan.actions == ()
     assert any(
-        blocked.reason is BlockReason.WINDOW and "there is no calendar nightly" in blocked.sentence and blocked.until is None
-        for blocked in plan.withheld
+        blocked.reason is BlockReason.MAINTENANCE_WINDOW and "there is no calendar nightly" in blocked.sentence and blocked.until is None
+        for blocked in plan.blocked
     )
 
 

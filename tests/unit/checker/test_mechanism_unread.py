@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, check
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial
@@ -20,6 +20,6 @@ def test_nothing_is_written_while_the_mechanism_is_unknown_whatever_the_setting(
         ServiceAccountRef("demo", NAMESPACE, NAME),
         PolicySources(incidents=FakeIncidents(world), calendar=FakeCalendar(world)),
     )
-    plan = check(target, readers, policy_sources, NOON, Hints()).plan
+    plan = assess(target, readers, policy_sources, NOON, Hints()).plan
     assert plan.actions == ()
-    assert any(blocked.reason is BlockReason.GUARD_UNREAD and "pod identity" in blocked.sentence for blocked in plan.withheld)
+    assert any(blocked.reason is BlockReason.PRECONDITION_UNKNOWN and "pod identity" in blocked.sentence for blocked in plan.blocked)

@@ -31,7 +31,7 @@ def test_what_is_said_about_nodes_is_not_answered_by_a_check_that_read_none(name
     play.world.sleep(3)
     assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
     play.world.sleep(1)
-    assert run(said, play.ports)[TARGET.key]["verdict"] == "nodes-unwell-otherwise"
+    assert run(said, play.ports)[TARGET.key]["verdict"] == "nodes-not-ready"
 
 
 @pytest.mark.parametrize("name", NODE_EVENTS)
@@ -50,7 +50,7 @@ def test_a_node_within_its_grace_makes_no_noise_and_is_looked_at_again_by_the_ne
     ill_for_another_reason(play, timedelta(seconds=20))
     assert asked(play, "node-not-ready") == {TARGET.key: {"verdict": "healthy"}}
     play.world.sleep(300)
-    assert asked(play)[TARGET.key]["verdict"] == "nodes-unwell-otherwise"
+    assert asked(play)[TARGET.key]["verdict"] == "nodes-not-ready"
 
 
 def test_a_node_that_came_up_within_its_grace_is_looked_at_once_more_and_then_left_alone() -> None:
@@ -70,5 +70,5 @@ def test_what_is_said_about_nodes_concerns_the_plug_in_also_where_something_else
     play = stage(binding=None)
     play.world.parameters[binding_path(CLUSTER, "shop", "uploader")] = Parameter(value=BOUND_ROLE)
     ill_for_another_reason(play, timedelta(minutes=10))
-    assert asked(play, "alarm")[TARGET.key]["verdict"] == "nodes-unwell-otherwise"
+    assert asked(play, "alarm")[TARGET.key]["verdict"] == "nodes-not-ready"
     assert TARGET.key not in asked(play)

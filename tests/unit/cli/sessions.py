@@ -15,7 +15,7 @@ from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.ports import Parameter
-from tests.unit.cli.outside import Fakes
+from tests.unit.cli.fake_dependencies import Fakes
 from tests.world import NAME, NAMESPACE, NOON, described, role_arn
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def past(name: str = "7f3a9c21e5d0", **changes: Any) -> PastIncident:
     told: dict[str, Any] = {
         "opened_at": NOON - timedelta(hours=3),
         "closed_at": NOON - timedelta(hours=3) + timedelta(seconds=91),
-        "outcome": Outcome.PROVEN,
+        "outcome": Outcome.VERIFIED,
         "verdict": "addon-role-missing",
         "trigger": "api-call",
-        "changes": ("AnnotateServiceAccount", "RestartWorkload"),
+        "changes": ("annotate-service-account", "restart-workload"),
         "signals": 3,
         "binding_path": binding_path(*TARGET.key.split("/")),
         "binding_version": 3,
@@ -76,10 +76,10 @@ def lines() -> list[dict[str, Any]]:
 
     return [
         line(0, "look", "addon-role-missing", 0, 12, 9, 12),
-        line(2, "AnnotateServiceAccount", f"annotation set to {role_arn('demo-vpc-cni')}"),
-        line(3, "ReplaceOnePod", "aws-node-11 deleted"),
+        line(2, "annotate-service-account", f"annotation set to {role_arn('demo-vpc-cni')}"),
+        line(3, "replace-canary-pod", "aws-node-11 deleted"),
         line(11, "successor", "aws-node-1001 carries the role"),
-        line(12, "RestartWorkload", "aws-node restarts, 2 at a time"),
+        line(12, "restart-workload", "aws-node restarts, 2 at a time"),
         line(90, "proof", "12 of 12 pods carry the role, 12 ready, 12 of 12 nodes Ready, no permission error since"),
         line(90, "look", "healthy", 12, 12, 12, 12),
     ]
@@ -98,7 +98,7 @@ def opened(**changes: Any) -> Incident:
 
 def _with_past(fakes: Fakes) -> None:
     row = fakes.incidents._row(TARGET)
-    row.past += [past(), past("19aa03bb77cc", outcome=Outcome.NEEDS_YOU, verdict="trust-other-issuer", changes=(), trigger="sweep")]
+    row.past += [past(), past("19aa03bb77cc", outcome=Outcome.NEEDS_ACTION, verdict="trust-other-issuer", changes=(), trigger="sweep")]
 
 
 def _with_hostile_past(fakes: Fakes) -> None:
@@ -168,25 +168,25 @@ def _nothing_listed(fakes: Fakes) -> None:
 
 def _granted_in_part(fakes: Fakes) -> None:
     for manifest in manifests():
-        fakes.rights.apply("demo", manifest)
+        fakes.cluster_access.apply("demo", manifest)
     role = next(item for item in manifests() if item["kind"] == "Role" and item["metadata"]["name"].endswith("remediator"))
-    fakes.rights.apply("demo", {**role, "rules": role["rules"][:-1]})
-    fakes.rights.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
+    fakes.cluster_access.apply("demo", {**role, "rules": role["rules"][:-1]})
+    fakes.cluster_access.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
 
 
 def _bound_before_it_runs(fakes: Fakes) -> None:
     """A ServiceAccount of our own is bound, and nothing runs under it yet."""
     fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
     for manifest in manifests():
-        fakes.rights.apply("demo", manifest)
+        fakes.cluster_access.apply("demo", manifest)
 
 
 def _granted_and_shut_in(fakes: Fakes) -> None:
     """Everything is granted, and the functions sit in subnets that lead nowhere."""
     for manifest in manifests():
-        fakes.rights.apply("demo", manifest)
+        fakes.cluster_access.apply("demo", manifest)
     for function, group in GROUPS.items():
-        fakes.rights.give_entry("demo", f"arn:aws:iam::111122223333:role/{function}", group)
+        fakes.cluster_access.give_entry("demo", f"arn:aws:iam::111122223333:role/{function}", group)
     around = fakes.surroundings
     around.entered = replace(around.entered, public_from=())
     around.placed = Placement(vpc=around.entered.vpc, subnets=("subnet-1", "subnet-2"), security_groups=("sg-functions",))
@@ -237,7 +237,7 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "plan": Session(("plan",), BROKEN),
     "plan-json": Session(("plan -o json",), BROKEN),
     "plan-sound": Session(("plan",)),
-    "plan-withheld": Session(("plan",), {**BROKEN, "settings": {"mode": "observe"}}),
+    "plan-blocked": Session(("plan",), {**BROKEN, "settings": {"mode": "observe"}}),
     "plan-cooling-down": Session(("plan",), COOLING, prepare=_just_repaired),
     "fix-yes": Session(("fix --cluster demo --yes", "history", "check"), BROKEN),
     "fix-json": Session(("fix --yes -o json",), BROKEN),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.chain import supported
+from cli.views.chain import supported
 
 DATES = {"standard_until": "2024-11-26T00:00:00+00:00", "extended_until": "2025-11-26T00:00:00+00:00"}
 

@@ -11,13 +11,13 @@ import pytest
 import trustme
 import yaml
 
-from cli import deployed
-from cli.aws import Caller, region_of
-from cli.failures import Refused
-from cli.kubernetes_access import KubeconfigDoor
+from cli.clients import deployed_stack
+from cli.clients.aws_session import Caller, region_of
+from cli.errors import CommandError
+from cli.clients.cluster_login import KubeconfigLogin
 from lambdas.contract.environment import Environment, Function, variable
 from lambdas.domain.snapshot.snapshot import ClusterFacts
-from tests.unit.cli.outside import ENVIRONMENT
+from tests.unit.cli.fake_dependencies import ENVIRONMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def kubeconfig(folder: Path, *, cluster: dict[str, Any] | None = None, user: dic
 
 
 def test_a_kubeconfig_gives_address_authority_and_token(tmp_path: Path) -> None:
-    api = KubeconfigDoor(kubeconfig(tmp_path), None).open(FACTS)
+    api = KubeconfigLogin(kubeconfig(tmp_path), None).open(FACTS)
     assert (api._pool.host, api._pool.port) == ("127.0.0.1", 6443)
     assert api._tokens.get("demo") == "t0ken"
     assert not api._tokens.forget("demo", "t0ken")
@@ -61,7 +61,7 @@ def test_a_kubeconfig_gives_address_authority_and_token(tmp_path: Path) -> None:
 def test_a_plug_in_of_the_kubeconfig_gives_the_token(tmp_path: Path) -> None:
     credential = '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"fr0m-plug-in"}}'
     plug_in = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo", "args": [credential], "interactiveMode": "Never"}
-    api = KubeconfigDoor(kubeconfig(tmp_path, user={"exec": plug_in}), "mine").open(FACTS)
+    api = KubeconfigLogin(kubeconfig(tmp_path, user={"exec": plug_in}), "mine").open(FACTS)
     assert api._tokens.get("demo") == "fr0m-plug-in"
 
 
@@ -72,12 +72,12 @@ def test_a_client_certificate_logs_in_without_a_token(tmp_path: Path) -> None:
         "client-certificate-data": base64.b64encode(certificate).decode(),
         "client-key-data": base64.b64encode(own.private_key_pem.bytes()).decode(),
     }
-    api = KubeconfigDoor(kubeconfig(tmp_path, user=pem), None).open(FACTS)
+    api = KubeconfigLogin(kubeconfig(tmp_path, user=pem), None).open(FACTS)
     assert api._tokens.get("demo") == ""
 
 
 def test_a_server_name_of_the_kubeconfig_is_demanded(tmp_path: Path) -> None:
-    api = KubeconfigDoor(kubeconfig(tmp_path, cluster={**SERVER, "tls-server-name": "kubernetes"}), None).open(FACTS)
+    api = KubeconfigLogin(kubeconfig(tmp_path, cluster={**SERVER, "tls-server-name": "kubernetes"}), None).open(FACTS)
     assert api._pool.conn_kw["server_hostname"] == "kubernetes"
 
 
@@ -91,16 +91,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("cluster", "words"), REFUSED.values(), ids=REFUSED)
 def test_a_kubeconfig_that_cannot_be_used_says_why(tmp_path: Path, cluster: dict[str, Any], words: str) -> None:
-    with pytest.raises(Refused, match=words) as refused:
-        KubeconfigDoor(kubeconfig(tmp_path, cluster=cluster), None).open(FACTS)
+    with pytest.raises(CommandError, match=words) as refused:
+        KubeconfigLogin(kubeconfig(tmp_path, cluster=cluster), None).open(FACTS)
     assert refused.value.then
 
 
 def test_a_context_or_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="other"):
-        KubeconfigDoor(kubeconfig(tmp_path), "other").open(FACTS)
-    with pytest.raises(Refused, match="nowhere"):
-        KubeconfigDoor(tmp_path / "nowhere", None).open(FACTS)
+    with pytest.raises(CommandError, match="other"):
+        KubeconfigLogin(kubeconfig(tmp_path), "other").open(FACTS)
+    with pytest.raises(CommandError, match="nowhere"):
+        KubeconfigLogin(tmp_path / "nowhere", None).open(FACTS)
 
 
 @pytest.fixture
@@ -115,13 +115,13 @@ def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_the_region_is_as_asked_else_the_environments_else_the_profiles(no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert no_aws.exists()
-    with pytest.raises(Refused, match="no AWS region"):
+    with pytest.raises(CommandError, match="no AWS region"):
         region_of(None, None)
     assert region_of("here", None) == "eu-north-1"
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert region_of("here", None) == "eu-west-1"
     assert region_of("here", "us-east-1") == "us-east-1"
-    with pytest.raises(Refused, match="no AWS profile 'nowhere'"):
+    with pytest.raises(CommandError, match="no AWS profile 'nowhere'"):
         region_of("nowhere", "us-east-1")
 
 
@@ -151,31 +151,31 @@ def _variables() -> dict[str, str]:
 @pytest.mark.parametrize(("stack", "function"), [("", "eks-irsa-remediator"), ("blue", "eks-irsa-remediator-blue")])
 def test_the_stack_is_found_by_its_remediators_name(no_aws: Path, stack: str, function: str) -> None:
     session = FakeSession({"Environment": {"Variables": {**_variables(), "OTHER": "x"}}})
-    assert deployed.find(session, stack) == ENVIRONMENT  # type: ignore[arg-type]  # the one method that it calls
+    assert deployed_stack.find(session, stack) == ENVIRONMENT  # type: ignore[arg-type]  # the one method that it calls
     assert session.asked == function
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
 def test_without_a_stack_or_the_right_to_look_there_is_none(no_aws: Path, code: str) -> None:
-    assert deployed.find(FakeSession(code), "") is None  # type: ignore[arg-type]
+    assert deployed_stack.find(FakeSession(code), "") is None  # type: ignore[arg-type]
 
 
 def test_the_shells_own_variables_come_first(no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in _variables().items():
         monkeypatch.setenv(name, value)
     session = FakeSession("ResourceNotFoundException")
-    assert deployed.find(session, "") == ENVIRONMENT  # type: ignore[arg-type]
+    assert deployed_stack.find(session, "") == ENVIRONMENT  # type: ignore[arg-type]
     assert session.asked == ""
 
 
 def test_without_a_stack_nothing_is_made_up() -> None:
-    here = deployed.without_stack(Caller(arn="arn:aws:iam::111122223333:user/j", account="111122223333", partition="aws"), "eu-west-1")
+    here = deployed_stack.without_stack(Caller(arn="arn:aws:iam::111122223333:user/j", account="111122223333", partition="aws"), "eu-west-1")
     assert (here.incidents_table, here.chat_topic_arn, here.our_role_arns) == ("", "", "")
-    assert deployed.roles(here) == {}
+    assert deployed_stack.roles(here) == {}
 
 
 def test_roles_are_named_in_the_order_of_the_functions() -> None:
-    assert [(item, arn.rpartition("/")[2]) for item, arn in deployed.roles(ENVIRONMENT).items()] == [
+    assert [(item, arn.rpartition("/")[2]) for item, arn in deployed_stack.roles(ENVIRONMENT).items()] == [
         (Function.CHECKER, "checker"),
         (Function.REMEDIATOR, "remediator"),
         (Function.NODE_WATCHER, "watcher"),

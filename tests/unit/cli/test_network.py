@@ -10,10 +10,10 @@ import pytest
 from cli.network import SERVICES, points
 from cli.places import Entrance, Openings, Placement, WayOut
 from lambdas.domain.errors import AccessDenied, Denial, NotFound
-from tests.unit.cli.outside import FakeSurroundings
+from tests.unit.cli.fake_dependencies import FakeSurroundings
 
 if TYPE_CHECKING:
-    from cli.grants import Point
+    from cli.queries.grants import Point
 
 ENDPOINT = "the cluster's endpoint"
 VPC = "vpc-0a1b2c3d"

@@ -11,7 +11,7 @@ from botocore import xform_name
 from typer.main import get_command
 
 from cli.main import app
-from sandbox.play.scenario import load, names
+from sandbox.simulation.scenario import load, names
 from tests.unit.cli.sessions import SESSIONS
 from tests.unit.docs.commands import Command, commands
 from tests.unit.docs.pages import ROOT
@@ -36,7 +36,7 @@ RUN: Final = {
     "make chaos": "tests/chaos/__main__.py",
     "make bench": "benchmarks/__main__.py",
     "python -m benchmarks": "benchmarks/__main__.py",
-    "python -m cli.pictures": "tests/unit/cli/test_page.py",
+    "python -m release.pictures": "tests/unit/cli/test_page.py",
     ".venv/bin/python -m pytest": "tests/unit/docs/test_contributing.py",
     "git apply": "tests/unit/docs/test_contributing.py",
     "uv tool install": "tests/sandbox/test_installed.py",

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from lambdas.adapters.aws_session import AwsSession
 from lambdas.contract.version import VERSION
-from preflight.outcome import Outcome
-from preflight.sarif import sarif
+from preflight.report import PreflightReport
+from preflight.outputs.sarif import sarif
 from release import licences
 from release.__main__ import NotReleasable, checksums, release
 from tests.unit.docs.pages import ROOT
@@ -42,7 +42,7 @@ def test_the_version_has_an_entry_of_what_is_new() -> None:
 
 
 def test_sarif_names_the_version() -> None:
-    assert sarif(Outcome())["runs"][0]["tool"]["driver"]["version"] == VERSION
+    assert sarif(PreflightReport())["runs"][0]["tool"]["driver"]["version"] == VERSION
 
 
 def test_the_page_of_licences_is_in_step() -> None:

@@ -29,7 +29,7 @@ from lambdas.domain.snapshot.snapshot import (
     WorkloadFacts,
 )
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
-from tests.unit.report.observed import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, sound, trust
+from tests.unit.notifications.snapshots import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, healthy_snapshot, trust
 
 NODES = 4
 USUAL = 20
@@ -142,7 +142,7 @@ def observations(draw: st.DrawFn) -> Snapshot:
     late = Window(days=(3,), start=timedelta(hours=1), length=timedelta(hours=1))
     rolling: WorkloadFacts = workload(updated=draw(_mostly(15, 3)), on_delete=draw(_mostly(False, True)), desired=draw(_mostly(15, 0)))
     return replace(
-        sound(target),
+        healthy_snapshot(target),
         binding=draw(
             _mostly(binding(changed_at=draw(st.sampled_from([None, NOW]))), InvalidBinding(path="/p", reason="no"), Missing("/p"))
         ),

@@ -11,7 +11,7 @@ from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, PluginError, PodFacts, Snapshot, WorkloadFacts
-from tests.unit.report.observed import CNI, NOW, sound
+from tests.unit.notifications.snapshots import CNI, NOW, healthy_snapshot
 
 BORN = NOW - timedelta(days=20)
 """When the pods of these pictures were created: before the annotation was last written."""
@@ -20,36 +20,36 @@ OTHER_ROLE = "arn:aws:iam::111122223333:role/other"
 
 def seen(base: Snapshot | None = None, **changes: Any) -> Snapshot:
     """All well but for the changes."""
-    return replace(base or sound(), **changes)
+    return replace(base or healthy_snapshot(), **changes)
 
 
 def addon(**changes: Any) -> AddonFacts:
-    found = sound().addon
+    found = healthy_snapshot().addon
     assert isinstance(found, AddonFacts)
     return replace(found, **changes)
 
 
 def cluster(**changes: Any) -> ClusterFacts:
-    found = sound().cluster
+    found = healthy_snapshot().cluster
     assert isinstance(found, ClusterFacts)
     return replace(found, **changes)
 
 
 def binding(**changes: Any) -> Binding:
-    found = sound().binding
+    found = healthy_snapshot().binding
     assert isinstance(found, Binding)
     return replace(found, **changes)
 
 
 def workload(**changes: Any) -> WorkloadFacts:
-    found = sound().workload
+    found = healthy_snapshot().workload
     assert isinstance(found, WorkloadFacts)
     return replace(found, **changes)
 
 
 def some_pods(*roles: str | None, **changes: Any) -> tuple[PodFacts, ...]:
     """One pod for each role, the first one the oldest, each on the node of its number."""
-    found = sound().pods
+    found = healthy_snapshot().pods
     assert isinstance(found, tuple)
     return tuple(replace(found[i], role_arn=role, created_at=BORN + timedelta(minutes=i), **changes) for i, role in enumerate(roles))
 
@@ -70,10 +70,10 @@ def repaired(ago: timedelta, *changes: str) -> PastIncident:
         target=CNI,
         opened_at=at,
         closed_at=at,
-        outcome=Outcome.PROVEN,
+        outcome=Outcome.VERIFIED,
         verdict="annotation-missing",
         trigger="sweep",
-        changes=changes or ("AnnotateServiceAccount",),
+        changes=changes or ("annotate-service-account",),
         signals=1,
     )
 
@@ -89,4 +89,4 @@ def planned(picture: Snapshot, past: RepairHistory | None = None) -> Plan:
 
 
 def kinds(made: Plan) -> list[str]:
-    return [type(action).__name__ for action in made.actions]
+    return [action.kind for action in made.actions]

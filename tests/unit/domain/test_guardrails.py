@@ -15,10 +15,10 @@ from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, Repa
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
 from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
-from tests.unit.report.observed import NOW, ROLE, account, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, service_account, pods
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-GONE = account(None, manager="argocd-controller", at=NOW - MINUTE)
+GONE = service_account(None, manager="argocd-controller", at=NOW - MINUTE)
 
 
 def drifted(**changes: Any) -> Snapshot:
@@ -29,8 +29,8 @@ def drifted(**changes: Any) -> Snapshot:
 def held(picture: Snapshot, past: RepairHistory | None = None) -> tuple[BlockReason, datetime | None] | None:
     """Why the whole plan is held back and until when, or None where it may run."""
     made = planned(picture, past)
-    assert bool(made.actions) != bool(made.withheld)
-    return (made.withheld[0].reason, made.withheld[0].until) if made.withheld else None
+    assert bool(made.actions) != bool(made.blocked)
+    return (made.blocked[0].reason, made.blocked[0].until) if made.blocked else None
 
 
 def test_nothing_holds_a_plain_repair_back() -> None:
@@ -56,7 +56,7 @@ def test_the_latest_repair_counts_in_whatever_order_history_comes() -> None:
 
 
 def test_the_cool_down_tells_both_times_alike() -> None:
-    sentence = planned(drifted(), RepairHistory(incidents=(repaired(MINUTE),))).withheld[0].sentence
+    sentence = planned(drifted(), RepairHistory(incidents=(repaired(MINUTE),))).blocked[0].sentence
     assert sentence == f"repaired at {NOW - MINUTE:%Y-%m-%d %H:%M:%S} UTC; the next may follow at {NOW + 4 * MINUTE:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -74,7 +74,7 @@ def test_an_incident_without_a_write_starts_no_cool_down() -> None:
     ],
 )
 def test_repairs_within_an_hour_are_limited(ages: tuple[float, ...], until: datetime | None) -> None:
-    past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in ages))
+    past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "restart-workload") for age in ages))
     found = held(drifted(settings=settings(max_repairs_per_hour=4)), past)
     assert (found is None) == (until is None)
     if found and until:
@@ -84,7 +84,7 @@ def test_repairs_within_an_hour_are_limited(ages: tuple[float, ...], until: date
 
 
 def test_where_several_rules_lift_by_time_the_last_one_decides() -> None:
-    past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "RestartWorkload") for age in (1, 20, 30, 40)))
+    past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "restart-workload") for age in (1, 20, 30, 40)))
     assert held(drifted(), past) == (BlockReason.TOO_MANY_REPAIRS, NOW + 20 * MINUTE)
     longer = drifted(settings=settings(cooldown_s=7200))
     assert held(longer, past) == (BlockReason.TOO_MANY_REPAIRS, NOW + 119 * MINUTE)
@@ -95,16 +95,16 @@ WAR = tuple(repaired(hours * HOUR) for hours in (2, 3, 23))
 
 def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time() -> None:
     made = planned(drifted(), RepairHistory(incidents=WAR))
-    assert made.verdict is Verdict.REVERTED
+    assert made.verdict is Verdict.FLAPPING
     assert held(drifted(), RepairHistory(incidents=WAR)) == (BlockReason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
-    assert made.withheld[0].sentence == "set 3 times within a day and taken away again each time, and by whom is not recorded"
+    assert made.blocked[0].sentence == "set 3 times within a day and taken away again each time, and by whom is not recorded"
 
 
 def test_who_set_another_value_is_on_record() -> None:
-    replaced = seen(service_account=account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
+    replaced = seen(service_account=service_account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
     assert (
         planned(replaced, RepairHistory(incidents=WAR))
-        .withheld[0]
+        .blocked[0]
         .sentence.endswith("taken away again each time, last by argocd-controller")
     )
 
@@ -113,7 +113,7 @@ def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> Non
     who = Actor(who="arn:aws:iam::111122223333:user/dana", what="UpdateAddon")
     assert (
         planned(drifted(actor=who), RepairHistory(incidents=WAR))
-        .withheld[0]
+        .blocked[0]
         .sentence.endswith("last by arn:aws:iam::111122223333:user/dana")
     )
 
@@ -123,7 +123,7 @@ def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> Non
     [
         pytest.param(WAR[:2], drifted(), id="twice"),
         pytest.param((*WAR[:2], repaired(TUG_OF_WAR_SPAN)), drifted(), id="the first a day ago"),
-        pytest.param((*WAR[:2], repaired(HOUR, "RestartWorkload")), drifted(), id="one of them set no annotation"),
+        pytest.param((*WAR[:2], repaired(HOUR, "restart-workload")), drifted(), id="one of them set no annotation"),
         pytest.param(WAR, seen(pods=some_pods(None, ROLE)), id="the annotation stands"),
     ],
 )
@@ -159,7 +159,7 @@ def test_many_clusters_that_turn_wrong_after_a_change_speak_against_the_paramete
     changed_ago: timedelta | None, others: tuple[str, ...], stopped: bool
 ) -> None:
     picture = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
-    assert held(picture, RepairHistory(turned_wrong=others)) == ((BlockReason.BREAKER, None) if stopped else None)
+    assert held(picture, RepairHistory(turned_wrong=others)) == ((BlockReason.CIRCUIT_BREAKER, None) if stopped else None)
 
 
 NIGHT = Window(days=(0,), start=timedelta(hours=2), length=timedelta(hours=1))  # Monday; NOW is Monday, 02:14:41
@@ -193,14 +193,14 @@ def test_a_window_may_last_past_midnight(now: str, open_then: bool) -> None:
 def test_what_can_wait_waits_for_the_window_and_what_fails_now_does_not() -> None:
     closed = settings(maintenance_window=Window(days=(0,), start=timedelta(hours=3), length=HOUR))
     opens = NOW.replace(hour=3, minute=0, second=0)
-    assert held(drifted(settings=closed)) == (BlockReason.WINDOW, opens)
+    assert held(drifted(settings=closed)) == (BlockReason.MAINTENANCE_WINDOW, opens)
     assert held(drifted(settings=closed, pods=pods(15, ROLE, unready=1))) is None
     assert held(drifted(settings=settings(maintenance_window=NIGHT))) is None
 
 
 def test_a_change_calendar_counts_while_it_is_closed() -> None:
     closed = drifted(settings=settings(maintenance_window="calendar:freeze"))
-    assert held(closed, RepairHistory(calendar_opens_at=NOW + HOUR)) == (BlockReason.WINDOW, NOW + HOUR)
+    assert held(closed, RepairHistory(calendar_opens_at=NOW + HOUR)) == (BlockReason.MAINTENANCE_WINDOW, NOW + HOUR)
     assert held(closed, RepairHistory()) is None
 
 
@@ -215,25 +215,29 @@ UNREAD = Unknown("no endpoint")
             BlockReason.NO_BINDING,
             id="no binding",
         ),
-        pytest.param(drifted(role=Missing("role")), BlockReason.GUARD_BROKEN, id="no role"),
-        pytest.param(drifted(oidc_provider=Missing("provider")), BlockReason.GUARD_BROKEN, id="no provider"),
-        pytest.param(drifted(simulated={"ec2:CreateTags": "explicitDeny"}), BlockReason.GUARD_BROKEN, id="simulated"),
-        pytest.param(drifted(permission_errors=errors("aws-node-01")), BlockReason.GUARD_BROKEN, id="refused though it carries the role"),
-        pytest.param(drifted(role=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)), BlockReason.GUARD_UNREAD, id="unread"),
+        pytest.param(drifted(role=Missing("role")), BlockReason.PRECONDITION_FAILED, id="no role"),
+        pytest.param(drifted(oidc_provider=Missing("provider")), BlockReason.PRECONDITION_FAILED, id="no provider"),
+        pytest.param(drifted(simulated={"ec2:CreateTags": "explicitDeny"}), BlockReason.PRECONDITION_FAILED, id="simulated"),
+        pytest.param(
+            drifted(permission_errors=errors("aws-node-01")), BlockReason.PRECONDITION_FAILED, id="refused though it carries the role"
+        ),
+        pytest.param(
+            drifted(role=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)), BlockReason.PRECONDITION_UNKNOWN, id="unread"
+        ),
         pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), BlockReason.OBSERVE_MODE, id="observe"),
     ],
 )
 def test_a_rule_that_only_a_person_lifts(picture: Snapshot, reason: BlockReason) -> None:
     made = planned(picture)
     assert made.actions == ()
-    assert reason in {blocked.reason for blocked in made.withheld}
-    assert all(blocked.until is None for blocked in made.withheld)
+    assert reason in {blocked.reason for blocked in made.blocked}
+    assert all(blocked.until is None for blocked in made.blocked)
 
 
 def test_stale_pods_explain_errors_so_that_the_role_is_not_blamed() -> None:
     made = planned(drifted(pods=some_pods(None, ROLE), permission_errors=errors("aws-node-00")))
-    assert kinds(made) == ["AnnotateServiceAccount", "ReplaceOnePod"]
-    assert [(blocked.link, blocked.reason) for blocked in made.withheld] == [(Link.PERMISSION_ERRORS, BlockReason.CONSEQUENCE)]
+    assert kinds(made) == ["annotate-service-account", "replace-canary-pod"]
+    assert [(blocked.link, blocked.reason) for blocked in made.blocked] == [(Link.PERMISSION_ERRORS, BlockReason.CONSEQUENCE)]
 
 
 def test_unread_permissions_hold_nothing_back() -> None:
@@ -244,7 +248,10 @@ def test_unread_permissions_hold_nothing_back() -> None:
     ("stronger", "picture", "past"),
     [
         pytest.param(
-            BlockReason.GUARD_BROKEN, drifted(role=Missing("r"), settings=settings(mode=Mode.OBSERVE)), RepairHistory(), id="guard, observe"
+            BlockReason.PRECONDITION_FAILED,
+            drifted(role=Missing("r"), settings=settings(mode=Mode.OBSERVE)),
+            RepairHistory(),
+            id="guard, observe",
         ),
         pytest.param(
             BlockReason.OBSERVE_MODE,
@@ -256,7 +263,7 @@ def test_unread_permissions_hold_nothing_back() -> None:
     ],
 )
 def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: BlockReason, picture: Snapshot, past: RepairHistory) -> None:
-    found = next(blocked for blocked in planned(picture, past).withheld if blocked.link is Link.ANNOTATION)
+    found = next(blocked for blocked in planned(picture, past).blocked if blocked.link is Link.ANNOTATION)
     assert found.reason is stronger
     assert found.sentence.count("; ") >= 1
 

@@ -27,7 +27,7 @@ from tests.unit.domain.link_cases import annotation, identity, record, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.words import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, errors, seen, some_pods, workload
-from tests.unit.report.observed import ACCOUNT, NOW, ROLE, account, nodes, pods, trust
+from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, service_account, nodes, pods, trust
 
 CASES = way_in.CASES | identity.CASES | record.CASES | annotation.CASES | symptoms.CASES
 
@@ -88,7 +88,7 @@ def test_each_closed_door_has_its_own_remedy(denial: Denial) -> None:
 
 
 def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_it() -> None:
-    found = diagnose(seen(addon=addon(role_arn=None), service_account=account(None), pods=some_pods(None, ROLE)))
+    found = diagnose(seen(addon=addon(role_arn=None), service_account=service_account(None), pods=some_pods(None, ROLE)))
     assert found.verdict is Verdict.ADDON_ROLE_MISSING
     assert found.verdicts == (Verdict.ADDON_ROLE_MISSING, Verdict.ANNOTATION_MISSING, Verdict.PODS_STALE)
     assert [finding.link for finding in found.broken] == [Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS]
@@ -101,7 +101,7 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
         (seen(workload=workload(desired=0)), Verdict.NOT_APPLICABLE),
         (seen(workload=workload(desired=0), addon=addon(status="DEGRADED")), Verdict.NOT_APPLICABLE),
         (associated(), Verdict.POD_IDENTITY_IN_USE),
-        (associated(service_account=account(OTHER_ROLE), pods=some_pods(None)), Verdict.POD_IDENTITY_IN_USE),
+        (associated(service_account=service_account(OTHER_ROLE), pods=some_pods(None)), Verdict.POD_IDENTITY_IN_USE),
     ],
 )
 def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Verdict) -> None:
@@ -113,11 +113,11 @@ def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Ve
 @pytest.mark.parametrize(
     ("picture", "severity"),
     [
-        pytest.param(seen(service_account=account(None)), Severity.WARNING, id="latent: nothing fails yet"),
-        pytest.param(seen(service_account=account(None), pods=pods(15, ROLE, unready=1)), Severity.CRITICAL, id="a pod is not ready"),
-        pytest.param(seen(service_account=account(None), nodes=nodes(15, unready=1)), Severity.CRITICAL, id="a node waits"),
+        pytest.param(seen(service_account=service_account(None)), Severity.WARNING, id="latent: nothing fails yet"),
+        pytest.param(seen(service_account=service_account(None), pods=pods(15, ROLE, unready=1)), Severity.CRITICAL, id="a pod is not ready"),
+        pytest.param(seen(service_account=service_account(None), nodes=nodes(15, unready=1)), Severity.CRITICAL, id="a node waits"),
         pytest.param(
-            seen(service_account=account(None), pods=pods(15, None), permission_errors=errors("aws-node-01")),
+            seen(service_account=service_account(None), pods=pods(15, None), permission_errors=errors("aws-node-01")),
             Severity.CRITICAL,
             id="a call is refused",
         ),
@@ -252,7 +252,7 @@ def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> No
     words = "Conflicts found when trying to apply. Conflicts: ServiceAccount aws-node - .metadata.annotations.eks.amazonaws.com/role-arn"
     met = addon(status="UPDATE_FAILED", role_arn=None, issues=(HealthIssue(code="ConfigurationConflict", message=words),))
     found = diagnose(seen(addon=met))[Link.ADDON_RECORD]
-    assert found.verdict is Verdict.ADDON_DEGRADED_OTHERWISE
+    assert found.verdict is Verdict.ADDON_DEGRADED
     assert f"--addon-name vpc-cni --service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedy[0]
     unbound = diagnose(seen(addon=met, binding=Missing("/p")))[Link.ADDON_RECORD]
     assert "--service-account-role-arn" not in unbound.remedy[0], "nobody said which role"

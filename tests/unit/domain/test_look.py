@@ -22,8 +22,8 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
 )
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
-from tests.unit.report.observed import EBS, NOW, ROLE, account, nodes, pods, sound
-from tests.unit.report.worlds import WORLDS
+from tests.unit.notifications.snapshots import EBS, NOW, ROLE, service_account, nodes, pods, healthy_snapshot
+from tests.unit.notifications.fault_cases import FAULT_CASES
 
 
 def looked(picture: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
@@ -34,15 +34,15 @@ def stored(value: AssessmentSummary) -> AssessmentSummary:
     return summary_from_json(json.loads(json.dumps(summary_to_json(value))))
 
 
-@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+@pytest.mark.parametrize("world", FAULT_CASES.values(), ids=FAULT_CASES)
 def test_a_look_is_the_same_after_a_checkpoint(world: Any) -> None:
     value = world.look()
     assert stored(value) == value
 
 
 def test_what_is_withheld_keeps_its_time() -> None:
-    value = looked(seen(service_account=account(None)), RepairHistory(incidents=(repaired(timedelta(minutes=1)),)))
-    assert value.withheld[0].until == (NOW + timedelta(minutes=4)).isoformat()
+    value = looked(seen(service_account=service_account(None)), RepairHistory(incidents=(repaired(timedelta(minutes=1)),)))
+    assert value.blocked[0].until == (NOW + timedelta(minutes=4)).isoformat()
     assert stored(value) == value
 
 
@@ -52,7 +52,7 @@ def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
         pods=pods(5000, None, unready=5000, last_words=long),
         nodes=nodes(5000, unready=5000, message=long),
         permission_errors=errors(*(f"aws-node-{i:02}" for i in range(5000)), call="ec2:" + "C" * 2000),
-        service_account=account(OTHER_ROLE + long),
+        service_account=service_account(OTHER_ROLE + long),
         addon=addon(role_arn=OTHER_ROLE + long),
         workload=workload(desired=5000, updated=5000),
         role=Unknown(long),
@@ -104,8 +104,8 @@ def test_where_nobody_says_which_role_is_right_no_pod_is() -> None:
 
 
 def test_nodes_are_counted_only_for_what_makes_them_ready() -> None:
-    assert counts(sound()).nodes == 15
-    assert counts(seen(sound(EBS), addon_name="aws-ebs-csi-driver")).nodes == 0
+    assert counts(healthy_snapshot()).nodes == 15
+    assert counts(seen(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver")).nodes == 0
 
 
 def test_parts_that_were_not_read_count_as_none() -> None:
@@ -125,7 +125,7 @@ def test_parts_that_were_not_read_count_as_none() -> None:
             False,
             id="pod identity without agent",
         ),
-        pytest.param(seen(service_account=account(None)), False, id="annotation gone"),
+        pytest.param(seen(service_account=service_account(None)), False, id="annotation gone"),
         pytest.param(seen(addon=addon(status="UPDATING")), False, id="an update runs"),
     ],
 )
@@ -136,9 +136,9 @@ def test_a_look_is_sound_where_no_link_is_broken(picture: Snapshot, is_sound: bo
 
 def test_history_gives_the_verdict_where_it_has_one_and_the_diagnosis_is_kept_beside_it() -> None:
     past = RepairHistory(incidents=tuple(repaired(timedelta(hours=n)) for n in (2, 3, 4)))
-    value = looked(seen(service_account=account(None)), past)
-    assert value.verdict is Verdict.REVERTED
-    assert value.verdicts == ("reverted", "annotation-missing")
+    value = looked(seen(service_account=service_account(None)), past)
+    assert value.verdict is Verdict.FLAPPING
+    assert value.verdicts == ("flapping", "annotation-missing")
 
 
 def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_a_watched_group() -> None:

@@ -13,16 +13,16 @@ from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.actions import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.node_reachability import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
 from lambdas.domain.snapshot.snapshot import NOT_READ, PodFacts, Snapshot
 from lambdas.domain.verification import is_verified
 from tests.unit.domain.pictures import errors, judged, seen, workload
-from tests.unit.report.observed import NOW, ROLE, account, losing, nodes, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, service_account, with_lost_nodes, nodes, pods
 
 
 def without_role(**changes: Any) -> Snapshot:
-    return seen(service_account=account(None), pods=pods(15, None), **changes)
+    return seen(service_account=service_account(None), pods=pods(15, None), **changes)
 
 
 def looked(picture: Snapshot) -> AssessmentSummary:
@@ -51,72 +51,72 @@ def test_where_nodes_were_not_read_every_pod_counts() -> None:
 def test_stale_pods_of_lost_nodes_are_no_fault_of_the_identity() -> None:
     picture = seen()
     assert isinstance(picture.pods, tuple)
-    stale = losing(replace(picture, pods=(replace(picture.pods[0], role_arn=None), *picture.pods[1:])), 0)
+    stale = with_lost_nodes(replace(picture, pods=(replace(picture.pods[0], role_arn=None), *picture.pods[1:])), 0)
     found = diagnose(stale)
     assert found[Link.PODS].state is State.OK
     assert found[Link.PODS].sentence == "14 of 14 were admitted with the role; 1 pod on a lost node is left out"
-    assert found.verdicts == (Verdict.NODES_UNWELL_OTHERWISE,)
+    assert found.verdicts == (Verdict.NODES_NOT_READY,)
     assert judged(stale)[1].actions == ()
 
 
 def test_errors_that_a_lost_pod_has_reported_blame_no_role() -> None:
     picture = seen()
     assert isinstance(picture.pods, tuple)
-    lost = losing(replace(picture, permission_errors=errors(picture.pods[0].name)), 0)
+    lost = with_lost_nodes(replace(picture, permission_errors=errors(picture.pods[0].name)), 0)
     assert counts(lost).errors_with_role == 0
     assert diagnose(lost)[Link.PERMISSION_ERRORS].state is State.OK
 
 
 def test_a_lost_node_makes_a_latent_fault_no_emergency() -> None:
     assert diagnose(without_role()).severity is Severity.WARNING
-    assert diagnose(losing(without_role(), 0)).severity is Severity.WARNING
+    assert diagnose(with_lost_nodes(without_role(), 0)).severity is Severity.WARNING
 
 
 def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
-    picture = losing(without_role(), 0)
+    picture = with_lost_nodes(without_role(), 0)
     assert isinstance(picture.pods, tuple)
     oldest = replace(picture.pods[0], created_at=NOW - timedelta(days=99))
     _, made = judged(replace(picture, pods=(oldest, *picture.pods[1:])))
-    canary = next(action for action in made.actions if isinstance(action, ReplaceOnePod))
+    canary = next(action for action in made.actions if isinstance(action, ReplaceCanaryPod))
     assert canary.pod != oldest.name
-    assert [type(action) for action in made.actions] == [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload]
+    assert [type(action) for action in made.actions] == [AnnotateServiceAccount, ReplaceCanaryPod, RestartWorkload]
 
 
 @pytest.mark.parametrize(
     ("kind", "lost", "most", "expected"),
     [
         (WorkloadKind.DAEMON_SET, 1, 2, RestartWorkload),
-        (WorkloadKind.DAEMON_SET, 2, 2, DeleteStalePods),
-        (WorkloadKind.STATEFUL_SET, 1, 1, DeleteStalePods),
+        (WorkloadKind.DAEMON_SET, 2, 2, ReplaceStalePods),
+        (WorkloadKind.STATEFUL_SET, 1, 1, ReplaceStalePods),
         (WorkloadKind.DEPLOYMENT, 3, 1, RestartWorkload),
     ],
 )
 def test_where_lost_pods_use_up_what_may_be_unavailable_a_restart_would_stop(
     kind: WorkloadKind, lost: int, most: int, expected: type[object]
 ) -> None:
-    picture = losing(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
-    assert stalled(picture) is (expected is DeleteStalePods)
+    picture = with_lost_nodes(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
+    assert stalled(picture) is (expected is ReplaceStalePods)
     _, made = judged(picture)
     assert type(made.actions[-1]) is expected
-    assert not isinstance(made.actions[-1], DeleteStalePods) or made.actions[-1].count == 15 - lost - 1
+    assert not isinstance(made.actions[-1], ReplaceStalePods) or made.actions[-1].count == 15 - lost - 1
 
 
 def test_a_roll_out_is_done_when_only_lost_pods_are_missing() -> None:
     assert not rolled_out(seen(workload=workload(updated=13)))
-    assert rolled_out(losing(seen(workload=workload(updated=14, max_unavailable=5)), 0))
-    assert not rolled_out(losing(seen(workload=workload(updated=13, max_unavailable=5)), 0))
-    assert rolled_out(losing(seen(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
+    assert rolled_out(with_lost_nodes(seen(workload=workload(updated=14, max_unavailable=5)), 0))
+    assert not rolled_out(with_lost_nodes(seen(workload=workload(updated=13, max_unavailable=5)), 0))
+    assert rolled_out(with_lost_nodes(seen(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
 
 
 def test_what_is_within_reach_is_proven_and_what_is_lost_is_counted_apart() -> None:
-    now = looked(losing(seen(), 0, 1))
+    now = looked(with_lost_nodes(seen(), 0, 1))
     assert is_verified(now)
     assert (now.counts.pods, now.counts.pods_lost, now.counts.nodes, now.counts.nodes_lost) == (13, 2, 15, 2)
-    assert not is_verified(looked(losing(seen(), *range(15)))), "nothing is seen, so nothing is proven"
+    assert not is_verified(looked(with_lost_nodes(seen(), *range(15)))), "nothing is seen, so nothing is proven"
 
 
 def test_places_within_reach_are_those_wanted_without_what_lost_nodes_hold() -> None:
-    picture = losing(seen(), 0, 1)
+    picture = with_lost_nodes(seen(), 0, 1)
     assert isinstance(picture.pods, tuple)
     assert isinstance(picture.nodes, tuple)
     leaving = (replace(picture.pods[0], deleting=True), *picture.pods[1:])

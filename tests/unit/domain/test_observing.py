@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, check, observe
+from lambdas.application.assessment import PolicySources, assess, collect_and_diagnose
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.snapshot_collection import read, read_advice, read_symptoms
+from lambdas.application.snapshot_collection import add_advice, add_symptoms, collect_snapshot
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link, State
@@ -27,7 +27,7 @@ def readers(world: World, **changes: Any) -> Readers:
 
 
 def seen(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Snapshot:
-    return read(target, readers(world, **changes), world.now)
+    return collect_snapshot(target, readers(world, **changes), world.now)
 
 
 QUICK = [
@@ -48,7 +48,7 @@ SYMPTOMS = ["cluster.nodes", "cluster.plugin_errors"]
 
 def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms() -> None:
     world = described()
-    _, found = observe(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
     assert found.sound
     assert sorted(world.reads) == QUICK
 
@@ -64,22 +64,22 @@ def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms()
 )
 def test_symptoms_are_read_where_something_suggests_them(world: dict[str, Any], asked: bool) -> None:
     it = described(world)
-    picture, _ = observe(TARGET, readers(it), it.now, Hints(), symptoms=asked)
+    picture, _ = collect_and_diagnose(TARGET, readers(it), it.now, Hints(), symptoms=asked)
     assert set(SYMPTOMS) <= set(it.reads)
     assert picture.nodes is not NOT_READ
 
 
 def test_the_clock_of_auto_repair_is_read_where_a_node_is_unwell() -> None:
     calm, sick = described(), described({"cluster": {"not_ready": 1, "repaired_nodegroups": ("blue",)}})
-    assert read_advice(read_symptoms(seen(calm), readers(calm)), readers(calm)).node_repair is NOT_READ
-    assert read_advice(read_symptoms(seen(sick), readers(sick)), readers(sick)).node_repair == NodeRepair(nodegroups=("blue",))
+    assert add_advice(add_symptoms(seen(calm), readers(calm)), readers(calm)).node_repair is NOT_READ
+    assert add_advice(add_symptoms(seen(sick), readers(sick)), readers(sick)).node_repair == NodeRepair(nodegroups=("blue",))
     assert "eks.node_repair" not in calm.reads
 
 
 def test_history_is_read_only_where_a_link_is_broken() -> None:
     for world, read_history in ((described(), False), (described({"annotation": None}), True)):
         policy_sources = PolicySources(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
-        check(TARGET, readers(world), policy_sources, world.now, Hints())
+        assess(TARGET, readers(world), policy_sources, world.now, Hints())
         assert ("incidents.history" in world.reads) is read_history
 
 
@@ -114,7 +114,7 @@ def test_a_part_that_cannot_be_read_is_unknown_and_the_rest_is_read(method: str,
 def test_a_symptom_that_cannot_be_read_is_unknown(method: str) -> None:
     world = described()
     world.fail(method, DENIED)
-    picture = read_symptoms(seen(world), readers(world))
+    picture = add_symptoms(seen(world), readers(world))
     assert Unknown("read: 403", Denial.FORBIDDEN) in (picture.nodes, picture.permission_errors)
 
 
@@ -124,7 +124,7 @@ def test_a_cluster_whose_coordinates_cannot_be_used_is_unread_and_ends_nothing()
     picture = seen(world)
     assert picture.service_account == picture.workload == picture.pods == closed
     world.fail("clusters.login", PermanentError(closed.reason))
-    symptoms = read_symptoms(picture, readers(world))
+    symptoms = add_symptoms(picture, readers(world))
     assert symptoms.nodes == symptoms.permission_errors == closed
 
 
@@ -144,7 +144,7 @@ def test_what_may_succeed_later_ends_the_whole_check_so_that_it_is_made_again(me
 def test_iam_without_a_route_is_unknown_and_no_reason_to_try_for_ever(method: str, link: Link) -> None:
     world = described()
     world.fail(method, TransientError("connect time-out"), times=None)
-    _, found = observe(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
     assert found[link].state is State.UNKNOWN
     assert found.sound
 
@@ -154,7 +154,7 @@ def test_advice_is_only_advice(error: Exception) -> None:
     world = described({"annotation": None})
     world.fail("eks.version_advice", error)
     world.fail("eks.support", error)
-    advised = read_advice(seen(world), readers(world))
+    advised = add_advice(seen(world), readers(world))
     assert isinstance(advised.versions, Unknown)
     assert isinstance(advised.support, Unknown)
 
@@ -163,7 +163,7 @@ def test_where_only_one_grant_is_missing_the_other_advice_is_read() -> None:
     world = described()
     world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
     world.fail("eks.support", DENIED)
-    advised = read_advice(seen(world), readers(world))
+    advised = add_advice(seen(world), readers(world))
     assert advised.versions == VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
     assert isinstance(advised.support, Unknown)
 
@@ -172,20 +172,20 @@ def test_advice_names_until_when_the_version_is_supported() -> None:
     world = described()
     dates = SupportDates(standard_until=world.now, extended_until=None)
     world.supported["1.28"] = dates
-    assert read_advice(seen(world), readers(world)).support == dates
+    assert add_advice(seen(world), readers(world)).support == dates
 
 
 @pytest.mark.parametrize("symptoms", [False, True])
 def test_a_healthy_check_asks_for_no_advice(symptoms: bool) -> None:
     world = described()
-    observe(TARGET, readers(world), world.now, Hints(), symptoms=symptoms)
+    collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=symptoms)
     assert not {"eks.version_advice", "eks.support", "eks.node_repair"} & set(world.reads)
 
 
 def test_the_clock_that_cannot_be_read_is_unknown() -> None:
     world = described({"cluster": {"not_ready": 1}})
     world.fail("eks.node_repair", TransientError("slow"))
-    assert isinstance(read_advice(read_symptoms(seen(world), readers(world)), readers(world)).node_repair, Unknown)
+    assert isinstance(add_advice(add_symptoms(seen(world), readers(world)), readers(world)).node_repair, Unknown)
 
 
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "FAILED"])
@@ -199,7 +199,7 @@ def test_a_cluster_that_is_gone_is_missing() -> None:
     world = described()
     gone = ServiceAccountRef("gone", NAMESPACE, NAME)
     world.fail("eks.associations", AccessDenied("403", denial=Denial.FORBIDDEN))
-    _, found = observe(gone, readers(world), world.now, Hints(), symptoms=True)
+    _, found = collect_and_diagnose(gone, readers(world), world.now, Hints(), symptoms=True)
     assert found.verdict is Verdict.CLUSTER_GONE
 
 
@@ -216,7 +216,7 @@ def test_a_role_of_another_account_is_not_asked_for() -> None:
 
 def test_the_provider_of_another_accounts_role_is_not_missed_in_ours() -> None:
     world = described({"binding": "arn:aws:iam::444455556666:role/shared", "oidc_provider": None})
-    _, found = observe(TARGET, readers(world), world.now, Hints(), symptoms=False)
+    _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
     assert found[Link.OIDC_PROVIDER].state is State.UNKNOWN
     assert "444455556666" in found[Link.OIDC_PROVIDER].sentence
 

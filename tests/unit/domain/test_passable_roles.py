@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, check
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.assessment.summary_builder import look
@@ -22,11 +22,11 @@ BOUND = role_arn("demo-vpc-cni")
 def checked(world: World, *passable: str) -> Assessment:
     readers = fakes.readers_over(world, passable_roles=passable)
     policy_sources = PolicySources(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
-    return check(TARGET, readers, policy_sources, world.now, Hints())
+    return assess(TARGET, readers, policy_sources, world.now, Hints())
 
 
 def withheld_record(made: Check) -> BlockedAction | None:
-    return next((blocked for blocked in made.plan.withheld if blocked.link is Link.ADDON_RECORD), None)
+    return next((blocked for blocked in made.plan.blocked if blocked.link is Link.ADDON_RECORD), None)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_passable_role_goes_into_the_record(passable: tuple[str, ...]) -> None
 )
 def test_another_role_is_left_out_of_the_record_with_a_reason(passable: tuple[str, ...]) -> None:
     made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
-    names = [type(action).__name__ for action in made.plan.actions]
-    assert names[0] == "AnnotateServiceAccount"
-    assert "UpdateAddonRole" not in names
+    names = [action.kind for action in made.plan.actions]
+    assert names[0] == "annotate-service-account"
+    assert "update-addon-role" not in names
     held = withheld_record(made)
     assert held is not None
-    assert held.reason is BlockReason.ROLE_NOT_PASSABLE
+    assert held.reason is BlockReason.ROLE_NOT_ALLOWED
     assert "bound_roles" in held.sentence
 
 
@@ -70,4 +70,4 @@ def test_a_repaired_cluster_is_proven_though_the_record_stays() -> None:
     now = look(made.snapshot, made.diagnosis, made.plan)
     assert not now.sound
     assert is_verified(now)
-    assert not is_verified(replace(now, withheld=())), "but where the record is about to be written, its end is waited for"
+    assert not is_verified(replace(now, blocked=())), "but where the record is about to be written, its end is waited for"

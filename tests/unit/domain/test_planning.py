@@ -13,8 +13,8 @@ from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import (
     AnnotateServiceAccount,
-    DeleteStalePods,
-    ReplaceOnePod,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
@@ -25,26 +25,26 @@ from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Snapshot, Unknown
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
-from tests.unit.report.observed import NOW, ROLE, account, nodes, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, service_account, nodes, pods
 
 UNREAD = Unknown("no endpoint")
 MINE = "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"
 
 
 def reasons(made: Plan) -> dict[Link, BlockReason]:
-    return {blocked.link: blocked.reason for blocked in made.withheld}
+    return {blocked.link: blocked.reason for blocked in made.blocked}
 
 
 def everything(**changes: Any) -> Snapshot:
     """The known case: record, annotation and pods have lost the role."""
-    return seen(**{"addon": addon(role_arn=None), "service_account": account(None), "pods": some_pods(None, None, None), **changes})
+    return seen(**{"addon": addon(role_arn=None), "service_account": service_account(None), "pods": some_pods(None, None, None), **changes})
 
 
 def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_last() -> None:
     made = planned(everything(), RepairHistory(incident_id="7f3a", round=2))
     assert made.actions == (
         AnnotateServiceAccount(role_arn=ROLE, old_value=None, resource_version="4711"),
-        ReplaceOnePod(
+        ReplaceCanaryPod(
             pod="aws-node-00",
             uid="uid-0",
             node="ip-10-0-0-0.eu-west-1.compute.internal",
@@ -55,7 +55,7 @@ def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_las
         UpdateAddonRole(addon="vpc-cni", role_arn=ROLE, token="7f3a-2"),
     )
     assert made.answers == ((Link.ANNOTATION, (0,)), (Link.PODS, (1, 2)), (Link.ADDON_RECORD, (3,)))
-    assert made.withheld == ()
+    assert made.blocked == ()
 
 
 def test_observe_mode_tells_the_plan_of_mode_enforce() -> None:
@@ -84,12 +84,12 @@ def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_
     ("roles", "workload_changes", "expected"),
     [
         pytest.param((ROLE, ROLE), {}, [], id="none stale"),
-        pytest.param((None,), {}, ["ReplaceOnePod"], id="the only one"),
-        pytest.param((None, ROLE), {}, ["ReplaceOnePod"], id="one of two"),
-        pytest.param((None, None, ROLE), {}, ["ReplaceOnePod", "DeleteStalePods"], id="two of three: waves"),
-        pytest.param((None, None, OTHER_ROLE), {}, ["ReplaceOnePod", "RestartWorkload"], id="all: restart"),
+        pytest.param((None,), {}, ["replace-canary-pod"], id="the only one"),
+        pytest.param((None, ROLE), {}, ["replace-canary-pod"], id="one of two"),
+        pytest.param((None, None, ROLE), {}, ["replace-canary-pod", "replace-stale-pods"], id="two of three: waves"),
+        pytest.param((None, None, OTHER_ROLE), {}, ["replace-canary-pod", "restart-workload"], id="all: restart"),
         pytest.param(
-            (None, None), {"on_delete": True}, ["ReplaceOnePod", "DeleteStalePods"], id="all, and OnDelete: a stamp restarts none"
+            (None, None), {"on_delete": True}, ["replace-canary-pod", "replace-stale-pods"], id="all, and OnDelete: a stamp restarts none"
         ),
     ],
 )
@@ -101,34 +101,34 @@ def test_one_pod_is_tried_before_the_rest_follows(
 
 def test_waves_leave_out_the_pod_that_was_tried_and_are_no_larger_than_the_workload_allows() -> None:
     made = planned(seen(pods=some_pods(None, None, None, ROLE), workload=workload(max_unavailable=2)))
-    assert made.actions[1] == DeleteStalePods(at_a_time=2, count=2, role_arn=ROLE)
+    assert made.actions[1] == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
 
 
 def test_pods_on_their_way_out_neither_count_nor_are_tried() -> None:
     going = some_pods(None, deleting=True)
     made = planned(seen(pods=(*going, *some_pods(ROLE, None, None)[1:])))
-    assert kinds(made) == ["ReplaceOnePod", "RestartWorkload"]
-    assert isinstance(made.actions[0], ReplaceOnePod)
+    assert kinds(made) == ["replace-canary-pod", "restart-workload"]
+    assert isinstance(made.actions[0], ReplaceCanaryPod)
     assert made.actions[0].pod == "aws-node-01"
 
 
 def test_a_pod_on_a_node_that_is_not_ready_is_tried_first() -> None:
     picture = everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2))
     canary = planned(picture).actions[1]
-    assert isinstance(canary, ReplaceOnePod)
+    assert isinstance(canary, ReplaceCanaryPod)
     assert canary.node == "ip-10-0-0-13.eu-west-1.compute.internal"
 
 
 def test_the_oldest_is_tried_where_every_node_is_ready_whatever_the_order_of_the_list() -> None:
     for listed in (some_pods(None, None, None), some_pods(None, None, None)[::-1]):
         canary = planned(everything(pods=listed)).actions[1]
-        assert isinstance(canary, ReplaceOnePod)
+        assert isinstance(canary, ReplaceCanaryPod)
         assert canary.pod == "aws-node-00"
 
 
 def test_the_successor_of_a_deployments_pod_is_told_by_its_age_since_it_may_run_anywhere() -> None:
     canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT))).actions[1]
-    assert isinstance(canary, ReplaceOnePod)
+    assert isinstance(canary, ReplaceCanaryPod)
     assert (canary.node, canary.newest) == ("", (BORN + timedelta(minutes=2)).isoformat())
     assert canary.as_new == ("uid-2",)
 
@@ -138,23 +138,23 @@ def test_of_many_pods_of_one_second_no_more_are_remembered_than_a_checkpoint_sho
     count: int, remembered: int, later: timedelta
 ) -> None:
     canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT), pods=pods(count, None, born=BORN))).actions[1]
-    assert isinstance(canary, ReplaceOnePod)
+    assert isinstance(canary, ReplaceCanaryPod)
     assert len(canary.as_new) == remembered
     assert canary.newest == (BORN + later).isoformat()
 
 
 def test_right_pods_are_not_restarted_for_the_annotation() -> None:
-    assert kinds(planned(seen(service_account=account(None)))) == ["AnnotateServiceAccount"]
+    assert kinds(planned(seen(service_account=service_account(None)))) == ["annotate-service-account"]
 
 
 def test_an_old_value_is_kept_for_history() -> None:
-    made = planned(seen(service_account=account(OTHER_ROLE)))
+    made = planned(seen(service_account=service_account(OTHER_ROLE)))
     assert made.actions == (AnnotateServiceAccount(role_arn=ROLE, old_value=OTHER_ROLE, resource_version="4711"),)
 
 
 def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold_it() -> None:
     for length, kept in ((2048, True), (2049, False)):
-        action = planned(seen(service_account=account("x" * length))).actions[0]
+        action = planned(seen(service_account=service_account("x" * length))).actions[0]
         assert isinstance(action, AnnotateServiceAccount)
         assert (action.old_value is not None) is kept
 
@@ -170,36 +170,36 @@ def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for(
 
 
 def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> None:
-    picture = seen(pods=some_pods(None, None), service_account=account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1))
+    picture = seen(pods=some_pods(None, None), service_account=service_account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1))
     made = planned(picture)
-    assert [action.pod for action in made.actions if isinstance(action, ReplaceOnePod)] == ["aws-node-01"]
+    assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-01"]
 
 
 def test_a_roll_out_that_stopped_at_its_own_first_pods_is_not_waited_for() -> None:
     """It began between the look and the annotation: its pods lack the role, are not ready, and are as many as may be unavailable."""
     pods = (*some_pods(ROLE, ROLE), *(replace(pod, ready=False) for pod in some_pods(ROLE, ROLE, None, None)[2:]))
-    picture = seen(pods=pods, service_account=account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4))
+    picture = seen(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4))
     made = planned(picture)
-    assert kinds(made) == ["ReplaceOnePod", "DeleteStalePods"]
-    assert [action.pod for action in made.actions if isinstance(action, ReplaceOnePod)] == ["aws-node-02"]
+    assert kinds(made) == ["replace-canary-pod", "replace-stale-pods"]
+    assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-02"]
     assert made.wait is None
 
 
 @pytest.mark.parametrize("status", [{"updated": 0}, {"updated": 4, "generation": 8}], ids=["before its first pod", "before its status"])
 def test_what_a_roll_out_has_made_is_not_guessed(status: dict[str, int]) -> None:
     pods = some_pods(None, None, None, None)
-    made = planned(seen(pods=pods, service_account=account(at=BORN + timedelta(hours=1)), workload=workload(desired=4, **status)))
+    made = planned(seen(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(desired=4, **status)))
     assert (made.actions, made.wait is None) == ((), False)
 
 
 def test_where_pods_are_replaced_by_hand_alone_no_roll_out_is_waited_for() -> None:
     made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2, on_delete=True)))
-    assert kinds(made) == ["ReplaceOnePod"]
+    assert kinds(made) == ["replace-canary-pod"]
 
 
 def test_a_roll_out_without_the_annotation_makes_pods_as_stale_as_before_so_it_is_not_waited_for() -> None:
     made = planned(everything(workload=workload(updated=1)))
-    assert kinds(made)[:2] == ["AnnotateServiceAccount", "ReplaceOnePod"]
+    assert kinds(made)[:2] == ["annotate-service-account", "replace-canary-pod"]
     assert made.wait is None
 
 
@@ -215,7 +215,7 @@ def test_nothing_is_written_while_an_update_runs(picture: Snapshot) -> None:
     made = planned(picture)
     assert made.actions == ()
     assert made.wait
-    assert set(reasons(made).values()) == {BlockReason.UPDATE_RUNS}
+    assert set(reasons(made).values()) == {BlockReason.UPDATE_IN_PROGRESS}
 
 
 def test_a_rule_that_holds_us_back_is_told_even_while_an_update_runs() -> None:
@@ -229,40 +229,45 @@ def test_a_rule_that_holds_us_back_is_told_even_while_an_update_runs() -> None:
 
 @pytest.mark.parametrize("unread", [{"role": UNREAD}, {"oidc_provider": UNREAD}], ids=["role", "provider"])
 def test_where_a_guard_is_unread_what_is_missing_is_put_back(unread: dict[str, Any]) -> None:
-    assert kinds(planned(everything(**unread))) == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload", "UpdateAddonRole"]
+    assert kinds(planned(everything(**unread))) == [
+        "annotate-service-account",
+        "replace-canary-pod",
+        "restart-workload",
+        "update-addon-role",
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "link"),
     [
-        pytest.param({"service_account": account(OTHER_ROLE), "pods": pods(3, ROLE)}, Link.ANNOTATION, id="annotation"),
-        pytest.param({"service_account": account(), "pods": some_pods(OTHER_ROLE, None)}, Link.PODS, id="pods"),
+        pytest.param({"service_account": service_account(OTHER_ROLE), "pods": pods(3, ROLE)}, Link.ANNOTATION, id="annotation"),
+        pytest.param({"service_account": service_account(), "pods": some_pods(OTHER_ROLE, None)}, Link.PODS, id="pods"),
         pytest.param({"addon": addon(role_arn=OTHER_ROLE), "pods": pods(3, ROLE)}, Link.ADDON_RECORD, id="record"),
     ],
 )
 def test_where_a_guard_is_unread_what_stands_is_not_replaced(changes: dict[str, Any], link: Link) -> None:
     made = planned(everything(role=UNREAD, **changes))
-    assert reasons(made)[link] is BlockReason.GUARD_UNREAD
+    assert reasons(made)[link] is BlockReason.PRECONDITION_UNKNOWN
     assert link not in dict(made.answers)
 
 
 def test_pods_wait_for_an_annotation_that_may_not_be_replaced() -> None:
-    made = planned(everything(role=UNREAD, service_account=account(OTHER_ROLE), addon=addon()))
+    made = planned(everything(role=UNREAD, service_account=service_account(OTHER_ROLE), addon=addon()))
     assert made.actions == ()
-    assert reasons(made) == {Link.ANNOTATION: BlockReason.GUARD_UNREAD, Link.PODS: BlockReason.CONSEQUENCE}
+    assert reasons(made) == {Link.ANNOTATION: BlockReason.PRECONDITION_UNKNOWN, Link.PODS: BlockReason.CONSEQUENCE}
 
 
 def test_where_refused_nothing_is_written_behind_an_unread_guard() -> None:
     made = planned(everything(oidc_provider=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)))
     assert made.actions == ()
-    assert set(reasons(made).values()) == {BlockReason.GUARD_UNREAD}
+    assert set(reasons(made).values()) == {BlockReason.PRECONDITION_UNKNOWN}
 
 
 def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
     made = planned(everything(role=Missing("role")))
     assert made.actions == ()
-    assert reasons(made)[Link.ROLE] is BlockReason.NOT_OURS
-    assert reasons(made)[Link.ANNOTATION] is BlockReason.GUARD_BROKEN
+    assert reasons(made)[Link.ROLE] is BlockReason.NEEDS_PERSON
+    assert reasons(made)[Link.ANNOTATION] is BlockReason.PRECONDITION_FAILED
 
 
 # --- the add-on record -------------------------------------------------------------------------------------------------------------------
@@ -270,8 +275,8 @@ def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
 
 def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> None:
     made = planned(everything(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.TELL)))
-    assert "UpdateAddonRole" not in kinds(made)
-    assert reasons(made) == {Link.ADDON_RECORD: BlockReason.ADDON_RECORD_TELL}
+    assert "update-addon-role" not in kinds(made)
+    assert reasons(made) == {Link.ADDON_RECORD: BlockReason.ADDON_RECORD_NOTIFY_ONLY}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +285,7 @@ def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> N
 def test_a_record_is_written_only_where_an_update_can_help(status: str, acts: bool) -> None:
     issues = (HealthIssue(code="InsufficientNumberOfReplicas", message="m"),)
     made = planned(seen(addon=addon(status=status, role_arn=None, issues=issues)))
-    assert (kinds(made) == ["UpdateAddonRole"]) is acts
+    assert (kinds(made) == ["update-addon-role"]) is acts
     assert (Link.ADDON_RECORD in reasons(made)) is not acts
 
 
@@ -288,15 +293,15 @@ def test_a_cluster_that_refuses_eks_itself_is_told_and_not_held_against_the_role
     words = 'daemonsets.apps "aws-node" is forbidden: User "eks:addon-manager" cannot patch resource "daemonsets"'
     refused = addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message=words),))
     found = diagnose(seen(addon=refused, permission_errors=()))
-    assert found.verdict is Verdict.ADDON_DEGRADED_OTHERWISE
+    assert found.verdict is Verdict.ADDON_DEGRADED
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
 
 def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_repaired() -> None:
     conflict = addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),))
     made = planned(everything(addon=conflict))
-    assert kinds(made) == ["AnnotateServiceAccount", "ReplaceOnePod", "RestartWorkload"]
-    assert reasons(made) == {Link.ADDON_RECORD: BlockReason.NOT_OURS}
+    assert kinds(made) == ["annotate-service-account", "replace-canary-pod", "restart-workload"]
+    assert reasons(made) == {Link.ADDON_RECORD: BlockReason.NEEDS_PERSON}
 
 
 # --- what is not ours --------------------------------------------------------------------------------------------------------------------
@@ -305,16 +310,16 @@ def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_re
 @pytest.mark.parametrize(
     ("picture", "link", "reason"),
     [
-        pytest.param(seen(cluster=Missing("c")), Link.CLUSTER, BlockReason.NOT_OURS, id="cluster gone"),
-        pytest.param(seen(pods=Unknown("403")), Link.CLUSTER, BlockReason.NOT_OURS, id="no access"),
-        pytest.param(seen(service_account=Missing("sa")), Link.ANNOTATION, BlockReason.NOT_OURS, id="no ServiceAccount to write to"),
-        pytest.param(seen(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, BlockReason.TOO_YOUNG, id="young"),
+        pytest.param(seen(cluster=Missing("c")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="cluster gone"),
+        pytest.param(seen(pods=Unknown("403")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="no access"),
+        pytest.param(seen(service_account=Missing("sa")), Link.ANNOTATION, BlockReason.NEEDS_PERSON, id="no ServiceAccount to write to"),
+        pytest.param(seen(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, BlockReason.GRACE_PERIOD, id="young"),
         pytest.param(
-            seen(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")), Link.NODES, BlockReason.NOT_OURS, id="disk"
+            seen(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")), Link.NODES, BlockReason.NEEDS_PERSON, id="disk"
         ),
-        pytest.param(seen(nodes=nodes(15, unready=1)), Link.NODES, BlockReason.NOT_OURS, id="nodes wait though the identity is right"),
+        pytest.param(seen(nodes=nodes(15, unready=1)), Link.NODES, BlockReason.NEEDS_PERSON, id="nodes wait though the identity is right"),
         pytest.param(
-            seen(permission_errors=errors("aws-node-01")), Link.PERMISSION_ERRORS, BlockReason.NOT_OURS, id="the role does not suffice"
+            seen(permission_errors=errors("aws-node-01")), Link.PERMISSION_ERRORS, BlockReason.NEEDS_PERSON, id="the role does not suffice"
         ),
     ],
 )
@@ -332,7 +337,7 @@ def test_symptoms_end_with_the_links_before_them() -> None:
 def test_a_node_that_is_unwell_for_another_cause_stays_for_a_person_in_the_middle_of_a_repair() -> None:
     made = planned(everything(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")))
     assert made.actions
-    assert reasons(made) == {Link.NODES: BlockReason.NOT_OURS}
+    assert reasons(made) == {Link.NODES: BlockReason.NEEDS_PERSON}
 
 
 def test_a_sound_chain_asks_for_nothing() -> None:
@@ -355,7 +360,7 @@ def test_a_person_is_asked_only_where_there_is_something_to_do() -> None:
 
 ACTIONS = (
     *planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT))).actions,
-    DeleteStalePods(at_a_time=1, count=1, role_arn=ROLE),
+    ReplaceStalePods(at_a_time=1, count=1, role_arn=ROLE),
     RestoreAnnotation(value=None, ours=MINE),
 )
 
@@ -368,4 +373,4 @@ def test_an_action_survives_a_checkpoint(action: Any) -> None:
 
 @pytest.mark.parametrize(("count", "words"), [(1, "replace 1 stale pod (1 at a time)"), (2, "replace 2 stale pods (1 at a time)")])
 def test_stale_pods_are_counted_in_words(count: int, words: str) -> None:
-    assert DeleteStalePods(at_a_time=1, count=count, role_arn=ROLE).sentence == words
+    assert ReplaceStalePods(at_a_time=1, count=count, role_arn=ROLE).sentence == words

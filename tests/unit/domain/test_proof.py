@@ -9,11 +9,11 @@ import pytest
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import look
-from lambdas.domain.planning.actions import Action, DeleteStalePods, ReplaceOnePod, RestartWorkload
+from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.snapshot import Snapshot
 from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
 from tests.unit.domain.pictures import judged, seen
-from tests.unit.report.observed import EBS, ROLE, account, sound
+from tests.unit.notifications.snapshots import EBS, ROLE, service_account, healthy_snapshot
 
 
 def looked(picture: Snapshot) -> AssessmentSummary:
@@ -23,7 +23,7 @@ def looked(picture: Snapshot) -> AssessmentSummary:
 WELL = looked(seen())
 SECONDS = int(PATIENCE.total_seconds())
 BEFORE = replace(
-    looked(seen(service_account=account(None))),
+    looked(seen(service_account=service_account(None))),
     counts=Counts(pods=15, pods_right=0, pods_ready=12, nodes=15, nodes_ready=12, nodes_waiting=3),
 )
 
@@ -35,12 +35,10 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> AssessmentSummary:
 @pytest.mark.parametrize(
     ("present", "idle_s", "state"),
     [
-        pytest.param(now(), 0, VerificationState.PROVEN, id="all is well"),
-        pytest.param(
-            now(("nodes-unwell-otherwise",), nodes_ready=14), 0, VerificationState.PROVEN, id="a node is unwell for another cause"
-        ),
-        pytest.param(now(("addon-degraded-otherwise",)), 0, VerificationState.PROVEN, id="the add-on is unwell for another cause"),
-        pytest.param(now(("addon-degraded-otherwise", "pods-stale")), 0, VerificationState.WAITING, id="and something of ours too"),
+        pytest.param(now(), 0, VerificationState.VERIFIED, id="all is well"),
+        pytest.param(now(("nodes-not-ready",), nodes_ready=14), 0, VerificationState.VERIFIED, id="a node is unwell for another cause"),
+        pytest.param(now(("addon-degraded",)), 0, VerificationState.VERIFIED, id="the add-on is unwell for another cause"),
+        pytest.param(now(("addon-degraded", "pods-stale")), 0, VerificationState.WAITING, id="and something of ours too"),
         pytest.param(now(("pods-stale",), pods_right=14), 0, VerificationState.WAITING, id="one pod is stale"),
         pytest.param(now(pods_ready=14), 0, VerificationState.WAITING, id="one pod is not ready"),
         pytest.param(now(rolled_out=False), 0, VerificationState.WAITING, id="the roll-out goes on"),
@@ -50,9 +48,9 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> AssessmentSummary:
             now(("permissions-missing",), errors_with_role=1), 0, VerificationState.WORSE, id="refused with the role, as nobody was before"
         ),
         pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS - 1, VerificationState.WAITING, id="slow, one second early"),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS, VerificationState.HANGING, id="hanging"),
+        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS, VerificationState.STALLED, id="hanging"),
         pytest.param(now(("pods-stale",), pods_ready=14), SECONDS * 9, VerificationState.WAITING, id="idle, and nothing hangs: slow"),
-        pytest.param(now(hanging=1), SECONDS, VerificationState.PROVEN, id="proven weighs more than a pod that restarts"),
+        pytest.param(now(hanging=1), SECONDS, VerificationState.VERIFIED, id="proven weighs more than a pod that restarts"),
     ],
 )
 def test_the_present_look_is_judged(present: AssessmentSummary, idle_s: int, state: VerificationState) -> None:
@@ -62,25 +60,25 @@ def test_the_present_look_is_judged(present: AssessmentSummary, idle_s: int, sta
 @pytest.mark.parametrize("before", [{"errors_without_role": 3}, {"errors_with_role": 1}])
 def test_errors_that_were_there_before_make_the_role_unfit_and_nothing_worse(before: dict[str, Any]) -> None:
     failing = replace(BEFORE, counts=replace(BEFORE.counts, **before))
-    assert verify(failing, now(("permissions-missing",), errors_with_role=1)).state is VerificationState.UNFIT
+    assert verify(failing, now(("permissions-missing",), errors_with_role=1)).state is VerificationState.ROLE_INSUFFICIENT
 
 
 def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
     hung = replace(BEFORE, counts=replace(BEFORE.counts, hanging=2))
     assert verify(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle=2 * PATIENCE).state is VerificationState.WAITING
-    assert verify(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is VerificationState.HANGING
+    assert verify(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is VerificationState.STALLED
 
 
-CANARY = ReplaceOnePod(pod="aws-node-01", uid="1", node="n1", newest="2026-01-01T12:00:00Z", role_arn=ROLE)
+CANARY = ReplaceCanaryPod(pod="aws-node-01", uid="1", node="n1", newest="2026-01-01T12:00:00Z", role_arn=ROLE)
 RESTART = RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-01-01T12:00:00Z", at_a_time=2)
-WAVES = DeleteStalePods(at_a_time=2, count=11, role_arn=ROLE)
+WAVES = ReplaceStalePods(at_a_time=2, count=11, role_arn=ROLE)
 
 
 @pytest.mark.parametrize(
     ("planned", "state"),
     [
-        pytest.param((), VerificationState.MORE, id="none was stale"),
-        pytest.param((CANARY,), VerificationState.MORE, id="one was"),
+        pytest.param((), VerificationState.MORE_STALE_PODS, id="none was stale"),
+        pytest.param((CANARY,), VerificationState.MORE_STALE_PODS, id="one was"),
         pytest.param((CANARY, RESTART), VerificationState.WAITING, id="restarted"),
         pytest.param((CANARY, WAVES), VerificationState.WAITING, id="in waves"),
     ],
@@ -93,7 +91,9 @@ def test_pods_that_started_without_the_role_after_the_plan_are_waited_for_only_w
     assert verify(before, stale).state is VerificationState.WAITING, "a roll-out replaces them"
     proof = verify(before, replace(stale, actions=(CANARY, WAVES)))
     assert proof.state is state
-    assert proof.sentence.endswith("12 pods started without it before the annotation was back") is (state is VerificationState.MORE)
+    assert proof.sentence.endswith("12 pods started without it before the annotation was back") is (
+        state is VerificationState.MORE_STALE_PODS
+    )
 
 
 def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:
@@ -115,5 +115,5 @@ def test_the_sentence_shows_the_counts() -> None:
 
 
 def test_nodes_are_not_shown_for_a_workload_that_does_not_make_them_ready() -> None:
-    driver = looked(seen(sound(EBS), addon_name="aws-ebs-csi-driver"))
+    driver = looked(seen(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver"))
     assert "node" not in verify(driver, driver).sentence

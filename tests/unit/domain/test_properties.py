@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from lambdas.contract.settings import Mode, Severity, WhenUnverified
 from lambdas.domain.assessment.summary import summary_from_json, summary_to_json
 from lambdas.domain.assessment.summary_builder import look
-from lambdas.domain.diagnosis.finding import GUARDS, READABLE_GUARDS, Link, State
+from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import stale_pods
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
-from lambdas.domain.planning.actions import AnnotateServiceAccount, DeleteStalePods, ReplaceOnePod, RestartWorkload, UpdateAddonRole
+from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.node_reachability import out_of_reach, stalled
@@ -62,7 +62,7 @@ def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) ->
     assert picture.settings.mode is not Mode.OBSERVE
     assert made.needs_approval is (picture.settings.mode is Mode.APPROVE)
     assert not found[Link.CLUSTER].broken
-    assert not any(found[link].broken for link in GUARDS)
+    assert not any(found[link].broken for link in PRECONDITIONS)
     assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PERMISSIONS_MISSING), "pods with the role end on their way to STS"
     assert not picture.associations
     assert made.wait is None
@@ -71,7 +71,7 @@ def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) ->
 
 
 def _replaces_nothing_on_a_guess(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
-    if not any(found[link].state is State.UNKNOWN for link in READABLE_GUARDS) or not made.actions:
+    if not any(found[link].state is State.UNKNOWN for link in READABLE_PRECONDITIONS) or not made.actions:
         return
     event("acts behind an unread guard")
     assert picture.settings.when_unverified is WhenUnverified.RESTORE
@@ -83,29 +83,29 @@ def _replaces_nothing_on_a_guess(picture: Snapshot, found: Diagnosis, made: Plan
             case UpdateAddonRole():
                 assert isinstance(picture.addon, AddonFacts)
                 assert picture.addon.role_arn is None
-            case ReplaceOnePod() | DeleteStalePods() | RestartWorkload():
+            case ReplaceCanaryPod() | ReplaceStalePods() | RestartWorkload():
                 assert all(pod.role_arn is None for pod in stale_pods(picture))
 
 
 def _accounts_for_every_broken_link(found: Diagnosis, made: Plan) -> None:
     answered = {link for link, positions in made.answers if positions}
-    held = [blocked.link for blocked in made.withheld]
+    held = [blocked.link for blocked in made.blocked]
     assert len(held) == len(set(held))
     assert answered | set(held) == {finding.link for finding in found.broken}
     assert not answered & set(held)
     assert sorted(position for _, positions in made.answers for position in positions) == list(range(len(made.actions)))
-    assert all(blocked.sentence for blocked in made.withheld)
-    consequences = [blocked for blocked in made.withheld if blocked.reason is BlockReason.CONSEQUENCE]
+    assert all(blocked.sentence for blocked in made.blocked)
+    consequences = [blocked for blocked in made.blocked if blocked.reason is BlockReason.CONSEQUENCE]
     assert not consequences or made.actions or made.wait or len(held) > len(consequences)
 
 
 def _does_each_thing_once(made: Plan) -> None:
     kinds = [type(action) for action in made.actions]
     assert len(kinds) == len(set(kinds))
-    assert not {RestartWorkload, DeleteStalePods} <= set(kinds)
-    order = [AnnotateServiceAccount, ReplaceOnePod, RestartWorkload, DeleteStalePods, UpdateAddonRole]
+    assert not {RestartWorkload, ReplaceStalePods} <= set(kinds)
+    order = [AnnotateServiceAccount, ReplaceCanaryPod, RestartWorkload, ReplaceStalePods, UpdateAddonRole]
     assert kinds == sorted(kinds, key=order.index)
-    assert ReplaceOnePod in kinds or not {RestartWorkload, DeleteStalePods} & set(kinds)
+    assert ReplaceCanaryPod in kinds or not {RestartWorkload, ReplaceStalePods} & set(kinds)
 
 
 def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
@@ -113,9 +113,9 @@ def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
     event(f"pods on lost nodes: {bool(lost)}")
     for action in made.actions:
         match action:
-            case ReplaceOnePod():
+            case ReplaceCanaryPod():
                 assert action.uid not in {pod.uid for pod in lost}
-            case DeleteStalePods():
+            case ReplaceStalePods():
                 assert action.count == len(stale_pods(picture)) - 1
             case RestartWorkload():
                 assert not stalled(picture)

@@ -43,13 +43,13 @@ from tests.unit.notifications.snapshots import (
     NOW,
     ROLE,
     SHOP,
-    account,
-    failing,
-    losing,
+    service_account,
+    with_waiting_nodes,
+    with_lost_nodes,
     nodes,
     pods,
     refusals,
-    sound,
+    healthy_snapshot,
     trust,
 )
 
@@ -66,14 +66,14 @@ def _cluster(seen: Snapshot, **changes: Any) -> ClusterFacts:
 
 def addon_role_missing() -> Snapshot:
     """The known case: an update without the role took it from record, annotation and pods."""
-    seen = sound()
+    seen = healthy_snapshot()
     dropped = _addon(seen, role_arn=None, version="v1.15.1-eksbuild.1")
-    return failing(
+    return with_waiting_nodes(
         replace(
             seen,
             cluster=_cluster(seen, version="1.28"),
             addon=dropped,
-            service_account=account(None, at=NOW - timedelta(seconds=15)),
+            service_account=service_account(None, at=NOW - timedelta(seconds=15)),
             versions=VersionAdvice(default="v1.16.0-eksbuild.1"),
             actor=CI,
         )
@@ -81,17 +81,17 @@ def addon_role_missing() -> Snapshot:
 
 
 def _bare_record() -> Snapshot:
-    seen = sound()
+    seen = healthy_snapshot()
     return replace(seen, addon=_addon(seen, role_arn=None), actor=CI)
 
 
 def _gone(manager: str, **more: Any) -> Snapshot:
-    return replace(sound(), service_account=account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
+    return replace(healthy_snapshot(), service_account=service_account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
 
 
 def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Snapshot:
     role = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-{name}"
-    seen = sound(target, role)
+    seen = healthy_snapshot(target, role)
     kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=role) if addon else NOT_READ
     workload = WorkloadFacts(
         kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
@@ -103,13 +103,13 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
         addon=kept,
         workload=workload,
         pods=running,
-        service_account=account(None, manager="helm"),
+        service_account=service_account(None, manager="helm"),
         versions=NOT_READ,
     )
 
 
 def _unseen(why: Unknown) -> Snapshot:
-    return replace(sound(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
+    return replace(healthy_snapshot(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
 
 
 def _repaired(at: datetime, name: str) -> PastIncident:
@@ -136,7 +136,7 @@ def _settings(seen: Snapshot, **changes: Any) -> Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class FaultCase:
     """One thing that can be wrong: how it looks, and after how much history."""
 
     verdict: Verdict
@@ -152,15 +152,15 @@ class World:
 
 PATH: Final = binding_path("prod-blue", "kube-system", "aws-node")
 
-WORLDS: Final[Mapping[str, World]] = {
-    "addon-role-missing": World(verdict=Verdict.ADDON_ROLE_MISSING, build=addon_role_missing),
-    "addon-role-missing-latent": World(verdict=Verdict.ADDON_ROLE_MISSING, build=_bare_record),
-    "annotation-missing": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: failing(_gone("kubectl-client-side-apply"), 1)),
-    "annotation-missing-latent": World(
+FAULT_CASES: Final[Mapping[str, FaultCase]] = {
+    "addon-role-missing": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=addon_role_missing),
+    "addon-role-missing-latent": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=_bare_record),
+    "annotation-missing": FaultCase(verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_waiting_nodes(_gone("kubectl-client-side-apply"), 1)),
+    "annotation-missing-latent": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING, build=lambda: _gone("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
     ),
-    "lost-node": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: losing(failing(_gone("kubectl-client-side-apply"), 1), 0)),
-    "annotation-wiped": World(
+    "lost-node": FaultCase(verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_lost_nodes(with_waiting_nodes(_gone("kubectl-client-side-apply"), 1), 0)),
+    "annotation-wiped": FaultCase(
         verdict=Verdict.ANNOTATION_WIPED,
         build=lambda: _gone(
             "argocd-controller",
@@ -173,67 +173,67 @@ WORLDS: Final[Mapping[str, World]] = {
             ),
         ),
     ),
-    "annotation-differs": World(
+    "annotation-differs": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
-        build=lambda: replace(sound(), service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")),
+        build=lambda: replace(healthy_snapshot(), service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")),
     ),
-    "annotation-key-misspelt": World(
+    "annotation-key-misspelt": FaultCase(
         verdict=Verdict.ANNOTATION_KEY_MISSPELT,
-        build=lambda: replace(sound(), service_account=account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
+        build=lambda: replace(healthy_snapshot(), service_account=service_account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
     ),
-    "pods-stale": World(
+    "pods-stale": FaultCase(
         verdict=Verdict.PODS_STALE,
         build=lambda: replace(
-            sound(), service_account=account(at=NOW - timedelta(minutes=2)), pods=(*pods(12, ROLE), *pods(15, None)[12:])
+            healthy_snapshot(), service_account=service_account(at=NOW - timedelta(minutes=2)), pods=(*pods(12, ROLE), *pods(15, None)[12:])
         ),
     ),
-    "webhook-missed": World(
+    "webhook-missed": FaultCase(
         verdict=Verdict.WEBHOOK_MISSED,
         build=lambda: replace(
-            sound(),
+            healthy_snapshot(),
             pods=(*pods(14, ROLE), *_late(pods(15, None, born=NOW - timedelta(minutes=2))[14:], ready=False)),
             permission_errors=refusals("aws-node-14"),
         ),
     ),
-    "trust-other-issuer": World(
+    "trust-other-issuer": FaultCase(
         verdict=Verdict.TRUST_OTHER_ISSUER,
-        build=lambda: replace(failing(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))),
+        build=lambda: replace(with_waiting_nodes(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))),
     ),
-    "trust-condition-wrong": World(
+    "trust-condition-wrong": FaultCase(
         verdict=Verdict.TRUST_CONDITION_WRONG,
-        build=lambda: replace(sound(), role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
+        build=lambda: replace(healthy_snapshot(), role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
     ),
-    "oidc-provider-missing": World(
-        verdict=Verdict.OIDC_PROVIDER_MISSING, build=lambda: replace(failing(sound(), 1), oidc_provider=Missing("OIDC provider"))
+    "oidc-provider-missing": FaultCase(
+        verdict=Verdict.OIDC_PROVIDER_MISSING, build=lambda: replace(with_waiting_nodes(healthy_snapshot(), 1), oidc_provider=Missing("OIDC provider"))
     ),
-    "binding-invalid": World(
+    "binding-invalid": FaultCase(
         verdict=Verdict.BINDING_INVALID,
-        build=lambda: replace(sound(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
+        build=lambda: replace(healthy_snapshot(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
     ),
-    "binding-to-no-role": World(verdict=Verdict.BINDING_INVALID, build=lambda: replace(sound(), role=Missing("role"))),
-    "permissions-missing": World(
+    "binding-to-no-role": FaultCase(verdict=Verdict.BINDING_INVALID, build=lambda: replace(healthy_snapshot(), role=Missing("role"))),
+    "permissions-missing": FaultCase(
         verdict=Verdict.PERMISSIONS_MISSING,
         build=lambda: replace(
-            sound(), permission_errors=refusals("aws-node-14", call="ec2:AssignPrivateIpAddresses"), nodes=nodes(15, unready=1)
+            healthy_snapshot(), permission_errors=refusals("aws-node-14", call="ec2:AssignPrivateIpAddresses"), nodes=nodes(15, unready=1)
         ),
     ),
-    "no-access": World(
+    "no-access": FaultCase(
         verdict=Verdict.NO_ACCESS,
         build=lambda: _unseen(Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
     ),
-    "cluster-gone": World(
+    "cluster-gone": FaultCase(
         verdict=Verdict.CLUSTER_GONE, build=lambda: replace(_unseen(Unknown("no cluster")), cluster=Missing("cluster prod-blue"))
     ),
-    "cluster-initializing": World(
+    "cluster-initializing": FaultCase(
         verdict=Verdict.CLUSTER_INITIALIZING,
         build=lambda: replace(
-            sound(), cluster=_cluster(sound(), created_at=NOW - timedelta(minutes=4)), addon=Unknown("describe the add-on: 500")
+            healthy_snapshot(), cluster=_cluster(healthy_snapshot(), created_at=NOW - timedelta(minutes=4)), addon=Unknown("describe the add-on: 500")
         ),
     ),
-    "addon-not-installed": World(
+    "addon-not-installed": FaultCase(
         verdict=Verdict.ADDON_NOT_INSTALLED,
         build=lambda: replace(
-            sound(),
+            healthy_snapshot(),
             addon=Missing("vpc-cni"),
             workload=Missing("aws-node"),
             pods=(),
@@ -241,15 +241,15 @@ WORLDS: Final[Mapping[str, World]] = {
             nodes=nodes(2, unready=2),
         ),
     ),
-    "update-in-progress": World(
-        verdict=Verdict.UPDATE_IN_PROGRESS, build=lambda: replace(_gone("eks"), addon=_addon(sound(), status="UPDATING"))
+    "update-in-progress": FaultCase(
+        verdict=Verdict.UPDATE_IN_PROGRESS, build=lambda: replace(_gone("eks"), addon=_addon(healthy_snapshot(), status="UPDATING"))
     ),
-    "addon-degraded": World(
+    "addon-degraded": FaultCase(
         verdict=Verdict.ADDON_DEGRADED,
         build=lambda: replace(
-            sound(),
+            healthy_snapshot(),
             addon=_addon(
-                sound(),
+                healthy_snapshot(),
                 status="DEGRADED",
                 issues=(
                     HealthIssue(code="ConfigurationConflict", message="Conflicts found when trying to apply.", resources=("aws-node",)),
@@ -257,64 +257,64 @@ WORLDS: Final[Mapping[str, World]] = {
             ),
         ),
     ),
-    "sts-unreachable": World(
+    "sts-unreachable": FaultCase(
         verdict=Verdict.STS_UNREACHABLE,
         build=lambda: replace(
-            sound(),
+            healthy_snapshot(),
             pods=pods(15, ROLE, unready=2, last_words="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
             nodes=nodes(15, unready=2, message="PLEG is not healthy"),
         ),
     ),
-    "nodes-not-ready": World(
+    "nodes-not-ready": FaultCase(
         verdict=Verdict.NODES_NOT_READY,
         build=lambda: replace(
-            sound(),
+            healthy_snapshot(),
             nodes=nodes(15, unready=1, message="kubelet has disk pressure", pressures=("DiskPressure",)),
             node_repair=NodeRepair(nodegroups=("workers",)),
         ),
     ),
-    "nodes-wait-for-cni": World(verdict=Verdict.NODES_NOT_READY, build=lambda: replace(sound(), nodes=nodes(15, unready=3))),
-    "flapping": World(verdict=Verdict.FLAPPING, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()),
-    "pod-identity-in-use": World(
+    "nodes-wait-for-cni": FaultCase(verdict=Verdict.NODES_NOT_READY, build=lambda: replace(healthy_snapshot(), nodes=nodes(15, unready=3))),
+    "flapping": FaultCase(verdict=Verdict.FLAPPING, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()),
+    "pod-identity-in-use": FaultCase(
         verdict=Verdict.POD_IDENTITY_IN_USE,
-        build=lambda: replace(sound(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
+        build=lambda: replace(healthy_snapshot(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
     ),
-    "mode-observe": World(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
-    "addon-record-notify-only": World(
+    "mode-observe": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
+    "addon-record-notify-only": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,
-        build=lambda: _settings(replace(sound(), addon=_addon(sound(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL),
+        build=lambda: _settings(replace(healthy_snapshot(), addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL),
     ),
-    "cooldown": World(
+    "cooldown": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,
         build=addon_role_missing,
         past=RepairHistory(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
     ),
-    "maintenance-window": World(
+    "maintenance-window": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
         build=lambda: _settings(
-            replace(sound(), service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni")),
+            replace(healthy_snapshot(), service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni")),
             maintenance_window=Window(days=(1,), start=timedelta(hours=22), length=timedelta(hours=4)),
         ),
     ),
-    "trust-unread": World(
+    "trust-unread": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
         build=lambda: replace(
-            sound(),
-            service_account=account(f"arn:aws:iam::{ACCOUNT}:role/old-cni"),
+            healthy_snapshot(),
+            service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni"),
             role=Unknown("read the role: AccessDenied", denial=Denial.FORBIDDEN),
         ),
     ),
-    "no-binding": World(
+    "no-binding": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING,
-        build=lambda: replace(failing(_gone("eks")), binding=Missing(PATH), addon=_addon(sound(), role_arn=None)),
+        build=lambda: replace(with_waiting_nodes(_gone("eks")), binding=Missing(PATH), addon=_addon(healthy_snapshot(), role_arn=None)),
     ),
-    "ebs-csi": World(
+    "ebs-csi": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(EBS, "aws-ebs-csi-driver", "ebs-csi-controller", unready=2)
     ),
-    "load-balancer-controller": World(
+    "load-balancer-controller": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(BALANCER, None, "aws-load-balancer-controller", unready=0)
     ),
-    "any-workload": World(verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(SHOP, None, "uploader", unready=1)),
+    "any-workload": FaultCase(verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(SHOP, None, "uploader", unready=1)),
 }
 """Every verdict at least once, and what else changes the words: `name -> world`."""
 
@@ -323,15 +323,15 @@ def _late(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
     return tuple(replace(pod, **changes) for pod in some)
 
 
-def healed(seen: Snapshot, at: datetime) -> AssessmentSummary:
+def repaired_summary(seen: Snapshot, at: datetime) -> AssessmentSummary:
     """The look that proves a repair: the same cluster, sound, a moment later."""
     role = seen.desired_role or ROLE
-    well = replace(sound(seen.target, role), began_at=at, addon_name=seen.addon_name, service_account=account(role))
+    well = replace(healthy_snapshot(seen.target, role), began_at=at, addon_name=seen.addon_name, service_account=service_account(role))
     if isinstance(seen.workload, WorkloadFacts) and isinstance(seen.pods, tuple):
         named = tuple(replace(pod, role_arn=role, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
         well = replace(well, workload=seen.workload, pods=named or well.pods)
     if isinstance(seen.nodes, tuple) and (lost := [number for number, node in enumerate(seen.nodes) if node.ready is None]):
-        well = losing(well, *lost)
+        well = with_lost_nodes(well, *lost)
     if seen.addon_name != "vpc-cni":
         well = replace(well, addon=seen.addon, versions=NOT_READ)
     diagnosis = diagnose(well)

@@ -17,7 +17,7 @@ from lambdas.notifications.message_context import context_from_state
 from lambdas.notifications.messages import message
 from tests import fakes
 from tests.unit.notifications.snapshots import NOW, incident
-from tests.unit.notifications.fault_cases import World, healed
+from tests.unit.notifications.fault_cases import FaultCase, repaired_summary
 
 ENVIRONMENT = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
 CALLBACK = "Ab3dCallback"
@@ -36,7 +36,7 @@ def write(occasion: NotificationKind, about: Mapping[str, Any], about_whom: Inci
     return message(context_from_state(occasion, about, about_whom), environment=ENVIRONMENT, callback_id=callback)
 
 
-def stories(world: World) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
+def stories(world: FaultCase) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
     """`(name, occasion, about, incident)` of every message that this world can bring."""
     seen = world.look()
     opened = incident(world.build().target)
@@ -49,12 +49,12 @@ def stories(world: World) -> Iterator[tuple[str, NotificationKind, dict[str, Any
         yield occasion.value, occasion, start, opened
     later = _about(_at(seen, NOW + timedelta(hours=4)), seen, [_looked(seen, NOW)])
     yield "reminder", NotificationKind.REMINDER, later, opened
-    well = healed(world.build(), NOW + timedelta(minutes=50))
+    well = repaired_summary(world.build(), NOW + timedelta(minutes=50))
     yield "recovered", NotificationKind.RECOVERED, _about(well, seen, [_looked(seen, NOW)]), opened
 
 
 def _acted_on(
-    world: World, seen: AssessmentSummary, start: dict[str, Any], opened: Incident
+    world: FaultCase, seen: AssessmentSummary, start: dict[str, Any], opened: Incident
 ) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
     yield "repairing", NotificationKind.REPAIRING, start, opened
     yield "approval-requested", NotificationKind.APPROVAL_REQUESTED, start, opened
@@ -70,7 +70,7 @@ def _acted_on(
         opened,
     )
     at = NOW + timedelta(seconds=71)
-    well = healed(world.build(), at)
+    well = repaired_summary(world.build(), at)
     proof = verify(seen, well).sentence
     told = _about(well, seen, [*lines, {"at": at.isoformat(), "what": "proof", "words": proof}, _looked(well, at)])
     yield "verified", NotificationKind.VERIFIED, {**told, "changes": changes, "proof": proof}, opened

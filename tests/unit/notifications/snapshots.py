@@ -108,7 +108,7 @@ def nodes(count: int, *, unready: int = 0, message: str = CNI_MESSAGE, **more: A
     )
 
 
-def account(
+def service_account(
     role: str | None = ROLE, *, key: str = ROLE_ANNOTATION, manager: str = "eks", at: datetime | None = None
 ) -> ServiceAccountFacts:
     """A ServiceAccount as its last writer left it."""
@@ -120,7 +120,7 @@ def account(
     )
 
 
-def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snapshot:
+def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snapshot:
     """Everything as it should be: 15 pods, 15 nodes."""
     return Snapshot(
         target=target,
@@ -149,7 +149,7 @@ def sound(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snapshot:
         role=RoleFacts(arn=role, trust=trust(subject=target.subject)),
         oidc_provider=OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}", client_ids=("sts.amazonaws.com",)),
         simulated=Unknown("iam:SimulatePrincipalPolicy was not granted at deployment"),
-        service_account=account(),
+        service_account=service_account(),
         workload=WorkloadFacts(
             kind=WorkloadKind.DAEMON_SET,
             name="aws-node",
@@ -171,7 +171,7 @@ def refusals(*names: str, call: str = "ec2:DescribeNetworkInterfaces") -> tuple[
     return tuple(PluginError(call=call, pod=name, at=NOW - timedelta(seconds=5)) for name in names)
 
 
-def failing(seen: Snapshot, unready: int = 3) -> Snapshot:
+def with_waiting_nodes(seen: Snapshot, unready: int = 3) -> Snapshot:
     """The same, when new nodes have come and wait for the CNI."""
     born = NOW - timedelta(minutes=3)
     return replace(
@@ -183,7 +183,7 @@ def failing(seen: Snapshot, unready: int = 3) -> Snapshot:
     )
 
 
-def losing(seen: Snapshot, *numbers: int) -> Snapshot:
+def with_lost_nodes(seen: Snapshot, *numbers: int) -> Snapshot:
     """The same with the nodes of these numbers lost for an hour, and their pods not ready."""
     assert isinstance(seen.nodes, tuple)
     assert isinstance(seen.pods, tuple)

@@ -15,9 +15,9 @@ from lambdas.notifications.message_context import context_from_state
 from lambdas.notifications.version_advice import newer_versions, support
 from lambdas.notifications.wording import PLAIN
 from tests.unit.domain.pictures import judged, seen
-from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, account, pods, trust
+from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, service_account, pods, trust
 from tests.unit.notifications.message_cases import stories, write
-from tests.unit.notifications.fault_cases import WORLDS
+from tests.unit.notifications.fault_cases import FAULT_CASES
 
 CLUSTER = {"version": "1.31"}
 
@@ -79,12 +79,12 @@ def test_versions_are_named_as_far_as_they_are_others(installed: str, default: s
 
 def proof_of(picture: Snapshot) -> str:
     """The message of the proof, where this was the fault."""
-    world = replace(WORLDS["annotation-missing-latent"], build=lambda: picture)
+    world = replace(FAULT_CASES["annotation-missing-latent"], build=lambda: picture)
     return next(write(occasion, about, incident).text for name, occasion, about, incident in stories(world) if name == "verified")
 
 
 def broken(**changes: Any) -> Snapshot:
-    return seen(service_account=account(None), pods=pods(15, None), **changes)
+    return seen(service_account=service_account(None), pods=pods(15, None), **changes)
 
 
 def test_what_was_read_of_versions_comes_into_the_message() -> None:
@@ -105,7 +105,7 @@ def test_what_could_not_be_read_is_not_spoken_of(unread: Any) -> None:
 
 
 def who_words(picture: Snapshot) -> str:
-    world = replace(WORLDS["annotation-missing-latent"], build=lambda: picture)
+    world = replace(FAULT_CASES["annotation-missing-latent"], build=lambda: picture)
     _, occasion, about, incident = next(iter(stories(world)))
     return "\n".join(paragraph.render(PLAIN) for paragraph in paragraphs(context_from_state(occasion, about, incident)))
 
@@ -125,7 +125,7 @@ def test_the_one_who_is_known_is_named_alone() -> None:
 
 
 def test_who_wrote_a_wrong_annotation_is_told_by_its_field_manager_and_not_by_the_last_writer() -> None:
-    other = account("arn:aws:iam::111122223333:role/other", manager="eksctl")
+    other = service_account("arn:aws:iam::111122223333:role/other", manager="eksctl")
     later = FieldWriter(manager="kubectl", at=NOW, owns_annotation=False)
     text = who_words(seen(service_account=replace(other, writers=(*other.writers, later))))
     assert "The annotation was written by eksctl, 2026-10-23 02:14 UTC." in text
@@ -153,7 +153,7 @@ def test_a_role_that_any_service_account_can_take_is_a_note_and_no_verdict() -> 
 
 @pytest.mark.parametrize("name", ["trust-other-issuer", "trust-condition-wrong"])
 def test_the_corrected_policy_is_told_in_full_once(name: str) -> None:
-    for _, occasion, about, incident in stories(WORLDS[name]):
+    for _, occasion, about, incident in stories(FAULT_CASES[name]):
         message, corrected = write(occasion, about, incident), about["look"]["corrected_trust"]
         full = occasion == "needs-action"
         assert ("assume_role_policy" in message.text) is full

@@ -14,7 +14,7 @@ from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
 from lambdas.notifications.kind import NotificationKind
 from tests.unit.notifications.message_cases import CALLBACK, stories, write
-from tests.unit.notifications.fault_cases import WORLDS
+from tests.unit.notifications.fault_cases import FAULT_CASES
 
 HOSTILE = (
     "<!channel> <@U0123> <https://evil.example|AWS>",
@@ -26,7 +26,7 @@ HOSTILE = (
     "🔴" * 1_500,
 )
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=60), st.builds("".join, st.lists(st.sampled_from(HOSTILE), max_size=3)))
-ALL_STORIES = [(name, *story) for name, world in WORLDS.items() for story in stories(world)]
+ALL_STORIES = [(name, *story) for name, world in FAULT_CASES.items() for story in stories(world)]
 KEPT = frozenset({"verdict", "severity", "notify_from", "kind", "workload", "occasion", "state", "link", "reason"})
 """Words of ours, not of others: a closed set of values each."""
 
@@ -92,7 +92,7 @@ def content_text(chat: dict[str, Any]) -> str:
 
 
 def _verdicts() -> set[str]:
-    return {str(world.verdict) for world in WORLDS.values()}
+    return {str(world.verdict) for world in FAULT_CASES.values()}
 
 
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))

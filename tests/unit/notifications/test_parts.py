@@ -21,7 +21,7 @@ from lambdas.notifications.timeline import timeline
 from lambdas.notifications.title import Mark, mark
 from lambdas.notifications.wording import CHAT, PLAIN, Code, say, sentence
 from tests.unit.notifications.message_cases import stories, write
-from tests.unit.notifications.fault_cases import WORLDS
+from tests.unit.notifications.fault_cases import FAULT_CASES
 
 ROLE = "arn:aws:iam::111122223333:role/cni"
 TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
@@ -177,12 +177,12 @@ def test_each_tool_is_told_what_to_write_where() -> None:
     ],
 )
 def test_the_mark_says_whether_to_get_up(world: str, story: str, expected: Mark) -> None:
-    told = {name: context_from_state(occasion, about, incident) for name, occasion, about, incident in stories(WORLDS[world])}
+    told = {name: context_from_state(occasion, about, incident) for name, occasion, about, incident in stories(FAULT_CASES[world])}
     assert mark(told[story]) is expected
 
 
 @pytest.mark.parametrize(
-    "story", [pytest.param((name, *item), id=f"{name} {item[0]}") for name, world in WORLDS.items() for item in stories(world)]
+    "story", [pytest.param((name, *item), id=f"{name} {item[0]}") for name, world in FAULT_CASES.items() for item in stories(world)]
 )
 def test_no_paragraph_is_said_twice(story: tuple[str, str, NotificationKind, dict[str, Any], Incident]) -> None:
     _, _, occasion, about, incident = story
@@ -226,7 +226,7 @@ def test_the_first_and_the_last_paragraph_stay_longest() -> None:
 
 
 def test_the_repair_clock_counts_down() -> None:
-    story = next(item for item in stories(WORLDS["addon-role-missing"]) if item[0] == "repairing")
+    story = next(item for item in stories(FAULT_CASES["addon-role-missing"]) if item[0] == "repairing")
     told = context_from_state(*story[1:])
 
     def text(deadline: str) -> str:

@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.snapshot.snapshot import OfferedVersion
-from preflight.cluster import ClusterAnswer, Upgrade
-from preflight.running import look
+from preflight.cluster import ClusterReport, Upgrade
+from preflight.run import assess_cluster
 from tests.fakes import FakeEks
-from tests.unit.cli.outside import outside
+from tests.unit.cli.fake_dependencies import outside
 from tests.world import World, described
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cli.outside import Outside
+    from cli.clients.dependencies import Dependencies
 
 OFFERED = {
     "1.28": (OfferedVersion(version="v1.16.0-eksbuild.1"), OfferedVersion(version="v1.15.1-eksbuild.1", default=True)),
@@ -36,12 +36,18 @@ class OfferingEks(FakeEks):
         return OFFERED.get(kubernetes_version, ())
 
 
-def outside_of(world: World) -> Outside:
-    """What the command line works with, over this world."""
+def dependencies_of(world: World) -> Dependencies:
+    """The dependencies of a command, over this world."""
     made = outside(world).outside
     return replace(made, readers=replace(made.readers, eks=OfferingEks(world)))
 
 
-def answer(description: Mapping[str, Any] | None = None, upgrade: Upgrade | None = None) -> ClusterAnswer:
-    """What preflight says of a described cluster."""
-    return look("demo", upgrade or Upgrade(), outside_of(described(description)))
+def report_on(cluster: str, upgrade: Upgrade, world: World) -> ClusterReport:
+    """The report on one cluster of this world."""
+    dependencies = dependencies_of(world)
+    return assess_cluster(cluster, upgrade, dependencies.readers, dependencies.now())
+
+
+def report_on_demo(description: Mapping[str, Any] | None = None, upgrade: Upgrade | None = None) -> ClusterReport:
+    """The report on a described cluster."""
+    return report_on("demo", upgrade or Upgrade(), described(description))

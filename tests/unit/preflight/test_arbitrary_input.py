@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from preflight import cloudformation, eksctl, terraform
-from preflight.concern import MalformedFile
-from preflight.document import document
-from preflight.outcome import Outcome, ReadFile
-from preflight.running import READERS
-from preflight.sarif import sarif
+from preflight.finding import MalformedFile
+from preflight.outputs.document import document
+from preflight.outputs.sarif import sarif
+from preflight.report import FileReport, PreflightReport
+from preflight.run import READERS
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 ROLE = "arn:aws:iam::111122223333:role/r"
@@ -116,8 +116,8 @@ def plans(draw: st.DrawFn) -> Any:
 @given(plans())
 def test_any_plan_is_answered_and_can_be_written(plan: Any) -> None:
     found = terraform.read(json.dumps(plan), "plan.json")
-    outcome = Outcome(files=(ReadFile(file="plan.json", kind="terraform-plan", concerns=found),))
-    json.dumps([document(outcome), sarif(outcome)])
+    report = PreflightReport(files=(FileReport(file="plan.json", kind="terraform-plan", findings=found),))
+    json.dumps([document(report), sarif(report)])
 
 
 @settings(max_examples=120)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from lambdas.domain.errors import AccessDenied, Denial
-from preflight.cluster import ClusterAnswer, Upgrade
-from preflight.outcome import Outcome
-from preflight.running import look
-from tests.unit.preflight.clusters import answer, outside_of
+from preflight.cluster import ClusterReport, Upgrade
+from preflight.report import PreflightReport
+from tests.unit.preflight.clusters import report_on, report_on_demo
 from tests.world import described, right_trust, role_arn
 
 BOUND, OTHER = role_arn("demo-vpc-cni"), role_arn("old-vpc-cni")
@@ -60,44 +59,44 @@ ROWS: dict[str, tuple[dict[str, Any], list[str], int]] = {
 }
 
 
-def rules_of(it: ClusterAnswer) -> list[str]:
-    return [found.rule.id for found in it.concerns]
+def rules_of(it: ClusterReport) -> list[str]:
+    return [found.rule.id for found in it.findings]
 
 
 @pytest.mark.parametrize(("description", "rules", "exit_code"), ROWS.values(), ids=ROWS)
 def test_each_cluster_is_judged(description: dict[str, Any], rules: list[str], exit_code: int) -> None:
-    found = answer(description)
+    found = report_on_demo(description)
     assert rules_of(found) == rules
-    assert Outcome(clusters=(found,)).exit_code == exit_code
+    assert PreflightReport(clusters=(found,)).exit_code == exit_code
 
 
 def test_a_version_that_is_not_offered_is_refused_with_those_that_are() -> None:
-    found = answer({}, Upgrade(addon_version="v9.9.9-eksbuild.1"))
+    found = report_on_demo({}, Upgrade(addon_version="v9.9.9-eksbuild.1"))
     assert rules_of(found) == ["version-not-offered"]
-    assert found.concerns[0].message.endswith("it offers v1.16.0-eksbuild.1, v1.15.1-eksbuild.1 (default).")
+    assert found.findings[0].message.endswith("it offers v1.16.0-eksbuild.1, v1.15.1-eksbuild.1 (default).")
 
 
 def test_a_kubernetes_version_that_does_not_exist_is_refused() -> None:
-    assert rules_of(answer({"cluster": {"version": "1.98"}}, Upgrade(kubernetes_version="1.99"))) == ["version-not-offered"]
+    assert rules_of(report_on_demo({"cluster": {"version": "1.98"}}, Upgrade(kubernetes_version="1.99"))) == ["version-not-offered"]
 
 
 @pytest.mark.parametrize("asked", ["1.30", "1.27"], ids=["two minor versions up", "down"])
 def test_a_kubernetes_version_that_eks_does_not_go_to_in_one_step_is_refused_and_no_call_is_proposed(asked: str) -> None:
-    found = answer({"cluster": {"version": "1.28"}}, Upgrade(kubernetes_version=asked))
+    found = report_on_demo({"cluster": {"version": "1.28"}}, Upgrade(kubernetes_version=asked))
     assert rules_of(found) == ["kubernetes-version-refused"]
-    assert "takes it to 1.29 next" in found.concerns[0].message
-    assert found.calls == ()
+    assert "takes it to 1.29 next" in found.findings[0].message
+    assert found.commands == ()
 
 
 def test_an_upgrade_that_outgrows_the_addon_names_the_default() -> None:
-    found = answer({}, Upgrade(kubernetes_version="1.29"))
+    found = report_on_demo({}, Upgrade(kubernetes_version="1.29"))
     assert rules_of(found) == ["version-outgrown"]
-    assert found.addon_wanted == found.addon_default == "v1.18.0-eksbuild.1"
+    assert found.addon_target == found.addon_default == "v1.18.0-eksbuild.1"
 
 
 def test_the_calls_upgrade_the_control_plane_first_and_name_role_and_preserve() -> None:
-    found = answer({}, Upgrade(kubernetes_version="1.29"))
-    assert found.calls == (
+    found = report_on_demo({}, Upgrade(kubernetes_version="1.29"))
+    assert found.commands == (
         "aws eks update-cluster-version --region eu-west-1 --name demo --kubernetes-version 1.29",
         "aws eks wait cluster-active --region eu-west-1 --name demo",
         "aws eks update-addon --region eu-west-1 --cluster-name demo --addon-name vpc-cni --addon-version v1.18.0-eksbuild.1 "
@@ -106,26 +105,26 @@ def test_the_calls_upgrade_the_control_plane_first_and_name_role_and_preserve() 
 
 
 def test_the_binding_s_role_is_named_where_the_record_has_another() -> None:
-    (call,) = answer({"addon": {"role_arn": OTHER}}).calls
+    (call,) = report_on_demo({"addon": {"role_arn": OTHER}}).commands
     assert f"--service-account-role-arn {BOUND}" in call
     assert "--addon-version" not in call  # it has the default already
 
 
 def test_beside_an_association_no_role_is_named() -> None:
-    found = answer({"associations": [BOUND]})
-    assert "--service-account-role-arn" not in found.calls[-1]
-    assert "--pod-identity-associations" in found.without
+    found = report_on_demo({"associations": [BOUND]})
+    assert "--service-account-role-arn" not in found.commands[-1]
+    assert "--pod-identity-associations" in found.without_role
 
 
 @pytest.mark.parametrize("record", [BOUND, OTHER, None], ids=["right", "other", "none"])
 def test_what_comes_without_the_role_is_always_said(record: str | None) -> None:
-    found = answer({"addon": {"role_arn": record}})
-    assert found.without.startswith("Without --service-account-role-arn")
-    assert (record != OTHER) or OTHER in found.without
+    found = report_on_demo({"addon": {"role_arn": record}})
+    assert found.without_role.startswith("Without --service-account-role-arn")
+    assert (record != OTHER) or OTHER in found.without_role
 
 
 def test_text_from_outside_cannot_add_words_to_a_command() -> None:
-    (*_, call) = answer({}, Upgrade(addon_version="v1; rm -rf /")).calls
+    (*_, call) = report_on_demo({}, Upgrade(addon_version="v1; rm -rf /")).commands
     words = shlex.split(call)
     assert "v1; rm -rf /" in words
     assert words.count("--resolve-conflicts") == 1
@@ -134,35 +133,35 @@ def test_text_from_outside_cannot_add_words_to_a_command() -> None:
 def test_a_cluster_that_cannot_be_looked_into_is_not_judged() -> None:
     world = described()
     world.fail("cluster.service_account", AccessDenied("forbidden", denial=Denial.FORBIDDEN), times=None)
-    found = look("demo", Upgrade(), outside_of(world))
+    found = report_on("demo", Upgrade(), world)
     assert rules_of(found) == ["chain-unread"]
-    assert found.calls
+    assert found.commands
 
 
 def test_a_cluster_that_is_not_there_is_not_judged() -> None:
-    found = look("nowhere", Upgrade(), outside_of(described()))
+    found = report_on("nowhere", Upgrade(), described())
     assert rules_of(found) == ["chain-unread"]
-    assert found.calls == ()
+    assert found.commands == ()
 
 
 def test_versions_that_cannot_be_read_are_told_as_unknown() -> None:
     world = described()
     world.fail("eks.offered_versions", AccessDenied("not allowed", denial=Denial.FORBIDDEN))
-    found = look("demo", Upgrade(), outside_of(world))
+    found = report_on("demo", Upgrade(), world)
     assert rules_of(found) == ["versions-unread"]
-    assert Outcome(clusters=(found,)).exit_code == 2
+    assert PreflightReport(clusters=(found,)).exit_code == 2
 
 
 def test_windows_nodes_keep_the_policy_of_their_node_role() -> None:
     world = described({"addon": {"role_arn": None}})
     name, node = next(iter(world.clusters["demo"].nodes.items()))
     world.clusters["demo"].nodes[name] = replace(node, os="windows")
-    assert "windows-nodes" in rules_of(look("demo", Upgrade(), outside_of(world)))
+    assert "windows-nodes" in rules_of(report_on("demo", Upgrade(), world))
 
 
 def test_nothing_is_written() -> None:
     world = described({"addon": {"role_arn": None, "issues": ()}, "annotation": None})
-    look("demo", Upgrade(kubernetes_version="1.29"), outside_of(world))
+    report_on("demo", Upgrade(kubernetes_version="1.29"), world)
     assert world.writes == []
 
 
@@ -178,6 +177,6 @@ def test_nothing_is_written() -> None:
     ],
 )
 def test_the_default_is_proposed_where_it_is_a_step_forward(installed: str, asked: str, wanted: str) -> None:
-    found = answer({"addon": {"version": installed}}, Upgrade(addon_version=asked))
-    assert found.addon_wanted == wanted
-    assert ("--addon-version" in found.calls[-1]) is bool(wanted)
+    found = report_on_demo({"addon": {"version": installed}}, Upgrade(addon_version=asked))
+    assert found.addon_target == wanted
+    assert ("--addon-version" in found.commands[-1]) is bool(wanted)

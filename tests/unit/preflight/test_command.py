@@ -9,11 +9,11 @@ import typer
 import yaml
 from typer.testing import CliRunner, Result
 
-from cli import wiring
-from cli.options import with_options
-from preflight.command import preflight
-from tests.unit.preflight.clusters import outside_of
-from tests.unit.preflight.places import FIXTURES
+from cli.clients import connection
+from cli.commands.preflight import preflight
+from cli.options import with_global_options
+from tests.unit.preflight.clusters import dependencies_of
+from tests.unit.preflight.fixture_files import FIXTURES
 from tests.world import described
 
 TERRAFORM, EKSCTL, TEMPLATE = FIXTURES / "terraform", FIXTURES / "eksctl", FIXTURES / "template"
@@ -24,12 +24,12 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(asked: Any) -> Any:
         raise AssertionError("no file needs AWS")
 
-    monkeypatch.setattr(wiring, "connect", connect)
+    monkeypatch.setattr(connection, "connect", connect)
 
 
 def run(*words: str | Path, stdin: bytes | None = None) -> Result:
     app = typer.Typer()
-    app.command()(with_options(preflight))
+    app.command()(with_global_options(preflight))
     return CliRunner().invoke(app, [str(word) for word in words], input=stdin)
 
 
@@ -101,7 +101,7 @@ def test_versions_without_a_cluster_are_refused() -> None:
 
 
 def test_clusters_and_files_are_judged_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "connect", lambda asked: outside_of(described()))
+    monkeypatch.setattr(connection, "connect", lambda asked: dependencies_of(described()))
     result = run("--cluster", "demo", "--eksctl", EKSCTL / "nothing.yaml", "-o", "json")
     told = json.loads(result.stdout)
     assert result.exit_code == 1
@@ -110,13 +110,13 @@ def test_clusters_and_files_are_judged_together(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_only_cluster_need_not_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "connect", lambda asked: outside_of(described()))
+    monkeypatch.setattr(connection, "connect", lambda asked: dependencies_of(described()))
     result = run("--kubernetes-version", "1.29", "-o", "json")
     assert json.loads(result.stdout)["clusters"][0]["kubernetes"] == {"now": "1.28", "after": "1.29"}
 
 
 def test_the_table_ends_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "connect", lambda asked: outside_of(described({"addon": {"role_arn": None}})))
+    monkeypatch.setattr(connection, "connect", lambda asked: dependencies_of(described({"addon": {"role_arn": None}})))
     result = run("--cluster", "demo")
     assert result.exit_code == 1
     assert result.stdout.rstrip().endswith("Would lose the role, or fail. 1 error · exit code 1")

@@ -3,29 +3,29 @@
 import pytest
 import yaml
 
-from preflight.concern import Concern
-from preflight.outcome import Outcome, ReadFile
-from tests.unit.preflight.places import FIXTURES, KINDS, concerns_of
+from preflight.finding import Finding
+from preflight.report import FileReport, PreflightReport
+from tests.unit.preflight.fixture_files import FIXTURES, KINDS, findings_of
 
 EXPECTED = yaml.safe_load((FIXTURES / "expectations.yaml").read_text(encoding="utf-8"))
 ROWS = [(folder, name) for folder, files in EXPECTED.items() for name in files]
 
 
-def told(it: Concern) -> str:
+def told(it: Finding) -> str:
     place = f":{it.line}:{it.column}" if it.line else ""
     return " ".join(filter(None, (it.level.value, it.rule.id, it.resource, place)))
 
 
 @pytest.mark.parametrize(("folder", "name"), ROWS, ids=[f"{folder}-{name}" for folder, name in ROWS])
 def test_each_file_is_read_as_the_table_says(folder: str, name: str) -> None:
-    assert [told(item) for item in concerns_of(folder, name)] == EXPECTED[folder][name]
+    assert [told(item) for item in findings_of(folder, name)] == EXPECTED[folder][name]
 
 
 @pytest.mark.parametrize(("folder", "name"), ROWS, ids=[f"{folder}-{name}" for folder, name in ROWS])
 def test_the_exit_code_follows_the_gravest_level(folder: str, name: str) -> None:
-    read = ReadFile(file=name, kind=KINDS[folder], concerns=concerns_of(folder, name))
+    read = FileReport(file=name, kind=KINDS[folder], findings=findings_of(folder, name))
     levels = {line.split()[0] for line in EXPECTED[folder][name]}
-    assert Outcome(files=(read,)).exit_code == (1 if "error" in levels else 2 if "unknown" in levels else 0)
+    assert PreflightReport(files=(read,)).exit_code == (1 if "error" in levels else 2 if "unknown" in levels else 0)
 
 
 @pytest.mark.parametrize("folder", KINDS)
@@ -44,6 +44,6 @@ def test_lines_point_at_what_they_are_about() -> None:
         if folder == "terraform":
             continue
         lines = (FIXTURES / folder / name).read_text(encoding="utf-8").splitlines()
-        for item in concerns_of(folder, name):
+        for item in findings_of(folder, name):
             if item.line and item.rule.id == "overwrite":
                 assert lines[item.line - 1][item.column - 1 :].strip('"').lower().startswith("resolveconflicts")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from preflight.concern import MalformedFile
-from preflight.located import load
-from preflight.providers import NOT_LOOKED
-from preflight.reading import decoded, text_of
-from preflight.running import READERS
-from tests.unit.preflight.places import FIXTURES
+from preflight.finding import MalformedFile
+from preflight.input_text import decoded, text_of
+from preflight.oidc_providers import NO_PROVIDERS
+from preflight.run import READERS
+from preflight.source_tree import load
+from tests.unit.preflight.fixture_files import FIXTURES
 
 SENTENCES = [
     ("terraform-plan", "truncated-plan.json", "truncated-plan.json:3:1 is not JSON: Expecting value"),
@@ -100,4 +100,4 @@ def test_a_trust_policy_that_is_millions_of_values_by_aliases_is_not_walked() ->
     role = "Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: *x29}}}"
     addon = "Cni: {Type: 'AWS::EKS::Addon', Properties: {AddonName: vpc-cni, ServiceAccountRoleArn: !GetAtt Role.Arn}}"
     source = "\n".join([*lines, "Resources:", f"  {role}", f"  {addon}"])
-    assert [item.rule.id for item in READERS["template"](source, "bomb.yaml", NOT_LOOKED)] == ["trust-unknown"]
+    assert [item.rule.id for item in READERS["template"](source, "bomb.yaml", NO_PROVIDERS)] == ["trust-unknown"]

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from lambdas.contract.version import VERSION
 from preflight.cluster import Upgrade
-from preflight.document import document
-from preflight.outcome import Outcome, ReadFile
+from preflight.outputs.document import document
+from preflight.outputs.sarif import sarif, uri
+from preflight.outputs.table import views
+from preflight.report import FileReport, PreflightReport
 from preflight.rules import RULES, Level
-from preflight.sarif import sarif, uri
-from preflight.view import views
-from tests.unit.preflight.clusters import answer
-from tests.unit.preflight.places import HERE, KINDS, concerns_of
+from tests.unit.preflight.clusters import report_on_demo
+from tests.unit.preflight.fixture_files import HERE, KINDS, findings_of
 from tests.world import role_arn
 
 GOLDEN = HERE / "golden"
@@ -28,37 +28,43 @@ UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 SCHEMA = json.loads((HERE / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8"))
 
 
-def files(*named: tuple[str, str]) -> Outcome:
-    return Outcome(files=tuple(ReadFile(file=f"infra/{name}", kind=KINDS[it], concerns=_in_infra(it, name)) for it, name in named))
+def files(*named: tuple[str, str]) -> PreflightReport:
+    return PreflightReport(
+        files=tuple(FileReport(file=f"infra/{name}", kind=KINDS[it], findings=_in_infra(it, name)) for it, name in named)
+    )
 
 
 def _in_infra(folder: str, name: str) -> Any:
     from dataclasses import replace
 
-    return tuple(replace(it, file=f"infra/{name}") for it in concerns_of(folder, name))
+    return tuple(replace(it, file=f"infra/{name}") for it in findings_of(folder, name))
 
 
-OUTCOMES: dict[str, Callable[[], Outcome]] = {
+REPORTS: dict[str, Callable[[], PreflightReport]] = {
     "keeps": lambda: files(("terraform", "keeps-role.json")),
     "plan-loses": lambda: files(("terraform", "module-drops-role.json")),
     "plan-trust": lambda: files(("terraform", "trust-of-other-cluster.json")),
     "plan-unknown": lambda: files(("terraform", "role-unknown.json")),
     "three-files": lambda: files(("terraform", "overwrite.json"), ("eksctl", "nothing.yaml"), ("template", "cdk.json")),
-    "cluster-keeps": lambda: Outcome(clusters=(answer({}, Upgrade(kubernetes_version="1.29")),)),
-    "cluster-loses": lambda: Outcome(clusters=(answer({"addon": {"role_arn": None}}, Upgrade(addon_version="v1.16.0-eksbuild.1")),)),
-    "cluster-unread": lambda: Outcome(clusters=(answer({"addon": {"status": "UPDATING", "role_arn": role_arn("demo-vpc-cni")}}),)),
+    "cluster-keeps": lambda: PreflightReport(clusters=(report_on_demo({}, Upgrade(kubernetes_version="1.29")),)),
+    "cluster-loses": lambda: PreflightReport(
+        clusters=(report_on_demo({"addon": {"role_arn": None}}, Upgrade(addon_version="v1.16.0-eksbuild.1")),)
+    ),
+    "cluster-unread": lambda: PreflightReport(
+        clusters=(report_on_demo({"addon": {"status": "UPDATING", "role_arn": role_arn("demo-vpc-cni")}}),)
+    ),
 }
 
 
-def as_table(outcome: Outcome) -> str:
+def as_table(report: PreflightReport) -> str:
     screen = io.StringIO()
     console = Console(file=screen, width=120, highlight=False, markup=False, color_system=None)
-    for view in views(outcome):
+    for view in views(report):
         console.print(view)
     return "\n".join(line.rstrip() for line in screen.getvalue().splitlines()) + "\n"
 
 
-FORMATS: dict[str, Callable[[Outcome], str]] = {
+FORMATS: dict[str, Callable[[PreflightReport], str]] = {
     ".txt": as_table,
     ".json": lambda it: json.dumps(document(it), indent=2, ensure_ascii=False) + "\n",
     ".yaml": lambda it: yaml.safe_dump(document(it), sort_keys=False, allow_unicode=True, width=10_000),
@@ -66,11 +72,11 @@ FORMATS: dict[str, Callable[[Outcome], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", OUTCOMES)
+@pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_each_outcome_is_written_in_the_same_words(name: str, suffix: str) -> None:
     path = GOLDEN / f"{name}{suffix}"
-    now = FORMATS[suffix](OUTCOMES[name]())
+    now = FORMATS[suffix](REPORTS[name]())
     if UPDATE:
         path.parent.mkdir(exist_ok=True)
         path.write_text(now, encoding="utf-8")
@@ -78,24 +84,24 @@ def test_each_outcome_is_written_in_the_same_words(name: str, suffix: str) -> No
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {it.name for it in GOLDEN.iterdir()} == {f"{name}{suffix}" for name in OUTCOMES for suffix in FORMATS}
+    assert {it.name for it in GOLDEN.iterdir()} == {f"{name}{suffix}" for name in REPORTS for suffix in FORMATS}
 
 
-@pytest.mark.parametrize("name", OUTCOMES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_sarif_is_what_its_schema_asks_for(name: str) -> None:
-    jsonschema.Draft4Validator(SCHEMA).validate(sarif(OUTCOMES[name]()))
+    jsonschema.Draft4Validator(SCHEMA).validate(sarif(REPORTS[name]()))
 
 
 def test_sarif_that_is_wrong_is_refused_by_the_schema() -> None:
-    log = sarif(OUTCOMES["plan-loses"]())
+    log = sarif(REPORTS["plan-loses"]())
     log["runs"][0]["results"][0]["level"] = "grave"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft4Validator(SCHEMA).validate(log)
 
 
-@pytest.mark.parametrize("name", OUTCOMES)
+@pytest.mark.parametrize("name", REPORTS)
 def test_each_sarif_result_names_its_rule_and_place(name: str) -> None:
-    (run,) = sarif(OUTCOMES[name]())["runs"]
+    (run,) = sarif(REPORTS[name]())["runs"]
     rules = run["tool"]["driver"]["rules"]
     for it in run["results"]:
         assert rules[it["ruleIndex"]]["id"] == it["ruleId"]
@@ -109,11 +115,11 @@ def test_each_sarif_result_names_its_rule_and_place(name: str) -> None:
 def test_a_sarif_result_stays_the_same_one_when_its_line_moves() -> None:
     from dataclasses import replace
 
-    outcome = OUTCOMES["three-files"]()
-    moved = Outcome(
-        files=tuple(replace(it, concerns=tuple(replace(one, line=one.line + 7) for one in it.concerns)) for it in outcome.files)
+    report = REPORTS["three-files"]()
+    moved = PreflightReport(
+        files=tuple(replace(it, findings=tuple(replace(one, line=one.line + 7) for one in it.findings)) for it in report.files)
     )
-    prints = [[it["partialFingerprints"] for it in sarif(one)["runs"][0]["results"]] for one in (outcome, moved)]
+    prints = [[it["partialFingerprints"] for it in sarif(one)["runs"][0]["results"]] for one in (report, moved)]
     assert prints[0] == prints[1]
     assert len({json.dumps(fingerprint) for fingerprint in prints[0]}) == len(prints[0])
 
@@ -129,10 +135,10 @@ def test_a_file_is_a_uri(file: str, found: str) -> None:
 def test_control_characters_from_files_do_not_reach_the_terminal() -> None:
     from dataclasses import replace
 
-    outcome = OUTCOMES["plan-loses"]()
+    report = REPORTS["plan-loses"]()
     evil = "\x1b]0;owned\x07\x1b[2J"
-    concerns = tuple(replace(it, message=evil, resource=evil, expression=evil, place=evil, add=(evil,)) for it in outcome.files[0].concerns)
-    assert "\x1b" not in as_table(Outcome(files=(ReadFile(file=evil, kind="terraform-plan", concerns=concerns),)))
+    findings = tuple(replace(it, message=evil, resource=evil, expression=evil, place=evil, add=(evil,)) for it in report.files[0].findings)
+    assert "\x1b" not in as_table(PreflightReport(files=(FileReport(file=evil, kind="terraform-plan", findings=findings),)))
 
 
 def test_rules_are_told_apart_and_each_says_why_and_by_what_source() -> None:

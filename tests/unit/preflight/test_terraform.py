@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from preflight import terraform
-from preflight.terraform.configuration import Call, module_names
-from tests.unit.preflight.places import FIXTURES, concerns_of, only
+from preflight.terraform.configuration import ModuleCall, module_names
+from tests.unit.preflight.fixture_files import FIXTURES, findings_of, only
 
 ROLE = "arn:aws:iam::111122223333:role/eks/prod-blue-vpc-cni"
 
@@ -106,7 +106,7 @@ def test_writing_the_role_makes_the_error_go_away(name: str) -> None:
 def test_the_order_of_changes_does_not_matter(name: str) -> None:
     plan = plan_of(name)
     plan["resource_changes"].reverse()
-    assert terraform.read(json.dumps(plan), name) == concerns_of("terraform", name)
+    assert terraform.read(json.dumps(plan), name) == findings_of("terraform", name)
 
 
 def test_data_sources_and_deposed_objects_are_no_changes() -> None:
@@ -144,7 +144,7 @@ def test_module_addresses_are_split_at_their_steps(address: str, names: tuple[st
     ],
 )
 def test_modules_are_known_by_their_source(source: str, cluster_module: bool, blueprint: bool) -> None:
-    call = Call(path=("m",), block={"source": source})
+    call = ModuleCall(path=("m",), block={"source": source})
     assert (call.is_cluster_module, call.is_blueprint) == (cluster_module, blueprint)
 
 

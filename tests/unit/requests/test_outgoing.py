@@ -16,9 +16,8 @@ from lambdas.contract.events import INCOMING, OUTGOING, OwnEvent
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import Actor, CheckRequest, Ignored, Trigger
-from lambdas.notifications.published_events import Outgoing, check_requested, identity_changed, node_not_ready, remediation
-from sandbox.at_once import AtOnce
-from sandbox.play.scenario import Trust, World
+from lambdas.notifications.published_events import PublishedEvent, check_requested, identity_changed, node_not_ready, remediation
+from sandbox.simulation.scenario import Trust, World
 from tests.events import ACCOUNT, INDEX, REGION, event
 from tests.over_fakes.events import check_requested as check_asked
 from tests.over_fakes.ground import ground_of
@@ -43,7 +42,7 @@ def _validator(kind: str) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=FormatChecker())
 
 
-def _received(sent: Outgoing, at: datetime = AT) -> Any:
+def _received(sent: PublishedEvent, at: datetime = AT) -> Any:
     kind, detail = sent
     on_the_bus = json.loads(json.dumps(detail))  # as PutEvents takes it and EventBridge gives it
     _validator(kind).validate(on_the_bus)
@@ -51,7 +50,7 @@ def _received(sent: Outgoing, at: datetime = AT) -> Any:
     return parse({**envelope, "time": at.isoformat(), "resources": [], "detail": on_the_bus}, account=ACCOUNT, region=REGION, now=at)
 
 
-def _told(kind: OwnEvent, **more: Any) -> Outgoing:
+def _told(kind: OwnEvent, **more: Any) -> PublishedEvent:
     told = {"incident": "7f3a", "verdict": "annotation-missing", "severity": "critical", "summary": "Repairing.", "opened_at": AT, "at": AT}
     return remediation(kind, TARGET, **(told | more))
 
@@ -63,7 +62,7 @@ def test_every_kind_has_a_schema() -> None:
 @pytest.mark.parametrize("kind", OUTGOING)
 def test_an_announcement_fits_its_schema_and_starts_no_check(kind: OwnEvent) -> None:
     sent = _told(
-        kind, changes=["the annotation was set"], left_for_you=["add the role in Terraform"], runbook="https://example.com/runbook"
+        kind, changes=["the annotation was set"], next_steps=["add the role in Terraform"], runbook="https://example.com/runbook"
     )
     assert isinstance(_received(sent), Ignored)
 
@@ -74,9 +73,9 @@ def test_an_announcement_of_another_kind_is_refused() -> None:
 
 
 def test_an_announcement_stays_below_the_limit_of_the_bus() -> None:
-    _, detail = _told(OwnEvent.NEEDS_YOU, summary="x" * 10_000, changes=["😀" * 5_000] * 500, left_for_you=["😀" * 5_000] * 500)
+    _, detail = _told(OwnEvent.NEEDS_ACTION, summary="x" * 10_000, changes=["😀" * 5_000] * 500, next_steps=["😀" * 5_000] * 500)
     assert len(json.dumps(detail, ensure_ascii=False).encode()) < 256 * 1024
-    _validator(OwnEvent.NEEDS_YOU).validate(detail)
+    _validator(OwnEvent.NEEDS_ACTION).validate(detail)
 
 
 def test_times_are_told_in_utc() -> None:
@@ -147,14 +146,13 @@ def test_recorded_own_events_fit_their_schema(name: str) -> None:
 @pytest.mark.parametrize(
     ("world", "kinds"),
     [
-        ({"annotation": None}, [OwnEvent.STARTED, OwnEvent.PROVEN]),
-        ({"annotation": None, "trust": Trust.OTHER_ISSUER}, [OwnEvent.NEEDS_YOU]),
-        ({"annotation": None, "settings": {"mode": "observe"}}, [OwnEvent.WITHHELD]),
+        ({"annotation": None}, [OwnEvent.STARTED, OwnEvent.VERIFIED]),
+        ({"annotation": None, "trust": Trust.OTHER_ISSUER}, [OwnEvent.NEEDS_ACTION]),
+        ({"annotation": None, "settings": {"mode": "observe"}}, [OwnEvent.BLOCKED]),
     ],
-    ids=["repaired", "for a person", "withheld"],
+    ids=["repaired", "for a person", "blocked"],
 )
-def test_what_an_incident_announces_fits_its_schema(world: dict[str, Any], kinds: list[OwnEvent], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambdas.application.snapshot_collection.ThreadPoolExecutor", AtOnce)
+def test_what_an_incident_announces_fits_its_schema(world: dict[str, Any], kinds: list[OwnEvent]) -> None:
     play = Performance(ground_of(World(nodes=3, **world)))
     play.deliver(check_asked(play.world.now))
     assert [kind for kind, _ in play.bus.sent] == kinds
@@ -186,8 +184,8 @@ def test_what_the_documentation_shows_fits_its_schema_and_names_no_field_that_is
         ("node-not-ready", "nodes", ["a"] * 11),
         ("identity-changed", "serviceAccount", {"namespace": "kube-system"}),
         ("check-requested-by-sweep", "trigger", "curiosity"),
-        ("remediation-proven", "severity", "fatal"),
-        ("remediation-proven", "schemaVersion", "2"),
+        ("remediation-verified", "severity", "fatal"),
+        ("remediation-verified", "schemaVersion", "2"),
     ],
 )
 def test_the_schemas_refuse_what_is_wrong(name: str, field: str, value: object) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Signal
-from sandbox.play import scenario as told
+from sandbox.simulation import scenario as told
 from tests.over_fakes import events
 from tests.over_fakes.ground import CLUSTER, ground_of
 from tests.over_fakes.performance import Performance, StillWatching
@@ -89,7 +89,7 @@ def staged(
     kept: list[InterruptedSteps] = []
 
     def steps(play: Performance) -> Steps:
-        happenings: dict[str, Callable[[], None]] = {name: partial(happen, play) for name, happen in (before or {}).items()}
+        happenings: dict[str, Callable[[], None]] = {name: partial(run_step, play) for name, run_step in (before or {}).items()}
         made = InterruptedSteps(sleep=play.world.sleep, before=happenings, watches=watches)
         if answer:
             made.answer = answer
@@ -97,7 +97,7 @@ def staged(
         return made
 
     told_of = {"annotation": None, "nodes": 6, **(world or {})}
-    told_of["trust"] = told.Trust(told_of.get("trust", "right"))
+    told_of["trust"] = told.TrustPolicyKind(told_of.get("trust", "right"))
     play = Performance(ground_of(told.World(**told_of)), steps)
     first(play)
     play.deliver(events.check_requested(play.world.now))
@@ -117,10 +117,10 @@ def signalled(play: Performance) -> None:
 def hangs(waiting: str) -> Callable[[Performance], None]:
     """One pod does not start with the role, as we wait for the proof."""
 
-    def happen(play: Performance) -> None:
+    def run_step(play: Performance) -> None:
         play.world.roll_out(play.world.cluster, KEY, None)
         name = next(iter(play.world.cluster.pods))
         pod = play.world.cluster.pods[name]
         pod.facts = replace(pod.facts, ready=False, waiting=waiting)
 
-    return happen
+    return run_step

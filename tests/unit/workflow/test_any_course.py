@@ -14,7 +14,7 @@ from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, PollSch
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.assessment.summary import AssessmentSummary, summary_to_json
 from lambdas.domain.incidents.incident import Incident, Outcome
-from lambdas.domain.planning.actions import DeleteStalePods, ReplaceOnePod
+from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods
 from lambdas.domain.verification import VerificationState
 from tests.chaos.protocol.programs import looked
 from tests.world import NOON
@@ -29,8 +29,8 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
 """
 AT: Final = NOON.isoformat()
 WHOLE, ANNOTATION_GONE, HELD = (looked(found, AT) for found in ("whole", "broken", "held"))
-ONE = ReplaceOnePod(pod="aws-node-1", uid="1", node="n1", newest=AT, role_arn="arn")
-SOME = DeleteStalePods(role_arn="arn", at_a_time=1, count=2)
+ONE = ReplaceCanaryPod(pod="aws-node-1", uid="1", node="n1", newest=AT, role_arn="arn")
+SOME = ReplaceStalePods(role_arn="arn", at_a_time=1, count=2)
 BROKEN = replace(ANNOTATION_GONE, actions=(*ANNOTATION_GONE.actions, ONE, SOME))
 INCIDENT: Final = Incident(id="i", target=ServiceAccountRef("demo", "kube-system", "aws-node"), opened_at=NOON, signals=1, request={})
 
@@ -114,7 +114,7 @@ class Capricious:
 
     def act(self, action: Json) -> Json:
         others = ({"done": False, "conflict": True}, {"done": False, "busy": True}, {"done": False, "words": "denied"})
-        return self._maybe("restore" if action["kind"] == "RestoreAnnotation" else "act", 0.8, {"done": True, "words": "done"}, *others)
+        return self._maybe("restore" if action["kind"] == "restore-annotation" else "act", 0.8, {"done": True, "words": "done"}, *others)
 
     def canary(self, action: Json, former: Json) -> Json:
         return self._maybe("follow", 0.7, {"state": "carried"}, {"state": "waiting"}, {"state": "missed"}, {"state": "unready"})
@@ -179,15 +179,15 @@ def test_the_courses_are_of_every_sort() -> None:
     """What they show is worth what they meet."""
     outcomes = {course(seed)[0]["outcome"] for seed in range(60)}
     asked = {item for seed in range(60) for item in course(seed)[2]}
-    assert {Outcome.PROVEN, Outcome.RECOVERED} <= outcomes
-    assert {"restore", "ask", "follow", "tell needs-you", "tell not-approved", "close"} <= asked
+    assert {Outcome.VERIFIED, Outcome.RECOVERED} <= outcomes
+    assert {"restore", "ask", "follow", "tell needs-action", "tell not-approved", "close"} <= asked
 
 
 class Unmoved(Capricious):
     """Broken in a way that only a person can repair, and nobody comes."""
 
     def look(self, turn: int, former: Json) -> Json:
-        return {"look": summary_to_json(replace(HELD, withheld=())), "signals": 1, "at": AT}
+        return {"look": summary_to_json(replace(HELD, blocked=())), "signals": 1, "at": AT}
 
     def _maybe(self, name: str, likely: float, yes: Json, *others: Json) -> Json:
         self.asked.append(name)

@@ -39,7 +39,7 @@ def converges(world: dict[str, Any], new_pods: int) -> None:
 
     done = staged(world, first=drift)
     play = done.play
-    assert play.outcome().outcome in ("proven", "quiet")
+    assert play.outcome().outcome in ("verified", "quiet")
     assert set(play.world.cluster.pod_roles) == {BOUND_ROLE}
     assert play.world.cluster.annotations[f"kube-system/{world['service_account']}"] == BOUND_ROLE
     assert {record.role_arn for record in play.world.cluster.addons.values()} <= {BOUND_ROLE}
@@ -85,4 +85,4 @@ broken = st.fixed_dictionaries(
 def test_where_the_role_would_not_work_or_nobody_asks_nothing_is_written(world: dict[str, Any], wrong: dict[str, Any]) -> None:
     done = staged({**world, **wrong})
     assert done.play.world.writes == []
-    assert "acting" not in done.told
+    assert "repairing" not in done.told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.play.scenario import load, names
+from sandbox.simulation.scenario import load, names
 from tests.over_fakes.crashes import Journal, JournaledSteps, Killed, Phase, Point
 from tests.over_fakes.ground import BOUND_ROLE
 from tests.over_fakes.performance import Performance, play

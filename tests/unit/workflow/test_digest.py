@@ -13,11 +13,11 @@ from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incidents.incident import Incident
-from sandbox.play.scenario import World as Told
+from sandbox.simulation.scenario import World as Told
 from tests.fakes import ENVIRONMENT, Row
 from tests.over_fakes.ground import CLUSTER, ground_of
 from tests.over_fakes.performance import Performance
-from tests.unit.report.days import DAYS
+from tests.unit.notifications.digest_days import DAYS
 from tests.world import Trouble
 
 if TYPE_CHECKING:

@@ -26,16 +26,16 @@ def a_pod_without(play: Performance) -> None:
 
 def test_what_is_left_of_a_partial_success_is_repaired_once_more() -> None:
     done = staged(before={"1 proof": a_pod_without})
-    assert done.outcome == "proven"
+    assert done.outcome == "verified"
     assert done.writes == [*REPAIR, "delete"]
-    assert done.told == ["acting", "proven"]
+    assert done.told == ["repairing", "verified"]
 
 
 def test_after_the_last_repair_a_person_is_needed_and_nothing_more_is_written() -> None:
     done = staged(before={f"{n} proof": a_pod_without for n in range(1, 9)})
-    assert done.outcome == "needs-you"
+    assert done.outcome == "needs-action"
     assert done.writes.count("delete") == MOST_REPAIRS
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def refused(play: Performance) -> None:
@@ -50,8 +50,8 @@ def test_what_became_worse_is_put_back_once_and_left_to_a_person() -> None:
     done = staged({"node_role_suffices": True}, before={"1 proof": refused})
     assert done.annotation is None
     assert done.writes == [*REPAIR, "annotate"]
-    assert done.told == ["acting", "needs-you"]
-    assert done.play.outcome().changes[-1] == "RestoreAnnotation"
+    assert done.told == ["repairing", "needs-action"]
+    assert done.play.outcome().changes[-1] == "restore-annotation"
 
 
 def test_an_old_value_is_put_back_as_it_stood() -> None:
@@ -74,17 +74,17 @@ def test_what_somebody_else_set_meanwhile_is_not_put_back() -> None:
     done = staged({"node_role_suffices": True}, before={"1 proof": refused_and_changed, "1 proof: restore": annotates(third)})
     assert done.annotation == third
     assert done.writes == REPAIR
-    assert "RestoreAnnotation" not in done.play.outcome().changes
+    assert "restore-annotation" not in done.play.outcome().changes
 
 
 def test_what_we_set_before_the_world_moved_is_put_back_too() -> None:
     def moved(play: Performance) -> None:
         play.world.fail("cluster.restart", Conflict("the DaemonSet has changed"))
 
-    done = staged({"node_role_suffices": True}, before={"1.3 RestartWorkload": moved, "2 proof": refused})
-    assert "2.1 AnnotateServiceAccount" not in done.steps.done
+    done = staged({"node_role_suffices": True}, before={"1.3 restart-workload": moved, "2 proof": refused})
+    assert "2.1 annotate-service-account" not in done.steps.done
     assert done.annotation is None
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def test_what_was_proven_once_is_not_put_back_for_what_came_later() -> None:
@@ -94,7 +94,7 @@ def test_what_was_proven_once_is_not_put_back_for_what_came_later() -> None:
         pod.facts = replace(pod.facts, role_arn=None)
 
     done = staged({"node_role_suffices": True}, before={"2 close": stale, "3 proof": refused})
-    assert done.told == ["acting", "proven", "acting", "needs-you"]
+    assert done.told == ["repairing", "verified", "repairing", "needs-action"]
     assert done.annotation == BOUND_ROLE
 
 
@@ -108,7 +108,7 @@ def test_a_cluster_that_does_not_answer_for_a_while_does_not_keep_the_old_value_
 
 def test_a_roll_out_that_hangs_is_given_up_within_minutes() -> None:
     done = staged(before={"1 proof": hangs("ImagePullBackOff")})
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
     assert done.annotation == BOUND_ROLE
     assert done.play.world.now - NOON < timedelta(minutes=15)
 
@@ -116,7 +116,7 @@ def test_a_roll_out_that_hangs_is_given_up_within_minutes() -> None:
 def test_a_roll_out_that_is_slow_is_given_its_time() -> None:
     done = staged(before={"1 proof": hangs("ContainerCreating")})
     assert done.play.world.now - NOON >= timedelta(seconds=2700)
-    assert "needs-you" in done.told
+    assert "needs-action" in done.told
     assert "do not start" not in str(done.play.outcome().messages)
 
 
@@ -124,13 +124,13 @@ def test_a_canary_that_does_not_turn_ready_puts_the_annotation_back_before_the_o
     done = staged({"node_role_suffices": True, "role_suffices": False})
     assert done.annotation is None
     assert done.writes == ["annotate", "delete", "annotate"]
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def test_a_canary_that_the_webhook_misses_again_and_again_leaves_the_others_as_they_are() -> None:
     done = staged(first=lambda play: setattr(play.world.cluster.webhook, "misses", 99))
     assert done.writes == ["annotate", "delete", "delete", "delete", "delete"]
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def _replaced_but_for(play: Performance, count: int) -> list[str]:
@@ -159,7 +159,7 @@ def test_pods_that_do_not_work_are_replaced_before_those_that_do() -> None:
     deleted = [write.rpartition("/")[2] for write in done.play.world.writes]
     assert len(deleted) == 7
     assert set(deleted[1:3]) == set(sick), "after the canary, the first wave of two"
-    assert done.outcome == "proven"
+    assert done.outcome == "verified"
 
 
 def test_a_wave_takes_no_pod_down_while_as_many_as_may_be_are_down_already() -> None:
@@ -173,10 +173,10 @@ def test_a_wave_takes_no_pod_down_while_as_many_as_may_be_are_down_already() -> 
     done = staged(
         {"nodes": 15, "node_role_suffices": True},
         first=half,
-        before={"1.2 DeleteStalePods: waves": others},
+        before={"1.2 replace-stale-pods: waves": others},
     )
     assert done.writes == ["delete"], "the canary alone"
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def test_the_next_wave_waits_for_the_one_before() -> None:
@@ -188,9 +188,9 @@ def test_the_next_wave_waits_for_the_one_before() -> None:
     def crash(play: Performance) -> None:
         play.world.cluster.successors_crash = True
 
-    done = staged({"nodes": 15, "node_role_suffices": True}, first=half, before={"1.2 DeleteStalePods: waves": crash})
+    done = staged({"nodes": 15, "node_role_suffices": True}, first=half, before={"1.2 replace-stale-pods: waves": crash})
     assert done.writes == ["delete"] * 3  # the canary, and one wave of two
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def test_a_wave_that_does_not_come_back_stops_the_next() -> None:
@@ -202,7 +202,7 @@ def test_a_wave_that_does_not_come_back_stops_the_next() -> None:
 
     done = staged({"nodes": 12, "node_role_suffices": True, "annotation": None}, first=half)
     assert done.writes.count("delete") == 1
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
 
 
 def test_a_successor_of_the_same_second_is_told_from_the_pods_that_were_there() -> None:
@@ -213,4 +213,4 @@ def test_a_successor_of_the_same_second_is_told_from_the_pods_that_were_there() 
             play.world.replace_pod(play.world.cluster, name)
 
     done = staged({"service_account": "ebs-csi-controller-sa"}, first=at_once)
-    assert (done.outcome, done.writes) == ("proven", REPAIR)
+    assert (done.outcome, done.writes) == ("verified", REPAIR)

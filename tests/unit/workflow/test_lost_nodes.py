@@ -40,7 +40,7 @@ def loses_canary(play: Performance) -> None:
 
 def proof_of(done: Staged) -> str:
     """What people were told of the proof."""
-    return next(item.text for item in done.play.notifier.sent if item.attributes["outcome"] == "proven")
+    return next(item.text for item in done.play.notifier.sent if item.attributes["outcome"] == "verified")
 
 
 def roles_within_reach(done: Staged) -> set[str | None]:
@@ -51,7 +51,7 @@ def roles_within_reach(done: Staged) -> set[str | None]:
 def test_a_repair_with_a_dead_node_proves_itself_and_says_what_was_left_out() -> None:
     done = staged({"nodes": 12, "settings": QUICKLY}, first=loses(3))
     assert done.writes == ["annotate", "delete", "restart"]
-    assert done.told == ["acting", "proven", "needs-you"]
+    assert done.told == ["repairing", "verified", "needs-action"]
     assert "11 of 11 pods carry the role, 11 ready, 11 of 12 nodes Ready (1 node is lost, left out)" in proof_of(done)
     assert roles_within_reach(done) == {BOUND_ROLE}
 
@@ -59,14 +59,14 @@ def test_a_repair_with_a_dead_node_proves_itself_and_says_what_was_left_out() ->
 def test_where_lost_nodes_would_stop_a_roll_out_pods_are_replaced_in_waves() -> None:
     done = staged({"nodes": 5, "settings": QUICKLY}, first=loses(0))
     assert done.writes == ["annotate", "delete", "delete", "delete", "delete"]
-    assert "proven" in done.told
+    assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
 
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_node_lost_in_the_middle_of_the_waves_does_not_hold_them_up(number: int) -> None:
-    done = staged({"nodes": 6, "settings": QUICKLY}, first=loses(5), before={"1.3 DeleteStalePods: waves": loses(number)})
-    assert "proven" in done.told
+    done = staged({"nodes": 6, "settings": QUICKLY}, first=loses(5), before={"1.3 replace-stale-pods: waves": loses(number)})
+    assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
     assert "2 nodes are lost, left out" in proof_of(done)
 
@@ -74,13 +74,13 @@ def test_a_node_lost_in_the_middle_of_the_waves_does_not_hold_them_up(number: in
 @pytest.mark.parametrize("number", range(6))
 def test_a_node_lost_in_the_middle_of_a_roll_out_holds_up_neither_it_nor_the_proof(number: int) -> None:
     done = staged({"nodes": 6, "settings": QUICKLY}, before={"1 proof": loses(number)})
-    assert "proven" in done.told
+    assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
 
 
 def test_a_canary_whose_node_is_lost_is_followed_by_another_one() -> None:
-    done = staged({"nodes": 6, "settings": QUICKLY}, before={"1.2 ReplaceOnePod: successor": loses_canary})
-    assert "proven" in done.told
+    done = staged({"nodes": 6, "settings": QUICKLY}, before={"1.2 replace-canary-pod: successor": loses_canary})
+    assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
     assert done.annotation == BOUND_ROLE
 
@@ -91,14 +91,14 @@ def test_a_canary_on_a_node_lost_after_it_started_blames_no_role_and_takes_nothi
         play.world.lose_node(play.world.cluster, next(pod.facts.node for pod in pods if pod.facts.role_arn == BOUND_ROLE))
 
     world = {"nodes": 6, "node_role_suffices": True, "settings": QUICKLY}
-    done = staged(world, before={"1.2 ReplaceOnePod: successor": loses_it})
-    assert "proven" in done.told
+    done = staged(world, before={"1.2 replace-canary-pod: successor": loses_it})
+    assert "verified" in done.told
     assert done.annotation == BOUND_ROLE
 
 
 def test_where_every_node_is_lost_nothing_is_said_to_be_proven() -> None:
     done = staged({"nodes": 3, "settings": QUICKLY}, first=loses(0, 1, 2))
-    assert "proven" not in done.told
+    assert "verified" not in done.told
     assert "delete" not in done.writes
 
 
@@ -110,5 +110,5 @@ def test_pods_whose_node_is_gone_altogether_are_left_to_the_garbage_collector() 
         play.world.cluster.workloads[key] = (replace(facts, desired=5), account)
 
     done = staged({"nodes": 6, "settings": QUICKLY}, first=removes)
-    assert done.outcome == "proven"
+    assert done.outcome == "verified"
     assert "5 of 5 pods carry the role" in proof_of(done)

@@ -29,8 +29,8 @@ def test_while_nobody_can_be_told_the_repair_goes_on_and_the_message_follows() -
         play.world.troubles.clear()
 
     done = staged(first=down, before={"2 tell again": up})
-    assert (done.outcome, done.writes) == ("proven", REPAIR)
-    assert done.told == ["proven"]
+    assert (done.outcome, done.writes) == ("verified", REPAIR)
+    assert done.told == ["verified"]
 
 
 def _nobody_hears(play: Performance) -> None:
@@ -38,18 +38,18 @@ def _nobody_hears(play: Performance) -> None:
 
 
 def test_a_person_who_is_needed_hears_of_it_as_soon_as_anybody_can_be_told() -> None:
-    done = staged({"trust": "other-subject"}, before={"1 tell needs-you": _nobody_hears}, watches=0)
-    assert done.told == ["needs-you"]
+    done = staged({"trust": "other-subject"}, before={"1 tell needs-action": _nobody_hears}, watches=0)
+    assert done.told == ["needs-action"]
 
 
 def test_a_question_that_nobody_heard_is_put_again() -> None:
     done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"}, first=_nobody_hears)
-    assert done.told == ["asking", "acting", "proven"]
+    assert done.told == ["approval-requested", "repairing", "verified"]
 
 
 def test_where_nobody_can_ever_be_told_the_incident_is_closed_all_the_same() -> None:
     done = staged(first=lambda play: play.world.fail("notifier.send", TransientError("SNS: 503"), times=None))
-    assert (done.outcome, done.told, done.writes) == ("proven", [], REPAIR)
+    assert (done.outcome, done.told, done.writes) == ("verified", [], REPAIR)
 
 
 def test_which_clusters_turned_wrong_is_asked_only_where_the_parameter_changed_lately() -> None:
@@ -58,7 +58,7 @@ def test_which_clusters_turned_wrong_is_asked_only_where_the_parameter_changed_l
         play.world.parameters[path] = replace(play.world.parameters[path], changed_at=NOON - timedelta(days=1))
         play.world.fail("incidents.turned_wrong", AccessDenied("read the marks: 403", denial=Denial.FORBIDDEN), times=None)
 
-    assert staged(first=of_yesterday).outcome == "proven"
+    assert staged(first=of_yesterday).outcome == "verified"
 
 
 @pytest.mark.parametrize("method", ["parameters.load", "eks.cluster", "cluster.pods", "incidents.get", "incidents.history"])
@@ -67,7 +67,7 @@ def test_what_does_not_answer_for_a_while_is_waited_for(method: str) -> None:
         play.world.fail(method, TransientError("throttled"), times=9)
 
     done = staged(before={"1 look": slow, "1 proof": slow})
-    assert (done.outcome, done.writes) == ("proven", REPAIR)
+    assert (done.outcome, done.writes) == ("verified", REPAIR)
 
 
 @pytest.mark.parametrize("method", ["cluster.annotate", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role"])
@@ -78,8 +78,8 @@ def test_a_write_whose_answer_is_lost_is_made_once(method: str, after: bool, tim
         play.world.fail(method, TransientError("connection reset"), times=times, after=after)
 
     done = staged({"addon_role": None}, first=lost)
-    assert (done.outcome, sorted(done.writes)) == ("proven", sorted([*REPAIR, "set"]))
-    assert done.told == ["acting", "proven"]
+    assert (done.outcome, sorted(done.writes)) == ("verified", sorted([*REPAIR, "set"]))
+    assert done.told == ["repairing", "verified"]
 
 
 @pytest.mark.parametrize("denial", [Denial.UNREACHABLE, Denial.UNAUTHENTICATED])
@@ -88,7 +88,7 @@ def test_a_door_that_is_closed_for_a_moment_is_tried_again(denial: Denial) -> No
         play.world.fail("cluster.service_account", AccessDenied("401", denial=denial), times=5)
 
     done = staged(before={"1 look": shut})
-    assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+    assert (done.outcome, done.told) == ("verified", ["repairing", "verified"])
 
 
 LOST: dict[str, Callable[[], Exception]] = {
@@ -101,10 +101,10 @@ LOST: dict[str, Callable[[], Exception]] = {
 
 STEPS = {
     "1 look": [],
-    "1.1 AnnotateServiceAccount": ["annotate"],
-    "1.2 ReplaceOnePod": ["delete_pod"],
-    "1.2 ReplaceOnePod: successor": [],
-    "1.3 RestartWorkload": ["restart"],
+    "1.1 annotate-service-account": ["annotate"],
+    "1.2 replace-canary-pod": ["delete_pod"],
+    "1.2 replace-canary-pod: successor": [],
+    "1.3 restart-workload": ["restart"],
     "1 proof": [],
 }
 """Steps of a repair, each with the write that it makes."""
@@ -119,7 +119,7 @@ def test_a_cluster_that_is_lost_before_any_step_is_found_again(step: str, error:
 
     done = staged(before={step: lost})
     assert step in done.steps.done
-    assert (done.outcome, done.told) == ("proven", ["acting", "proven"])
+    assert (done.outcome, done.told) == ("verified", ["repairing", "verified"])
     assert done.writes.count("restart") <= 1
 
 
@@ -128,10 +128,10 @@ def test_a_write_that_is_refused_for_good_is_told_with_the_reason() -> None:
         play.world.fail("cluster.restart", AccessDenied("restart aws-node: 403", denial=Denial.FORBIDDEN), times=None)
 
     done = staged(first=forbid)
-    assert done.told == ["acting", "needs-you"]
+    assert done.told == ["repairing", "needs-action"]
     assert "aws-node: 403" in str(done.play.outcome().messages[-1])
 
 
 def test_what_pagers_are_told_is_in_words() -> None:
-    sent = [detail for kind, detail in staged().play.bus.sent if kind == "Remediation Proven"]
+    sent = [detail for kind, detail in staged().play.bus.sent if kind == "Remediation Verified"]
     assert sent[0]["changes"] == ["annotation set", "one pod replaced first", "all pods restarted"]

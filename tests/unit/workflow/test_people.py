@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def test_with_a_yes_the_plan_runs() -> None:
     done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"})
-    assert (done.outcome, done.writes) == ("proven", REPAIR)
-    assert done.told == ["asking", "acting", "proven"]
+    assert (done.outcome, done.writes) == ("verified", REPAIR)
+    assert done.told == ["approval-requested", "repairing", "verified"]
 
 
 @pytest.mark.parametrize("answer", [{"approved": False, "by": "dana"}, {"timed_out": True}, {}], ids=["no", "nobody", "nonsense"])
 def test_without_a_yes_nothing_is_written(answer: Json) -> None:
     done = staged(APPROVE, answer=lambda _: answer)
-    assert (done.outcome, done.writes) == ("needs-you", [])
-    assert done.told == ["asking", "not-approved"]
+    assert (done.outcome, done.writes) == ("needs-action", [])
+    assert done.told == ["approval-requested", "not-approved"]
 
 
 def test_a_plan_that_changed_while_a_person_thought_is_asked_again() -> None:
@@ -33,7 +33,7 @@ def test_a_plan_that_changed_while_a_person_thought_is_asked_again() -> None:
     lost = {"1000 look": _lose_record}
     done = staged(APPROVE, answer=lambda _: next(answers), before=lost)
     assert done.writes == []
-    assert done.told == ["asking", "asking", "not-approved"]
+    assert done.told == ["approval-requested", "approval-requested", "not-approved"]
 
 
 def _lose_record(play: Performance) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.play.judging import differences
-from sandbox.play.scenario import InvalidScenario, Scenario, load, names
+from sandbox.simulation.assertions import differences
+from sandbox.simulation.scenario import InvalidScenario, Scenario, load, names
 from tests.over_fakes.performance import play
 
 _PAGE = Path(__file__).parents[3] / "docs" / "failure-modes.md"
@@ -42,10 +42,10 @@ def test_each_scenario_names_failure_modes_that_are_in_the_table() -> None:
 
 
 def test_the_fakes_know_every_word_that_the_small_eks_knows() -> None:
-    from sandbox.play import story  # loads the AWS double, which nothing else here needs
+    from sandbox.simulation import scenario_steps
     from tests.over_fakes.happenings import HAPPENINGS
 
-    assert set(story.HAPPENINGS) <= set(HAPPENINGS)
+    assert set(scenario_steps.HAPPENINGS) <= set(HAPPENINGS)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_the_fakes_know_every_word_that_the_small_eks_knows() -> None:
     [((("earthquake", {}),), "none"), ((("webhook", {"colour": "red"}),), "none"), ((), "telegram")],
     ids=["word", "switch", "event"],
 )
-def test_what_a_scenario_says_must_be_understood(story: tuple[tuple[str, dict[str, str]], ...], event: str) -> None:
+def test_what_a_scenario_says_must_be_understood(scenario_steps: tuple[tuple[str, dict[str, str]], ...], event: str) -> None:
     healthy = load("healthy")
     with pytest.raises(InvalidScenario):
-        play(Scenario(**{**vars(healthy), "story": story, "event": event}))
+        play(Scenario(**{**vars(healthy), "story": scenario_steps, "event": event}))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_a_scenario_says_must_be_understood(story: tuple[tuple[str, dict[st
     ],
 )
 def test_what_a_scenario_does_not_know_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.play.scenario.FOLDER", tmp_path)
+    monkeypatch.setattr("sandbox.simulation.scenario.FOLDER", tmp_path)
     whole = {"title": "t", "failure_mode": "none", "expect": {"verdict": "healthy", "outcome": "quiet"}, **yaml.safe_load(text)}
     (tmp_path / "odd.yaml").write_text(yaml.safe_dump(whole))
     with pytest.raises(InvalidScenario):
@@ -78,7 +78,7 @@ def test_what_a_scenario_does_not_know_is_refused(text: str, tmp_path: Path, mon
 
 
 def test_an_empty_scenario_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.play.scenario.FOLDER", tmp_path)
+    monkeypatch.setattr("sandbox.simulation.scenario.FOLDER", tmp_path)
     (tmp_path / "empty.yaml").touch()
     with pytest.raises(InvalidScenario):
         load("empty")

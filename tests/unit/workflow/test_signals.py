@@ -18,7 +18,7 @@ def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() ->
         annotates(None)(play)
 
     done = staged(before={"2 close": again})
-    assert done.outcome == "proven"
+    assert done.outcome == "verified"
     assert done.writes.count("annotate") == 2
     assert "3 look" in done.steps.done
     assert done.play.incidents.closed[-1].signals == 2
@@ -30,13 +30,13 @@ def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
         annotates(None)(play)
 
     done = staged(before={"2 close": again, "3 proof": hangs("ImagePullBackOff")})
-    assert done.told == ["acting", "proven", "acting", "needs-you"]
-    assert done.outcome == "needs-you"
+    assert done.told == ["repairing", "verified", "repairing", "needs-action"]
+    assert done.outcome == "needs-action"
 
 
 def test_a_signal_of_nothing_new_costs_a_look_and_closes() -> None:
     done = staged(before={"2 close": signalled})
-    assert (done.outcome, done.writes) == ("proven", REPAIR)
+    assert (done.outcome, done.writes) == ("verified", REPAIR)
     assert "3 look" not in done.steps.done
     assert done.play.incidents.closed[-1].signals == 2
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 def _repaired(ago: timedelta) -> PastIncident:
     at = NOON - ago
-    return replace(repaired(ago, "RestartWorkload"), target=TARGET, opened_at=at, closed_at=at)
+    return replace(repaired(ago, "restart-workload"), target=TARGET, opened_at=at, closed_at=at)
 
 
 def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
     done = staged(first=lambda play: play.incidents.remember(_repaired(timedelta(seconds=60))))
-    assert done.told == ["withheld", "acting", "proven"]
+    assert done.told == ["blocked", "repairing", "verified"]
     assert done.writes == REPAIR
     assert timedelta(seconds=240) <= done.play.world.now - NOON < timedelta(minutes=10)
 
@@ -49,13 +49,13 @@ def test_a_running_update_is_waited_for_as_long_as_its_setting_says(setting: int
 
 def test_a_wait_that_ends_within_a_second_is_told_once() -> None:
     done = staged(first=lambda play: play.incidents.remember(_repaired(timedelta(seconds=59, milliseconds=600))))
-    assert done.told == ["withheld", "acting", "proven"]
+    assert done.told == ["blocked", "repairing", "verified"]
 
 
 def test_a_person_is_told_once_and_reminded_ever_more_rarely_and_then_the_sweep_takes_over() -> None:
     done = staged({"trust": "other-subject"}, watches=4)
-    assert done.told == ["needs-you", "reminder", "reminder", "reminder", "reminder"]
-    assert (done.outcome, done.writes) == ("needs-you", [])
+    assert done.told == ["needs-action", "reminder", "reminder", "reminder", "reminder"]
+    assert (done.outcome, done.writes) == ("needs-action", [])
     assert done.play.incidents.get(TARGET) is None
     assert done.play.world.now - NOON >= timedelta(days=4)
 
@@ -66,7 +66,7 @@ def test_when_a_person_has_corrected_the_trust_policy_it_repairs() -> None:
         play.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(play.world.cluster.facts.issuer or ""))
 
     done = staged({"trust": "other-subject"}, before={"1 watch 1": corrected}, watches=1)
-    assert done.told == ["needs-you", "acting", "proven"]
+    assert done.told == ["needs-action", "repairing", "verified"]
     assert done.writes == REPAIR
 
 
@@ -77,7 +77,7 @@ def test_when_a_person_has_repaired_it_all_it_says_so_and_closes() -> None:
             play.world.replace_pod(play.world.cluster, name)
 
     done = staged({"settings": {"mode": "observe"}}, before={"1 watch 1": by_hand}, watches=1)
-    assert done.told == ["withheld", "recovered"]
+    assert done.told == ["blocked", "recovered"]
     assert (done.outcome, done.writes) == ("recovered", [])
 
 
@@ -87,14 +87,14 @@ def test_what_turns_well_after_we_gave_up_is_told_and_closed() -> None:
             play.world.replace_pod(play.world.cluster, name)
 
     done = staged(before={"1 proof": hangs("ImagePullBackOff"), "2 watch 1": runs}, watches=1)
-    assert done.told == ["acting", "needs-you", "proven"]
-    assert done.outcome == "proven"
+    assert done.told == ["repairing", "needs-action", "verified"]
+    assert done.outcome == "verified"
     assert done.writes == REPAIR
 
 
 def test_having_given_up_it_does_not_try_again_though_the_plan_could_run() -> None:
     done = staged(before={"1 proof": hangs("ImagePullBackOff")}, watches=2)
-    assert done.told == ["acting", "needs-you", "reminder", "reminder"]
+    assert done.told == ["repairing", "needs-action", "reminder", "reminder"]
     assert done.writes == REPAIR
 
 
@@ -103,7 +103,7 @@ def test_a_mode_that_is_set_back_lets_it_repair() -> None:
         play.world.parameters[settings_path(CLUSTER, "mode")] = Parameter(value="enforce")
 
     done = staged({"settings": {"mode": "observe"}}, before={"1 watch 1": enforce}, watches=1)
-    assert done.told == ["withheld", "acting", "proven"]
+    assert done.told == ["blocked", "repairing", "verified"]
 
 
 def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
@@ -111,5 +111,5 @@ def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
         del play.world.parameters[binding_path(CLUSTER, *KEY)]
         annotates(None)(play)
 
-    done = staged(before={"1.1 AnnotateServiceAccount": unbind})
+    done = staged(before={"1.1 annotate-service-account": unbind})
     assert done.writes == []

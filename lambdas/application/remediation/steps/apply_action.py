@@ -10,8 +10,8 @@ from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, Reme
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
-    DeleteStalePods,
-    ReplaceOnePod,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
@@ -28,7 +28,7 @@ def outcome(context: StepContext, action: Action, run: Callable[[Action], str]) 
     except RemediatorError as error:
         trouble = error
         told = {"done": False, **_undone(error), "words": str(error)[:LONGEST_WORDS]}
-    done = {"action": type(action).__name__, "done": told["done"]}
+    done = {"action": action.kind, "done": told["done"]}
     context.log("actions", str(told["words"]), incident=context.incident.id, **done, error=trouble)
     return {**told, "at": context.at()}
 
@@ -51,13 +51,13 @@ def run(context: StepContext, action: Action) -> str:
     match action:
         case AnnotateServiceAccount():
             return _annotate(context, action.role_arn, action.resource_version)
-        case ReplaceOnePod():
+        case ReplaceCanaryPod():
             gone = context.cluster().delete_pod(namespace, action.pod, action.uid)
             return f"{action.pod} deleted" if gone else f"{action.pod} was gone already"
         case RestartWorkload():
             context.cluster().restart(namespace, action.workload, action.name, action.restarted_at)
             return f"{action.name} restarts, {action.at_a_time} at a time"
-        case DeleteStalePods():
+        case ReplaceStalePods():
             return f"{many(action.count, 'stale pod')}, {action.at_a_time} at a time"
         case UpdateAddonRole():
             update = context.readers.eks.set_addon_role(context.incident.target.cluster, action.addon, action.role_arn, action.token)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from lambdas.application.assessment import check
+from lambdas.application.assessment import assess
 from lambdas.application.readers import Hints
 from lambdas.application.remediation.steps.step_context import StepContext
 from lambdas.application.workflow_steps import Json
@@ -21,14 +21,14 @@ def look_at(context: StepContext, iteration: int) -> AssessmentSummary:
     """Observe, diagnose and plan. `turn` numbers the plans of this incident."""
     incident = context.incident
     hints = Hints(known_good_at=_known_good_at(incident), actor=actor_of(incident.request))
-    made = check(
+    made = assess(
         incident.target, context.readers, context.policy_sources, context.now(), hints, incident_id=incident.id, iteration=iteration
     )
     snapshot = look(made.snapshot, made.diagnosis, made.plan)
-    actions = [type(action).__name__ for action in snapshot.actions]
+    actions = [action.kind for action in snapshot.actions]
     context.log("diagnosis", snapshot.sentence, incident=incident.id, verdict=snapshot.verdict, broken=list(snapshot.verdicts))
-    held = [blocked.reason for blocked in snapshot.withheld]
-    context.log("plan", snapshot.wait or "planned", incident=incident.id, actions=actions, withheld=held)
+    held = [blocked.reason for blocked in snapshot.blocked]
+    context.log("plan", snapshot.wait or "planned", incident=incident.id, actions=actions, blocked=held)
     return snapshot
 
 

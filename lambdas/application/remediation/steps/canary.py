@@ -8,7 +8,7 @@ from lambdas.application.remediation.steps.apply_action import outcome
 from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
 from lambdas.application.workflow_steps import Json
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.planning.actions import Action, ReplaceOnePod
+from lambdas.domain.planning.actions import Action, ReplaceCanaryPod
 from lambdas.domain.snapshot.node_reachability import lost_nodes
 from lambdas.domain.snapshot.snapshot import PodFacts
 
@@ -43,7 +43,7 @@ def _on_lost_node(context: StepContext, action: Json) -> bool:
         pods = context.pods()
         lost = lost_nodes(pods, context.patiently(context.cluster().nodes))
     except RemediatorError as error:
-        context.log("observation", str(error), incident=context.incident.id, error=error)
+        context.log("snapshot", str(error), incident=context.incident.id, error=error)
         return False
     found = _successor(pods, action)
     return (found.node if found else action["node"]) in lost
@@ -92,6 +92,6 @@ def _successor(pods: tuple[PodFacts, ...], action: Json) -> PodFacts | None:
     return max(fit, key=lambda pod: (pod.created_at, pod.name), default=None)
 
 
-def replace(pod: PodFacts) -> ReplaceOnePod:
+def replace(pod: PodFacts) -> ReplaceCanaryPod:
     """The deletion of exactly this pod."""
-    return ReplaceOnePod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=pod.role_arn or "")
+    return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=pod.role_arn or "")

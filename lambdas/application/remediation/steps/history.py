@@ -36,5 +36,5 @@ def measure(context: StepContext, past: PastIncident) -> None:
     """Count it."""
     context.metrics(metrics.REPAIRS, 1, outcome=past.outcome)
     context.metrics(metrics.VERDICTS, 1, cluster=past.target.cluster, verdict=past.verdict)
-    if past.outcome is Outcome.PROVEN:
+    if past.outcome is Outcome.VERIFIED:
         context.metrics(metrics.TIME_TO_RECOVER, (past.closed_at - past.opened_at).total_seconds())

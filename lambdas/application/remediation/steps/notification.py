@@ -60,6 +60,6 @@ def _event(context: StepContext, kind: OwnEvent, about: Json, summary: str) -> t
         opened_at=context.incident.opened_at,
         at=context.now(),
         changes=[DONE.get(fromkey, fromkey) for fromkey in dict.fromkeys(about["changes"])],
-        left_for_you=now.remedies,
+        next_steps=now.remedies,
         runbook=f"{context.environment.runbook_root}/{first.verdict}.md",
     )

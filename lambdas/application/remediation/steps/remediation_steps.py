@@ -13,7 +13,7 @@ from lambdas.domain.planning.actions import Action, from_json
 from lambdas.domain.verification import VerificationState, progress, verify
 from lambdas.notifications.kind import NotificationKind
 
-SOUND = (Outcome.PROVEN, Outcome.RECOVERED)
+SOUND = (Outcome.VERIFIED, Outcome.RECOVERED)
 
 
 @dataclass(kw_only=True)
@@ -27,11 +27,11 @@ class RemediationSteps(StepContext):
         try:
             signals = assessment.signals(self)
             if signals is None:
-                self.log("observation", assessment.TAKEN, incident=self.incident.id)
+                self.log("snapshot", assessment.TAKEN, incident=self.incident.id)
                 return {"taken": assessment.TAKEN, "at": self.at()}
             snapshot = self.look_at(iteration)
         except TransientError as error:
-            self.log("observation", str(error), incident=self.incident.id, error=error)
+            self.log("snapshot", str(error), incident=self.incident.id, error=error)
             return {**former, "unread": str(error)[:LONGEST_WORDS], "at": self.at()}
         again = former.get("look", {}).get("verdict") == snapshot.verdict == "no-access"
         looks = former.get("looks", 0) + 1 if again else 1
@@ -82,7 +82,7 @@ class RemediationSteps(StepContext):
         counts, at = list(progress(now.counts)), self.now()
         moved_at = former["moved_at"] if counts == former.get("progress") else at.isoformat()
         proof = verify(summary_from_json(before), now, idle=at - datetime.fromisoformat(moved_at))
-        self.log("proof", proof.sentence, incident=self.incident.id, state=proof.state)
+        self.log("verification", proof.sentence, incident=self.incident.id, state=proof.state)
         told = {"proof": proof.state, "sentence": proof.sentence, "look": summary_to_json(now), "moved_at": moved_at, "progress": counts}
         return {**told, "trail": assessment.trail(former, self.at(), now.counts), "at": self.at()}
 
@@ -101,7 +101,11 @@ class RemediationSteps(StepContext):
         except RemediatorError as error:
             self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id, error=error)
         return notification.send(
-            self, f"ask {callback_id[-24:]}", {**about, "occasion": NotificationKind.ASKING}, NotificationKind.ASKING, callback_id
+            self,
+            f"ask {callback_id[-24:]}",
+            {**about, "occasion": NotificationKind.APPROVAL_REQUESTED},
+            NotificationKind.APPROVAL_REQUESTED,
+            callback_id,
         )
 
     def answered(self) -> Json:

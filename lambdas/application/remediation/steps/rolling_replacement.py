@@ -5,7 +5,7 @@ from typing import Final
 from lambdas.application.remediation.steps.apply_action import outcome
 from lambdas.application.remediation.steps.canary import LOST_LOOKS, Run, replace
 from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
-from lambdas.application.snapshot_collection import workload_of
+from lambdas.application.snapshot_collection import read_workload
 from lambdas.application.workflow_steps import Json
 from lambdas.domain.diagnosis.links.annotation import oldest_first
 from lambdas.domain.errors import RemediatorError
@@ -73,5 +73,5 @@ def _reach(context: StepContext, pods: tuple[PodFacts, ...], former: Json) -> tu
         return former["lost"], None
     nodes = context.patiently(context.cluster().nodes)
     lost = sorted(lost_nodes(pods, nodes))[:MOST_LOST]
-    workload = context.patiently(lambda: workload_of(context.cluster(), context.incident.target, lambda: pods)) if idle else None
+    workload = context.patiently(lambda: read_workload(context.cluster(), context.incident.target, lambda: pods)) if idle else None
     return lost, wanted_within_reach(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None

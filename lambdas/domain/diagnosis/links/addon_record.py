@@ -40,7 +40,7 @@ def record_link(snapshot: Snapshot) -> Finding:
         case Missing():
             return not_applicable(Link.ADDON_RECORD, f"{snapshot.addon_name} is not an EKS add-on here")
         case Unknown(reason) if _young(snapshot):
-            return broken(Link.ADDON_RECORD, Verdict.CLUSTER_YOUNG, f"The cluster is minutes old: {reason}", severity=Severity.INFO)
+            return broken(Link.ADDON_RECORD, Verdict.CLUSTER_INITIALIZING, f"The cluster is minutes old: {reason}", severity=Severity.INFO)
         case Unknown(reason):
             return unknown(Link.ADDON_RECORD, reason)
         case AddonFacts() as addon:
@@ -59,7 +59,7 @@ def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
     if otherwise := [issue for issue in addon.issues if not _consequent(issue)]:
         return broken(
             Link.ADDON_RECORD,
-            Verdict.ADDON_DEGRADED_OTHERWISE,
+            Verdict.ADDON_DEGRADED,
             f"The add-on {addon.name} is {addon.status}: {otherwise[0].code}: {otherwise[0].message[:200]}",
             *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in otherwise[:3]),
             severity=Severity.WARNING,
@@ -121,7 +121,7 @@ def degraded_without_cause(snapshot: Snapshot) -> Finding | None:
     words = "; ".join(f"{issue.code}: {issue.message[:200]}" for issue in snapshot.addon.issues[:3]) or "EKS names no issue"
     return broken(
         Link.ADDON_RECORD,
-        Verdict.ADDON_DEGRADED_OTHERWISE,
+        Verdict.ADDON_DEGRADED,
         f"The add-on {snapshot.addon.name} is {snapshot.addon.status}, though its identity is right: {words}",
         *(
             Evidence(", ".join(issue.resources[:3]) or snapshot.addon.name, issue.code, issue.message[:300])

@@ -49,7 +49,9 @@ def cluster_link(snapshot: Snapshot) -> Finding:
         case ClusterFacts(status="DELETING"):
             return _gone(snapshot, f"The cluster {name} is being deleted.")
         case ClusterFacts(status=status) if status not in _REACHABLE:
-            return broken(Link.CLUSTER, Verdict.CLUSTER_YOUNG if status in _COMING else Verdict.NO_ACCESS, f"The cluster is {status}.")
+            return broken(
+                Link.CLUSTER, Verdict.CLUSTER_INITIALIZING if status in _COMING else Verdict.NO_ACCESS, f"The cluster is {status}."
+            )
     for part in (snapshot.service_account, snapshot.workload, snapshot.pods, snapshot.nodes):
         if isinstance(part, Unknown):
             return _no_access(snapshot, part.reason, part.denial)

@@ -131,7 +131,7 @@ def nodes_link(snapshot: Snapshot) -> Finding:
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     sentence = f"{share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
-    return broken(Link.NODES, Verdict.NODES_UNWELL_OTHERWISE, sentence, *map(_evidence, nodes[:3]))
+    return broken(Link.NODES, Verdict.NODES_NOT_READY, sentence, *map(_evidence, nodes[:3]))
 
 
 def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
@@ -140,7 +140,7 @@ def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     words = "; ".join(f"{count}: {item.value}" for item, count in most_first) if len(nodes) > 1 else most_first[0][0].value
     return broken(
         Link.NODES,
-        Verdict.NODES_UNWELL_OTHERWISE,
+        Verdict.NODES_NOT_READY,
         f"{share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI's identity ({words}).",
         *map(_evidence, nodes[:3]),
         severity=Severity.WARNING,

@@ -11,22 +11,22 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, Case
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
-from tests.unit.report.observed import NOW, ROLE, account, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, service_account, pods
 
 CASES: dict[str, Case] = {
     # 9 annotation
     "annotation: right": (seen(), Link.ANNOTATION, OK, None),
-    "annotation: none": (seen(service_account=account(None)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: none": (seen(service_account=service_account(None)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: none any more": (
-        seen(service_account=account(None), known_good_at=NOW),
+        seen(service_account=service_account(None), known_good_at=NOW),
         Link.ANNOTATION,
         BROKEN,
         Verdict.ANNOTATION_WIPED,
     ),
-    "annotation: another": (seen(service_account=account(OTHER_ROLE)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_DIFFERS),
-    "annotation: empty": (seen(service_account=account("")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: another": (seen(service_account=service_account(OTHER_ROLE)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_DIFFERS),
+    "annotation: empty": (seen(service_account=service_account("")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: under another key": (
-        seen(service_account=account(key="eks.amazon.com/role-arn")),
+        seen(service_account=service_account(key="eks.amazon.com/role-arn")),
         Link.ANNOTATION,
         BROKEN,
         Verdict.ANNOTATION_KEY_MISSPELT,
@@ -43,7 +43,7 @@ CASES: dict[str, Case] = {
         seen(
             binding=Missing("p"),
             addon=addon(role_arn=None),
-            service_account=account(None),
+            service_account=service_account(None),
             pods=pods(3, None),
             permission_errors=errors("aws-node-01"),
         ),
@@ -55,7 +55,7 @@ CASES: dict[str, Case] = {
         seen(
             binding=Missing("p"),
             addon=addon(role_arn=None),
-            service_account=account(None),
+            service_account=service_account(None),
             pods=pods(3, OTHER_ROLE),
             permission_errors=errors("aws-node-01"),
         ),
@@ -67,7 +67,7 @@ CASES: dict[str, Case] = {
         seen(
             binding=Missing("p"),
             addon=addon(role_arn=None),
-            service_account=account(None),
+            service_account=service_account(None),
             pods=pods(3, None, born=NOW),
             permission_errors=errors("aws-node-01"),
         ),
@@ -82,25 +82,25 @@ CASES: dict[str, Case] = {
     "pods: some with another": (seen(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
     "pods: stale ones on their way out": (seen(pods=some_pods(None, deleting=True)), Link.PODS, OK, None),
     "pods: newer than the annotation": (
-        seen(pods=some_pods(None), service_account=account(at=BORN - timedelta(seconds=1))),
+        seen(pods=some_pods(None), service_account=service_account(at=BORN - timedelta(seconds=1))),
         Link.PODS,
         BROKEN,
         Verdict.WEBHOOK_MISSED,
     ),
     "pods: as old as the annotation": (
-        seen(pods=some_pods(None), service_account=account(at=BORN)),
+        seen(pods=some_pods(None), service_account=service_account(at=BORN)),
         Link.PODS,
         BROKEN,
         Verdict.PODS_STALE,
     ),
     "pods: newer than the annotation, with another role": (
-        seen(pods=some_pods(OTHER_ROLE), service_account=account(at=BORN - timedelta(seconds=1))),
+        seen(pods=some_pods(OTHER_ROLE), service_account=service_account(at=BORN - timedelta(seconds=1))),
         Link.PODS,
         BROKEN,
         Verdict.PODS_STALE,
     ),
     "pods: one older, one newer than the annotation": (
-        seen(pods=some_pods(None, None), service_account=account(at=BORN)),
+        seen(pods=some_pods(None, None), service_account=service_account(at=BORN)),
         Link.PODS,
         BROKEN,
         Verdict.PODS_STALE,

@@ -8,15 +8,15 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.pictures import addon, cluster, seen, settings, some_pods, workload
-from tests.unit.report.observed import ROLE, nodes, trust
+from tests.unit.notifications.snapshots import ROLE, nodes, trust
 
 CASES: dict[str, Case] = {
     # 1 cluster
     "cluster: active": (seen(), Link.CLUSTER, OK, None),
     "cluster: updating can be read": (seen(cluster=cluster(status="UPDATING")), Link.CLUSTER, OK, None),
     "cluster: gone": (seen(cluster=Missing("cluster")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_GONE),
-    "cluster: creating": (seen(cluster=cluster(status="CREATING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_YOUNG),
-    "cluster: pending on an Outpost": (seen(cluster=cluster(status="PENDING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_YOUNG),
+    "cluster: creating": (seen(cluster=cluster(status="CREATING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_INITIALIZING),
+    "cluster: pending on an Outpost": (seen(cluster=cluster(status="PENDING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_INITIALIZING),
     "cluster: being deleted is no fault of access": (seen(cluster=cluster(status="DELETING")), Link.CLUSTER, BROKEN, Verdict.CLUSTER_GONE),
     "cluster: failed": (seen(cluster=cluster(status="FAILED")), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),
     "cluster: not described": (seen(cluster=CLOSED), Link.CLUSTER, BROKEN, Verdict.NO_ACCESS),

@@ -13,7 +13,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.pictures import addon, cluster, seen
-from tests.unit.report.observed import ROLE, SHOP, account, sound, trust
+from tests.unit.notifications.snapshots import ROLE, SHOP, service_account, healthy_snapshot, trust
 
 CASES: dict[str, Case] = {
     # 4 role
@@ -51,13 +51,13 @@ CASES: dict[str, Case] = {
         None,
     ),
     "provider: without the audience that the ServiceAccount asks for": (
-        seen(service_account=replace(account(), audience="vault")),
+        seen(service_account=replace(service_account(), audience="vault")),
         Link.OIDC_PROVIDER,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
     "provider: with the audience that the ServiceAccount asks for": (
-        seen(service_account=replace(account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
+        seen(service_account=replace(service_account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
         Link.OIDC_PROVIDER,
         OK,
         None,
@@ -85,7 +85,7 @@ CASES: dict[str, Case] = {
         Verdict.TRUST_CONDITION_WRONG,
     ),
     "trust: another audience than the ServiceAccount asks for": (
-        seen(service_account=replace(account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
+        seen(service_account=replace(service_account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
         Link.TRUST,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,
@@ -117,5 +117,5 @@ CASES: dict[str, Case] = {
         Verdict.PERMISSIONS_MISSING,
     ),
     "permissions: nothing to ask about": (seen(simulated=NOT_READ), Link.PERMISSIONS, NOT_APPLICABLE, None),
-    "permissions: a workload that we do not know": (seen(sound(SHOP), simulated={}), Link.PERMISSIONS, NOT_APPLICABLE, None),
+    "permissions: a workload that we do not know": (seen(healthy_snapshot(SHOP), simulated={}), Link.PERMISSIONS, NOT_APPLICABLE, None),
 }

@@ -12,7 +12,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.pictures import OTHER_ROLE, addon, cluster, seen, settings
-from tests.unit.report.observed import NOW, account
+from tests.unit.notifications.snapshots import NOW, service_account
 
 CASES: dict[str, Case] = {
     # 8 add-on record
@@ -38,16 +38,16 @@ CASES: dict[str, Case] = {
         seen(addon=addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),))),
         Link.ADDON_RECORD,
         BROKEN,
-        Verdict.ADDON_DEGRADED_OTHERWISE,
+        Verdict.ADDON_DEGRADED,
     ),
     "record: degraded, and nothing explains it": (
         seen(addon=addon(status="DEGRADED", issues=(HealthIssue(code="InsufficientNumberOfReplicas", message="m"),))),
         Link.ADDON_RECORD,
         BROKEN,
-        Verdict.ADDON_DEGRADED_OTHERWISE,
+        Verdict.ADDON_DEGRADED,
     ),
     "record: degraded as the missing identity explains": (
-        seen(addon=addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message="m"),)), service_account=account(None)),
+        seen(addon=addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message="m"),)), service_account=service_account(None)),
         Link.ADDON_RECORD,
         OK,
         None,
@@ -65,7 +65,7 @@ CASES: dict[str, Case] = {
         seen(addon=UNREAD, cluster=cluster(created_at=NOW - timedelta(minutes=14, seconds=59))),
         Link.ADDON_RECORD,
         BROKEN,
-        Verdict.CLUSTER_YOUNG,
+        Verdict.CLUSTER_INITIALIZING,
     ),
     "record: no binding": (seen(binding=Missing("p")), Link.ADDON_RECORD, NOT_APPLICABLE, None),
 }

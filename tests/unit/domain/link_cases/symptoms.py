@@ -12,7 +12,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
 from tests.unit.domain.pictures import errors, seen, some_pods
-from tests.unit.report.observed import NOW, ROLE, nodes
+from tests.unit.notifications.snapshots import NOW, ROLE, nodes
 
 STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
 
@@ -94,13 +94,13 @@ CASES: dict[str, Case] = {
     "nodes: Ready": (seen(), Link.NODES, OK, None),
     "nodes: not read": (seen(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),
     "nodes: of another workload": (seen(addon_name=None, nodes=nodes(3, unready=1)), Link.NODES, NOT_APPLICABLE, None),
-    "nodes: one waits": (seen(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_UNWELL_OTHERWISE),
+    "nodes: one waits": (seen(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_NOT_READY),
     "nodes: full disk": (
         seen(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))),
         Link.NODES,
         BROKEN,
-        Verdict.NODES_UNWELL_OTHERWISE,
+        Verdict.NODES_NOT_READY,
     ),
     "nodes: a second within their grace": (since(3 - 1 / 60), Link.NODES, OK, None),
-    "nodes: just over their grace": (since(3), Link.NODES, BROKEN, Verdict.NODES_UNWELL_OTHERWISE),
+    "nodes: just over their grace": (since(3), Link.NODES, BROKEN, Verdict.NODES_NOT_READY),
 }

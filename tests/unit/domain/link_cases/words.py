@@ -12,7 +12,7 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
 )
 from tests.unit.domain.pictures import seen
-from tests.unit.report.observed import ROLE
+from tests.unit.notifications.snapshots import ROLE
 
 Case = tuple[Snapshot, Link, State, Verdict | None]
 

@@ -1,0 +1,46 @@
+"""Cold start of the checker: init plus the first healthy check in the Lambda emulator, from the built asset."""
+
+from functools import partial
+from typing import Final
+
+from benchmarks.harness.emulated_functions import baselines_with_packages, baselines_with_product_packages, function, measure_cold_start
+from benchmarks.harness.events import check_requested, payload
+from benchmarks.harness.measurement import interleave
+from benchmarks.harness.row import Goal, Row, compare
+from benchmarks.harness.run import Run
+from benchmarks.harness.static_fleet import StaticFleet
+from lambdas.contract.environment import Function
+from sandbox.simulation.deployment import function_asset
+
+NAME: Final = "cold start of the checker"
+_TYPICAL, _MINIMAL = "typical: boto3, typed client, Powertools", "minimal: boto3 alone, same calls"
+_HALF, _NEAR = Goal(on="ratio", bound=0.5), Goal(on="ratio", bound=1.3)
+_MEMORY_MB: Final = 128
+
+
+def run(run: Run) -> list[Row]:
+    """Measure wall time and CPU time. At 256 MB Lambda gives a seventh of a processor, so CPU time decides."""
+    with StaticFleet() as fleet:
+        environment = fleet.function_environment()
+        baselines = baselines_with_product_packages()
+        typical = baselines_with_packages("boto3", "aws-lambda-powertools", "kubernetes")
+        contenders = {
+            "product": function("checker", function_asset(), Function.CHECKER.handler, environment),
+            _MINIMAL: function("minimal", baselines, "boto3_minimal.lambda_handler", environment),
+            _TYPICAL: function("typical", typical, "typical_function.lambda_handler", environment),
+        }
+
+        def event() -> bytes:
+            return payload(check_requested(trigger="identity-changed"))
+
+        for contender in contenders.values():  # one run that is not measured fills the page cache
+            measure_cold_start(contender, event)
+        measured = {name: partial(measure_cold_start, contender, event) for name, contender in contenders.items()}
+        costs = interleave(measured, run.choose(3, 9))
+    rows = [
+        compare(NAME, f"init + first check, {what}", part, costs, baseline=baseline, goal=goal)
+        for part, what in (("wall_ms", "wall"), ("cpu_ms", "CPU"))
+        for baseline, goal in ((_TYPICAL, _HALF), (_MINIMAL, _NEAR))
+    ]
+    memory = compare(NAME, "peak memory", "peak_mb", costs, baseline=_TYPICAL, goal=Goal(on="value", bound=_MEMORY_MB))
+    return [*rows, memory]

@@ -1,0 +1,121 @@
+"""Monthly cost from counted requests, measured durations and the list prices of `docs/cost.md`; also updates that page."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lambdas.application.check.check_loop import KNOWN_GOOD_MAX_AGE
+from lambdas.contract.events import SWEEP_RATE_MINUTES
+
+COST_PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "cost.md"
+CLUSTERS: Final = 100
+MEMORY_MIB: Final = 256
+"""Memory of the checker in `infra.functions`."""
+FULL_CPU_MIB: Final = 1769
+"""Memory at which a function gets one whole vCPU.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+"""
+NETWORK_MS: Final = 100.0
+"""Assumed network time of a check: five sequential round trips of 20 ms, which one machine cannot measure."""
+LINE_OVERHEAD_BYTES: Final = 26
+"""Bytes that CloudWatch Logs bills for each event besides its text.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+"""
+MINUTES_A_MONTH: Final = 30 * 24 * 60
+SWEEPS: Final = MINUTES_A_MONTH / SWEEP_RATE_MINUTES
+CHECKS: Final = SWEEPS * CLUSTERS
+WRITES_A_CHECK: Final = 60 * SWEEP_RATE_MINUTES / KNOWN_GOOD_MAX_AGE.total_seconds()
+FIXED: Final = ("alarms on ourselves", "metrics that are always there", "KMS key for the topics")
+"""Items whose cost does not depend on the number of clusters."""
+FREE: Final = {
+    "Lambda requests": 1e6,
+    "Lambda GB-seconds, arm64": 400_000,
+    "alarms on ourselves": 10,
+    "metrics that are always there": 10,
+    "log gigabytes taken in": 5,
+}
+"""The permanent free tier: item -> amount a month.
+
+Source: https://aws.amazon.com/lambda/pricing/ and https://aws.amazon.com/cloudwatch/pricing/
+"""
+_ROW: Final = re.compile(r"^\| ([\w ,-]+) \| ([\d.,]+) \| ([\d.]+) \| ([\d.]+) \| (.*) \|$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One row of the page's first table. `each` is the list price of one unit in US dollars."""
+
+    count: float
+    each: float
+
+    @property
+    def dollars(self) -> float:
+        """Cost rounded to the cent, so that the page's rows add up to its sum."""
+        return round(self.count * self.each, 2)
+
+
+def list_prices(page: str) -> dict[str, Item]:
+    """Parse the page's first table."""
+    rows = _ROW.findall(page.partition("## What you may add")[0])
+    return {name: Item(count=float(count.replace(",", "")), each=float(each)) for name, count, each, *_ in rows}
+
+
+def gb_seconds_a_check(cpu_ms: float) -> float:
+    """Return the billed GB-seconds of one check: its CPU time at the vCPU share of the memory size, plus the network time."""
+    return ((cpu_ms * max(1.0, FULL_CPU_MIB / MEMORY_MIB) + NETWORK_MS) / 1e3) * MEMORY_MIB / 1024
+
+
+def month(page: str, *, cpu_ms: float, log_bytes: float) -> dict[str, Item]:
+    """Return every item of the page, with the counted and measured ones updated."""
+    counts = {
+        "Lambda requests": CHECKS + SWEEPS,
+        "Lambda GB-seconds, arm64": CHECKS * gb_seconds_a_check(cpu_ms),
+        "EventBridge custom events": CHECKS,
+        "DynamoDB read units": CHECKS,
+        "DynamoDB write units": CHECKS * WRITES_A_CHECK,
+        "log gigabytes taken in": CHECKS * log_bytes / 1e9,
+    }
+    return {name: Item(count=counts.get(name, item.count), each=item.each) for name, item in list_prices(page).items()}
+
+
+def total(items: Mapping[str, Item]) -> float:
+    """Return US dollars a month."""
+    return sum(item.dollars for item in items.values())
+
+
+def fixed(items: Mapping[str, Item]) -> float:
+    """Return US dollars a month for the stack without clusters."""
+    return sum(items[name].dollars for name in FIXED)
+
+
+def beyond_free(items: Mapping[str, Item]) -> float:
+    """Return US dollars a month when nothing else uses the free tier."""
+    return sum(Item(count=max(0.0, item.count - FREE.get(name, 0)), each=item.each).dollars for name, item in items.items())
+
+
+def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:
+    """Return the page with its figures replaced."""
+    items = month(page, cpu_ms=cpu_ms, log_bytes=log_bytes)
+    head, mark, rest = page.partition("## What you may add")
+
+    def line(found: re.Match[str]) -> str:
+        name, item = found[1], items[found[1]]
+        count = f"{item.count:,.2f}" if item.count < 10 and item.count % 1 else f"{item.count:,.0f}"
+        return f"| {name} | {count} | {found[3]} | {item.dollars:.2f} | {found[5]} |"
+
+    head = _ROW.sub(line, head)
+    for pattern, dollars in (
+        (r"(\*\*sum\*\* \| \| \| \*\*)[\d.]+", total(items)),
+        (r"(\*\*About )[\d.]+(?= USD a month for the stack itself)", fixed(items)),
+        (r"(for the stack itself, and )[\d.]+", total(items) - fixed(items)),
+        (r"(the same month costs )[\d.]+", beyond_free(items)),
+    ):
+        head = re.sub(pattern, rf"\g<1>{dollars:.2f}", head)
+    measured = f"measured: {cpu_ms:.0f} ms of a whole processor, so {cpu_ms * FULL_CPU_MIB / MEMORY_MIB:.0f} ms at {MEMORY_MIB} MB"
+    head = re.sub(r"measured: \d+ ms of a whole processor, so \d+ ms at \d+ MB", measured, head)
+    head = re.sub(r"measured: [\d.]+ KB a check", f"measured: {log_bytes / 1e3:.2f} KB a check", head)
+    return head + mark + rest

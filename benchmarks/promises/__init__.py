@@ -1,1 +1,0 @@
-"""One module per promise; each has `run(run: Run) -> list[Row]`."""

@@ -1,0 +1,79 @@
+"""Access entries (EKS) and RBAC objects (Kubernetes), read and written with the caller's own rights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.adapters.aws_errors import translated
+from lambdas.domain.errors import NotFound
+from lambdas.domain.snapshot.snapshot import ClusterFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cli.clients.cluster_login import UserClusters, UserKubernetesApi
+    from lambdas.adapters.aws_session import AwsSession
+    from lambdas.domain.ports import EksPort
+
+_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+
+
+class UserClusterAccess:
+    """Implements `ClusterAccess`."""
+
+    def __init__(self, session: AwsSession, eks: EksPort, clusters: UserClusters) -> None:
+        self._session = session
+        self._eks = eks
+        self._clusters = clusters
+
+    def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
+        """Return the Kubernetes groups of the role's access entry, or None where it has none."""
+        try:
+            with translated(f"read the access entry of {role_arn} in cluster {cluster}"):
+                answer = self._session.client("eks").describe_access_entry(clusterName=cluster, principalArn=role_arn)
+        except NotFound:
+            return None
+        return frozenset(answer["accessEntry"].get("kubernetesGroups", ()))
+
+    def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
+        """Create the access entry, or add the group to the existing one."""
+        groups = self.groups_of(cluster, role_arn)
+        client = self._session.client("eks")
+        with translated(f"give {role_arn} access to cluster {cluster}"):
+            if groups is None:
+                client.create_access_entry(clusterName=cluster, principalArn=role_arn, kubernetesGroups=[group], type="STANDARD")
+            else:
+                client.update_access_entry(clusterName=cluster, principalArn=role_arn, kubernetesGroups=sorted({*groups, group}))
+
+    def read(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the cluster's object of the manifest's kind and name, or None."""
+        try:
+            answer: Mapping[str, Any] = self._api(cluster).get(f"read {manifest['kind']}", path_of(manifest))
+        except NotFound:
+            return None
+        return answer
+
+    def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        """Create or update the object as the manifest says."""
+        self._api(cluster).apply(f"apply {manifest['kind']} {manifest['metadata']['name']}", path_of(manifest), manifest)
+
+    def aws_auth(self, cluster: str) -> str | None:
+        """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
+        try:
+            answer = self._api(cluster).get("read ConfigMap aws-auth", "/api/v1/namespaces/kube-system/configmaps/aws-auth")
+        except NotFound:
+            return None
+        return str((answer.get("data") or {}).get("mapRoles", ""))
+
+    def _api(self, cluster: str) -> UserKubernetesApi:
+        facts = self._eks.cluster(cluster)
+        if not isinstance(facts, ClusterFacts):
+            raise NotFound(f"there is no {facts.what}")
+        return self._clusters.api(facts)
+
+
+def path_of(manifest: Mapping[str, Any]) -> str:
+    """Return the API path of an RBAC object."""
+    metadata = manifest["metadata"]
+    namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{_RBAC}{namespace}/{manifest['kind'].lower()}s/{metadata['name']}"

@@ -1,0 +1,73 @@
+"""Build the dependencies of a command from its options. Tests replace `connect` with fakes."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cli.clients.dependencies import Dependencies
+
+if TYPE_CHECKING:
+    from cli.options import GlobalOptions
+
+
+def connect(options: GlobalOptions) -> Dependencies:
+    """Return the dependencies, with the credentials of this shell.
+
+    Raises:
+        RemediatorError: there are no credentials, or AWS rejects them.
+    """
+    from cli.clients import deployed_stack, incident_table
+    from cli.clients.aws_calls import EventBridgePatternTester, LambdaCallbacks, ParameterStoreWriter
+    from cli.clients.aws_session import UserSession, caller_identity, region_of
+    from cli.clients.cluster_access import UserClusterAccess
+    from cli.clients.cluster_login import AwsLogin, KubeconfigLogin, UserClusters
+    from cli.clients.local_incidents import LocalIncidents
+    from cli.clients.trigger_source_reader import AwsTriggerSources
+    from cli.output import progress
+    from lambdas.adapters.change_calendar import Calendar
+    from lambdas.adapters.eks import Eks
+    from lambdas.adapters.eks_token import Tokens
+    from lambdas.adapters.event_bus import EventBus
+    from lambdas.adapters.iam import Iam
+    from lambdas.adapters.incidents import Incidents
+    from lambdas.adapters.notifier import Notifier
+    from lambdas.adapters.parameter_store import ParameterStore
+    from lambdas.application.readers import Readers
+
+    with progress("reading the AWS identity"):
+        session = UserSession(region_of(options.profile, options.region), profile=options.profile, role_arn=options.role_arn)
+        caller = caller_identity(session)
+        stack = deployed_stack.find(session, options.stack)
+    environment = stack or deployed_stack.without_stack(caller, session.region)
+    login = KubeconfigLogin(options.kubeconfig, options.context) if options.kubeconfig else AwsLogin(Tokens(session, caller.partition))
+    clusters = UserClusters(login)
+    eks = Eks(session, keep_s=60)
+    return Dependencies(
+        caller=caller.arn,
+        environment=environment,
+        is_deployed=stack is not None,
+        readers=Readers(
+            parameters=ParameterStore(session),
+            eks=eks,
+            iam=Iam(session, account=caller.account, partition=caller.partition),
+            clusters=clusters,
+            account=caller.account,
+            region=session.region,
+            partition=caller.partition,
+            may_simulate=True,
+        ),
+        incidents=Incidents(session, environment.incidents_table) if stack else LocalIncidents(),
+        calendar=Calendar(session),
+        notifier=Notifier(session, chat_topic_arn=environment.chat_topic_arn, people_topic_arn=environment.people_topic_arn),
+        events=EventBus(session, environment.event_bus) if stack else incident_table.NullEventBus(),
+        parameters=ParameterStoreWriter(session),
+        incident_list=incident_table.IncidentTable(session, environment.incidents_table) if stack else incident_table.EmptyIncidentList(),
+        callbacks=LambdaCallbacks(session),
+        cluster_access=UserClusterAccess(session, eks, clusters),
+        trigger_sources=AwsTriggerSources(session),
+        pattern_tester=EventBridgePatternTester(session),
+        now=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+    )

@@ -1,0 +1,141 @@
+"""Incidents in memory, where no table is deployed. They last as long as the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from lambdas.domain.errors import Conflict
+from lambdas.domain.incidents import check_lease
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lambdas.contract.parameters import ServiceAccountRef
+
+
+@dataclass
+class Row:
+    """State of one ServiceAccount: `told` lists the notified states of the open incident, `free` is the state while none is open."""
+
+    incident: Incident | None = None
+    free: IdleState = field(default_factory=IdleState)
+    told: frozenset[str] = frozenset()
+    past: list[PastIncident] = field(default_factory=list)
+
+
+class LocalIncidents:
+    """Implements `IncidentsPort` for one process, with the same write conditions as the table."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self._marks: dict[tuple[str, str], datetime] = {}
+
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
+        row = self._row(target)
+        if row.incident:
+            return self._count(row, row.incident, 1)
+        row.free, met = check_lease.signalled(row.free, signal)
+        return met
+
+    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
+        row = self._row(target)
+        row.free, again = check_lease.finished(row.free, duty_of, began_at, nodes)
+        return again
+
+    def let_go(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:
+        row = self._row(target)
+        row.free = check_lease.let_go(row.free, duty_of, forget)
+
+    def claim(self, incident: Incident) -> Incident:
+        self._mark(incident)
+        return self._join(self._row(incident.target), incident)
+
+    def take_over(self, ended: Incident, successor: Incident) -> Incident:
+        self._mark(successor)
+        row = self._row(successor.target)
+        if row.incident is None or row.incident.id != ended.id or row.incident.acting is not ended.acting:
+            return self._join(row, successor)
+        return self._open(row, replace(successor, signals=row.incident.signals + successor.signals))
+
+    def mark_started(self, incident: Incident, execution_arn: str) -> None:
+        self._change(incident, started=True, execution_arn=execution_arn)
+
+    def beat(self, incident: Incident, at: datetime) -> bool:
+        return self._change(incident, heartbeat_at=at)
+
+    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+        return self._change(incident, acting=acting)
+
+    def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
+        if not self._change(incident, callback_id=callback_id):
+            raise Conflict(f"incident {incident.id} is no longer open")
+
+    def get(self, target: ServiceAccountRef) -> Incident | None:
+        return self._row(target).incident
+
+    def mark_told(self, incident: Incident, state: str) -> bool:
+        row = self._holding(incident)
+        if row:
+            row.told |= {state}
+        return row is not None
+
+    def told(self, incident: Incident) -> frozenset[str]:
+        row = self._holding(incident)
+        return row.told if row else frozenset()
+
+    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
+        row = self._row(past.target)
+        if row.incident is None or row.incident.id != past.id:
+            if any(item.id == past.id for item in row.past):
+                return True
+            raise Conflict(f"incident {past.id} is no longer open")
+        if row.incident.signals > seen_signals:
+            return False
+        row.incident, row.told = None, frozenset()
+        row.free = row.free.closed(past, sound_since)
+        row.past.append(past)
+        return True
+
+    def history(self, target: ServiceAccountRef, since: datetime) -> tuple[PastIncident, ...]:
+        found = [item for item in self._row(target).past if item.closed_at >= since]
+        return tuple(sorted(found, key=lambda item: (item.closed_at, item.id), reverse=True))
+
+    def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
+        return tuple(sorted(cluster for (path, cluster), at in self._marks.items() if path == binding_path and at >= since))
+
+    def _row(self, target: ServiceAccountRef) -> Row:
+        return self.rows.setdefault(target.key, Row())
+
+    def _holding(self, incident: Incident) -> Row | None:
+        """Return the row if this incident is the open one."""
+        row = self._row(incident.target)
+        return row if row.incident and row.incident.id == incident.id else None
+
+    def _change(self, incident: Incident, **fields: Any) -> bool:
+        """Change fields of the incident if it is the open one, and return whether it is."""
+        row = self._holding(incident)
+        if row and row.incident:
+            row.incident = replace(row.incident, **fields)
+        return row is not None
+
+    def _join(self, row: Row, newcomer: Incident) -> Incident:
+        """Open the incident, or add its signals to the open one. Opening the same incident twice adds nothing."""
+        if row.incident is None:
+            return self._open(row, newcomer)
+        return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident, newcomer.signals)
+
+    def _open(self, row: Row, incident: Incident) -> Incident:
+        row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
+        row.free = check_lease.relieved(row.free)
+        return row.incident
+
+    def _count(self, row: Row, incident: Incident, signals: int) -> Incident:
+        row.incident = replace(incident, signals=incident.signals + signals)
+        return row.incident
+
+    def _mark(self, incident: Incident) -> None:
+        if incident.binding_path:
+            key = (incident.binding_path, incident.target.cluster)
+            self._marks[key] = max(incident.opened_at, self._marks.get(key, incident.opened_at))

@@ -1,0 +1,105 @@
+"""Ports that only the command line needs. Errors are those of `lambdas.domain.ports`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from lambdas.domain.incidents.incident import Incident, PastIncident
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditLog:
+    """Audit log of a cluster: is it written, does the node watcher subscribe to it, and how many other subscriptions it has."""
+
+    is_written: bool
+    is_watched: bool = False
+    other_subscriptions: int = 0
+
+
+class ParameterWriter(Protocol):
+    """Writes to Parameter Store."""
+
+    def put(self, path: str, value: str) -> None:
+        """Create or overwrite a String."""
+        ...
+
+    def delete(self, path: str) -> bool:
+        """Delete a parameter. False: it did not exist."""
+        ...
+
+
+class IncidentList(Protocol):
+    """Incidents of all ServiceAccounts."""
+
+    def open(self) -> tuple[Incident, ...]:
+        """Return the open incidents, oldest first."""
+        ...
+
+    def past(self, since: datetime) -> tuple[PastIncident, ...]:
+        """Return the incidents closed since then, newest first."""
+        ...
+
+
+class ApprovalCallbacks(Protocol):
+    """Answers to executions that wait for approval."""
+
+    def answer(self, callback_id: str, result: Mapping[str, Any]) -> None:
+        """Resume the execution with the result.
+
+        Raises:
+            NotFound: no execution waits for this callback: it was answered, or it timed out.
+        """
+        ...
+
+
+class ClusterAccess(Protocol):
+    """Access that a cluster grants to the roles of the functions."""
+
+    def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
+        """Return the Kubernetes groups of the role's access entry, or None where it has none."""
+        ...
+
+    def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
+        """Create the access entry, or add the group to the existing one."""
+        ...
+
+    def read(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the cluster's object of the manifest's kind and name, or None."""
+        ...
+
+    def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        """Create or update the object as the manifest says."""
+        ...
+
+    def aws_auth(self, cluster: str) -> str | None:
+        """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
+        ...
+
+
+class TriggerSources(Protocol):
+    """Sources of events that an account or cluster may switch off."""
+
+    def trail(self) -> str | None:
+        """Return the name of a trail that logs this region's management writes, or None."""
+        ...
+
+    def audit_log(self, cluster: str) -> AuditLog:
+        """Return the state of the cluster's audit log and its subscriptions."""
+        ...
+
+    def has_alarm(self, name: str) -> bool:
+        """Return whether a metric alarm or composite alarm of this name exists."""
+        ...
+
+
+class EventPatternTester(Protocol):
+    """EventBridge's own pattern matching."""
+
+    def matching(self, event: Mapping[str, Any], patterns: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """Return the names of the patterns that the event matches."""
+        ...

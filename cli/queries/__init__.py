@@ -1,0 +1,1 @@
+"""Read-only questions that several commands ask: targets, assessments, incidents, parameters, grants, trigger sources."""

@@ -1,0 +1,128 @@
+"""Assessment of one ServiceAccount for check, plan, fix, adopt and replay: the snapshot, diagnosis and plan that the checker would make."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cli.errors import CommandError, ExitCode
+from cli.output import progress
+from cli.queries.targets import targets
+from lambdas.application.assessment import PolicySources, check
+from lambdas.application.readers import Hints
+from lambdas.application.snapshot_collection import read_advice
+from lambdas.contract.parameters import binding_path
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.finding import PRECONDITIONS, State
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.errors import AccessDenied, RemediatorError
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.requests.request import actor_of
+
+if TYPE_CHECKING:
+    from cli.clients.dependencies import Dependencies
+    from cli.queries.targets import TargetSelection
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.assessment.summary import AssessmentSummary
+    from lambdas.domain.incidents.incident import Incident
+    from lambdas.domain.ports import IncidentsPort
+    from lambdas.domain.snapshot.snapshot import Snapshot
+
+MAX_PARALLEL_ASSESSMENTS: Final = 4
+"""Each assessment has eight parallel reads of its own."""
+PACING_REASONS: Final = frozenset(
+    {BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW, BlockReason.CIRCUIT_BREAKER}
+)
+"""Policies that limit how often the remediator acts on its own. A person may override them; policies that protect the cluster stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetAssessment:
+    """Summary of one assessment, or `failure`, the sentence that says why there is none. `incident` is the open one, if any."""
+
+    target: ServiceAccountRef
+    summary: AssessmentSummary | None = None
+    snapshot: Snapshot | None = None
+    incident: Incident | None = None
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Healthy, broken or unknown."""
+        if self.summary is None or self.summary.verdict is Verdict.NO_ACCESS:
+            return ExitCode.UNKNOWN
+        if not self.summary.sound:
+            return ExitCode.BROKEN
+        is_unread = any(link.state == State.UNKNOWN and link.link not in PRECONDITIONS for link in self.summary.links)
+        return ExitCode.UNKNOWN if is_unread else ExitCode.OK
+
+
+def may_repair(assessment: TargetAssessment, *, override: bool) -> bool:
+    """Return whether `fix` would act: nothing blocks it but the mode and, with `override`, the policies that limit the pace."""
+    summary = assessment.summary
+    if summary is None or summary.sound:
+        return False
+    reasons = {str(blocked.reason) for blocked in summary.blocked}
+    return bool(summary.actions or summary.wait or BlockReason.OBSERVE_MODE in reasons or (override and reasons & PACING_REASONS))
+
+
+def assess_targets(selection: TargetSelection, dependencies: Dependencies) -> list[TargetAssessment]:
+    """Return an assessment of each selected target, in their order."""
+    with progress("listing clusters and bindings"):
+        selected = targets(selection, dependencies)
+    subject = selected[0].cluster if len(selected) == 1 else f"{len(selected)} ServiceAccounts"
+    with progress(f"assessing {subject}"), ThreadPoolExecutor(MAX_PARALLEL_ASSESSMENTS) as pool:
+        return list(pool.map(lambda target: require_known_cluster(assess_target(target, dependencies), dependencies), selected))
+
+
+def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> TargetAssessment:
+    """Collect, diagnose and plan, with symptoms and history. An error becomes the assessment's `failure`."""
+    try:
+        notes: list[str] = []
+        incident = _open_incident(target, dependencies, notes)
+        incidents = dependencies.incidents if not notes else _no_incidents()
+        policy_sources = PolicySources(incidents=incidents, calendar=dependencies.calendar)
+        hints = Hints(actor=actor_of(dict(incident.request) if incident else {}))
+        result = check(target, dependencies.readers, policy_sources, dependencies.now(), hints)
+        # A broken identity has its advice read by the check already.
+        snapshot = read_advice(result.snapshot, dependencies.readers) if result.diagnosis.sound else result.snapshot
+    except RemediatorError as error:
+        return TargetAssessment(target=target, failure=str(error))
+    summary = look(snapshot, result.diagnosis, result.plan)
+    return TargetAssessment(target=target, summary=summary, snapshot=snapshot, incident=incident, notes=tuple(notes))
+
+
+def require_known_cluster(assessment: TargetAssessment, dependencies: Dependencies) -> TargetAssessment:
+    """Return the assessment, unless its cluster neither exists nor has a binding of its own: the name is a typing mistake then.
+
+    Raises:
+        CommandError: the name is unknown; lists the existing clusters, if the caller may list them.
+    """
+    target, summary = assessment.target, assessment.summary
+    own_binding = binding_path(target.cluster, target.namespace, target.name)
+    is_gone = summary is not None and summary.verdict is Verdict.CLUSTER_GONE and "status" not in summary.cluster
+    if summary is None or not is_gone or summary.binding_path == own_binding:
+        return assessment
+    try:
+        names = sorted(dependencies.readers.eks.clusters())
+    except RemediatorError:
+        names = []
+    next_step = f"use one of {', '.join(names[:20])}" if names else "choose another --region, or another account with --profile"
+    where = f"{dependencies.environment.account} {dependencies.environment.region}"
+    raise CommandError(f"cluster {target.cluster!r} does not exist in {where}", next_step=next_step)
+
+
+def _open_incident(target: ServiceAccountRef, dependencies: Dependencies, notes: list[str]) -> Incident | None:
+    try:
+        return dependencies.incidents.get(target)
+    except AccessDenied as error:
+        notes.append(f"incidents and history could not be read, so policies over history do not apply here: {error}")
+        return None
+
+
+def _no_incidents() -> IncidentsPort:
+    from cli.clients.local_incidents import LocalIncidents
+
+    return LocalIncidents()

@@ -1,0 +1,174 @@
+"""Bindings and settings in Parameter Store: list, validate, and set after the validation that the functions apply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.errors import CommandError
+from lambdas.contract.names import ANY_CLUSTER
+from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
+from lambdas.contract.settings import NAMES, InvalidValue, parse_setting, settings_path
+from lambdas.domain.errors import AccessDenied, RemediatorError
+from lambdas.domain.fleet import Fleet, fleet
+from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import binding_for
+from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
+
+if TYPE_CHECKING:
+    from cli.clients.dependencies import Dependencies
+
+Json = dict[str, Any]
+
+_CLUSTER_GONE: Final = "this account and region have no such cluster: unset the binding if the cluster was deleted"
+_CLUSTER_UNKNOWN: Final = "this account and region have no such cluster yet: check the name"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterEntry:
+    """One parameter: cluster, name below the cluster, value, and the problem with it, if any."""
+
+    path: str
+    cluster: str
+    name: str
+    value: str
+    problem: str = ""
+    changed_at: str = ""
+
+    @property
+    def document(self) -> Json:
+        """The parameter as JSON."""
+        fields = {"path": self.path, "cluster": self.cluster, "name": self.name, "value": self.value}
+        return fields | {"problem": self.problem or None, "changedAt": self.changed_at or None}
+
+
+def cluster_segment(cluster: str) -> str:
+    """Return the cluster's segment of a parameter path.
+
+    Raises:
+        CommandError: the text is neither a valid cluster name nor `_default`.
+    """
+    if cluster != ANY_CLUSTER and not valid_cluster(cluster):
+        next_step = f"name a cluster, or {ANY_CLUSTER} for all clusters without their own value"
+        raise CommandError(f"{cluster!r} is not a valid EKS cluster name", next_step=next_step)
+    return cluster
+
+
+# --- bindings ----------------------------------------------------------------------------------------------------------------------------
+
+
+def bindings(dependencies: Dependencies) -> list[ParameterEntry]:
+    """Return every binding with its problem: invalid value, missing cluster, or missing role where roles can be read."""
+    parameters, gone = dependencies.readers.parameters.load(), compare_clusters(dependencies).gone
+    entries = [_binding_entry(path, parameters[path], dependencies) for path in sorted(parameters) if path.startswith(BINDINGS_FOLDER + "/")]
+    return [replace(entry, problem=entry.problem or _CLUSTER_GONE) if entry.cluster in gone else entry for entry in entries]
+
+
+def compare_clusters(dependencies: Dependencies) -> Fleet:
+    """Return bound, unbound and deleted clusters. Where the caller may not list clusters, none counts as unbound or deleted."""
+    try:
+        existing = dependencies.readers.eks.clusters()
+    except RemediatorError:
+        existing = None
+    return fleet(dependencies.readers.parameters.load(), existing, dependencies.environment.serves)
+
+
+def _binding_entry(path: str, parameter: Parameter, dependencies: Dependencies) -> ParameterEntry:
+    parts = split_binding_path(path)
+    if parts is None:
+        name = path.removeprefix(BINDINGS_FOLDER + "/")
+        problem = "is not the path of a binding: <cluster>/<namespace>/<service account>"
+        return ParameterEntry(path=path, cluster="", name=name, value="", problem=problem)
+    target = ServiceAccountRef(*parts)
+    return ParameterEntry(
+        path=path,
+        cluster=target.cluster,
+        name=f"{target.namespace}/{target.name}",
+        value=parameter.value if parameter.type == "String" else f"({parameter.type})",
+        problem=_binding_problem(path, parameter, target, dependencies),
+        changed_at=_changed_at(parameter),
+    )
+
+
+def _changed_at(parameter: Parameter) -> str:
+    return parameter.changed_at.isoformat() if parameter.changed_at else ""
+
+
+def _binding_problem(path: str, parameter: Parameter, target: ServiceAccountRef, dependencies: Dependencies) -> str:
+    readers = dependencies.readers
+    example = ServiceAccountRef("cluster", target.namespace, target.name) if target.cluster == ANY_CLUSTER else target
+    binding = binding_for({path: parameter}, example, account=readers.account, partition=readers.partition, region=readers.region)
+    if isinstance(binding, InvalidBinding):
+        return binding.reason
+    if isinstance(binding, Missing):
+        return "is not a path that the remediator reads"
+    is_template = target.cluster == ANY_CLUSTER and "{cluster}" in parameter.value
+    return "" if is_template else _role_problem(binding.role_arn, dependencies)
+
+
+def _role_problem(arn: str, dependencies: Dependencies) -> str:
+    """Return a problem only where the role is known to be missing: a role that cannot be read may exist."""
+    try:
+        role = dependencies.readers.iam.role(arn)
+    except AccessDenied:
+        return ""
+    return f"names a role that does not exist: {role.what}" if isinstance(role, Missing) else ""
+
+
+def set_binding(cluster: str, account: tuple[str, str], role_arn: str, dependencies: Dependencies) -> ParameterEntry:
+    """Write one binding and return it.
+
+    Raises:
+        CommandError: the text is not a role of this partition, or the role does not exist.
+    """
+    target = ServiceAccountRef(cluster_segment(cluster), *account)
+    path = binding_path(target.cluster, target.namespace, target.name)
+    if problem := _binding_problem(path, Parameter(value=role_arn), target, dependencies):
+        next_step = "give the ARN of an existing role; {partition} {account} {region} {cluster} are replaced"
+        raise CommandError(f"the binding {problem}", next_step=next_step)
+    dependencies.parameters.put(path, role_arn)
+    problem = "" if cluster == ANY_CLUSTER or _may_exist(cluster, dependencies) else _CLUSTER_UNKNOWN
+    return ParameterEntry(path=path, cluster=cluster, name="/".join(account), value=role_arn, problem=problem)
+
+
+def _may_exist(cluster: str, dependencies: Dependencies) -> bool:
+    try:
+        return cluster in dependencies.readers.eks.clusters()
+    except RemediatorError:
+        return True
+
+
+# --- settings ----------------------------------------------------------------------------------------------------------------------------
+
+
+def settings(dependencies: Dependencies) -> list[ParameterEntry]:
+    """Return every setting that is set, with its problem."""
+    parameters = dependencies.readers.parameters.load()
+    return [_setting_entry(path, parameters[path]) for path in sorted(parameters) if path.startswith(SETTINGS_FOLDER + "/")]
+
+
+def _setting_entry(path: str, parameter: Parameter) -> ParameterEntry:
+    cluster, _, name = path.removeprefix(SETTINGS_FOLDER + "/").partition("/")
+    problem = _setting_problem(name, parameter.value)
+    return ParameterEntry(path=path, cluster=cluster, name=name, value=parameter.value, problem=problem, changed_at=_changed_at(parameter))
+
+
+def _setting_problem(name: str, value: str) -> str:
+    try:
+        parse_setting(name, value)
+    except InvalidValue as error:
+        return str(error) if name not in NAMES else f"must be {error}"
+    return ""
+
+
+def set_setting(cluster: str, name: str, value: str, dependencies: Dependencies) -> ParameterEntry:
+    """Write one setting and return it.
+
+    Raises:
+        CommandError: the setting does not exist, or the value is invalid; says which values are valid.
+    """
+    if problem := _setting_problem(name, value):
+        raise CommandError(f"{name}: {problem}", next_step="list the settings with `irsa-remediator settings describe`")
+    path = settings_path(cluster_segment(cluster), name)
+    dependencies.parameters.put(path, value)
+    return ParameterEntry(path=path, cluster=cluster, name=name, value=value)

@@ -1,0 +1,1 @@
+"""Results as terminal tables, as JSON documents and as an HTML page."""

@@ -1,0 +1,137 @@
+"""Assessments, plans and incidents as JSON documents, with the fields that `docs/cli.md` documents."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.errors import ExitCode
+from lambdas.domain.diagnosis.finding import State
+from lambdas.domain.planning.actions import to_json
+
+if TYPE_CHECKING:
+    from cli.queries.assessment import TargetAssessment
+    from lambdas.contract.parameters import ServiceAccountRef
+    from lambdas.domain.assessment.summary import AssessmentSummary, LinkSummary
+    from lambdas.domain.incidents.incident import Incident, PastIncident
+    from lambdas.domain.planning.actions import Action
+
+Json = dict[str, Any]
+
+STATES: Final = {State.OK: "ok", State.BROKEN: "broken", State.UNKNOWN: "unknown", State.NOT_APPLICABLE: "not-applicable"}
+RESULTS: Final = {ExitCode.OK: "healthy", ExitCode.BROKEN: "broken", ExitCode.UNKNOWN: "unknown"}
+
+
+def target_document(target: ServiceAccountRef) -> Json:
+    """Return cluster and ServiceAccount."""
+    return {"cluster": target.cluster, "serviceAccount": {"namespace": target.namespace, "name": target.name}}
+
+
+def assessment_document(assessment: TargetAssessment) -> Json:
+    """Return one assessment. `result` is `healthy`, `broken` or `unknown`."""
+    incident, summary = assessment.incident, assessment.summary
+    document = {
+        **target_document(assessment.target),
+        "result": RESULTS[assessment.exit_code],
+        "problem": assessment.failure or None,
+        "incident": {"id": incident.id, "openedAt": incident.opened_at.isoformat(), "holder": incident.holder} if incident else None,
+    }
+    return document if summary is None else document | _summary_document(summary) | {"notes": [*assessment.notes, *summary.warnings]}
+
+
+def _summary_document(summary: AssessmentSummary) -> Json:
+    return {
+        "at": summary.began_at,
+        "verdict": summary.verdict.value,
+        "verdicts": list(summary.verdicts),
+        "severity": summary.severity.value,
+        "sentence": summary.sentence,
+        "kubernetesVersion": summary.cluster.get("version"),
+        "supportedUntil": {name: summary.cluster.get(f"{name}_until") for name in ("standard", "extended")},
+        "region": summary.cluster.get("region"),
+        "addon": _addon_document(summary.addon),
+        "binding": {"path": summary.binding_path, "roleArn": summary.desired_role} if summary.binding_path else None,
+        "annotation": summary.annotation or None,
+        "links": [_link_document(link) for link in summary.links],
+        "counts": {_camel_case(name): value for name, value in asdict(summary.counts).items()},
+        "remedies": list(summary.remedies),
+        "correctedTrustPolicy": json.loads(summary.corrected_trust) if summary.corrected_trust else None,
+        "repairDeadline": summary.repair_deadline or None,
+    }
+
+
+def _addon_document(addon: dict[str, str]) -> Json | None:
+    if not addon:
+        return None
+    names = {"name": "name", "version": "version", "defaultVersion": "default", "latestVersion": "latest", "status": "status"}
+    return {name: addon.get(field) or None for name, field in (names | {"roleArn": "role"}).items()}
+
+
+def _link_document(link: LinkSummary) -> Json:
+    evidence = [{"subject": subject, "field": field, "value": value, "since": at or None} for subject, field, value, at in link.evidence]
+    return {
+        "number": int(link.link),
+        "title": link.title,
+        "state": STATES[State(link.state)],
+        "sentence": link.sentence,
+        "verdict": str(link.verdict) or None,
+        "evidence": evidence,
+    }
+
+
+def plan_document(summary: AssessmentSummary) -> Json:
+    """Return the actions of a plan, and the blocked ones with reasons."""
+    return {
+        "actions": [action_document(action) for action in summary.actions],
+        "proposed": [action_document(action) for action in summary.proposed],
+        "blocked": [
+            {"link": int(blocked.link), "reason": str(blocked.reason), "sentence": blocked.sentence, "until": blocked.until or None}
+            for blocked in summary.blocked
+        ],
+        "waitsFor": summary.wait or None,
+        "needsApproval": summary.needs_approval,
+    }
+
+
+def action_document(action: Action) -> Json:
+    """Return one action with its kind, its sentence and its own fields."""
+    fields = {_camel_case(name): value for name, value in to_json(action).items()}
+    return {"kind": fields.pop("kind"), "sentence": action.sentence, **fields}
+
+
+def past_incident_document(incident: PastIncident) -> Json:
+    """Return one closed incident."""
+    return {
+        "id": incident.id,
+        **target_document(incident.target),
+        "state": "closed",
+        "openedAt": incident.opened_at.isoformat(),
+        "closedAt": incident.closed_at.isoformat(),
+        "verdict": str(incident.verdict),
+        "outcome": str(incident.outcome),
+        "trigger": incident.trigger,
+        "changes": list(incident.changes),
+        "signals": incident.signals,
+    }
+
+
+def open_incident_document(incident: Incident) -> Json:
+    """Return one open incident, which has no outcome yet."""
+    return {
+        "id": incident.id,
+        **target_document(incident.target),
+        "state": "waiting-for-approval" if incident.callback_id else "open",
+        "openedAt": incident.opened_at.isoformat(),
+        "closedAt": None,
+        "verdict": None,
+        "outcome": None,
+        "trigger": str(incident.request.get("trigger", "")) or None,
+        "changes": [],
+        "signals": incident.signals,
+    }
+
+
+def _camel_case(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.title() for word in rest)

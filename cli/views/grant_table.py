@@ -1,0 +1,96 @@
+"""Result of `access`: manifests to apply, grants and trigger sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from rich.table import Table
+from rich.text import Text
+
+from cli.queries.grants import NO_PODS, GrantState
+from cli.queries.trigger_sources import TriggerSourceState
+from lambdas.contract.access import GROUPS
+from lambdas.contract.aws_auth import map_roles
+from lambdas.notifications.escape import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from cli.queries.grants import Grant, RequiredAccess
+    from cli.queries.trigger_sources import TriggerSource
+
+_MARKS: Final = {
+    GrantState.GRANTED: ("✓", "green"),
+    GrantState.MISSING: ("✗", "bold red"),
+    GrantState.UNKNOWN: ("?", "yellow"),
+    TriggerSourceState.ON: ("✓", "green"),
+    TriggerSourceState.OFF: ("–", "dim"),
+    TriggerSourceState.UNKNOWN: ("?", "yellow"),
+}
+NOT_CHECKED: Final = "Network reachability is not checked from here: whether the functions reach the cluster's endpoint (docs/network.md)."
+
+
+def grants_view(cluster: str, grants: list[Grant]) -> Iterator[RenderableType]:
+    """Return one line for each grant, then the next step."""
+    yield _table(grants)
+    missing = [grant for grant in grants if grant.state is GrantState.MISSING]
+    count = f"{len(missing)} of {len(grants)} missing"
+    if not all(grant.is_manual for grant in missing):
+        yield _command(f"{count}. ", f"irsa-remediator access --cluster {cluster} --apply", "grants them with your rights")
+    elif missing:
+        yield _command(f"{count}: add the aws-auth lines yourself. ", f"irsa-remediator access --cluster {cluster}", "prints them")
+    elif all(grant.state is GrantState.GRANTED for grant in grants):
+        yield Text("Everything is granted.", style="green")
+    if unknown := sum(grant.state is GrantState.UNKNOWN for grant in grants):
+        text = f"{unknown} of {len(grants)} unknown, for the reasons above. --profile, --role-arn and --kubeconfig choose other rights."
+        yield Text(text, style="yellow")
+    yield Text(NOT_CHECKED, style="dim")
+
+
+def trigger_sources_view(cluster: str, sources: Sequence[TriggerSource]) -> Iterator[RenderableType]:
+    """Return one line for each source, under a heading."""
+    if sources:
+        yield Text(f"\nTrigger sources of {cluster}, in addition to EKS and Parameter Store events:")
+        yield _table(sources)
+
+
+def _table(lines: Iterable[Grant | TriggerSource]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for line in lines:
+        mark, style = _MARKS[line.state]
+        table.add_row(Text(mark, style=style), plain(line.name), Text(plain(line.detail), style="dim"))
+    return table
+
+
+def _command(text: str, command: str, effect: str) -> Text:
+    return Text(text, style="bold red").append(command, style="bold default").append(f"   {effect}", style="not bold dim")
+
+
+def manifest_text(required: RequiredAccess, objects: Sequence[dict[str, Any]]) -> str:
+    """Return a YAML file for `kubectl apply -f -`. Its comments say how the roles get access, which is configured outside Kubernetes."""
+    documents = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True)
+    without_workload = [f"# {name}: {NO_PODS}" for name in required.without_workload]
+    return "\n".join([*_comments(required), documents.rstrip(), *without_workload])
+
+
+def _comments(required: RequiredAccess) -> Iterator[str]:
+    cluster = required.cluster
+    yield f"# Access that the remediator needs in cluster {cluster}. Apply it with: irsa-remediator access --cluster {cluster} --apply"
+    if not required.roles:
+        yield "# No stack is deployed here, so the roles are unknown. Their groups are"
+        yield from (f"#   {group}" for group in GROUPS.values())
+        return
+    if required.has_access_entries:
+        yield "# Access entries, unless the stack or your Terraform creates them:"
+        for function, group in GROUPS.items():
+            arn = required.roles[function]
+            yield f"#   aws eks create-access-entry --cluster-name {cluster} --principal-arn {arn} --kubernetes-groups {group}"
+        return
+    yield "# This cluster does not support access entries. Add these items to mapRoles of the ConfigMap kube-system/aws-auth:"
+    yield from (f"#   {line}" for line in map_roles(required.roles).splitlines())

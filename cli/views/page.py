@@ -1,0 +1,149 @@
+"""One incident as a self-contained HTML page for a post-mortem: no script, no external resource.
+
+Every value is escaped: names and messages come from clusters, where untrusted users may have written them.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.queries.incidents import incident_timeline
+from cli.views.chart import draw_chart
+from cli.views.page_style import STYLE
+from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.planning.actions import DONE
+from lambdas.domain.plurals import many
+from lambdas.notifications.escape import plain
+from lambdas.notifications.message_context import TimelineEvent
+from lambdas.notifications.time_text import duration, seconds_between
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from lambdas.contract.environment import Environment
+    from lambdas.domain.incidents.incident import PastIncident
+    from lambdas.notifications.timeline import TimelineRow
+
+CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_OBSERVATIONS: Final = frozenset(TimelineEvent)
+_OUTCOMES: Final = {
+    Outcome.VERIFIED: "repaired and verified",
+    Outcome.RECOVERED: "recovered without intervention",
+    Outcome.BLOCKED: "not repaired: blocked",
+    Outcome.NEEDS_ACTION: "needs action",
+}
+
+
+def to_html(value: object) -> str:
+    """Return a value as escaped text on one line."""
+    return escape(plain(value), quote=True)
+
+
+def incident_page(incident: PastIncident, environment: Environment) -> str:
+    """Return the page as HTML."""
+    rows = incident_timeline(incident)
+    numbers = _number_actions(rows)
+    took = duration(seconds_between(incident.opened_at, incident.closed_at) or 0)
+    title = f"{incident.target.cluster}: {incident.target.name} {_OUTCOMES[incident.outcome]}"
+    body = "".join(
+        (
+            f'<p class="eyebrow">Incident {to_html(incident.id)} · {to_html(environment.account)} {to_html(environment.region)}</p>',
+            f"<h1>{to_html(title)}</h1>",
+            f'<p class="lead"><span class="outcome {incident.outcome.value}">{incident.outcome.value}</span> after {to_html(took)}</p>',
+            _cause(incident),
+            _chart_section(rows, numbers, (incident.details or {}).get("trail")),
+            _facts(incident),
+            _timeline_section(rows, numbers),
+            *_manual_changes(incident),
+            _footer(incident, environment),
+        )
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}"><title>{to_html(title)}</title>'
+        f"<style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+    )
+
+
+def _number_actions(rows: Sequence[TimelineRow]) -> list[int | None]:
+    """Return the number of each action, to which the chart refers, and None for each row that is no action."""
+    numbers: list[int | None] = []
+    for row in rows:
+        numbers.append(None if row.event in _OBSERVATIONS else sum(number is not None for number in numbers) + 1)
+    return numbers
+
+
+def _cause(incident: PastIncident) -> str:
+    details = incident.details or {}
+    sentence = str(details.get("sentence") or "")
+    others = "".join(f"<li>{to_html(line)}</li>" for line in _texts(details, "broken") if sentence not in line)
+    also = f"<p>Also broken:</p><ul>{others}</ul>" if others else ""
+    return f"<h2>Cause</h2><p><strong>{to_html(incident.verdict)}</strong>: {to_html(sentence)}</p>{also}"
+
+
+def _facts(incident: PastIncident) -> str:
+    details = incident.details or {}
+    changes = " · ".join(DONE.get(kind, kind) for kind in dict.fromkeys(incident.changes)) or "none"
+    binding = f"{incident.binding_path}, version {incident.binding_version}" if incident.binding_path else ""
+    facts = [
+        ("cluster", incident.target.cluster, ""),
+        ("ServiceAccount", f"{incident.target.namespace}/{incident.target.name}", ""),
+        ("versions", " · ".join(_texts(details, "versions")), ""),
+        ("severity", details.get("severity", ""), ""),
+        ("first signal", f"{_utc(incident.opened_at)} ({incident.trigger})", ""),
+        ("closed", f"{_utc(incident.closed_at)} ({many(incident.signals, 'signal')} in total)", ""),
+        ("changed by", details.get("actor", ""), "wide"),
+        ("changes by the remediator", changes, "wide"),
+        ("annotation before", incident.old_value or "none", "wide"),
+        ("binding", binding, "wide"),
+    ]
+    cells = (f'<div class="{style}"><dt>{name}</dt><dd>{to_html(value)}</dd></div>' for name, value, style in facts if value)
+    return f"<h2>Facts</h2><dl>{''.join(cells)}</dl>"
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _texts(details: Mapping[str, Any], name: str) -> list[str]:
+    values = details.get(name) or ()
+    return [str(value) for value in values] if isinstance(values, list | tuple) else []
+
+
+def _chart_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None], trail: object) -> str:
+    chart = draw_chart(rows, numbers, trail)
+    if not chart:
+        return ""
+    caption = "Counts of each assessment and verification; a count is drawn until the next one. Numbers refer to the actions in the timeline."
+    return f"<h2>Pods and nodes</h2><figure>{chart}<figcaption>{caption}</figcaption></figure>"
+
+
+def _timeline_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None]) -> str:
+    if not rows:
+        return ""
+    body = "".join(_timeline_row(row, number) for row, number in zip(rows, numbers, strict=True))
+    head = '<thead><tr><th scope="col">UTC</th><th scope="col">after</th><th scope="col"></th><th scope="col">event</th></tr></thead>'
+    return f'<h2>Timeline</h2><div class="table"><table>{head}<tbody>{body}</tbody></table></div>'
+
+
+def _timeline_row(row: TimelineRow, number: int | None) -> str:
+    at = f"{row.at:%H:%M:%S}" if row.at else ""
+    badge = f'<span class="number">{number}</span>' if number else ""
+    return f'<tr><td class="time">{at}</td><td class="time">{to_html(row.after)}</td><td>{badge}</td><td>{to_html(row.text)}</td></tr>'
+
+
+def _manual_changes(incident: PastIncident) -> Iterator[str]:
+    """Return the changes that a person has to make, with their line breaks, to be copied."""
+    remedies = _texts(incident.details or {}, "remedies")
+    if remedies:
+        body = "".join(f"<pre>{escape(chr(10).join(map(plain, remedy.splitlines())))}</pre>" for remedy in remedies)
+        yield f"<h2>Changes to make by hand</h2>{body}"
+
+
+def _footer(incident: PastIncident, environment: Environment) -> str:
+    verdict = to_html(incident.verdict)
+    runbook = f"{environment.runbook_root}/{incident.verdict}.md"
+    link = f'<a href="{to_html(runbook)}">Runbook {verdict}</a>' if runbook.startswith("https://") else verdict
+    return f"<footer>{link}. All times are UTC. Incident {to_html(incident.id)}.</footer>"

@@ -1,0 +1,166 @@
+"""`python -m release.pictures`: the README's pictures of terminal, report and message, drawn from one repair on the small EKS.
+
+Needs a checkout with the development tools, and Chromium for the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+from cli.clients.incident_table import IncidentTable
+from cli.main import app
+from lambdas.adapters.aws_session import AwsSession
+from lambdas.contract.names import REMEDIATOR_GROUP
+from lambdas.domain.incidents.incident import Outcome
+from sandbox.aws.faults import Fault, FaultKind
+from sandbox.cluster.resources import PODS
+from sandbox.controllers.kubelet import Timings
+from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, TABLE, role_arn
+from sandbox.simulation.cluster_backend import EmbeddedBackend, nodes_ready
+from sandbox.simulation.scenario_steps import run_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lambdas.domain.incidents.incident import PastIncident
+    from sandbox.simulation.environment import SandboxEnvironment
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+COLUMNS: Final = 108
+_CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS: Final = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-device-scale-factor=1.5"),
+)
+THEME: Final = TerminalTheme(
+    (13, 17, 23),
+    (230, 237, 243),
+    [(72, 79, 88), (255, 123, 114), (63, 185, 80), (227, 179, 65), (88, 166, 255), (188, 140, 255), (57, 197, 207), (177, 186, 196)],
+    [(110, 118, 129), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221), (240, 246, 252)],
+)
+ONCALL: Final = "oncall"
+UNHURRIED: Final = Timings(pod_start_s=2.0, pod_stop_s=0.3)
+"""Pods that take a while to start, so that the chart has something to show."""
+PAGE: Final = "1000,1650"
+SETTLED_S: Final = 4.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw all pictures. 2 where Chromium is missing."""
+    parser = argparse.ArgumentParser(prog="python -m release.pictures", description="Draw the pictures of the README.")
+    parser.add_argument("--into", type=Path, default=FOLDER, help="folder (default: docs/pictures)")
+    folder: Path = parser.parse_args(arguments).into
+    browser = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if browser is None:
+        print("Chromium is missing: `apt-get install chromium` brings it.", file=sys.stderr)
+        return 2
+    folder.mkdir(parents=True, exist_ok=True)
+    _draw(folder, browser)
+    print("\n".join(str(path) for path in sorted(folder.iterdir())))
+    return 0
+
+
+def _draw(folder: Path, browser: str) -> None:
+    """One repair by a person: the cluster before it, the plan, history after it, the message that colleagues got."""
+    from sandbox.simulation.environment import SandboxEnvironment
+    from sandbox.simulation.scenario import ORIGINAL, load
+    from sandbox.simulation.terminal import notification
+
+    scenario = load(ORIGINAL)
+    world = replace(scenario.world, settings={"mode": "observe"})
+    with patch("sandbox.simulation.environment.EmbeddedGround", partial(EmbeddedBackend, pace=UNHURRIED)), SandboxEnvironment(world) as env, _oncall(env):
+        _settle(env)
+        for what, how in scenario.story:
+            run_step(env, what, how)
+        _settle(env)
+        _terminal(folder / "check.svg", "check", "--cluster", CLUSTER)
+        _terminal(folder / "plan.svg", "plan", "--cluster", CLUSTER)
+        app(["fix", "--cluster", CLUSTER, "--yes", "--output", "json"], standalone_mode=False)
+        incident = next(item for item in _incidents(env) if item.outcome is Outcome.VERIFIED)
+        _terminal(folder / "history.svg", "history", incident.id)
+        _report(folder, browser, incident.id)
+        shown = _recording()
+        shown.print(Padding(notification(env.messages()[-1]), (1, 2)))
+        _save(shown, folder / "message.svg", "chat")
+
+
+@contextmanager
+def _oncall(env: SandboxEnvironment) -> Iterator[None]:
+    """Be a person who may what the remediator may, and no more."""
+    env.aws.roles.create(ONCALL)
+    entry = {"clusterName": CLUSTER, "principalArn": role_arn(ONCALL), "kubernetesGroups": [REMEDIATOR_GROUP]}
+    env.aws.client("eks").create_access_entry(**entry)
+    env.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
+    with patch.dict(os.environ, {**env.environment(), **env.aws.environment(ONCALL), "AWS_EC2_METADATA_DISABLED": "true"}):
+        yield
+
+
+def _settle(env: SandboxEnvironment) -> None:
+    """Wait until nothing has changed for two seconds."""
+    last, since, until = None, time.monotonic(), time.monotonic() + 60
+    while time.monotonic() < until and time.monotonic() - since < SETTLED_S:
+        now = (nodes_ready(env.backend), len(env.backend.all_of(PODS, NAMESPACE)))
+        if now != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.1)
+
+
+def _incidents(env: SandboxEnvironment) -> list[PastIncident]:
+    session = AwsSession(env.aws.region)
+    return list(IncidentTable(session, TABLE).past(datetime.now(UTC) - timedelta(hours=1)))
+
+
+def _recording() -> Console:
+    return Console(
+        record=True, width=COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor", highlight=False, markup=False
+    )
+
+
+def _terminal(file: Path, *words: str) -> None:
+    """What a command shows, as a picture of a terminal."""
+    shown = _recording()
+    shown.print(Text(f"$ irsa-remediator {' '.join(words)}\n", style="bold"))
+    with patch("cli.output.console", lambda: shown):
+        app(list(words), standalone_mode=False)
+    _save(shown, file, "irsa-remediator")
+
+
+def _save(shown: Console, file: Path, title: str) -> None:
+    """As SVG, with the reader's own monospaced font: rich would name one to be fetched."""
+    drawn = shown.export_svg(title=title, theme=THEME, unique_id=file.stem)
+    file.write_text(re.sub(r"@font-face\s*{[^}]*}", "", drawn), encoding="utf-8")
+
+
+def _report(folder: Path, browser: str, incident: str) -> None:
+    """The page in a browser, light and dark."""
+    with tempfile.TemporaryDirectory() as made:
+        html = Path(made) / "incident.html"
+        app(["history", incident, "--html", str(html), "--output", "json"], standalone_mode=False)
+        for name, scheme in (("report", 1), ("report-dark", 0)):
+            flags = (*_FLAGS, f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={made}/profile")
+            command = [browser, *flags, f"--window-size={PAGE}", f"--screenshot={folder / name}.png", html.as_uri()]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603  # our own page
+
+
+if __name__ == "__main__":
+    sys.exit(main())

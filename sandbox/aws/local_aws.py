@@ -1,0 +1,145 @@
+"""`LocalAws`: the whole local AWS as one context manager."""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+
+from sandbox.aws.call_log import Call, CallLog
+from sandbox.aws.eks_double import EksDouble
+from sandbox.aws.faults import FaultPlan
+from sandbox.aws.gateway import Gateway
+from sandbox.aws.moto_backend import MotoBackend
+from sandbox.aws.principals import OPERATOR_KEY, Roles
+from sandbox.aws.sts import sts_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.aws.gateway import Backend
+    from sandbox.aws.principals import Credentials
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+
+
+@lru_cache(maxsize=1)
+def _session() -> boto3.session.Session:
+    """One session for all clients: it keeps the service models that it has read."""
+    return boto3.session.Session()
+
+
+def _made(service: str, region: str, endpoint: str, owner: Credentials | None, **config: Any) -> Any:
+    """A client of a role or user, or of the sandbox itself."""
+    return _session().client(  # type: ignore[call-overload]
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=owner.access_key_id if owner else OPERATOR_KEY,
+        aws_secret_access_key=owner.secret_access_key if owner else "sandbox",
+        aws_session_token=(owner.session_token or None) if owner else None,
+        config=Config(**config),
+    )
+
+
+@lru_cache(maxsize=32)
+def _operators_client(service: str, region: str, endpoint: str) -> Any:
+    """The sandbox's own client, made once for all the local AWS that this process starts one after the other at the same address."""
+    return _made(service, region, endpoint, None)
+
+
+class LocalAws:
+    """moto, the EKS double and whatever else is routed in, behind one endpoint on loopback.
+
+    `calls` is the record, `faults` the injector, `roles` the principals, `eks` the double. One at a time per
+    process: moto keeps its state in module globals.
+    """
+
+    def __init__(self, *, account: str = ACCOUNT, region: str = REGION, may_pass: Callable[[str, str, str], bool] | None = None) -> None:
+        self.account = account
+        self.region = region
+        self.endpoint = ""
+        self.calls = CallLog()
+        self.faults = FaultPlan()
+        self.roles = Roles(self.client, account)
+        self.eks = EksDouble(account=account, region=region, caller_of=self.roles.caller_of)
+        self._policy = may_pass or (lambda *_: True)
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._making = threading.Lock()
+        moto = MotoBackend(account)
+        self.gateway = Gateway(
+            backends={"eks": self.eks, "sts": sts_backend(moto, self.roles.secret_of)},
+            fallback=moto,
+            calls=self.calls,
+            faults=self.faults,
+            principal_of=self.roles.principal_of,
+        )
+
+    def __enter__(self) -> Self:
+        self.endpoint = self.gateway.start()
+        self.reset_eks()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.eks.close()
+        self.gateway.stop()
+        for client in self._clients.values():
+            client.close()
+
+    def reset_eks(self) -> None:
+        """Empty the EKS double, and the record of calls and faults with it; what moto holds stays."""
+        self.eks.reset()
+        self.eks.hook(may_pass=self._may_pass, on_event=self.put_event)
+        self.faults.clear()
+        self.calls.clear()
+
+    def route(self, service: str, backend: Backend) -> None:
+        """Let `backend` answer a service, e.g. the Lambda front."""
+        self.gateway.route(service, backend)
+
+    def client(self, service: str, principal: str | None = None, **config: Any) -> Any:
+        """A boto3 client that calls the local AWS, as a role or user made by `roles`, or as the sandbox itself.
+
+        `config` goes to botocore's `Config`; clients without one are shared.
+        """
+        key = (service, principal or "")
+        with self._making:  # a session makes one client at a time
+            if config:
+                return self._new_client(service, principal, config)
+            if key not in self._clients:
+                self._clients[key] = self._new_client(service, principal, {})
+            return self._clients[key]
+
+    def environment(self, principal: str) -> dict[str, str]:
+        """What a process needs in its environment to be this principal here."""
+        return {
+            **self.roles.credentials(principal).environment(),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def put_event(self, event: dict[str, Any]) -> None:
+        """Put an event on the default bus. Replaced by the bus, which also keeps what moto changes."""
+        entry = {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(event["detail"])}
+        self.client("events").put_events(Entries=[entry])
+
+    def _new_client(self, service: str, principal: str | None, config: dict[str, Any]) -> Any:
+        if not principal and not config:
+            return _operators_client(service, self.region, self.endpoint)
+        return _made(service, self.region, self.endpoint, self.roles.credentials(principal) if principal else None, **config)
+
+    def _may_pass(self, principal: str, role_arn: str, service: str) -> bool:
+        """IAM checks PassRole as an action of its own, so it is recorded as one."""
+        allowed = self._policy(principal, role_arn, service)
+        params = {"RoleArn": role_arn, "PassedToService": service}
+        status, error = (200, "") if allowed else (403, "AccessDenied")
+        self.calls.add(
+            [Call(service="iam", action="iam:PassRole", principal=principal, params=params, region=self.region, status=status, error=error)]
+        )
+        return allowed

@@ -1,0 +1,190 @@
+"""Where the objects are: the API server's verbs, thread safe, with the same semantics for the stage as over HTTPS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from sandbox.cluster import errors, patches
+from sandbox.cluster.clock import stamp, utc_now
+from sandbox.cluster.deletion import Preconditions, check_preconditions, grace_s, marked_deleted
+from sandbox.cluster.event_versions import from_stored, to_stored
+from sandbox.cluster.managed_fields import FieldWriter, after_update, first_entries
+from sandbox.cluster.object_table import Key, ObjectTable
+from sandbox.cluster.resources import NAMESPACES, PODS, Object, Resource
+from sandbox.cluster.server_side_apply import applied
+from sandbox.cluster.write_preparation import drop_empty, prepared_for_create, prepared_for_update
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Admission = Callable[[Object, str], Object]
+"""(object about to be created, its namespace) -> the object to create; may refuse with an `ApiError`."""
+
+Change = Callable[[Mapping[str, Any]], Object]
+
+SANDBOX_WRITER = FieldWriter("sandbox")
+
+PATCHES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "application/merge-patch+json": patches.merge_patch,
+    "application/strategic-merge-patch+json": patches.strategic_merge,
+    "application/json-patch+json": patches.json_patch,
+}
+MERGE = "application/merge-patch+json"
+
+
+@dataclass
+class ObjectStore(ObjectTable):
+    """All objects of a cluster, and the verbs that write them.
+
+    Every method gives and takes whole objects as JSON; what it returns is the caller's own copy.
+    A `Writer`, or the plain name of a field manager, says who writes.
+    Raises `ApiError` as the API server would answer: 404, 409, 422.
+    """
+
+    now: Callable[[], datetime] = utc_now
+    admission: dict[Resource, Admission] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def create(
+        self,
+        resource: Resource,
+        obj: Mapping[str, Any],
+        namespace: str = "",
+        *,
+        by: FieldWriter | str = SANDBOX_WRITER,
+        dry_run: bool = False,
+    ) -> Object:
+        """Create an object; its own namespace counts where none is given."""
+        namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
+        self._check_namespace(namespace)
+        made = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
+        # Nobody owns what admission adds.
+        made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
+        if hook := self.admission.get(resource.storage):
+            made = hook(made, namespace)
+        with self._changed:
+            if (namespace, made["metadata"]["name"]) in self._table(resource):
+                raise errors.already_exists(resource, made["metadata"]["name"])
+            return self._put(resource, made, dry_run)
+
+    def update(
+        self,
+        resource: Resource,
+        obj: Mapping[str, Any],
+        *,
+        by: FieldWriter | str = SANDBOX_WRITER,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Replace an object; a resource version in it must be the current one."""
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace", "") if resource.namespaced else ""
+        return self._change(
+            resource, (namespace, metadata["name"]), lambda _: to_stored(_own(obj), resource), _writer(by, subresource), dry_run
+        )
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        patch: Any,
+        content_type: str = MERGE,
+        by: FieldWriter | str = SANDBOX_WRITER,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Patch an object, by merge patch unless `content_type` says otherwise."""
+
+        def patched(old: Mapping[str, Any]) -> Object:
+            made = PATCHES[content_type](from_stored(old, resource), _own(patch))
+            if not isinstance(made, dict):
+                raise errors.bad_request("error decoding patch: the patch is no object")
+            return to_stored(made, resource)
+
+        return self._change(resource, (namespace, name), patched, _writer(by, subresource), dry_run)
+
+    def apply(
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        by: FieldWriter | str,
+        force: bool = True,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Server-side apply: the manager owns exactly what its manifest says, and what it no longer says goes."""
+        metadata = manifest["metadata"]
+        namespace = str(metadata.get("namespace") or "default") if resource.namespaced else ""
+        writer = replace(_writer(by, subresource), operation="Apply")
+        if self.find(resource, metadata["name"], namespace) is None:
+            return self.create(resource, manifest, namespace, by=writer, dry_run=dry_run)
+
+        def merged(old: Mapping[str, Any]) -> Object:
+            return applied(old, to_stored(_own(manifest), resource), writer, force=force, now=self._stamp())
+
+        return self._change(resource, (namespace, metadata["name"]), merged, writer, dry_run)
+
+    def bind(self, pod: str, namespace: str, node: str) -> None:
+        """Put a pod on a node, as the scheduler does through the pod's `binding`."""
+
+        def bound(old: Mapping[str, Any]) -> Object:
+            return {**old, "spec": {**old["spec"], "nodeName": node}}
+
+        self._change(PODS, (namespace, pod), bound, FieldWriter("kube-scheduler"), False)
+
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        grace_period_s: int | None = None,
+        preconditions: Preconditions | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Delete an object and return it as it was last.
+
+        A pod that runs is only marked, its kubelet ends it; so is an object with finalizers, until they are gone.
+        """
+        with self._changed:
+            entry = self.entry(resource, name, namespace)
+            check_preconditions(entry.obj, preconditions or Preconditions(), resource)
+            if resource is not PODS and not entry.obj["metadata"].get("finalizers"):
+                return self._remove(resource, entry, (namespace, name), dry_run)
+            marked = marked_deleted(dict(entry.obj), grace_s(entry.obj, grace_period_s) if resource is PODS else 0, self.now())
+            return self._put(resource, marked, dry_run or marked == entry.obj)
+
+    def _stamp(self) -> str:
+        return stamp(self.now())
+
+    def _check_namespace(self, namespace: str) -> None:
+        if namespace and ("", namespace) not in self._table(NAMESPACES):
+            raise errors.not_found(NAMESPACES, namespace)
+
+    def _change(self, resource: Resource, key: Key, change: Change, writer: FieldWriter, dry_run: bool) -> Object:
+        with self._changed:
+            old = self.entry(resource, key[1], key[0]).obj
+            made = prepared_for_update(old, change(old), resource.storage, writer.subresource)
+            if writer.operation == "Update":
+                entries = made["metadata"].get("managedFields", old["metadata"].get("managedFields", []))
+                made["metadata"]["managedFields"] = after_update(old, made, entries, writer, self._stamp())
+            drop_empty(made["metadata"])
+            return self._put(resource, made, dry_run or made == old)
+
+
+def _own(given: Any) -> Any:
+    """A copy of what a caller gave, who may go on to change it."""
+    return orjson.loads(orjson.dumps(given))
+
+
+def _writer(by: FieldWriter | str, subresource: str = "") -> FieldWriter:
+    return replace(by, subresource=subresource) if isinstance(by, FieldWriter) else FieldWriter(by, "Update", subresource)

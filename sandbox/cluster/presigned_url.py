@@ -1,0 +1,113 @@
+"""The presigned URL inside an EKS bearer token: its one form that is allowed.
+
+Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CLUSTER_HEADER: Final = "x-k8s-aws-id"
+_PREFIX = "k8s-aws-v1."
+_MAX_BYTES = 4096
+_VALID = timedelta(minutes=15)
+_ALLOWED = frozenset(
+    {
+        "action",
+        "version",
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    }
+)
+_BASE64URL = re.compile(r"^[A-Za-z0-9_-]*$")
+# Partition -> what its regional STS hosts look like: regional, FIPS and dual-stack.
+_HOSTS: Mapping[str, re.Pattern[str]] = {
+    "aws": re.compile(r"^sts(-fips)?\.(?!us-gov-|cn-)[a-z]{2}(-[a-z]+)+-\d\.(amazonaws\.com|api\.aws)$"),
+    "aws-us-gov": re.compile(r"^sts(-fips)?\.us-gov-[a-z]+-\d\.(amazonaws\.com|api\.aws)$"),
+    "aws-cn": re.compile(r"^sts\.cn-[a-z]+-\d\.(amazonaws\.com\.cn|api\.amazonwebservices\.com\.cn)$"),
+}
+
+
+class TokenRejected(Exception):
+    """The token is none, is not for this cluster, or its bearer has no access entry; says which."""
+
+
+def presigned_url(token: str) -> str:
+    """The URL inside a token.
+
+    Raises:
+        TokenRefused: prefix, size or encoding is wrong; padding is.
+    """
+    if len(token) > _MAX_BYTES:
+        raise TokenRejected("token is too large")
+    if not token.startswith(_PREFIX):
+        raise TokenRejected(f'token is missing expected "{_PREFIX}" prefix')
+    encoded = token[len(_PREFIX) :]
+    if not _BASE64URL.match(encoded):
+        raise TokenRejected("illegal base64 data")
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError) as wrong:
+        raise TokenRejected("illegal base64 data") from wrong
+
+
+def check_form(url: str, partition: str, now: datetime) -> None:
+    """Let a presigned URL pass that has the one form allowed.
+
+    Raises:
+        TokenRefused: names the first thing that is not as it must be.
+    """
+    parsed = urlsplit(url)
+    if parsed.scheme != "https":
+        raise TokenRejected(f'unexpected scheme "{parsed.scheme}" in pre-signed URL')
+    if not is_sts_host(parsed.netloc, partition):
+        raise TokenRejected(f'unexpected hostname "{parsed.netloc}" in pre-signed URL')
+    if parsed.path != "/":
+        raise TokenRejected("unexpected path in pre-signed URL")
+    pairs = parse_qsl(parsed.query, keep_blank_values=True)
+    _check_keys([key.lower() for key, _ in pairs])
+    lower = {key.lower(): value for key, value in pairs}
+    if lower.get("action") != "GetCallerIdentity":
+        raise TokenRejected("unexpected action parameter in pre-signed URL")
+    if CLUSTER_HEADER not in lower.get("x-amz-signedheaders", "").lower().split(";"):
+        raise TokenRejected(f"client did not sign the {CLUSTER_HEADER} header in the pre-signed URL")
+    _check_times(lower.get("x-amz-expires", ""), lower.get("x-amz-date", ""), now)
+
+
+def is_sts_host(host: str, partition: str) -> bool:
+    """Regional, FIPS and dual-stack hosts of the partition; the global one in `aws` alone."""
+    if host == "sts.amazonaws.com":
+        return partition == "aws"
+    return _HOSTS[partition].match(host) is not None
+
+
+def _check_keys(keys: list[str]) -> None:
+    for key in keys:
+        if key not in _ALLOWED:
+            raise TokenRejected(f'non-whitelisted query parameter "{key}"')
+        if keys.count(key) > 1:
+            raise TokenRejected("query parameter with multiple values not supported")
+
+
+def _check_times(expires: str, date: str, now: datetime) -> None:
+    if not expires.isdecimal() or int(expires) > _VALID.total_seconds():
+        raise TokenRejected("invalid X-Amz-Expires parameter in pre-signed URL")
+    try:
+        signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError as wrong:
+        raise TokenRejected("X-Amz-Date parameter must be present in pre-signed URL and a date") from wrong
+    if now > signed + _VALID:
+        raise TokenRejected("X-Amz-Date parameter is expired (15 minute expiration)")

@@ -1,0 +1,111 @@
+"""A living cluster: every behaviour over one embedded store, and what the stage can do to its nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from sandbox.cluster.manifests import node
+from sandbox.cluster.resources import NODES, SERVICE_ACCOUNTS
+from sandbox.controllers import daemonset_controller, garbage_collector, replica_controllers, scheduler
+from sandbox.controllers.client import StoreClient
+from sandbox.controllers.cluster_snapshot import ClusterSnapshot, is_ready
+from sandbox.controllers.control_loop import ControlLoop
+from sandbox.controllers.kubelet import Kubelet, Timings, any_role, no_role
+from sandbox.controllers.node_lifecycle_controller import NodeLifecycleController
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.cluster.object_store import ObjectStore
+    from sandbox.controllers.api_changes import Change
+    from sandbox.controllers.vpc_cni import AssociatedRole, RoleCheck
+    from sandbox.webhook.identity_webhook import IdentityWebhook
+
+
+class ControllerManager:
+    """Controllers, scheduler, kubelets and nodes of one cluster; a context manager.
+
+    Args:
+        role_can_run_cni: whether the network plug-in works with a role; None is the node's own.
+        associated_role: the role of a ServiceAccount's pod identity association.
+        webhook: told of every ServiceAccount, for its cache.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        role_can_run_cni: RoleCheck = any_role,
+        associated_role: AssociatedRole = no_role,
+        pace: Timings | None = None,
+        webhook: IdentityWebhook | None = None,
+    ) -> None:
+        self._store = store
+        self._stopped: set[str] = set()
+        self._joined = 0
+        self.pace = pace or Timings()
+        kubelets = Kubelet(role_can_run_cni, associated_role, self.pace, stopped=self._stopped)
+        nodes = NodeLifecycleController(self._stopped, self.pace)
+        inform = _informer(webhook) if webhook else _nothing
+        steps = (
+            inform,
+            nodes.step,
+            daemonset_controller.step,
+            replica_controllers.step,
+            scheduler.step,
+            kubelets.step,
+            garbage_collector.step,
+        )
+        self._loop = ControlLoop(StoreClient(store, "kube-controller-manager"), steps)
+
+    def __enter__(self) -> Self:
+        self._loop.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.__exit__()
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the loop, if anything did."""
+        return self._loop.failure
+
+    def join_nodes(self, count: int, **what: Any) -> list[str]:
+        """Let new nodes register; each is NotReady until the network plug-in has run on it. Returns their names."""
+        made = [node(self._joined + index, ready=False, **what) for index in range(count)]
+        self._joined += count
+        return [str(self._store.create(NODES, each, by="kubelet")["metadata"]["name"]) for each in made]
+
+    def remove_node(self, name: str) -> None:
+        """The instance is gone; its pods follow."""
+        self._store.delete(NODES, name)
+
+    def stop_kubelet(self, name: str) -> None:
+        self._stopped.add(name)
+        self._nudge(name)
+
+    def start_kubelet(self, name: str) -> None:
+        self._stopped.discard(name)
+        self._nudge(name)
+
+    def ready_nodes(self) -> tuple[int, int]:
+        """How many nodes are Ready, and how many there are."""
+        entries, _ = self._store.entries(NODES)
+        return sum(is_ready(each.obj) for each in entries), len(entries)
+
+    def _nudge(self, name: str) -> None:
+        """A write, so that the loop looks at once."""
+        mark = {"metadata": {"annotations": {"sandbox/kubelet": "stopped" if name in self._stopped else None}}}
+        self._store.patch(NODES, name, patch=mark)
+
+
+def _informer(webhook: IdentityWebhook) -> Any:
+    def step(snapshot: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
+        webhook.see(snapshot.of(SERVICE_ACCOUNTS))
+        yield from ()
+
+    return step
+
+
+def _nothing(_world: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
+    yield from ()

@@ -1,0 +1,91 @@
+"""The network plug-in's need for a role: whose credentials a pod has, and what it says when they do not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.cluster.clock import micro_stamp
+from sandbox.cluster.resources import EVENTS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sandbox.controllers.client import View
+
+CONTAINER = "aws-node"
+_LABEL = ("k8s-app", "aws-node")
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The role may make every call the plug-in needs."""
+
+
+@dataclass(frozen=True)
+class Denied:
+    """EC2 answers `UnauthorizedOperation` to this call, e.g. `DescribeNetworkInterfaces`."""
+
+    api: str
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """The plug-in gets no credentials, since STS does not answer: it ends with these words, and reports nothing."""
+
+    words: str
+
+
+RoleCheck = Callable[[str | None], Allowed | Denied | Unreachable]
+"""A role ARN, None for the node's own role -> whether the plug-in can work with it."""
+
+AssociatedRole = Callable[[str, str], str | None]
+"""(namespace, ServiceAccount) -> the role of its pod identity association; `NO_AGENT` where none on the node hands it out."""
+
+NO_AGENT = "no Pod Identity agent"
+NO_AGENT_WORDS = 'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused'
+
+
+def is_plugin(pod: View) -> bool:
+    return bool((pod["metadata"].get("labels") or {}).get(_LABEL[0]) == _LABEL[1])
+
+
+def effective_role(pod: View, associated: AssociatedRole) -> str | None:
+    """The role whose credentials the plug-in's container finds; None for the node's.
+
+    In the SDK's chain web identity comes before container credentials.
+    """
+    container: View = next((each for each in pod["spec"]["containers"] if each["name"] == CONTAINER), {})
+    variables = {each["name"]: each.get("value", "") for each in container.get("env") or ()}
+    if variables.get("AWS_ROLE_ARN"):
+        return str(variables["AWS_ROLE_ARN"])
+    if "AWS_CONTAINER_CREDENTIALS_FULL_URI" in variables:
+        return associated(pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"])
+    return None
+
+
+def missing_permissions(pod: View, api: str, now: datetime) -> dict[str, Any]:
+    """The event with which the plug-in complains, about its own pod.
+
+    Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/v1.15.1/pkg/awsutils/awsutils.go (checkAPIErrorAndBroadcastEvent)
+    """
+    metadata = pod["metadata"]
+    regarding = {"apiVersion": "v1", "kind": "Pod", "resourceVersion": metadata["resourceVersion"]}
+    regarding |= {key: metadata[key] for key in ("name", "namespace", "uid")}
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {"name": f"{metadata['name']}.{int(now.timestamp() * 1e9):x}", "namespace": metadata["namespace"]},
+        "eventTime": micro_stamp(now),
+        "type": "Warning",
+        "reason": "MissingIAMPermissions",
+        "action": api,
+        "note": (
+            f"Unauthorized operation: failed to call {api} due to missing permissions. Please refer "
+            "https://github.com/aws/amazon-vpc-cni-k8s/blob/master/docs/iam-policy.md to attach relevant policy to IAM role"
+        ),
+        "regarding": regarding,
+        "reportingController": CONTAINER,
+        "reportingInstance": f"{CONTAINER}-{metadata['name']}",
+    }

@@ -1,0 +1,168 @@
+"""Events to a function: put on moto's bus, matched there, taken from a queue and handed over."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.aws.cloudtrail import zulu
+from sandbox.event_bus.delivery import EventDelivery
+from sandbox.event_bus.rules import make_queue, put_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sandbox.aws.call_log import Call
+    from sandbox.aws.local_aws import LocalAws
+    from sandbox.event_bus.delivery import Delivery
+
+_log = logging.getLogger(__name__)
+# What moto writes anew: its own id, account and region, and the time as a number. Everything else comes through.
+_RESTORED = ("version", "id", "account", "time", "region", "resources")
+# Most entries in one PutEvents call.
+_ENTRIES = 10
+
+
+class EventBus:
+    """Rules by name, all with one function as target; started and stopped as a context manager.
+
+    `attempts` and `pause_s` are the rules' retry policy for the hand-over; retries of the function itself are Lambda's.
+    """
+
+    def __init__(
+        self, aws: LocalAws, *, function: str, rules: Mapping[str, Mapping[str, Any]], attempts: int = 4, pause_s: float = 0.2
+    ) -> None:
+        self._aws = aws
+        self._function = function
+        self._rules = dict(rules)
+        self._originals: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._pump = threading.Thread(target=self._run, name="event-bus", daemon=True)
+        self._later = ThreadPoolExecutor(max_workers=1, thread_name_prefix="event-put")
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._to_function = EventDelivery(aws, function, attempts=attempts, pause_s=pause_s)
+        self._queue_url = ""
+
+    def __enter__(self) -> Self:
+        sqs = self._aws.client("sqs")
+        self._queue_url, queue_arn = make_queue(sqs, f"bus-{self._function}")
+        self._to_function.__enter__()
+        for name, pattern in self._rules.items():
+            put_rule(self._aws.client("events"), name, pattern, queue_arn)
+        self._aws.calls.on_call(self._noticed)
+        self._aws.eks.hook(on_event=self.put_soon)
+        self._pump.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._wake.set()
+        self.release()
+        self._later.shutdown(wait=True, cancel_futures=True)
+        self._pump.join(timeout=10)
+        self._to_function.__exit__()
+
+    def put(self, event: Mapping[str, Any]) -> str:
+        """Put one event, in the shape in which a function gets it; its id.
+
+        Raises:
+            ValueError: the bus refused the entry.
+        """
+        return self.put_all([event])[0]
+
+    def put_all(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Put many events, ten to a call; their ids in order.
+
+        Raises:
+            ValueError: the bus refused an entry; those of the calls before it are on the bus.
+        """
+        return [told for start in range(0, len(events), _ENTRIES) for told in self._put_ten(events[start : start + _ENTRIES])]
+
+    def _put_ten(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        with self._lock:  # the pump may be quicker than the answer
+            answers = self._aws.client("events").put_events(Entries=[_entry(event) for event in events])["Entries"]
+            refused = [answer.get("ErrorMessage") for answer in answers if "EventId" not in answer]
+            if refused:
+                raise ValueError(f"the bus refused an event: {refused[0]}")
+            self._originals.update((answer["EventId"], dict(event)) for answer, event in zip(answers, events, strict=True))
+        return [str(event.get("id") or answer["EventId"]) for answer, event in zip(answers, events, strict=True)]
+
+    def put_soon(self, event: Mapping[str, Any]) -> None:
+        """Put an event without keeping its maker waiting, in order, as services do."""
+        if not self._stopping.is_set():
+            self._later.submit(self._put_or_log, event)
+
+    def hold(self) -> None:
+        """Keep what `put_soon` is given until `let_go`, as CloudTrail at times does for minutes."""
+        self._flowing.clear()
+
+    def release(self) -> None:
+        """Put what was held back, and what comes from now on as it comes."""
+        self._flowing.set()
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What was handed over so far, in order of hand-over."""
+        return self._to_function.deliveries()
+
+    @property
+    def dead_letters(self) -> str:
+        """URL of the queue of what the function did not take."""
+        return self._to_function.dead_letters
+
+    def _put_or_log(self, event: Mapping[str, Any]) -> None:
+        self._flowing.wait()
+        try:
+            self.put(event)
+        except (BotoCoreError, ClientError, ValueError):
+            _log.exception("an event of %s was lost: the bus did not take it", event.get("source"))
+
+    def _noticed(self, call: Call) -> None:
+        if call.action == "events:PutEvents":
+            self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(timeout=1.0)
+            self._wake.clear()
+            try:
+                while self._drain():
+                    pass
+            except (BotoCoreError, ClientError):
+                _log.exception("the bus's queue could not be read; it is read again with the next event")
+
+    def _drain(self) -> bool:
+        sqs = self._aws.client("sqs")
+        messages = sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            matched = json.loads(message["Body"])
+            self._to_function.submit(matched["rule"], self._restored(matched["event"]))
+        taken = [{"Id": str(at), "ReceiptHandle": message["ReceiptHandle"]} for at, message in enumerate(messages)]
+        if taken:
+            sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=taken)
+        return bool(messages) and not self._stopping.is_set()
+
+    def _restored(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event as it was put. One that a function put has only what PutEvents takes; moto's values stand for the rest."""
+        with self._lock:
+            original = self._originals.get(event["id"], {})
+        event.pop("ingestion-time", None)
+        event["time"] = zulu(datetime.fromtimestamp(float(event["time"]), UTC))
+        return event | {name: original[name] for name in _RESTORED if name in original}
+
+
+def _entry(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+        "Resources": event.get("resources", []),
+    }

@@ -1,0 +1,91 @@
+"""Execution environments of one function: reused when idle, added up to its concurrency, queued for beyond it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from sandbox.functions.execution_environment import Environment, InvocationResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.functions.function import Function
+
+
+class FunctionPool:
+    """All environments of one function. The one used last is used next, as Lambda does, so that few stay warm."""
+
+    def __init__(self, function: Function, on_line: Callable[[str, str], None] | None = None) -> None:
+        self.function = function
+        self._on_line = on_line
+        self._all: list[Environment] = []
+        self._idle: list[Environment] = []
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def invoke(self, payload: bytes) -> InvocationResult:
+        """Run the function in an idle environment, a new one, or the next to become idle.
+
+        Raises:
+            RuntimeError: the pool is closed.
+        """
+        environment = self._take()
+        try:
+            if not environment.running():
+                environment.start()
+            return environment.invoke(payload)
+        finally:
+            with self._changed:
+                self._idle.append(environment)
+                self._changed.notify()
+
+    def kill(self) -> None:
+        """Kill the function's processes, wherever they are."""
+        for environment in tuple(self._all):
+            environment.kill()
+
+    def restart(self) -> None:
+        """Let every next invocation start cold."""
+        for environment in tuple(self._all):
+            environment.stop()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for environment in self._all:
+            environment.close()
+
+    def lines(self) -> list[str]:
+        """What the function has written, environment after environment."""
+        return [line for environment in tuple(self._all) for line in environment.lines]
+
+    def init_ms(self) -> list[float]:
+        """Durations of the cold starts so far."""
+        return [took for environment in tuple(self._all) for took in environment.init_ms]
+
+    def pids(self) -> list[int]:
+        """Ids of the function's processes in every environment, for those who measure them."""
+        return [pid for environment in tuple(self._all) for pid in environment.pids()]
+
+    def _take(self) -> Environment:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._idle or len(self._all) < self.function.concurrency)
+            if self._closed:
+                raise RuntimeError(f"{self.function.name} is shut down")
+            if self._idle:
+                return self._idle.pop()
+            environment = Environment(self.function, self._line)
+            self._all.append(environment)
+            return environment
+
+    def _line(self, line: str) -> None:
+        if self._on_line is not None:
+            self._on_line(self.function.name, line)

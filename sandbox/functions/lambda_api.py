@@ -1,0 +1,182 @@
+"""Lambda's API in front of local functions: Invoke for plain and durable ones, and the calls on executions."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from sandbox.aws.http_messages import Request, Response, json_response
+from sandbox.aws.service_model import operation_of, rest_json_input, service_model
+from sandbox.functions.durable_service import DurableService
+from sandbox.functions.function_pool import FunctionPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.functions.execution_environment import InvocationResult
+    from sandbox.functions.function import Function
+
+_log = logging.getLogger(__name__)
+_NAME = re.compile(r"^(?:arn:[^:]+:lambda:[^:]+:\d+:function:)?(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9$_-]+))?$")
+# An asynchronous invocation that fails is tried twice more.
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+_ASYNC_RETRIES = 2
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A named execution: what it was started with, and its ARN."""
+
+    payload: bytes
+    arn: str
+
+
+class LambdaApi:
+    """Answers the `lambda` service. `retry_after_s` is the pause before each of the two asynchronous retries, which
+    Lambda makes one and two minutes long. `on_line(function, line)` gets what functions write.
+    `on_dead_letter(function, payload, error)` gets asynchronous events that never succeeded.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        skip_time: bool = False,
+        retry_after_s: float = 0.5,
+        on_line: Callable[[str, str], None] | None = None,
+        on_dead_letter: Callable[[str, bytes, bytes], None] | None = None,
+    ) -> None:
+        self.durable = DurableService(self.run, region=region, skip_time=skip_time)
+        self._on_line = on_line
+        self._on_dead_letter = on_dead_letter or (lambda *_: None)
+        self._retry_after_s = retry_after_s
+        self._versions: dict[str, list[FunctionPool]] = {}
+        self._begun: dict[tuple[str, str], _Begun] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._asynchronous = ThreadPoolExecutor(max_workers=16, thread_name_prefix="async-invoke")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stopping.set()
+        for pool in (pool for versions in self._versions.values() for pool in versions):
+            pool.close()
+        self.durable.close()
+        self._asynchronous.shutdown(wait=True, cancel_futures=True)
+
+    def add(self, function: Function) -> FunctionPool:
+        """Deploy a function; where there is one of that name, this is its next version, to which every alias moves.
+
+        Executions under way stay on the version that they began on, so the versions of a durable function are kept.
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
+        """
+        pool = FunctionPool(function, self._on_line)
+        versions = self._versions.setdefault(function.name, [])
+        if versions and not function.durable:
+            versions[-1].close()
+        versions.append(pool)
+        return pool
+
+    def pool(self, name: str) -> FunctionPool:
+        """The environments of a function, e.g. to kill them."""
+        return self._versions[name][-1]
+
+    def run(self, name: str, qualifier: str, payload: bytes) -> InvocationResult:
+        """Run the handler of one version of a function once, here and now; by any other qualifier than a version's number, the latest."""
+        return self._versions[name][int(qualifier) - 1 if qualifier.isdecimal() else -1].invoke(payload)
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request to Lambda."""
+        found = operation_of(service_model("lambda"), request)
+        if found is not None and found[0].name == "Invoke":
+            return self._invoke(rest_json_input(*found, request))
+        answer = self.durable(request)
+        return answer or _error(404, "ResourceNotFoundException", f"the local Lambda does not have {request.method} {request.path}")
+
+    def _invoke(self, params: dict[str, Any]) -> Response:
+        target = _NAME.match(params["FunctionName"])
+        versions = self._versions.get(target["name"]) if target else None
+        if target is None or not versions:
+            return _error(404, "ResourceNotFoundException", f"Function not found: {params['FunctionName']}")
+        pool = versions[-1]
+        qualifier = params.get("Qualifier") or target["qualifier"]
+        if pool.function.durable:
+            return self._invoke_durable(pool.function, qualifier, params)
+        return self._invoke_plain(pool, params)
+
+    def _invoke_plain(self, pool: FunctionPool, params: dict[str, Any]) -> Response:
+        payload = params.get("Payload") or b""
+        if params.get("InvocationType") == "Event":
+            self._asynchronous.submit(self._retried, pool, payload)
+            return Response(202, b"", _versioned())
+        if params.get("InvocationType") == "DryRun":
+            return Response(204, b"", _versioned())
+        return _answered(pool.invoke(payload))
+
+    def _retried(self, pool: FunctionPool, payload: bytes) -> None:
+        try:
+            for attempt in range(1 + _ASYNC_RETRIES):
+                ended = pool.invoke(payload)
+                if not ended.failed:
+                    return
+                _log.info("%s failed, attempt %d", pool.function.name, attempt + 1)
+                if attempt < _ASYNC_RETRIES and self._stopping.wait(self._retry_after_s):
+                    return
+            self._on_dead_letter(pool.function.name, payload, ended.payload)
+        except RuntimeError:  # shut down while the event waited for its turn
+            _log.debug("%s was shut down before its event was done", pool.function.name)
+
+    def _invoke_durable(self, function: Function, qualifier: str | None, params: dict[str, Any]) -> Response:
+        if not qualifier:
+            message = "You cannot invoke a durable function using an unqualified ARN."
+            return _error(400, "InvalidParameterValueException", message)
+        name = params.get("DurableExecutionName") or str(uuid.uuid4())
+        payload = params.get("Payload") or b"{}"
+        with self._lock:
+            begun = self._begun.get((function.name, name))
+            if begun is None:
+                begun = _Begun(payload, self.durable.start(function, self._version(function, qualifier), name, payload.decode()))
+                self._begun[function.name, name] = begun
+        if begun.payload != payload:
+            message = f"A durable execution named {name} was started with another payload."
+            return _error(409, "DurableExecutionAlreadyStartedException", message)
+        headers = {**_versioned(), "X-Amz-Durable-Execution-Arn": begun.arn}
+        if params.get("InvocationType") == "Event":
+            return Response(202, b"", headers)
+        return _ended(self.durable.wait(begun.arn, function.execution_timeout_s), headers)
+
+    def _version(self, function: Function, qualifier: str) -> str:
+        """What an execution is bound to: a version's number, or `$LATEST`, which moves."""
+        is_alias = qualifier != "$LATEST" and not qualifier.isdecimal()
+        return str(len(self._versions[function.name])) if is_alias else qualifier
+
+
+def _ended(execution: Any, headers: dict[str, str]) -> Response:
+    """The answer to a synchronous Invoke of a durable function: its result, or its error as a function error."""
+    if execution.error is None:
+        return Response(200, (execution.result or "null").encode(), headers)
+    body = {"errorType": execution.error.type, "errorMessage": execution.error.message}
+    return json_response(200, body, {**headers, "X-Amz-Function-Error": "Unhandled"})
+
+
+def _answered(ended: InvocationResult) -> Response:
+    headers = {**_versioned(), **({"X-Amz-Function-Error": "Unhandled"} if ended.failed else {})}
+    return Response(200, ended.payload, headers)
+
+
+def _versioned() -> dict[str, str]:
+    return {"X-Amz-Executed-Version": "$LATEST", "x-amzn-RequestId": str(uuid.uuid4())}
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return json_response(status, {"Type": "User", "Message": message}, {"x-amzn-ErrorType": code})

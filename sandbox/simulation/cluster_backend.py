@@ -1,0 +1,174 @@
+"""The cluster under a play: the embedded API double with life in it, behind the few verbs that a story needs."""
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any, Protocol, Self
+
+import trustme
+
+from sandbox.cluster.deletion import Preconditions
+from sandbox.cluster.embedded_cluster import EmbeddedCluster
+from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource
+from sandbox.cluster.tokens import TokenVerifier
+from sandbox.controllers.cluster_snapshot import is_ready
+from sandbox.controllers.controller_manager import ControllerManager
+from sandbox.controllers.kubelet import Timings
+from sandbox.controllers.vpc_cni import AssociatedRole, RoleCheck
+from sandbox.simulation.aws_account import NAMESPACE
+from sandbox.webhook.identity_webhook import Association, IdentityWebhook, WebhookFaults
+from sandbox.webhook.server import WebhookServer
+
+Object = Mapping[str, Any]
+
+
+class ClusterBackend(Protocol):
+    """A cluster to play on: a context manager. `version` is Kubernetes', `1.36`; `failure` is what ended a part of it by itself."""
+
+    url: str
+    ca_pem: bytes
+    switches: WebhookFaults
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    @property
+    def ca_data(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def failure(self) -> Exception | None: ...
+
+    def apply(self, manifest: Object, manager: str) -> None: ...
+
+    def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None: ...
+
+    def patch_status(self, resource: Resource, name: str, status: Object) -> None: ...
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None: ...
+
+    def all_of(self, resource: Resource, namespace: str = "") -> list[Object]: ...
+
+    def delete(self, resource: Resource, name: str, namespace: str = "") -> None: ...
+
+    def join_nodes(self, count: int) -> list[str]: ...
+
+    def stop_kubelet(self, node: str) -> None: ...
+
+
+class EmbeddedBackend:
+    """The embedded cluster, its behaviours, and the identity webhook as a server of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str,
+        sts_url: str,
+        access_entries: Callable[[], Iterable[Mapping[str, Any]]],
+        role_can_run_cni: RoleCheck,
+        association_of: Association,
+        associated_role: AssociatedRole,
+        pace: Timings | None = None,
+    ) -> None:
+        authority = trustme.CA()
+        verifier = TokenVerifier(cluster=name, sts_url=sts_url, access_entries=access_entries)
+        self.cluster = EmbeddedCluster(name, authenticate=verifier, certificate=authority, version=version)
+        self.switches = WebhookFaults()
+        self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)
+        self._server = WebhookServer(self._webhook, authority)
+        self.life = ControllerManager(
+            self.cluster.store,
+            role_can_run_cni=role_can_run_cni,
+            associated_role=associated_role,
+            pace=pace,
+            webhook=self._webhook,
+        )
+        self.url, self.ca_pem = self.cluster.url, self.cluster.ca_pem
+        self._version = version
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.cluster)
+        self._stack.enter_context(self._server)
+        self.apply(self._server.configuration(), "sandbox")
+        self._stack.enter_context(self.life)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def ca_data(self) -> str:
+        """The certificate authority as `DescribeCluster` gives it."""
+        return base64.b64encode(self.ca_pem).decode()
+
+    @property
+    def version(self) -> str:
+        """Of Kubernetes, as the scenario wants it."""
+        return self._version
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the behaviours, if anything did."""
+        return self.life.failure
+
+    def apply(self, manifest: Object, manager: str) -> None:
+        """Create or apply an object."""
+        self.cluster.apply(manifest, manager)
+
+    def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None:
+        """Merge patch as some manager."""
+        self.cluster.store.patch(resource, name, namespace, patch=patch, by=manager)
+
+    def patch_status(self, resource: Resource, name: str, status: Object) -> None:
+        """Merge patch of the status of an object that is in no namespace."""
+        self.cluster.store.patch(resource, name, patch={"status": status}, subresource="status")
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
+        """One object, or None."""
+        return self.cluster.store.find(resource, name, namespace)
+
+    def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
+        """All objects of a kind, as they are stored: to be read and never changed."""
+        entries, _ = self.cluster.store.entries(resource, namespace)
+        return [each.obj for each in entries]
+
+    def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete one object."""
+        self.cluster.store.delete(resource, name, namespace, preconditions=Preconditions())
+
+    def join_nodes(self, count: int) -> list[str]:
+        """Let new nodes register."""
+        return self.life.join_nodes(count)
+
+    def stop_kubelet(self, node: str) -> None:
+        """The node's kubelet falls silent."""
+        self.life.stop_kubelet(node)
+
+    def _annotations(self, namespace: str, name: str) -> Mapping[str, str]:
+        found = self.cluster.store.find(SERVICE_ACCOUNTS, name, namespace) or {}
+        annotations: Mapping[str, str] = found.get("metadata", {}).get("annotations") or {}
+        return annotations
+
+
+def nodes_ready(backend: ClusterBackend) -> tuple[int, int]:
+    """How many nodes are Ready, and how many there are."""
+    return _ready(backend.all_of(NODES))
+
+
+def pods_ready(backend: ClusterBackend, service_account: str) -> tuple[int, int]:
+    """How many pods of a ServiceAccount are ready, and how many there are."""
+    return _ready(pods_of(backend, service_account))
+
+
+def pods_of(backend: ClusterBackend, service_account: str) -> list[Object]:
+    """The pods that run under a ServiceAccount of kube-system."""
+    return [item for item in backend.all_of(PODS, NAMESPACE) if item["spec"].get("serviceAccountName") == service_account]
+
+
+def _ready(objects: list[Object]) -> tuple[int, int]:
+    return sum(map(is_ready, objects)), len(objects)

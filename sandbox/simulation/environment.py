@@ -1,0 +1,220 @@
+"""The stage: local AWS, a cluster, and the real functions from the built asset, wired by the contract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lambdas.contract.access import GROUPS, BoundWorkload, manifests
+from lambdas.contract.environment import ALLOCATOR, Function
+from lambdas.contract.events import SUBSCRIPTIONS
+from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
+from lambdas.contract.workloads import known
+from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.aws.local_aws import ACCOUNT, REGION, LocalAws
+from sandbox.cluster import aws_node
+from sandbox.controllers.vpc_cni import NO_AGENT, NO_AGENT_WORDS, Allowed, Denied, Unreachable
+from sandbox.event_bus.event_bus import EventBus
+from sandbox.functions.dead_letters import DeadLetters
+from sandbox.functions.function import Function as LocalFunction
+from sandbox.functions.lambda_api import LambdaApi
+from sandbox.resource_stack import ResourceStack
+from sandbox.simulation import aws_account, seed_data
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, resolve_role, role_arn
+from sandbox.simulation.cluster_backend import EmbeddedBackend
+from sandbox.simulation.deployment import function_asset, function_variables
+from sandbox.simulation.scenario import BOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sandbox.control_plane.control_plane import ControlPlane
+    from sandbox.simulation.cluster_backend import ClusterBackend
+    from sandbox.simulation.scenario import World
+
+
+class SandboxEnvironment(ResourceStack):
+    """One scenario's world, standing: a context manager.
+
+    `on_line(function, line)` gets what the functions log, `on_step` what the set-up does; `cluster` is `embedded` or `real`, and
+    `control_plane` a real one that runs already, for a cluster named as ours: it is emptied before and after. `preloaded` functions
+    are for those who set up many stages.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        cluster: str = "embedded",
+        control_plane: ControlPlane | None = None,
+        on_line: Callable[[str, str], None] | None = None,
+        on_step: Callable[[str], None] = lambda _: None,
+        skip_time: bool = False,
+        preloaded: bool = False,
+    ) -> None:
+        self.world = world
+        self._cluster = cluster
+        self._control_plane = control_plane
+        self._on_step = on_step
+        self.aws = LocalAws(may_pass=self._may_pass)
+        self._on_line = on_line
+        self._skip_time = skip_time
+        self._preloaded = preloaded
+        self.lines: list[tuple[str, str]] = []
+        self.sts_timeout = ""
+        """What pods end with where they cannot reach STS; empty where they can."""
+
+    def _set_up(self) -> None:
+        self._on_step("AWS APIs on loopback")
+        self._stack.enter_context(self.aws)
+        self.backend: ClusterBackend = self._stack.enter_context(self._ground())
+        self.world = replace(self.world, kubernetes=self.backend.version)  # a real cluster has one version, whatever the scenario says
+        self._on_step(f"cluster {CLUSTER} at Kubernetes {self.world.kubernetes}, {self.world.nodes} nodes")
+        spec = ClusterSpec(
+            name=CLUSTER, version=self.world.kubernetes, endpoint=self.backend.url, ca_data=self.backend.ca_data, issuer=self.world.issuer
+        )
+        self.issuer: str = self.aws.eks.add_cluster(spec).record["identity"]["oidc"]["issuer"]
+        aws_account.create_identity(self.aws, self.world, self.issuer)
+        aws_account.put_parameters(self.aws, self.world)
+        aws_account.create_table(self.aws)
+        self.topics = aws_account.create_topics(self.aws)
+        self._grant_access()
+        seed_data.seed_eks(self.aws, self.world)
+        self.aws.eks.hook(on_addon_applied=self._addon_applied)
+        seed_data.seed_cluster(self.backend, self.world)
+        self._start_functions()
+
+    def _ground(self) -> ClusterBackend:
+        if self._cluster == "real":
+            return self._real_ground()
+        return EmbeddedBackend(
+            CLUSTER,
+            version=self.world.kubernetes,
+            sts_url=self.aws.endpoint,
+            access_entries=self._access_entries,
+            role_can_run_cni=self._can_run,
+            association_of=self._association,
+            associated_role=self._associated_role,
+        )
+
+    def _real_ground(self) -> ClusterBackend:
+        from sandbox.simulation.real_backend import RealBackend
+
+        return RealBackend(
+            CLUSTER,
+            control_plane=self._control_plane,
+            nodes=self.world.nodes,
+            sts=self.aws.gateway.answer,
+            access_entries=self._access_entries,
+            roles=[role_arn(aws_account.ROLE), *filter(None, [self.world.cross_account_role(ACCOUNT)])],
+            role_can_run_cni=self._can_run,
+            association_of=self._association,
+            associated_role=self._associated_role,
+            on_step=self._on_step,
+        )
+
+    # --- who may what ------------------------------------------------------------------------------------------------------------
+
+    def _can_run(self, role: str | None) -> Allowed | Denied | Unreachable:
+        """Whether the plug-in works with a role: the bound one where its trust is right, or the node's own, which needs no STS."""
+        world = self.world
+        if role == NO_AGENT:
+            return Unreachable(NO_AGENT_WORDS)
+        if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
+            return Unreachable(self.sts_timeout)
+        bound_works = world.service_account != aws_node.NAME or world.role_works
+        if role is None or role == role_arn(NODE_ROLE):
+            return Allowed() if self.world.node_role_suffices else Denied("DescribeNetworkInterfaces")
+        if role in (resolve_role(BOUND), world.cross_account_role(ACCOUNT)) and bound_works:
+            return Allowed()
+        return Denied("CreateNetworkInterface")
+
+    def _may_pass(self, principal: str, role: str, service: str) -> bool:
+        return principal != CHECKER and service == "eks.amazonaws.com" and role.startswith(f"arn:aws:iam::{ACCOUNT}:role/")
+
+    def _access_entries(self) -> list[dict[str, Any]]:
+        cluster = self.aws.eks.state.clusters.get(CLUSTER)
+        return list(cluster.access_entries.values()) if cluster else []
+
+    def _association(self, namespace: str, account: str) -> Mapping[str, Any] | None:
+        cluster = self.aws.eks.state.clusters.get(CLUSTER)
+        found = cluster.associations.values() if cluster else ()
+        return next((item for item in found if (item["namespace"], item["serviceAccount"]) == (namespace, account)), None)
+
+    def _associated_role(self, namespace: str, account: str) -> str | None:
+        found, cluster = self._association(namespace, account), self.aws.eks.state.clusters.get(CLUSTER)
+        if found is None or cluster is None:
+            return None
+        return str(found["roleArn"]) if POD_IDENTITY_AGENT_ADDON in cluster.addons else NO_AGENT
+
+    def _grant_access(self) -> None:
+        if self.world.access == "no-entry":
+            return
+        eks = self.aws.client("eks")
+        for function, principal in ((Function.CHECKER, CHECKER), (Function.REMEDIATOR, REMEDIATOR)):
+            eks.create_access_entry(clusterName=CLUSTER, principalArn=role_arn(principal), kubernetesGroups=[GROUPS[function]])
+        if self.world.access == "granted":
+            self.grant_rbac()
+
+    def grant_rbac(self) -> None:
+        """Apply the Roles that the contract generates, for this world's ServiceAccount."""
+        workload = known(NAMESPACE, self.world.service_account)
+        bound = [BoundWorkload(workload.namespace, workload.service_account, workload.kind, workload.name)] if workload else []
+        for manifest in manifests(bound):
+            self.backend.apply(manifest, "irsa-remediator-access")
+
+    # --- what stands -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def addon(self) -> str | None:
+        """The add-on that owns this world's ServiceAccount."""
+        return seed_data.addon_name(self.world)
+
+    def _addon_applied(self, _cluster: str, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        seed_data.apply_addon(self.backend, self.world, record, request)
+
+    # --- the functions -----------------------------------------------------------------------------------------------------------
+
+    def _start_functions(self) -> None:
+        self._on_step("the functions' asset, as deployment bundles it, in the Lambda emulator")
+        self.dead_letters = DeadLetters(self.aws.client)
+        self.functions = self._stack.enter_context(
+            LambdaApi(region=REGION, skip_time=self._skip_time, on_line=self._line, on_dead_letter=self.dead_letters)
+        )
+        self.aws.route("lambda", self.functions)
+        for function, principal, durable in ((Function.CHECKER, CHECKER, False), (Function.REMEDIATOR, REMEDIATOR, True)):
+            self.functions.add(
+                LocalFunction(
+                    name=principal,
+                    asset=function_asset(),
+                    handler=function.handler,
+                    environment={**ALLOCATOR, **self.function_variables(), **self.aws.environment(principal)},
+                    durable=durable,
+                    concurrency=2,
+                    preloaded=self._preloaded,
+                )
+            )
+        rules = {name: item.pattern([role_arn(REMEDIATOR), role_arn(CHECKER)]) for name, item in SUBSCRIPTIONS.items()}
+        self.bus = self._stack.enter_context(EventBus(self.aws, function=CHECKER, rules=rules))
+
+    def function_variables(self) -> dict[str, str]:
+        """The functions' variables, from the contract."""
+        return function_variables(self.topics)
+
+    def _line(self, function: str, line: str) -> None:
+        self.lines.append((function, line))
+        if self._on_line:
+            self._on_line(function, line)
+
+    # --- what came of it ---------------------------------------------------------------------------------------------------------
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was sent to the chat topic, in order: the notifications as Amazon Q Developer would take them."""
+        sqs = self.aws.client("sqs")
+        found: list[dict[str, Any]] = []
+        while batch := sqs.receive_message(QueueUrl=self.topics.chat_queue, MaxNumberOfMessages=10).get("Messages", []):
+            for message in batch:
+                found.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=self.topics.chat_queue, ReceiptHandle=message["ReceiptHandle"])
+        return found

@@ -1,0 +1,93 @@
+"""What stands before a story begins: add-on and node group in EKS; ServiceAccount, workload and nodes in the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from lambdas.contract.workloads import known
+from sandbox.cluster import aws_node
+from sandbox.cluster.manifests import deployment, node, service_account
+from sandbox.cluster.resources import DAEMON_SETS, SERVICE_ACCOUNTS
+from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, NODE_ROLE, resolve_role, role_arn
+from sandbox.simulation.scenario import BOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.aws.local_aws import LocalAws
+    from sandbox.simulation.cluster_backend import ClusterBackend
+    from sandbox.simulation.scenario import World
+
+WINDOWS_FROM: Final = 500
+"""Numbers Windows nodes, which their names follow from, apart from the others."""
+
+
+def addon_name(world: World) -> str | None:
+    """The add-on that owns this world's ServiceAccount."""
+    workload = known(NAMESPACE, world.service_account)
+    return workload.addon if workload else None
+
+
+def seed_eks(aws: LocalAws, world: World) -> None:
+    """The add-on record, the node group and the pod identity association."""
+    addon = addon_name(world)
+    if world.addon and world.addon_installed and addon:
+        role = {"serviceAccountRoleArn": it} if (it := resolve_role(world.addon_role)) else {}
+        version = {"addonVersion": world.addon_version} if addon == CNI_ADDON else {}
+        aws.eks.add_addon(CLUSTER, addon, **version, **role)
+    aws.eks.add_nodegroup(CLUSTER, "default", node_role=role_arn(NODE_ROLE), size=world.nodes, repair=world.node_repair)
+    if world.pod_identity:
+        if world.pod_identity_agent:
+            aws.eks.add_addon(CLUSTER, POD_IDENTITY_AGENT_ADDON)
+        aws.client("eks").create_pod_identity_association(
+            clusterName=CLUSTER, namespace=NAMESPACE, serviceAccount=world.service_account, roleArn=resolve_role(world.pod_identity)
+        )
+
+
+def seed_cluster(backend: ClusterBackend, world: World) -> None:
+    """The ServiceAccount with its annotation, its workload, a CNI in any case, and the nodes."""
+    backend.switches.cache_lag_s = world.webhook_lag_s
+    manager = "eks" if world.addon else "helm"
+    backend.apply(_account(world), manager)
+    if world.workload and world.addon_installed:
+        backend.apply(_workload(world), manager)
+    if world.service_account != aws_node.NAME:  # without a CNI no node is Ready, and no other pod starts
+        backend.apply(aws_node.service_account(role_arn=resolve_role(BOUND)), "eks")
+        backend.apply(aws_node.daemon_set(), "eks")
+    backend.join_nodes(world.nodes)
+    for number in range(world.windows_nodes):  # their CNI comes with the machine image, so they join Ready
+        backend.apply(node(WINDOWS_FROM + number, version=world.kubernetes, os="windows"), "kubelet")
+
+
+def apply_addon(backend: ClusterBackend, world: World, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    """What EKS does in the cluster when an add-on update takes effect: its fields, as the manager `eks`."""
+    if record["addonName"] != addon_name(world):
+        return
+    annotation = {"metadata": {"annotations": {aws_node.ROLE_KEY: record.get("serviceAccountRoleArn")}}}
+    backend.patch(SERVICE_ACCOUNTS, world.service_account, NAMESPACE, annotation, "eks")
+    if request.get("addonVersion") and world.service_account == aws_node.NAME:
+        template = aws_node.daemon_set(version=_plugin(request["addonVersion"]))["spec"]["template"]
+        backend.patch(DAEMON_SETS, aws_node.NAME, NAMESPACE, {"spec": {"template": template}}, "eks")
+
+
+def _account(world: World) -> dict[str, Any]:
+    if world.service_account == aws_node.NAME:
+        account = aws_node.service_account(version=_plugin(world.addon_version))
+    else:
+        account = service_account(world.service_account)
+    if value := resolve_role(world.annotation):
+        account["metadata"]["annotations"] = {world.annotation_key: value}
+    return account
+
+
+def _workload(world: World) -> dict[str, Any]:
+    if world.service_account == aws_node.NAME:
+        return aws_node.daemon_set(version=_plugin(world.addon_version))
+    workload = known(NAMESPACE, world.service_account)
+    return deployment(workload.name if workload else world.service_account, account=world.service_account, replicas=4)
+
+
+def _plugin(addon_version: str) -> str:
+    """The plug-in's version in an add-on's: `v1.15.1-eksbuild.1` -> `v1.15.1`."""
+    return addon_version.partition("-")[0]

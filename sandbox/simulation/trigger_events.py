@@ -1,0 +1,90 @@
+"""The events that announce what has happened, as they arrive on the bus or from the schedule."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from lambdas.contract.events import SWEEP_INPUT, OwnEvent
+from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
+from sandbox.aws.cloudtrail import zulu
+from sandbox.aws.local_aws import ACCOUNT, REGION
+from sandbox.simulation.aws_account import CHECKER, CLUSTER
+from sandbox.simulation.environment import SandboxEnvironment
+from sandbox.simulation.scenario import lookup
+
+How = Mapping[str, Any]
+
+
+def check_request() -> dict[str, Any]:
+    """Somebody asks for a check of this cluster, now."""
+    now = datetime.now(UTC).isoformat()
+    return _own(
+        OwnEvent.CHECK_REQUESTED, {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
+    )
+
+
+def _own(kind: OwnEvent, detail: How) -> dict[str, Any]:
+    return event(EVENT_SOURCE, kind, detail)
+
+
+def event(source: str, kind: str, detail: How, resources: Sequence[str] = ()) -> dict[str, Any]:
+    """An event of now, as EventBridge hands it over."""
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": str(kind),
+        "source": source,
+        "account": ACCOUNT,
+        "time": zulu(datetime.now(UTC)),
+        "region": REGION,
+        "resources": list(resources),
+        "detail": dict(detail),
+    }
+
+
+def _alarm() -> dict[str, Any]:
+    name = f"{ALARM_PREFIX}{CLUSTER}"
+    now = zulu(datetime.now(UTC))
+    metric = {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": CLUSTER}}
+    detail = {
+        "alarmName": name,
+        "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": now},
+        "previousState": {"value": "OK", "timestamp": now},
+        "configuration": {"metrics": [{"id": "m1", "metricStat": {"metric": metric, "period": 60, "stat": "Maximum"}, "returnData": True}]},
+    }
+    return event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"])
+
+
+def announcement(name: str) -> dict[str, Any] | None:
+    """The event of this name, or None where EKS's own CloudTrail event announces it or nothing does.
+
+    Raises:
+        InvalidScenario: there is no event of that name.
+    """
+    now = zulu(datetime.now(UTC))
+    node = {"schemaVersion": "1", "cluster": CLUSTER, "cause": "cni", "count": 1, "nodes": ["n"], "since": now, "occurredAt": now}
+    made: Mapping[str, Callable[[], dict[str, Any] | None]] = {
+        "none": lambda: None,
+        "cloudtrail": lambda: None,
+        "check-requested": check_request,
+        "sweep": lambda: dict(SWEEP_INPUT),
+        "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
+        "alarm": _alarm,
+        "addon-event": lambda: event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
+    }
+    return lookup(name, made, "event")()
+
+
+def announce(env: SandboxEnvironment, name: str) -> str:
+    """Put the event on the bus, after those held back; the schedule's goes to the checker directly, as its rule's target does."""
+    made = announcement(name)
+    env.bus.release()
+    if made is None:
+        return ""
+    if name == "sweep":
+        env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(made))
+        return "the schedule's turn: a sweep"
+    env.bus.put(made)
+    return f"on the bus: {made['detail-type']}"

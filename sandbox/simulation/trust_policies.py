@@ -1,0 +1,41 @@
+"""Trust policies as scenarios want them: right, or wrong in one of the ways in which people get them wrong."""
+
+from typing import Any, Final
+
+from sandbox.simulation.scenario import BOUND, TrustPolicyKind, World
+
+_AUDIENCE: Final = "sts.amazonaws.com"
+
+
+def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> dict[str, Any]:
+    """The trust policy of the world's role: for the pod identity association that names it, else for IRSA. `issuer` is without scheme."""
+    if world.pod_identity == BOUND and world.pod_identity_trusted:
+        return _document(
+            {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+        )
+    host = issuer.rsplit("/", 1)[0] + "/" + "9A1C" * 8 if world.trust is TrustPolicyKind.OTHER_ISSUER else issuer
+    provider = f"arn:aws:iam::{account}:oidc-provider/{host}"
+    statement = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
+    return _document(
+        statement | {"Condition": {"StringEquals": _claims(world.trust, host, provider, f"{namespace}:{world.service_account}")}}
+    )
+
+
+def _claims(trust: TrustPolicyKind, host: str, provider: str, account: str) -> dict[str, str]:
+    subject = f"system:serviceaccount:{account}"
+    match trust:
+        case TrustPolicyKind.OTHER_SUBJECT:
+            return {f"{host}:aud": _AUDIENCE, f"{host}:sub": "system:serviceaccount:default:someone-else"}
+        case TrustPolicyKind.AUDIENCE_ONLY_WRONG:
+            return {f"{host}:aud": "sts.example.com", f"{host}:sub": subject}
+        case TrustPolicyKind.AUDIENCE_ALONE:
+            return {f"{host}:aud": _AUDIENCE}
+        case TrustPolicyKind.WILDCARD:
+            return {f"{host}:aud": _AUDIENCE, f"{host}:sub": subject.rpartition(":")[0] + ":*"}
+        case TrustPolicyKind.ARN_IN_KEY:
+            return {f"{provider}:aud": _AUDIENCE, f"{provider}:sub": subject}
+    return {f"{host}:aud": _AUDIENCE, f"{host}:sub": subject}
+
+
+def _document(statement: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
