@@ -13,7 +13,8 @@ from cli.errors import CommandError
 from cli.options import GlobalOptions
 
 if TYPE_CHECKING:
-    from preflight.report import ClusterReport, PreflightReport
+    from preflight.cluster import ClusterReport
+    from preflight.report import PreflightReport
     from preflight.run import PreflightRequest
 
 

@@ -35,7 +35,7 @@ def kubernetes_after(snapshot: Snapshot, upgrade: Upgrade) -> str:
     return upgrade.kubernetes_version or now
 
 
-def assess(snapshot: Snapshot, diagnosis: Diagnosis, asked: Upgrade, offered: tuple[OfferedVersion, ...] | Unknown) -> ClusterReport:
+def assess(snapshot: Snapshot, diagnosis: Diagnosis, upgrade: Upgrade, offered: tuple[OfferedVersion, ...] | Unknown) -> ClusterReport:
     """Return the report on what the upgrade would do to the role of aws-node.
 
     Args:

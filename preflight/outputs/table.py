@@ -39,10 +39,10 @@ _ENDINGS: Final = {
 
 def views(report: PreflightReport) -> Iterator[RenderableType]:
     """Clusters, files, and the end of it."""
-    for report in report.clusters:
-        yield from _cluster(report)
-    for read in report.files:
-        yield from _file(read)
+    for cluster in report.clusters:
+        yield from _cluster(cluster)
+    for file in report.files:
+        yield from _file(file)
     words, style = _ENDINGS[report.result]
     counts = [(level, sum(finding.level is level for finding in report.findings)) for level in Level]
     told = ", ".join(f"{number} {level}{'s' if number > 1 else ''}" for level, number in counts if number)

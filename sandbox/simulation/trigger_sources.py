@@ -103,7 +103,7 @@ def enable_only(env: SandboxEnvironment, source: TriggerSource) -> None:
             events.disable_rule(Name=name)
     if source.watched:
         env.aws.roles.create(WATCHER)
-        environment = {**env.environment(), **env.aws.environment(WATCHER)}
+        environment = {**env.function_variables(), **env.aws.environment(WATCHER)}
         env.functions.add(
             LocalFunction(name=WATCHER, asset=function_asset(), handler=Function.NODE_WATCHER.handler, environment=environment)
         )

@@ -94,9 +94,7 @@ def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
         patch = {"metadata": {"annotations": {ROLE_KEY: resolve_role(BOUND)}}}
         env.backend.patch(SERVICE_ACCOUNTS, env.world.service_account, NAMESPACE, patch, "kubectl-annotate")
         approve(env, callback, {"approved": True, "by": ALICE})
-        second = wait_for(
-            lambda: (it := open_row(env)) and it.get("callback_id", {}).get("S") not in (None, callback) and it, "a question"
-        )
+        second = wait_for(lambda: (it := open_row(env)) and it.get("callback_id", {}).get("S") not in (None, callback) and it, "a question")
         assert generation(env) == 1, "the plan of then was not run"
         approve(env, str(second["callback_id"]["S"]), {"approved": True, "by": ALICE})
         assert wait_until_closed(env)

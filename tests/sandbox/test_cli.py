@@ -49,7 +49,7 @@ class Terminal:
         self.env = env
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "IRSA_"))},
-            **env.environment(),
+            **env.function_variables(),
             **env.aws.environment(principal),
             "AWS_EC2_METADATA_DISABLED": "true",
             "PYTHONPATH": str(ROOT),
@@ -182,7 +182,9 @@ def test_check_and_plan_of_a_broken_cluster_exit_1_and_write_nothing(terminal: T
     assert _roles_of_pods(env) == [""] * 4
 
 
-def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(terminal: Terminal, env: SandboxEnvironment, tmp_path: Path) -> None:
+def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(
+    terminal: Terminal, env: SandboxEnvironment, tmp_path: Path
+) -> None:
     _break(env)
     fixed = terminal.document("fix", "--cluster", CLUSTER, "--yes")
     assert fixed["outcome"] == "verified"
@@ -200,7 +202,7 @@ def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(ter
 def test_fix_without_a_stack_repairs_as_well(terminal: Terminal, env: SandboxEnvironment) -> None:
     _break(env)
     before = _past_incidents(env)
-    undeployed = dict.fromkeys(env.environment(), None)
+    undeployed = dict.fromkeys(env.function_variables(), None)
     fixed = terminal.document("fix", "--cluster", CLUSTER, "--yes", environment=undeployed)
     assert fixed["outcome"] == "verified"
     assert _past_incidents(env) == before

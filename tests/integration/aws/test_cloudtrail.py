@@ -91,6 +91,8 @@ def test_an_arn_in_the_path_stays_encoded_in_the_request_and_plain_in_the_respon
 
 def test_a_call_by_the_service_itself_names_the_service() -> None:
     caller = cloudtrail.Caller(kind="AWSService", account="111122223333", name="eks.amazonaws.com")
-    event = cloudtrail.event(cloudtrail.RecordedCall(service="eks", event_name="UpdateAddon", caller=caller, region="eu-west-1", request={}))
+    event = cloudtrail.event(
+        cloudtrail.RecordedCall(service="eks", event_name="UpdateAddon", caller=caller, region="eu-west-1", request={})
+    )
     assert event["detail"]["userIdentity"] == {"type": "AWSService", "invokedBy": "eks.amazonaws.com"}
     assert event["detail"]["sourceIPAddress"] == event["detail"]["userAgent"] == "eks.amazonaws.com"

@@ -91,7 +91,9 @@ def test_a_fault_may_say_when_to_come_back(cluster: EmbeddedCluster, here: Api) 
 
 
 @pytest.mark.parametrize(("when", "written"), [(ConnectionBreak.BEFORE, None), (ConnectionBreak.AFTER, "x")])
-def test_a_connection_may_close_before_or_after_the_write(cluster: EmbeddedCluster, here: Api, when: ConnectionBreak, written: str | None) -> None:
+def test_a_connection_may_close_before_or_after_the_write(
+    cluster: EmbeddedCluster, here: Api, when: ConnectionBreak, written: str | None
+) -> None:
     cluster.faults.add(Fault(verb="PATCH", close=when))
     with pytest.raises((urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError)):
         _annotate(here, "x")

@@ -157,7 +157,9 @@ def test_a_container_that_fails_is_shown_as_kubectl_shows_it(store: ObjectStore,
     eventually(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
 
 
-def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
+def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(
+    store: ObjectStore, life: ControllerManager, names: list[str]
+) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     _restart(store, "1")
     eventually(lambda: _daemon_set(store)["status"].get("numberUnavailable") == 2)
@@ -193,7 +195,9 @@ def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectSto
 def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) -> None:
     allowed: set[str | None] = set()
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
-    with ControllerManager(store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE) as life:
+    with ControllerManager(
+        store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE
+    ) as life:
         life.join_nodes(2)
         eventually(lambda: store.list(EVENTS, "kube-system"))
         assert life.ready_nodes() == (0, 2)
@@ -249,7 +253,9 @@ def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectSt
     [(DEPLOYMENTS, deployment("ebs-csi-controller", account="ebs-csi-controller-sa")), (STATEFUL_SETS, stateful_set("db", account="db"))],
     ids=["Deployment", "StatefulSet"],
 )
-def test_a_workload_restarts(store: ObjectStore, life: ControllerManager, names: list[str], resource: Resource, manifest: dict[str, Any]) -> None:
+def test_a_workload_restarts(
+    store: ObjectStore, life: ControllerManager, names: list[str], resource: Resource, manifest: dict[str, Any]
+) -> None:
     namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
     account = manifest["spec"]["template"]["spec"]["serviceAccountName"]
     store.create(SERVICE_ACCOUNTS, service_account(account, namespace))
