@@ -145,12 +145,10 @@ def _everything_else(kinds: Iterable[WorkloadKind]) -> dict[str, Any]:
     limited = ["/serviceaccounts", "/pods", *(f"apps/{kind.resource}" for kind in kinds)]
     reviews = ["authorization.k8s.io/selfsubjectaccessreviews", "authentication.k8s.io/selfsubjectreviews"]
     resource = 'request.resource.group + "/" + request.resource.resource'
-    rules = {
-        "this kind may not be written": (
-            f"{resource} in {json.dumps(reviews)} || ({_text(REMEDIATOR_GROUP)} in request.userInfo.groups && {resource} in {json.dumps(limited)})"
-        )
-    }
-    return _policy("others", "*", ("*", "*/*"), rules, groups=(CHECKER_GROUP, REMEDIATOR_GROUP))
+    is_remediator = f"{_text(REMEDIATOR_GROUP)} in request.userInfo.groups"
+    allowed = f"{resource} in {json.dumps(reviews)} || ({is_remediator} && {resource} in {json.dumps(limited)})"
+    rules = {"this kind may not be written": allowed}
+    return _policy("others", "*", ("*/*",), rules, groups=(CHECKER_GROUP, REMEDIATOR_GROUP))
 
 
 def _policy(
@@ -159,6 +157,7 @@ def _policy(
     resources: Sequence[str],
     rules: Mapping[str, str],
     variables: Mapping[str, str] | None = None,
+    *,
     groups: Sequence[str] = (REMEDIATOR_GROUP,),
 ) -> dict[str, Any]:
     ours = " || ".join(f"{_text(limited)} in request.userInfo.groups" for limited in groups)
