@@ -141,17 +141,18 @@ def _verification(context: MessageContext) -> Phrase:
 
 
 def _other_fault(context: MessageContext) -> Phrase | None:
-    return None if context.current.sound else phrase("Still broken: {fault}", fault=sentence(context.current.sentence))
+    return None if context.current.is_healthy else phrase("Still broken: {fault}", fault=sentence(context.current.sentence))
 
 
 def _warnings(context: MessageContext) -> Phrase | None:
     # Permissions that were not simulated are a deployment option, and an unread precondition is named as the block reason.
-    quiet = [
-        f"{link.title} could not be read" for link in context.current.links if link.link == Link.PERMISSIONS and link.state == State.UNKNOWN
-    ]
-    if any(blocked.reason == BlockReason.PRECONDITION_UNKNOWN for blocked in context.current.blocked):
-        quiet += [f"{link.title} could not be read" for link in context.current.links]
-    warnings = [sentence(warning) for warning in context.current.warnings if not warning.startswith(tuple(quiet))]
+    is_precondition_unknown = any(blocked.reason == BlockReason.PRECONDITION_UNKNOWN for blocked in context.current.blocked)
+    quiet = tuple(
+        f"{link.title} could not be read"
+        for link in context.current.links
+        if link.state == State.UNKNOWN and (link.link == Link.PERMISSIONS or is_precondition_unknown)
+    )
+    warnings = [sentence(warning) for warning in context.current.warnings if not warning.startswith(quiet)]
     return phrase("Note: {warnings}", warnings=join(warnings[:3], " ")) if warnings else None
 
 

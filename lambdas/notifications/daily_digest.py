@@ -102,7 +102,7 @@ def _open_line(still_open: StillOpen, day: Day) -> Phrase:
     facts = [phrase("open for {time}", time=duration(seconds_between(incident.opened_at, day.until) or 0))]
     if incident.callback_id:
         facts.append(phrase("waits for approval"))
-    if incident.held_by_a_person:
+    if incident.is_held_by_person:
         facts.append(phrase("repair by {who} in progress", who=short_name(incident.holder)))
     return _line(incident, still_open.sentence, facts)
 
@@ -137,8 +137,5 @@ def _steps(day: Day) -> Iterator[Phrase]:
 
 
 def _clusters(day: Day) -> tuple[str, ...]:
-    clusters = [
-        *(still_open.incident.target.cluster for still_open in day.still_open),
-        *(incident.target.cluster for incident in day.closed),
-    ]
-    return tuple(dict.fromkeys(clusters))[:10]
+    incidents = [*(still_open.incident for still_open in day.still_open), *day.closed]
+    return tuple(dict.fromkeys(incident.target.cluster for incident in incidents))[:10]

@@ -72,7 +72,7 @@ class MessageContext:
     @property
     def fault(self) -> AssessmentSummary:
         """The latest assessment with a broken link, as far as it is known."""
-        return self.first if self.current.sound or self.is_over else self.current
+        return self.first if self.current.is_healthy or self.is_over else self.current
 
     @property
     def cluster(self) -> str:

@@ -154,6 +154,6 @@ def _remainder(context: MessageContext) -> Phrase:
     not_ready = counts.nodes - counts.nodes_ready
     if not_ready and not_ready == counts.nodes_lost:
         return phrase("but {nodes} lost", nodes=many(not_ready, "node is", "nodes are"))
-    if not context.current.sound and not_ready:
+    if not context.current.is_healthy and not_ready:
         return phrase("but {nodes} NotReady for another reason", nodes=many(not_ready, "node is", "nodes are"))
-    return phrase("nothing urgent is left" if context.current.sound else "but something else is broken")
+    return phrase("nothing urgent is left" if context.current.is_healthy else "but something else is broken")

@@ -41,7 +41,7 @@ IMPACTS: Final[Mapping[tuple[str, str], Impact]] = {
         latent_status="nothing fails yet",
     ),
     ("kube-system", "ebs-csi-controller-sa"): Impact(
-        failing="Mounted volumes stay mounted. Volumes cannot be created, attached, detached or resized, so rescheduled pods wait for theirs.",
+        failing="Mounted volumes stay mounted. Volumes cannot be created, attached, detached or resized, so moved pods wait for theirs.",
         latent="Mounted volumes stay mounted. Volumes can be created or attached only if the node role allows it.",
     ),
     ("kube-system", "aws-load-balancer-controller"): Impact(

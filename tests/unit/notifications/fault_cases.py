@@ -43,14 +43,14 @@ from tests.unit.notifications.snapshots import (
     NOW,
     ROLE,
     SHOP,
-    service_account,
-    with_waiting_nodes,
-    with_lost_nodes,
+    healthy_snapshot,
     nodes,
     pods,
     refusals,
-    healthy_snapshot,
+    service_account,
     trust,
+    with_lost_nodes,
+    with_waiting_nodes,
 )
 
 
@@ -155,11 +155,15 @@ PATH: Final = binding_path("prod-blue", "kube-system", "aws-node")
 FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "addon-role-missing": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=addon_role_missing),
     "addon-role-missing-latent": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=_bare_record),
-    "annotation-missing": FaultCase(verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_waiting_nodes(_gone("kubectl-client-side-apply"), 1)),
+    "annotation-missing": FaultCase(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_waiting_nodes(_gone("kubectl-client-side-apply"), 1)
+    ),
     "annotation-missing-latent": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING, build=lambda: _gone("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
     ),
-    "lost-node": FaultCase(verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_lost_nodes(with_waiting_nodes(_gone("kubectl-client-side-apply"), 1), 0)),
+    "lost-node": FaultCase(
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_lost_nodes(with_waiting_nodes(_gone("kubectl-client-side-apply"), 1), 0)
+    ),
     "annotation-wiped": FaultCase(
         verdict=Verdict.ANNOTATION_WIPED,
         build=lambda: _gone(
@@ -175,11 +179,15 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "annotation-differs": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
-        build=lambda: replace(healthy_snapshot(), service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")),
+        build=lambda: replace(
+            healthy_snapshot(), service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")
+        ),
     ),
     "annotation-key-misspelt": FaultCase(
         verdict=Verdict.ANNOTATION_KEY_MISSPELT,
-        build=lambda: replace(healthy_snapshot(), service_account=service_account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
+        build=lambda: replace(
+            healthy_snapshot(), service_account=service_account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)
+        ),
     ),
     "pods-stale": FaultCase(
         verdict=Verdict.PODS_STALE,
@@ -197,18 +205,23 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "trust-other-issuer": FaultCase(
         verdict=Verdict.TRUST_OTHER_ISSUER,
-        build=lambda: replace(with_waiting_nodes(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))),
+        build=lambda: replace(
+            with_waiting_nodes(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))
+        ),
     ),
     "trust-condition-wrong": FaultCase(
         verdict=Verdict.TRUST_CONDITION_WRONG,
         build=lambda: replace(healthy_snapshot(), role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
     ),
     "oidc-provider-missing": FaultCase(
-        verdict=Verdict.OIDC_PROVIDER_MISSING, build=lambda: replace(with_waiting_nodes(healthy_snapshot(), 1), oidc_provider=Missing("OIDC provider"))
+        verdict=Verdict.OIDC_PROVIDER_MISSING,
+        build=lambda: replace(with_waiting_nodes(healthy_snapshot(), 1), oidc_provider=Missing("OIDC provider")),
     ),
     "binding-invalid": FaultCase(
         verdict=Verdict.BINDING_INVALID,
-        build=lambda: replace(healthy_snapshot(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
+        build=lambda: replace(
+            healthy_snapshot(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ
+        ),
     ),
     "binding-to-no-role": FaultCase(verdict=Verdict.BINDING_INVALID, build=lambda: replace(healthy_snapshot(), role=Missing("role"))),
     "permissions-missing": FaultCase(
@@ -227,7 +240,9 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "cluster-initializing": FaultCase(
         verdict=Verdict.CLUSTER_INITIALIZING,
         build=lambda: replace(
-            healthy_snapshot(), cluster=_cluster(healthy_snapshot(), created_at=NOW - timedelta(minutes=4)), addon=Unknown("describe the add-on: 500")
+            healthy_snapshot(),
+            cluster=_cluster(healthy_snapshot(), created_at=NOW - timedelta(minutes=4)),
+            addon=Unknown("describe the add-on: 500"),
         ),
     ),
     "addon-not-installed": FaultCase(
@@ -274,15 +289,21 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
         ),
     ),
     "nodes-wait-for-cni": FaultCase(verdict=Verdict.NODES_NOT_READY, build=lambda: replace(healthy_snapshot(), nodes=nodes(15, unready=3))),
-    "flapping": FaultCase(verdict=Verdict.FLAPPING, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()),
+    "flapping": FaultCase(
+        verdict=Verdict.FLAPPING, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()
+    ),
     "pod-identity-in-use": FaultCase(
         verdict=Verdict.POD_IDENTITY_IN_USE,
-        build=lambda: replace(healthy_snapshot(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
+        build=lambda: replace(
+            healthy_snapshot(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False
+        ),
     ),
     "mode-observe": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
     "addon-record-notify-only": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,
-        build=lambda: _settings(replace(healthy_snapshot(), addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL),
+        build=lambda: _settings(
+            replace(healthy_snapshot(), addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL
+        ),
     ),
     "cooldown": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,

@@ -16,8 +16,8 @@ from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import context_from_state
 from lambdas.notifications.messages import message
 from tests import fakes
-from tests.unit.notifications.snapshots import NOW, incident
 from tests.unit.notifications.fault_cases import FaultCase, repaired_summary
+from tests.unit.notifications.snapshots import NOW, incident
 
 ENVIRONMENT = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
 CALLBACK = "Ab3dCallback"

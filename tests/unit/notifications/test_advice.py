@@ -15,9 +15,9 @@ from lambdas.notifications.message_context import context_from_state
 from lambdas.notifications.version_advice import newer_versions, support
 from lambdas.notifications.wording import PLAIN
 from tests.unit.domain.pictures import judged, seen
-from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, service_account, pods, trust
-from tests.unit.notifications.message_cases import stories, write
 from tests.unit.notifications.fault_cases import FAULT_CASES
+from tests.unit.notifications.message_cases import stories, write
+from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, pods, service_account, trust
 
 CLUSTER = {"version": "1.31"}
 

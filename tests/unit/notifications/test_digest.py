@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.application.daily_digest import MOST_ASSESSED, summarize_day
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.incidents.daily_digest import MOST_LOOKED_AT, Day, StillOpen, clusters_asking, summed_up
-from lambdas.domain.ports import Parameter
+from lambdas.domain.incidents.daily_digest import Day, StillOpen, clusters_asking
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.daily_digest import digest_message
 from tests.fakes import FakeIncidents, Row
 from tests.unit.notifications.digest_days import BLUE, DAYS, GREEN, UNTIL
@@ -75,7 +76,7 @@ def test_a_day_holds_what_was_closed_within_it_and_what_is_open_now() -> None:
         incident=waiting.incident, past=[replace(first, id=name, closed_at=UNTIL - age) for name, age in moments.items()]
     )
     incidents.rows[GREEN.key] = Row(incident=broken.incident)
-    read = summed_up(UNTIL, ["prod-blue", "prod-green"], BOUND, incidents, lambda item: f"{item.name} is broken")
+    read = summarize_day(UNTIL, ["prod-blue", "prod-green"], BOUND, incidents, lambda item: f"{item.name} is broken")
     assert [item.id for item in read.closed] == ["last", "first"]
     assert [(item.incident.id, item.sentence) for item in read.still_open] == [
         (waiting.incident.id, "aws-node is broken"),
@@ -84,19 +85,19 @@ def test_a_day_holds_what_was_closed_within_it_and_what_is_open_now() -> None:
 
 
 def test_a_quiet_day_has_nothing_to_tell() -> None:
-    assert summed_up(UNTIL, ["prod-blue"], BOUND, FakeIncidents(), lambda _: "").quiet
+    assert summarize_day(UNTIL, ["prod-blue"], BOUND, FakeIncidents(), lambda _: "").quiet
     assert not any(day.quiet for day in DAYS.values())
 
 
 def test_a_fault_of_the_whole_fleet_is_looked_at_in_a_few_clusters() -> None:
     incidents, looked = FakeIncidents(), []
-    clusters = [f"shop-{i}" for i in range(MOST_LOOKED_AT + 5)]
+    clusters = [f"shop-{i}" for i in range(MOST_ASSESSED + 5)]
     for name in clusters:
         target = replace(BLUE, cluster=name)
         incidents.rows[target.key] = Row(incident=replace(DAYS["still-open"].still_open[0].incident, target=target))
-    day: Day = summed_up(UNTIL, clusters, {}, incidents, lambda item: looked.append(item.cluster) or "broken")
+    day: Day = summarize_day(UNTIL, clusters, {}, incidents, lambda item: looked.append(item.cluster) or "broken")
     assert len(day.still_open) == len(clusters)
-    assert len(looked) == MOST_LOOKED_AT
+    assert len(looked) == MOST_ASSESSED
 
 
 def test_clusters_that_are_gone_are_asked_about_as_long_as_they_are_bound() -> None:

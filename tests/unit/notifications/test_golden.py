@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.domain.diagnosis.verdict import SOUND, Verdict
+from lambdas.domain.diagnosis.verdict import HEALTHY_VERDICTS, Verdict
 from lambdas.notifications.kind import NotificationKind
-from tests.unit.notifications.message_cases import stories, write
 from tests.unit.notifications.fault_cases import FAULT_CASES
+from tests.unit.notifications.message_cases import stories, write
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
@@ -34,7 +34,7 @@ def test_each_world_has_the_verdict_that_it_stands_for(name: str) -> None:
 
 
 def test_every_verdict_that_is_told_has_a_world() -> None:
-    assert {world.verdict for world in FAULT_CASES.values()} == set(Verdict) - (SOUND - {Verdict.POD_IDENTITY_IN_USE})
+    assert {world.verdict for world in FAULT_CASES.values()} == set(Verdict) - (HEALTHY_VERDICTS - {Verdict.POD_IDENTITY_IN_USE})
 
 
 def test_every_occasion_is_told_in_some_world() -> None:

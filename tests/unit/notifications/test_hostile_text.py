@@ -13,8 +13,8 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.ports import Message
 from lambdas.notifications.kind import NotificationKind
-from tests.unit.notifications.message_cases import CALLBACK, stories, write
 from tests.unit.notifications.fault_cases import FAULT_CASES
+from tests.unit.notifications.message_cases import CALLBACK, stories, write
 
 HOSTILE = (
     "<!channel> <@U0123> <https://evil.example|AWS>",

@@ -14,14 +14,13 @@ from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import context_from_state, entries_from_json
-from lambdas.notifications.owners import keep_in_record, keep_on_account, recognise
-from lambdas.notifications.principals import short_name
+from lambdas.notifications.owners import annotation_advice, recognize, record_advice, short_name
 from lambdas.notifications.time_text import clock, duration, moment
 from lambdas.notifications.timeline import timeline
 from lambdas.notifications.title import Mark, mark
-from lambdas.notifications.wording import CHAT, PLAIN, Code, say, sentence
-from tests.unit.notifications.message_cases import stories, write
+from lambdas.notifications.wording import CHAT, PLAIN, Code, phrase, sentence
 from tests.unit.notifications.fault_cases import FAULT_CASES
+from tests.unit.notifications.message_cases import stories, write
 
 ROLE = "arn:aws:iam::111122223333:role/cni"
 TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
@@ -47,12 +46,12 @@ def test_chat_takes_values_as_words(value: str, written: str) -> None:
 
 def test_what_is_to_be_copied_stays_as_it_is() -> None:
     command = "aws iam create-open-id-connect-provider --url https://oidc.eks.eu-west-1.amazonaws.com/id/77D0 --tags a_b=*"
-    assert say("{it}", it=Code(command)).render(CHAT) == f"`{command}`"
-    assert say("{it}", it=Code(command)).render(PLAIN) == command
+    assert phrase("{it}", it=Code(command)).render(CHAT) == f"`{command}`"
+    assert phrase("{it}", it=Code(command)).render(PLAIN) == command
 
 
 def test_a_value_is_never_read_as_a_template() -> None:
-    assert say("{it}", it="{other} %s {0}").render(PLAIN) == "{other} %s {0}"
+    assert phrase("{it}", it="{other} %s {0}").render(PLAIN) == "{other} %s {0}"
 
 
 def test_a_subject_is_ascii_on_one_line_and_short() -> None:
@@ -141,17 +140,17 @@ def test_principals_have_short_names(who: str, name: str) -> None:
     ],
 )
 def test_tools_are_recognised_by_field_manager_and_user_agent(manager: str, agent: str, name: str) -> None:
-    tool = recognise(manager=manager, signs=(agent,))
+    tool = recognize(manager=manager, markers=(agent,))
     assert (tool.name if tool else "") == name
 
 
 def test_each_tool_is_told_what_to_write_where() -> None:
-    terraform, eksctl, helm = (recognise(manager=item) for item in ("terraform", "eksctl", "helm"))
-    assert f'service_account_role_arn = "{ROLE}"' in keep_in_record(terraform, TARGET, "vpc-cni", ROLE).render(PLAIN)
-    assert f"serviceAccountRoleARN: {ROLE}" in keep_in_record(eksctl, TARGET, "vpc-cni", ROLE).render(PLAIN)
-    assert f'service_account_role_arn = "{ROLE}"' in keep_in_record(helm, TARGET, "vpc-cni", ROLE).render(PLAIN)
-    assert f"eks.amazonaws.com/role-arn: {ROLE}" in keep_on_account(helm, TARGET, "", ROLE).render(PLAIN)
-    assert "kube-system/aws-node" in keep_on_account(None, TARGET, "", ROLE).render(PLAIN)
+    terraform, eksctl, helm = (recognize(manager=item) for item in ("terraform", "eksctl", "helm"))
+    assert f'service_account_role_arn = "{ROLE}"' in record_advice(terraform, TARGET, "vpc-cni", ROLE).render(PLAIN)
+    assert f"serviceAccountRoleARN: {ROLE}" in record_advice(eksctl, TARGET, "vpc-cni", ROLE).render(PLAIN)
+    assert f'service_account_role_arn = "{ROLE}"' in record_advice(helm, TARGET, "vpc-cni", ROLE).render(PLAIN)
+    assert f"eks.amazonaws.com/role-arn: {ROLE}" in annotation_advice(helm, TARGET, "", ROLE).render(PLAIN)
+    assert "kube-system/aws-node" in annotation_advice(None, TARGET, "", ROLE).render(PLAIN)
 
 
 @pytest.mark.parametrize(
