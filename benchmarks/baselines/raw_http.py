@@ -55,9 +55,8 @@ def lambda_handler(event, context):
         warm_up(cluster)
     update_row(cluster, "ADD signals :one", "attribute_exists(incident_id)", {":one": {"N": "1"}})
     addon = call_aws("eks", "GET", f"/clusters/{cluster}/addons/vpc-cni")["addon"]
-    listed = call_aws(
-        "eks", "GET", f"/clusters/{cluster}/pod-identity-associations?namespace={calls.NAMESPACE}&serviceAccount={calls.NAME}"
-    )
+    associations = f"/clusters/{cluster}/pod-identity-associations?namespace={calls.NAMESPACE}&serviceAccount={calls.NAME}"
+    listed = call_aws("eks", "GET", associations)
     state = (
         get(f"/api/v1/namespaces/{calls.NAMESPACE}/serviceaccounts/{calls.NAME}"),
         get(f"/apis/apps/v1/namespaces/{calls.NAMESPACE}/daemonsets/{calls.NAME}"),

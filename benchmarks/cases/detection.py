@@ -36,12 +36,12 @@ def _row(name: str, run: Run) -> Row:
         _warm(env)
         enable_only(env, source)
         before, began = request_counts(env), time.monotonic()
-        source.fault(env)
-        source.tell(env)
+        source.inject_fault(env)
+        source.send(env)
         took = fault_injection.wait_until(f"a decision after {name}", lambda: decision(env)) - began
         kubernetes, aws = read_since(env, before)
         requests = f"{_counted(kubernetes, 'Kubernetes')}; {_counted(aws, 'AWS')}"
-        note = f"{decision(env)}; {requests}{'; on AWS: ' + source.elsewhere if source.elsewhere else ''}"
+        note = f"{decision(env)}; {requests}{'; on AWS: ' + source.aws_delay if source.aws_delay else ''}"
     run.log(f"{name}: {took:.2f} s")
     return Row(benchmark=NAME, name=name, value=took, unit="s", goal=_GOAL, note=note)
 

@@ -19,8 +19,8 @@ NAME: Final = "cold start of the remediator"
 _BASELINE: Final = "minimal durable function: boto3, same reads, same write"
 _MINIMAL_NAME: Final = "minimal"
 _LIMIT: Final = (
-    "Both functions load boto3 through the durable SDK. The remediator additionally reads the incident and its history, publishes to a second"
-    " topic and checkpoints each step"
+    "Both functions load boto3 through the durable SDK. The remediator also reads the incident and its history, publishes to a second topic"
+    " and checkpoints each step"
 )
 
 

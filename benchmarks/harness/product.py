@@ -1,5 +1,6 @@
 """Functions of the product that a benchmark measures in a child process instead of in the emulator."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -58,7 +59,7 @@ def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
 
     Each check starts with empty caches, since Lambda runs the checks of a sweep concurrently in separate environments.
     """
-    here = Environment.read()
+    here = Environment.read(os.environ)
     session = AwsSession(here.region)
     uncached = _ports_without_caches(session)
 
@@ -81,7 +82,7 @@ def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
 
 
 def _ports_without_caches(session: AwsSession) -> CheckDependencies:
-    here = Environment.read()
+    here = Environment.read(os.environ)
     readers = Readers(
         parameters=ParameterStore(session),
         eks=Eks(session),

@@ -79,7 +79,7 @@ class RealCluster:
         self.env.aws.eks.state.clusters[CLUSTER].record["endpoint"] = url
 
     def pods(self) -> list[Mapping[str, Any]]:
-        return [item for item in self.env.backend.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in item["metadata"]]
+        return [pod for pod in self.env.backend.all_of(PODS, NAMESPACE) if "deletionTimestamp" not in pod["metadata"]]
 
     def wait_for_failing_pods(self, count: int) -> None:
         """Wait until `count` pods have restarted at least once because their role does not suffice."""
@@ -87,7 +87,7 @@ class RealCluster:
 
     def remove_roles(self, count: int) -> None:
         """Delete `count` pods and let the webhook skip their successors."""
-        self.env.backend.switches.miss_next = count
+        self.env.backend.webhook_faults.miss_next = count
         for pod in self.pods()[:count]:
             self.env.backend.delete(PODS, pod["metadata"]["name"], NAMESPACE)
         self.wait_for_failing_pods(count)
@@ -104,36 +104,33 @@ class RealCluster:
 
     def check(self, times: int) -> CheckMeasurement:
         """Count the requests of one check through the proxy and time `times` checks without it, each in a 128 MiB environment."""
-        environment = {**ALLOCATOR, **self.env.environment(), **self.env.aws.environment(CHECKER)}
+        environment = {**ALLOCATOR, **self.env.function_variables(), **self.env.aws.environment(CHECKER)}
         checker = function("checker", function_asset(), Function.CHECKER.handler, environment, memory_mib=128)
         self.route_through_proxy(True)
         with Environment(checker) as counting:
             _healthy(counting)
             before = len(self.proxy.exchanges)
             _healthy(counting)
-        seen = self.proxy.exchanges[before:]
+        exchanges = self.proxy.exchanges[before:]
         self.route_through_proxy(False)
         with Environment(checker) as timed:
             _healthy(timed)
             costs = [measure_invocation(timed, payload(not_ready(CLUSTER))) for _ in range(times)]
             peak = peak_mb(timed)
         wall, cpu = (statistics.median(getattr(cost, part) for cost in costs) for part in ("wall_ms", "cpu_ms"))
-        return CheckMeasurement(requests=len(seen), received_bytes=_received(seen), cost=Cost(wall_ms=wall, cpu_ms=cpu, peak_mb=peak))
+        cost = Cost(wall_ms=wall, cpu_ms=cpu, peak_mb=peak)
+        return CheckMeasurement(requests=len(exchanges), received_bytes=_received(exchanges), cost=cost)
 
     def repair(self) -> RepairMeasurement:
-        """Tell of nodes that are not Ready, and see the repair to its end.
+        """Send a node event and wait for the end of the repair.
 
         Raises:
-            NotProven: it was not repaired.
+            RepairNotVerified: the outcome is not `verified`.
         """
         self.route_through_proxy(True)
         env, remediator = self.env, self.env.functions.pool(REMEDIATOR)
-        known, before, used, began = (
-            len(fault_injection.list_executions(env)),
-            len(self.proxy.exchanges),
-            cpu_ms(remediator),
-            time.monotonic(),
-        )
+        known, before = len(fault_injection.list_executions(env)), len(self.proxy.exchanges)
+        used, started = cpu_ms(remediator), time.monotonic()
         env.bus.put(not_ready(CLUSTER))
         fault_injection.wait_until("an execution", lambda: len(fault_injection.list_executions(env)) > known, LONGEST_S, POLL_S)
         arn = fault_injection.list_executions(env)[-1]
@@ -141,16 +138,16 @@ class RealCluster:
         result = json.loads(self._execution(arn).get("Result") or "{}")
         if result.get("outcome") != "verified":
             raise RepairNotVerified(f"the repair ended as {result.get('outcome') or self._execution(arn)['Status']}")
-        seen = self.proxy.exchanges[before:]
+        exchanges = self.proxy.exchanges[before:]
         return RepairMeasurement(
             changes=tuple(result["changes"]),
-            changed_s=max(item.at for item in seen if item.method != "GET") - began,
-            verified_s=ended - began,
-            requests=len(seen),
-            received_bytes=_received(seen),
-            waves=sum(method == "DELETE" for method, _ in groupby(item.method for item in seen)) - 1,
+            changed_s=max(exchange.at for exchange in exchanges if exchange.method != "GET") - started,
+            verified_s=ended - started,
+            requests=len(exchanges),
+            received_bytes=_received(exchanges),
+            waves=sum(method == "DELETE" for method, _ in groupby(exchange.method for exchange in exchanges)) - 1,
             operations=fault_injection.count_operations(env, arn),
-            remediator=Cost(wall_ms=(ended - began) * 1e3, cpu_ms=cpu_ms(remediator) - used, peak_mb=peak_mb(remediator)),
+            remediator=Cost(wall_ms=(ended - started) * 1e3, cpu_ms=cpu_ms(remediator) - used, peak_mb=peak_mb(remediator)),
         )
 
     def _execution(self, arn: str) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from sandbox.controllers import pod_status
 from sandbox.resource_stack import ResourceStack
 from sandbox.simulation import aws_account
 from sandbox.simulation.aws_account import CHECKER, NAMESPACE, ROLE, role_arn
-from sandbox.simulation.deployment import environment
+from sandbox.simulation.deployment import function_variables
 from sandbox.simulation.scenario import World
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class StaticFleet(ResourceStack):
 
     def function_environment(self, principal: str = CHECKER) -> dict[str, str]:
         """Return the environment variables of a deployed function, with the credentials of the principal."""
-        return ALLOCATOR | environment(self.topics) | self.aws.environment(principal)
+        return ALLOCATOR | function_variables(self.topics) | self.aws.environment(principal)
 
     def requests_since(self, mark: tuple[int, int]) -> tuple[tuple[RequestRecord, ...], tuple[Call, ...]]:
         """Return the Kubernetes requests and AWS calls since `mark`."""
