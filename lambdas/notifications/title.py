@@ -73,7 +73,7 @@ def titles(context: MessageContext) -> tuple[Phrase, ...]:
 def _fault(context: MessageContext) -> Phrase:
     match context.kind:
         case NotificationKind.RECOVERED:
-            template = "{workload} recovered"
+            template = "{workload} recovered without a repair"
         case NotificationKind.VERIFIED if context.is_identity_broken:
             template = "{workload} has its role again"
         case NotificationKind.VERIFIED:
@@ -124,7 +124,7 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
         case NotificationKind.VERIFIED:
             return phrase("repaired and verified"), _remainder(context)
         case NotificationKind.RECOVERED:
-            return phrase("without a repair"), phrase("no action needed")
+            return phrase("no action needed"), None
 
 
 _BLOCKED: Final[Mapping[str, str]] = {

@@ -179,4 +179,4 @@ def pasts(draw: st.DrawFn) -> RepairHistory:
         st.lists(st.sampled_from([timedelta(seconds=9), timedelta(minutes=6), timedelta(hours=2), timedelta(hours=25)]), max_size=4)
     )
     incidents = tuple(repaired(age) for age in ages)
-    return RepairHistory(incidents=incidents, turned_wrong=draw(st.sampled_from([(), ("a", "b", "c", "d")])))
+    return RepairHistory(incidents=incidents, affected_clusters=draw(st.sampled_from([(), ("a", "b", "c", "d")])))

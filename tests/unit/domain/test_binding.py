@@ -3,8 +3,7 @@
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path, split_binding_path
-from lambdas.domain.ports import Parameter
-from lambdas.domain.snapshot.bindings import binding_for, bound_clusters, bound_targets, has_default
+from lambdas.domain.snapshot.bindings import Parameter, binding_for, bound_clusters, bound_targets, has_default
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 TARGET = ServiceAccountRef("blue", "kube-system", "aws-node")

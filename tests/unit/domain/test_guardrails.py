@@ -15,7 +15,7 @@ from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, Repa
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
 from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
-from tests.unit.notifications.snapshots import NOW, ROLE, service_account, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 GONE = service_account(None, manager="argocd-controller", at=NOW - MINUTE)
@@ -159,7 +159,7 @@ def test_many_clusters_that_turn_wrong_after_a_change_speak_against_the_paramete
     changed_ago: timedelta | None, others: tuple[str, ...], stopped: bool
 ) -> None:
     picture = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
-    assert held(picture, RepairHistory(turned_wrong=others)) == ((BlockReason.CIRCUIT_BREAKER, None) if stopped else None)
+    assert held(picture, RepairHistory(affected_clusters=others)) == ((BlockReason.CIRCUIT_BREAKER, None) if stopped else None)
 
 
 NIGHT = Window(days=(0,), start=timedelta(hours=2), length=timedelta(hours=1))  # Monday; NOW is Monday, 02:14:41

@@ -27,7 +27,7 @@ from tests.unit.domain.link_cases import annotation, identity, record, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.words import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, errors, seen, some_pods, workload
-from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, service_account, nodes, pods, trust
+from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, nodes, pods, service_account, trust
 
 CASES = way_in.CASES | identity.CASES | record.CASES | annotation.CASES | symptoms.CASES
 
@@ -106,7 +106,7 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
 )
 def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Verdict) -> None:
     found = diagnose(picture)
-    assert found.sound
+    assert found.is_healthy
     assert (found.verdict, found.severity) == (verdict, Severity.INFO)
 
 
@@ -114,7 +114,9 @@ def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Ve
     ("picture", "severity"),
     [
         pytest.param(seen(service_account=service_account(None)), Severity.WARNING, id="latent: nothing fails yet"),
-        pytest.param(seen(service_account=service_account(None), pods=pods(15, ROLE, unready=1)), Severity.CRITICAL, id="a pod is not ready"),
+        pytest.param(
+            seen(service_account=service_account(None), pods=pods(15, ROLE, unready=1)), Severity.CRITICAL, id="a pod is not ready"
+        ),
         pytest.param(seen(service_account=service_account(None), nodes=nodes(15, unready=1)), Severity.CRITICAL, id="a node waits"),
         pytest.param(
             seen(service_account=service_account(None), pods=pods(15, None), permission_errors=errors("aws-node-01")),
@@ -135,7 +137,7 @@ def test_an_issuer_is_compared_as_eks_reports_it_in_either_spelling() -> None:
     newer = "oidc-eks.eu-west-1.api.aws/id/77D0"
     provider = OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{newer}", client_ids=("sts.amazonaws.com",))
     same = seen(cluster=cluster(issuer=f"https://{newer}"), role=RoleFacts(arn=ROLE, trust=trust(newer)), oidc_provider=provider)
-    assert diagnose(same).sound
+    assert diagnose(same).is_healthy
     assert diagnose(seen(same, role=RoleFacts(arn=ROLE, trust=trust()))).verdict is Verdict.TRUST_OTHER_ISSUER
 
 
@@ -225,7 +227,7 @@ REFUSED = HealthIssue(code="AddonPermissionFailure", message="not authorized to 
 @pytest.mark.parametrize("code", ["AccessDenied", "AddonPermissionFailure"])
 def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code: str) -> None:
     refused = addon(status="DEGRADED", issues=(replace(REFUSED, code=code),))
-    found = diagnose(seen(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, born=NOW - HEALTH_LAG)))
+    found = diagnose(seen(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG)))
     assert found.verdict is Verdict.PERMISSIONS_MISSING
     assert found[Link.PERMISSION_ERRORS].evidence[0].field == code
     assert "AmazonEKS_CNI_Policy" in found[Link.PERMISSION_ERRORS].remedy[0]
@@ -237,7 +239,7 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
     [
         pytest.param(seen(pods=(*pods(14, ROLE), *some_pods(None))), id="a pod without the role explains it"),
         pytest.param(
-            seen(pods=pods(15, ROLE, born=NOW - HEALTH_LAG + timedelta(seconds=1))), id="the health may be older than the role in the pods"
+            seen(pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG + timedelta(seconds=1))), id="the health may be older than the role in the pods"
         ),
         pytest.param(seen(binding=Missing("/p")), id="no binding says which role"),
         pytest.param(seen(pods=()), id="no pod at all"),

@@ -22,8 +22,8 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
 )
 from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
-from tests.unit.notifications.snapshots import EBS, NOW, ROLE, service_account, nodes, pods, healthy_snapshot
 from tests.unit.notifications.fault_cases import FAULT_CASES
+from tests.unit.notifications.snapshots import EBS, NOW, ROLE, healthy_snapshot, nodes, pods, service_account
 
 
 def looked(picture: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
@@ -130,8 +130,8 @@ def test_parts_that_were_not_read_count_as_none() -> None:
     ],
 )
 def test_a_look_is_sound_where_no_link_is_broken(picture: Snapshot, is_sound: bool) -> None:
-    assert looked(picture).sound is is_sound
-    assert stored(looked(picture)).sound is is_sound
+    assert looked(picture).is_healthy is is_sound
+    assert stored(looked(picture)).is_healthy is is_sound
 
 
 def test_history_gives_the_verdict_where_it_has_one_and_the_diagnosis_is_kept_beside_it() -> None:
@@ -172,4 +172,4 @@ def test_a_binding_that_is_invalid_is_still_named() -> None:
 
 
 def test_a_record_left_to_its_owner_is_no_broken_link() -> None:
-    assert looked(seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.TELL))).sound
+    assert looked(seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.TELL))).is_healthy

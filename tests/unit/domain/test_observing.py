@@ -13,7 +13,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, PermanentError, TransientError
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import NOT_READ, Missing, NodeRepair, Snapshot, SupportDates, Unknown, VersionAdvice, WorkloadFacts
 from tests import fakes
 from tests.world import NAME, NAMESPACE, NOON, Pod, World, described, role_arn
@@ -49,7 +49,7 @@ SYMPTOMS = ["cluster.nodes", "cluster.plugin_errors"]
 def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms() -> None:
     world = described()
     _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
-    assert found.sound
+    assert found.is_healthy
     assert sorted(world.reads) == QUICK
 
 
@@ -146,7 +146,7 @@ def test_iam_without_a_route_is_unknown_and_no_reason_to_try_for_ever(method: st
     world.fail(method, TransientError("connect time-out"), times=None)
     _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
     assert found[link].state is State.UNKNOWN
-    assert found.sound
+    assert found.is_healthy
 
 
 @pytest.mark.parametrize("error", [TransientError("slow"), DENIED, NotFound("none")], ids=["transient", "denied", "none offered"])

@@ -68,6 +68,6 @@ def test_a_repaired_cluster_is_proven_though_the_record_stays() -> None:
     world = described({"addon": {"role_arn": None}})
     made = checked(world, "")
     now = look(made.snapshot, made.diagnosis, made.plan)
-    assert not now.sound
+    assert not now.is_healthy
     assert is_verified(now)
     assert not is_verified(replace(now, blocked=())), "but where the record is about to be written, its end is waited for"

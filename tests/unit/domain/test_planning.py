@@ -137,7 +137,7 @@ def test_the_successor_of_a_deployments_pod_is_told_by_its_age_since_it_may_run_
 def test_of_many_pods_of_one_second_no_more_are_remembered_than_a_checkpoint_should_hold(
     count: int, remembered: int, later: timedelta
 ) -> None:
-    canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT), pods=pods(count, None, born=BORN))).actions[1]
+    canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT), pods=pods(count, None, created_at=BORN))).actions[1]
     assert isinstance(canary, ReplaceCanaryPod)
     assert len(canary.as_new) == remembered
     assert canary.newest == (BORN + later).isoformat()

@@ -125,8 +125,8 @@ def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
 def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
     failing = found[Link.NODES].broken or found[Link.PERMISSION_ERRORS].broken or any(verdict in REPAIRABLE for verdict in found.verdicts)
     assert not failing or found.severity is not Severity.INFO
-    assert found.sound is (found.broken == ())
-    assert not found.sound or found.severity is Severity.INFO
+    assert found.is_healthy is (found.broken == ())
+    assert not found.is_healthy or found.severity is Severity.INFO
     assert made.severity is found.severity
 
 
@@ -135,7 +135,7 @@ def _survives_a_checkpoint(picture: Snapshot, found: Diagnosis, made: Plan) -> N
     text = json.dumps(summary_to_json(seen))
     assert summary_from_json(json.loads(text)) == seen
     assert len(text) < 32 * 1024
-    assert seen.sound is found.sound
+    assert seen.is_healthy is found.is_healthy
 
 
 def _shuffled(picture: Snapshot, seed: int) -> Snapshot:
@@ -158,7 +158,7 @@ def _shuffled(picture: Snapshot, seed: int) -> Snapshot:
 @given(observations(), pasts(), st.integers(0, 1000))
 @BOUNDED
 def test_the_order_of_lists_does_not_matter(picture: Snapshot, past: RepairHistory, seed: int) -> None:
-    mixed = replace(past, incidents=past.incidents[::-1], turned_wrong=past.turned_wrong[::-1])
+    mixed = replace(past, incidents=past.incidents[::-1], affected_clusters=past.affected_clusters[::-1])
     (found, made), (again, remade) = judged(picture, past), judged(_shuffled(picture, seed), mixed)
     assert (again.verdict, again.verdicts, again.severity) == (found.verdict, found.verdicts, found.severity)
     assert [(finding.state, finding.sentence) for finding in again.findings] == [

@@ -1,4 +1,4 @@
-"""Days to sum up: what the table can hold at seven in the morning."""
+"""Days for the daily digest."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,9 +15,9 @@ GREEN: Final = ServiceAccountRef("prod-green", "kube-system", "ebs-csi-controlle
 OTHER_ISSUER: Final = "The trust policy of prod-green-ebs names the issuer of another cluster"
 
 
-def _ended(number: int, outcome: Outcome, **more: Any) -> PastIncident:
+def _closed(number: int, outcome: Outcome, **changes: Any) -> PastIncident:
     opened = UNTIL - timedelta(hours=2 + number, minutes=7)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": f"7f3a9c2{number}5b0e",
         "target": BLUE,
         "opened_at": opened,
@@ -29,23 +29,23 @@ def _ended(number: int, outcome: Outcome, **more: Any) -> PastIncident:
         "signals": 3,
         "details": {"sentence": "The ServiceAccount has no role annotation"},
     }
-    return PastIncident(**(told | more))
+    return PastIncident(**(fields | changes))
 
 
-def _open(number: int, **more: Any) -> Incident:
-    told: dict[str, Any] = {"id": f"c0ffee{number}23456", "target": GREEN, "signals": 41, "request": {}, "started": True}
-    return Incident(**(told | {"opened_at": UNTIL - timedelta(hours=9, minutes=12 + number)} | more))
+def _open(number: int, **changes: Any) -> Incident:
+    fields: dict[str, Any] = {"id": f"c0ffee{number}23456", "target": GREEN, "signals": 41, "request": {}, "started": True}
+    return Incident(**(fields | {"opened_at": UNTIL - timedelta(hours=9, minutes=12 + number)} | changes))
 
 
 def _day(*closed: PastIncident, still_open: tuple[StillOpen, ...] = (), clusters: int = 12) -> Day:
     return Day(until=UNTIL, clusters=clusters, closed=closed, still_open=still_open)
 
 
-_REPAIRED: Final = _ended(1, Outcome.VERIFIED)
-_WITHHELD: Final = _ended(2, Outcome.BLOCKED, changes=(), details=None)
-_NEEDED: Final = _ended(3, Outcome.NEEDS_ACTION, target=GREEN, verdict="trust-other-issuer", details={"sentence": OTHER_ISSUER})
-_UNAIDED: Final = _ended(4, Outcome.RECOVERED, changes=())
-_BROKEN: Final = StillOpen(incident=_open(1), sentence=OTHER_ISSUER)
+_REPAIRED: Final = _closed(1, Outcome.VERIFIED)
+_BLOCKED: Final = _closed(2, Outcome.BLOCKED, changes=(), details=None)
+_NEEDS_ACTION: Final = _closed(3, Outcome.NEEDS_ACTION, target=GREEN, verdict="trust-other-issuer", details={"sentence": OTHER_ISSUER})
+_RECOVERED: Final = _closed(4, Outcome.RECOVERED, changes=())
+_OPEN: Final = StillOpen(incident=_open(1), sentence=OTHER_ISSUER)
 _WAITING: Final = StillOpen(
     incident=_open(2, target=BLUE, callback_id="Ab3d", signals=1), sentence="The ServiceAccount has no role annotation"
 )
@@ -53,14 +53,12 @@ _HELD: Final = StillOpen(incident=_open(3, target=BLUE, holder="arn:aws:iam::111
 
 DAYS: Final[Mapping[str, Day]] = {
     "repaired": _day(_REPAIRED, clusters=1),
-    "of-every-kind": _day(_REPAIRED, _WITHHELD, _NEEDED, _UNAIDED, still_open=(_BROKEN, _WAITING, _HELD)),
-    "left-as-found": _day(_WITHHELD),
-    "still-open": _day(still_open=(_BROKEN,)),
+    "of-every-kind": _day(_REPAIRED, _BLOCKED, _NEEDS_ACTION, _RECOVERED, still_open=(_OPEN, _WAITING, _HELD)),
+    "not-repaired": _day(_BLOCKED),
+    "still-open": _day(still_open=(_OPEN,)),
     "very-many": _day(
         *(replace(_REPAIRED, id=f"{i:08x}", target=replace(BLUE, cluster=f"shop-{i}")) for i in range(300)),
-        still_open=tuple(
-            replace(_BROKEN, incident=replace(_BROKEN.incident, target=replace(GREEN, cluster=f"cart-{i}"))) for i in range(40)
-        ),
+        still_open=tuple(replace(_OPEN, incident=replace(_OPEN.incident, target=replace(GREEN, cluster=f"cart-{i}"))) for i in range(40)),
         clusters=400,
     ),
 }

@@ -1,4 +1,4 @@
-"""Worlds to tell of: observations of one cluster, each a small step from a sound one, sent through the real diagnosis, plan and digest."""
+"""Fault cases: snapshots of one cluster, each a small change of a healthy one, with the real diagnosis and plan."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -54,24 +54,24 @@ from tests.unit.notifications.snapshots import (
 )
 
 
-def _addon(seen: Snapshot, **changes: Any) -> AddonFacts:
-    assert isinstance(seen.addon, AddonFacts)
-    return replace(seen.addon, **changes)
+def _addon(snapshot: Snapshot, **changes: Any) -> AddonFacts:
+    assert isinstance(snapshot.addon, AddonFacts)
+    return replace(snapshot.addon, **changes)
 
 
-def _cluster(seen: Snapshot, **changes: Any) -> ClusterFacts:
-    assert isinstance(seen.cluster, ClusterFacts)
-    return replace(seen.cluster, **changes)
+def _cluster(snapshot: Snapshot, **changes: Any) -> ClusterFacts:
+    assert isinstance(snapshot.cluster, ClusterFacts)
+    return replace(snapshot.cluster, **changes)
 
 
 def addon_role_missing() -> Snapshot:
-    """The known case: an update without the role took it from record, annotation and pods."""
-    seen = healthy_snapshot()
-    dropped = _addon(seen, role_arn=None, version="v1.15.1-eksbuild.1")
+    """The known case: an update without the role removed it from the record, the annotation and the pods."""
+    snapshot = healthy_snapshot()
+    dropped = _addon(snapshot, role_arn=None, version="v1.15.1-eksbuild.1")
     return with_waiting_nodes(
         replace(
-            seen,
-            cluster=_cluster(seen, version="1.28"),
+            snapshot,
+            cluster=_cluster(snapshot, version="1.28"),
             addon=dropped,
             service_account=service_account(None, at=NOW - timedelta(seconds=15)),
             versions=VersionAdvice(default="v1.16.0-eksbuild.1"),
@@ -80,25 +80,25 @@ def addon_role_missing() -> Snapshot:
     )
 
 
-def _bare_record() -> Snapshot:
-    seen = healthy_snapshot()
-    return replace(seen, addon=_addon(seen, role_arn=None), actor=CI)
+def _record_without_role() -> Snapshot:
+    snapshot = healthy_snapshot()
+    return replace(snapshot, addon=_addon(snapshot, role_arn=None), actor=CI)
 
 
-def _gone(manager: str, **more: Any) -> Snapshot:
+def _no_annotation(manager: str, **more: Any) -> Snapshot:
     return replace(healthy_snapshot(), service_account=service_account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
 
 
 def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Snapshot:
     role = f"arn:aws:iam::{ACCOUNT}:role/prod-blue-{name}"
-    seen = healthy_snapshot(target, role)
+    snapshot = healthy_snapshot(target, role)
     kept = AddonFacts(name=addon, version="v1.38.1-eksbuild.1", status="ACTIVE", role_arn=role) if addon else NOT_READ
     workload = WorkloadFacts(
         kind=WorkloadKind.DEPLOYMENT, name=name, desired=2, updated=2, max_unavailable=1, generation=1, observed_generation=1
     )
     running = tuple(replace(pod, name=pod.name.replace("aws-node", name)) for pod in pods(2, None, unready=unready))
     return replace(
-        seen,
+        snapshot,
         addon_name=addon,
         addon=kept,
         workload=workload,
@@ -108,7 +108,7 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
     )
 
 
-def _unseen(why: Unknown) -> Snapshot:
+def _unreadable(why: Unknown) -> Snapshot:
     return replace(healthy_snapshot(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
 
 
@@ -126,47 +126,46 @@ def _repaired(at: datetime, name: str) -> PastIncident:
     )
 
 
-def _reverted_past() -> RepairHistory:
+def _flapping_history() -> RepairHistory:
     closed = tuple(_repaired(NOW - timedelta(hours=hours), f"past-{hours}") for hours in (1, 3, 5))
     return RepairHistory(incident_id=INCIDENT_ID, incidents=closed)
 
 
-def _settings(seen: Snapshot, **changes: Any) -> Snapshot:
-    return replace(seen, settings=replace(seen.settings, **changes))
+def _settings(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    return replace(snapshot, settings=replace(snapshot.settings, **changes))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaultCase:
-    """One thing that can be wrong: how it looks, and after how much history."""
+    """One fault: the snapshot that shows it, the verdict that it must get, and the repairs before it."""
 
     verdict: Verdict
     build: Callable[[], Snapshot]
-    past: RepairHistory = field(default_factory=lambda: RepairHistory(incident_id=INCIDENT_ID))
+    history: RepairHistory = field(default_factory=lambda: RepairHistory(incident_id=INCIDENT_ID))
 
-    def look(self) -> AssessmentSummary:
-        """What a look at it sees, and what it plans."""
-        seen = self.build()
-        diagnosis = diagnose(seen)
-        return look(seen, diagnosis, plan(seen, diagnosis, self.past))
+    def assess(self) -> AssessmentSummary:
+        """The summary of the snapshot, its diagnosis and its plan."""
+        return _assessed(self.build(), self.history)
 
 
 PATH: Final = binding_path("prod-blue", "kube-system", "aws-node")
 
 FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "addon-role-missing": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=addon_role_missing),
-    "addon-role-missing-latent": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=_bare_record),
+    "addon-role-missing-latent": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=_record_without_role),
     "annotation-missing": FaultCase(
-        verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_waiting_nodes(_gone("kubectl-client-side-apply"), 1)
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_waiting_nodes(_no_annotation("kubectl-client-side-apply"), 1)
     ),
     "annotation-missing-latent": FaultCase(
-        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _gone("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
+        verdict=Verdict.ANNOTATION_MISSING, build=lambda: _no_annotation("terraform", addon=Missing("vpc-cni"), pods=pods(15, None))
     ),
     "lost-node": FaultCase(
-        verdict=Verdict.ANNOTATION_MISSING, build=lambda: with_lost_nodes(with_waiting_nodes(_gone("kubectl-client-side-apply"), 1), 0)
+        verdict=Verdict.ANNOTATION_MISSING,
+        build=lambda: with_lost_nodes(with_waiting_nodes(_no_annotation("kubectl-client-side-apply"), 1), 0),
     ),
     "annotation-wiped": FaultCase(
         verdict=Verdict.ANNOTATION_WIPED,
-        build=lambda: _gone(
+        build=lambda: _no_annotation(
             "argocd-controller",
             known_good_at=NOW - timedelta(hours=2),
             addon=Missing("vpc-cni"),
@@ -199,14 +198,15 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
         verdict=Verdict.WEBHOOK_MISSED,
         build=lambda: replace(
             healthy_snapshot(),
-            pods=(*pods(14, ROLE), *_late(pods(15, None, born=NOW - timedelta(minutes=2))[14:], ready=False)),
+            pods=(*pods(14, ROLE), *_changed(pods(15, None, created_at=NOW - timedelta(minutes=2))[14:], ready=False)),
             permission_errors=refusals("aws-node-14"),
         ),
     ),
     "trust-other-issuer": FaultCase(
         verdict=Verdict.TRUST_OTHER_ISSUER,
         build=lambda: replace(
-            with_waiting_nodes(_gone("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))
+            with_waiting_nodes(_no_annotation("eks")),
+            role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C")),
         ),
     ),
     "trust-condition-wrong": FaultCase(
@@ -232,10 +232,10 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "no-access": FaultCase(
         verdict=Verdict.NO_ACCESS,
-        build=lambda: _unseen(Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
+        build=lambda: _unreadable(Unknown("read the ServiceAccount: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)),
     ),
     "cluster-gone": FaultCase(
-        verdict=Verdict.CLUSTER_GONE, build=lambda: replace(_unseen(Unknown("no cluster")), cluster=Missing("cluster prod-blue"))
+        verdict=Verdict.CLUSTER_GONE, build=lambda: replace(_unreadable(Unknown("no cluster")), cluster=Missing("cluster prod-blue"))
     ),
     "cluster-initializing": FaultCase(
         verdict=Verdict.CLUSTER_INITIALIZING,
@@ -257,7 +257,8 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
         ),
     ),
     "update-in-progress": FaultCase(
-        verdict=Verdict.UPDATE_IN_PROGRESS, build=lambda: replace(_gone("eks"), addon=_addon(healthy_snapshot(), status="UPDATING"))
+        verdict=Verdict.UPDATE_IN_PROGRESS,
+        build=lambda: replace(_no_annotation("eks"), addon=_addon(healthy_snapshot(), status="UPDATING")),
     ),
     "addon-degraded": FaultCase(
         verdict=Verdict.ADDON_DEGRADED,
@@ -290,7 +291,9 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "nodes-wait-for-cni": FaultCase(verdict=Verdict.NODES_NOT_READY, build=lambda: replace(healthy_snapshot(), nodes=nodes(15, unready=3))),
     "flapping": FaultCase(
-        verdict=Verdict.FLAPPING, build=lambda: _gone("argocd-controller", addon=Missing("vpc-cni")), past=_reverted_past()
+        verdict=Verdict.FLAPPING,
+        build=lambda: _no_annotation("argocd-controller", addon=Missing("vpc-cni")),
+        history=_flapping_history(),
     ),
     "pod-identity-in-use": FaultCase(
         verdict=Verdict.POD_IDENTITY_IN_USE,
@@ -308,7 +311,7 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "cooldown": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,
         build=addon_role_missing,
-        past=RepairHistory(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
+        history=RepairHistory(incident_id=INCIDENT_ID, incidents=(_repaired(NOW - timedelta(minutes=2), "past-1"),)),
     ),
     "maintenance-window": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
@@ -327,7 +330,9 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "no-binding": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING,
-        build=lambda: replace(with_waiting_nodes(_gone("eks")), binding=Missing(PATH), addon=_addon(healthy_snapshot(), role_arn=None)),
+        build=lambda: replace(
+            with_waiting_nodes(_no_annotation("eks")), binding=Missing(PATH), addon=_addon(healthy_snapshot(), role_arn=None)
+        ),
     ),
     "ebs-csi": FaultCase(
         verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(EBS, "aws-ebs-csi-driver", "ebs-csi-controller", unready=2)
@@ -337,23 +342,29 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "any-workload": FaultCase(verdict=Verdict.ANNOTATION_MISSING, build=lambda: _generic(SHOP, None, "uploader", unready=1)),
 }
-"""Every verdict at least once, and what else changes the words: `name -> world`."""
+"""`name -> case`: every verdict at least once, and every other input that changes the text."""
 
 
-def _late(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
+def _changed(some: tuple[PodFacts, ...], **changes: Any) -> tuple[PodFacts, ...]:
     return tuple(replace(pod, **changes) for pod in some)
 
 
-def repaired_summary(seen: Snapshot, at: datetime) -> AssessmentSummary:
-    """The look that proves a repair: the same cluster, sound, a moment later."""
-    role = seen.desired_role or ROLE
-    well = replace(healthy_snapshot(seen.target, role), began_at=at, addon_name=seen.addon_name, service_account=service_account(role))
-    if isinstance(seen.workload, WorkloadFacts) and isinstance(seen.pods, tuple):
-        named = tuple(replace(pod, role_arn=role, ready=True, created_at=at - timedelta(seconds=10)) for pod in seen.pods)
-        well = replace(well, workload=seen.workload, pods=named or well.pods)
-    if isinstance(seen.nodes, tuple) and (lost := [number for number, node in enumerate(seen.nodes) if node.ready is None]):
-        well = with_lost_nodes(well, *lost)
-    if seen.addon_name != "vpc-cni":
-        well = replace(well, addon=seen.addon, versions=NOT_READ)
-    diagnosis = diagnose(well)
-    return look(well, diagnosis, plan(well, diagnosis, RepairHistory()))
+def repaired_summary(snapshot: Snapshot, at: datetime) -> AssessmentSummary:
+    """The summary that verifies a repair: the same cluster, healthy, at a later time."""
+    role = snapshot.desired_role or ROLE
+    repaired = replace(
+        healthy_snapshot(snapshot.target, role), began_at=at, addon_name=snapshot.addon_name, service_account=service_account(role)
+    )
+    if isinstance(snapshot.workload, WorkloadFacts) and isinstance(snapshot.pods, tuple):
+        new = tuple(replace(pod, role_arn=role, ready=True, created_at=at - timedelta(seconds=10)) for pod in snapshot.pods)
+        repaired = replace(repaired, workload=snapshot.workload, pods=new or repaired.pods)
+    if isinstance(snapshot.nodes, tuple) and (lost := [number for number, node in enumerate(snapshot.nodes) if node.ready is None]):
+        repaired = with_lost_nodes(repaired, *lost)
+    if snapshot.addon_name != "vpc-cni":
+        repaired = replace(repaired, addon=snapshot.addon, versions=NOT_READ)
+    return _assessed(repaired, RepairHistory())
+
+
+def _assessed(snapshot: Snapshot, history: RepairHistory) -> AssessmentSummary:
+    diagnosis = diagnose(snapshot)
+    return look(snapshot, diagnosis, plan(snapshot, diagnosis, history))

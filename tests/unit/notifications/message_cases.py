@@ -1,110 +1,108 @@
-"""Stories to tell: for each world, what the workflow would hand over on every occasion that can come in it."""
+"""For each fault case, the context of every notification that the workflow can send about it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from lambdas.application.remediation.watch import needs_a_person
 from lambdas.application.remediation.workflow import LIFTED_BY_TIME
-from lambdas.domain.assessment.summary import AssessmentSummary, summary_to_json
-from lambdas.domain.incidents.incident import Incident
-from lambdas.domain.planning.actions import ReplaceCanaryPod
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.planning.actions import (
+    AnnotateServiceAccount,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    UpdateAddonRole,
+)
 from lambdas.domain.ports import Message
 from lambdas.domain.verification import verify
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import context_from_state
+from lambdas.notifications.message_context import ApprovalAnswer, MessageContext, TimelineEntry, TimelineEvent
 from lambdas.notifications.messages import message
 from tests import fakes
 from tests.unit.notifications.fault_cases import FaultCase, repaired_summary
 from tests.unit.notifications.snapshots import NOW, incident
 
-ENVIRONMENT = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
-CALLBACK = "Ab3dCallback"
-_WORDS = {
-    "annotate-service-account": "annotation set to {role}",
-    "replace-canary-pod": "{pod} deleted",
-    "restart-workload": "all pods restart, 2 at a time",
-    "replace-stale-pods": "2 stale pods, 2 at a time",
-    "update-addon-role": "update 6f1c of the add-on record vpc-cni",
+ENVIRONMENT: Final = replace(fakes.ENVIRONMENT, runbook_root="https://example.com/runbooks")
+CALLBACK: Final = "Ab3dCallback"
+_ACTION_TEXTS: Final[Mapping[str, str]] = {
+    AnnotateServiceAccount.kind: "annotation set to {role}",
+    ReplaceCanaryPod.kind: "{pod} deleted",
+    RestartWorkload.kind: "all pods restart, 2 at a time",
+    ReplaceStalePods.kind: "2 stale pods, 2 at a time",
+    UpdateAddonRole.kind: "update 6f1c of the add-on record vpc-cni",
 }
 
 
-def write(occasion: NotificationKind, about: Mapping[str, Any], about_whom: Incident) -> Message:
-    """The message, as the workflow asks for it: a question carries its callback."""
-    callback = CALLBACK if occasion is NotificationKind.APPROVAL_REQUESTED else ""
-    return message(context_from_state(occasion, about, about_whom), environment=ENVIRONMENT, callback_id=callback)
+def write(context: MessageContext) -> Message:
+    """The message as the workflow sends it: only an approval request has a callback."""
+    callback_id = CALLBACK if context.kind is NotificationKind.APPROVAL_REQUESTED else ""
+    return message(context, environment=ENVIRONMENT, callback_id=callback_id)
 
 
-def stories(world: FaultCase) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
-    """`(name, occasion, about, incident)` of every message that this world can bring."""
-    seen = world.look()
-    opened = incident(world.build().target)
-    start = _about(seen, seen, [_looked(seen, NOW)])
-    if seen.actions:
-        yield from _acted_on(world, seen, start, opened)
-    else:
-        waits = any(blocked.until and blocked.reason in LIFTED_BY_TIME for blocked in seen.blocked)
-        occasion = NotificationKind.NEEDS_ACTION if needs_a_person(seen) and not waits else NotificationKind.BLOCKED
-        yield occasion.value, occasion, start, opened
-    later = _about(_at(seen, NOW + timedelta(hours=4)), seen, [_looked(seen, NOW)])
-    yield "reminder", NotificationKind.REMINDER, later, opened
-    well = repaired_summary(world.build(), NOW + timedelta(minutes=50))
-    yield "recovered", NotificationKind.RECOVERED, _about(well, seen, [_looked(seen, NOW)]), opened
-
-
-def _acted_on(
-    world: FaultCase, seen: AssessmentSummary, start: dict[str, Any], opened: Incident
-) -> Iterator[tuple[str, NotificationKind, dict[str, Any], Incident]]:
-    yield "repairing", NotificationKind.REPAIRING, start, opened
-    yield "approval-requested", NotificationKind.APPROVAL_REQUESTED, start, opened
-    yield "rejected", NotificationKind.NOT_APPROVED, {**start, "answer": {"approved": False, "by": "jane"}}, opened
-    yield "nobody-answered", NotificationKind.NOT_APPROVED, {**start, "answer": {"approved": False, "timed_out": True}}, opened
-    changes = [action.kind for action in seen.actions]
-    lines = [_looked(seen, NOW), *_acts(changes, seen)]
-    trouble = "the replaced pod did not come back with the role"
-    yield (
-        "did-not-work",
-        NotificationKind.NEEDS_ACTION,
-        {**_about(seen, seen, lines[:3]), "changes": changes[:2], "trouble": trouble},
-        opened,
+def message_cases(case: FaultCase) -> Iterator[tuple[str, MessageContext]]:
+    """`(name, context)` of every message about this fault."""
+    summary = case.assess()
+    base = MessageContext(
+        kind=NotificationKind.BLOCKED,
+        incident=incident(case.build().target),
+        current=summary,
+        first=summary,
+        timeline=(_assessment(summary, NOW),),
+        signals=3,
     )
+    if summary.actions:
+        yield from _repair_messages(case, base)
+    else:
+        is_deferred = any(blocked.until and blocked.reason in LIFTED_BY_TIME for blocked in summary.blocked)
+        kind = NotificationKind.NEEDS_ACTION if needs_a_person(summary) and not is_deferred else NotificationKind.BLOCKED
+        yield kind.value, replace(base, kind=kind)
+    later = replace(summary, began_at=(NOW + timedelta(hours=4)).isoformat())
+    yield "reminder", replace(base, kind=NotificationKind.REMINDER, current=later)
+    recovered = repaired_summary(case.build(), NOW + timedelta(minutes=50))
+    yield "recovered", replace(base, kind=NotificationKind.RECOVERED, current=recovered)
+
+
+def _repair_messages(case: FaultCase, base: MessageContext) -> Iterator[tuple[str, MessageContext]]:
+    summary = base.current
+    yield "repairing", replace(base, kind=NotificationKind.REPAIRING)
+    yield "approval-requested", replace(base, kind=NotificationKind.APPROVAL_REQUESTED)
+    yield "rejected", replace(base, kind=NotificationKind.NOT_APPROVED, answer=ApprovalAnswer(approved=False, by="jane"))
+    yield "timed-out", replace(base, kind=NotificationKind.NOT_APPROVED, answer=ApprovalAnswer(approved=False, timed_out=True))
+    changes = tuple(action.kind for action in summary.actions)
+    timeline = (*base.timeline, *_action_entries(summary))
+    failed: dict[str, Any] = {"timeline": timeline[:3], "changes": changes[:2]}
+    trouble = "the replaced pod did not come back with the role"
+    yield "repair-failed", replace(base, kind=NotificationKind.NEEDS_ACTION, trouble=trouble, **failed)
     at = NOW + timedelta(seconds=71)
-    well = repaired_summary(world.build(), at)
-    proof = verify(seen, well).sentence
-    told = _about(well, seen, [*lines, {"at": at.isoformat(), "what": "proof", "words": proof}, _looked(well, at)])
-    yield "verified", NotificationKind.VERIFIED, {**told, "changes": changes, "proof": proof}, opened
+    repaired = repaired_summary(case.build(), at)
+    verification = verify(summary, repaired).sentence
+    verified = TimelineEntry(at=at, event=TimelineEvent.VERIFICATION, text=verification)
+    yield (
+        "verified",
+        replace(
+            base,
+            kind=NotificationKind.VERIFIED,
+            current=repaired,
+            timeline=(*timeline, verified, _assessment(repaired, at)),
+            changes=changes,
+            verification=verification,
+        ),
+    )
 
 
-def _acts(changes: list[str], seen: AssessmentSummary) -> Iterator[dict[str, Any]]:
-    for i, kind in enumerate(changes):
+def _action_entries(summary: AssessmentSummary) -> Iterator[TimelineEntry]:
+    pod = next((action.pod for action in summary.actions if isinstance(action, ReplaceCanaryPod)), "")
+    for i, action in enumerate(summary.actions):
         at = NOW + timedelta(seconds=1 + 4 * i)
-        yield {"at": at.isoformat(), "what": kind, "words": _WORDS[kind].format(role=seen.desired_role, pod=_canary(seen))}
-        if kind == "replace-canary-pod":
-            yield {
-                "at": (at + timedelta(seconds=3)).isoformat(),
-                "what": "successor",
-                "words": f"{_canary(seen)[:-2]}x7k2p carries the role",
-            }
+        text = _ACTION_TEXTS[action.kind].format(role=summary.desired_role, pod=pod)
+        yield TimelineEntry(at=at, event=action.kind, text=text)
+        if isinstance(action, ReplaceCanaryPod):
+            yield TimelineEntry(at=at + timedelta(seconds=3), event=TimelineEvent.SUCCESSOR, text=f"{pod[:-2]}x7k2p carries the role")
 
 
-def _canary(seen: AssessmentSummary) -> str:
-    return next((action.pod for action in seen.actions if isinstance(action, ReplaceCanaryPod)), "")
-
-
-def _about(now: AssessmentSummary, first: AssessmentSummary, lines: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"look": summary_to_json(now), "first": summary_to_json(first), "lines": lines, "changes": [], "signals": 3}
-
-
-def _at(seen: AssessmentSummary, at: datetime) -> AssessmentSummary:
-    return replace(seen, began_at=at.isoformat())
-
-
-def _looked(seen: AssessmentSummary, at: datetime) -> dict[str, Any]:
-    counts = seen.counts
-    return {
-        "at": at.isoformat(),
-        "what": "look",
-        "words": str(seen.verdict),
-        "counts": [counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes],
-    }
+def _assessment(summary: AssessmentSummary, at: datetime) -> TimelineEntry:
+    counts = summary.counts
+    numbers = (counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
+    return TimelineEntry(at=at, event=TimelineEvent.ASSESSMENT, text=str(summary.verdict), counts=numbers)

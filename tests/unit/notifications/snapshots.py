@@ -1,4 +1,4 @@
-"""What is observed of a cluster where everything is as it should be, piece by piece, and of one whose nodes wait or are lost."""
+"""Snapshots of a healthy cluster, built from parts, and variants with waiting or lost nodes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,12 +49,12 @@ CI: Final = Actor(
 
 
 def incident(target: ServiceAccountRef = CNI) -> Incident:
-    """An incident that was opened twenty seconds ago."""
+    """An incident that was opened twenty seconds before `NOW`."""
     return Incident(id=INCIDENT_ID, target=target, opened_at=NOW - timedelta(seconds=20), signals=3, request={"trigger": "api-call"})
 
 
 def trust(issuer: str = ISSUER, subject: str = CNI.subject) -> dict[str, Any]:
-    """A trust policy that lets one subject of one issuer in."""
+    """A trust policy that allows one subject of one issuer."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -68,14 +68,16 @@ def trust(issuer: str = ISSUER, subject: str = CNI.subject) -> dict[str, Any]:
     }
 
 
-def pods(count: int, role: str | None, *, born: datetime = NOW - timedelta(days=9), unready: int = 0, **more: Any) -> tuple[PodFacts, ...]:
-    """Pods on nodes of their own; the last `unready` are not ready."""
+def pods(
+    count: int, role: str | None, *, created_at: datetime = NOW - timedelta(days=9), unready: int = 0, **more: Any
+) -> tuple[PodFacts, ...]:
+    """Pods, each on its own node; the last `unready` of them are not ready."""
     return tuple(
         PodFacts(
             name=f"aws-node-{i:02}",
             uid=f"uid-{i}",
             node=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
-            created_at=born,
+            created_at=created_at,
             role_arn=role,
             container_credentials=False,
             ready=i < count - unready,
@@ -92,7 +94,7 @@ CNI_MESSAGE: Final = (
 
 
 def nodes(count: int, *, unready: int = 0, message: str = CNI_MESSAGE, **more: Any) -> tuple[NodeFacts, ...]:
-    """Nodes of one node group; the last `unready` are not Ready since four minutes."""
+    """Nodes of one node group; the last `unready` of them have been NotReady for four minutes."""
     return tuple(
         NodeFacts(
             name=f"ip-10-0-0-{i}.eu-west-1.compute.internal",
@@ -111,17 +113,17 @@ def nodes(count: int, *, unready: int = 0, message: str = CNI_MESSAGE, **more: A
 def service_account(
     role: str | None = ROLE, *, key: str = ROLE_ANNOTATION, manager: str = "eks", at: datetime | None = None
 ) -> ServiceAccountFacts:
-    """A ServiceAccount as its last writer left it."""
-    wrote = at or NOW - timedelta(days=10)
+    """A ServiceAccount with one writer."""
+    written_at = at or NOW - timedelta(days=10)
     return ServiceAccountFacts(
         resource_version="4711",
         role_annotations={key: role} if role else {},
-        writers=(FieldWriter(manager=manager, at=wrote, owns_annotation=role is not None),),
+        writers=(FieldWriter(manager=manager, at=written_at, owns_annotation=role is not None),),
     )
 
 
 def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snapshot:
-    """Everything as it should be: 15 pods, 15 nodes."""
+    """A healthy cluster with 15 pods on 15 nodes."""
     return Snapshot(
         target=target,
         began_at=NOW,
@@ -167,30 +169,30 @@ def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snaps
 
 
 def refusals(*names: str, call: str = "ec2:DescribeNetworkInterfaces") -> tuple[PluginError, ...]:
-    """Words of these pods that the role may not make a call."""
+    """Permission errors that these pods reported."""
     return tuple(PluginError(call=call, pod=name, at=NOW - timedelta(seconds=5)) for name in names)
 
 
-def with_waiting_nodes(seen: Snapshot, unready: int = 3) -> Snapshot:
-    """The same, when new nodes have come and wait for the CNI."""
-    born = NOW - timedelta(minutes=3)
+def with_waiting_nodes(snapshot: Snapshot, unready: int = 3) -> Snapshot:
+    """The same snapshot with new nodes that wait for the CNI."""
+    created_at = NOW - timedelta(minutes=3)
     return replace(
-        seen,
-        pods=pods(15, None, born=born, unready=unready),
+        snapshot,
+        pods=pods(15, None, created_at=created_at, unready=unready),
         nodes=nodes(15, unready=unready),
         permission_errors=refusals("aws-node-13", "aws-node-14"),
         node_repair=NodeRepair(nodegroups=("workers",)),
     )
 
 
-def with_lost_nodes(seen: Snapshot, *numbers: int) -> Snapshot:
-    """The same with the nodes of these numbers lost for an hour, and their pods not ready."""
-    assert isinstance(seen.nodes, tuple)
-    assert isinstance(seen.pods, tuple)
-    lost = {node.name for number, node in enumerate(seen.nodes) if number in numbers}
-    said = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.", "since": NOW - timedelta(hours=1)}
+def with_lost_nodes(snapshot: Snapshot, *numbers: int) -> Snapshot:
+    """The same snapshot with some nodes, by number, lost for an hour and their pods not ready."""
+    assert isinstance(snapshot.nodes, tuple)
+    assert isinstance(snapshot.pods, tuple)
+    lost = {node.name for number, node in enumerate(snapshot.nodes) if number in numbers}
+    condition = {"reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.", "since": NOW - timedelta(hours=1)}
     return replace(
-        seen,
-        nodes=tuple(replace(node, ready=None, **said) if node.name in lost else node for node in seen.nodes),
-        pods=tuple(replace(pod, ready=False) if pod.node in lost else pod for pod in seen.pods),
+        snapshot,
+        nodes=tuple(replace(node, ready=None, **condition) if node.name in lost else node for node in snapshot.nodes),
+        pods=tuple(replace(pod, ready=False) if pod.node in lost else pod for pod in snapshot.pods),
     )

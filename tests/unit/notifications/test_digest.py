@@ -1,10 +1,10 @@
-"""The daily digest, word for word; that it fits and is harmless whatever stands in it; and what it is read from."""
+"""The daily digest: its text, its size, hostile text in it, and the incidents that it covers."""
 
 import json
-import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -17,53 +17,48 @@ from lambdas.notifications.daily_digest import digest_message
 from tests.fakes import FakeIncidents, Row
 from tests.unit.notifications.digest_days import BLUE, DAYS, GREEN, UNTIL
 from tests.unit.notifications.message_cases import ENVIRONMENT
+from tests.unit.notifications.test_golden import assert_golden
 from tests.unit.notifications.test_hostile_text import HOSTILE, assert_harmless, assert_legal
 
-GOLDEN = Path(__file__).parent / "golden_digest"
+GOLDEN: Final = Path(__file__).parent / "golden_digest"
+IN_CHAT: Final = "of-every-kind"
 BOUND = {binding_path("prod-green", GREEN.namespace, GREEN.name): Parameter(value="arn:aws:iam::111122223333:role/ebs")}
 
 
 @pytest.mark.parametrize("name", DAYS)
-def test_each_day_is_told_in_the_same_words(name: str) -> None:
-    """`UPDATE_GOLDEN=1` writes them anew."""
-    told = digest_message(DAYS[name], environment=ENVIRONMENT)
-    chat = json.dumps(json.loads(told.chat), indent=2, ensure_ascii=False) + "\n"
-    for suffix, now in ((".txt", f"Subject: {told.subject}\n\n{told.text}\n"), (".chat.json", chat)):
-        path = GOLDEN / f"{name}{suffix}"
-        if os.environ.get("UPDATE_GOLDEN") == "1":
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(now, encoding="utf-8")
-        assert now == path.read_text(encoding="utf-8")
+def test_each_day_has_its_golden_text(name: str) -> None:
+    message = digest_message(DAYS[name], environment=ENVIRONMENT)
+    assert_golden(GOLDEN / f"{name}.txt", f"Subject: {message.subject}\n\n{message.text}\n")
+    if name == IN_CHAT:
+        assert_golden(GOLDEN / f"{name}.chat.json", json.dumps(json.loads(message.chat), indent=2, ensure_ascii=False) + "\n")
 
 
-def test_no_golden_file_is_left_over() -> None:
-    assert {path.name.split(".")[0] for path in GOLDEN.iterdir()} == set(DAYS)
+def test_every_golden_file_has_a_day() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == {f"{name}.txt" for name in DAYS} | {f"{IN_CHAT}.chat.json"}
 
 
 @pytest.mark.parametrize("name", DAYS)
-def test_each_day_fits_and_can_be_filtered_by(name: str) -> None:
-    told = digest_message(DAYS[name], environment=ENVIRONMENT)
-    assert_legal(told)
-    assert told.attributes == {"severity": "info" if name == "repaired" else "warning", "outcome": "digest"}
+def test_each_day_gives_a_legal_message_with_attributes(name: str) -> None:
+    message = digest_message(DAYS[name], environment=ENVIRONMENT)
+    assert_legal(message)
+    assert message.attributes == {"severity": "info" if name == "repaired" else "warning", "outcome": "digest"}
 
 
-@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
-def test_whatever_names_and_sentences_hold_is_made_harmless(words: str) -> None:
-    target = ServiceAccountRef(words, words, words)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_and_sentences_give_a_harmless_message(text: str) -> None:
+    target = ServiceAccountRef(text, text, text)
     day = DAYS["of-every-kind"]
     hostile = replace(
         day,
-        closed=tuple(replace(item, id=words, target=target, verdict=words, details={"sentence": words}) for item in day.closed),
-        still_open=tuple(
-            StillOpen(incident=replace(item.incident, target=target, holder=words), sentence=words) for item in day.still_open
-        ),
+        closed=tuple(replace(item, id=text, target=target, verdict=text, details={"sentence": text}) for item in day.closed),
+        still_open=tuple(StillOpen(incident=replace(item.incident, target=target, holder=text), sentence=text) for item in day.still_open),
     )
-    told = digest_message(hostile, environment=ENVIRONMENT)
-    assert_legal(told)
-    assert_harmless(told)
+    message = digest_message(hostile, environment=ENVIRONMENT)
+    assert_legal(message)
+    assert_harmless(message)
 
 
-def test_a_day_holds_what_was_closed_within_it_and_what_is_open_now() -> None:
+def test_a_day_has_the_incidents_closed_within_it_and_those_open_now() -> None:
     incidents, day = FakeIncidents(), DAYS["of-every-kind"]
     (first, *_), (broken, waiting, _) = day.closed, day.still_open
     moments = {
@@ -84,12 +79,12 @@ def test_a_day_holds_what_was_closed_within_it_and_what_is_open_now() -> None:
     ]
 
 
-def test_a_quiet_day_has_nothing_to_tell() -> None:
+def test_a_day_without_incidents_is_quiet() -> None:
     assert summarize_day(UNTIL, ["prod-blue"], BOUND, FakeIncidents(), lambda _: "").quiet
     assert not any(day.quiet for day in DAYS.values())
 
 
-def test_a_fault_of_the_whole_fleet_is_looked_at_in_a_few_clusters() -> None:
+def test_a_fault_of_the_whole_fleet_is_assessed_in_a_few_clusters() -> None:
     incidents, looked = FakeIncidents(), []
     clusters = [f"shop-{i}" for i in range(MOST_ASSESSED + 5)]
     for name in clusters:
@@ -100,7 +95,7 @@ def test_a_fault_of_the_whole_fleet_is_looked_at_in_a_few_clusters() -> None:
     assert len(looked) == MOST_ASSESSED
 
 
-def test_clusters_that_are_gone_are_asked_about_as_long_as_they_are_bound() -> None:
+def test_deleted_clusters_are_covered_as_long_as_they_have_a_binding() -> None:
     daily = {settings_path("_default", "digest"): Parameter(value="daily")}
     assert clusters_asking(BOUND | daily, ["prod-blue"]) == ["prod-blue", "prod-green"]
     assert clusters_asking(BOUND, ["prod-blue"]) == []

@@ -1,26 +1,23 @@
-"""The small parts of a message: escaping, times, names, owners, marks, the timeline, and what is left out first."""
+"""The parts of a message: escaping, times, names, owners, marks, the timeline, and the limits of length."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.plurals import many
 from lambdas.notifications import escape
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
-from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import context_from_state, entries_from_json
+from lambdas.notifications.message_context import MessageContext, TimelineEntry, TimelineEvent, entries_from_json
 from lambdas.notifications.owners import annotation_advice, recognize, record_advice, short_name
 from lambdas.notifications.time_text import clock, duration, moment
 from lambdas.notifications.timeline import timeline
 from lambdas.notifications.title import Mark, mark
 from lambdas.notifications.wording import CHAT, PLAIN, Code, phrase, sentence
 from tests.unit.notifications.fault_cases import FAULT_CASES
-from tests.unit.notifications.message_cases import stories, write
+from tests.unit.notifications.message_cases import message_cases, write
 
 ROLE = "arn:aws:iam::111122223333:role/cni"
 TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
@@ -40,11 +37,11 @@ TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
         ("", ""),
     ],
 )
-def test_chat_takes_values_as_words(value: str, written: str) -> None:
+def test_values_have_no_markup_in_chat(value: str, written: str) -> None:
     assert escape.chat(value) == written
 
 
-def test_what_is_to_be_copied_stays_as_it_is() -> None:
+def test_code_is_not_escaped() -> None:
     command = "aws iam create-open-id-connect-provider --url https://oidc.eks.eu-west-1.amazonaws.com/id/77D0 --tags a_b=*"
     assert phrase("{it}", it=Code(command)).render(CHAT) == f"`{command}`"
     assert phrase("{it}", it=Code(command)).render(PLAIN) == command
@@ -73,7 +70,7 @@ def test_a_subject_is_ascii_on_one_line_and_short() -> None:
         (259_200, "3 days"),
     ],
 )
-def test_durations_are_said_in_at_most_two_units(seconds: int, words: str) -> None:
+def test_durations_have_at_most_two_units(seconds: int, words: str) -> None:
     assert duration(seconds) == words
 
 
@@ -84,11 +81,11 @@ def test_a_time_of_another_day_carries_its_date() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", None, 5, "2026-13-01"])
-def test_what_is_no_time_is_no_moment(text: object) -> None:
+def test_text_that_is_no_time_gives_none(text: object) -> None:
     assert moment(text) is None
 
 
-def test_one_is_said_otherwise_than_many() -> None:
+def test_one_and_many_have_different_nouns() -> None:
     assert (many(1, "pod"), many(2, "pod"), many(0, "node is", "nodes are")) == ("1 pod", "2 pods", "0 nodes are")
 
 
@@ -102,7 +99,7 @@ def test_one_is_said_otherwise_than_many() -> None:
         ("", "."),
     ],
 )
-def test_sentences_begin_and_end_as_sentences(text: str, written: str) -> None:
+def test_sentences_have_a_capital_and_a_full_stop(text: str, written: str) -> None:
     assert sentence(text) == written
 
 
@@ -139,12 +136,12 @@ def test_principals_have_short_names(who: str, name: str) -> None:
         ("my-eks-tool", "curl/8", ""),
     ],
 )
-def test_tools_are_recognised_by_field_manager_and_user_agent(manager: str, agent: str, name: str) -> None:
+def test_tools_are_recognized_by_field_manager_and_user_agent(manager: str, agent: str, name: str) -> None:
     tool = recognize(manager=manager, markers=(agent,))
     assert (tool.name if tool else "") == name
 
 
-def test_each_tool_is_told_what_to_write_where() -> None:
+def test_each_tool_has_its_own_declaration() -> None:
     terraform, eksctl, helm = (recognize(manager=item) for item in ("terraform", "eksctl", "helm"))
     assert f'service_account_role_arn = "{ROLE}"' in record_advice(terraform, TARGET, "vpc-cni", ROLE).render(PLAIN)
     assert f"serviceAccountRoleARN: {ROLE}" in record_advice(eksctl, TARGET, "vpc-cni", ROLE).render(PLAIN)
@@ -154,7 +151,7 @@ def test_each_tool_is_told_what_to_write_where() -> None:
 
 
 @pytest.mark.parametrize(
-    ("world", "story", "expected"),
+    ("case", "title", "expected"),
     [
         ("addon-role-missing", "repairing", Mark.URGENT),
         ("addon-role-missing", "approval-requested", Mark.URGENT),
@@ -175,64 +172,62 @@ def test_each_tool_is_told_what_to_write_where() -> None:
         ("nodes-wait-for-cni", "needs-action", Mark.URGENT),
     ],
 )
-def test_the_mark_says_whether_to_get_up(world: str, story: str, expected: Mark) -> None:
-    told = {name: context_from_state(occasion, about, incident) for name, occasion, about, incident in stories(FAULT_CASES[world])}
-    assert mark(told[story]) is expected
+def test_the_mark_shows_the_urgency(case: str, title: str, expected: Mark) -> None:
+    assert mark(dict(message_cases(FAULT_CASES[case]))[title]) is expected
 
 
 @pytest.mark.parametrize(
-    "story", [pytest.param((name, *item), id=f"{name} {item[0]}") for name, world in FAULT_CASES.items() for item in stories(world)]
+    "context",
+    [pytest.param(context, id=f"{name} {title}") for name, case in FAULT_CASES.items() for title, context in message_cases(case)],
 )
-def test_no_paragraph_is_said_twice(story: tuple[str, str, NotificationKind, dict[str, Any], Incident]) -> None:
-    _, _, occasion, about, incident = story
-    text = write(occasion, about, incident).text
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("    ")]  # but those of a document
+def test_no_line_appears_twice(context: MessageContext) -> None:
+    text = write(context).text
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("    ")]  # documents may repeat lines
     assert len(lines) == len(set(lines))
     assert not [line for line in lines if "  " in line or " ." in line or ".." in line or "None" in line]
 
 
-def test_a_timeline_counts_from_its_first_line_and_leaves_equal_looks_out() -> None:
+def test_a_timeline_counts_from_its_first_entry_and_omits_equal_assessments() -> None:
     at = "2026-11-02T02:14:{:02}+00:00"
-    look = {"at": at.format(0), "what": "look", "words": "annotation-missing", "counts": [0, 15, 12, 15]}
-    lines = [
-        look,
-        {**look, "at": at.format(5)},
-        {"at": at.format(7), "what": "annotate-service-account", "words": "annotation set"},
-        {"at": "", "what": "approval", "words": "approved by jane"},
-        {"at": at.format(41), "what": "look", "words": "healthy", "counts": [15, 15, 0, 0]},
-    ]
-    told = timeline(entries_from_json(lines))
-    assert [(item.after, item.text) for item in told] == [
-        ("+0 s", "saw annotation-missing (0 of 15 pods with the role, 12 of 15 nodes Ready)"),
+    first = TimelineEntry(at=at.format(0), event=TimelineEvent.ASSESSMENT, text="annotation-missing", counts=(0, 15, 12, 15))
+    rows = timeline(
+        [
+            first,
+            replace(first, at=at.format(5)),
+            TimelineEntry(at=datetime.fromisoformat(at.format(7)), event="annotate-service-account", text="annotation set"),
+            TimelineEntry(at="", event=TimelineEvent.APPROVAL, text="approved by jane"),
+            TimelineEntry(at=at.format(41), event=TimelineEvent.ASSESSMENT, text="healthy", counts=(15, 15, 0, 0)),
+        ]
+    )
+    assert [(row.after, row.text) for row in rows] == [
+        ("+0 s", "assessment: annotation-missing (0 of 15 pods with the role, 12 of 15 nodes Ready)"),
         ("+7 s", "annotation set"),
         ("", "approval: approved by jane"),
-        ("+41 s", "saw healthy (15 of 15 pods with the role)"),
+        ("+41 s", "assessment: healthy (15 of 15 pods with the role)"),
     ]
-    assert told[0].pods == (0, 15)
-    assert told[-1].nodes is None
+    assert rows[0].pods == (0, 15)
+    assert rows[-1].nodes is None
 
 
-@pytest.mark.parametrize("about", [{}, {"lines": None}, {"lines": ["text", {}, {"at": 3, "counts": ["a", 1, 2, 3]}]}])
-def test_a_timeline_takes_anything(about: dict[str, Any]) -> None:
-    assert all(item.text is not None for item in timeline(entries_from_json(about.get("lines"))))
+@pytest.mark.parametrize("stored", [None, "text", ["text", {}, {"at": 3, "counts": ["a", 1, 2, 3]}]])
+def test_malformed_entries_are_left_out(stored: object) -> None:
+    assert not any(row.at or row.text or row.pods for row in timeline(entries_from_json(stored)))
 
 
-def test_the_first_and_the_last_paragraph_stay_longest() -> None:
+def test_the_first_and_the_last_paragraph_are_kept_longest() -> None:
     parts = ["first", "a" * 400, "b" * 400, "last"]
     assert fit(parts, 500) == ["first", "a" * 400, "…", "last"]
     assert fit(parts, 60) == ["first", "…", "last"]
     assert fit(parts, 5_000) == parts
 
 
-def test_the_repair_clock_counts_down() -> None:
-    story = next(item for item in stories(FAULT_CASES["addon-role-missing"]) if item[0] == "repairing")
-    told = context_from_state(*story[1:])
+def test_the_deadline_of_auto_repair_counts_down() -> None:
+    context = dict(message_cases(FAULT_CASES["addon-role-missing"]))["repairing"]
 
     def text(deadline: str) -> str:
-        return "\n".join(
-            paragraph.render(PLAIN) for paragraph in paragraphs(replace(told, current=replace(told.current, repair_deadline=deadline)))
-        )
+        changed = replace(context, current=replace(context.current, repair_deadline=deadline))
+        return "\n".join(paragraph.render(PLAIN) for paragraph in paragraphs(changed))
 
     assert "in 27 min." in text("2026-11-02T02:41:45+00:00")
-    assert "at any moment" in text("2026-11-02T02:14:41+00:00")
+    assert "at any time" in text("2026-11-02T02:14:41+00:00")
     assert "auto repair" not in text("")

@@ -68,7 +68,7 @@ CASES: dict[str, Case] = {
             binding=Missing("p"),
             addon=addon(role_arn=None),
             service_account=service_account(None),
-            pods=pods(3, None, born=NOW),
+            pods=pods(3, None, created_at=NOW),
             permission_errors=errors("aws-node-01"),
         ),
         Link.ANNOTATION,
