@@ -1,4 +1,4 @@
-"""`irsa-remediator`: every command, registered by what is typed. What a command does loads when it is run."""
+"""`irsa-remediator`: all commands and their names. The code of a command is loaded when it runs."""
 
 import sys
 from collections.abc import Mapping
@@ -9,60 +9,64 @@ import typer
 from cli.commands import bindings, settings
 from cli.commands.access import access
 from cli.commands.adopt import adopt
-from cli.commands.answers import approve, reject
+from cli.commands.approval import approve, reject
 from cli.commands.check import check
 from cli.commands.fix import fix
 from cli.commands.history import history
 from cli.commands.plan import plan
+from cli.commands.preflight import preflight
 from cli.commands.replay import replay
 from cli.commands.simulate import simulate
+from cli.errors import ExitCode
 from cli.options import Command, Group, with_global_options
 from lambdas.contract.version import VERSION
-from cli.commands.preflight import preflight
 
 app: Final = typer.Typer(
     name="irsa-remediator",
     cls=Group,
-    help="Finds out why the VPC CNI of an EKS cluster lost its IAM role, puts it back where it will stay, and proves it.",
+    help="Find out why the VPC CNI of an EKS cluster lost its IAM role, restore the role, and verify the repair.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"irsa-remediator {VERSION}")
         raise typer.Exit
 
 
 @app.callback()
-def _everything(
-    version: bool = typer.Option(False, "--version", is_eager=True, help="Show the version and end.", callback=_show_version),
+def _root(
+    version: bool = typer.Option(False, "--version", is_eager=True, help="Show the version and exit.", callback=_show_version),
 ) -> None:
-    """Before any command."""
+    """Options before any command."""
 
 
 def main() -> None:
-    """The entry point of the installed command."""
+    """Run the command line: the entry point of the installed command."""
     try:
         app(prog_name="irsa-remediator")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
 
 
-def _group(name: str, words: str, commands: Mapping[str, Any]) -> None:
-    group = typer.Typer(name=name, cls=Group, help=words, no_args_is_help=True)
-    for title, command in commands.items():
-        group.command(title, cls=Command)(with_global_options(command))
+def _register(parent: typer.Typer, command: Any, name: str | None = None) -> None:
+    parent.command(name, cls=Command)(with_global_options(command))
+
+
+def _register_group(name: str, help_: str, commands: Mapping[str, Any]) -> None:
+    group = typer.Typer(name=name, cls=Group, help=help_, no_args_is_help=True)
+    for command_name, command in commands.items():
+        _register(group, command, command_name)
     app.add_typer(group)
 
 
-def _register(command: Any) -> None:
-    app.command(cls=Command)(with_global_options(command))
-
-
 for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, replay, simulate:
-    _register(_command)
-_group("bindings", "Which ServiceAccount must use which role: list, set, unset, validate.", bindings.COMMANDS)
-_group("settings", "How the remediator behaves: list, set, unset, validate, describe.", settings.COMMANDS)
+    _register(app, _command)
+_register_group("bindings", "Manage bindings: the role that a ServiceAccount must use.", bindings.COMMANDS)
+_register_group("settings", "Manage the settings of the remediator.", settings.COMMANDS)
+
+if __name__ == "__main__":
+    main()

@@ -23,14 +23,10 @@ class GlobalOptions:
     output: Annotated[Format, typer.Option("--output", "-o", help="Choose the format of the result.")] = Format.TABLE
     profile: Annotated[str | None, typer.Option(help="Use this AWS profile.", rich_help_panel=ACCOUNT_AND_CLUSTER)] = None
     region: Annotated[str | None, typer.Option(help="Use this AWS region.", rich_help_panel=ACCOUNT_AND_CLUSTER)] = None
-    role_arn: Annotated[
-        str | None, typer.Option(help="Assume this role first.", metavar="ARN", rich_help_panel=ACCOUNT_AND_CLUSTER)
-    ] = None
+    role_arn: Annotated[str | None, typer.Option(help="Assume this role first.", metavar="ARN", rich_help_panel=ACCOUNT_AND_CLUSTER)] = None
     stack: Annotated[
         str,
-        typer.Option(
-            help="Use the environment of this name in deploy.yaml.", envvar="IRSA_STACK", rich_help_panel=ACCOUNT_AND_CLUSTER
-        ),
+        typer.Option(help="Use the environment of this name in deploy.yaml.", envvar="IRSA_STACK", rich_help_panel=ACCOUNT_AND_CLUSTER),
     ] = ""
     kubeconfig: Annotated[
         Path | None,

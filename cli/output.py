@@ -60,6 +60,11 @@ def error_console() -> Console:
     return Console(stderr=True, highlight=False, markup=False)
 
 
+def is_interactive() -> bool:
+    """Return whether a person can answer questions at the prompt."""
+    return sys.stdin.isatty()
+
+
 def progress(text: str) -> AbstractContextManager[Any]:
     """Show a spinner while the block runs. Nothing is shown where standard error is not a terminal."""
     console = error_console()

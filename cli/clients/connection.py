@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ def connect(options: GlobalOptions) -> Dependencies:
             eks=eks,
             iam=Iam(session, account=caller.account, partition=caller.partition),
             clusters=clusters,
+            new_executor=ThreadPoolExecutor,
             account=caller.account,
             region=session.region,
             partition=caller.partition,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from lambdas.adapters.aws_errors import translated
@@ -20,7 +21,7 @@ def find(session: AwsSession, name: str) -> Environment | None:
     Variables of this shell take precedence, for callers who may not read functions.
     """
     try:
-        return Environment.read()
+        return Environment.read(os.environ)
     except MissingEnvironment:
         pass
     function = PROJECT + (f"-{name}" if name else "")

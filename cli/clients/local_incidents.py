@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
-from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, SignalResult
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,21 +32,23 @@ class LocalIncidents:
         self.rows: dict[str, Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
 
-    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         row = self._row(target)
         if row.incident:
             return self._count(row, row.incident, 1)
         row.free, met = check_lease.signalled(row.free, signal)
         return met
 
-    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
+    def finish_check(
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+    ) -> IdleState | None:
         row = self._row(target)
         row.free, again = check_lease.finished(row.free, duty_of, began_at, nodes)
         return again
 
-    def let_go(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:
+    def release_check(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:
         row = self._row(target)
-        row.free = check_lease.let_go(row.free, duty_of, forget)
+        row.free = check_lease.release_check(row.free, duty_of, forget)
 
     def claim(self, incident: Incident) -> Incident:
         self._mark(incident)
@@ -55,37 +57,37 @@ class LocalIncidents:
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         self._mark(successor)
         row = self._row(successor.target)
-        if row.incident is None or row.incident.id != ended.id or row.incident.acting is not ended.acting:
+        if row.incident is None or row.incident.id != ended.id or row.incident.repairing is not ended.repairing:
             return self._join(row, successor)
         return self._open(row, replace(successor, signals=row.incident.signals + successor.signals))
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
         self._change(incident, started=True, execution_arn=execution_arn)
 
-    def beat(self, incident: Incident, at: datetime) -> bool:
+    def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
         return self._change(incident, heartbeat_at=at)
 
-    def mark_acting(self, incident: Incident, acting: bool) -> bool:
-        return self._change(incident, acting=acting)
+    def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
+        return self._change(incident, repairing=repairing)
 
-    def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
+    def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
         if not self._change(incident, callback_id=callback_id):
             raise Conflict(f"incident {incident.id} is no longer open")
 
     def get(self, target: ServiceAccountRef) -> Incident | None:
         return self._row(target).incident
 
-    def mark_told(self, incident: Incident, state: str) -> bool:
+    def mark_notified(self, incident: Incident, state: str) -> bool:
         row = self._holding(incident)
         if row:
             row.told |= {state}
         return row is not None
 
-    def told(self, incident: Incident) -> frozenset[str]:
+    def notified_states(self, incident: Incident) -> frozenset[str]:
         row = self._holding(incident)
         return row.told if row else frozenset()
 
-    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
+    def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
         row = self._row(past.target)
         if row.incident is None or row.incident.id != past.id:
             if any(item.id == past.id for item in row.past):
@@ -94,7 +96,7 @@ class LocalIncidents:
         if row.incident.signals > seen_signals:
             return False
         row.incident, row.told = None, frozenset()
-        row.free = row.free.closed(past, sound_since)
+        row.free = row.free.closed(past, healthy_since)
         row.past.append(past)
         return True
 
@@ -102,7 +104,7 @@ class LocalIncidents:
         found = [item for item in self._row(target).past if item.closed_at >= since]
         return tuple(sorted(found, key=lambda item: (item.closed_at, item.id), reverse=True))
 
-    def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
+    def affected_clusters(self, binding_path: str, since: datetime) -> tuple[str, ...]:
         return tuple(sorted(cluster for (path, cluster), at in self._marks.items() if path == binding_path and at >= since))
 
     def _row(self, target: ServiceAccountRef) -> Row:
@@ -128,7 +130,7 @@ class LocalIncidents:
 
     def _open(self, row: Row, incident: Incident) -> Incident:
         row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
-        row.free = check_lease.relieved(row.free)
+        row.free = check_lease.without_lease(row.free)
         return row.incident
 
     def _count(self, row: Row, incident: Incident, signals: int) -> Incident:

@@ -31,7 +31,7 @@ class AwsTriggerSources:
         return next((str(trail["Name"]) for trail in trails if self._logs_writes(trail["TrailARN"])), None)
 
     def audit_log(self, cluster: str) -> AuditLog:
-        """Return the state of the audit log. The filter pattern identifies the node watcher's subscription: its function has no fixed name."""
+        """Return the state of the audit log. The node watcher has no fixed name, so its filter pattern identifies its subscription."""
         with translated(f"describe cluster {cluster}"):
             description = self._session.client("eks").describe_cluster(name=cluster)["cluster"]
         log_types = description.get("logging", {}).get("clusterLogging", ())
@@ -56,7 +56,10 @@ class AwsTriggerSources:
         try:
             with translated(f"read the selectors of trail {trail}"):
                 selectors = client.get_event_selectors(TrailName=trail)
-        except (AccessDenied, PermanentError):  # only its own account may read an organization's trail, which logs management events by default
+        except (
+            AccessDenied,
+            PermanentError,
+        ):  # an organization's trail, readable by its own account: logs writes by default
             return True
         return any(map(_selects_writes, selectors.get("EventSelectors", ()))) or any(
             map(_advanced_selects_writes, selectors.get("AdvancedEventSelectors", ()))

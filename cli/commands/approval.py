@@ -83,6 +83,6 @@ def _send(incident: Incident, dependencies: Dependencies, *, approved: bool) -> 
         text = f"incident {incident.id} no longer waits for approval: it was answered, or the approval timed out"
         raise CommandError(text, next_step=f"irsa-remediator history {incident.id}") from error
     try:
-        dependencies.incidents.mark_asked(incident, None)  # a second answer is rejected then
+        dependencies.incidents.mark_approval_requested(incident, None)  # a second answer is rejected then
     except Conflict:
         return

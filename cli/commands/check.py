@@ -9,7 +9,8 @@ from cli.options import GlobalOptions
 from cli.output import Format, write
 
 Clusters = Annotated[
-    list[str], typer.Option("--cluster", "-c", help="Select a cluster; repeatable. Optional where the region has only one.", show_default=False)
+    list[str],
+    typer.Option("--cluster", "-c", help="Select a cluster (repeatable). Optional if the region has only one.", show_default=False),
 ]
 AllClusters = Annotated[bool, typer.Option("--all", help="Select every cluster of the region, and every bound cluster.")]
 ServiceAccount = Annotated[
@@ -20,7 +21,13 @@ ServiceAccount = Annotated[
 ]
 
 
-def check(options: GlobalOptions, *, cluster: Clusters = [], all_clusters: AllClusters = False, service_account: ServiceAccount = "") -> int:  # noqa: B006  # typer copies it
+def check(
+    options: GlobalOptions,
+    *,
+    cluster: Clusters = [],  # noqa: B006  # typer copies it
+    all_clusters: AllClusters = False,
+    service_account: ServiceAccount = "",
+) -> int:
     """Show whether the identity is healthy, and which link is broken.
 
     Read-only. Exit code 0: healthy, 1: broken, 2: unknown.

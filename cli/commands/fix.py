@@ -1,32 +1,192 @@
 """`irsa-remediator fix`."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands.check import ServiceAccount
+from cli.errors import CommandError, ExitCode
 from cli.options import GlobalOptions
-from cli.commands.check import Account
+from cli.output import Format, console, error_console, is_interactive, progress, write
+
+if TYPE_CHECKING:
+    from cli.clients.dependencies import Dependencies
+    from cli.interactive.progress_display import ProgressDisplay
+    from cli.interactive.steps import InteractiveRemediationSteps
+    from cli.queries.assessment import TargetAssessment
+    from lambdas.application.workflow_steps import Json
+    from lambdas.domain.incidents.incident import Incident
+
+_OVERRIDE_HELP = "With --yes: override cool-down, hourly limit, maintenance window and circuit breaker."
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixOptions:
+    """Whether to ask for approval, to override the policies that limit the pace, and to only show the plan."""
+
+    yes: bool = False
+    override: bool = False
+    dry_run: bool = False
+
+    @property
+    def overrides_pacing(self) -> bool:
+        """Whether pacing policies are overridden: a person who approves at the prompt has read the reasons."""
+        return self.override or not self.yes
 
 
 def fix(
-    asked: GlobalOptions,
+    options: GlobalOptions,
     *,
-    cluster: Annotated[str, typer.Option("--cluster", "-c", help="The cluster. Not needed where the region has but one.")] = "",
-    service_account: Account = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    override: Annotated[
-        bool, typer.Option("--override", help="With --yes: also where cool-down, hourly limit, window or breaker hold the remediator back.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    cluster: Annotated[
+        str, typer.Option("--cluster", "-c", help="Select the cluster. Optional if the region has only one.", show_default=False)
+    ] = "",
+    service_account: ServiceAccount = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for approval.")] = False,
+    override: Annotated[bool, typer.Option("--override", help=_OVERRIDE_HELP)] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")] = False,
 ) -> int:
-    """Repair it now, by the remediator's own workflow, and stay until it is proven.
+    """Repair the identity now, with the remediator's workflow, and wait until the repair is verified.
 
-    Shows the plan and asks. Exit code 0: proven or sound, 1: still broken, 2: could not tell.
+    Shows the plan and asks for approval. Exit code 0: verified or healthy, 1: still broken, 2: unknown.
 
     Example: irsa-remediator fix --cluster prod-blue
     """
-    from cli.fixing import FixOptions, run
-    from cli.queries.targets import TargetSelection
+    from cli.clients import connection
+    from cli.queries.assessment import assess_target, may_repair, require_known_cluster
+    from cli.queries.targets import TargetSelection, single_target
 
-    wanted = TargetSelection(clusters=(cluster,) if cluster else (), service_account=service_account)
-    return run(asked, wanted, FixOptions(yes=yes, override=override, dry_run=dry_run))
+    fix_options = FixOptions(yes=yes, override=override, dry_run=dry_run)
+    dependencies = connection.connect(options)
+    with progress("assessing"):
+        selection = TargetSelection(clusters=(cluster,) if cluster else (), service_account=service_account)
+        target = single_target(selection, dependencies)
+        effective = _with_interactive_settings(dependencies, target.cluster, fix_options) if dry_run else dependencies
+        assessment = require_known_cluster(assess_target(target, effective), dependencies)
+    if assessment.summary is None:
+        raise CommandError(f"{target.key} could not be assessed: {assessment.failure}")
+    if assessment.summary.is_healthy or dry_run or not may_repair(assessment, override=fix_options.overrides_pacing):
+        return _write_plan(options, assessment)
+    if not yes and not is_interactive():
+        raise CommandError("standard input is not a terminal, so no one can approve", next_step="give --yes, or --dry-run to see the plan")
+    return _repair(options, assessment, dependencies, fix_options)
+
+
+def _with_interactive_settings(dependencies: Dependencies, cluster: str, fix_options: FixOptions) -> Dependencies:
+    from cli.interactive.steps import InteractiveSettings
+
+    parameters = InteractiveSettings(dependencies.readers.parameters, cluster, override=fix_options.overrides_pacing)
+    return replace(dependencies, readers=replace(dependencies.readers, parameters=parameters))
+
+
+def _write_plan(options: GlobalOptions, assessment: TargetAssessment) -> ExitCode:
+    """Write the plan. Nothing was changed."""
+    from cli.views.documents import assessment_document, plan_document
+    from cli.views.plan_steps import next_command, plan_view
+
+    assert assessment.summary is not None  # noqa: S101  # the caller has checked it
+    code = assessment.exit_code
+    document = {"command": "fix", "exitCode": code, "outcome": None, **assessment_document(assessment)}
+    hints = [] if assessment.summary.is_healthy else [next_command(assessment)]
+    write(options.output, document | {"plan": plan_document(assessment.summary)}, plan_view(assessment), *hints)
+    return code
+
+
+def _repair(options: GlobalOptions, assessment: TargetAssessment, dependencies: Dependencies, fix_options: FixOptions) -> ExitCode:
+    from cli.interactive.incident_lease import IncidentLease, claim
+    from cli.interactive.progress_display import ProgressDisplay
+    from cli.interactive.steps import InteractiveSteps
+    from lambdas.application.remediation.workflow import remediate
+
+    assert assessment.summary is not None  # noqa: S101  # the caller has checked it
+    target = assessment.target
+    incident = claim(target, assessment.summary.binding_path or None, dependencies)
+    display = ProgressDisplay(lambda: dependencies.now().timestamp())
+    remediation_steps = _remediation_steps(incident, _with_interactive_settings(dependencies, target.cluster, fix_options), display)
+    answer = partial(_ask, remediation_steps, display, fix_options, assessment)
+    with IncidentLease(incident, dependencies.incidents, dependencies.now) as lease, display:
+        steps = InteractiveSteps(sleep=dependencies.sleep, answer=answer, lease=lease, display=display)
+        try:
+            result = remediate(incident, steps, remediation_steps)
+        except BaseException:
+            remediation_steps.close_interrupted()
+            raise
+    return _write_result(options, remediation_steps, result)
+
+
+def _remediation_steps(incident: Incident, dependencies: Dependencies, display: ProgressDisplay) -> InteractiveRemediationSteps:
+    from cli.interactive.steps import BestEffortNotifier, InteractiveRemediationSteps
+    from lambdas.application.assessment import PolicySources
+
+    notifier = BestEffortNotifier(dependencies.notifier, dependencies.events, display)
+    return InteractiveRemediationSteps(
+        incident=incident,
+        readers=dependencies.readers,
+        policy_sources=PolicySources(incidents=dependencies.incidents, calendar=dependencies.calendar),
+        incidents=dependencies.incidents,
+        notifier=notifier,
+        events=notifier,
+        metrics=lambda *_args, **_dimensions: None,  # metrics describe the deployed remediator
+        log=display.log,
+        environment=dependencies.environment,
+        now=dependencies.now,
+        sleep=dependencies.sleep,
+    )
+
+
+def _ask(
+    remediation_steps: InteractiveRemediationSteps,
+    display: ProgressDisplay,
+    fix_options: FixOptions,
+    assessment: TargetAssessment,
+    _callback_id: str,
+) -> Json:
+    """Show the current plan and ask for approval."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from cli.queries.assessment import PACING_REASONS
+    from cli.views.plan_steps import plan_lines
+    from lambdas.domain.assessment.summary import summary_from_json
+
+    display.pause()
+    prompt = error_console()
+    plan = replace(summary_from_json(remediation_steps.proposed), needs_approval=False)
+    prompt.print(Group(*plan_lines(plan), Text()), crop=False)
+    blocked = assessment.summary.blocked if assessment.summary else ()
+    for sentence in dict.fromkeys(item.sentence for item in blocked if item.reason in PACING_REASONS):
+        prompt.print(Text(f"The remediator itself is blocked now: {sentence}", style="yellow"))
+    approved = fix_options.yes or typer.confirm("Carry out the plan?", err=True)
+    display.resume()
+    return {"approved": approved, "by": remediation_steps.incident.holder, "at": remediation_steps.now().isoformat()}
+
+
+def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps, result: Json) -> ExitCode:
+    """Write the outcome, for people with the text of the notification."""
+    from rich.text import Text
+
+    from cli.views.documents import target_document
+    from lambdas.domain.assessment.summary import summary_from_json
+    from lambdas.domain.incidents.incident import Outcome
+
+    current = summary_from_json(remediation_steps.last)
+    code = ExitCode.OK if result["outcome"] in (Outcome.VERIFIED, Outcome.RECOVERED) else ExitCode.BROKEN
+    if options.output is Format.TABLE:
+        summary = f"Done: {current.sentence}" if remediation_steps.changes else f"Nothing was changed. {current.sentence}"
+        console().print(Text(remediation_steps.message.text if remediation_steps.message else summary), soft_wrap=True)
+        return code
+    document: dict[str, Any] = {
+        "command": "fix",
+        "exitCode": code,
+        **target_document(remediation_steps.incident.target),
+        "incident": remediation_steps.incident.id,
+        "outcome": str(result["outcome"]),
+        "verdict": summary_from_json(remediation_steps.first).verdict.value,
+        "verdictNow": current.verdict.value,
+        "changes": list(result["changes"]),
+    }
+    write(options.output, document)
+    return code

@@ -6,7 +6,13 @@ from cli.options import GlobalOptions
 from cli.output import Format, write
 
 
-def plan(options: GlobalOptions, *, cluster: Clusters = [], all_clusters: AllClusters = False, service_account: ServiceAccount = "") -> int:  # noqa: B006  # typer copies it
+def plan(
+    options: GlobalOptions,
+    *,
+    cluster: Clusters = [],  # noqa: B006  # typer copies it
+    all_clusters: AllClusters = False,
+    service_account: ServiceAccount = "",
+) -> int:
     """Show what a repair would change, and which actions are blocked.
 
     Read-only. Exit codes are those of check.
@@ -31,6 +37,6 @@ def plan(options: GlobalOptions, *, cluster: Clusters = [], all_clusters: AllClu
         return code
     from cli.views.plan_steps import next_command, plan_view
 
-    next_commands = [next_command(assessment) for assessment in assessments if assessment.summary and not assessment.summary.sound]
+    next_commands = [next_command(assessment) for assessment in assessments if assessment.summary and not assessment.summary.is_healthy]
     write(options.output, document, *map(plan_view, assessments), *next_commands)
     return code

@@ -1,4 +1,4 @@
-"""A person's run holds its incident: it claims it, says every half minute that it is there, and learns when it is no longer its own."""
+"""Lease of an incident: claim it, send a heartbeat every half minute, and detect that another worker took it over."""
 
 from __future__ import annotations
 
@@ -24,114 +24,114 @@ if TYPE_CHECKING:
 _WATCHING: Final = frozenset(
     {NotificationKind.NEEDS_ACTION, NotificationKind.BLOCKED, NotificationKind.NOT_APPROVED, NotificationKind.REMINDER}
 )
-"""What the remediator has told last when it only watches and a person may act in its place."""
+"""Notifications after which the remediator only watches, so that a person may take over the incident."""
 
 
 class LeaseLost(RemediatorError):
-    """The incident has become another's while we worked on it."""
+    """Another worker took over the incident during this run, or may have."""
 
 
-def claim(target: ServiceAccountRef, binding_path: str | None, outside: Dependencies) -> Incident:
-    """Open an incident as ours, or take over one that nobody works on.
+def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dependencies) -> Incident:
+    """Open an incident for the caller, or take over one that nobody works on.
 
     Raises:
-        Refused: somebody works on it, or it waits for an answer; says who, and what to do instead.
+        CommandError: somebody works on the incident, or it waits for approval.
     """
-    ours = _ours(target, binding_path, outside)
-    there = outside.incidents.get(target)
-    if there is None:
-        claimed = outside.incidents.claim(ours)
-    elif _free(there, outside):
-        claimed = outside.incidents.take_over(there, ours)
+    new = _new_incident(target, binding_path, dependencies)
+    existing = dependencies.incidents.get(target)
+    if existing is None:
+        claimed = dependencies.incidents.claim(new)
+    elif _may_take_over(existing, dependencies):
+        claimed = dependencies.incidents.take_over(existing, new)
     else:
-        claimed = there
-    if claimed.id != ours.id:
-        raise _refusal(claimed)
+        claimed = existing
+    if claimed.id != new.id:
+        raise _conflict(claimed)
     return claimed
 
 
-def _ours(target: ServiceAccountRef, binding_path: str | None, outside: Dependencies) -> Incident:
-    name, now = uuid4().hex[:12], outside.now()
+def _new_incident(target: ServiceAccountRef, binding_path: str | None, dependencies: Dependencies) -> Incident:
+    incident_id, now = uuid4().hex[:12], dependencies.now()
     request = CheckRequest(
         trigger=Trigger.PERSON,
         occurred_at=now,
-        event_id=f"fix-{name}",
+        event_id=f"fix-{incident_id}",
         cluster=target.cluster,
         service_account=(target.namespace, target.name),
     )
     return Incident(
-        id=name,
+        id=incident_id,
         target=target,
         opened_at=now,
         signals=1,
         request=dict(published_events.check_requested(request)[1]),
         started=True,
-        holder=outside.caller,
+        holder=dependencies.caller,
         binding_path=binding_path,
         heartbeat_at=now,
     )
 
 
-def _free(there: Incident, outside: Dependencies) -> bool:
-    if there.held_by_a_person:
-        return heartbeat_expired(there, outside.now())
-    told = {state.split(" ", 1)[-1].split(" ")[0] for state in outside.incidents.told(there)}
-    return not there.acting and not there.callback_id and bool(told & _WATCHING)
+def _may_take_over(incident: Incident, dependencies: Dependencies) -> bool:
+    if incident.is_held_by_person:
+        return heartbeat_expired(incident, dependencies.now())
+    kinds = {state.split(" ", 1)[-1].split(" ")[0] for state in dependencies.incidents.notified_states(incident)}
+    return not incident.repairing and not incident.callback_id and bool(kinds & _WATCHING)
 
 
-def _refusal(there: Incident) -> CommandError:
-    if there.callback_id and not there.held_by_a_person:
-        return CommandError(f"incident {there.id} waits for an answer already", next_step=f"irsa-remediator approve {there.id}")
-    who = there.holder if there.held_by_a_person else "the remediator"
-    words = f"{who} works on it, as incident {there.id}, since {there.opened_at:%H:%M:%S} UTC"
-    return CommandError(words, next_step=f"irsa-remediator history {there.id}")
+def _conflict(incident: Incident) -> CommandError:
+    if incident.callback_id and not incident.is_held_by_person:
+        return CommandError(f"incident {incident.id} waits for approval", next_step=f"irsa-remediator approve {incident.id}")
+    holder = incident.holder if incident.is_held_by_person else "the remediator"
+    text = f"{holder} works on it since {incident.opened_at:%H:%M:%S} UTC, as incident {incident.id}"
+    return CommandError(text, next_step=f"irsa-remediator history {incident.id}")
 
 
 class IncidentLease:
-    """Beats while it is entered. `still_ours` raises once the incident has gone to somebody else."""
+    """Sends heartbeats while its context is entered. `renew` raises once another worker holds the incident."""
 
     def __init__(self, incident: Incident, incidents: IncidentsPort, now: Callable[[], datetime]) -> None:
         self._incident = incident
         self._incidents = incidents
         self._now = now
-        self._heard_at = incident.heartbeat_at or now()
-        self._over = Event()
+        self._acknowledged_at = incident.heartbeat_at or now()
+        self._stopped = Event()
         self._lost = Event()
-        self._thread = Thread(target=self._beat_on, name="heartbeat", daemon=True)
+        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join(timeout=HEARTBEAT_INTERVAL.total_seconds())
 
     def renew(self) -> None:
-        """Say that we are there, and learn whether that is still so.
+        """Send a heartbeat and check that the lease is still held.
 
         Raises:
-            TakenOver: we were silent for too long, so that the remediator went on, or may have.
+            LeaseLost: heartbeats were missing for so long that the remediator took over the incident, or may have.
         """
-        self.beat()
+        self.heartbeat()
         name = f"incident {self._incident.id}"
         if self._lost.is_set():
-            raise LeaseLost(f"{name} was taken over by the remediator, since this run had been silent for too long")
-        silence = self._now() - self._heard_at
+            raise LeaseLost(f"the remediator took over {name}, because this run had sent no heartbeat for too long")
+        silence = self._now() - self._acknowledged_at
         if silence > HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL:
-            raise LeaseLost(f"{name} may have been taken over: the table did not answer this run for {silence.total_seconds():.0f} s")
+            raise LeaseLost(f"the remediator may have taken over {name}: no heartbeat was acknowledged for {silence.total_seconds():.0f} s")
 
-    def beat(self) -> None:
-        """One sign of life; one that does not arrive is made good by the next."""
+    def heartbeat(self) -> None:
+        """Send one heartbeat. A failed one is made up for by the next."""
         at = self._now()
         try:
-            if self._incidents.beat(self._incident, at):
-                self._heard_at = at
+            if self._incidents.renew_heartbeat(self._incident, at):
+                self._acknowledged_at = at
             else:
                 self._lost.set()
         except RemediatorError:
             return
 
-    def _beat_on(self) -> None:
-        while not self._over.wait(HEARTBEAT_INTERVAL.total_seconds()) and not self._lost.is_set():
-            self.beat()
+    def _run(self) -> None:
+        while not self._stopped.wait(HEARTBEAT_INTERVAL.total_seconds()) and not self._lost.is_set():
+            self.heartbeat()

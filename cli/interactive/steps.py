@@ -1,4 +1,4 @@
-"""The remediator's workflow with a person beside it: steps of this process, questions at the prompt, messages on the screen."""
+"""The remediation workflow with a person at the terminal: approval at the prompt, notifications where possible, progress on the screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lambdas.contract.settings import Mode, settings_path
 from lambdas.domain.assessment.summary import summary_from_json
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import context_from_state
 from lambdas.notifications.messages import message
@@ -24,68 +24,68 @@ if TYPE_CHECKING:
     from lambdas.application.workflow_steps import Json
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
 
-RELEASES: Final = 3
-"""Attempts to close; each that fails has looked after a signal that came meanwhile. What is left open then is taken over by a sweep."""
-_LIFTED: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "circuit_breaker_clusters": "1000"}
+MAX_CLOSE_ATTEMPTS: Final = 3
+"""Each attempt after the first has assessed a new signal. A sweep takes over an incident that stays open."""
+_NO_PACING: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "circuit_breaker_clusters": "1000"}
 
 
 class InteractiveSettings:
-    """Parameters as a person's run counts them: it asks before it acts, whatever the mode, and with `lifted` no rule paces it."""
+    """Parameters of an interactive run: it always asks for approval, and with `override` no policy limits its pace."""
 
-    def __init__(self, parameters: ParametersPort, cluster: str, *, lifted: bool) -> None:
+    def __init__(self, parameters: ParametersPort, cluster: str, *, override: bool) -> None:
         self._parameters = parameters
-        texts = {"mode": str(Mode.APPROVE), **(_LIFTED if lifted else {})}
-        self._own = {settings_path(cluster, name): Parameter(value=text) for name, text in texts.items()}
+        values = {"mode": str(Mode.APPROVE), **(_NO_PACING if override else {})}
+        self._overlay = {settings_path(cluster, name): Parameter(value=value) for name, value in values.items()}
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
-        """Bindings and settings, with ours in the place of the cluster's."""
-        return {**self._parameters.load(cluster), **self._own}
+        """Return bindings and settings, with the overlay in place of the cluster's settings."""
+        return {**self._parameters.load(cluster), **self._overlay}
 
 
 class BestEffortNotifier:
-    """Tells colleagues and the event bus where we may. What cannot be told is noted on the screen, where its reader sits anyway."""
+    """Notifies chat and event bus where the caller may. A failure becomes a note on the screen, because the user reads it there."""
 
-    def __init__(self, notifier: NotifierPort, events: EventsPort, screen: ProgressDisplay) -> None:
+    def __init__(self, notifier: NotifierPort, events: EventsPort, display: ProgressDisplay) -> None:
         self._notifier = notifier
         self._events = events
-        self._screen = screen
+        self._display = display
 
     def send(self, message: Message) -> None:
-        """To the topics."""
-        self._or_note("chat was not told", lambda: self._notifier.send(message))
+        """Send a message to the topics."""
+        self._try("the message was not sent to chat", lambda: self._notifier.send(message))
 
     def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """To the bus."""
-        self._or_note("the event bus was not told", lambda: self._events.put(events))
+        """Publish events."""
+        self._try("the event was not published", lambda: self._events.put(events))
 
-    def _or_note(self, what: str, do: Callable[[], None]) -> None:
+    def _try(self, failure: str, call: Callable[[], None]) -> None:
         try:
-            do()
+            call()
         except RemediatorError as error:
-            self._screen.note(f"{what}: {error}")
+            self._display.note(f"{failure}: {error}")
 
 
 @dataclass(kw_only=True)
 class InteractiveRemediationSteps(RemediationSteps):
-    """The steps' bodies as they are, but that questions go to the prompt, nobody is reminded, and what was told last is kept."""
+    """Remediation steps that ask for approval at the prompt, send no reminder, and keep what an interrupted run has to record."""
 
     first: Json = field(default_factory=dict)
     last: Json = field(default_factory=dict)
-    asked: Json = field(default_factory=dict)
+    proposed: Json = field(default_factory=dict)
     lines: list[Json] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
-    told: Message | None = None
+    message: Message | None = None
     signals: int = 0
 
-    def look(self, turn: int, former: Json) -> Json:
-        """Remember what was seen, for the case that the run is broken off."""
-        state = super().look(turn, former)
-        if seen := state.get("look"):
-            self.first, self.last, self.signals = self.first or seen, seen, state["signals"]
+    def look(self, iteration: int, former: Json) -> Json:
+        """Assess, and keep the result in case the run is interrupted."""
+        state = super().look(iteration, former)
+        if summary := state.get("look"):
+            self.first, self.last, self.signals = self.first or summary, summary, state["signals"]
         return state
 
     def act(self, action: Json) -> Json:
-        """Remember what was done, likewise."""
+        """Apply the action, and keep the result in case the run is interrupted."""
         outcome = super().act(action)
         if outcome.get("done"):
             self.changes.append(str(action["kind"]))
@@ -93,59 +93,74 @@ class InteractiveRemediationSteps(RemediationSteps):
         return outcome
 
     def tell(self, key: str, about: Json) -> Json:
-        """Told and kept for the screen. Nobody hears of a person who decided against it, or is reminded by a run that ends."""
-        occasion = NotificationKind(about["occasion"])
-        if occasion in (NotificationKind.REMINDER, NotificationKind.NOT_APPROVED):
+        """Notify, and keep the message for the screen. A rejection at the prompt and reminders are not sent."""
+        kind = NotificationKind(about["occasion"])
+        if kind in (NotificationKind.REMINDER, NotificationKind.NOT_APPROVED):
             return {"sent": False, "at": about["look"]["began_at"]}
-        self.told = message(context_from_state(occasion, about, self.incident), environment=self.environment)
+        self.message = message(context_from_state(kind, about, self.incident), environment=self.environment)
         return super().tell(key, about)
 
-    def ask(self, about: Json, callback_id: str) -> Json:  # as the port has it
-        """The question is answered at the prompt: nothing is sent."""
-        self.asked = about["look"]
+    def ask(self, about: Json, callback_id: str) -> Json:  # the parameter is the port's
+        """Keep the plan for the prompt. No approval request is sent."""
+        self.proposed = about["look"]
         return {}
 
-    def release(self) -> None:
-        """Close the incident of a run that was broken off; what was done stands in its history. A signal that no look saw is seen first."""
+    def close_interrupted(self) -> None:
+        """Close the incident of an interrupted run with the applied changes in its history. New signals are assessed first."""
         if not self.last:
             self.look(1, {})
         state: Json = {"look": self.last, "signals": self.signals}
-        for _ in range(RELEASES if self.last else 0):
-            outcome = Outcome.VERIFIED if summary_from_json(state["look"]).sound and self.changes else Outcome.NEEDS_ACTION
+        for _ in range(MAX_CLOSE_ATTEMPTS if self.last else 0):
+            is_verified = summary_from_json(state["look"]).is_healthy and self.changes
             about = {"first": self.first, "lines": self.lines, "trail": [], "changes": self.changes}
-            state = self.close(outcome, {**about, **state}, state)
+            state = self.close(Outcome.VERIFIED if is_verified else Outcome.NEEDS_ACTION, {**about, **state}, state)
             if state.get("closed"):
                 return
 
 
 @dataclass
 class InteractiveSteps(InProcessSteps):
-    """Steps of this process that a person watches. Where the workflow would watch for days, this run ends: the person knows."""
+    """Steps of this process with an incident lease and a progress display. The run ends where the workflow would watch for days."""
 
-    holding: IncidentLease | None = None
-    screen: ProgressDisplay | None = None
+    lease: IncidentLease | None = None
+    display: ProgressDisplay | None = None
 
     def once(self, name: str, do: Callable[[], Json]) -> Json:
-        """Run it, as long as the incident is ours."""
-        self._go_on(name)
+        """Run the step if the lease is still held."""
+        self._before(name)
         return super().once(name, do)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        """Check in a loop, showing each state."""
+    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
+        """Poll, and show each state."""
 
-        def shown(former: Json) -> Json:
-            self._go_on(name)
+        def check_and_show(former: Json) -> Json:
+            self._before(name)
             state = check(former)
-            if self.screen:
-                self.screen.state(state)
+            if self.display and (summary := state.get("look")):
+                self.display.show_counts(summary["counts"])
+            elif self.display:
+                self.display.show_activity(state.get("words") or state.get("sentence") or state.get("unread") or "")
             return state
 
         if " watch " in name:
             return {**TIMED_OUT}
-        return super().until(name, shown, settled, patience)
+        return super().until(name, check_and_show, settled, schedule)
 
-    def _go_on(self, name: str) -> None:
-        if self.holding:
-            self.holding.renew()
-        if self.screen:
-            self.screen.step(name)
+    def _before(self, name: str) -> None:
+        if self.lease:
+            self.lease.renew()
+        if self.display:
+            kind = name.partition(" ")[2].partition(" ")[0].removesuffix(":")
+            self.display.show_activity(_ACTIVITIES.get(kind, ""))
+
+
+_ACTIVITIES: Final = {
+    "look": "assessing",
+    "annotate-service-account": "setting the annotation",
+    "replace-canary-pod": "replacing the canary pod",
+    "restart-workload": "restarting the workload",
+    "replace-stale-pods": "replacing stale pods",
+    "update-addon-role": "updating the add-on record",
+    "proof": "verifying",
+    "close": "writing history",
+}

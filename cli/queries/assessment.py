@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from cli.errors import CommandError, ExitCode
 from cli.output import progress
 from cli.queries.targets import targets
-from lambdas.application.assessment import PolicySources, check
+from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
-from lambdas.application.snapshot_collection import read_advice
+from lambdas.application.snapshot_collection import add_advice
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, State
@@ -53,7 +53,7 @@ class TargetAssessment:
         """Healthy, broken or unknown."""
         if self.summary is None or self.summary.verdict is Verdict.NO_ACCESS:
             return ExitCode.UNKNOWN
-        if not self.summary.sound:
+        if not self.summary.is_healthy:
             return ExitCode.BROKEN
         is_unread = any(link.state == State.UNKNOWN and link.link not in PRECONDITIONS for link in self.summary.links)
         return ExitCode.UNKNOWN if is_unread else ExitCode.OK
@@ -62,7 +62,7 @@ class TargetAssessment:
 def may_repair(assessment: TargetAssessment, *, override: bool) -> bool:
     """Return whether `fix` would act: nothing blocks it but the mode and, with `override`, the policies that limit the pace."""
     summary = assessment.summary
-    if summary is None or summary.sound:
+    if summary is None or summary.is_healthy:
         return False
     reasons = {str(blocked.reason) for blocked in summary.blocked}
     return bool(summary.actions or summary.wait or BlockReason.OBSERVE_MODE in reasons or (override and reasons & PACING_REASONS))
@@ -85,9 +85,9 @@ def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> Targ
         incidents = dependencies.incidents if not notes else _no_incidents()
         policy_sources = PolicySources(incidents=incidents, calendar=dependencies.calendar)
         hints = Hints(actor=actor_of(dict(incident.request) if incident else {}))
-        result = check(target, dependencies.readers, policy_sources, dependencies.now(), hints)
+        result = assess(target, dependencies.readers, policy_sources, dependencies.now(), hints)
         # A broken identity has its advice read by the check already.
-        snapshot = read_advice(result.snapshot, dependencies.readers) if result.diagnosis.sound else result.snapshot
+        snapshot = add_advice(result.snapshot, dependencies.readers) if result.diagnosis.is_healthy else result.snapshot
     except RemediatorError as error:
         return TargetAssessment(target=target, failure=str(error))
     summary = look(snapshot, result.diagnosis, result.plan)

@@ -38,7 +38,8 @@ def find_incident(prefix: str, dependencies: Dependencies) -> Incident | PastInc
     """
     require_stack(dependencies)
     past = dependencies.incident_list.past(dependencies.now() - RETENTION)
-    matches = [incident for incident in (*dependencies.incident_list.open(), *past) if incident.id.startswith(prefix)]
+    incidents: list[Incident | PastIncident] = [*dependencies.incident_list.open(), *past]
+    matches = [incident for incident in incidents if incident.id.startswith(prefix)]
     if len(matches) == 1:
         return matches[0]
     if not matches:
@@ -49,11 +50,11 @@ def find_incident(prefix: str, dependencies: Dependencies) -> Incident | PastInc
 
 def incident_status(incident: Incident) -> str:
     """Say who works on an open incident: a person who repairs it or has to approve, the remediator, or no one."""
-    if incident.held_by_a_person:
+    if incident.is_held_by_person:
         return f"{plain(incident.holder)} repairs it at a terminal"
     if incident.callback_id:
         return f"the repair waits for approval: irsa-remediator approve {incident.id}"
-    return "the remediator repairs it now" if incident.acting else "the remediator watches it and changes nothing now"
+    return "the remediator repairs it now" if incident.repairing else "the remediator watches it and changes nothing now"
 
 
 def incident_timeline(incident: PastIncident) -> tuple[TimelineRow, ...]:

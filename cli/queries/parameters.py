@@ -11,8 +11,7 @@ from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, Servic
 from lambdas.contract.settings import NAMES, InvalidValue, parse_setting, settings_path
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
-from lambdas.domain.ports import Parameter
-from lambdas.domain.snapshot.bindings import binding_for
+from lambdas.domain.snapshot.bindings import Parameter, binding_for
 from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
 
 if TYPE_CHECKING:
@@ -60,7 +59,9 @@ def cluster_segment(cluster: str) -> str:
 def bindings(dependencies: Dependencies) -> list[ParameterEntry]:
     """Return every binding with its problem: invalid value, missing cluster, or missing role where roles can be read."""
     parameters, gone = dependencies.readers.parameters.load(), compare_clusters(dependencies).gone
-    entries = [_binding_entry(path, parameters[path], dependencies) for path in sorted(parameters) if path.startswith(BINDINGS_FOLDER + "/")]
+    entries = [
+        _binding_entry(path, parameters[path], dependencies) for path in sorted(parameters) if path.startswith(BINDINGS_FOLDER + "/")
+    ]
     return [replace(entry, problem=entry.problem or _CLUSTER_GONE) if entry.cluster in gone else entry for entry in entries]
 
 

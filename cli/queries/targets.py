@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.errors import CommandError
 from lambdas.contract.parameters import KUBERNETES_NAME, ServiceAccountRef, valid_cluster
-from lambdas.contract.workloads import KNOWN
+from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.snapshot.bindings import bound_clusters, bound_targets
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def targets(selection: TargetSelection, dependencies: Dependencies) -> list[Serv
         namespace, name = split_service_account(selection.service_account)
         return [ServiceAccountRef(cluster, namespace, name) for cluster in names]
     paths = list(dependencies.readers.parameters.load())
-    aws_node = KNOWN[0]
+    aws_node = AWS_NODE
     return [
         target
         for cluster in names

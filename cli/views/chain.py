@@ -175,18 +175,17 @@ def _corrected_trust(summary: AssessmentSummary) -> Iterator[RenderableType]:
 
 
 def _verdict(assessment: TargetAssessment, summary: AssessmentSummary) -> Text:
-    if summary.sound and assessment.exit_code != ExitCode.OK:
+    if summary.is_healthy and assessment.exit_code != ExitCode.OK:
         return Text("No link is broken, but not every link could be read.", style="yellow")
-    if summary.sound:
-        text = {
+    if summary.is_healthy:
+        sentence = {
             Verdict.NOT_APPLICABLE: "Not applicable: no pod uses this ServiceAccount.",
             Verdict.POD_IDENTITY_IN_USE: "Healthy: EKS Pod Identity provides the role, so the remediator has nothing to do.",
         }.get(summary.verdict, "Healthy: every link of the identity chain is intact.")
-        return Text(text, style="bold green")
-    is_unknown = assessment.exit_code == ExitCode.UNKNOWN
+        return Text(sentence, style="bold green")
+    label, style = ("Unknown: ", "bold yellow") if assessment.exit_code == ExitCode.UNKNOWN else ("Broken: ", "bold red")
     others = [link.title for link in summary.links if link.state == State.BROKEN and link.verdict != summary.verdict]
-    text = Text("Unknown: " if is_unknown else "Broken: ", style="bold yellow" if is_unknown else "bold red")
-    text.append(str(summary.verdict), style="bold")
+    text = Text(label, style=style).append(str(summary.verdict), style="bold")
     text.append(f"; also broken: {', '.join(others)}" if others else "", style="not bold default")
     return text.append(f". {consequence_text(summary)}", style="not bold default")
 
@@ -194,7 +193,7 @@ def _verdict(assessment: TargetAssessment, summary: AssessmentSummary) -> Text:
 def _next_command(assessment: TargetAssessment, summary: AssessmentSummary) -> tuple[str, str] | None:
     """Return the next command and what it does."""
     option = f"--cluster {assessment.target.cluster}"
-    if summary.sound:
+    if summary.is_healthy:
         is_unbound = not summary.binding_path and summary.verdict is Verdict.HEALTHY
         return (f"irsa-remediator adopt {option}", "binds the current role") if is_unbound else None
     if summary.verdict is Verdict.CLUSTER_GONE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
 from rich.table import Table
@@ -72,9 +72,9 @@ def _command(text: str, command: str, effect: str) -> Text:
     return Text(text, style="bold red").append(command, style="bold default").append(f"   {effect}", style="not bold dim")
 
 
-def manifest_text(required: RequiredAccess, objects: Sequence[dict[str, Any]]) -> str:
+def manifest_text(required: RequiredAccess) -> str:
     """Return a YAML file for `kubectl apply -f -`. Its comments say how the roles get access, which is configured outside Kubernetes."""
-    documents = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True)
+    documents = yaml.safe_dump_all(required.objects, sort_keys=False, explicit_start=True)
     without_workload = [f"# {name}: {NO_PODS}" for name in required.without_workload]
     return "\n".join([*_comments(required), documents.rstrip(), *without_workload])
 

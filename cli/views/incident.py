@@ -32,7 +32,8 @@ _SYSTEM_NAMESPACE: Final = "kube-system"
 
 def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastIncident]) -> Table:
     """Return one line for each incident. The namespace stands in the header where all incidents share it, to save columns."""
-    is_system = all(incident.target.namespace == _SYSTEM_NAMESPACE for incident in (*open_incidents, *closed))
+    targets = [incident.target for incident in open_incidents] + [incident.target for incident in closed]
+    is_system = all(target.namespace == _SYSTEM_NAMESPACE for target in targets)
     account_column = f"in {_SYSTEM_NAMESPACE}" if is_system else "service account"
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     for column in ("incident", "opened (UTC)", "cluster", account_column, "verdict", "outcome", "took"):

@@ -116,7 +116,7 @@ def _chart_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None], t
     chart = draw_chart(rows, numbers, trail)
     if not chart:
         return ""
-    caption = "Counts of each assessment and verification; a count is drawn until the next one. Numbers refer to the actions in the timeline."
+    caption = "Counts of each assessment and verification, drawn until the next one. Numbers refer to the actions in the timeline."
     return f"<h2>Pods and nodes</h2><figure>{chart}<figcaption>{caption}</figcaption></figure>"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
     from cli.options import GlobalOptions
     from cli.queries.parameters import ParameterEntry
-    from lambdas.domain.ports import Parameter
+    from lambdas.domain.snapshot.bindings import Parameter
 
 
 def write_list(options: GlobalOptions, kind: str, cluster: str, *, validate: bool) -> ExitCode:

@@ -37,7 +37,7 @@ def plan_view(assessment: TargetAssessment) -> RenderableType:
 
 def plan_lines(summary: AssessmentSummary) -> Iterator[RenderableType]:
     """Return verdict, actions and blocked actions."""
-    if summary.sound:
+    if summary.is_healthy:
         yield Text(f"{summary.verdict}: nothing to do.", style="green")
         return
     yield Text(f"{summary.verdict}", style="bold red").append(f": {plain(summary.sentence)}", style="not bold default")
