@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from infra.node import use_packaged_node
+from infra.nodejs import use_packaged_node
 
 use_packaged_node()  # before CDK starts a Node of its own choice
 
@@ -19,9 +19,9 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.asset import BundlingFailed  # noqa: E402
 from infra.code import bundled, unbundled  # noqa: E402
-from infra.config import Configuration, Environment  # noqa: E402
-from infra.declared import InvalidConfiguration, Problem  # noqa: E402
-from infra.deploy_file import load, parse  # noqa: E402
+from infra.configuration import Configuration, Environment  # noqa: E402
+from infra.configuration_schema import InvalidConfiguration, Problem  # noqa: E402
+from infra.configuration_file import load, parse  # noqa: E402
 from infra.stack import add_stacks  # noqa: E402
 
 ROOT = Path(__file__).parent
@@ -41,7 +41,7 @@ def configuration(app: cdk.App) -> Configuration:
     return parse(inline)
 
 
-def place(environment: Environment) -> cdk.Environment:
+def cdk_environment(environment: Environment) -> cdk.Environment:
     """Where an environment's stacks go; what the configuration leaves open is the account and region of the caller's credentials."""
     return cdk.Environment(
         account=environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT"),
@@ -54,7 +54,7 @@ def build(app: cdk.App) -> None:
     wanted = configuration(app)
     bundle = app.node.try_get_context("bundle") not in ("false", False)
     code = bundled if bundle else partial(unbundled, ROOT)
-    add_stacks(app, configuration=wanted, code=code, place=place)
+    add_stacks(app, configuration=wanted, code=code, cdk_environment=cdk_environment)
     if app.node.try_get_context("nag") not in ("false", False):
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 

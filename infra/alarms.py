@@ -11,7 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.functions import Functions, logical_id
-from infra.metrics import durable, ours
+from infra.metrics import durable_metric, product_metric
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 from lambdas.contract.metrics import LOGIN_FAILURES, SWEEPS
@@ -36,7 +36,7 @@ class Alarms(Construct):
         super().__init__(scope, name)
         self._action = actions.SnsAction(people)
         for metric, meaning in _EXECUTIONS.items():
-            self._alarm(metric.removeprefix("Durable"), durable(functions.by_name[Function.REMEDIATOR], metric), meaning)
+            self._alarm(metric.removeprefix("Durable"), durable_metric(functions.by_name[Function.REMEDIATOR], metric), meaning)
         self._of_functions(functions)
         queues = {f"{logical_id(item)}Failures": queue for item, queue in functions.dead_letters.items()}
         self._of_queues({"Undelivered": undelivered, **queues})
@@ -61,7 +61,7 @@ class Alarms(Construct):
         sweep = cloudwatch.Alarm(
             self,
             "SweepNotRunning",
-            metric=ours(SWEEPS, period=Duration.minutes(SWEEP_RATE_MINUTES)),
+            metric=product_metric(SWEEPS, period=Duration.minutes(SWEEP_RATE_MINUTES)),
             alarm_description=f"{silence}: drift that nobody announces is not found.",
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             threshold=1,

@@ -6,7 +6,7 @@ from typing import Final
 from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
 
-from infra.config import Environment
+from infra.configuration import Environment
 from infra.topics import Topics, chat_topic_name
 from lambdas.contract.access import Target
 from lambdas.contract.names import PARAMETER_ROOT, PROJECT
@@ -48,7 +48,7 @@ def bound_roles(stack: Stack, environment: Environment) -> list[str]:
     ]
 
 
-def shared(stack: Stack, environment: Environment, *, table: dynamodb.ITable, topics: Topics) -> Mapping[Target, Sequence[str]]:
+def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITable, topics: Topics) -> Mapping[Target, Sequence[str]]:
     """The ARNs of all targets that are the same for each function."""
 
     def regional(service: str, resource: str) -> str:

@@ -19,17 +19,17 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from infra.build_cache import made_once
+from infra.build_cache import build_once
 from lambdas.contract.access import IAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-IN_A_CHECKOUT: Final = (REPOSITORY / "pyproject.toml").exists()
+IS_CHECKOUT: Final = (REPOSITORY / "pyproject.toml").exists()
 CACHE: Final = (
     REPOSITORY / ".cache"
-    if IN_A_CHECKOUT
+    if IS_CHECKOUT
     else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     / "eks-irsa-remediator"  # installed: nothing is written beside code
 )
@@ -80,7 +80,7 @@ def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
     Raises:
         BundlingFailed: no uv, or a pinned package has no wheel for the target.
     """
-    folder = made_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
+    folder = build_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
     if out_dir is None:
         return folder
     shutil.copytree(folder, out_dir, dirs_exist_ok=True)
@@ -150,7 +150,7 @@ def compiler(target: Target) -> str | None:
 def _fill(whole: Path, target: Target) -> None:
     """The packages, which change seldom and take seconds, from their own cache; then our code."""
     packages = CACHE / "packages" / _hash(target, (REQUIREMENTS, Path(__file__)))
-    shutil.copytree(made_once(packages, lambda folder: _fill_packages(folder, target)), whole)
+    shutil.copytree(build_once(packages, lambda folder: _fill_packages(folder, target)), whole)
     for source in _sources():
         copy = whole / source.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)

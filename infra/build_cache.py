@@ -17,7 +17,7 @@ KEPT_S: Final = 86_400
 """How long a build is kept that nobody uses: each change of the sources makes another one, of some megabytes."""
 
 
-def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+def build_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     """The folder, filled aside first if it is not there, so that it is never seen half full; two builds at once make the same.
 
     Each use is noted as its time of change. Where it has to be built, its unused neighbours go.

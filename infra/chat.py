@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra import arns
-from infra.config import Environment, Slack, Teams
+from infra.configuration import Environment, Slack, Teams
 from infra.security_rules import accept_wildcards
 from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, NOTIFICATION_TYPE, Answer, variables
 from lambdas.contract.names import PROJECT

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.config import Cluster
+from infra.configuration import Cluster
 from infra.functions import Functions, logical_id
 from lambdas.contract.access import GROUPS
 from lambdas.contract.audit import FILTER_PATTERN, log_group

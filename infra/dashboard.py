@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.functions import Functions
-from infra.metrics import durable, each, ours
+from infra.metrics import durable_metric, metric_by_dimension, product_metric
 from lambdas.contract.environment import Function
 from lambdas.contract.metrics import CHECKS, DRIFT, LOGIN_FAILURES, REPAIRS, SWEEPS, TIME_TO_RECOVER, UNBOUND, VERDICTS, Metric
 from lambdas.contract.names import PROJECT, RUNBOOK_ROOT
@@ -51,22 +51,22 @@ def _graph(title: str, *metrics: cloudwatch.IMetric, stacked: bool = False) -> c
 
 
 def _by(title: str, metric: Metric) -> cloudwatch.GraphWidget:
-    return _graph(title, each(metric, period=_PERIOD), stacked=True)
+    return _graph(title, metric_by_dimension(metric, period=_PERIOD), stacked=True)
 
 
 def _time_to_recover() -> cloudwatch.GraphWidget:
-    lines = [ours(TIME_TO_RECOVER, period=_PERIOD, statistic=item) for item in ("p50", "p90", "Maximum")]
+    lines = [product_metric(TIME_TO_RECOVER, period=_PERIOD, statistic=item) for item in ("p50", "p90", "Maximum")]
     return _graph("Time from event to proof (seconds)", *lines)
 
 
 def _sweeps() -> cloudwatch.GraphWidget:
-    return _graph("Sweeps: one each five minutes; clusters without a binding", ours(SWEEPS, period=_PERIOD), ours(UNBOUND, period=_PERIOD))
+    return _graph("Sweeps: one each five minutes; clusters without a binding", product_metric(SWEEPS, period=_PERIOD), product_metric(UNBOUND, period=_PERIOD))
 
 
 def _executions(functions: Functions) -> cloudwatch.GraphWidget:
     remediator = functions.by_name[Function.REMEDIATOR]
     states = ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")
-    return _graph("Repairs as executions", *(durable(remediator, f"DurableExecution{state}") for state in states))
+    return _graph("Repairs as executions", *(durable_metric(remediator, f"DurableExecution{state}") for state in states))
 
 
 def _failures(functions: Functions) -> cloudwatch.GraphWidget:

@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.dead_letters import dead_letter_queue
+from infra.dead_letter_queue import dead_letter_queue
 from lambdas.contract.events import (
     DIGEST_INPUT,
     MAX_EVENT_AGE_HOURS,

@@ -14,12 +14,12 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import arns
-from infra.config import LOG_DAYS, Environment, Network
-from infra.dead_letters import dead_letter_queue
+from infra.configuration import LOG_DAYS, Environment, Network
+from infra.dead_letter_queue import dead_letter_queue
 from infra.permissions import statements, wildcards
 from infra.security_rules import accept, accept_wildcards
 from infra.topics import Topics
-from lambdas.contract import environment as told
+from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, NETWORK, SIMULATION, Target
 from lambdas.contract.environment import Function
 from lambdas.contract.names import PROJECT
@@ -66,11 +66,11 @@ class Functions(Construct):
         table: dynamodb.ITable,
         topics: Topics,
         customer_key: kms.IKey | None,
-        served: Sequence[str],
+        served_clusters: Sequence[str],
     ) -> None:
         super().__init__(scope, name)
         self._environment = environment
-        self._served = served
+        self._served = served_clusters
         self._code = code
         self.logs = {item: self._log_group(item, customer_key) for item in Function}
         self.dead_letters = {item: dead_letter_queue(self, f"{logical_id(item)}Failures", customer_key) for item in Function}
@@ -132,7 +132,7 @@ class Functions(Construct):
             code=self._code,
             memory_size=size.memory_mib,
             timeout=size.timeout,
-            environment={**told.ALLOCATOR, **variables},
+            environment={**contract_environment.ALLOCATOR, **variables},
             # CDK would add statements of its own to the role; the contract has them already.
             role=self.roles[function].without_policy_updates(),
             log_group=log,
@@ -149,7 +149,7 @@ class Functions(Construct):
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
         if self._environment.network is not None:
-            _place(made, self._environment.network)
+            _attach_to_vpc(made, self._environment.network)
         if durable:
             Annotations.of(made).acknowledge_info("aws-lambda:Function.DurableConfig", "It was durable from its first version on")
         accept(made, "AwsSolutions-L1", "Python 3.13 is the version the asset is built and tested for, and durable functions support it")
@@ -157,7 +157,7 @@ class Functions(Construct):
 
     def _variables(self, table: dynamodb.ITable, topics: Topics) -> dict[str, str]:
         stack = Stack.of(self)
-        values = told.Environment(
+        values = contract_environment.Environment(
             account=stack.account,
             region=stack.region,
             partition=stack.partition,
@@ -171,7 +171,7 @@ class Functions(Construct):
             passable_roles=",".join(arns.bound_roles(stack, self._environment)),
             clusters=",".join(self._served),
         )
-        return {told.variable(field.name): getattr(values, field.name) for field in fields(values)}
+        return {contract_environment.variable(field.name): getattr(values, field.name) for field in fields(values)}
 
 
 def logical_id(function: Function) -> str:
@@ -179,7 +179,7 @@ def logical_id(function: Function) -> str:
     return function.value.title().replace("_", "")
 
 
-def _place(function: lambda_.Function, network: Network) -> None:
+def _attach_to_vpc(function: lambda_.Function, network: Network) -> None:
     # L1, since the L2 wants to know the VPC's zones and route tables, which it cannot without asking an account.
     resource = function.node.default_child
     assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # CDK's promise, told to the type checker

@@ -10,7 +10,7 @@ from lambdas.contract.names import METRIC_NAMESPACE
 STATISTIC = {Unit.COUNT: "Sum", Unit.SECONDS: "Maximum"}
 
 
-def ours(metric: Metric, *, period: Duration, statistic: str | None = None) -> cloudwatch.Metric:
+def product_metric(metric: Metric, *, period: Duration, statistic: str | None = None) -> cloudwatch.Metric:
     """A metric of ours without dimensions; counts are summed, times show their worst."""
     if metric.dimensions:
         raise ValueError(f"{metric.name} has the dimensions {metric.dimensions}: use `each`")
@@ -19,14 +19,14 @@ def ours(metric: Metric, *, period: Duration, statistic: str | None = None) -> c
     )
 
 
-def each(metric: Metric, *, period: Duration) -> cloudwatch.MathExpression:
+def metric_by_dimension(metric: Metric, *, period: Duration) -> cloudwatch.MathExpression:
     """One line for each value of a metric's dimensions, whatever values there are."""
     schema = ",".join((METRIC_NAMESPACE, *metric.dimensions))
     search = f"SEARCH('{{{schema}}} MetricName=\"{metric.name}\"', '{STATISTIC[metric.unit]}', {period.to_seconds():.0f})"
     return cloudwatch.MathExpression(expression=search, using_metrics={}, period=period, label="")
 
 
-def durable(function: lambda_.IFunction, name: str) -> cloudwatch.Metric:
+def durable_metric(function: lambda_.IFunction, name: str) -> cloudwatch.Metric:
     """A metric of durable executions.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html

@@ -15,7 +15,7 @@ Others may have followed, so they are warned of, not refused.
 """
 
 
-def why_not(region: str) -> str | None:
+def unsupported_reason(region: str) -> str | None:
     """Why the stack cannot run in a region at all, or None."""
     if region.startswith("cn-"):
         # Source: https://docs.amazonaws.cn/en_us/aws/latest/userguide/lambda.html
@@ -23,7 +23,7 @@ def why_not(region: str) -> str | None:
     return None
 
 
-def doubt(region: str | None) -> str | None:
+def support_warning(region: str | None) -> str | None:
     """What to find out before deploying to a region that is not known to have durable functions, or None."""
     if region is None or region in DURABLE_REGIONS:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_cdk import Annotations, CfnOutput, Stack, Tags
-from aws_cdk import Environment as Place
+from aws_cdk import Environment as CdkEnvironment
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -14,13 +14,13 @@ from infra.alarms import Alarms
 from infra.aws_auth import lines
 from infra.chat import Chat
 from infra.cluster_access import ClusterStack, is_needed
-from infra.config import Configuration, Environment
-from infra.consistency import cluster_stack_name, followers, served, stack_name
+from infra.configuration import Configuration, Environment
+from infra.configuration_checks import cluster_stack_name, followers, served_clusters, stack_name
 from infra.dashboard import Dashboard
 from infra.event_intake import EventIntake
 from infra.functions import Functions, logical_id
 from infra.incidents_table import incidents_table
-from infra.regions import doubt
+from infra.regions import support_warning
 from infra.topics import Topics
 from lambdas.contract.environment import Function
 from lambdas.contract.names import PROJECT
@@ -49,7 +49,7 @@ class RemediatorStack(Stack):
             table=self.table,
             topics=self.topics,
             customer_key=customer_key,
-            served=served(configuration, environment),
+            served_clusters=served_clusters(configuration, environment),
         )
         intake = EventIntake(
             self,
@@ -92,7 +92,7 @@ class RemediatorStack(Stack):
             notes.add_info(
                 "bound_roles is not set: a lost annotation is put back, but no role is written into an add-on record, where it would last."
             )
-        doubtful = doubt(environment.region)
+        doubtful = support_warning(environment.region)
         if doubtful:
             notes.add_warning_v2("eks-irsa-remediator:region", doubtful)
 
@@ -102,11 +102,11 @@ def _without_entries(environment: Environment) -> list[str]:
 
 
 def add_stacks(
-    scope: Construct, *, configuration: Configuration, code: Callable[[], lambda_.Code], place: Callable[[Environment], Place]
+    scope: Construct, *, configuration: Configuration, code: Callable[[], lambda_.Code], cdk_environment: Callable[[Environment], CdkEnvironment]
 ) -> None:
     """Every stack of the configuration; `place` says where an environment's go, `code` gives each its own instance, as CDK demands."""
     added = {
-        environment.name: _add_environment(scope, environment=environment, configuration=configuration, code=code(), env=place(environment))
+        environment.name: _add_environment(scope, environment=environment, configuration=configuration, code=code(), env=cdk_environment(environment))
         for environment in configuration.environments
     }
     for home in configuration.environments:

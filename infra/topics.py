@@ -7,7 +7,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.config import Environment
+from infra.configuration import Environment
 from lambdas.contract.names import PROJECT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from lambdas.application.assessment import observe
+from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
@@ -73,7 +73,7 @@ def judge_files(files: Sequence[InputFile], providers: Providers) -> tuple[FileR
 def assess_cluster(cluster: str, upgrade: Upgrade, readers: Readers, now: datetime) -> ClusterReport:
     """Read aws-node in one cluster, and report what the upgrade would do to its role."""
     target = ServiceAccountRef(cluster, "kube-system", "aws-node")
-    snapshot, diagnosis = observe(target, readers, now, Hints(), symptoms=True)
+    snapshot, diagnosis = collect_and_diagnose(target, readers, now, Hints(), symptoms=True)
     after = kubernetes_after(snapshot, upgrade)
     return assess(snapshot, diagnosis, upgrade, _offered_versions(cast("VersionsPort", readers.eks), after))
 

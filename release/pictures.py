@@ -37,7 +37,7 @@ from sandbox.cluster.resources import PODS
 from sandbox.controllers.kubelet import Timings
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, TABLE, role_arn
 from sandbox.simulation.cluster_backend import EmbeddedBackend, nodes_ready
-from sandbox.simulation.scenario_steps import run_step
+from sandbox.simulation.sandbox_steps import SandboxSteps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,15 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _draw(folder: Path, browser: str) -> None:
     """One repair by a person: the cluster before it, the plan, history after it, the message that colleagues got."""
     from sandbox.simulation.environment import SandboxEnvironment
-    from sandbox.simulation.scenario import ORIGINAL, load
+    from sandbox.simulation.scenario import DEFAULT_SCENARIO, load
     from sandbox.simulation.terminal import notification
 
-    scenario = load(ORIGINAL)
+    scenario = load(DEFAULT_SCENARIO)
     world = replace(scenario.world, settings={"mode": "observe"})
-    with patch("sandbox.simulation.environment.EmbeddedGround", partial(EmbeddedBackend, pace=UNHURRIED)), SandboxEnvironment(world) as env, _oncall(env):
+    with patch("sandbox.simulation.environment.EmbeddedBackend", partial(EmbeddedBackend, pace=UNHURRIED)), SandboxEnvironment(world) as env, _oncall(env):
         _settle(env)
-        for what, how in scenario.story:
-            run_step(env, what, how)
+        for step in scenario.steps:
+            step.run(SandboxSteps(env))
         _settle(env)
         _terminal(folder / "check.svg", "check", "--cluster", CLUSTER)
         _terminal(folder / "plan.svg", "plan", "--cluster", CLUSTER)
@@ -111,7 +111,7 @@ def _oncall(env: SandboxEnvironment) -> Iterator[None]:
     entry = {"clusterName": CLUSTER, "principalArn": role_arn(ONCALL), "kubernetesGroups": [REMEDIATOR_GROUP]}
     env.aws.client("eks").create_access_entry(**entry)
     env.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
-    with patch.dict(os.environ, {**env.environment(), **env.aws.environment(ONCALL), "AWS_EC2_METADATA_DISABLED": "true"}):
+    with patch.dict(os.environ, {**env.function_variables(), **env.aws.environment(ONCALL), "AWS_EC2_METADATA_DISABLED": "true"}):
         yield
 
 

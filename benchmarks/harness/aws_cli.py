@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.asset import CACHE, BundlingFailed, uv_binary
-from infra.build_cache import made_once
+from infra.build_cache import build_once
 
 VERSION: Final = "1.46.3"
 _SUBSTITUTE: Final = Path(__file__).parent.parent / "baselines" / "botocore_token.py"
@@ -29,7 +29,7 @@ def token_command(log: Callable[[str], None]) -> Sequence[str]:
 
 def _installed() -> Path:
     """Return the folder with the installed and compiled CLI; installs it once."""
-    return made_once(CACHE / "benchmarks" / f"awscli-{VERSION}-{sys.version_info.minor}", _install)
+    return build_once(CACHE / "benchmarks" / f"awscli-{VERSION}-{sys.version_info.minor}", _install)
 
 
 def _install(fresh: Path) -> None:

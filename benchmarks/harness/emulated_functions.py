@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from benchmarks.harness.measurement import Cost
 from infra.asset import CACHE
-from infra.build_cache import made_once
+from infra.build_cache import build_once
 from sandbox.functions.execution_environment import Environment
 from sandbox.functions.function import Function
 from sandbox.simulation.deployment import function_asset
@@ -51,7 +51,7 @@ def baselines_with_packages(*packages: str) -> Path:
             _copy(dist, fresh)
         _compile(fresh)
 
-    return _baseline_folder(made_once(folder, fill), folder.name)
+    return _baseline_folder(build_once(folder, fill), folder.name)
 
 
 def scratch_folder() -> Path:

@@ -22,7 +22,7 @@ KEPT: Final = timedelta(days=90)
 AFTER_EVERY_PAST: Final = {"S": "past$"}
 """`$` follows `#`: after the last key of history."""
 
-DUTY_ATTRIBUTES: Final = ("on_duty", "on_duty_since", "latest_told", "asks")
+DUTY_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "requirements")
 """What a row has, beside `signals`, while a check is on duty."""
 
 OPEN_ATTRIBUTES: Final = (
@@ -35,8 +35,8 @@ OPEN_ATTRIBUTES: Final = (
     "holder",
     "callback_id",
     "binding_path",
-    "beat_at",
-    "told",
+    "heartbeat_at",
+    "notified",
     "repairing",
     *DUTY_ATTRIBUTES,
 )
@@ -79,8 +79,8 @@ def opening(incident: Incident) -> Row:
         "binding_path": incident.binding_path,
     }
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
-    known |= {"beat_at": time(incident.heartbeat_at)} if incident.heartbeat_at else {}
-    known |= {"repairing": {"BOOL": True}} if incident.acting else {}
+    known |= {"heartbeat_at": time(incident.heartbeat_at)} if incident.heartbeat_at else {}
+    known |= {"repairing": {"BOOL": True}} if incident.repairing else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
 
@@ -97,8 +97,8 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         holder=row["holder"]["S"],
         callback_id=_text(row, "callback_id"),
         binding_path=_text(row, "binding_path"),
-        heartbeat_at=_when(row["beat_at"]) if "beat_at" in row else None,
-        acting="repairing" in row,
+        heartbeat_at=_when(row["heartbeat_at"]) if "heartbeat_at" in row else None,
+        repairing="repairing" in row,
     )
 
 
@@ -113,12 +113,12 @@ def free(row: Row) -> IdleState:
         known_good_at=_when(row["known_good_at"]) if "known_good_at" in row else None,
         nodes_seen_at=_when(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
         nodes_unsettled="nodes_unsettled" in row,
-        gone_told_at=_when(row["gone_told_at"]) if "gone_told_at" in row else None,
-        lease_holder=_text(row, "on_duty") or "",
-        lease_since=_when(row["on_duty_since"]) if "on_duty_since" in row else None,
+        gone_notified_at=_when(row["gone_notified_at"]) if "gone_notified_at" in row else None,
+        lease_holder=_text(row, "lease_holder") or "",
+        lease_since=_when(row["lease_since"]) if "lease_since" in row else None,
         signals=int(row["signals"]["N"]) if "signals" in row else 0,
-        told=json.loads(row["latest_told"]["S"]) if "latest_told" in row else None,
-        asks=frozenset(row["asks"]["SS"]) if "asks" in row else frozenset(),
+        request=json.loads(row["latest_request"]["S"]) if "latest_request" in row else None,
+        requirements=frozenset(row["requirements"]["SS"]) if "requirements" in row else frozenset(),
     )
 
 

@@ -10,8 +10,8 @@ from lambdas.adapters.dynamodb_table import Row, Table
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.incidents.check_lease import gone, quietly, to_do, well
-from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled, answered
+from lambdas.domain.incidents.check_lease import answer_to_quiet_signal, gone, signal_result, well
+from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, NodesSeen, PastIncident, Signal, SignalResult, answered
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,14 +29,14 @@ class Incidents:
     def __init__(self, session: AwsSession, table: str) -> None:
         self._table = Table(session, table)
 
-    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         """One conditional write, which counts or, refused, brings the row that has the answer.
 
         For a quiet signal that nothing is to be counted for: one read, for a fifth of the price.
         """
         if signal.quiet:
             row = self._table.get(f"signal {target.key}", items.now_key(target))
-            if items.incident_id(row) is None and (found := quietly(items.free(row), signal)):
+            if items.incident_id(row) is None and (found := answer_to_quiet_signal(items.free(row), signal)):
                 return found
         row, counted = self._table.update(f"signal {target.key}", items.now_key(target), *check_lease_items.signalling(signal))
         free = items.free(row)
@@ -44,26 +44,28 @@ class Incidents:
             return answered(free, signal) or AlreadyAnswered(signal.at)
         if items.incident_id(row):
             return items.incident(target, row)
-        return self._relieve(target, signal, free) if gone(free, signal.at) else to_do(free, signal)
+        return self._relieve(target, signal, free) if gone(free, signal.at) else signal_result(free, signal)
 
-    def _relieve(self, target: ServiceAccountRef, signal: Signal, former: IdleState) -> Signalled:
+    def _relieve(self, target: ServiceAccountRef, signal: Signal, former: IdleState) -> SignalResult:
         """Go on duty in the place of a check that is gone, unless somebody was quicker."""
-        row, relieved = self._table.update(
+        row, without_lease = self._table.update(
             f"relieve the check of {target.key}", items.now_key(target), *check_lease_items.relieving(signal, former)
         )
         if items.incident_id(row):
             return items.incident(target, row)
         free = items.free(row)
-        return to_do(free, signal) if relieved or free.lease_holder else self.signal(target, signal)
+        return signal_result(free, signal) if without_lease or free.lease_holder else self.signal(target, signal)
 
-    def finish(self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
+    def finish_check(
+        self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+    ) -> IdleState | None:
         """One write. Its condition holds as long as nobody but this check has changed what it knew of the row."""
         attempt = f"remember that {target.key} is well"
         row, written = self._table.update(attempt, items.now_key(target), *check_lease_items.finishing(duty, well(duty, began_at, nodes)))
         free = items.free(row)
         return free if not written and duty.lease_holder and free.lease_holder == duty.lease_holder else None
 
-    def let_go(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
+    def release_check(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
         """A row to be forgotten is left to expire, so that the checker needs no grant to delete."""
         self._table.update(f"leave the check of {target.key}", items.now_key(target), *check_lease_items.letting_go(duty, forget))
 
@@ -82,7 +84,7 @@ class Incidents:
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         """The count of signals goes on from the ended incident's."""
         self._mark(successor)
-        as_seen = f"incident_id = :ended AND {'attribute_exists' if ended.acting else 'attribute_not_exists'}(acting)"
+        as_seen = f"incident_id = :ended AND {'attribute_exists' if ended.repairing else 'attribute_not_exists'}(repairing)"
         row, taken = self._open(successor, as_seen, {":ended": {"S": ended.id}})
         if taken or items.incident_id(row) == successor.id:
             return items.incident(successor.target, row)
@@ -93,18 +95,18 @@ class Incidents:
         values: Row = {":id": {"S": incident.id}, ":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
         self._update(f"mark incident {incident.id} as started", incident, "SET execution_arn = :arn, started = :yes", values)
 
-    def beat(self, incident: Incident, at: datetime) -> bool:
+    def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
         """A sign of life of the person who holds it. False where it was closed or taken over."""
         values: Row = {":id": {"S": incident.id}, ":at": items.time(at)}
-        return self._update(f"hold incident {incident.id}", incident, "SET beat_at = :at", values)
+        return self._update(f"hold incident {incident.id}", incident, "SET heartbeat_at = :at", values)
 
-    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+    def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
         """One conditional write, so that either this or a take-over comes first, and whoever comes second learns of it."""
-        values: Row = {":id": {"S": incident.id}} | ({":yes": {"BOOL": True}} if acting else {})
-        attempt = f"note that incident {incident.id} is {'' if acting else 'no longer '}being acted on"
-        return self._update(attempt, incident, "SET acting = :yes" if acting else "REMOVE acting", values)
+        values: Row = {":id": {"S": incident.id}} | ({":yes": {"BOOL": True}} if repairing else {})
+        attempt = f"note that incident {incident.id} is {'' if repairing else 'no longer '}being acted on"
+        return self._update(attempt, incident, "SET repairing = :yes" if repairing else "REMOVE repairing", values)
 
-    def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
+    def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
         """Remember the approval that is waited for; None when it has been answered.
 
         Raises:
@@ -116,21 +118,21 @@ class Incidents:
         if not self._update(attempt, incident, change, values):
             raise Conflict(f"{attempt}: it is no longer open")
 
-    def mark_told(self, incident: Incident, state: str) -> bool:
+    def mark_notified(self, incident: Incident, state: str) -> bool:
         """Remember that this state's message was sent. False where the incident is no longer open."""
         values: Row = {":id": {"S": incident.id}, ":state": {"SS": [state]}}
-        return self._update(f"note what was told of incident {incident.id}", incident, "ADD told :state", values)
+        return self._update(f"note what was told of incident {incident.id}", incident, "ADD notified :state", values)
 
-    def told(self, incident: Incident) -> frozenset[str]:
+    def notified_states(self, incident: Incident) -> frozenset[str]:
         """States whose message has been sent; none where the incident is no longer open."""
         row = self._table.get(f"read what was told of incident {incident.id}", items.now_key(incident.target))
-        return frozenset(row["told"]["SS"]) if items.incident_id(row) == incident.id and "told" in row else frozenset()
+        return frozenset(row["notified"]["SS"]) if items.incident_id(row) == incident.id and "notified" in row else frozenset()
 
     def get(self, target: ServiceAccountRef) -> Incident | None:
         row = self._table.get(f"read the incident of {target.key}", items.now_key(target))
         return items.incident(target, row) if items.incident_id(row) else None
 
-    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
+    def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
         """History and row change in one transaction, so that a crash leaves both or neither.
 
         Raises:
@@ -138,7 +140,7 @@ class Incidents:
         """
         attempt = f"close incident {past.id}"
         refusing = self._table.transact(
-            attempt, self._closing(past, seen_signals, sound_since), [self._table.putting(items.past_item(past))]
+            attempt, self._closing(past, seen_signals, healthy_since), [self._table.putting(items.past_item(past))]
         )
         if refusing is None:
             return True
@@ -155,7 +157,7 @@ class Incidents:
         found = self._table.query(f"read the history of {target.key}", condition, values)
         return tuple(items.past(target, row) for row in found)
 
-    def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
+    def affected_clusters(self, binding_path: str, since: datetime) -> tuple[str, ...]:
         """Clusters with an incident, open or closed, that was opened about this binding since then; by name."""
         values = {":pk": items.binding_key(binding_path, "-")[PARTITION_KEY]}
         marks = self._table.query(f"read the clusters that turned wrong under {binding_path}", f"{PARTITION_KEY} = :pk", values)
@@ -189,12 +191,12 @@ class Incidents:
                 values,
             )
 
-    def _closing(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> dict[str, Any]:
+    def _closing(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> dict[str, Any]:
         # The remediator's last look read the nodes; one that joined meanwhile may still be within its grace.
-        well = ("known_good_at", "nodes_seen_at", "nodes_unsettled") if sound_since else ()
-        gone = ("gone_told_at",) if past.verdict == Verdict.CLUSTER_GONE and not sound_since else ()
+        well = ("known_good_at", "nodes_seen_at", "nodes_unsettled") if healthy_since else ()
+        gone = ("gone_notified_at",) if past.verdict == Verdict.CLUSTER_GONE and not healthy_since else ()
         setting = f" SET {', '.join(f'{name} = :at' for name in (*well, *gone))}" if well or gone else ""
-        change = f"REMOVE {', '.join([*items.OPEN_ATTRIBUTES, *(['gone_told_at'] if not gone else [])])}{setting}"
+        change = f"REMOVE {', '.join([*items.OPEN_ATTRIBUTES, *(['gone_notified_at'] if not gone else [])])}{setting}"
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
-        values |= {":at": items.time(sound_since or past.closed_at)} if setting else {}
+        values |= {":at": items.time(healthy_since or past.closed_at)} if setting else {}
         return self._table.updating(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)

@@ -10,7 +10,7 @@ from lambdas.adapters.aws_errors import translated
 from lambdas.adapters.ttl_cache import Remembered
 from lambdas.contract.names import PARAMETER_ROOT
 from lambdas.contract.parameters import folders_of
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

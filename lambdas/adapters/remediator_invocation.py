@@ -38,7 +38,7 @@ class Remediator:
             self._begin(f"start the remediator for incident {incident.id}", incident.id, payload(incident)) or incident.execution_arn or ""
         )
 
-    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+    def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
         """Have it sum up the day that ends then: one execution, named by the moment, however often the schedule's event is delivered."""
         name = f"digest-{until:%Y%m%dT%H%M}"
         self._begin(f"start the remediator for {name}", name, orjson.dumps({"digest": {"until": until.isoformat(), "clusters": clusters}}))

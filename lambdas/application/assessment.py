@@ -40,7 +40,7 @@ def collect_and_diagnose(
     """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault."""
     snapshot = collect_snapshot(target, readers, now, hints)
     diagnosis = diagnose(snapshot)
-    if symptoms or not diagnosis.sound or diagnosis[Link.WORKLOAD].state is not State.OK or _has_unready_pods(snapshot):
+    if symptoms or not diagnosis.is_healthy or diagnosis[Link.WORKLOAD].state is not State.OK or _has_unready_pods(snapshot):
         snapshot = add_symptoms(snapshot, readers)
         diagnosis = diagnose(snapshot)
     return snapshot, diagnosis
@@ -66,7 +66,7 @@ def assess(
         TransientError: an essential read failed; the same assessment may succeed later.
     """
     snapshot, diagnosis = collect_and_diagnose(target, readers, now, hints, symptoms=True)
-    if diagnosis.sound:
+    if diagnosis.is_healthy:
         return Assessment(snapshot=snapshot, diagnosis=diagnosis, plan=plan(snapshot, diagnosis, RepairHistory()))
     with readers.new_executor(1) as executor:
         history = executor.submit(_read_history, snapshot, diagnosis, policy_sources, incident_id, iteration)
@@ -84,7 +84,7 @@ def _read_history(
         incident_id=incident_id,
         round=iteration,
         incidents=policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN),
-        turned_wrong=policy_sources.incidents.turned_wrong(*changed) if changed else (),
+        affected_clusters=policy_sources.incidents.affected_clusters(*changed) if changed else (),
         calendar_opens_at=opens_at,
         calendar_unread=unread,
     )

@@ -1,5 +1,6 @@
 """Entry point of the checker: wires the adapters, runs the pipeline and returns its result as JSON."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -82,7 +83,7 @@ def result_to_json(result: EventResult | ServiceAccountResult) -> dict[str, Any]
 
 @cache
 def _dependencies() -> CheckDependencies:
-    environment = Environment.read()
+    environment = Environment.read(os.environ)
     session = AwsSession(environment.region)
     cached = {"parameters_kept_s": PARAMETERS_KEPT_S, "facts_kept_s": FACTS_KEPT_S}
     return CheckDependencies(

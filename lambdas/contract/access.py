@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lambdas.contract.environment import Function
 from lambdas.contract.names import CHECKER_GROUP, EVENT_SOURCE, PROJECT, REMEDIATOR_GROUP
-from lambdas.contract.workloads import KNOWN, WorkloadKind, known
+from lambdas.contract.workloads import AWS_NODE, WorkloadKind, known
 
 
 class Target(StrEnum):
@@ -242,8 +242,7 @@ def manifests(bound: Iterable[BoundWorkload] = ()) -> list[dict[str, Any]]:
 
     Without an argument they serve aws-node alone.
     """
-    aws_node = KNOWN[0]
-    wanted = sorted(set(bound)) or [BoundWorkload(aws_node.namespace, aws_node.service_account, aws_node.kind, aws_node.name)]
+    wanted = sorted(set(bound)) or [BoundWorkload(AWS_NODE.namespace, AWS_NODE.service_account, AWS_NODE.kind, AWS_NODE.name)]
     made: list[dict[str, Any]] = []
     for function, group in GROUPS.items():
         rules = [

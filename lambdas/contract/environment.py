@@ -1,6 +1,5 @@
 """Environment variables of the functions: what the stack sets and the functions read."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
@@ -53,14 +52,13 @@ class Environment:
     clusters: str = ""
 
     @classmethod
-    def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
-        """Read the process's environment, or the mapping given.
+    def read(cls, variables: Mapping[str, str]) -> "Environment":
+        """Return the values of the variables, usually `os.environ`.
 
         Raises:
             MissingEnvironment: names every variable that is absent.
         """
-        source = os.environ if variables is None else variables
-        values = {f.name: source[variable(f.name)] for f in fields(cls) if variable(f.name) in source}
+        values = {f.name: variables[variable(f.name)] for f in fields(cls) if variable(f.name) in variables}
         absent = [variable(f.name) for f in fields(cls) if f.name not in values and f.default is MISSING]
         if absent:
             raise MissingEnvironment(f"the function's environment lacks {', '.join(absent)}; deploy the stack again")

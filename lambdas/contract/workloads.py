@@ -34,8 +34,11 @@ class KnownWorkload:
     addon: str | None
 
 
+AWS_NODE: Final = KnownWorkload(
+    namespace="kube-system", service_account="aws-node", kind=WorkloadKind.DAEMON_SET, name="aws-node", addon="vpc-cni"
+)
 KNOWN: Final = (
-    KnownWorkload(namespace="kube-system", service_account="aws-node", kind=WorkloadKind.DAEMON_SET, name="aws-node", addon="vpc-cni"),
+    AWS_NODE,
     KnownWorkload(
         namespace="kube-system",
         service_account="ebs-csi-controller-sa",
@@ -56,7 +59,7 @@ KNOWN: Final = (
 
 def one_of(target: ServiceAccountRef) -> str:
     """The option that chooses this ServiceAccount on the command line; nothing for aws-node, which most clusters have bound alone."""
-    default = KNOWN[0]
+    default = AWS_NODE
     if (target.namespace, target.name) == (default.namespace, default.service_account):
         return ""
     return f" --service-account {target.namespace}/{target.name}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from lambdas.contract.parameters import binding_path
-from lambdas.contract.workloads import KNOWN
+from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.plurals import many
 from lambdas.domain.snapshot.bindings import bound_clusters, has_default
 
@@ -40,7 +40,7 @@ def _ours(names: Iterable[str], serves: Callable[[str], bool]) -> tuple[str, ...
 
 def what_to_write(unbound: Collection[str]) -> str:
     """How the clusters that nobody bound are bound, in a sentence."""
-    path = binding_path("<cluster>", KNOWN[0].namespace, KNOWN[0].service_account)
+    path = binding_path("<cluster>", AWS_NODE.namespace, AWS_NODE.service_account)
     are = many(len(unbound), "cluster has", "clusters have")
     return f"{are} no binding, so nothing is ever written there: write {path} with the role's ARN, or run irsa-remediator adopt"
 

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, Signalled
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, SignalResult
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -29,16 +30,6 @@ from lambdas.domain.snapshot.snapshot import (
     VersionAdvice,
     WorkloadFacts,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """One parameter as Parameter Store gives it. `type` is `String`, `StringList` or `SecureString` (never decrypted)."""
-
-    value: str
-    type: str = "String"
-    version: int = 1
-    changed_at: datetime | None = None
 
 
 class ParametersPort(Protocol):
@@ -155,18 +146,20 @@ class ClustersPort(Protocol):
 class IncidentsPort(Protocol):
     """Incidents and history. Every write is conditional, so that several callers cannot undo each other."""
 
-    def signal(self, target: ServiceAccountRef, signal: Signal) -> Signalled:
+    def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         """Count a signal on the open incident or on the check that is on duty, or go on duty: a single conditional write.
 
         A second one only where the check on duty must have ended without a word.
         """
         ...
 
-    def finish(self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
+    def finish_check(
+        self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+    ) -> IdleState | None:
         """Remember that a look that began then found all well, and go off duty: None. A signal came since `duty`: look again, for that."""
         ...
 
-    def let_go(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
+    def release_check(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
         """Go off duty without an answer: what waits is the next check's. With `forget`, the time, of a row that needs no keeping."""
         ...
 
@@ -180,29 +173,29 @@ class IncidentsPort(Protocol):
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None: ...
 
-    def beat(self, incident: Incident, at: datetime) -> bool:
+    def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
         """A sign of life of the person who holds it. False: it is no longer theirs, so they must not go on."""
         ...
 
-    def mark_acting(self, incident: Incident, acting: bool) -> bool:
+    def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
         """Note that its holder is about to change something, or has stopped. False: it is no longer theirs, so they must not."""
         ...
 
-    def mark_asked(self, incident: Incident, callback_id: str | None) -> None:
+    def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
         """Remember the approval that is waited for; None when it has been answered."""
         ...
 
     def get(self, target: ServiceAccountRef) -> Incident | None: ...
 
-    def mark_told(self, incident: Incident, state: str) -> bool:
+    def mark_notified(self, incident: Incident, state: str) -> bool:
         """Remember that this state's message was sent. False: the incident is no longer open."""
         ...
 
-    def told(self, incident: Incident) -> frozenset[str]:
+    def notified_states(self, incident: Incident) -> frozenset[str]:
         """States whose message has been sent."""
         ...
 
-    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
+    def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
         """Write history and close, only if no more than `seen_signals` came. False: a signal is unseen, nothing was written."""
         ...
 
@@ -210,7 +203,7 @@ class IncidentsPort(Protocol):
         """Incidents of this ServiceAccount closed since then, newest first."""
         ...
 
-    def turned_wrong(self, binding_path: str, since: datetime) -> tuple[str, ...]:
+    def affected_clusters(self, binding_path: str, since: datetime) -> tuple[str, ...]:
         """Clusters with an incident, open or closed, about this binding since then."""
         ...
 
@@ -222,7 +215,7 @@ class RemediatorPort(Protocol):
         """Start it by the incident's id; again with the same incident is the same execution. Returns the execution's ARN."""
         ...
 
-    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+    def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
         """Have it sum up the day that ends then, once, however often it is asked to."""
         ...
 

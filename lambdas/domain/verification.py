@@ -87,7 +87,7 @@ def is_verified(now: AssessmentSummary) -> bool:
     counts = now.counts
     left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_ITS_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or not counts.pods_lost
-    identity = now.sound or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
+    identity = now.is_healthy or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
     return identity and right and reached
 

@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from lambdas.contract.audit import STREAM_PREFIX, cluster_of
-from lambdas.domain.audit import Watched, events, findings
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.audit import Findings, Watched, findings
 from lambdas.domain.audit.identity import watched
 from lambdas.domain.audit.prefilter import prefilter
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.ports import EventsPort, ParametersPort
 from lambdas.domain.snapshot.bindings import bound_targets
 from lambdas.node_watcher.log_batch import Loads, open_batch
+from lambdas.notifications.published_events import PublishedEvent, identity_changed, node_not_ready
 
 _DATA: Final = "DATA_MESSAGE"
 
@@ -53,3 +55,22 @@ def _watching(ports: Ports, cluster: str) -> tuple[Watched, ...]:
         ports.warn(f"bindings could not be read, so only well-known ServiceAccounts are watched: {error}")
         paths = {}
     return watched({(bound_target.namespace, bound_target.name) for bound_target in bound_targets(paths, [cluster])})
+
+
+def events(found: Findings, cluster: str) -> tuple[PublishedEvent, ...]:
+    """One event for each cause and for each changed identity."""
+    return (
+        *(
+            node_not_ready(cluster, cause=node.cause.value, nodes=node.nodes, count=len(node.nodes), since=node.since, occurred_at=node.at)
+            for node in found.nodes
+        ),
+        *(
+            identity_changed(
+                ServiceAccountRef(cluster, identity.watched.namespace, identity.watched.service_account),
+                actor=identity.actor,
+                changes=identity.changes,
+                occurred_at=identity.at,
+            )
+            for identity in found.identities
+        ),
+    )

@@ -1,6 +1,7 @@
 """Entry point: the control plane's audit log in, `Node Not Ready` and `Identity Changed` events out."""
 
 import logging
+import os
 from functools import cache
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
 
 @cache
 def _environment() -> Environment:
-    return Environment.read()
+    return Environment.read(os.environ)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Entry point of the remediator: a durable function. Wires the adapters and runs the workflow."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -98,7 +99,7 @@ def _incident(event: dict[str, Any], row: Json) -> Incident:
 
 @cache
 def _here() -> Environment:
-    return Environment.read()
+    return Environment.read(os.environ)
 
 
 @cache

@@ -23,7 +23,8 @@ from lambdas.domain.snapshot.snapshot import (
 from preflight.cluster.upgrade import ClusterReport, Roles, Upgrade, Versions
 from preflight.cluster.upgrade_commands import effect_without_role, upgrade_commands
 from preflight.finding import Finding, by_severity
-from preflight.rules import Rule, clusters, files
+from preflight import rules
+from preflight.rules import Rule
 
 _ESSENTIAL: Final = (Link.MECHANISM, *READABLE_PRECONDITIONS, Link.ADDON_RECORD, Link.ANNOTATION)
 """Links that must be known to decide whether the role is kept."""
@@ -90,7 +91,7 @@ def _of_record(snapshot: Snapshot, diagnosis: Diagnosis, roles: Roles) -> Iterat
     if not isinstance(snapshot.cluster, ClusterFacts):
         return
     if uses_pod_identity(snapshot):
-        yield _finding(files.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
+        yield _finding(rules.POD_IDENTITY, "association", f"A pod identity association gives aws-node {roles.association}.")
     elif isinstance(snapshot.addon, Missing):
         yield from _unmanaged(diagnosis, roles)
     elif isinstance(snapshot.addon, AddonFacts):
@@ -99,40 +100,40 @@ def _of_record(snapshot: Snapshot, diagnosis: Diagnosis, roles: Roles) -> Iterat
 
 def _unmanaged(diagnosis: Diagnosis, roles: Roles) -> Iterator[Finding]:
     if diagnosis.verdict is Verdict.NOT_APPLICABLE:
-        yield _finding(files.ADDON_ABSENT, "add-on", "No pods run under kube-system/aws-node, so an upgrade removes no role.")
+        yield _finding(rules.ADDON_ABSENT, "add-on", "No pods run under kube-system/aws-node, so an upgrade removes no role.")
     elif roles.expected:
         message = "There is no vpc-cni add-on record; an update keeps the annotation only if the tool that installs aws-node writes it."
-        yield _finding(clusters.NO_RECORD, "add-on", message)
+        yield _finding(rules.NO_RECORD, "add-on", message)
     else:
-        yield _finding(clusters.NO_ROLE, "add-on", "There is no vpc-cni add-on record, and aws-node has no role.")
+        yield _finding(rules.NO_ROLE, "add-on", "There is no vpc-cni add-on record, and aws-node has no role.")
 
 
 def _compared(addon: AddonFacts, roles: Roles) -> Iterator[Finding]:
     named = f"the binding names {roles.binding}" if roles.binding else f"the annotation names {roles.annotation}"
     if not roles.expected:
-        yield _finding(clusters.NO_ROLE, "add-on record", "Neither record, annotation nor binding names a role.")
+        yield _finding(rules.NO_ROLE, "add-on record", "Neither record, annotation nor binding names a role.")
     elif not roles.record:
         message = f"The record of {addon.name} {addon.version} holds no role; {named}."
-        yield _finding(clusters.RECORD_WITHOUT_ROLE, "add-on record", message)
+        yield _finding(rules.RECORD_WITHOUT_ROLE, "add-on record", message)
     elif roles.record != roles.expected:
         message = f"The record of {addon.name} {addon.version} holds {roles.record}, {named}: the next update puts the record's back."
-        yield _finding(clusters.RECORD_DIFFERS, "add-on record", message)
+        yield _finding(rules.RECORD_DIFFERS, "add-on record", message)
 
 
 def _of_chain(diagnosis: Diagnosis) -> Iterator[Finding]:
     for finding in diagnosis.findings:
         if finding.state is State.UNKNOWN and finding.link in _ESSENTIAL:
-            yield _finding(clusters.CHAIN_UNREADABLE, finding.link.title, finding.sentence)
+            yield _finding(rules.CHAIN_UNREADABLE, finding.link.title, finding.sentence)
         elif finding.broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared in _compared
             yield _finding(_rule_of(finding), finding.link.title, finding.sentence, add=finding.remedy)
 
 
 def _rule_of(finding: LinkFinding) -> Rule:
     if finding.verdict is Verdict.UPDATE_IN_PROGRESS:
-        return clusters.UPDATE_IN_PROGRESS
+        return rules.UPDATE_IN_PROGRESS
     if finding.link is Link.CLUSTER or finding.verdict is Verdict.CLUSTER_INITIALIZING:
-        return clusters.CHAIN_UNREADABLE
-    return clusters.CHAIN_BROKEN if finding.link in (Link.MECHANISM, *PRECONDITIONS) else clusters.CHAIN_DEGRADED
+        return rules.CHAIN_UNREADABLE
+    return rules.CHAIN_BROKEN if finding.link in (Link.MECHANISM, *PRECONDITIONS) else rules.CHAIN_DEGRADED
 
 
 def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Finding]:
@@ -141,18 +142,18 @@ def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Findi
     after, asked = versions.kubernetes_target, versions.upgrade.addon_version
     if versions.next_step != after:
         message = f"The cluster runs Kubernetes {versions.kubernetes}, and EKS takes it to {versions.next_step} next, not to {after}."
-        yield _finding(clusters.KUBERNETES_REFUSED, "versions", message)
+        yield _finding(rules.KUBERNETES_REFUSED, "versions", message)
     elif isinstance(versions.offered, Unknown):
-        yield _finding(clusters.VERSIONS_UNREADABLE, "versions", versions.offered.reason)
+        yield _finding(rules.VERSIONS_UNREADABLE, "versions", versions.offered.reason)
     elif not versions.offered:
         message = f"EKS offers no version of {addon.name} for Kubernetes {after}: check that this Kubernetes version exists."
-        yield _finding(clusters.VERSION_NOT_OFFERED, "versions", message)
+        yield _finding(rules.VERSION_NOT_OFFERED, "versions", message)
     elif asked and not versions.offers(asked):
         message = f"EKS does not offer {addon.name} {asked} for Kubernetes {after}; it offers {_some(versions.offered)}."
-        yield _finding(clusters.VERSION_NOT_OFFERED, "versions", message)
+        yield _finding(rules.VERSION_NOT_OFFERED, "versions", message)
     elif not asked and not versions.offers(addon.version):
         message = f"{addon.name} {addon.version} is not offered for Kubernetes {after}; the default is {versions.default or 'none'}."
-        yield _finding(clusters.VERSION_OUTGROWN, "versions", message)
+        yield _finding(rules.VERSION_OUTGROWN, "versions", message)
 
 
 def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
@@ -163,7 +164,7 @@ def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
 def _of_nodes(snapshot: Snapshot) -> Iterator[Finding]:
     if isinstance(snapshot.nodes, tuple) and (windows := [node.name for node in snapshot.nodes if node.os == "windows"]):
         message = f"{windows[0]} runs Windows: its node role needs AmazonEKS_CNI_Policy, whatever role aws-node has."
-        yield _finding(clusters.WINDOWS_NODES, "nodes", message)
+        yield _finding(rules.WINDOWS_NODES, "nodes", message)
 
 
 def _finding(rule: Rule, resource: str, message: str, *, add: tuple[str, ...] = ()) -> Finding:

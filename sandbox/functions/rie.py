@@ -16,7 +16,7 @@ from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING
 
 from infra.asset import CACHE, uv_binary
-from infra.build_cache import made_once
+from infra.build_cache import build_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +45,7 @@ def emulator_binary(cache: Path = CACHE) -> Path:
         raise EmulatorUnavailable(
             f"the Lambda emulator is a Linux binary for x86_64 or aarch64, this is {where}; run it in a Linux machine"
         )
-    return made_once(cache / "rie" / _version(), _unpack) / name
+    return build_once(cache / "rie" / _version(), _unpack) / name
 
 
 def runtime_folder(cache: Path = CACHE) -> Path:
@@ -55,7 +55,7 @@ def runtime_folder(cache: Path = CACHE) -> Path:
     """
     found = [distribution(name) for name in _RUNTIME_PACKAGES]
     versions = "-".join(f"{dist.metadata['Name']}-{dist.version}" for dist in found)
-    return made_once(cache / "runtime" / versions / platform.python_version(), partial(_copy, found))
+    return build_once(cache / "runtime" / versions / platform.python_version(), partial(_copy, found))
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""`python -m sandbox.simulation SCENARIO`: play one scenario, `all` of them, or `list` them."""
+"""`python -m sandbox.simulation SCENARIO` runs one scenario, or `all` of them, or `list`s them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.simulation.scenario import ORIGINAL, InvalidScenario, load, names
+from sandbox.simulation.scenario import DEFAULT_SCENARIO, InvalidScenario, load, names
 
 if TYPE_CHECKING:
     from sandbox.simulation.scenario import Scenario
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when the scenario came to its expected end, 1 when it did not, 2 when it could not be played, 130 when interrupted."""
-    parser = argparse.ArgumentParser(prog="make demo", description="Play a scenario against the small EKS on this machine.")
-    parser.add_argument("scenario", nargs="?", default=ORIGINAL, help="a file of scenarios/ without its ending, `all` or `list`")
+    """0 if the scenario ended as expected, 1 if it did not, 2 if it could not run, 130 if it was interrupted."""
+    parser = argparse.ArgumentParser(prog="make demo", description="Run a scenario on a simulated EKS cluster on this machine.")
+    parser.add_argument("scenario", nargs="?", default=DEFAULT_SCENARIO, help="name of a file in scenarios/, `all` or `list`")
     parser.add_argument("--cluster", choices=("embedded", "real"), default="embedded", help="real: a control plane built from source")
     options = parser.parse_args(arguments)
     if options.scenario == "list":
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _play(scenario, options.cluster)
+        return _run(scenario, options.cluster)
     except KeyboardInterrupt:
         return 130
 
@@ -43,19 +43,17 @@ def _interrupt(*_: object) -> None:
 
 
 def _list() -> None:
-    """Names, rows of the table of failure modes, and titles."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("scenario", no_wrap=True)
-    table.add_column("mode", justify="right")
-    table.add_column("what happens", overflow="fold")
-    for name in names():
-        scenario = load(name)
-        table.add_row(name, scenario.failure_mode, scenario.title)
+    table.add_column("failure mode", justify="right")
+    table.add_column("title", overflow="fold")
+    for scenario in map(load, names()):
+        table.add_row(scenario.name, scenario.failure_mode, scenario.title)
     Console().print(table)
 
 
-def _play(scenario: Scenario | None, cluster: str) -> int:
-    """Play one, or all; what is missing on this machine is said in a sentence."""
+def _run(scenario: Scenario | None, cluster: str) -> int:
+    """Run one scenario, or all; prints what is missing on this machine."""
     from infra.asset import BundlingFailed
     from sandbox.control_plane.build import BuildError
     from sandbox.control_plane.processes import StartError
@@ -65,13 +63,13 @@ def _play(scenario: Scenario | None, cluster: str) -> int:
 
     console = Console(highlight=False)
     try:
-        return _play_one(scenario, cluster, console) if scenario else run_all(cluster, console)
+        return _run_one(scenario, cluster, console) if scenario else run_all(cluster, console)
     except (ScenarioTimeout, BuildError, StartError, BundlingFailed, EmulatorUnavailable, InvalidScenario) as error:
         console.print(str(error), style="red", markup=False)
         return 1 if isinstance(error, ScenarioTimeout) else 2
 
 
-def _play_one(scenario: Scenario, cluster: str, console: Console) -> int:
+def _run_one(scenario: Scenario, cluster: str, console: Console) -> int:
     from sandbox.simulation.assertions import differences
     from sandbox.simulation.environment import SandboxEnvironment
     from sandbox.simulation.scenario_run import ScenarioRun
@@ -79,14 +77,15 @@ def _play_one(scenario: Scenario, cluster: str, console: Console) -> int:
 
     terminal = Terminal(console)
     terminal.title(scenario)
-    began = time.monotonic()
-    with SandboxEnvironment(scenario.world, cluster=cluster, on_step=terminal.setting_up, skip_time=scenario.hurry) as env:
-        terminal.setting_up(f"set up in {time.monotonic() - began:.1f} s")
+    started = time.monotonic()
+    with SandboxEnvironment(scenario.world, cluster=cluster, on_step=terminal.set_up_step, skip_time=scenario.skip_waits) as env:
+        terminal.set_up_step(f"ready after {time.monotonic() - started:.1f} s")
         with terminal:
-            outcome = ScenarioRun(scenario, env, terminal.show).run()
-        terminal.end(outcome)
-    for wrong in (found := differences(scenario.expect, outcome)):
-        console.print(f"not as it must be: {wrong}", style="red", markup=False)
+            result = ScenarioRun(scenario, env, terminal.show).run()
+        terminal.result(result)
+    found = differences(scenario.expect, result)
+    for difference in found:
+        console.print(f"unexpected: {difference}", style="red", markup=False)
     return int(bool(found))
 
 

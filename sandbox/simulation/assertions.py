@@ -1,4 +1,4 @@
-"""Whether a play came to what its scenario expects, in words."""
+"""Compares the result of a scenario run with its expectation."""
 
 import json
 from collections.abc import Iterator
@@ -7,35 +7,25 @@ from sandbox.simulation.scenario import Expectation
 from sandbox.simulation.scenario_result import ScenarioResult
 
 
-def differences(expected: Expectation, outcome: ScenarioResult) -> list[str]:
-    """What came out otherwise than expected, one sentence each; empty where all is as it must be."""
-    return [*_verdicts(expected, outcome), *_changes(expected, outcome), *_messages(expected, outcome), *_nodes(expected, outcome)]
+def differences(expected: Expectation, result: ScenarioResult) -> list[str]:
+    """One sentence for each difference; empty if the result is as expected."""
+    return list(_differences(expected, result))
 
 
-def _verdicts(expected: Expectation, outcome: ScenarioResult) -> Iterator[str]:
-    if expected.verdict not in (outcome.verdict, outcome.first_verdict):
-        yield f"the verdict is {outcome.verdict or 'none'}, not {expected.verdict}"
-    if expected.plan_verdict not in ("", outcome.plan_verdict):
-        yield f"the verdict of the plan is {outcome.plan_verdict or 'none'}, not {expected.plan_verdict}"
-    if missing := set(expected.also) - set(outcome.verdicts):
-        yield f"not found beside it: {', '.join(sorted(missing))}"
-
-
-def _changes(expected: Expectation, outcome: ScenarioResult) -> Iterator[str]:
-    wanted = list(expected.changes)
-    seen = outcome.changes if expected.only_changes else outcome.changes[: len(wanted)]
-    if seen != wanted:
-        yield f"the changes are {', '.join(outcome.changes) or 'none'}, not {', '.join(wanted) or 'none'}"
-
-
-def _messages(expected: Expectation, outcome: ScenarioResult) -> Iterator[str]:
-    said = json.dumps(outcome.messages, ensure_ascii=False)
-    yield from (f"no message says {text!r}" for text in expected.says if text not in said)
-    if expected.outcome in ("quiet", "silent", "recovered") and outcome.messages:
-        yield f"messages were sent where nobody need be told: {len(outcome.messages)}"
-
-
-def _nodes(expected: Expectation, outcome: ScenarioResult) -> Iterator[str]:
-    ready, total = outcome.nodes
+def _differences(expected: Expectation, result: ScenarioResult) -> Iterator[str]:
+    if expected.verdict not in (result.verdict, result.first_verdict):
+        yield f"the verdict is {result.verdict or 'none'}, not {expected.verdict}"
+    if expected.plan_verdict not in ("", result.plan_verdict):
+        yield f"the verdict of the plan is {result.plan_verdict or 'none'}, not {expected.plan_verdict}"
+    if missing := set(expected.also) - set(result.verdicts):
+        yield f"missing verdicts: {', '.join(sorted(missing))}"
+    wanted = list(expected.actions)
+    if wanted != (result.actions if expected.exact_actions else result.actions[: len(wanted)]):
+        yield f"the actions are {', '.join(result.actions) or 'none'}, not {', '.join(wanted) or 'none'}"
+    text = json.dumps(result.messages, ensure_ascii=False)
+    yield from (f"no message contains {part!r}" for part in expected.message_contains if part not in text)
+    if expected.outcome in ("no-incident", "no-message", "recovered") and result.messages:
+        yield f"{len(result.messages)} unexpected messages were sent"
+    ready, total = result.nodes
     if expected.outcome == "verified" and ready != total:
         yield f"{ready} of {total} nodes are Ready"

@@ -1,4 +1,4 @@
-"""What the checker has read of a stage, and what it made of it."""
+"""Counts the requests of the checker in an environment, and finds its first diagnosis."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from sandbox.simulation.cluster_backend import EmbeddedBackend
 if TYPE_CHECKING:
     from sandbox.simulation.environment import SandboxEnvironment
 
-_NO_READS: Final = frozenset({"dynamodb:UpdateItem", "lambda:InvokeFunction", "events:PutEvents", "sts:GetCallerIdentity"})
-"""Calls in the checker's name that write or hand over, and the one that its token is: the cluster makes that, to learn who asks."""
+_NOT_READS: Final = frozenset({"dynamodb:UpdateItem", "lambda:InvokeFunction", "events:PutEvents", "sts:GetCallerIdentity"})
+"""Calls of the checker that are not reads. The cluster calls GetCallerIdentity with the checker's token to authenticate it."""
 
 
 def decision(env: SandboxEnvironment) -> str:
-    """The checker's first verdict that is not that all is well; empty before there is one."""
+    """The checker's first verdict other than `healthy`; empty if there is none yet."""
     for function, line in list(env.lines):
         if function == CHECKER and '"title":"diagnosis"' in line:
-            said = json.loads(line)
-            if said.get("broken"):
-                return str(said["message"])
+            record = json.loads(line)
+            if record.get("broken"):
+                return str(record["message"])
     return ""
 
 
 @dataclass(frozen=True)
 class RequestCounts:
-    """How many requests had been answered at a moment."""
+    """How many requests of the checker had been answered at one time."""
 
     kubernetes: int
     aws: int
 
 
 def request_counts(env: SandboxEnvironment) -> RequestCounts:
-    """Now, for `read_since`."""
-    return RequestCounts(len(_asked_of_the_cluster(env)), len(env.aws.calls.of(CHECKER)))
+    """The counts now, for `read_since`."""
+    return RequestCounts(len(_kubernetes_paths(env)), len(env.aws.calls.of(CHECKER)))
 
 
-def read_since(env: SandboxEnvironment, request_counts: RequestCounts) -> tuple[Counter[str], Counter[str]]:
-    """What the checker has read since: Kubernetes requests by resource, AWS requests by service."""
-    kubernetes = Counter(_resource(path.partition("?")[0].rstrip("/")) for path in _asked_of_the_cluster(env)[request_counts.kubernetes :])
-    aws = [call.action for call in env.aws.calls.of(CHECKER)[request_counts.aws :] if call.action not in _NO_READS]
-    return kubernetes, Counter(aw.partition(":")[0] for aw in aws)
+def read_since(env: SandboxEnvironment, start: RequestCounts) -> tuple[Counter[str], Counter[str]]:
+    """Reads of the checker since `start`: Kubernetes requests by resource, AWS requests by service."""
+    kubernetes = Counter(_resource(path.partition("?")[0].rstrip("/")) for path in _kubernetes_paths(env)[start.kubernetes :])
+    actions = [call.action for call in env.aws.calls.of(CHECKER)[start.aws :] if call.action not in _NOT_READS]
+    return kubernetes, Counter(action.partition(":")[0] for action in actions)
 
 
-def _asked_of_the_cluster(env: SandboxEnvironment) -> list[str]:
+def _kubernetes_paths(env: SandboxEnvironment) -> list[str]:
     if not isinstance(env.backend, EmbeddedBackend):
-        raise TypeError("a control plane of its own keeps no record")
+        raise TypeError("only the embedded cluster records its requests")
     return [request.path for request in env.backend.cluster.requests if CHECKER in request.user]
 
 

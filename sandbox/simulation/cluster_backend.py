@@ -27,7 +27,7 @@ class ClusterBackend(Protocol):
 
     url: str
     ca_pem: bytes
-    switches: WebhookFaults
+    webhook_faults: WebhookFaults
 
     def __enter__(self) -> Self: ...
 
@@ -77,8 +77,8 @@ class EmbeddedBackend:
         authority = trustme.CA()
         verifier = TokenVerifier(cluster=name, sts_url=sts_url, access_entries=access_entries)
         self.cluster = EmbeddedCluster(name, authenticate=verifier, certificate=authority, version=version)
-        self.switches = WebhookFaults()
-        self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)
+        self.webhook_faults = WebhookFaults()
+        self._webhook = IdentityWebhook(self._annotations, association_of=association_of, faults=self.webhook_faults)
         self._server = WebhookServer(self._webhook, authority)
         self.life = ControllerManager(
             self.cluster.store,

@@ -125,7 +125,7 @@ class SandboxEnvironment(ResourceStack):
             return Unreachable(self.sts_timeout)
         bound_works = world.service_account != aws_node.NAME or world.role_works
         if role is None or role == role_arn(NODE_ROLE):
-            return Allowed() if self.world.node_role_suffices else Denied("DescribeNetworkInterfaces")
+            return Allowed() if self.world.node_role_has_permissions else Denied("DescribeNetworkInterfaces")
         if role in (resolve_role(BOUND), world.cross_account_role(ACCOUNT)) and bound_works:
             return Allowed()
         return Denied("CreateNetworkInterface")

@@ -1,4 +1,4 @@
-"""What the functions say in their logs, as the outcome of a play."""
+"""Derives the result of a scenario run from the logs of the functions."""
 
 from __future__ import annotations
 
@@ -11,61 +11,60 @@ from sandbox.simulation.scenario_result import Milestone, ScenarioResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-_ENDS: Final = {"needs-action": "needs-action", "not-approved": "needs-action", "blocked": "blocked"}
-"""How an incident ends that is left to people, by the occasion of its message."""
+_FINAL_MESSAGES: Final = {"needs-action": "needs-action", "not-approved": "needs-action", "blocked": "blocked"}
+"""Kind of a notification -> outcome of an incident that is left to people."""
 
 
 class LogReader:
-    """Keeps in the outcome what log lines tell; marks and moments go to those who were given. `planned` is set with the first plan."""
+    """Writes what the log lines say into the result.
 
-    def __init__(self, outcome: ScenarioResult, mark: Callable[[Milestone], None], moment: Callable[[str, str], None]) -> None:
-        self._outcome = outcome
-        self._mark = mark
-        self._moment = moment
-        self.planned = False
+    `is_planned` becomes true with the first plan. `milestone` and `entry` are called for each milestone and timeline entry.
+    """
 
-    def hear(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Take in `(function, line)`s in their order; lines that are not ours are passed over."""
+    def __init__(self, result: ScenarioResult, milestone: Callable[[Milestone], None], entry: Callable[[str, str], None]) -> None:
+        self._result = result
+        self._milestone = milestone
+        self._entry = entry
+        self.is_planned = False
+
+    def read_lines(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Read pairs of function name and log line in order; lines in another format are ignored."""
         for function, line in lines:
             try:
-                said = json.loads(line)
+                record = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(said, dict) and "title" in said:
-                self.heard(function.rsplit("-", 1)[-1], said)
+            if isinstance(record, dict) and "title" in record:
+                self.read(function.rsplit("-", 1)[-1], record)
 
-    def heard(self, function: str, said: Mapping[str, Any]) -> None:
-        """Take in one line of a function's log, `checker` or `remediator`, as a moment of the play."""
-        match said["title"]:
+    def read(self, function: str, record: Mapping[str, Any]) -> None:
+        """Read one log record of the `checker` or the `remediator`."""
+        match record["title"]:
             case "diagnosis":
-                self._diagnosed(function, said)
-            case "actions" if "action" in said and said.get("done"):
-                if said["action"] not in self._outcome.changes:  # a wave deletes pod by pod
-                    self._outcome.changes.append(said["action"])
-                self._moment(function, f"{said['action']}: {said['message']}")
+                self._read_diagnosis(function, record)
+            case "actions" if "action" in record and record.get("done"):
+                if record["action"] not in self._result.actions:  # a rolling replacement logs each pod
+                    self._result.actions.append(record["action"])
+                self._entry(function, f"{record['action']}: {record['message']}")
             case "actions":
-                self._moment(function, str(said["message"]))
+                self._entry(function, str(record["message"]))
             case "plan" if function == "remediator":
-                self.planned = True
-            case "proof" if said.get("state") == "verified":
-                self._mark(Milestone.VERIFIED)
-                self._moment(function, f"proven: {said['message']}")
-            case "report" if "occasion" in said:
-                self._reported(function, said)
+                self.is_planned = True
+            case "verification" if record.get("state") == "verified":
+                self._milestone(Milestone.VERIFIED)
+                self._entry(function, f"verified: {record['message']}")
+            case "report" if kind := record.get("kind") or record.get("occasion"):
+                self._result.outcome = _FINAL_MESSAGES.get(str(kind), self._result.outcome)
+                self._entry(function, f"message: {record['message']}")
 
-    def _diagnosed(self, function: str, said: Mapping[str, Any]) -> None:
-        verdict = str(said.get("verdict") or said["message"])
-        self._outcome.first_verdict = self._outcome.first_verdict or verdict
-        self._outcome.plan_verdict = str(said.get("verdict") or self._outcome.plan_verdict)
-        hidden = self._outcome.verdict == Verdict.UPDATE_IN_PROGRESS != verdict and not self._outcome.changes
-        if not self._outcome.verdict or (hidden and said.get("broken")):
-            self._outcome.verdict = verdict
-            self._outcome.verdicts = tuple(said.get("broken", ()))
-            self._mark(Milestone.DECISION)
-            others = [item for item in self._outcome.verdicts if item != self._outcome.verdict]
-            self._moment(function, "diagnosis: " + ", ".join([self._outcome.verdict, *others]))
-
-    def _reported(self, function: str, said: Mapping[str, Any]) -> None:
-        occasion = str(said["occasion"])
-        self._outcome.outcome = _ENDS.get(occasion, self._outcome.outcome)
-        self._moment(function, f"told: {said['message']}")
+    def _read_diagnosis(self, function: str, record: Mapping[str, Any]) -> None:
+        result, verdict = self._result, str(record.get("verdict") or record["message"])
+        result.first_verdict = result.first_verdict or verdict
+        result.plan_verdict = str(record.get("verdict") or result.plan_verdict)
+        was_updating = result.verdict == Verdict.UPDATE_IN_PROGRESS != verdict and not result.actions
+        if not result.verdict or (was_updating and record.get("broken")):
+            result.verdict = verdict
+            result.verdicts = tuple(record.get("broken", ()))
+            self._milestone(Milestone.DIAGNOSIS)
+            others = [other for other in result.verdicts if other != verdict]
+            self._entry(function, "diagnosis: " + ", ".join([verdict, *others]))

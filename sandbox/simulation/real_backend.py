@@ -74,8 +74,8 @@ class RealBackend(ResourceStack):
         self._can_run = role_can_run_cni
         self._associated_role = associated_role
         self._on_step = on_step
-        self.switches = WebhookFaults()
-        self._webhook = IdentityWebhook(self._annotations, association_of=association_of, switches=self.switches)
+        self.webhook_faults = WebhookFaults()
+        self._webhook = IdentityWebhook(self._annotations, association_of=association_of, faults=self.webhook_faults)
         self._informers: dict[Resource, Informer] = {}
         self._joined = 0
 

@@ -1,4 +1,4 @@
-"""Every scenario, one after the other, on one cluster or on one each; a line for each as it ends, and a table of all at the end."""
+"""Runs every scenario, prints a line for each, and ends with a table."""
 
 from __future__ import annotations
 
@@ -23,76 +23,77 @@ if TYPE_CHECKING:
 
     from sandbox.simulation.scenario import Scenario
 
-NUMBERS: Final = ("changes", "decision", "verified")
+NUMBERS: Final = ("actions", "diagnosis", "verified")
 
 
 @dataclass(frozen=True)
 class ScenarioReport:
-    """A scenario that was played; `wrong` says what came out otherwise than it must, `took_s` includes the set-up."""
+    """A finished scenario; `duration_s` includes the set-up."""
 
     scenario: Scenario
-    outcome: ScenarioResult
-    wrong: tuple[str, ...]
-    took_s: float
+    result: ScenarioResult
+    differences: tuple[str, ...]
+    duration_s: float
+
+    @property
+    def sign(self) -> str:
+        return "✗" if self.differences else "✓"
 
 
 def run_all(cluster: str, console: Console) -> int:
-    """0 when each came to its end, 1 when one did not. Interrupted, it shows what was played until then.
+    """0 if every scenario ended as expected, else 1. An interrupted run still prints the table.
 
     Raises:
-        BuildError, StartError: there is no control plane to be had.
+        BuildError, StartError: the control plane could not be built or started.
     """
-    scenarios = [item for item in map(load, names()) if item.runs_on(cluster)]
-    played: list[ScenarioReport] = []
-    began = time.monotonic()
+    scenarios = [scenario for scenario in map(load, names()) if scenario.runs_on(cluster)]
+    reports: list[ScenarioReport] = []
+    started = time.monotonic()
     with ExitStack() as stack:
-        stack.callback(lambda: _end(played, len(scenarios), time.monotonic() - began, console))
+        stack.callback(lambda: _print_table(reports, len(scenarios), time.monotonic() - started, console))
         plane = _control_plane(stack, console) if cluster == "real" else None
         for scenario in scenarios:
-            played.append(_played(scenario, cluster, plane))
-            console.print(_line(played[-1], f"{len(played)}/{len(scenarios)}"), markup=False)
-    return int(any(item.wrong for item in played))
+            reports.append(_run(scenario, cluster, plane))
+            _print_line(reports[-1], f"{len(reports)}/{len(scenarios)}", console)
+    return int(any(report.differences for report in reports))
 
 
 def _control_plane(stack: ExitStack, console: Console) -> ControlPlane:
-    """One for all: each scenario empties it before and after."""
+    """One control plane for all scenarios; each scenario empties it before and after."""
     console.print("etcd, API server, controllers, scheduler, KWOK and aws-iam-authenticator", style="dim")
     return stack.enter_context(ControlPlane(ensure(console), cluster_name=CLUSTER))
 
 
-def _played(scenario: Scenario, cluster: str, plane: ControlPlane | None) -> ScenarioReport:
-    began = time.monotonic()
-    with SandboxEnvironment(scenario.world, cluster=cluster, control_plane=plane, skip_time=scenario.hurry, preloaded=True) as env:
-        play = ScenarioRun(scenario, env)
+def _run(scenario: Scenario, cluster: str, plane: ControlPlane | None) -> ScenarioReport:
+    started = time.monotonic()
+    with SandboxEnvironment(scenario.world, cluster=cluster, control_plane=plane, skip_time=scenario.skip_waits, preloaded=True) as env:
+        scenario_run = ScenarioRun(scenario, env)
         try:
-            wrong = differences(scenario.expect, play.run())
+            found = differences(scenario.expect, scenario_run.run())
         except ScenarioTimeout as error:
-            wrong = [str(error)]
-    return ScenarioReport(scenario, play.outcome, tuple(wrong), time.monotonic() - began)
+            found = [str(error)]
+    return ScenarioReport(scenario, scenario_run.result, tuple(found), time.monotonic() - started)
 
 
-def _line(played: ScenarioReport, number: str) -> str:
-    name, took = played.scenario.name, f"{played.took_s:5.1f} s"
-    return f"{number:>6}  {_sign(played)}  {name:<34} {took}" + "".join(f"\n           {item}" for item in played.wrong)
+def _print_line(report: ScenarioReport, number: str, console: Console) -> None:
+    line = f"{number:>6}  {report.sign}  {report.scenario.name:<34} {report.duration_s:5.1f} s"
+    console.print(line + "".join(f"\n           {difference}" for difference in report.differences), markup=False)
 
 
-def _end(played: list[ScenarioReport], wanted: int, took_s: float, console: Console) -> None:
+def _print_table(reports: list[ScenarioReport], total: int, duration_s: float, console: Console) -> None:
     table = Table("", box=None, pad_edge=False, header_style="dim")
     table.add_column("scenario", no_wrap=True)
-    for column in ("verdict", "ended", *NUMBERS):
+    for column in ("verdict", "outcome", *NUMBERS):
         table.add_column(column, overflow="fold", justify="right" if column in NUMBERS else "left")
-    for item in played:
-        seconds = (_seconds(item.outcome.marks.get(mark)) for mark in (Milestone.DECISION, Milestone.VERIFIED))
-        ended = item.outcome.outcome or item.scenario.expect.outcome if not item.wrong else "otherwise"
-        table.add_row(_sign(item), item.scenario.name, item.outcome.verdict, ended, str(len(item.outcome.changes)), *seconds)
-    right = sum(not item.wrong for item in played)
+    for report in reports:
+        result = report.result
+        seconds = (_seconds(result.milestones.get(milestone)) for milestone in (Milestone.DIAGNOSIS, Milestone.VERIFIED))
+        outcome = "unexpected" if report.differences else result.outcome or report.scenario.expect.outcome
+        table.add_row(report.sign, report.scenario.name, result.verdict, outcome, str(len(result.actions)), *seconds)
+    passed = sum(not report.differences for report in reports)
     console.print()
     console.print(table)
-    console.print(f"\n{right} of {wanted} scenarios came to the end that they expect, in {took_s:.0f} s (times: seconds since the event)")
-
-
-def _sign(played: ScenarioReport) -> str:
-    return "✗" if played.wrong else "✓"
+    console.print(f"\n{passed} of {total} scenarios ended as expected, in {duration_s:.0f} s (times: seconds since the event)")
 
 
 def _seconds(value: float | None) -> str:

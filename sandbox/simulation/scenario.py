@@ -1,4 +1,4 @@
-"""Scenarios: one YAML file per failure mode, with the world, what happens in it, and what must come out."""
+"""Scenarios: one YAML file per failure mode with the initial world, the steps, the triggering event and the expected result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,42 +10,47 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from sandbox.simulation.scenario_steps import ScenarioStep, parse_step
+
 T = TypeVar("T")
 FOLDER: Final = Path(__file__).resolve().parents[2] / "scenarios"
+DEFAULT_SCENARIO: Final = "addon-role-missing"
 
 BOUND: Final = "bound"
-"""In a scenario: the role that the world makes for the ServiceAccount."""
+"""In a scenario: the role that the world creates for the ServiceAccount."""
+
+OUTCOMES: Final = ("verified", "recovered", "needs-action", "blocked", "no-message", "no-incident")
 
 
 class InvalidScenario(ValueError):
-    """The file does not say what a scenario has to say; names file and key."""
+    """The file is not a valid scenario; the message names the file and the key."""
 
 
 class TrustPolicyKind(StrEnum):
-    """Trust policies that a world's role can have."""
+    """Trust policies that the role of a world can have."""
 
-    RIGHT = "right"
+    VALID = "valid"
     OTHER_ISSUER = "other-issuer"
     OTHER_SUBJECT = "other-subject"
-    AUDIENCE_ONLY_WRONG = "audience-wrong"
-    AUDIENCE_ALONE = "audience-alone"
-    """Without a subject: it works, for every ServiceAccount of the cluster."""
+    WRONG_AUDIENCE = "wrong-audience"
+    AUDIENCE_ONLY = "audience-only"
+    """Without a subject condition: every ServiceAccount of the cluster can assume the role."""
     WILDCARD = "wildcard"
-    """Under StringEquals, which takes it for plain text."""
+    """A wildcard under StringEquals, which compares it literally."""
     ARN_IN_KEY = "arn-in-key"
 
     @property
-    def works(self) -> bool:
-        """Whether it lets the world's ServiceAccount in."""
-        return self in (TrustPolicyKind.RIGHT, TrustPolicyKind.AUDIENCE_ALONE)
+    def is_valid(self) -> bool:
+        """Whether the ServiceAccount of the world can assume the role."""
+        return self in (TrustPolicyKind.VALID, TrustPolicyKind.AUDIENCE_ONLY)
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """How everything is before anything happens.
+    """The state before the first step.
 
-    `role`, `annotation`, `addon_role`, `binding` take `bound`, an ARN, or null. `addon` false is a self-managed plug-in.
-    `annotation_key` puts the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
+    `annotation`, `addon_role`, `binding` and `pod_identity` take `bound`, a role ARN or null. `addon: false` is a self-managed plug-in.
+    `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
     """
 
     kubernetes: str = "1.28"
@@ -60,9 +65,9 @@ class World:
     annotation: str | None = BOUND
     annotation_key: str = "eks.amazonaws.com/role-arn"
     role_exists: bool = True
-    role_suffices: bool = True
-    node_role_suffices: bool = False
-    trust: TrustPolicyKind = TrustPolicyKind.RIGHT
+    role_has_permissions: bool = True
+    node_role_has_permissions: bool = False
+    trust: TrustPolicyKind = TrustPolicyKind.VALID
     oidc_provider: bool = True
     oidc_client_ids: tuple[str, ...] = ("sts.amazonaws.com",)
     pod_identity: str | None = None
@@ -78,135 +83,137 @@ class World:
 
     @property
     def role_works(self) -> bool:
-        """Whether the network plug-in can work with the role that the world makes."""
-        return self.role_exists and self.role_suffices and self.trust.works and self.oidc_provider
+        """Whether the network plug-in works with the role of this world."""
+        return self.role_exists and self.role_has_permissions and self.trust.is_valid and self.oidc_provider
 
     def cross_account_role(self, account: str) -> str | None:
-        """The bound role where it is one of another account, which works as well as the world's own."""
+        """The bound role if another account owns it; it works like the role of this world."""
         return self.binding if self.binding and ":role/" in self.binding and account not in self.binding else None
-
-
-OUTCOMES: Final = ("verified", "recovered", "needs-action", "blocked", "silent", "quiet")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What must come out. `changes` are all writes to cluster and EKS, by action; `says` are texts that the first message contains.
+    """The expected result.
 
-    `outcome` is `verified`, `recovered`, `needs-action`, `blocked`, `silent` where an incident is opened and nobody told, or `quiet` where
-    none is opened. `plan_verdict` is set where history changes the verdict; `only_changes` false allows further ones.
+    Attributes:
+        verdict: verdict that the remediator acts on.
+        outcome: `verified`, `recovered`, `needs-action` or `blocked`; `no-message` if an incident is opened and no message is sent;
+            `no-incident` if no incident is opened.
+        plan_verdict: verdict of the plan, where history changes the verdict.
+        also: other verdicts of the diagnosis.
+        actions: kinds of the writes to cluster and EKS, in order.
+        exact_actions: false allows further actions after `actions`.
+        message_contains: texts that the messages contain.
     """
 
     verdict: str
     outcome: str
     plan_verdict: str = ""
-    only_changes: bool = True
     also: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-    says: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    exact_actions: bool = True
+    message_contains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One failure mode: `story` is a list of `(what happens, how)`; `event` announces it, beside what EKS sends itself.
+    """One failure mode.
 
-    `hurry` lets durable waits pass at once, where a scenario would wait for minutes. `only` is `embedded` or `real` where one
-    of them alone can show it, and `fakes` where no local part can.
+    Attributes:
+        failure_mode: rows of the table in docs/failure-modes.md.
+        steps: executed in order before the event.
+        event: the event that triggers the checker, in addition to the events that EKS sends itself.
+        references: public reports of this failure.
+        skip_waits: durable waits end at once; for scenarios that would wait for minutes.
+        only_on: `embedded` or `real` if only that cluster can run the scenario, `fakes` if neither can.
     """
 
     name: str
     title: str
     failure_mode: str
     world: World
-    story: tuple[tuple[str, Mapping[str, Any]], ...]
+    steps: tuple[ScenarioStep, ...]
     event: str
     expect: Expectation
-    seen_in: tuple[str, ...] = ()
-    hurry: bool = False
-    only: str = ""
+    references: tuple[str, ...] = ()
+    skip_waits: bool = False
+    only_on: str = ""
 
     def runs_on(self, cluster: str) -> bool:
-        """Whether it can be played on the `embedded` cluster or a `real` control plane; over the fakes each can."""
-        return self.only in ("", cluster)
+        """Whether the `embedded` cluster or a `real` control plane can run the scenario; the fakes can run every scenario."""
+        return self.only_on in ("", cluster)
 
 
-def lookup(word: str, table: Mapping[str, T], what: str) -> T:
-    """What a word of a scenario stands for in a table; `what` says of what sort the word is.
+def lookup(word: str, table: Mapping[str, T], kind: str) -> T:
+    """The entry for a word of a scenario; `kind` names the sort of word in the error.
 
     Raises:
         InvalidScenario: the table has no such word.
     """
     if word not in table:
-        raise InvalidScenario(f"there is no {what} {word!r}; there are {', '.join(table)}")
+        raise InvalidScenario(f"unknown {kind} {word!r}; known are {', '.join(table)}")
     return table[word]
 
 
 def names() -> list[str]:
-    """Every scenario, the original incident first."""
-    found = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-    return sorted(found, key=lambda name: (name != ORIGINAL, name))
-
-
-ORIGINAL: Final = "addon-role-missing"
+    """Names of all scenarios, the default scenario first."""
+    return sorted((path.stem for path in FOLDER.glob("*.yaml")), key=lambda name: (name != DEFAULT_SCENARIO, name))
 
 
 @cache
 def load(name: str) -> Scenario:
-    """Read one scenario, once.
+    """Read one scenario.
 
     Raises:
-        InvalidScenario: there is no such file, or a key of it is not understood.
+        InvalidScenario: the file does not exist, or a key is unknown or missing.
     """
     path = FOLDER / f"{name}.yaml"
     if not path.exists():
-        near = get_close_matches(name, names())
-        raise InvalidScenario(
-            f"there is no scenario {name!r}; " + (f"like it are {', '.join(near)}" if near else "`list` shows those there are")
-        )
-    text = yaml.safe_load(path.read_text())
-    if not isinstance(text, Mapping):
-        raise InvalidScenario(f"{path.name}: no scenario, which is a table of title, failure_mode, world, story, event and expect")
-    if strange := set(text) - {item.name for item in fields(Scenario)}:
-        raise InvalidScenario(f"{path.name}: nothing is called {', '.join(sorted(strange))}")
+        similar = get_close_matches(name, names())
+        hint = f"similar names: {', '.join(similar)}" if similar else "`list` shows all scenarios"
+        raise InvalidScenario(f"there is no scenario {name!r}; {hint}")
+    document = yaml.safe_load(path.read_text())
+    if not isinstance(document, Mapping):
+        raise InvalidScenario(f"{path.name}: a scenario is a mapping with title, failure_mode, world, steps, event and expect")
     try:
+        _check_keys(Scenario, document, "")
         return Scenario(
             name=name,
-            title=text["title"],
-            failure_mode=str(text["failure_mode"]),
-            world=_world(text.get("world") or {}, name),
-            story=tuple(_step(step, name) for step in text.get("story") or ()),
-            event=text.get("event", "none"),
-            expect=_expectation(text["expect"]),
-            seen_in=tuple(text.get("seen_in") or ()),
-            hurry=bool(text.get("hurry", False)),
-            only=str(text.get("only", "")),
+            title=document["title"],
+            failure_mode=str(document["failure_mode"]),
+            world=_world(document.get("world") or {}),
+            steps=tuple(map(parse_step, document.get("steps") or ())),
+            event=document.get("event", "none"),
+            expect=_expectation(document["expect"]),
+            references=tuple(document.get("references") or ()),
+            skip_waits=bool(document.get("skip_waits", False)),
+            only_on=str(document.get("only_on", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
-        missing = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise InvalidScenario(f"{path.name}: {missing}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InvalidScenario(f"{path.name}: {reason}") from error
 
 
-def _world(text: Mapping[str, Any], name: str) -> World:
-    known = {item.name for item in fields(World)}
-    if strange := set(text) - known:
-        raise InvalidScenario(f"{name}.yaml: world has no {', '.join(sorted(strange))}; there are {', '.join(sorted(known))}")
-    values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in text.items()}
+def _check_keys(kind: type, document: Mapping[str, Any], where: str) -> None:
+    known = {item.name for item in fields(kind)}
+    if unknown := set(document) - known:
+        raise ValueError(f"unknown key {where}{', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
+
+
+def _values(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+
+
+def _world(document: Mapping[str, Any]) -> World:
+    _check_keys(World, document, "world.")
+    values = _values(document)
     if "trust" in values:
         values["trust"] = TrustPolicyKind(values["trust"])
     return World(**values)
 
 
-def _expectation(text: Mapping[str, Any]) -> Expectation:
-    values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in text.items()}
-    if (outcome := values.get("outcome")) not in OUTCOMES:
-        raise ValueError(f"there is no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
-    return Expectation(**values)
-
-
-def _step(step: Any, name: str) -> tuple[str, Mapping[str, Any]]:
-    if isinstance(step, str):
-        return step, {}
-    if isinstance(step, Mapping) and len(step) == 1:
-        ((what, how),) = step.items()
-        return str(what), how if isinstance(how, Mapping) else {"value": how}
-    raise InvalidScenario(f"{name}.yaml: a step of the story is a word, or one word with parameters: {step!r}")
+def _expectation(document: Mapping[str, Any]) -> Expectation:
+    _check_keys(Expectation, document, "expect.")
+    if (outcome := document.get("outcome")) not in OUTCOMES:
+        raise ValueError(f"unknown outcome {outcome!r}; known are {', '.join(OUTCOMES)}")
+    return Expectation(**_values(document))

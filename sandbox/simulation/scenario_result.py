@@ -1,4 +1,4 @@
-"""What came of a play, and the moments that people are shown while it runs."""
+"""The result of a scenario run, and the timeline entries that the terminal shows during the run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,22 +7,21 @@ from typing import Any
 
 
 class ScenarioTimeout(TimeoutError):
-    """Something did not happen in time, or the play did not come to the end that its scenario expects; says what was seen."""
+    """A step or the scenario did not finish in time; the message says what was observed."""
 
 
 class Milestone(StrEnum):
-    """Moments that are measured, each from the event."""
+    """Moments of a repair that are measured from the event."""
 
-    EVENT = "event"
-    DECISION = "decision"
-    ANNOTATION = "annotation right"
-    RESTARTED = "restarted"
-    VERIFIED = "verified"
+    DIAGNOSIS = "diagnosis"
+    ANNOTATION_SET = "annotation set"
+    RESTARTED = "workload restarted"
+    VERIFIED = "repair verified"
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """Something that happened, so many seconds after the play began. `kind` is `world`, `story`, `checker`, `remediator`, `nodes`."""
+    """One line of the timeline. `kind` is `world`, `step`, `checker`, `remediator` or `nodes`; `nodes` counts ready and all nodes."""
 
     at_s: float
     kind: str
@@ -32,9 +31,15 @@ class TimelineEntry:
 
 @dataclass
 class ScenarioResult:
-    """What came of a play: `changes` are the writes by action, `messages` chat notifications in order, `marks` seconds since the event.
+    """The result of a scenario run.
 
-    `verdict` is the one that was acted on: what a running update hides is seen at its end. `plan_verdict` is the last one.
+    Attributes:
+        verdict: the verdict that the remediator acts on; after an add-on update it replaces `update-in-progress`.
+        plan_verdict: the latest verdict.
+        actions: kinds of the writes, each once.
+        messages: chat notifications in order.
+        milestones: seconds from the event to each milestone.
+        nodes: ready nodes and all nodes at the end.
     """
 
     first_verdict: str = ""
@@ -42,10 +47,10 @@ class ScenarioResult:
     verdicts: tuple[str, ...] = ()
     plan_verdict: str = ""
     outcome: str = ""
-    changes: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
-    marks: dict[Milestone, float] = field(default_factory=dict)
-    moments: list[TimelineEntry] = field(default_factory=list)
+    milestones: dict[Milestone, float] = field(default_factory=dict)
+    timeline: list[TimelineEntry] = field(default_factory=list)
     nodes: tuple[int, int] = (0, 0)
 
 

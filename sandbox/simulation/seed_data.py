@@ -47,7 +47,7 @@ def seed_eks(aws: LocalAws, world: World) -> None:
 
 def seed_cluster(backend: ClusterBackend, world: World) -> None:
     """The ServiceAccount with its annotation, its workload, a CNI in any case, and the nodes."""
-    backend.switches.cache_lag_s = world.webhook_lag_s
+    backend.webhook_faults.cache_lag_s = world.webhook_lag_s
     manager = "eks" if world.addon else "helm"
     backend.apply(_account(world), manager)
     if world.workload and world.addon_installed:

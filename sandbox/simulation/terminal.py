@@ -1,4 +1,4 @@
-"""The play as a person sees it: a timeline with a clock, the nodes as they change, and at the end the message and the times."""
+"""Shows a scenario run on a terminal: a timeline, the state of the nodes, and at the end the messages and the measured times."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from sandbox.simulation.scenario import Scenario
 
 BAR_WIDTH: Final = 15
-STYLES: Final = {"world": "bold", "story": "yellow", "checker": "cyan", "remediator": "green", "nodes": "dim", "set-up": "dim"}
-GOALS_S: Final = {Milestone.DECISION: 5.0, Milestone.ANNOTATION: 15.0}
+STYLES: Final = {"world": "bold", "step": "yellow", "checker": "cyan", "remediator": "green", "nodes": "dim"}
+TARGETS_S: Final = {Milestone.DIAGNOSIS: 5.0, Milestone.ANNOTATION_SET: 15.0}
 
 
 class Terminal:
-    """Shows moments as they come; on a terminal with the nodes kept in view, piped as plain lines."""
+    """Prints timeline entries as they arrive. An interactive terminal also keeps the state of the nodes in its last line."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -45,47 +45,47 @@ class Terminal:
             self._live.stop()
             self._live = None
 
-    def setting_up(self, what: str) -> None:
-        """One step of the set-up."""
-        self.console.print(Text(f"         {what}", style="dim"))
+    def title(self, scenario: Scenario) -> None:
+        """Print the name and the title of the scenario."""
+        self.console.print(Text(f"\n{scenario.name}", style="bold").append(f"  {scenario.title}\n", style="not bold"))
 
-    def show(self, moment: TimelineEntry) -> None:
-        """One moment: a line of the timeline, and the nodes."""
+    def set_up_step(self, text: str) -> None:
+        """Print one step of the set-up."""
+        self.console.print(Text(f"         {text}", style="dim"))
+
+    def show(self, entry: TimelineEntry) -> None:
+        """Print a timeline entry, and the nodes if their state changed."""
         with self._lock:
-            changed, self._nodes = moment.nodes != self._nodes, moment.nodes
-            if moment.text:
-                self.console.print(_line(moment))
+            changed, self._nodes = entry.nodes != self._nodes, entry.nodes
+            if entry.text:
+                self.console.print(_line(entry))
             if self._live:
                 self._live.update(self._status())
             elif changed:
-                self.console.print(Text().append(f"{clock(moment.at_s)}  {'':<10} ", style="dim").append(nodes_bar(*moment.nodes)))
+                self.console.print(Text().append(f"{clock(entry.at_s)}  {'':<10} ", style="dim").append(nodes_bar(*entry.nodes)))
 
-    def title(self, scenario: Scenario) -> None:
-        """What is played."""
-        self.console.print(Text(f"\n{scenario.name}", style="bold").append(f"  {scenario.title}\n", style="not bold"))
-
-    def end(self, outcome: ScenarioResult) -> None:
-        """The last message as chat shows it, and the times."""
-        if outcome.messages:
-            for message in (outcome.messages[0], outcome.messages[-1])[: len(outcome.messages)]:
+    def result(self, result: ScenarioResult) -> None:
+        """Print the first and the last message as chat shows them, and the measured times."""
+        if result.messages:
+            for message in (result.messages[0], result.messages[-1])[: len(result.messages)]:
                 self.console.print(Padding(notification(message), (1, 0, 0, 2)))
         else:
-            self.console.print(Text("\n  nothing to tell: no message was sent", style="dim"))
-        if outcome.marks:
-            self.console.print(Padding(times(outcome), (1, 0, 1, 2)))
+            self.console.print(Text("\n  no message was sent", style="dim"))
+        if result.milestones:
+            self.console.print(Padding(times(result), (1, 0, 1, 2)))
 
     def _status(self) -> RenderableType:
         return Text("         ").append(nodes_bar(*self._nodes)) if self._nodes[1] else Text("")
 
 
 def clock(seconds: float) -> str:
-    """`00:04.2`: minutes, seconds, tenths."""
+    """Minutes, seconds and tenths: `00:04.2`."""
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes):02d}:{rest:04.1f}"
 
 
 def nodes_bar(ready: int, total: int) -> Text:
-    """`nodes ████████░░ 12/15 Ready`, green when all are."""
+    """`nodes ████████░░ 12/15 Ready`, green if all are ready."""
     filled = round(BAR_WIDTH * ready / total) if total else 0
     style = "green" if ready == total else "red"
     return (
@@ -93,21 +93,21 @@ def nodes_bar(ready: int, total: int) -> Text:
     )
 
 
-def _line(moment: TimelineEntry) -> Table:
-    """Time, who, what; a second line of what was said stands under the first."""
-    who = moment.kind if moment.kind in ("checker", "remediator") else ""
+def _line(entry: TimelineEntry) -> Table:
+    """Time, function and text; wrapped text is aligned with its first line."""
+    function = entry.kind if entry.kind in ("checker", "remediator") else ""
     line = Table.grid(padding=0)
     line.add_column(no_wrap=True, style="dim")
     line.add_column(no_wrap=True, style="dim")
     line.add_column(overflow="fold")
-    line.add_row(f"{clock(moment.at_s)}  ", f"{who:<10} ", Text(moment.text, style=STYLES.get(moment.kind, "")))
+    line.add_row(f"{clock(entry.at_s)}  ", f"{function:<10} ", Text(entry.text, style=STYLES.get(entry.kind, "")))
     return line
 
 
 def notification(message: dict[str, Any]) -> Panel:
-    """A custom notification as a channel shows it: title, text, next steps."""
+    """A custom notification as a chat channel shows it: title, text and next steps."""
     content = message["content"]
-    # The title is long, and in the frame it would be cut.
+    # The frame of a panel would cut the title, which is long.
     parts: list[RenderableType] = [Text(f"{content['title']}\n", style="bold"), Markdown(content["description"].replace("\n", "  \n"))]
     if steps := content.get("nextSteps"):
         parts.append(Text("\nNext steps", style="bold"))
@@ -115,12 +115,12 @@ def notification(message: dict[str, Any]) -> Panel:
     return Panel(Group(*parts), border_style="dim")
 
 
-def times(outcome: ScenarioResult) -> Table:
-    """Seconds from the event to each mark, with the promise where there is one."""
+def times(result: ScenarioResult) -> Table:
+    """Seconds from the event to each milestone, and the target if there is one."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("from the event to", "seconds", "promised"):
+    for column in ("from the event to", "seconds", "target"):
         table.add_column(column, justify="left" if column.startswith("from") else "right")
-    for mark, seconds in outcome.marks.items():
-        goal = GOALS_S.get(mark)
-        table.add_row(str(mark), f"{seconds:.1f}", f"≤ {goal:.0f}" if goal else "")
+    for milestone, seconds in result.milestones.items():
+        target = TARGETS_S.get(milestone)
+        table.add_row(str(milestone), f"{seconds:.1f}", f"≤ {target:.0f}" if target else "")
     return table

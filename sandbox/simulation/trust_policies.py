@@ -26,9 +26,9 @@ def _claims(trust: TrustPolicyKind, host: str, provider: str, account: str) -> d
     match trust:
         case TrustPolicyKind.OTHER_SUBJECT:
             return {f"{host}:aud": _AUDIENCE, f"{host}:sub": "system:serviceaccount:default:someone-else"}
-        case TrustPolicyKind.AUDIENCE_ONLY_WRONG:
+        case TrustPolicyKind.WRONG_AUDIENCE:
             return {f"{host}:aud": "sts.example.com", f"{host}:sub": subject}
-        case TrustPolicyKind.AUDIENCE_ALONE:
+        case TrustPolicyKind.AUDIENCE_ONLY:
             return {f"{host}:aud": _AUDIENCE}
         case TrustPolicyKind.WILDCARD:
             return {f"{host}:aud": _AUDIENCE, f"{host}:sub": subject.rpartition(":")[0] + ":*"}

@@ -57,7 +57,7 @@ class IdentityWebhook:
     annotations_of: ServiceAccountAnnotations
     association_of: Association = no_association
     region: str = "eu-west-1"
-    switches: WebhookFaults = field(default_factory=WebhookFaults)
+    faults: WebhookFaults = field(default_factory=WebhookFaults)
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -84,11 +84,11 @@ class IdentityWebhook:
         Raises:
             Outage: the switch is on.
         """
-        if self.switches.outage:
+        if self.faults.outage:
             raise Outage("the pod identity webhook is down")
         with self._lock:
-            missed = self.switches.miss_next > 0
-            self.switches.miss_next -= missed
+            missed = self.faults.miss_next > 0
+            self.faults.miss_next -= missed
         account = pod["spec"].get("serviceAccountName") or "default"
         if missed:
             return []
@@ -118,7 +118,7 @@ class IdentityWebhook:
 
     def _known(self, namespace: str, name: str) -> Mapping[str, str]:
         """What the cache holds: the truth, or the latest state that is older than the lag."""
-        lag_s = self.switches.cache_lag_s
+        lag_s = self.faults.cache_lag_s
         if not lag_s:
             return self.annotations_of(namespace, name)
         with self._lock:

@@ -56,7 +56,7 @@ class WebhookServer:
         }
 
     def _answer(self, request: Request) -> Response | None:
-        if self.webhook.switches.drop_connections:
+        if self.webhook.faults.drop_connections:
             return None
         if request.method != "POST" or request.path != _PATH:
             return Response(status=404, body=b"404 page not found\n", content_type="text/plain; charset=utf-8")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import NAMES, read_settings, settings_path
-from lambdas.domain.audit import events, findings
+from lambdas.domain.audit import findings
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.ports import Parameter
-from lambdas.domain.snapshot.bindings import binding_for
+from lambdas.domain.snapshot.bindings import Parameter, binding_for
 from lambdas.domain.snapshot.snapshot import Binding
 from lambdas.domain.trust import document
+from lambdas.node_watcher.audit_events import events
 from lambdas.node_watcher.log_batch import open_batch
 from tests.events import INDEX
 from tests.events import event as recorded

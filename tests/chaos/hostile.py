@@ -13,7 +13,8 @@ from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, PollSchedule
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.ports import Message, Parameter
+from lambdas.domain.ports import Message
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
 from tests.chaos.towns import Town, kinds, town
 from tests.unit.notifications.test_hostile_text import TEXT, assert_harmless, assert_legal

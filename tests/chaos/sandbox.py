@@ -63,7 +63,7 @@ def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) 
     began = time.monotonic()
     with _stage(load(name), settings or {}) as (env, scenario):
         count = disturb(env)
-        outcome = ScenarioRun(scenario, env, lasts_s=LASTS_S).run()
+        outcome = ScenarioRun(scenario, env, timeout_s=LASTS_S).run()
         closed = wait_until_closed(env)
         return Ran(
             outcome=outcome.outcome if closed else "open",

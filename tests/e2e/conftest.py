@@ -110,8 +110,8 @@ def broken(admin: ApiClient, nodes: tuple[str, ...], webhook: IdentityWebhook) -
     admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
     eventually(lambda: aws_node.roles(admin), lambda roles: roles == [None] * len(nodes), within_s=60)
     yield admin
-    webhook.switches.miss_next = 0
-    webhook.switches.outage = False
+    webhook.faults.miss_next = 0
+    webhook.faults.outage = False
     admin.delete(aws_node.DAEMON_SET)
     admin.delete(aws_node.SERVICE_ACCOUNT)
     aws_node.forget_pods(admin)

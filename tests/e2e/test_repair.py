@@ -66,7 +66,7 @@ def test_stale_pods_are_replaced_in_waves_no_larger_than_the_roll_out_allows(bro
 
 def test_a_pod_that_the_webhook_missed_is_replaced_alone(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
     _annotate(remediator)
-    webhook.switches.miss_next = 1
+    webhook.faults.miss_next = 1
     remediator.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", AT)
     eventually(lambda: broken.get(aws_node.DAEMON_SET)["status"], _all_but_one, within_s=120)
     before = {pod["metadata"]["uid"] for pod in eventually(lambda: aws_node.pods(broken), lambda pods: len(pods) == len(NODES))}
@@ -86,7 +86,7 @@ def test_while_the_webhook_is_out_pods_are_admitted_without_a_role(
     broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook
 ) -> None:
     _annotate(remediator)
-    webhook.switches.outage = True
+    webhook.faults.outage = True
     name, uid = _stale(remediator)[0]
     remediator.delete_pod("kube-system", name, uid)
     eventually(lambda: aws_node.pods(broken), lambda pods: len(pods) == len(NODES) and uid not in {pod["metadata"]["uid"] for pod in pods})

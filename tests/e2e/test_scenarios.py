@@ -25,5 +25,5 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_scenario_comes_to_its_end(name: str, plane: ControlPlane) -> None:
     scenario = load(name)
-    with SandboxEnvironment(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.hurry, preloaded=True) as env:
-        came_to_its_end(scenario, env, ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run())
+    with SandboxEnvironment(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.skip_waits, preloaded=True) as env:
+        came_to_its_end(scenario, env, ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run())

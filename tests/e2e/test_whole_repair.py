@@ -56,7 +56,7 @@ def test_an_incident_is_repaired_and_proven(broken: ApiClient, remediator: Clust
 
 def test_the_webhook_misses_the_canary_and_it_is_replaced_again(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
     def miss() -> None:
-        webhook.switches.miss_next = 1
+        webhook.faults.miss_next = 1
 
     _proven(broken, repair(remediator, {"replace-canary-pod": miss}))
 

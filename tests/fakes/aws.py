@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.ports import Parameter
+    from lambdas.domain.snapshot.bindings import Parameter
 
 
 @meets_troubles(ParametersPort, "parameters")

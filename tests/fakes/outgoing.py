@@ -31,7 +31,7 @@ class FakeRemediator:
         self.executions.setdefault(arn, "RUNNING")
         return arn
 
-    def sum_up(self, until: datetime, clusters: Sequence[str]) -> None:
+    def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
         self.digests.setdefault(until, list(clusters))
 
     def running(self, execution_arn: str) -> bool:

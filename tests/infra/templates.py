@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.node import use_packaged_node
+from infra.nodejs import use_packaged_node
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
@@ -75,7 +75,7 @@ def app_of(raw: object, folder: Path) -> cdk.App:
     import aws_cdk as cdk
 
     from infra.code import unbundled
-    from infra.deploy_file import parse
+    from infra.configuration_file import parse
     from infra.stack import add_stacks
 
     app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
@@ -83,7 +83,7 @@ def app_of(raw: object, folder: Path) -> cdk.App:
         app,
         configuration=parse(raw),
         code=lambda: unbundled(ROOT),
-        place=lambda item: cdk.Environment(account=item.account, region=item.region),
+        cdk_environment=lambda item: cdk.Environment(account=item.account, region=item.region),
     )
     return app
 

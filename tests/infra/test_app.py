@@ -12,7 +12,7 @@ import aws_cdk as cdk
 import pytest
 
 import app
-from infra.node import packaged_node
+from infra.nodejs import packaged_node
 from tests.infra.templates import ROOT
 
 

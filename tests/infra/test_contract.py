@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contract import environment as told
+from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
 from lambdas.contract.environment import ALLOCATOR, VARIABLES, Function
 from lambdas.contract.events import DIGEST_INPUT, MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
@@ -28,8 +28,8 @@ def role_names(template: Template) -> list[str]:
 
 
 def test_every_subscription_is_a_rule_and_every_rule_a_subscription(minimal: Template) -> None:
-    ours = [f"<{role_name}.Arn>" for role_name in role_names(minimal)]
-    wanted = [subscription.pattern(ours) for subscription in SUBSCRIPTIONS.values()]
+    product_metric = [f"<{role_name}.Arn>" for role_name in role_names(minimal)]
+    wanted = [subscription.pattern(product_metric) for subscription in SUBSCRIPTIONS.values()]
     made = [resolved(rule["EventPattern"]) for rule in rules(minimal).values() if "EventPattern" in rule]
     assert sorted(map(repr_of, made)) == sorted(map(repr_of, wanted))
 
@@ -90,7 +90,7 @@ def test_every_function_is_told_all_variables_and_no_others(minimal: Template, m
 
 def test_what_a_function_is_told_can_be_read_and_is_true(prod: Template) -> None:
     variables = resolved(function(prod, Function.CHECKER.handler)["Environment"]["Variables"])
-    read = told.Environment.read(variables)
+    read = contract_environment.Environment.read(variables)
     remediator = function(prod, Function.REMEDIATOR.handler)
     assert (read.account, read.region, read.partition) == (ACCOUNT, REGION, "aws")
     assert read.remediator_arn == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{remediator['FunctionName']}:live"
@@ -199,12 +199,12 @@ def policies(template: Template) -> list[dict[str, Any]]:
 
 def test_the_checker_writes_nothing_but_incidents_and_events_and_starts_the_remediator(minimal: Template) -> None:
     _, role = role_of(minimal, Function.CHECKER.handler)
-    ours = {item.action for item in IAM}
+    product_metric = {item.action for item in IAM}
     writes = {
         action
         for policy in role["Policies"]
         for _, action, _, _ in statements(policy["PolicyDocument"])
-        if action in ours and action.split(":")[1].startswith(WRITES)
+        if action in product_metric and action.split(":")[1].startswith(WRITES)
     }
     assert writes == {"dynamodb:UpdateItem", "lambda:InvokeFunction", "events:PutEvents"}
 

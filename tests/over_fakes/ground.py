@@ -8,9 +8,9 @@ from datetime import timedelta
 from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.contract.workloads import KNOWN, KnownWorkload, WorkloadKind, known
+from lambdas.contract.workloads import AWS_NODE, KnownWorkload, WorkloadKind, known
 from lambdas.domain.errors import AccessDenied, Denial
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -42,7 +42,7 @@ _BEHIND_THE_DOOR = ("service_account", "workload", "pods", "nodes", "plugin_erro
 class Ground(World):
     """A world around one ServiceAccount of one cluster, `workload.service_account`."""
 
-    workload: KnownWorkload = KNOWN[0]
+    workload: KnownWorkload = AWS_NODE
     replaced: dict[str, str | None] = field(default_factory=dict)
     """Pods that are gone, by name, with the role that they carried."""
 
@@ -148,7 +148,7 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
         created_at=ground.now,
     )
     roles = filter(None, (BOUND_ROLE, world.cross_account_role(ACCOUNT))) if world.role_works else ()
-    cluster = InCluster(facts, working_roles=frozenset(roles), falls_back=world.node_role_suffices)
+    cluster = InCluster(facts, working_roles=frozenset(roles), falls_back=world.node_role_has_permissions)
     if not ground.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
     cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)

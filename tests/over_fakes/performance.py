@@ -10,13 +10,13 @@ from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule, Steps
 from lambdas.contract.events import INCOMING
-from sandbox.simulation.history import PAST_INCIDENT_PREFIX
 from sandbox.simulation.log_reader import LogReader
 from sandbox.simulation.scenario_result import ScenarioResult
+from sandbox.simulation.scenario_steps import PAST_INCIDENT_PREFIX
 from tests import fakes
 from tests.over_fakes import events
+from tests.over_fakes.fake_steps import FakeSteps
 from tests.over_fakes.ground import Ground, ground_of
-from tests.over_fakes.happenings import run_step
 from tests.over_fakes.wiring import Wired
 
 if TYPE_CHECKING:
@@ -109,20 +109,20 @@ class Performance(Wired):
     def outcome(self) -> ScenarioResult:
         """What came of it, read from the log, the topics and the history, as a play on the small EKS reads it."""
         found = ScenarioResult(nodes=self.world.nodes_ready, messages=[json.loads(item.chat) for item in self.notifier.sent])
-        listener = LogReader(found, mark=lambda _: None, moment=lambda *_: None)
+        listener = LogReader(found, milestone=lambda _: None, entry=lambda *_: None)
         for title, message, said in self.log.lines:
-            listener.heard("", {"title": title, "message": message, **said})
+            listener.read("", {"title": title, "message": message, **said})
         if self.incidents.closed:
             found.outcome = str(self.incidents.closed[-1].outcome)
-        found.outcome = found.outcome or ("silent" if self.opened else "quiet")
+        found.outcome = found.outcome or ("no-message" if self.opened else "no-incident")
         return found
 
 
 def play(scenario: Scenario, steps: Callable[[Performance], Steps] | None = None, kind: type[Performance] = Performance) -> Performance:
     """Let the story of a scenario happen, announce it, and run what follows to its end."""
     performance = kind(ground_of(scenario.world), steps)
-    for what, how in scenario.story:
-        run_step(performance, what, how)
+    for step in scenario.steps:
+        step.run(FakeSteps(performance))
     announced = events.announcement(scenario.event, performance.world.now)
     for event in [*performance.letters, *([announced] if announced else [])]:
         performance.deliver(event)

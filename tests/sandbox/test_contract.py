@@ -72,14 +72,14 @@ class Runs:
 
     def play(self, scenario: Scenario, *, default_binding: bool = False, sweep_again: bool = False) -> None:
         """Play it, with a binding for every cluster or beside a cluster that nobody bound."""
-        with SandboxEnvironment(scenario.world, skip_time=scenario.hurry, preloaded=True) as env:
+        with SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits, preloaded=True) as env:
             if default_binding:
                 path = binding_path(ANY_CLUSTER, NAMESPACE, scenario.world.service_account)
                 env.aws.client("ssm").put_parameter(Name=path, Value=role_arn("{cluster}-vpc-cni"), Type="String")
             else:
                 unbound = ClusterSpec(name="nobodys", version="1.33", endpoint=env.backend.url, ca_data=env.backend.ca_data)
                 env.aws.eks.add_cluster(unbound)
-            ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run()
+            ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run()
             if sweep_again:
                 announce(env, "sweep")
                 eventually(lambda: env.aws.calls.of(CHECKER, "lambda:GetDurableExecution"))

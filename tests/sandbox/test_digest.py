@@ -15,7 +15,7 @@ from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.simulation.aws_account import CHECKER, REMEDIATOR
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import World
-from sandbox.simulation.scenario_steps import run_step
+from sandbox.simulation.sandbox_steps import SandboxSteps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def titles(env: SandboxEnvironment) -> list[str]:
 
 
 def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_the_grants_that_there_are(env: SandboxEnvironment) -> None:
-    run_step(env, "past_repairs", {"value": 2})
+    SandboxSteps(env).add_past_repairs(2)
     now = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime())
     for _ in range(3):
         in_the_morning(env, now)

@@ -33,10 +33,10 @@ def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[ScenarioRe
         lost.append(_node_of_last_pod(env, but=request.path.rpartition("/")[2]))
         env.backend.stop_kubelet(lost[0])
 
-    with SandboxEnvironment(scenario.world, skip_time=scenario.hurry, preloaded=True) as env:
+    with SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits, preloaded=True) as env:
         assert isinstance(env.backend, EmbeddedBackend)
         env.backend.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
-        outcome = ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run()
+        outcome = ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run()
         unknown = {item["metadata"]["name"] for item in env.backend.all_of(NODES) if _is_unknown(item)}
         assert lost
         assert set(lost) <= unknown
@@ -67,7 +67,7 @@ def _role(pod: Any) -> str | None:
 )
 def test_a_node_lost_in_the_middle_is_left_out(name: str, nodes: int, verb: str, path: str, lost: int) -> None:
     scenario = load(name)
-    world = replace(scenario.world, nodes=nodes, settings={"node_grace_s": "0"}, node_role_suffices=True)
+    world = replace(scenario.world, nodes=nodes, settings={"node_grace_s": "0"}, node_role_has_permissions=True)
     outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-action")), verb, path)
     said = json.dumps(outcome.messages, ensure_ascii=False)
     assert "repaired and proven" in said

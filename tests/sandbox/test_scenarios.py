@@ -15,5 +15,5 @@ PLAYED = [name for name in names() if load(name).runs_on("embedded")]
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_scenario_comes_to_its_end(name: str) -> None:
     scenario = load(name)
-    with SandboxEnvironment(scenario.world, skip_time=scenario.hurry, preloaded=True) as env:
-        came_to_its_end(scenario, env, ScenarioRun(scenario, env, lasts_s=PATIENCE_S).run())
+    with SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits, preloaded=True) as env:
+        came_to_its_end(scenario, env, ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run())

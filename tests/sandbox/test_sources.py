@@ -5,13 +5,13 @@ import json
 import pytest
 
 from sandbox.simulation.aws_account import CHECKER, CLUSTER
-from sandbox.simulation.checker_reads import decision, mark, read_since
+from sandbox.simulation.checker_reads import decision, request_counts, read_since
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, World
 from sandbox.simulation.trigger_sources import TRIGGER_SOURCES, enable_only
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.request_counts.sandbox
 
 FOUND = {
     "add-on call": {"update-in-progress", "annotation-missing", "addon-role-missing"},  # the update may have ended before the look
@@ -20,14 +20,14 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("name", TRIGGER_SOURCES)
+@pytest.request_counts.parametrize("name", TRIGGER_SOURCES)
 def test_the_fault_is_found_with_every_other_source_switched_off(name: str) -> None:
     source = TRIGGER_SOURCES[name]
     with SandboxEnvironment(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as env:
         enable_only(env, source)
-        before = mark(env)
-        source.fault(env)
-        source.tell(env)
+        before = request_counts(env)
+        source.inject_fault(env)
+        source.send(env)
         assert eventually(lambda: decision(env)) in FOUND.get(name, {"annotation-missing"})
         # The verdict may be quicker than the delivery by the second rule.
         rules = eventually(lambda: {delivery.rule for delivery in env.bus.deliveries()}, lambda seen: seen >= set(source.rules))
@@ -42,6 +42,6 @@ def test_a_warm_checker_reads_a_changed_parameter_anew() -> None:
         enable_only(env, TRIGGER_SOURCES["parameter changed"])
         warmed = [env.functions.pool(CHECKER).invoke(json.dumps({"cluster": CLUSTER}).encode()) for _ in range(2)]
         assert [item.failed for item in warmed] == [False, False]
-        TRIGGER_SOURCES["parameter changed"].fault(env)
-        TRIGGER_SOURCES["parameter changed"].tell(env)
+        TRIGGER_SOURCES["parameter changed"].inject_fault(env)
+        TRIGGER_SOURCES["parameter changed"].send(env)
         assert eventually(lambda: decision(env)) == "binding-invalid"

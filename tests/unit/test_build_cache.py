@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.build_cache import KEPT_S, made_once
+from infra.build_cache import KEPT_S, build_once
 
 
 def fill(whole: Path) -> None:
@@ -21,8 +21,8 @@ def aged(folder: Path, seconds: float) -> Path:
 
 
 def test_what_is_there_is_not_built_again(tmp_path: Path) -> None:
-    made_once(tmp_path / "a", fill)
-    assert (made_once(tmp_path / "a", lambda _: pytest.fail("built twice")) / "file").read_text() == "built"
+    build_once(tmp_path / "a", fill)
+    assert (build_once(tmp_path / "a", lambda _: pytest.fail("built twice")) / "file").read_text() == "built"
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -31,15 +31,15 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        made_once(tmp_path / "a", fails)
+        build_once(tmp_path / "a", fails)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unused_neighbours_go_when_another_is_built_and_used_ones_stay(tmp_path: Path) -> None:
     for name in ("unused", "used", "young"):
-        made_once(tmp_path / name, fill)
+        build_once(tmp_path / name, fill)
     aged(tmp_path / "unused", KEPT_S + 60)
     aged(tmp_path / "used", KEPT_S + 60)
-    made_once(tmp_path / "used", fill)
-    made_once(tmp_path / "new", fill)
+    build_once(tmp_path / "used", fill)
+    build_once(tmp_path / "new", fill)
     assert {path.name for path in tmp_path.iterdir()} == {"used", "young", "new"}

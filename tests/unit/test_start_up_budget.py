@@ -15,7 +15,7 @@ from benchmarks.harness.static_fleet import StaticFleet
 from infra import asset
 from lambdas.checker import handler
 from sandbox.simulation.aws_account import CHECKER
-from sandbox.simulation.scenario import ORIGINAL, load
+from sandbox.simulation.scenario import DEFAULT_SCENARIO, load
 from tests.over_fakes.performance import Performance, WatchlessSteps, play
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_a_repair_takes_few_durable_operations() -> None:
         made.append(WatchlessSteps(sleep=performance.world.sleep))
         return made[-1]
 
-    performance = play(load(ORIGINAL), steps)
+    performance = play(load(DEFAULT_SCENARIO), steps)
     assert performance.outcome().outcome == "verified"
     (steps_taken,) = made
     assert 0 < len(steps_taken.done) <= MOST_OPERATIONS

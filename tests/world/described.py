@@ -10,7 +10,7 @@ from lambdas.contract.names import ROLE_ANNOTATION, STS_AUDIENCE
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,

@@ -27,7 +27,7 @@ from lambdas.domain.snapshot.snapshot import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lambdas.domain.ports import Parameter
+    from lambdas.domain.snapshot.bindings import Parameter
 
 ACCOUNT, REGION, PARTITION = "111122223333", "eu-west-1", "aws"
 NAMESPACE, NAME = "kube-system", "aws-node"

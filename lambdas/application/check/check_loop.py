@@ -55,11 +55,11 @@ def _check_until_no_signal(
     for pause_s in chain([FIRST_PAUSE_S], repeat(PAUSE_S)):
         began_at = dependencies.now()
         snapshot, diagnosis = _assess(target, request, state, dependencies)
-        if not diagnosis.sound:
+        if not diagnosis.is_healthy:
             return _handle_fault(snapshot, diagnosis, request, state, dependencies)
         if _is_recorded(state, began_at):
             break
-        signaled = dependencies.incidents.finish(target, state, began_at, nodes_seen(snapshot, diagnosis))
+        signaled = dependencies.incidents.finish_check(target, state, began_at, nodes_seen(snapshot, diagnosis))
         if signaled is None:
             break
         if began_at > deadline:
@@ -72,9 +72,9 @@ def _check_until_no_signal(
 def _assess(
     target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies
 ) -> tuple[Snapshot, Diagnosis]:
-    readers = dependencies.uncached_readers if CheckRequirements.ANEW in state.asks else dependencies.readers
+    readers = dependencies.uncached_readers if CheckRequirements.ANEW in state.requirements else dependencies.readers
     hints = Hints(known_good_at=state.known_good_at, actor=actor_of(_recorded_request(request, state)))
-    symptoms = CheckRequirements.NODES in state.asks or state.nodes_unsettled
+    symptoms = CheckRequirements.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
     broken = [finding.verdict for finding in diagnosis.broken]
     unread = [finding.link.title for finding in diagnosis.unread]
@@ -84,7 +84,7 @@ def _assess(
 
 def _recorded_request(request: CheckRequest, state: IdleState) -> dict[str, Any]:
     """The request that the incident records: the latest one with an actor, since the report names that actor."""
-    detail = dict(state.told or published_events.check_requested(request)[1])
+    detail = dict(state.request or published_events.check_requested(request)[1])
     return detail | ({"knownGoodAt": state.known_good_at.isoformat()} if state.known_good_at else {})
 
 
@@ -118,7 +118,7 @@ def _handle_fault(
 
 def _release_lease(target: ServiceAccountRef, state: IdleState, dependencies: CheckDependencies, forget: datetime | None = None) -> None:
     if state.lease_holder:
-        dependencies.incidents.let_go(target, state, forget)
+        dependencies.incidents.release_check(target, state, forget)
 
 
 def _is_recorded(state: IdleState, began_at: datetime) -> bool:
@@ -144,4 +144,4 @@ def _has_own_binding(snapshot: Snapshot) -> bool:
 def _is_reported(snapshot: Snapshot, state: IdleState) -> bool:
     """Whether the missing cluster was reported after its binding was last written. One report is enough for one version of a binding."""
     written = snapshot.binding.changed_at if isinstance(snapshot.binding, Binding) else None
-    return state.gone_told_at is not None and (written is None or written <= state.gone_told_at)
+    return state.gone_notified_at is not None and (written is None or written <= state.gone_notified_at)

@@ -39,7 +39,7 @@ def open_incident(
         )
     )
     dependencies.log("plan", "incident opened", target=snapshot.target.key, incident=claimed.id, signals=claimed.signals)
-    if not claimed.started and not claimed.held_by_a_person:
+    if not claimed.started and not claimed.is_held_by_person:
         _start_remediator(claimed, dependencies)
     return claimed
 
@@ -47,7 +47,7 @@ def open_incident(
 def handle_counted_signal(incident: Incident, request: CheckRequest, dependencies: CheckDependencies) -> SignalCounted | IncidentTakenOver:
     """Start the execution of an open incident if it was never started; replace the incident if its holder is gone."""
     dependencies.log("request", "counted on the open incident", incident=incident.id, signals=incident.signals, trigger=request.trigger)
-    if not incident.started and not incident.held_by_a_person:
+    if not incident.started and not incident.is_held_by_person:
         _start_remediator(incident, dependencies)
     elif request.trigger in (Trigger.SWEEP, Trigger.PERSON) and not _is_held(incident, dependencies):
         return _take_over(incident, dependencies)
@@ -78,6 +78,6 @@ def _take_over(ended: Incident, dependencies: CheckDependencies) -> IncidentTake
 
 def _is_held(incident: Incident, dependencies: CheckDependencies) -> bool:
     """Whether the holder still works on the incident: a person by the heartbeat, the remediator by its execution."""
-    if incident.held_by_a_person:
+    if incident.is_held_by_person:
         return not heartbeat_expired(incident, dependencies.now())
     return bool(incident.execution_arn and dependencies.remediator.running(incident.execution_arn))

@@ -21,7 +21,7 @@ from lambdas.application.check.results import (
 )
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.contract.workloads import KNOWN
+from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.fleet import MOST_NAMED, Fleet, fleet, what_to_remove, what_to_write
 from lambdas.domain.incidents.daily_digest import clusters_asking
@@ -72,7 +72,7 @@ def _request_digest(until: datetime, dependencies: CheckDependencies) -> DigestR
     enabled = clusters_asking(readers.parameters.load(), readers.eks.clusters())
     clusters = [cluster for cluster in enabled if environment.serves(cluster)]
     if clusters:
-        dependencies.remediator.sum_up(until, clusters)
+        dependencies.remediator.start_digest(until, clusters)
     dependencies.log("event", f"digest requested for {many(len(clusters), 'cluster', 'clusters')}")
     return DigestRequested(tuple(clusters))
 
@@ -141,7 +141,7 @@ def targets_of(request: CheckRequest, cluster: str, dependencies: CheckDependenc
 
     Empty if AWS names a ServiceAccount without a binding: every team's calls for pod identity associations arrive here.
     """
-    aws_node = ServiceAccountRef(cluster, KNOWN[0].namespace, KNOWN[0].service_account)
+    aws_node = ServiceAccountRef(cluster, AWS_NODE.namespace, AWS_NODE.service_account)
     named = ServiceAccountRef(cluster, *request.service_account) if request.service_account else None
     if named and (named == aws_node or request.trigger not in (Trigger.ADDON_EVENT, Trigger.API_CALL)):
         return [named]
@@ -177,9 +177,9 @@ def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: Ch
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],
         at=dependencies.now(),
-        asks=frozenset(requirement for requirement, is_set in requirements.items() if is_set),
+        requirements=frozenset(requirement for requirement, is_set in requirements.items() if is_set),
         answerable=request.trigger is not Trigger.PARAMETER_CHANGED,
-        told=published_events.check_requested(request)[1] if request.actor else None,
+        request=published_events.check_requested(request)[1] if request.actor else None,
         quiet=request.trigger is Trigger.SWEEP and not request.about_nodes and _is_sweep_due(target, dependencies),
     )
 

@@ -52,7 +52,7 @@ class Story:
 
     def well(self, now: AssessmentSummary) -> bool:
         """Whether the chain is whole and, where we changed something, that was seen to work once since."""
-        return now.sound and (not self.changes or self.proven or is_verified(now))
+        return now.is_healthy and (not self.changes or self.proven or is_verified(now))
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def watch(iteration: Iteration, now: AssessmentSummary) -> bool:
 
 def _say_why(iteration: Iteration, now: AssessmentSummary) -> None:
     """Why nothing is done. A chain that is whole, and yet unproven, is for a person: no further repair of ours ends that."""
-    if now.sound:
+    if now.is_healthy:
         escalate(iteration, "the identity is right again, but not every pod runs with it")
     else:
         tell(iteration, NotificationKind.NEEDS_ACTION if needs_a_person(now) else NotificationKind.BLOCKED)

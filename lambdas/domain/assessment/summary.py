@@ -93,7 +93,7 @@ class AssessmentSummary:
     timeouts: dict[str, int] = field(default_factory=dict)
 
     @property
-    def sound(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether no link was broken. The verdict alone does not tell: a pod identity association may stand and not work."""
         return not self.verdicts
 

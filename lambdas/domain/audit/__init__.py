@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.audit.identity import Watched, actor_of, changed_by, role_of
 from lambdas.domain.audit.nodes import NodeCause, NodeSign, sign_of
 from lambdas.domain.audit.record import Write, write_of
 from lambdas.domain.requests.request import Actor
-from lambdas.notifications.published_events import PublishedEvent, identity_changed, node_not_ready
 
-__all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "Watched", "events", "findings"]
+__all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "Watched", "findings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,22 +112,3 @@ def _names(write: Write) -> tuple[str, str, str]:
     """What settles a tie between writes of one moment, so that their order does not."""
     actor = actor_of(write)
     return actor.who, actor.what, actor.agent
-
-
-def events(found: Findings, cluster: str) -> tuple[PublishedEvent, ...]:
-    """One event for each cause and for each changed identity."""
-    return (
-        *(
-            node_not_ready(cluster, cause=node.cause.value, nodes=node.nodes, count=len(node.nodes), since=node.since, occurred_at=node.at)
-            for node in found.nodes
-        ),
-        *(
-            identity_changed(
-                ServiceAccountRef(cluster, identity.watched.namespace, identity.watched.service_account),
-                actor=identity.actor,
-                changes=identity.changes,
-                occurred_at=identity.at,
-            )
-            for identity in found.identities
-        ),
-    )

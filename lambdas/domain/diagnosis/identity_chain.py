@@ -49,7 +49,7 @@ class Diagnosis:
         return tuple(finding for finding in self.findings if finding.broken)
 
     @property
-    def sound(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether no link is broken."""
         return not self.broken
 

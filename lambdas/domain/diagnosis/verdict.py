@@ -33,7 +33,7 @@ class Verdict(StrEnum):
     FLAPPING = "flapping"
 
 
-SOUND: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_IDENTITY_IN_USE})
+HEALTHY_VERDICTS: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_IDENTITY_IN_USE})
 """Verdicts of a chain without a broken link: no write, no message."""
 
 ANNOTATION_VERDICTS: Final = frozenset(

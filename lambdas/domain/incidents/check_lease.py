@@ -20,27 +20,27 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 def signalled(free: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAnswered | Deferred | IdleState]:
     """What is remembered after a signal, and what it meets."""
-    if answer := answered(free, signal) or (quietly(free, signal) if signal.quiet else None):
+    if answer := answered(free, signal) or (answer_to_quiet_signal(free, signal) if signal.quiet else None):
         return free, answer
     counted = replace(
         free,
         signals=free.signals + 1,
-        asks=free.asks | signal.asks,
-        told=signal.told or free.told,
+        requirements=free.requirements | signal.requirements,
+        request=signal.request or free.request,
         lease_holder=free.lease_holder or signal.check,
         lease_since=free.lease_since or signal.at,
     )
     if gone(counted, signal.at):
         counted = replace(counted, lease_holder=signal.check, lease_since=signal.at)
-    return counted, to_do(counted, signal)
+    return counted, signal_result(counted, signal)
 
 
-def quietly(free: IdleState, signal: Signal) -> AlreadyAnswered | IdleState | None:
+def answer_to_quiet_signal(free: IdleState, signal: Signal) -> AlreadyAnswered | IdleState | None:
     """What a signal meets that nobody waits for, where there is nothing to count it on; None where it is to be treated like any other."""
     return answered(free, signal) or (None if free.lease_holder or free.signals else free)
 
 
-def to_do(counted: IdleState, signal: Signal) -> Deferred | IdleState:
+def signal_result(counted: IdleState, signal: Signal) -> Deferred | IdleState:
     """Whether a signal that has been counted is to be looked after by whoever brings it."""
     return counted if counted.lease_holder == signal.check else Deferred(counted.lease_holder)
 
@@ -66,16 +66,16 @@ def finished(now: IdleState, duty: IdleState, began_at: datetime, nodes: NodesSe
 
 def well(duty: IdleState, began_at: datetime, nodes: NodesSeen | None) -> IdleState:
     """What is remembered then: nobody is on duty, and nothing is waited for."""
-    return relieved(duty).after(began_at, nodes)
+    return without_lease(duty).after(began_at, nodes)
 
 
-def relieved(free: IdleState) -> IdleState:
+def without_lease(free: IdleState) -> IdleState:
     """The same with nobody on duty, and nothing that waits for a look."""
-    return replace(free, lease_holder="", lease_since=None, signals=0, told=None, asks=frozenset())
+    return replace(free, lease_holder="", lease_since=None, signals=0, request=None, requirements=frozenset())
 
 
-def let_go(now: IdleState, duty: IdleState, forget: datetime | None = None) -> IdleState:
+def release_check(now: IdleState, duty: IdleState, forget: datetime | None = None) -> IdleState:
     """Nobody is on duty, and what waits is the next one's, or nobody's where the row is to be forgotten."""
     if now.lease_holder != duty.lease_holder:
         return now
-    return relieved(now) if forget else replace(now, lease_holder="", lease_since=None)
+    return without_lease(now) if forget else replace(now, lease_holder="", lease_since=None)

@@ -35,7 +35,7 @@ class Incident:
     """The open incident of one ServiceAccount.
 
     `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
-    begun, `holder` who works on it: `remediator`, or the ARN of a person, whose last sign of life is `beat_at`. `binding_path` is the
+    begun, `holder` who works on it: `remediator`, or the ARN of a person, whose last sign of life is `heartbeat_at`. `binding_path` is the
     parameter that was found not to hold, which the breaker counts by. While `repairing` is set its holder may be changing something, and
     nobody takes it over who finds its execution running.
     """
@@ -51,10 +51,10 @@ class Incident:
     callback_id: str | None = None
     binding_path: str | None = None
     heartbeat_at: datetime | None = None
-    acting: bool = False
+    repairing: bool = False
 
     @property
-    def held_by_a_person(self) -> bool:
+    def is_held_by_person(self) -> bool:
         """Whether somebody repairs it from a terminal: no execution is to be started for it."""
         return self.holder != REMEDIATOR
 
@@ -102,33 +102,33 @@ class IdleState:
 
     `known_good_at` is when a check last found all well, `nodes_seen_at` when one that read nodes did. `nodes_unsettled` asks the next
     check to read them again: some were within their grace then, or an incident has just ended. `gone_told_at` is when people were told
-    that there is no such cluster, unless it was seen since. While a check looks it is `on_duty`, and `signals` counts the events that have
+    that there is no such cluster, unless it was seen since. While a check looks it is `lease_holder`, and `signals` counts the events that have
     come to be answered: `told` is the latest of them that names an actor, `asks` what all of them want of the look.
     """
 
     known_good_at: datetime | None = None
     nodes_seen_at: datetime | None = None
     nodes_unsettled: bool = False
-    gone_told_at: datetime | None = None
+    gone_notified_at: datetime | None = None
     lease_holder: str = ""
     lease_since: datetime | None = None
     signals: int = 0
-    told: Mapping[str, Any] | None = None
-    asks: frozenset[str] = frozenset()
+    request: Mapping[str, Any] | None = None
+    requirements: frozenset[str] = frozenset()
 
     def after(self, began_at: datetime, nodes: NodesSeen | None) -> "IdleState":
         """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
         later = self.known_good_at is not None and self.known_good_at > began_at
-        known = self if later else replace(self, known_good_at=began_at, gone_told_at=None)
+        known = self if later else replace(self, known_good_at=began_at, gone_notified_at=None)
         if nodes is None or (self.nodes_seen_at and self.nodes_seen_at > began_at):
             return known
         return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesSeen.STARTING)
 
-    def closed(self, past: "PastIncident", sound_since: datetime | None) -> "IdleState":
+    def closed(self, past: "PastIncident", healthy_since: datetime | None) -> "IdleState":
         """The same after an incident was closed; `sound_since` is when its last look began, where that found all well."""
-        if sound_since:
-            return IdleState(known_good_at=sound_since, nodes_seen_at=sound_since, nodes_unsettled=True)
-        return replace(self, gone_told_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
+        if healthy_since:
+            return IdleState(known_good_at=healthy_since, nodes_seen_at=healthy_since, nodes_unsettled=True)
+        return replace(self, gone_notified_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
 
 
 class CheckRequirements(StrEnum):
@@ -156,13 +156,13 @@ class Signal:
     occurred_at: datetime
     check: str
     at: datetime
-    asks: frozenset[str] = frozenset()
+    requirements: frozenset[str] = frozenset()
     answerable: bool = True
-    told: Mapping[str, Any] | None = None
+    request: Mapping[str, Any] | None = None
     quiet: bool = False
 
 
-Signalled = Incident | AlreadyAnswered | Deferred | IdleState
+SignalResult = Incident | AlreadyAnswered | Deferred | IdleState
 """What a signal meets: an open incident (it is counted there), an answer, another check that looks; or nothing, so that it is to look."""
 
 EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
@@ -176,7 +176,7 @@ def answers(began_at: datetime, occurred_at: datetime) -> bool:
 
 def answered(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
     """The check that has answered it, if any. Only one that read nodes answers what is said about nodes."""
-    began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.asks else free.known_good_at
+    began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.requirements else free.known_good_at
     return AlreadyAnswered(began_at) if signal.answerable and began_at is not None and answers(began_at, signal.occurred_at) else None
 
 

@@ -20,7 +20,7 @@ from lambdas.domain.planning.actions import (
     UpdateAddonRole,
 )
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
-from lambdas.domain.planning.policies import Blocker, RepairHistory, stops
+from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
 from lambdas.domain.snapshot.node_reachability import reachable, rolled_out, stalled
 from lambdas.domain.snapshot.snapshot import AddonFacts, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 from lambdas.domain.trust.patterns import arn_matches
@@ -33,10 +33,10 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
 
     Every broken link is answered: by actions, or by a reason why there are none.
     """
-    if diagnosis.sound:
+    if diagnosis.is_healthy:
         return Plan(verdict=diagnosis.verdict, severity=diagnosis.severity)
     wanted = _wanted(snapshot, diagnosis, past)
-    found = list(stops(snapshot, diagnosis, past)) if wanted else []
+    found = list(blockers(snapshot, diagnosis, past)) if wanted else []
     verdict = next((stop.verdict for stop in found if stop.verdict), None) or diagnosis.verdict
     if found:
         held = _all_blocked(diagnosis, wanted, found)

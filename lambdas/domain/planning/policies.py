@@ -35,7 +35,7 @@ class RepairHistory:
     incident_id: str = "none"
     round: int = 1
     incidents: tuple[PastIncident, ...] = ()
-    turned_wrong: tuple[str, ...] = ()
+    affected_clusters: tuple[str, ...] = ()
     calendar_opens_at: datetime | None = None
     calendar_unread: str = ""
 
@@ -53,7 +53,7 @@ class Blocker:
 Rule = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
 
 
-def stops(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
+def blockers(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
     """Every rule that holds repairs back now, the weightiest first."""
     return (stop for rule in RULES if (stop := rule(snapshot, diagnosis, past)))
 
@@ -130,7 +130,7 @@ def just_changed(snapshot: Snapshot) -> tuple[str, datetime] | None:
 
 
 def _breaker(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
-    clusters, changed = {*past.turned_wrong, snapshot.target.cluster}, just_changed(snapshot)
+    clusters, changed = {*past.affected_clusters, snapshot.target.cluster}, just_changed(snapshot)
     if changed is None or len(clusters) < snapshot.settings.circuit_breaker_clusters:
         return None
     path, at = changed

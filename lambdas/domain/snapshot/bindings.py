@@ -2,12 +2,24 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import KUBERNETES_NAME, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
-from lambdas.domain.ports import Parameter
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter as Parameter Store gives it. `type` is `String`, `StringList` or `SecureString` (never decrypted)."""
+
+    value: str
+    type: str = "String"
+    version: int = 1
+    changed_at: datetime | None = None
+
 
 ROLE_ARN: Final = re.compile(
     r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/(?:[!-9;-~]{1,510}/)?[\w+=,.@-]{1,64}\Z", re.ASCII

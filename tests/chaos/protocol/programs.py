@@ -142,7 +142,7 @@ class ModelDesk(RemediationSteps):
     script: Script = field(default_factory=lambda: Script(()))
 
     def look_at(self, turn: int) -> AssessmentSummary:  # the desk's signature
-        found, minute = self.script.ask("observe_at", self.incident.held_by_a_person)
+        found, minute = self.script.ask("observe_at", self.incident.is_held_by_person)
         return looked(found, at(minute).isoformat())
 
     def run(self, action: Action) -> str:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class ClosesWhateverCame(fakes.FakeIncidents):
     """`close` without the condition on the number of signals."""
 
-    def close(self, past: PastIncident, seen_signals: int, sound_since: datetime | None) -> bool:
-        return super().close(past, seen_signals + 1000, sound_since)
+    def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
+        return super().close(past, seen_signals + 1000, healthy_since)
 
 
 class ClaimsOver(fakes.FakeIncidents):
@@ -46,36 +46,42 @@ class TakesOverAnybody(fakes.FakeIncidents):
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         there = self._row(successor.target).incident
-        return super().take_over(replace(ended, acting=there.acting) if there else ended, successor)
+        return super().take_over(replace(ended, repairing=there.repairing) if there else ended, successor)
 
 
 class LetsAnybodyAct(fakes.FakeIncidents):
     """`mark_acting` without the condition that the incident is the caller's."""
 
-    def mark_acting(self, incident: Incident, acting: bool) -> bool:
-        super().mark_acting(incident, acting)
+    def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
+        super().mark_repairing(incident, repairing)
         return True
 
 
 class RemembersTheEnd(fakes.FakeIncidents):
     """A sound check is remembered as of its end instead of its beginning."""
 
-    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
-        return super().finish(target, duty_of, max(began_at, at(2 * TICK)), nodes)
+    def finish_check(
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+    ) -> IdleState | None:
+        return super().finish_check(target, duty_of, max(began_at, at(2 * TICK)), nodes)
 
 
 class EndsWhateverCame(fakes.FakeIncidents):
     """`finish` without the condition on the number of signals."""
 
-    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
-        return super().finish(target, replace(duty_of, signals=1000), began_at, nodes)
+    def finish_check(
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+    ) -> IdleState | None:
+        return super().finish_check(target, replace(duty_of, signals=1000), began_at, nodes)
 
 
 class GoesWhileSignalsWait(fakes.FakeIncidents):
     """`finish` does not say that signals came, so that a check ends and stays on duty in the table."""
 
-    def finish(self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None) -> IdleState | None:
-        super().finish(target, duty_of, began_at, nodes)
+    def finish_check(
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+    ) -> IdleState | None:
+        super().finish_check(target, duty_of, began_at, nodes)
         return None
 
 
@@ -98,12 +104,12 @@ def _counts_without_looking(desk: RemediationSteps, _outcome: object, former: Js
     return {**former, "signals": signals_of(desk), "at": ""}
 
 
-def _takes_its_word_for_it(_desk: RemediationSteps, former: Json, *, acting: bool) -> Json:
+def _takes_its_word_for_it(_desk: RemediationSteps, former: Json, *, repairing: bool) -> Json:
     return {**former, "ours": True, "at": ""}
 
 
 def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
-    dependencies.incidents.let_go(target, duty_of)
+    dependencies.incidents.release_check(target, duty_of)
     return CheckHandedOver()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lambdas.domain.incidents.check_lease import relieved
+from lambdas.domain.incidents.check_lease import without_lease
 from lambdas.domain.incidents.incident import CheckRequirements, IdleState, Incident, NodesSeen, Outcome, PastIncident, Signal
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incidents.incident import Signalled
+    from lambdas.domain.incidents.incident import SignalResult
     from lambdas.domain.ports import IncidentsPort
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,12 +43,12 @@ def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **mor
     return Signal(occurred_at=occurred_at, check=check, at=at, **more)
 
 
-def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> Signalled:
+def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> SignalResult:
     """What a signal meets, by itself: whoever was put on duty by it leaves at once."""
-    met = incidents.signal(target, signal(occurred_at, asks=frozenset({CheckRequirements.NODES} if about_nodes else ())))
+    met = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirements.NODES} if about_nodes else ())))
     if isinstance(met, IdleState):
-        incidents.let_go(target, met)
-        return relieved(met)
+        incidents.release_check(target, met)
+        return without_lease(met)
     return met
 
 
@@ -62,4 +62,4 @@ def lease_holder(incidents: IncidentsPort, target: ServiceAccountRef, check: str
 def sound(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
     """A check began then and found all well."""
     duty = lease_holder(incidents, target)
-    assert incidents.finish(target, duty, began_at, nodes) is None
+    assert incidents.finish_check(target, duty, began_at, nodes) is None

@@ -73,7 +73,7 @@ def test_a_digest_is_one_execution_by_the_moment_that_ends_its_day(session: AwsS
     functions.add_response("invoke", {"StatusCode": 202, "DurableExecutionArn": EXECUTION}, sent)
     functions.add_client_error("invoke", "DurableExecutionAlreadyStartedException", http_status_code=409)
     for _ in range(2):  # an event may be delivered twice
-        Remediator(session, FUNCTION).sum_up(NOW, ["blue", "green"])
+        Remediator(session, FUNCTION).start_digest(NOW, ["blue", "green"])
 
 
 def test_a_start_that_is_throttled_is_transient(session: AwsSession, functions: Stubber) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.domain.incidents.check_lease import LASTS, relieved
+from lambdas.domain.incidents.check_lease import LASTS, without_lease
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, IdleState, NodesSeen
 from tests.integration.adapters.aws import TABLE
 from tests.integration.adapters.incidents import FAR, NOW, SECOND, incident, lease_holder, past, signal
@@ -31,23 +31,27 @@ def test_one_check_is_on_duty_and_the_others_leave_their_signal_to_it(incidents:
 def test_a_check_ends_only_when_no_signal_came_since_it_began_to_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     duty = lease_holder(incidents, target, "a")
     incidents.signal(target, signal(FAR, "b"))
-    again = incidents.finish(target, duty, NOW)
+    again = incidents.finish_check(target, duty, NOW)
     assert again is not None
     assert (again.lease_holder, again.signals, again.known_good_at) == ("a", 2, None)
-    assert incidents.finish(target, again, NOW + SECOND) is None
+    assert incidents.finish_check(target, again, NOW + SECOND) is None
     assert lease_holder(incidents, target, "c") == IdleState(known_good_at=NOW + SECOND, lease_holder="c", lease_since=NOW, signals=1)
 
 
 def test_what_is_left_tells_whoever_looks_of_nodes_and_of_who_did_it(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     duty = lease_holder(incidents, target, "a")
-    incidents.signal(target, signal(FAR, "b", asks=frozenset({CheckRequirements.NODES, CheckRequirements.ANEW})))
-    incidents.signal(target, signal(FAR, "c", told={"actor": {"who": "jane"}}))
+    incidents.signal(target, signal(FAR, "b", requirements=frozenset({CheckRequirements.NODES, CheckRequirements.ANEW})))
+    incidents.signal(target, signal(FAR, "c", request={"actor": {"who": "jane"}}))
     incidents.signal(target, signal(FAR, "d"))
-    again = incidents.finish(target, duty, NOW)
+    again = incidents.finish_check(target, duty, NOW)
     assert again is not None
-    assert (again.asks, again.told, again.signals) == ({CheckRequirements.NODES, CheckRequirements.ANEW}, {"actor": {"who": "jane"}}, 4)
-    assert incidents.finish(target, again, NOW + SECOND, NodesSeen.SETTLED) is None
-    assert relieved(lease_holder(incidents, target)) == IdleState(known_good_at=NOW + SECOND, nodes_seen_at=NOW + SECOND)
+    assert (again.requirements, again.request, again.signals) == (
+        {CheckRequirements.NODES, CheckRequirements.ANEW},
+        {"actor": {"who": "jane"}},
+        4,
+    )
+    assert incidents.finish_check(target, again, NOW + SECOND, NodesSeen.SETTLED) is None
+    assert without_lease(lease_holder(incidents, target)) == IdleState(known_good_at=NOW + SECOND, nodes_seen_at=NOW + SECOND)
 
 
 @pytest.mark.parametrize(("after", "gone"), [(LASTS, False), (LASTS + timedelta(microseconds=1), True)], ids=["just in time", "just over"])
@@ -55,32 +59,32 @@ def test_a_check_that_is_gone_is_relieved(incidents: IncidentsPort, target: Serv
     duty = lease_holder(incidents, target, "a")
     met = incidents.signal(target, signal(FAR, "b", at=NOW + after))
     assert met == (IdleState(lease_holder="b", lease_since=NOW + after, signals=2) if gone else Deferred("a"))
-    ended = incidents.finish(target, duty, NOW)
+    ended = incidents.finish_check(target, duty, NOW)
     assert ended == (None if gone else IdleState(lease_holder="a", lease_since=NOW, signals=2))
 
 
 def test_a_check_that_was_relieved_ends_nobody_elses_duty(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     former = lease_holder(incidents, target, "a")
     duty = lease_holder(incidents, target, "b", at=NOW + 2 * LASTS)
-    assert incidents.finish(target, former, NOW) is None
-    incidents.let_go(target, former)
+    assert incidents.finish_check(target, former, NOW) is None
+    incidents.release_check(target, former)
     assert incidents.signal(target, signal(FAR, "c", at=NOW + 2 * LASTS)) == Deferred("b")
-    assert incidents.finish(target, duty, NOW) is not None, "the third signal is unseen"
+    assert incidents.finish_check(target, duty, NOW) is not None, "the third signal is unseen"
 
 
 def test_what_a_check_leaves_behind_is_the_next_ones(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    duty = lease_holder(incidents, target, "a", told={"actor": {"who": "jane"}})
+    duty = lease_holder(incidents, target, "a", request={"actor": {"who": "jane"}})
     incidents.signal(target, signal(FAR, "b"))
-    incidents.let_go(target, duty)
+    incidents.release_check(target, duty)
     following = lease_holder(incidents, target, "c")
-    assert (following.lease_holder, following.signals, following.told) == ("c", 3, {"actor": {"who": "jane"}})
+    assert (following.lease_holder, following.signals, following.request) == ("c", 3, {"actor": {"who": "jane"}})
 
 
 def test_a_quiet_signal_looks_where_nobody_else_does(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     assert incidents.signal(target, signal(FAR, quiet=True)) == IdleState()
     duty = lease_holder(incidents, target, "a")
     assert incidents.signal(target, signal(FAR, "b", quiet=True)) == Deferred("a")
-    assert incidents.finish(target, replace(duty, signals=2), NOW) is None
+    assert incidents.finish_check(target, replace(duty, signals=2), NOW) is None
     assert incidents.signal(target, signal(NOW - SECOND, "c", quiet=True)) == AlreadyAnswered(NOW)
 
 
@@ -88,7 +92,7 @@ def test_a_quiet_signal_takes_up_what_was_left_behind(incidents: IncidentsPort, 
     gone = lease_holder(incidents, target, "a")
     met = incidents.signal(target, signal(FAR, "b", at=NOW + 2 * LASTS, quiet=True))
     assert met == IdleState(lease_holder="b", lease_since=NOW + 2 * LASTS, signals=2)
-    incidents.let_go(target, replace(gone, lease_holder="b"))
+    incidents.release_check(target, replace(gone, lease_holder="b"))
     assert incidents.signal(target, signal(FAR, "c", quiet=True)) == IdleState(lease_holder="c", lease_since=NOW, signals=3)
 
 
@@ -96,12 +100,12 @@ def test_a_quiet_check_writes_only_what_is_still_so(incidents: IncidentsPort, ta
     quiet = incidents.signal(target, signal(FAR, quiet=True))
     assert isinstance(quiet, IdleState)
     duty = lease_holder(incidents, target)
-    assert incidents.finish(target, quiet, NOW + 5 * SECOND) is None
-    assert incidents.finish(target, duty, NOW) is None
-    assert incidents.finish(target, quiet, NOW - SECOND) is None
+    assert incidents.finish_check(target, quiet, NOW + 5 * SECOND) is None
+    assert incidents.finish_check(target, duty, NOW) is None
+    assert incidents.finish_check(target, quiet, NOW - SECOND) is None
     later = incidents.signal(target, signal(FAR, quiet=True))
     assert later == IdleState(known_good_at=NOW)
-    assert incidents.finish(target, later, NOW + SECOND) is None
+    assert incidents.finish_check(target, later, NOW + SECOND) is None
     assert incidents.signal(target, signal(FAR, quiet=True)) == IdleState(known_good_at=NOW + SECOND)
 
 
@@ -110,7 +114,7 @@ def test_an_incident_counts_what_was_left_and_ends_the_duty(incidents: Incidents
     incidents.signal(target, signal(FAR, "b"))
     opened = incidents.claim(incident(target, signals=0))
     assert opened.signals == 2
-    assert incidents.finish(target, duty, NOW) is None
+    assert incidents.finish_check(target, duty, NOW) is None
     assert incidents.close(past(opened), 2, None)
     assert lease_holder(incidents, target, "c") == IdleState(lease_holder="c", lease_since=NOW, signals=1)
 
@@ -126,7 +130,7 @@ def test_a_second_claim_of_a_check_counts_its_signal_once(incidents: IncidentsPo
 COMES: dict[str, Callable[[Incidents, ServiceAccountRef], object]] = {
     "a signal": lambda table, target: table.signal(target, signal(FAR)),
     "a person's claim, or a sweep's": lambda table, target: table.claim(incident(target)),
-    "a sweep that finds the cluster well": lambda table, target: table.finish(target, IdleState(), NOW),
+    "a sweep that finds the cluster well": lambda table, target: table.finish_check(target, IdleState(), NOW),
 }
 
 
@@ -138,7 +142,7 @@ def test_the_row_of_a_cluster_that_is_none_expires_unless_something_comes(
         found = local_aws.client("dynamodb").scan(TableName=TABLE)["Items"]
         return next(item for item in found if item["pk"]["S"] == f"sa#{target.key}")
 
-    table.let_go(target, lease_holder(table, target), forget=NOW)
+    table.release_check(target, lease_holder(table, target), forget=NOW)
     assert set(row()) == {"pk", "sk", "expires_at"}
     comes(table, target)
     assert set(row()) > {"pk", "sk"}
@@ -167,7 +171,7 @@ def test_whoever_comes_to_relieve_a_check_that_ended_just_then_is_on_duty(
 
     def after_its_end(*arguments: Any) -> Any:
         monkeypatch.undo()
-        table.let_go(target, duty)
+        table.release_check(target, duty)
         return relieving(*arguments)
 
     monkeypatch.setattr(table, "_relieve", after_its_end)

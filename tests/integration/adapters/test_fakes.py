@@ -38,7 +38,7 @@ FAKES = {
     ports.MetricsPort: fakes.FakeMetrics,
     cli.clients.ports.ParameterWriter: fake_dependencies.FakeParameterWriter,
     cli.clients.ports.IncidentList: fake_dependencies.FakeIncidentList,
-    cli.clients.ports.ApprovalCallbacks: fake_dependencies.FakeCallbacks,
+    cli.clients.ports.ApprovalCallbacks: fake_dependencies.FakeApprovalCallbacks,
     cli.clients.ports.ClusterAccess: fake_dependencies.FakeClusterAccess,
     cli.clients.ports.Surroundings: fake_dependencies.FakeSurroundings,
     cli.clients.ports.EventPatternTester: fake_dependencies.FakePatternTester,

@@ -40,9 +40,9 @@ def test_every_field_of_an_incident_is_kept(incidents: IncidentsPort, target: Se
     full = incident(target, holder="arn:aws:iam::1:user/x", binding_path="/b", opened_at=NOW.replace(microsecond=123))
     incidents.claim(full)
     incidents.mark_started(full, "arn:execution")
-    incidents.mark_asked(full, "callback")
+    incidents.mark_approval_requested(full, "callback")
     assert incidents.get(target) == replace(full, started=True, execution_arn="arn:execution", callback_id="callback")
-    incidents.mark_asked(full, None)
+    incidents.mark_approval_requested(full, None)
     assert incidents.get(target) == replace(full, started=True, execution_arn="arn:execution")
 
 
@@ -50,10 +50,10 @@ def test_marks_of_an_incident_that_is_no_longer_open_touch_nothing(incidents: In
     ended, successor = incident(target), incident(target, "b")
     incidents.claim(successor)
     incidents.mark_started(ended, "arn:execution")
-    assert incidents.mark_told(ended, "found") is False
-    assert incidents.told(ended) == frozenset()
+    assert incidents.mark_notified(ended, "found") is False
+    assert incidents.notified_states(ended) == frozenset()
     with pytest.raises(Conflict):
-        incidents.mark_asked(ended, "callback")
+        incidents.mark_approval_requested(ended, "callback")
     assert incidents.get(target) == successor
 
 
@@ -61,10 +61,10 @@ def test_an_ended_incident_is_taken_over_with_its_signals(incidents: IncidentsPo
     ended = incident(target, execution_arn="arn:old", callback_id="c", binding_path="/b")
     incidents.claim(ended)
     signalled(incidents, target, NOW)
-    incidents.mark_told(ended, "found")
+    incidents.mark_notified(ended, "found")
     successor = incident(target, "b")
     assert incidents.take_over(ended, successor) == replace(successor, signals=3) == incidents.get(target)
-    assert incidents.told(successor) == frozenset()
+    assert incidents.notified_states(successor) == frozenset()
 
 
 def test_only_one_of_two_takes_over_and_the_other_joins(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -87,15 +87,15 @@ def test_taking_over_what_was_closed_meanwhile_opens_anew(incidents: IncidentsPo
 
 def test_only_its_holder_begins_to_act_on_an_incident_and_stops(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine, other = incident(target), incident(target, "b")
-    assert not incidents.mark_acting(mine, True), "nothing is open"
+    assert not incidents.mark_repairing(mine, True), "nothing is open"
     incidents.claim(mine)
-    assert incidents.mark_acting(mine, True)
-    assert incidents.get(target) == replace(mine, acting=True)
-    assert incidents.mark_acting(mine, True), "a step that is repeated"
-    assert not incidents.mark_acting(other, True)
-    assert not incidents.mark_acting(other, False)
-    assert incidents.get(target) == replace(mine, acting=True)
-    assert incidents.mark_acting(mine, False)
+    assert incidents.mark_repairing(mine, True)
+    assert incidents.get(target) == replace(mine, repairing=True)
+    assert incidents.mark_repairing(mine, True), "a step that is repeated"
+    assert not incidents.mark_repairing(other, True)
+    assert not incidents.mark_repairing(other, False)
+    assert incidents.get(target) == replace(mine, repairing=True)
+    assert incidents.mark_repairing(mine, False)
     assert incidents.get(target) == mine
 
 
@@ -105,28 +105,28 @@ def test_an_incident_is_not_taken_over_as_it_was_seen_when_its_holder_began_or_s
 ) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    incidents.mark_acting(mine, not began)
-    seen = replace(mine, acting=not began)
-    incidents.mark_acting(mine, began)
-    assert incidents.take_over(seen, incident(target, "b")) == replace(mine, acting=began, signals=2)
-    assert incidents.take_over(replace(seen, acting=began), incident(target, "c")).id.endswith("-c")
-    assert not incidents.mark_acting(mine, True), "it has become another's"
+    incidents.mark_repairing(mine, not began)
+    seen = replace(mine, repairing=not began)
+    incidents.mark_repairing(mine, began)
+    assert incidents.take_over(seen, incident(target, "b")) == replace(mine, repairing=began, signals=2)
+    assert incidents.take_over(replace(seen, repairing=began), incident(target, "c")).id.endswith("-c")
+    assert not incidents.mark_repairing(mine, True), "it has become another's"
 
 
 def test_an_incident_that_is_closed_leaves_nobody_acting(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine, following = incident(target), incident(target, "b")
     incidents.claim(mine)
-    incidents.mark_acting(mine, True)
+    incidents.mark_repairing(mine, True)
     assert incidents.close(past(mine), 1, None)
-    assert not incidents.mark_acting(mine, True)
+    assert not incidents.mark_repairing(mine, True)
     assert incidents.claim(following) == following
 
 
 def test_what_was_told_is_remembered_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    assert [incidents.mark_told(mine, state) for state in ("found", "repairing", "found")] == [True] * 3
-    assert incidents.told(mine) == {"found", "repairing"}
+    assert [incidents.mark_notified(mine, state) for state in ("found", "repairing", "found")] == [True] * 3
+    assert incidents.notified_states(mine) == {"found", "repairing"}
 
 
 def test_an_incident_with_an_unseen_signal_stays_open_and_leaves_no_history(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
@@ -163,7 +163,7 @@ def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(inc
     incidents.claim(mine)
     closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_ACTION)
     assert incidents.close(closed, 1, None)
-    assert signalled(incidents, target, NOW) == IdleState(gone_told_at=closed.closed_at)
+    assert signalled(incidents, target, NOW) == IdleState(gone_notified_at=closed.closed_at)
     other = incident(target, "b")
     incidents.claim(other)
     assert incidents.close(past(other), 9, None)
@@ -223,15 +223,15 @@ def test_clusters_that_turned_wrong_under_a_binding_are_found_open_or_closed(inc
     incidents.close(past(closed), 1, None)
     incidents.claim(incident(third, binding_path=path, opened_at=NOW - SECOND))
     incidents.claim(incident(replace(target, cluster=f"{target.cluster}-x")))
-    assert incidents.turned_wrong(path, NOW) == (target.cluster, other.cluster)
-    assert incidents.turned_wrong(path, NOW - SECOND) == (target.cluster, third.cluster, other.cluster)
-    assert incidents.turned_wrong(path + "/longer", NOW) == ()
+    assert incidents.affected_clusters(path, NOW) == (target.cluster, other.cluster)
+    assert incidents.affected_clusters(path, NOW - SECOND) == (target.cluster, third.cluster, other.cluster)
+    assert incidents.affected_clusters(path + "/longer", NOW) == ()
 
 
 def test_a_person_holds_an_incident_by_signs_of_life(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target, started=True, holder="arn:aws:sts::111122223333:assumed-role/oncall/jane", heartbeat_at=NOW)
     assert incidents.claim(mine) == mine
-    assert incidents.beat(mine, NOW + SECOND)
+    assert incidents.renew_heartbeat(mine, NOW + SECOND)
     assert incidents.get(target) == replace(mine, heartbeat_at=NOW + SECOND)
 
 
@@ -240,8 +240,8 @@ def test_signs_of_life_end_with_the_incident_and_with_its_being_taken_over(incid
     incidents.claim(mine)
     taken = incidents.take_over(mine, successor)
     assert taken.heartbeat_at is None
-    assert not incidents.beat(mine, NOW + SECOND)
+    assert not incidents.renew_heartbeat(mine, NOW + SECOND)
     assert incidents.get(target) == taken
     assert incidents.close(past(taken), taken.signals, NOW)
-    assert not incidents.beat(taken, NOW + SECOND)
+    assert not incidents.renew_heartbeat(taken, NOW + SECOND)
     assert incidents.get(target) is None

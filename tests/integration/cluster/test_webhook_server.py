@@ -79,9 +79,9 @@ def test_a_running_pod_keeps_what_it_was_given(cluster: EmbeddedCluster, webhook
 
 @pytest.mark.parametrize("switch", ["outage", "drop_connections"])
 def test_while_it_is_out_pods_are_admitted_as_they_are(cluster: EmbeddedCluster, webhook: IdentityWebhook, switch: str) -> None:
-    setattr(webhook.switches, switch, True)
+    setattr(webhook.faults, switch, True)
     assert _role(cluster, "p") is None
-    setattr(webhook.switches, switch, False)
+    setattr(webhook.faults, switch, False)
     assert _role(cluster, "q") == ROLE
 
 
@@ -92,19 +92,19 @@ def test_a_failure_policy_of_fail_refuses_the_pod(cluster: EmbeddedCluster, webh
     hook = cluster.store.get(MUTATING_WEBHOOKS, "pod-identity-webhook")["webhooks"][0]
     change = {"webhooks": [hook | {"failurePolicy": "Fail"}]}
     cluster.store.patch(MUTATING_WEBHOOKS, "pod-identity-webhook", patch=change)
-    webhook.switches.outage = True
+    webhook.faults.outage = True
     with pytest.raises(ApiError, match="failed calling webhook") as refused:
         _role(cluster, "p")
     assert refused.value.code == 500
 
 
 def test_it_misses_as_many_pods_as_it_is_told(cluster: EmbeddedCluster, webhook: IdentityWebhook) -> None:
-    webhook.switches.miss_next = 2
+    webhook.faults.miss_next = 2
     assert [_role(cluster, name) for name in ("a", "b", "c")] == [None, None, ROLE]
 
 
 def test_a_cache_that_lags_sees_the_change_later(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
-    webhook.switches.cache_lag_s = 5.0
+    webhook.faults.cache_lag_s = 5.0
     webhook.see(cluster.store.list(SERVICE_ACCOUNTS))
     _annotate(cluster, "arn:aws:iam::111122223333:role/new")
     webhook.see(cluster.store.list(SERVICE_ACCOUNTS))
@@ -115,7 +115,7 @@ def test_a_cache_that_lags_sees_the_change_later(cluster: EmbeddedCluster, webho
 
 
 def test_a_service_account_that_is_too_new_is_unknown(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
-    webhook.switches.cache_lag_s = 5.0
+    webhook.faults.cache_lag_s = 5.0
     webhook.see([])
     webhook.see([each for each in cluster.store.list(SERVICE_ACCOUNTS) if each["metadata"]["name"] != "app"])
     webhook.see(cluster.store.list(SERVICE_ACCOUNTS))

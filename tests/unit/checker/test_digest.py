@@ -11,7 +11,7 @@ import pytest
 from lambdas.application.check.pipeline import run
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import TransientError
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event
 from tests.unit.checker.staged import stage
 from tests.world import Trouble

@@ -14,9 +14,9 @@ from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Signal
-from lambdas.domain.ports import Parameter
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest
+from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.over_fakes import events
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER

@@ -7,7 +7,7 @@ import pytest
 
 from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import binding_path
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from tests.over_fakes import events
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
 from tests.over_fakes.performance import Performance

@@ -9,7 +9,7 @@ import pytest
 from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.domain.errors import MalformedEvent, NotFound
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.fakes import FakeParameters
 from tests.over_fakes import events

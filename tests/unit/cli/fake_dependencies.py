@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cli.clients.dependencies import Dependencies
 from cli.places import AuditLog, Entrance, Openings, Placement, WayOut
+
+from cli.clients.dependencies import Dependencies
 from lambdas.domain.errors import NotFound, RemediatorError
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from tests import fakes
 from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNotifier, readers_over
 from tests.world import ACCOUNT, World
@@ -51,7 +52,7 @@ class FakeIncidentList:
         return tuple(sorted(found, key=lambda item: item.closed_at, reverse=True))
 
 
-class FakeCallbacks:
+class FakeApprovalCallbacks:
     """`waiting` are the callback ids that an execution waits for; `answers` what they were given."""
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class FakeClusterAccess:
     def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
         return self.entries.get(role_arn)
 
-    def give_entry(self, cluster: str, role_arn: str, group: str) -> None:
+    def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
         self.entries[role_arn] = (self.entries.get(role_arn) or frozenset()) | {group}
 
     def rules(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -164,23 +165,23 @@ class Fakes:
     notifier: FakeNotifier
     events: FakeEvents
     eks: FakeEks
-    callbacks: FakeCallbacks
+    callbacks: FakeApprovalCallbacks
     cluster_access: FakeClusterAccess
     surroundings: FakeSurroundings
     trigger_sources: FakeTriggerSources
     patterns: FakePatternTester
-    outside: Dependencies
+    fake_dependencies: Dependencies
 
     def undeployed(self) -> None:
         nothing = ("incidents_table", "remediator_arn", "chat_topic_arn", "people_topic_arn", "event_bus", "our_role_arns")
-        here = replace(self.outside.environment, **dict.fromkeys(nothing, ""))
-        self.outside = replace(self.outside, deployed=False, environment=here)
+        here = replace(self.dependencies.environment, **dict.fromkeys(nothing, ""))
+        self.dependencies = replace(self.dependencies, deployed=False, environment=here)
 
 
-def outside(world: World) -> Fakes:
+def fake_dependencies(world: World) -> Fakes:
     """An `Outside` over the world, with a stack deployed."""
     incidents, notifier, events, eks = FakeIncidents(world), FakeNotifier(world), FakeEvents(world), FakeEks(world)
-    callbacks, cluster_access, patterns = FakeCallbacks(), FakeClusterAccess(), FakePatternTester()
+    callbacks, cluster_access, patterns = FakeApprovalCallbacks(), FakeClusterAccess(), FakePatternTester()
     surroundings, trigger_sources = FakeSurroundings(), FakeTriggerSources()
     made = Dependencies(
         caller=CALLER,

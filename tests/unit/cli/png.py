@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def colours(file: Path) -> Counter[str]:
+def colors(file: Path) -> Counter[str]:
     """How many pixels there are of each colour, as `#rrggbb`: eight bits a channel, not interlaced, as browsers write it."""
     width, channels, rows = _read(file.read_bytes())
     found: Counter[str] = Counter()

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.places import Placement, WayOut
+
 from lambdas.contract.access import GROUPS, manifests
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from tests.unit.cli.fake_dependencies import Fakes
 from tests.world import NAME, NAMESPACE, NOON, described, role_arn
 
@@ -125,7 +126,7 @@ def _worked_on(fakes: Fakes) -> None:
 
 def _watched(fakes: Fakes) -> None:
     _worked_on(fakes)
-    fakes.incidents.mark_told(opened(), "1 withheld")
+    fakes.incidents.mark_notified(opened(), "1 withheld")
 
 
 def _two_clusters(fakes: Fakes) -> None:
@@ -186,7 +187,7 @@ def _granted_and_shut_in(fakes: Fakes) -> None:
     for manifest in manifests():
         fakes.cluster_access.apply("demo", manifest)
     for function, group in GROUPS.items():
-        fakes.cluster_access.give_entry("demo", f"arn:aws:iam::111122223333:role/{function}", group)
+        fakes.cluster_access.put_entry("demo", f"arn:aws:iam::111122223333:role/{function}", group)
     around = fakes.surroundings
     around.entered = replace(around.entered, public_from=())
     around.placed = Placement(vpc=around.entered.vpc, subnets=("subnet-1", "subnet-2"), security_groups=("sg-functions",))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from lambdas.domain.snapshot.snapshot import SupportDates, VersionAdvice
-from tests.unit.cli.fake_dependencies import Fakes, outside
+from tests.unit.cli.fake_dependencies import Fakes, fake_dependencies
 from tests.unit.cli.sessions import EVENTS, Session, on_demo
 from tests.world import NOON, described
 
@@ -26,7 +26,7 @@ RUNNER = CliRunner()
 
 
 def fakes_of(session: Session) -> Fakes:
-    fakes = outside(described(session.world))
+    fakes = fake_dependencies(described(session.world))
     fakes.world.supported["1.28"] = SupportDates(standard_until=NOON + timedelta(days=12), extended_until=NOON + timedelta(days=377))
     fakes.world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.16.0-eksbuild.1", latest="v1.20.3-eksbuild.1")
     session.prepare(fakes)
@@ -37,7 +37,7 @@ def typed(line: str, fakes: Fakes, session: Session, folder: Path) -> Result:
     """Run one command. A recorded event is named without its folder."""
     arguments = [str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part for part in shlex.split(line)]
     with ExitStack() as stack:
-        stack.enter_context(patch("cli.clients.connection.connect", lambda _: fakes.outside))
+        stack.enter_context(patch("cli.clients.connection.connect", lambda _: fakes.dependencies))
         stack.enter_context(patch("cli.interactive.incident_lease.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
         for module in ("fixing", "adopting"):
             stack.enter_context(patch(f"cli.{module}.interactive", lambda: session.answer is not None))

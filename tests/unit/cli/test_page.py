@@ -18,7 +18,7 @@ from lambdas.domain.incidents.incident import Outcome
 from lambdas.notifications.message_context import entries_from_json
 from lambdas.notifications.timeline import timeline
 from tests.unit.cli.fake_dependencies import ENVIRONMENT
-from tests.unit.cli.png import colours
+from tests.unit.cli.png import colors
 from tests.unit.cli.sessions import HOSTILE, lines, past, trail
 from tests.world import NOON
 
@@ -192,7 +192,7 @@ def test_a_browser_draws_the_chart_without_a_network_or_a_complaint(scheme: int,
     shot, console, asked = browse(html, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
     assert console == ""
     assert asked == []
-    found = colours(shot)
+    found = colors(shot)
     assert found[wanted["background"]] > 500_000
     assert found[wanted["pods"]] > 800
     assert found[wanted["nodes"]] > 800

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from lambdas.contract.access import BoundWorkload
 from lambdas.contract.names import REMEDIATOR_GROUP, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.audit import Findings, NodeCause, events, findings
+from lambdas.domain.audit import Findings, NodeCause, findings
 from lambdas.domain.audit.identity import watched
 from lambdas.domain.audit.prefilter import prefilter
+from lambdas.node_watcher.audit_events import events
 from tests.unit.node_watcher.records import (
     ACCOUNT,
     NODE,

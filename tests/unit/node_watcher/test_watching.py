@@ -13,7 +13,7 @@ from moto import mock_aws
 from lambdas.contract.environment import VARIABLES
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, MalformedEvent, TransientError
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.node_watcher.audit_events import Ports, watch
 from tests.unit.node_watcher.records import (
     ACCOUNT,

@@ -9,7 +9,7 @@ from lambdas.domain.snapshot.snapshot import OfferedVersion
 from preflight.cluster import ClusterReport, Upgrade
 from preflight.run import assess_cluster
 from tests.fakes import FakeEks
-from tests.unit.cli.fake_dependencies import outside
+from tests.unit.cli.fake_dependencies import fake_dependencies
 from tests.world import World, described
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class OfferingEks(FakeEks):
 
 def dependencies_of(world: World) -> Dependencies:
     """The dependencies of a command, over this world."""
-    made = outside(world).outside
+    made = fake_dependencies(world).dependencies
     return replace(made, readers=replace(made.readers, eks=OfferingEks(world)))
 
 

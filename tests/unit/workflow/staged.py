@@ -97,7 +97,7 @@ def staged(
         return made
 
     told_of = {"annotation": None, "nodes": 6, **(world or {})}
-    told_of["trust"] = told.TrustPolicyKind(told_of.get("trust", "right"))
+    told_of["trust"] = told.TrustPolicyKind(told_of.get("trust", "valid"))
     play = Performance(ground_of(told.World(**told_of)), steps)
     first(play)
     play.deliver(events.check_requested(play.world.now))

@@ -23,7 +23,7 @@ worlds = st.fixed_dictionaries(
         "annotation_key": st.sampled_from(["eks.amazonaws.com/role-arn", "eks.amazon.com/role-arn"]),
         "addon": st.booleans(),
         "nodes": st.integers(1, 7),
-        "node_role_suffices": st.booleans(),
+        "node_role_has_permissions": st.booleans(),
         "webhook_lag_s": st.sampled_from([0.0, 0.0, 3.0]),
         "service_account": st.sampled_from(["aws-node", "aws-node", "ebs-csi-controller-sa", "aws-load-balancer-controller"]),
     }

@@ -47,7 +47,7 @@ def refused(play: Performance) -> None:
 
 
 def test_what_became_worse_is_put_back_once_and_left_to_a_person() -> None:
-    done = staged({"node_role_suffices": True}, before={"1 proof": refused})
+    done = staged({"node_role_has_permissions": True}, before={"1 proof": refused})
     assert done.annotation is None
     assert done.writes == [*REPAIR, "annotate"]
     assert done.told == ["repairing", "needs-action"]
@@ -71,7 +71,7 @@ def test_what_somebody_else_set_meanwhile_is_not_put_back() -> None:
         refused(play)
 
     third = role_arn("third")
-    done = staged({"node_role_suffices": True}, before={"1 proof": refused_and_changed, "1 proof: restore": annotates(third)})
+    done = staged({"node_role_has_permissions": True}, before={"1 proof": refused_and_changed, "1 proof: restore": annotates(third)})
     assert done.annotation == third
     assert done.writes == REPAIR
     assert "restore-annotation" not in done.play.outcome().changes
@@ -81,7 +81,7 @@ def test_what_we_set_before_the_world_moved_is_put_back_too() -> None:
     def moved(play: Performance) -> None:
         play.world.fail("cluster.restart", Conflict("the DaemonSet has changed"))
 
-    done = staged({"node_role_suffices": True}, before={"1.3 restart-workload": moved, "2 proof": refused})
+    done = staged({"node_role_has_permissions": True}, before={"1.3 restart-workload": moved, "2 proof": refused})
     assert "2.1 annotate-service-account" not in done.steps.done
     assert done.annotation is None
     assert done.told == ["repairing", "needs-action"]
@@ -93,7 +93,7 @@ def test_what_was_proven_once_is_not_put_back_for_what_came_later() -> None:
         pod = play.world.cluster.pods[next(iter(play.world.cluster.pods))]
         pod.facts = replace(pod.facts, role_arn=None)
 
-    done = staged({"node_role_suffices": True}, before={"2 close": stale, "3 proof": refused})
+    done = staged({"node_role_has_permissions": True}, before={"2 close": stale, "3 proof": refused})
     assert done.told == ["repairing", "verified", "repairing", "needs-action"]
     assert done.annotation == BOUND_ROLE
 
@@ -102,7 +102,7 @@ def test_a_cluster_that_does_not_answer_for_a_while_does_not_keep_the_old_value_
     def slow(play: Performance) -> None:
         play.world.fail("cluster.annotate", TransientError("throttled"), times=9)
 
-    done = staged({"node_role_suffices": True}, before={"1 proof": refused, "1 proof: restore": slow})
+    done = staged({"node_role_has_permissions": True}, before={"1 proof": refused, "1 proof: restore": slow})
     assert done.annotation is None
 
 
@@ -121,7 +121,7 @@ def test_a_roll_out_that_is_slow_is_given_its_time() -> None:
 
 
 def test_a_canary_that_does_not_turn_ready_puts_the_annotation_back_before_the_others_follow() -> None:
-    done = staged({"node_role_suffices": True, "role_suffices": False})
+    done = staged({"node_role_has_permissions": True, "role_has_permissions": False})
     assert done.annotation is None
     assert done.writes == ["annotate", "delete", "annotate"]
     assert done.told == ["repairing", "needs-action"]
@@ -155,7 +155,7 @@ def test_pods_that_do_not_work_are_replaced_before_those_that_do() -> None:
         sick.extend(_replaced_but_for(play, 7)[-2:])
         _down(play, sick)
 
-    done = staged({"nodes": 15, "node_role_suffices": True}, first=half)
+    done = staged({"nodes": 15, "node_role_has_permissions": True}, first=half)
     deleted = [write.rpartition("/")[2] for write in done.play.world.writes]
     assert len(deleted) == 7
     assert set(deleted[1:3]) == set(sick), "after the canary, the first wave of two"
@@ -171,7 +171,7 @@ def test_a_wave_takes_no_pod_down_while_as_many_as_may_be_are_down_already() -> 
         _down(play, [name for name, pod in cluster.pods.items() if pod.facts.role_arn == BOUND_ROLE][:2])
 
     done = staged(
-        {"nodes": 15, "node_role_suffices": True},
+        {"nodes": 15, "node_role_has_permissions": True},
         first=half,
         before={"1.2 replace-stale-pods: waves": others},
     )
@@ -188,7 +188,7 @@ def test_the_next_wave_waits_for_the_one_before() -> None:
     def crash(play: Performance) -> None:
         play.world.cluster.successors_crash = True
 
-    done = staged({"nodes": 15, "node_role_suffices": True}, first=half, before={"1.2 replace-stale-pods: waves": crash})
+    done = staged({"nodes": 15, "node_role_has_permissions": True}, first=half, before={"1.2 replace-stale-pods: waves": crash})
     assert done.writes == ["delete"] * 3  # the canary, and one wave of two
     assert done.told == ["repairing", "needs-action"]
 
@@ -200,7 +200,7 @@ def test_a_wave_that_does_not_come_back_stops_the_next() -> None:
             play.world.replace_pod(play.world.cluster, name)
         play.world.cluster.successors_crash = True
 
-    done = staged({"nodes": 12, "node_role_suffices": True, "annotation": None}, first=half)
+    done = staged({"nodes": 12, "node_role_has_permissions": True, "annotation": None}, first=half)
     assert done.writes.count("delete") == 1
     assert done.told == ["repairing", "needs-action"]
 

@@ -90,7 +90,7 @@ def test_a_canary_on_a_node_lost_after_it_started_blames_no_role_and_takes_nothi
         pods = play.world.cluster.pods.values()
         play.world.lose_node(play.world.cluster, next(pod.facts.node for pod in pods if pod.facts.role_arn == BOUND_ROLE))
 
-    world = {"nodes": 6, "node_role_suffices": True, "settings": QUICKLY}
+    world = {"nodes": 6, "node_role_has_permissions": True, "settings": QUICKLY}
     done = staged(world, before={"1.2 replace-canary-pod: successor": loses_it})
     assert "verified" in done.told
     assert done.annotation == BOUND_ROLE

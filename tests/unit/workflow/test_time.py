@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.ports import Parameter
+from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
 from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
 from tests.unit.domain.pictures import repaired

@@ -3,8 +3,8 @@
 from lambdas.application.remediation.steps.step_context import StepContext
 from lambdas.application.workflow_steps import Json
 from lambdas.contract import metrics
+from lambdas.domain.assessment.history_details import history_details
 from lambdas.domain.assessment.summary import summary_from_json
-from lambdas.domain.incidents.history import kept
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 
 MOST_LINES = 200
@@ -28,7 +28,7 @@ def past(context: StepContext, outcome: Outcome, about: Json, signals: int) -> P
         binding_path=first.binding_path or None,
         binding_version=first.binding_version or None,
         old_value=first.annotation or None,
-        details={**kept(first), **timeline},
+        details={**history_details(first), **timeline},
     )
 
 

@@ -32,15 +32,15 @@ def below_severity(about: Json) -> bool:
 def send(context: StepContext, key: str, about: Json, occasion: NotificationKind, callback_id: str = "") -> Json:
     """Once per key, as the incident's row remembers: `{"sent": bool, "failed": why, "at": iso}`."""
     try:
-        told = context.patiently(lambda: context.incidents.told(context.incident))
+        told = context.patiently(lambda: context.incidents.notified_states(context.incident))
         written = message(context_from_state(occasion, about, context.incident), environment=context.environment, callback_id=callback_id)
         if key not in told:
             context.patiently(lambda: context.notifier.send(written))
-            context.patiently(lambda: context.incidents.mark_told(context.incident, key))
+            context.patiently(lambda: context.incidents.mark_notified(context.incident, key))
         if occasion in EVENTS and (announced := f"{key} announced") not in told:  # apart, so that a bus that is down repeats no message
             event = _event(context, EVENTS[occasion], about, written.text)
             context.patiently(lambda: context.events.put([event]))
-            context.patiently(lambda: context.incidents.mark_told(context.incident, announced))
+            context.patiently(lambda: context.incidents.mark_notified(context.incident, announced))
     except RemediatorError as error:
         context.log("report", f"not sent: {error}", incident=context.incident.id, occasion=occasion, error=error)
         return {"sent": False, "failed": str(error)[:LONGEST_WORDS], "at": context.at()}

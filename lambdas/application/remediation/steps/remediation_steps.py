@@ -13,7 +13,7 @@ from lambdas.domain.planning.actions import Action, from_json
 from lambdas.domain.verification import VerificationState, progress, verify
 from lambdas.notifications.kind import NotificationKind
 
-SOUND = (Outcome.VERIFIED, Outcome.RECOVERED)
+HEALTHY_VERDICTS = (Outcome.VERIFIED, Outcome.RECOVERED)
 
 
 @dataclass(kw_only=True)
@@ -45,15 +45,15 @@ class RemediationSteps(StepContext):
 
     def begin(self, former: Json) -> Json:
         """Make sure that the incident is ours, and keep it so until `rest`: nobody takes it over while we act."""
-        return self._mark_acting(former, acting=True)
+        return self._mark_repairing(former, repairing=True)
 
     def rest(self, former: Json) -> Json:
         """Nothing more of ours is under way."""
-        return self._mark_acting(former, acting=False)
+        return self._mark_repairing(former, repairing=False)
 
-    def _mark_acting(self, former: Json, *, acting: bool) -> Json:
+    def _mark_repairing(self, former: Json, *, repairing: bool) -> Json:
         try:
-            return {"ours": self.patiently(lambda: self.incidents.mark_acting(self.incident, acting)), "at": self.at()}
+            return {"ours": self.patiently(lambda: self.incidents.mark_repairing(self.incident, repairing)), "at": self.at()}
         except RemediatorError as error:
             return {**former, **self.failed("actions", error)}
 
@@ -97,7 +97,7 @@ class RemediationSteps(StepContext):
     def ask(self, about: Json, callback_id: str) -> Json:
         """Send the question with the callback that answers it."""
         try:
-            self.patiently(lambda: self.incidents.mark_asked(self.incident, callback_id))
+            self.patiently(lambda: self.incidents.mark_approval_requested(self.incident, callback_id))
         except RemediatorError as error:
             self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id, error=error)
         return notification.send(
@@ -111,7 +111,7 @@ class RemediationSteps(StepContext):
     def answered(self) -> Json:
         """Take the question off the row: chat's answer does not, and whoever comes later is to be told that it has been answered."""
         try:
-            self.patiently(lambda: self.incidents.mark_asked(self.incident, None))
+            self.patiently(lambda: self.incidents.mark_approval_requested(self.incident, None))
         except RemediatorError as error:
             self.log("report", f"the answered callback stays noted: {error}", incident=self.incident.id, error=error)
         return {"at": self.at()}
@@ -122,9 +122,9 @@ class RemediationSteps(StepContext):
         """Write history and close, unless a signal came that no look has seen: then look first."""
         so_far: Json = {**about, **former}
         past = history.past(self, outcome, about, so_far["signals"])
-        sound_since = datetime.fromisoformat(so_far["look"]["began_at"]) if outcome in SOUND else None
+        healthy_since = datetime.fromisoformat(so_far["look"]["began_at"]) if outcome in HEALTHY_VERDICTS else None
         try:
-            closed = self.patiently(lambda: self.incidents.close(past, so_far["signals"], sound_since))
+            closed = self.patiently(lambda: self.incidents.close(past, so_far["signals"], healthy_since))
         except TransientError as error:
             return {**former, "words": str(error)[:LONGEST_WORDS], "at": self.at()}
         except RemediatorError as error:  # taken over: the other one closes it
@@ -137,6 +137,6 @@ class RemediationSteps(StepContext):
     def _look_before_closing(self, outcome: Outcome, former: Json) -> Json:
         """A signal came since the last look: see what it told of. Not closed, or, where nothing changed, to be closed with this look."""
         again = self.look(1, {})
-        if "look" not in again or outcome not in SOUND or summary_from_json(again["look"]).sound:
+        if "look" not in again or outcome not in HEALTHY_VERDICTS or summary_from_json(again["look"]).is_healthy:
             return {**former, **{key: again[key] for key in ("look", "signals", "at") if key in again}}
         return {"closed": False, "look": again["look"], "signals": again["signals"], "at": self.at()}

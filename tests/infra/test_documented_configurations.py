@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from infra.deploy_file import parse
+from infra.configuration_file import parse
 from tests.infra.templates import ROOT
 
 BLOCK = re.compile(r"```yaml\n(environments:.*?)```", re.DOTALL)

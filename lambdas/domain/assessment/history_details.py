@@ -9,7 +9,7 @@ MOST_REMEDIES: Final = 4
 LONGEST_REMEDY: Final = 2000
 
 
-def kept(first: AssessmentSummary) -> dict[str, Any]:
+def history_details(first: AssessmentSummary) -> dict[str, Any]:
     """Sentence and severity; broken links and remedies in words; who did it and with what; versions. Empty parts are left out."""
     actor = first.actor
     did = f"{actor.get('what', '')} by {actor['who']}" + (f" ({actor['agent']})" if actor.get("agent") else "") if actor else ""

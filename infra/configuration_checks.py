@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from infra.config import Configuration, Environment
-from infra.declared import Problem
-from infra.regions import why_not
+from infra.configuration import Configuration, Environment
+from infra.configuration_schema import Problem
+from infra.regions import unsupported_reason
 
 _LONGEST_STACK_NAME = 128  # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 
@@ -20,7 +20,7 @@ def cluster_stack_name(environment: Environment, cluster: str) -> str:
     return f"{stack_name(environment)}-cluster-{cluster.replace('_', '-')}"
 
 
-def contradictions(configuration: Configuration) -> Iterator[Problem]:
+def find_conflicts(configuration: Configuration) -> Iterator[Problem]:
     """Every pair of keys that cannot both be meant."""
     environments = configuration.environments
     if not environments:
@@ -37,7 +37,7 @@ def _within(it: Environment, where: str, *, alone: bool) -> Iterator[Problem]:
         for name, value in (("account", it.account), ("region", it.region)):
             if value is None:
                 yield Problem(f"{where}.{name}", value, f"the {name} of each environment, where there are several")
-    refusal = it.region and why_not(it.region)
+    refusal = it.region and unsupported_reason(it.region)
     if refusal:
         yield Problem(f"{where}.region", it.region, refusal)
     yield from _clusters(it, where)
@@ -116,7 +116,7 @@ def _same_place(first: Environment, second: Environment, where: str) -> Iterator
             )
 
 
-def served(configuration: Configuration, environment: Environment) -> tuple[str, ...]:
+def served_clusters(configuration: Configuration, environment: Environment) -> tuple[str, ...]:
     """The clusters a stack serves where another shares its account and region; empty means all of them."""
     place = (environment.account, environment.region)
     shared = [item for item in configuration.environments if (item.account, item.region) == place]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.config import Cluster, Environment, Network, Notify, Slack, Teams
-from infra.declared import InvalidConfiguration
-from infra.deploy_file import load, parse
-from infra.regions import DURABLE_REGIONS, doubt
+from infra.configuration import Cluster, Environment, Network, Notify, Slack, Teams
+from infra.configuration_schema import InvalidConfiguration
+from infra.configuration_file import load, parse
+from infra.regions import DURABLE_REGIONS, support_warning
 from tests.infra.templates import ACCOUNT, MAXIMAL, REGION, ROOT, TEAM, TENANT
 
 SLACK = {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}
@@ -216,5 +216,5 @@ def test_a_configuration_that_uses_every_key_parses_into_values_that_cannot_chan
 
 
 def test_a_region_that_is_not_known_to_have_durable_functions_is_doubted_in_words() -> None:
-    assert all(doubt(item) is None for item in (*DURABLE_REGIONS, None))
-    assert "list-durable-executions-by-function" in str(doubt("af-south-1"))
+    assert all(support_warning(item) is None for item in (*DURABLE_REGIONS, None))
+    assert "list-durable-executions-by-function" in str(support_warning("af-south-1"))

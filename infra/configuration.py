@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from infra.declared import declare, mapping, one_of, read, sequence, text, texts_by_name, whole_number
+from infra.configuration_schema import declare, mapping, choice, parse_mapping, sequence, text, string_mapping, integer
 from lambdas.contract.environment import Function
 from lambdas.contract.events import DIGEST_AT
 from lambdas.contract.parameters import CLUSTER_NAME
@@ -28,13 +28,13 @@ class Cluster:
 
     name: str = declare(_cluster, "the cluster's name")
     authentication_mode: str = declare(
-        one_of("API", "API_AND_CONFIG_MAP", "CONFIG_MAP"),
+        choice("API", "API_AND_CONFIG_MAP", "CONFIG_MAP"),
         "the cluster's own; CONFIG_MAP takes no access entries, so the aws-auth lines are printed instead",
         default="API_AND_CONFIG_MAP",
     )
-    access_entries: bool = declare(one_of(True, False), "make the access entries here, rather than in Terraform or eksctl", default=True)
-    container_insights: bool = declare(one_of(True, False), "make the alarm on failed nodes, which needs Container Insights", default=False)
-    audit_log: bool = declare(one_of(True, False), "subscribe the node watcher to the audit log, which must be switched on", default=False)
+    access_entries: bool = declare(choice(True, False), "make the access entries here, rather than in Terraform or eksctl", default=True)
+    container_insights: bool = declare(choice(True, False), "make the alarm on failed nodes, which needs Container Insights", default=False)
+    audit_log: bool = declare(choice(True, False), "subscribe the node watcher to the audit log, which must be switched on", default=False)
 
     @property
     def takes_entries(self) -> bool:
@@ -94,13 +94,13 @@ class Notify:
 
 @dataclass(frozen=True, kw_only=True)
 class _Caps:
-    checker: int | None = declare(whole_number(1, 1000), "executions at once", default=None)
-    remediator: int | None = declare(whole_number(1, 1000), "executions at once", default=None)
-    node_watcher: int | None = declare(whole_number(1, 1000), "executions at once", default=None)
+    checker: int | None = declare(integer(1, 1000), "executions at once", default=None)
+    remediator: int | None = declare(integer(1, 1000), "executions at once", default=None)
+    node_watcher: int | None = declare(integer(1, 1000), "executions at once", default=None)
 
 
 def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
-    caps = read(_Caps, raw, where)
+    caps = parse_mapping(_Caps, raw, where)
     wanted = ((item, getattr(caps, item.value)) for item in Function)
     return tuple((function, cap) for function, cap in wanted if cap is not None)
 
@@ -118,14 +118,14 @@ class Environment:
         "roles that bindings may name; only these can go into an add-on record",
         default=(),
     )
-    simulation: bool = declare(one_of(True, False), "let it ask IAM what a bound role may do (iam:SimulatePrincipalPolicy)", default=False)
+    simulation: bool = declare(choice(True, False), "let it ask IAM what a bound role may do (iam:SimulatePrincipalPolicy)", default=False)
     network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
     notify: Notify = declare(mapping(Notify), "who is told", default=Notify())
     key: str | None = declare(text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents and logs", default=None)
-    log_retention_days: int = declare(one_of(*LOG_DAYS), "how long logs are kept (days)", default=90)
+    log_retention_days: int = declare(choice(*LOG_DAYS), "how long logs are kept (days)", default=90)
     permissions_boundary: str | None = declare(text(_POLICY, "a managed policy's ARN"), "the boundary of every role", default=None)
     tags: tuple[tuple[str, str], ...] = declare(
-        texts_by_name(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters, not beginning with aws:"),
+        string_mapping(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters, not beginning with aws:"),
         "tags of every resource",
         default=(),
     )

@@ -9,8 +9,9 @@ from moto import mock_aws
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.events import SUBSCRIPTIONS
 from tests.events import INDEX, event
-from tests.infra import deployed, templates
-from tests.infra.deployed import STACK, Deployed, client
+from tests.infra import templates
+from tests.infra import moto_stack
+from tests.infra.moto_stack import STACK, Deployed, client
 from tests.infra.templates import REGION, of_type
 
 RECORDED_ROLE = "arn:aws:iam::111122223333:role/EksIrsaRemediator-RemediatorRole"
@@ -30,7 +31,7 @@ def stack(template: templates.Template) -> Iterator[Deployed]:
         for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}.items():
             patch.setenv(name, value)
         with mock_aws():
-            yield deployed.deploy(template, list(SUBSCRIPTIONS))
+            yield moto_stack.deploy(template, list(SUBSCRIPTIONS))
 
 
 @pytest.fixture(scope="module")

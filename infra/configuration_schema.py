@@ -42,12 +42,12 @@ def mapping(cls: type[T]) -> Parse[T]:
     """A parser for a nested mapping, all of whose problems are told at once."""
 
     def parse(raw: object, where: str) -> T:
-        return read(cls, raw, where)
+        return parse_mapping(cls, raw, where)
 
     return parse
 
 
-def read(cls: type[T], raw: object, where: str = "") -> T:
+def parse_mapping(cls: type[T], raw: object, where: str = "") -> T:
     """Read a mapping into `cls`, whose fields are made by `declare`.
 
     Raises:
@@ -104,7 +104,7 @@ def text(pattern: str, allowed: str) -> Parse[str]:
     return parse
 
 
-def one_of(*choices: T) -> Parse[T]:
+def choice(*choices: T) -> Parse[T]:
     """A parser for one of a few values."""
 
     def parse(raw: object, where: str) -> T:
@@ -116,7 +116,7 @@ def one_of(*choices: T) -> Parse[T]:
     return parse
 
 
-def whole_number(at_least: int, at_most: int) -> Parse[int]:
+def integer(at_least: int, at_most: int) -> Parse[int]:
     """A parser for a whole number within bounds; a YAML boolean is none."""
 
     def parse(raw: object, where: str) -> int:
@@ -127,7 +127,7 @@ def whole_number(at_least: int, at_most: int) -> Parse[int]:
     return parse
 
 
-def texts_by_name(pattern: str, allowed: str) -> Parse[tuple[tuple[str, str], ...]]:
+def string_mapping(pattern: str, allowed: str) -> Parse[tuple[tuple[str, str], ...]]:
     """A parser for a mapping of names to strings, kept as sorted pairs since a frozen value holds no dict."""
     name = text(pattern, allowed)
 

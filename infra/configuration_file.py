@@ -5,9 +5,9 @@ from typing import Final
 
 import yaml
 
-from infra.config import Configuration
-from infra.consistency import contradictions
-from infra.declared import InvalidConfiguration, Problem, read
+from infra.configuration import Configuration
+from infra.configuration_checks import find_conflicts
+from infra.configuration_schema import InvalidConfiguration, Problem, parse_mapping
 
 DEFAULT_NAME: Final = "deploy.yaml"
 
@@ -18,8 +18,8 @@ def parse(raw: object) -> Configuration:
     Raises:
         InvalidConfiguration: names each key, its value and what is allowed.
     """
-    configuration = read(Configuration, {} if raw is None else raw)
-    problems = tuple(contradictions(configuration))
+    configuration = parse_mapping(Configuration, {} if raw is None else raw)
+    problems = tuple(find_conflicts(configuration))
     if problems:
         raise InvalidConfiguration(*problems)
     return configuration

@@ -1,0 +1,89 @@
+"""What readers know beyond their own file: the clusters that were read, and the declarations of the other files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+NAMESPACE: Final = "kube-system"
+SERVICE_ACCOUNT: Final = "aws-node"
+SUBJECT: Final = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+
+Providers: TypeAlias = Mapping[str, str]
+"""Name of a cluster -> ARN of its OIDC provider."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Association:
+    """A Pod Identity association. A field is None where its value is not known before the file is applied."""
+
+    cluster: str | None
+    namespace: str | None
+    service_account: str | None
+    role: str | None = None
+
+    @property
+    def is_for_aws_node(self) -> bool:
+        """Return whether the association is for aws-node. An unknown value is taken for the right one."""
+        return self.namespace in (NAMESPACE, None) and self.service_account in (SERVICE_ACCOUNT, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddonRole:
+    """The role that a file gives to aws-node of a cluster: its ARN, "" for none, None for one that is not known yet."""
+
+    cluster: str | None
+    role: str | None
+    resource: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declarations:
+    """What one file declares that matters to others. `agents` and `auto_mode` are names of clusters; None is an unknown name."""
+
+    associations: tuple[Association, ...] = ()
+    agents: frozenset[str | None] = frozenset()
+    addon_roles: tuple[AddonRole, ...] = ()
+
+    def __or__(self, other: Declarations) -> Declarations:
+        """Return the declarations of both."""
+        return Declarations(
+            associations=self.associations + other.associations,
+            agents=self.agents | other.agents,
+            addon_roles=self.addon_roles + other.addon_roles,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The OIDC providers of clusters that were read, and the declarations of the other files that were given."""
+
+    providers: Providers = field(default_factory=lambda: MappingProxyType({}))
+    declared: Declarations = field(default_factory=Declarations)
+
+    def provider_of(self, cluster: str | None) -> str | None:
+        """Return the provider of a cluster. Where the name is not known and one cluster was read, return that one's."""
+        if cluster is not None:
+            return self.providers.get(cluster)
+        return next(iter(self.providers.values())) if len(self.providers) == 1 else None
+
+    def association_for(self, cluster: str | None) -> Association | None:
+        """Return the association of another file for aws-node of this cluster. An unknown name matches any other."""
+        found = (entry for entry in self.declared.associations if entry.is_for_aws_node and _is_same(entry.cluster, cluster))
+        return next(found, None)
+
+    def has_agent(self, cluster: str | None) -> bool:
+        """Return whether another file declares the Pod Identity agent for this cluster."""
+        return any(_is_same(agent, cluster) for agent in self.declared.agents)
+
+
+def _is_same(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other
+
+
+ALONE: Final = Context()
+"""The context of a file that is read alone."""

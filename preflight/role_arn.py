@@ -1,0 +1,22 @@
+"""Texts that stand where the ARN of a role is needed."""
+
+import re
+from typing import Final
+
+_ROLE_ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_PLACEHOLDER: Final = re.compile(
+    r"<[^>]*>|\b(?:replace|change|fill)[_-]?(?:me|this|in)\b|\byour[_-]|placeholder|\btodo\b|fixme|\bx{3,}\b|account[_-]?id|(?<!\d)0{12}(?!\d)",
+    re.IGNORECASE,
+)
+
+
+def fault_of_arn(text: str) -> str:
+    """Return why the text is not the ARN of a role that can exist; "" where it is one. Undecided parts stand as `${...}`."""
+    plain = re.sub(r"\$\{[^}]*\}", "", text)
+    if _PLACEHOLDER.search(plain.replace("arn:aws", "")):
+        return f"{text!r} is a placeholder"
+    if "${" in text:
+        return ""
+    if not text.startswith("arn:"):
+        return f"{text!r} is not an ARN"
+    return "" if _ROLE_ARN.fullmatch(text) else f"{text!r} is not the ARN of an IAM role"
