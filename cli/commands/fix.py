@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from cli.interactive.progress_display import ProgressDisplay
     from cli.interactive.steps import InteractiveRemediationSteps
     from cli.queries.assessment import TargetAssessment
-    from lambdas.application.workflow_steps import Json
+    from lambdas.application.remediation.results import RemediationResult
     from lambdas.domain.incidents.incident import Incident
+    from lambdas.notifications.message_context import ApprovalAnswer
 
 _OVERRIDE_HELP = "With --yes: override cool-down, hourly limit, maintenance window and circuit breaker."
 
@@ -134,6 +136,7 @@ def _remediation_steps(incident: Incident, dependencies: Dependencies, display: 
         environment=dependencies.environment,
         now=dependencies.now,
         sleep=dependencies.sleep,
+        jitter=partial(random.uniform, 0.5, 1.0),
     )
 
 
@@ -143,37 +146,40 @@ def _ask(
     fix_options: FixOptions,
     assessment: TargetAssessment,
     _callback_id: str,
-) -> Json:
+) -> ApprovalAnswer:
     """Show the current plan and ask for approval."""
     from rich.console import Group
     from rich.text import Text
 
     from cli.queries.assessment import PACING_REASONS
     from cli.views.plan_steps import plan_lines
-    from lambdas.domain.assessment.summary import summary_from_json
+    from lambdas.notifications.message_context import ApprovalAnswer
+
+    assert remediation_steps.proposed is not None  # noqa: S101  # the workflow asks after it has proposed
 
     display.pause()
     prompt = error_console()
-    plan = replace(summary_from_json(remediation_steps.proposed), needs_approval=False)
+    plan = replace(remediation_steps.proposed, needs_approval=False)
     prompt.print(Group(*plan_lines(plan), Text()), crop=False)
     blocked = assessment.summary.blocked if assessment.summary else ()
     for sentence in dict.fromkeys(item.sentence for item in blocked if item.reason in PACING_REASONS):
         prompt.print(Text(f"The remediator itself is blocked now: {sentence}", style="yellow"))
     approved = fix_options.yes or typer.confirm("Carry out the plan?", err=True)
     display.resume()
-    return {"approved": approved, "by": remediation_steps.incident.holder, "at": remediation_steps.now().isoformat()}
+    return ApprovalAnswer(approved=approved, by=remediation_steps.incident.holder)
 
 
-def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps, result: Json) -> ExitCode:
+def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps, result: RemediationResult) -> ExitCode:
     """Write the outcome, for people with the text of the notification."""
     from rich.text import Text
 
     from cli.views.documents import target_document
-    from lambdas.domain.assessment.summary import summary_from_json
     from lambdas.domain.incidents.incident import Outcome
 
-    current = summary_from_json(remediation_steps.last)
-    code = ExitCode.OK if result["outcome"] in (Outcome.VERIFIED, Outcome.RECOVERED) else ExitCode.BROKEN
+    first, current = remediation_steps.first, remediation_steps.current
+    if first is None or current is None:
+        raise CommandError(f"incident {result.incident} was taken over before it was assessed")
+    code = ExitCode.OK if result.outcome in (Outcome.VERIFIED, Outcome.RECOVERED) else ExitCode.BROKEN
     if options.output is Format.TABLE:
         summary = f"Done: {current.sentence}" if remediation_steps.changes else f"Nothing was changed. {current.sentence}"
         console().print(Text(remediation_steps.message.text if remediation_steps.message else summary), soft_wrap=True)
@@ -183,10 +189,10 @@ def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediat
         "exitCode": code,
         **target_document(remediation_steps.incident.target),
         "incident": remediation_steps.incident.id,
-        "outcome": str(result["outcome"]),
-        "verdict": summary_from_json(remediation_steps.first).verdict.value,
+        "outcome": str(result.outcome) if result.outcome else "taken-over",
+        "verdict": first.verdict.value,
         "verdictNow": current.verdict.value,
-        "changes": list(result["changes"]),
+        "changes": list(result.changes),
     }
     write(options.output, document)
     return code

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from cli.errors import CommandError
+from lambdas.application.remediation.results import notified_kinds
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
@@ -75,7 +76,7 @@ def _new_incident(target: ServiceAccountRef, binding_path: str | None, dependenc
 def _may_take_over(incident: Incident, dependencies: Dependencies) -> bool:
     if incident.is_held_by_person:
         return heartbeat_expired(incident, dependencies.now())
-    kinds = {state.split(" ", 1)[-1].split(" ")[0] for state in dependencies.incidents.notified_states(incident)}
+    kinds = notified_kinds(dependencies.incidents.notified_states(incident))
     return not incident.repairing and not incident.callback_id and bool(kinds & _WATCHING)
 
 

@@ -12,7 +12,9 @@ from cli.output import error_console
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from lambdas.domain.assessment.summary import Counts
 
 BAR_WIDTH: Final = 15
 
@@ -66,7 +68,7 @@ class ProgressDisplay:
         if self._status:
             self._status.update(Text(self._activity + (f"   {self._counts}" if self._counts else "")))
 
-    def show_counts(self, counts: Mapping[str, Any]) -> None:
+    def show_counts(self, counts: Counts) -> None:
         """Show the counts of pods and nodes."""
         self._counts = counts_text(counts)
         self.show_activity("")
@@ -75,14 +77,14 @@ class ProgressDisplay:
         self._console.print(Text(f"{self._clock() - self._started_at:6.1f} s  ", style="dim").append(text), soft_wrap=True)
 
 
-def counts_text(counts: Mapping[str, Any]) -> str:
+def counts_text(counts: Counts) -> str:
     """Return `pods ████░░ 7/12 with the role · nodes ████ 12/12 Ready`."""
     parts = []
-    if counts["pods"]:
-        ready = "" if counts["pods_ready"] == counts["pods"] else f", {counts['pods_ready']} ready"
-        parts.append(f"pods {_bar(counts['pods_right'], counts['pods'])} {counts['pods_right']}/{counts['pods']} with the role{ready}")
-    if counts["nodes"]:
-        parts.append(f"nodes {_bar(counts['nodes_ready'], counts['nodes'])} {counts['nodes_ready']}/{counts['nodes']} Ready")
+    if counts.pods:
+        ready = "" if counts.pods_ready == counts.pods else f", {counts.pods_ready} ready"
+        parts.append(f"pods {_bar(counts.pods_right, counts.pods)} {counts.pods_right}/{counts.pods} with the role{ready}")
+    if counts.nodes:
+        parts.append(f"nodes {_bar(counts.nodes_ready, counts.nodes)} {counts.nodes_ready}/{counts.nodes} Ready")
     return " · ".join(parts)
 
 

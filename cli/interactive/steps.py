@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from lambdas.application.remediation.results import (
+    ActionResult,
+    ActionState,
+    AssessmentResult,
+    CanaryResult,
+    CloseResult,
+    DeliveryState,
+    NotificationResult,
+    ReplacementResult,
+    StepResult,
+    VerificationResult,
+)
+from lambdas.application.remediation.steps.history import IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
-from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, PollSchedule
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.contract.settings import Mode, settings_path
-from lambdas.domain.assessment.summary import summary_from_json
+from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Outcome
+from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import context_from_state
+from lambdas.notifications.message_context import MessageContext, TimelineEntry
 from lambdas.notifications.messages import message
 
 if TYPE_CHECKING:
@@ -21,9 +35,11 @@ if TYPE_CHECKING:
 
     from cli.interactive.incident_lease import IncidentLease
     from cli.interactive.progress_display import ProgressDisplay
-    from lambdas.application.workflow_steps import Json
+    from lambdas.application.remediation.results import NotificationKey
+    from lambdas.domain.planning.actions import Action
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
 
+R = TypeVar("R")
 MAX_CLOSE_ATTEMPTS: Final = 3
 """Each attempt after the first has assessed a new signal. A sweep takes over an incident that stays open."""
 _NO_PACING: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "circuit_breaker_clusters": "1000"}
@@ -67,54 +83,65 @@ class BestEffortNotifier:
 
 @dataclass(kw_only=True)
 class InteractiveRemediationSteps(RemediationSteps):
-    """Remediation steps that ask for approval at the prompt, send no reminder, and keep what an interrupted run has to record."""
+    """Remediation steps that ask for approval at the prompt, send no reminder, and keep what an interrupted run has to record.
 
-    first: Json = field(default_factory=dict)
-    last: Json = field(default_factory=dict)
-    proposed: Json = field(default_factory=dict)
-    lines: list[Json] = field(default_factory=list)
+    `proposed` is the assessment whose plan the prompt shows, `message` the latest notification.
+    """
+
+    first: AssessmentSummary | None = None
+    current: AssessmentSummary | None = None
+    proposed: AssessmentSummary | None = None
+    timeline: list[TimelineEntry] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     message: Message | None = None
     signals: int = 0
 
-    def look(self, iteration: int, former: Json) -> Json:
+    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
         """Assess, and keep the result in case the run is interrupted."""
-        state = super().look(iteration, former)
-        if summary := state.get("look"):
-            self.first, self.last, self.signals = self.first or summary, summary, state["signals"]
-        return state
+        result = super().assess(iteration, former)
+        if result.summary:
+            self.first, self.current, self.signals = self.first or result.summary, result.summary, result.signals
+        return result
 
-    def act(self, action: Json) -> Json:
+    def apply(self, action: Action, _former: ActionResult | None = None) -> ActionResult:
         """Apply the action, and keep the result in case the run is interrupted."""
-        outcome = super().act(action)
-        if outcome.get("done"):
-            self.changes.append(str(action["kind"]))
-            self.lines.append({"at": outcome["at"], "what": action["kind"], "words": outcome["words"]})
-        return outcome
+        result = super().apply(action)
+        if result.state is ActionState.DONE:
+            self.changes.append(action.kind)
+            self.timeline.append(TimelineEntry(at=result.at or "", event=action.kind, text=result.message))
+        return result
 
-    def tell(self, key: str, about: Json) -> Json:
+    def notify(self, key: NotificationKey, context: MessageContext) -> NotificationResult:
         """Notify, and keep the message for the screen. A rejection at the prompt and reminders are not sent."""
-        kind = NotificationKind(about["occasion"])
-        if kind in (NotificationKind.REMINDER, NotificationKind.NOT_APPROVED):
-            return {"sent": False, "at": about["look"]["began_at"]}
-        self.message = message(context_from_state(kind, about, self.incident), environment=self.environment)
-        return super().tell(key, about)
+        if context.kind in (NotificationKind.REMINDER, NotificationKind.NOT_APPROVED):
+            return NotificationResult(at=self.now(), state=DeliveryState.SKIPPED)
+        self.message = message(context, environment=self.environment)
+        return super().notify(key, context)
 
-    def ask(self, about: Json, callback_id: str) -> Json:  # the parameter is the port's
+    def request_approval(self, context: MessageContext, callback_id: str) -> NotificationResult:  # the parameters are the workflow's
         """Keep the plan for the prompt. No approval request is sent."""
-        self.proposed = about["look"]
-        return {}
+        self.proposed = context.current
+        return NotificationResult(at=self.now(), state=DeliveryState.SENT)
 
     def close_interrupted(self) -> None:
         """Close the incident of an interrupted run with the applied changes in its history. New signals are assessed first."""
-        if not self.last:
-            self.look(1, {})
-        state: Json = {"look": self.last, "signals": self.signals}
-        for _ in range(MAX_CLOSE_ATTEMPTS if self.last else 0):
-            is_verified = summary_from_json(state["look"]).is_healthy and self.changes
-            about = {"first": self.first, "lines": self.lines, "trail": [], "changes": self.changes}
-            state = self.close(Outcome.VERIFIED if is_verified else Outcome.NEEDS_ACTION, {**about, **state}, state)
-            if state.get("closed"):
+        if self.current is None:
+            self.assess(1, AssessmentResult())
+        if self.first is None or self.current is None:
+            return
+        result = CloseResult()
+        for _ in range(MAX_CLOSE_ATTEMPTS):
+            is_verified = (result.summary or self.current).is_healthy and self.changes
+            record = IncidentRecord(
+                outcome=Outcome.VERIFIED if is_verified else Outcome.NEEDS_ACTION,
+                first=self.first,
+                current=self.current,
+                signals=self.signals,
+                timeline=tuple(self.timeline),
+                changes=tuple(self.changes),
+            )
+            result = self.close(record, result)
+            if result.is_closed:
                 return
 
 
@@ -125,42 +152,47 @@ class InteractiveSteps(InProcessSteps):
     lease: IncidentLease | None = None
     display: ProgressDisplay | None = None
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         """Run the step if the lease is still held."""
-        self._before(name)
-        return super().once(name, do)
+        self._before(step)
+        return super().once(step, do, result)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
-        """Poll, and show each state."""
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        """Poll, and show each result."""
 
-        def check_and_show(former: Json) -> Json:
-            self._before(name)
-            state = check(former)
-            if self.display and (summary := state.get("look")):
-                self.display.show_counts(summary["counts"])
-            elif self.display:
-                self.display.show_activity(state.get("words") or state.get("sentence") or state.get("unread") or "")
-            return state
+        def check_and_show(former: R) -> R:
+            self._before(step)
+            result = check(former)
+            if self.display:
+                _show(result, self.display)
+            return result
 
-        if " watch " in name:
-            return {**TIMED_OUT}
-        return super().until(name, check_and_show, settled, schedule)
+        if step.purpose is StepPurpose.WATCH:
+            return initial
+        return super().until(step, initial, check_and_show, is_settled, schedule)
 
-    def _before(self, name: str) -> None:
+    def _before(self, step: StepId) -> None:
         if self.lease:
             self.lease.renew()
         if self.display:
-            kind = name.partition(" ")[2].partition(" ")[0].removesuffix(":")
-            self.display.show_activity(_ACTIVITIES.get(kind, ""))
+            self.display.show_activity(_ACTIVITIES.get(step.part if step.purpose is StepPurpose.APPLY else step.purpose, ""))
 
 
-_ACTIVITIES: Final = {
-    "look": "assessing",
-    "annotate-service-account": "setting the annotation",
-    "replace-canary-pod": "replacing the canary pod",
-    "restart-workload": "restarting the workload",
-    "replace-stale-pods": "replacing stale pods",
-    "update-addon-role": "updating the add-on record",
-    "proof": "verifying",
-    "close": "writing history",
+def _show(result: object, display: ProgressDisplay) -> None:
+    match result:
+        case AssessmentResult(summary=AssessmentSummary(counts=counts)) | VerificationResult(summary=AssessmentSummary(counts=counts)):
+            display.show_counts(counts)
+        case ActionResult(message=text) | CanaryResult(message=text) | ReplacementResult(message=text) | StepResult(error=text):
+            display.show_activity(text)
+
+
+_ACTIVITIES: Final[Mapping[str, str]] = {
+    StepPurpose.ASSESS: "assessing",
+    AnnotateServiceAccount.kind: "setting the annotation",
+    ReplaceCanaryPod.kind: "replacing the canary pod",
+    RestartWorkload.kind: "restarting the workload",
+    ReplaceStalePods.kind: "replacing stale pods",
+    UpdateAddonRole.kind: "updating the add-on record",
+    StepPurpose.VERIFY: "verifying",
+    StepPurpose.CLOSE: "writing history",
 }

@@ -1,6 +1,6 @@
-"""The digest as a durable execution: read the day, and tell it once, patiently where the table or the topics do not answer."""
+"""The daily digest: reads the day of some clusters and sends one message about it, with retries."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -8,7 +8,7 @@ from typing import Final
 
 from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints, Readers
-from lambdas.application.workflow_steps import Json, PollSchedule, Steps
+from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
 from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
@@ -18,16 +18,34 @@ from lambdas.domain.ports import IncidentsPort, LogPort, NotifierPort
 from lambdas.domain.snapshot.bindings import Parameter, bound_targets
 from lambdas.notifications.daily_digest import digest_message
 
-PATIENCE: Final = PollSchedule(timeout_s=6 * 3600, first_s=5, most_s=600)
-"""How long to try to tell of a day; later than that the next day's digest is nearer."""
-
+SCHEDULE: Final = PollSchedule(timeout_s=6 * 3600, first_s=5, most_s=600)
+"""How long a digest is tried. Later than that, the digest of the next day is more useful."""
+MAX_ERROR_LENGTH: Final = 300
 MOST_ASSESSED: Final = 20
 """Open incidents that the digest assesses. More open incidents are usually one fault of many clusters."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class DigestRequest:
+    """A digest of these clusters for the day that ends at `until`."""
+
+    until: datetime
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigestResult:
+    """What became of a digest; `is_sent` is False where the day has nothing to report, and None where the outside did not answer."""
+
+    is_sent: bool | None = None
+    closed: int = 0
+    still_open: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DigestDependencies:
-    """What a digest is read and told with. `now` is the clock of what is still open."""
+    """What a digest is read through and sent with. `now` is the clock for the assessments of open incidents."""
 
     readers: Readers
     incidents: IncidentsPort
@@ -37,45 +55,39 @@ class DigestDependencies:
     now: Callable[[], datetime]
 
 
-def sum_up(asked: Json, steps: Steps, dependencies: DigestDependencies) -> Json:
-    """Tell of the day that ends `until` in these `clusters`, if it has anything to tell. Returns the outcome for the execution's record."""
-    until = datetime.fromisoformat(asked["until"])
-    state = steps.until("digest", lambda _: _told(until, asked["clusters"], dependencies), lambda item: "sent" in item, PATIENCE)
-    return {"digest": asked["until"], **state}
+def send_digest(request: DigestRequest, steps: Steps, dependencies: DigestDependencies) -> DigestResult:
+    """Send the digest, unless the day has nothing to report."""
+    return steps.until(
+        StepId(StepPurpose.DIGEST),
+        DigestResult(),
+        lambda _: _try_to_send(request, dependencies),
+        lambda result: result.is_sent is not None,
+        SCHEDULE,
+    )
 
 
-def _told(until: datetime, clusters: Sequence[str], dependencies: DigestDependencies) -> Json:
+def _try_to_send(request: DigestRequest, dependencies: DigestDependencies) -> DigestResult:
     try:
         parameters = dependencies.readers.parameters.load()
-        day = summarize_day(until, clusters, parameters, dependencies.incidents, partial(_what_is_broken, dependencies=dependencies))
-        return _send(day, dependencies)
+        find_fault = partial(_find_fault, dependencies=dependencies)
+        return _send(summarize_day(request.until, request.clusters, parameters, dependencies.incidents, find_fault), dependencies)
     except TransientError as error:
-        dependencies.log("report", f"the digest has to wait: {error}", error=error)
-        return {"failed": str(error)[:300]}
+        dependencies.log("report", f"the digest is sent later: {error}", error=error)
+        return DigestResult(error=str(error)[:MAX_ERROR_LENGTH])
     except RemediatorError as error:
         dependencies.log("report", f"no digest: {error}", error=error)
-        return {"sent": False, "failed": str(error)[:300]}
+        return DigestResult(is_sent=False, error=str(error)[:MAX_ERROR_LENGTH])
 
 
-def _send(day: Day, dependencies: DigestDependencies) -> Json:
-    counts = {"closed": len(day.closed), "open": len(day.still_open)}
+def _send(day: Day, dependencies: DigestDependencies) -> DigestResult:
     if day.quiet:
-        dependencies.log("report", f"nothing to sum up in {day.clusters} clusters")
-        return {"sent": False, **counts}
-    written = digest_message(day, environment=dependencies.environment)
-    dependencies.notifier.send(written)
-    dependencies.log("report", written.subject, **counts)
-    return {"sent": True, **counts}
-
-
-def _what_is_broken(target: ServiceAccountRef, dependencies: DigestDependencies) -> str:
-    """A sentence from a fresh look; empty where nothing can be read: a digest is worth telling without it."""
-    try:
-        _, found = collect_and_diagnose(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False)
-    except RemediatorError as error:
-        dependencies.log("snapshot", str(error), target=target.key, error=error)
-        return ""
-    return "" if found.is_healthy else found.broken[0].sentence
+        dependencies.log("report", f"no incident to report in {day.clusters} clusters")
+        return DigestResult(is_sent=False)
+    message = digest_message(day, environment=dependencies.environment)
+    dependencies.notifier.send(message)
+    result = DigestResult(is_sent=True, closed=len(day.closed), still_open=len(day.still_open))
+    dependencies.log("report", message.subject, closed=result.closed, open=result.still_open)
+    return result
 
 
 def summarize_day(
@@ -83,12 +95,16 @@ def summarize_day(
     clusters: Iterable[str],
     parameters: Mapping[str, Parameter],
     incidents: IncidentsPort,
-    assess: Callable[[ServiceAccountRef], str],
+    find_fault: Callable[[ServiceAccountRef], str],
 ) -> Day:
-    """Read the day of every bound ServiceAccount of the clusters, and of aws-node, which is checked without a binding too.
+    """The incidents of every bound ServiceAccount of the clusters, and of aws-node, which is checked without a binding too.
 
     Args:
-        assess: returns what is broken now, in a sentence; called for the first `MOST_ASSESSED` open incidents.
+        until: the end of the day (aware UTC).
+        clusters: names of clusters.
+        parameters: all parameters, `path -> parameter`.
+        incidents: the open incidents and history.
+        find_fault: what is broken now, in a sentence; called for the first open incidents only.
 
     Raises:
         TransientError: the table did not answer.
@@ -97,15 +113,24 @@ def summarize_day(
     aws_nodes = {ServiceAccountRef(name, AWS_NODE.namespace, AWS_NODE.service_account) for name in names}
     targets = sorted(aws_nodes | set(bound_targets(parameters, names)))
     closed = [past for target in targets for past in incidents.history(target, until - DAY) if past.closed_at < until]
-    still_open = sorted(
-        (incident for target in targets if (incident := incidents.get(target))), key=lambda incident: (incident.opened_at, incident.id)
-    )
+    opened = [incident for target in targets if (incident := incidents.get(target))]
+    opened.sort(key=lambda incident: (incident.opened_at, incident.id))
     return Day(
         until=until,
         clusters=len(names),
         closed=tuple(sorted(closed, key=lambda past: (past.closed_at, past.id), reverse=True)),
         still_open=tuple(
-            StillOpen(incident=incident, sentence=assess(incident.target) if index < MOST_ASSESSED else "")
-            for index, incident in enumerate(still_open)
+            StillOpen(incident=incident, sentence=find_fault(incident.target) if number < MOST_ASSESSED else "")
+            for number, incident in enumerate(opened)
         ),
     )
+
+
+def _find_fault(target: ServiceAccountRef, dependencies: DigestDependencies) -> str:
+    """The first broken link in a sentence; empty where nothing is broken or nothing can be read, since the digest is useful without it."""
+    try:
+        _, diagnosis = collect_and_diagnose(target, dependencies.readers, dependencies.now(), Hints(), symptoms=False)
+    except RemediatorError as error:
+        dependencies.log("snapshot", str(error), target=target.key, error=error)
+        return ""
+    return "" if diagnosis.is_healthy else diagnosis.broken[0].sentence

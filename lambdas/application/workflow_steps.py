@@ -1,13 +1,14 @@
-"""The port that the workflow is written against: run once and remember, wait until, pause, ask a person."""
+"""The port that workflows are written against: run a step once, poll until a condition holds, pause, and request an approval."""
 
-import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-Json = dict[str, Any]
+from lambdas.notifications.message_context import ApprovalAnswer
+
+R = TypeVar("R")
 
 
 class StepPurpose(StrEnum):
@@ -53,7 +54,7 @@ class StepId:
 
 @dataclass(frozen=True, kw_only=True)
 class PollSchedule:
-    """How long and how often to look: seconds, growing by `growth` from `first_s` to `most_s`, until `timeout_s` have been waited."""
+    """How often a step polls: after `first_s` seconds, then each delay is `growth` times longer up to `most_s`, for `timeout_s` in all."""
 
     timeout_s: int
     first_s: int = 1
@@ -61,7 +62,7 @@ class PollSchedule:
     growth: float = 1.5
 
     def delay_s(self, attempt: int) -> int | None:
-        """Whole seconds to wait after this attempt (from 1), or None when patience has ended."""
+        """Whole seconds to wait after this attempt (from 1); None when the time is up."""
         waited = 0
         for n in range(1, attempt + 1):
             delay = max(1, round(min(self.first_s * self.growth ** (n - 1), self.most_s)))
@@ -74,77 +75,83 @@ class PollSchedule:
         return None
 
 
+NOTIFY_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
+"""How long a message that could not be delivered is sent again."""
+
+
 class Steps(Protocol):
-    """What a workflow may do besides computing. Names are unique within a run. Results are JSON objects, small enough for a checkpoint."""
+    """The operations that a workflow has besides computing. Step ids are unique within a run. Results are small frozen dataclasses."""
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        """Run and remember: after a crash the remembered result is returned instead."""
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        """The result of `do`. A replay returns the stored result instead of running `do` again."""
         ...
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
-        """Check (with the former state, at first empty) until settled or patience ends: the last state, with `timed_out` set then."""
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        """The first settled result of `check`, or its last one when the schedule's time is up.
+
+        `check` gets the result before, at first `initial`.
+        """
         ...
 
-    def pause(self, name: str, seconds: int) -> None:
-        """Wait, at no cost where that is possible."""
+    def pause(self, step: StepId, seconds: int) -> None:
+        """Wait. A durable execution does not run meanwhile."""
         ...
 
-    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
-        """Put a question under a callback id and wait for the answer: `{"approved": bool, "by": who}`, or `{"timed_out": True}`.
+    def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
+        """The answer to an approval request, which `send` delivers under a callback id.
 
-        `put` gives `failed` where nobody could be told, and is then tried again.
+        `send` returns whether the request was delivered, and runs again where it was not.
         """
         ...
 
 
-TIMED_OUT: Final = {"timed_out": True}
-SENDING: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
-"""How long a message is tried again that could not be sent when it was due."""
+@dataclass(frozen=True)
+class SendResult:
+    """Whether an approval request was delivered."""
+
+    is_sent: bool = False
 
 
-def sent(told: Json) -> bool:
-    """Whether a message need not be tried again."""
-    return not told.get("failed")
+def send_request(steps: Steps, step: StepId, callback_id: str, send: Callable[[str], bool]) -> None:
+    """The part of an approval step that delivers its request."""
+    delivery = replace(step, part="message")
+    steps.until(delivery, SendResult(), lambda _: SendResult(send(callback_id)), lambda result: result.is_sent, NOTIFY_SCHEDULE)
 
 
 @dataclass
 class InProcessSteps:
-    """Steps of this process: for the command line and for tests. Nothing survives it.
+    """Steps of this process, for the command line and for tests. No result is stored.
 
-    `sleep` takes seconds; `answer` is asked for approvals with the callback id and gives what `ask` returns.
+    `sleep` takes seconds; `answer` gets the callback id and returns the answer to an approval request.
     """
 
-    sleep: Callable[[float], None] = time.sleep
-    answer: Callable[[str], Json] = field(default=lambda _: dict(TIMED_OUT))
-    done: list[str] = field(default_factory=list)
+    sleep: Callable[[float], None]
+    answer: Callable[[str], ApprovalAnswer] = field(default=lambda _: ApprovalAnswer(approved=False, timed_out=True))
+    done: list[StepId] = field(default_factory=list)
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:  # only stored results need their type
         """Run it."""
-        self.done.append(name)
+        self.done.append(step)
         return do()
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
-        """Check in a loop."""
-        self.done.append(name)
-        state: Json = {}
-        attempt = 0
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        """Poll in a loop."""
+        self.done.append(step)
+        state, attempt = initial, 0
         while True:
             state, attempt = check(state), attempt + 1
-            if settled(state):
+            if is_settled(state) or (delay := schedule.delay_s(attempt)) is None:
                 return state
-            delay = schedule.delay_s(attempt)
-            if delay is None:
-                return {**state, **TIMED_OUT}
             self.sleep(delay)
 
-    def pause(self, name: str, seconds: int) -> None:
+    def pause(self, step: StepId, seconds: int) -> None:
         """Sleep."""
-        self.done.append(name)
+        self.done.append(step)
         self.sleep(seconds)
 
-    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:  # whoever answers here needs no clock
-        """Put the question and ask for the answer at once."""
-        self.done.append(name)
+    def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:  # answered at once
+        """Send the request and return the answer at once."""
+        self.done.append(step)
         callback_id = str(uuid.uuid4())
-        self.until(f"{name}: put", lambda _: put(callback_id), sent, SENDING)
+        send_request(self, step, callback_id, send)
         return self.answer(callback_id)

@@ -1,8 +1,8 @@
-"""Steps of an AWS Lambda durable function: checkpointed by the durable execution SDK."""
+"""The steps of an AWS Lambda durable function: the durable execution SDK stores each result as a checkpoint."""
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aws_durable_execution_sdk_python import CallbackError, CallbackTimeoutError, DurableContext
 from aws_durable_execution_sdk_python.config import CallbackConfig, Duration, StepConfig
@@ -10,25 +10,26 @@ from aws_durable_execution_sdk_python.retries import RetryDecision
 from aws_durable_execution_sdk_python.serdes import SerDes, SerDesContext
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 
-from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, PollSchedule, sent
+from lambdas.application.workflow_steps import PollSchedule, StepId, send_request
+from lambdas.notifications.message_context import ApprovalAnswer
+from lambdas.remediator.codec import decode, encode
+
+R = TypeVar("R")
+MAX_NAME_LENGTH: Final = 300
+"""Characters of the name that an approval's answer gives."""
 
 
-class _PlainJson(SerDes[Json]):
-    """Checkpoints as plain JSON: the SDK's own envelope of type tags makes them several times larger."""
+class _Codec(SerDes[Any]):
+    """Checkpoints of one result type as plain JSON: the SDK's own envelope of type tags makes them several times larger."""
 
-    def serialize(self, value: Json, serdes_context: SerDesContext) -> str:  # the SDK's signature
-        return json.dumps(value, separators=(",", ":"))
+    def __init__(self, result: type[Any]) -> None:
+        self._result = result
 
-    def deserialize(self, data: str, serdes_context: SerDesContext) -> Json:  # the SDK's signature
-        value: Json = json.loads(data)
-        return value
+    def serialize(self, value: Any, serdes_context: SerDesContext) -> str:  # the SDK's signature
+        return json.dumps(encode(value), separators=(",", ":"))
 
-
-_PLAIN: Final = _PlainJson()
-
-# A step of ours never raises for what may succeed later: it retries by itself and returns its outcome. What is raised is a defect, and
-# the SDK's default of six attempts would only repeat it.
-_ONCE: Final = StepConfig(retry_strategy=lambda _error, _attempt: RetryDecision.no_retry(), serdes=_PLAIN)
+    def deserialize(self, data: str, serdes_context: SerDesContext) -> Any:  # the SDK's signature
+        return decode(self._result, json.loads(data))
 
 
 class DurableSteps:
@@ -37,53 +38,55 @@ class DurableSteps:
     def __init__(self, context: DurableContext) -> None:
         self._context = context
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        """One checkpointed step, at least once: `do` is idempotent."""
-        result: Json = self._context.step(lambda _: do(), name=name, config=_ONCE)
-        return result
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        """One checkpointed operation. It runs at least once, so `do` is idempotent.
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        """One operation however often it looks; the function ends in between."""
+        A step returns what may succeed later as its result. What it raises is a defect, which the SDK's six attempts would only repeat.
+        """
+        config = StepConfig(retry_strategy=lambda _error, _attempt: RetryDecision.no_retry(), serdes=_Codec(result))
+        stored: R = self._context.step(lambda _: do(), name=str(step), config=config)
+        return stored
 
-        def strategy(state: Json, attempt: int) -> WaitForConditionDecision:
-            delay = None if settled(state) else patience.delay_s(attempt)
-            return (
-                WaitForConditionDecision.stop_polling()
-                if delay is None
-                else WaitForConditionDecision.continue_waiting(Duration(seconds=delay))
-            )
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        """One operation for all polls; the function ends between two of them."""
 
-        config: WaitForConditionConfig[Json] = WaitForConditionConfig(wait_strategy=strategy, initial_state={}, serdes=_PLAIN)
-        state: Json = self._context.wait_for_condition(lambda former, _: check(former), config, name=name)
-        return state if settled(state) else {**state, **TIMED_OUT}
+        def decide(state: R, attempt: int) -> WaitForConditionDecision:
+            delay = None if is_settled(state) else schedule.delay_s(attempt)
+            if delay is None:
+                return WaitForConditionDecision.stop_polling()
+            return WaitForConditionDecision.continue_waiting(Duration(seconds=delay))
 
-    def pause(self, name: str, seconds: int) -> None:
-        """A timer of the service; the function ends in between."""
-        self._context.wait(Duration(seconds=max(1, seconds)), name=name)
+        config = WaitForConditionConfig(wait_strategy=decide, initial_state=initial, serdes=_Codec(type(initial)))
+        state: R = self._context.wait_for_condition(lambda former, _: check(former), config, name=str(step))
+        return state
 
-    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
-        """A callback that chat or the command line answers by its id."""
-        callback = self._context.create_callback(name=name, config=CallbackConfig(timeout=Duration(seconds=timeout_s)))
-        self.until(f"{name}: put", lambda _: put(callback.callback_id), sent, SENDING)
+    def pause(self, step: StepId, seconds: int) -> None:
+        """A timer of the service; the function ends meanwhile."""
+        self._context.wait(Duration(seconds=max(1, seconds)), name=str(step))
+
+    def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
+        """A callback that chat or the command line completes by its id."""
+        callback = self._context.create_callback(name=str(step), config=CallbackConfig(timeout=Duration(seconds=timeout_s)))
+        send_request(self, step, callback.callback_id, send)
         try:
             return _answer(callback.result())
         except CallbackTimeoutError:
-            return dict(TIMED_OUT)
-        except CallbackError as error:  # the chat's reject button sends a failure
-            return {"approved": False, "by": "chat", "words": str(error)[:300]}
+            return ApprovalAnswer(approved=False, timed_out=True)
+        except CallbackError:  # the reject button in chat fails the callback
+            return ApprovalAnswer(approved=False)
 
 
-def _answer(result: Any) -> Json:
-    """`{"approved": bool, "by": who}` out of an answer.
+def _answer(result: Any) -> ApprovalAnswer:
+    """The answer of a completed callback.
 
-    Chat's approve button succeeds the callback without a result; the command line says who answered and how. Anything else is a no.
+    The approve button in chat gives no result; the command line gives `{"approved": bool, "by": name}`. Anything else is a rejection.
     """
     if result in (None, ""):
-        return {"approved": True, "by": "chat"}
+        return ApprovalAnswer(approved=True)
     try:
         value = json.loads(result) if isinstance(result, str | bytes) else result
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        return {"approved": False, "by": "unknown", "words": "the answer was not understood"}
-    return {"approved": value.get("approved") is True, "by": str(value.get("by", "unknown"))[:300]}
+        return ApprovalAnswer(approved=False, by="unknown")
+    return ApprovalAnswer(approved=value.get("approved") is True, by=str(value.get("by", "unknown"))[:MAX_NAME_LENGTH])

@@ -1,7 +1,10 @@
-"""Entry point of the remediator: a durable function. Wires the adapters and runs the workflow."""
+"""Entry point of the remediator, a durable function: builds the adapters and runs a workflow."""
 
 import os
+import random
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, Final
@@ -18,127 +21,125 @@ from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.notifier import Notifier
 from lambdas.application.assessment import PolicySources
-from lambdas.application.daily_digest import DigestDependencies, sum_up
+from lambdas.application.daily_digest import DigestDependencies, DigestRequest, send_digest
 from lambdas.application.readers import Readers
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import Json, PollSchedule
+from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Incident
+from lambdas.remediator.codec import decode, encode
 from lambdas.remediator.durable_steps import DurableSteps
 
-OPENING: Final = PollSchedule(timeout_s=1800)
-"""How long to try to read the incident; after that the execution ends, and the next sweep takes the incident over."""
-
-
+OPEN_SCHEDULE: Final = PollSchedule(timeout_s=1800)
+"""How long to try to read the incident. After that the execution ends, and the next sweep takes the incident over."""
 FACTS_KEPT_S: Final = 2
-"""How old a cluster's description, a role and an OIDC provider may be: what a look read serves the write that follows it."""
+"""Maximum age of a cluster's description, a role and an OIDC provider, so that a write uses what its assessment has read."""
 CHECKPOINT_TIMEOUT_S: Final = 50
-"""As the SDK's own client waits for the service."""
+"""The time-out of the SDK's own client."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenResult:
+    """The incident to work on. Without one, `is_answered` tells an incident that is not open from a table that does not answer."""
+
+    incident: Incident | None = None
+    is_answered: bool = False
 
 
 class _Service:
-    """The service's client from our session, made when first used: the SDK's own would load botocore's data a second time."""
+    """The service's client from our session, made at its first use: the SDK's own client would load botocore's data a second time."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_session().client("lambda", read_timeout_s=CHECKPOINT_TIMEOUT_S), name)
 
 
-def _run(event: dict[str, Any], context: DurableContext) -> Json:
-    """Remediate the incident `{"incident_id": ..., "target": "cluster/namespace/name"}`; everything else is read from its row.
+def _run(event: dict[str, Any], context: DurableContext) -> Any:
+    """The result of one workflow, as JSON.
 
-    Or tell of a day: `{"digest": {"until": iso, "clusters": [...]}}`.
+    `{"incident_id": ..., "target": "cluster/namespace/name"}` remediates an incident, which is read from its row.
+    `{"digest": {"until": ISO time, "clusters": [...]}}` sends the digest of a day.
     """
     steps = DurableSteps(context)
     if "digest" in event:
-        return sum_up(event["digest"], steps, _digest_desk())
-    opened = steps.until("open", lambda _: _opened(event), lambda state: "incident" in state or "outcome" in state, OPENING)
-    if "incident" not in opened:
-        return opened
-    incident = _incident(event, opened["incident"])
-    return remediate(incident, steps, desk(incident))
+        return encode(send_digest(decode(DigestRequest, event["digest"]), steps, _digest_dependencies()))
+    opened = steps.until(
+        StepId(StepPurpose.OPEN), OpenResult(), lambda _: open_incident(event), lambda result: result.is_answered, OPEN_SCHEDULE
+    )
+    if opened.incident is None:
+        return {"incident": event["incident_id"], "outcome": "not-open"}
+    return encode(remediate(opened.incident, steps, remediation_steps(opened.incident)))
 
 
 _service: Any = _Service()
 lambda_handler = uncollected_start(durable_execution(_run, boto3_client=_service))
 
 
-def _opened(event: dict[str, Any]) -> Json:
-    """The incident's row as JSON, once: a replay must not depend on what has become of it. Empty where the table does not answer."""
+def open_incident(event: dict[str, Any]) -> OpenResult:
+    """The incident as its row has it now. It is stored, since a replay must not depend on later changes of the row."""
     target = ServiceAccountRef.from_key(event["target"])
     try:
-        found = incidents().get(target)
-    except TransientError as error:  # what is raised here would end the execution for good
+        incident = incidents().get(target)
+    except TransientError as error:  # raised here, it would end the execution for good
         write("snapshot", str(error), incident=event["incident_id"])
-        return {}
-    if found is None or found.id != event["incident_id"]:
-        return {"outcome": "the incident is no longer open", "incident_id": event["incident_id"]}
-    return {
-        "incident": {
-            "opened_at": found.opened_at.isoformat(),
-            "signals": found.signals,
-            "request": dict(found.request),
-            "binding_path": found.binding_path,
-        }
-    }
-
-
-def _incident(event: dict[str, Any], row: Json) -> Incident:
-    return Incident(
-        id=event["incident_id"],
-        target=ServiceAccountRef.from_key(event["target"]),
-        opened_at=datetime.fromisoformat(row["opened_at"]),
-        signals=row["signals"],
-        request=row["request"],
-        started=True,
-        binding_path=row["binding_path"],
-    )
+        return OpenResult()
+    if incident is None or incident.id != event["incident_id"]:
+        return OpenResult(is_answered=True)
+    return OpenResult(incident=replace(incident, started=True), is_answered=True)
 
 
 @cache
-def _here() -> Environment:
+def _environment() -> Environment:
     return Environment.read(os.environ)
 
 
 @cache
 def _session() -> AwsSession:
-    return AwsSession(_here().region)
+    return AwsSession(_environment().region)
 
 
 @cache
 def incidents() -> Incidents:
-    """Incidents and history."""
-    return Incidents(_session(), _here().incidents_table)
+    """The table of incidents and history."""
+    return Incidents(_session(), _environment().incidents_table)
 
 
 @cache
 def _readers() -> Readers:
-    return aws_readers(_session(), _here(), Function.REMEDIATOR, ThreadPoolExecutor, facts_kept_s=FACTS_KEPT_S)
+    return aws_readers(_session(), _environment(), Function.REMEDIATOR, ThreadPoolExecutor, facts_kept_s=FACTS_KEPT_S)
 
 
 @cache
 def _notifier() -> Notifier:
-    return Notifier(_session(), chat_topic_arn=_here().chat_topic_arn, people_topic_arn=_here().people_topic_arn)
+    return Notifier(_session(), chat_topic_arn=_environment().chat_topic_arn, people_topic_arn=_environment().people_topic_arn)
 
 
-def _digest_desk() -> DigestDependencies:
-    clock = partial(datetime.now, UTC)
-    return DigestDependencies(readers=_readers(), incidents=incidents(), notifier=_notifier(), log=write, environment=_here(), now=clock)
+def _digest_dependencies() -> DigestDependencies:
+    return DigestDependencies(
+        readers=_readers(),
+        incidents=incidents(),
+        notifier=_notifier(),
+        log=write,
+        environment=_environment(),
+        now=partial(datetime.now, UTC),
+    )
 
 
-def desk(incident: Incident) -> RemediationSteps:
-    """What the steps of one incident work with; clients are shared by all incidents of the process."""
-    here, session = _here(), _session()
+def remediation_steps(incident: Incident) -> RemediationSteps:
+    """The steps of one incident. All incidents of the process share the clients."""
     return RemediationSteps(
         incident=incident,
         readers=_readers(),
-        policy_sources=PolicySources(incidents=incidents(), calendar=Calendar(session)),
+        policy_sources=PolicySources(incidents=incidents(), calendar=Calendar(_session())),
         incidents=incidents(),
         notifier=_notifier(),
-        events=EventBus(session, here.event_bus),
+        events=EventBus(_session(), _environment().event_bus),
         metrics=count,
         log=write,
-        environment=here,
+        environment=_environment(),
+        now=partial(datetime.now, UTC),
+        sleep=time.sleep,
+        jitter=partial(random.uniform, 0.5, 1.0),
     )

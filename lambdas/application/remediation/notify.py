@@ -1,27 +1,33 @@
-"""Telling people what happened: each occasion once, and a message that could not be sent once more before we only wait, or end."""
+"""Notifications of the workflow: each is sent once, and sent again where it was not delivered before the workflow waits or ends."""
 
+from lambdas.application.remediation.results import DeliveryState, NotificationKey, NotificationResult
 from lambdas.application.remediation.state import Iteration
-from lambdas.application.workflow_steps import SENDING, sent
+from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, StepPurpose
 from lambdas.notifications.kind import NotificationKind
 
 
-def tell(iteration: Iteration, occasion: str, **more: object) -> None:
-    """The message of this occasion, about the story so far and `more`."""
-    key, about = f"{iteration.n} {occasion}", iteration.story.about(occasion=str(occasion).split()[0], **more)
-    told = iteration.once(f"tell {occasion}", lambda: iteration.work.tell(key, about))
-    iteration.story.unsent = (key, about) if told.get("failed") else None
-    if (told.get("sent") or told.get("failed")) and not occasion.startswith(NotificationKind.REMINDER):
-        iteration.story.told = str(occasion)
+def notify(iteration: Iteration, kind: NotificationKind, *, part: str = "", verification: str = "", trouble: str = "") -> None:
+    """Send a notification about the state so far. `part` numbers the notifications of one kind in one iteration."""
+    state, key = iteration.state, NotificationKey(iteration.number, kind, part)
+    context = state.message_context(kind, verification=verification, trouble=trouble)
+    step = iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
+    result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
+    state.undelivered = None if result.is_settled else (key, context)
+    if result.state is not DeliveryState.SKIPPED and kind is not NotificationKind.REMINDER:
+        state.notified = kind
 
 
-def tell_unsent(iteration: Iteration) -> None:
-    """The last message again, where it could not be sent."""
-    if unsent := iteration.story.unsent:
-        told = iteration.until("tell again", lambda _: iteration.work.tell(*unsent), sent, SENDING)
-        iteration.story.unsent = None if sent(told) else unsent
+def notify_undelivered(iteration: Iteration) -> None:
+    """Send the latest notification again, where it was not delivered."""
+    if undelivered := iteration.state.undelivered:
+        step, initial = iteration.step(StepPurpose.NOTIFY_AGAIN), NotificationResult()
+        result = iteration.steps.until(
+            step, initial, lambda _: iteration.work.notify(*undelivered), lambda sent: sent.is_settled, NOTIFY_SCHEDULE
+        )
+        iteration.state.undelivered = None if result.is_settled else undelivered
 
 
-def escalate(iteration: Iteration, trouble: str) -> None:
-    """Our repair did not work: from here on a person decides, and we only watch."""
-    iteration.story.gave_up = True
-    tell(iteration, NotificationKind.NEEDS_ACTION, trouble=trouble)
+def give_up(iteration: Iteration, trouble: str) -> None:
+    """Leave the incident to a person, since the repair failed; the workflow only watches from here on."""
+    iteration.state.gave_up = True
+    notify(iteration, NotificationKind.NEEDS_ACTION, trouble=trouble)

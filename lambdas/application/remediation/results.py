@@ -177,7 +177,7 @@ class CloseResult(StepResult):
 class RemediationResult:
     """How a remediation ended. `outcome` is None where another execution or a person has taken the incident over."""
 
-    incident_id: str
+    incident: str
     target: str
     outcome: Outcome | None
     changes: tuple[str, ...] = ()
@@ -197,4 +197,5 @@ class NotificationKey:
 
 def notified_kinds(keys: Iterable[str]) -> frozenset[NotificationKind]:
     """The kinds of the notifications that an incident's row remembers."""
-    return frozenset(NotificationKind(key.split()[1]) for key in keys)
+    words = {word for key in keys for word in key.split()[1:2]}
+    return frozenset(kind for kind in NotificationKind if kind in words)

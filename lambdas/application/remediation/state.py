@@ -1,73 +1,108 @@
-"""What has happened in an incident so far, and one turn of its work: both rebuilt identically by every replay."""
+"""The state of a remediation, and one iteration of it. A replay rebuilds both from the stored results."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from lambdas.application.remediation.steps.port import Work
-from lambdas.application.workflow_steps import Json, PollSchedule, Steps
-from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json
-from lambdas.domain.incidents.incident import Incident
-from lambdas.domain.planning.actions import AnnotateServiceAccount
+from lambdas.application.remediation.results import ActionResult, ActionState, CountSample, NotificationKey
+from lambdas.application.remediation.steps.history import IncidentRecord
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
+from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.incident import Incident, Outcome
+from lambdas.domain.planning.actions import Action, AnnotateServiceAccount
 from lambdas.domain.verification import is_verified
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import ApprovalAnswer, MessageContext, TimelineEntry, TimelineEvent
 
 
 @dataclass
-class Story:
-    """The looks, changes and messages so far.
+class WorkflowState:
+    """The assessments, changes and notifications so far.
 
-    `lines` and `trail` become the timeline, `unsent` is a message that could not be sent, `annotated` what we set and have not proven yet.
+    `first` and `current` are the first and the latest assessment; `signals` were counted before the latest one. `annotated` is our
+    annotation until it is verified. `notified` is the kind of the latest notification that is no reminder, and `undelivered` is one that
+    could not be sent. `is_verified` holds from a verified repair to the next repair, `gave_up` from the first failed repair on.
     """
 
     incident: Incident
-    lines: list[Json] = field(default_factory=list)
-    trail: list[list[object]] = field(default_factory=list)
+    first: AssessmentSummary | None = None
+    current: AssessmentSummary | None = None
+    signals: int = 0
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    samples: list[CountSample] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     repairs: int = 0
     gave_up: bool = False
-    proven: bool = False
+    is_verified: bool = False
     annotated: AnnotateServiceAccount | None = None
-    told: str = ""
-    look: Json = field(default_factory=dict)
-    first: Json = field(default_factory=dict)
-    signals: int = 0
-    unsent: tuple[str, Json] | None = None
+    answer: ApprovalAnswer | None = None
+    notified: NotificationKind | None = None
+    undelivered: tuple[NotificationKey, MessageContext] | None = None
 
-    def saw(self, state: Json) -> AssessmentSummary:
-        """Take a look into the story."""
-        self.look = state.get("look") or self.look
-        self.first = self.first or self.look
-        self.signals = state.get("signals", self.signals)
-        now = summary_from_json(self.look)
-        self.add("look", str(now.verdict), state, now.counts.pods_right, now.counts.pods, now.counts.nodes_ready, now.counts.nodes)
-        return now
+    def record_assessment(self, summary: AssessmentSummary, at: datetime | None) -> None:
+        """Make this the latest assessment."""
+        self.first, self.current = self.first or summary, summary
+        counts = summary.counts
+        self.record(TimelineEvent.ASSESSMENT, str(summary.verdict), at, counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
 
-    def add(self, what: str, words: str, state: Json, *counts: int) -> None:
-        """One line of the timeline."""
-        self.lines.append({"at": state.get("at", ""), "what": what, "words": words, **({"counts": list(counts)} if counts else {})})
+    def record(self, event: str, text: str, at: datetime | None, *counts: int) -> None:
+        """Add an entry to the timeline."""
+        self.timeline.append(TimelineEntry(at=at or "", event=event, text=text, counts=counts))
 
-    def about(self, **more: object) -> Json:
-        """What a message is written from."""
-        told = {"look": self.look, "first": self.first, "lines": self.lines, "trail": self.trail, "changes": self.changes}
-        return {**told, "signals": self.signals, **more}
+    def record_action(self, action: Action, result: ActionResult) -> None:
+        """Add an applied action to the timeline and, where it succeeded, to the changes."""
+        self.record(action.kind, result.message, result.at)
+        if result.state is ActionState.DONE:
+            self.changes.append(action.kind)
 
-    def well(self, now: AssessmentSummary) -> bool:
-        """Whether the chain is whole and, where we changed something, that was seen to work once since."""
-        return now.is_healthy and (not self.changes or self.proven or is_verified(now))
+    def is_repaired(self, summary: AssessmentSummary) -> bool:
+        """Whether no link is broken and, where we changed something, one verification has succeeded since."""
+        return summary.is_healthy and (not self.changes or self.is_verified or is_verified(summary))
+
+    def message_context(self, kind: NotificationKind, *, verification: str = "", trouble: str = "") -> MessageContext:
+        """The data for a notification of this kind."""
+        first, current = self._assessments()
+        return MessageContext(
+            kind=kind,
+            incident=self.incident,
+            first=first,
+            current=current,
+            timeline=tuple(self.timeline),
+            changes=tuple(self.changes),
+            signals=self.signals,
+            verification=verification,
+            trouble=trouble,
+            answer=self.answer,
+        )
+
+    def incident_record(self, outcome: Outcome) -> IncidentRecord:
+        """The data for history."""
+        first, current = self._assessments()
+        return IncidentRecord(
+            outcome=outcome,
+            first=first,
+            current=current,
+            signals=self.signals,
+            timeline=tuple(self.timeline),
+            samples=tuple(self.samples),
+            changes=tuple(self.changes),
+        )
+
+    def _assessments(self) -> tuple[AssessmentSummary, AssessmentSummary]:
+        if self.first is None or self.current is None:
+            raise ValueError(f"incident {self.incident.id} has no assessment yet")
+        return self.first, self.current
 
 
 @dataclass(frozen=True)
 class Iteration:
-    """The n-th look of an incident and what follows from it. Its number begins the names of its steps, which makes them unique."""
+    """One assessment of an incident and what follows from it. Its number makes the ids of its steps unique."""
 
-    n: int
-    story: Story
+    number: int
+    state: WorkflowState
     steps: Steps
-    work: Work
+    work: RemediationSteps
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        """A step of this turn."""
-        return self.steps.once(f"{self.n} {name}", do)
-
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], schedule: PollSchedule) -> Json:
-        """A step of this turn that waits."""
-        return self.steps.until(f"{self.n} {name}", check, settled, schedule)
+    def step(self, purpose: StepPurpose, part: str = "", position: int = 0) -> StepId:
+        """The id of a step of this iteration."""
+        return StepId(purpose, self.number, position, part)

@@ -1,12 +1,14 @@
-"""Watching what we may not or cannot repair: say so once, then look ever more rarely until something changes."""
+"""Watching an incident that must not or cannot be repaired: notify once, then assess ever more rarely until something changes."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lambdas.application.remediation.notify import escalate, tell, tell_unsent
-from lambdas.application.remediation.state import Iteration, Story
-from lambdas.application.workflow_steps import Json, PollSchedule
-from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json
+from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
+from lambdas.application.remediation.results import AssessmentResult
+from lambdas.application.remediation.state import Iteration, WorkflowState
+from lambdas.application.workflow_steps import PollSchedule, StepPurpose
+from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import Action
 from lambdas.domain.planning.plan import BlockReason
@@ -14,8 +16,8 @@ from lambdas.notifications.kind import NotificationKind
 
 WATCH_MOST_S: Final = 900
 REMINDERS_S: Final = (3600, 4 * 3600, 24 * 3600, 3 * 24 * 3600)
-"""How long to watch before each reminder (seconds); after the last one the incident is closed, and the sweep opens a new one."""
-AS_TOLD: Final = frozenset(
+"""How long to watch before each reminder (seconds). After the last one the incident is closed, and the next sweep opens a new one."""
+CONFIGURED_REASONS: Final = frozenset(
     {
         BlockReason.OBSERVE_MODE,
         BlockReason.NO_BINDING,
@@ -24,58 +26,71 @@ AS_TOLD: Final = frozenset(
         BlockReason.GRACE_PERIOD,
     }
 )
-"""Reasons that hold us back as we were told to; every other one is for a person to remove."""
+"""Reasons that are as configured, or end by themselves. A person has to remove every other one."""
 
 
-def watch(iteration: Iteration, now: AssessmentSummary) -> bool:
-    """Tell what a person has to do, then look again until something changes. False when it is time to give up."""
-    if not iteration.story.gave_up:  # whoever gave up has said so
-        _say_why(iteration, now)
-    tell_unsent(iteration)
-    if now.verdict is Verdict.CLUSTER_GONE:  # nothing fails by it, and the checker remembers that it was told
+def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
+    """Notify, then assess until something changes. False when the last reminder was sent."""
+    if not iteration.state.gave_up:  # giving up has sent a notification already
+        _notify_reason(iteration, summary)
+    notify_undelivered(iteration)
+    if summary.verdict is Verdict.CLUSTER_GONE:  # nothing fails, and the checker remembers that people were notified
         return False
-    fingerprint = _fingerprint(now)
-    for i, seconds in enumerate(REMINDERS_S):
+    is_changed = partial(_is_changed, fingerprint=Fingerprint.of(summary), state=iteration.state)
+    assess = partial(iteration.work.assess, iteration.number)
+    for number, seconds in enumerate(REMINDERS_S, start=1):
         schedule = PollSchedule(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)
-        state = iteration.until(
-            f"watch {i + 1}", partial(iteration.work.look, iteration.n), lambda item: _changed(item, fingerprint, iteration.story), schedule
-        )
-        if not state.get("timed_out"):
+        step = iteration.step(StepPurpose.WATCH, str(number))
+        if is_changed(iteration.steps.until(step, AssessmentResult(), assess, is_changed, schedule)):
             return True
-        tell(iteration, f"{NotificationKind.REMINDER} {i + 1}")
+        notify(iteration, NotificationKind.REMINDER, part=str(number))
     return False
 
 
-def _say_why(iteration: Iteration, now: AssessmentSummary) -> None:
-    """Why nothing is done. A chain that is whole, and yet unproven, is for a person: no further repair of ours ends that."""
-    if now.is_healthy:
-        escalate(iteration, "the identity is right again, but not every pod runs with it")
+def _notify_reason(iteration: Iteration, summary: AssessmentSummary) -> None:
+    """Say why nothing is done. A chain that holds, but was not verified, is for a person: no further repair ends that."""
+    if summary.is_healthy:
+        give_up(iteration, "every link of the identity chain holds again, but not every pod runs with the role")
     else:
-        tell(iteration, NotificationKind.NEEDS_ACTION if needs_a_person(now) else NotificationKind.BLOCKED)
+        notify(iteration, NotificationKind.NEEDS_ACTION if needs_person(summary) else NotificationKind.BLOCKED)
 
 
-def needs_a_person(now: AssessmentSummary) -> bool:
-    """Whether a person has to change something, as against a mode or a rule that holds us back as it was told to.
+def needs_person(summary: AssessmentSummary) -> bool:
+    """Whether a person has to change something. False where a mode or a rule blocks the repair, as it is configured.
 
-    Actions that could run and are not run have been tried as often as may be.
+    Actions that could run and do not run have been tried as often as is allowed.
     """
-    return bool(now.actions) or any(blocked.reason not in AS_TOLD for blocked in now.blocked) or not now.blocked
+    return bool(summary.actions) or any(blocked.reason not in CONFIGURED_REASONS for blocked in summary.blocked) or not summary.blocked
 
 
-def _changed(state: Json, fingerprint: list[object], story: Story) -> bool:
-    if "taken" in state:
+def _is_changed(result: AssessmentResult, fingerprint: "Fingerprint", state: WorkflowState) -> bool:
+    if result.is_taken_over:
         return True
-    snapshot = state.get("look")
-    if not snapshot or state.get("unread"):
+    if result.summary is None or not result.is_current:
         return False
-    look = summary_from_json(snapshot)
-    return story.well(look) or (not story.gave_up and _fingerprint(look) != fingerprint)
+    return state.is_repaired(result.summary) or (not state.gave_up and Fingerprint.of(result.summary) != fingerprint)
 
 
-def _fingerprint(look: AssessmentSummary) -> list[object]:
-    return [list(look.verdicts), kinds(look.actions), sorted({blocked.reason for blocked in look.blocked}), look.binding_version]
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """The part of an assessment whose change ends a watch. Versions and times, which change by themselves, are left out."""
+
+    verdicts: tuple[str, ...]
+    kinds: tuple[str, ...]
+    reasons: frozenset[str]
+    binding_version: int
+
+    @classmethod
+    def of(cls, summary: AssessmentSummary) -> "Fingerprint":
+        """The fingerprint of an assessment."""
+        return cls(
+            verdicts=summary.verdicts,
+            kinds=kinds(summary.actions),
+            reasons=frozenset(blocked.reason for blocked in summary.blocked),
+            binding_version=summary.binding_version,
+        )
 
 
-def kinds(actions: tuple[Action, ...]) -> list[str]:
-    """What a plan does, without the versions that move while time passes."""
-    return [action.kind for action in actions]
+def kinds(actions: tuple[Action, ...]) -> tuple[str, ...]:
+    """The kinds of a plan's actions, in order."""
+    return tuple(action.kind for action in actions)

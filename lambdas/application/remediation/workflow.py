@@ -1,207 +1,159 @@
-"""The remediator's workflow, top to bottom: look, act, prove, tell, and stay until the chain is whole.
+"""The remediation workflow: assess, repair, verify, notify, and watch until every link of the identity chain holds.
 
-Everything here is deterministic: a durable execution runs it again from the start after each pause, with the remembered results.
-What a step does inside is in `bodies`; how a plan is carried out, what is watched and what is told has a module each beside this one.
+Everything here is deterministic: a durable execution runs it again from the start after each pause, and its steps return their stored
+results. `steps` holds what a step does; `repair` applies a plan, `watch` waits for a change, and `notify` sends the notifications.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from math import ceil
 from typing import Final
 
-from lambdas.application.remediation.notify import escalate, tell, tell_unsent
-from lambdas.application.remediation.plan_execution import BUSY, CONFLICT, carry_out, restore
-from lambdas.application.remediation.state import Iteration, Story
-from lambdas.application.remediation.steps.port import Work
+from lambdas.application.remediation.notify import notify, notify_undelivered
+from lambdas.application.remediation.repair import MAX_REPAIRS, repair
+from lambdas.application.remediation.results import AssessmentResult, CloseResult, RemediationResult, StepResult
+from lambdas.application.remediation.state import Iteration, WorkflowState
+from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.watch import kinds, watch
-from lambdas.application.workflow_steps import Json, PollSchedule, Steps
-from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json
+from lambdas.application.workflow_steps import PollSchedule, StepPurpose, Steps
+from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import ApprovalAnswer, TimelineEvent
 
-MOST_REPAIRS: Final = 3
-"""Repairs within one incident: one, one more where it succeeded in part, and one for a fault that came back meanwhile."""
-MOST_TURNS: Final = 60
-"""Turns of one incident; with a few operations each it stays far below the 3,000 that an execution may have."""
-UNREACHABLE_LOOKS: Final = 12
-"""Looks at a cluster that does not let us in before that counts as its state: an API server restarts within a minute or two."""
-LIFTED_BY_TIME: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW})
-REPAIRED_AGAIN: Final = frozenset({VerificationState.WAITING, VerificationState.PARTIAL, VerificationState.MORE_STALE_PODS})
-"""What another repair may still end. Patience has ended where a proof was waited for to no end."""
-AGAIN: Final = 1000
-"""Numbers the look after an approval, far from those of the turns."""
-READING: Final = PollSchedule(timeout_s=3600, most_s=15)
-"""How long to look again where what is essential could not be read. How long to wait for an update is a setting, which is read first."""
-CLOSING: Final = PollSchedule(timeout_s=900)
+MAX_ITERATIONS: Final = 60
+"""Iterations of one incident. With a few operations each they stay far below the 3,000 operations of a durable execution."""
+MAX_DENIALS: Final = 12
+"""Successive failed logins before they count as the cluster's state: an API server restarts within a minute or two."""
+TEMPORARY_REASONS: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW})
+READ_SCHEDULE: Final = PollSchedule(timeout_s=3600, most_s=15)
+"""How long to assess again where something essential did not answer. The time-out for updates is a setting, which is read first."""
+CLOSE_SCHEDULE: Final = PollSchedule(timeout_s=900)
 
 
-class _Taken(Exception):
-    """Another holds the incident: nothing is to be done or said by us any more."""
+class _TakenOver(Exception):
+    """The incident has another holder, so this workflow must neither change nor say anything more."""
 
 
-def remediate(incident: Incident, steps: Steps, work: Work) -> Json:
-    """Repair one ServiceAccount, or say why not, and stay until the chain is whole. Returns the outcome for the execution's record."""
-    story = Story(incident)
+def remediate(incident: Incident, steps: Steps, work: RemediationSteps) -> RemediationResult:
+    """Repair one ServiceAccount, or say why not, and watch until every link of its identity chain holds."""
+    state = WorkflowState(incident)
+    outcome: Outcome | None
     try:
-        outcome = str(_stay(story, steps, work))
-    except _Taken as taken:
-        outcome = str(taken)
-    return {"incident": incident.id, "target": incident.target.key, "outcome": outcome, "changes": story.changes}
+        outcome = _run(state, steps, work)
+    except _TakenOver:
+        outcome = None
+    return RemediationResult(incident=incident.id, target=incident.target.key, outcome=outcome, changes=tuple(state.changes))
 
 
-def _stay(story: Story, steps: Steps, work: Work) -> Outcome:
-    for n in range(1, MOST_TURNS + 1):
-        iteration = Iteration(n, story, steps, work)
-        now = _look(iteration)
-        if now is None:
+def _run(state: WorkflowState, steps: Steps, work: RemediationSteps) -> Outcome:
+    for number in range(1, MAX_ITERATIONS + 1):
+        iteration = Iteration(number, state, steps, work)
+        summary = _assess(iteration)
+        if summary is None:
             continue
-        if story.well(now):
-            outcome = Outcome.VERIFIED if story.changes else Outcome.RECOVERED
+        if state.is_repaired(summary):
+            outcome = Outcome.VERIFIED if state.changes else Outcome.RECOVERED
             if _close(iteration, outcome):
                 return outcome
-        elif _may_act(story, now):
-            if agreed := _approved(iteration, now):
-                _repair(iteration, agreed)
-        elif (seconds := _lifts_in(now)) is not None:
-            tell(iteration, NotificationKind.BLOCKED)
-            steps.pause(f"{n} until it may", seconds)
-        elif not watch(iteration, now):
+        elif summary.actions and not state.gave_up and state.repairs < MAX_REPAIRS:
+            if approved := _approve(iteration, summary):
+                repair(iteration, approved)
+        elif (seconds := _seconds_blocked(summary)) is not None:
+            notify(iteration, NotificationKind.BLOCKED)
+            steps.pause(iteration.step(StepPurpose.PAUSE), seconds)
+        elif not watch(iteration, summary):
             break
-    outcome = Outcome.NEEDS_ACTION if story.told == NotificationKind.NEEDS_ACTION else Outcome.BLOCKED
-    _close(Iteration(MOST_TURNS + 1, story, steps, work), outcome)
+    outcome = Outcome.NEEDS_ACTION if state.notified is NotificationKind.NEEDS_ACTION else Outcome.BLOCKED
+    _close(Iteration(MAX_ITERATIONS + 1, state, steps, work), outcome)
     return outcome
 
 
-# --- look --------------------------------------------------------------------------------------------------------------------------------
+# --- assess ------------------------------------------------------------------------------------------------------------------------------
 
 
-def _look(iteration: Iteration) -> AssessmentSummary | None:
-    """Look when nothing is in the way: a running update is waited for, so is a cluster that does not answer for a moment."""
-    look = partial(iteration.work.look, iteration.n)
-    state = iteration.until("look", look, _read, READING)
-    if _read(state) and not _settled(state):
-        limit = summary_from_json(state["look"]).timeouts["update_timeout_s"]
-        state = iteration.until("look again", look, _settled, PollSchedule(timeout_s=limit, most_s=15))
-    if "taken" in state:
-        raise _Taken(state["taken"])
-    return iteration.story.saw(state) if "look" in state else None
+def _assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
+    """The assessment when the cluster answers and no update runs; the last one when the time is up, None where there is none."""
+    steps, assess = iteration.steps, partial(iteration.work.assess, iteration.number)
+    result = steps.until(iteration.step(StepPurpose.ASSESS, part), AssessmentResult(), assess, _is_current, READ_SCHEDULE)
+    if result.summary and result.is_current and not _is_settled(result):
+        schedule = PollSchedule(timeout_s=result.summary.timeouts["update_timeout_s"], most_s=15)
+        result = steps.until(iteration.step(StepPurpose.AWAIT_UPDATE, part), AssessmentResult(), assess, _is_settled, schedule)
+    if result.is_taken_over:
+        raise _TakenOver
+    if result.summary:
+        iteration.state.signals = result.signals
+        iteration.state.record_assessment(result.summary, result.at)
+    return result.summary
 
 
-def _read(state: Json) -> bool:
-    return "taken" in state or ("look" in state and not state.get("unread"))
+def _is_current(result: AssessmentResult) -> bool:
+    return result.is_current
 
 
-def _settled(state: Json) -> bool:
-    if "taken" in state:
-        return True
-    if not _read(state):
-        return False
-    snapshot = state["look"]
-    if snapshot["verdict"] == Verdict.NO_ACCESS:
-        return bool(state.get("looks", 0) >= UNREACHABLE_LOOKS)
-    return not snapshot["wait"]
+def _is_settled(result: AssessmentResult) -> bool:
+    if result.summary is None or not result.is_current:
+        return result.is_taken_over
+    if result.summary.verdict is Verdict.NO_ACCESS:
+        return result.denials >= MAX_DENIALS
+    return not result.summary.wait
 
 
-def _may_act(story: Story, now: AssessmentSummary) -> bool:
-    return bool(now.actions) and not story.gave_up and story.repairs < MOST_REPAIRS
-
-
-def _lifts_in(now: AssessmentSummary) -> int | None:
-    """Whole seconds after which everything that is withheld may run, at least 1; None where not time alone decides."""
-    times = [blocked.until for blocked in now.blocked if blocked.until and blocked.reason in LIFTED_BY_TIME]
+def _seconds_blocked(summary: AssessmentSummary) -> int | None:
+    """Whole seconds, at least 1, after which time has lifted every temporary reason; None where there is no temporary reason."""
+    times = [blocked.until for blocked in summary.blocked if blocked.until and blocked.reason in TEMPORARY_REASONS]
     if not times:
         return None
-    return max(1, ceil((datetime.fromisoformat(max(times)) - datetime.fromisoformat(now.began_at)).total_seconds()))
+    return max(1, ceil((datetime.fromisoformat(max(times)) - datetime.fromisoformat(summary.began_at)).total_seconds()))
 
 
-# --- ask ---------------------------------------------------------------------------------------------------------------------------------
+# --- approve -----------------------------------------------------------------------------------------------------------------------------
 
 
-def _approved(iteration: Iteration, now: AssessmentSummary) -> AssessmentSummary | None:
-    """The look whose plan may run: this one, or after a person agreed, a fresh one that comes to the same plan."""
-    if not now.needs_approval:
-        return now
-    story, work = iteration.story, iteration.work
-    answer = iteration.steps.ask(f"{iteration.n} approval", partial(work.ask, story.about()), now.timeouts["approval_timeout_s"])
-    story.add("approval", _answer_words(answer), iteration.once("answered", work.answered))
-    if not answer.get("approved"):
-        story.gave_up = True
-        tell(iteration, NotificationKind.NOT_APPROVED, answer=answer)
+def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSummary | None:
+    """The assessment whose plan may run: this one, or after a person's approval a new one with the same plan."""
+    if not summary.needs_approval:
+        return summary
+    state, steps, work = iteration.state, iteration.steps, iteration.work
+    context = state.message_context(NotificationKind.APPROVAL_REQUESTED)
+    step = iteration.step(StepPurpose.REQUEST_APPROVAL)
+    answer = steps.ask(
+        step, lambda callback_id: work.request_approval(context, callback_id).is_settled, summary.timeouts["approval_timeout_s"]
+    )
+    cleared = steps.once(iteration.step(StepPurpose.CLEAR_APPROVAL), work.clear_approval, StepResult)
+    state.answer = answer
+    state.record(TimelineEvent.APPROVAL, _answer_text(answer), cleared.at)
+    if not answer.approved:
+        state.gave_up = True
+        notify(iteration, NotificationKind.NOT_APPROVED)
         return None
-    again = _look(replace(iteration, n=iteration.n * AGAIN))
-    return again if again and kinds(again.actions) == kinds(now.actions) else None
+    again = _assess(iteration, "approved")
+    return again if again and kinds(again.actions) == kinds(summary.actions) else None
 
 
-def _answer_words(answer: Json) -> str:
-    if answer.get("timed_out"):
-        return "nobody answered"
-    return f"{'approved' if answer.get('approved') else 'rejected'} by {answer.get('by', 'unknown')}"
-
-
-# --- act, prove --------------------------------------------------------------------------------------------------------------------------
-
-
-def _repair(iteration: Iteration, before: AssessmentSummary) -> None:
-    """Act in the plan's order, then wait until it is proven. What did not work is told, and the next turn looks again."""
-    begun = iteration.until("begin", iteration.work.begin, _answered, BUSY)
-    if not begun.get("ours"):
-        return  # the next look tells whose it is
-    iteration.story.repairs += 1
-    iteration.story.proven = False
-    if iteration.story.told != NotificationKind.REPAIRING:  # a conflict begins another turn of the same repair, which is no news
-        tell(iteration, NotificationKind.REPAIRING)
-    trouble = carry_out(iteration, before)
-    if not trouble:
-        _prove(iteration, before)
-    elif trouble != CONFLICT:
-        escalate(iteration, trouble)
-    iteration.until("rest", iteration.work.rest, _answered, BUSY)
-
-
-def _answered(state: Json) -> bool:
-    return "ours" in state
-
-
-def _prove(iteration: Iteration, before: AssessmentSummary) -> None:
-    """Wait until the repair is seen to work. Worse than before is taken back; in part is repaired again; else a person is needed."""
-    story = iteration.story
-    schedule = PollSchedule(timeout_s=before.timeouts["verification_timeout_s"], most_s=20)
-    state = iteration.until("proof", partial(iteration.work.verify, story.look), _judged, schedule)
-    proof, sentence = state.get("proof", VerificationState.WAITING), str(state.get("sentence", ""))
-    story.add("proof", sentence, state)
-    story.trail += state.get("trail", [])
-    if "look" in state:
-        story.saw(state)
-    if proof == VerificationState.VERIFIED:
-        story.proven, story.annotated = True, None
-        tell(iteration, NotificationKind.VERIFIED, proof=sentence)
-    elif proof == VerificationState.WORSE:
-        restore(iteration, f"{iteration.n} proof")
-        escalate(iteration, sentence)
-    elif proof not in REPAIRED_AGAIN or story.repairs >= MOST_REPAIRS:
-        escalate(iteration, sentence)
-
-
-def _judged(state: Json) -> bool:
-    return state.get("proof") not in (None, VerificationState.WAITING)
+def _answer_text(answer: ApprovalAnswer) -> str:
+    if answer.timed_out:
+        return "no answer"
+    return f"{'approved' if answer.approved else 'rejected'} by {answer.by or 'someone in chat'}"
 
 
 # --- close -------------------------------------------------------------------------------------------------------------------------------
 
 
 def _close(iteration: Iteration, outcome: Outcome) -> bool:
-    """Say the last word and close the incident, unless a signal came that no look has seen and the chain is broken again."""
-    story = iteration.story
-    if outcome is Outcome.RECOVERED and story.told:
-        tell(iteration, NotificationKind.RECOVERED)
-    if outcome is Outcome.VERIFIED and not story.proven:
-        tell(iteration, NotificationKind.VERIFIED)
-    tell_unsent(iteration)
-    state = iteration.until(
-        "close", partial(iteration.work.close, outcome, story.about(told=story.told)), lambda item: "closed" in item, CLOSING
-    )
-    return bool(state.get("closed"))
+    """Send the last notification and close the incident. False where a signal came since the last assessment and a link is broken again."""
+    state = iteration.state
+    if outcome is Outcome.RECOVERED and state.notified:
+        notify(iteration, NotificationKind.RECOVERED)
+    if outcome is Outcome.VERIFIED and not state.is_verified:
+        notify(iteration, NotificationKind.VERIFIED)
+    notify_undelivered(iteration)
+    step, record = iteration.step(StepPurpose.CLOSE), state.incident_record(outcome)
+    result = iteration.steps.until(step, CloseResult(), partial(iteration.work.close, record), _is_answered, CLOSE_SCHEDULE)
+    return result.is_closed is True
+
+
+def _is_answered(result: CloseResult) -> bool:
+    return result.is_closed is not None

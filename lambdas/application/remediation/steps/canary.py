@@ -1,97 +1,71 @@
-"""Seeing the canary's successor come back with the role."""
+"""Judging the successor of the canary: the pod that was replaced before all others."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from lambdas.application.remediation.steps.apply_action import outcome
-from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
-from lambdas.application.workflow_steps import Json
-from lambdas.domain.errors import RemediatorError
-from lambdas.domain.planning.actions import Action, ReplaceCanaryPod
-from lambdas.domain.snapshot.node_reachability import lost_nodes
+from lambdas.application.remediation.results import CanaryResult, CanaryState
+from lambdas.domain.planning.actions import ReplaceCanaryPod
 from lambdas.domain.snapshot.snapshot import PodFacts
 
-QUICK_PAUSES_S: Final = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.15, 0.25, 0.4, 0.4, 0.4)
-"""Short pauses after looks within one step for what usually takes a second: a durable wait is at least that long."""
-MOST_MISSES: Final = 3
-READY_LOOKS: Final = 12
-"""Looks (up to ten seconds apart) within which a canary's successor has to turn ready where its predecessor was."""
-LOST_LOOKS: Final = 4
-"""Looks without progress after which the nodes are read: a pod on a node that was lost meanwhile never comes back."""
-
-Run = Callable[[Action], str]
+SHORT_PAUSES_S: Final = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.15, 0.25, 0.4, 0.4, 0.4)
+"""Pauses between the polls within one step. A successor usually comes within a second, and a durable wait takes at least that long."""
+MAX_REPLACEMENTS: Final = 3
+READY_CHECKS: Final = 12
+"""Steps (up to ten seconds apart) within which a successor has to become ready where its predecessor was ready."""
+LOST_NODE_CHECKS: Final = 4
+"""Steps without progress after which the nodes are read: a pod on a node that was lost meanwhile never comes back."""
 
 
-def canary(context: StepContext, action: Json, former: Json, run: Run) -> Json:
-    """Has the replaced pod's successor the role? A successor that the webhook missed is replaced again, a bounded number of times."""
-    state = former
-    for pause_s in QUICK_PAUSES_S:
-        state = _canary(context, action, state, run)
-        if state["state"] != "waiting" or state.get("missed_uid"):
-            break
-        context.sleep(pause_s)
-    looks = former.get("looks", 0) + 1
-    hopeless = state["state"] == "unready" or (state["state"] == "waiting" and looks % LOST_LOOKS == 0)
-    if hopeless and _on_lost_node(context, action):
-        state = {**state, "state": "lost", "words": "the node of the replaced pod was lost meanwhile"}
-    return {**state, "looks": looks}
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """The replaced pod, and whether all pods worked before: only then does its successor have to become ready."""
+
+    action: ReplaceCanaryPod
+    must_be_ready: bool
 
 
-def _on_lost_node(context: StepContext, action: Json) -> bool:
-    try:
-        pods = context.pods()
-        lost = lost_nodes(pods, context.patiently(context.cluster().nodes))
-    except RemediatorError as error:
-        context.log("snapshot", str(error), incident=context.incident.id, error=error)
-        return False
-    found = _successor(pods, action)
-    return (found.node if found else action["node"]) in lost
-
-
-def _canary(context: StepContext, action: Json, former: Json, run: Run) -> Json:
-    base = {"missed": former.get("missed", 0), "looks": former.get("looks", 0), "at": context.at()}
-    try:
-        pods = context.pods(action["node"])  # of thousands of pods the one that matters; where any node will do, all of them
-    except RemediatorError as error:
-        return {**base, "state": "waiting", "words": str(error)[:LONGEST_WORDS]}
-    found = _successor(pods, action)
-    if found is None:
-        return {**base, "state": "waiting", "words": "no successor yet"}
-    if found.role_arn == action["role_arn"]:
-        return _with_role(found, action, base)
-    return _missed(context, found, former, base, run)
-
-
-def _with_role(found: PodFacts, action: Json, base: Json) -> Json:
-    if found.ready or action["before"] != "well":
-        return {**base, "state": "carried", "words": f"{found.name} carries the role"}
-    if base["looks"] >= READY_LOOKS:
-        return {**base, "state": "unready", "words": f"{found.name} carries the role but does not turn ready as its predecessor was"}
-    return {**base, "state": "waiting", "words": f"{found.name} carries the role and is starting"}
-
-
-def _missed(context: StepContext, found: PodFacts, former: Json, base: Json, run: Run) -> Json:
-    if former.get("missed_uid") != found.uid:  # the webhook learns of an annotation with some delay: give it a pause
-        return {**base, "state": "waiting", "missed_uid": found.uid, "words": f"{found.name} was admitted without the role"}
-    if base["missed"] >= MOST_MISSES:
-        words = f"the identity webhook missed {found.name} {MOST_MISSES + 1} times in a row; the other pods were left as they are"
-        return {**base, "state": "missed", "words": words}
-    told = outcome(context, replace(found), run)
-    return {**base, "missed": base["missed"] + 1, "state": "waiting", "words": str(told.get("words"))}
-
-
-def _successor(pods: tuple[PodFacts, ...], action: Json) -> PodFacts | None:
-    """The newest pod that took the replaced one's place: on its node, or, where any node will do, one that the plan did not know."""
-    if action["node"]:
-        fit = [pod for pod in pods if pod.node == action["node"] and pod.uid != action["uid"] and not pod.deleting]
+def successor(pods: tuple[PodFacts, ...], action: ReplaceCanaryPod) -> PodFacts | None:
+    """The newest pod that took the canary's place: on its node, or for other kinds than DaemonSets a pod that the plan did not know."""
+    if action.node:
+        candidates = [pod for pod in pods if pod.node == action.node and pod.uid != action.uid and not pod.deleting]
     else:
-        newest = datetime.fromisoformat(action["newest"])
-        known = {action["uid"], *action["as_new"]}
-        fit = [pod for pod in pods if pod.created_at >= newest and pod.uid not in known and not pod.deleting]
-    return max(fit, key=lambda pod: (pod.created_at, pod.name), default=None)
+        newest = datetime.fromisoformat(action.newest)
+        known = {action.uid, *action.as_new}
+        candidates = [pod for pod in pods if pod.created_at >= newest and pod.uid not in known and not pod.deleting]
+    return max(candidates, key=lambda pod: (pod.created_at, pod.name), default=None)
 
 
-def replace(pod: PodFacts) -> ReplaceCanaryPod:
-    """The deletion of exactly this pod."""
+def judge(canary: Canary, pod: PodFacts | None, former: CanaryResult, at: datetime) -> CanaryResult:
+    """What this successor means. A waiting result with a new `uid_without_role` asks for one more look before that pod is replaced."""
+    result = CanaryResult(at=at, checks=former.checks, replacements=former.replacements)
+    if pod is None:
+        return replace(result, message="no successor yet")
+    if pod.role_arn != canary.action.role_arn:
+        return _judge_without_role(pod, former, result)
+    if pod.ready or not canary.must_be_ready:
+        return replace(result, state=CanaryState.HAS_ROLE, message=f"{pod.name} has the role")
+    if former.checks >= READY_CHECKS:
+        message = f"{pod.name} has the role but does not become ready, and its predecessor was ready"
+        return replace(result, state=CanaryState.NOT_READY, message=message)
+    return replace(result, message=f"{pod.name} has the role and is starting")
+
+
+def _judge_without_role(pod: PodFacts, former: CanaryResult, result: CanaryResult) -> CanaryResult:
+    if former.uid_without_role != pod.uid:  # the webhook learns of an annotation with some delay
+        return replace(result, uid_without_role=pod.uid, message=f"{pod.name} was admitted without the role")
+    if former.replacements < MAX_REPLACEMENTS:
+        return replace(result, replacements=former.replacements + 1, message=f"{pod.name} is replaced again")
+    message = f"the identity webhook missed {pod.name} and {MAX_REPLACEMENTS} pods before it; the other pods were not replaced"
+    return replace(result, state=CanaryState.NO_ROLE, message=message)
+
+
+def needs_node_check(result: CanaryResult) -> bool:
+    """Whether the canary's node may be lost: its successor is not ready, or does not come."""
+    is_late = result.state is CanaryState.WAITING and result.checks % LOST_NODE_CHECKS == 0
+    return result.state is CanaryState.NOT_READY or is_late
+
+
+def deletion_of(pod: PodFacts) -> ReplaceCanaryPod:
+    """The action that deletes exactly this pod."""
     return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=pod.role_arn or "")

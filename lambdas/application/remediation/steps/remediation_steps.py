@@ -1,142 +1,367 @@
-"""The bodies of the steps, one method for each: what the workflow's port promises, over the real outside."""
+"""The steps of the remediation workflow, one method each, over the ports.
 
-from dataclasses import dataclass
+No step raises what may succeed later. Each may run twice with the effect of one run, since a crash can lose its checkpoint.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final, assert_never
 
-from lambdas.application.remediation.steps import apply_action, assessment, canary, history, notification, rolling_replacement
-from lambdas.application.remediation.steps.step_context import LONGEST_WORDS, StepContext
-from lambdas.application.workflow_steps import Json
-from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json, summary_to_json
-from lambdas.domain.errors import RemediatorError, TransientError
+from lambdas.application.assessment import assess
+from lambdas.application.readers import Hints
+from lambdas.application.remediation.results import (
+    ActionResult,
+    ActionState,
+    AssessmentResult,
+    CanaryResult,
+    CanaryState,
+    ClaimResult,
+    CloseResult,
+    CountSample,
+    DeliveryState,
+    NotificationKey,
+    NotificationResult,
+    ReplacementResult,
+    StepResult,
+    VerificationResult,
+)
+from lambdas.application.remediation.steps.canary import (
+    LOST_NODE_CHECKS,
+    SHORT_PAUSES_S,
+    Canary,
+    deletion_of,
+    judge,
+    needs_node_check,
+    successor,
+)
+from lambdas.application.remediation.steps.history import IncidentRecord, past_incident
+from lambdas.application.remediation.steps.rolling_replacement import MAX_LOST_NODES, next_batch
+from lambdas.application.remediation.steps.step_context import MAX_ERROR_LENGTH, StepContext
+from lambdas.application.snapshot_collection import read_workload
+from lambdas.contract import metrics
+from lambdas.contract.events import OwnEvent
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, RemediatorError, TransientError
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.domain.planning.actions import Action, from_json
+from lambdas.domain.planning.actions import (
+    DONE,
+    Action,
+    AnnotateServiceAccount,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    RestoreAnnotation,
+    UpdateAddonRole,
+)
+from lambdas.domain.plurals import many
+from lambdas.domain.requests.request import actor_of
+from lambdas.domain.snapshot.node_reachability import lost_nodes, wanted_within_reach
+from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.verification import VerificationState, progress, verify
+from lambdas.notifications import published_events
 from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import MessageContext
+from lambdas.notifications.messages import message
 
-HEALTHY_VERDICTS = (Outcome.VERIFIED, Outcome.RECOVERED)
+HEALTHY_OUTCOMES: Final = (Outcome.VERIFIED, Outcome.RECOVERED)
+MAX_SAMPLES: Final = 60
+"""Changes of the counts that one verification keeps: 7 KB of its checkpoint."""
+EVENTS: Final[Mapping[NotificationKind, OwnEvent]] = {
+    NotificationKind.REPAIRING: OwnEvent.STARTED,
+    NotificationKind.VERIFIED: OwnEvent.VERIFIED,
+    NotificationKind.NEEDS_ACTION: OwnEvent.NEEDS_ACTION,
+    NotificationKind.NOT_APPROVED: OwnEvent.NEEDS_ACTION,
+    NotificationKind.BLOCKED: OwnEvent.BLOCKED,
+}
+"""The event that is published with a notification."""
 
 
 @dataclass(kw_only=True)
 class RemediationSteps(StepContext):
-    """Implements `Work`."""
+    """The steps of one incident."""
 
-    # --- looking -----------------------------------------------------------------------------------------------------------------
+    # --- assess ------------------------------------------------------------------------------------------------------------------
 
-    def look(self, iteration: int, former: Json) -> Json:
-        """Observe, diagnose and plan, with the number of signals that came before."""
+    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+        """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not taken as seen."""
         try:
-            signals = assessment.signals(self)
-            if signals is None:
-                self.log("snapshot", assessment.TAKEN, incident=self.incident.id)
-                return {"taken": assessment.TAKEN, "at": self.at()}
-            snapshot = self.look_at(iteration)
+            incident = self.incidents.get(self.incident.target)
+            if incident is None or incident.id != self.incident.id:
+                self.log("snapshot", "the incident has another holder", incident=self.incident.id)
+                return AssessmentResult(at=self.now(), is_taken_over=True)
+            summary = self.summarize(iteration)
         except TransientError as error:
-            self.log("snapshot", str(error), incident=self.incident.id, error=error)
-            return {**former, "unread": str(error)[:LONGEST_WORDS], "at": self.at()}
-        again = former.get("look", {}).get("verdict") == snapshot.verdict == "no-access"
-        looks = former.get("looks", 0) + 1 if again else 1
-        return {"look": summary_to_json(snapshot), "signals": signals, "looks": looks, "at": self.at()}
+            return replace(former, at=self.now(), error=self.log_error("snapshot", error))
+        was_denied = former.summary is not None and former.summary.verdict is Verdict.NO_ACCESS
+        denials = (former.denials if was_denied else 0) + 1 if summary.verdict is Verdict.NO_ACCESS else 0
+        return AssessmentResult(at=self.now(), summary=summary, signals=incident.signals, denials=denials)
 
-    def look_at(self, iteration: int) -> AssessmentSummary:
-        """One look, which raises where the outside does not answer."""
-        return assessment.look_at(self, iteration)
+    def summarize(self, iteration: int) -> AssessmentSummary:
+        """A fresh assessment; `iteration` numbers the plans of this incident.
 
-    # --- acting ------------------------------------------------------------------------------------------------------------------
+        Raises:
+            TransientError: something essential did not answer.
+        """
+        incident = self.incident
+        known_good_at = incident.request.get("knownGoodAt")
+        hints = Hints(known_good_at=datetime.fromisoformat(str(known_good_at)) if known_good_at else None, actor=actor_of(incident.request))
+        assessment = assess(
+            incident.target, self.readers, self.policy_sources, self.now(), hints, incident_id=incident.id, iteration=iteration
+        )
+        summary = look(assessment.snapshot, assessment.diagnosis, assessment.plan)
+        self.log("diagnosis", summary.sentence, incident=incident.id, verdict=summary.verdict, broken=list(summary.verdicts))
+        actions, blocked = [action.kind for action in summary.actions], [blocked.reason for blocked in summary.blocked]
+        self.log("plan", summary.wait or "planned", incident=incident.id, actions=actions, blocked=blocked)
+        return summary
 
-    def begin(self, former: Json) -> Json:
-        """Make sure that the incident is ours, and keep it so until `rest`: nobody takes it over while we act."""
+    # --- act ---------------------------------------------------------------------------------------------------------------------
+
+    def claim(self, former: ClaimResult) -> ClaimResult:
+        """Whether the incident is ours. If so, nobody takes it over before `release`."""
         return self._mark_repairing(former, repairing=True)
 
-    def rest(self, former: Json) -> Json:
-        """Nothing more of ours is under way."""
+    def release(self, former: ClaimResult) -> ClaimResult:
+        """Allow others to take the incident over."""
         return self._mark_repairing(former, repairing=False)
 
-    def _mark_repairing(self, former: Json, *, repairing: bool) -> Json:
+    def _mark_repairing(self, former: ClaimResult, *, repairing: bool) -> ClaimResult:
         try:
-            return {"ours": self.patiently(lambda: self.incidents.mark_repairing(self.incident, repairing)), "at": self.at()}
+            is_ours = self.retry(lambda: self.incidents.mark_repairing(self.incident, repairing))
         except RemediatorError as error:
-            return {**former, **self.failed("actions", error)}
+            return replace(former, at=self.now(), error=self.log_error("actions", error))
+        return ClaimResult(at=self.now(), is_ours=is_ours)
 
-    def act(self, action: Json) -> Json:
-        """Run one action. Running it again has no further effect."""
-        return apply_action.outcome(self, from_json(action), self.run)
-
-    def run(self, action: Action) -> str:
-        """Do it; what was done, in words."""
-        return apply_action.run(self, action)
-
-    def canary(self, action: Json, former: Json) -> Json:
-        """Has the replaced pod's successor the role?"""
-        return canary.canary(self, action, former, self.run)
-
-    def wave(self, action: Json, former: Json) -> Json:
-        """Replace the next stale pods once those before are back."""
-        return rolling_replacement.wave(self, action, former, self.run)
-
-    def verify(self, before: Json, former: Json) -> Json:
-        """Look, and judge against the look that the plan was made from."""
+    def apply(self, action: Action, _former: ActionResult | None = None) -> ActionResult:
+        """Run one action. The same action again has no further effect."""
+        namespace = self.incident.target.namespace
+        error: RemediatorError | None = None
         try:
-            now = self.look_at(1)
+            match action:
+                case AnnotateServiceAccount():
+                    text = self.retry(lambda: self._annotate(action))
+                case ReplaceCanaryPod():
+                    deleted = self.retry(lambda: self.cluster().delete_pod(namespace, action.pod, action.uid))
+                    text = f"{action.pod} deleted" if deleted else f"{action.pod} was gone already"
+                case RestartWorkload():
+                    self.retry(lambda: self.cluster().restart(namespace, action.workload, action.name, action.restarted_at))
+                    text = f"{action.name} restarts, {action.at_a_time} at a time"
+                case ReplaceStalePods():  # `replace_stale_pods` deletes them
+                    text = f"{many(action.count, 'stale pod')}, {action.at_a_time} at a time"
+                case UpdateAddonRole():
+                    cluster, eks = self.incident.target.cluster, self.readers.eks
+                    update = self.retry(lambda: eks.set_addon_role(cluster, action.addon, action.role_arn, action.token))
+                    text = f"update {update} of the add-on record {action.addon}"
+                case RestoreAnnotation():
+                    text = self.retry(lambda: self._restore(action))
+                case _:
+                    assert_never(action)
+            state = ActionState.DONE
+        except RemediatorError as caught:
+            error, text, state = caught, str(caught)[:MAX_ERROR_LENGTH], _state_after(caught)
+        done = state is ActionState.DONE
+        self.log("actions", text, incident=self.incident.id, action=action.kind, done=done, error=error)
+        return ActionResult(at=self.now(), state=state, message=text)
+
+    def _annotate(self, action: AnnotateServiceAccount) -> str:
+        target, cluster = self.incident.target, self.cluster()
+        try:
+            cluster.annotate(target.namespace, target.name, action.role_arn, action.resource_version)
+        except Conflict:
+            found = cluster.service_account(target.namespace, target.name)
+            if isinstance(found, ServiceAccountFacts) and found.role_annotations.get(ROLE_ANNOTATION) == action.role_arn:
+                return "the annotation is set already"  # by our own write whose answer was lost, or by someone else's equal one
+            raise
+        return f"annotation set to {action.role_arn}"
+
+    def _restore(self, action: RestoreAnnotation) -> str:
+        target, cluster = self.incident.target, self.cluster()
+        found = cluster.service_account(target.namespace, target.name)
+        value = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else ""
+        if isinstance(found, ServiceAccountFacts) and value == action.ours:
+            cluster.annotate(target.namespace, target.name, action.value, found.resource_version)
+        elif value != action.value:
+            raise Conflict("the annotation was changed by someone else and was not restored")
+        return f"annotation restored to {action.value or 'none'}"
+
+    def check_canary(self, canary: Canary, former: CanaryResult) -> CanaryResult:
+        """Whether the canary's successor has the role. A successor that the webhook missed is replaced again, a bounded number of times."""
+        result = former
+        for pause_s in SHORT_PAUSES_S:
+            result = self._poll_canary(canary, result)
+            if result.state is not CanaryState.WAITING or result.uid_without_role:
+                break
+            self.sleep(pause_s)
+        result = replace(result, checks=former.checks + 1)
+        if needs_node_check(result) and self._is_canary_lost(canary):
+            return replace(result, state=CanaryState.NODE_LOST, message="the node of the replaced pod was lost meanwhile")
+        return result
+
+    def _poll_canary(self, canary: Canary, former: CanaryResult) -> CanaryResult:
+        try:
+            pods = self.pods(canary.action.node)  # of thousands of pods, only those that can be the successor
+        except RemediatorError as error:
+            return replace(former, at=self.now(), uid_without_role="", message=str(error)[:MAX_ERROR_LENGTH])
+        pod = successor(pods, canary.action)
+        result = judge(canary, pod, former, self.now())
+        if pod and result.replacements > former.replacements:
+            return replace(result, message=self.apply(deletion_of(pod)).message)
+        return result
+
+    def _is_canary_lost(self, canary: Canary) -> bool:
+        try:
+            pods = self.pods()
+            lost = lost_nodes(pods, self.retry(self.cluster().nodes))
+        except RemediatorError as error:
+            self.log_error("snapshot", error)
+            return False
+        pod = successor(pods, canary.action)
+        return (pod.node if pod else canary.action.node) in lost
+
+    def replace_stale_pods(self, action: ReplaceStalePods, former: ReplacementResult) -> ReplacementResult:
+        """Delete the next batch of stale pods, once the pods of the batch before are ready and have the role."""
+        try:
+            pods = self.pods()
+            lost, capacity = self._reachability(pods, former)
+        except RemediatorError as error:
+            return replace(former, at=self.now(), message=str(error)[:MAX_ERROR_LENGTH])
+        batch, result = next_batch(action, pods, lost, capacity, former)
+        for pod in batch:
+            self.apply(deletion_of(pod))
+        return replace(result, at=self.now())
+
+    def _reachability(self, pods: tuple[PodFacts, ...], former: ReplacementResult) -> tuple[tuple[str, ...], int | None]:
+        """The lost nodes; after some steps without progress they are read again, and with them how many pods the controller can run."""
+        idle = former.idle_checks
+        if former.lost_nodes is not None and (idle == 0 or idle % LOST_NODE_CHECKS):
+            return former.lost_nodes, None
+        nodes = self.retry(self.cluster().nodes)
+        lost = tuple(sorted(lost_nodes(pods, nodes))[:MAX_LOST_NODES])
+        workload = self.retry(lambda: read_workload(self.cluster(), self.incident.target, lambda: pods)) if idle else None
+        return lost, wanted_within_reach(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None
+
+    # --- verify ------------------------------------------------------------------------------------------------------------------
+
+    def verify(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
+        """Assess again, and compare with the assessment that the plan was made from."""
+        try:
+            summary = self.summarize(1)
         except TransientError as error:
-            return {**former, "proof": VerificationState.WAITING, "sentence": str(error)[:LONGEST_WORDS], "at": self.at()}
-        counts, at = list(progress(now.counts)), self.now()
-        moved_at = former["moved_at"] if counts == former.get("progress") else at.isoformat()
-        proof = verify(summary_from_json(before), now, idle=at - datetime.fromisoformat(moved_at))
-        self.log("verification", proof.sentence, incident=self.incident.id, state=proof.state)
-        told = {"proof": proof.state, "sentence": proof.sentence, "look": summary_to_json(now), "moved_at": moved_at, "progress": counts}
-        return {**told, "trail": assessment.trail(former, self.at(), now.counts), "at": self.at()}
-
-    # --- telling -----------------------------------------------------------------------------------------------------------------
-
-    def tell(self, key: str, about: Json) -> Json:
-        """Tell people and the event bus, once per key. Nobody is told what is below the settings' severity."""
-        if notification.below_severity(about):
-            return {"sent": False, "at": self.at()}
-        return notification.send(self, key, about, NotificationKind(about["occasion"]))
-
-    def ask(self, about: Json, callback_id: str) -> Json:
-        """Send the question with the callback that answers it."""
-        try:
-            self.patiently(lambda: self.incidents.mark_approval_requested(self.incident, callback_id))
-        except RemediatorError as error:
-            self.log("report", f"the callback could not be noted: {error}", incident=self.incident.id, error=error)
-        return notification.send(
-            self,
-            f"ask {callback_id[-24:]}",
-            {**about, "occasion": NotificationKind.APPROVAL_REQUESTED},
-            NotificationKind.APPROVAL_REQUESTED,
-            callback_id,
+            return replace(former, at=self.now(), state=VerificationState.WAITING, sentence=str(error)[:MAX_ERROR_LENGTH])
+        at, counts, moving = self.now(), summary.counts, progress(summary.counts)
+        moved_at = former.progress_at if former.progress_at and moving == former.progress else at
+        verification = verify(before, summary, idle=at - moved_at)
+        self.log("verification", verification.sentence, incident=self.incident.id, state=verification.state)
+        sample = CountSample(at=at, pods_with_role=counts.pods_right, pods=counts.pods, nodes_ready=counts.nodes_ready, nodes=counts.nodes)
+        is_new = not former.samples or replace(former.samples[-1], at=at) != sample
+        return VerificationResult(
+            at=at,
+            state=verification.state,
+            sentence=verification.sentence,
+            summary=summary,
+            progress=moving,
+            progress_at=moved_at,
+            samples=(*former.samples, sample)[-MAX_SAMPLES:] if is_new else former.samples,
         )
 
-    def answered(self) -> Json:
-        """Take the question off the row: chat's answer does not, and whoever comes later is to be told that it has been answered."""
+    # --- notify ------------------------------------------------------------------------------------------------------------------
+
+    def notify(self, key: NotificationKey, context: MessageContext) -> NotificationResult:
+        """Send a message and publish its event, once for each key, unless the settings ask for more severe incidents only."""
+        if max(context.first.severity.rank, context.current.severity.rank) < context.current.notify_from.rank:
+            return NotificationResult(at=self.now(), state=DeliveryState.SKIPPED)
+        return self._send(str(key), context)
+
+    def request_approval(self, context: MessageContext, callback_id: str) -> NotificationResult:
+        """Send an approval request, and remember the callback that answers it on the incident's row."""
         try:
-            self.patiently(lambda: self.incidents.mark_approval_requested(self.incident, None))
+            self.retry(lambda: self.incidents.mark_approval_requested(self.incident, callback_id))
         except RemediatorError as error:
-            self.log("report", f"the answered callback stays noted: {error}", incident=self.incident.id, error=error)
-        return {"at": self.at()}
+            self.log("report", f"the callback was not stored: {error}", incident=self.incident.id, error=error)
+        return self._send(f"ask {callback_id[-24:]}", context, callback_id)
 
-    # --- closing -----------------------------------------------------------------------------------------------------------------
-
-    def close(self, outcome: Outcome, about: Json, former: Json) -> Json:
-        """Write history and close, unless a signal came that no look has seen: then look first."""
-        so_far: Json = {**about, **former}
-        past = history.past(self, outcome, about, so_far["signals"])
-        healthy_since = datetime.fromisoformat(so_far["look"]["began_at"]) if outcome in HEALTHY_VERDICTS else None
+    def clear_approval(self) -> StepResult:
+        """Remove the callback from the incident's row: an answer from chat does not do that, and a later one must be refused."""
         try:
-            closed = self.patiently(lambda: self.incidents.close(past, so_far["signals"], healthy_since))
-        except TransientError as error:
-            return {**former, "words": str(error)[:LONGEST_WORDS], "at": self.at()}
-        except RemediatorError as error:  # taken over: the other one closes it
-            return {"closed": True, "words": str(error)[:LONGEST_WORDS], "at": self.at()}
-        if closed:
-            history.measure(self, past)
-            return {"closed": True, "at": self.at()}
-        return self._look_before_closing(outcome, former)
+            self.retry(lambda: self.incidents.mark_approval_requested(self.incident, None))
+        except RemediatorError as error:
+            self.log("report", f"the answered callback was not removed: {error}", incident=self.incident.id, error=error)
+        return StepResult(at=self.now())
 
-    def _look_before_closing(self, outcome: Outcome, former: Json) -> Json:
-        """A signal came since the last look: see what it told of. Not closed, or, where nothing changed, to be closed with this look."""
-        again = self.look(1, {})
-        if "look" not in again or outcome not in HEALTHY_VERDICTS or summary_from_json(again["look"]).is_healthy:
-            return {**former, **{key: again[key] for key in ("look", "signals", "at") if key in again}}
-        return {"closed": False, "look": again["look"], "signals": again["signals"], "at": self.at()}
+    def _send(self, key: str, context: MessageContext, callback_id: str = "") -> NotificationResult:
+        written = message(context, environment=self.environment, callback_id=callback_id)
+        try:
+            sent = self.retry(lambda: self.incidents.notified_states(self.incident))
+            if key not in sent:
+                self._once(key, lambda: self.notifier.send(written))
+            if context.kind in EVENTS and (published := f"{key} announced") not in sent:  # apart: a bus that fails repeats no message
+                event = self._event(EVENTS[context.kind], context, written.text)
+                self._once(published, lambda: self.events.put([event]))
+        except RemediatorError as error:
+            self.log("report", f"not sent: {error}", incident=self.incident.id, occasion=context.kind, error=error)
+            return NotificationResult(at=self.now(), error=str(error)[:MAX_ERROR_LENGTH])
+        self.log("report", written.subject, incident=self.incident.id, occasion=context.kind)
+        return NotificationResult(at=self.now(), state=DeliveryState.SENT)
+
+    def _once(self, key: str, send: Callable[[], None]) -> None:
+        self.retry(send)
+        self.retry(lambda: self.incidents.mark_notified(self.incident, key))
+
+    def _event(self, kind: OwnEvent, context: MessageContext, text: str) -> published_events.PublishedEvent:
+        return published_events.remediation(
+            kind,
+            self.incident.target,
+            incident=self.incident.id,
+            verdict=context.first.verdict,
+            severity=context.current.severity,
+            summary=text.splitlines()[0],
+            opened_at=self.incident.opened_at,
+            at=self.now(),
+            changes=[DONE.get(change, change) for change in dict.fromkeys(context.changes)],
+            next_steps=context.current.remedies,
+            runbook=f"{self.environment.runbook_root}/{context.first.verdict}.md",
+        )
+
+    # --- close -------------------------------------------------------------------------------------------------------------------
+
+    def close(self, record: IncidentRecord, former: CloseResult) -> CloseResult:
+        """Write history and close the incident, unless a signal came since the last assessment: then assess first."""
+        current = former.summary or record.current
+        signals = record.signals if former.signals is None else former.signals
+        past = past_incident(self.incident, replace(record, current=current, signals=signals), self.now())
+        healthy_since = datetime.fromisoformat(current.began_at) if record.outcome in HEALTHY_OUTCOMES else None
+        try:
+            closed = self.retry(lambda: self.incidents.close(past, signals, healthy_since))
+        except TransientError as error:
+            return replace(former, at=self.now(), error=str(error)[:MAX_ERROR_LENGTH])
+        except RemediatorError as error:  # taken over: the new holder closes it
+            return CloseResult(at=self.now(), is_closed=True, error=str(error)[:MAX_ERROR_LENGTH])
+        if not closed:
+            return self._assess_before_closing(record.outcome, former)
+        self.metrics(metrics.REPAIRS, 1, outcome=past.outcome)
+        self.metrics(metrics.VERDICTS, 1, cluster=past.target.cluster, verdict=past.verdict)
+        if past.outcome is Outcome.VERIFIED:
+            self.metrics(metrics.TIME_TO_RECOVER, (past.closed_at - past.opened_at).total_seconds())
+        return CloseResult(at=self.now(), is_closed=True)
+
+    def _assess_before_closing(self, outcome: Outcome, former: CloseResult) -> CloseResult:
+        """A result that keeps the incident open where the new signal is of a new fault, or else lets the next attempt close it."""
+        assessment = self.assess(1, AssessmentResult())
+        if assessment.summary is None:
+            return replace(former, at=assessment.at)
+        is_fault = outcome in HEALTHY_OUTCOMES and not assessment.summary.is_healthy
+        return CloseResult(at=self.now(), is_closed=False if is_fault else None, summary=assessment.summary, signals=assessment.signals)
+
+
+def _state_after(error: RemediatorError) -> ActionState:
+    """What follows an error: retries where the resource is busy, a new assessment after a conflict, or a person.
+
+    A cluster that no longer lets us in counts as a conflict, since its API server may be restarting; the next assessment shows if it lasts.
+    """
+    if isinstance(error, TransientError):
+        return ActionState.BUSY
+    is_shut_out = isinstance(error, AccessDenied) and error.denial in (Denial.UNREACHABLE, Denial.UNAUTHENTICATED)
+    return ActionState.CONFLICT if is_shut_out or isinstance(error, Conflict | NotFound) else ActionState.FAILED

@@ -1,0 +1,144 @@
+"""One repair: claim the incident, apply the plan's actions in order, and verify the result."""
+
+from functools import partial
+from typing import Final
+
+from lambdas.application.remediation.notify import give_up, notify
+from lambdas.application.remediation.results import (
+    ActionResult,
+    ActionState,
+    CanaryResult,
+    CanaryState,
+    ClaimResult,
+    ReplacementResult,
+    ReplacementState,
+    VerificationResult,
+)
+from lambdas.application.remediation.state import Iteration
+from lambdas.application.remediation.steps.canary import Canary
+from lambdas.application.workflow_steps import PollSchedule, StepPurpose
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
+from lambdas.domain.verification import VerificationState
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import TimelineEvent
+
+MAX_REPAIRS: Final = 3
+"""Repairs within one incident: the first, one for what it left, and one for a fault that came back meanwhile."""
+BUSY_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
+"""How long a step waits for a busy resource: an add-on update that runs, or a table that does not answer."""
+CANARY_SCHEDULE: Final = PollSchedule(timeout_s=120, most_s=10)
+BATCH_MOST_S: Final = 3
+"""The longest pause between two batches. The schedule's delays would grow with each batch, although every one succeeds."""
+REPAIRABLE_STATES: Final = frozenset({VerificationState.WAITING, VerificationState.PARTIAL, VerificationState.MORE_STALE_PODS})
+"""States that another repair can still end."""
+
+
+def repair(iteration: Iteration, before: AssessmentSummary) -> None:
+    """Apply the plan of this assessment and verify the result. A conflict ends the repair; the next iteration assesses again."""
+    state, steps, work = iteration.state, iteration.steps, iteration.work
+    claim = steps.until(iteration.step(StepPurpose.CLAIM), ClaimResult(), work.claim, _is_answered, BUSY_SCHEDULE)
+    if not claim.is_ours:
+        return  # the next assessment shows who holds the incident
+    state.repairs += 1
+    state.is_verified = False
+    if state.notified is not NotificationKind.REPAIRING:  # after a conflict the same repair begins again, which is no news
+        notify(iteration, NotificationKind.REPAIRING)
+    failure: ActionResult | None = None
+    for position, action in enumerate(before.actions, start=1):
+        step = iteration.step(StepPurpose.APPLY, action.kind, position)
+        result = steps.until(step, ActionResult(), partial(work.apply, action), _is_finished, BUSY_SCHEDULE)
+        state.record_action(action, result)
+        failure = result if result.state is not ActionState.DONE else _follow_up(iteration, action, position, before)
+        if failure:
+            break
+    if failure is None:
+        _verify(iteration, before)
+    elif failure.state is not ActionState.CONFLICT:
+        give_up(iteration, failure.message)
+    steps.until(iteration.step(StepPurpose.RELEASE), ClaimResult(), work.release, _is_answered, BUSY_SCHEDULE)
+
+
+def _is_answered(claim: ClaimResult) -> bool:
+    return claim.is_ours is not None
+
+
+def _is_finished(result: ActionResult) -> bool:
+    return result.state is not ActionState.BUSY
+
+
+def _follow_up(iteration: Iteration, action: Action, position: int, before: AssessmentSummary) -> ActionResult | None:
+    """Wait for the effect of an action that takes time. Returns what failed, or None."""
+    match action:
+        case ReplaceCanaryPod():
+            return _follow_canary(iteration, Canary(action=action, must_be_ready=_all_pods_work(before)), position)
+        case ReplaceStalePods():
+            return _replace_stale_pods(iteration, action, position, before.timeouts["verification_timeout_s"])
+        case AnnotateServiceAccount():
+            iteration.state.annotated = action
+    return None
+
+
+def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> ActionResult | None:
+    step = iteration.step(StepPurpose.CHECK_CANARY, position=position)
+    result = iteration.steps.until(step, CanaryResult(), partial(iteration.work.check_canary, canary), _is_judged, CANARY_SCHEDULE)
+    iteration.state.record(TimelineEvent.SUCCESSOR, result.message, result.at)
+    match result.state:
+        case CanaryState.HAS_ROLE:
+            return None
+        case CanaryState.NODE_LOST:
+            return ActionResult(state=ActionState.CONFLICT, message=result.message)
+        case CanaryState.NOT_READY:
+            _restore(iteration)
+        case CanaryState.WAITING | CanaryState.NO_ROLE:
+            pass
+    return ActionResult(state=ActionState.FAILED, message=result.message)
+
+
+def _is_judged(result: CanaryResult) -> bool:
+    return result.state is not CanaryState.WAITING
+
+
+def _all_pods_work(before: AssessmentSummary) -> bool:
+    counts = before.counts
+    return counts.pods_ready == counts.pods and not counts.errors_with_role + counts.errors_without_role + counts.nodes_waiting
+
+
+def _replace_stale_pods(iteration: Iteration, action: ReplaceStalePods, position: int, timeout_s: int) -> ActionResult | None:
+    step, schedule = iteration.step(StepPurpose.REPLACE_PODS, position=position), PollSchedule(timeout_s=timeout_s, most_s=BATCH_MOST_S)
+    check = partial(iteration.work.replace_stale_pods, action)
+    result = iteration.steps.until(step, ReplacementResult(), check, lambda item: item.state is not ReplacementState.WAITING, schedule)
+    iteration.state.record(TimelineEvent.WAVES, result.message, result.at)
+    return None if result.state is ReplacementState.DONE else ActionResult(state=ActionState.FAILED, message=result.message)
+
+
+def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
+    """Wait until the repair is verified. A state that is worse than before is rolled back; a partial success is repaired again."""
+    state = iteration.state
+    step = iteration.step(StepPurpose.VERIFY)
+    schedule = PollSchedule(timeout_s=before.timeouts["verification_timeout_s"], most_s=20)
+    check = partial(iteration.work.verify, before)
+    result = iteration.steps.until(step, VerificationResult(), check, lambda item: item.state is not VerificationState.WAITING, schedule)
+    state.record(TimelineEvent.VERIFICATION, result.sentence, result.at)
+    state.samples += result.samples
+    if result.summary:
+        state.record_assessment(result.summary, result.at)
+    if result.state is VerificationState.VERIFIED:
+        state.is_verified, state.annotated = True, None
+        notify(iteration, NotificationKind.VERIFIED, verification=result.sentence)
+    elif result.state is VerificationState.WORSE:
+        _restore(iteration)
+        give_up(iteration, result.sentence)
+    elif result.state not in REPAIRABLE_STATES or state.repairs >= MAX_REPAIRS:
+        give_up(iteration, result.sentence)
+
+
+def _restore(iteration: Iteration) -> None:
+    """Restore the value that our annotation replaced, once. A verified annotation stays."""
+    state, annotated = iteration.state, iteration.state.annotated
+    if annotated:
+        state.annotated = None
+        action = RestoreAnnotation(value=annotated.old_value, ours=annotated.role_arn)
+        step = iteration.step(StepPurpose.RESTORE)
+        result = iteration.steps.until(step, ActionResult(), partial(iteration.work.apply, action), _is_finished, BUSY_SCHEDULE)
+        state.record_action(action, result)
