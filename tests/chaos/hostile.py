@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
 from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, PollSchedule
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.ports import Message
 from lambdas.domain.snapshot.bindings import Parameter
@@ -23,6 +23,7 @@ from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+R = TypeVar("R")
 NAMES: Final = st.one_of(
     TEXT,
     st.sampled_from(["demo", "../demo", "demo/*", "_default", "demo\n", "x" * 101, "-demo", "", "arn:aws:eks:eu-west-1:1:cluster/demo"]),
@@ -60,12 +61,9 @@ def _poison(event: Any, draw: Callable[..., Any]) -> None:
 class Hurried(InProcessSteps):
     """Steps without patience: whoever waits gives up at once, and every reminder is sent."""
 
-    done: list[str] = field(default_factory=list)
-
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        self.done.append(name)
-        state = check({})
-        return state if settled(state) else {**state, **TIMED_OUT}
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        self.done.append(step)
+        return check(initial)
 
 
 def delivered(event: Any, there: Town) -> list[Message]:

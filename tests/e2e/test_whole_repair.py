@@ -35,8 +35,8 @@ def proxy(control_plane: ControlPlane) -> Iterator[ConnectionProxy]:
 
 def _proven(admin: ApiClient, repaired: Repaired) -> None:
     """The end that every test wants: the incident proven, every pod with the role, and no more than one restart."""
-    assert repaired.outcome["outcome"] == "verified", repaired.log.lines
-    changes = repaired.outcome["changes"]
+    assert repaired.result.outcome == "verified", repaired.log.lines
+    changes = list(repaired.result.changes)
     assert {"annotate-service-account", "update-addon-role"} <= set(changes)
     assert set(changes) & ROLLED
     assert changes.count("restart-workload") <= 1
@@ -49,7 +49,7 @@ def _proven(admin: ApiClient, repaired: Repaired) -> None:
 def test_an_incident_is_repaired_and_proven(broken: ApiClient, remediator: Cluster) -> None:
     repaired = repair(remediator)
     _proven(broken, repaired)
-    assert repaired.outcome["changes"] == CHANGES
+    assert list(repaired.result.changes) == CHANGES
     (update,) = repaired.eks.updates
     assert update[2] == aws_node.ROLE
 
@@ -83,7 +83,7 @@ def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediat
         aws_node.add_nodes(broken, ["newcomer"])
 
     repaired = repair(remediator, {"proof": swap})
-    assert repaired.outcome["outcome"] == "verified"
+    assert repaired.result.outcome == "verified"
     eventually(lambda: aws_node.ready_nodes(broken), lambda ready: ready == {*NODES[1:], "newcomer"})
     broken.delete("/api/v1/nodes/newcomer")
     aws_node.add_nodes(broken, NODES[:1])

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from lambdas.adapters.cluster import Cluster
+from lambdas.application.remediation.results import RemediationResult
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.snapshot.snapshot import ClusterFacts
@@ -17,6 +19,7 @@ from tests import fakes
 from tests.over_fakes.wiring import Wired
 from tests.world import NAME, NAMESPACE, World, described
 
+R = TypeVar("R")
 Fault = Callable[[], object]
 
 LONGEST_SLEEP_S = 2.0
@@ -39,13 +42,13 @@ class StepsWithFaults(InProcessSteps):
 
     faults: dict[str, Fault] = field(default_factory=dict)
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        self._strike(name)
-        return super().once(name, do)
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        self._strike(str(step))
+        return super().once(step, do, result)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        self._strike(name)
-        return super().until(name, check, settled, patience)
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        self._strike(str(step))
+        return super().until(step, initial, check, is_settled, schedule)
 
     def _strike(self, name: str) -> None:
         for key in [key for key in self.faults if key in name]:
@@ -85,7 +88,7 @@ class OnRealCluster(Wired):
 class Repaired:
     """How it ended, what was said, and the world of the fakes."""
 
-    outcome: Json
+    result: RemediationResult
     log: fakes.FakeLog
     notifier: fakes.FakeNotifier
     eks: fakes.FakeEks
@@ -101,6 +104,6 @@ def repair(port: Cluster, faults: dict[str, Fault] | None = None, world: World |
     there = OnRealCluster(world, port)
     there.incidents.claim(incident)
     steps = StepsWithFaults(faults=dict(faults or {}), sleep=_Sleeping(there.log))
-    outcome = remediate(incident, steps, there.desk(incident))
+    result = remediate(incident, steps, there.desk(incident))
     assert not steps.faults, f"no step was named {list(steps.faults)}: {steps.done}"
-    return Repaired(outcome, there.log, there.notifier, there.eks)
+    return Repaired(result, there.log, there.notifier, there.eks)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from lambdas.application.workflow_steps import SENDING, TIMED_OUT, Json, PollSchedule, sent
+from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, send_request
+from lambdas.notifications.message_context import ApprovalAnswer
+from lambdas.remediator.codec import decode, encode
 from tests.over_fakes.performance import StillWatching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+R = TypeVar("R")
 MOST_BYTES = 256 * 1024
 """What one checkpoint may hold.
 
@@ -38,11 +41,14 @@ Point = tuple[str, int, Phase]
 
 @dataclass
 class Journal:
-    """What the service holds of one execution: steps in the order in which they first began, their results, and waits under way."""
+    """What the service holds of one execution: steps in the order in which they first began, their results, and waits under way.
+
+    Results and waits are the JSON text of their checkpoints.
+    """
 
     names: list[str] = field(default_factory=list)
-    results: dict[str, Json] = field(default_factory=dict)
-    under_way: dict[str, tuple[Json, int]] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
+    under_way: dict[str, tuple[str, int]] = field(default_factory=dict)
     passed: list[Point] = field(default_factory=list)
 
 
@@ -53,70 +59,72 @@ class JournaledSteps:
     journal: Journal
     sleep: Callable[[float], None]
     kill: Callable[[Point], bool] = field(default=lambda _: False)
-    answer: Callable[[str], Json] = field(default=lambda _: dict(TIMED_OUT))
+    answer: Callable[[str], ApprovalAnswer] = field(default=lambda _: ApprovalAnswer(approved=False, timed_out=True))
     watches: bool = False
     _position: int = 0
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        if (remembered := self._arrive(name)) is not None:
-            return remembered
-        self._edge(name, 1, Phase.BEFORE)
-        result = self._kept(do())
-        self._edge(name, 1, Phase.NOT_REMEMBERED)
-        self.journal.results[name] = result
-        self._edge(name, 1, Phase.REMEMBERED)
-        return self._kept(result)
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        name = str(step)
+        if not self._is_stored(name):
+            self._edge(name, 1, Phase.BEFORE)
+            checkpoint = _checkpoint(do())
+            self._edge(name, 1, Phase.NOT_REMEMBERED)
+            self.journal.results[name] = checkpoint
+            self._edge(name, 1, Phase.REMEMBERED)
+        return decode(result, json.loads(self.journal.results[name]))
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        if " watch " in name and not self.watches:
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        if step.purpose is StepPurpose.WATCH and not self.watches:
             raise StillWatching
-        if (remembered := self._arrive(name)) is not None:
-            return remembered
-        while name not in self.journal.results:
-            self._attempt(name, check, settled, patience)
-        return self._kept(self.journal.results[name])
+        name = str(step)
+        if not self._is_stored(name):
+            while name not in self.journal.results:
+                self._attempt(name, initial, check, is_settled, schedule)
+        return decode(type(initial), json.loads(self.journal.results[name]))
 
-    def _attempt(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> None:
-        state, attempts = self.journal.under_way.get(name, ({}, 0))
+    def _attempt(self, name: str, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> None:
+        former, attempts = self.journal.under_way.get(name, (_checkpoint(initial), 0))
         attempt = attempts + 1
         self._edge(name, attempt, Phase.BEFORE)
-        state = self._kept(check(self._kept(state)))
+        state = check(decode(type(initial), json.loads(former)))
+        checkpoint = _checkpoint(state)
         self._edge(name, attempt, Phase.NOT_REMEMBERED)
-        self.journal.under_way[name] = (state, attempt)
-        delay = None if settled(state) else patience.delay_s(attempt)
+        self.journal.under_way[name] = (checkpoint, attempt)
+        delay = None if is_settled(state) else schedule.delay_s(attempt)
         if delay is None:
-            self.journal.results[name] = state if settled(state) else {**state, **TIMED_OUT}
+            self.journal.results[name] = checkpoint
         self._edge(name, attempt, Phase.REMEMBERED)
         self.sleep(delay or 0)
 
-    def pause(self, name: str, seconds: int) -> None:
-        if self._arrive(name) is None:
+    def pause(self, step: StepId, seconds: int) -> None:
+        name = str(step)
+        if not self._is_stored(name):
             self._edge(name, 1, Phase.BEFORE)
             self.sleep(seconds)
-            self.journal.results[name] = {}
+            self.journal.results[name] = "{}"
             self._edge(name, 1, Phase.REMEMBERED)
 
-    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
-        callback_id = f"callback-{name}"
-        self.until(f"{name}: put", lambda _: put(callback_id), sent, SENDING)
-        return self.once(name, lambda: self._answered(callback_id, timeout_s))
+    def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
+        callback_id = f"callback-{step}"
+        send_request(self, step, callback_id, send)
+        return self.once(step, lambda: self._answered(callback_id, timeout_s), ApprovalAnswer)
 
-    def _answered(self, callback_id: str, timeout_s: int) -> Json:
+    def _answered(self, callback_id: str, timeout_s: int) -> ApprovalAnswer:
         answer = self.answer(callback_id)
-        if answer.get("timed_out"):
+        if answer.timed_out:
             self.sleep(timeout_s)
         return answer
 
-    def _arrive(self, name: str) -> Json | None:
-        """The remembered result, if there is one. A replay has to come by the same steps in the same order."""
+    def _is_stored(self, name: str) -> bool:
+        """Whether the step has a stored result. A replay has to run the same steps in the same order."""
         if self._position < len(self.journal.names):
-            assert name == self.journal.names[self._position], f"a replay came to {name!r} where {self.journal.names[self._position]!r} was"
+            expected = self.journal.names[self._position]
+            assert name == expected, f"a replay ran {name!r} instead of {expected!r}"
         else:
             assert name not in self.journal.names, f"two steps are called {name!r}"
             self.journal.names.append(name)
         self._position += 1
-        remembered = self.journal.results.get(name)
-        return None if remembered is None else self._kept(remembered)
+        return name in self.journal.results
 
     def _edge(self, name: str, attempt: int, phase: Phase) -> None:
         point = (name, attempt, phase)
@@ -124,10 +132,9 @@ class JournaledSteps:
             raise Killed(point)
         self.journal.passed.append(point)
 
-    @staticmethod
-    def _kept(value: Json) -> Json:
-        """The value as it comes out of a checkpoint."""
-        text = json.dumps(value)
-        assert len(text) < MOST_BYTES
-        kept: Json = json.loads(text)
-        return kept
+
+def _checkpoint(value: object) -> str:
+    """The value as a checkpoint stores it."""
+    text = json.dumps(encode(value))
+    assert len(text) < MOST_BYTES
+    return text

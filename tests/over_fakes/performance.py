@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule, Steps
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose, Steps
 from lambdas.contract.events import INCOMING
 from sandbox.simulation.log_reader import LogReader
 from sandbox.simulation.scenario_result import ScenarioResult
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
+R = TypeVar("R")
+
+
 class StillWatching(Exception):
     """The workflow waits for a person: the play ends here, since nobody comes."""
 
@@ -36,10 +39,10 @@ class StillWatching(Exception):
 class WatchlessSteps(InProcessSteps):
     """Steps of this process that stop where the workflow would wait for days."""
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        if " watch " in name:
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        if step.purpose is StepPurpose.WATCH:
             raise StillWatching
-        return super().until(name, check, settled, patience)
+        return super().until(step, initial, check, is_settled, schedule)
 
 
 class Remediator(fakes.FakeRemediator):

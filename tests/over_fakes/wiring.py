@@ -36,7 +36,7 @@ class Wired:
     def desk(self, incident: Incident) -> RemediationSteps:
         """What the remediator's steps work with."""
         policy_sources = PolicySources(incidents=self.incidents, calendar=self.calendar)
-        return RemediationSteps(incident=incident, policy_sources=policy_sources, notifier=self.notifier, **self._both)
+        return RemediationSteps(incident=incident, policy_sources=policy_sources, notifier=self.notifier, jitter=lambda: 1.0, **self._both)
 
     @property
     def _both(self) -> dict[str, Any]:

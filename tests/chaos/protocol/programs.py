@@ -6,9 +6,9 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from unittest.mock import patch
 
 from cli.errors import CommandError
@@ -18,15 +18,16 @@ from lambdas.application.check import check_loop, incident_handover, pipeline
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.remediation import watch
+from lambdas.application.remediation.results import ActionResult, ActionState, DeliveryState, NotificationResult
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import TIMED_OUT, InProcessSteps, Json, PollSchedule
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.assessment.summary import AssessmentSummary, summary_from_json, summary_to_json
 from lambdas.domain.assessment.summary_builder import look
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.remediator import handler
+from lambdas.remediator.codec import decode, encode
 from tests import fakes
 from tests.chaos.protocol.replay import Script
 from tests.world import NAME, NAMESPACE, NOON, described
@@ -34,9 +35,13 @@ from tests.world import NAME, NAMESPACE, NOON, described
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from lambdas.application.remediation.results import NotificationKey
+    from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.incidents.incident import Incident
     from lambdas.domain.planning.actions import Action
+    from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
 
+R = TypeVar("R")
 TARGET: Final = ServiceAccountRef("demo", NAMESPACE, NAME)
 MOST_ATTEMPTS: Final = 3
 """Attempts of a step that waits, after which its patience has ended: time is no part of what is explored."""
@@ -65,19 +70,19 @@ def _readers(found: str) -> Readers:
 
 
 @cache
-def _checked(found: str) -> tuple[Any, Any, Json]:
+def _checked(found: str) -> tuple[Any, Any, AssessmentSummary]:
     """Snapshot, diagnosis and look, by the real code; one action is enough to repair."""
     readers = _readers(found)
     policy_sources = PolicySources(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
     made = assess(TARGET, readers, policy_sources, NOON, Hints())
     seen = look(made.snapshot, made.diagnosis, made.plan)
     seen = replace(seen, actions=seen.actions[:1], links=())
-    return made.snapshot, made.diagnosis, summary_to_json(seen)
+    return made.snapshot, made.diagnosis, seen
 
 
 def looked(found: str, began: str) -> AssessmentSummary:
     """What a look shows that began then."""
-    return replace(summary_from_json(_checked(found)[2]), began_at=began)
+    return replace(_checked(found)[2], began_at=began)
 
 
 class Scripted:
@@ -141,17 +146,17 @@ class ModelDesk(RemediationSteps):
 
     script: Script = field(default_factory=lambda: Script(()))
 
-    def look_at(self, turn: int) -> AssessmentSummary:  # the desk's signature
+    def summarize(self, iteration: int) -> AssessmentSummary:  # as the steps have it
         found, minute = self.script.ask("observe_at", self.incident.is_held_by_person)
         return looked(found, at(minute).isoformat())
 
-    def run(self, action: Action) -> str:
+    def apply(self, action: Action, _former: ActionResult | None = None) -> ActionResult:
         self.script.ask("act", self.incident.id)
-        return action.kind
+        return ActionResult(at=NOON, state=ActionState.DONE, message=action.kind)
 
-    def tell(self, key: str, about: Json) -> Json:  # the desk's signature
-        self.script.ask("mark_told", self.incident, key)
-        return {"sent": True, "at": ""}
+    def notify(self, key: NotificationKey, context: MessageContext) -> NotificationResult:  # as the steps have it
+        self.script.ask("mark_notified", self.incident, str(key))
+        return NotificationResult(at=NOON, state=DeliveryState.SENT)
 
 
 def _desk(incident: Incident, script: Script) -> ModelDesk:
@@ -168,6 +173,7 @@ def _desk(incident: Incident, script: Script) -> ModelDesk:
         environment=fakes.ENVIRONMENT,
         now=lambda: NOON,
         sleep=_silent,
+        jitter=lambda: 1.0,
         script=script,
     )
 
@@ -180,27 +186,28 @@ class JournaledSteps:
     journal: tuple[str, ...]
     passed: int = 0
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        return self._stored(str(step), do, result)
+
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        state = initial
+        for attempt in range(1 if step.purpose is StepPurpose.WATCH else MOST_ATTEMPTS):
+            state = self._stored(f"{step} #{attempt + 1}", partial(check, state), type(initial))
+            if is_settled(state):
+                break
+        return state
+
+    def _stored(self, name: str, do: Callable[[], R], result: type[R]) -> R:
         if self.passed == len(self.journal):
-            self.script.ask("checkpoint", name, json.dumps(do()), local=True)
+            self.script.ask("checkpoint", name, json.dumps(encode(do())), local=True)
         self.passed += 1
-        remembered: Json = json.loads(self.journal[self.passed - 1])
-        return remembered
+        return decode(result, json.loads(self.journal[self.passed - 1]))
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        state: Json = {}
-        for attempt in range(1 if " watch " in name else MOST_ATTEMPTS):
-            former = state
-            state = self.once(f"{name} #{attempt + 1}", lambda: check(former))  # noqa: B023  # called at once
-            if settled(state):
-                return state
-        return {**state, **TIMED_OUT}
-
-    def pause(self, name: str, seconds: int) -> None:
+    def pause(self, step: StepId, seconds: int) -> None:
         """Time is no part of what is explored."""
 
-    def ask(self, name: str, put: Callable[[str], Json], timeout_s: int) -> Json:
-        raise NotImplementedError(f"{name}: nobody is asked here")
+    def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
+        raise NotImplementedError(f"{step}: nobody is asked here")
 
 
 def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> None:
@@ -208,11 +215,10 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
     event = {"incident_id": incident, "target": TARGET.key}
     steps = JournaledSteps(script, journal)
     with patch.object(handler, "incidents", lambda: Scripted(script)):
-        opened = steps.once("open", lambda: handler._opened(event))
-    if "incident" in opened:
-        ours = handler._incident(event, opened["incident"])
+        opened = steps.once(StepId(StepPurpose.OPEN), lambda: handler.open_incident(event), handler.OpenResult)
+    if opened.incident:
         with patch.object(watch, "REMINDERS_S", REMINDERS):
-            remediate(ours, steps, _desk(ours, script))
+            remediate(opened.incident, steps, _desk(opened.incident, script))
 
 
 # --- a person ----------------------------------------------------------------------------------------------------------------------------
@@ -222,20 +228,20 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
 class PersonsSteps(InProcessSteps):
     """As the command line's: before each step the person's run gives a sign of life, and ends where the incident is no longer theirs."""
 
-    incident_lease: Any = None
+    lease: Any = None
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        self.holding.renew()
-        return super().once(name, do)
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        self.lease.renew()
+        return super().once(step, do, result)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        state: Json = {}
-        for _ in range(1 if " watch " in name else MOST_ATTEMPTS):
-            self.holding.renew()
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        state = initial
+        for _ in range(1 if step.purpose is StepPurpose.WATCH else MOST_ATTEMPTS):
+            self.lease.renew()
             state = check(state)
-            if settled(state):
-                return state
-        return {**state, **TIMED_OUT}
+            if is_settled(state):
+                break
+        return state
 
 
 def person(script: Script) -> None:
@@ -249,6 +255,6 @@ def person(script: Script) -> None:
             return
         held = incident_lease.IncidentLease(incident, incidents, outside.now)  # type: ignore[arg-type]
         try:
-            remediate(incident, PersonsSteps(sleep=_silent, holding=held), _desk(incident, script))
+            remediate(incident, PersonsSteps(sleep=_silent, lease=held), _desk(incident, script))
         except incident_lease.LeaseLost:
             return

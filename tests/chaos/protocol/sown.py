@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from lambdas.application.check import check_loop, incident_handover, pipeline
 from lambdas.application.check.results import CheckHandedOver, SignalCounted
+from lambdas.application.remediation.results import AssessmentResult, ClaimResult, CloseResult
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.domain.incidents import check_lease, incident
 from tests import fakes
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lambdas.application.check.dependencies import CheckDependencies
-    from lambdas.application.workflow_steps import Json
     from lambdas.contract.parameters import ServiceAccountRef
     from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident
 
@@ -89,23 +89,19 @@ def _always_dead(*_: object) -> bool:
     return False
 
 
-def _counts_after_looking(desk: RemediationSteps, turn: int, former: Json) -> Json:
-    from lambdas.application.remediation.steps.assessment import signals as signals_of
-    from lambdas.domain.assessment.summary import summary_to_json
-
-    seen = desk.look_at(turn)
-    signals = signals_of(desk)
-    return {"look": summary_to_json(seen), "signals": signals, "looks": 1, "at": ""}
+def _counts_after_assessing(steps: RemediationSteps, iteration: int, former: AssessmentResult) -> AssessmentResult:
+    summary = steps.summarize(iteration)
+    incident = steps.incidents.get(steps.incident.target)
+    return AssessmentResult(at=steps.now(), summary=summary, signals=incident.signals if incident else 0)
 
 
-def _counts_without_looking(desk: RemediationSteps, _outcome: object, former: Json) -> Json:
-    from lambdas.application.remediation.steps.assessment import signals as signals_of
+def _counts_without_assessing(steps: RemediationSteps, _outcome: object, former: CloseResult) -> CloseResult:
+    incident = steps.incidents.get(steps.incident.target)
+    return replace(former, signals=incident.signals if incident else 0)
 
-    return {**former, "signals": signals_of(desk), "at": ""}
 
-
-def _takes_its_word_for_it(_desk: RemediationSteps, former: Json, *, repairing: bool) -> Json:
-    return {**former, "ours": True, "at": ""}
+def _claims_without_asking(_steps: RemediationSteps, _former: ClaimResult, *, repairing: bool) -> ClaimResult:
+    return ClaimResult(is_ours=True)
 
 
 def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
@@ -156,13 +152,13 @@ SOWN = {
         Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
     ),
     "signals are counted after the look": Sown(
-        Story(("break", "event")), "were lost", patched=(RemediationSteps, "look", _counts_after_looking)
+        Story(("break", "event")), "were lost", patched=(RemediationSteps, "assess", _counts_after_assessing)
     ),
     "signals are counted at the close, and not looked for": Sown(
-        Story(("break", "event")), "were lost", patched=(RemediationSteps, "_look_before_closing", _counts_without_looking)
+        Story(("break", "event")), "were lost", patched=(RemediationSteps, "_assess_before_closing", _counts_without_assessing)
     ),
     "the remediator acts without asking whose the incident is": Sown(
-        Story(("hold", "break", "person", "lift")), "did not hold", patched=(RemediationSteps, "_mark_acting", _takes_its_word_for_it)
+        Story(("hold", "break", "person", "lift")), "did not hold", patched=(RemediationSteps, "_mark_repairing", _claims_without_asking)
     ),
     "a check goes while signals wait": Sown(Story(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
     "a check ends whatever came meanwhile": Sown(Story(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),

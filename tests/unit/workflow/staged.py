@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Signal
 from sandbox.simulation import scenario as told
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lambdas.application.workflow_steps import Steps
+    from lambdas.notifications.message_context import ApprovalAnswer
 
 
+R = TypeVar("R")
 KEY = ("kube-system", "aws-node")
 TARGET = ServiceAccountRef(CLUSTER, *KEY)
 OTHER = role_arn("other")
@@ -35,20 +37,20 @@ class InterruptedSteps(InProcessSteps):
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     watches: int = 0
 
-    def once(self, name: str, do: Callable[[], Json]) -> Json:
-        self._happen(name)
-        return super().once(name, do)
+    def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
+        self._happen(step)
+        return super().once(step, do, result)
 
-    def until(self, name: str, check: Callable[[Json], Json], settled: Callable[[Json], bool], patience: PollSchedule) -> Json:
-        self._happen(name)
-        if " watch " in name:
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        self._happen(step)
+        if step.purpose is StepPurpose.WATCH:
             if self.watches == 0:
                 raise StillWatching
             self.watches -= 1
-        return super().until(name, check, settled, patience)
+        return super().until(step, initial, check, is_settled, schedule)
 
-    def _happen(self, name: str) -> None:
-        self.before.pop(name, lambda: None)()
+    def _happen(self, step: StepId) -> None:
+        self.before.pop(str(step), lambda: None)()
 
 
 @dataclass
@@ -82,7 +84,7 @@ def staged(
     *,
     before: Mapping[str, Callable[[Performance], None]] | None = None,
     first: Callable[[Performance], None] = lambda _: None,
-    answer: Callable[[str], Json] | None = None,
+    answer: Callable[[str], ApprovalAnswer] | None = None,
     watches: int = 0,
 ) -> Staged:
     """Let a check be asked for in a world whose annotation is gone, and run what follows."""
@@ -101,7 +103,7 @@ def staged(
     play = Performance(ground_of(told.World(**told_of)), steps)
     first(play)
     play.deliver(events.check_requested(play.world.now))
-    return Staged(play, kept[-1] if kept else InterruptedSteps())
+    return Staged(play, kept[-1] if kept else InterruptedSteps(sleep=play.world.sleep))
 
 
 def annotates(role: str | None, by: str = "kubectl-annotate") -> Callable[[Performance], None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.application.daily_digest import DigestDependencies, sum_up
+from lambdas.application.daily_digest import DigestDependencies, DigestRequest, DigestResult, send_digest
 from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
@@ -34,7 +34,7 @@ def played(*, past: list[PastIncident] | None = None, opened: bool = False, **wo
     return play
 
 
-def told(play: Performance) -> dict[str, Any]:
+def told(play: Performance) -> DigestResult:
     """Sum up the day that ends now."""
     desk = DigestDependencies(
         readers=play.ports.readers,
@@ -44,8 +44,7 @@ def told(play: Performance) -> dict[str, Any]:
         environment=ENVIRONMENT,
         now=lambda: play.world.now,
     )
-    asked = {"until": play.world.now.isoformat(), "clusters": [CLUSTER]}
-    return sum_up(asked, InProcessSteps(sleep=play.world.sleep), desk)
+    return send_digest(DigestRequest(until=play.world.now, clusters=(CLUSTER,)), InProcessSteps(sleep=play.world.sleep), desk)
 
 
 def repaired(play: Performance) -> PastIncident:
@@ -56,14 +55,14 @@ def repaired(play: Performance) -> PastIncident:
 def test_a_day_without_incidents_is_not_told() -> None:
     play = played()
     outcome = told(play)
-    assert (outcome["sent"], outcome["closed"], outcome["open"]) == (False, 0, 0)
+    assert (outcome.is_sent, outcome.closed, outcome.still_open) == (False, 0, 0)
     assert play.notifier.sent == []
 
 
 def test_a_day_with_a_repair_is_one_message() -> None:
     play = played()
     play.incidents.rows[TARGET.key].past.append(repaired(play))
-    assert told(play)["sent"] is True
+    assert told(play).is_sent is True
     (message,) = play.notifier.sent
     assert "1 repaired" in message.subject
     assert message.attributes["outcome"] == "digest"
@@ -71,7 +70,7 @@ def test_a_day_with_a_repair_is_one_message() -> None:
 
 def test_what_is_still_open_is_told_as_a_fresh_look_finds_it_and_nothing_is_written() -> None:
     play = played(opened=True, annotation=None)
-    assert told(play)["open"] == 1
+    assert told(play).still_open == 1
     (message,) = play.notifier.sent
     assert "The ServiceAccount has no role annotation · open for 3 h" in message.text
     assert play.world.writes == []
@@ -80,7 +79,7 @@ def test_what_is_still_open_is_told_as_a_fresh_look_finds_it_and_nothing_is_writ
 def test_an_open_incident_of_a_cluster_that_cannot_be_read_is_told_without_what_is_broken() -> None:
     play = played(opened=True, annotation=None)
     play.world.troubles.append(Trouble("eks.cluster", TransientError("throttled"), times=None))
-    assert told(play)["sent"] is True
+    assert told(play).is_sent is True
     assert f"{CLUSTER} kube-system/aws-node: open for 3 h" in play.notifier.sent[0].text
 
 
@@ -88,7 +87,7 @@ def test_an_open_incident_of_a_cluster_that_cannot_be_read_is_told_without_what_
 def test_a_door_that_is_closed_for_a_moment_is_waited_for(door: str) -> None:
     play = played(opened=True)
     play.world.troubles.append(Trouble(door, TransientError("throttled"), times=3))
-    assert told(play)["sent"] is True
+    assert told(play).is_sent is True
     assert len(play.notifier.sent) == 1
 
 
@@ -96,7 +95,7 @@ def test_a_door_that_stays_closed_is_no_endless_wait() -> None:
     play = played(opened=True)
     play.world.troubles.append(Trouble("notifier.send", TransientError("throttled"), times=None))
     began = play.world.now
-    assert told(play)["timed_out"] is True
+    assert told(play).is_sent is None
     assert timedelta(hours=5) < play.world.now - began < timedelta(hours=7)
 
 
@@ -104,4 +103,4 @@ def test_a_missing_grant_ends_it_with_its_reason() -> None:
     play = played(opened=True)
     play.world.troubles.append(Trouble("notifier.send", AccessDenied("tell the chat: AccessDenied", denial=Denial.FORBIDDEN)))
     outcome = told(play)
-    assert (outcome["sent"], outcome["failed"]) == (False, "tell the chat: AccessDenied")
+    assert (outcome.is_sent, outcome.error) == (False, "tell the chat: AccessDenied")

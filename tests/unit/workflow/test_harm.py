@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lambdas.application.remediation.workflow import MOST_REPAIRS
+from lambdas.application.remediation.repair import MAX_REPAIRS
 from lambdas.domain.errors import Conflict, TransientError
 from lambdas.domain.snapshot.snapshot import PluginError
 from tests.over_fakes.ground import BOUND_ROLE
@@ -25,16 +25,16 @@ def a_pod_without(play: Performance) -> None:
 
 
 def test_what_is_left_of_a_partial_success_is_repaired_once_more() -> None:
-    done = staged(before={"1 proof": a_pod_without})
+    done = staged(before={"1 verify": a_pod_without})
     assert done.outcome == "verified"
     assert done.writes == [*REPAIR, "delete"]
     assert done.told == ["repairing", "verified"]
 
 
 def test_after_the_last_repair_a_person_is_needed_and_nothing_more_is_written() -> None:
-    done = staged(before={f"{n} proof": a_pod_without for n in range(1, 9)})
+    done = staged(before={f"{n} verify": a_pod_without for n in range(1, 9)})
     assert done.outcome == "needs-action"
-    assert done.writes.count("delete") == MOST_REPAIRS
+    assert done.writes.count("delete") == MAX_REPAIRS
     assert done.told == ["repairing", "needs-action"]
 
 
@@ -47,7 +47,7 @@ def refused(play: Performance) -> None:
 
 
 def test_what_became_worse_is_put_back_once_and_left_to_a_person() -> None:
-    done = staged({"node_role_has_permissions": True}, before={"1 proof": refused})
+    done = staged({"node_role_has_permissions": True}, before={"1 verify": refused})
     assert done.annotation is None
     assert done.writes == [*REPAIR, "annotate"]
     assert done.told == ["repairing", "needs-action"]
@@ -61,7 +61,7 @@ def test_an_old_value_is_put_back_as_it_stood() -> None:
         for name in list(play.world.cluster.pods):
             play.world.replace_pod(play.world.cluster, name)
 
-    done = staged({"annotation": OTHER}, first=works, before={"1 proof": refused})
+    done = staged({"annotation": OTHER}, first=works, before={"1 verify": refused})
     assert done.writes[-1] == "annotate"
     assert done.annotation == OTHER
 
@@ -71,7 +71,7 @@ def test_what_somebody_else_set_meanwhile_is_not_put_back() -> None:
         refused(play)
 
     third = role_arn("third")
-    done = staged({"node_role_has_permissions": True}, before={"1 proof": refused_and_changed, "1 proof: restore": annotates(third)})
+    done = staged({"node_role_has_permissions": True}, before={"1 verify": refused_and_changed, "1 restore": annotates(third)})
     assert done.annotation == third
     assert done.writes == REPAIR
     assert "restore-annotation" not in done.play.outcome().changes
@@ -81,8 +81,8 @@ def test_what_we_set_before_the_world_moved_is_put_back_too() -> None:
     def moved(play: Performance) -> None:
         play.world.fail("cluster.restart", Conflict("the DaemonSet has changed"))
 
-    done = staged({"node_role_has_permissions": True}, before={"1.3 restart-workload": moved, "2 proof": refused})
-    assert "2.1 annotate-service-account" not in done.steps.done
+    done = staged({"node_role_has_permissions": True}, before={"1.3 apply restart-workload": moved, "2 verify": refused})
+    assert "2.1 apply annotate-service-account" not in map(str, done.steps.done)
     assert done.annotation is None
     assert done.told == ["repairing", "needs-action"]
 
@@ -93,7 +93,7 @@ def test_what_was_proven_once_is_not_put_back_for_what_came_later() -> None:
         pod = play.world.cluster.pods[next(iter(play.world.cluster.pods))]
         pod.facts = replace(pod.facts, role_arn=None)
 
-    done = staged({"node_role_has_permissions": True}, before={"2 close": stale, "3 proof": refused})
+    done = staged({"node_role_has_permissions": True}, before={"2 close": stale, "3 verify": refused})
     assert done.told == ["repairing", "verified", "repairing", "needs-action"]
     assert done.annotation == BOUND_ROLE
 
@@ -102,19 +102,19 @@ def test_a_cluster_that_does_not_answer_for_a_while_does_not_keep_the_old_value_
     def slow(play: Performance) -> None:
         play.world.fail("cluster.annotate", TransientError("throttled"), times=9)
 
-    done = staged({"node_role_has_permissions": True}, before={"1 proof": refused, "1 proof: restore": slow})
+    done = staged({"node_role_has_permissions": True}, before={"1 verify": refused, "1 restore": slow})
     assert done.annotation is None
 
 
 def test_a_roll_out_that_hangs_is_given_up_within_minutes() -> None:
-    done = staged(before={"1 proof": hangs("ImagePullBackOff")})
+    done = staged(before={"1 verify": hangs("ImagePullBackOff")})
     assert done.told == ["repairing", "needs-action"]
     assert done.annotation == BOUND_ROLE
     assert done.play.world.now - NOON < timedelta(minutes=15)
 
 
 def test_a_roll_out_that_is_slow_is_given_its_time() -> None:
-    done = staged(before={"1 proof": hangs("ContainerCreating")})
+    done = staged(before={"1 verify": hangs("ContainerCreating")})
     assert done.play.world.now - NOON >= timedelta(seconds=2700)
     assert "needs-action" in done.told
     assert "do not start" not in str(done.play.outcome().messages)
@@ -173,7 +173,7 @@ def test_a_wave_takes_no_pod_down_while_as_many_as_may_be_are_down_already() -> 
     done = staged(
         {"nodes": 15, "node_role_has_permissions": True},
         first=half,
-        before={"1.2 replace-stale-pods: waves": others},
+        before={"1.2 replace-pods": others},
     )
     assert done.writes == ["delete"], "the canary alone"
     assert done.told == ["repairing", "needs-action"]
@@ -188,7 +188,7 @@ def test_the_next_wave_waits_for_the_one_before() -> None:
     def crash(play: Performance) -> None:
         play.world.cluster.successors_crash = True
 
-    done = staged({"nodes": 15, "node_role_has_permissions": True}, first=half, before={"1.2 replace-stale-pods: waves": crash})
+    done = staged({"nodes": 15, "node_role_has_permissions": True}, first=half, before={"1.2 replace-pods": crash})
     assert done.writes == ["delete"] * 3  # the canary, and one wave of two
     assert done.told == ["repairing", "needs-action"]
 

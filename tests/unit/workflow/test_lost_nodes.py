@@ -1,4 +1,4 @@
-"""A repair while nodes are lost, before it begins and in its middle: the rest is repaired and proven, and what is left out is said."""
+"""A repair while nodes are lost, before it begins and in its middle: the rest is repaired and verified, and what is left out is said."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_where_lost_nodes_would_stop_a_roll_out_pods_are_replaced_in_waves() -> 
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_node_lost_in_the_middle_of_the_waves_does_not_hold_them_up(number: int) -> None:
-    done = staged({"nodes": 6, "settings": QUICKLY}, first=loses(5), before={"1.3 replace-stale-pods: waves": loses(number)})
+    done = staged({"nodes": 6, "settings": QUICKLY}, first=loses(5), before={"1.3 replace-pods": loses(number)})
     assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
     assert "2 nodes are lost, left out" in proof_of(done)
@@ -73,13 +73,13 @@ def test_a_node_lost_in_the_middle_of_the_waves_does_not_hold_them_up(number: in
 
 @pytest.mark.parametrize("number", range(6))
 def test_a_node_lost_in_the_middle_of_a_roll_out_holds_up_neither_it_nor_the_proof(number: int) -> None:
-    done = staged({"nodes": 6, "settings": QUICKLY}, before={"1 proof": loses(number)})
+    done = staged({"nodes": 6, "settings": QUICKLY}, before={"1 verify": loses(number)})
     assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
 
 
 def test_a_canary_whose_node_is_lost_is_followed_by_another_one() -> None:
-    done = staged({"nodes": 6, "settings": QUICKLY}, before={"1.2 replace-canary-pod: successor": loses_canary})
+    done = staged({"nodes": 6, "settings": QUICKLY}, before={"1.2 check-canary": loses_canary})
     assert "verified" in done.told
     assert roles_within_reach(done) == {BOUND_ROLE}
     assert done.annotation == BOUND_ROLE
@@ -91,7 +91,7 @@ def test_a_canary_on_a_node_lost_after_it_started_blames_no_role_and_takes_nothi
         play.world.lose_node(play.world.cluster, next(pod.facts.node for pod in pods if pod.facts.role_arn == BOUND_ROLE))
 
     world = {"nodes": 6, "node_role_has_permissions": True, "settings": QUICKLY}
-    done = staged(world, before={"1.2 replace-canary-pod: successor": loses_it})
+    done = staged(world, before={"1.2 check-canary": loses_it})
     assert "verified" in done.told
     assert done.annotation == BOUND_ROLE
 

@@ -11,6 +11,7 @@ import pytest
 
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
+from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.ground import CLUSTER
 from tests.unit.workflow.staged import APPROVE, KEY, REPAIR, staged
 from tests.world import NOON
@@ -28,7 +29,7 @@ def test_while_nobody_can_be_told_the_repair_goes_on_and_the_message_follows() -
     def up(play: Performance) -> None:
         play.world.troubles.clear()
 
-    done = staged(first=down, before={"2 tell again": up})
+    done = staged(first=down, before={"2 notify-again": up})
     assert (done.outcome, done.writes) == ("verified", REPAIR)
     assert done.told == ["verified"]
 
@@ -38,12 +39,12 @@ def _nobody_hears(play: Performance) -> None:
 
 
 def test_a_person_who_is_needed_hears_of_it_as_soon_as_anybody_can_be_told() -> None:
-    done = staged({"trust": "other-subject"}, before={"1 tell needs-action": _nobody_hears}, watches=0)
+    done = staged({"trust": "other-subject"}, before={"1 notify needs-action": _nobody_hears}, watches=0)
     assert done.told == ["needs-action"]
 
 
 def test_a_question_that_nobody_heard_is_put_again() -> None:
-    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"}, first=_nobody_hears)
+    done = staged(APPROVE, answer=lambda _: ApprovalAnswer(approved=True, by="dana"), first=_nobody_hears)
     assert done.told == ["approval-requested", "repairing", "verified"]
 
 
@@ -66,7 +67,7 @@ def test_what_does_not_answer_for_a_while_is_waited_for(method: str) -> None:
     def slow(play: Performance) -> None:
         play.world.fail(method, TransientError("throttled"), times=9)
 
-    done = staged(before={"1 look": slow, "1 proof": slow})
+    done = staged(before={"1 assess": slow, "1 verify": slow})
     assert (done.outcome, done.writes) == ("verified", REPAIR)
 
 
@@ -87,7 +88,7 @@ def test_a_door_that_is_closed_for_a_moment_is_tried_again(denial: Denial) -> No
     def shut(play: Performance) -> None:
         play.world.fail("cluster.service_account", AccessDenied("401", denial=denial), times=5)
 
-    done = staged(before={"1 look": shut})
+    done = staged(before={"1 assess": shut})
     assert (done.outcome, done.told) == ("verified", ["repairing", "verified"])
 
 
@@ -100,12 +101,12 @@ LOST: dict[str, Callable[[], Exception]] = {
 
 
 STEPS = {
-    "1 look": [],
-    "1.1 annotate-service-account": ["annotate"],
-    "1.2 replace-canary-pod": ["delete_pod"],
-    "1.2 replace-canary-pod: successor": [],
-    "1.3 restart-workload": ["restart"],
-    "1 proof": [],
+    "1 assess": [],
+    "1.1 apply annotate-service-account": ["annotate"],
+    "1.2 apply replace-canary-pod": ["delete_pod"],
+    "1.2 check-canary": [],
+    "1.3 apply restart-workload": ["restart"],
+    "1 verify": [],
 }
 """Steps of a repair, each with the write that it makes."""
 
@@ -118,7 +119,7 @@ def test_a_cluster_that_is_lost_before_any_step_is_found_again(step: str, error:
             play.world.fail(f"cluster.{request}", error(), times=1 if request in STEPS[step] else 3)
 
     done = staged(before={step: lost})
-    assert step in done.steps.done
+    assert step in map(str, done.steps.done)
     assert (done.outcome, done.told) == ("verified", ["repairing", "verified"])
     assert done.writes.count("restart") <= 1
 

@@ -7,30 +7,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.ground import BOUND_ROLE
 from tests.unit.workflow.staged import APPROVE, REPAIR, annotates, staged
 
 if TYPE_CHECKING:
-    from lambdas.application.workflow_steps import Json
     from tests.over_fakes.performance import Performance
+
+YES = ApprovalAnswer(approved=True, by="dana")
+NO = ApprovalAnswer(approved=False, by="dana")
 
 
 def test_with_a_yes_the_plan_runs() -> None:
-    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"})
+    done = staged(APPROVE, answer=lambda _: YES)
     assert (done.outcome, done.writes) == ("verified", REPAIR)
     assert done.told == ["approval-requested", "repairing", "verified"]
 
 
-@pytest.mark.parametrize("answer", [{"approved": False, "by": "dana"}, {"timed_out": True}, {}], ids=["no", "nobody", "nonsense"])
-def test_without_a_yes_nothing_is_written(answer: Json) -> None:
+@pytest.mark.parametrize("answer", [NO, ApprovalAnswer(approved=False, timed_out=True)], ids=["no", "nobody"])
+def test_without_a_yes_nothing_is_written(answer: ApprovalAnswer) -> None:
     done = staged(APPROVE, answer=lambda _: answer)
     assert (done.outcome, done.writes) == ("needs-action", [])
     assert done.told == ["approval-requested", "not-approved"]
 
 
 def test_a_plan_that_changed_while_a_person_thought_is_asked_again() -> None:
-    answers = iter([{"approved": True, "by": "dana"}, {"approved": False, "by": "dana"}])
-    lost = {"1000 look": _lose_record}
+    answers = iter([YES, NO])
+    lost = {"1 assess approved": _lose_record}
     done = staged(APPROVE, answer=lambda _: next(answers), before=lost)
     assert done.writes == []
     assert done.told == ["approval-requested", "approval-requested", "not-approved"]
@@ -47,16 +50,16 @@ def test_what_was_repaired_by_hand_while_a_person_thought_is_not_repaired_again(
         for name in list(play.world.cluster.pods):
             play.world.replace_pod(play.world.cluster, name)
 
-    done = staged(APPROVE, answer=lambda _: {"approved": True, "by": "dana"}, before={"1000 look": by_hand})
+    done = staged(APPROVE, answer=lambda _: YES, before={"1 assess approved": by_hand})
     assert (done.outcome, done.writes) == ("recovered", [])
 
 
 def test_the_answer_is_waited_for_under_an_id_that_the_incident_names() -> None:
     asked: list[str | None] = []
 
-    def answer(given: str) -> Json:
+    def answer(given: str) -> ApprovalAnswer:
         asked.append(given)
-        return {"approved": False}
+        return NO
 
     staged(APPROVE, answer=answer)
     assert len(asked) == 1

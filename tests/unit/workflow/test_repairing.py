@@ -22,26 +22,26 @@ def test_a_plain_repair_is_told_twice_and_closes_its_incident() -> None:
     done = staged()
     assert (done.outcome, done.told, done.writes) == ("verified", ["repairing", "verified"], REPAIR)
     assert done.play.incidents.get(TARGET) is None
-    assert done.steps.done[-1] == "2 close"
+    assert str(done.steps.done[-1]) == "2 close"
 
 
 def test_where_the_world_moved_it_looks_again_instead_of_overwriting() -> None:
-    done = staged(before={"1.1 annotate-service-account": annotates(OTHER)})
+    done = staged(before={"1.1 apply annotate-service-account": annotates(OTHER)})
     assert done.outcome == "verified"
     assert done.writes == REPAIR
     assert done.annotation == BOUND_ROLE
-    assert "2 look" in done.steps.done
+    assert "2 assess" in map(str, done.steps.done)
     assert done.play.incidents.closed[-1].changes.count("annotate-service-account") == 1
 
 
 def test_where_the_world_moves_each_time_it_stops_after_a_few_attempts_and_asks_for_a_person() -> None:
-    done = staged(before={f"{n}.1 annotate-service-account": annotates(role_arn(f"other-{n}")) for n in range(1, 9)})
+    done = staged(before={f"{n}.1 apply annotate-service-account": annotates(role_arn(f"other-{n}")) for n in range(1, 9)})
     assert done.writes == []
     assert done.told == ["repairing", "needs-action"]
 
 
 def test_where_somebody_did_the_same_meanwhile_it_goes_on() -> None:
-    done = staged(before={"1.1 annotate-service-account": annotates(BOUND_ROLE)})
+    done = staged(before={"1.1 apply annotate-service-account": annotates(BOUND_ROLE)})
     assert (done.outcome, done.writes) == ("verified", ["delete", "restart"])
 
 
@@ -54,7 +54,7 @@ def restarted_by_hand(play: Performance) -> None:
 
 
 def test_a_restart_that_somebody_made_in_the_same_second_does_not_take_the_place_of_ours() -> None:
-    done = staged(before={"1 look": restarted_by_hand})
+    done = staged(before={"1 assess": restarted_by_hand})
     assert (done.outcome, done.writes) == ("verified", REPAIR)
 
 
@@ -65,7 +65,7 @@ def pods_start_anew(play: Performance) -> None:
 
 
 def test_pods_that_start_between_the_look_and_the_annotation_are_replaced_at_once() -> None:
-    done = staged({"annotation": BOUND}, first=annotates(None), before={"1.1 annotate-service-account": pods_start_anew})
+    done = staged({"annotation": BOUND}, first=annotates(None), before={"1.1 apply annotate-service-account": pods_start_anew})
     assert (done.outcome, done.told, done.writes) == ("verified", ["repairing", "verified"], REPAIR)
     assert done.play.world.now - NOON < timedelta(minutes=1)
 
@@ -76,7 +76,7 @@ def one_starts_anew(play: Performance) -> None:
 
 
 def test_so_they_are_where_one_of_them_was_planned_for() -> None:
-    done = staged({"annotation": BOUND}, first=one_starts_anew, before={"1.1 annotate-service-account": pods_start_anew})
+    done = staged({"annotation": BOUND}, first=one_starts_anew, before={"1.1 apply annotate-service-account": pods_start_anew})
     assert (done.outcome, done.told) == ("verified", ["repairing", "verified"])
     assert done.writes[0] == "annotate"
     assert done.play.world.now - NOON < timedelta(minutes=1)
@@ -98,13 +98,15 @@ def test_the_pods_at_which_a_roll_out_has_stopped_are_replaced_so_that_it_goes_o
     def goes_on(play: Performance) -> None:
         play.world.roll_out(play.world.cluster, KEY, None)
 
-    done = staged({"annotation": BOUND}, first=annotates(None), before={"1.1 annotate-service-account": roll_out_stops, "2 proof": goes_on})
+    done = staged(
+        {"annotation": BOUND}, first=annotates(None), before={"1.1 apply annotate-service-account": roll_out_stops, "2 verify": goes_on}
+    )
     assert (done.outcome, done.told, done.writes) == ("verified", ["repairing", "verified"], ["annotate", "delete", "delete"])
     assert done.play.world.now - NOON < timedelta(minutes=1)
 
 
 def test_a_second_change_in_the_middle_of_the_proof_is_repaired_too() -> None:
-    done = staged(before={"1 proof": annotates(None, "argocd-controller")})
+    done = staged(before={"1 verify": annotates(None, "argocd-controller")})
     assert (done.outcome, done.annotation) == ("verified", BOUND_ROLE)
     assert done.writes.count("annotate") == 2
 
@@ -113,6 +115,6 @@ def test_an_update_that_somebody_else_began_is_waited_for_before_ours() -> None:
     def begins(play: Performance) -> None:
         play.world.fail("eks.set_addon_role", Busy("the add-on is being updated"), times=3)
 
-    done = staged({"addon_role": None}, before={"1.4 update-addon-role": begins})
+    done = staged({"addon_role": None}, before={"1.4 apply update-addon-role": begins})
     assert done.outcome == "verified"
     assert len(done.play.eks.updates) == 1

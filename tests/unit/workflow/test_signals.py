@@ -20,7 +20,7 @@ def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() ->
     done = staged(before={"2 close": again})
     assert done.outcome == "verified"
     assert done.writes.count("annotate") == 2
-    assert "3 look" in done.steps.done
+    assert "3 assess" in map(str, done.steps.done)
     assert done.play.incidents.closed[-1].signals == 2
 
 
@@ -29,7 +29,7 @@ def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
         play.incidents.signal(TARGET, Signal(occurred_at=play.world.now, check="another", at=play.world.now))
         annotates(None)(play)
 
-    done = staged(before={"2 close": again, "3 proof": hangs("ImagePullBackOff")})
+    done = staged(before={"2 close": again, "3 verify": hangs("ImagePullBackOff")})
     assert done.told == ["repairing", "verified", "repairing", "needs-action"]
     assert done.outcome == "needs-action"
 
@@ -37,7 +37,7 @@ def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
 def test_a_signal_of_nothing_new_costs_a_look_and_closes() -> None:
     done = staged(before={"2 close": signalled})
     assert (done.outcome, done.writes) == ("verified", REPAIR)
-    assert "3 look" not in done.steps.done
+    assert "3 assess" not in map(str, done.steps.done)
     assert done.play.incidents.closed[-1].signals == 2
 
 

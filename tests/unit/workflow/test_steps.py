@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.application.workflow_steps import InProcessSteps, Json, PollSchedule
+from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 
 
 def delays(patience: PollSchedule) -> list[int]:
@@ -38,13 +38,24 @@ def test_it_always_waits_exactly_its_time_and_ends(timeout_s: int, first_s: int,
     assert found[:-1] == sorted(found[:-1])
 
 
-def test_the_last_state_says_that_patience_ended() -> None:
+def test_polling_ends_with_the_last_result_when_the_time_is_up() -> None:
     slept: list[float] = []
     steps = InProcessSteps(sleep=slept.append)
-
-    def check(former: Json) -> Json:
-        return {"looks": former.get("looks", 0) + 1}
-
-    assert steps.until("wait", check, lambda _: False, PollSchedule(timeout_s=3)) == {"looks": 3, "timed_out": True}
-    assert steps.until("see", check, lambda state: state["looks"] == 2, PollSchedule(timeout_s=3)) == {"looks": 2}
+    assert steps.until(StepId(StepPurpose.ASSESS, 1), 0, lambda checks: checks + 1, lambda _: False, PollSchedule(timeout_s=3)) == 3
+    assert steps.until(StepId(StepPurpose.ASSESS, 2), 0, lambda checks: checks + 1, lambda n: n == 2, PollSchedule(timeout_s=3)) == 2
     assert slept == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (StepId(StepPurpose.OPEN), "open"),
+        (StepId(StepPurpose.VERIFY, 1), "1 verify"),
+        (StepId(StepPurpose.WATCH, 2, part="3"), "2 watch 3"),
+        (StepId(StepPurpose.APPLY, 1, 2, "replace-canary-pod"), "1.2 apply replace-canary-pod"),
+        (StepId(StepPurpose.NOTIFY, 12, part="reminder 1"), "12 notify reminder 1"),
+    ],
+)
+def test_a_step_id_has_one_durable_name(step: StepId, name: str) -> None:
+    """A running execution finds its checkpoints by these names."""
+    assert str(step) == name

@@ -86,14 +86,14 @@ def test_what_turns_well_after_we_gave_up_is_told_and_closed() -> None:
         for name in list(play.world.cluster.pods):
             play.world.replace_pod(play.world.cluster, name)
 
-    done = staged(before={"1 proof": hangs("ImagePullBackOff"), "2 watch 1": runs}, watches=1)
+    done = staged(before={"1 verify": hangs("ImagePullBackOff"), "2 watch 1": runs}, watches=1)
     assert done.told == ["repairing", "needs-action", "verified"]
     assert done.outcome == "verified"
     assert done.writes == REPAIR
 
 
 def test_having_given_up_it_does_not_try_again_though_the_plan_could_run() -> None:
-    done = staged(before={"1 proof": hangs("ImagePullBackOff")}, watches=2)
+    done = staged(before={"1 verify": hangs("ImagePullBackOff")}, watches=2)
     assert done.told == ["repairing", "needs-action", "reminder", "reminder"]
     assert done.writes == REPAIR
 
@@ -111,5 +111,5 @@ def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
         del play.world.parameters[binding_path(CLUSTER, *KEY)]
         annotates(None)(play)
 
-    done = staged(before={"1.1 annotate-service-account": unbind})
+    done = staged(before={"1.1 apply annotate-service-account": unbind})
     assert done.writes == []
