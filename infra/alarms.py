@@ -1,4 +1,4 @@
-"""Alarms on ourselves: whoever watches clusters has to be watched. They go to people, never to the checker."""
+"""Alarms on the remediator itself. They notify the people topic and never start a check."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,64 +19,67 @@ from lambdas.contract.names import METRIC_NAMESPACE
 
 FIVE_MINUTES: Final = Duration.minutes(5)
 SWEEPS_MISSED: Final = 3
-"""Sweeps in a row without which something is wrong: one may be late, or be tried again."""
+"""Number of consecutive missing sweeps that raise the alarm. One sweep may be late or retried."""
 
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
 _EXECUTIONS: Final = {
-    "DurableExecutionFailed": "A repair ended with an error. Its dead letter names the incident.",
-    "DurableExecutionTimedOut": "A repair waited longer than all waits allow. Look at its history.",
-    "DurableExecutionStopped": "Someone stopped a repair by hand. Its incident is taken over by the next sweep.",
+    "DurableExecutionFailed": "A repair ended with an error. The dead-letter queue holds the id of its incident.",
+    "DurableExecutionTimedOut": "A repair exceeded the execution timeout. See its execution history.",
+    "DurableExecutionStopped": "A repair was stopped by hand. The next sweep takes its incident over.",
 }
 
 
 class Alarms(Construct):
-    """One alarm for each way in which the remediator itself can fail to do its work."""
+    """One alarm for each failure mode of the remediator itself."""
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue, people: sns.ITopic) -> None:
         super().__init__(scope, name)
         self._action = actions.SnsAction(people)
         for metric, meaning in _EXECUTIONS.items():
             self._alarm(metric.removeprefix("Durable"), durable_metric(functions.by_name[Function.REMEDIATOR], metric), meaning)
-        self._of_functions(functions)
-        queues = {f"{logical_id(item)}Failures": queue for item, queue in functions.dead_letters.items()}
-        self._of_queues({"Undelivered": undelivered, **queues})
-        self._of_our_metrics()
+        self._function_alarms(functions)
+        queues = {f"{logical_id(function)}Failures": queue for function, queue in functions.dead_letters.items()}
+        self._queue_alarms({"Undelivered": undelivered, **queues})
+        self._metric_alarms()
 
-    def _of_functions(self, functions: Functions) -> None:
+    def _function_alarms(self, functions: Functions) -> None:
         checker = functions.checker
         self._alarm(
-            "CheckerErrors", checker.metric_errors(period=FIVE_MINUTES), "Checks fail. Events are tried again, then kept.", at_least=3
+            "CheckerErrors",
+            checker.metric_errors(period=FIVE_MINUTES),
+            "Checks fail. Their events are retried, then kept in the dead-letter queue.",
+            at_least=3,
         )
-        self._alarm("CheckerThrottles", checker.metric_throttles(period=FIVE_MINUTES), "Checks wait for concurrency.", at_least=10)
+        self._alarm("CheckerThrottles", checker.metric_throttles(period=FIVE_MINUTES), "Checks are throttled.", at_least=10)
         watcher = functions.by_name[Function.NODE_WATCHER]
-        self._alarm("NodeWatcherErrors", watcher.metric_errors(period=FIVE_MINUTES), "Audit logs are not read.", at_least=3)
+        self._alarm("NodeWatcherErrors", watcher.metric_errors(period=FIVE_MINUTES), "Audit logs are not processed.", at_least=3)
 
-    def _of_queues(self, queues: Mapping[str, sqs.IQueue]) -> None:
+    def _queue_alarms(self, queues: Mapping[str, sqs.IQueue]) -> None:
         for name, queue in queues.items():
             waiting = queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
-            self._alarm(name, waiting, "Dead letters wait. docs/deploy.md says how to read and send them again.")
+            self._alarm(name, waiting, "The dead-letter queue holds messages. docs/deploy.md shows how to read and resend them.")
 
-    def _of_our_metrics(self) -> None:
-        silence = f"No sweep ended within {SWEEPS_MISSED * SWEEP_RATE_MINUTES} minutes"
+    def _metric_alarms(self) -> None:
+        description = f"No sweep ended within {SWEEPS_MISSED * SWEEP_RATE_MINUTES} minutes"
         sweep = cloudwatch.Alarm(
             self,
             "SweepNotRunning",
             metric=product_metric(SWEEPS, period=Duration.minutes(SWEEP_RATE_MINUTES)),
-            alarm_description=f"{silence}: drift that nobody announces is not found.",
+            alarm_description=f"{description}. Drift without an event is not detected.",
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             threshold=1,
             evaluation_periods=SWEEPS_MISSED,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
-        self._tell(sweep)
-        # One alarm for all clusters: a query, since a metric alarm names one cluster and a SEARCH is not allowed in alarms.
+        self._notify(sweep)
+        # A query covers all clusters: a metric alarm names one cluster, and alarms do not allow SEARCH.
         # Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-alarms.html
         (dimension,) = LOGIN_FAILURES.dimensions
         query = f'SELECT SUM({LOGIN_FAILURES.name}) FROM SCHEMA("{METRIC_NAMESPACE}", {dimension})'  # noqa: S608  # constants
         self._alarm(
             "LoginFailures",
             cloudwatch.MathExpression(expression=query, using_metrics={}, period=FIVE_MINUTES, label=LOGIN_FAILURES.what),
-            "A cluster refuses our login. `irsa-remediator access --check` says what is missing.",
+            "A cluster rejects the login. `irsa-remediator access --check` shows what is missing.",
         )
 
     def _alarm(self, name: str, metric: cloudwatch.IMetric, meaning: str, at_least: int = 1) -> None:
@@ -90,8 +93,8 @@ class Alarms(Construct):
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        self._tell(alarm)
+        self._notify(alarm)
 
-    def _tell(self, alarm: cloudwatch.Alarm) -> None:
+    def _notify(self, alarm: cloudwatch.Alarm) -> None:
         alarm.add_alarm_action(self._action)
-        alarm.add_ok_action(self._action)  # a pager closes what it opened
+        alarm.add_ok_action(self._action)  # closes the page in a pager

@@ -1,4 +1,4 @@
-"""What the contract's targets are in a stack, and the names that have to be known before anything is made."""
+"""ARNs of the contract's targets in a stack, and physical names that other resources refer to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,21 +13,21 @@ from lambdas.contract.names import PARAMETER_ROOT, PROJECT
 
 ALIAS: Final = "live"
 EVENT_BUS: Final = "default"
-"""Native events and CloudTrail's arrive on the default bus alone."""
+"""AWS delivers native events and CloudTrail events to the default bus only."""
 
 
 def remediator_name(environment: Environment) -> str:
-    """The remediator's function name, fixed since its role, its environment and the chat role name it."""
+    """Return the remediator's function name. It is fixed, since its role, its environment and the chat role contain it."""
     return f"{PROJECT}{environment.suffix}"
 
 
 def remediator_alias(stack: Stack, environment: Environment) -> str:
-    """The qualified ARN that new incidents start on."""
+    """Return the qualified ARN that the checker invokes for a new incident."""
     return f"{_remediator(stack, environment)}:{ALIAS}"
 
 
 def remediator_executions(stack: Stack, environment: Environment) -> str:
-    """Every version of the remediator and every execution of them; aliases do not count for durable calls.
+    """Return the ARN pattern of all versions and executions of the remediator. IAM ignores aliases in durable calls.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
     """
@@ -35,13 +35,13 @@ def remediator_executions(stack: Stack, environment: Environment) -> str:
 
 
 def chat_topic(stack: Stack, environment: Environment) -> str:
-    """The ARN of the chat topic of an environment, which may be another's than the stack's."""
+    """Return the ARN of an environment's chat topic, which may be in another region than the stack."""
     region, account = environment.region or stack.region, environment.account or stack.account
     return f"arn:{stack.partition}:sns:{region}:{account}:{chat_topic_name(environment)}"
 
 
 def bound_roles(stack: Stack, environment: Environment) -> list[str]:
-    """The configured roles as ARNs; a path stands for all roles under it."""
+    """Return the configured roles as ARNs. A path means all roles under it."""
     return [
         bound_role if bound_role.startswith("arn:") else f"arn:{stack.partition}:iam::{stack.account}:role{bound_role}*"
         for bound_role in environment.bound_roles
@@ -49,7 +49,7 @@ def bound_roles(stack: Stack, environment: Environment) -> list[str]:
 
 
 def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITable, topics: Topics) -> Mapping[Target, Sequence[str]]:
-    """The ARNs of all targets that are the same for each function."""
+    """Return the ARNs of the targets that all functions share."""
 
     def regional(service: str, resource: str) -> str:
         return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
@@ -60,7 +60,7 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
     configured = bound_roles(stack, environment)
     parameters = f"parameter{PARAMETER_ROOT}"
     return {
-        # GetParametersByPath is checked on the path itself; the parameters lie under it.
+        # IAM evaluates GetParametersByPath against the path itself, and GetParameter against the parameters under it.
         Target.PARAMETERS: [regional("ssm", parameters), regional("ssm", f"{parameters}/*")],
         Target.CHANGE_CALENDARS: [regional("ssm", "document/*")],
         Target.CLUSTERS: [regional("eks", "cluster/*")],

@@ -1,6 +1,6 @@
-"""The functions' asset: our code and its pinned packages for one platform, pruned, the same bytes every time.
+"""Builds the deployment asset of the functions: code and pinned packages for one platform, pruned and reproducible.
 
-`cdk deploy` and the sandbox use it alike; only the target differs. Wheels alone, no Docker.
+`cdk deploy` and the sandbox use the same code with another target. The build needs wheels only, not Docker.
 """
 
 from __future__ import annotations
@@ -28,46 +28,44 @@ if TYPE_CHECKING:
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 IS_CHECKOUT: Final = (REPOSITORY / "pyproject.toml").exists()
 CACHE: Final = (
-    REPOSITORY / ".cache"
-    if IS_CHECKOUT
-    else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    / "eks-irsa-remediator"  # installed: nothing is written beside code
+    REPOSITORY / ".cache" if IS_CHECKOUT else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eks-irsa-remediator"
 )
+"""An installed package does not write beside its code."""
 LAMBDAS: Final = REPOSITORY / "lambdas"
 REQUIREMENTS: Final = LAMBDAS / "requirements.txt"
 
 SERVICES: Final = tuple(sorted({grant.action.partition(":")[0] for grant in IAM} | {"sts"}))
-"""Services whose models are shipped: those that our code may call, and STS, whose URL is the cluster's token."""
+"""Services whose models the asset contains: those that the functions may call, and STS, whose presigned URL is the login token."""
 
-# Files that no function reads at run time, by what they are.
+# Files that no function reads at run time.
 _DROPPED_SUFFIXES: Final = (".pyi", ".c", ".h", ".pyx", ".pxd", ".rst", ".md", ".typed")
 _DROPPED_FOLDERS: Final = frozenset({"__pycache__", "tests", "test", "examples", "bin"})
-# Parts of packages that the functions do not import. The scenarios run from the pruned asset, which proves it.
+# Parts of packages that the functions do not import. The scenarios run from the pruned asset.
 _DROPPED_PARTS: Final = ("aws_lambda_powertools/event_handler/", "aws_lambda_powertools/utilities/", "boto3/data/", "boto3/examples/")
 _KEPT_PARTS: Final = ("aws_lambda_powertools/utilities/__init__.py", "aws_lambda_powertools/utilities/jmespath_utils/")
-"""Parts of the dropped ones that are needed: Powertools' logger looks for correlation ids with JMESPath."""
-# The plug-in lookup of the durable SDK reads entry points; none of the pinned packages has one that it looks for.
+"""Exceptions to the dropped parts: the Powertools logger imports its JMESPath utilities."""
+# The durable SDK reads entry points for plug-ins; no pinned package has one.
 _DROPPED_ENDINGS: Final = (".dist-info", ".egg-info")
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest date that the zip format allows
 _EPOCH_S: Final = 315_532_800
 
 
 class BundlingFailed(Exception):
-    """The asset cannot be built; the message says what to do next."""
+    """The asset cannot be built; the message names the next step."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the asset is to run. `platform` is a wheel tag such as `manylinux2014_aarch64`, empty for this machine's own."""
+    """Platform of the asset. `platform` is a wheel tag such as `manylinux2014_aarch64`; empty means this machine."""
 
     platform: str = "manylinux2014_aarch64"
     python: str = "3.13"
 
     @staticmethod
     def this_machine() -> Target:
-        """This machine and this Python, for the emulator."""
+        """Return the target for the emulator: this machine and this Python."""
         return Target(platform="", python=f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
@@ -75,10 +73,10 @@ LAMBDA: Final = Target()
 
 
 def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
-    """The asset's folder; with `out_dir`, a copy of it there. Built once per content and kept in the cache.
+    """Return the folder of the asset, or of its copy in `out_dir`. Each content is built once and cached.
 
     Raises:
-        BundlingFailed: no uv, or a pinned package has no wheel for the target.
+        BundlingFailed: uv is missing, or a pinned package has no wheel for the target.
     """
     folder = build_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
     if out_dir is None:
@@ -88,7 +86,7 @@ def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
 
 
 def content_hash(target: Target = LAMBDA) -> str:
-    """Hash of everything that the asset follows from: sources, pins, these rules, the target, compiled or not."""
+    """Return the hash of all inputs: sources, pins, this module, the target and whether the asset is compiled."""
     return _hash(target, (*_sources(), REQUIREMENTS, Path(__file__)))
 
 
@@ -102,7 +100,7 @@ def _hash(target: Target, files: Iterable[Path]) -> str:
 
 
 def zip_bytes(folder: Path) -> bytes:
-    """The folder as a zip file: sorted, one date, so that the same folder gives the same bytes."""
+    """Return the folder as a reproducible zip file: sorted, with one fixed date."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in _files(folder):
@@ -114,41 +112,41 @@ def zip_bytes(folder: Path) -> bytes:
 
 
 def zip_to(folder: Path, path: Path) -> Path:
-    """Write the folder's zip file; the path."""
+    """Write the folder's zip file and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(zip_bytes(folder))
     return path
 
 
 def uv_binary() -> str:
-    """uv beside this Python, or on the path.
+    """Return the path of uv, next to this Python or on `PATH`.
 
     Raises:
-        BundlingFailed: there is none.
+        BundlingFailed: uv is not installed.
     """
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
-        raise BundlingFailed("uv is needed to bundle the functions and was not found; run `make setup`, or `pip install uv`")
+        raise BundlingFailed("uv is required to bundle the functions and is not installed; run `make setup` or `pip install uv`")
     return found
 
 
 @lru_cache
 def compiler(target: Target) -> str | None:
-    """A Python of the target's minor version, which alone can compile for it; `None` if this machine has none.
+    """Return a Python of the target's minor version, which byte code requires, or None when this machine has none.
 
-    Byte code does not depend on the processor. /var/task cannot be written to, so without byte code every cold start
-    compiles what it imports (ADR 0003 has the figures). Nothing is downloaded for it.
+    Byte code does not depend on the processor. /var/task is read-only, so without byte code every cold start compiles its imports
+    (figures in ADR 0003). No Python is downloaded.
     """
     if target.python == Target.this_machine().python:
         return sys.executable
     command = [uv_binary(), "python", "find", "--no-python-downloads", "--no-project", "--system", target.python]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
     return found.stdout.strip() or None
 
 
 def _fill(whole: Path, target: Target) -> None:
-    """The packages, which change seldom and take seconds, from their own cache; then our code."""
+    """Copy the packages from their own cache, since they rarely change and take seconds to install, then add the code."""
     packages = CACHE / "packages" / _hash(target, (REQUIREMENTS, Path(__file__)))
     shutil.copytree(build_once(packages, lambda folder: _fill_packages(folder, target)), whole)
     for source in _sources():
@@ -170,13 +168,13 @@ def _install(whole: Path, target: Target) -> None:
     command = [uv_binary(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
     command += ["--target", str(whole), "--python-version", target.python, "-r", str(REQUIREMENTS)]
     command += ["--python-platform", _uv_platform(target.platform)] if target.platform else ["--python", sys.executable]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
     if done.returncode != 0:
         where = target.platform or _own_platform()
         raise BundlingFailed(
             f"the packages of lambdas/requirements.txt could not be installed for {where}, Python {target.python}:\n"
             f"{done.stderr.strip()}\n"
-            "If a package has no wheel for it, pin another version (`make lock`); otherwise see that a package index is reachable."
+            "If a package has no wheel for this platform, pin another version (`make lock`). Otherwise check access to the package index."
         )
 
 
@@ -198,19 +196,19 @@ def _needed(path: PurePosixPath) -> bool:
 
 
 def _model_needed(path: PurePosixPath) -> bool:
-    """Of botocore's data: what lies at its top (endpoints, partitions, retries), and models of the services used."""
+    """Return whether a file of botocore's data is needed: top-level files (endpoints, retries) and models of used services."""
     if len(path.parts) == 3:  # noqa: PLR2004  # botocore/data/<file>
         return True
     return path.parts[2] in SERVICES and path.name.startswith(_MODELS)
 
 
 def _compile(whole: Path, part: Path, target: Target) -> None:
-    """Byte code that is not checked against its source's date, which would differ from build to build."""
+    """Compile to byte code without source timestamps, which would differ between builds."""
     python = compiler(target)
     if python is None:
         return
     command = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(whole), "-p", "/var/task"]
-    done = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # our own arguments
+    done = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
     if done.returncode != 0:
         raise BundlingFailed(f"the asset could not be compiled by {python}:\n{done.stdout.strip()}{done.stderr.strip()}")
 

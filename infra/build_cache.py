@@ -1,4 +1,4 @@
-"""Folders that are built once for their content, kept, and removed when nobody has used them for a while."""
+"""Cache of built folders, keyed by content. Folders that are unused for a day are removed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEPT_S: Final = 86_400
-"""How long a build is kept that nobody uses: each change of the sources makes another one, of some megabytes."""
+"""Time until an unused build is removed. Each change of the sources creates a new build of some megabytes."""
 
 
 def build_once(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """The folder, filled aside first if it is not there, so that it is never seen half full; two builds at once make the same.
+    """Return the folder and build it first when it does not exist.
 
-    Each use is noted as its time of change. Where it has to be built, its unused neighbours go.
+    The build fills a temporary folder and renames it, so concurrent builds are safe. Each use updates the modification time; each build
+    removes unused neighbors.
     """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -33,13 +34,13 @@ def build_once(folder: Path, fill: Callable[[Path], None]) -> Path:
                 if not folder.exists():
                     raise
         _remove_unused(folder.parent, time.time() - KEPT_S)
-    with suppress(OSError):  # another one's cache, which can be read only
+    with suppress(OSError):  # a read-only cache
         os.utime(folder)
     return folder
 
 
 def _remove_unused(shelf: Path, before: float) -> None:
     for build in shelf.iterdir():
-        with suppress(OSError):  # another build removes it at the same time
+        with suppress(OSError):  # a concurrent build may remove it first
             if build.stat().st_mtime < before:
                 shutil.rmtree(build, ignore_errors=True)

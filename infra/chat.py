@@ -1,4 +1,4 @@
-"""A chat channel by Amazon Q Developer, with approve and reject as buttons, which may answer the remediator and do nothing else."""
+"""The chat channel in Amazon Q Developer, with Approve and Reject buttons. Its role can answer approval requests only."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,24 +16,24 @@ from lambdas.contract.names import PROJECT
 
 
 class Chat(Construct):
-    """The configuration of one channel. A channel takes one per account, so it serves its followers in other regions too."""
+    """Configuration of one channel. A channel has one configuration in an account, so it also serves follower environments."""
 
     def __init__(self, scope: Construct, name: str, *, environment: Environment, followers: Sequence[Environment]) -> None:
         super().__init__(scope, name)
         stack = Stack.of(self)
-        served = (environment, *followers)
-        answers_alone = self._policy([arns.remediator_executions(stack, item) for item in served])
-        common: dict[str, Any] = {  # the same keywords of two generated types
+        environments = (environment, *followers)
+        answer_policy = self._policy([arns.remediator_executions(stack, item) for item in environments])
+        common: dict[str, Any] = {  # properties of both generated types
             "configuration_name": f"{PROJECT}{environment.suffix}",
-            "iam_role_arn": self._role(answers_alone).role_arn,
-            # Without a guardrail the channel could do whatever an administrator may.
-            "guardrail_policies": [answers_alone.managed_policy_arn],
-            "sns_topic_arns": [arns.chat_topic(stack, item) for item in served],
+            "iam_role_arn": self._role(answer_policy).role_arn,
+            # The default guardrail is AdministratorAccess.
+            "guardrail_policies": [answer_policy.managed_policy_arn],
+            "sns_topic_arns": [arns.chat_topic(stack, item) for item in environments],
             "customization_resource_arns": [self._button(answer, environment).attr_custom_action_arn for answer in ANSWERS],
             "logging_level": "ERROR",
         }
         channel = environment.notify.slack or environment.notify.teams
-        assert channel is not None  # noqa: S101  # the stack makes no chat without a channel
+        assert channel is not None  # noqa: S101  # the stack creates this construct only with a channel
         self._channel(channel, common)
 
     def _channel(self, channel: Slack | Teams, common: dict[str, Any]) -> None:
@@ -50,17 +50,17 @@ class Chat(Construct):
         policy = iam.ManagedPolicy(
             self,
             "AnswersAlone",
-            description="Answer a waiting approval of eks-irsa-remediator, and nothing else",
+            description="Answer an approval request of eks-irsa-remediator",
             statements=[iam.PolicyStatement(actions=list(CALLBACK_ACTIONS), resources=list(executions))],
         )
-        accept_wildcards(policy, dict.fromkeys(executions, "Versions and execution ids of the remediator are known at run time only"))
+        accept_wildcards(policy, dict.fromkeys(executions, "Versions and execution ids of the remediator are known only at run time"))
         return policy
 
     def _role(self, policy: iam.ManagedPolicy) -> iam.Role:
         return iam.Role(
             self,
             "ChannelRole",
-            description="What people in the chat channel may do: approve or reject a repair",
+            description="Members of the chat channel may approve or reject a repair",
             assumed_by=iam.ServicePrincipal("chatbot.amazonaws.com"),
             managed_policies=[policy],
         )

@@ -1,4 +1,4 @@
-"""One cluster's stack: who may log in, the alarm on its nodes, its audit log. A bad cluster rolls back alone."""
+"""The stack of one cluster: access entries, the alarm on its nodes and the audit log subscription."""
 
 from typing import Any
 
@@ -18,14 +18,17 @@ from lambdas.contract.names import ALARM_PREFIX
 
 
 def is_needed(cluster: Cluster) -> bool:
-    """Whether anything is made for this cluster; a stack without resources cannot be deployed."""
+    """Return whether the cluster needs a stack. CloudFormation rejects a stack without resources."""
     return cluster.takes_entries or cluster.container_insights or cluster.audit_log
 
 
 class ClusterStack(Stack):
-    """What one cluster needs beside its environment's stack. The Kubernetes side is applied by `irsa-remediator access --apply`."""
+    """Resources of one cluster. A stack for each cluster keeps one failure from rolling back the others.
 
-    def __init__(self, scope: Construct, name: str, *, cluster: Cluster, functions: Functions, **stack: Any) -> None:  # Stack's own
+    `irsa-remediator access --apply` creates the Kubernetes RBAC objects.
+    """
+
+    def __init__(self, scope: Construct, name: str, *, cluster: Cluster, functions: Functions, **stack: Any) -> None:
         super().__init__(scope, name, description=f"eks-irsa-remediator: access to the EKS cluster {cluster.name}", **stack)
         if cluster.takes_entries:
             self._access_entries(cluster, functions)
@@ -36,7 +39,7 @@ class ClusterStack(Stack):
 
     def _access_entries(self, cluster: Cluster, functions: Functions) -> None:
         for function, group in GROUPS.items():
-            # L1, since the L2 has no groups; none of EKS's own policies is as narrow as ours.
+            # L1, since the L2 construct has no groups. The EKS access policies allow more than needed.
             eks.CfnAccessEntry(
                 self,
                 f"{logical_id(function)}Entry",
@@ -47,12 +50,12 @@ class ClusterStack(Stack):
             )
 
     def _node_alarm(self, cluster: Cluster) -> None:
-        # No action: the rule hears of its state by its name.
+        # No action: an EventBridge rule matches its state changes by name.
         cloudwatch.Alarm(
             self,
             "FailedNodes",
             alarm_name=f"{ALARM_PREFIX}{cluster.name}",
-            alarm_description=f"Nodes of {cluster.name} are not well. The remediator looks whether the VPC CNI lost its role.",
+            alarm_description=f"Nodes of {cluster.name} failed. The remediator checks whether the VPC CNI lost its role.",
             metric=cloudwatch.Metric(
                 namespace="ContainerInsights",
                 metric_name="cluster_failed_node_count",
@@ -80,4 +83,4 @@ class ClusterStack(Stack):
         subscription = logs.CfnSubscriptionFilter(
             self, "AuditLog", log_group_name=group, filter_pattern=FILTER_PATTERN, destination_arn=watcher.function_arn
         )
-        subscription.add_resource_dependency(allowed)  # CloudWatch Logs tries the function before it subscribes
+        subscription.add_resource_dependency(allowed)  # CloudWatch Logs invokes the function when it creates the filter

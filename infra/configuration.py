@@ -1,9 +1,9 @@
-"""What may be configured at deployment: every key with its meaning and what is allowed. Pure data."""
+"""The deployment configuration: every key with its meaning and its allowed values."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from infra.configuration_schema import declare, mapping, choice, parse_mapping, sequence, text, string_mapping, integer
+from infra.configuration_schema import choice, declare, integer, mapping, parse_mapping, sequence, string_mapping, text
 from lambdas.contract.environment import Function
 from lambdas.contract.events import DIGEST_AT
 from lambdas.contract.parameters import CLUSTER_NAME
@@ -18,33 +18,37 @@ _UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
-_name = text(r"[a-z][a-z0-9-]{0,29}", "lower-case letters, digits and hyphens, at most 30, beginning with a letter")
+_name = text(r"[a-z][a-z0-9-]{0,29}", "lower-case letters, digits and hyphens, at most 30, starting with a letter")
 _cluster = text(CLUSTER_NAME.pattern.removesuffix(r"\Z"), "the name of an EKS cluster: letters, digits, - and _, at most 100")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """One EKS cluster that the stack gets access to, in a stack of its own."""
+    """One EKS cluster that the remediator may access, with its own stack."""
 
     name: str = declare(_cluster, "the cluster's name")
     authentication_mode: str = declare(
         choice("API", "API_AND_CONFIG_MAP", "CONFIG_MAP"),
-        "the cluster's own; CONFIG_MAP takes no access entries, so the aws-auth lines are printed instead",
+        "the cluster's mode; CONFIG_MAP does not support access entries, so the stack outputs lines for aws-auth",
         default="API_AND_CONFIG_MAP",
     )
-    access_entries: bool = declare(choice(True, False), "make the access entries here, rather than in Terraform or eksctl", default=True)
-    container_insights: bool = declare(choice(True, False), "make the alarm on failed nodes, which needs Container Insights", default=False)
-    audit_log: bool = declare(choice(True, False), "subscribe the node watcher to the audit log, which must be switched on", default=False)
+    access_entries: bool = declare(
+        choice(True, False), "create the access entries; false where Terraform or eksctl creates them", default=True
+    )
+    container_insights: bool = declare(
+        choice(True, False), "create the alarm on failed nodes, which requires Container Insights", default=False
+    )
+    audit_log: bool = declare(choice(True, False), "subscribe the node watcher to the audit log, which must be enabled", default=False)
 
     @property
     def takes_entries(self) -> bool:
-        """Whether the stack makes access entries in this cluster."""
+        """Whether the stack creates access entries for this cluster."""
         return self.access_entries and self.authentication_mode != "CONFIG_MAP"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Where the functions run so that they reach private endpoints; `docs/network.md` says which routes they need."""
+    """VPC of the functions, for private cluster endpoints. `docs/network.md` lists the required routes."""
 
     vpc: str = declare(text(r"vpc-[0-9a-f]{8,17}", "the id of a VPC"), "the id of a VPC")
     subnets: tuple[str, ...] = declare(
@@ -57,7 +61,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Slack:
-    """A Slack channel; its workspace is authorised once by hand."""
+    """A Slack channel. Its workspace is authorized once in the console."""
 
     workspace: str = declare(text(r"[0-9A-Z]{1,255}", "a Slack workspace id such as T07EA123LEP"), "the workspace's id")
     channel: str = declare(text(r"[A-Za-z0-9]{1,255}", "a Slack channel id such as C07EZ1ABC23"), "the channel's id")
@@ -65,7 +69,7 @@ class Slack:
 
 @dataclass(frozen=True, kw_only=True)
 class Teams:
-    """A Microsoft Teams channel; its tenant is authorised once by hand."""
+    """A Microsoft Teams channel. Its tenant is authorized once in the console."""
 
     team: str = declare(text(_UUID, "the team's id, a UUID"), "the team's id")
     tenant: str = declare(text(_UUID, "the tenant's id, a UUID"), "the tenant's id")
@@ -76,27 +80,27 @@ class Teams:
 
 @dataclass(frozen=True, kw_only=True)
 class Notify:
-    """Who is told. Mail and HTTPS subscribe to the topic for people, chat to its own."""
+    """Recipients of notifications. Mail and HTTPS subscribe to the people topic, chat to the chat topic."""
 
     mail: tuple[str, ...] = declare(sequence(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "a mail address")), "mail addresses", default=())
     https: tuple[str, ...] = declare(
         sequence(text(r"https://[^\s]+", "an https address")), "HTTPS endpoints, such as a pager's", default=()
     )
-    slack: Slack | None = declare(mapping(Slack), "a channel whose configuration this stack owns", default=None)
-    teams: Teams | None = declare(mapping(Teams), "a channel whose configuration this stack owns", default=None)
+    slack: Slack | None = declare(mapping(Slack), "a channel whose configuration this stack creates", default=None)
+    teams: Teams | None = declare(mapping(Teams), "a channel whose configuration this stack creates", default=None)
     digest_at: str = declare(
         text(r"([01]\d|2[0-3]):[0-5]\d", 'a time of day in UTC, in quotation marks, such as "07:00"'),
-        "when the daily digest is written, where the setting `digest` asks for one",
+        "when the daily digest is sent, for clusters whose setting `digest` is `daily`",
         default=DIGEST_AT,
     )
-    chat_home: str | None = declare(_name, "the environment whose stack owns the channel's configuration", default=None)
+    chat_home: str | None = declare(_name, "the environment whose stack creates the channel's configuration", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Caps:
-    checker: int | None = declare(integer(1, 1000), "executions at once", default=None)
-    remediator: int | None = declare(integer(1, 1000), "executions at once", default=None)
-    node_watcher: int | None = declare(integer(1, 1000), "executions at once", default=None)
+    checker: int | None = declare(integer(1, 1000), "concurrent executions", default=None)
+    remediator: int | None = declare(integer(1, 1000), "concurrent executions", default=None)
+    node_watcher: int | None = declare(integer(1, 1000), "concurrent executions", default=None)
 
 
 def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
@@ -109,40 +113,40 @@ def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
 class Environment:
     """One stack: an account and region, or one VPC of it."""
 
-    name: str = declare(_name, "what its stack is called", default="")
+    name: str = declare(_name, "suffix of the stack's name", default="")
     account: str | None = declare(text(r"\d{12}", "twelve digits, in quotation marks"), "the account", default=None)
     region: str | None = declare(text(_ARN_REGION, "a region such as eu-west-1"), "the region", default=None)
-    clusters: tuple[Cluster, ...] = declare(sequence(mapping(Cluster)), "the clusters it gets access to", default=())
+    clusters: tuple[Cluster, ...] = declare(sequence(mapping(Cluster)), "the clusters that the remediator may access", default=())
     bound_roles: tuple[str, ...] = declare(
-        sequence(text(_ROLE, "a role's ARN, one that ends in *, or a path such as /eks/")),
-        "roles that bindings may name; only these can go into an add-on record",
+        sequence(text(_ROLE, "a role's ARN, an ARN that ends in *, or a path such as /eks/")),
+        "roles that bindings may name; the remediator writes only these into an add-on record",
         default=(),
     )
-    simulation: bool = declare(choice(True, False), "let it ask IAM what a bound role may do (iam:SimulatePrincipalPolicy)", default=False)
+    simulation: bool = declare(choice(True, False), "check the permissions of bound roles with iam:SimulatePrincipalPolicy", default=False)
     network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
-    notify: Notify = declare(mapping(Notify), "who is told", default=Notify())
+    notify: Notify = declare(mapping(Notify), "recipients of notifications", default=Notify())
     key: str | None = declare(text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents and logs", default=None)
     log_retention_days: int = declare(choice(*LOG_DAYS), "how long logs are kept (days)", default=90)
     permissions_boundary: str | None = declare(text(_POLICY, "a managed policy's ARN"), "the boundary of every role", default=None)
     tags: tuple[tuple[str, str], ...] = declare(
-        string_mapping(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters, not beginning with aws:"),
+        string_mapping(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters that do not start with aws:"),
         "tags of every resource",
         default=(),
     )
     concurrency: tuple[tuple[Function, int], ...] = declare(
         _concurrency,
-        "reserved concurrency by function; off by default, since a new account cannot reserve",
+        "reserved concurrency by function; a new account cannot reserve concurrency",
         default=(),
     )
 
     @property
     def suffix(self) -> str:
-        """What sets this stack's physical names apart from those of another in the same account and region."""
+        """Suffix of physical names, which distinguishes two stacks in one account and region."""
         return f"-{self.name}" if self.name else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """All that is deployed by one `cdk deploy --all`."""
+    """All environments of one `cdk deploy --all`."""
 
     environments: tuple[Environment, ...] = declare(sequence(mapping(Environment)), "a list of environments", default=(Environment(),))

@@ -1,4 +1,4 @@
-"""What cannot be true of several keys at once: two stacks for one cluster, two owners of one channel, a role of another account."""
+"""Checks across keys of the configuration, such as two stacks for one cluster or a role of another account."""
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
@@ -11,84 +11,88 @@ _LONGEST_STACK_NAME = 128  # Source: https://docs.aws.amazon.com/AWSCloudFormati
 
 
 def stack_name(environment: Environment) -> str:
-    """The name of an environment's own stack."""
+    """Return the stack name of an environment."""
     return f"EksIrsaRemediator{environment.suffix}"
 
 
 def cluster_stack_name(environment: Environment, cluster: str) -> str:
-    """The name of a cluster's stack; stack names hold no underscore."""
+    """Return the stack name of a cluster. Stack names cannot contain underscores."""
     return f"{stack_name(environment)}-cluster-{cluster.replace('_', '-')}"
 
 
 def find_conflicts(configuration: Configuration) -> Iterator[Problem]:
-    """Every pair of keys that cannot both be meant."""
+    """Yield a problem for each combination of keys that is not allowed."""
     environments = configuration.environments
     if not environments:
-        yield Problem("environments", [], "at least one environment, or no such key for the current account")
-    for index, item in enumerate(environments):
-        yield from _within(item, f"environments[{index}]", alone=len(environments) == 1)
-        yield from _chat_home(item, environments, f"environments[{index}].notify.chat_home")
+        yield Problem("environments", [], "at least one environment, or no `environments` key for the current account")
+    for index, environment in enumerate(environments):
+        yield from _within(environment, f"environments[{index}]", alone=len(environments) == 1)
+        yield from _chat_home(environment, environments, f"environments[{index}].notify.chat_home")
     for (_, first), (index, second) in combinations(enumerate(environments), 2):
         yield from _between(first, second, f"environments[{index}]")
 
 
-def _within(it: Environment, where: str, *, alone: bool) -> Iterator[Problem]:
+def _within(environment: Environment, where: str, *, alone: bool) -> Iterator[Problem]:
     if not alone:
-        for name, value in (("account", it.account), ("region", it.region)):
+        for name, value in (("account", environment.account), ("region", environment.region)):
             if value is None:
-                yield Problem(f"{where}.{name}", value, f"the {name} of each environment, where there are several")
-    refusal = it.region and unsupported_reason(it.region)
+                yield Problem(f"{where}.{name}", value, f"the {name} of each environment, if there are several")
+    refusal = environment.region and unsupported_reason(environment.region)
     if refusal:
-        yield Problem(f"{where}.region", it.region, refusal)
-    yield from _clusters(it, where)
-    yield from _arns(it, where)
-    yield from _network(it, where)
-    if it.notify.chat_home and (it.notify.slack or it.notify.teams):
-        yield Problem(f"{where}.notify.chat_home", it.notify.chat_home, "a channel of its own or the home of another's, not both")
-    if it.notify.slack and it.notify.teams:
-        yield Problem(f"{where}.notify.teams", it.notify.teams.channel, "Slack or Teams, not both: each question would be asked twice")
+        yield Problem(f"{where}.region", environment.region, refusal)
+    yield from _clusters(environment, where)
+    yield from _arns(environment, where)
+    yield from _network(environment, where)
+    if environment.notify.chat_home and (environment.notify.slack or environment.notify.teams):
+        yield Problem(f"{where}.notify.chat_home", environment.notify.chat_home, "a channel or a chat_home, not both")
+    if environment.notify.slack and environment.notify.teams:
+        yield Problem(
+            f"{where}.notify.teams", environment.notify.teams.channel, "Slack or Teams, not both: each approval would be requested twice"
+        )
 
 
-def _clusters(it: Environment, where: str) -> Iterator[Problem]:
-    for (_, first), (index, second) in combinations(enumerate(it.clusters), 2):
+def _clusters(environment: Environment, where: str) -> Iterator[Problem]:
+    for (_, first), (index, second) in combinations(enumerate(environment.clusters), 2):
         key = f"{where}.clusters[{index}].name"
         if first.name == second.name:
             yield Problem(key, second.name, "each cluster once")
-        elif cluster_stack_name(it, first.name) == cluster_stack_name(it, second.name):
-            yield Problem(key, second.name, f"a name whose stack is not also that of {first.name}; stack names hold no underscore")
-    for index, cluster in enumerate(it.clusters):
-        if len(cluster_stack_name(it, cluster.name)) > _LONGEST_STACK_NAME:
+        elif cluster_stack_name(environment, first.name) == cluster_stack_name(environment, second.name):
+            yield Problem(key, second.name, f"a name with another stack name than {first.name}; stack names cannot contain underscores")
+    for index, cluster in enumerate(environment.clusters):
+        if len(cluster_stack_name(environment, cluster.name)) > _LONGEST_STACK_NAME:
             yield Problem(f"{where}.clusters[{index}].name", cluster.name, f"a stack name of at most {_LONGEST_STACK_NAME} characters")
 
 
-def _arns(it: Environment, where: str) -> Iterator[Problem]:
-    for index, role in enumerate(it.bound_roles):
-        if role.startswith("arn:") and it.account and role.split(":")[4] != it.account:
-            yield Problem(f"{where}.bound_roles[{index}]", role, f"a role of account {it.account}: IAM passes no role of another account")
-    if it.key and it.region and it.key.split(":")[3] != it.region:
-        yield Problem(f"{where}.key", it.key, f"a key in {it.region}")
+def _arns(environment: Environment, where: str) -> Iterator[Problem]:
+    for index, role in enumerate(environment.bound_roles):
+        if role.startswith("arn:") and environment.account and role.split(":")[4] != environment.account:
+            yield Problem(
+                f"{where}.bound_roles[{index}]", role, f"a role of account {environment.account}: IAM cannot pass roles of another account"
+            )
+    if environment.key and environment.region and environment.key.split(":")[3] != environment.region:
+        yield Problem(f"{where}.key", environment.key, f"a key in {environment.region}")
 
 
-def _network(it: Environment, where: str) -> Iterator[Problem]:
-    if it.network is not None:
-        for name, ids in (("subnets", it.network.subnets), ("security_groups", it.network.security_groups)):
+def _network(environment: Environment, where: str) -> Iterator[Problem]:
+    if environment.network is not None:
+        for name, ids in (("subnets", environment.network.subnets), ("security_groups", environment.network.security_groups)):
             if not ids or len(set(ids)) != len(ids):
                 yield Problem(f"{where}.network.{name}", list(ids), "at least one id, each once")
 
 
-def _chat_home(it: Environment, all_of_them: Iterable[Environment], key: str) -> Iterator[Problem]:
-    if it.notify.chat_home is None:
+def _chat_home(environment: Environment, environments: Iterable[Environment], key: str) -> Iterator[Problem]:
+    if environment.notify.chat_home is None:
         return
-    homes = [other.name for other in all_of_them if other.account == it.account and (other.notify.slack or other.notify.teams)]
-    if it.notify.chat_home not in homes:
+    homes = [other.name for other in environments if other.account == environment.account and (other.notify.slack or other.notify.teams)]
+    if environment.notify.chat_home not in homes:
         yield Problem(
-            key, it.notify.chat_home, f"an environment of the same account with a channel; there are {', '.join(homes) or 'none'}"
+            key, environment.notify.chat_home, f"an environment of the same account with a channel; there are {', '.join(homes) or 'none'}"
         )
 
 
 def _between(first: Environment, second: Environment, where: str) -> Iterator[Problem]:
     if first.name == second.name:
-        yield Problem(f"{where}.name", second.name, "a name of its own for each environment")
+        yield Problem(f"{where}.name", second.name, "a different name for each environment")
     if first.account != second.account:
         return
     for channel in ("slack", "teams"):
@@ -97,34 +101,31 @@ def _between(first: Environment, second: Environment, where: str) -> Iterator[Pr
             yield Problem(
                 f"{where}.notify.{channel}",
                 theirs.channel,
-                f"one owner: a channel takes one configuration per account; say `chat_home: {first.name}` here instead",
+                f"one configuration of a channel in each account; use `chat_home: {first.name}` here",
             )
     if first.region == second.region:
         yield from _same_place(first, second, where)
 
 
 def _same_place(first: Environment, second: Environment, where: str) -> Iterator[Problem]:
-    for item in (first, second):
-        if not item.clusters:
-            yield Problem(
-                f"{where}.clusters", [], f"clusters named in {item.name!r}, since another environment shares its account and region"
-            )
+    for environment in (first, second):
+        if not environment.clusters:
+            allowed = f"clusters named in {environment.name!r}, since another environment has the same account and region"
+            yield Problem(f"{where}.clusters", [], allowed)
     for cluster in second.clusters:
-        if cluster.name in {item.name for item in first.clusters}:
-            yield Problem(
-                f"{where}.clusters", cluster.name, f"clusters that {first.name!r} does not serve already: one stack for one cluster"
-            )
+        if cluster.name in {served.name for served in first.clusters}:
+            yield Problem(f"{where}.clusters", cluster.name, f"clusters that {first.name!r} does not serve: one stack for one cluster")
 
 
 def served_clusters(configuration: Configuration, environment: Environment) -> tuple[str, ...]:
-    """The clusters a stack serves where another shares its account and region; empty means all of them."""
-    place = (environment.account, environment.region)
-    shared = [item for item in configuration.environments if (item.account, item.region) == place]
+    """Return the clusters of a stack that shares its account and region with another stack; empty means all clusters."""
+    location = (environment.account, environment.region)
+    shared = [item for item in configuration.environments if (item.account, item.region) == location]
     return tuple(cluster.name for cluster in environment.clusters) if len(shared) > 1 else ()
 
 
 def followers(configuration: Configuration, environment: Environment) -> tuple[Environment, ...]:
-    """Environments whose chat goes through this one's channel."""
+    """Return the environments that use this environment's chat channel."""
     return tuple(
         item
         for item in configuration.environments

@@ -1,4 +1,4 @@
-"""Finds and reads the one file that configures deployment."""
+"""Reads the deployment configuration from `deploy.yaml` or the CDK context."""
 
 from pathlib import Path
 from typing import Final
@@ -13,10 +13,10 @@ DEFAULT_NAME: Final = "deploy.yaml"
 
 
 def parse(raw: object) -> Configuration:
-    """A configuration from what a file or the CDK context holds; None is the current account and region with nothing else.
+    """Return the configuration of a parsed file or of the CDK context. None means the current account and region.
 
     Raises:
-        InvalidConfiguration: names each key, its value and what is allowed.
+        InvalidConfiguration: lists every problem.
     """
     configuration = parse_mapping(Configuration, {} if raw is None else raw)
     problems = tuple(find_conflicts(configuration))
@@ -26,10 +26,10 @@ def parse(raw: object) -> Configuration:
 
 
 def load(folder: Path, named: str | None = None) -> Configuration:
-    """The configuration in `deploy.yaml`, or in the file named; without a name the file need not exist.
+    """Return the configuration in `deploy.yaml`, which is optional, or in the named file.
 
     Raises:
-        InvalidConfiguration: the named file is not there, is no YAML, or does not parse.
+        InvalidConfiguration: the named file does not exist, is not YAML or has problems.
     """
     path = folder / (named or DEFAULT_NAME)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Reads a mapping into a frozen dataclass, key by key, and says in words what is wrong with each."""
+"""Parses a mapping into a frozen dataclass and reports each wrong key with its value and the allowed values."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 Parse = Callable[[object, str], T]
-"""Takes a raw value and the key it stands under, for the message."""
+"""Parses a raw value. The second argument is the path of its key, for the message."""
 
 _LONGEST_SHOWN: Final = 80
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong value: the key as a path, what stands there, what is allowed."""
+    """One wrong value: the path of its key, the value and what is allowed."""
 
     key: str
     value: object
@@ -26,20 +26,20 @@ class Problem:
 
 
 class InvalidConfiguration(ValueError):
-    """The configuration cannot be deployed; the text names every key, its value and what is allowed."""
+    """The configuration is invalid; the message lists every problem."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
 
-def declare(parse: Parse[T], meaning: str, default: object = MISSING) -> Any:  # a dataclass field: typed where it is used
-    """Declare one key by its parser and meaning; without a default it is required."""
+def declare(parse: Parse[T], meaning: str, default: object = MISSING) -> Any:  # a dataclass field, typed by its annotation
+    """Declare one key with its parser and meaning. A key without default is required."""
     return field(default=default, metadata={"parse": parse, "meaning": meaning})
 
 
 def mapping(cls: type[T]) -> Parse[T]:
-    """A parser for a nested mapping, all of whose problems are told at once."""
+    """Return a parser for a nested mapping."""
 
     def parse(raw: object, where: str) -> T:
         return parse_mapping(cls, raw, where)
@@ -48,7 +48,7 @@ def mapping(cls: type[T]) -> Parse[T]:
 
 
 def parse_mapping(cls: type[T], raw: object, where: str = "") -> T:
-    """Read a mapping into `cls`, whose fields are made by `declare`.
+    """Parse a mapping into `cls`, whose fields are created by `declare`.
 
     Raises:
         InvalidConfiguration: with a problem for each unknown key, missing key and wrong value.
@@ -73,7 +73,7 @@ def parse_mapping(cls: type[T], raw: object, where: str = "") -> T:
 
 
 def sequence(parse: Parse[T]) -> Parse[tuple[T, ...]]:
-    """A parser for a list whose items `parse` takes."""
+    """Return a parser for a list; `parse` parses its items."""
 
     def parse_all(raw: object, where: str) -> tuple[T, ...]:
         if not isinstance(raw, Sequence) or isinstance(raw, str):
@@ -93,7 +93,7 @@ def sequence(parse: Parse[T]) -> Parse[tuple[T, ...]]:
 
 
 def text(pattern: str, allowed: str) -> Parse[str]:
-    """A parser for a string that fits the whole of a regular expression."""
+    """Return a parser for a string that fully matches a regular expression."""
     compiled = re.compile(pattern)
 
     def parse(raw: object, where: str) -> str:
@@ -105,7 +105,7 @@ def text(pattern: str, allowed: str) -> Parse[str]:
 
 
 def choice(*choices: T) -> Parse[T]:
-    """A parser for one of a few values."""
+    """Return a parser for one of several values."""
 
     def parse(raw: object, where: str) -> T:
         for choice in choices:
@@ -117,7 +117,7 @@ def choice(*choices: T) -> Parse[T]:
 
 
 def integer(at_least: int, at_most: int) -> Parse[int]:
-    """A parser for a whole number within bounds; a YAML boolean is none."""
+    """Return a parser for an integer within bounds. A YAML boolean is not an integer."""
 
     def parse(raw: object, where: str) -> int:
         if not isinstance(raw, int) or isinstance(raw, bool) or not at_least <= raw <= at_most:
@@ -128,7 +128,7 @@ def integer(at_least: int, at_most: int) -> Parse[int]:
 
 
 def string_mapping(pattern: str, allowed: str) -> Parse[tuple[tuple[str, str], ...]]:
-    """A parser for a mapping of names to strings, kept as sorted pairs since a frozen value holds no dict."""
+    """Return a parser for a mapping of strings, as sorted pairs, since a frozen dataclass needs hashable values."""
     name = text(pattern, allowed)
 
     def parse(raw: object, where: str) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""The dashboard that a person looks at first: is something broken now, was it repaired, how fast, and do we work ourselves."""
+"""CloudWatch dashboard: drift, repairs and their duration, and the health of the remediator itself."""
 
 from typing import Final
 
@@ -18,12 +18,12 @@ _WIDTH: Final = 8  # three in a row of 24
 _HEIGHT: Final = 6
 
 _ABOUT: Final = f"""# {PROJECT}
-**Drift found** rises: a cluster lost its role. **Repairs** follows within minutes, or the chat says why not. \
-[Runbooks]({RUNBOOK_ROOT}) by verdict. One incident as a timeline: `irsa-remediator history --cluster C`."""
+**Drift found** counts clusters with a broken role. **Repairs** follows within minutes, or a chat message gives the reason. \
+[Runbooks]({RUNBOOK_ROOT}) by verdict. Timeline of incidents: `irsa-remediator history --cluster C`."""
 
 
 class Dashboard(Construct):
-    """Five rows: what is it, what happened, which clusters, and ourselves."""
+    """Five rows: description, repairs, clusters, and two rows about the remediator itself."""
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue) -> None:
         super().__init__(scope, name)
@@ -34,11 +34,11 @@ class Dashboard(Construct):
             default_interval=Duration.hours(12),
             widgets=[
                 [cloudwatch.TextWidget(markdown=_ABOUT, width=24, height=3)],
-                [_by("Repairs, by outcome", REPAIRS), _time_to_recover(), _by("Drift found, by trigger", DRIFT)],
+                [_by_dimension("Repairs, by outcome", REPAIRS), _time_to_recover(), _by_dimension("Drift found, by trigger", DRIFT)],
                 [
-                    _by("Verdicts, by cluster", VERDICTS),
-                    _by("Clusters that refuse our login", LOGIN_FAILURES),
-                    _by("Checks beside sweeps, by trigger", CHECKS),
+                    _by_dimension("Verdicts, by cluster", VERDICTS),
+                    _by_dimension("Rejected logins, by cluster", LOGIN_FAILURES),
+                    _by_dimension("Checks without sweeps, by trigger", CHECKS),
                 ],
                 [_sweeps(), _executions(functions), _failures(functions)],
                 [_dead_letters(queues), _durations(functions), _warnings(functions)],
@@ -50,40 +50,44 @@ def _graph(title: str, *metrics: cloudwatch.IMetric, stacked: bool = False) -> c
     return cloudwatch.GraphWidget(title=title, left=list(metrics), width=_WIDTH, height=_HEIGHT, stacked=stacked)
 
 
-def _by(title: str, metric: Metric) -> cloudwatch.GraphWidget:
+def _by_dimension(title: str, metric: Metric) -> cloudwatch.GraphWidget:
     return _graph(title, metric_by_dimension(metric, period=_PERIOD), stacked=True)
 
 
 def _time_to_recover() -> cloudwatch.GraphWidget:
     lines = [product_metric(TIME_TO_RECOVER, period=_PERIOD, statistic=item) for item in ("p50", "p90", "Maximum")]
-    return _graph("Time from event to proof (seconds)", *lines)
+    return _graph("Time from event to verification (seconds)", *lines)
 
 
 def _sweeps() -> cloudwatch.GraphWidget:
-    return _graph("Sweeps: one each five minutes; clusters without a binding", product_metric(SWEEPS, period=_PERIOD), product_metric(UNBOUND, period=_PERIOD))
+    return _graph(
+        "Sweeps (one every five minutes) and clusters without a binding",
+        product_metric(SWEEPS, period=_PERIOD),
+        product_metric(UNBOUND, period=_PERIOD),
+    )
 
 
 def _executions(functions: Functions) -> cloudwatch.GraphWidget:
     remediator = functions.by_name[Function.REMEDIATOR]
     states = ("Started", "Succeeded", "Failed", "TimedOut", "Stopped")
-    return _graph("Repairs as executions", *(durable_metric(remediator, f"DurableExecution{state}") for state in states))
+    return _graph("Durable executions of the remediator", *(durable_metric(remediator, f"DurableExecution{state}") for state in states))
 
 
 def _failures(functions: Functions) -> cloudwatch.GraphWidget:
-    made = functions.by_name.items()
-    errors = [item.metric_errors(period=_PERIOD, label=f"{name} errors") for name, item in made]
-    throttles = [item.metric_throttles(period=_PERIOD, label=f"{name} throttles") for name, item in made]
-    return _graph("Our own failures", *errors, *throttles)
+    by_name = functions.by_name.items()
+    errors = [function.metric_errors(period=_PERIOD, label=f"{name} errors") for name, function in by_name]
+    throttles = [function.metric_throttles(period=_PERIOD, label=f"{name} throttles") for name, function in by_name]
+    return _graph("Errors and throttles of the functions", *errors, *throttles)
 
 
 def _dead_letters(queues: list[sqs.IQueue]) -> cloudwatch.GraphWidget:
     depths = [queue.metric_approximate_number_of_messages_visible(period=_PERIOD, label=queue.node.id) for queue in queues]
-    return _graph("Dead letters waiting", *depths)
+    return _graph("Messages in dead-letter queues", *depths)
 
 
 def _durations(functions: Functions) -> cloudwatch.GraphWidget:
     p99 = [item.metric_duration(period=_PERIOD, statistic="p99", label=f"{name} p99") for name, item in functions.by_name.items()]
-    return _graph("Time of an invocation (milliseconds)", *p99)
+    return _graph("Duration of invocations (milliseconds)", *p99)
 
 
 def _warnings(functions: Functions) -> cloudwatch.LogQueryWidget:

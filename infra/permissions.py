@@ -1,4 +1,4 @@
-"""Turns the contract's grants into policy statements. No permission is written anywhere else."""
+"""Creates policy statements from the contract's grants. The stack has no other permissions."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -9,16 +9,17 @@ from lambdas.contract.access import ENI_ACTIONS, IAM, NETWORK, SERVICE_IAM, IamG
 from lambdas.contract.environment import Function
 
 Arns = Mapping[Target, Sequence[str]]
-"""What each target is in this stack. A target without ARNs gives no statement."""
+"""ARNs of each target in a stack. A target without ARNs gives no statement."""
 
 
 def granted(function: Function, optional: Collection[str]) -> tuple[IamGrant, ...]:
-    """The contract's grants to a function, with the optional ones that the configuration asks for."""
-    return tuple(item for item in (*IAM, *SERVICE_IAM) if function in item.by and (item.optional is None or item.optional in optional))
+    """Return the contract's grants to a function, with the optional grants that the configuration enables."""
+    grants = (*IAM, *SERVICE_IAM)
+    return tuple(grant for grant in grants if function in grant.by and (grant.optional is None or grant.optional in optional))
 
 
 def statements(function: Function, arns: Arns, optional: Collection[str], region: str) -> list[iam.PolicyStatement]:
-    """One statement for each target and condition, in the contract's order."""
+    """Return one statement for each target and condition, in the contract's order."""
     grouped: dict[tuple[Target, str], list[IamGrant]] = defaultdict(list)
     for grant in granted(function, optional):
         grouped[grant.on, repr(grant.condition)].append(grant)
@@ -35,7 +36,7 @@ def statements(function: Function, arns: Arns, optional: Collection[str], region
 
 
 def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict[str, str]:
-    """The ARNs with a wildcard among a function's resources, each with the contract's reasons for it."""
+    """Return the resource ARNs with a wildcard, each with the contract's reasons."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for grant in granted(function, optional):
         for arn in arns[grant.on]:
@@ -51,7 +52,7 @@ def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str]] | Non
 
 
 def _deny_interfaces() -> iam.PolicyStatement:
-    # The key is set on calls that a function's code makes, and absent on those that Lambda makes for it.
+    # Calls by a function's code have this key; calls by the Lambda service do not.
     # Source: https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
     return iam.PolicyStatement(
         effect=iam.Effect.DENY,

@@ -1,4 +1,4 @@
-"""Where the stack can live: what is known of regions and durable functions."""
+"""Regions in which the stack can run."""
 
 from typing import Final
 
@@ -9,26 +9,23 @@ DURABLE_REGIONS: Final = frozenset(
         "us-east-1", "us-east-2", "us-west-2",
     }
 )  # fmt: skip
-"""Regions in which AWS announced Lambda durable functions, as of early 2026.
-
-Others may have followed, so they are warned of, not refused.
-"""
+"""Regions for which AWS has announced Lambda durable functions, as of early 2026. Other regions cause a warning, not an error."""
 
 
 def unsupported_reason(region: str) -> str | None:
-    """Why the stack cannot run in a region at all, or None."""
+    """Return why the stack cannot run in a region, or None."""
     if region.startswith("cn-"):
         # Source: https://docs.amazonaws.cn/en_us/aws/latest/userguide/lambda.html
-        return "a region outside China: Lambda there has no X-Ray tracing, which every function of this stack turns on"
+        return "a region outside China: Lambda in China has no X-Ray tracing, which this stack enables"
     return None
 
 
 def support_warning(region: str | None) -> str | None:
-    """What to find out before deploying to a region that is not known to have durable functions, or None."""
+    """Return a warning for a region that is not known to support durable functions, or None."""
     if region is None or region in DURABLE_REGIONS:
         return None
     return (
-        f"{region} is not among the regions known to have Lambda durable functions, which the remediator is. Ask before deploying: "
+        f"{region} is not known to support Lambda durable functions, which the remediator requires. Check before you deploy: "
         f"`aws lambda list-durable-executions-by-function --function-name any --region {region}` "
-        "answers ResourceNotFoundException where they exist."
+        "returns ResourceNotFoundException where they are supported."
     )

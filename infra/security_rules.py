@@ -1,4 +1,4 @@
-"""Rules of cdk-nag that do not fit, each with its reason."""
+"""Accepted cdk-nag findings, each with its reason."""
 
 from collections.abc import Mapping
 
@@ -7,21 +7,21 @@ from constructs import Construct, IConstruct
 
 
 def accept(construct: IConstruct, rule: str, reason: str) -> None:
-    """Accept what a rule finds in this construct and under it; the reason stays with the construct."""
+    """Accept the findings of a rule in this construct and its children."""
     Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
 def accept_wildcards(construct: Construct, reasons: Mapping[str, str]) -> None:
-    """Accept each of these ARNs with a wildcard in the construct's policies: ARN -> reason. Any other is still found."""
+    """Accept these wildcard ARNs in the construct's policies: ARN -> reason. Other wildcards are still findings."""
     for arn, reason in reasons.items():
-        accept(construct, f"AwsSolutions-IAM5[Resource::{_as_found(Stack.of(construct).resolve(arn))}]", reason)
+        accept(construct, f"AwsSolutions-IAM5[Resource::{_finding_format(Stack.of(construct).resolve(arn))}]", reason)
 
 
-def _as_found(value: object) -> str:
-    """An ARN as cdk-nag writes it in a finding: references in angle brackets."""
+def _finding_format(value: object) -> str:
+    """Return an ARN as cdk-nag formats it in a finding: references in angle brackets."""
     match value:
         case {"Fn::Join": [_, list(parts)]}:
-            return "".join(map(_as_found, parts))
+            return "".join(map(_finding_format, parts))
         case {"Ref": name}:
             return f"<{name}>"
         case _:

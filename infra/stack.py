@@ -1,4 +1,4 @@
-"""Wires the constructs of one environment; owns no resource itself."""
+"""Composes the stacks of a configuration from the constructs of this package."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,6 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.alarms import Alarms
-from infra.aws_auth import lines
 from infra.chat import Chat
 from infra.cluster_access import ClusterStack, is_needed
 from infra.configuration import Configuration, Environment
@@ -22,21 +21,20 @@ from infra.functions import Functions, logical_id
 from infra.incidents_table import incidents_table
 from infra.regions import support_warning
 from infra.topics import Topics
+from lambdas.contract.aws_auth import map_roles
 from lambdas.contract.environment import Function
 from lambdas.contract.names import PROJECT
 from lambdas.contract.version import VERSION
 
 
 class RemediatorStack(Stack):
-    """Everything that one account and region, or one VPC of it, needs once."""
+    """The resources that an environment (an account and region, or a VPC) needs once."""
 
     def __init__(
         self, scope: Construct, *, environment: Environment, configuration: Configuration, code: lambda_.Code, **stack: Any
     ) -> None:
-        super().__init__(
-            scope, stack_name(environment), description=f"{PROJECT} {VERSION}: keeps the IAM role of the VPC CNI where it belongs", **stack
-        )
-        # CDK says twice that a function needs its role; the linter is told to read over it.
+        super().__init__(scope, stack_name(environment), description=f"{PROJECT} {VERSION}: repairs the IAM role of the VPC CNI", **stack)
+        # CDK emits a redundant DependsOn on each function's role (W3005).
         self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3005"]}}}
         customer_key = kms.Key.from_key_arn(self, "CustomerKey", environment.key) if environment.key else None
         self.table = incidents_table(self, customer_key)
@@ -64,54 +62,61 @@ class RemediatorStack(Stack):
         if environment.notify.slack or environment.notify.teams:
             Chat(self, "ChatChannel", environment=environment, followers=followers(configuration, environment))
         self._outputs(environment)
-        self._say_before_deployment(environment)
+        self._add_notes(environment)
 
     def _outputs(self, environment: Environment) -> None:
-        CfnOutput(self, "ChatTopicArn", value=self.topics.chat.topic_arn, description="For a chat configuration that you have already")
+        CfnOutput(self, "ChatTopicArn", value=self.topics.chat.topic_arn, description="For an existing chat configuration")
         CfnOutput(self, "PeopleTopicArn", value=self.topics.people.topic_arn, description="Subscribe mail, pagers and tickets here")
         for function in (Function.CHECKER, Function.REMEDIATOR):
             CfnOutput(
                 self,
                 f"{logical_id(function)}RoleArn",
                 value=self.functions.roles[function].role_arn,
-                description="For access entries that Terraform or eksctl makes",
+                description="For access entries created by Terraform or eksctl",
             )
-        old = _without_entries(environment)
-        if old:
-            CfnOutput(
-                self, "AwsAuthLines", value=lines(self.functions.roles), description=f"For mapRoles of aws-auth in {', '.join(old)}"[:1024]
-            )
+        config_map_clusters = _config_map_clusters(environment)
+        if config_map_clusters:
+            arns = {function: role.role_arn for function, role in self.functions.roles.items()}
+            description = f"For mapRoles of aws-auth in {', '.join(config_map_clusters)}"
+            CfnOutput(self, "AwsAuthLines", value=map_roles(arns), description=description[:1024])
 
-    def _say_before_deployment(self, environment: Environment) -> None:
+    def _add_notes(self, environment: Environment) -> None:
         notes = Annotations.of(self)
-        for cluster in _without_entries(environment):
+        for cluster in _config_map_clusters(environment):
             notes.add_info(
-                f"{cluster}: CONFIG_MAP takes no access entries; add the output AwsAuthLines to its aws-auth, or switch its mode."
+                f"{cluster}: CONFIG_MAP does not support access entries. Add the output AwsAuthLines to its aws-auth, or change its mode."
             )
         if not environment.bound_roles:
-            notes.add_info(
-                "bound_roles is not set: a lost annotation is put back, but no role is written into an add-on record, where it would last."
-            )
-        doubtful = support_warning(environment.region)
-        if doubtful:
-            notes.add_warning_v2("eks-irsa-remediator:region", doubtful)
+            notes.add_info("bound_roles is not set: the remediator restores annotations, but does not write roles into add-on records.")
+        warning = support_warning(environment.region)
+        if warning:
+            notes.add_warning_v2("eks-irsa-remediator:region", warning)
 
 
-def _without_entries(environment: Environment) -> list[str]:
+def _config_map_clusters(environment: Environment) -> list[str]:
     return [cluster.name for cluster in environment.clusters if cluster.authentication_mode == "CONFIG_MAP"]
 
 
 def add_stacks(
-    scope: Construct, *, configuration: Configuration, code: Callable[[], lambda_.Code], cdk_environment: Callable[[Environment], CdkEnvironment]
+    scope: Construct,
+    *,
+    configuration: Configuration,
+    code: Callable[[], lambda_.Code],
+    cdk_environment: Callable[[Environment], CdkEnvironment],
 ) -> None:
-    """Every stack of the configuration; `place` says where an environment's go, `code` gives each its own instance, as CDK demands."""
+    """Add every stack of the configuration. `cdk_environment` returns the account and region of an environment's stacks.
+
+    `code` returns a new instance for each environment, which CDK requires.
+    """
     added = {
-        environment.name: _add_environment(scope, environment=environment, configuration=configuration, code=code(), env=cdk_environment(environment))
+        environment.name: _add_environment(
+            scope, environment=environment, configuration=configuration, code=code(), env=cdk_environment(environment)
+        )
         for environment in configuration.environments
     }
     for home in configuration.environments:
         for follower in followers(configuration, home):
-            added[home.name].add_stack_dependency(added[follower.name], reason="a chat channel lists topics that exist")
+            added[home.name].add_stack_dependency(added[follower.name], reason="the chat channel refers to the topic of the follower")
 
 
 def _add_environment(

@@ -1,4 +1,4 @@
-"""Deploys a synthesized template into moto, changed only where moto cannot follow."""
+"""Deploys a synthesized template into moto, without the resources that moto does not support."""
 
 import copy
 import json
@@ -24,13 +24,13 @@ UNKNOWN_TO_MOTO = (
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack in moto whose rules bring their events to one queue each: rule's name in the contract -> queue URL."""
+    """A stack in moto. Each rule has its own queue as target: rule name in the contract -> queue URL."""
 
     resources: Mapping[str, str]
     queues: Mapping[str, str]
 
     def put(self, event: Mapping[str, Any]) -> set[str]:
-        """Put an event on the default bus; the rules that let it through."""
+        """Put an event on the default bus and return the rules that match it."""
         entry = {
             "Source": event["source"],
             "DetailType": event["detail-type"],
@@ -50,27 +50,27 @@ class Deployed:
 
 
 def client(service: str) -> Any:
-    """A client of moto in this process."""
+    """Return a client of moto in this process."""
     return boto3.client(service, region_name=REGION)
 
 
 def deploy(template: Template, rules: Sequence[str]) -> Deployed:
-    """Create the stack, then put a queue in the place of the checker behind each rule.
+    """Create the stack, then replace the checker behind each rule with a queue.
 
-    `rules` are the names of the contract's subscriptions, which are in the rules' logical ids.
+    `rules` are the names of the contract's subscriptions, which the logical ids of the rules contain.
     """
     client("cloudformation").create_stack(
         StackName=STACK, TemplateBody=json.dumps(acceptable(template)), Capabilities=["CAPABILITY_NAMED_IAM"]
     )
     described = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
     resources = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in described if "PhysicalResourceId" in item}
-    for schedule in ("Sweep", "Digest"):  # moto sends every event through a rule that has a schedule and no pattern
+    for schedule in ("Sweep", "Digest"):  # in moto a rule with a schedule and no pattern matches every event
         _without_targets(schedule, template, resources)
     return Deployed(resources, {rule: _queue_behind(rule, template, resources) for rule in rules})
 
 
 def acceptable(template: Template) -> Template:
-    """The template as moto takes it: code inline, no bootstrap check, nothing it cannot make, to which nothing else refers."""
+    """Return the template for moto: with inline code and without the bootstrap check and unsupported resources."""
     changed = copy.deepcopy(dict(template))
     del changed["Parameters"], changed["Rules"]
     for item in of_type(changed, "AWS::Lambda::Function").values():

@@ -1,4 +1,4 @@
-"""Synthesizes configurations and reads templates, for the tests of the stack. CDK and its Node start with the first synthesis."""
+"""Synthesizes configurations and reads templates. CDK and Node.js start with the first synthesis."""
 
 from __future__ import annotations
 
@@ -71,55 +71,55 @@ MAXIMAL: dict[str, Any] = {
 
 
 def app_of(raw: object, folder: Path) -> cdk.App:
-    """The app of a configuration, without bundling."""
+    """Return the app of a configuration, without bundling."""
     import aws_cdk as cdk
 
-    from infra.code import unbundled
     from infra.configuration_file import parse
+    from infra.functions import placeholder_code
     from infra.stack import add_stacks
 
     app = cdk.App(outdir=str(folder), context=json.loads((ROOT / "cdk.json").read_text())["context"])
     add_stacks(
         app,
         configuration=parse(raw),
-        code=lambda: unbundled(ROOT),
+        code=placeholder_code,
         cdk_environment=lambda item: cdk.Environment(account=item.account, region=item.region),
     )
     return app
 
 
 def synthesize(raw: object) -> dict[str, Template]:
-    """Templates by stack name."""
+    """Return templates by stack name."""
     with tempfile.TemporaryDirectory() as folder:
         app_of(raw, Path(folder)).synth()
         return {path.name.removesuffix(".template.json"): json.loads(path.read_text()) for path in Path(folder).glob("*.template.json")}
 
 
 def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
-    """Resources of a type: logical id -> resource."""
+    """Return the resources of a type: logical id -> resource."""
     return {name: item for name, item in template["Resources"].items() if item["Type"] == kind}
 
 
 def one_of_type(template: Template, kind: str) -> dict[str, Any]:
-    """The properties of the only resource of a type."""
+    """Return the properties of the only resource of a type."""
     (resource,) = of_type(template, kind).values()
     properties: dict[str, Any] = resource["Properties"]
     return properties
 
 
 def function(template: Template, handler: str) -> dict[str, Any]:
-    """The properties of the function with this handler."""
+    """Return the properties of the function with this handler."""
     (found,) = (item for item in functions(template) if item["Handler"] == handler)
     return found
 
 
 def functions(template: Template) -> list[dict[str, Any]]:
-    """The properties of all functions."""
+    """Return the properties of all functions."""
     return [item["Properties"] for item in of_type(template, "AWS::Lambda::Function").values()]
 
 
 def resolved(value: Any, region: str = REGION) -> Any:
-    """A value without intrinsic functions: pseudo parameters as in a real account, references as `<LogicalId>` or `<LogicalId.Arn>`."""
+    """Return a value without intrinsic functions: references become `<LogicalId>` or `<LogicalId.Arn>`."""
     pseudo = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": ACCOUNT, "AWS::URLSuffix": "amazonaws.com"}
     match value:
         case {"Ref": name}:
@@ -139,7 +139,7 @@ def resolved(value: Any, region: str = REGION) -> Any:
 
 
 def statements(policy: Mapping[str, Any], region: str = REGION) -> Iterator[tuple[str, str, str, str]]:
-    """Each `(effect, action, resource, condition as JSON)` of a policy document."""
+    """Yield each `(effect, action, resource, condition as JSON)` of a policy document."""
     for item in resolved(policy, region)["Statement"]:
         for action in _listed(item["Action"]):
             for resource in _listed(item["Resource"]):

@@ -1,4 +1,4 @@
-"""Alarms on ourselves reach people, and the dashboard draws the contract's metrics as they are emitted."""
+"""Alarms on the remediator notify the people topic, and the dashboard shows the metrics of the contract."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from tests.infra.templates import Template, of_type, one_of_type, resolved
 
 
 def alarms(template: Template) -> dict[str, dict[str, Any]]:
-    """Alarms by the part of their logical id that this project chose."""
+    """Return alarms by their construct id."""
     found = of_type(template, "AWS::CloudWatch::Alarm")
     return {name.removeprefix("Alarms")[:-8]: item["Properties"] for name, item in found.items()}
 
 
-def test_there_is_an_alarm_for_each_way_to_fail(minimal: Template) -> None:
+def test_each_failure_mode_has_an_alarm(minimal: Template) -> None:
     assert set(alarms(minimal)) == {
         "ExecutionFailed",
         "ExecutionTimedOut",
@@ -45,19 +45,19 @@ WATCHED: dict[str, tuple[str, str, str, int]] = {
     "RemediatorFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
     "NodeWatcherFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
 }
-"""What an alarm looks at, and from how many on: namespace, metric, statistic, threshold."""
+"""Construct id -> namespace, metric, statistic and threshold."""
 
 
-def test_each_alarm_looks_at_what_its_name_says_within_five_minutes(minimal: Template) -> None:
+def test_each_alarm_uses_its_metric_with_a_period_of_five_minutes(minimal: Template) -> None:
     made = alarms(minimal)
     for name, wanted in WATCHED.items():
-        it = made[name]
-        assert (it["Namespace"], it["MetricName"], it["Statistic"], it["Threshold"]) == wanted, name
-        assert (it["ComparisonOperator"], it["TreatMissingData"]) == ("GreaterThanOrEqualToThreshold", "notBreaching"), name
-        assert (it["Period"], it["EvaluationPeriods"]) == (300, 1), name
+        alarm = made[name]
+        assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == wanted, name
+        assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanOrEqualToThreshold", "notBreaching"), name
+        assert (alarm["Period"], alarm["EvaluationPeriods"]) == (300, 1), name
 
 
-def test_the_alarms_of_a_function_look_at_that_function(minimal: Template) -> None:
+def test_function_alarms_use_the_metrics_of_their_function(minimal: Template) -> None:
     handlers = {name: item["Properties"]["Handler"] for name, item in of_type(minimal, "AWS::Lambda::Function").items()}
 
     def watched(alarm: str) -> str:
@@ -71,15 +71,15 @@ def test_the_alarms_of_a_function_look_at_that_function(minimal: Template) -> No
     }
 
 
-def test_every_alarm_goes_to_people_and_says_what_it_means(minimal: Template) -> None:
+def test_every_alarm_notifies_people_and_has_a_description(minimal: Template) -> None:
     people = next(name for name, item in of_type(minimal, "AWS::SNS::Topic").items() if "TopicName" not in item["Properties"])
     for name, item in alarms(minimal).items():
         assert item["AlarmActions"] == item["OKActions"] == [{"Ref": people}], name
         assert item["AlarmDescription"], name
 
 
-def test_no_alarm_of_ours_is_taken_for_a_clusters(minimal: Template) -> None:
-    # Names are left to CloudFormation, which begins them with the stack's.
+def test_alarms_on_the_remediator_do_not_match_the_rule_for_cluster_alarms(minimal: Template) -> None:
+    # CloudFormation generates the names; they start with the stack's name.
     assert not [alarm for alarm in alarms(minimal).values() if "AlarmName" in alarm]
     assert not "EksIrsaRemediator-".startswith(ALARM_PREFIX)
 
@@ -91,20 +91,20 @@ def test_every_dead_letter_queue_has_an_alarm(minimal: Template) -> None:
     assert watched == set(of_type(minimal, "AWS::SQS::Queue"))
 
 
-def test_a_sweep_that_does_not_run_is_an_alarm_also_without_any_data(minimal: Template) -> None:
+def test_missing_sweeps_raise_an_alarm_without_data_points(minimal: Template) -> None:
     sweep = alarms(minimal)["SweepNotRunning"]
     assert (sweep["Namespace"], sweep["MetricName"], sweep.get("Dimensions", [])) == (METRIC_NAMESPACE, SWEEPS.name, [])
     assert (sweep["ComparisonOperator"], sweep["Threshold"], sweep["TreatMissingData"]) == ("LessThanThreshold", 1, "breaching")
     assert sweep["EvaluationPeriods"] * sweep["Period"] == 900
 
 
-def test_login_failures_of_any_cluster_are_one_alarm(minimal: Template) -> None:
+def test_login_failures_of_all_clusters_share_one_alarm(minimal: Template) -> None:
     (metric,) = alarms(minimal)["LoginFailures"]["Metrics"]
     assert metric["Expression"] == f'SELECT SUM({LOGIN_FAILURES.name}) FROM SCHEMA("{METRIC_NAMESPACE}", cluster)'  # noqa: S608
     assert metric["Period"] == 300
 
 
-def test_every_metric_of_ours_behind_an_alarm_is_emitted_with_these_dimensions(minimal: Template) -> None:
+def test_metrics_of_alarms_are_emitted_with_these_dimensions(minimal: Template) -> None:
     plain = {(alarm["MetricName"], ()) for alarm in alarms(minimal).values() if alarm.get("Namespace") == METRIC_NAMESPACE}
     assert plain | {(LOGIN_FAILURES.name, ("cluster",))} <= {(item.name, item.dimensions) for item in ALL}
 
@@ -116,7 +116,7 @@ def widgets(template: Template) -> list[dict[str, Any]]:
 
 
 def drawn(template: Template) -> list[tuple[str, tuple[str, ...], str]]:
-    """Each metric of ours on the dashboard: name, dimensions, statistic."""
+    """Return the metrics of the contract on the dashboard: name, dimensions and statistic."""
     found = []
     for widget in widgets(template):
         for line in widget["properties"].get("metrics", []):
@@ -129,7 +129,7 @@ def drawn(template: Template) -> list[tuple[str, tuple[str, ...], str]]:
     return found
 
 
-def test_the_dashboard_draws_every_metric_of_ours_with_its_dimensions_and_no_other(minimal: Template) -> None:
+def test_the_dashboard_shows_exactly_the_metrics_of_the_contract(minimal: Template) -> None:
     assert {item[:2] for item in drawn(minimal)} == {(item.name, item.dimensions) for item in ALL}
     unit = {item.name: item.unit for item in ALL}
     for name, _, statistic in drawn(minimal):
@@ -145,7 +145,7 @@ AWS_METRICS = {
     },
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
 }
-"""Those that AWS emits, which no sandbox can: by name as documented.
+"""Documented metrics of AWS, which the sandbox does not emit.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
@@ -153,7 +153,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 """
 
 
-def test_every_other_metric_is_one_that_aws_documents(minimal: Template) -> None:
+def test_other_metrics_are_documented_by_aws(minimal: Template) -> None:
     lines = [line for widget in widgets(minimal) for line in widget["properties"].get("metrics", [])]
     others = {(line[0], line[1]) for line in lines if isinstance(line[0], str) and line[0] != METRIC_NAMESPACE}
     assert others == {(namespace, name) for namespace, names in AWS_METRICS.items() for name in names}

@@ -1,4 +1,4 @@
-"""`app.py` as a person runs it: no Node of the machine, no warning, and errors in words."""
+"""`app.py` as a user runs it: without Node.js on the machine, without warnings, with readable errors."""
 
 import json
 import os
@@ -16,14 +16,14 @@ from infra.nodejs import packaged_node
 from tests.infra.templates import ROOT
 
 
-def test_it_synthesizes_on_a_machine_without_node_and_warns_of_nothing(tmp_path: Path) -> None:
+def test_it_synthesizes_on_a_machine_without_node_and_without_warnings(tmp_path: Path) -> None:
     nowhere = tmp_path / "bin"
     nowhere.mkdir()
     environment = {
         "PATH": str(nowhere),  # a machine without Node
         "CDK_OUTDIR": str(tmp_path / "out"),
         "CDK_CONTEXT_JSON": '{"bundle": false, "nag": false}',
-        "HOME": os.environ["HOME"],  # CDK unpacks itself there once
+        "HOME": os.environ["HOME"],  # CDK unpacks itself there
     }
     ended = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -34,7 +34,7 @@ def test_it_synthesizes_on_a_machine_without_node_and_warns_of_nothing(tmp_path:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], int]:
-    """Run the program in this process, whose Node has started already, with a context; its exit code."""
+    """Run the program in this process with a context and return its exit code."""
 
     def main(context: dict[str, Any]) -> int:
         made = cdk.App(context=context, outdir=str(tmp_path / "out"))
@@ -54,24 +54,24 @@ def test_it_takes_several_environments_from_a_file(run: Callable[[dict[str, Any]
     ]
 
 
-def test_a_wrong_configuration_ends_it_with_words_and_no_traceback(
+def test_an_invalid_configuration_prints_its_problems_without_traceback(
     run: Callable[[dict[str, Any]], int], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run({"bundle": False, "remediator": {"environments": [{"account": "1", "regions": "x"}]}}) == 1
     said = capfd.readouterr().err
-    assert said.splitlines()[0] == "The configuration cannot be deployed."
+    assert said.splitlines()[0] == "The configuration is invalid."
     assert "environments[0].account: '1' is not allowed; allowed: twelve digits" in said
     assert "environments[0].regions: 'x' is not allowed; allowed: the keys" in said
     assert "Traceback" not in said
     assert not list(tmp_path.rglob("*.template.json"))
 
 
-def test_a_file_and_a_context_are_not_both_taken(run: Callable[[dict[str, Any]], int], capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_and_a_context_together_are_rejected(run: Callable[[dict[str, Any]], int], capfd: pytest.CaptureFixture[str]) -> None:
     assert run({"config": "deploy.yaml", "remediator": {}}) == 1
     assert "a file or the context key `remediator`, not both" in capfd.readouterr().err
 
 
-def test_the_packaged_node_is_there_and_can_be_run() -> None:
+def test_the_packaged_node_is_executable() -> None:
     node = packaged_node()
     assert node is not None
     assert os.access(node, os.X_OK)

@@ -1,4 +1,4 @@
-"""Chat may approve and reject, and nothing else; a channel has one owner in an account."""
+"""Chat can only approve and reject; a channel has one configuration in an account."""
 
 from pathlib import Path
 
@@ -21,20 +21,20 @@ def test_slack_gets_the_topics_of_its_home_and_its_followers(prod: Template) -> 
     ]
 
 
-def test_the_topics_are_named_as_the_home_lists_them(maximal: dict[str, Template]) -> None:
+def test_topic_names_match_the_list_of_their_home(maximal: dict[str, Template]) -> None:
     for stack in ("EksIrsaRemediator-prod", "EksIrsaRemediator-prod-inner"):
         names = [item["Properties"].get("TopicName") for item in of_type(maximal[stack], "AWS::SNS::Topic").values()]
         assert stack.replace("EksIrsaRemediator", "eks-irsa-remediator-chat") in names
 
 
-def test_teams_is_configured_alike(maximal: dict[str, Template]) -> None:
+def test_teams_is_configured_like_slack(maximal: dict[str, Template]) -> None:
     teams = one_of_type(maximal["EksIrsaRemediator-prod-us"], TEAMS)
     assert (teams["TeamId"], teams["TeamsTenantId"], teams["TeamsChannelId"]) == (TEAM, TENANT, "19%3aabc%40thread.tacv2")
     assert len(teams["CustomizationResourceArns"]) == len(ANSWERS)
 
 
 @pytest.mark.parametrize(("stack", "kind", "region"), [("prod", SLACK, "eu-west-1"), ("prod-us", TEAMS, "us-east-1")])
-def test_channel_role_and_guardrail_allow_the_answers_alone(maximal: dict[str, Template], stack: str, kind: str, region: str) -> None:
+def test_channel_role_and_guardrail_allow_only_the_answers(maximal: dict[str, Template], stack: str, kind: str, region: str) -> None:
     template = maximal[f"EksIrsaRemediator-{stack}"]
     channel = one_of_type(template, kind)
     ((name, policy),) = of_type(template, "AWS::IAM::ManagedPolicy").items()
@@ -49,7 +49,7 @@ def test_channel_role_and_guardrail_allow_the_answers_alone(maximal: dict[str, T
     assert allowed == {(action, resource) for action in CALLBACK_ACTIONS for resource in executions}
 
 
-def test_there_is_a_button_for_each_answer_where_the_question_can_be_answered(prod: Template) -> None:
+def test_each_answer_has_a_button_on_messages_with_a_callback_id(prod: Template) -> None:
     actions = [item["Properties"] for item in of_type(prod, "AWS::Chatbot::CustomAction").values()]
     assert {action["Definition"]["CommandText"] for action in actions} == {answer.command for answer in ANSWERS}
     for action in actions:
@@ -60,17 +60,17 @@ def test_there_is_a_button_for_each_answer_where_the_question_can_be_answered(pr
         assert all(f"${name}" in action["Definition"]["CommandText"] for name in attachment["Variables"])
 
 
-def test_without_chat_there_is_none(minimal: Template, maximal: dict[str, Template]) -> None:
+def test_an_environment_without_chat_has_no_chat_resources(minimal: Template, maximal: dict[str, Template]) -> None:
     for template in (minimal, maximal["EksIrsaRemediator-prod-inner"]):
         assert not [resource for resource in template["Resources"].values() if resource["Type"].startswith("AWS::Chatbot")]
 
 
-def test_an_existing_chat_configuration_is_told_the_topic(minimal: Template) -> None:
+def test_the_chat_topic_is_an_output_for_an_existing_chat_configuration(minimal: Template) -> None:
     topic = minimal["Outputs"]["ChatTopicArn"]["Value"]["Ref"]
     assert minimal["Resources"][topic]["Properties"]["TopicName"] == "eks-irsa-remediator-chat"
 
 
-def test_the_home_of_a_channel_is_deployed_after_those_it_serves(tmp_path: Path) -> None:
+def test_the_home_of_a_channel_is_deployed_after_its_followers(tmp_path: Path) -> None:
     app = app_of(MAXIMAL, tmp_path)
     home, follower = (app.node.find_child(f"EksIrsaRemediator-{item}") for item in ("prod", "prod-inner"))
     assert isinstance(home, Stack)

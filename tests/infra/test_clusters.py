@@ -1,4 +1,4 @@
-"""Each cluster has a stack of its own, with what it takes and was asked for."""
+"""The stack of each cluster holds its access entries, alarm and audit log subscription."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ def of_cluster(maximal: dict[str, Template], name: str) -> Template:
 
 
 def exported(maximal: dict[str, Template], reference: dict[str, Any]) -> str:
-    """What an imported value is in the environment's own stack."""
+    """Return the value of an import in the exporting stack."""
     outputs = maximal["EksIrsaRemediator-prod"]["Outputs"].values()
     (value,) = (output["Value"] for output in outputs if output.get("Export", {}).get("Name") == reference["Fn::ImportValue"])
     found: str = resolved(value)
     return found
 
 
-def test_there_is_a_stack_for_each_cluster_that_needs_one(maximal: dict[str, Template]) -> None:
+def test_each_cluster_with_resources_has_a_stack(maximal: dict[str, Template]) -> None:
     assert sorted(item for item in maximal if "-cluster-" in item) == [
         "EksIrsaRemediator-prod-cluster-blue",
         "EksIrsaRemediator-prod-cluster-green-2",
@@ -42,7 +42,7 @@ def test_checker_and_remediator_get_entries_with_the_contracts_groups(maximal: d
         assert not [entry for entry in entries if "AccessPolicies" in entry]
 
 
-def test_a_config_map_cluster_gets_the_lines_for_aws_auth_and_no_stack(maximal: dict[str, Template]) -> None:
+def test_a_config_map_cluster_has_an_output_for_aws_auth_and_no_stack(maximal: dict[str, Template]) -> None:
     output = maximal["EksIrsaRemediator-prod"]["Outputs"]["AwsAuthLines"]
     assert output["Description"] == "For mapRoles of aws-auth in old"
     for function_, group in GROUPS.items():
@@ -52,19 +52,19 @@ def test_a_config_map_cluster_gets_the_lines_for_aws_auth_and_no_stack(maximal: 
     assert "AwsAuthLines" not in maximal["EksIrsaRemediator-prod-us"]["Outputs"]
 
 
-def test_the_alarm_on_failed_nodes_is_named_as_the_rule_expects(maximal: dict[str, Template]) -> None:
+def test_the_name_of_the_node_alarm_matches_the_rule(maximal: dict[str, Template]) -> None:
     alarm = one_of_type(of_cluster(maximal, "blue"), "AWS::CloudWatch::Alarm")
     assert alarm["AlarmName"] == f"{ALARM_PREFIX}blue"
     assert alarm["Dimensions"] == [{"Name": "ClusterName", "Value": "blue"}]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("ContainerInsights", "cluster_failed_node_count")
     assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["Statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Maximum")
-    # Without data nothing is known: neither that nodes are well, nor that they are not.
+    # Missing data says nothing about the nodes.
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (60, 1, "missing")
     assert "AlarmActions" not in alarm
     assert not of_type(of_cluster(maximal, "green-2"), "AWS::CloudWatch::Alarm")
 
 
-def test_the_audit_log_reaches_the_node_watcher_by_the_contracts_pattern(maximal: dict[str, Template]) -> None:
+def test_the_audit_log_subscription_uses_the_pattern_of_the_contract(maximal: dict[str, Template]) -> None:
     blue = of_cluster(maximal, "blue")
     subscription, permission = one_of_type(blue, "AWS::Logs::SubscriptionFilter"), one_of_type(blue, "AWS::Lambda::Permission")
     functions = of_type(maximal["EksIrsaRemediator-prod"], "AWS::Lambda::Function")
@@ -76,17 +76,17 @@ def test_the_audit_log_reaches_the_node_watcher_by_the_contracts_pattern(maximal
     assert resolved(permission["SourceArn"]) == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/eks/blue/cluster:*"
     assert permission["SourceAccount"] == ACCOUNT
     (subscribed,), (allowed,) = (of_type(blue, kind) for kind in ("AWS::Logs::SubscriptionFilter", "AWS::Lambda::Permission"))
-    # CloudWatch Logs tries the function before it subscribes.
+    # CloudWatch Logs invokes the function when it creates the filter.
     assert allowed in blue["Resources"][subscribed]["DependsOn"]
 
 
-def test_the_audit_pattern_fits_the_limit_and_closes_what_it_opens() -> None:
+def test_the_audit_pattern_is_within_the_limit_and_balanced() -> None:
     assert len(FILTER_PATTERN) <= 1024
     for opened, closed in ("()", "{}", "[]"):
         assert FILTER_PATTERN.count(opened) == FILTER_PATTERN.count(closed)
     assert FILTER_PATTERN.count('"') % 2 == 0
 
 
-def test_a_log_group_tells_its_cluster() -> None:
+def test_the_cluster_is_parsed_from_the_log_group() -> None:
     assert cluster_of(log_group("prod_1")) == "prod_1"
     assert cluster_of("/aws/eks/a/b/cluster") is cluster_of("/aws/lambda/x") is cluster_of("/aws/eks//cluster") is None

@@ -1,4 +1,4 @@
-"""Wrong configuration is told with the key, the value and what is allowed."""
+"""Problems of a configuration name the key, the value and what is allowed."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from infra.configuration import Cluster, Environment, Network, Notify, Slack, Teams
-from infra.configuration_schema import InvalidConfiguration
 from infra.configuration_file import load, parse
+from infra.configuration_schema import InvalidConfiguration
 from infra.regions import DURABLE_REGIONS, support_warning
 from tests.infra.templates import ACCOUNT, MAXIMAL, REGION, ROOT, TEAM, TENANT
 
@@ -25,7 +25,7 @@ def two(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 
 WRONG: dict[str, tuple[object, str, str, str]] = {
-    # id: (configuration, key, what the message shows of the value, what it says is allowed)
+    # id: (configuration, key, value in the message, allowed values in the message)
     "no mapping": (["x"], "configuration", "['x']", "the keys environments"),
     "unknown top key": ({"enviroments": []}, "enviroments", "[]", "the keys environments"),
     "empty list": ({"environments": []}, "environments", "[]", "at least one environment"),
@@ -43,7 +43,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         one(clusters=[{"name": "a_b"}, {"name": "a-b"}]),
         "environments[0].clusters[1].name",
         "'a-b'",
-        "not also that of a_b",
+        "with another stack name than a_b",
     ),
     "bad mode": (
         one(clusters=[{"name": "a", "authentication_mode": "IAM"}]),
@@ -117,7 +117,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         "quotation marks",
     ),
     "home of nobody": (one(notify={"chat_home": "x"}), "environments[0].notify.chat_home", "'x'", "there are none"),
-    "reserved tag": (one(tags={"aws:x": "y"}), "environments[0].tags", "'aws:x'", "not beginning with aws:"),
+    "reserved tag": (one(tags={"aws:x": "y"}), "environments[0].tags", "'aws:x'", "do not start with aws:"),
     "tag that is no string": (one(tags={"x": 1}), "environments[0].tags", "{'x': 1}", "names to strings"),
     "unknown function": (one(concurrency={"sweeper": 1}), "environments[0].concurrency.sweeper", "1", "checker, remediator, node_watcher"),
     "no concurrency at all": (one(concurrency={"checker": 0}), "environments[0].concurrency.checker", "0", "from 1 to 1000"),
@@ -126,13 +126,13 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         {"environments": [{"name": "a", "region": REGION}, {"name": "b", "account": ACCOUNT, "region": REGION}]},
         "environments[0].account",
         "None",
-        "where there are several",
+        "if there are several",
     ),
     "a name twice": (
         {"environments": [{"name": "a", "account": item, "region": REGION} for item in (ACCOUNT, "444455556666")]},
         "environments[1].name",
         "'a'",
-        "a name of its own",
+        "a different name",
     ),
     "two stacks for one cluster": (
         two({"clusters": [{"name": "x"}]}, {"clusters": [{"name": "x"}]}),
@@ -151,17 +151,17 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "key", "value", "allowed"), WRONG.values(), ids=WRONG)
-def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(raw: object, key: str, value: str, allowed: str) -> None:
+def test_a_problem_names_its_key_its_value_and_what_is_allowed(raw: object, key: str, value: str, allowed: str) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         parse(raw)
-    told = [str(problem) for problem in caught.value.problems if problem.key == key]
-    assert told, str(caught.value)
-    shown, _, says = told[0].removeprefix(f"{key}: ").partition(" is not allowed; allowed: ")
+    messages = [str(problem) for problem in caught.value.problems if problem.key == key]
+    assert messages, str(caught.value)
+    shown, _, expected = messages[0].removeprefix(f"{key}: ").partition(" is not allowed; allowed: ")
     assert value in shown
-    assert allowed in says
+    assert allowed in expected
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         parse(one(account="1", region="x", clusters=[{"name": "a/b"}, {"nam": "c"}]))
     assert [problem.key for problem in caught.value.problems] == [
@@ -173,35 +173,35 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_a_long_value_is_cut_in_the_message() -> None:
+def test_a_long_value_is_shortened_in_the_message() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         parse(one(account="9" * 5000))
     assert len(str(caught.value)) < 300
 
 
-def test_without_a_file_it_is_the_current_account_and_nothing_else(tmp_path: Path) -> None:
+def test_without_a_file_the_configuration_is_the_current_account(tmp_path: Path) -> None:
     assert load(tmp_path) == parse(None) == parse({})
     (only,) = load(tmp_path).environments
     assert only == Environment()
 
 
-def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration, match=r"'other\.yaml' is not allowed; allowed: a YAML file"):
         load(tmp_path, "other.yaml")
 
 
-def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_yaml_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "deploy.yaml").write_text("environments: [")
     with pytest.raises(InvalidConfiguration, match=r"deploy\.yaml: .* allowed: YAML"):
         load(tmp_path)
 
 
-def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
+def test_an_empty_file_equals_no_file(tmp_path: Path) -> None:
     (tmp_path / "deploy.yaml").write_text("# nothing yet\n")
     assert load(tmp_path) == parse(None)
 
 
-def test_the_example_parses_and_shows_every_key() -> None:
+def test_the_example_is_valid_and_has_every_key() -> None:
     text = (ROOT / "docs" / "deploy.example.yaml").read_text(encoding="utf-8")
     parse(yaml.safe_load(text))
     for cls in (Environment, Cluster, Network, Notify, Slack, Teams):
@@ -209,12 +209,12 @@ def test_the_example_parses_and_shows_every_key() -> None:
             assert f"{name}:" in text, f"{cls.__name__}.{name} is not in the example"
 
 
-def test_a_configuration_that_uses_every_key_parses_into_values_that_cannot_change() -> None:
+def test_a_configuration_with_every_key_is_hashable() -> None:
     wanted = parse(MAXIMAL)
     assert [environment.name for environment in wanted.environments] == ["prod", "prod-inner", "prod-us"]
     hash(wanted)
 
 
-def test_a_region_that_is_not_known_to_have_durable_functions_is_doubted_in_words() -> None:
+def test_a_region_without_known_durable_functions_causes_a_warning() -> None:
     assert all(support_warning(item) is None for item in (*DURABLE_REGIONS, None))
     assert "list-durable-executions-by-function" in str(support_warning("af-south-1"))

@@ -1,4 +1,4 @@
-"""The template equals the contract, both ways."""
+"""The template and the contract are equal in both directions."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def role_names(template: Template) -> list[str]:
     return [role_of(template, item.handler)[0] for item in Function]
 
 
-def test_every_subscription_is_a_rule_and_every_rule_a_subscription(minimal: Template) -> None:
+def test_rules_and_subscriptions_are_equal(minimal: Template) -> None:
     product_metric = [f"<{role_name}.Arn>" for role_name in role_names(minimal)]
     wanted = [subscription.pattern(product_metric) for subscription in SUBSCRIPTIONS.values()]
     made = [resolved(rule["EventPattern"]) for rule in rules(minimal).values() if "EventPattern" in rule]
@@ -39,7 +39,7 @@ def repr_of(pattern: object) -> str:
 
 
 def scheduled(template: Template) -> dict[str, Any]:
-    """The one target of each schedule, by its expression."""
+    """Return the target of each schedule, by its expression."""
     return {rule["ScheduleExpression"]: rule["Targets"][0] for rule in rules(template).values() if "ScheduleExpression" in rule}
 
 
@@ -49,7 +49,7 @@ def test_the_only_other_rules_are_the_schedules_with_their_inputs(minimal: Templ
     assert json.loads(made[f"rate({SWEEP_RATE_MINUTES} minutes)"]["Input"]) == SWEEP_INPUT
 
 
-def test_the_digest_is_told_the_moment_that_was_scheduled(minimal: Template) -> None:
+def test_the_digest_event_holds_the_scheduled_time(minimal: Template) -> None:
     transformer = scheduled(minimal)["cron(0 7 * * ? *)"]["InputTransformer"]
     ((name, path),) = transformer["InputPathsMap"].items()
     sent = json.loads(transformer["InputTemplate"].replace(f"<{name}>", '"2026-11-03T07:00:00Z"'))
@@ -57,11 +57,11 @@ def test_the_digest_is_told_the_moment_that_was_scheduled(minimal: Template) -> 
     assert sent == {**DIGEST_INPUT, "time": "2026-11-03T07:00:00Z"}
 
 
-def test_the_digest_comes_when_the_configuration_says(maximal: dict[str, Template]) -> None:
+def test_the_digest_schedule_follows_the_configuration(maximal: dict[str, Template]) -> None:
     assert "cron(30 5 * * ? *)" in scheduled(maximal["EksIrsaRemediator-prod"])
 
 
-def test_every_rule_brings_its_event_to_the_checker_and_keeps_what_it_cannot_hand_over(minimal: Template) -> None:
+def test_every_rule_targets_the_checker_and_has_a_dead_letter_queue(minimal: Template) -> None:
     checker = next(
         n for n, item in of_type(minimal, "AWS::Lambda::Function").items() if item["Properties"]["Handler"] == Function.CHECKER.handler
     )
@@ -82,13 +82,13 @@ def may_send(template: Template, queue: str, service: str, source: str) -> bool:
     return False
 
 
-def test_every_function_is_told_all_variables_and_no_others(minimal: Template, maximal: dict[str, Template]) -> None:
+def test_every_function_has_exactly_the_variables_of_the_contract(minimal: Template, maximal: dict[str, Template]) -> None:
     for template in (minimal, *(item for name, item in maximal.items() if "-cluster-" not in name)):
         for item in functions(template):
             assert set(item["Environment"]["Variables"]) == {*VARIABLES, *ALLOCATOR}
 
 
-def test_what_a_function_is_told_can_be_read_and_is_true(prod: Template) -> None:
+def test_the_variables_of_a_function_parse_and_refer_to_the_stack(prod: Template) -> None:
     variables = resolved(function(prod, Function.CHECKER.handler)["Environment"]["Variables"])
     read = contract_environment.Environment.read(variables)
     remediator = function(prod, Function.REMEDIATOR.handler)
@@ -106,9 +106,7 @@ def template_type(template: Template, reference: str) -> str:
     return kind
 
 
-def test_a_stack_that_shares_its_place_is_told_its_clusters_and_one_alone_serves_all(
-    minimal: Template, maximal: dict[str, Template]
-) -> None:
+def test_stacks_that_share_an_account_and_region_list_their_clusters(minimal: Template, maximal: dict[str, Template]) -> None:
     def clusters(template: Template) -> str:
         value: str = function(template, Function.CHECKER.handler)["Environment"]["Variables"]["IRSA_CLUSTERS"]
         return value
@@ -123,7 +121,7 @@ def regional(service: str, resource: str) -> str:
 
 
 def arns(template: Template, target: Target, function_: Function, configured: list[str]) -> list[str]:
-    """The ARNs of a target, written out a second time: what the contract's words for it mean."""
+    """Return the expected ARNs of a target, written independently of `infra.arns`."""
     named = function(template, function_.handler)
     remediator = function(template, Function.REMEDIATOR.handler)["FunctionName"]
     topics = {item["Properties"].get("TopicName") is None: f"<{name}>" for name, item in of_type(template, "AWS::SNS::Topic").items()}
@@ -162,9 +160,7 @@ def condition(grant: IamGrant) -> str:
 
 @pytest.mark.parametrize("function_", Function)
 @pytest.mark.parametrize("everything", [False, True], ids=["minimal", "maximal"])
-def test_each_role_has_the_contracts_grants_with_their_conditions_and_nothing_else(
-    minimal: Template, prod: Template, function_: Function, everything: bool
-) -> None:
+def test_each_role_has_exactly_the_grants_of_the_contract(minimal: Template, prod: Template, function_: Function, everything: bool) -> None:
     template = prod if everything else minimal
     optional = {SIMULATION, NETWORK, CUSTOMER_KEY} if everything else set()
     configured = [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"] if everything else []
@@ -181,7 +177,7 @@ def test_each_role_has_the_contracts_grants_with_their_conditions_and_nothing_el
     assert not [item for item in of_type(template, "AWS::IAM::Policy").values() if {"Ref": name} in item["Properties"]["Roles"]]
 
 
-def test_no_action_is_a_wildcard_and_everything_is_a_resource_only_where_the_contract_says_so(maximal: dict[str, Template]) -> None:
+def test_no_action_is_a_wildcard_and_resource_wildcards_are_in_the_contract(maximal: dict[str, Template]) -> None:
     unbounded = {item.action for item in (*IAM, *SERVICE_IAM) if item.on is Target.EVERYTHING}
     for template in maximal.values():
         for policy in policies(template):
@@ -197,7 +193,7 @@ def policies(template: Template) -> list[dict[str, Any]]:
     return inline + [item["Properties"]["PolicyDocument"] for kind in kinds for item in of_type(template, kind).values()]
 
 
-def test_the_checker_writes_nothing_but_incidents_and_events_and_starts_the_remediator(minimal: Template) -> None:
+def test_the_checker_may_only_write_incidents_and_events_and_start_the_remediator(minimal: Template) -> None:
     _, role = role_of(minimal, Function.CHECKER.handler)
     product_metric = {item.action for item in IAM}
     writes = {
@@ -209,7 +205,7 @@ def test_the_checker_writes_nothing_but_incidents_and_events_and_starts_the_reme
     assert writes == {"dynamodb:UpdateItem", "lambda:InvokeFunction", "events:PutEvents"}
 
 
-def test_a_role_is_passed_to_eks_alone_and_only_where_configured(minimal: Template, prod: Template) -> None:
+def test_a_role_may_be_passed_to_eks_only_and_only_if_configured(minimal: Template, prod: Template) -> None:
     def passed(template: Template) -> set[tuple[str, str, str, str]]:
         _, role = role_of(template, Function.REMEDIATOR.handler)
         return {
@@ -224,7 +220,7 @@ def test_a_role_is_passed_to_eks_alone_and_only_where_configured(minimal: Templa
     }
 
 
-def test_no_function_may_put_events_in_the_name_of_another(minimal: Template) -> None:
+def test_functions_may_put_events_of_their_own_source_only(minimal: Template) -> None:
     ours_alone = json.dumps({"StringEquals": {"events:source": "eks-irsa-remediator"}})
     for item in Function:
         _, role = role_of(minimal, item.handler)
@@ -232,7 +228,7 @@ def test_no_function_may_put_events_in_the_name_of_another(minimal: Template) ->
         assert put == [("Allow", "events:PutEvents", regional("events", "event-bus/default"), ours_alone)]
 
 
-def test_in_a_vpc_a_functions_own_code_may_not_touch_network_interfaces(minimal: Template, prod: Template) -> None:
+def test_in_a_vpc_the_code_of_a_function_may_not_change_network_interfaces(minimal: Template, prod: Template) -> None:
     for item in Function:
         _, role = role_of(prod, item.handler)
         denied = [s for policy in role["Policies"] for s in statements(policy["PolicyDocument"]) if s[0] == "Deny"]
@@ -242,6 +238,6 @@ def test_in_a_vpc_a_functions_own_code_may_not_touch_network_interfaces(minimal:
         assert not [s for policy in outside["Policies"] for s in statements(policy["PolicyDocument"]) if s[1].startswith("ec2:")]
 
 
-def test_no_parameter_is_made_by_the_stack(maximal: dict[str, Template]) -> None:
+def test_the_stack_creates_no_parameter(maximal: dict[str, Template]) -> None:
     for template in maximal.values():
         assert not of_type(template, "AWS::SSM::Parameter")

@@ -1,4 +1,4 @@
-"""The price list adds up, and its counted figures are the stack's."""
+"""The table of `docs/cost.md` adds up, and its counted figures match the stack."""
 
 import re
 
@@ -10,13 +10,13 @@ CLUSTERS, MINUTES_A_MONTH = 100, 30 * 24 * 60
 
 
 def rows() -> dict[str, tuple[float, float, float]]:
-    """The items of the first table: name -> (a month, price of one, dollars)."""
+    """Return the items of the first table: name -> (count a month, unit price, dollars)."""
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8").partition("## What you may add")[0]
     cells = (line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| [\w ,-]+ \| [\d.,]+ \|", line))
     return {item[0]: tuple(float(cell.replace(",", "")) for cell in item[1:4]) for item in cells}  # type: ignore[misc]
 
 
-def test_each_line_and_the_sum_are_right() -> None:
+def test_each_row_and_the_sum_are_correct() -> None:
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
     for name, (count, price, dollars) in rows().items():
         assert abs(count * price - dollars) < 0.006, name

@@ -1,4 +1,4 @@
-"""Configurations shown in the documentation can be deployed as they stand."""
+"""Example configurations of the documentation are valid."""
 
 import re
 
@@ -13,9 +13,9 @@ SHOWN = [(page.name, text) for page in sorted((ROOT / "docs").glob("*.md")) for 
 
 
 @pytest.mark.parametrize(("page", "text"), SHOWN, ids=[f"{page}-{number}" for number, (page, _) in enumerate(SHOWN)])
-def test_a_configuration_that_is_shown_is_valid(page: str, text: str) -> None:
+def test_an_example_configuration_is_valid(page: str, text: str) -> None:
     parse(yaml.safe_load(text))
 
 
-def test_some_are_shown() -> None:
+def test_the_documentation_has_example_configurations() -> None:
     assert {page for page, _ in SHOWN} >= {"deploy.md", "network.md", "many-accounts.md"}

@@ -1,4 +1,4 @@
-"""Functions run as the asset was built for, are watched, and end no execution that may still wait."""
+"""Properties of the functions: runtime, logs, timeouts, versions and network."""
 
 from lambdas.contract.environment import Function
 from lambdas.contract.settings import InvalidValue, parse_setting
@@ -8,7 +8,7 @@ from tests.infra.templates import ACCOUNT, Template, function, functions, of_typ
 A_WEEK_S = 7 * 24 * 3600
 
 
-def test_each_function_of_the_contract_is_there_once_with_one_asset(minimal: Template) -> None:
+def test_each_function_of_the_contract_exists_once_with_one_asset(minimal: Template) -> None:
     made = functions(minimal)
     assert sorted(item["Handler"] for item in made) == sorted(item.handler for item in Function)
     assert len({str(item["Code"]) for item in made}) == 1
@@ -28,21 +28,21 @@ def test_each_function_has_its_own_role_log_and_dead_letter_queue(minimal: Templ
         assert (queue["SqsManagedSseEnabled"], queue["MessageRetentionPeriod"]) == (True, 14 * 24 * 3600)
 
 
-def test_logs_are_json_and_hold_every_decision_but_not_each_start(minimal: Template) -> None:
+def test_logs_are_json_without_platform_start_lines(minimal: Template) -> None:
     for item in functions(minimal):
         log = {name: value for name, value in item["LoggingConfig"].items() if name != "LogGroup"}
         assert log == {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 
 
-def test_a_function_has_the_time_that_its_work_takes(minimal: Template) -> None:
+def test_timeouts_fit_the_work_of_each_function(minimal: Template) -> None:
     timeouts = {item["Handler"]: item["Timeout"] for item in functions(minimal)}
     assert timeouts[Function.CHECKER.handler] == CHECKER_TIMEOUT_S
-    assert timeouts[Function.REMEDIATOR.handler] >= 60  # of one invocation; an execution is many
+    assert timeouts[Function.REMEDIATOR.handler] >= 60  # of one invocation
     assert timeouts[Function.NODE_WATCHER.handler] >= 60  # the largest batch takes five seconds of a fourteenth of a processor
 
 
 def longest(setting: str) -> int:
-    """The largest number of seconds that a setting takes, found by asking it."""
+    """Return the largest number of seconds that a setting accepts."""
     taken, refused = 60, 10**9
     while refused - taken > 1:
         middle = (taken + refused) // 2
@@ -54,18 +54,18 @@ def longest(setting: str) -> int:
     return taken
 
 
-def test_an_execution_may_last_longer_than_all_its_waits_together(minimal: Template) -> None:
+def test_the_execution_timeout_exceeds_the_sum_of_all_waits(minimal: Template) -> None:
     durable = function(minimal, Function.REMEDIATOR.handler)["DurableConfig"]
     waits = longest("approval_timeout_s") + A_WEEK_S + 2 * longest("update_timeout_s") + 2 * longest("verification_timeout_s")
     assert waits < durable["ExecutionTimeout"] <= 31_622_400
     assert durable["RetentionPeriodInDays"] * 24 * 3600 > durable["ExecutionTimeout"]
 
 
-def test_the_remediator_alone_is_durable(minimal: Template) -> None:
+def test_only_the_remediator_is_durable(minimal: Template) -> None:
     assert [item["Handler"] for item in functions(minimal) if "DurableConfig" in item] == [Function.REMEDIATOR.handler]
 
 
-def test_old_versions_stay_for_executions_that_wait_and_the_alias_moves(minimal: Template) -> None:
+def test_old_versions_are_retained_for_waiting_executions(minimal: Template) -> None:
     ((name, version),) = of_type(minimal, "AWS::Lambda::Version").items()
     assert version["DeletionPolicy"] == version["UpdateReplacePolicy"] == "Retain"
     (alias,) = of_type(minimal, "AWS::Lambda::Alias").values()
@@ -73,26 +73,26 @@ def test_old_versions_stay_for_executions_that_wait_and_the_alias_moves(minimal:
     assert alias["Properties"]["Name"] == "live"
 
 
-def test_a_failed_check_is_tried_twice_more_then_kept(minimal: Template) -> None:
+def test_a_failed_check_is_retried_twice_then_kept(minimal: Template) -> None:
     (invoke,) = of_type(minimal, "AWS::Lambda::EventInvokeConfig").values()
     checker = minimal["Resources"][invoke["Properties"]["FunctionName"]["Ref"]]["Properties"]
     assert checker["Handler"] == Function.CHECKER.handler
     assert (invoke["Properties"]["MaximumRetryAttempts"], invoke["Properties"]["MaximumEventAgeInSeconds"]) == (2, 6 * 3600)
 
 
-def test_concurrency_is_reserved_only_where_asked_for(minimal: Template, prod: Template) -> None:
+def test_concurrency_is_reserved_only_if_configured(minimal: Template, prod: Template) -> None:
     assert not [item for item in functions(minimal) if "ReservedConcurrentExecutions" in item]
     reserved = {item["Handler"]: item["ReservedConcurrentExecutions"] for item in functions(prod) if "ReservedConcurrentExecutions" in item}
     assert reserved == {Function.CHECKER.handler: 20}
 
 
-def test_with_a_network_every_function_is_in_it_and_without_none(minimal: Template, prod: Template) -> None:
+def test_functions_are_in_a_vpc_only_if_configured(minimal: Template, prod: Template) -> None:
     assert not [item for item in functions(minimal) if "VpcConfig" in item]
     for item in functions(prod):
         assert item["VpcConfig"] == {"SecurityGroupIds": ["sg-0a1b2c3d"], "SubnetIds": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]}
 
 
-def test_stacks_that_share_a_place_have_physical_names_of_their_own(maximal: dict[str, Template]) -> None:
+def test_stacks_in_one_account_and_region_have_different_physical_names(maximal: dict[str, Template]) -> None:
     def names(stack: str) -> set[str]:
         template = maximal[stack]
         topics = {item["Properties"].get("TopicName", "") for item in of_type(template, "AWS::SNS::Topic").values()} - {""}
@@ -102,13 +102,13 @@ def test_stacks_that_share_a_place_have_physical_names_of_their_own(maximal: dic
     assert not names("EksIrsaRemediator-prod") & names("EksIrsaRemediator-prod-inner")
 
 
-def test_boundary_and_tags_reach_every_role(maximal: dict[str, Template]) -> None:
+def test_every_role_has_the_boundary_and_tags(maximal: dict[str, Template]) -> None:
     for role in of_type(maximal["EksIrsaRemediator-prod"], "AWS::IAM::Role").values():
         assert role["Properties"]["PermissionsBoundary"] == f"arn:aws:iam::{ACCOUNT}:policy/boundary"
         assert {"Key": "team", "Value": "platform"} in role["Properties"]["Tags"]
 
 
-def test_your_key_encrypts_everything_that_is_kept(prod: Template, minimal: Template) -> None:
+def test_a_customer_key_encrypts_all_stored_data(prod: Template, minimal: Template) -> None:
     key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-1111-2222-3333-444455556666"
     fields = {
         "AWS::SNS::Topic": "KmsMasterKeyId",
@@ -123,7 +123,7 @@ def test_your_key_encrypts_everything_that_is_kept(prod: Template, minimal: Temp
     assert len(of_type(minimal, "AWS::KMS::Key")) == 1
 
 
-def test_alarms_may_publish_to_people_and_nothing_may_publish_without_tls(minimal: Template) -> None:
+def test_only_alarms_may_publish_to_people_and_only_with_tls(minimal: Template) -> None:
     ((name, key),) = of_type(minimal, "AWS::KMS::Key").items()
     topics = of_type(minimal, "AWS::SNS::Topic")
     assert {resolved(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values()} == {f"<{name}.Arn>"}
@@ -143,7 +143,7 @@ def test_alarms_may_publish_to_people_and_nothing_may_publish_without_tls(minima
     assert publishers == {people: ["cloudwatch.amazonaws.com"]}
 
 
-def test_people_are_subscribed_to_their_topic_and_nobody_to_that_of_chat(minimal: Template, prod: Template) -> None:
+def test_mail_and_https_subscribe_to_the_people_topic_only(minimal: Template, prod: Template) -> None:
     people = next(name for name, item in of_type(prod, "AWS::SNS::Topic").items() if "TopicName" not in item["Properties"])
     made = [item["Properties"] for item in of_type(prod, "AWS::SNS::Subscription").values()]
     assert {(item["Protocol"], item["Endpoint"], item["TopicArn"]["Ref"]) for item in made} == {

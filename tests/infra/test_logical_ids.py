@@ -1,4 +1,4 @@
-"""What holds state keeps its logical id: a renamed one would be made anew, and the old one lost or left."""
+"""Stateful resources keep their logical ids: CloudFormation replaces a renamed resource."""
 
 from tests.infra.templates import Template, of_type
 
@@ -13,17 +13,17 @@ PINNED = {
         "IntakeUndelivered3AD39992",
     },
     "AWS::Logs::LogGroup": {"FunctionsCheckerLogBE6AFE3A", "FunctionsRemediatorLog9CD26176", "FunctionsNodeWatcherLogF5B2893C"},
-    # Roles are named in access entries, and a role made anew is a stranger to them.
+    # Access entries refer to roles by ARN, so a replaced role would lose its access.
     "AWS::IAM::Role": {"FunctionsCheckerRole878A5079", "FunctionsRemediatorRoleAFAA6748", "FunctionsNodeWatcherRole8C09D3AC"},
     "AWS::Lambda::Function": {"FunctionsChecker5BBA8990", "FunctionsRemediator52F267FF", "FunctionsNodeWatcherE08F143A"},
 }
 
 
-def test_what_holds_state_keeps_its_logical_id(minimal: Template) -> None:
+def test_stateful_resources_keep_their_logical_ids(minimal: Template) -> None:
     assert {kind: set(of_type(minimal, kind)) for kind in PINNED} == PINNED
 
 
-def test_incidents_outlive_the_stack_and_can_be_restored(minimal: Template) -> None:
+def test_the_incidents_table_is_retained_and_restorable(minimal: Template) -> None:
     (table,) = of_type(minimal, "AWS::DynamoDB::Table").values()
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     properties = table["Properties"]
@@ -33,6 +33,6 @@ def test_incidents_outlive_the_stack_and_can_be_restored(minimal: Template) -> N
     assert [item["AttributeName"] for item in properties["KeySchema"]] == ["pk", "sk"]
 
 
-def test_nothing_else_stays_when_the_stack_goes(minimal: Template) -> None:
+def test_only_the_table_and_versions_are_retained(minimal: Template) -> None:
     kept = {name for name, item in minimal["Resources"].items() if item.get("DeletionPolicy") == "Retain"}
     assert {minimal["Resources"][item]["Type"] for item in kept} == {"AWS::DynamoDB::Table", "AWS::Lambda::Version"}

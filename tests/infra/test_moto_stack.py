@@ -1,4 +1,4 @@
-"""The synthesized template, deployed: each recorded event passes through the rules it should, and near misses through none."""
+"""The template deployed into moto: each recorded event matches its rules, and near misses match none."""
 
 import json
 from collections.abc import Iterator
@@ -9,15 +9,14 @@ from moto import mock_aws
 from lambdas.contract.environment import Environment, Function
 from lambdas.contract.events import SUBSCRIPTIONS
 from tests.events import INDEX, event
-from tests.infra import templates
-from tests.infra import moto_stack
+from tests.infra import moto_stack, templates
 from tests.infra.moto_stack import STACK, Deployed, client
 from tests.infra.templates import REGION, of_type
 
 RECORDED_ROLE = "arn:aws:iam::111122223333:role/EksIrsaRemediator-RemediatorRole"
 ON_THE_BUS = [
     name for name in INDEX if "detail-type" in event(name) and name not in ("sweep", "digest")
-]  # the others are sent to the function itself
+]  # other events are sent to the function directly
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +35,7 @@ def stack(template: templates.Template) -> Iterator[Deployed]:
 
 @pytest.fixture(scope="module")
 def told(stack: Deployed, template: templates.Template) -> dict[Function, Environment]:
-    """What each deployed function reads from its own environment."""
+    """Return the parsed environment of each deployed function."""
     found = {}
     for name, item in of_type(template, "AWS::Lambda::Function").items():
         configuration = client("lambda").get_function_configuration(FunctionName=stack.resources[name])
@@ -46,20 +45,20 @@ def told(stack: Deployed, template: templates.Template) -> dict[Function, Enviro
 
 
 @pytest.mark.parametrize("name", ON_THE_BUS)
-def test_an_event_passes_through_the_rules_it_should_and_no_other(stack: Deployed, told: dict[Function, Environment], name: str) -> None:
+def test_an_event_matches_exactly_its_rules(stack: Deployed, told: dict[Function, Environment], name: str) -> None:
     our_role = told[Function.CHECKER].our_role_arns.split(",")[1]
     recorded = json.loads(json.dumps(event(name)).replace(RECORDED_ROLE, our_role))
     assert stack.put(recorded) == set(INDEX[name]["rules"])
 
 
-def test_every_rule_has_an_event_that_passes_and_near_misses_are_among_them() -> None:
+def test_every_rule_has_a_matching_event_and_there_are_near_misses() -> None:
     assert {rule for name in ON_THE_BUS for rule in INDEX[name]["rules"]} == set(SUBSCRIPTIONS)
     missed = {name for name in ON_THE_BUS if not INDEX[name]["rules"]}
     assert {"call-update-addon-failed", "call-update-addon-by-our-role", "alarm-back-to-ok", "alarm-of-others"} <= missed
 
 
 @pytest.mark.parametrize("function", Function)
-def test_what_a_deployed_function_is_told_is_there(stack: Deployed, told: dict[Function, Environment], function: Function) -> None:
+def test_the_resources_in_a_functions_environment_exist(stack: Deployed, told: dict[Function, Environment], function: Function) -> None:
     environment = told[function]
     assert (environment.region, environment.partition, environment.event_bus) == (REGION, "aws", "default")
     described = client("dynamodb").describe_table(TableName=environment.incidents_table)["Table"]

@@ -14,7 +14,7 @@ from cfnlint.core import ManualArgs  # isort: skip
 from tests.infra.templates import MAXIMAL, MINIMAL, Template, app_of
 
 
-def test_cfn_lint_finds_nothing(minimal: Template, maximal: dict[str, Template]) -> None:
+def test_cfn_lint_has_no_findings(minimal: Template, maximal: dict[str, Template]) -> None:
     for name, template in {"minimal": minimal, **maximal}.items():
         ignored = template.get("Metadata", {}).get("cfn-lint", {}).get("config", {}).get("ignore_checks", [])
         found = lint(json.dumps(template), config=ManualArgs(regions=["eu-west-1", "us-east-1"], ignore_checks=ignored))
@@ -22,13 +22,13 @@ def test_cfn_lint_finds_nothing(minimal: Template, maximal: dict[str, Template])
 
 
 @pytest.mark.parametrize("raw", [None, MINIMAL, MAXIMAL], ids=["no configuration", "minimal", "maximal"])
-def test_cdk_nag_finds_nothing_that_has_no_reason(raw: object, tmp_path: Path) -> None:
+def test_cdk_nag_has_no_findings_without_a_reason(raw: object, tmp_path: Path) -> None:
     app = app_of(raw, tmp_path)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()  # raises where a rule finds something
+    app.synth()  # raises on a finding
 
 
-def test_cdk_nag_would_find_a_queue_without_tls(tmp_path: Path) -> None:
+def test_cdk_nag_reports_a_queue_without_tls(tmp_path: Path) -> None:
     app = app_of(MINIMAL, tmp_path)
     stack = app.node.find_child("EksIrsaRemediator")
     sqs.Queue(stack, "Careless")
