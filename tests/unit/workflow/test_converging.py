@@ -39,7 +39,7 @@ def converges(world: dict[str, Any], new_pods: int) -> None:
 
     done = staged(world, first=drift)
     play = done.play
-    assert play.outcome().outcome in ("verified", "quiet")
+    assert play.outcome().outcome in ("verified", "no-incident")
     assert set(play.world.cluster.pod_roles) == {BOUND_ROLE}
     assert play.world.cluster.annotations[f"kube-system/{world['service_account']}"] == BOUND_ROLE
     assert {record.role_arn for record in play.world.cluster.addons.values()} <= {BOUND_ROLE}
@@ -72,7 +72,7 @@ broken = st.fixed_dictionaries(
         "role_exists": st.just(False),
         "oidc_provider": st.just(False),
         "oidc_client_ids": st.just(("example.com",)),
-        "trust": st.sampled_from(["other-issuer", "other-subject", "audience-wrong"]),
+        "trust": st.sampled_from(["other-issuer", "other-subject", "wrong-audience"]),
         "access": st.sampled_from(["no-entry", "no-rbac"]),
         "pod_identity": st.sampled_from(["bound", OTHER]),
         "settings": st.sampled_from([{"mode": "observe"}]),

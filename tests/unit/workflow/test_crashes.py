@@ -16,7 +16,7 @@ from tests.over_fakes.performance import Performance, play
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-ACTING = [name for name in names() if load(name).expect.changes]
+ACTING = [name for name in names() if load(name).expect.actions]
 EVERY_EDGE = ("addon-role-missing", "annotation-wiped", "latent-and-role-unfit", "webhook-down")
 """Killed at every edge in `make test`: restart, waves, restoring, and a canary that is missed. `make chaos` does so to all."""
 

@@ -51,7 +51,7 @@ def test_what_became_worse_is_put_back_once_and_left_to_a_person() -> None:
     assert done.annotation is None
     assert done.writes == [*REPAIR, "annotate"]
     assert done.told == ["repairing", "needs-action"]
-    assert done.play.outcome().changes[-1] == "restore-annotation"
+    assert done.play.outcome().actions[-1] == "restore-annotation"
 
 
 def test_an_old_value_is_put_back_as_it_stood() -> None:
@@ -74,7 +74,7 @@ def test_what_somebody_else_set_meanwhile_is_not_put_back() -> None:
     done = staged({"node_role_has_permissions": True}, before={"1 verify": refused_and_changed, "1 restore": annotates(third)})
     assert done.annotation == third
     assert done.writes == REPAIR
-    assert "restore-annotation" not in done.play.outcome().changes
+    assert "restore-annotation" not in done.play.outcome().actions
 
 
 def test_what_we_set_before_the_world_moved_is_put_back_too() -> None:
