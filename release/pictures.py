@@ -88,7 +88,11 @@ def _draw(folder: Path, browser: str) -> None:
 
     scenario = load(DEFAULT_SCENARIO)
     world = replace(scenario.world, settings={"mode": "observe"})
-    with patch("sandbox.simulation.environment.EmbeddedBackend", partial(EmbeddedBackend, pace=UNHURRIED)), SandboxEnvironment(world) as env, _oncall(env):
+    with (
+        patch("sandbox.simulation.environment.EmbeddedBackend", partial(EmbeddedBackend, pace=UNHURRIED)),
+        SandboxEnvironment(world) as env,
+        _oncall(env),
+    ):
         _settle(env)
         for step in scenario.steps:
             step.run(SandboxSteps(env))

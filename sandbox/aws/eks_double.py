@@ -181,4 +181,3 @@ def _wire_names(operation: OperationModel, params: dict[str, Any]) -> dict[str, 
     return shown
 
 
-__all__ = ["EksBehavior", "EksDouble", "Failure", "Hooks"]

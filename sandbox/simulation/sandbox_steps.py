@@ -47,9 +47,7 @@ class SandboxSteps:
         arn = resolve_role(role)
         parameters = {"addonVersion": version, "serviceAccountRoleArn": arn}
         eks = self.env.aws.client("eks", principal=OPERATOR)
-        eks.update_addon(
-            clusterName=CLUSTER, addonName=self.env.addon, **{name: value for name, value in parameters.items() if value}
-        )
+        eks.update_addon(clusterName=CLUSTER, addonName=self.env.addon, **{name: value for name, value in parameters.items() if value})
         return f"{OPERATOR} calls UpdateAddon {self.env.addon} {version} {'with' if arn else 'without'} a role"
 
     def wait_for_update(self) -> str:

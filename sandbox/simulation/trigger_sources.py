@@ -197,6 +197,4 @@ def enable_only(env: SandboxEnvironment, source: TriggerSource) -> None:
     if source.needs_watcher:
         env.aws.roles.create(WATCHER)
         variables = {**env.function_variables(), **env.aws.environment(WATCHER)}
-        env.functions.add(
-            LocalFunction(name=WATCHER, asset=function_asset(), handler=Function.NODE_WATCHER.handler, environment=variables)
-        )
+        env.functions.add(LocalFunction(name=WATCHER, asset=function_asset(), handler=Function.NODE_WATCHER.handler, environment=variables))

@@ -109,7 +109,7 @@ def test_an_answer_after_the_time_for_it_is_refused_and_nothing_is_done() -> Non
         with pytest.raises(ClientError):
             approve(env, callback, {"approved": True, "by": ALICE})
         assert annotation(env) is None
-        assert "nobody answered" in said(env)
+        assert "approval timed out" in said(env)
 
 
 def test_no_function_of_ours_may_answer() -> None:

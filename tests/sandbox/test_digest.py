@@ -14,8 +14,8 @@ from lambdas.contract.events import DIGEST_INPUT
 from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.simulation.aws_account import CHECKER, REMEDIATOR
 from sandbox.simulation.environment import SandboxEnvironment
-from sandbox.simulation.scenario import World
 from sandbox.simulation.sandbox_steps import SandboxSteps
+from sandbox.simulation.scenario import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

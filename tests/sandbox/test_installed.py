@@ -120,7 +120,7 @@ def test_with_the_extra_a_scenario_is_played_to_its_end(away: Path, wheel: Path)
     run = installed(away, wheel, "[sandbox]")
     played = run("simulate", "annotation-missing")
     assert played.returncode == 0, played.stdout + played.stderr
-    assert "repaired and proven" in played.stdout
+    assert "repaired and verified" in played.stdout
     assert str(ROOT) not in played.stdout + played.stderr
     assert not list((away / "with[sandbox]").rglob(".cache"))
     assert (away / "home[sandbox]" / ".cache" / "eks-irsa-remediator" / "asset").is_dir()

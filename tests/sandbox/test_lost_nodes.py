@@ -1,4 +1,4 @@
-"""Nodes that are lost in the middle of a repair, on the small EKS: the rest is repaired and proven all the same."""
+"""Nodes that are lost in the middle of a repair, on the small EKS: the rest is repaired and verified all the same."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def test_a_node_lost_in_the_middle_is_left_out(name: str, nodes: int, verb: str,
     world = replace(scenario.world, nodes=nodes, settings={"node_grace_s": "0"}, node_role_has_permissions=True)
     outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-action")), verb, path)
     said = json.dumps(outcome.messages, ensure_ascii=False)
-    assert "repaired and proven" in said
+    assert "repaired and verified" in said
     assert f"{lost} node{'s are' if lost > 1 else ' is'} lost, left out" in said
     assert set(roles) == {resolve_role(BOUND)}

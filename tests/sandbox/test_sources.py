@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandbox.simulation.aws_account import CHECKER, CLUSTER
-from sandbox.simulation.checker_reads import decision, request_counts, read_since
+from sandbox.simulation.checker_reads import decision, read_since, request_counts
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, World
 from sandbox.simulation.trigger_sources import TRIGGER_SOURCES, enable_only

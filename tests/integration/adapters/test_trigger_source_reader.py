@@ -1,13 +1,13 @@
-"""Trails, log subscriptions and alarms as the command line reads them, against the local AWS."""
+"""Trails, log subscriptions and alarms, read from the local AWS."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli.clients.trigger_source_reader import AwsTriggerSources
 
-from cli.places import AuditLog
+from cli.clients.ports import AuditLog
+from cli.clients.trigger_source_reader import AwsTriggerSources
 from lambdas.contract.audit import FILTER_PATTERN, log_group
 from sandbox.aws.eks_clusters import ClusterSpec
 
@@ -22,7 +22,7 @@ WATCHER = "arn:aws:lambda:eu-west-1:111122223333:function:node-watcher"
 
 
 @pytest.fixture
-def announcers(session: AwsSession) -> AwsTriggerSources:
+def trigger_sources(session: AwsSession) -> AwsTriggerSources:
     return AwsTriggerSources(session)
 
 
@@ -45,14 +45,14 @@ def finely(**fields: list[str]) -> dict[str, Any]:
     return {"AdvancedEventSelectors": [{"FieldSelectors": [{"Field": name, "Equals": values} for name, values in fields.items()]}]}
 
 
-def test_without_a_trail_there_is_none(announcers: AwsTriggerSources) -> None:
-    assert announcers.trail() is None
+def test_without_a_trail_there_is_none(trigger_sources: AwsTriggerSources) -> None:
+    assert trigger_sources.trail() is None
 
 
-def test_a_trail_counts_while_it_logs(announcers: AwsTriggerSources, trails: Any) -> None:
-    assert announcers.trail() is None
+def test_a_trail_counts_while_it_logs(trigger_sources: AwsTriggerSources, trails: Any) -> None:
+    assert trigger_sources.trail() is None
     trails.start_logging(Name="management")
-    assert announcers.trail() == "management"
+    assert trigger_sources.trail() == "management"
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_trail_counts_while_it_logs(announcers: AwsTriggerSources, trails: Any
     ],
 )
 def test_a_trail_counts_where_it_logs_writing_management_events(
-    announcers: AwsTriggerSources, trails: Any, selected: dict[str, Any], counts: bool
+    trigger_sources: AwsTriggerSources, trails: Any, selected: dict[str, Any], counts: bool
 ) -> None:
     trails.start_logging(Name="management")
     trails.put_event_selectors(TrailName="management", **selected)
-    assert (announcers.trail() == "management") is counts
+    assert (trigger_sources.trail() == "management") is counts
 
 
 @pytest.fixture
@@ -83,31 +83,31 @@ def record(local_aws: LocalAws) -> Iterator[dict[str, Any]]:
     del local_aws.eks.state.clusters[CLUSTER]
 
 
-def test_an_audit_log_is_written_where_eks_says_so(announcers: AwsTriggerSources, record: dict[str, Any]) -> None:
+def test_an_audit_log_is_written_where_eks_says_so(trigger_sources: AwsTriggerSources, record: dict[str, Any]) -> None:
     for logging, written in (
         ([{"types": ["api", "audit"], "enabled": True}], True),
         ([{"types": ["api"], "enabled": True}, {"types": ["audit"], "enabled": False}], False),
         ([], False),
     ):
         record["logging"] = {"clusterLogging": logging}
-        assert announcers.audit_log(CLUSTER) == AuditLog(written=written)
+        assert trigger_sources.audit_log(CLUSTER) == AuditLog(is_written=written)
 
 
 def test_the_watchers_subscription_is_known_by_its_pattern(
-    announcers: AwsTriggerSources, local_aws: LocalAws, session: AwsSession, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    trigger_sources: AwsTriggerSources, local_aws: LocalAws, session: AwsSession, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def two(**_: Any) -> dict[str, Any]:
         filters = [{"filterPattern": item, "destinationArn": WATCHER} for item in ("", FILTER_PATTERN)]
         return {"subscriptionFilters": filters}
 
     local_aws.client("logs").create_log_group(logGroupName=log_group(CLUSTER))
-    assert announcers.audit_log(CLUSTER).others == 0
+    assert trigger_sources.audit_log(CLUSTER).other_subscriptions == 0
     # The local AWS subscribes no function that it does not hold.
     monkeypatch.setattr(session.client("logs"), "describe_subscription_filters", two)
-    assert announcers.audit_log(CLUSTER) == AuditLog(written=True, watched=True, others=1)
+    assert trigger_sources.audit_log(CLUSTER) == AuditLog(is_written=True, is_watched=True, other_subscriptions=1)
 
 
-def test_an_alarm_is_found_by_its_name(announcers: AwsTriggerSources, local_aws: LocalAws) -> None:
+def test_an_alarm_is_found_by_its_name(trigger_sources: AwsTriggerSources, local_aws: LocalAws) -> None:
     local_aws.client("cloudwatch").put_metric_alarm(
         AlarmName="eks-irsa-remediator-nodes-heard",
         ComparisonOperator="GreaterThanOrEqualToThreshold",
@@ -118,5 +118,5 @@ def test_an_alarm_is_found_by_its_name(announcers: AwsTriggerSources, local_aws:
         Statistic="Maximum",
         Threshold=1,
     )
-    assert announcers.has_alarm("eks-irsa-remediator-nodes-heard")
-    assert not announcers.has_alarm("eks-irsa-remediator-nodes-hear")
+    assert trigger_sources.has_alarm("eks-irsa-remediator-nodes-heard")
+    assert not trigger_sources.has_alarm("eks-irsa-remediator-nodes-hear")
