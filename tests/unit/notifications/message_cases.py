@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from lambdas.application.remediation.watch import needs_a_person
-from lambdas.application.remediation.workflow import LIFTED_BY_TIME
+from lambdas.application.remediation.watch import needs_person
+from lambdas.application.remediation.workflow import TEMPORARY_REASONS
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.planning.actions import (
     AnnotateServiceAccount,
@@ -55,8 +55,8 @@ def message_cases(case: FaultCase) -> Iterator[tuple[str, MessageContext]]:
     if summary.actions:
         yield from _repair_messages(case, base)
     else:
-        is_deferred = any(blocked.until and blocked.reason in LIFTED_BY_TIME for blocked in summary.blocked)
-        kind = NotificationKind.NEEDS_ACTION if needs_a_person(summary) and not is_deferred else NotificationKind.BLOCKED
+        is_deferred = any(blocked.until and blocked.reason in TEMPORARY_REASONS for blocked in summary.blocked)
+        kind = NotificationKind.NEEDS_ACTION if needs_person(summary) and not is_deferred else NotificationKind.BLOCKED
         yield kind.value, replace(base, kind=kind)
     later = replace(summary, began_at=(NOW + timedelta(hours=4)).isoformat())
     yield "reminder", replace(base, kind=NotificationKind.REMINDER, current=later)
