@@ -157,8 +157,7 @@ def _conclusion(assessment: TargetAssessment, summary: AssessmentSummary) -> Ite
         if command:  # one line, so that it can be copied: the terminal wraps it
             yield Text(command, no_wrap=True, overflow="ignore")
     yield from _corrected_trust(summary)
-    unread_links = tuple(f"{link.title} could not be read" for link in summary.links)  # the table says why
-    for note in (*assessment.notes, *(warning for warning in summary.warnings if not warning.startswith(unread_links))):
+    for note in (*assessment.notes, *summary.warnings):
         yield Text(f"note: {plain(note)}", style="dim")
     if assessment.incident:
         yield Text(f"Incident {assessment.incident.id} is open: {incident_status(assessment.incident)}")

@@ -1,9 +1,10 @@
 """The paragraphs of a message: fault, consequence, cause, counts, and what the remediator did or did not do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lambdas.contract.names import FIELD_MANAGER
+from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import DONE
@@ -144,24 +145,25 @@ def _other_fault(context: MessageContext) -> Phrase | None:
     return None if context.current.is_healthy else phrase("Still broken: {fault}", fault=sentence(context.current.sentence))
 
 
-def _warnings(context: MessageContext) -> Phrase | None:
-    # Permissions that were not simulated are a deployment option, and an unread precondition is named as the block reason.
-    is_precondition_unknown = any(blocked.reason == BlockReason.PRECONDITION_UNKNOWN for blocked in context.current.blocked)
-    quiet = tuple(
-        f"{link.title} could not be read"
-        for link in context.current.links
-        if link.state == State.UNKNOWN and (link.link == Link.PERMISSIONS or is_precondition_unknown)
-    )
-    warnings = [sentence(warning) for warning in context.current.warnings if not warning.startswith(quiet)]
-    return phrase("Note: {warnings}", warnings=join(warnings[:3], " ")) if warnings else None
+def _notes(context: MessageContext) -> Phrase | None:
+    notes = [f"{link.title} could not be read: {link.sentence}" for link in _unread_links(context)]
+    notes = [sentence(note) for note in (*notes, *context.current.warnings)]
+    return phrase("Note: {notes}", notes=join(notes[:3], " ")) if notes else None
+
+
+def _unread_links(context: MessageContext) -> Iterator[LinkSummary]:
+    """The links that could not be read. Permissions that were not simulated are a deployment option, and so need no note."""
+    if any(blocked.reason == BlockReason.PRECONDITION_UNKNOWN for blocked in context.current.blocked):
+        return  # the block reason names them
+    yield from (link for link in context.current.links if link.state == State.UNKNOWN and link.link != Link.PERMISSIONS)
 
 
 _DIAGNOSIS: Final[tuple[Paragraph, ...]] = (_fault, consequence, _last_change, evidence, counts, auto_repair_deadline)
 _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
-    NotificationKind.REPAIRING: (*_DIAGNOSIS, _plan, _approval, _blockers, _warnings),
-    NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _approval_deadline, _blockers, _warnings),
+    NotificationKind.REPAIRING: (*_DIAGNOSIS, _plan, _approval, _blockers, _notes),
+    NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _approval_deadline, _blockers, _notes),
     NotificationKind.NOT_APPROVED: (_refusal, _fault, consequence, counts, auto_repair_deadline),
-    NotificationKind.BLOCKED: (*_DIAGNOSIS, _blockers, _proposed, _warnings, version_advice.advice),
+    NotificationKind.BLOCKED: (*_DIAGNOSIS, _blockers, _proposed, _notes, version_advice.advice),
     NotificationKind.NEEDS_ACTION: (
         _trouble,
         *_DIAGNOSIS,
@@ -169,7 +171,7 @@ _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
         healthy_links,
         _changes,
         _blockers,
-        _warnings,
+        _notes,
         version_advice.advice,
     ),
     NotificationKind.REMINDER: (_fault, counts, auto_repair_deadline, _blockers),

@@ -137,5 +137,5 @@ def _steps(day: Day) -> Iterator[Phrase]:
 
 
 def _clusters(day: Day) -> tuple[str, ...]:
-    incidents = [*(still_open.incident for still_open in day.still_open), *day.closed]
-    return tuple(dict.fromkeys(incident.target.cluster for incident in incidents))[:10]
+    targets = [*(still_open.incident.target for still_open in day.still_open), *(incident.target for incident in day.closed)]
+    return tuple(dict.fromkeys(target.cluster for target in targets))[:10]

@@ -184,8 +184,7 @@ def _repair_deadline(snapshot: Snapshot) -> str:
 
 def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
     wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(snapshot.wrong_settings.items())]
-    unread = [f"{finding.link.title} could not be read: {finding.sentence}" for finding in diagnosis.unread]
     windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
     advised = [finding.advice for finding in diagnosis.findings if finding.advice]
-    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *unread, *kept, *advised]))
+    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *kept, *advised]))
