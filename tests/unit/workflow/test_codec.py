@@ -36,8 +36,6 @@ AWARE = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.ju
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=4
 )
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
-)
 
 
 def values(of: Any) -> st.SearchStrategy[Any]:
