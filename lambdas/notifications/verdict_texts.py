@@ -90,16 +90,14 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         sentence="Pods get no credentials until that is fixed. A role annotation would have no effect.",
     ),
     Verdict.NO_ACCESS: VerdictText(
-        title="the remediator cannot access the cluster",
-        sentence="Without access, the state of {workload} is unknown.",
+        title="the remediator cannot access the cluster", sentence="Without access, the state of {workload} is unknown."
     ),
     Verdict.CLUSTER_GONE: VerdictText(
         title="the cluster does not exist, but a parameter still binds a role in it",
         sentence="Nothing fails. The cluster was deleted, or the path of the parameter names it wrongly.",
     ),
     Verdict.CLUSTER_INITIALIZING: VerdictText(
-        title="the cluster is still being created",
-        sentence="EKS does not report its add-ons yet. This usually ends within minutes.",
+        title="the cluster is still being created", sentence="EKS does not report its add-ons yet. This usually ends within minutes."
     ),
     Verdict.ADDON_NOT_INSTALLED: VerdictText(
         title="nodes wait for a CNI that is not installed",
@@ -130,8 +128,7 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         sentence="The update takes longer than the remediator waits for it. Nothing is changed before the update ends.",
     ),
     Verdict.ADDON_DEGRADED: VerdictText(
-        title="the {addon} add-on is degraded, and its role is not the cause",
-        sentence="A change of the role would not fix it.",
+        title="the {addon} add-on is degraded, and its role is not the cause", sentence="A change of the role would not fix it."
     ),
     Verdict.ADDON_ROLE_MISSING: VerdictText(
         title="the next {addon} update would remove the role of {workload}",

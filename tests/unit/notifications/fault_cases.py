@@ -54,6 +54,11 @@ from tests.unit.notifications.snapshots import (
 )
 
 
+def _snapshot(**changes: Any) -> Snapshot:
+    """The healthy snapshot with changes."""
+    return replace(healthy_snapshot(), **changes)
+
+
 def _addon(snapshot: Snapshot, **changes: Any) -> AddonFacts:
     assert isinstance(snapshot.addon, AddonFacts)
     return replace(snapshot.addon, **changes)
@@ -86,7 +91,7 @@ def _record_without_role() -> Snapshot:
 
 
 def _no_annotation(manager: str, **more: Any) -> Snapshot:
-    return replace(healthy_snapshot(), service_account=service_account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
+    return _snapshot(service_account=service_account(None, manager=manager, at=NOW - timedelta(minutes=2)), **more)
 
 
 def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready: int) -> Snapshot:
@@ -109,7 +114,7 @@ def _generic(target: ServiceAccountRef, addon: str | None, name: str, *, unready
 
 
 def _unreadable(why: Unknown) -> Snapshot:
-    return replace(healthy_snapshot(), service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
+    return _snapshot(service_account=why, workload=why, pods=why, nodes=NOT_READ, permission_errors=NOT_READ)
 
 
 def _repaired(at: datetime, name: str) -> PastIncident:
@@ -178,26 +183,21 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "annotation-differs": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
-        build=lambda: replace(
-            healthy_snapshot(), service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")
-        ),
+        build=lambda: _snapshot(service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni", manager="eksctl")),
     ),
     "annotation-key-misspelt": FaultCase(
         verdict=Verdict.ANNOTATION_KEY_MISSPELT,
-        build=lambda: replace(
-            healthy_snapshot(), service_account=service_account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)
-        ),
+        build=lambda: _snapshot(service_account=service_account(key="eks.amazon.com/role-arn", manager="helm"), pods=pods(15, None)),
     ),
     "pods-stale": FaultCase(
         verdict=Verdict.PODS_STALE,
-        build=lambda: replace(
-            healthy_snapshot(), service_account=service_account(at=NOW - timedelta(minutes=2)), pods=(*pods(12, ROLE), *pods(15, None)[12:])
+        build=lambda: _snapshot(
+            service_account=service_account(at=NOW - timedelta(minutes=2)), pods=(*pods(12, ROLE), *pods(15, None)[12:])
         ),
     ),
     "webhook-missed": FaultCase(
         verdict=Verdict.WEBHOOK_MISSED,
-        build=lambda: replace(
-            healthy_snapshot(),
+        build=lambda: _snapshot(
             pods=(*pods(14, ROLE), *_changed(pods(15, None, created_at=NOW - timedelta(minutes=2))[14:], ready=False)),
             permission_errors=refusals("aws-node-14"),
         ),
@@ -205,13 +205,12 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "trust-other-issuer": FaultCase(
         verdict=Verdict.TRUST_OTHER_ISSUER,
         build=lambda: replace(
-            with_waiting_nodes(_no_annotation("eks")),
-            role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C")),
+            with_waiting_nodes(_no_annotation("eks")), role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/9A1C"))
         ),
     ),
     "trust-condition-wrong": FaultCase(
         verdict=Verdict.TRUST_CONDITION_WRONG,
-        build=lambda: replace(healthy_snapshot(), role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
+        build=lambda: _snapshot(role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:default:aws-node"))),
     ),
     "oidc-provider-missing": FaultCase(
         verdict=Verdict.OIDC_PROVIDER_MISSING,
@@ -219,16 +218,12 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "binding-invalid": FaultCase(
         verdict=Verdict.BINDING_INVALID,
-        build=lambda: replace(
-            healthy_snapshot(), binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ
-        ),
+        build=lambda: _snapshot(binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
     ),
-    "binding-to-no-role": FaultCase(verdict=Verdict.BINDING_INVALID, build=lambda: replace(healthy_snapshot(), role=Missing("role"))),
+    "binding-to-no-role": FaultCase(verdict=Verdict.BINDING_INVALID, build=lambda: _snapshot(role=Missing("role"))),
     "permissions-missing": FaultCase(
         verdict=Verdict.PERMISSIONS_MISSING,
-        build=lambda: replace(
-            healthy_snapshot(), permission_errors=refusals("aws-node-14", call="ec2:AssignPrivateIpAddresses"), nodes=nodes(15, unready=1)
-        ),
+        build=lambda: _snapshot(permission_errors=refusals("aws-node-14", call="ec2:AssignPrivateIpAddresses"), nodes=nodes(15, unready=1)),
     ),
     "no-access": FaultCase(
         verdict=Verdict.NO_ACCESS,
@@ -239,21 +234,14 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "cluster-initializing": FaultCase(
         verdict=Verdict.CLUSTER_INITIALIZING,
-        build=lambda: replace(
-            healthy_snapshot(),
-            cluster=_cluster(healthy_snapshot(), created_at=NOW - timedelta(minutes=4)),
-            addon=Unknown("describe the add-on: 500"),
+        build=lambda: _snapshot(
+            cluster=_cluster(healthy_snapshot(), created_at=NOW - timedelta(minutes=4)), addon=Unknown("describe the add-on: 500")
         ),
     ),
     "addon-not-installed": FaultCase(
         verdict=Verdict.ADDON_NOT_INSTALLED,
-        build=lambda: replace(
-            healthy_snapshot(),
-            addon=Missing("vpc-cni"),
-            workload=Missing("aws-node"),
-            pods=(),
-            service_account=Missing("aws-node"),
-            nodes=nodes(2, unready=2),
+        build=lambda: _snapshot(
+            addon=Missing("vpc-cni"), workload=Missing("aws-node"), pods=(), service_account=Missing("aws-node"), nodes=nodes(2, unready=2)
         ),
     ),
     "update-in-progress": FaultCase(
@@ -262,50 +250,43 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "addon-degraded": FaultCase(
         verdict=Verdict.ADDON_DEGRADED,
-        build=lambda: replace(
-            healthy_snapshot(),
+        build=lambda: _snapshot(
             addon=_addon(
                 healthy_snapshot(),
                 status="DEGRADED",
                 issues=(
                     HealthIssue(code="ConfigurationConflict", message="Conflicts found when trying to apply.", resources=("aws-node",)),
                 ),
-            ),
+            )
         ),
     ),
     "sts-unreachable": FaultCase(
         verdict=Verdict.STS_UNREACHABLE,
-        build=lambda: replace(
-            healthy_snapshot(),
+        build=lambda: _snapshot(
             pods=pods(15, ROLE, unready=2, last_words="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
             nodes=nodes(15, unready=2, message="PLEG is not healthy"),
         ),
     ),
     "nodes-not-ready": FaultCase(
         verdict=Verdict.NODES_NOT_READY,
-        build=lambda: replace(
-            healthy_snapshot(),
+        build=lambda: _snapshot(
             nodes=nodes(15, unready=1, message="kubelet has disk pressure", pressures=("DiskPressure",)),
             node_repair=NodeRepair(nodegroups=("workers",)),
         ),
     ),
-    "nodes-wait-for-cni": FaultCase(verdict=Verdict.NODES_NOT_READY, build=lambda: replace(healthy_snapshot(), nodes=nodes(15, unready=3))),
+    "nodes-wait-for-cni": FaultCase(verdict=Verdict.NODES_NOT_READY, build=lambda: _snapshot(nodes=nodes(15, unready=3))),
     "flapping": FaultCase(
-        verdict=Verdict.FLAPPING,
-        build=lambda: _no_annotation("argocd-controller", addon=Missing("vpc-cni")),
-        history=_flapping_history(),
+        verdict=Verdict.FLAPPING, build=lambda: _no_annotation("argocd-controller", addon=Missing("vpc-cni")), history=_flapping_history()
     ),
     "pod-identity-in-use": FaultCase(
         verdict=Verdict.POD_IDENTITY_IN_USE,
-        build=lambda: replace(
-            healthy_snapshot(), pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False
-        ),
+        build=lambda: _snapshot(pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
     ),
     "mode-observe": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
     "addon-record-notify-only": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,
         build=lambda: _settings(
-            replace(healthy_snapshot(), addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL
+            _snapshot(addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL
         ),
     ),
     "cooldown": FaultCase(
@@ -316,14 +297,13 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "maintenance-window": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
         build=lambda: _settings(
-            replace(healthy_snapshot(), service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni")),
+            _snapshot(service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni")),
             maintenance_window=Window(days=(1,), start=timedelta(hours=22), length=timedelta(hours=4)),
         ),
     ),
     "trust-unread": FaultCase(
         verdict=Verdict.ANNOTATION_DIFFERS,
-        build=lambda: replace(
-            healthy_snapshot(),
+        build=lambda: _snapshot(
             service_account=service_account(f"arn:aws:iam::{ACCOUNT}:role/old-cni"),
             role=Unknown("read the role: AccessDenied", denial=Denial.FORBIDDEN),
         ),

@@ -8,13 +8,7 @@ from typing import Any, Final
 from lambdas.application.remediation.watch import needs_person
 from lambdas.application.remediation.workflow import TEMPORARY_REASONS
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.planning.actions import (
-    AnnotateServiceAccount,
-    ReplaceCanaryPod,
-    ReplaceStalePods,
-    RestartWorkload,
-    UpdateAddonRole,
-)
+from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.ports import Message
 from lambdas.domain.verification import verify
 from lambdas.notifications.kind import NotificationKind

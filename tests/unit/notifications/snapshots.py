@@ -153,13 +153,7 @@ def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snaps
         simulated=Unknown("iam:SimulatePrincipalPolicy was not granted at deployment"),
         service_account=service_account(),
         workload=WorkloadFacts(
-            kind=WorkloadKind.DAEMON_SET,
-            name="aws-node",
-            desired=15,
-            updated=15,
-            max_unavailable=2,
-            generation=1,
-            observed_generation=1,
+            kind=WorkloadKind.DAEMON_SET, name="aws-node", desired=15, updated=15, max_unavailable=2, generation=1, observed_generation=1
         ),
         pods=pods(15, ROLE),
         nodes=nodes(15),

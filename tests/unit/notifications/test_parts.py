@@ -177,8 +177,7 @@ def test_the_mark_shows_the_urgency(case: str, title: str, expected: Mark) -> No
 
 
 @pytest.mark.parametrize(
-    "context",
-    [pytest.param(context, id=f"{name} {title}") for name, case in FAULT_CASES.items() for title, context in message_cases(case)],
+    "context", [pytest.param(context, id=f"{name} {title}") for name, case in FAULT_CASES.items() for title, context in message_cases(case)]
 )
 def test_no_line_appears_twice(context: MessageContext) -> None:
     text = write(context).text
