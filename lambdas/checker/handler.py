@@ -1,10 +1,12 @@
 """Entry point of the checker: wires the adapters, runs the pipeline and returns its result as JSON."""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from lambdas.adapters.aws_readers import aws_readers
 from lambdas.adapters.aws_session import AwsSession
@@ -37,6 +39,19 @@ PARAMETERS_KEPT_S: Final = 20
 """Maximum age of a binding that the checker uses. The remediator reads bindings again before a write."""
 FACTS_KEPT_S: Final = 300
 """Maximum age of a cluster's description, a role and an OIDC provider, so that a storm of events costs one read of each."""
+_RESULT_NAMES: Final[Mapping[type, str]] = {
+    EventIgnored: "ignored",
+    ChecksRequested: "checks-requested",
+    DigestRequested: "digest-requested",
+    ClusterChecked: "cluster-checked",
+    Healthy: "healthy",
+    IncidentOpened: "incident-opened",
+    SignalCounted: "signal-counted",
+    IncidentTakenOver: "incident-taken-over",
+    SignalAlreadyAnswered: "signal-already-answered",
+    SignalDeferred: "signal-deferred",
+    CheckHandedOver: "check-handed-over",
+}
 
 
 @uncollected_start
@@ -50,35 +65,20 @@ def lambda_handler(event: object, context: object) -> dict[str, Any]:
 
 
 def result_to_json(result: EventResult | ServiceAccountResult) -> dict[str, Any]:
-    """The JSON that the function returns: `result` names the kind, and the other fields depend on it."""
-    match result:
-        case EventIgnored(reason):
-            return {"result": "ignored", "reason": reason}
-        case ChecksRequested():
-            lists = {"clusters": result.clusters, "unbound": result.unbound, "missing": result.missing}
-            return {"result": "checks-requested", **{name: list(clusters) for name, clusters in lists.items()}}
-        case DigestRequested(clusters):
-            return {"result": "digest-requested", "clusters": list(clusters)}
-        case ClusterChecked(results):
-            service_accounts = {target.key: result_to_json(each) for target, each in results.items()}
-            return {"result": "cluster-checked", "service_accounts": service_accounts}
-        case Healthy(verdict):
-            return {"result": "healthy", "verdict": verdict}
-        case IncidentOpened():
-            return {"result": "incident-opened", "verdict": result.verdict, "incident_id": result.incident_id}
-        case SignalCounted():
-            return {"result": "signal-counted", "incident_id": result.incident_id, "signals": result.signals}
-        case IncidentTakenOver():
-            ids = {"incident_id": result.incident_id, "former_incident_id": result.former_incident_id}
-            return {"result": "incident-taken-over", **ids}
-        case SignalAlreadyAnswered(check_began_at):
-            return {"result": "signal-already-answered", "check_began_at": check_began_at.isoformat()}
-        case SignalDeferred(lease_holder):
-            return {"result": "signal-deferred", "lease_holder": lease_holder}
-        case CheckHandedOver():
-            return {"result": "check-handed-over"}
+    """The JSON that the function returns: the name of the result, and its fields."""
+    return {"result": _RESULT_NAMES[type(result)], **{field.name: _to_json(getattr(result, field.name)) for field in fields(result)}}
+
+
+def _to_json(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case tuple():
+            return list(value)
+        case Mapping():
+            return {target.key: result_to_json(result) for target, result in value.items()}
         case _:
-            assert_never(result)
+            return value
 
 
 @cache

@@ -1,4 +1,4 @@
-"""From an event to an incident, or to nothing: who is answered, what is looked into, and what is no event of ours."""
+"""The checker's pipeline, from one event to its result."""
 
 import json
 from collections.abc import Mapping
@@ -7,67 +7,69 @@ from dataclasses import replace
 import pytest
 
 from lambdas.application.check.pipeline import run
+from lambdas.application.check.results import EventIgnored
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import MalformedEvent, NotFound
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.fakes import FakeParameters
 from tests.over_fakes import events
-from tests.over_fakes.ground import CLUSTER
-from tests.unit.checker.staged import KEY, TARGET, asked, stage
+from tests.over_fakes.scenario_world import CLUSTER
+from tests.unit.checker.simulated_checker import HEALTHY, KEY, TARGET, check, result_of, simulate, verdict_of
 
 
-def test_a_healthy_cluster_gets_three_requests_and_no_write_no_message_and_no_execution() -> None:
-    play = stage()
-    assert asked(play) == {TARGET.key: {"verdict": "healthy"}}
-    inside = sorted(read for read in play.world.reads if read.startswith("cluster."))
+def test_a_healthy_cluster_costs_three_kubernetes_requests_and_no_write_message_or_execution() -> None:
+    simulation = simulate()
+    assert check(simulation) == HEALTHY
+    inside = sorted(read for read in simulation.world.reads if read.startswith("cluster."))
     assert inside == ["cluster.pods", "cluster.service_account", "cluster.workload"]
-    assert (play.world.writes, play.notifier.sent, play.remediator.executions) == ([], [], {})
-    assert play.incidents.rows[TARGET.key].free.known_good_at == play.world.now
+    assert (simulation.world.writes, simulation.notifier.sent, simulation.remediator.executions) == ([], [], {})
+    assert simulation.incidents.rows[TARGET.key].free.known_good_at == simulation.world.now
 
 
-def test_ten_thousand_events_on_a_healthy_cluster_cost_a_few_checks() -> None:
-    play = stage()
-    happened = events.announcement("check-requested", play.world.now)
-    play.world.sleep(2)
+def test_ten_thousand_events_for_a_healthy_cluster_cost_one_check() -> None:
+    simulation = simulate()
+    event = events.announcement("check-requested", simulation.world.now)
+    simulation.world.sleep(2)
     for _ in range(10_000):
-        run(happened, play.ports)
-    assert play.world.reads.count("cluster.pods") == 1
+        run(event, simulation.ports)
+    assert simulation.world.reads.count("cluster.pods") == 1
 
 
-def test_ten_thousand_events_of_one_fault_open_one_incident_and_none_is_lost() -> None:
-    play = stage(annotation=None)
+def test_ten_thousand_events_for_one_fault_are_all_counted_on_one_incident() -> None:
+    simulation = simulate(annotation=None)
     for _ in range(10_000):
-        asked(play)
-    found = play.incidents.get(TARGET)
+        check(simulation)
+    found = simulation.incidents.get(TARGET)
     assert found
     assert found.signals == 10_000
-    assert len(play.remediator.executions) == 1
-    assert play.world.reads.count("cluster.pods") == 1
+    assert len(simulation.remediator.executions) == 1
+    assert simulation.world.reads.count("cluster.pods") == 1
 
 
 @pytest.mark.parametrize(
-    ("seconds", "looks"), [(0, 2), (0.999, 2), (1, 1)], ids=["in the same second", "almost a second", "a second later"]
+    ("seconds", "checks"), [(0, 2), (0.999, 2), (1, 1)], ids=["in the same second", "almost a second", "a second later"]
 )
-def test_a_check_answers_only_what_certainly_happened_before_it(seconds: float, looks: int) -> None:
-    play = stage()
-    event = events.announcement("check-requested", play.world.now)
-    play.world.sleep(seconds)
-    run(event, play.ports)
-    run(event, play.ports)
-    assert play.world.reads.count("cluster.pods") == looks
+def test_a_check_answers_only_events_that_surely_happened_before_it_began(seconds: float, checks: int) -> None:
+    simulation = simulate()
+    event = events.announcement("check-requested", simulation.world.now)
+    simulation.world.sleep(seconds)
+    run(event, simulation.ports)
+    run(event, simulation.ports)
+    assert simulation.world.reads.count("cluster.pods") == checks
 
 
-def test_an_event_that_happened_after_the_last_check_is_looked_into() -> None:
-    play = stage()
-    asked(play)
-    play.world.sleep(5)
-    play.world.set_annotation(play.world.cluster, KEY, None, "helm")
-    assert asked(play)[TARGET.key]["verdict"] == "annotation-wiped"
+def test_an_event_after_the_last_check_gets_a_check_of_its_own() -> None:
+    simulation = simulate()
+    check(simulation)
+    simulation.world.sleep(5)
+    simulation.world.set_annotation(simulation.world.cluster, KEY, None, "helm")
+    assert verdict_of(check(simulation)) is Verdict.ANNOTATION_WIPED
 
 
-class RemembersParameters(FakeParameters):
-    """What a warm process read first."""
+class CachedParameters(FakeParameters):
+    """Parameters that a warm process caches from its first read."""
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
         self.first = getattr(self, "first", None) or super().load(cluster)
@@ -75,45 +77,46 @@ class RemembersParameters(FakeParameters):
 
 
 @pytest.mark.parametrize("name", ["parameter-binding-created", "check-requested-by-person", "person-one-service-account"])
-def test_whoever_has_just_changed_a_parameter_is_not_answered_from_memory(name: str) -> None:
-    play = stage()
-    policy_sources = replace(play.ports.readers, parameters=RemembersParameters(play.world))
-    ports = replace(play.ports, readers=policy_sources, fresh=play.ports.readers)
-    run(events.announcement("sweep", play.world.now), ports)
-    play.world.parameters[binding_path(CLUSTER, *KEY)] = Parameter(value="arn:aws:iam::111122223333:role/gone")
+def test_a_request_that_follows_a_parameter_change_uses_no_cached_parameters(name: str) -> None:
+    simulation = simulate()
+    readers = replace(simulation.ports.readers, parameters=CachedParameters(simulation.world))
+    ports = replace(simulation.ports, readers=readers, uncached_readers=simulation.ports.readers)
+    run(events.announcement("sweep", simulation.world.now), ports)
+    simulation.world.parameters[binding_path(CLUSTER, *KEY)] = Parameter(value="arn:aws:iam::111122223333:role/gone")
     event = json.loads(json.dumps(recorded(name)).replace("prod-blue", CLUSTER))
-    assert run(event, ports)[TARGET.key]["verdict"] == "binding-invalid"
+    assert verdict_of(run(event, ports)) is Verdict.BINDING_INVALID
 
 
-def test_a_check_that_may_have_remembered_parameters_does_not_answer_their_change() -> None:
-    play = stage()
+def test_a_former_check_does_not_answer_a_parameter_change() -> None:
+    simulation = simulate()
     event = json.loads(json.dumps(recorded("parameter-binding-created")).replace("prod-blue", CLUSTER))
-    event["time"] = play.world.now.isoformat()
-    play.world.sleep(5)
-    asked(play)
-    assert run(event, play.ports) == {TARGET.key: {"verdict": "healthy"}}
-    assert play.world.reads.count("cluster.pods") == 2
+    event["time"] = simulation.world.now.isoformat()
+    simulation.world.sleep(5)
+    check(simulation)
+    assert run(event, simulation.ports) == HEALTHY
+    assert simulation.world.reads.count("cluster.pods") == 2
 
 
-def test_what_asks_for_nothing_is_ignored_with_a_reason() -> None:
-    play = stage()
-    event = {**events.check_requested(play.world.now), "detail-type": "Something Else"}
-    assert "ignored" in run(event, play.ports)
-    assert play.world.reads == []
+def test_an_event_of_an_unknown_type_is_ignored() -> None:
+    simulation = simulate()
+    event = {**events.check_requested(simulation.world.now), "detail-type": "Something Else"}
+    assert isinstance(run(event, simulation.ports), EventIgnored)
+    assert simulation.world.reads == []
 
 
-def test_what_is_malformed_is_raised_so_that_it_lands_in_the_dead_letter_queue() -> None:
-    play = stage()
-    event = events.check_requested(play.world.now)
+def test_a_malformed_event_raises_so_that_lambda_sends_it_to_the_dead_letter_queue() -> None:
+    simulation = simulate()
+    event = events.check_requested(simulation.world.now)
     event["detail"]["cluster"] = "../demo"
     with pytest.raises(MalformedEvent):
-        run(event, play.ports)
+        run(event, simulation.ports)
 
 
-def test_a_cluster_that_only_an_event_names_and_that_is_not_there_opens_no_incident() -> None:
-    play = stage()
-    event = events.check_requested(play.world.now)
+def test_a_missing_cluster_that_only_an_event_names_opens_no_incident() -> None:
+    simulation = simulate()
+    event = events.check_requested(simulation.world.now)
     event["detail"]["cluster"] = "made-up"
-    play.world.fail("eks.associations", NotFound("no cluster made-up"), times=1)
-    assert "ignored" in run(event, play.ports)["made-up/kube-system/aws-node"]
-    assert play.incidents.get(ServiceAccountRef("made-up", *KEY)) is None
+    simulation.world.fail("eks.associations", NotFound("no cluster made-up"), times=1)
+    target = ServiceAccountRef("made-up", *KEY)
+    assert isinstance(result_of(run(event, simulation.ports), target), EventIgnored)
+    assert simulation.incidents.get(target) is None

@@ -1,0 +1,42 @@
+"""The checker over fakes, and the results that tests expect."""
+
+from typing import Any
+
+from lambdas.application.check.pipeline import run
+from lambdas.application.check.results import ClusterChecked, EventResult, Healthy, IncidentOpened, ServiceAccountResult
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.diagnosis.verdict import Verdict
+from sandbox.simulation import scenario
+from tests.over_fakes import events
+from tests.over_fakes.scenario_world import CLUSTER, ground_of
+from tests.over_fakes.scenario_run import Performance
+
+KEY = ("kube-system", "aws-node")
+TARGET = ServiceAccountRef(CLUSTER, *KEY)
+SWEEP = {"source": "eks-irsa-remediator", "detail-type": "Sweep", "detail": {}}
+HEALTHY = ClusterChecked({TARGET: Healthy(Verdict.HEALTHY)})
+
+
+def simulate(**world: Any) -> Performance:
+    """A simulation of the world that these scenario fields describe, before its first event."""
+    return Performance(ground_of(scenario.World(**{"nodes": 3, **world})))
+
+
+def check(simulation: Performance, name: str = "check-requested") -> EventResult:
+    """Deliver the event of this name to the checker, with the current time, and return the result."""
+    event = events.announcement(name, simulation.world.now)
+    assert event
+    return run(event, simulation.ports)
+
+
+def result_of(result: EventResult, target: ServiceAccountRef = TARGET) -> ServiceAccountResult:
+    """The result for one ServiceAccount."""
+    assert isinstance(result, ClusterChecked)
+    return result.service_accounts[target]
+
+
+def verdict_of(result: EventResult, target: ServiceAccountRef = TARGET) -> Verdict:
+    """The verdict of the incident that was opened for one ServiceAccount."""
+    opened = result_of(result, target)
+    assert isinstance(opened, IncidentOpened)
+    return opened.verdict

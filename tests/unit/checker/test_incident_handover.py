@@ -1,0 +1,81 @@
+"""An execution is started once, started later if a checker died, and replaced if its holder is gone."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lambdas.application.check.pipeline import run
+from lambdas.domain.errors import TransientError
+from tests.over_fakes import events
+from tests.unit.checker.simulated_checker import TARGET, check, simulate
+
+
+def test_the_next_signal_starts_the_execution_if_a_checker_died_between_claim_and_start() -> None:
+    simulation = simulate(annotation=None)
+    simulation.world.fail("remediator.start", TransientError("throttled"), times=1)
+    with pytest.raises(TransientError):
+        check(simulation)
+    claimed = simulation.incidents.get(TARGET)
+    assert claimed
+    assert not claimed.started
+    check(simulation)
+    assert [arn.split("/")[-2] for arn in simulation.remediator.executions] == [claimed.id]
+
+
+def test_a_start_with_a_lost_response_starts_one_execution() -> None:
+    simulation = simulate(annotation=None)
+    simulation.world.fail("remediator.start", TransientError("reset"), times=1, after=True)
+    with pytest.raises(TransientError):
+        check(simulation)
+    check(simulation)
+    assert len(simulation.remediator.executions) == 1
+
+
+@pytest.mark.parametrize(("event", "taken"), [("sweep", True), ("check-requested", True), ("addon-event", False)])
+def test_a_sweep_or_a_person_takes_over_an_incident_whose_execution_has_ended(event: str, taken: bool) -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    first = simulation.incidents.get(TARGET)
+    assert first
+    simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "FAILED")
+    announced = events.announcement(event, simulation.world.now)
+    assert announced
+    if event == "sweep":
+        run(announced, simulation.ports)
+        announced = events.own(simulation.bus.sent[-1][0], simulation.bus.sent[-1][1], simulation.world.now)
+    run(announced, simulation.ports)
+    now = simulation.incidents.get(TARGET)
+    assert now
+    assert (now.id != first.id) is taken
+    assert len(simulation.remediator.executions) == (2 if taken else 1)
+    assert now.signals >= 2
+
+
+def test_a_running_execution_is_not_replaced() -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    first = simulation.incidents.get(TARGET)
+    check(simulation)
+    now = simulation.incidents.get(TARGET)
+    assert first
+    assert now
+    assert (now.id, now.signals) == (first.id, 2)
+
+
+@pytest.mark.parametrize(
+    ("heartbeat_age", "taken"), [(timedelta(minutes=6), False), (timedelta(minutes=6, seconds=1), True)], ids=["current", "expired"]
+)
+def test_an_incident_of_a_person_is_taken_over_when_the_heartbeat_expires(heartbeat_age: timedelta, taken: bool) -> None:
+    simulation = simulate(annotation=None)
+    check(simulation)
+    row = simulation.incidents.rows[TARGET.key]
+    assert row.incident
+    row.incident = replace(
+        row.incident, holder="arn:aws:iam::111122223333:user/dana", started=False, heartbeat_at=simulation.world.now - heartbeat_age
+    )
+    first = row.incident.id
+    check(simulation)
+    now = simulation.incidents.get(TARGET)
+    assert now
+    assert (now.id != first) is taken
