@@ -40,7 +40,7 @@ class PreflightOptions(GlobalOptions):
 
 
 def _kubernetes_version(text: str) -> str:
-    if text and not re.fullmatch(r"\d+\\.\d+", text):
+    if text and not re.fullmatch(r"\d+\.\d+", text):
         raise typer.BadParameter(f"{text!r} is not a Kubernetes version of EKS, such as 1.33")
     return text
 
@@ -74,8 +74,9 @@ def preflight(
 
     Example: irsa-remediator preflight --terraform-plan plan.json --output sarif
     """
-    from preflight.cluster.upgrade import Upgrade
     from preflight.oidc_providers import NO_PROVIDERS
+
+    from preflight.cluster.upgrade import Upgrade
     from preflight.report import PreflightReport
     from preflight.run import PreflightRequest, judge_files, read_texts
 

@@ -9,6 +9,7 @@ from rich.status import Status
 from rich.text import Text
 
 from cli.output import error_console
+from lambdas.domain.verification import VerificationState
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ProgressDisplay:
 
     def log(self, title: str, words: str, **fields: Any) -> None:
         """Implement the workflow's log: actions and the end of verification become lines."""
-        if title == "actions" or (title == "verification" and fields.get("state") != "waiting"):
+        if title == "actions" or (title == "verification" and fields.get("state") != VerificationState.WAITING):
             style = "red" if fields.get("done") is False else "green" if title == "verification" else ""
             self._line(Text(plain(words), style=style))
         elif title in ("plan", "snapshot"):

@@ -102,7 +102,7 @@ def require_known_cluster(assessment: TargetAssessment, dependencies: Dependenci
     """
     target, summary = assessment.target, assessment.summary
     own_binding = binding_path(target.cluster, target.namespace, target.name)
-    is_gone = summary is not None and summary.verdict is Verdict.CLUSTER_GONE and "status" not in summary.cluster
+    is_gone = summary is not None and summary.verdict is Verdict.CLUSTER_GONE and not summary.cluster.status
     if summary is None or not is_gone or summary.binding_path == own_binding:
         return assessment
     try:

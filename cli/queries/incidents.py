@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cli.errors import CommandError
 from lambdas.adapters.incident_items import KEPT
 from lambdas.notifications.escape import plain
-from lambdas.notifications.message_context import entries_from_json
-from lambdas.notifications.timeline import TimelineRow, timeline
+from lambdas.notifications.timeline import TimelineRow, entries_from_json, timeline
 
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
@@ -59,4 +58,4 @@ def incident_status(incident: Incident) -> str:
 
 def incident_timeline(incident: PastIncident) -> tuple[TimelineRow, ...]:
     """Return the stored timeline of a closed incident."""
-    return timeline(entries_from_json((incident.details or {}).get("lines")))
+    return timeline(entries_from_json((incident.details or {}).get("timeline")))

@@ -20,17 +20,16 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.notifications.escape import line as visible
 from lambdas.notifications.escape import plain
 from lambdas.notifications.messages import consequence_text
-from lambdas.notifications.next_steps import words_and_command
 from lambdas.notifications.time_text import clock
 from lambdas.notifications.trust_correction import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
     from cli.queries.assessment import TargetAssessment
-    from lambdas.domain.assessment.summary import AssessmentSummary, LinkSummary
+    from lambdas.domain.assessment.summary import AddonSummary, AssessmentSummary, ClusterSummary, LinkSummary
 
 MARKS: Final = {
     State.OK: ("✓", "green"),
@@ -61,31 +60,31 @@ def failure_view(assessment: TargetAssessment) -> RenderableType:
 
 
 def _header(assessment: TargetAssessment, summary: AssessmentSummary) -> Group:
-    cluster, addon, version = summary.cluster, summary.addon, summary.cluster.get("version")
+    cluster, addon, version = summary.cluster, summary.addon, summary.cluster.version
     parts = [
         assessment.target.cluster,
-        cluster.get("region", ""),
+        cluster.region,
         f"Kubernetes {version}{support_dates(cluster, today=summary.began_at[:10])}" if version else "",
-        f"{addon['name']} {addon['version']}{_available_versions(summary)}" if addon else "",
+        f"{addon.name} {addon.version}{_available_versions(addon, version)}" if addon else "",
     ]
     line = Text(" · ").join(Text(plain(part), style="bold" if i == 0 else "") for i, part in enumerate(parts) if part)
     return Group(line, _binding(assessment, summary))
 
 
-def _available_versions(summary: AssessmentSummary) -> str:
+def _available_versions(addon: AddonSummary, kubernetes: str) -> str:
     """Return the add-on's default version for the cluster's Kubernetes and the latest one, where they differ from the installed one."""
-    installed, default, latest = (summary.addon.get(name, "") for name in ("version", "default", "latest"))
+    installed, default, latest = addon.version, addon.default, addon.latest
     if not default:
         return ""
-    label = f"default for {summary.cluster.get('version')}"
+    label = f"default for {kubernetes}"
     versions = [label if default == installed else f"{label}: {default}"]
     versions += [f"latest: {latest}"] if latest not in ("", default, installed) else []
     return f" ({', '.join(versions)})"
 
 
-def support_dates(cluster: Mapping[str, str], *, today: str) -> str:
+def support_dates(cluster: ClusterSummary, *, today: str) -> str:
     """Return the next end of EKS support for the cluster's Kubernetes version, or the last one. Empty where no date is known."""
-    ends = {name: date[:10] for name in ("standard", "extended") if (date := cluster.get(f"{name}_until", ""))}
+    ends = {name: date[:10] for name, date in (("standard", cluster.standard_until), ("extended", cluster.extended_until)) if date}
     future = [f" ({name} support until {date})" for name, date in ends.items() if today < date]
     past = [f" ({name} support ended {date})" for name, date in ends.items()]
     return next(iter(future), past[-1] if past else "")
@@ -151,11 +150,12 @@ def _parse_time(iso: str) -> datetime | None:
 def _conclusion(assessment: TargetAssessment, summary: AssessmentSummary) -> Iterator[RenderableType]:
     yield _verdict(assessment, summary)
     for remedy in summary.remedies:
-        words, command = words_and_command(remedy)
-        if words:
-            yield Padding(Text(f"{words}:" if command else words), (0, 0, 0, 2), expand=False)
-        if command:  # one line, so that it can be copied: the terminal wraps it
-            yield Text(command, no_wrap=True, overflow="ignore")
+        is_followed = bool(remedy.diff or remedy.command)
+        yield Padding(Text(plain(f"{remedy.text}:" if is_followed else remedy.text)), (0, 0, 0, 2), expand=False)
+        for old, new in remedy.diff:
+            yield Padding(Text(plain(f"{old}  →  {new}")), (0, 0, 0, 2), expand=False)
+        if remedy.command:  # one line, so that it can be copied: the terminal wraps it
+            yield Text(remedy.command, no_wrap=True, overflow="ignore")
     yield from _corrected_trust(summary)
     for note in (*assessment.notes, *summary.warnings):
         yield Text(f"note: {plain(note)}", style="dim")

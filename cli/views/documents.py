@@ -13,7 +13,7 @@ from lambdas.domain.planning.actions import to_json
 if TYPE_CHECKING:
     from cli.queries.assessment import TargetAssessment
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.assessment.summary import AssessmentSummary, LinkSummary
+    from lambdas.domain.assessment.summary import AddonSummary, AssessmentSummary, LinkSummary
     from lambdas.domain.incidents.incident import Incident, PastIncident
     from lambdas.domain.planning.actions import Action
 
@@ -47,25 +47,28 @@ def _summary_document(summary: AssessmentSummary) -> Json:
         "verdicts": list(summary.verdicts),
         "severity": summary.severity.value,
         "sentence": summary.sentence,
-        "kubernetesVersion": summary.cluster.get("version"),
-        "supportedUntil": {name: summary.cluster.get(f"{name}_until") for name in ("standard", "extended")},
-        "region": summary.cluster.get("region"),
+        "kubernetesVersion": summary.cluster.version or None,
+        "supportedUntil": {"standard": summary.cluster.standard_until or None, "extended": summary.cluster.extended_until or None},
+        "region": summary.cluster.region or None,
         "addon": _addon_document(summary.addon),
         "binding": {"path": summary.binding_path, "roleArn": summary.desired_role} if summary.binding_path else None,
         "annotation": summary.annotation or None,
         "links": [_link_document(link) for link in summary.links],
         "counts": {_camel_case(name): value for name, value in asdict(summary.counts).items()},
-        "remedies": list(summary.remedies),
+        "remedies": [
+            {"text": remedy.text, "command": remedy.command or None, "diff": [list(pair) for pair in remedy.diff]}
+            for remedy in summary.remedies
+        ],
         "correctedTrustPolicy": json.loads(summary.corrected_trust) if summary.corrected_trust else None,
         "repairDeadline": summary.repair_deadline or None,
     }
 
 
-def _addon_document(addon: dict[str, str]) -> Json | None:
-    if not addon:
+def _addon_document(addon: AddonSummary | None) -> Json | None:
+    if addon is None:
         return None
     names = {"name": "name", "version": "version", "defaultVersion": "default", "latestVersion": "latest", "status": "status"}
-    return {name: addon.get(field) or None for name, field in (names | {"roleArn": "role"}).items()}
+    return {name: getattr(addon, field) or None for name, field in (names | {"roleArn": "role"}).items()}
 
 
 def _link_document(link: LinkSummary) -> Json:

@@ -53,7 +53,7 @@ def incident_page(incident: PastIncident, environment: Environment) -> str:
             f"<h1>{to_html(title)}</h1>",
             f'<p class="lead"><span class="outcome {incident.outcome.value}">{incident.outcome.value}</span> after {to_html(took)}</p>',
             _cause(incident),
-            _chart_section(rows, numbers, (incident.details or {}).get("trail")),
+            _chart_section(rows, numbers, (incident.details or {}).get("samples")),
             _facts(incident),
             _timeline_section(rows, numbers),
             *_manual_changes(incident),

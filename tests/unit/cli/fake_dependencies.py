@@ -1,13 +1,12 @@
-"""Everything outside the command line in memory: the world's fakes, and one more for each port that only a person uses."""
+"""Dependencies of the command line in memory: the fakes of the functions' ports, and one for each port that only the CLI uses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from cli.places import AuditLog, Entrance, Openings, Placement, WayOut
+from typing import TYPE_CHECKING, Any
 
 from cli.clients.dependencies import Dependencies
+from cli.clients.ports import AuditLog
 from lambdas.domain.errors import NotFound, RemediatorError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests import fakes
@@ -15,12 +14,11 @@ from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNo
 from tests.world import ACCOUNT, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from lambdas.domain.incidents.incident import Incident, PastIncident
 
-T = TypeVar("T")
 CALLER = f"arn:aws:sts::{ACCOUNT}:assumed-role/oncall/jane"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/checker,arn:aws:iam::{ACCOUNT}:role/remediator,arn:aws:iam::{ACCOUNT}:role/watcher"
 ENVIRONMENT = replace(fakes.ENVIRONMENT, our_role_arns=ROLES)
@@ -48,12 +46,12 @@ class FakeIncidentList:
         return tuple(row.incident for row in self._incidents.rows.values() if row.incident)
 
     def past(self, since: datetime) -> tuple[PastIncident, ...]:
-        found = [item for row in self._incidents.rows.values() for item in row.past if item.closed_at >= since]
-        return tuple(sorted(found, key=lambda item: item.closed_at, reverse=True))
+        incidents = [incident for row in self._incidents.rows.values() for incident in row.past if incident.closed_at >= since]
+        return tuple(sorted(incidents, key=lambda incident: incident.closed_at, reverse=True))
 
 
 class FakeApprovalCallbacks:
-    """`waiting` are the callback ids that an execution waits for; `answers` what they were given."""
+    """`waiting` are the callback ids of waiting executions; `answers` are the results by callback id."""
 
     def __init__(self) -> None:
         self.waiting: set[str] = set()
@@ -61,14 +59,14 @@ class FakeApprovalCallbacks:
 
     def answer(self, callback_id: str, result: Mapping[str, Any]) -> None:
         if callback_id not in self.waiting:
-            raise NotFound("answer the execution that waits: CallbackTimeoutException the callback has ended")
+            raise NotFound("answer the waiting execution: CallbackTimeoutException the callback has ended")
         self.waiting.discard(callback_id)
         self.answers[callback_id] = result
 
 
 @dataclass
 class FakeClusterAccess:
-    """`entries` are groups by role, `objects` by kind, namespace and name; `map_roles` is what aws-auth holds."""
+    """`entries` are groups by role, `objects` by kind, namespace and name; `map_roles` is the content of aws-auth."""
 
     entries: dict[str, frozenset[str]] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)
@@ -80,7 +78,7 @@ class FakeClusterAccess:
     def put_entry(self, cluster: str, role_arn: str, group: str) -> None:
         self.entries[role_arn] = (self.entries.get(role_arn) or frozenset()) | {group}
 
-    def rules(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def read(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return self.objects.get(_key(manifest))
 
     def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
@@ -96,53 +94,23 @@ def _key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 @dataclass
-class FakeSurroundings:
-    """A public endpoint and functions outside any VPC, unless a test says otherwise."""
-
-    entered: Entrance = field(
-        default_factory=lambda: Entrance(public_from=("0.0.0.0/0",), private=True, vpc="vpc-0a1b2c3d", security_groups=("sg-cluster",))
-    )
-    placed: Placement | RemediatorError | None = None
-    opened: Openings = field(default_factory=Openings)
-    ways: WayOut | RemediatorError = field(default_factory=lambda: WayOut(closed=(), services=frozenset(), ranges=()))
-
-    def placement(self) -> Placement | None:
-        return _or_raise(self.placed)
-
-    def entrance(self, cluster: str) -> Entrance:
-        return self.entered
-
-    def openings(self, security_groups: Sequence[str]) -> Openings:
-        assert tuple(security_groups) == self.entered.security_groups
-        return self.opened
-
-    def way_out(self, placement: Placement) -> WayOut:
-        assert placement == self.placed
-        return _or_raise(self.ways)
-
-
-@dataclass
 class FakeTriggerSources:
-    """A trail that logs, and nothing else, unless a test says otherwise."""
+    """By default a trail logs, the audit log is written, and nothing else is on."""
 
-    logging: str | RemediatorError | None = "management"
-    log: AuditLog = field(default_factory=lambda: AuditLog(written=True))
+    logging_trail: str | RemediatorError | None = "management"
+    log: AuditLog = field(default_factory=lambda: AuditLog(is_written=True))
     alarms: tuple[str, ...] = ()
 
     def trail(self) -> str | None:
-        return _or_raise(self.logging)
+        if isinstance(self.logging_trail, RemediatorError):
+            raise self.logging_trail
+        return self.logging_trail
 
     def audit_log(self, cluster: str) -> AuditLog:
         return self.log
 
     def has_alarm(self, name: str) -> bool:
         return name in self.alarms
-
-
-def _or_raise(given: T | RemediatorError) -> T:
-    if isinstance(given, RemediatorError):
-        raise given
-    return given
 
 
 @dataclass
@@ -158,36 +126,34 @@ class FakePatternTester:
 
 @dataclass
 class Fakes:
-    """The fakes behind an `Outside`, for tests to read."""
+    """The fakes behind `dependencies`, for tests to read."""
 
     world: World
     incidents: FakeIncidents
     notifier: FakeNotifier
     events: FakeEvents
-    eks: FakeEks
     callbacks: FakeApprovalCallbacks
     cluster_access: FakeClusterAccess
-    surroundings: FakeSurroundings
     trigger_sources: FakeTriggerSources
-    patterns: FakePatternTester
-    fake_dependencies: Dependencies
+    pattern_tester: FakePatternTester
+    dependencies: Dependencies
 
-    def undeployed(self) -> None:
-        nothing = ("incidents_table", "remediator_arn", "chat_topic_arn", "people_topic_arn", "event_bus", "our_role_arns")
-        here = replace(self.dependencies.environment, **dict.fromkeys(nothing, ""))
-        self.dependencies = replace(self.dependencies, deployed=False, environment=here)
+    def remove_stack(self) -> None:
+        names = ("incidents_table", "remediator_arn", "chat_topic_arn", "people_topic_arn", "event_bus", "our_role_arns")
+        environment = replace(self.dependencies.environment, **dict.fromkeys(names, ""))
+        self.dependencies = replace(self.dependencies, is_deployed=False, environment=environment)
 
 
 def fake_dependencies(world: World) -> Fakes:
-    """An `Outside` over the world, with a stack deployed."""
-    incidents, notifier, events, eks = FakeIncidents(world), FakeNotifier(world), FakeEvents(world), FakeEks(world)
-    callbacks, cluster_access, patterns = FakeApprovalCallbacks(), FakeClusterAccess(), FakePatternTester()
-    surroundings, trigger_sources = FakeSurroundings(), FakeTriggerSources()
-    made = Dependencies(
+    """Return fakes over the world, with a stack deployed."""
+    incidents, notifier, events = FakeIncidents(world), FakeNotifier(world), FakeEvents(world)
+    callbacks, cluster_access, trigger_sources = FakeApprovalCallbacks(), FakeClusterAccess(), FakeTriggerSources()
+    pattern_tester = FakePatternTester()
+    dependencies = Dependencies(
         caller=CALLER,
         environment=ENVIRONMENT,
-        deployed=True,
-        readers=readers_over(world, eks=eks, may_simulate=True),
+        is_deployed=True,
+        readers=readers_over(world, eks=FakeEks(world), may_simulate=True),
         incidents=incidents,
         calendar=FakeCalendar(world),
         notifier=notifier,
@@ -196,10 +162,9 @@ def fake_dependencies(world: World) -> Fakes:
         incident_list=FakeIncidentList(incidents),
         callbacks=callbacks,
         cluster_access=cluster_access,
-        surroundings=surroundings,
         trigger_sources=trigger_sources,
-        patterns=patterns,
+        pattern_tester=pattern_tester,
         now=world.clock,
         sleep=world.sleep,
     )
-    return Fakes(world, incidents, notifier, events, eks, callbacks, cluster_access, surroundings, trigger_sources, patterns, made)
+    return Fakes(world, incidents, notifier, events, callbacks, cluster_access, trigger_sources, pattern_tester, dependencies)

@@ -1,4 +1,4 @@
-"""Just enough PNG to ask a screenshot which colours it has.
+"""Read the colors of a PNG screenshot.
 
 Source: https://www.w3.org/TR/png-3/
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def colors(file: Path) -> Counter[str]:
-    """How many pixels there are of each colour, as `#rrggbb`: eight bits a channel, not interlaced, as browsers write it."""
+    """Return the number of pixels of each color, as `#rrggbb`. Supports eight bits a channel, not interlaced, as browsers write it."""
     width, channels, rows = _read(file.read_bytes())
     found: Counter[str] = Counter()
     for row in rows:
@@ -31,9 +31,9 @@ def _read(data: bytes) -> tuple[int, int, Iterator[bytes]]:
         length, kind = struct.unpack(">I4s", data[at : at + 8])
         body = data[at + 8 : at + 8 + length]
         if kind == b"IHDR":
-            width, _, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+            width, _, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", body)
             assert (depth, interlaced) == (8, 0)
-            channels = {2: 3, 6: 4}[colour]
+            channels = {2: 3, 6: 4}[color]
         packed += body if kind == b"IDAT" else b""
         at += 12 + length
     return width, channels, _unfiltered(zlib.decompress(packed), width * channels, channels)

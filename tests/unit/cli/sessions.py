@@ -1,16 +1,14 @@
-"""Terminal sessions: a world, what is typed there, and what an answer at a prompt would be. Each becomes one golden file."""
+"""Terminal sessions: a world, the commands, and the answer at a prompt. Each session has one golden file."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.places import Placement, WayOut
-
-from lambdas.contract.access import GROUPS, manifests
+from lambdas.contract.access import manifests
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
@@ -36,17 +34,16 @@ HOSTILE: Final = "\x1b[31m[bold]red[/bold] <script>alert(1)</script>\u202e"
 
 @dataclass(frozen=True)
 class Session:
-    """`typed` are the commands, one after the other; `answer` is what is typed at a prompt, None where nobody sits there."""
+    """`commands` run one after the other. `answer` is the input at a prompt; None: standard input is not a terminal."""
 
-    typed: tuple[str, ...]
+    commands: tuple[str, ...]
     world: Mapping[str, Any] = field(default_factory=dict)
     answer: str | None = None
-    columns: int = 100
     prepare: Callable[[Fakes], None] = lambda _: None
 
 
 def past(name: str = "7f3a9c21e5d0", **changes: Any) -> PastIncident:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "opened_at": NOON - timedelta(hours=3),
         "closed_at": NOON - timedelta(hours=3) + timedelta(seconds=91),
         "outcome": Outcome.VERIFIED,
@@ -63,26 +60,26 @@ def past(name: str = "7f3a9c21e5d0", **changes: Any) -> PastIncident:
             "broken": ["annotation: The ServiceAccount has no role annotation."],
             "actor": "UpdateAddon without a role by arn:aws:sts::111122223333:assumed-role/ci-deploy/build-1698",
             "versions": ["Kubernetes 1.28", "vpc-cni v1.15.1-eksbuild.1"],
-            "lines": lines(),
-            "trail": trail(),
+            "timeline": lines(),
+            "samples": trail(),
         },
     }
-    return PastIncident(id=name, target=TARGET, **{**told, **changes})
+    return PastIncident(id=name, target=TARGET, **{**fields, **changes})
 
 
 def lines() -> list[dict[str, Any]]:
-    def line(second: int, what: str, words: str, *counts: int) -> dict[str, Any]:
-        told = {"at": (NOON - timedelta(hours=3) + timedelta(seconds=second)).isoformat(), "what": what, "words": words}
-        return told | ({"counts": list(counts)} if counts else {})
+    def line(second: int, event: str, text: str, *counts: int) -> dict[str, Any]:
+        fields = {"at": (NOON - timedelta(hours=3) + timedelta(seconds=second)).isoformat(), "event": event, "text": text}
+        return fields | ({"counts": list(counts)} if counts else {})
 
     return [
-        line(0, "look", "addon-role-missing", 0, 12, 9, 12),
+        line(0, "assessment", "addon-role-missing", 0, 12, 9, 12),
         line(2, "annotate-service-account", f"annotation set to {role_arn('demo-vpc-cni')}"),
         line(3, "replace-canary-pod", "aws-node-11 deleted"),
-        line(11, "successor", "aws-node-1001 carries the role"),
+        line(11, "canary-replacement", "aws-node-1001 carries the role"),
         line(12, "restart-workload", "aws-node restarts, 2 at a time"),
-        line(90, "proof", "12 of 12 pods carry the role, 12 ready, 12 of 12 nodes Ready, no permission error since"),
-        line(90, "look", "healthy", 12, 12, 12, 12),
+        line(90, "verification", "12 of 12 pods carry the role, 12 ready, 12 of 12 nodes Ready, no permission error since"),
+        line(90, "assessment", "healthy", 12, 12, 12, 12),
     ]
 
 
@@ -93,39 +90,39 @@ def trail() -> list[list[Any]]:
 
 
 def opened(**changes: Any) -> Incident:
-    told: dict[str, Any] = {"id": "c0ffee123456", "opened_at": NOON - timedelta(minutes=4), "signals": 2, "request": {"trigger": "sweep"}}
-    return Incident(target=TARGET, started=True, **{**told, **changes})
+    fields: dict[str, Any] = {"id": "c0ffee123456", "opened_at": NOON - timedelta(minutes=4), "signals": 2, "request": {"trigger": "sweep"}}
+    return Incident(target=TARGET, started=True, **{**fields, **changes})
 
 
-def _with_past(fakes: Fakes) -> None:
+def _past_incidents(fakes: Fakes) -> None:
     row = fakes.incidents._row(TARGET)
     row.past += [past(), past("19aa03bb77cc", outcome=Outcome.NEEDS_ACTION, verdict="trust-other-issuer", changes=(), trigger="sweep")]
 
 
-def _with_hostile_past(fakes: Fakes) -> None:
+def _hostile_incident(fakes: Fakes) -> None:
     fakes.incidents._row(TARGET).past.append(
         past(
-            details={"sentence": HOSTILE, "lines": [{"at": "", "what": "look", "words": HOSTILE, "counts": [1, 2, 3, 4]}], "actor": HOSTILE}
+            details={"sentence": HOSTILE, "lines": [{"at": "", "what": "assessment", "words": HOSTILE, "counts": [1, 2, 3, 4]}], "actor": HOSTILE}
         )
     )
 
 
-def _waiting(fakes: Fakes) -> None:
+def _pending_approval(fakes: Fakes) -> None:
     fakes.incidents._row(TARGET).incident = opened(callback_id="callback-1")
     fakes.callbacks.waiting.add("callback-1")
 
 
-def _answered_elsewhere(fakes: Fakes) -> None:
-    _waiting(fakes)
+def _already_answered(fakes: Fakes) -> None:
+    _pending_approval(fakes)
     fakes.callbacks.waiting.clear()
 
 
-def _worked_on(fakes: Fakes) -> None:
+def _remediator_repairs(fakes: Fakes) -> None:
     fakes.incidents._row(TARGET).incident = opened()
 
 
-def _watched(fakes: Fakes) -> None:
-    _worked_on(fakes)
+def _remediator_watches(fakes: Fakes) -> None:
+    _remediator_repairs(fakes)
     fakes.incidents.mark_notified(opened(), "1 withheld")
 
 
@@ -133,7 +130,7 @@ def _two_clusters(fakes: Fakes) -> None:
     fakes.world.clusters["other"] = described({"binding": None, "cluster": {"name": "other", "nodes": 3}}).clusters["other"]
 
 
-def _unreachable(fakes: Fakes) -> None:
+def _login_rejected(fakes: Fakes) -> None:
     error = AccessDenied("log in to cluster demo: 401 Unauthorized", denial=Denial.UNAUTHENTICATED)
     for method in ("cluster.service_account", "cluster.workload", "cluster.pods", "cluster.nodes", "cluster.plugin_errors"):
         fakes.world.fail(method, error, times=None)
@@ -143,7 +140,7 @@ def _throttled(fakes: Fakes) -> None:
     fakes.world.fail("parameters.load", TransientError("read parameters: ThrottlingException Rate exceeded"), times=None)
 
 
-def _no_history(fakes: Fakes) -> None:
+def _history_denied(fakes: Fakes) -> None:
     fakes.world.fail("incidents.get", AccessDenied("read the incident: AccessDeniedException", denial=Denial.FORBIDDEN), times=None)
 
 
@@ -151,23 +148,23 @@ def _chat_denied(fakes: Fakes) -> None:
     fakes.world.fail("notifier.send", AccessDenied("tell the chat: AuthorizationError", denial=Denial.FORBIDDEN), times=None)
 
 
-def _wrong_parameters(fakes: Fakes) -> None:
+def _invalid_parameters(fakes: Fakes) -> None:
     fakes.world.parameters[binding_path("other", NAMESPACE, NAME)] = Parameter(value="arn:aws:iam::111122223333:user/jane")
     fakes.world.parameters[binding_path("prod", NAMESPACE, NAME)] = Parameter(value="secret", type="SecureString")
     fakes.world.parameters[settings_path("demo", "mode")] = Parameter(value="sometimes")
     fakes.world.parameters[settings_path("_default", "cooldown_s")] = Parameter(value="60")
 
 
-def _a_fleet(fakes: Fakes) -> None:
+def _fleet(fakes: Fakes) -> None:
     _two_clusters(fakes)
     fakes.world.parameters[binding_path("last-year", NAMESPACE, NAME)] = Parameter(value=role_arn("demo-vpc-cni"))
 
 
-def _nothing_listed(fakes: Fakes) -> None:
+def _clusters_denied(fakes: Fakes) -> None:
     fakes.world.fail("eks.clusters", AccessDenied("list clusters: AccessDeniedException", denial=Denial.FORBIDDEN), times=None)
 
 
-def _granted_in_part(fakes: Fakes) -> None:
+def _partly_granted(fakes: Fakes) -> None:
     for manifest in manifests():
         fakes.cluster_access.apply("demo", manifest)
     role = next(item for item in manifests() if item["kind"] == "Role" and item["metadata"]["name"].endswith("remediator"))
@@ -175,37 +172,25 @@ def _granted_in_part(fakes: Fakes) -> None:
     fakes.cluster_access.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
 
 
-def _bound_before_it_runs(fakes: Fakes) -> None:
-    """A ServiceAccount of our own is bound, and nothing runs under it yet."""
+def _bound_without_pods(fakes: Fakes) -> None:
+    """Bind a ServiceAccount that has no pods yet."""
     fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
     for manifest in manifests():
         fakes.cluster_access.apply("demo", manifest)
 
 
-def _granted_and_shut_in(fakes: Fakes) -> None:
-    """Everything is granted, and the functions sit in subnets that lead nowhere."""
-    for manifest in manifests():
-        fakes.cluster_access.apply("demo", manifest)
-    for function, group in GROUPS.items():
-        fakes.cluster_access.put_entry("demo", f"arn:aws:iam::111122223333:role/{function}", group)
-    around = fakes.surroundings
-    around.entered = replace(around.entered, public_from=())
-    around.placed = Placement(vpc=around.entered.vpc, subnets=("subnet-1", "subnet-2"), security_groups=("sg-functions",))
-    around.ways = WayOut(closed=("subnet-2",), services=frozenset({"eks", "ssm", "dynamodb"}), ranges=("10.0.1.0/24", "10.0.2.0/24"))
-
-
-def _rule_matches(fakes: Fakes) -> None:
-    fakes.patterns.matched = ("AddonCalls",)
+def _matching_rule(fakes: Fakes) -> None:
+    fakes.pattern_tester.matched = ("AddonCalls",)
 
 
 def on_demo(name: str, folder: Path) -> Path:
-    """A recorded event about the world's cluster."""
+    """Return a recorded event about the world's cluster."""
     file = folder / f"{name}.json"
     file.write_text(json.dumps(json.loads((EVENTS / f"{name}.json").read_text().replace("prod-blue", "demo"))))
     return file
 
 
-COOLING: Final = {**BROKEN, "settings": {"cooldown_s": "86400"}}
+COOLDOWN: Final = {**BROKEN, "settings": {"cooldown_s": "86400"}}
 
 
 def _just_repaired(fakes: Fakes) -> None:
@@ -213,54 +198,52 @@ def _just_repaired(fakes: Fakes) -> None:
 
 
 SESSIONS: Final[Mapping[str, Session]] = {
-    "check-sound": Session(("check",)),
+    "check-healthy": Session(("check",)),
     "check-broken": Session(("check --cluster demo",), BROKEN),
-    "check-broken-80": Session(("check --cluster demo",), BROKEN, columns=80),
-    "check-broken-120": Session(("check --cluster demo",), BROKEN, columns=120),
     "check-json": Session(("check --cluster demo --output json",), BROKEN),
     "check-yaml": Session(("check --cluster demo -o yaml",)),
     "check-not-bound": Session(("check",), {"binding": None}),
     "check-trust": Session(("check",), {"role": {"trust": {"Version": "2012-10-17", "Statement": []}}, "annotation": None}),
-    "check-no-access": Session(("check",), prepare=_unreachable),
+    "check-no-access": Session(("check",), prepare=_login_rejected),
     "check-throttled": Session(("check",), prepare=_throttled),
     "check-all": Session(("check --all",), BROKEN, prepare=_two_clusters),
-    "check-which-cluster": Session(("check", "check --all --cluster demo", "check --cluster 'no name'"), prepare=_two_clusters),
+    "check-several-clusters": Session(("check", "check --all --cluster demo", "check --cluster 'no name'"), prepare=_two_clusters),
     "check-cluster-gone": Session(
-        ("check --cluster gone", "check --cluster last-year", "plan --cluster gone", "fix --cluster gone"), prepare=_a_fleet
+        ("check --cluster gone", "check --cluster last-year", "plan --cluster gone", "fix --cluster gone"), prepare=_fleet
     ),
-    "check-cluster-mistyped-unlisted": Session(("check --cluster gone",), prepare=_nothing_listed),
+    "check-cluster-unknown": Session(("check --cluster gone",), prepare=_clusters_denied),
     "check-cluster-being-deleted": Session(("check --cluster demo",), {"cluster": {"status": "DELETING"}, "binding": None}),
-    "check-open-incident": Session(("check",), BROKEN, prepare=_worked_on),
-    "check-without-history": Session(("check",), BROKEN, prepare=_no_history),
+    "check-open-incident": Session(("check",), BROKEN, prepare=_remediator_repairs),
+    "check-without-history": Session(("check",), BROKEN, prepare=_history_denied),
     "check-pod-identity": Session(("check",), {"associations": [role_arn("demo-vpc-cni")]}),
-    "check-hostile-words": Session(("check",), {"annotation": HOSTILE}),
-    "check-wrong-use": Session(("check --clutser demo", "check -s aws-node")),
+    "check-hostile-text": Session(("check",), {"annotation": HOSTILE}),
+    "check-usage-error": Session(("check --clutser demo", "check -s aws-node")),
     "plan": Session(("plan",), BROKEN),
     "plan-json": Session(("plan -o json",), BROKEN),
-    "plan-sound": Session(("plan",)),
-    "plan-blocked": Session(("plan",), {**BROKEN, "settings": {"mode": "observe"}}),
-    "plan-cooling-down": Session(("plan",), COOLING, prepare=_just_repaired),
+    "plan-healthy": Session(("plan",)),
+    "plan-observe-mode": Session(("plan",), {**BROKEN, "settings": {"mode": "observe"}}),
+    "plan-cooling-down": Session(("plan",), COOLDOWN, prepare=_just_repaired),
     "fix-yes": Session(("fix --cluster demo --yes", "history", "check"), BROKEN),
     "fix-json": Session(("fix --yes -o json",), BROKEN),
     "fix-answered-yes": Session(("fix",), BROKEN, answer="y\n"),
     "fix-answered-no": Session(("fix",), BROKEN, answer="n\n"),
-    "fix-nobody-to-ask": Session(("fix",), BROKEN),
+    "fix-not-a-terminal": Session(("fix",), BROKEN),
     "fix-dry-run": Session(("fix --dry-run",), BROKEN),
-    "fix-sound": Session(("fix --yes",)),
+    "fix-healthy": Session(("fix --yes",)),
     "fix-observe-mode": Session(("fix --yes",), {**BROKEN, "settings": {"mode": "observe"}}),
-    "fix-cooling-down": Session(("fix --yes",), COOLING, prepare=_just_repaired),
-    "fix-cooling-down-override": Session(("fix --yes --override",), COOLING, prepare=_just_repaired),
-    "fix-cooling-down-answered": Session(("fix",), COOLING, answer="y\n", prepare=_just_repaired),
-    "fix-worked-on": Session(("fix --yes",), BROKEN, prepare=_worked_on),
-    "fix-waiting-for-approval": Session(("fix --yes",), BROKEN, prepare=_waiting),
-    "fix-watched": Session(("fix --yes",), BROKEN, prepare=_watched),
-    "fix-only-a-person": Session(("fix --yes",), {"role": {"trust": {"Version": "2012-10-17", "Statement": []}}, "annotation": None}),
+    "fix-cooling-down": Session(("fix --yes",), COOLDOWN, prepare=_just_repaired),
+    "fix-cooling-down-override": Session(("fix --yes --override",), COOLDOWN, prepare=_just_repaired),
+    "fix-cooling-down-answered": Session(("fix",), COOLDOWN, answer="y\n", prepare=_just_repaired),
+    "fix-remediator-works": Session(("fix --yes",), BROKEN, prepare=_remediator_repairs),
+    "fix-waiting-for-approval": Session(("fix --yes",), BROKEN, prepare=_pending_approval),
+    "fix-remediator-watches": Session(("fix --yes",), BROKEN, prepare=_remediator_watches),
+    "fix-needs-person": Session(("fix --yes",), {"role": {"trust": {"Version": "2012-10-17", "Statement": []}}, "annotation": None}),
     "fix-chat-denied": Session(("fix --yes",), BROKEN, prepare=_chat_denied),
-    "fix-undeployed": Session(("fix --yes", "history"), BROKEN, prepare=Fakes.undeployed),
+    "fix-undeployed": Session(("fix --yes", "history"), BROKEN, prepare=Fakes.remove_stack),
     "adopt": Session(("adopt --dry-run", "adopt --yes", "adopt --yes"), {"binding": None}),
     "adopt-answered-no": Session(("adopt",), {"binding": None}, answer="n\n"),
     "adopt-refused": Session(("adopt --yes",), {"binding": None, "addon": {"role_arn": role_arn("other")}}),
-    "adopt-unfit": Session(("adopt --yes -o json",), {"binding": None, "oidc_provider": None}),
+    "adopt-unfit-role": Session(("adopt --yes -o json",), {"binding": None, "oidc_provider": None}),
     "adopt-nothing": Session(("adopt",), {"binding": None, "annotation": None, "addon": {"role_arn": None}}),
     "bindings": Session(
         (
@@ -274,8 +257,8 @@ SESSIONS: Final[Mapping[str, Session]] = {
             "bindings unset prod-green kube-system/aws-node",
         )
     ),
-    "bindings-of-a-fleet": Session(("bindings list", "bindings validate", "bindings list -o json"), prepare=_a_fleet),
-    "bindings-validate": Session(("bindings validate", "bindings validate -c demo -o json"), prepare=_wrong_parameters),
+    "bindings-fleet": Session(("bindings list", "bindings validate", "bindings list -o json"), prepare=_fleet),
+    "bindings-validate": Session(("bindings validate", "bindings validate -c demo -o json"), prepare=_invalid_parameters),
     "settings": Session(
         (
             "settings list",
@@ -288,33 +271,32 @@ SESSIONS: Final[Mapping[str, Session]] = {
             "settings unset demo mode",
         )
     ),
-    "settings-validate": Session(("settings validate",), prepare=_wrong_parameters),
-    "settings-describe": Session(("settings describe",), columns=120),
-    "history": Session(("history", "history -o json", "history 7f3a", "history zz", "history --html x.html"), prepare=_with_past),
-    "history-json": Session(("history 7f3a -o json",), prepare=_with_past),
-    "history-open": Session(("history", "history c0ff", "history c0ff -o yaml"), prepare=_waiting),
-    "history-hostile": Session(("history 7f3a",), prepare=_with_hostile_past),
+    "settings-validate": Session(("settings validate",), prepare=_invalid_parameters),
+    "settings-describe": Session(("settings describe",)),
+    "history": Session(("history", "history -o json", "history 7f3a", "history zz", "history --html x.html"), prepare=_past_incidents),
+    "history-json": Session(("history 7f3a -o json",), prepare=_past_incidents),
+    "history-open": Session(("history", "history c0ff", "history c0ff -o yaml"), prepare=_pending_approval),
+    "history-hostile": Session(("history 7f3a",), prepare=_hostile_incident),
     "history-empty": Session(("history", "history -c demo --days 7")),
-    "approve": Session(("approve c0ff", "approve c0ff"), prepare=_waiting),
-    "reject": Session(("reject c0ffee -o json",), prepare=_waiting),
-    "approve-late": Session(("approve c0ff",), prepare=_answered_elsewhere),
-    "approve-nothing-waits": Session(("approve c0ff", "approve ffff"), prepare=_worked_on),
-    "approve-closed": Session(("approve 7f3a",), prepare=_with_past),
-    "approve-undeployed": Session(("approve c0ff",), prepare=Fakes.undeployed),
-    "access": Session(("access",), columns=120),
+    "approve": Session(("approve c0ff", "approve c0ff"), prepare=_pending_approval),
+    "reject": Session(("reject c0ffee -o json",), prepare=_pending_approval),
+    "approve-already-answered": Session(("approve c0ff",), prepare=_already_answered),
+    "approve-not-pending": Session(("approve c0ff", "approve ffff"), prepare=_remediator_repairs),
+    "approve-closed": Session(("approve 7f3a",), prepare=_past_incidents),
+    "approve-undeployed": Session(("approve c0ff",), prepare=Fakes.remove_stack),
+    "access": Session(("access",)),
     "access-json": Session(("access -o json",)),
-    "access-undeployed": Session(("access",), prepare=Fakes.undeployed),
-    "access-check": Session(("access --check", "access --check -o json", "access --apply", "access --check"), prepare=_granted_in_part),
-    "access-shut-in": Session(("access --check",), columns=140, prepare=_granted_and_shut_in),
-    "access-no-pods": Session(("access", "access --check"), columns=140, prepare=_bound_before_it_runs),
+    "access-undeployed": Session(("access",), prepare=Fakes.remove_stack),
+    "access-check": Session(("access --check", "access --check -o json", "access --apply", "access --check"), prepare=_partly_granted),
+    "access-no-pods": Session(("access", "access --check"), prepare=_bound_without_pods),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
-    "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_rule_matches),
-    "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_rule_matches),
+    "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),
+    "replay-ignored": Session(("replay call-update-addon-coredns",), prepare=_matching_rule),
     "replay-no-rule": Session(("replay fargate-pod-termination",)),
     "replay-malformed": Session(("replay addon-update-succeeded-glob",)),
     "replay-sweep": Session(("replay sweep", "replay person-all-clusters")),
     "replay-digest": Session(("replay digest", "replay digest -o json"), {"settings": {"digest": "daily"}}),
-    "replay-digest-of-nobody": Session(("replay digest",)),
+    "replay-digest-no-cluster": Session(("replay digest",)),
     "replay-no-file": Session(("replay /nowhere/event.json",)),
-    "simulate-wrong": Session(("simulate no-such-scenario",)),
+    "simulate-unknown": Session(("simulate no-such-scenario",)),
 }

@@ -1,11 +1,11 @@
-"""Types a session's commands into the command line, over fakes, and gives back what the terminal shows."""
+"""Run the commands of a session over fakes, and return what the terminal shows."""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 from uuid import UUID
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-RUNNER = CliRunner()
+GOLDEN_WIDTH: Final = 120
 
 
 def fakes_of(session: Session) -> Fakes:
@@ -33,24 +33,24 @@ def fakes_of(session: Session) -> Fakes:
     return fakes
 
 
-def typed(line: str, fakes: Fakes, session: Session, folder: Path) -> Result:
+def run(command: str, fakes: Fakes, session: Session, folder: Path, *, columns: int = GOLDEN_WIDTH) -> Result:
     """Run one command. A recorded event is named without its folder."""
-    arguments = [str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part for part in shlex.split(line)]
+    arguments = [str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part for part in shlex.split(command)]
     with ExitStack() as stack:
         stack.enter_context(patch("cli.clients.connection.connect", lambda _: fakes.dependencies))
         stack.enter_context(patch("cli.interactive.incident_lease.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
-        for module in ("fixing", "adopting"):
-            stack.enter_context(patch(f"cli.{module}.interactive", lambda: session.answer is not None))
-        environment = {"COLUMNS": str(session.columns), "NO_COLOR": "1", "TERM": "dumb"}
-        return RUNNER.invoke(app, arguments, input=session.answer, env=environment, prog_name="irsa-remediator")
+        for module in ("fix", "adopt"):
+            stack.enter_context(patch(f"cli.commands.{module}.is_interactive", lambda: session.answer is not None))
+        environment = {"COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "dumb"}
+        return CliRunner().invoke(app, arguments, input=session.answer, env=environment, prog_name="irsa-remediator")
 
 
 def transcript(session: Session, folder: Path) -> str:
-    """Everything that the terminal shows, as one text: `$` before what was typed, `!` before standard error."""
+    """Return all output as one text: `$` marks a command, `!` marks standard error."""
     fakes = fakes_of(session)
-    shown: list[str] = []
-    for line in session.typed:
-        result = typed(line, fakes, session, folder)
-        shown += [f"$ irsa-remediator {line}", *result.stdout.splitlines(), *(f"! {item}" for item in result.stderr.splitlines())]
-        shown += [f"exit code {result.exit_code}", ""]
-    return "\n".join(item.rstrip() for item in shown)
+    lines: list[str] = []
+    for command in session.commands:
+        result = run(command, fakes, session, folder)
+        lines += [f"$ irsa-remediator {command}", *result.stdout.splitlines(), *(f"! {line}" for line in result.stderr.splitlines())]
+        lines += [f"exit code {result.exit_code}", ""]
+    return "\n".join(line.rstrip() for line in lines)

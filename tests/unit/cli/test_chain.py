@@ -1,8 +1,8 @@
-"""The header over the chain."""
+"""Support dates in the header of the identity chain."""
 
 import pytest
 
-from cli.views.chain import supported
+from cli.views.chain import support_dates
 
 DATES = {"standard_until": "2024-11-26T00:00:00+00:00", "extended_until": "2025-11-26T00:00:00+00:00"}
 
@@ -16,10 +16,10 @@ DATES = {"standard_until": "2024-11-26T00:00:00+00:00", "extended_until": "2025-
         ("2025-11-26", " (extended support ended 2025-11-26)"),
     ],
 )
-def test_support_is_told_by_the_date_that_is_ahead_or_else_the_last(today: str, words: str) -> None:
-    assert supported(DATES, today=today) == words
+def test_the_next_end_of_support_is_shown_or_else_the_last(today: str, words: str) -> None:
+    assert support_dates(DATES, today=today) == words
 
 
-def test_only_dates_that_were_read_are_told() -> None:
-    assert supported({}, today="2025-01-01") == ""
-    assert supported({"standard_until": "2024-11-26"}, today="2025-01-01") == " (standard support ended 2024-11-26)"
+def test_only_known_dates_are_shown() -> None:
+    assert support_dates({}, today="2025-01-01") == ""
+    assert support_dates({"standard_until": "2024-11-26"}, today="2025-01-01") == " (standard support ended 2024-11-26)"

@@ -1,4 +1,4 @@
-"""What programs read: every session again as JSON and as YAML, against the documented schema."""
+"""Documents of every session as JSON and as YAML, against the published schema."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from typer.main import get_command
 
-from cli.main import app
+from cli.errors import ExitCode
 from tests.unit.cli.sessions import SESSIONS, Session
-from tests.unit.cli.terminal import fakes_of, typed
+from tests.unit.cli.terminal import fakes_of, run
 from tests.unit.cli.test_help import COMMANDS
 
 if TYPE_CHECKING:
@@ -26,22 +25,22 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 def documents(session: Session, form: str, folder: Path) -> Iterator[Any]:
-    """What each command of the session writes in this format; commands that fail write nothing."""
+    """Return the document of each command in this format. A command that fails writes none."""
     fakes = fakes_of(session)
-    for line in session.typed:
-        plain = re.sub(r" (?:-o|--output) \w+", "", line)
-        result = typed(f"{plain} --output {form}", fakes, session, folder)
+    for command in session.commands:
+        plain = re.sub(r" (?:-o|--output) \w+", "", command)
+        result = run(f"{plain} --output {form}", fakes, session, folder)
         written = result.stdout.removeprefix(session.answer or "").strip()
         if written.startswith(("{", "schemaVersion")):
             document = json.loads(written) if form == "json" else yaml.safe_load(written)
             assert document["exitCode"] == result.exit_code
             yield document
         else:
-            assert result.stderr or session.answer, f"{line} wrote neither a document nor an error: {written}"
+            assert result.stderr or session.answer, f"{command} wrote neither a document nor an error: {written}"
 
 
 @pytest.mark.parametrize(("name", "session"), SESSIONS.items(), ids=SESSIONS)
-def test_every_document_is_as_its_schema_says(name: str, session: Session, tmp_path: Path) -> None:
+def test_every_document_matches_the_schema(name: str, session: Session, tmp_path: Path) -> None:
     as_json, as_yaml = (list(documents(session, form, tmp_path)) for form in ("json", "yaml"))
     assert as_json == as_yaml
     for document in as_json:
@@ -56,10 +55,10 @@ def _commands(kind: dict[str, Any]) -> list[str]:
     return command.get("enum") or [command["const"]]
 
 
-def test_the_schema_is_one_and_covers_every_command() -> None:
+def test_the_schema_covers_every_command() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     described = {command for kind in SCHEMA["oneOf"] for command in _commands(kind)}
-    assert described == set(COMMANDS) - {"preflight"}  # which has its own page
+    assert described == set(COMMANDS) - {"preflight"}  # has its own page
 
 
 def test_the_page_names_every_command_option_and_exit_code() -> None:
@@ -68,4 +67,4 @@ def test_the_page_names_every_command_option_and_exit_code() -> None:
         assert f"`{name}" in page
         for option in (opt for parameter in command.params for opt in parameter.opts if opt.startswith("--") and name != "preflight"):
             assert f"`{option}" in page or f" {option}" in page, f"{name} {option}"
-    assert get_command(app).name == "irsa-remediator"
+    assert [f"`{code.value}`" for code in ExitCode if f"`{code.value}`" not in page] == []

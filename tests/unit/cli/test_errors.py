@@ -1,4 +1,4 @@
-"""Whatever goes wrong is told in one sentence with the next step, and only --debug shows more."""
+"""Errors become one sentence with the next step, and only --debug shows a traceback."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
 from typer.testing import CliRunner
 
-from cli.errors import CommandError, describe_error
+from cli.errors import CommandError, ExitCode, describe_error, worst
 from cli.main import app
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
 
 ERRORS = {
-    "refused": (CommandError("no", then="do this"), "no", "do this"),
+    "command error": (CommandError("no", next_step="do this"), "no", "do this"),
     "logged out": (AccessDenied("who", denial=Denial.UNAUTHENTICATED), "who", "aws sso login"),
     "forbidden": (AccessDenied("read", denial=Denial.FORBIDDEN), "read", "--role-arn"),
     "no route": (AccessDenied("read", denial=Denial.UNREACHABLE), "read", "network"),
@@ -24,26 +24,36 @@ ERRORS = {
     "profile": (ProfileNotFound(profile="x"), "The config profile (x) could not be found", "list-profiles"),
     "endpoint": (EndpointConnectionError(endpoint_url="https://x"), "Could not connect", "--region"),
     "client": (ClientError({"Error": {"Code": "Odd", "Message": "m"}}, "Op"), "Odd", "--profile"),
-    "defect": (ZeroDivisionError("division by zero"), "this should not have happened: ZeroDivisionError", "--debug"),
+    "defect": (ZeroDivisionError("division by zero"), "unexpected ZeroDivisionError", "--debug"),
 }
 
 
-@pytest.mark.parametrize(("error", "sentence", "then"), ERRORS.values(), ids=ERRORS)
-def test_each_error_has_a_sentence_and_a_next_step(error: Exception, sentence: str, then: str) -> None:
-    told, next_step = describe_error(error)
-    assert sentence in told
-    assert then in next_step
-    assert bool(then) == bool(next_step)
+@pytest.mark.parametrize(("error", "sentence", "next_step"), ERRORS.values(), ids=ERRORS)
+def test_each_error_has_a_sentence_and_a_next_step(error: Exception, sentence: str, next_step: str) -> None:
+    found_sentence, found_next_step = describe_error(error)
+    assert sentence in found_sentence
+    assert next_step in found_next_step
+    assert bool(next_step) == bool(found_next_step)
 
 
-def test_a_defect_is_told_without_a_traceback_and_debug_raises_it() -> None:
+def test_a_defect_is_reported_without_a_traceback_and_debug_raises_it() -> None:
     with patch("cli.clients.connection.connect", side_effect=ZeroDivisionError("division by zero")):
-        told = CliRunner().invoke(app, ["check"])
-        assert told.exit_code == 2
-        assert told.stderr.startswith("error: this should not have happened: ZeroDivisionError: division by zero\nnext:")
+        result = CliRunner().invoke(app, ["check"])
+        assert result.exit_code == ExitCode.UNKNOWN
+        assert result.stderr.startswith("error: unexpected ZeroDivisionError: division by zero\nnext:")
         assert isinstance(CliRunner().invoke(app, ["check", "--debug"]).exception, ZeroDivisionError)
 
 
-def test_words_from_outside_cannot_reach_the_terminal_as_commands() -> None:
+def test_control_characters_of_an_error_do_not_reach_the_terminal() -> None:
     with patch("cli.clients.connection.connect", side_effect=PermanentError("\x1b[2J[red]\u202e" + "x")):
         assert CliRunner().invoke(app, ["check"]).stderr == "error: [2J[red]x\n"
+
+
+def test_broken_outweighs_unknown_and_unknown_outweighs_healthy() -> None:
+    assert worst([ExitCode.OK, ExitCode.UNKNOWN, ExitCode.BROKEN]) is ExitCode.BROKEN
+    assert worst([ExitCode.OK, ExitCode.UNKNOWN]) is ExitCode.UNKNOWN
+    assert worst([]) is ExitCode.OK
+
+
+def test_exit_codes_are_an_interface() -> None:
+    assert {code.name: code.value for code in ExitCode} == {"OK": 0, "BROKEN": 1, "UNKNOWN": 2, "INTERRUPTED": 130}

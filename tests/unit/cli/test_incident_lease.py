@@ -1,4 +1,4 @@
-"""A person's run holds its incident while it lives, and gives it back however it ends."""
+"""An interactive run holds the lease of its incident, and closes the incident however the run ends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cli.fixing import _desk
 
+from cli.commands.fix import _remediation_steps
 from cli.errors import CommandError
 from cli.interactive.incident_lease import IncidentLease, LeaseLost, claim
 from cli.interactive.progress_display import ProgressDisplay
@@ -15,8 +15,9 @@ from cli.interactive.steps import InteractiveSteps
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.pipeline import check_target
 from lambdas.application.check.results import IncidentTakenOver, SignalCounted
+from lambdas.application.remediation.results import AssessmentResult
 from lambdas.application.remediation.workflow import remediate
-from lambdas.application.workflow_steps import PollSchedule
+from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, REMEDIATOR, Incident, Outcome, Signal
 from lambdas.domain.requests.request import CheckRequest, Trigger
@@ -33,8 +34,8 @@ def fakes() -> Fakes:
     return fake_dependencies(described(BROKEN))
 
 
-def ports(fakes: Fakes) -> CheckDependencies:
-    """The checker's, over the same world."""
+def checker_dependencies(fakes: Fakes) -> CheckDependencies:
+    """Return the dependencies of the checker over the same world."""
     return CheckDependencies(
         readers=fakes.dependencies.readers,
         uncached_readers=fakes.dependencies.readers,
@@ -52,107 +53,111 @@ def sweep(fakes: Fakes) -> CheckRequest:
     return CheckRequest(trigger=Trigger.SWEEP, occurred_at=fakes.world.now, event_id="sweep", cluster="demo")
 
 
-def test_a_claim_is_the_persons_and_starts_no_execution(fakes: Fakes) -> None:
-    held = claim(TARGET, "/binding", fakes.dependencies)
-    assert (held.holder, held.started, held.heartbeat_at) == (CALLER, True, NOON)
-    assert held.request["trigger"] == "person"
-    checker = ports(fakes)
-    assert check_target(TARGET, sweep(fakes), checker, deadline=fakes.world.now) == SignalCounted(incident_id=held.id, signals=2)
+def test_a_claim_names_the_caller_and_starts_no_execution(fakes: Fakes) -> None:
+    incident = claim(TARGET, "/binding", fakes.dependencies)
+    assert (incident.holder, incident.started, incident.heartbeat_at) == (CALLER, True, NOON)
+    assert incident.request["trigger"] == "person"
+    checker = checker_dependencies(fakes)
+    assert check_target(TARGET, sweep(fakes), checker, deadline=fakes.world.now) == SignalCounted(incident_id=incident.id, signals=2)
     assert isinstance(checker.remediator, FakeRemediator)
     assert checker.remediator.executions == {}
 
 
-@pytest.mark.parametrize(("silence", "taken"), [(HEARTBEAT_TIMEOUT, False), (HEARTBEAT_TIMEOUT + SECOND, True)], ids=["just there", "gone"])
-def test_a_sweep_takes_over_from_who_is_silent_for_too_long(fakes: Fakes, silence: timedelta, taken: bool) -> None:
-    held = claim(TARGET, None, fakes.dependencies)
+@pytest.mark.parametrize(
+    ("silence", "is_taken_over"), [(HEARTBEAT_TIMEOUT, False), (HEARTBEAT_TIMEOUT + SECOND, True)], ids=["just there", "gone"]
+)
+def test_a_sweep_takes_over_an_incident_whose_heartbeat_expired(fakes: Fakes, silence: timedelta, is_taken_over: bool) -> None:
+    claim(TARGET, None, fakes.dependencies)
     fakes.world.now += silence
-    result = check_target(TARGET, sweep(fakes), ports(fakes), deadline=fakes.world.now)
-    assert isinstance(result, IncidentTakenOver) is taken
+    result = check_target(TARGET, sweep(fakes), checker_dependencies(fakes), deadline=fakes.world.now)
+    assert isinstance(result, IncidentTakenOver) is is_taken_over
     now = fakes.incidents.get(TARGET)
     assert now is not None
-    assert (now.holder == REMEDIATOR) is taken
+    assert (now.holder == REMEDIATOR) is is_taken_over
 
 
-FREE: dict[str, tuple[Incident, str, bool]] = {
-    "the remediator repairs": (opened(), "1 acting", False),
-    "the remediator has only begun": (opened(), "", False),
+EXISTING: dict[str, tuple[Incident, str, bool]] = {
+    "the remediator repairs": (opened(), "1 repairing", False),
+    "the remediator has just started": (opened(), "", False),
     "the remediator watches": (opened(), "2 needs-action", True),
     "the remediator reminds": (opened(), "2 reminder 1", True),
-    "it waits for an answer": (opened(callback_id="c"), "1 withheld", False),
-    "another person holds it": (opened(holder="arn:joe", heartbeat_at=NOON), "", False),
-    "another person has gone": (opened(holder="arn:joe", heartbeat_at=NOON - timedelta(hours=1)), "", True),
+    "it waits for approval": (opened(callback_id="c"), "1 blocked", False),
+    "another person works on it": (opened(holder="arn:joe", heartbeat_at=NOON), "", False),
+    "heartbeat of another person expired": (opened(holder="arn:joe", heartbeat_at=NOON - timedelta(hours=1)), "", True),
 }
 
 
-@pytest.mark.parametrize(("there", "told", "free"), FREE.values(), ids=FREE)
-def test_a_person_takes_over_only_where_nobody_works(fakes: Fakes, there: Incident, told: str, free: bool) -> None:
-    fakes.incidents.claim(there)
-    if told:
-        fakes.incidents.mark_notified(there, told)
-    if free:
+@pytest.mark.parametrize(("existing", "notified", "may_take_over"), EXISTING.values(), ids=EXISTING)
+def test_a_caller_takes_over_only_an_incident_that_nobody_works_on(
+    fakes: Fakes, existing: Incident, notified: str, may_take_over: bool
+) -> None:
+    fakes.incidents.claim(existing)
+    if notified:
+        fakes.incidents.mark_notified(existing, notified)
+    if may_take_over:
         assert claim(TARGET, None, fakes.dependencies).holder == CALLER
     else:
-        with pytest.raises(CommandError, match=there.id):
+        with pytest.raises(CommandError, match=existing.id):
             claim(TARGET, None, fakes.dependencies)
-        assert fakes.incidents.get(TARGET) == there
+        assert fakes.incidents.get(TARGET) == existing
 
 
-def test_a_beat_that_does_not_arrive_is_made_good_by_the_next(fakes: Fakes) -> None:
-    held = claim(TARGET, None, fakes.dependencies)
-    holding = IncidentLease(held, fakes.incidents, fakes.world.clock)
-    fakes.world.fail("incidents.beat", TransientError("throttled"))
+def test_the_next_heartbeat_makes_up_for_a_failed_one(fakes: Fakes) -> None:
+    incident = claim(TARGET, None, fakes.dependencies)
+    lease = IncidentLease(incident, fakes.incidents, fakes.world.clock)
+    fakes.world.fail("incidents.renew_heartbeat", TransientError("throttled"))
     fakes.world.now += SECOND
-    holding.renew_heartbeat()
-    holding.renew()
-    holding.renew_heartbeat()
-    assert fakes.incidents.get(TARGET) == replace(held, heartbeat_at=NOON + SECOND)
+    lease.heartbeat()
+    lease.renew()
+    lease.heartbeat()
+    assert fakes.incidents.get(TARGET) == replace(incident, heartbeat_at=NOON + SECOND)
 
 
-def test_a_run_whose_incident_was_taken_over_does_nothing_more(fakes: Fakes) -> None:
-    held = claim(TARGET, None, fakes.dependencies)
-    holding = IncidentLease(held, fakes.incidents, fakes.world.clock)
-    fakes.incidents.take_over(held, opened(id="successor"))
-    holding.renew_heartbeat()
-    steps = InteractiveSteps(sleep=fakes.world.sleep, answer=lambda _: {"approved": True, "by": CALLER}, holding=holding)
-    with pytest.raises(LeaseLost, match="taken over"):
-        remediate(held, steps, _desk(held, fakes.dependencies, ProgressDisplay()))
+def test_a_run_stops_when_its_incident_was_taken_over(fakes: Fakes) -> None:
+    incident = claim(TARGET, None, fakes.dependencies)
+    lease = IncidentLease(incident, fakes.incidents, fakes.world.clock)
+    fakes.incidents.take_over(incident, opened(id="successor"))
+    lease.heartbeat()
+    steps = InteractiveSteps(sleep=fakes.world.sleep, answer=lambda _: {"approved": True, "by": CALLER}, lease=lease)
+    with pytest.raises(LeaseLost, match="took over"):
+        remediate(incident, steps, _remediation_steps(incident, fakes.dependencies, ProgressDisplay()))
     assert fakes.world.writes == []
 
 
-def test_a_run_learns_before_its_next_step_that_it_slept_for_too_long(fakes: Fakes) -> None:
-    """Without waiting for the next beat: a laptop that wakes goes on at once."""
-    held = claim(TARGET, None, fakes.dependencies)
-    holding = IncidentLease(held, fakes.incidents, fakes.world.clock)
-    fakes.incidents.take_over(held, opened(id="successor"))
-    with pytest.raises(LeaseLost, match="was taken over"):
-        holding.renew()
+def test_a_run_checks_its_lease_before_each_step(fakes: Fakes) -> None:
+    """A laptop that wakes up runs the next step before the next heartbeat."""
+    incident = claim(TARGET, None, fakes.dependencies)
+    lease = IncidentLease(incident, fakes.incidents, fakes.world.clock)
+    fakes.incidents.take_over(incident, opened(id="successor"))
+    with pytest.raises(LeaseLost, match="took over"):
+        lease.renew()
 
 
 @pytest.mark.parametrize(
-    ("silence", "goes_on"),
+    ("silence", "continues"),
     [(HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL, True), (HEARTBEAT_TIMEOUT - HEARTBEAT_INTERVAL + SECOND, False)],
     ids=["just in time", "over"],
 )
-def test_a_run_that_cannot_say_that_it_is_there_stops_before_it_counts_as_gone(fakes: Fakes, silence: timedelta, goes_on: bool) -> None:
-    held = claim(TARGET, None, fakes.dependencies)
-    holding = IncidentLease(held, fakes.incidents, fakes.world.clock)
-    fakes.world.fail("incidents.beat", TransientError("no network"), times=None)
+def test_a_run_without_acknowledged_heartbeats_stops_before_the_lease_expires(fakes: Fakes, silence: timedelta, continues: bool) -> None:
+    incident = claim(TARGET, None, fakes.dependencies)
+    lease = IncidentLease(incident, fakes.incidents, fakes.world.clock)
+    fakes.world.fail("incidents.renew_heartbeat", TransientError("no network"), times=None)
     fakes.world.now += silence
-    if goes_on:
-        holding.renew()
+    if continues:
+        lease.renew()
     else:
-        with pytest.raises(LeaseLost, match="may have been taken over"):
-            holding.renew()
+        with pytest.raises(LeaseLost, match="may have taken over"):
+            lease.renew()
 
 
-def test_a_signal_that_a_broken_off_run_has_not_seen_is_looked_after_before_it_closes(fakes: Fakes) -> None:
-    held = claim(TARGET, None, fakes.dependencies)
-    desk = _desk(held, fakes.dependencies, ProgressDisplay())
-    desk.look(1, {})
+def test_an_interrupted_run_assesses_a_new_signal_before_it_closes(fakes: Fakes) -> None:
+    incident = claim(TARGET, None, fakes.dependencies)
+    remediation_steps = _remediation_steps(incident, fakes.dependencies, ProgressDisplay())
+    remediation_steps.assess(1, AssessmentResult())
     fakes.incidents.signal(TARGET, Signal(occurred_at=NOON, check="another", at=NOON))
-    looks = fakes.world.reads.count("cluster.service_account")
-    desk.release()
-    assert fakes.world.reads.count("cluster.service_account") == looks + 1
+    reads = fakes.world.reads.count("cluster.service_account")
+    remediation_steps.close_interrupted()
+    assert fakes.world.reads.count("cluster.service_account") == reads + 1
     (past,) = fakes.incidents.history(TARGET, NOON - SECOND)
     assert past.signals == 2
 
@@ -161,18 +166,18 @@ ENDINGS: dict[str, type[BaseException]] = {"interrupted": KeyboardInterrupt, "a 
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_a_run_that_is_broken_off_leaves_a_closed_incident_that_tells_what_was_done(
+def test_an_interrupted_run_closes_its_incident_with_the_applied_changes(
     fakes: Fakes, ending: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from typer.testing import CliRunner
 
     from cli.main import app
 
-    def broken_off(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise ending
 
     monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
-    monkeypatch.setattr("cli.interactive.steps.AttendedDesk.prove", broken_off)
+    monkeypatch.setattr("cli.interactive.steps.InteractiveRemediationSteps.verify", interrupt)
     CliRunner().invoke(app, ["fix", "--yes"])
     assert fakes.incidents.get(TARGET) is None
     (past,) = fakes.incidents.history(TARGET, NOON - SECOND)
@@ -180,20 +185,20 @@ def test_a_run_that_is_broken_off_leaves_a_closed_incident_that_tells_what_was_d
     assert past.changes == ("annotate-service-account", "replace-canary-pod", "restart-workload", "update-addon-role")
 
 
-def test_where_the_workflow_would_watch_for_days_the_run_ends(fakes: Fakes) -> None:
+def test_the_run_ends_where_the_workflow_would_watch_for_days(fakes: Fakes) -> None:
     steps = InteractiveSteps(sleep=fakes.world.sleep)
-    looked: list[int] = []
-    state = steps.until("3 watch 1", lambda _: looked.append(1) or {}, lambda _: False, PollSchedule(timeout_s=3600))
-    assert state == {"timed_out": True}
-    assert looked == []
+    initial, later = AssessmentResult(), AssessmentResult(signals=1)
+    step = StepId(StepPurpose.WATCH, iteration=3, part="1")
+    assert steps.until(step, initial, lambda _: later, lambda _: False, PollSchedule(timeout_s=3600)) is initial
+    assert steps.until(StepId(StepPurpose.ASSESS), initial, lambda _: later, lambda _: True, PollSchedule(timeout_s=3600)) is later
 
 
-def test_messages_reach_colleagues_and_no_reminder_does(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notifications_are_sent_and_reminders_are_not(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
     from cli.main import app
 
     monkeypatch.setattr("cli.clients.connection.connect", lambda _: fakes.dependencies)
     assert CliRunner().invoke(app, ["fix", "--yes"]).exit_code == 0
-    assert [item.attributes["outcome"] for item in fakes.notifier.sent] == ["repairing", "verified"]
+    assert [message.attributes["outcome"] for message in fakes.notifier.sent] == ["repairing", "verified"]
     assert [kind for kind, _ in fakes.events.sent] == ["Remediation Started", "Remediation Verified"]

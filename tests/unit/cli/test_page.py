@@ -1,4 +1,4 @@
-"""The page of an incident: harmless whatever is in it, complete, and drawn by a real browser without a network."""
+"""The incident page: complete, safe for any content, and rendered by a browser without network access."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.views.chart import counts, draw
-from cli.views.page import page
+from cli.views.chart import draw_chart, samples
+from cli.views.page import incident_page
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.notifications.message_context import entries_from_json
-from lambdas.notifications.timeline import timeline
+from lambdas.notifications.timeline import entries_from_json, timeline
 from tests.unit.cli.fake_dependencies import ENVIRONMENT
 from tests.unit.cli.png import colors
 from tests.unit.cli.sessions import HOSTILE, lines, past, trail
@@ -32,7 +31,7 @@ FLAGS = (
     *(
         "--disable-features=NetworkTimeServiceQuerying",
         "--host-resolver-rules=MAP * ~NOTFOUND",
-    ),  # what is asked for is seen, and stays here
+    ),  # requests are recorded and go nowhere
 )
 LIGHT = {"pods": "#1f6feb", "nodes": "#9a6700", "background": "#ffffff"}
 DARK = {"pods": "#58a6ff", "nodes": "#e3b341", "background": "#0d1117"}
@@ -60,10 +59,10 @@ def details(**changes: Any) -> dict[str, Any]:
     return {**(past().details or {}), **changes}
 
 
-def test_the_page_tells_the_whole_incident() -> None:
-    words = " ".join(Reader(page(past(), ENVIRONMENT)).words)
-    for told in (
-        "demo: aws-node repaired and proven",
+def test_the_page_contains_the_whole_incident() -> None:
+    words = " ".join(Reader(incident_page(past(), ENVIRONMENT)).words)
+    for text in (
+        "demo: aws-node repaired and verified",
         "addon-role-missing",
         "after 1 min 31 s",
         "ci-deploy",
@@ -75,34 +74,34 @@ def test_the_page_tells_the_whole_incident() -> None:
         "aws-node restarts, 2 at a time",
         "Runbook addon-role-missing",
     ):
-        assert told in words
+        assert text in words
 
 
-def test_the_page_loads_nothing_and_runs_nothing() -> None:
-    read = Reader(page(past(), ENVIRONMENT))
+def test_the_page_has_no_external_resource_and_no_script() -> None:
+    read = Reader(incident_page(past(), ENVIRONMENT))
     assert not {"script", "link", "img", "iframe", "object", "embed", "form"} & set(read.tags)
     assert not [attribute for attribute in read.attributes if attribute[0] in ("src", "srcset", "style") or attribute[0].startswith("on")]
     assert [value for name, value in read.attributes if name == "href"] == [f"{ENVIRONMENT.runbook_root}/addon-role-missing.md"]
-    assert "url(" not in page(past(), ENVIRONMENT)
+    assert "url(" not in incident_page(past(), ENVIRONMENT)
 
 
-HOSTILE_PLACES = ("sentence", "severity", "actor")
+HOSTILE_FIELDS = ("sentence", "severity", "actor")
 
 
 @pytest.mark.parametrize(
-    "where", [*HOSTILE_PLACES, "lines", "broken", "remedies", "versions", "verdict", "old_value", "trigger", "changes"]
+    "field", [*HOSTILE_FIELDS, "lines", "broken", "remedies", "versions", "verdict", "old_value", "trigger", "changes"]
 )
-def test_words_from_a_cluster_stay_words(where: str) -> None:
+def test_text_from_a_cluster_is_escaped(field: str) -> None:
     hostile = f"{HOSTILE}\" onload='x' &amp; <img src=x>"
-    if where in HOSTILE_PLACES:
-        it = past(details=details(**{where: hostile}))
-    elif where == "lines":
-        it = past(details=details(lines=[{"at": NOON.isoformat(), "what": hostile, "words": hostile, "counts": [1, 2, 3, 4]}]))
-    elif where in ("broken", "remedies", "versions"):
-        it = past(details=details(**{where: [hostile]}))
+    if field in HOSTILE_FIELDS:
+        incident = past(details=details(**{field: hostile}))
+    elif field == "lines":
+        incident = past(details=details(lines=[{"at": NOON.isoformat(), "what": hostile, "words": hostile, "counts": [1, 2, 3, 4]}]))
+    elif field in ("broken", "remedies", "versions"):
+        incident = past(details=details(**{field: [hostile]}))
     else:
-        it = past(**{where: (hostile,) if where == "changes" else hostile})
-    text = page(it, ENVIRONMENT)
+        incident = past(**{field: (hostile,) if field == "changes" else hostile})
+    text = incident_page(incident, ENVIRONMENT)
     read = Reader(text)
     assert "script" not in read.tags
     assert "img" not in read.tags
@@ -115,37 +114,37 @@ def test_words_from_a_cluster_stay_words(where: str) -> None:
 ODD: dict[str, dict[str, Any]] = {
     "no details": {"details": None},
     "no lines": {"details": {}},
-    "nothing counted": {"details": {"lines": [{"at": NOON.isoformat(), "what": "look", "words": "no-access"}]}},
-    "one look": {"details": {"lines": lines()[:1]}},
-    "no times": {"details": {"lines": [{"what": "look", "words": "x", "counts": [1, 2, 3, 4]}]}},
-    "a broken trail": {"details": {"lines": lines(), "trail": [["?", 1, 2, 3, 4], [NOON.isoformat(), "1", 2, None, 0], "x", 7]}},
-    "lines of another kind": {"details": {"lines": ["x", 7, None]}},
-    "weeks": {"details": {"lines": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "what": "look", "words": "healthy"}]}},
+    "nothing counted": {"details": {"timeline": [{"at": NOON.isoformat(), "what": "look", "words": "no-access"}]}},
+    "one look": {"details": {"timeline": lines()[:1]}},
+    "no times": {"details": {"timeline": [{"what": "look", "words": "x", "counts": [1, 2, 3, 4]}]}},
+    "broken samples": {"details": {"timeline": lines(), "samples": [["?", 1, 2, 3, 4], [NOON.isoformat(), "1", 2, None, 0], "x", 7]}},
+    "lines of another kind": {"details": {"timeline": ["x", 7, None]}},
+    "weeks": {"details": {"timeline": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "what": "look", "words": "healthy"}]}},
 }
 
 
 @pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("outcome", Outcome)
-def test_history_of_every_shape_makes_a_page(changes: dict[str, Any], outcome: Outcome) -> None:
-    text = page(past(outcome=outcome, **changes), ENVIRONMENT)
+def test_every_stored_history_makes_a_page(changes: dict[str, Any], outcome: Outcome) -> None:
+    text = incident_page(past(outcome=outcome, **changes), ENVIRONMENT)
     assert text.endswith("</html>\n")
     assert "None" not in " ".join(Reader(text).words)
 
 
-def test_the_chart_has_what_the_looks_and_the_proof_counted() -> None:
-    found = counts(timeline(entries_from_json(lines())), trail())
-    assert [item.pods for item in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
-    assert [item.nodes for item in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
+def test_the_chart_contains_the_counts_of_assessments_and_verification() -> None:
+    found = samples(timeline(entries_from_json(lines())), trail())
+    assert [sample.pods for sample in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
+    assert [sample.nodes for sample in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
 
 
-def test_the_chart_is_told_to_those_who_cannot_see_it() -> None:
-    chart = draw(timeline(entries_from_json(lines())), [None] * len(timeline(entries_from_json(lines()))), trail())
+def test_the_chart_has_a_text_alternative() -> None:
+    chart = draw_chart(timeline(entries_from_json(lines())), [None] * len(timeline(entries_from_json(lines()))), trail())
     assert "<title" in chart
-    assert "pods with the role: 0 of 12 at first, 12 of 12 at the end; nodes Ready: 9 of 12 at first, 12 of 12 at the end." in chart
+    assert "pods with the role: 0 of 12 at the start, 12 of 12 at the end; nodes Ready: 9 of 12 at the start, 12 of 12 at the end." in chart
 
 
-def test_no_part_of_the_chart_leaves_it() -> None:
-    chart = draw(timeline(entries_from_json(lines())), [None, 1, 2, None, 3, None, None], trail())
+def test_all_parts_of_the_chart_are_inside_its_bounds() -> None:
+    chart = draw_chart(timeline(entries_from_json(lines())), [None, 1, 2, None, 3, None, None], trail())
     width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', chart)[0])
     xs = [float(item) for item in re.findall(r'(?:\bc?x[12]?)="([\d.]+)"', chart)]
     ys = [float(item) for item in re.findall(r'(?:\bc?y[12]?)="([\d.]+)"', chart)]
@@ -154,9 +153,9 @@ def test_no_part_of_the_chart_leaves_it() -> None:
 
 
 def browse(html: Path, folder: Path, *more: str) -> tuple[Path, str, list[str]]:
-    """Open a page: the screenshot, what the console says, and every address that was asked for."""
+    """Open a page and return the screenshot, the console output, and every requested address."""
     if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine: `apt-get install chromium` brings it")
+        pytest.skip("Chromium is not installed: `apt-get install chromium`")
     shot, log = folder / "page.png", folder / "net.json"
     command = [
         CHROMIUM,
@@ -177,7 +176,7 @@ def browse(html: Path, folder: Path, *more: str) -> tuple[Path, str, list[str]]:
     return shot, "\n".join(console), sorted(item for item in asked if not item.startswith("file:"))
 
 
-def test_the_browser_would_tell_of_a_request_and_of_a_complaint(tmp_path: Path) -> None:
+def test_the_browser_reports_requests_and_console_errors(tmp_path: Path) -> None:
     html = tmp_path / "control.html"
     html.write_text('<!doctype html><img src="http://elsewhere.example/x.png"><script>console.error("complaint")</script>')
     _, console, asked = browse(html, tmp_path)
@@ -186,9 +185,9 @@ def test_the_browser_would_tell_of_a_request_and_of_a_complaint(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("scheme", "wanted"), [(1, LIGHT), (0, DARK)], ids=["light", "dark"])
-def test_a_browser_draws_the_chart_without_a_network_or_a_complaint(scheme: int, wanted: dict[str, str], tmp_path: Path) -> None:
+def test_a_browser_renders_the_chart_without_requests_or_errors(scheme: int, wanted: dict[str, str], tmp_path: Path) -> None:
     html = tmp_path / "incident.html"
-    html.write_text(page(past(), ENVIRONMENT), encoding="utf-8")
+    html.write_text(incident_page(past(), ENVIRONMENT), encoding="utf-8")
     shot, console, asked = browse(html, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
     assert console == ""
     assert asked == []

@@ -1,4 +1,4 @@
-"""Every command's terminal sessions, good and bad, word for word."""
+"""Terminal sessions against golden files, and the main views at other widths."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.sessions import SESSIONS, Session
-from tests.unit.cli.terminal import fakes_of, transcript, typed
+from tests.unit.cli.terminal import fakes_of, run, transcript
 
 GOLDEN = Path(__file__).parent / "golden"
+VIEWS = ("check-trust", "check-all", "plan", "history", "settings-describe", "access-check", "bindings-fleet", "adopt")
 
 
 @pytest.mark.parametrize(("name", "session"), SESSIONS.items(), ids=SESSIONS)
-def test_the_terminal_shows_what_it_showed_when_somebody_looked(name: str, session: Session, tmp_path: Path) -> None:
-    """Set UPDATE_GOLDEN=1 to write the files anew, then look at what changed."""
-    shown = transcript(session, tmp_path).replace(str(tmp_path), "/events")
+def test_output_equals_the_golden_file(name: str, session: Session, tmp_path: Path) -> None:
+    """Set UPDATE_GOLDEN=1 to rewrite the files, then review the diff."""
+    output = transcript(session, tmp_path).replace(str(tmp_path), "/events")
     file = GOLDEN / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(shown)
-    assert shown == file.read_text()
-    assert "Traceback" not in shown
-    assert "\x1b" not in shown
+        file.write_text(output)
+    assert output == file.read_text()
+    assert "Traceback" not in output
+    assert "\x1b" not in output
 
 
-def test_no_session_is_left_from_earlier() -> None:
+def test_every_golden_file_has_a_session() -> None:
     assert {path.stem for path in GOLDEN.glob("*.txt")} == set(SESSIONS)
 
 
-@pytest.mark.parametrize("name", ["check-trust", "plan", "history", "settings-describe", "access-check"])
-def test_no_line_ends_in_spaces_which_would_follow_a_commands_backslash(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_fit_the_terminal_without_cutting_words(name: str, columns: int, tmp_path: Path) -> None:
     session = SESSIONS[name]
-    fakes = fakes_of(session)
-    for line in session.typed:
-        assert [item for item in typed(line, fakes, session, tmp_path).stdout.splitlines() if item != item.rstrip()] == []
+    fakes, wide_fakes = fakes_of(session), fakes_of(session)
+    for command in session.commands:
+        output = run(command, fakes, session, tmp_path, columns=columns).stdout
+        wide_output = run(command, wide_fakes, session, tmp_path, columns=1000).stdout
+        assert "".join(sorted("".join(output.split()))) == "".join(sorted("".join(wide_output.split()))), "text was cut"
+        lines = output.splitlines()
+        assert [line for line in lines if line != line.rstrip()] == [], "a backslash of a command must be the last character of its line"
+        copied = {line.strip() for line in wide_output.splitlines()}  # commands and policies to copy are never wrapped
+        assert [line for line in lines if len(line) > columns and line.strip() not in copied] == []

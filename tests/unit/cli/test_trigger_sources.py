@@ -1,40 +1,40 @@
-"""What is said of each source that has to be switched on: on, off with the way to switch it on, or not known."""
+"""State and detail of each trigger source."""
 
 from __future__ import annotations
 
 import pytest
 
-from cli.queries.trigger_sources import TriggerSource, sources
-from cli.places import AuditLog
+from cli.clients.ports import AuditLog
+from cli.queries.trigger_sources import trigger_sources
 from lambdas.domain.errors import AccessDenied, Denial
 from tests.unit.cli.fake_dependencies import FakeTriggerSources
 
 DENIED = AccessDenied("list the trails: AccessDeniedException", denial=Denial.FORBIDDEN)
 
-HEARD: dict[str, tuple[FakeTriggerSources, str, str, str]] = {
+
+def audit_log(**fields: bool | int) -> FakeTriggerSources:
+    return FakeTriggerSources(log=AuditLog(**{"is_written": True, **fields}))  # type: ignore[arg-type]  # each row names fields of its type
+
+
+SOURCES: dict[str, tuple[FakeTriggerSources, str, str, str]] = {
     "a trail": (FakeTriggerSources(), "CloudTrail", "on", "trail management"),
-    "no trail": (FakeTriggerSources(logging=None), "CloudTrail", "off", "no trail here logs management events"),
-    "trails that may not be listed": (FakeTriggerSources(logging=DENIED), "CloudTrail", "unknown", "AccessDeniedException"),
-    "log written and read": (FakeTriggerSources(log=AuditLog(written=True, watched=True, others=1)), "audit log", "on", "within seconds"),
-    "log written for nobody": (FakeTriggerSources(), "audit log", "off", "written, and not read: `audit_log: true`"),
-    "log full": (FakeTriggerSources(log=AuditLog(written=True, others=2)), "audit log", "off", "both of others"),
-    "log with one other": (FakeTriggerSources(log=AuditLog(written=True, others=1)), "audit log", "off", "not read"),
-    "no log": (FakeTriggerSources(log=AuditLog(written=False)), "audit log", "off", "in EKS, then `audit_log: true`"),
-    "a watcher of a log that is not written": (
-        FakeTriggerSources(log=AuditLog(written=False, watched=True)),
-        "audit log",
-        "off",
-        "the cluster writes none: switch it on in EKS",
-    ),
+    "no trail": (FakeTriggerSources(logging_trail=None), "CloudTrail", "off", "no trail here logs management events"),
+    "trails denied": (FakeTriggerSources(logging_trail=DENIED), "CloudTrail", "unknown", "AccessDeniedException"),
+    "audit log written and watched": (audit_log(is_watched=True, other_subscriptions=1), "audit log", "on", "within seconds"),
+    "audit log not watched": (audit_log(), "audit log", "off", "does not subscribe to it: set `audit_log: true`"),
+    "audit log with two other subscriptions": (audit_log(other_subscriptions=2), "audit log", "off", "2 other subscriptions"),
+    "audit log with one other subscription": (audit_log(other_subscriptions=1), "audit log", "off", "does not subscribe"),
+    "no audit log": (audit_log(is_written=False), "audit log", "off", "in EKS, then set `audit_log: true`"),
+    "audit log watched but not written": (audit_log(is_written=False, is_watched=True), "audit log", "off", "switch it on in EKS"),
     "an alarm": (FakeTriggerSources(alarms=("eks-irsa-remediator-nodes-demo",)), "alarm on nodes", "on", "nodes-demo"),
-    "another cluster's alarm": (FakeTriggerSources(alarms=("eks-irsa-remediator-nodes-other",)), "alarm on nodes", "off", "nodes-demo"),
-    "the sweep": (FakeTriggerSources(logging=None), "sweep", "on", "every 5 minutes"),
+    "alarm of another cluster": (FakeTriggerSources(alarms=("eks-irsa-remediator-nodes-other",)), "alarm on nodes", "off", "nodes-demo"),
+    "the sweep": (FakeTriggerSources(logging_trail=None), "sweep", "on", "every 5 minutes"),
 }
 
 
-@pytest.mark.parametrize(("announcers", "what", "state", "detail"), HEARD.values(), ids=HEARD)
-def test_a_source_is_told(trigger_sources: FakeTriggerSources, what: str, state: str, detail: str) -> None:
-    found: dict[str, TriggerSource] = {source.what: source for source in sources("demo", trigger_sources)}
-    assert list(found) == ["CloudTrail", "audit log", "alarm on nodes", "sweep"]
-    assert found[what].state == state
-    assert detail in found[what].detail
+@pytest.mark.parametrize(("port", "name", "state", "detail"), SOURCES.values(), ids=SOURCES)
+def test_each_source_has_a_state_and_a_detail(port: FakeTriggerSources, name: str, state: str, detail: str) -> None:
+    sources = {source.name: source for source in trigger_sources("demo", port)}
+    assert list(sources) == ["CloudTrail", "audit log", "alarm on nodes", "sweep"]
+    assert sources[name].state == state
+    assert detail in sources[name].detail

@@ -122,7 +122,7 @@ def test_a_command_of_ours_takes_these_options(command: Command) -> None:
 def test_a_command_of_ours_is_run_in_a_session(command: Command) -> None:
     if command.words[1].startswith("-"):
         return
-    typed = [line for session in SESSIONS.values() for line in session.typed]
+    typed = [line for session in SESSIONS.values() for line in session.commands]
     assert any(line.split()[0] == command.words[1] for line in typed) or command.words[1] == "preflight"
 
 
