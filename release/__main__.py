@@ -1,4 +1,4 @@
-"""`make release`: the command line's wheel, the functions' asset, the templates, what they are made of, and their checksums."""
+"""`make release`: builds the wheel of the command line, the functions' asset, the templates, the SBOM and checksums."""
 
 import hashlib
 import os
@@ -12,17 +12,17 @@ from typing import Final
 from infra.asset import CACHE, LAMBDA, REPOSITORY, build, uv_binary, zip_to
 from lambdas.contract.names import PROJECT
 from lambdas.contract.version import VERSION
-from release.bill import write_bill
+from release.sbom import write_sbom
 
 OUT: Final = REPOSITORY / "build" / "release"
 
 
 class NotReleasable(Exception):
-    """What is here has no name that it could be released by; the message says what to do."""
+    """The working tree cannot be released; the message names the next step."""
 
 
 def main() -> int:
-    """Build everything into `build/release`, emptied before."""
+    """Build all artifacts into `build/release`, which is emptied first."""
     try:
         built = release(OUT)
     except NotReleasable as error:
@@ -34,17 +34,16 @@ def main() -> int:
 
 
 def release(out: Path) -> list[Path]:
-    """Each file of the release, the checksums last. Dates in them are the commit's.
+    """Return the files of the release, with the checksums last. Their dates are the date of the commit.
 
     Raises:
-        NotReleasable: there are changes that are not committed, or files of the functions that are in no commit, or no entry of this
-            version in CHANGELOG.md.
+        NotReleasable: there are uncommitted changes or untracked files in `lambdas`, or CHANGELOG.md has no entry for this version.
     """
     changed = [_git("status", "--porcelain", "--untracked-files=no"), _git("ls-files", "--others", "--exclude-standard", "lambdas")]
     if any(changed):
-        raise NotReleasable("commit first, so that the release can be made again:\n" + "\n".join(filter(None, changed)))
+        raise NotReleasable("commit these changes first, so that the release is reproducible:\n" + "\n".join(filter(None, changed)))
     if f"## {VERSION}" not in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"):
-        raise NotReleasable(f"CHANGELOG.md says nothing of {VERSION}; add its entry, or change lambdas/contract/version.py")
+        raise NotReleasable(f"CHANGELOG.md has no entry for {VERSION}; add one, or change lambdas/contract/version.py")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     moment = _git("log", "-1", "--format=%ct")
@@ -53,32 +52,32 @@ def release(out: Path) -> list[Path]:
         _unpack_commit(tree)
         wheel(tree, out, moment)
         zip_to(build(LAMBDA), out / f"{PROJECT}-functions-{VERSION}.zip")
-        (tree / CACHE.name).symlink_to(CACHE)  # the same commit, so the same asset
+        (tree / CACHE.name).symlink_to(CACHE)  # the same commit has the same asset
         templates(tree, out)
-    write_bill(out / f"{PROJECT}-functions-{VERSION}.cdx.json", moment)
+    write_sbom(out / f"{PROJECT}-functions-{VERSION}.cdx.json", moment)
     built = sorted(out.iterdir())
     return [*built, checksums(built, out / "SHA256SUMS")]
 
 
 def wheel(tree: Path, out: Path, moment: str) -> None:
-    """The command line as a wheel, by the pinned build backend of this environment.
+    """Build the wheel of the command line with the pinned build backend of this environment.
 
     Source: https://reproducible-builds.org/docs/source-date-epoch/
     """
     command = [uv_binary(), "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(out), "."]
     _run(command, tree, SOURCE_DATE_EPOCH=moment)
-    (out / ".gitignore").unlink(missing_ok=True)  # uv's own
+    (out / ".gitignore").unlink(missing_ok=True)  # written by uv
 
 
 def templates(tree: Path, out: Path) -> None:
-    """The templates of an environment with nothing but its place, for those who review or deploy without CDK."""
+    """Synthesize the templates of a default configuration, for review or deployment without CDK."""
     _run([sys.executable, "app.py"], tree, CDK_OUTDIR=str(tree / "cdk.out"))
     for path in sorted((tree / "cdk.out").glob("*.template.json")):
         shutil.copyfile(path, out / f"{path.name.removesuffix('.template.json')}-{VERSION}.template.json")
 
 
 def checksums(files: list[Path], path: Path) -> Path:
-    """What `sha256sum --check` reads."""
+    """Write the checksums in the format of `sha256sum --check`."""
     lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
     path.write_text("".join(lines), encoding="utf-8")
     return path

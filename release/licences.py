@@ -1,4 +1,4 @@
-"""`make licences`: under which licence each package is that functions, command line or deployment need, as a page."""
+"""`make licences`: writes the licenses of all packages of functions, command line and deployment to `docs/licences.md`."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "licences.md"
 SETS: Final = {"function": "functions", "": "command line", "deploy": "deployment"}
-"""Groups of pyproject.toml, with the project's own dependencies under no name, and what the page calls them."""
+"""Dependency group -> name on the page. The empty name is the project's own dependencies."""
 
 _PLACE: Final = {
     "python_version": "3.13",
@@ -25,18 +25,18 @@ _PLACE: Final = {
 }
 _CLASSIFIER: Final = re.compile(r"License :: (?:OSI Approved :: )?(?!OSI Approved$)(.+)")
 _MIT: Final = "Permission is hereby granted, free of charge, to any person obtaining a copy"
-_HEAD: Final = """# Licences
+_HEAD: Final = """# Licenses
 
-Of every package that the functions, the command line or a deployment install, as its own metadata tells.
-Written by `make licences`; a test sees that it is in step.
+Licenses of all packages that the functions, the command line or a deployment install, from the packages' metadata.
+`make licences` writes this page; a test verifies that it is current.
 
-| package | licence | needed by |
+| package | license | required by |
 |---|---|---|
 """
 
 
 def page() -> str:
-    """The page as it should stand."""
+    """Return the content of the page."""
     needed: dict[str, set[str]] = {}
     for group, users in SETS.items():
         for name in closure(_declared(group)):
@@ -46,14 +46,14 @@ def page() -> str:
 
 
 def licence(found: Distribution) -> str:
-    """The SPDX expression where there is one, else the classifiers, else the old field: a name, or a whole text.
+    """Return the SPDX expression, otherwise the classifiers, otherwise the old license field, which holds a name or a full text.
 
     Source: https://packaging.python.org/en/latest/specifications/core-metadata/#license-expression
     """
     if expression := _field(found, "License-Expression"):
         return str(expression)
     classified = [match[1] for item in found.metadata.get_all("Classifier") or () if (match := _CLASSIFIER.match(item))]
-    text = _field(found, "License") or "not told"
+    text = _field(found, "License") or "unknown"
     return ", ".join(classified) or ("MIT License" if _MIT in text else text.splitlines()[0])
 
 
@@ -62,7 +62,7 @@ def _field(found: Distribution, name: str) -> str:
 
 
 def closure(requirements: Iterable[str]) -> set[str]:
-    """Names of all packages that these need, and what those need, on Linux under Lambda's Python."""
+    """Return the names of these packages and all their dependencies, for Linux and Lambda's Python."""
     waiting = [(item, "") for item in requirements]
     seen: set[tuple[str, str]] = set()
     while waiting:

@@ -1,6 +1,6 @@
-"""`python -m release.pictures`: the README's pictures of terminal, report and message, drawn from one repair on the small EKS.
+"""`python -m release.pictures`: render the pictures of the README and the pages from one repair in the sandbox.
 
-Needs a checkout with the development tools, and Chromium for the report.
+Needs a checkout with the development tools, and Chromium for the incident page.
 """
 
 from __future__ import annotations
@@ -59,29 +59,29 @@ THEME: Final = TerminalTheme(
     [(110, 118, 129), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221), (240, 246, 252)],
 )
 ONCALL: Final = "oncall"
-UNHURRIED: Final = Timings(pod_start_s=2.0, pod_stop_s=0.3)
-"""Pods that take a while to start, so that the chart has something to show."""
+SLOW: Final = Timings(pod_start_s=2.0, pod_stop_s=0.3)
+"""Slow pod starts, so that the chart shows a course."""
 PAGE: Final = "1000,1650"
-SETTLED_S: Final = 4.0
+STABLE_S: Final = 4.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw all pictures. 2 where Chromium is missing."""
-    parser = argparse.ArgumentParser(prog="python -m release.pictures", description="Draw the pictures of the README.")
+    """Render all pictures, and return the exit code: 2 where Chromium is missing."""
+    parser = argparse.ArgumentParser(prog="python -m release.pictures", description="Render the pictures of the documentation.")
     parser.add_argument("--into", type=Path, default=FOLDER, help="folder (default: docs/pictures)")
     folder: Path = parser.parse_args(arguments).into
     browser = next(filter(None, map(shutil.which, _CHROMIUM)), None)
     if browser is None:
-        print("Chromium is missing: `apt-get install chromium` brings it.", file=sys.stderr)
+        print("Chromium is not installed: `apt-get install chromium`.", file=sys.stderr)
         return 2
     folder.mkdir(parents=True, exist_ok=True)
-    _draw(folder, browser)
+    _render(folder, browser)
     print("\n".join(str(path) for path in sorted(folder.iterdir())))
     return 0
 
 
-def _draw(folder: Path, browser: str) -> None:
-    """One repair by a person: the cluster before it, the plan, history after it, the message that colleagues got."""
+def _render(folder: Path, browser: str) -> None:
+    """Run one manual repair, and render the check and the plan before it, and the history and the notification after it."""
     from sandbox.simulation.environment import SandboxEnvironment
     from sandbox.simulation.scenario import DEFAULT_SCENARIO, load
     from sandbox.simulation.terminal import notification
@@ -89,28 +89,28 @@ def _draw(folder: Path, browser: str) -> None:
     scenario = load(DEFAULT_SCENARIO)
     world = replace(scenario.world, settings={"mode": "observe"})
     with (
-        patch("sandbox.simulation.environment.EmbeddedBackend", partial(EmbeddedBackend, pace=UNHURRIED)),
+        patch("sandbox.simulation.environment.EmbeddedBackend", partial(EmbeddedBackend, timings=SLOW)),
         SandboxEnvironment(world) as env,
-        _oncall(env),
+        _as_oncall_role(env),
     ):
-        _settle(env)
+        _wait_until_stable(env)
         for step in scenario.steps:
             step.run(SandboxSteps(env))
-        _settle(env)
-        _terminal(folder / "check.svg", "check", "--cluster", CLUSTER)
-        _terminal(folder / "plan.svg", "plan", "--cluster", CLUSTER)
+        _wait_until_stable(env)
+        _render_command(folder / "check.svg", "check", "--cluster", CLUSTER)
+        _render_command(folder / "plan.svg", "plan", "--cluster", CLUSTER)
         app(["fix", "--cluster", CLUSTER, "--yes", "--output", "json"], standalone_mode=False)
-        incident = next(item for item in _incidents(env) if item.outcome is Outcome.VERIFIED)
-        _terminal(folder / "history.svg", "history", incident.id)
-        _report(folder, browser, incident.id)
-        shown = _recording()
-        shown.print(Padding(notification(env.messages()[-1]), (1, 2)))
-        _save(shown, folder / "message.svg", "chat")
+        incident = next(incident for incident in _incidents(env) if incident.outcome is Outcome.VERIFIED)
+        _render_command(folder / "history.svg", "history", incident.id)
+        _render_page(folder, browser, incident.id)
+        recording = _recording_console()
+        recording.print(Padding(notification(env.messages()[-1]), (1, 2)))
+        _save(recording, folder / "message.svg", "chat")
 
 
 @contextmanager
-def _oncall(env: SandboxEnvironment) -> Iterator[None]:
-    """Be a person who may what the remediator may, and no more."""
+def _as_oncall_role(env: SandboxEnvironment) -> Iterator[None]:
+    """Run with a role that has the same rights as the remediator."""
     env.aws.roles.create(ONCALL)
     entry = {"clusterName": CLUSTER, "principalArn": role_arn(ONCALL), "kubernetesGroups": [REMEDIATOR_GROUP]}
     env.aws.client("eks").create_access_entry(**entry)
@@ -119,10 +119,10 @@ def _oncall(env: SandboxEnvironment) -> Iterator[None]:
         yield
 
 
-def _settle(env: SandboxEnvironment) -> None:
-    """Wait until nothing has changed for two seconds."""
+def _wait_until_stable(env: SandboxEnvironment) -> None:
+    """Wait until pods and nodes have not changed for a few seconds."""
     last, since, until = None, time.monotonic(), time.monotonic() + 60
-    while time.monotonic() < until and time.monotonic() - since < SETTLED_S:
+    while time.monotonic() < until and time.monotonic() - since < STABLE_S:
         now = (nodes_ready(env.backend), len(env.backend.all_of(PODS, NAMESPACE)))
         if now != last:
             last, since = now, time.monotonic()
@@ -134,36 +134,36 @@ def _incidents(env: SandboxEnvironment) -> list[PastIncident]:
     return list(IncidentTable(session, TABLE).past(datetime.now(UTC) - timedelta(hours=1)))
 
 
-def _recording() -> Console:
+def _recording_console() -> Console:
     return Console(
         record=True, width=COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor", highlight=False, markup=False
     )
 
 
-def _terminal(file: Path, *words: str) -> None:
-    """What a command shows, as a picture of a terminal."""
-    shown = _recording()
-    shown.print(Text(f"$ irsa-remediator {' '.join(words)}\n", style="bold"))
-    with patch("cli.output.console", lambda: shown):
-        app(list(words), standalone_mode=False)
-    _save(shown, file, "irsa-remediator")
+def _render_command(file: Path, *arguments: str) -> None:
+    """Render the output of a command as a picture of a terminal."""
+    recording = _recording_console()
+    recording.print(Text(f"$ irsa-remediator {' '.join(arguments)}\n", style="bold"))
+    with patch("cli.output.console", lambda: recording):
+        app(list(arguments), standalone_mode=False)
+    _save(recording, file, "irsa-remediator")
 
 
-def _save(shown: Console, file: Path, title: str) -> None:
-    """As SVG, with the reader's own monospaced font: rich would name one to be fetched."""
-    drawn = shown.export_svg(title=title, theme=THEME, unique_id=file.stem)
-    file.write_text(re.sub(r"@font-face\s*{[^}]*}", "", drawn), encoding="utf-8")
+def _save(recording: Console, file: Path, title: str) -> None:
+    """Save the recording as SVG without the web font that Rich embeds, so that the picture loads nothing."""
+    svg = recording.export_svg(title=title, theme=THEME, unique_id=file.stem)
+    file.write_text(re.sub(r"@font-face\s*{[^}]*}", "", svg), encoding="utf-8")
 
 
-def _report(folder: Path, browser: str, incident: str) -> None:
-    """The page in a browser, light and dark."""
-    with tempfile.TemporaryDirectory() as made:
-        html = Path(made) / "incident.html"
+def _render_page(folder: Path, browser: str, incident: str) -> None:
+    """Render the incident page in a browser, light and dark."""
+    with tempfile.TemporaryDirectory() as directory:
+        html = Path(directory) / "incident.html"
         app(["history", incident, "--html", str(html), "--output", "json"], standalone_mode=False)
         for name, scheme in (("report", 1), ("report-dark", 0)):
-            flags = (*_FLAGS, f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={made}/profile")
+            flags = (*_FLAGS, f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={directory}/profile")
             command = [browser, *flags, f"--window-size={PAGE}", f"--screenshot={folder / name}.png", html.as_uri()]
-            subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603  # our own page
+            subprocess.run(command, check=True, capture_output=True, timeout=120)  # the page is our own
 
 
 if __name__ == "__main__":

@@ -29,14 +29,14 @@ MINUTES_A_MONTH: Final = 30 * 24 * 60
 SWEEPS: Final = MINUTES_A_MONTH / SWEEP_RATE_MINUTES
 CHECKS: Final = SWEEPS * CLUSTERS
 WRITES_A_CHECK: Final = 60 * SWEEP_RATE_MINUTES / KNOWN_GOOD_MAX_AGE.total_seconds()
-FIXED: Final = ("alarms on ourselves", "metrics that are always there", "KMS key for the topics")
+FIXED: Final = ("alarms on the remediator", "permanent metrics", "KMS key for the topics")
 """Items whose cost does not depend on the number of clusters."""
 FREE: Final = {
     "Lambda requests": 1e6,
     "Lambda GB-seconds, arm64": 400_000,
-    "alarms on ourselves": 10,
-    "metrics that are always there": 10,
-    "log gigabytes taken in": 5,
+    "alarms on the remediator": 10,
+    "permanent metrics": 10,
+    "log ingestion, GB": 5,
 }
 """The permanent free tier: item -> amount a month.
 
@@ -60,7 +60,7 @@ class Item:
 
 def list_prices(page: str) -> dict[str, Item]:
     """Parse the page's first table."""
-    rows = _ROW.findall(page.partition("## What you may add")[0])
+    rows = _ROW.findall(page.partition("## Optional costs")[0])
     return {name: Item(count=float(count.replace(",", "")), each=float(each)) for name, count, each, *_ in rows}
 
 
@@ -77,7 +77,7 @@ def month(page: str, *, cpu_ms: float, log_bytes: float) -> dict[str, Item]:
         "EventBridge custom events": CHECKS,
         "DynamoDB read units": CHECKS,
         "DynamoDB write units": CHECKS * WRITES_A_CHECK,
-        "log gigabytes taken in": CHECKS * log_bytes / 1e9,
+        "log ingestion, GB": CHECKS * log_bytes / 1e9,
     }
     return {name: Item(count=counts.get(name, item.count), each=item.each) for name, item in list_prices(page).items()}
 
@@ -100,7 +100,7 @@ def beyond_free(items: Mapping[str, Item]) -> float:
 def rewritten(page: str, *, cpu_ms: float, log_bytes: float) -> str:
     """Return the page with its figures replaced."""
     items = month(page, cpu_ms=cpu_ms, log_bytes=log_bytes)
-    head, mark, rest = page.partition("## What you may add")
+    head, mark, rest = page.partition("## Optional costs")
 
     def line(found: re.Match[str]) -> str:
         name, item = found[1], items[found[1]]

@@ -11,7 +11,7 @@ CLUSTERS, MINUTES_A_MONTH = 100, 30 * 24 * 60
 
 def rows() -> dict[str, tuple[float, float, float]]:
     """Return the items of the first table: name -> (count a month, unit price, dollars)."""
-    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8").partition("## What you may add")[0]
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8").partition("## Optional costs")[0]
     cells = (line.strip("| ").split(" | ") for line in text.splitlines() if re.match(r"\| [\w ,-]+ \| [\d.,]+ \|", line))
     return {item[0]: tuple(float(cell.replace(",", "")) for cell in item[1:4]) for item in cells}  # type: ignore[misc]
 
@@ -31,5 +31,5 @@ def test_counted_figures_follow_from_contract_and_template(minimal: Template) ->
     assert counted["DynamoDB read units"] == sweeps * CLUSTERS
     assert counted["DynamoDB write units"] == sweeps * CLUSTERS * SWEEP_RATE_MINUTES * 60 / KNOWN_GOOD_MAX_AGE.total_seconds()
     assert counted["Lambda requests"] == sweeps * (CLUSTERS + 1)
-    assert counted["alarms on ourselves"] == len(of_type(minimal, "AWS::CloudWatch::Alarm"))
+    assert counted["alarms on the remediator"] == len(of_type(minimal, "AWS::CloudWatch::Alarm"))
     assert counted["KMS key for the topics"] == len(of_type(minimal, "AWS::KMS::Key"))

@@ -1,4 +1,4 @@
-"""The software bill of materials of the functions' asset, in CycloneDX, read from an environment with its pins and nothing else."""
+"""The SBOM of the functions' asset in CycloneDX format, from an environment with only its pinned packages."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from infra.asset import REPOSITORY, REQUIREMENTS, uv_binary
 from lambdas.contract.version import VERSION
 
 
-def write_bill(path: Path, moment: str) -> None:
-    """Write the bill as JSON; `moment`, seconds since 1970, becomes its date.
+def write_sbom(path: Path, moment: str) -> None:
+    """Write the SBOM as JSON. `moment`, in seconds since 1970, is its date.
 
     Source: https://cyclonedx-bom-tool.readthedocs.io/en/latest/usage.html
     """
@@ -25,7 +25,7 @@ def write_bill(path: Path, moment: str) -> None:
 
 
 def _described(folder: Path) -> Path:
-    """pyproject.toml with the version written out, since the tool does not follow where setuptools reads it."""
+    """Write a pyproject.toml with a literal version, since the tool does not support a dynamic version."""
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     path = folder / "pyproject.toml"
     path.write_text(text.replace('dynamic = ["version"]', f'version = "{VERSION}"'), encoding="utf-8")
