@@ -1,134 +1,465 @@
-"""eksctl: what a ClusterConfig says about the role of the vpc-cni add-on.
+"""eksctl: what a ClusterConfig does to the role of aws-node, on `create cluster` and on `update addon`.
 
-Source: https://docs.aws.amazon.com/eks/latest/eksctl/addons.html and https://docs.aws.amazon.com/eks/latest/eksctl/schema.html
+What eksctl does, from its source at 99984ad (August 2026):
+- `create`: associations first, then IRSA settings (ignored with a warning without `iam.withOIDC`), then automatic associations, then a
+  role with the recommended policy (with `iam.withOIDC` alone).
+  https://github.com/eksctl-io/eksctl/blob/main/pkg/actions/addon/create.go
+- after `create cluster` with `iam.withOIDC`, vpc-cni is updated: https://github.com/eksctl-io/eksctl/blob/main/pkg/actions/addon/tasks.go
+- `update`: associations, else `serviceAccountRoleARN` whether or not OIDC is on, else the role of the record is repeated.
+  https://github.com/eksctl-io/eksctl/blob/main/pkg/actions/addon/update.go
+- node roles get AmazonEKS_CNI_Policy where `iam.withOIDC` is off and the node group lists no policies of its own.
+  https://github.com/eksctl-io/eksctl/blob/main/pkg/cfn/builder/iam_helper.go
+- the file is parsed strictly: https://github.com/eksctl-io/eksctl/blob/main/pkg/eks/api.go
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from preflight import rules
+from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations
 from preflight.finding import Finding, MalformedFile, by_severity
-from preflight.oidc_providers import NO_PROVIDERS, Providers
+from preflight.iam_policies import Access, Policy, cni_access, missing_calls, policy_by_arn, policy_by_document, unknown_policy
+from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
-from preflight.rules import files as rules
 from preflight.source_tree import SourceNode, load
 
 _POLICIES: Final = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
 _ROLE: Final = "serviceAccountRoleARN"
 _ASSOCIATIONS: Final = "podIdentityAssociations"
-_NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
 _PLACEHOLDER: Final = "<ARN of the role for kube-system/aws-node>"
 _WITH_OIDC: Final = ("iam:", "  withOIDC: true")
+_PLACE: Final = f"under addons, {CNI_ADDON}"
+_TOP: Final = "at the top level"
+
+_KEYS: Final = {
+    (): frozenset(
+        [
+            "accessConfig",
+            "addons",
+            "addonsConfig",
+            "apiVersion",
+            "autoModeConfig",
+            "availabilityZones",
+            "capabilities",
+            "cloudWatch",
+            "controlPlaneScalingConfig",
+            "fargateProfiles",
+            "gitops",
+            "iam",
+            "iamIdentityMappings",
+            "identityProviders",
+            "karpenter",
+            "kind",
+            "kubeAPIServerConfig",
+            "kubeControllerManagerConfig",
+            "kubeSchedulerConfig",
+            "kubernetesNetworkConfig",
+            "localZones",
+            "managedNodeGroups",
+            "metadata",
+            "nodeGroups",
+            "outpost",
+            "privateCluster",
+            "remoteNetworkConfig",
+            "secretsEncryption",
+            "upgradePolicy",
+            "vpc",
+            "zonalShiftConfig",
+            "status",
+        ]
+    ),
+    ("addonsConfig",): frozenset({"autoApplyPodIdentityAssociations", "disableDefaultAddons"}),
+    ("iam",): frozenset(
+        [
+            "fargatePodExecutionRoleARN",
+            "fargatePodExecutionRolePermissionsBoundary",
+            "podIdentityAssociations",
+            "serviceAccounts",
+            "serviceRoleARN",
+            "serviceRolePermissionsBoundary",
+            "vpcResourceControllerPolicy",
+            "withOIDC",
+        ]
+    ),
+}
+_ADDON_KEYS: Final = frozenset(
+    [
+        "name",
+        "version",
+        "serviceAccountRoleARN",
+        "attachPolicyARNs",
+        "attachPolicy",
+        "permissionsBoundary",
+        "wellKnownPolicies",
+        "tags",
+        "resolveConflicts",
+        "podIdentityAssociations",
+        "useDefaultPodIdentityAssociations",
+        "configurationValues",
+        "namespaceConfig",
+        "publishers",
+        "types",
+        "owners",
+    ]
+)
+_ASSOCIATION_KEYS: Final = frozenset(
+    [
+        "namespace",
+        "serviceAccountName",
+        "roleARN",
+        "createServiceAccount",
+        "roleName",
+        "permissionsBoundaryARN",
+        "permissionPolicyARNs",
+        "permissionPolicy",
+        "permissionPolicyName",
+        "wellKnownPolicies",
+        "tags",
+        "disableSessionTags",
+        "targetRoleARN",
+        "policy",
+    ]
+)
+"""Keys of the objects that decide the role.
+
+Source: https://docs.aws.amazon.com/eks/latest/eksctl/schema.html
+"""
 
 
-def read(source: str, file: str, _providers: Providers = NO_PROVIDERS) -> tuple[Finding, ...]:
-    """The concerns about a ClusterConfig, the gravest first.
+@dataclass(frozen=True, eq=False)
+class Config:
+    """A ClusterConfig."""
+
+    root: SourceNode
+
+    @property
+    def cluster(self) -> str | None:
+        """Return the name of the cluster."""
+        return _text(self.root.at("metadata") or self.root, "name") or None
+
+    @property
+    def addons(self) -> list[SourceNode]:
+        """Return the add-ons that the file declares."""
+        listed = self.root.at("addons")
+        return listed.items if listed else []
+
+    @property
+    def with_oidc(self) -> bool:
+        """Return whether eksctl creates the OIDC provider."""
+        return _is_true(self.root.at("iam", "withOIDC"))
+
+    @property
+    def is_auto_mode(self) -> bool:
+        """Return whether EKS Auto Mode is on."""
+        return _is_true(self.root.at("autoModeConfig", "enabled"))
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Return whether pods get IPv6 addresses."""
+        network = self.root.at("kubernetesNetworkConfig")
+        return network is not None and _text(network, "ipFamily").lower() == "ipv6"
+
+    def named(self, name: str) -> list[SourceNode]:
+        """Return the add-ons of this name. eksctl takes names in any case."""
+        return [addon for addon in self.addons if _text(addon, "name").lower() == name]
+
+
+def parse(source: str, file: str) -> Config:
+    """Return the ClusterConfig of a text.
 
     Raises:
         MalformedFile: the text is no ClusterConfig.
     """
-    config = load(source, file)
-    kind = config.at("kind")
-    if not config.fields or kind is None or kind.value != "ClusterConfig":
-        raise MalformedFile(f"{file}:{config.line}:{config.column} is no eksctl file: it has no `kind: ClusterConfig`")
-    return by_severity(_concerns(config, file))
+    root = load(source, file)
+    kind = root.at("kind")
+    if not root.fields or kind is None or kind.value != "ClusterConfig":
+        raise MalformedFile(f"{file}:{root.line}:{root.column} is no eksctl file: it has no `kind: ClusterConfig`")
+    return Config(root)
 
 
-def _concerns(config: SourceNode, file: str) -> Iterator[Finding]:
-    addons = config.at("addons")
-    found = [item for item in (addons.items if addons else []) if _name(item) == CNI_ADDON]
-    for addon in found:
-        yield from _identity(config, addon, file)
-        yield from _conflicts(addon, file)
-    if not found:
-        yield _absent(config, file)
-
-
-def _name(addon: SourceNode) -> str:
-    """eksctl takes add-on names in any case."""
-    name = addon.at("name")
-    return (name.text or "").lower() if name else ""
-
-
-def _absent(config: SourceNode, file: str) -> Finding:
-    off = _is_true(config.at("addonsConfig", "disableDefaultAddons"))
-    how = (
-        "eksctl installs none, since disableDefaultAddons is set" if off else "eksctl adds it with its own settings when it makes a cluster"
+def declarations(config: Config) -> Declarations:
+    """Return what the file declares that matters to other files."""
+    listed = config.root.at("iam", _ASSOCIATIONS)
+    associations = [*(listed.items if listed else []), *(entry for addon in config.named(CNI_ADDON) for entry in _associations(addon))]
+    return Declarations(
+        associations=tuple(
+            Association(
+                cluster=config.cluster,
+                namespace=_text(entry, "namespace") or None,
+                service_account=_text(entry, "serviceAccountName") or None,
+                role=_text(entry, "roleARN") or None,
+            )
+            for entry in associations
+        ),
+        agents=frozenset({config.cluster} if config.named(POD_IDENTITY_AGENT_ADDON) or config.is_auto_mode else set()),
+        addon_roles=tuple(
+            AddonRole(cluster=config.cluster, role=_text(addon, _ROLE) or None, resource=_RESOURCE, line=addon.line, column=addon.column)
+            for addon in config.named(CNI_ADDON)
+        ),
     )
-    message = f"The file declares no vpc-cni add-on: {how}, and changes none on an update."
+
+
+def read(source: str, file: str, context: Context = ALONE) -> tuple[Finding, ...]:
+    """Return the findings about the text of a ClusterConfig.
+
+    Raises:
+        MalformedFile: the text is no ClusterConfig.
+    """
+    return findings(parse(source, file), context)
+
+
+def findings(config: Config, context: Context) -> tuple[Finding, ...]:
+    """Return the findings about a ClusterConfig, most severe first."""
+    return by_severity(_findings(config, context))
+
+
+def _findings(config: Config, context: Context) -> Iterator[Finding]:
+    yield from _refused_keys(config)
+    addons = config.named(CNI_ADDON)
+    for addon in addons:
+        yield from _identity(config, addon, context)
+        yield from _conflicts(addon)
+    if not addons:
+        yield _absent(config)
+
+
+def _absent(config: Config) -> Finding:
+    root = config.root
+    if config.is_auto_mode:
+        return _finding(rules.AUTO_MODE, root, "kind", "The cluster is in Auto Mode, which needs no vpc-cni add-on.", resource="")
+    off = _is_true(root.at("addonsConfig", "disableDefaultAddons"))
+    effect = "eksctl installs none, since disableDefaultAddons is set" if off else "eksctl adds it with its defaults to a new cluster"
+    message = f"The file declares no vpc-cni add-on: {effect}, and changes none on an update."
     add = ("addons:", f"  - name: {CNI_ADDON}", f"    {_ROLE}: {_PLACEHOLDER}", "    resolveConflicts: preserve")
-    return _concern(rules.ADDON_ABSENT, config, "", file, message, add=add, place="at the top level")
+    return _finding(rules.ADDON_ABSENT, root, "", message, add=add, place=_TOP, resource="")
 
 
-def _identity(config: SourceNode, addon: SourceNode, file: str) -> Iterator[Finding]:
-    ways = [key for key in (_ROLE, *_POLICIES) if _given(addon.at(key))]
-    associations = addon.at(_ASSOCIATIONS)
-    associated = bool(associations and associations.items)
-    if len(ways) > 1 or (ways and associated):
-        both = " and ".join([*ways, *([_ASSOCIATIONS] if associated else [])])
-        yield _concern(rules.SETTINGS_REFUSED, addon, ways[1] if len(ways) > 1 else _ASSOCIATIONS, file, f"{both} exclude each other.")
-    elif associated or _associated_elsewhere(config, addon):
-        yield from _by_association(config, addon, file)
-    elif associations is not None and not ways:
-        message = f"{_ASSOCIATIONS} is empty: an update takes every association off the add-on, and no role is named instead."
-        yield _concern(rules.ROLE_DROPPED, addon, _ASSOCIATIONS, file, message, add=_role_line(), place=_PLACE)
+# --- what eksctl refuses
+
+
+def _refused_keys(config: Config) -> Iterator[Finding]:
+    root = config.root
+    for path, known in _KEYS.items():
+        node = root.at(*path)
+        yield from _unknown_keys(node, known, ".".join(path) or "the file")
+    for addon in config.named(CNI_ADDON):
+        yield from _unknown_keys(addon, _ADDON_KEYS, f"the add-on {CNI_ADDON}")
+        for entry in _associations(addon):
+            yield from _unknown_keys(entry, _ASSOCIATION_KEYS, _ASSOCIATIONS)
+    yield from _duplicates(root)
+
+
+def _unknown_keys(node: SourceNode | None, known: frozenset[str], owner: str) -> Iterator[Finding]:
+    for key in node.keys if node else ():
+        if key not in known:
+            near = next((name for name in known if name.lower() == key.lower()), "")
+            hint = f"; the key is {near}" if near else ""
+            message = f"eksctl refuses the key {key!r} of {owner}{hint}."
+            yield _finding(rules.SETTINGS_REFUSED, node or SourceNode(None, 0, 0), key, message)
+
+
+def _duplicates(root: SourceNode) -> Iterator[Finding]:
+    waiting, seen = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        for key, (line, column) in node.duplicates.items():
+            message = f"The key {key!r} is written twice, and eksctl refuses the file."
+            yield Finding(rule=rules.DUPLICATE_KEY, resource=_RESOURCE, line=line, column=column, message=message)
+        waiting.extend([*node.items, *node.fields.values()])
+
+
+# --- the identity of aws-node
+
+
+def _identity(config: Config, addon: SourceNode, context: Context) -> Iterator[Finding]:
+    settings = [key for key in (_ROLE, *_POLICIES) if _is_given(addon.at(key))]
+    associations = _associations(addon)
+    if len(settings) > 1 or (settings and associations):
+        both = " and ".join([*settings, *([_ASSOCIATIONS] if associations else [])])
+        key = settings[1] if len(settings) > 1 else _ASSOCIATIONS
+        yield _finding(rules.SETTINGS_REFUSED, addon, key, f"{both} exclude each other.")
+    elif associations:
+        yield from _associated(config, addon, associations, context)
+    elif settings:
+        yield from _service_account_role(config, addon, settings[0], context)
+    elif _has_automatic_association(config, addon) or _declared_association(config):
+        yield from _association_note(config, addon, context)
+    elif context.association_for(config.cluster):
+        yield _finding(rules.POD_IDENTITY, addon, "name", "An association in another file gives aws-node its role.")
+    elif addon.at(_ASSOCIATIONS) is not None:
+        message = f"{_ASSOCIATIONS} is empty: an update deletes every association of the add-on, and no role is named instead."
+        yield _finding(rules.ROLE_DROPPED, addon, _ASSOCIATIONS, message, add=_role_line(), place=_PLACE)
+    elif config.with_oidc:
+        message = "No role is named: eksctl creates one with the add-on, and repeats the role of the record when it updates the add-on."
+        yield _finding(rules.ROLE_IMPLIED, addon, "name", message, add=_role_line(), place=_PLACE)
     else:
-        yield from _by_role(config, addon, ways, file)
+        yield from _on_node_role(config, addon, "name", f"neither {_ROLE} nor iam.withOIDC is set")
 
 
-_PLACE: Final = f"under addons, {CNI_ADDON}"
+def _associated(config: Config, addon: SourceNode, associations: list[SourceNode], context: Context) -> Iterator[Finding]:
+    right = [
+        entry for entry in associations if _text(entry, "serviceAccountName") == SERVICE_ACCOUNT and _text(entry, "namespace") == NAMESPACE
+    ]
+    for entry in associations:
+        if entry not in right:
+            account = f"{_text(entry, 'namespace')}/{_text(entry, 'serviceAccountName')}"
+            message = f"The association is for {account}; aws-node gets nothing from it."
+            add = (f"namespace: {NAMESPACE}", f"serviceAccountName: {SERVICE_ACCOUNT}")
+            yield _finding(rules.ASSOCIATION_MISMATCH, entry, "serviceAccountName", message, add=add, place=f"{_PLACE}, {_ASSOCIATIONS}")
+    if not right:
+        return
+    yield from _association_note(config, addon, context)
+    for entry in right:
+        if (role := _text(entry, "roleARN")) and (fault := _arn_fault(role)):
+            yield _finding(rules.ROLE_NOT_ARN, entry, "roleARN", f"{fault}.")
+        policies = _listed_policies(entry, "permissionPolicyARNs", "permissionPolicy")
+        if policies and cni_access(policies) is Access.MISSING and not _is_given(entry.at("wellKnownPolicies")):
+            message = "The policies of the association do not allow the calls of the VPC CNI."
+            yield _finding(
+                rules.POLICY_MISSING, entry, "permissionPolicyARNs", message, add=_policy_line("permissionPolicyARNs"), place=_PLACE
+            )
 
 
-def _by_association(config: SourceNode, addon: SourceNode, file: str) -> Iterator[Finding]:
-    yield _concern(rules.POD_IDENTITY, addon, _ASSOCIATIONS, file, "A pod identity association gives aws-node its role.")
-    addons = config.at("addons")
-    agent = any(_name(item) == POD_IDENTITY_AGENT_ADDON for item in (addons.items if addons else []))
-    if not agent and not _is_true(config.at("autoModeConfig", "enabled")):
+def _association_note(config: Config, addon: SourceNode, context: Context) -> Iterator[Finding]:
+    yield _finding(rules.POD_IDENTITY, addon, _ASSOCIATIONS, "A Pod Identity association gives aws-node its role.")
+    if not config.named(POD_IDENTITY_AGENT_ADDON) and not config.is_auto_mode and not context.has_agent(config.cluster):
         add = (f"  - name: {POD_IDENTITY_AGENT_ADDON}",)
         message = f"Nothing in this file installs {POD_IDENTITY_AGENT_ADDON}."
-        yield _concern(rules.AGENT_MISSING, addon, _ASSOCIATIONS, file, message, add=add, place="under addons")
+        yield _finding(rules.AGENT_MISSING, addon, _ASSOCIATIONS, message, add=add, place="under addons")
 
 
-def _associated_elsewhere(config: SourceNode, addon: SourceNode) -> bool:
-    """By eksctl's recommendation for the add-on, for all add-ons, or by an association that is declared under `iam`."""
-    if _is_true(addon.at("useDefaultPodIdentityAssociations")) or _is_true(config.at("addonsConfig", "autoApplyPodIdentityAssociations")):
-        return True
-    listed = config.at("iam", _ASSOCIATIONS)
+def _has_automatic_association(config: Config, addon: SourceNode) -> bool:
+    automatic = config.root.at("addonsConfig", "autoApplyPodIdentityAssociations")
+    return _is_true(addon.at("useDefaultPodIdentityAssociations")) or _is_true(automatic)
+
+
+def _declared_association(config: Config) -> bool:
+    listed = config.root.at("iam", _ASSOCIATIONS)
     return any(
-        _text(item, "namespace") == _NAMESPACE and _text(item, "serviceAccountName") == _ACCOUNT
-        for item in (listed.items if listed else [])
+        _text(entry, "namespace") == NAMESPACE and _text(entry, "serviceAccountName") == SERVICE_ACCOUNT
+        for entry in (listed.items if listed else [])
     )
 
 
-def _by_role(config: SourceNode, addon: SourceNode, ways: list[str], file: str) -> Iterator[Finding]:
-    oidc = _is_true(config.at("iam", "withOIDC"))
-    if not oidc and _ROLE not in ways:
-        ignored = f"{ways[0]} is ignored without iam.withOIDC" if ways else f"neither {_ROLE} nor iam.withOIDC is set"
-        message = f"The add-on gets no role: {ignored}, so aws-node runs on the node role."
-        add = _WITH_OIDC if ways else _role_line()
-        yield _concern(
-            rules.ROLE_MISSING, addon, next(iter(ways), "name"), file, message, add=add, place="at the top level" if ways else _PLACE
-        )
-    elif not ways:
-        message = "No role is named: eksctl makes one when it creates the add-on, and repeats what the record holds when it updates it."
-        yield _concern(rules.ROLE_IMPLIED, addon, "name", file, message, add=_role_line(), place=_PLACE)
-    elif not oidc:
-        message = f"{_ROLE} is set, iam.withOIDC is not: the role works only if the cluster's OIDC provider was made elsewhere."
-        yield _concern(rules.OIDC_OFF, addon, _ROLE, file, message, add=_WITH_OIDC, place="at the top level")
+def _service_account_role(config: Config, addon: SourceNode, key: str, context: Context) -> Iterator[Finding]:
+    """The role of IRSA settings, which `create` ignores without OIDC; `update` ignores OIDC."""
+    if key == _ROLE and (fault := _arn_fault(_text(addon, _ROLE))):
+        yield _finding(rules.ROLE_NOT_ARN, addon, _ROLE, f"{fault}.")
+    policies = _listed_policies(addon, "attachPolicyARNs", "attachPolicy")
+    if key in ("attachPolicyARNs", "attachPolicy") and cni_access(policies) is Access.MISSING:
+        message = f"{key} does not allow the calls of the VPC CNI."
+        yield _finding(rules.POLICY_MISSING, addon, key, message, add=_policy_line("attachPolicyARNs"), place=_PLACE)
+    elif key == "wellKnownPolicies":
+        message = "None of the well-known policies allows the calls of the VPC CNI."
+        yield _finding(rules.POLICY_MISSING, addon, key, message, add=_policy_line("attachPolicyARNs"), place=_PLACE)
+    elif calls := missing_calls(policies, _text(addon, "version"), ipv6=config.is_ipv6) if policies else ():
+        message = f"vpc-cni {_text(addon, 'version')} needs {', '.join(calls)}, which {key} does not allow."
+        yield _finding(rules.CALLS_MISSING, addon, key, message)
+    if config.with_oidc:
+        return
+    if key == _ROLE and context.provider_of(config.cluster):
+        return  # the cluster was read, and has a provider
+    if key == _ROLE and _node_access(config) is not Access.MISSING:
+        message = f"{_ROLE} is set and iam.withOIDC is not: `create cluster` ignores the role, `update addon` sets it."
+        yield _finding(rules.OIDC_OFF, addon, _ROLE, message, add=_WITH_OIDC, place=_TOP)
+        return
+    yield from _on_node_role(config, addon, key, f"`create cluster` ignores {key} without iam.withOIDC")
 
 
-def _conflicts(addon: SourceNode, file: str) -> Iterator[Finding]:
-    if _text(addon, "resolveConflicts").upper() == "OVERWRITE":
-        line = ("resolveConflicts: preserve",)
-        yield _concern(rules.OVERWRITE, addon, "resolveConflicts", file, "resolveConflicts is overwrite.", add=line, place=_PLACE)
+def _on_node_role(config: Config, addon: SourceNode, key: str, cause: str) -> Iterator[Finding]:
+    """An add-on without a role of its own."""
+    add, place = (_WITH_OIDC, _TOP) if key != "name" else (_role_line(), _PLACE)
+    if config.is_auto_mode and not _node_groups(config):
+        yield _finding(rules.AUTO_MODE, addon, "name", "The add-on has no role. The nodes of Auto Mode do not use aws-node.")
+        return
+    access = _node_access(config)
+    if access is Access.GRANTED:
+        message = f"The add-on gets no role: {cause}. The node roles have the CNI policy."
+        rule = rules.NODE_ROLE if key == "name" else rules.ROLE_ABSENT
+        yield _finding(rule, addon, key, message, add=() if key == "name" else add, place="" if key == "name" else place)
+    elif access is Access.UNKNOWN:
+        message = f"The add-on gets no role: {cause}. The file does not tell whether the node roles have the CNI policy."
+        yield _finding(rules.ROLE_UNKNOWN, addon, key, message, add=add, place=place)
+    else:
+        lacks = ", whose policies do not include the CNI policy" if access is Access.MISSING else ""
+        message = f"The add-on gets no role: {cause}, so aws-node runs on the node role{lacks}."
+        yield _finding(rules.ROLE_MISSING, addon, key, message, add=add, place=place)
+
+
+def _node_groups(config: Config) -> list[SourceNode]:
+    groups = [config.root.at(key) for key in ("managedNodeGroups", "nodeGroups")]
+    return [entry for group in groups if group for entry in group.items]
+
+
+def _node_access(config: Config) -> Access | None:
+    """Return whether the node roles that eksctl creates have the CNI policy; None where the file has no nodes."""
+    groups = _node_groups(config)
+    answers = {_group_access(config, group) for group in groups}
+    if config.root.at("karpenter") is not None:
+        answers.add(Access.GRANTED)  # https://github.com/eksctl-io/eksctl/blob/main/pkg/cfn/builder/karpenter.go
+    return next((access for access in (Access.MISSING, Access.UNKNOWN, Access.GRANTED) if access in answers), None)
+
+
+def _group_access(config: Config, group: SourceNode) -> Access:
+    iam = group.at("iam")
+    if iam is not None and (_is_given(iam.at("instanceRoleARN")) or _is_given(iam.at("instanceProfileARN"))):
+        return Access.UNKNOWN
+    policies = _listed_policies(iam, "attachPolicyARNs", "attachPolicy") if iam else []
+    listed = iam is not None and _is_given(iam.at("attachPolicyARNs"))
+    if not listed and not config.with_oidc:
+        policies.append(policy_by_arn("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"))
+    return cni_access(policies)
+
+
+# --- values
+
+
+_RESOURCE: Final = f"addons/{CNI_ADDON}"
+
+
+def _associations(addon: SourceNode) -> list[SourceNode]:
+    listed = addon.at(_ASSOCIATIONS)
+    return listed.items if listed else []
+
+
+def _listed_policies(node: SourceNode, arns: str, document: str) -> list[Policy]:
+    listed, inline = node.at(arns), node.at(document)
+    policies = [policy_by_arn(entry.text) if entry.text else unknown_policy("") for entry in (listed.items if listed else [])]
+    if inline is not None and inline.fields:
+        policies.append(policy_by_document(document, _plain(inline)))
+    return policies
+
+
+def _plain(node: SourceNode, depth: int = 0) -> object:
+    if depth > 20:  # noqa: PLR2004  # deeper than any policy
+        return None
+    if node.items:
+        return [_plain(entry, depth + 1) for entry in node.items[:200]]
+    return {key: _plain(entry, depth + 1) for key, entry in node.fields.items()} if node.fields else node.value
+
+
+def _arn_fault(text: str) -> str:
+    """eksctl substitutes nothing, so a template variable is a placeholder too."""
+    if "${" in text or "{{" in text or "$(" in text:
+        return f"{text!r} is a placeholder"
+    return fault_of_arn(text)
 
 
 def _role_line() -> tuple[str, ...]:
     return (f"{_ROLE}: {_PLACEHOLDER}",)
 
 
-def _given(value: SourceNode | None) -> bool:
-    """Whether it says something: eksctl takes an empty text, list or mapping for nothing. Of well-known policies one must be true."""
+def _policy_line(key: str) -> tuple[str, ...]:
+    return (f"{key}: [arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy]",)
+
+
+def _is_given(value: SourceNode | None) -> bool:
+    """Return whether a setting has a value. An empty text, list or mapping is none; of well-known policies one must be true."""
     if value is None:
         return False
     if value.fields and all(isinstance(field.value, bool) for field in value.fields.values()):
@@ -145,7 +476,8 @@ def _is_true(value: SourceNode | None) -> bool:
     return value is not None and value.value is True
 
 
-def _concern(rule: Rule, where: SourceNode, key: str, file: str, message: str, *, add: tuple[str, ...] = (), place: str = "") -> Finding:
+def _finding(
+    rule: Rule, where: SourceNode, key: str, message: str, *, add: tuple[str, ...] = (), place: str = "", resource: str = _RESOURCE
+) -> Finding:
     line, column = where.place_of(key)
-    resource = f"addons/{CNI_ADDON}" if rule is not rules.ADDON_ABSENT else ""
-    return Finding(rule=rule, resource=resource, file=file, line=line, column=column, message=message, add=add, place=place)
+    return Finding(rule=rule, resource=resource, line=line, column=column, message=message, add=add, place=place)

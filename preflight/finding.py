@@ -1,4 +1,4 @@
-"""One thing that preflight has to say about one place, and the error of a file that cannot be read."""
+"""One finding of preflight, and the error of a file that cannot be read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,38 +8,40 @@ from preflight.rules import Level, Rule
 
 
 class MalformedFile(PermanentError):
-    """A file is not what it was given as. The text names file, position and what was expected."""
+    """A file is not of the kind it was given as. The text names the file, the position and what to give instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found where, and what to write there.
+    """A violation of a rule at one place, with the lines that correct it.
 
-    `file` is empty for what was found in a cluster. `line` and `column` count from 1; 0 where the format has no lines of its own.
-    `expression` is where the value comes from, as far as the file tells. `add` are lines to write at `place`, ready to paste.
+    `file` is empty for findings about a running cluster. `line` and `column` count from 1; 0 where the format has no lines of its own.
+    `expression` is the origin of the value, as far as the file tells. `add` are lines to write at `place`. `suppressed` is the reason
+    for which the finding does not count; "" where it counts.
     """
 
     rule: Rule
-    resource: str
     message: str
+    resource: str = ""
     file: str = ""
     line: int = 0
     column: int = 0
     expression: str = ""
     place: str = ""
     add: tuple[str, ...] = ()
+    suppressed: str = ""
 
     @property
     def level(self) -> Level:
-        """As its rule has it."""
+        """Return the level of the rule."""
         return self.rule.level
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each once, the gravest first, then by place."""
+    """Return each finding once, most severe first, then by place."""
     return tuple(
         sorted(
             dict.fromkeys(findings),
-            key=lambda fromkey: (fromkey.level.rank, fromkey.file, fromkey.line, fromkey.resource, fromkey.rule.id, fromkey.message),
+            key=lambda finding: (finding.level.rank, finding.file, finding.line, finding.resource, finding.rule.id, finding.message),
         )
     )

@@ -111,5 +111,3 @@ def missing_calls(policies: Iterable[Policy], version: str, *, ipv6: bool) -> tu
 
 def _allows(policy: Policy, call: str) -> bool:
     return any(fnmatchcase(call.lower(), pattern.lower()) for pattern in policy.actions or ())
-
-

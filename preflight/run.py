@@ -1,9 +1,9 @@
-"""Runs the checks: texts of files in, reports out; a cluster in, its report out."""
+"""Runs the checks: files and clusters in, reports out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints
@@ -11,68 +11,97 @@ from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.snapshot.snapshot import Unknown
-from preflight import cloudformation, eksctl, terraform
+from preflight import rules
 from preflight.cluster import Upgrade, VersionsPort, assess, kubernetes_after
-from preflight.input_text import name_of, text_of
+from preflight.context import NAMESPACE, SERVICE_ACCOUNT, AddonRole, Context, Declarations
+from preflight.finding import Finding, MalformedFile, by_severity
+from preflight.formats import FORMATS
 from preflight.report import FileReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lambdas.application.readers import Readers
     from lambdas.domain.snapshot.snapshot import OfferedVersion
     from preflight.cluster import ClusterReport
-    from preflight.finding import Finding
-    from preflight.oidc_providers import Providers
-
-READERS: Final[Mapping[str, Callable[[str, str, Providers], tuple[Finding, ...]]]] = {
-    "terraform-plan": terraform.read,
-    "eksctl": eksctl.read,
-    "template": cloudformation.read,
-}
-"""Kind of file -> its reader. A reader takes text, file name and the OIDC providers of the clusters that were read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreflightRequest:
-    """Clusters by name, the upgrade that is planned for them, and files as (kind, path)."""
-
-    clusters: tuple[str, ...] = ()
-    upgrade: Upgrade
-    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """The text of one file, with the kind it was given as."""
+    """One file: its kind, its name in messages, and its text, or the reason why it has none."""
 
     kind: str
     name: str
-    text: str
+    text: str = ""
+    error: str = ""
 
 
-def read_texts(files: Sequence[tuple[str, str]]) -> tuple[InputFile, ...]:
-    """Return the texts of files that are given as (kind, path).
+@dataclass(frozen=True, kw_only=True)
+class ParsedFile:
+    """A file with its model and what it declares; `model` is None where the file could not be read."""
 
-    Raises:
-        MalformedFile: a file cannot be opened, or holds no text.
-    """
-    return tuple(InputFile(kind=kind, name=name_of(path), text=text_of(path)) for kind, path in files)
+    input: InputFile
+    model: Any = None
+    declared: Declarations = Declarations()
+    error: str = ""
 
 
-def judge_files(files: Sequence[InputFile], providers: Providers) -> tuple[FileReport, ...]:
-    """Return the findings of each file.
+def parse_files(inputs: Sequence[InputFile]) -> tuple[ParsedFile, ...]:
+    """Return the models of the files. A file that cannot be read keeps its error and does not stop the others."""
+    return tuple(_parse(entry) for entry in inputs)
 
-    Raises:
-        MalformedFile: a file is not of the kind it was given as.
-    """
-    return tuple(FileReport(file=it.name, kind=it.kind, findings=READERS[it.kind](it.text, it.name, providers)) for it in files)
+
+def _parse(entry: InputFile) -> ParsedFile:
+    if entry.error:
+        return ParsedFile(input=entry, error=entry.error)
+    form = FORMATS[entry.kind]
+    try:
+        model = form.parse(entry.text, entry.name)
+        return ParsedFile(input=entry, model=model, declared=form.declarations(model))
+    except MalformedFile as error:
+        return ParsedFile(input=entry, error=str(error))
+
+
+def check_files(files: Sequence[ParsedFile], clusters: Sequence[ClusterReport] = ()) -> tuple[FileReport, ...]:
+    """Return the findings of each file, checked together with the others and with the clusters that were read."""
+    providers = {cluster.cluster: cluster.provider_arn for cluster in clusters if cluster.provider_arn}
+    return tuple(_check(file, files, providers, clusters) for file in files)
+
+
+def _check(file: ParsedFile, files: Sequence[ParsedFile], providers: dict[str, str], clusters: Sequence[ClusterReport]) -> FileReport:
+    entry = file.input
+    if file.error:
+        return FileReport(file=entry.name, kind=entry.kind, error=file.error)
+    declared = Declarations()
+    for other in files:
+        if other is not file:
+            declared |= other.declared
+    found = list(FORMATS[entry.kind].findings(file.model, Context(providers=providers, declared=declared)))
+    found += [finding for role in file.declared.addon_roles for finding in compare_with_cluster(role, clusters)]
+    return FileReport(file=entry.name, kind=entry.kind, findings=by_severity(replace(finding, file=entry.name) for finding in found))
+
+
+def compare_with_cluster(declared: AddonRole, clusters: Sequence[ClusterReport]) -> list[Finding]:
+    """Return the finding about a file that gives aws-node another role than record, annotation or binding of the running cluster."""
+    named = [cluster for cluster in clusters if declared.cluster in (None, cluster.cluster)]
+    if len(named) != 1 or declared.role is None:
+        return []
+    cluster = named[0]
+    present = {"the binding": cluster.binding, "the annotation": cluster.annotation, "the add-on record": cluster.record_role}
+    other = {where: role for where, role in present.items() if role and role != declared.role}
+    if not other:
+        return []
+    where, role = next(iter(other.items()))
+    rule = rules.FILE_DIFFERS if declared.role else rules.ROLE_DROPPED
+    what = f"The file gives aws-node {declared.role}" if declared.role else "The file gives aws-node no role"
+    message = f"{what}; in cluster {cluster.cluster} {where} names {role}."
+    return [Finding(rule=rule, resource=declared.resource, line=declared.line, column=declared.column, message=message)]
 
 
 def assess_cluster(cluster: str, upgrade: Upgrade, readers: Readers, now: datetime) -> ClusterReport:
     """Read aws-node in one cluster, and report what the upgrade would do to its role."""
-    target = ServiceAccountRef(cluster, "kube-system", "aws-node")
+    target = ServiceAccountRef(cluster, NAMESPACE, SERVICE_ACCOUNT)
     snapshot, diagnosis = collect_and_diagnose(target, readers, now, Hints(), symptoms=True)
     after = kubernetes_after(snapshot, upgrade)
     return assess(snapshot, diagnosis, upgrade, _offered_versions(cast("VersionsPort", readers.eks), after))

@@ -1,4 +1,4 @@
-"""YAML and JSON as trees that know where each value stands."""
+"""YAML and JSON as trees whose values know their line and column."""
 
 from __future__ import annotations
 
@@ -22,51 +22,70 @@ Value: TypeAlias = "str | int | float | bool | list[SourceNode] | dict[str, Sour
 
 @dataclass(eq=False)
 class SourceNode:
-    """A value and where it begins, line and column from 1. `keys` tells the same of a mapping's keys."""
+    """A value with the line and column, from 1, where it begins. `keys` holds the positions of the keys of a mapping.
+
+    `duplicates` are keys that the mapping holds twice, with the position of the second.
+    """
 
     value: Value
     line: int
     column: int
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    duplicates: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def text(self) -> str | None:
-        """The value where it is text."""
+        """Return the value if it is text."""
         return self.value if isinstance(self.value, str) else None
 
     @property
     def items(self) -> list[SourceNode]:
-        """The members of a list; empty for anything else."""
+        """Return the members of a list; empty for other values."""
         return self.value if isinstance(self.value, list) else []
 
     @property
     def fields(self) -> dict[str, SourceNode]:
-        """The members of a mapping; empty for anything else."""
+        """Return the members of a mapping; empty for other values."""
         return self.value if isinstance(self.value, dict) else {}
 
     def at(self, *path: str) -> SourceNode | None:
-        """The value under a path of keys; None where a step is missing."""
+        """Return the value under a path of keys; None where a key is missing."""
         found: SourceNode | None = self
         for key in path:
             found = found.fields.get(key) if found else None
         return found
 
     def place_of(self, key: str) -> tuple[int, int]:
-        """Where the key stands; the mapping itself where it has none."""
+        """Return the position of the key, or of the mapping where it lacks the key."""
         return self.keys.get(key, (self.line, self.column))
 
 
 def load(text: str, file: str) -> SourceNode:
-    """The one document of a YAML or JSON text. CloudFormation's short tags become the functions they stand for.
+    """Return the one document of a YAML or JSON text. Short tags of CloudFormation become the functions that they stand for.
 
     Raises:
-        MalformedFile: no such text, more than one document, a value that contains itself, or nesting without end.
+        MalformedFile: the text is neither, holds several documents, contains itself, or is nested without end.
     """
+    documents = load_all(text, file)
+    if len(documents) > 1:
+        second = documents[1]
+        raise MalformedFile(f"{file}:{second.line}:{second.column} begins a second document: give each document in a file of its own")
+    return documents[0]
+
+
+def load_all(text: str, file: str) -> list[SourceNode]:
+    """Return every document of a YAML text that holds a value; at least one.
+
+    Raises:
+        MalformedFile: the text is neither YAML nor JSON, is empty, contains itself, or is nested without end.
+    """
+    if text.lstrip("\ufeff \t\r\n").startswith("{") and (comment := _comment_in_json(text)):
+        raise MalformedFile(f"{file}:{comment[0]}:{comment[1]} is a comment, which JSON does not allow: delete it")
     try:
-        root = _composed(text)
-        if root is None:
+        roots = [root for root in _composed(text) if not (isinstance(root, yaml.ScalarNode) and root.tag.endswith(":null"))]
+        if not roots:
             raise MalformedFile(f"{file} is empty")
-        return _Tree(file).node_of(root)
+        return [_Tree(file).node_of(root) for root in roots]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -77,12 +96,41 @@ def load(text: str, file: str) -> SourceNode:
         raise MalformedFile(f"{file} is nested too deeply to be read") from error
 
 
+_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|//|/\*|#')
+
+
+def _comment_in_json(text: str) -> tuple[int, int] | None:
+    """Return the position of the first comment outside of strings in a text that is meant as JSON; None for YAML in flow style."""
+    try:
+        json.loads(text)
+    except ValueError:
+        found = next((token for token in _JSON_TOKEN.finditer(text) if token[0] in ("//", "/*")), None)
+        if found is None or re.search(r"^\s*[\w:]+:", text, re.MULTILINE):
+            return None
+        return _position(text, found.start())
+    except RecursionError:
+        return None
+    return None
+
+
+def _position(text: str, offset: int) -> tuple[int, int]:
+    before = text[:offset]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def json_fault(text: str, file: str, error: json.JSONDecodeError) -> str:
+    """Return the message about a text that is not JSON: a comment is named as such, at its own line."""
+    if comment := _comment_in_json(text):
+        return f"{file}:{comment[0]}:{comment[1]} is a comment, which JSON does not allow: delete it"
+    return f"{file}:{error.lineno}:{error.colno} is not JSON: {error.msg}"
+
+
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The C reader takes a CDK template of a megabyte in under a second."""
+"""The C reader parses a CDK template of a megabyte in under a second."""
 
 
-def _composed(text: str) -> yaml.Node | None:
-    """YAML takes nearly all of JSON: not characters beyond 16 bits as two escapes, nor control characters that JSON lets stand."""
+def _composed(text: str) -> list[yaml.Node]:
+    """YAML accepts nearly all of JSON, except surrogate pairs of escapes and control characters in strings."""
     try:
         return _compose(text)
     except yaml.YAMLError:
@@ -95,19 +143,18 @@ def _composed(text: str) -> yaml.Node | None:
     return _compose(_ESCAPES.sub(_escaped, text))
 
 
-def _compose(text: str) -> yaml.Node | None:
-    """The C composer calls itself for each level and ends the process where the stack does, so the levels are counted first."""
+def _compose(text: str) -> list[yaml.Node]:
+    """The C composer recurses for each level and crashes the process at the end of the stack, so levels are counted first."""
     depth = 0
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise RecursionError
-    found: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
-    return found
+    return list(yaml.compose_all(text, Loader=_LOADER))
 
 
 _ESCAPES: Final = re.compile(rf"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|{_UNREADABLE.pattern}")
-"""An escaped backslash, which stays; a character as two escapes; a character that has to be one."""
+"""An escaped backslash, which stays; a surrogate pair; a character that has to be escaped."""
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -121,12 +168,12 @@ def _unreadable_at(text: str) -> str:
     found = _UNREADABLE.search(text)
     if not found:
         return ""
-    before = text[: found.start()]
-    return f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    line, column = _position(text, found.start())
+    return f":{line}:{column}"
 
 
 class _Tree:
-    """Turns PyYAML's nodes into ours. An alias gives the same object again, so a text of many aliases stays as small as it is."""
+    """Turns PyYAML nodes into source nodes. An alias becomes the same object, so aliases do not multiply the text."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -135,7 +182,7 @@ class _Tree:
 
     def node_of(self, node: yaml.Node) -> SourceNode:
         if id(node) in self._open:
-            raise MalformedFile(f"{self._file}:{node.start_mark.line + 1}:{node.start_mark.column + 1} contains itself by an alias")
+            raise MalformedFile(f"{self._file}:{node.start_mark.line + 1}:{node.start_mark.column + 1} contains itself through an alias")
         if id(node) not in self._done:
             self._open.add(id(node))
             self._done[id(node)] = self._function(node, self._plain(node))
@@ -154,6 +201,7 @@ class _Tree:
         merged: dict[str, SourceNode] = {}
         own: dict[str, SourceNode] = {}
         keys: dict[str, tuple[int, int]] = {}
+        duplicates: dict[str, tuple[int, int]] = {}
         for key, value in node.value:
             if key.tag == _MERGE:
                 found = self.node_of(value)
@@ -161,9 +209,11 @@ class _Tree:
                     merged |= one.fields
                 continue
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            if name in own:
+                duplicates[name] = (key.start_mark.line + 1, key.start_mark.column + 1)
             own[name] = self.node_of(value)
             keys[name] = (key.start_mark.line + 1, key.start_mark.column + 1)
-        return SourceNode({**merged, **own}, line, column, keys)
+        return SourceNode({**merged, **own}, line, column, keys, duplicates)
 
     def _function(self, node: yaml.Node, plain: SourceNode) -> SourceNode:
         """`!Sub x` is `{"Fn::Sub": x}`.

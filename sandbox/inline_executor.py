@@ -1,4 +1,4 @@
-"""An executor that runs what is submitted at once: without threads a world of fakes behaves the same each time, and a profiler sees all."""
+"""An executor that runs each function in the calling thread, so that tests are deterministic and a profiler sees every frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class InlineExecutor(Executor):
-    """In the place of a `ThreadPoolExecutor`."""
+    """Replaces a `ThreadPoolExecutor`."""
 
     def __init__(self, _max_workers: int = 1) -> None:
         pass
@@ -25,6 +25,6 @@ class InlineExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(do(*arguments, **keywords))
-        except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+        except Exception as error:  # noqa: BLE001 - the caller of `result` gets the error
             future.set_exception(error)
         return future

@@ -1,11 +1,11 @@
-"""What stands while it is used: set up in steps, and taken down in reverse at the end or where a step fails."""
+"""A base class for resources that are set up in steps and closed in reverse order."""
 
 from contextlib import ExitStack
 from typing import Self
 
 
 class ResourceStack:
-    """A context manager by its `_set_up`, which enters what has to end again into `_stack`; that may go on while it stands."""
+    """A context manager. `_set_up` enters resources into `_stack`; if a step fails, the resources of earlier steps are closed."""
 
     _stack: ExitStack
 

@@ -78,8 +78,9 @@ def _entry_grant(required: RequiredAccess, role_arn: str, group: str, dependenci
     try:
         if not required.has_access_entries:
             map_roles = dependencies.cluster_access.aws_auth(required.cluster) or ""
-            state = GrantState.GRANTED if role_arn in map_roles and group in map_roles else GrantState.MISSING
-            return Grant(name=name, state=state, detail=f"group {group}", is_manual=True)
+            if role_arn in map_roles and group in map_roles:
+                return Grant(name=name, state=GrantState.GRANTED, is_manual=True)
+            return Grant(name=name, state=GrantState.MISSING, detail=f"no line with the group {group}", is_manual=True)
         groups = dependencies.cluster_access.groups_of(required.cluster, role_arn)
     except RemediatorError as error:
         return Grant(name=name, state=GrantState.UNKNOWN, detail=str(error))

@@ -1,1 +1,1 @@
-"""All input and output: one file per outside system, one method per call."""
+"""All input and output: one module for each outside system, one method for each API call."""

@@ -1,4 +1,4 @@
-"""Turns what botocore raises into our errors, whose type says whether a retry can help."""
+"""Translates the errors of botocore into domain errors, whose type says whether a retry can help."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ _THROTTLED: Final = frozenset(
 
 Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
-_AGAIN: Final = frozenset({"TransactionConflictException", "TransactionInProgressException", "ConcurrentModificationException"})
-_STALE_LOGIN: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed"})
-"""The process's credentials ran out: the next run has new ones."""
-_NOT_KNOWN: Final = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"})
+_CONFLICTING: Final = frozenset({"TransactionConflictException", "TransactionInProgressException", "ConcurrentModificationException"})
+_EXPIRED_CREDENTIALS: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "RequestTimeTooSkewed"})
+"""The credentials of the process expired; the next run has new ones."""
+_UNAUTHENTICATED: Final = frozenset(
+    {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"}
+)
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "NotAuthorized"})
 _GONE: Final = frozenset({"ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException", "NotFound", "NotFoundException"})
 _CHANGED: Final = frozenset({"ConditionalCheckFailedException"})
@@ -45,16 +47,16 @@ _IN_USE: Final = frozenset({"ResourceInUseException", "ResourceConflictException
 
 @contextmanager
 def translated(attempt: str) -> Iterator[None]:
-    """Run a call; what botocore raises becomes one of our errors, from the original.
+    """Translate what botocore raises in this context into a domain error, chained to the original.
 
     Args:
-        attempt: what was tried, in the words of a message: `describe cluster demo`.
+        attempt: the call as a verb phrase for the message, such as `describe cluster demo`.
 
     Raises:
-        TransientError: throttled, timed out, unreachable, 5xx, or stale credentials.
-        Busy: the resource is mid-update.
-        AccessDenied: an IAM statement is missing, or the caller is not known.
-        NotFound, Conflict: as the service says.
+        TransientError: throttled, timed out, unreachable, 5xx, or expired credentials.
+        Busy: another update of the resource is running.
+        AccessDenied: an IAM statement is missing, or AWS does not know the caller.
+        NotFound, Conflict: as the service reports.
         PermanentError: everything else.
     """
     from botocore.exceptions import BotoCoreError, ClientError
@@ -64,14 +66,14 @@ def translated(attempt: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise from_client_error(attempt, error) from error
-    except ResponseParserError as error:  # a gateway on the way answered in its own words
-        raise TransientError(f"{attempt}: the answer was none of AWS' own: {error}"[:TEXT_LIMIT]) from error
+    except ResponseParserError as error:  # a proxy or gateway answered instead of AWS
+        raise TransientError(f"{attempt}: the response is not from AWS: {error}"[:TEXT_LIMIT]) from error
     except BotoCoreError as error:
         raise _from_botocore(attempt, error) from error
 
 
 def from_client_error(attempt: str, error: ClientError) -> RemediatorError:
-    """Our error for an answer that is an error. The text holds the service's code and message, cut short."""
+    """The domain error for an error response. Its text has the code and the message of the service, truncated."""
     answer: dict[str, Any] = dict(error.response)
     code = str(answer.get("Error", {}).get("Code", ""))
     metadata = answer.get("ResponseMetadata", {})
@@ -79,9 +81,9 @@ def from_client_error(attempt: str, error: ClientError) -> RemediatorError:
     text = f"{attempt}: {code} {answer.get('Error', {}).get('Message', '')}".strip()[:TEXT_LIMIT]
     if code in _THROTTLED or status == 429:  # noqa: PLR2004
         return TransientError(text, retry_after_s=_seconds(metadata.get("HTTPHeaders", {}).get("retry-after")))
-    if code in _AGAIN | _STALE_LOGIN or status >= 500:  # noqa: PLR2004
+    if code in _CONFLICTING | _EXPIRED_CREDENTIALS or status >= 500:  # noqa: PLR2004
         return TransientError(text)
-    if code in _NOT_KNOWN:
+    if code in _UNAUTHENTICATED:
         return AccessDenied(text, denial=Denial.UNAUTHENTICATED)
     if code in _DENIED or status == 403:  # noqa: PLR2004
         return AccessDenied(text, denial=Denial.FORBIDDEN)
@@ -108,5 +110,5 @@ def _from_botocore(attempt: str, error: Exception) -> RemediatorError:
 def _seconds(header: str | None) -> float | None:
     try:
         return max(0.0, float(header)) if header else None
-    except ValueError:  # the HTTP date form, which AWS does not send
+    except ValueError:  # the HTTP date form, which AWS never sends
         return None

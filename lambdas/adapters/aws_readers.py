@@ -1,4 +1,4 @@
-"""The adapters that a function observes through, wired once for all functions."""
+"""The adapters that checker and remediator read through."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ if TYPE_CHECKING:
 
 def aws_readers(
     session: AwsSession,
-    here: Environment,
+    environment: Environment,
     function: Function,
     new_executor: Callable[[int], Executor],
     *,
     parameters_kept_s: float = 0,
     facts_kept_s: float = 0,
 ) -> Readers:
-    """Readers for the place that the function was deployed to.
+    """Readers for the account and region of the deployment.
 
     Args:
-        session: whose clients are used.
-        here: the function's environment.
+        session: the session of the function.
+        environment: the environment variables of the function.
         function: the function that reads; an error names it if its access is missing.
         new_executor: makes an executor for that many parallel reads.
-        parameters_kept_s: how old bindings and settings may be (seconds).
-        facts_kept_s: how old a cluster's description, a role and an OIDC provider may be (seconds).
+        parameters_kept_s: maximum age of bindings and settings (seconds).
+        facts_kept_s: maximum age of a cluster's description, a role and an OIDC provider (seconds).
     """
     return Readers(
         parameters=ParameterStore(session, keep_s=parameters_kept_s),
         eks=Eks(session, keep_s=facts_kept_s),
-        iam=Iam(session, account=here.account, partition=here.partition, keep_s=facts_kept_s),
-        clusters=Clusters(Tokens(session, here.partition), here.role_of(function)),
+        iam=Iam(session, account=environment.account, partition=environment.partition, keep_s=facts_kept_s),
+        clusters=Clusters(Tokens(session, environment.partition), environment.role_of(function)),
         new_executor=new_executor,
-        account=here.account,
-        region=here.region,
-        partition=here.partition,
-        may_simulate=here.may_simulate == "true",
-        passable_roles=tuple(here.passable_roles.split(",")),
+        account=environment.account,
+        region=environment.region,
+        partition=environment.partition,
+        may_simulate=environment.may_simulate == "true",
+        passable_roles=tuple(environment.passable_roles.split(",")),
     )

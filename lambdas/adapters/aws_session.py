@@ -1,4 +1,4 @@
-"""AWS clients, made when first used and kept while the process lives."""
+"""AWS clients, created on first use and kept for the life of the process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 5
 ATTEMPTS: Final = 3
-"""A call that fails three times within the function's patience is better told than waited for: the event comes back."""
+"""After three failed attempts the call fails, because Lambda delivers the event again."""
 
 
 class AwsSession:
-    """One botocore session: clients by service, and the credentials they sign with.
+    """One botocore session: its clients by service, and its credentials. Safe to share between threads.
 
-    `profile` is a person's choice at a terminal; functions have none. Safe to share between threads.
+    `profile` is set by the command line alone.
     """
 
     def __init__(self, region: str, *, profile: str | None = None) -> None:
@@ -32,20 +32,20 @@ class AwsSession:
         self._clients: dict[tuple[str, int], Any] = {}
 
     def client(self, service: str, *, read_timeout_s: int = READ_TIMEOUT_S) -> Any:
-        """The client of a service, such as `eks`. Its methods are made from the service's model, so it has no static type."""
+        """The client of a service, such as `eks`. botocore creates its methods from the service model, so it has no static type."""
         key = (service, read_timeout_s)
-        made = self._clients.get(key)
-        if made is None:
-            with self._lock:  # creation shares the session's caches, which are not locked
-                made = self._clients.get(key) or self._create(service, read_timeout_s)
-                self._clients[key] = made
-        return made
+        client = self._clients.get(key)
+        if client is None:
+            with self._lock:  # botocore does not lock the caches that client creation uses
+                client = self._clients.get(key) or self._create(service, read_timeout_s)
+                self._clients[key] = client
+        return client
 
     def credentials(self) -> Credentials:
-        """What signs the calls; refreshed by botocore where it can be.
+        """The credentials that sign the calls. botocore refreshes them where possible.
 
         Raises:
-            botocore.exceptions.NoCredentialsError: there are none; `translated` turns it into ours.
+            botocore.exceptions.NoCredentialsError: there are none; `translated` turns it into a domain error.
         """
         from botocore.exceptions import NoCredentialsError
 
@@ -64,8 +64,8 @@ class AwsSession:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=16,
             tcp_keepalive=True,
-            # CloudTrail then tells which release made a call. Alone: botocore puts its own words together anew for each request, which
-            # takes a tenth of the request's CPU time.
+            # CloudTrail then shows which release made a call. It replaces botocore's own text, whose assembly takes a tenth of the CPU
+            # time of each request.
             user_agent=f"{PROJECT}/{VERSION}",
         )
         return self._botocore().create_client(service, region_name=self.region, config=config)

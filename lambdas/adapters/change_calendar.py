@@ -10,8 +10,8 @@ from lambdas.adapters.aws_errors import translated
 if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
 
-LOOK_AGAIN: Final = timedelta(days=1)
-"""For a calendar that is closed and names no time at which it opens."""
+RECHECK_INTERVAL: Final = timedelta(days=1)
+"""Assumed until a closed calendar opens, if it names no time."""
 
 
 class Calendar:
@@ -21,7 +21,7 @@ class Calendar:
         self._session = session
 
     def opens_at(self, name: str, at: datetime) -> datetime | None:
-        """None where it is open then, else when it next opens, or a day later where the calendar does not say.
+        """None if the calendar is open at that time, else when it opens next, or a day later if it names no time.
 
         Raises:
             PermanentError: there is no such calendar.
@@ -34,4 +34,4 @@ class Calendar:
         if answer["State"] == "OPEN":
             return None
         opens = answer.get("NextTransitionTime")
-        return datetime.fromisoformat(opens).astimezone(UTC) if opens else at + LOOK_AGAIN
+        return datetime.fromisoformat(opens).astimezone(UTC) if opens else at + RECHECK_INTERVAL

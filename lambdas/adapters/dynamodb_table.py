@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
 
 Row = dict[str, dict[str, Any]]
-"""An item as DynamoDB has it: attribute -> {type: value}. Empty where there is none."""
+"""An item as DynamoDB returns it: attribute -> {type: value}. Empty if there is none."""
 
 
 class Table:
-    """The calls that `contract.access` grants, and no other."""
+    """Only the calls that `contract.access` grants."""
 
     def __init__(self, session: AwsSession, name: str) -> None:
         self._session = session
         self._name = name
 
     def get(self, attempt: str, key: Row) -> Row:
-        """The item as it is now."""
+        """The current item, by a consistent read."""
         with translated(attempt):
             answer = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True)
         return dict(answer.get("Item", {}))
 
     def update(self, attempt: str, key: Row, change: str, condition: str, values: Row) -> tuple[Row, bool]:
-        """Change an item under a condition. Returns the item as it is then, and whether it was changed.
+        """Change an item under a condition. Returns the resulting item, and whether the condition held.
 
-        Both cases are one call: a refusal brings the item that refused.
+        Both cases cost one call: a failed condition returns the unchanged item.
         Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
         """
         from botocore.exceptions import ClientError
@@ -40,7 +40,9 @@ class Table:
         with translated(attempt):
             try:
                 answer = self._dynamodb.update_item(
-                    **self.updating(key, change, condition, values), ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
+                    **self.update_parameters(key, change, condition, values),
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as error:
                 reply: dict[str, Any] = dict(error.response)
@@ -49,24 +51,24 @@ class Table:
                 return dict(reply.get("Item", {})), False
         return dict(answer["Attributes"]), True
 
-    def updating(self, key: Row, change: str, condition: str, values: Row) -> dict[str, Any]:
-        """The members of an update, alone or in a transaction. An empty condition is none."""
+    def update_parameters(self, key: Row, change: str, condition: str, values: Row) -> dict[str, Any]:
+        """The parameters of an update, alone or in a transaction. An empty condition stands for none."""
         members = {"TableName": self._name, "Key": key, "UpdateExpression": change, "ExpressionAttributeValues": values}
         return members | ({"ConditionExpression": condition} if condition else {})
 
-    def transact(self, attempt: str, guard: dict[str, Any], others: Sequence[dict[str, Any]]) -> Row | None:
-        """Write all or nothing. None where it was written, else the item that the guard's condition refused.
+    def transact(self, attempt: str, conditional: dict[str, Any], others: Sequence[dict[str, Any]]) -> Row | None:
+        """Write all or nothing. Returns None if it was written, else the item whose condition failed.
 
         Args:
-            guard: the one update with a condition, by the members that `updating` gives.
+            conditional: the one update with a condition, as `update_parameters` returns it.
             others: whole entries of `TransactItems`, without conditions.
 
         Raises:
-            TransientError: another write of the same items was under way.
+            TransientError: another write of the same items was in progress.
         """
         from botocore.exceptions import ClientError
 
-        writes = [{"Update": guard | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}, *others]
+        writes = [{"Update": conditional | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}, *others]
         with translated(attempt):
             try:
                 self._dynamodb.transact_write_items(TransactItems=writes)
@@ -81,20 +83,20 @@ class Table:
                 raise
         return None
 
-    def putting(self, item: Row) -> dict[str, Any]:
+    def put_entry(self, item: Row) -> dict[str, Any]:
         """An entry of `TransactItems` that puts an item."""
         return {"Put": {"TableName": self._name, "Item": item}}
 
     def query(self, attempt: str, condition: str, values: Mapping[str, Any]) -> Iterator[Row]:
-        """Items of one partition, the last sort key first."""
-        asked: dict[str, Any] = {"TableName": self._name, "KeyConditionExpression": condition, "ExpressionAttributeValues": values}
+        """Items of one partition, in descending order of the sort key."""
+        parameters: dict[str, Any] = {"TableName": self._name, "KeyConditionExpression": condition, "ExpressionAttributeValues": values}
         while True:
             with translated(attempt):
-                page = self._dynamodb.query(**asked, ConsistentRead=True, ScanIndexForward=False)
+                page = self._dynamodb.query(**parameters, ConsistentRead=True, ScanIndexForward=False)
             yield from page["Items"]
             if not page.get("LastEvaluatedKey"):
                 return
-            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            parameters["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     @property
     def _dynamodb(self) -> Any:

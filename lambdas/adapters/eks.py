@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
-from lambdas.adapters.ttl_cache import Remembered
+from lambdas.adapters.ttl_cache import TtlCache
 from lambdas.domain.errors import NotFound
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
 
 _KEEP_ADVICE_S: Final = 3600
-"""Versions change in weeks; a repair looks many times."""
-_AT_ONCE: Final = 8
-"""Node groups described at a time: within the API's rate, and 30 of them take a fraction of a second."""
+"""Add-on versions change within weeks, while one repair reads them many times."""
+_PARALLEL_CALLS: Final = 8
+"""Node groups described in parallel: within the API rate, and 30 of them take a fraction of a second."""
 
 
 class Eks:
-    """Implements `EksPort`. `keep_s`: for how long a cluster's description serves, in seconds; its add-ons are read every time."""
+    """Implements `EksPort`. `keep_s`: maximum age of a cluster's description (seconds). Add-ons are never cached."""
 
     def __init__(self, session: AwsSession, *, keep_s: float = 0) -> None:
         self._session = session
-        self._described: Remembered[ClusterFacts | Missing] = Remembered(keep_s)
-        self._advised: Remembered[VersionAdvice] = Remembered(_KEEP_ADVICE_S)
-        self._supported: Remembered[SupportDates] = Remembered(_KEEP_ADVICE_S)
+        self._clusters: TtlCache[ClusterFacts | Missing] = TtlCache(keep_s)
+        self._advice: TtlCache[VersionAdvice] = TtlCache(_KEEP_ADVICE_S)
+        self._support_dates: TtlCache[SupportDates] = TtlCache(_KEEP_ADVICE_S)
 
     def clusters(self) -> tuple[str, ...]:
         """Names of all clusters in this account and region."""
         return tuple(name for page in self._pages("list clusters", "list_clusters") for name in page["clusters"])
 
     def cluster(self, name: str) -> ClusterFacts | Missing:
-        return self._described.get(name, lambda: self._describe(name))
+        return self._clusters.get(name, lambda: self._describe(name))
 
     def addon(self, cluster: str, name: str) -> AddonFacts | Missing:
         try:
@@ -59,7 +59,7 @@ class Eks:
         return _addon(answer["addon"])
 
     def associations(self, target: ServiceAccountRef) -> tuple[Association, ...]:
-        """Pod identity associations of one ServiceAccount. The list has no roles, so each is described: there is hardly ever one."""
+        """Pod identity associations of one ServiceAccount. The list has no roles, so each is described; there is hardly ever more than one."""
         where = {"clusterName": target.cluster, "namespace": target.namespace, "serviceAccount": target.name}
         pages = self._pages(f"list pod identity associations of {target.key}", "list_pod_identity_associations", **where)
         return tuple(
@@ -67,48 +67,43 @@ class Eks:
         )
 
     def node_repair(self, cluster: str) -> NodeRepair:
-        """Node groups with auto repair switched on."""
+        """Node groups with node auto repair enabled."""
         pages = self._pages(f"list node groups of cluster {cluster}", "list_nodegroups", clusterName=cluster)
         names = [name for page in pages for name in page["nodegroups"]]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            repaired = list(pool.map(lambda name: self._repairs(cluster, name), names))
+        with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+            repaired = list(pool.map(lambda name: self._has_auto_repair(cluster, name), names))
         return NodeRepair(nodegroups=tuple(name for name, on in zip(names, repaired, strict=True) if on))
 
     def version_advice(self, addon: str, kubernetes_version: str) -> VersionAdvice:
-        """The version that EKS installs by default, and the newest.
+        """The default and the newest version of the add-on for a Kubernetes version.
 
         Raises:
-            NotFound: EKS offers the add-on for no such version.
+            NotFound: EKS does not offer the add-on for this version.
         """
-        return self._advised.get((addon, kubernetes_version), lambda: self._advise(addon, kubernetes_version))
+        return self._advice.get((addon, kubernetes_version), lambda: self._advise(addon, kubernetes_version))
 
     def _advise(self, addon: str, kubernetes_version: str) -> VersionAdvice:
         offered = self.offered_versions(addon, kubernetes_version)
         if not offered:
-            raise NotFound(f"EKS offers add-on {addon} for no Kubernetes {kubernetes_version}")
+            raise NotFound(f"EKS does not offer add-on {addon} for Kubernetes {kubernetes_version}")
         default = next((item.version for item in offered if item.default), "")
-        return VersionAdvice(default=default, latest=max((item.version for item in offered), key=_in_order))
+        return VersionAdvice(default=default, latest=max((item.version for item in offered), key=_version_key))
 
     def support(self, kubernetes_version: str) -> SupportDates:
-        """Until when EKS supports a Kubernetes version.
+        """The end dates of standard and extended support for a Kubernetes version.
 
         Raises:
-            NotFound: EKS knows no such version.
+            NotFound: EKS does not list this version.
 
         Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeClusterVersions.html
         """
-        return self._supported.get(kubernetes_version, lambda: self._support(kubernetes_version))
+        return self._support_dates.get(kubernetes_version, lambda: self._support(kubernetes_version))
 
     def _support(self, kubernetes_version: str) -> SupportDates:
-        attempt = f"find out until when Kubernetes {kubernetes_version} is supported"
+        attempt = f"read the support dates of Kubernetes {kubernetes_version}"
         pages = self._pages(attempt, "describe_cluster_versions", clusterVersions=[kubernetes_version])
         found = next(
-            (
-                clusterversion
-                for page in pages
-                for clusterversion in page["clusterVersions"]
-                if clusterversion.get("clusterVersion") == kubernetes_version
-            ),
+            (version for page in pages for version in page["clusterVersions"] if version.get("clusterVersion") == kubernetes_version),
             None,
         )
         if found is None:
@@ -118,11 +113,11 @@ class Eks:
         return SupportDates(standard_until=standard, extended_until=extended)
 
     def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
-        """Every version that EKS offers for a Kubernetes version, in its order: the newest first. Empty where it offers none."""
+        """Every version that EKS offers for a Kubernetes version, newest first. Empty if there is none."""
         return tuple(self._offers(f"list the versions of add-on {addon} for Kubernetes {kubernetes_version}", addon, kubernetes_version))
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
-        """`UpdateAddon` with the role and PRESERVE, nothing else: omitted version, configuration and associations stay.
+        """Call `UpdateAddon` with the role and PRESERVE alone: version, configuration and associations stay unchanged.
 
         Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
         """
@@ -136,19 +131,19 @@ class Eks:
     def _eks(self) -> Any:
         return self._session.client("eks")
 
-    def _pages(self, attempt: str, call: str, **asked: Any) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, attempt: str, call: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
         while True:
             with translated(attempt):
-                page = getattr(self._eks, call)(**asked)
+                page = getattr(self._eks, call)(**parameters)
             yield page
             if not page.get("nextToken"):
                 return
-            asked["nextToken"] = page["nextToken"]
+            parameters["nextToken"] = page["nextToken"]
 
     def _offers(self, attempt: str, addon: str, kubernetes_version: str) -> Iterator[OfferedVersion]:
-        """Page by page, so that who has found what he looks for reads no further."""
+        """Versions page by page, so that a caller can stop early."""
         for page in self._pages(attempt, "describe_addon_versions", addonName=addon, kubernetesVersion=kubernetes_version):
-            for version in (addonversion for found in page["addons"] for addonversion in found["addonVersions"]):
+            for version in (addon_version for found in page["addons"] for addon_version in found["addonVersions"]):
                 here = [
                     compatibility for compatibility in version["compatibilities"] if compatibility["clusterVersion"] == kubernetes_version
                 ]
@@ -168,46 +163,46 @@ class Eks:
             answer = self._eks.describe_pod_identity_association(clusterName=cluster, associationId=identifier)
         return Association(id=identifier, role_arn=answer["association"]["roleArn"])
 
-    def _repairs(self, cluster: str, name: str) -> bool:
+    def _has_auto_repair(self, cluster: str, name: str) -> bool:
         with translated(f"describe node group {name} of cluster {cluster}"):
             answer = self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)
         return bool(answer["nodegroup"].get("nodeRepairConfig", {}).get("enabled"))
 
 
-def _in_order(version: str) -> tuple[int, ...]:
-    """Sorts `v1.9.3-eksbuild.1` before `v1.20.0-eksbuild.2`."""
+def _version_key(version: str) -> tuple[int, ...]:
+    """Sort key that puts `v1.9.3-eksbuild.1` before `v1.20.0-eksbuild.2`."""
     return tuple(map(int, re.findall(r"\d+", version)))
 
 
-def _cluster(it: Mapping[str, Any]) -> ClusterFacts:
-    # Times come in the process's own zone. A cluster that is being created has no endpoint, authority or issuer yet.
-    network = it.get("resourcesVpcConfig", {})
+def _cluster(cluster: Mapping[str, Any]) -> ClusterFacts:
+    # botocore returns times in the local time zone. A cluster in creation has no endpoint, authority or issuer yet.
+    network = cluster.get("resourcesVpcConfig", {})
     return ClusterFacts(
-        name=it["name"],
-        arn=it["arn"],
-        version=it["version"],
-        status=it["status"],
-        endpoint=it.get("endpoint", ""),
-        certificate_authority=it.get("certificateAuthority", {}).get("data", ""),
-        issuer=it.get("identity", {}).get("oidc", {}).get("issuer"),
-        created_at=it["createdAt"].astimezone(UTC),
-        authentication_mode=it.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
-        ip_family=it.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
-        auto_mode=bool(it.get("computeConfig", {}).get("enabled")),
-        # The ranges are kept, and told, while public access is off.
+        name=cluster["name"],
+        arn=cluster["arn"],
+        version=cluster["version"],
+        status=cluster["status"],
+        endpoint=cluster.get("endpoint", ""),
+        certificate_authority=cluster.get("certificateAuthority", {}).get("data", ""),
+        issuer=cluster.get("identity", {}).get("oidc", {}).get("issuer"),
+        created_at=cluster["createdAt"].astimezone(UTC),
+        authentication_mode=cluster.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
+        ip_family=cluster.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
+        auto_mode=bool(cluster.get("computeConfig", {}).get("enabled")),
+        # EKS returns the ranges even if public access is disabled.
         public_from=tuple(network.get("publicAccessCidrs", ("0.0.0.0/0",))) if network.get("endpointPublicAccess", True) else (),
     )
 
 
-def _addon(it: Mapping[str, Any]) -> AddonFacts:
+def _addon(addon: Mapping[str, Any]) -> AddonFacts:
     return AddonFacts(
-        name=it["addonName"],
-        version=it["addonVersion"],
-        status=it["status"],
-        role_arn=it.get("serviceAccountRoleArn"),
-        modified_at=it["modifiedAt"].astimezone(UTC) if "modifiedAt" in it else None,
+        name=addon["addonName"],
+        version=addon["addonVersion"],
+        status=addon["status"],
+        role_arn=addon.get("serviceAccountRoleArn"),
+        modified_at=addon["modifiedAt"].astimezone(UTC) if "modifiedAt" in addon else None,
         issues=tuple(
             HealthIssue(code=issue.get("code", ""), message=issue.get("message", ""), resources=tuple(issue.get("resourceIds", ())))
-            for issue in it.get("health", {}).get("issues", ())
+            for issue in addon.get("health", {}).get("issues", ())
         ),
     )

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lambdas.adapters.aws_errors import translated
-from lambdas.adapters.ttl_cache import Remembered
+from lambdas.adapters.ttl_cache import TtlCache
 from lambdas.domain.diagnosis.permissions import resource_to_simulate
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, TransientError
 from lambdas.domain.snapshot.snapshot import Missing, OidcProvider, RoleFacts
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
 
 NO_ROUTE_S: Final = 600.0
-"""Most VPCs have no way to IAM. Finding that out takes seconds, so it is believed for ten minutes."""
+"""Most VPCs have no route to IAM. A connection time-out takes seconds, so the result is kept for ten minutes."""
 
 _Read = TypeVar("_Read")
 
 
 class Iam:
-    """Implements `IamPort`. `keep_s`: for how long a role or provider that was read serves, in seconds."""
+    """Implements `IamPort`. `keep_s`: maximum age of a role or OIDC provider (seconds)."""
 
     def __init__(
         self, session: AwsSession, *, account: str, partition: str, keep_s: float = 0, clock: Callable[[], float] = monotonic
@@ -33,16 +33,16 @@ class Iam:
         self._session = session
         self._account = account
         self._partition = partition
-        self._roles: Remembered[RoleFacts | Missing] = Remembered(keep_s, clock)
-        self._providers: Remembered[OidcProvider | Missing] = Remembered(keep_s, clock)
+        self._roles: TtlCache[RoleFacts | Missing] = TtlCache(keep_s, clock)
+        self._providers: TtlCache[OidcProvider | Missing] = TtlCache(keep_s, clock)
         self._clock = clock
         self._no_route_until = float("-inf")
 
     def role(self, arn: str) -> RoleFacts | Missing:
-        """A role of our own account, by the last segment of its ARN.
+        """A role of the deployment's account, read by the last segment of its ARN.
 
         Raises:
-            AccessDenied: we may not read it, or there is no way to IAM from here.
+            AccessDenied: the caller may not read it, or the network has no route to IAM.
         """
         return self._roles.get(arn, lambda: self._role(arn))
 
@@ -50,15 +50,15 @@ class Iam:
         return self._providers.get(arn, lambda: self._provider(arn))
 
     def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
-        """`call -> allowed | implicitDeny | explicitDeny`; refusals that hang on context we do not give are left out.
+        """`call -> allowed | implicitDeny | explicitDeny`; denials that depend on context keys that are not simulated are left out.
 
         Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
         """
         by_resource: defaultdict[str, list[str]] = defaultdict(list)
         for call in calls:
-            place = resource_to_simulate(call, partition=self._partition, region=self._session.region, account=self._account)
-            by_resource[place].append(call)
-        return {call: decision for place, those in by_resource.items() for call, decision in self._simulated(role_arn, those, place)}
+            resource = resource_to_simulate(call, partition=self._partition, region=self._session.region, account=self._account)
+            by_resource[resource].append(call)
+        return {call: decision for resource, names in by_resource.items() for call, decision in self._simulated(role_arn, names, resource)}
 
     def _role(self, arn: str) -> RoleFacts | Missing:
         name = arn.rpartition("/")[2]
@@ -69,7 +69,7 @@ class Iam:
         except NotFound:
             return Missing(f"role {arn}")
         found = answer["Role"]
-        # Names are unique whatever the path; a role elsewhere on another path is not the one that was bound.
+        # Role names are unique across paths, so a role with the same name and another path is not the bound role.
         if found["Arn"] != arn:
             return Missing(f"role {arn}; a role of that name has the ARN {found['Arn']}")
         return RoleFacts(arn=arn, trust=_document(found["AssumeRolePolicyDocument"]))
@@ -82,18 +82,18 @@ class Iam:
         return OidcProvider(arn=arn, client_ids=tuple(answer.get("ClientIDList", ())))
 
     def _simulated(self, role_arn: str, calls: Sequence[str], resource: str) -> list[tuple[str, str]]:
-        asked: dict[str, Any] = {"PolicySourceArn": role_arn, "ActionNames": list(calls), "ResourceArns": [resource]}
+        parameters: dict[str, Any] = {"PolicySourceArn": role_arn, "ActionNames": list(calls), "ResourceArns": [resource]}
         found: list[tuple[str, str]] = []
         while True:
-            page = self._read(f"simulate the permissions of {role_arn}", lambda: self._iam.simulate_principal_policy(**asked))
+            page = self._read(f"simulate the permissions of {role_arn}", lambda: self._iam.simulate_principal_policy(**parameters))
             found += [
-                (evaluationresult["EvalActionName"], evaluationresult["EvalDecision"])
-                for evaluationresult in page["EvaluationResults"]
-                if evaluationresult["EvalDecision"] == "allowed" or not evaluationresult.get("MissingContextValues")
+                (result["EvalActionName"], result["EvalDecision"])
+                for result in page["EvaluationResults"]
+                if result["EvalDecision"] == "allowed" or not result.get("MissingContextValues")
             ]
             if not page.get("IsTruncated"):
                 return found
-            asked["Marker"] = page["Marker"]
+            parameters["Marker"] = page["Marker"]
 
     def _read(self, attempt: str, call: Callable[[], _Read]) -> _Read:
         from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
@@ -115,10 +115,10 @@ class Iam:
 
 
 def _no_route(attempt: str) -> AccessDenied:
-    return AccessDenied(f"{attempt}: there is no way to IAM from here (no NAT gateway, no endpoint)", denial=Denial.UNREACHABLE)
+    return AccessDenied(f"{attempt}: the network has no route to IAM (no NAT gateway, no endpoint)", denial=Denial.UNREACHABLE)
 
 
 def _document(policy: Any) -> Mapping[str, Any]:
-    """botocore gives the document parsed; a text is taken too, since that is what the API's model promises."""
+    """The parsed document. botocore parses it already, but the API model declares a string."""
     parsed: Mapping[str, Any] = json.loads(policy) if isinstance(policy, str) else policy
     return parsed

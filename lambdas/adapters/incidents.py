@@ -140,7 +140,7 @@ class Incidents:
         """
         attempt = f"close incident {past.id}"
         refusing = self._table.transact(
-            attempt, self._closing(past, seen_signals, healthy_since), [self._table.putting(items.past_item(past))]
+            attempt, self._closing(past, seen_signals, healthy_since), [self._table.put_entry(items.past_item(past))]
         )
         if refusing is None:
             return True
@@ -199,4 +199,4 @@ class Incidents:
         change = f"REMOVE {', '.join([*items.OPEN_ATTRIBUTES, *(['gone_notified_at'] if not gone else [])])}{setting}"
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
         values |= {":at": items.time(healthy_since or past.closed_at)} if setting else {}
-        return self._table.updating(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
+        return self._table.update_parameters(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)

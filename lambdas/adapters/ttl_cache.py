@@ -1,35 +1,35 @@
-"""Answers that are kept for a while, so that a warm process asks again only for what may have changed."""
+"""A cache with a time to live, for facts that a warm process would else read again for each event."""
 
 from collections.abc import Callable, Hashable
 from threading import Lock
 from time import monotonic
 from typing import Generic, TypeVar
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
-class Remembered(Generic[Answer]):
-    """Answers by key, each for `for_s` seconds; 0 asks every time. Errors are not kept. Safe to share between threads."""
+class TtlCache(Generic[Value]):
+    """Values by key, each kept for `ttl_s` seconds; 0 keeps none. Errors are not kept. Safe to share between threads."""
 
-    def __init__(self, for_s: float, clock: Callable[[], float] = monotonic) -> None:
-        self._for_s = for_s
+    def __init__(self, ttl_s: float, clock: Callable[[], float] = monotonic) -> None:
+        self._ttl_s = ttl_s
         self._clock = clock
-        self._answers: dict[Hashable, tuple[float, Answer]] = {}
+        self._values: dict[Hashable, tuple[float, Value]] = {}
         self._lock = Lock()
 
-    def known(self, key: Hashable) -> Answer | None:
-        """The answer, where there is one less than `for_s` seconds old."""
+    def known(self, key: Hashable) -> Value | None:
+        """The value if it is less than `ttl_s` seconds old, else None."""
         with self._lock:
-            asked_at, answer = self._answers.get(key, (None, None))
-        return answer if asked_at is not None and self._clock() - asked_at < self._for_s else None
+            read_at, value = self._values.get(key, (None, None))
+        return value if read_at is not None and self._clock() - read_at < self._ttl_s else None
 
-    def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
-        """The answer to `ask`, less than `for_s` seconds old. Two threads that find none both ask."""
-        known = self.known(key)
-        if known is not None:
-            return known
-        began = self._clock()  # an answer may be as old as its question
-        fresh = ask()
+    def get(self, key: Hashable, read: Callable[[], Value]) -> Value:
+        """The cached value, else the value that `read` returns. Two threads that find none both call it."""
+        cached = self.known(key)
+        if cached is not None:
+            return cached
+        began = self._clock()  # the value may be as old as the start of the read
+        fresh = read()
         with self._lock:
-            self._answers[key] = (began, fresh)
+            self._values[key] = (began, fresh)
         return fresh

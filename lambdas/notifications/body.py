@@ -49,14 +49,14 @@ UNKNOWN_REMOVER: Final = (
 
 def _last_change(context: MessageContext) -> Phrase | None:
     actor = context.fault.actor or context.current.actor
-    if actor.get("who"):
-        tool = recognize(markers=(actor.get("agent", ""),))
+    if actor:
+        tool = recognize(markers=(actor.agent,))
         return phrase(
             "Last change: {what}by {who}{tool}{at}.",
-            what=phrase("{what}, ", what=actor["what"]) if actor.get("what") else phrase(""),
-            who=short_name(actor["who"]),
+            what=phrase("{what}, ", what=actor.what) if actor.what else phrase(""),
+            who=short_name(actor.who),
             tool=phrase(" with {name}", name=tool.name) if tool else phrase(""),
-            at=_comma_time(actor.get("at"), context),
+            at=_comma_time(actor.at, context),
         )
     owner, verdicts = context.fault.owner, REPAIRABLE | {Verdict.FLAPPING}
     if not owner or owner == FIELD_MANAGER or context.fault.verdict not in verdicts or not context.is_identity_broken:
@@ -126,7 +126,7 @@ def _approval_deadline(context: MessageContext) -> Phrase:
 
 
 def _approval_timeout(context: MessageContext) -> str:
-    return duration(context.current.timeouts.get("approval_timeout_s", 0))
+    return duration(context.current.time_limits.approval_timeout_s)
 
 
 def _verification(context: MessageContext) -> Phrase:

@@ -1,13 +1,12 @@
 """The data that a message is written from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from lambdas.contract.settings import Severity
-from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary, summary_from_json
+from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.plan import BlockReason
@@ -18,12 +17,12 @@ _ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
 
 
 class TimelineEvent(StrEnum):
-    """The kind of a timeline entry that is no action; an action's entry carries the action's `kind`. Stored in history."""
+    """The kind of a timeline entry without an action; the entry of an action has the `kind` of the action. Stored in history."""
 
     ASSESSMENT = "assessment"
     APPROVAL = "approval"
-    SUCCESSOR = "successor"
-    WAVES = "waves"
+    CANARY_REPLACEMENT = "canary-replacement"
+    ROLLING_REPLACEMENT = "rolling-replacement"
     VERIFICATION = "verification"
 
 
@@ -127,53 +126,3 @@ class MessageContext:
         """The first reason that blocks the repair; None where nothing blocks it."""
         blockers = (blocked for blocked in self.current.blocked if blocked.reason != BlockReason.CONSEQUENCE)
         return next(blockers, None)
-
-
-def context_from_state(kind: NotificationKind, state: Mapping[str, Any], incident: Incident) -> MessageContext:
-    """The context of a notification, from the workflow state as JSON."""
-    current = summary_from_json(state["look"])
-    given = state.get("answer") or {}
-    return MessageContext(
-        kind=kind,
-        incident=incident,
-        current=current,
-        first=summary_from_json(state["first"]) if state.get("first") else current,
-        timeline=entries_from_json(state.get("lines")),
-        changes=tuple(map(str, state.get("changes") or ())),
-        signals=int(state.get("signals") or 0),
-        verification=str(state.get("proof") or ""),
-        trouble=str(state.get("trouble") or ""),
-        answer=_answer_from_json(given) or _approval_of_timeline(state.get("lines") or ()),
-    )
-
-
-def _answer_from_json(given: Mapping[str, Any]) -> ApprovalAnswer | None:
-    if not given:
-        return None
-    return ApprovalAnswer(approved=bool(given.get("approved")), by=str(given.get("by") or ""), timed_out=bool(given.get("timed_out")))
-
-
-def _approval_of_timeline(lines: Any) -> ApprovalAnswer | None:
-    texts = (str(line.get("words", "")) for line in reversed(lines) if line.get("what") == "approval")
-    by = next((text.removeprefix("approved by ") for text in texts if text.startswith("approved by ")), "")
-    return ApprovalAnswer(approved=True, by="" if by == "chat" else by) if by else None
-
-
-_STORED_EVENTS: Final = {"look": TimelineEvent.ASSESSMENT, "proof": TimelineEvent.VERIFICATION}
-
-
-def entries_from_json(lines: object) -> tuple[TimelineEntry, ...]:
-    """Timeline entries as history stores them; what is no entry is left out."""
-    stored = [line for line in lines if isinstance(line, Mapping)] if isinstance(lines, list | tuple) else []
-    return tuple(_entry(line) for line in stored)
-
-
-def _entry(line: Mapping[str, Any]) -> TimelineEntry:
-    event = str(line.get("event") or line.get("what") or "")
-    counts = line.get("counts") or ()
-    return TimelineEntry(
-        at=str(line.get("at") or ""),
-        event=_STORED_EVENTS.get(event, event),
-        text=str(line.get("text") or line.get("words") or ""),
-        counts=tuple(counts) if isinstance(counts, list | tuple) and all(isinstance(count, int) for count in counts) else (),
-    )

@@ -110,7 +110,7 @@ def _fix(context: MessageContext) -> str:
 
 
 def _list_updates(context: MessageContext) -> str:
-    addon = context.current.addon.get("name", "")
+    addon = context.current.addon.name if context.current.addon else ""
     return f"aws eks list-updates --name {context.cluster}" + (f" --addon-name {addon}" if addon else "")
 
 
@@ -125,7 +125,8 @@ def _bind(context: MessageContext) -> Phrase:
 
 
 def _prevention(context: MessageContext) -> Iterator[Phrase]:
-    role, addon, target = context.fault.desired_role, context.fault.addon.get("name", ""), context.incident.target
+    role, target = context.fault.desired_role, context.incident.target
+    addon = context.fault.addon.name if context.fault.addon else ""
     if not role:
         return
     is_annotation = context.current.verdict is Verdict.FLAPPING or AnnotateServiceAccount.kind in context.changes
@@ -142,7 +143,7 @@ def _is_record_concerned(context: MessageContext) -> bool:
 
 def _caller(context: MessageContext) -> Tool | None:
     actor = context.fault.actor
-    return recognize(markers=(actor.get("agent", ""), actor.get("who", ""))) if actor else None
+    return recognize(markers=(actor.agent, actor.who)) if actor else None
 
 
 def _writer(context: MessageContext) -> Tool | None:
@@ -151,40 +152,19 @@ def _writer(context: MessageContext) -> Tool | None:
 
 # --- the remedies of the diagnosis -------------------------------------------------------------------------------------------------------
 
-_COMMANDS: Final = ("aws ", "kubectl ", "irsa-remediator ")
-_BECOMES: Final = "  →  "
-
 
 def _remedies(context: MessageContext, most: int) -> Iterator[Phrase]:
-    nodes = tuple(
-        f"{fact[0].removeprefix('Node ')}: " for link in context.current.links if link.link == Link.NODES for fact in link.evidence
-    )
-    lines = [line for line in context.current.remedies if not (nodes and line.startswith(nodes)) and _BECOMES not in line]
-    before = ""
-    for line in lines[:most]:
-        text, command = words_and_command(line)
-        if line.endswith(":"):
-            before = line[:-1]
-        elif command and not text and before:
-            yield phrase("{text} as shown: {command}", text=sentence(before).rstrip("."), command=Code(command))
-        elif command:
-            yield phrase(
-                "{text}{command}", text=phrase("{text}: ", text=sentence(text).rstrip(".")) if text else phrase(""), command=Code(command)
-            )
+    for remedy in context.current.remedies[:most]:
+        if not remedy.command:
+            yield phrase("{text}", text=sentence(remedy.text.removesuffix(", then check again")))
+        elif remedy.diff:
+            yield phrase("{text} as shown: {command}", text=sentence(remedy.text).rstrip("."), command=Code(remedy.command))
         else:
-            yield phrase("{text}", text=sentence(line.removesuffix(", then look again")))
-
-
-def words_and_command(remedy: str) -> tuple[str, str]:
-    """What a remedy says, and the command that does it; either may be empty. Only the command is to be copied."""
-    if remedy.startswith(_COMMANDS):
-        return "", remedy
-    found = min((at for command in _COMMANDS if (at := remedy.find(f": {command}")) >= 0), default=-1)
-    return (remedy, "") if found < 0 else (remedy[:found], remedy[found + 2 :])
+            yield phrase("{text}: {command}", text=sentence(remedy.text).rstrip("."), command=Code(remedy.command))
 
 
 def differences(context: MessageContext) -> Phrase | None:
     """Lines of a document that have to change, old and new, where the diagnosis gives them."""
-    pairs = [line.split(_BECOMES, 1) for line in context.current.remedies if _BECOMES in line]
+    pairs = [pair for remedy in context.current.remedies for pair in remedy.diff]
     lines = tuple(f"{sign} {text}" for old, new in pairs for sign, text in (("-", old), ("+", new)) if text.strip())
     return phrase("Change these lines:\n{lines}", lines=Block(lines)) if lines else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
 from lambdas.domain.plurals import many
@@ -35,8 +35,8 @@ class TimelineRow:
 
 _TEMPLATES: Final[Mapping[str, str]] = {
     TimelineEvent.APPROVAL: "approval: {text}",
-    TimelineEvent.SUCCESSOR: "replacement of the canary pod: {text}",
-    TimelineEvent.WAVES: "stale pods: {text}",
+    TimelineEvent.CANARY_REPLACEMENT: "replacement of the canary pod: {text}",
+    TimelineEvent.ROLLING_REPLACEMENT: "stale pods: {text}",
     TimelineEvent.VERIFICATION: "verification: {text}",
     ReplaceCanaryPod.kind: "canary pod: {text}",
     ReplaceStalePods.kind: "stale pods: {text}",
@@ -84,3 +84,16 @@ def _text(entry: TimelineEntry, pods: tuple[int, int] | None, nodes: tuple[int, 
 
 def _is_same_assessment(before: TimelineRow | None, row: TimelineRow) -> bool:
     return before is not None and before.event == row.event == TimelineEvent.ASSESSMENT and before.text == row.text
+
+
+def entries_from_json(stored: object) -> tuple[TimelineEntry, ...]:
+    """The timeline entries that history stores. Malformed entries are left out, and malformed fields are empty."""
+    entries = stored if isinstance(stored, list | tuple) else ()
+    return tuple(_entry(entry) for entry in entries if isinstance(entry, Mapping))
+
+
+def _entry(entry: Mapping[str, Any]) -> TimelineEntry:
+    counts = entry.get("counts")
+    is_counted = isinstance(counts, list | tuple) and all(isinstance(count, int) for count in counts)
+    text = {field: str(entry.get(field) or "") for field in ("at", "event", "text")}
+    return TimelineEntry(**text, counts=tuple(counts) if is_counted else ())

@@ -91,7 +91,7 @@ def values(context: MessageContext) -> dict[str, object]:
     without = counts.pods - counts.pods_right
     return {
         "workload": context.workload,
-        "addon": context.fault.addon.get("name") or "EKS",
+        "addon": context.fault.addon.name if context.fault.addon else "EKS",
         "impact": phrase(impact.failing if context.is_failing else impact.latent),
         "status": impact.latent_status,
         "some": without,

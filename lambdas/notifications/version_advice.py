@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
+from lambdas.domain.assessment.summary import ClusterSummary
 from lambdas.domain.diagnosis.verdict import REPAIRABLE
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import moment
@@ -22,17 +23,16 @@ def advice(context: MessageContext) -> Phrase | None:
 
 
 def _addon(context: MessageContext) -> Phrase | None:
-    addon, kubernetes = context.fault.addon, context.fault.cluster.get("version", "")
-    name, installed = addon.get("name", ""), addon.get("version", "")
-    if context.fault.verdict not in REPAIRABLE or not installed:
+    addon, kubernetes = context.fault.addon, context.fault.cluster.version
+    if context.fault.verdict not in REPAIRABLE or addon is None:
         return None
-    if (kubernetes, installed) == KNOWN_BAD and name == CNI_ADDON:
+    if (kubernetes, addon.version) == KNOWN_BAD and addon.name == CNI_ADDON:
         template = "Terraform setups are known to lose the role with the upgrade to vpc-cni {installed} on Kubernetes {kubernetes}."
-        return phrase(template, installed=installed, kubernetes=kubernetes)
-    newer = newer_versions(installed, addon.get("default", ""), addon.get("latest", ""), kubernetes)
+        return phrase(template, installed=addon.version, kubernetes=kubernetes)
+    newer = newer_versions(addon.version, addon.default, addon.latest, kubernetes)
     if newer is None or (context.is_failing and not context.is_over):
         return None
-    return phrase("{addon} {installed} is installed; {newer}.", addon=name, installed=installed, newer=newer)
+    return phrase("{addon} {installed} is installed; {newer}.", addon=addon.name, installed=addon.version, newer=newer)
 
 
 def newer_versions(installed: str, default: str, latest: str, kubernetes: str) -> Phrase | None:
@@ -48,12 +48,12 @@ def newer_versions(installed: str, default: str, latest: str, kubernetes: str) -
     return phrase(template, kubernetes=kubernetes, default=default, latest=latest)
 
 
-def support(cluster: dict[str, str], now: datetime | None) -> Phrase | None:
+def support(cluster: ClusterSummary, now: datetime | None) -> Phrase | None:
     """The end of support of the cluster's Kubernetes version; None more than 90 days before it, or where EKS gives no date."""
-    standard, extended = (moment(cluster.get(name)) for name in ("standard_until", "extended_until"))
+    standard, extended = (moment(date) for date in (cluster.standard_until, cluster.extended_until))
     if now is None or standard is None:
         return None
-    about = {"kubernetes": cluster.get("version", ""), "standard": f"{standard:%Y-%m-%d}"}
+    about = {"kubernetes": cluster.version, "standard": f"{standard:%Y-%m-%d}"}
     if now < standard:
         template = "Standard support of Kubernetes {kubernetes} ends {when} ({standard})."
         return phrase(template, when=_in_days(now, standard), **about) if standard - now <= SUPPORT_NOTICE else None

@@ -1,5 +1,1 @@
-"""CloudFormation, and what CDK makes of it: what a template would do to the role of the vpc-cni add-on."""
-
-from preflight.cloudformation.reader import read
-
-__all__ = ["read"]
+"""Findings about CloudFormation templates, those of CDK included."""

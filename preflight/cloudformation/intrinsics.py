@@ -17,7 +17,7 @@ _DEEPEST: Final = 20
 
 
 class Presence(Enum):
-    """Whether a property has a value once the template is deployed."""
+    """Whether a property has a value after the deployment."""
 
     SET = "set"
     ABSENT = "absent"
@@ -25,7 +25,7 @@ class Presence(Enum):
 
 
 def function(value: SourceNode | None) -> tuple[str, SourceNode] | None:
-    """The function's name and its argument, where the value is a function."""
+    """Return the name of the function and its argument, if the value is a function."""
     if value is None or len(value.fields) != 1:
         return None
     name, argument = next(iter(value.fields.items()))
@@ -33,9 +33,10 @@ def function(value: SourceNode | None) -> tuple[str, SourceNode] | None:
 
 
 def presence(value: SourceNode | None, template: SourceNode, depth: int = 0) -> Presence:
-    """Whether the value is there and not empty.
+    """Return whether the value is there and not empty.
 
-    A parameter without a default must be given, and EKS refuses an empty one; a default that is empty may be what is deployed.
+    A parameter without a default must be given, and EKS refuses an empty one. An empty default may be what is deployed. A mapping
+    is empty for each key that a parameter allows.
     """
     called = function(value)
     if value is None or depth > _DEEPEST:
@@ -48,7 +49,38 @@ def presence(value: SourceNode | None, template: SourceNode, depth: int = 0) -> 
     if name == "Fn::If" and len(argument.items) == _BRANCHES:
         then, otherwise = (presence(item, template, depth + 1) for item in argument.items[1:])
         return then if then is otherwise else Presence.UNKNOWN
+    if name == "Fn::FindInMap":
+        return _mapped(argument, template)
     return Presence.UNKNOWN if name in ("Fn::Transform", "Fn::If") else Presence.SET
+
+
+def _mapped(argument: SourceNode, template: SourceNode) -> Presence:
+    found = {bool(value.value) for value in map_values(argument, template)}
+    if not found:
+        return Presence.UNKNOWN
+    return Presence.UNKNOWN if len(found) > 1 else Presence.SET if True in found else Presence.ABSENT
+
+
+def map_values(argument: SourceNode, template: SourceNode) -> list[SourceNode]:
+    """Return the values that `Fn::FindInMap` can give, for every value of its keys that is allowed."""
+    if len(argument.items) < _BRANCHES:
+        return []
+    chosen = [template.at("Mappings", argument.items[0].text or "")]
+    for key in argument.items[1:3]:
+        names = possible_texts(key, template)
+        chosen = [entry for node in chosen if node for name, entry in node.fields.items() if names is None or name in names]
+    return [node for node in chosen if node is not None]
+
+
+def possible_texts(value: SourceNode, template: SourceNode) -> frozenset[str] | None:
+    """Return the texts that a value can have; None where any text is possible."""
+    called = function(value)
+    if called is None:
+        return frozenset({value.text}) if value.text is not None else None
+    if called[0] == "Ref":
+        allowed = template.at("Parameters", called[1].text or "", "AllowedValues")
+        return frozenset(entry.text or "" for entry in allowed.items) if allowed and allowed.items else None
+    return None
 
 
 def _plain(value: SourceNode, template: SourceNode, depth: int) -> Presence:
@@ -66,7 +98,7 @@ def _reference(argument: SourceNode, template: SourceNode) -> Presence:
 
 
 def literal(value: SourceNode | None, template: SourceNode, depth: int = 0) -> str | None:
-    """The text that the value is whatever parameters are given; None where they decide it."""
+    """Return the text of the value; None where parameters decide it."""
     called = function(value)
     if value is None or depth > _DEEPEST:
         return None
@@ -85,7 +117,7 @@ def literal(value: SourceNode | None, template: SourceNode, depth: int = 0) -> s
 
 
 def references(value: SourceNode) -> Iterator[str]:
-    """Logical ids that the value refers to, each occurrence."""
+    """Return the logical ids that the value refers to, each occurrence."""
     waiting, seen = [value], set[int]()
     while waiting:
         one = waiting.pop()

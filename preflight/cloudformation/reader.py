@@ -1,4 +1,4 @@
-"""Reads a template and says all there is to say about the role of the vpc-cni add-on.
+"""Reads a template and returns its findings about the role of aws-node.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-eks-addon.html
 """
@@ -7,56 +7,109 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from lambdas.contract.names import CNI_ADDON
-from preflight.cloudformation.intrinsics import Presence, function, literal, presence, references
+from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from preflight import rules
+from preflight.cloudformation.intrinsics import Presence, function, literal, map_values, presence, references
+from preflight.cloudformation.roles import ROLE, association_role, policies_of, role_behind, service_account_role
 from preflight.cloudformation.template import Resource, Template, read_template
-from preflight.cloudformation.trust import trust_of_association, trust_of_role
+from preflight.cloudformation.values import CLUSTER, name_of
+from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations
 from preflight.finding import Finding, by_severity
-from preflight.oidc_providers import NO_PROVIDERS, Providers
+from preflight.iam_policies import Access, cni_access
+from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
-from preflight.rules import files as rules
 from preflight.source_tree import SourceNode
 
 _ADDON: Final = "AWS::EKS::Addon"
 _NODEGROUP: Final = "AWS::EKS::Nodegroup"
 _ASSOCIATION: Final = "AWS::EKS::PodIdentityAssociation"
+_PROFILE: Final = "AWS::IAM::InstanceProfile"
 _ROLE, _ASSOCIATIONS, _CONFLICTS = "ServiceAccountRoleArn", "PodIdentityAssociations", "ResolveConflicts"
-_NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
+_TRANSFORM: Final = "Fn::Transform"
 
 
-def read(source: str, file: str, providers: Providers = NO_PROVIDERS) -> tuple[Finding, ...]:
-    """The concerns about a template, the gravest first.
-
-    Args:
-        providers: OIDC providers of the clusters that were looked at.
+def parse(source: str, file: str) -> Template:
+    """Return the template of a text.
 
     Raises:
         MalformedFile: the text is no template.
     """
-    template = read_template(source, file)
-    return by_severity(_concerns(template, file, providers))
+    return read_template(source, file)
 
 
-def _concerns(template: Template, file: str, providers: Providers) -> Iterator[Finding]:
-    told = False
+def read(source: str, file: str, context: Context = ALONE) -> tuple[Finding, ...]:
+    """Return the findings about the text of a template.
+
+    Raises:
+        MalformedFile: the text is no template.
+    """
+    return findings(parse(source, file), context)
+
+
+def findings(template: Template, context: Context) -> tuple[Finding, ...]:
+    """Return the findings about a template, most severe first."""
+    return by_severity(_findings(template, context))
+
+
+def declarations(template: Template) -> Declarations:
+    """Return what the template declares that matters to other files."""
+    associations = [
+        Association(
+            cluster=name_of(resource.property("ClusterName"), template),
+            namespace=literal(resource.property("Namespace"), template.root),
+            service_account=literal(resource.property("ServiceAccount"), template.root),
+            role=literal(resource.property("RoleArn"), template.root),
+        )
+        for resource in template.of_type(_ASSOCIATION)
+    ]
+    addons = [(addon, _name(addon, template)) for addon in template.of_type(_ADDON)]
+    return Declarations(
+        associations=tuple(associations),
+        agents=frozenset(name_of(addon.property("ClusterName"), template) for addon, name in addons if name == POD_IDENTITY_AGENT_ADDON),
+        addon_roles=tuple(
+            AddonRole(
+                cluster=name_of(addon.property("ClusterName"), template),
+                role=_known_role(addon, template),
+                resource=addon.id,
+                line=addon.line,
+                column=addon.column,
+            )
+            for addon, name in addons
+            if name == CNI_ADDON
+        ),
+    )
+
+
+def _known_role(addon: Resource, template: Template) -> str | None:
+    if (
+        presence(addon.property(_ROLE), template.root) is Presence.ABSENT
+        and presence(addon.property(_ASSOCIATIONS), template.root) is Presence.ABSENT
+    ):
+        return ""
+    return literal(addon.property(_ROLE), template.root)
+
+
+def _findings(template: Template, context: Context) -> Iterator[Finding]:
+    yield from _duplicates(template)
+    is_named = False
     for addon in template.of_type(_ADDON):
         name = _name(addon, template)
         if name is None:
-            told = True
-            message = "AddonName is decided when the template is deployed, so nobody can tell whether this is vpc-cni."
-            yield _concern(rules.ADDON_UNKNOWN, addon, file, message, at=("AddonName",))
+            is_named = True
+            message = "AddonName is decided when the template is deployed, so the add-on may be vpc-cni."
+            yield _finding(rules.ADDON_UNKNOWN, addon, message, at=("AddonName",))
         elif name == CNI_ADDON:
-            told = True
-            yield from _identity(template, addon, file)
-            yield from _trust(template, addon, file, providers)
-            yield from _conflicts(addon, template, file)
-            yield from _order(template, addon, file)
-    if not told:
-        yield _absent(template, file)
+            is_named = True
+            yield from _identity(template, addon, context)
+            yield from _roles(template, addon, context)
+            yield from _conflicts(addon, template)
+            yield from _order(template, addon)
+    if not is_named:
+        yield from _absent(template)
 
 
 def _name(addon: Resource, template: Template) -> str | None:
-    """The add-on's name, vpc-cni if it is one of those that a loop makes; None where it is not known."""
+    """Return the name of the add-on, vpc-cni if it is one of those of a loop; None where it is not known."""
     value = addon.property("AddonName")
     called = function(value)
     looped = f"${{{addon.variable}}}" if addon.variable else ""
@@ -67,60 +120,218 @@ def _name(addon: Resource, template: Template) -> str | None:
     return literal(value, template.root)
 
 
-def _absent(template: Template, file: str) -> Finding:
+def _absent(template: Template) -> Iterator[Finding]:
+    for cluster in template.of_type(CLUSTER):
+        if _is_auto_mode(cluster):
+            yield _finding(rules.AUTO_MODE, cluster, "The template creates a cluster in Auto Mode, which needs no vpc-cni add-on.")
+            return
+        bootstrap = cluster.property("BootstrapSelfManagedAddons")
+        if bootstrap is not None and bootstrap.value in (False, "false"):
+            message = "The template creates the cluster with BootstrapSelfManagedAddons: false, and installs no network plug-in."
+            yield _finding(rules.NO_CNI, cluster, message, at=("BootstrapSelfManagedAddons",))
+            return
     nested = template.of_type("AWS::CloudFormation::Stack")
-    seen = " Its nested stacks are templates of their own: give them too." if nested else ""
-    return Finding(rule=rules.ADDON_ABSENT, resource="", file=file, message=f"The template holds no vpc-cni add-on.{seen}")
+    advice = " Nested stacks are templates of their own: give them too." if nested else ""
+    yield Finding(rule=rules.ADDON_ABSENT, message=f"The template holds no vpc-cni add-on.{advice}")
 
 
-# --- the role
+def _is_auto_mode(cluster: Resource) -> bool:
+    """Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-eks-cluster-computeconfig.html"""
+    enabled = cluster.body.at("Properties", "ComputeConfig", "Enabled")
+    return enabled is not None and enabled.value in (True, "true")
 
 
-def _identity(template: Template, addon: Resource, file: str) -> Iterator[Finding]:
+def _duplicates(template: Template) -> Iterator[Finding]:
+    waiting, seen = [template.root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        for key, (line, column) in node.duplicates.items():
+            message = f"The key {key!r} is written twice; CloudFormation refuses the template or uses one of the two."
+            yield Finding(rule=rules.DUPLICATE_KEY, resource=key, line=line, column=column, message=message)
+        waiting.extend([*node.items, *node.fields.values()])
+
+
+# --- the identity of aws-node
+
+
+def _identity(template: Template, addon: Resource, context: Context) -> Iterator[Finding]:
     role = presence(addon.property(_ROLE), template.root)
     own = presence(addon.property(_ASSOCIATIONS), template.root)
-    if own is Presence.SET or _associated(template):
-        beside = f" {_ROLE} is ignored beside it." if role is Presence.SET else ""
-        message = f"A pod identity association gives aws-node its role.{beside}"
-        yield _concern(rules.POD_IDENTITY, addon, file, message, at=(_ASSOCIATIONS, _ROLE))
+    mismatches = list(_mismatches(template, addon))
+    yield from mismatches
+    right = own is Presence.SET and len(mismatches) < len(_own_associations(addon))
+    if right or _associations(template, addon) or context.association_for(name_of(addon.property("ClusterName"), template)):
+        beside = f" aws-node ignores {_ROLE} beside it." if role is Presence.SET else ""
+        message = f"A Pod Identity association gives aws-node its role.{beside}"
+        yield _finding(rules.POD_IDENTITY, addon, message, at=(_ASSOCIATIONS, _ROLE))
+        yield from _agent(template, addon, context)
+    elif _TRANSFORM in addon.properties.fields and role is Presence.ABSENT:
+        message = f"{_TRANSFORM} adds properties when the template is deployed, and {_ROLE} may be one of them."
+        yield _finding(rules.ROLE_UNKNOWN, addon, message, at=(_TRANSFORM,))
     elif role is Presence.UNKNOWN or (role is Presence.ABSENT and own is Presence.UNKNOWN):
         which = _ROLE if role is Presence.UNKNOWN else _ASSOCIATIONS
-        message = f"{which} is there or not, as conditions and parameters are when the template is deployed."
-        yield _concern(rules.ROLE_UNKNOWN, addon, file, message, at=(which,), said=_written(addon.property(which)))
+        message = f"Parameters, conditions or mappings decide whether {which} has a value."
+        yield _finding(rules.ROLE_UNKNOWN, addon, message, at=(which,), origin=_written(addon.property(which)))
     elif role is Presence.ABSENT:
-        message = f"The add-on has neither {_ROLE} nor {_ASSOCIATIONS}."
-        yield _concern(rules.ROLE_MISSING, addon, file, message, at=(_ROLE, _ASSOCIATIONS), add=_role_lines(template), place=_place(addon))
+        yield from _without_role(template, addon)
+    else:
+        yield from _not_arn(template, addon)
 
 
-def _associated(template: Template) -> bool:
-    return bool(_associations(template))
+def _own_associations(addon: Resource) -> list[SourceNode]:
+    listed = addon.property(_ASSOCIATIONS)
+    return listed.items if listed else []
 
 
-def _associations(template: Template) -> list[Resource]:
-    """The associations of aws-node that are resources of their own."""
+def _mismatches(template: Template, addon: Resource) -> Iterator[Finding]:
+    """Associations of the add-on for other ServiceAccounts, and association resources for aws-node of another cluster."""
+    for entry in _own_associations(addon):
+        account = literal(entry.fields.get("ServiceAccount"), template.root)
+        if account not in (None, SERVICE_ACCOUNT):
+            line, column = entry.place_of("ServiceAccount")
+            message = f"The association is for ServiceAccount {account!r}; aws-node gets nothing from it."
+            add = (f"ServiceAccount: {SERVICE_ACCOUNT}",)
+            yield Finding(rule=rules.ASSOCIATION_MISMATCH, resource=addon.id, line=line, column=column, message=message, add=add)
 
-    def is_for(it: Resource, name: str, wanted: str) -> bool:
-        return literal(it.property(name), template.root) == wanted
 
-    found = template.of_type(_ASSOCIATION)
-    return [item for item in found if is_for(item, "Namespace", _NAMESPACE) and is_for(item, "ServiceAccount", _ACCOUNT)]
+def _associations(template: Template, addon: Resource) -> list[Resource]:
+    """Return the association resources for aws-node of the add-on's cluster."""
+
+    def has(resource: Resource, name: str, expected: str) -> bool:
+        return literal(resource.property(name), template.root) == expected
+
+    return [
+        resource
+        for resource in template.of_type(_ASSOCIATION)
+        if has(resource, "Namespace", NAMESPACE)
+        and has(resource, "ServiceAccount", SERVICE_ACCOUNT)
+        and _is_same_cluster(template, resource, addon)
+    ]
 
 
-def _trust(template: Template, addon: Resource, file: str, providers: Providers) -> Iterator[Finding]:
-    """The trust of whichever role decides: an association's before the ServiceAccount's."""
-    beside = addon.property(_ASSOCIATIONS)
-    own = [item.fields.get("RoleArn") for item in (beside.items if beside else [])]
-    given = [item for item in (*own, *(association.property("RoleArn") for association in _associations(template))) if item is not None]
-    for one in given:
-        yield from trust_of_association(template, one, file)
+def _agent(template: Template, addon: Resource, context: Context) -> Iterator[Finding]:
+    """Warn where the template creates the cluster and no file declares the agent. Other clusters may have it already."""
+    value = addon.property("ClusterName")
+    mine = set(references(value)) if value else set()
+    created = [cluster for cluster in template.of_type(CLUSTER) if cluster.id in mine]
+    names = [_name(other, template) for other in template.of_type(_ADDON)]
+    if created and not any(map(_is_auto_mode, created)) and POD_IDENTITY_AGENT_ADDON not in names and None not in names:
+        if context.has_agent(name_of(value, template)):
+            return
+        message = f"The template creates the cluster without the add-on {POD_IDENTITY_AGENT_ADDON}."
+        yield _finding(rules.AGENT_MISSING, addon, message, at=(_ASSOCIATIONS,))
+
+
+def _without_role(template: Template, addon: Resource) -> Iterator[Finding]:
+    at, cause = (_ROLE, _ASSOCIATIONS), f"The add-on has neither {_ROLE} nor {_ASSOCIATIONS}"
+    clusters = [cluster for cluster in template.of_type(CLUSTER) if cluster.id in set(references(addon.properties))]
+    access = _node_access(template, addon)
+    if any(map(_is_auto_mode, clusters)) and access is None:
+        yield _finding(rules.AUTO_MODE, addon, f"{cause}. The nodes of Auto Mode do not use aws-node.", at=at)
+    elif access is Access.GRANTED:
+        yield _finding(rules.NODE_ROLE, addon, f"{cause}. The node role of the template has the CNI policy.", at=at)
+    elif access is Access.UNKNOWN:
+        message = f"{cause}, and the template does not tell whether the node role has the CNI policy."
+        yield _finding(rules.ROLE_UNKNOWN, addon, message, at=at, add=_role_lines(template), place=_place(addon))
+    else:
+        lacks = ", and the node role of the template lacks the CNI policy" if access is Access.MISSING else ""
+        elsewhere = [resource for resource in template.of_type(_ASSOCIATION) if not _is_same_cluster(template, resource, addon)]
+        other = f" Association {elsewhere[0].id} is for another cluster." if elsewhere else ""
+        yield _finding(rules.ROLE_MISSING, addon, f"{cause}{lacks}.{other}", at=at, add=_role_lines(template), place=_place(addon))
+
+
+def _node_access(template: Template, addon: Resource) -> Access | None:
+    """Return whether the node roles of the add-on's cluster have the CNI policy; None where the template has no nodes."""
+    roles: list[Resource | None] = []
+    for group in template.of_type(_NODEGROUP):
+        value = group.property("NodeRole")
+        if _is_same_cluster(template, group, addon) and value is not None:
+            roles.append(role_behind(value, template))
+    if not roles:
+        for profile in template.of_type(_PROFILE):
+            named = profile.property("Roles")
+            roles += [template.resources[name] for name in (references(named) if named else ()) if name in template.resources]
+    answers = {cni_access(policies_of(template, role)) if role and role.type == ROLE else Access.UNKNOWN for role in roles}
+    return next((access for access in (Access.MISSING, Access.UNKNOWN, Access.GRANTED) if access in answers), None)
+
+
+def _not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
+    value = addon.property(_ROLE)
+    fault = _arn_fault(template, value) if value else ""
+    if fault:
+        yield _finding(
+            rules.ROLE_NOT_ARN, addon, f"{fault}.", at=(_ROLE,), origin=_written(value), add=_role_lines(template), place=_place(addon)
+        )
+
+
+def _arn_fault(template: Template, value: SourceNode) -> str:
+    """Return why the value is no ARN of a role; "" where it is one or may be one."""
+    called = function(value)
+    if called is None:
+        return fault_of_arn(value.text) if value.text is not None else "The value is not a text"
+    name, argument = called
+    if name == "Fn::FindInMap":
+        faults = [fault_of_arn(entry.text) for entry in map_values(argument, template.root) if entry.text]
+        return next(filter(None, faults), "")
+    if name == "Fn::Sub" and (text := (argument.items[0] if argument.items else argument).text):
+        whole = text.removeprefix("${").removesuffix("}") if text.startswith("${") and text.count("${") == 1 and text.endswith("}") else ""
+        return _reference_fault(template, whole) if whole else fault_of_arn(text)
+    if name == "Ref":
+        return _reference_fault(template, argument.text or "")
+    if name == "Fn::GetAtt":
+        parts = [entry.text or "" for entry in argument.items] or (argument.text or "").split(".", 1)
+        return _reference_fault(template, ".".join(parts))
+    return ""
+
+
+def _reference_fault(template: Template, path: str) -> str:
+    """Return why a reference gives no ARN of a role. `Ref` of a role gives its name.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html#aws-resource-iam-role-return-values
+    """
+    name, _, attribute = path.partition(".")
+    resource = template.resources.get(name)
+    if resource is None:
+        allowed = template.root.at("Parameters", name, "AllowedValues")
+        values = [entry.text for entry in (allowed.items if allowed else []) if entry.text]
+        return next(filter(None, map(fault_of_arn, values)), "")
+    if resource.type == ROLE and attribute != "Arn":
+        return f"{'Ref' if not attribute else attribute} of role {name} is not its ARN; use the attribute Arn"
+    if resource.type.startswith("AWS::IAM::") and resource.type != ROLE:
+        return f"{name} is a resource of type {resource.type}, not a role"
+    return ""
+
+
+def _roles(template: Template, addon: Resource, context: Context) -> Iterator[Finding]:
+    """Findings about the role that decides: an association's before the ServiceAccount's."""
+    own = [
+        entry.fields.get("RoleArn")
+        for entry in _own_associations(addon)
+        if literal(entry.fields.get("ServiceAccount"), template.root) in (None, SERVICE_ACCOUNT)
+    ]
+    given = [value for value in (*own, *(entry.property("RoleArn") for entry in _associations(template, addon))) if value is not None]
+    for value in given:
+        yield from association_role(template, addon, value)
     role = addon.property(_ROLE)
-    if role is not None and not given and presence(beside, template.root) is Presence.ABSENT:
-        yield from trust_of_role(template, addon, role, providers, file)
+    if role is not None and not given and presence(addon.property(_ASSOCIATIONS), template.root) is Presence.ABSENT:
+        for value in _branches(role):
+            yield from service_account_role(template, addon, value, context)
+
+
+def _branches(value: SourceNode) -> list[SourceNode]:
+    """Return the values of both branches of a condition; the value itself elsewhere."""
+    called = function(value)
+    return called[1].items[1:3] if called and called[0] == "Fn::If" else [value]
 
 
 def _role_lines(template: Template) -> tuple[str, ...]:
     candidates = [
-        item.id for item in template.of_type("AWS::IAM::Role") if "AmazonEKS_CNI_Policy" in _texts(item) and _is_web_identity(item)
+        resource.id
+        for resource in template.of_type(ROLE)
+        if "AssumeRoleWithWebIdentity" in _texts(resource) and cni_access(policies_of(template, resource)) is not Access.MISSING
     ]
     if len(candidates) == 1 and template.json:
         return (f'"{_ROLE}": {{"Fn::GetAtt": ["{candidates[0]}", "Arn"]}}',)
@@ -130,34 +341,31 @@ def _role_lines(template: Template) -> tuple[str, ...]:
     return (f'"{_ROLE}": "{arn}"' if template.json else f"{_ROLE}: {arn}",)
 
 
-def _is_web_identity(role: Resource) -> bool:
-    return "AssumeRoleWithWebIdentity" in _texts(role)
-
-
 def _texts(resource: Resource) -> str:
-    """Every text below the properties, once each."""
+    """Return every text below the properties, once each."""
     waiting, seen, found = [resource.properties], set[int](), list[str]()
     while waiting:
-        one = waiting.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            found.append(one.text or "")
-            waiting.extend([*one.items, *one.fields.values()])
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            found.append(node.text or "")
+            waiting.extend([*node.items, *node.fields.values()])
     return "\n".join(found)
 
 
 # --- conflicts and order
 
 
-def _conflicts(addon: Resource, template: Template, file: str) -> Iterator[Finding]:
+def _conflicts(addon: Resource, template: Template) -> Iterator[Finding]:
     if (literal(addon.property(_CONFLICTS), template.root) or "").upper() == "OVERWRITE":
         line = (f'"{_CONFLICTS}": "PRESERVE"' if template.json else f"{_CONFLICTS}: PRESERVE",)
-        message = f"{_CONFLICTS} is OVERWRITE."
-        yield _concern(rules.OVERWRITE, addon, file, message, at=(_CONFLICTS,), add=line, place=_place(addon))
+        yield _finding(rules.OVERWRITE, addon, f"{_CONFLICTS} is OVERWRITE.", at=(_CONFLICTS,), add=line, place=_place(addon))
 
 
-def _order(template: Template, addon: Resource, file: str) -> Iterator[Finding]:
-    groups = [item for item in template.of_type(_NODEGROUP) if _same_cluster(item, addon) and not template.waits_for(item, addon)]
+def _order(template: Template, addon: Resource) -> Iterator[Finding]:
+    groups = [
+        group for group in template.of_type(_NODEGROUP) if _is_same_cluster(template, group, addon) and not template.waits_for(group, addon)
+    ]
     if not groups:
         return
     names = ", ".join(group.id for group in groups)
@@ -166,18 +374,24 @@ def _order(template: Template, addon: Resource, file: str) -> Iterator[Finding]:
         message = f"The add-on waits for node group {late.id}, so nodes join without it."
         place = f"in {names}, and not the other way round in {addon.id}"
     else:
-        message, place = f"Nothing makes node group {names} wait for the add-on: CloudFormation makes both at once.", f"in {names}"
-    yield _concern(rules.AFTER_COMPUTE, addon, file, message, add=line, place=place)
+        message, place = f"Node group {names} does not wait for the add-on: CloudFormation creates both at once.", f"in {names}"
+    yield _finding(rules.AFTER_COMPUTE, addon, message, add=line, place=place)
 
 
-def _same_cluster(group: Resource, addon: Resource) -> bool:
-    """Unless both name their clusters, and differ."""
-    one, other = group.property("ClusterName"), addon.property("ClusterName")
-    if one is None or other is None:
+def _is_same_cluster(template: Template, one: Resource, other: Resource) -> bool:
+    """Return False where both name their clusters, and differ."""
+    first, second = one.property("ClusterName"), other.property("ClusterName")
+    if first is None or second is None:
         return True
-    if one.text is not None and other.text is not None:
-        return one.text == other.text
-    return not set(references(one)) or not set(references(other)) or set(references(one)) == set(references(other))
+    names = name_of(first, template), name_of(second, template)
+    if None not in names:
+        return names[0] == names[1]
+    referred = set(references(first)), set(references(second))
+    if not referred[0] or not referred[1]:
+        # A new cluster without a name in the template gets a generated one, which no text can be.
+        made = [name for name in referred[0] | referred[1] if name in template.resources and template.resources[name].type == CLUSTER]
+        return not (made and any(names))
+    return referred[0] == referred[1]
 
 
 def _place(addon: Resource) -> str:
@@ -189,22 +403,12 @@ def _written(value: SourceNode | None) -> str:
     if called is None:
         return ""
     name, argument = called
-    parts = [item.text if item.text is not None else "…" for item in argument.items] or [argument.text or "…"]
+    parts = [entry.text if entry.text is not None else "…" for entry in argument.items] or [argument.text or "…"]
     return json.dumps({name: parts if argument.items else parts[0]}, ensure_ascii=False)
 
 
-def _concern(
-    rule: Rule,
-    addon: Resource,
-    file: str,
-    message: str,
-    *,
-    at: tuple[str, ...] = (),
-    said: str = "",
-    add: tuple[str, ...] = (),
-    place: str = "",
+def _finding(
+    rule: Rule, addon: Resource, message: str, *, at: tuple[str, ...] = (), origin: str = "", add: tuple[str, ...] = (), place: str = ""
 ) -> Finding:
     line, column = addon.place_of(*at) if at else (addon.line, addon.column)
-    return Finding(
-        rule=rule, resource=addon.id, file=file, line=line, column=column, message=message, expression=said, add=add, place=place
-    )
+    return Finding(rule=rule, resource=addon.id, line=line, column=column, message=message, expression=origin, add=add, place=place)

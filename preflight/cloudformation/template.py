@@ -1,4 +1,4 @@
-"""A template's resources: where each stands, what it is called, and which it waits for."""
+"""The resources of a template, with their positions and dependencies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOP_PARTS: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """One resource. `loop` are the values that `Fn::ForEach` puts in the place of `variable`; None where they are given later."""
+    """One resource. `loop` are the values that `Fn::ForEach` gives to `variable`; None where parameters decide them."""
 
     id: str
     body: SourceNode
@@ -29,34 +29,34 @@ class Resource:
 
     @property
     def type(self) -> str:
-        """Such as `AWS::EKS::Addon`."""
+        """Return the type, such as `AWS::EKS::Addon`."""
         found = self.body.at("Type")
         return (found.text or "") if found else ""
 
     @property
     def properties(self) -> SourceNode:
-        """The mapping of properties; the resource itself where it has none."""
+        """Return the properties; the resource itself where it has none."""
         return self.body.at("Properties") or self.body
 
     @property
     def path(self) -> str:
-        """The construct's path where CDK made the template; "" elsewhere."""
+        """Return the path of the CDK construct; "" in templates of other origin."""
         found = self.body.at("Metadata", "aws:cdk:path")
         return (found.text or "") if found else ""
 
     def property(self, name: str) -> SourceNode | None:
-        """One property; None where it is not written."""
+        """Return one property; None where the template does not set it."""
         return self.body.at("Properties", name)
 
     def place_of(self, *names: str) -> tuple[int, int]:
-        """Where the first of these properties that is written stands; else where one is added."""
+        """Return the position of the first of these properties that is set, else of the block that they belong to."""
         written = next((name for name in names if name in self.properties.keys), None)
         if written:
             return self.properties.place_of(written)
         return self.body.keys.get("Properties", (self.line, self.column))
 
     def waits_for(self) -> set[str]:
-        """Logical ids that must be there first: by DependsOn, or because a value is taken from them."""
+        """Return the logical ids that must exist first: by DependsOn, or by reference."""
         named = self.body.at("DependsOn")
         written = [] if named is None else named.items or [named]
         return {item.text for item in written if item.text} | set(references(self.properties))
@@ -64,18 +64,18 @@ class Resource:
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A whole template. `json`: whether it is written in JSON, so that lines to add are too."""
+    """A whole template. `json` tells whether it is written in JSON, as lines to add are then."""
 
     root: SourceNode
     resources: Mapping[str, Resource]
     json: bool
 
     def of_type(self, kind: str) -> tuple[Resource, ...]:
-        """Its resources of one type."""
+        """Return the resources of one type."""
         return tuple(resource for resource in self.resources.values() if resource.type == kind)
 
     def waits_for(self, one: Resource, other: Resource) -> bool:
-        """Whether CloudFormation makes `other` before it begins with `one`."""
+        """Return whether CloudFormation creates `other` before `one`."""
         waiting, seen = list(one.waits_for()), set[str]()
         while waiting:
             name = waiting.pop()
@@ -88,7 +88,7 @@ class Template:
 
 
 def read_template(source: str, file: str) -> Template:
-    """A template with its resources, those of loops included.
+    """Return a template with its resources, those of loops included.
 
     Raises:
         MalformedFile: the text is no template.

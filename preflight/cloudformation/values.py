@@ -1,4 +1,4 @@
-"""Values of a template as plain JSON, as far as they are decided. What is not stands as `${...}`, which a policy reads as a variable.
+"""Values of a template as plain JSON. Undecided parts stand as `${...}`, which a policy reads as a variable.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 CLUSTER: Final = "AWS::EKS::Cluster"
 _PROVIDER: Final = "AWS::IAM::OIDCProvider"
 _CFN_JSON: Final = "Custom::AWSCDKCfnJson"
-"""What CDK makes where a mapping's keys are decided at deployment, as in the conditions of a trust policy: it gives its text as JSON.
+"""The custom resource of CDK for mappings whose keys are decided at deployment, such as the conditions of a trust policy.
 
 Source: https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.CfnJson.html
 """
 _ISSUER: Final = "OpenIdConnectIssuerUrl"
 _SUBSTITUTED: Final = re.compile(r"\$\{(!?)([^}]*)\}")
 _MOST: Final = 20_000
-"""Values of one policy; IAM takes 2,048 characters, and a text full of aliases may stand for millions."""
+"""Most values of one policy. IAM accepts 2,048 characters; a text of aliases may stand for millions of values."""
 _DEEPEST: Final = 60
 _ABSENT: Final = object()
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """The value holds more than any policy can."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentTarget:
-    """Where the template is deployed to. `issuers` are the issuers, without scheme, of the clusters that the template makes."""
+    """The target of the deployment. `issuers` are the issuers, without scheme, of the clusters that the template creates."""
 
     partition: str
     account: str
@@ -47,24 +47,24 @@ class DeploymentTarget:
 
     @property
     def pseudo(self) -> Mapping[str, str]:
-        """Pseudo parameters that are decided."""
+        """Return the pseudo parameters that are decided."""
         return {"AWS::Partition": self.partition, "AWS::AccountId": self.account, "AWS::URLSuffix": "amazonaws.com"}
 
 
-def plain(value: SourceNode | None, template: Template, place: DeploymentTarget) -> Any:
-    """The value as JSON; None where it is absent.
+def plain(value: SourceNode | None, template: Template, target: DeploymentTarget) -> Any:
+    """Return the value as JSON; None where it is absent.
 
     Raises:
-        TooLarge: nobody would deploy it.
+        TooLargeError: the value is larger than any policy.
     """
-    found = _Values(template, place).of(value) if value else _ABSENT
+    found = _Values(template, target).of(value) if value else _ABSENT
     return None if found is _ABSENT else found
 
 
 class _Values:
-    def __init__(self, template: Template, place: DeploymentTarget) -> None:
+    def __init__(self, template: Template, target: DeploymentTarget) -> None:
         self._template = template
-        self._place = place
+        self._target = target
         self._left = _MOST
         self._functions: Mapping[str, Callable[[SourceNode, int], Any]] = {
             "Ref": self._ref,
@@ -79,7 +79,7 @@ class _Values:
     def of(self, value: SourceNode, depth: int = 0) -> Any:
         self._left -= 1
         if self._left < 0 or depth > _DEEPEST:
-            raise TooLarge
+            raise TooLargeError
         called = function(value)
         if called:
             name, argument = called
@@ -94,9 +94,9 @@ class _Values:
         return _ABSENT if argument.text == NO_VALUE else self._named(argument.text or "")
 
     def _named(self, name: str) -> str:
-        """What `Ref` gives: a pseudo parameter, a parameter with one allowed value, or the ARN of a provider."""
-        if name in self._place.pseudo:
-            return self._place.pseudo[name]
+        """Return what `Ref` gives: a pseudo parameter, a parameter with one allowed value, or the ARN of a provider."""
+        if name in self._target.pseudo:
+            return self._target.pseudo[name]
         resource = self._template.resources.get(name)
         if resource and resource.type == _PROVIDER:
             return self._provider(resource.property("Url"), name)
@@ -107,7 +107,7 @@ class _Values:
     def _provider(self, url: SourceNode | None, name: str) -> str:
         found = self.of(url) if url else ""
         issuer = found.removeprefix("https://") if isinstance(found, str) and found else f"${{{name}}}"
-        return f"arn:{self._place.partition}:iam::{self._place.account}:oidc-provider/{issuer}"
+        return f"arn:{self._target.partition}:iam::{self._target.account}:oidc-provider/{issuer}"
 
     def _attribute(self, argument: SourceNode, depth: int) -> Any:
         path = ".".join(item.text or "" for item in argument.items) or argument.text or ""
@@ -127,8 +127,8 @@ class _Values:
         resource = self._template.resources.get(name)
         if resource and resource.type == _PROVIDER and attribute == "Arn":
             return self._named(name)
-        if attribute == _ISSUER and name in self._place.issuers:
-            return f"https://{self._place.issuers[name]}"
+        if attribute == _ISSUER and name in self._target.issuers:
+            return f"https://{self._target.issuers[name]}"
         return f"${{{path}}}"
 
     def _sub(self, argument: SourceNode, depth: int) -> Any:
@@ -171,7 +171,7 @@ class _Values:
 
 
 def name_of(value: SourceNode | None, template: Template) -> str | None:
-    """The name of the cluster that a property gives: written out, or that of the cluster resource it refers to."""
+    """Return the name of the cluster that a property gives, as text or by reference to a cluster resource."""
     called = function(value)
     if called and called[0] == "Ref" and (made := template.resources.get(called[1].text or "")) and made.type == CLUSTER:
         return literal(made.property("Name"), template.root)

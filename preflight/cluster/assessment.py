@@ -20,10 +20,10 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
+from preflight import rules
 from preflight.cluster.upgrade import ClusterReport, Roles, Upgrade, Versions
 from preflight.cluster.upgrade_commands import effect_without_role, upgrade_commands
 from preflight.finding import Finding, by_severity
-from preflight import rules
 from preflight.rules import Rule
 
 _ESSENTIAL: Final = (Link.MECHANISM, *READABLE_PRECONDITIONS, Link.ADDON_RECORD, Link.ANNOTATION)
@@ -125,7 +125,12 @@ def _of_chain(diagnosis: Diagnosis) -> Iterator[Finding]:
         if finding.state is State.UNKNOWN and finding.link in _ESSENTIAL:
             yield _finding(rules.CHAIN_UNREADABLE, finding.link.title, finding.sentence)
         elif finding.broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared in _compared
-            yield _finding(_rule_of(finding), finding.link.title, finding.sentence, add=finding.remedy)
+            yield _finding(
+                _rule_of(finding),
+                finding.link.title,
+                finding.sentence,
+                add=tuple(line for remedy in finding.remedies for line in remedy.lines),
+            )
 
 
 def _rule_of(finding: LinkFinding) -> Rule:

@@ -1,12 +1,32 @@
-"""The vpc-cni add-on in a plan: whether it has a role afterwards, and what is done to it on the way."""
+"""The vpc-cni add-on in a plan: whether aws-node has a role after the apply, and what the apply does to the add-on.
+
+The provider calls UpdateAddon only for changes of four attributes, and passes the role whenever it is set or changes. An empty role is
+passed as "", which EKS rejects.
+
+Source: https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/eks/addon.go
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from lambdas.contract.names import CNI_ADDON
+from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
+from preflight import rules
+from preflight.context import NAMESPACE, SERVICE_ACCOUNT, Association, Context
 from preflight.finding import Finding
+from preflight.iam_policies import Access
+from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
-from preflight.rules import files as rules
+from preflight.terraform.clusters import (
+    CLUSTER,
+    NODE_GROUP,
+    cluster_of,
+    installs_other_plugin,
+    is_auto_mode,
+    node_access,
+)
 from preflight.terraform.configuration import call_of, expression, module_names, resource_block, roles_behind
 from preflight.terraform.fix import place_of, role_lines
 from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, fields, members, text
@@ -14,192 +34,275 @@ from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, 
 ADDON: Final = "aws_eks_addon"
 ROLE: Final = "service_account_role_arn"
 BLOCK: Final = "pod_identity_association"
-_ASSOCIATION: Final = "aws_eks_pod_identity_association"
-_NAMESPACE, _ACCOUNT = "kube-system", "aws-node"
+ASSOCIATION: Final = "aws_eks_pod_identity_association"
+_UPDATING: Final = ("addon_version", ROLE, "configuration_values", BLOCK)
+"""Attributes whose changes make the provider call UpdateAddon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The identity of aws-node after the apply.
+
+    `role` and `association` are ARNs, "" for none, or unknown. `association` is None where there is no association, and "" where
+    there is one whose role is not known yet.
+    """
+
+    role: str | UnknownValue
+    association: str | UnknownValue | None
+    mismatches: tuple[str, ...] = ()
 
 
 def cni_addons(plan: Plan) -> tuple[Change, ...]:
-    """Changes of the vpc-cni add-on, by the name that it has or gets."""
+    """Return the changes of vpc-cni add-ons, by the name before or after."""
     return tuple(
-        item for item in plan.of_type(ADDON) if CNI_ADDON in (item.after_value("addon_name"), (item.before or {}).get("addon_name"))
+        change for change in plan.of_type(ADDON) if CNI_ADDON in (change.after_value("addon_name"), (change.before or {}).get("addon_name"))
     )
 
 
-def addon_concerns(plan: Plan, file: str) -> Iterator[Finding]:
-    """What there is to say about every vpc-cni add-on of the plan."""
-    found = cni_addons(plan)
-    for change in found:
+def addon_findings(plan: Plan, context: Context) -> Iterator[Finding]:
+    """Return the findings about every vpc-cni add-on of the plan, and about clusters without one."""
+    addons = cni_addons(plan)
+    for change in addons:
+        cluster = cluster_of(plan, change)
+        if cluster is not None and cluster.after is None:
+            yield _finding(rules.CLUSTER_DELETED, change, "The plan deletes the cluster with the add-on.")
+            continue
         if change.is_deleted or "forget" in change.actions:
-            yield _removed(plan, change, file)
+            yield _removed(plan, change)
         if change.after is not None:
-            yield from _identity(plan, change, file)
-            yield from _conflicts(plan, change, file)
-    for change in plan.of_type(ADDON):
-        if change.after_value("addon_name") is UNKNOWN_VALUE and change not in found:
-            said = expression(plan, change, "addon_name")
-            message = "The add-on's name is known only after the apply, so nobody can tell whether this is vpc-cni."
-            yield _concern(rules.ADDON_UNKNOWN, change, file, message, said=said)
-    if not found and not any(item.after_value("addon_name") is UNKNOWN_VALUE for item in plan.of_type(ADDON)):
-        yield _absent(plan, file)
+            yield from _identity_findings(plan, change, context)
+            yield from _conflicts(plan, change)
+    unnamed = [change for change in plan.of_type(ADDON) if change.after_value("addon_name") is UNKNOWN_VALUE and change not in addons]
+    for change in unnamed:
+        message = "The name of the add-on is known after the apply, so it may be vpc-cni."
+        yield _finding(rules.ADDON_UNKNOWN, change, message, expression(plan, change, "addon_name"))
+    if not addons and not unnamed:
+        yield from _absent(plan)
 
 
-def _absent(plan: Plan, file: str) -> Finding:
-    made = next((item for item in plan.of_type("aws_eks_cluster") if item.is_created), None)
-    if made:
-        message = "The plan makes this cluster and no vpc-cni add-on for it: it starts with the default aws-node, on the node role."
-        return _concern(rules.ADDON_ABSENT, made, file, message)
-    return Finding(rule=rules.ADDON_ABSENT, resource="", file=file, message="The plan holds no vpc-cni add-on, so it changes none.")
+def _absent(plan: Plan) -> Iterator[Finding]:
+    created = [change for change in plan.of_type(CLUSTER) if change.is_created]
+    for cluster in created:
+        if is_auto_mode(cluster):
+            message = "The plan creates a cluster in Auto Mode, which needs no vpc-cni add-on."
+            yield _finding(rules.AUTO_MODE, cluster, message)
+        elif cluster.after_value("bootstrap_self_managed_addons") is False and not installs_other_plugin(plan):
+            message = "The plan creates the cluster with bootstrap_self_managed_addons = false, and installs no network plug-in."
+            add = ("vpc-cni = { before_compute = true }",) if call_of(plan, module_names(cluster.module)) else ()
+            yield _finding(rules.NO_CNI, cluster, message, add=add, place=place_of(plan, cluster) if add else "")
+        else:
+            message = "The plan creates the cluster and no vpc-cni add-on for it. It starts with the default aws-node, on the node role."
+            yield _finding(rules.ADDON_ABSENT, cluster, message)
+    if not created:
+        yield Finding(rule=rules.ADDON_ABSENT, message="The plan holds no vpc-cni add-on, so it changes none.")
 
 
 # --- the role
 
 
 def role_before(change: Change) -> str:
-    """The role in the record now; "" where there is none."""
+    """Return the role in the record now; "" where there is none."""
     return text((change.before or {}).get(ROLE))
 
 
-def role_after(change: Change) -> str | UnknownValue:
-    """The role in the record afterwards; "" where there is none."""
-    found = change.after_value(ROLE)
-    return found if isinstance(found, UnknownValue) else text(found)
-
-
-def associated(plan: Plan, change: Change) -> str | UnknownValue | None:
-    """The role that a pod identity association gives aws-node afterwards, "" where it is not known yet; None: no association.
-
-    Undecided: whether there is one at all.
-    """
+def identity_of(plan: Plan, change: Change, context: Context) -> Identity:
+    """Return the identity that aws-node has after the apply, by add-on, association resources and associations of other files."""
+    value = change.after_value(ROLE)
+    role = value if isinstance(value, UnknownValue) else text(value)
     own = change.after_value(BLOCK)
     if isinstance(own, UnknownValue):
-        return UNKNOWN_VALUE
+        return Identity(role=role, association=UNKNOWN_VALUE)
     blocks = [fields(member) for member in members(own)]
-    blocks += [item.after for item in plan.of_type(_ASSOCIATION) if item.after is not None and _is_for(item, change)]
-    meant = [block for block in blocks if block.get("service_account") in (_ACCOUNT, None)]
-    return text(meant[0].get("role_arn")) if meant else None
+    right = [block for block in blocks if block.get("service_account") in (SERVICE_ACCOUNT, None)]
+    wrong = tuple(text(block.get("service_account")) for block in blocks if block not in right)
+    right += [entry.after for entry in plan.of_type(ASSOCIATION) if entry.after is not None and _is_for(entry, change)]
+    if right:
+        return Identity(role=role, association=text(right[0].get("role_arn")), mismatches=wrong)
+    name = change.after_value("cluster_name")
+    elsewhere = context.association_for(name if isinstance(name, str) else None)
+    return Identity(role=role, association=(elsewhere.role or "") if elsewhere else None, mismatches=wrong)
 
 
 def _is_for(association: Change, addon: Change) -> bool:
     clusters = association.after_value("cluster_name"), addon.after_value("cluster_name")
     same = clusters[0] == clusters[1] or UNKNOWN_VALUE in clusters
     after = association.after or {}
-    return same and after.get("namespace") == _NAMESPACE and after.get("service_account") == _ACCOUNT
+    return same and after.get("namespace") == NAMESPACE and after.get("service_account") == SERVICE_ACCOUNT
 
 
-def _identity(plan: Plan, change: Change, file: str) -> Iterator[Finding]:
-    role, association = role_after(change), associated(plan, change)
-    said = expression(plan, change, ROLE)
-    if isinstance(association, str):
-        beside = f" {ROLE} is ignored beside it." if role else ""
-        yield _concern(rules.POD_IDENTITY, change, file, f"A pod identity association gives aws-node its role.{beside}", said=said)
-    elif isinstance(role, UnknownValue):
+def declared_associations(plan: Plan) -> Iterator[Association]:
+    """Return the association resources that the plan leaves."""
+    for change in plan.of_type(ASSOCIATION):
+        if change.after is not None:
+            cluster, role = change.after_value("cluster_name"), change.after_value("role_arn")
+            yield Association(
+                cluster=text(cluster) or None,
+                namespace=text(change.after.get("namespace")) or None,
+                service_account=text(change.after.get("service_account")) or None,
+                role=text(role) or None,
+            )
+
+
+def _identity_findings(plan: Plan, change: Change, context: Context) -> Iterator[Finding]:
+    identity = identity_of(plan, change, context)
+    origin = expression(plan, change, ROLE)
+    for account in identity.mismatches:
+        message = f"The association is for ServiceAccount {account!r}; aws-node gets nothing from it."
+        yield _finding(
+            rules.ASSOCIATION_MISMATCH, change, message, add=(f'service_account = "{SERVICE_ACCOUNT}"',), place=place_of(plan, change)
+        )
+    if isinstance(identity.association, str):
+        beside = f" aws-node ignores {ROLE} beside it." if identity.role else ""
+        yield _finding(rules.POD_IDENTITY, change, f"A Pod Identity association gives aws-node its role.{beside}", origin)
+        yield from _agent(plan, change, context)
+    elif isinstance(identity.role, UnknownValue):
         if roles_behind(plan, change, ROLE) is None:
-            message = f"{ROLE} is known only after the apply, and may be empty then."
-            yield _concern(rules.ROLE_UNKNOWN, change, file, message, said=said)
-    elif not role:
-        yield _without_role(plan, change, file, said, maybe=association is UNKNOWN_VALUE)
-    elif role_before(change) not in ("", role):
-        message = f"The role changes from {role_before(change)} to {role}; pods keep the old one until aws-node is restarted."
-        yield _concern(rules.ROLE_CHANGED, change, file, message, said=said)
+            yield _finding(rules.ROLE_UNKNOWN, change, f"{ROLE} is known after the apply, and may be empty then.", origin)
+    elif not identity.role:
+        yield from _without_role(plan, change, identity, origin)
+    elif fault := fault_of_arn(identity.role):
+        yield _finding(rules.ROLE_NOT_ARN, change, f"{fault}.", origin, add=role_lines(plan, change), place=place_of(plan, change))
+    elif role_before(change) not in ("", identity.role):
+        message = f"The role changes from {role_before(change)} to {identity.role}. Pods keep the old role until aws-node is restarted."
+        yield _finding(rules.ROLE_CHANGED, change, message, origin)
 
 
-def _without_role(plan: Plan, change: Change, file: str, said: str, *, maybe: bool) -> Finding:
+def _agent(plan: Plan, change: Change, context: Context) -> Iterator[Finding]:
+    """Warn where the plan creates the association of a new add-on and no file holds the agent. Old clusters may have one already."""
+    name = change.after_value("cluster_name")
+    cluster = cluster_of(plan, change)
+    agents = [
+        entry for entry in plan.of_type(ADDON) if entry.after is not None and entry.after.get("addon_name") == POD_IDENTITY_AGENT_ADDON
+    ]
+    known = agents or context.has_agent(name if isinstance(name, str) else None) or is_auto_mode(cluster)
+    if not known and cluster is not None and cluster.is_created:
+        yield _finding(rules.AGENT_MISSING, change, f"The plan creates the cluster without the add-on {POD_IDENTITY_AGENT_ADDON}.")
+
+
+def _without_role(plan: Plan, change: Change, identity: Identity, origin: str) -> Iterator[Finding]:
     add, place = role_lines(plan, change), place_of(plan, change)
-    if maybe:
-        message = f"There is no {ROLE}, and whether there is a {BLOCK} is known only after the apply."
-        return _concern(rules.ROLE_UNKNOWN, change, file, message, said=said, add=add, place=place)
-    rule, message = _loss(change)
-    return _concern(rule, change, file, message, said=said, add=add, place=place)
+    if identity.association is UNKNOWN_VALUE:
+        message = f"There is no {ROLE}, and it is known after the apply whether there is a {BLOCK}."
+        yield _finding(rules.ROLE_UNKNOWN, change, message, origin, add=add, place=place)
+        return
+    rule, message = _loss(plan, change)
+    if rule in (rules.NODE_ROLE, rules.AUTO_MODE):
+        add, place = (), ""
+    yield _finding(rule, change, message, origin, add=add, place=place)
 
 
-def _loss(change: Change) -> tuple[Rule, str]:
+def _loss(plan: Plan, change: Change) -> tuple[Rule, str]:
+    """Return the rule and the message about an add-on that has no role after the apply."""
     versions = (change.before or {}).get("addon_version"), change.after_value("addon_version")
-    to = f" to {versions[1]}" if isinstance(versions[1], str) else ""
-    moved = f" while the version goes from {versions[0]}{to}" if change.before and versions[0] != versions[1] else ""
+    target = f" to {versions[1]}" if isinstance(versions[1], str) else ""
+    moved = f" while the version goes from {versions[0]}{target}" if change.before and versions[0] != versions[1] else ""
     if before := role_before(change):
-        return rules.ROLE_DROPPED, f"The record holds {before}; the plan takes it out{moved}."
+        return rules.ROLE_DROPPED, f"The record holds {before}; the plan removes it{moved}."
     if members((change.before or {}).get(BLOCK)):
-        return rules.ROLE_DROPPED, f"The record holds a pod identity association; the plan takes it out{moved} and names no role."
-    if change.actions in (("no-op",), ("read",), ()):
-        return rules.ROLE_ABSENT, "The add-on has no role, and this plan leaves it so."
+        return rules.ROLE_DROPPED, f"The record holds a Pod Identity association; the plan removes it{moved} and names no role."
+    if is_auto_mode(cluster_of(plan, change)):
+        return rules.AUTO_MODE, "The add-on has no role. The cluster is in Auto Mode, whose own nodes do not use aws-node."
+    if not change.is_created and not _is_updated(change):
+        return rules.ROLE_ABSENT, "The add-on has no role, and this plan does not call UpdateAddon."
+    access = node_access(plan, change)
+    if access is Access.GRANTED and change.is_created:
+        return rules.NODE_ROLE, "The add-on gets no role. The node role of the plan has the CNI policy."
+    if access is Access.GRANTED:
+        message = (
+            f"The add-on is updated without a role{moved}; the node role has the CNI policy. An annotation that was set by hand is lost."
+        )
+        return rules.ROLE_ABSENT, message
+    if access is Access.UNKNOWN and change.is_created:
+        return rules.ROLE_UNKNOWN, "The add-on gets no role, and the plan does not tell whether the node role has the CNI policy."
+    nodes = ", and the node role of the plan lacks the CNI policy" if access is Access.MISSING else ""
     if change.is_created:
-        return rules.ROLE_MISSING, f"The add-on is made without {ROLE} and without a pod identity association."
-    return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}: an annotation that was set by hand goes with it."
+        return rules.ROLE_MISSING, f"The add-on is created without {ROLE} and without a Pod Identity association{nodes}."
+    return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}{nodes}: an annotation that was set by hand is lost."
+
+
+def _is_updated(change: Change) -> bool:
+    """Return whether the provider calls UpdateAddon."""
+    before = change.before or {}
+    if change.actions != ("update",):
+        return False
+    if change.declared_type != ADDON:  # AWSCC passes the whole model for any change
+        return True
+    return any(_is_different(before.get(name), change.after_value(name)) for name in _UPDATING)
+
+
+def _is_different(before: object, after: object) -> bool:
+    return before != after and bool(before or after)
 
 
 # --- conflicts and removal
 
 
-def _conflicts(plan: Plan, change: Change, file: str) -> Iterator[Finding]:
+def _conflicts(plan: Plan, change: Change) -> Iterator[Finding]:
     after, place = change.after or {}, place_of(plan, change)
     if after.get("resolve_conflicts_on_update") == "OVERWRITE":
-        said = expression(plan, change, "resolve_conflicts_on_update")
+        origin = expression(plan, change, "resolve_conflicts_on_update")
         message = "resolve_conflicts_on_update is OVERWRITE" + _default(plan, change)
         line = ('resolve_conflicts_on_update = "PRESERVE"',)
-        yield _concern(rules.OVERWRITE, change, file, message, said=said, add=line, place=place)
+        yield _finding(rules.OVERWRITE, change, message, origin, add=line, place=place)
     if old := text(after.get("resolve_conflicts")):
         create = "NONE" if old == "PRESERVE" else old
         add = (f'resolve_conflicts_on_create = "{create}"', 'resolve_conflicts_on_update = "PRESERVE"')
-        message = f"resolve_conflicts = {old!r} holds for creation and updates alike; write both apart."
-        yield _concern(rules.RESOLVE_CONFLICTS, change, file, message, add=add, place=place)
+        message = f"resolve_conflicts = {old!r} is for creation and updates alike. Set both separately."
+        yield _finding(rules.RESOLVE_CONFLICTS, change, message, add=add, place=place)
 
 
 def _default(plan: Plan, change: Change) -> str:
     call = call_of(plan, module_names(change.module))
     if call and (call.is_cluster_module or call.is_blueprint):
-        return f", which is what module {call.path[-1]} says where nothing else is given."
+        return f", which is the default of module {call.path[-1]}."
     return "."
 
 
-def _removed(plan: Plan, change: Change, file: str) -> Finding:
-    said = "deleted and made again" if change.after is not None or _made_elsewhere(plan, change) else "deleted"
+def _removed(plan: Plan, change: Change) -> Finding:
+    action = "deleted and created again" if change.after is not None or _created_elsewhere(plan, change) else "deleted"
     if "forget" in change.actions:
-        return _concern(rules.ADDON_RELEASED, change, file, "Terraform forgets the add-on; it stays in the cluster as it is.")
+        return _finding(rules.ADDON_RELEASED, change, "Terraform forgets the add-on; it stays in the cluster as it is.")
     if (change.before or {}).get("preserve") is True:
-        return _concern(rules.ADDON_RELEASED, change, file, f"The add-on is {said}; `preserve` leaves aws-node in the cluster.")
-    message = f"The add-on is {said}, and aws-node with it."
-    if move := _made_elsewhere(plan, change):
+        return _finding(rules.ADDON_RELEASED, change, f"The add-on is {action}; `preserve` leaves aws-node in the cluster.")
+    message = f"The add-on is {action}, and aws-node with it."
+    if move := _created_elsewhere(plan, change):
         block = ("moved {", f"  from = {change.address}", f"  to   = {move.address}", "}")
-        return _concern(rules.ADDON_REMOVED, change, file, message, add=block, place="in the root module")
+        return _finding(rules.ADDON_REMOVED, change, message, add=block, place="in the root module")
     setting = ("preserve = true",)
-    return _concern(rules.ADDON_REMOVED, change, file, message, add=setting, place=f"{place_of(plan, change)}, in an apply before this one")
+    return _finding(rules.ADDON_REMOVED, change, message, add=setting, place=f"{place_of(plan, change)}, in an apply before this one")
 
 
-def _made_elsewhere(plan: Plan, change: Change) -> Change | None:
-    """The same add-on under another address: moved from `this` to `before_compute`, for instance."""
-    where = (change.before or {}).get("cluster_name")
-    others = (
-        cni_addon
-        for cni_addon in cni_addons(plan)
-        if cni_addon.address != change.address and cni_addon.is_created and cni_addon.before is None
-    )
-    return next((other for other in others if other.after_value("cluster_name") in (where, UNKNOWN_VALUE)), None)
+def _created_elsewhere(plan: Plan, change: Change) -> Change | None:
+    """Return the same add-on under another address, such as one that moves from `this` to `before_compute`."""
+    cluster = (change.before or {}).get("cluster_name")
+    others = (other for other in cni_addons(plan) if other.address != change.address and other.is_created and other.before is None)
+    return next((other for other in others if other.after_value("cluster_name") in (cluster, UNKNOWN_VALUE)), None)
 
 
-def made_after_nodes(plan: Plan, file: str) -> Iterator[Finding]:
-    """Add-ons that are made only when nodes are there already."""
-    nodes = [item for item in plan.changes if item.type == "aws_eks_node_group" and item.is_created]
+def late_addons(plan: Plan) -> Iterator[Finding]:
+    """Return findings about add-ons that are created only when nodes exist already."""
+    nodes = [change for change in plan.changes if change.type == NODE_GROUP and change.is_created]
     for change in cni_addons(plan):
         if not change.is_created or not nodes or change.before is not None:
             continue
         call = call_of(plan, module_names(change.module))
         place, add = place_of(plan, change), ("before_compute = true",)
         if call and call.is_cluster_module and change.name != "before_compute":
-            message = f"Module {call.path[-1]} makes this add-on when its node groups are ready; before_compute turns that round."
-            yield _concern(rules.AFTER_COMPUTE, change, file, message, add=add, place=place)
+            message = f"Module {call.path[-1]} creates this add-on when its node groups are ready; before_compute reverses the order."
+            yield _finding(rules.AFTER_COMPUTE, change, message, add=add, place=place)
         elif call and call.is_blueprint:
-            message = f"Module {call.path[-1]} makes add-ons after the cluster's nodes; leave vpc-cni to the cluster module."
+            message = f"Module {call.path[-1]} creates add-ons after the nodes of the cluster; leave vpc-cni to the cluster module."
             line = ("vpc-cni = { before_compute = true, service_account_role_arn = ... }",)
-            yield _concern(rules.AFTER_COMPUTE, change, file, message, add=line, place="in the add-ons of the cluster module")
-        elif late := [item for item in _waits_for(plan, change) if item.startswith("aws_eks_node_group.")]:
+            yield _finding(rules.AFTER_COMPUTE, change, message, add=line, place="in the add-ons of the cluster module")
+        elif late := [address for address in _dependencies(plan, change) if address.startswith("aws_eks_node_group.")]:
             message = f"The add-on waits for {late[0]} by depends_on, so the nodes join without it."
             line = (f"depends_on = [{change.config_address}]",)
-            yield _concern(rules.AFTER_COMPUTE, change, file, message, add=line, place=f"in {late[0]}, instead of the one in the add-on")
+            yield _finding(rules.AFTER_COMPUTE, change, message, add=line, place=f"in {late[0]}, instead of the one in the add-on")
 
 
-def _waits_for(plan: Plan, change: Change) -> list[str]:
+def _dependencies(plan: Plan, change: Change) -> list[str]:
     return [member for member in members(resource_block(plan, change).get("depends_on")) if isinstance(member, str)]
 
 
-def _concern(rule: Rule, change: Change, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Finding:
-    return Finding(rule=rule, resource=change.address, file=file, message=message, expression=said, add=add, place=place)
+def _finding(rule: Rule, change: Change, message: str, origin: str = "", *, add: tuple[str, ...] = (), place: str = "") -> Finding:
+    return Finding(rule=rule, resource=change.address, message=message, expression=origin, add=add, place=place)

@@ -1,4 +1,4 @@
-"""`terraform show -json` of a plan, as far as preflight reads it. Whatever JSON comes in, an accessor gives its type or nothing.
+"""The JSON of a plan (`terraform show -json`), as far as preflight reads it. Accessors return their type for any JSON.
 
 Source: https://developer.hashicorp.com/terraform/internals/json-format
 """
@@ -6,72 +6,81 @@ Source: https://developer.hashicorp.com/terraform/internals/json-format
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from preflight.finding import MalformedFile
+from preflight.source_tree import json_fault
+from preflight.terraform.other_providers import aws_attributes, aws_type
 
 _KNOWN_MAJOR: Final = ("0", "1")
-"""Major versions of the format: 0.1 came with Terraform 0.12, 1.x since 1.1. A later one may mean anything."""
+"""Major versions of the format: 0.1 came with Terraform 0.12, 1.x with Terraform 1.1."""
 
 
 class UnknownValue:
-    """A value that is known only when the plan is applied."""
+    """A value that is known after the apply."""
 
 
 UNKNOWN_VALUE: Final = UnknownValue()
 
 
 def fields(value: object) -> Mapping[str, Any]:
-    """The value where it is an object; an empty one otherwise."""
+    """Return the value if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def members(value: object) -> Sequence[Any]:
-    """The value where it is a list; an empty one otherwise."""
+    """Return the value if it is a list, else an empty one."""
     return value if isinstance(value, list) else ()
 
 
 def text(value: object) -> str:
-    """The value where it is text; "" otherwise."""
+    """Return the value if it is text, else ""."""
     return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One entry of `resource_changes`. `after` is None where the resource is gone afterwards, `before` None where it is not there yet."""
+    """One entry of `resource_changes`. `before` is None for a new resource, `after` is None for one that is deleted.
+
+    `type` is the type of the AWS provider; `declared_type` is the one that the configuration uses, such as `awscc_eks_addon`.
+    """
 
     address: str
     module: str
     type: str
+    declared_type: str
     name: str
     index: str
     actions: tuple[str, ...]
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     after_unknown: Mapping[str, Any]
+    line: int = 0
+    column: int = 0
 
     def after_value(self, attribute: str) -> object | UnknownValue:
-        """An attribute after the plan; None where it is unset. A block of which some part is undecided is there, and is given."""
+        """Return an attribute after the apply; None where it is unset. A block with unknown parts is returned with the known ones."""
         if self.after_unknown.get(attribute) is True:
             return UNKNOWN_VALUE
         return (self.after or {}).get(attribute)
 
     @property
     def is_created(self) -> bool:
-        """Whether the resource is new afterwards, be it for the first time."""
+        """Return whether the resource is created, or deleted and created again."""
         return "create" in self.actions
 
     @property
     def is_deleted(self) -> bool:
-        """Whether the resource that is there now is deleted, be it to be made again."""
+        """Return whether the present resource is deleted, or deleted and created again."""
         return "delete" in self.actions
 
     @property
     def config_address(self) -> str:
-        """How the configuration of its own module calls it: without module and index."""
-        return f"{self.type}.{self.name}"
+        """Return the address in the configuration of its module: without module and index."""
+        return f"{self.declared_type}.{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,47 +95,64 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one plan holds. `configuration` is the root module of the configuration; empty where the plan leaves it out."""
+    """A whole plan. `configuration` is the root module, empty where the plan leaves it out; `data_reads` are deferred data sources."""
 
     changes: tuple[Change, ...]
+    data_reads: tuple[Change, ...]
     prior: tuple[Resource, ...]
     configuration: Mapping[str, Any]
     complete: bool
+    is_terraform: bool = True
 
     def of_type(self, kind: str) -> tuple[Change, ...]:
-        """The changes of managed resources of one type, those that change nothing included."""
+        """Return the changes of managed resources of one type, unchanged ones included."""
         return tuple(change for change in self.changes if change.type == kind)
 
 
 def load(source: str, file: str) -> Plan:
-    """Read a plan.
+    """Return the plan.
 
     Raises:
-        MalformedFile: not the JSON of a plan; says what it looks like instead.
+        MalformedFile: the text is not the JSON of a plan. The message names what it looks like, and the command to run.
     """
     document = _document(source, file)
+    if "lineage" in document or ("values" in document and "resource_changes" not in document and "planned_values" not in document):
+        raise MalformedFile(f"{file}:1:1 is a state, not a plan: run `terraform plan -out=PLANFILE`, then {_SHOW}")
     version = text(document.get("format_version"))
     if version.partition(".")[0] not in _KNOWN_MAJOR:
-        said = f"its format_version is {version[:20]!r}" if version else "it has no format_version"
-        raise MalformedFile(f"{file} is not a plan that this version can read: {said}. Give the output of `terraform show -json PLANFILE`")
-    if "values" in document and "resource_changes" not in document and "planned_values" not in document:
-        raise MalformedFile(f"{file} is a state, not a plan: run `terraform plan -out=PLANFILE` and `terraform show -json PLANFILE`")
+        version_text = f"its format_version is {version[:20]!r}" if version else "it has no format_version"
+        raise MalformedFile(
+            f"{file} is not a plan that this version can read: {version_text}. Give the output of `terraform show -json PLANFILE`"
+        )
+    entries = tuple(_changes(members(document.get("resource_changes"))))
     return Plan(
-        changes=tuple(_changes(members(document.get("resource_changes")))),
+        changes=tuple(change for mode, change in entries if mode == "managed"),
+        data_reads=tuple(change for mode, change in entries if mode == "data"),
         prior=tuple(_resources(fields(fields(document.get("prior_state")).get("values")).get("root_module"))),
         configuration=fields(fields(document.get("configuration")).get("root_module")),
         complete=document.get("errored") is not True and document.get("complete") is not False,
     )
 
 
+_SHOW: Final = "run `terraform show -json PLANFILE > plan.json` and give plan.json"
+_HUMAN: Final = (
+    "Terraform will perform the following actions",
+    "OpenTofu will perform the following actions",
+    "Terraform used the selected providers",
+)
+
+
 def _document(source: str, file: str) -> Mapping[str, Any]:
+    if not source.strip():
+        raise MalformedFile(f"{file} is empty: {_SHOW}")
+    if any(phrase in source for phrase in _HUMAN) or re.match(r"\s*No changes\. ", source):
+        raise MalformedFile(f"{file}:1:1 is the output of `terraform plan` for people, not JSON: save it with -out=PLANFILE, then {_SHOW}")
     try:
         found = json.loads(source)
     except json.JSONDecodeError as error:
         if '"@level"' in source[:2000]:
-            hint = "it looks like the log of `terraform plan -json`: give the output of `terraform show -json PLANFILE`"
-            raise MalformedFile(f"{file} is not a plan; {hint}") from error
-        raise MalformedFile(f"{file}:{error.lineno}:{error.colno} is not JSON: {error.msg}") from error
+            raise MalformedFile(f"{file} is the log of `terraform plan -json`, not a plan: {_SHOW}") from error
+        raise MalformedFile(json_fault(source, file, error)) from error
     except (RecursionError, ValueError) as error:  # ValueError: a number of more digits than Python reads
         raise MalformedFile(f"{file} cannot be read as JSON: {type(error).__name__}") from error
     if not isinstance(found, dict):
@@ -134,22 +160,27 @@ def _document(source: str, file: str) -> Mapping[str, Any]:
     return found
 
 
-def _changes(entries: Sequence[Any]) -> Iterator[Change]:
+def _changes(entries: Sequence[Any]) -> Iterator[tuple[str, Change]]:
     for entry in map(fields, entries):
         change = fields(entry.get("change"))
-        if entry.get("mode", "managed") != "managed" or entry.get("deposed"):
+        if entry.get("deposed"):
             continue
         before, after = change.get("before"), change.get("after")
-        yield Change(
-            address=text(entry.get("address")),
-            module=text(entry.get("module_address")),
-            type=text(entry.get("type")),
-            name=text(entry.get("name")),
-            index=str(entry.get("index", "")),
-            actions=tuple(map(text, members(change.get("actions")))),
-            before=before if isinstance(before, dict) else None,
-            after=after if isinstance(after, dict) else None,
-            after_unknown=fields(change.get("after_unknown")),
+        declared = text(entry.get("type"))
+        yield (
+            text(entry.get("mode", "managed")),
+            Change(
+                address=text(entry.get("address")),
+                module=text(entry.get("module_address")),
+                type=aws_type(declared),
+                declared_type=declared,
+                name=text(entry.get("name")),
+                index=str(entry.get("index", "")),
+                actions=tuple(map(text, members(change.get("actions")))),
+                before=aws_attributes(declared, before) if isinstance(before, dict) else None,
+                after=aws_attributes(declared, after) if isinstance(after, dict) else None,
+                after_unknown=aws_attributes(declared, fields(change.get("after_unknown"))),
+            ),
         )
 
 

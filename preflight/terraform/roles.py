@@ -1,143 +1,197 @@
-"""The role behind the add-on: whether the plan takes it away, and whether its trust policy lets aws-node in."""
+"""The roles behind the add-on: whether the plan removes them, their trust policies, and their permissions."""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from lambdas.domain.trust import Allowed, Refused, WebIdentity, as_terraform, changed_lines, correct, evaluate, evaluate_pod_identity
+from lambdas.domain.trust import as_terraform, changed_lines, correct
+from preflight import rules
+from preflight.context import Context
 from preflight.finding import Finding
-from preflight.oidc_providers import Providers, provider_for
+from preflight.iam_policies import Access, cni_access, missing_calls
+from preflight.role_trust import pod_identity_trust, service_account_trust
 from preflight.rules import Rule
-from preflight.rules import files as rules
-from preflight.terraform.addons import ROLE, associated, cni_addons, role_after, role_before
+from preflight.terraform.addons import ROLE as ROLE_ARN
+from preflight.terraform.addons import cni_addons, identity_of, role_before
+from preflight.terraform.clusters import CLUSTER, cluster_of, is_ipv6, node_access, role_of_group, role_with_arn
+from preflight.terraform.clusters import NODE_GROUP as NODE_GROUP
 from preflight.terraform.configuration import expression, module_names, roles_behind
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
+from preflight.terraform.references import changes_at, referred
+from preflight.terraform.role_policies import ROLE, policies_after, policies_before
 
-_SUBJECT: Final = "system:serviceaccount:kube-system:aws-node"
-_CLUSTER: Final = "aws_eks_cluster"
-_ROLE: Final = "aws_iam_role"
+_PROVIDER: Final = "aws_iam_openid_connect_provider"
+_DOCUMENT: Final = "aws_iam_policy_document"
+_AUDIENCE: Final = "sts.amazonaws.com"
 _POLICY: Final = "assume_role_policy"
+_ARN_PARTS: Final = 6
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoleTrust:
-    """A role with its trust policy as the plan leaves it: JSON text, None where it is decided later. `changes`: whether the plan does."""
-
-    address: str
-    policy: str | None
-    expression: str = ""
-    changes: bool = False
-
-
-def role_concerns(plan: Plan, file: str, providers: Providers) -> Iterator[Finding]:
-    """What there is to say about the roles that vpc-cni add-ons have or get."""
-    for change in cni_addons(plan):
-        if change.after is None:
+def role_findings(plan: Plan, context: Context) -> Iterator[Finding]:
+    """Return the findings about the roles that vpc-cni add-ons have or get."""
+    for addon in cni_addons(plan):
+        cluster = cluster_of(plan, addon)
+        if addon.after is None or (cluster is not None and cluster.after is None):
             continue
-        yield from _taken_away(plan, change, file)
-        association, role = associated(plan, change), role_after(change)
-        if isinstance(association, str):
-            for trusted in _roles_with(plan, association):
-                yield from _pod_trust(trusted, file)
-        elif not isinstance(association, UnknownValue):
-            for trusted in _roles_with(plan, role) if isinstance(role, str) else _roles_of(plan, change):
-                yield from _trust(plan, change, trusted, file, providers)
+        identity = identity_of(plan, addon, context)
+        yield from _removed_roles(plan, addon, identity.role)
+        if isinstance(identity.association, str):
+            yield from _association_role(plan, addon, identity.association)
+        elif not isinstance(identity.association, UnknownValue) and identity.role:
+            yield from _service_account_role(plan, addon, identity.role, context)
+            yield from _providers(plan, addon)
+        elif not identity.role:
+            yield from _node_policies(plan, addon)
 
 
-def _taken_away(plan: Plan, addon: Change, file: str) -> Iterator[Finding]:
-    named = {role_before(addon), role_after(addon)} - {""}
-    for role in plan.of_type(_ROLE):
+def _removed_roles(plan: Plan, addon: Change, role_after: str | UnknownValue) -> Iterator[Finding]:
+    named = {role_before(addon), role_after if isinstance(role_after, str) else ""} - {""}
+    for role in plan.of_type(ROLE):
         if role.is_deleted and text((role.before or {}).get("arn")) in named:
-            how = "replaced" if role.after is not None else "deleted"
-            message = f"{addon.address} uses this role, which is {how}: running aws-node pods lose their credentials."
-            yield _concern(rules.ROLE_REMOVED, role.address, file, message)
+            action = "replaced" if role.after is not None else "deleted"
+            message = f"{addon.address} uses this role, which is {action}: running aws-node pods lose their credentials."
+            yield _finding(rules.ROLE_REMOVED, role.address, message)
 
 
-def _roles_with(plan: Plan, arn: str) -> Iterator[RoleTrust]:
-    """The roles of the plan with this ARN, managed ones first; data sources too, since a plan reads them."""
-    if not arn:
+def _service_account_role(plan: Plan, addon: Change, arn: str | UnknownValue, context: Context) -> Iterator[Finding]:
+    role = role_with_arn(plan, arn) if isinstance(arn, str) else _role_behind(plan, addon)
+    if role is not None:
+        policy, deferred = _trust_policy(plan, role)
+        yield from _trust(plan, addon, role, policy, context, deferred=deferred)
+        yield from _permissions(plan, addon, role)
+    elif isinstance(arn, str):
+        for data in plan.prior:
+            if data.type == ROLE and data.mode == "data" and data.values.get("arn") == arn:
+                yield from _judged(plan, addon, data.address, _parsed(data.values.get(_POLICY)), context, "")
+
+
+def _role_behind(plan: Plan, addon: Change) -> Change | None:
+    """Return the one role whose ARN the add-on gets, where the ARN is not known yet but its origin is."""
+    behind = roles_behind(plan, addon, ROLE_ARN) or referred(plan, addon, ROLE_ARN)
+    found = [role for role in plan.of_type(ROLE) if role.after is not None and (module_names(role.module), role.config_address) in behind]
+    return found[0] if len(found) == 1 else None
+
+
+def _association_role(plan: Plan, addon: Change, arn: str) -> Iterator[Finding]:
+    if arn:
+        role = role_with_arn(plan, arn)
+    else:
+        roles = [role for role in changes_at(plan, referred(plan, addon, "pod_identity_association"), ROLE) if role.after is not None]
+        role = roles[0] if len(roles) == 1 else None
+    if role is None:
         return
-    for role in plan.of_type(_ROLE):
-        if role.after is not None and arn in (text(role.after.get("arn")), text((role.before or {}).get("arn"))):
-            yield _trusted(plan, role)
-    for data in plan.prior:
-        if data.type == _ROLE and data.mode == "data" and data.values.get("arn") == arn:
-            yield RoleTrust(address=data.address, policy=text(data.values.get(_POLICY)))
+    policy, _ = _trust_policy(plan, role)
+    if policy is not None:
+        allowed, reason = pod_identity_trust(policy)
+        if allowed is False:
+            yield _finding(rules.TRUST_WRONG, role.address, f"{reason}.", expression(plan, role, _POLICY))
+    yield from _permissions(plan, addon, role)
 
 
-def _roles_of(plan: Plan, addon: Change) -> Iterator[RoleTrust]:
-    """The one role whose ARN the add-on gets, where the ARN is not known yet but its source is."""
-    behind = roles_behind(plan, addon, ROLE) or frozenset()
-    found = [item for item in plan.of_type(_ROLE) if item.after is not None and (module_names(item.module), item.config_address) in behind]
-    if len(found) == 1:
-        yield _trusted(plan, found[0])
+# --- trust
 
 
-def _trusted(plan: Plan, role: Change) -> RoleTrust:
+def _trust_policy(plan: Plan, role: Change) -> tuple[Mapping[str, Any] | None, bool]:
+    """Return the trust policy, None where it is not known, and whether it is made from resources of the plan.
+
+    A policy document that refers to a new cluster is a deferred data source: the plan holds the parts that are known.
+    """
     policy = role.after_value(_POLICY)
-    return RoleTrust(
-        address=role.address,
-        policy=None if isinstance(policy, UnknownValue) else text(policy),
-        expression=expression(plan, role, _POLICY),
-        changes=role.actions != ("no-op",),
-    )
+    if not isinstance(policy, UnknownValue):
+        return _parsed(policy), False
+    addresses = referred(plan, role, _POLICY)
+    documents = list(changes_at(plan, addresses, _DOCUMENT))
+    if documents:
+        same_module = [document for document in documents if document.module == role.module] or documents
+        return _document(same_module[0]), True
+    kinds = {address.removeprefix("data.").partition(".")[0] for _, address in addresses}
+    return None, bool(kinds & {_DOCUMENT, _PROVIDER, CLUSTER})
 
 
-def _trust(plan: Plan, addon: Change, role: RoleTrust, file: str, providers: Providers) -> Iterator[Finding]:
-    cluster = addon.after_value("cluster_name")
-    provider = _provider(plan, addon) or (provider_for(cluster, providers) if isinstance(cluster, str) else None)
-    whose = f"of cluster {cluster}" if isinstance(cluster, str) else "of the cluster"
-    if role.policy is not None and provider is None and not role.changes and not _is_planned(plan, cluster):
-        return  # the cluster is not in this plan, and the policy stays as it is: nothing of it is decided here
-    if role.policy is None or provider is None:
-        part = "The role's assume_role_policy" if role.policy is None else f"The OIDC issuer {whose}"
-        message = f"{part} is not known to this plan; run `irsa-remediator check` after the apply."
-        yield _concern(rules.TRUST_UNKNOWN, role.address, file, message, said=role.expression)
-        return
-    policy = _policy(role.policy)
-    identity = WebIdentity(provider_arn=provider, subject=_SUBJECT)
-    answer = evaluate(policy, identity)
-    if isinstance(answer, Refused):
-        corrected = correct(policy, identity)
-        changed = "; ".join(f"{old or '(nothing)'} → {new or '(nothing)'}" for old, new in changed_lines(policy, corrected)[:2])
-        message = f"{answer.reason}. Change: {changed}." if changed else f"{answer.reason}."
-        add = tuple(as_terraform(corrected).splitlines())
-        place = f"as the {_POLICY} of {role.address}"
-        yield _concern(rules.TRUST_WRONG, role.address, file, message, said=role.expression, add=add, place=place)
-    elif not isinstance(answer, Allowed):
-        yield _concern(rules.TRUST_UNKNOWN, role.address, file, f"{answer.reason}.", said=role.expression)
-
-
-def _pod_trust(role: RoleTrust, file: str) -> Iterator[Finding]:
-    if role.policy is None:
-        yield _concern(rules.TRUST_UNKNOWN, role.address, file, "The role's assume_role_policy is known only after the apply.")
-        return
-    answer = evaluate_pod_identity(_policy(role.policy))
-    if isinstance(answer, Refused):
-        yield _concern(rules.TRUST_WRONG, role.address, file, f"{answer.reason}.", said=role.expression)
-
-
-def _policy(source: str) -> Mapping[str, Any]:
+def _parsed(policy: object) -> Mapping[str, Any]:
     try:
-        return fields(json.loads(source))
+        return fields(json.loads(policy) if isinstance(policy, str) else policy)
     except (ValueError, RecursionError):
         return {}
 
 
-def _is_planned(plan: Plan, name: object) -> bool:
-    return any(name in ((item.after or {}).get("name"), (item.before or {}).get("name")) for item in plan.of_type(_CLUSTER))
+def _document(read: Change) -> Mapping[str, Any]:
+    """Return the policy of a deferred policy document. What is not known stands as `${...}`.
+
+    Source: https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document
+    """
+    statements = [_statement(fields(block)) for block in members((read.after or {}).get("statement"))]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _statement(block: Mapping[str, Any]) -> dict[str, Any]:
+    principals: dict[str, list[str]] = {}
+    for principal in map(fields, members(block.get("principals"))):
+        names = [text(name) or "${provider}" for name in members(principal.get("identifiers"))] or ["${provider}"]
+        principals.setdefault(text(principal.get("type")) or "Federated", []).extend(names)
+    statement: dict[str, Any] = {"Effect": text(block.get("effect")) or "Allow", "Principal": principals}
+    statement["Action"] = [text(action) or "${action}" for action in members(block.get("actions"))]
+    conditions: dict[str, dict[str, list[str]]] = {}
+    for condition in map(fields, members(block.get("condition"))):
+        values = [text(value) or "${value}" for value in members(condition.get("values"))] or ["${value}"]
+        key = text(condition.get("variable")) or _claim(values)
+        conditions.setdefault(text(condition.get("test")) or "StringEquals", {})[key] = values
+    return {**statement, **({"Condition": conditions} if conditions else {})}
+
+
+def _claim(values: list[str]) -> str:
+    """Return the condition key of an unknown variable, by its values: an issuer that is not known yet begins the key."""
+    if any(value.startswith("system:serviceaccount:") for value in values):
+        return "${issuer}:sub"
+    return "${issuer}:aud" if _AUDIENCE in values else "${issuer}:claim"
+
+
+def _trust(
+    plan: Plan, addon: Change, role: Change, policy: Mapping[str, Any] | None, context: Context, *, deferred: bool
+) -> Iterator[Finding]:
+    origin = expression(plan, role, _POLICY)
+    if policy is None:
+        if deferred and role.is_created:
+            message = "The trust policy is known after the apply. Run `irsa-remediator check` then."
+            yield _finding(rules.TRUST_DEFERRED, role.address, message, origin)
+        else:
+            message = "The assume_role_policy of the role is not known to this plan. Run `irsa-remediator check` after the apply."
+            yield _finding(rules.TRUST_UNKNOWN, role.address, message, origin)
+        return
+    yield from _judged(plan, addon, role.address, policy, context, origin, deferred=deferred)
+
+
+def _judged(
+    plan: Plan, addon: Change, address: str, policy: Mapping[str, Any], context: Context, origin: str, *, deferred: bool = False
+) -> Iterator[Finding]:
+    name = addon.after_value("cluster_name")
+    cluster = cluster_of(plan, addon)
+    new_cluster = cluster is not None and cluster.is_created
+    provider = None if new_cluster else _provider(plan, addon) or context.provider_of(name if isinstance(name, str) else None)
+    answer = service_account_trust(policy, provider, new_cluster=new_cluster)
+    if answer.allowed is False:
+        corrected = correct(answer.policy, answer.identity)
+        lines = changed_lines(answer.policy, corrected)[:2]
+        changed = "; ".join(f"{old or '(nothing)'} → {new or '(nothing)'}" for old, new in lines)
+        message = f"{answer.reason}. Change: {changed}." if changed else f"{answer.reason}."
+        add = tuple(as_terraform(corrected).splitlines())
+        yield _finding(rules.TRUST_WRONG, address, message, origin, add=add, place=f"as the {_POLICY} of {address}")
+    elif answer.allowed is None:
+        rule = rules.TRUST_DEFERRED if deferred else rules.TRUST_UNKNOWN
+        yield _finding(rule, address, f"{answer.reason}.", origin)
 
 
 def _provider(plan: Plan, addon: Change) -> str | None:
-    """The ARN of the cluster's OIDC provider, from the issuer that the plan or its prior state knows; None where neither does."""
+    """Return the ARN of the cluster's OIDC provider, by the issuer in the plan or its prior state; None where neither holds it."""
     name = addon.after_value("cluster_name")
-    known = [(item.after or item.before or {}) for item in plan.of_type(_CLUSTER)]
-    known += [item.values for item in plan.prior if item.type == _CLUSTER]
+    known = [(change.after or change.before or {}) for change in plan.of_type(CLUSTER)]
+    known += [resource.values for resource in plan.prior if resource.type == CLUSTER]
     for cluster in known:
         issuer = _issuer(cluster).removeprefix("https://")
         arn = text(cluster.get("arn")).split(":")
-        if name == cluster.get("name") and issuer and len(arn) > 5:  # noqa: PLR2004 an ARN has six parts, the account is the fifth
+        if name == cluster.get("name") and issuer and len(arn) >= _ARN_PARTS:
             return f"arn:{arn[1]}:iam::{arn[4]}:oidc-provider/{issuer}"
     return None
 
@@ -150,5 +204,94 @@ def _issuer(cluster: Mapping[str, Any]) -> str:
     return ""
 
 
-def _concern(rule: Rule, resource: str, file: str, message: str, *, said: str = "", add: tuple[str, ...] = (), place: str = "") -> Finding:
-    return Finding(rule=rule, resource=resource, file=file, message=message, expression=said, add=add, place=place)
+# --- permissions and the provider
+
+
+def _permissions(plan: Plan, addon: Change, role: Change) -> Iterator[Finding]:
+    """A role that exists may have policies outside of the plan: only what the plan removes from it is known to be missing."""
+    policies = policies_after(plan, role)
+    access = cni_access(policies)
+    if access is Access.MISSING and role.is_created and not _has_policies_elsewhere(plan, role):
+        message = f"The plan creates the role of {addon.address} without a policy that allows the calls of the VPC CNI."
+        yield _finding(rules.POLICY_MISSING, role.address, message, add=_attachment(role), place="in the module of the role")
+    elif access is Access.MISSING and cni_access(policies_before(plan, role)) is Access.GRANTED:
+        message = f"The plan detaches the CNI policy from the role of {addon.address}."
+        yield _finding(rules.POLICY_MISSING, role.address, message)
+    elif access is Access.GRANTED and (role.is_created or policies):
+        yield from _missing_calls(plan, addon, role)
+
+
+def _has_policies_elsewhere(plan: Plan, role: Change) -> bool:
+    """Return whether an attachment of the plan is for a role that the plan does not tell, so that it may be for this one."""
+    kinds = ("aws_iam_role_policy_attachment", "aws_iam_role_policy", "aws_iam_policy_attachment")
+    for change in plan.changes:
+        if change.type in kinds and change.after is not None and isinstance(change.after_value("role"), UnknownValue):
+            roles = list(changes_at(plan, referred(plan, change, "role"), ROLE))
+            if not roles and change.module == role.module:
+                return True
+    return any(
+        isinstance(role.after_value(name), UnknownValue) and name in _written(plan, role)
+        for name in ("managed_policy_arns", "inline_policy")
+    )
+
+
+def _written(plan: Plan, role: Change) -> Mapping[str, Any]:
+    from preflight.terraform.configuration import resource_block
+
+    return fields(resource_block(plan, role).get("expressions"))
+
+
+def _attachment(role: Change) -> tuple[str, ...]:
+    return (
+        'resource "aws_iam_role_policy_attachment" "vpc_cni" {',
+        '  policy_arn = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"',
+        f"  role       = {role.config_address}.name",
+        "}",
+    )
+
+
+def _missing_calls(plan: Plan, addon: Change, role: Change) -> Iterator[Finding]:
+    version = addon.after_value("addon_version")
+    before = (addon.before or {}).get("addon_version")
+    if not isinstance(version, str) or version == before:
+        return
+    if calls := missing_calls(policies_after(plan, role), version, ipv6=is_ipv6(cluster_of(plan, addon))):
+        message = f"vpc-cni {version} needs {', '.join(calls)}, which the policies of the role do not allow."
+        yield _finding(rules.CALLS_MISSING, role.address, message)
+
+
+def _node_policies(plan: Plan, addon: Change) -> Iterator[Finding]:
+    """A node role that loses the CNI policy, where the add-on has no role of its own."""
+    if node_access(plan, addon) is not Access.MISSING:
+        return
+    for group in plan.of_type(NODE_GROUP):
+        role = role_of_group(plan, group)
+        if role and cni_access(policies_before(plan, role)) is Access.GRANTED and cni_access(policies_after(plan, role)) is Access.MISSING:
+            yield _finding(rules.POLICY_MISSING, role.address, "The plan detaches the CNI policy from the node role, which aws-node uses.")
+            return
+
+
+def _providers(plan: Plan, addon: Change) -> Iterator[Finding]:
+    """OIDC providers that the plan deletes, or leaves without the audience of the tokens."""
+    provider = _provider(plan, addon)
+    for change in plan.of_type(_PROVIDER):
+        values = change.after or change.before or {}
+        url = text(values.get("url")).removeprefix("https://")
+        if url and provider and not provider.endswith(url):
+            continue
+        audiences = change.after_value("client_id_list")
+        if change.after is None and "delete" in change.actions:
+            recreated = any(
+                other.is_created and text((other.after or {}).get("url")).endswith(url) for other in plan.of_type(_PROVIDER) if url
+            )
+            if not recreated:
+                yield _finding(
+                    rules.PROVIDER_REMOVED, change.address, f"The plan deletes the OIDC provider; {addon.address} keeps its role."
+                )
+        elif isinstance(audiences, list) and audiences and all(isinstance(name, str) for name in audiences) and _AUDIENCE not in audiences:
+            message = f"client_id_list is {', '.join(audiences)}; tokens of ServiceAccounts are for {_AUDIENCE}."
+            yield _finding(rules.PROVIDER_REMOVED, change.address, message, add=(f'client_id_list = ["{_AUDIENCE}"]',))
+
+
+def _finding(rule: Rule, resource: str, message: str, origin: str = "", *, add: tuple[str, ...] = (), place: str = "") -> Finding:
+    return Finding(rule=rule, resource=resource, message=message, expression=origin, add=add, place=place)

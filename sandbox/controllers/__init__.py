@@ -1,1 +1,1 @@
-"""What lives in a cluster beside its API server: controllers, kubelets, and the network plug-in's need for a role."""
+"""The controllers of a cluster, its kubelets, and the permissions that the network plug-in needs."""

@@ -1,4 +1,4 @@
-"""What a behaviour wants done, as data, and how it is done through a client."""
+"""The changes that a controller wants, as data, and their execution through a client."""
 
 from __future__ import annotations
 
@@ -69,20 +69,20 @@ class WakeAt:
 
 Change = Create | Patch | PatchStatus | Delete | Bind | WakeAt
 
-# The world moved on since it was looked at: the next look decides again.
-_OVERTAKEN = frozenset({404, 409})
+# The object changed after the snapshot was read; the next round of the controller decides again.
+_OUTDATED = frozenset({404, 409})
 
 
 def apply_change(change: Change, client: Client) -> None:
-    """Do it.
+    """Apply a change.
 
     Raises:
-        ApiError: refused for another reason than that the object changed, went, or is there already.
+        ApiError: refused, unless the object changed, was deleted or exists already.
     """
     try:
         _call(change, client)
     except ApiError as refused:
-        if refused.code not in _OVERTAKEN:
+        if refused.code not in _OUTDATED:
             raise
 
 
@@ -105,7 +105,7 @@ def _call(change: Change, client: Client) -> None:
 
 
 def delete(resource: Resource, obj: Mapping[str, Any], grace_period_s: int | None = None) -> Delete:
-    """The deletion of this very object."""
+    """The deletion of this object, checked by its uid."""
     metadata = obj["metadata"]
     return Delete(resource, metadata["name"], metadata.get("namespace", ""), metadata["uid"], grace_period_s)
 

@@ -1,4 +1,4 @@
-"""The few calls a behaviour makes, and their answer from the embedded store; over HTTPS they look the same."""
+"""The calls that a controller makes, and their implementation for the embedded store."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _REPORTED_BY_KUBELETS = frozenset({NODES, PODS})
 
 View = Mapping[str, Any]
-"""An object to be read and never changed."""
+"""An object that must not be changed."""
 
 
 class Client(Protocol):
-    """What a behaviour needs of a cluster. Refusals are `ApiError` with the status code of the API server."""
+    """The calls that a controller needs. A refusal is an `ApiError` with the status code of the API server."""
 
     def list(self, resource: Resource) -> Sequence[View]:
         """All objects of a kind, over all namespaces."""
@@ -41,12 +41,12 @@ class Client(Protocol):
         """Put a pod on a node."""
 
     def wait(self, seen: int, timeout_s: float) -> int:
-        """Wait until something changed after `seen`, at most so many seconds; returns the mark to wait for next."""
+        """Wait until something changed after revision `seen`, at most `timeout_s`; returns the current revision."""
 
 
 @dataclass(frozen=True)
 class StoreClient:
-    """Straight into the store of an embedded cluster, as one field manager."""
+    """Calls the store of an embedded cluster directly, as one field manager."""
 
     store: ObjectStore
     manager: str

@@ -1,4 +1,4 @@
-"""One look at a cluster: what every behaviour decides upon, and the questions they share."""
+"""A snapshot of a cluster that every controller decides on."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from sandbox.controllers.client import Client, View
 
-LOOKED_AT = (NODES, PODS, DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CONTROLLER_REVISIONS, SERVICE_ACCOUNTS)
+SNAPSHOT_RESOURCES = (NODES, PODS, DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CONTROLLER_REVISIONS, SERVICE_ACCOUNTS)
 
 
 @dataclass(frozen=True)
 class ClusterSnapshot:
-    """Objects by kind, to be read and never changed."""
+    """Objects by kind, which must not be changed."""
 
     objects: Mapping[Resource, Sequence[View]]
 
@@ -59,8 +59,8 @@ class ClusterSnapshot:
 
 
 def read_snapshot(client: Client) -> ClusterSnapshot:
-    """Read everything that the behaviours decide upon."""
-    return ClusterSnapshot({resource: client.list(resource) for resource in LOOKED_AT})
+    """Read everything that the controllers decide on."""
+    return ClusterSnapshot({resource: client.list(resource) for resource in SNAPSHOT_RESOURCES})
 
 
 def _by_owner(objects: Sequence[View]) -> Mapping[str, Sequence[View]]:
@@ -74,7 +74,7 @@ def _by_owner(objects: Sequence[View]) -> Mapping[str, Sequence[View]]:
 
 
 def controller_of(obj: View) -> Mapping[str, Any] | None:
-    """The owner reference that is the controller's."""
+    """The owner reference of the controller."""
     return next((each for each in obj["metadata"].get("ownerReferences") or () if each.get("controller")), None)
 
 
@@ -89,11 +89,11 @@ def is_terminating(obj: View) -> bool:
 
 
 def condition(obj: View, kind: str) -> Mapping[str, Any]:
-    """A condition of the status, empty where it is absent."""
+    """A condition of the status, empty if it is absent."""
     conditions = (obj.get("status") or {}).get("conditions") or ()
     return next((each for each in conditions if each["type"] == kind), {})
 
 
 def is_ready(obj: View) -> bool:
-    """Of a pod or a node."""
+    """Whether a pod or a node is ready."""
     return condition(obj, "Ready").get("status") == "True"

@@ -1,4 +1,4 @@
-"""The loop that lets a cluster live: look, ask each behaviour, do what it wants, wait for the next change."""
+"""The control loop: read a snapshot, ask each controller for changes, apply them, wait for the next change."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from sandbox.controllers.client import Client
 
 Step = Callable[[ClusterSnapshot, float], Iterable[Change]]
-"""(what there is, monotonic seconds) -> what to do."""
+"""(snapshot, monotonic seconds) -> changes."""
 
-_LOOK_AGAIN_S = 1.0
-_LISTEN_S = 0.1  # how long the end may go unnoticed
-_GATHER_S = 0.004  # changes come in bursts; one look serves them all
+_MAX_INTERVAL_S = 1.0
+_LISTEN_S = 0.1  # longest delay until the loop notices that it must stop
+_GATHER_S = 0.004  # changes arrive in bursts; one round handles a burst
 _log = logging.getLogger(__name__)
 
 
 class ControlLoop:
-    """Runs behaviours in one thread; a context manager."""
+    """Runs controllers in one thread; a context manager."""
 
     def __init__(self, client: Client, steps: Sequence[Step]) -> None:
         self._client = client
@@ -41,9 +41,9 @@ class ControlLoop:
         self._stopping.set()
         self._thread.join(timeout=10)
 
-    def turn(self, now_s: float) -> float:
-        """One round of every behaviour; returns when the next is due at the latest, in monotonic seconds."""
-        snapshot, due_s = read_snapshot(self._client), now_s + _LOOK_AGAIN_S
+    def run_round(self, now_s: float) -> float:
+        """One round of every controller; returns the latest time of the next round, in monotonic seconds."""
+        snapshot, due_s = read_snapshot(self._client), now_s + _MAX_INTERVAL_S
         for step in self._steps:
             for change in step(snapshot, now_s):
                 if isinstance(change, WakeAt):
@@ -53,7 +53,7 @@ class ControlLoop:
         return due_s
 
     def _rest(self, seen: int, due_s: float) -> None:
-        """Wait for a change after `seen`, for the time that something is due, or for the end."""
+        """Wait for a change after revision `seen`, for the due time, or for the end."""
         while (left_s := due_s - time.monotonic()) > 0 and not self._stopping.is_set():
             if self._client.wait(seen, min(left_s, _LISTEN_S)) > seen:
                 break
@@ -64,7 +64,7 @@ class ControlLoop:
         try:
             while not self._stopping.is_set():
                 seen = self._client.wait(seen, 0.0)
-                self._rest(seen, self.turn(time.monotonic()))
+                self._rest(seen, self.run_round(time.monotonic()))
         except Exception as failure:
             self.failure = failure
             _log.exception("a behaviour of the sandbox failed")

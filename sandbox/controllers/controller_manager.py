@@ -1,4 +1,4 @@
-"""A living cluster: every behaviour over one embedded store, and what the stage can do to its nodes."""
+"""Runs every controller over one embedded store, and changes the nodes of the cluster."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ControllerManager:
     """Controllers, scheduler, kubelets and nodes of one cluster; a context manager.
 
     Args:
-        role_can_run_cni: whether the network plug-in works with a role; None is the node's own.
-        associated_role: the role of a ServiceAccount's pod identity association.
-        webhook: told of every ServiceAccount, for its cache.
+        role_can_run_cni: whether the network plug-in works with a role; None is the node's role.
+        associated_role: the role of the pod identity association of a ServiceAccount.
+        webhook: receives every ServiceAccount for its cache.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class ControllerManager:
         *,
         role_can_run_cni: RoleCheck = any_role,
         associated_role: AssociatedRole = no_role,
-        pace: Timings | None = None,
+        timings: Timings | None = None,
         webhook: IdentityWebhook | None = None,
     ) -> None:
         self._store = store
         self._stopped: set[str] = set()
         self._joined = 0
-        self.pace = pace or Timings()
-        kubelets = Kubelet(role_can_run_cni, associated_role, self.pace, stopped=self._stopped)
-        nodes = NodeLifecycleController(self._stopped, self.pace)
+        self.timings = timings or Timings()
+        kubelets = Kubelet(role_can_run_cni, associated_role, self.timings, stopped=self._stopped)
+        nodes = NodeLifecycleController(self._stopped, self.timings)
         inform = _informer(webhook) if webhook else _nothing
         steps = (
             inform,
@@ -67,41 +67,41 @@ class ControllerManager:
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the loop, if anything did."""
+        """The error that stopped the loop, or None."""
         return self._loop.failure
 
     def join_nodes(self, count: int, **what: Any) -> list[str]:
-        """Let new nodes register; each is NotReady until the network plug-in has run on it. Returns their names."""
+        """Register new nodes, which are NotReady until the network plug-in has run on them. Returns their names."""
         made = [node(self._joined + index, ready=False, **what) for index in range(count)]
         self._joined += count
         return [str(self._store.create(NODES, each, by="kubelet")["metadata"]["name"]) for each in made]
 
     def remove_node(self, name: str) -> None:
-        """The instance is gone; its pods follow."""
+        """Delete a node; its pods are deleted after it."""
         self._store.delete(NODES, name)
 
     def stop_kubelet(self, name: str) -> None:
         self._stopped.add(name)
-        self._nudge(name)
+        self._trigger_round(name)
 
     def start_kubelet(self, name: str) -> None:
         self._stopped.discard(name)
-        self._nudge(name)
+        self._trigger_round(name)
 
     def ready_nodes(self) -> tuple[int, int]:
-        """How many nodes are Ready, and how many there are."""
+        """How many nodes are Ready, and how many exist."""
         entries, _ = self._store.entries(NODES)
         return sum(is_ready(each.obj) for each in entries), len(entries)
 
-    def _nudge(self, name: str) -> None:
-        """A write, so that the loop looks at once."""
+    def _trigger_round(self, name: str) -> None:
+        """Write to the node, so that the loop starts a round at once."""
         mark = {"metadata": {"annotations": {"sandbox/kubelet": "stopped" if name in self._stopped else None}}}
         self._store.patch(NODES, name, patch=mark)
 
 
 def _informer(webhook: IdentityWebhook) -> Any:
     def step(snapshot: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
-        webhook.see(snapshot.of(SERVICE_ACCOUNTS))
+        webhook.update_cache(snapshot.of(SERVICE_ACCOUNTS))
         yield from ()
 
     return step

@@ -1,4 +1,4 @@
-"""The DaemonSet controller: one pod on each node that may have one, replaced in a rolling update.
+"""The DaemonSet controller: one pod on each eligible node, replaced in a rolling update.
 
 Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/daemon/daemon_controller.go, update.go
 """
@@ -35,11 +35,11 @@ def step(snapshot: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
 
 
 def reconcile(daemon_set: View, nodes: Sequence[View], pods: Sequence[View], revisions: set[str]) -> Iterator[Change]:
-    """What the controller does about one DaemonSet.
+    """The changes for one DaemonSet.
 
     Args:
-        pods: those it owns, oldest first.
-        revisions: names of the ControllerRevisions that are there.
+        pods: pods of the DaemonSet, oldest first.
+        revisions: names of the existing ControllerRevisions.
     """
     revision = template_hash(daemon_set["spec"]["template"])
     if f"{daemon_set['metadata']['name']}-{revision}" not in revisions:
@@ -61,7 +61,7 @@ def should_run(daemon_set: View, node: View) -> bool:
 
 
 def _place(daemon_set: View, eligible: Sequence[View], by_node: PodsByNode, revision: str) -> Iterator[Change]:
-    """A pod on each node that lacks one, and none where there should be none. A pod that is ending still holds its place."""
+    """Create a pod on each node without one, and delete surplus pods. A terminating pod still occupies its node."""
     names = {node["metadata"]["name"] for node in eligible}
     for name in names - by_node.keys():
         yield Create(PODS, _pod(daemon_set, name, revision))
@@ -73,7 +73,7 @@ def _place(daemon_set: View, eligible: Sequence[View], by_node: PodsByNode, revi
 
 
 def _pod(daemon_set: View, node: str, revision: str) -> dict[str, Any]:
-    """A pod for one node. It is bound at once: placing DaemonSet pods is all that a scheduler would do with it."""
+    """A pod for one node, bound at once: the scheduler has no choice for a DaemonSet pod."""
     generation = (daemon_set["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "1")
     pod = pod_from(daemon_set, DAEMON_SETS, {HASH: revision, "pod-template-generation": generation})
     field = {"key": "metadata.name", "operator": "In", "values": [node]}
@@ -87,7 +87,7 @@ def _pod(daemon_set: View, node: str, revision: str) -> dict[str, Any]:
 
 
 def to_replace(daemon_set: View, by_node: PodsByNode, desired: int, revision: str) -> list[View]:
-    """Pods of the old template that are to go now: all that do not work, and of the rest as many as may be missing."""
+    """Pods of the old template to delete now: all that are not ready, and ready ones within `maxUnavailable`."""
     missing = 0
     broken: list[View] = []
     working: list[View] = []
@@ -106,7 +106,7 @@ def to_replace(daemon_set: View, by_node: PodsByNode, desired: int, revision: st
 
 
 def max_unavailable(daemon_set: View, desired: int) -> int:
-    """How many pods may be missing during an update; a share is rounded up, and it is never none."""
+    """How many pods may be unavailable during an update; a percentage is rounded up, and the minimum is 1."""
     wanted = daemon_set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"]
     if isinstance(wanted, str):
         wanted = math.ceil(desired * int(wanted.rstrip("%")) / 100)
@@ -118,7 +118,7 @@ def _status(daemon_set: View, eligible: Sequence[View], by_node: PodsByNode, rev
     first = [by_node[name][0] for name in names if by_node.get(name)]
     ready = sum(is_ready(pod) for pod in first)
     updated = sum(pod["metadata"]["labels"].get(HASH) == revision for pod in first)
-    # The API server leaves these out when they are 0.
+    # The API server omits these fields when they are 0.
     sparse = {"updatedNumberScheduled": updated, "numberAvailable": ready, "numberUnavailable": len(names) - ready}
     status = {
         "desiredNumberScheduled": len(names),

@@ -1,4 +1,4 @@
-"""Garbage collection: what an owner leaves behind goes after it."""
+"""The garbage collector: deletes objects whose owner no longer exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OWNERS = (DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS)
 
 
 def step(snapshot: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
-    """Delete what is owned by a workload that is not there."""
+    """Delete objects whose owning workload no longer exists."""
     present = {each["metadata"]["uid"] for kind in _OWNERS for each in snapshot.of(kind)}
     kinds = {kind.kind for kind in _OWNERS}
     for resource in (REPLICA_SETS, CONTROLLER_REVISIONS, PODS):

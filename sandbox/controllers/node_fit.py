@@ -1,4 +1,4 @@
-"""Which nodes a pod may go to: node selector, node affinity, taints and tolerations."""
+"""Which nodes a pod may run on: node selector, node affinity, taints and tolerations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sandbox.controllers.client import View
 
-# What the DaemonSet controller adds to each of its pods.
+# The DaemonSet controller adds these tolerations to each pod.
 # Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/daemon/util/daemonset_util.go
 DAEMON_TOLERATIONS = (
     {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},

@@ -1,4 +1,4 @@
-"""Nodes: Ready once the network plug-in ran there, Unknown when the kubelet is silent, and pods that outlive them.
+"""The node lifecycle controller: nodes become Ready after the network plug-in ran, and Unknown after their kubelet stopped.
 
 Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/nodelifecycle/node_lifecycle_controller.go
 """
@@ -28,27 +28,27 @@ UNREACHABLE_TAINT = "node.kubernetes.io/unreachable"
 
 @dataclass
 class NodeLifecycleController:
-    """What becomes of nodes. `stopped` is shared with the kubelets."""
+    """Sets the conditions of nodes. The kubelets share `stopped`."""
 
     stopped: set[str] = field(default_factory=set)
-    pace: Timings = field(default_factory=Timings)
+    timings: Timings = field(default_factory=Timings)
     now: Callable[[], datetime] = utc_now
     _silent_since_s: dict[str, float] = field(default_factory=dict)
 
     def step(self, snapshot: ClusterSnapshot, now_s: float) -> Iterator[Change]:
-        """One round over all nodes, and over the pods of nodes that are gone."""
+        """One round over all nodes, and over pods whose node was deleted."""
         for name, node in snapshot.nodes.items():
             if name in self.stopped:
                 yield from self._lose(node, snapshot, now_s)
             else:
                 self._silent_since_s.pop(name, None)
-                yield from self._welcome(node, snapshot)
+                yield from self._restore(node, snapshot)
         for name, pods in snapshot.pods_by_node.items():
             if name and name not in snapshot.nodes:
                 yield from (delete(PODS, pod, grace_period_s=0) for pod in pods)
 
-    def _welcome(self, node: View, snapshot: ClusterSnapshot) -> Iterator[Change]:
-        """A node becomes Ready with its first plug-in pod that is ready, and stays so: the CNI's configuration remains on disk."""
+    def _restore(self, node: View, snapshot: ClusterSnapshot) -> Iterator[Change]:
+        """A node becomes Ready when its plug-in pod is ready, and stays Ready, because the CNI configuration remains on disk."""
         ready = condition(node, "Ready")
         waits_for_cni = ready.get("status") == "False" and "cni plugin not initialized" in ready.get("message", "")
         initialized = any(
@@ -60,8 +60,8 @@ class NodeLifecycleController:
             yield patch(NODES, node, {"spec": {"taints": _without(node, held)}})
 
     def _lose(self, node: View, snapshot: ClusterSnapshot, now_s: float) -> Iterator[Change]:
-        """A silent kubelet: after a while every condition is Unknown, and its pods are not ready."""
-        due_s = self._silent_since_s.setdefault(_name(node), now_s) + self.pace.node_lost_s
+        """A stopped kubelet: after a delay every condition is Unknown, and the pods are not ready."""
+        due_s = self._silent_since_s.setdefault(_name(node), now_s) + self.timings.node_lost_s
         if now_s < due_s:
             yield WakeAt(due_s)
         elif condition(node, "Ready").get("status") != "Unknown":
@@ -77,7 +77,7 @@ def _name(node: View) -> str:
 
 
 def _taints(node: View) -> set[str]:
-    """The taints that are there because the node was not well."""
+    """The taints of the node that a failure caused."""
     held = {each["key"] for each in (node.get("spec") or {}).get("taints") or ()}
     return held & {NOT_READY_TAINT, UNREACHABLE_TAINT}
 

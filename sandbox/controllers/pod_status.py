@@ -1,4 +1,4 @@
-"""The statuses that a kubelet writes for a pod: starting, running, failing."""
+"""The statuses that a kubelet reports for a pod: starting, running, failing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Status = dict[str, Any]
 
 
 def starting(pod: View, node: View, now: str) -> Status:
-    """The pod was taken over by its kubelet; nothing runs yet."""
+    """The kubelet has accepted the pod; no container runs yet."""
     waiting = {"waiting": {"reason": "PodInitializing" if pod["spec"].get("initContainers") else "ContainerCreating"}}
     return {
         "phase": "Pending",
@@ -26,24 +26,24 @@ def starting(pod: View, node: View, now: str) -> Status:
 
 
 def running(pod: View, node: View, now: str) -> Status:
-    """Every container runs and is ready."""
+    """Every container is ready."""
     return _started(pod, node, now, frozenset())
 
 
-def failing(pod: View, node: View, now: str, container: str, restarts: int, *, last_words: str = "") -> Status:
-    """One container runs and is not ready, having ended `restarts` times before, with these words; the others are well."""
+def failing(pod: View, node: View, now: str, container: str, restarts: int, *, last_message: str = "") -> Status:
+    """One container is not ready after `restarts` restarts, whose last message was `last_message`; the others are ready."""
     status = _started(pod, node, now, frozenset({container}))
     broken = next(each for each in status["containerStatuses"] if each["name"] == container)
     broken["restartCount"] = restarts
     if restarts:
-        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now} | ({"message": last_words} if last_words else {})
+        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now} | ({"message": last_message} if last_message else {})
         broken["lastState"] = {"terminated": ended}
     return status
 
 
-def backing_off(pod: View, node: View, now: str, container: str, restarts: int, *, last_words: str = "") -> Status:
-    """As `failing`, while the kubelet waits before it starts the container again."""
-    status = failing(pod, node, now, container, restarts, last_words=last_words)
+def backing_off(pod: View, node: View, now: str, container: str, restarts: int, *, last_message: str = "") -> Status:
+    """Like `failing`, while the kubelet waits before the next restart."""
+    status = failing(pod, node, now, container, restarts, last_message=last_message)
     broken = next(each for each in status["containerStatuses"] if each["name"] == container)
     message = f"back-off restarting failed container={container} pod={pod['metadata']['name']}_{pod['metadata']['namespace']}"
     broken["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
@@ -52,7 +52,7 @@ def backing_off(pod: View, node: View, now: str, container: str, restarts: int, 
 
 
 def unready(pod: View, now: str) -> Status:
-    """As the node controller marks the pods of a node that it lost."""
+    """As the node controller marks the pods of an unreachable node."""
     conditions = [dict(each) for each in (pod.get("status") or {}).get("conditions") or ()]
     for each in conditions:
         if each["type"] == "Ready" and each["status"] == "True":
@@ -77,7 +77,7 @@ def _started(pod: View, node: View, now: str, broken: frozenset[str]) -> Status:
 
 
 def _running_container(pod: View, container: View, now: str, *, ready: bool) -> Status:
-    """A container that runs; how often it ended before, and how last, is not forgotten."""
+    """A running container; its restart count and last state are kept."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     before: View = next((each for each in statuses if each["name"] == container["name"]), {})
     kept = {key: before[key] for key in ("restartCount", "lastState") if key in before}

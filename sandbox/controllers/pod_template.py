@@ -1,4 +1,4 @@
-"""Pods from templates: their names, labels, owner, and the hash that tells one template from another."""
+"""Pods from templates: names, labels, owner, and the template hash."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def template_hash(template: Mapping[str, Any]) -> str:
-    """Ten safe letters that differ where the template differs."""
+    """Ten letters that differ if the template differs."""
     digest = hashlib.sha256(orjson.dumps(template, option=orjson.OPT_SORT_KEYS)).digest()
     return "".join(SAFE_LETTERS[each % len(SAFE_LETTERS)] for each in digest[:10])
 
 
 def pod_from(owner: View, resource: Resource, labels: Mapping[str, str], name: str = "") -> dict[str, Any]:
-    """A pod of this workload; a name of its own, or one made of the owner's."""
+    """A pod of this workload; without a name, one is generated from the owner's."""
     template = owner["spec"]["template"]
     described = template.get("metadata") or {}
     metadata: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Deployments, by way of ReplicaSets, and StatefulSets: enough that a restart replaces every pod.
+"""Deployments (through ReplicaSets) and StatefulSets, as far as a restart needs them.
 
 Source: https://github.com/kubernetes/kubernetes/tree/master/pkg/controller (deployment, replicaset, statefulset)
 """
@@ -35,7 +35,7 @@ def step(snapshot: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
 
 
 def reconcile_deployment(deployment: View, owned: Sequence[View], pods: Sequence[View]) -> Iterator[Change]:
-    """Move replicas from the old ReplicaSets to the one of the current template, within surge and unavailability."""
+    """Move replicas from the old ReplicaSets to the ReplicaSet of the current template, within `maxSurge` and `maxUnavailable`."""
     wanted, revision = deployment["spec"]["replicas"], template_hash(deployment["spec"]["template"])
     new = next((each for each in owned if each["metadata"]["labels"][HASH] == revision), None)
     old = [each for each in owned if each is not new and each["spec"]["replicas"]]
@@ -55,7 +55,7 @@ def _shift(deployment: View, new: View, old: Sequence[View], pods: Sequence[View
     if grown != new["spec"]["replicas"]:
         yield patch(REPLICA_SETS, new, {"spec": {"replicas": grown}})
     ready = sum(is_ready(pod) and not is_terminating(pod) for pod in pods)
-    # Pods that were asked for and are not ready yet count as missing, so that an update waits for them.
+    # Requested pods that are not ready count as unavailable, so that an update waits for them.
     room = min(ready - (wanted - missing), total - (wanted - missing))
     for each in old:
         taken = min(max(room, 0), each["spec"]["replicas"])
@@ -93,7 +93,7 @@ def _replica_set(deployment: View, revision: str, replicas: int) -> dict[str, An
 
 
 def reconcile_replica_set(replica_set: View, pods: Sequence[View]) -> Iterator[Change]:
-    """As many pods as asked for; those that are not ready go first."""
+    """Create or delete pods up to the wanted number; pods that are not ready are deleted first."""
     live = sorted((pod for pod in pods if not is_terminating(pod)), key=is_ready)
     wanted = replica_set["spec"]["replicas"]
     yield from (Create(PODS, pod_from(replica_set, REPLICA_SETS, {})) for _ in range(wanted - len(live)))
@@ -102,7 +102,7 @@ def reconcile_replica_set(replica_set: View, pods: Sequence[View]) -> Iterator[C
 
 
 def reconcile_stateful_set(stateful_set: View, pods: Sequence[View]) -> Iterator[Change]:
-    """Pods with ordinal names: made from the first, replaced from the last, one at a time."""
+    """Pods with ordinal names: created from the first, replaced from the last, one at a time."""
     name, wanted = stateful_set["metadata"]["name"], stateful_set["spec"]["replicas"]
     revision = f"{name}-{template_hash(stateful_set['spec']['template'])}"
     by_name = {pod["metadata"]["name"]: pod for pod in pods}
@@ -134,7 +134,7 @@ def _status(resource: Resource, obj: View, pods: Sequence[View], label: str, rev
     live = [pod for pod in pods if not is_terminating(pod)]
     ready = sum(is_ready(pod) for pod in live)
     updated = sum(pod["metadata"]["labels"].get(label) == revision for pod in live)
-    # The API server leaves these out when they are 0.
+    # The API server omits these fields when they are 0.
     sparse = {"readyReplicas": ready, "availableReplicas": ready}
     if label:
         sparse["updatedReplicas"] = updated

@@ -1,4 +1,4 @@
-"""The scheduler: a pod without a node goes to the one that fits and has the fewest."""
+"""The scheduler: binds a pod to the eligible node with the fewest pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def step(snapshot: ClusterSnapshot, _now_s: float) -> Iterator[Change]:
-    """Bind what can be bound; what fits nowhere stays pending."""
+    """Bind the pending pods; a pod without an eligible node stays pending."""
     load = {name: len(snapshot.pods_by_node.get(name, ())) for name in snapshot.nodes}
     for pod in snapshot.pods_by_node.get("", ()):
         name = None if is_terminating(pod) else _least_loaded(pod, snapshot, load)

@@ -1,4 +1,4 @@
-"""The network plug-in's need for a role: whose credentials a pod has, and what it says when they do not suffice."""
+"""The network plug-in's credentials: which role a pod uses, and how it fails without permissions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LABEL = ("k8s-app", "aws-node")
 
 @dataclass(frozen=True)
 class Allowed:
-    """The role may make every call the plug-in needs."""
+    """The role has the permissions that the plug-in needs."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class Denied:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """The plug-in gets no credentials, since STS does not answer: it ends with these words, and reports nothing."""
+    """STS does not answer, so the plug-in has no credentials. It terminates with this message and emits no event."""
 
-    words: str
+    message: str
 
 
 RoleCheck = Callable[[str | None], Allowed | Denied | Unreachable]
-"""A role ARN, None for the node's own role -> whether the plug-in can work with it."""
+"""A role ARN, or None for the node's role -> whether the plug-in works with it."""
 
 AssociatedRole = Callable[[str, str], str | None]
-"""(namespace, ServiceAccount) -> the role of its pod identity association; `NO_AGENT` where none on the node hands it out."""
+"""(namespace, ServiceAccount) -> the role of its pod identity association; `NO_AGENT` if the agent is not installed."""
 
 NO_AGENT = "no Pod Identity agent"
-NO_AGENT_WORDS = 'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused'
+NO_AGENT_MESSAGE = 'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused'
 
 
 def is_plugin(pod: View) -> bool:
@@ -52,9 +52,9 @@ def is_plugin(pod: View) -> bool:
 
 
 def effective_role(pod: View, associated: AssociatedRole) -> str | None:
-    """The role whose credentials the plug-in's container finds; None for the node's.
+    """The role that the plug-in's container uses; None for the node's role.
 
-    In the SDK's chain web identity comes before container credentials.
+    The SDK looks for web identity before container credentials.
     """
     container: View = next((each for each in pod["spec"]["containers"] if each["name"] == CONTAINER), {})
     variables = {each["name"]: each.get("value", "") for each in container.get("env") or ()}
@@ -66,7 +66,7 @@ def effective_role(pod: View, associated: AssociatedRole) -> str | None:
 
 
 def missing_permissions(pod: View, api: str, now: datetime) -> dict[str, Any]:
-    """The event with which the plug-in complains, about its own pod.
+    """The event that the plug-in emits about its own pod.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/v1.15.1/pkg/awsutils/awsutils.go (checkAPIErrorAndBroadcastEvent)
     """

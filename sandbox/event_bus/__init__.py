@@ -1,1 +1,1 @@
-"""The event bus: moto's own pattern matching, and the hand-over to a function that moto lacks."""
+"""The event bus: moto matches the patterns; delivery to a function, which moto lacks, is added."""

@@ -1,4 +1,4 @@
-"""From the bus to a function: Lambda's own API, as often as the retry policy says, and the rule's dead-letter queue in the end."""
+"""Delivers events to a function through the Lambda API, with retries, and at last to the dead-letter queue of the rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event as a function was given it, by one rule. `error` is empty when Lambda took it."""
+    """One event that a rule delivered. `error` is empty if Lambda accepted it."""
 
     rule: str
     event: dict[str, Any]
@@ -26,9 +26,9 @@ class Delivery:
 
 
 class EventDelivery:
-    """Hands events over to one function, several at a time; a context manager.
+    """Delivers events to one function, several at a time; a context manager.
 
-    `attempts` and `pause_s` are the retry policy (EventBridge: 185 in 24 h); what Lambda does not take goes to the queue `dead_letters`.
+    `attempts` and `pause_s` are the retry policy (EventBridge: 185 in 24 h). Events that Lambda rejects go to the queue `dead_letters`.
     """
 
     def __init__(self, aws: LocalAws, function: str, *, attempts: int, pause_s: float) -> None:
@@ -51,11 +51,11 @@ class EventDelivery:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, rule: str, event: dict[str, Any]) -> None:
-        """Hand an event over soon, for the rule that it matched."""
+        """Deliver an event soon, for the rule that matched it."""
         self._pool.submit(self._hand_over, rule, event)
 
     def deliveries(self) -> tuple[Delivery, ...]:
-        """What was handed over so far, in order of hand-over."""
+        """The deliveries so far, in order."""
         with self._lock:
             return tuple(self._done)
 
@@ -70,10 +70,10 @@ class EventDelivery:
         with self._lock:
             self._done.append(Delivery(rule, event, error))
         if error:
-            self._bury(rule, event, error)
+            self._send_dead_letter(rule, event, error)
 
     def _invoked(self, event: dict[str, Any]) -> str:
-        """Why Lambda did not take the event; empty if it did."""
+        """The error code if Lambda rejected the event, else empty."""
         try:
             self._aws.client("lambda").invoke(FunctionName=self._function, InvocationType="Event", Payload=json.dumps(event))
         except ClientError as refused:
@@ -82,8 +82,8 @@ class EventDelivery:
             return type(failed).__name__
         return ""
 
-    def _bury(self, rule: str, event: dict[str, Any], error: str) -> None:
-        """Attributes as EventBridge writes them.
+    def _send_dead_letter(self, rule: str, event: dict[str, Any], error: str) -> None:
+        """Send the event to the dead-letter queue with the attributes of EventBridge.
 
         Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
         """

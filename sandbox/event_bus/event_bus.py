@@ -1,4 +1,4 @@
-"""Events to a function: put on moto's bus, matched there, taken from a queue and handed over."""
+"""Delivers events to a function: put on moto's bus, matched there, read from a queue and delivered."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from sandbox.event_bus.delivery import Delivery
 
 _log = logging.getLogger(__name__)
-# What moto writes anew: its own id, account and region, and the time as a number. Everything else comes through.
+# Fields that moto replaces: id, account and region by its own, and the time by a number. All others are unchanged.
 _RESTORED = ("version", "id", "account", "time", "region", "resources")
 # Most entries in one PutEvents call.
 _ENTRIES = 10
 
 
 class EventBus:
-    """Rules by name, all with one function as target; started and stopped as a context manager.
+    """Rules by name with one function as the target; a context manager.
 
-    `attempts` and `pause_s` are the rules' retry policy for the hand-over; retries of the function itself are Lambda's.
+    `attempts` and `pause_s` are the retry policy of the rules; Lambda retries the function itself.
     """
 
     def __init__(
@@ -72,23 +72,23 @@ class EventBus:
         self._to_function.__exit__()
 
     def put(self, event: Mapping[str, Any]) -> str:
-        """Put one event, in the shape in which a function gets it; its id.
+        """Put one event in the shape in which a function receives it; returns its id.
 
         Raises:
-            ValueError: the bus refused the entry.
+            ValueError: the bus rejected the entry.
         """
         return self.put_all([event])[0]
 
     def put_all(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Put many events, ten to a call; their ids in order.
+        """Put many events, ten per call; returns their ids in order.
 
         Raises:
-            ValueError: the bus refused an entry; those of the calls before it are on the bus.
+            ValueError: the bus rejected an entry; the entries of earlier calls are on the bus.
         """
         return [told for start in range(0, len(events), _ENTRIES) for told in self._put_ten(events[start : start + _ENTRIES])]
 
     def _put_ten(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
-        with self._lock:  # the pump may be quicker than the answer
+        with self._lock:  # the reader of the queue may be faster than the answer
             answers = self._aws.client("events").put_events(Entries=[_entry(event) for event in events])["Entries"]
             refused = [answer.get("ErrorMessage") for answer in answers if "EventId" not in answer]
             if refused:
@@ -97,25 +97,25 @@ class EventBus:
         return [str(event.get("id") or answer["EventId"]) for answer, event in zip(answers, events, strict=True)]
 
     def put_soon(self, event: Mapping[str, Any]) -> None:
-        """Put an event without keeping its maker waiting, in order, as services do."""
+        """Put an event later, in order, without blocking the caller."""
         if not self._stopping.is_set():
             self._later.submit(self._put_or_log, event)
 
     def hold(self) -> None:
-        """Keep what `put_soon` is given until `let_go`, as CloudTrail at times does for minutes."""
+        """Hold the events of `put_soon` until `release`, as CloudTrail may delay events for minutes."""
         self._flowing.clear()
 
     def release(self) -> None:
-        """Put what was held back, and what comes from now on as it comes."""
+        """Put the events that were held, and later ones at once."""
         self._flowing.set()
 
     def deliveries(self) -> tuple[Delivery, ...]:
-        """What was handed over so far, in order of hand-over."""
+        """The deliveries so far, in order."""
         return self._to_function.deliveries()
 
     @property
     def dead_letters(self) -> str:
-        """URL of the queue of what the function did not take."""
+        """URL of the queue of undelivered events."""
         return self._to_function.dead_letters
 
     def _put_or_log(self, event: Mapping[str, Any]) -> None:
@@ -123,7 +123,7 @@ class EventBus:
         try:
             self.put(event)
         except (BotoCoreError, ClientError, ValueError):
-            _log.exception("an event of %s was lost: the bus did not take it", event.get("source"))
+            _log.exception("an event of %s is lost: the bus rejected it", event.get("source"))
 
     def _noticed(self, call: Call) -> None:
         if call.action == "events:PutEvents":
@@ -137,7 +137,7 @@ class EventBus:
                 while self._drain():
                     pass
             except (BotoCoreError, ClientError):
-                _log.exception("the bus's queue could not be read; it is read again with the next event")
+                _log.exception("the queue of the bus could not be read; it is read again after the next event")
 
     def _drain(self) -> bool:
         sqs = self._aws.client("sqs")
@@ -151,7 +151,7 @@ class EventBus:
         return bool(messages) and not self._stopping.is_set()
 
     def _restored(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event as it was put. One that a function put has only what PutEvents takes; moto's values stand for the rest."""
+        """The event as it was put. An event from a function has only what PutEvents accepts, so moto's values remain."""
         with self._lock:
             original = self._originals.get(event["id"], {})
         event.pop("ingestion-time", None)

@@ -1,1 +1,1 @@
-"""The play: a scenario's world on this machine, what happens in it, and what came of it."""
+"""Runs scenarios: the environment, the steps, the triggering events and the result."""

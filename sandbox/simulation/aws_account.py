@@ -1,4 +1,4 @@
-"""The AWS side of a scenario's world: roles, trust, provider, parameters, table, topics."""
+"""The AWS side of an environment: roles, OIDC provider, parameters, incidents table and topics."""
 
 import json
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ NAMESPACE: Final = "kube-system"
 
 
 def role_arn(name: str, account: str = ACCOUNT) -> str:
-    """ARN of a role of the sandbox's account."""
+    """ARN of a role in an account, by default the account of the sandbox."""
     return f"arn:aws:iam::{account}:role/{name}"
 
 
 def resolve_role(text: str | None) -> str | None:
-    """A scenario's word for a role as an ARN."""
+    """The ARN for a role in a scenario, where `bound` names the role of the world."""
     return role_arn(ROLE) if text == BOUND else text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Topics:
-    """ARNs of the two topics, and the queue that holds what was sent to chat."""
+    """ARNs of the two topics, and URL of the queue that receives the chat messages."""
 
     chat: str
     people: str
@@ -43,7 +43,7 @@ class Topics:
 
 
 def create_identity(aws: LocalAws, world: World, issuer: str) -> None:
-    """Roles and OIDC provider as the scenario has them, and the roles of the functions."""
+    """Create the roles and the OIDC provider of the scenario, and the roles of the functions."""
     for name in (CHECKER, REMEDIATOR, NODE_ROLE):
         aws.roles.create(name)
     aws.roles.create_user(OPERATOR)
@@ -56,7 +56,7 @@ def create_identity(aws: LocalAws, world: World, issuer: str) -> None:
 
 
 def put_parameters(aws: LocalAws, world: World) -> None:
-    """The binding and the settings."""
+    """Write the binding and the settings."""
     ssm = aws.client("ssm")
     if (value := resolve_role(world.binding)) is not None:
         ssm.put_parameter(
@@ -67,7 +67,7 @@ def put_parameters(aws: LocalAws, world: World) -> None:
 
 
 def create_table(aws: LocalAws) -> None:
-    """The incidents table, with the keys of the contract."""
+    """Create the incidents table with the keys of the contract."""
     keys = ((PARTITION_KEY, "HASH"), (SORT_KEY, "RANGE"))
     aws.client("dynamodb").create_table(
         TableName=TABLE,
@@ -78,7 +78,7 @@ def create_table(aws: LocalAws) -> None:
 
 
 def create_topics(aws: LocalAws) -> Topics:
-    """Both topics, each with a queue as its subscriber."""
+    """Create both topics, each with a queue as its subscriber."""
     sns, sqs = aws.client("sns"), aws.client("sqs")
 
     def subscribed(name: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The cluster under a play: the embedded API double with life in it, behind the few verbs that a story needs."""
+"""The cluster of an environment: the interface, and its implementation by the embedded cluster."""
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,10 @@ Object = Mapping[str, Any]
 
 
 class ClusterBackend(Protocol):
-    """A cluster to play on: a context manager. `version` is Kubernetes', `1.36`; `failure` is what ended a part of it by itself."""
+    """A cluster that a scenario runs on; a context manager.
+
+    `version` is the Kubernetes version, such as `1.36`; `failure` is the error that ended a part of the cluster.
+    """
 
     url: str
     ca_pem: bytes
@@ -60,7 +63,7 @@ class ClusterBackend(Protocol):
 
 
 class EmbeddedBackend:
-    """The embedded cluster, its behaviours, and the identity webhook as a server of its own."""
+    """The embedded cluster with its controllers, and the identity webhook as a separate server."""
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class EmbeddedBackend:
         role_can_run_cni: RoleCheck,
         association_of: Association,
         associated_role: AssociatedRole,
-        pace: Timings | None = None,
+        timings: Timings | None = None,
     ) -> None:
         authority = trustme.CA()
         verifier = TokenVerifier(cluster=name, sts_url=sts_url, access_entries=access_entries)
@@ -80,11 +83,11 @@ class EmbeddedBackend:
         self.webhook_faults = WebhookFaults()
         self._webhook = IdentityWebhook(self._annotations, association_of=association_of, faults=self.webhook_faults)
         self._server = WebhookServer(self._webhook, authority)
-        self.life = ControllerManager(
+        self.controller_manager = ControllerManager(
             self.cluster.store,
             role_can_run_cni=role_can_run_cni,
             associated_role=associated_role,
-            pace=pace,
+            timings=timings,
             webhook=self._webhook,
         )
         self.url, self.ca_pem = self.cluster.url, self.cluster.ca_pem
@@ -95,7 +98,7 @@ class EmbeddedBackend:
         self._stack.enter_context(self.cluster)
         self._stack.enter_context(self._server)
         self.apply(self._server.configuration(), "sandbox")
-        self._stack.enter_context(self.life)
+        self._stack.enter_context(self.controller_manager)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,29 +106,29 @@ class EmbeddedBackend:
 
     @property
     def ca_data(self) -> str:
-        """The certificate authority as `DescribeCluster` gives it."""
+        """The certificate authority as `DescribeCluster` returns it."""
         return base64.b64encode(self.ca_pem).decode()
 
     @property
     def version(self) -> str:
-        """Of Kubernetes, as the scenario wants it."""
+        """The Kubernetes version."""
         return self._version
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the behaviours, if anything did."""
-        return self.life.failure
+        """The error that stopped the controllers, or None."""
+        return self.controller_manager.failure
 
     def apply(self, manifest: Object, manager: str) -> None:
         """Create or apply an object."""
         self.cluster.apply(manifest, manager)
 
     def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None:
-        """Merge patch as some manager."""
+        """Merge patch by a field manager."""
         self.cluster.store.patch(resource, name, namespace, patch=patch, by=manager)
 
     def patch_status(self, resource: Resource, name: str, status: Object) -> None:
-        """Merge patch of the status of an object that is in no namespace."""
+        """Merge patch of the status of a cluster-scoped object."""
         self.cluster.store.patch(resource, name, patch={"status": status}, subresource="status")
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
@@ -133,7 +136,7 @@ class EmbeddedBackend:
         return self.cluster.store.find(resource, name, namespace)
 
     def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
-        """All objects of a kind, as they are stored: to be read and never changed."""
+        """All objects of a kind. They are shared with the store and must not be changed."""
         entries, _ = self.cluster.store.entries(resource, namespace)
         return [each.obj for each in entries]
 
@@ -142,12 +145,12 @@ class EmbeddedBackend:
         self.cluster.store.delete(resource, name, namespace, preconditions=Preconditions())
 
     def join_nodes(self, count: int) -> list[str]:
-        """Let new nodes register."""
-        return self.life.join_nodes(count)
+        """Register new nodes; returns their names."""
+        return self.controller_manager.join_nodes(count)
 
     def stop_kubelet(self, node: str) -> None:
-        """The node's kubelet falls silent."""
-        self.life.stop_kubelet(node)
+        """Stop the kubelet of a node."""
+        self.controller_manager.stop_kubelet(node)
 
     def _annotations(self, namespace: str, name: str) -> Mapping[str, str]:
         found = self.cluster.store.find(SERVICE_ACCOUNTS, name, namespace) or {}
@@ -156,17 +159,17 @@ class EmbeddedBackend:
 
 
 def nodes_ready(backend: ClusterBackend) -> tuple[int, int]:
-    """How many nodes are Ready, and how many there are."""
+    """How many nodes are Ready, and how many exist."""
     return _ready(backend.all_of(NODES))
 
 
 def pods_ready(backend: ClusterBackend, service_account: str) -> tuple[int, int]:
-    """How many pods of a ServiceAccount are ready, and how many there are."""
+    """How many pods of a ServiceAccount are ready, and how many exist."""
     return _ready(pods_of(backend, service_account))
 
 
 def pods_of(backend: ClusterBackend, service_account: str) -> list[Object]:
-    """The pods that run under a ServiceAccount of kube-system."""
+    """The pods of a ServiceAccount in kube-system."""
     return [item for item in backend.all_of(PODS, NAMESPACE) if item["spec"].get("serviceAccountName") == service_account]
 
 

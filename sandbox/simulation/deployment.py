@@ -1,4 +1,4 @@
-"""What deployment gives the functions: their asset and their variables."""
+"""The functions' asset and environment variables, as the deployment creates them."""
 
 from dataclasses import fields
 from functools import cache
@@ -15,12 +15,12 @@ ALIAS: Final = "live"
 
 @cache
 def function_asset() -> Path:
-    """The asset as deployment builds it, for this machine. Found once per process, since its content is hashed for it."""
+    """The asset for this machine; cached, because finding it hashes its sources."""
     return build(Target.this_machine())
 
 
 def function_variables(topics: Topics) -> dict[str, str]:
-    """The functions' variables, from the contract."""
+    """The environment variables of the functions, from the contract."""
     values = {
         "account": ACCOUNT,
         "region": REGION,

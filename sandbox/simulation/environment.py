@@ -1,4 +1,4 @@
-"""The stage: local AWS, a cluster, and the real functions from the built asset, wired by the contract."""
+"""The environment of a scenario: local AWS, a cluster, and the real functions from the built asset, wired by the contract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local_aws import ACCOUNT, REGION, LocalAws
 from sandbox.cluster import aws_node
-from sandbox.controllers.vpc_cni import NO_AGENT, NO_AGENT_WORDS, Allowed, Denied, Unreachable
+from sandbox.controllers.vpc_cni import NO_AGENT, NO_AGENT_MESSAGE, Allowed, Denied, Unreachable
 from sandbox.event_bus.event_bus import EventBus
 from sandbox.functions.dead_letters import DeadLetters
 from sandbox.functions.function import Function as LocalFunction
@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 
 
 class SandboxEnvironment(ResourceStack):
-    """One scenario's world, standing: a context manager.
+    """A context manager that sets up the world of a scenario.
 
-    `on_line(function, line)` gets what the functions log, `on_step` what the set-up does; `cluster` is `embedded` or `real`, and
-    `control_plane` a real one that runs already, for a cluster named as ours: it is emptied before and after. `preloaded` functions
-    are for those who set up many stages.
+    Args:
+        cluster: `embedded` or `real`.
+        control_plane: a running real one for a cluster of this name; it is emptied before and after.
+        on_line: called with the function name and each line that the function logs.
+        on_step: called with each step of the set-up.
+        skip_time: durable waits end at once.
+        preloaded: fork the functions from a process that has imported their modules; for tests with many environments.
     """
 
     def __init__(
@@ -63,14 +67,14 @@ class SandboxEnvironment(ResourceStack):
         self._preloaded = preloaded
         self.lines: list[tuple[str, str]] = []
         self.sts_timeout = ""
-        """What pods end with where they cannot reach STS; empty where they can."""
+        """Last words of pods that cannot reach STS; empty while STS is reachable."""
 
     def _set_up(self) -> None:
         self._on_step("AWS APIs on loopback")
         self._stack.enter_context(self.aws)
         self.backend: ClusterBackend = self._stack.enter_context(self._ground())
-        self.world = replace(self.world, kubernetes=self.backend.version)  # a real cluster has one version, whatever the scenario says
-        self._on_step(f"cluster {CLUSTER} at Kubernetes {self.world.kubernetes}, {self.world.nodes} nodes")
+        self.world = replace(self.world, kubernetes=self.backend.version)  # a real cluster has one version, which the scenario cannot set
+        self._on_step(f"cluster {CLUSTER}, Kubernetes {self.world.kubernetes}, {self.world.nodes} nodes")
         spec = ClusterSpec(
             name=CLUSTER, version=self.world.kubernetes, endpoint=self.backend.url, ca_data=self.backend.ca_data, issuer=self.world.issuer
         )
@@ -114,13 +118,13 @@ class SandboxEnvironment(ResourceStack):
             on_step=self._on_step,
         )
 
-    # --- who may what ------------------------------------------------------------------------------------------------------------
+    # --- permissions -------------------------------------------------------------------------------------------------------------
 
     def _can_run(self, role: str | None) -> Allowed | Denied | Unreachable:
-        """Whether the plug-in works with a role: the bound one where its trust is right, or the node's own, which needs no STS."""
+        """Whether the plug-in works with a role. None is the node's role, which needs no STS."""
         world = self.world
         if role == NO_AGENT:
-            return Unreachable(NO_AGENT_WORDS)
+            return Unreachable(NO_AGENT_MESSAGE)
         if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
             return Unreachable(self.sts_timeout)
         bound_works = world.service_account != aws_node.NAME or world.role_works
@@ -158,17 +162,17 @@ class SandboxEnvironment(ResourceStack):
             self.grant_rbac()
 
     def grant_rbac(self) -> None:
-        """Apply the Roles that the contract generates, for this world's ServiceAccount."""
+        """Apply the RBAC manifests of the contract for the ServiceAccount of this world."""
         workload = known(NAMESPACE, self.world.service_account)
         bound = [BoundWorkload(workload.namespace, workload.service_account, workload.kind, workload.name)] if workload else []
         for manifest in manifests(bound):
             self.backend.apply(manifest, "irsa-remediator-access")
 
-    # --- what stands -------------------------------------------------------------------------------------------------------------
+    # --- add-on ------------------------------------------------------------------------------------------------------------------
 
     @property
     def addon(self) -> str | None:
-        """The add-on that owns this world's ServiceAccount."""
+        """The add-on that owns the ServiceAccount of this world."""
         return seed_data.addon_name(self.world)
 
     def _addon_applied(self, _cluster: str, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:
@@ -177,7 +181,7 @@ class SandboxEnvironment(ResourceStack):
     # --- the functions -----------------------------------------------------------------------------------------------------------
 
     def _start_functions(self) -> None:
-        self._on_step("the functions' asset, as deployment bundles it, in the Lambda emulator")
+        self._on_step("functions from the built asset, in the Lambda emulator")
         self.dead_letters = DeadLetters(self.aws.client)
         self.functions = self._stack.enter_context(
             LambdaApi(region=REGION, skip_time=self._skip_time, on_line=self._line, on_dead_letter=self.dead_letters)
@@ -199,7 +203,7 @@ class SandboxEnvironment(ResourceStack):
         self.bus = self._stack.enter_context(EventBus(self.aws, function=CHECKER, rules=rules))
 
     def function_variables(self) -> dict[str, str]:
-        """The functions' variables, from the contract."""
+        """The environment variables of the functions, from the contract."""
         return function_variables(self.topics)
 
     def _line(self, function: str, line: str) -> None:
@@ -207,10 +211,10 @@ class SandboxEnvironment(ResourceStack):
         if self._on_line:
             self._on_line(function, line)
 
-    # --- what came of it ---------------------------------------------------------------------------------------------------------
+    # --- results -----------------------------------------------------------------------------------------------------------------
 
     def messages(self) -> list[dict[str, Any]]:
-        """What was sent to the chat topic, in order: the notifications as Amazon Q Developer would take them."""
+        """The notifications sent to the chat topic since the last call, in order."""
         sqs = self.aws.client("sqs")
         found: list[dict[str, Any]] = []
         while batch := sqs.receive_message(QueueUrl=self.topics.chat_queue, MaxNumberOfMessages=10).get("Messages", []):

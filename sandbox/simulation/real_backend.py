@@ -1,4 +1,4 @@
-"""A real control plane under a play: real API server, controllers and login, nodes without machines, and the identity webhook."""
+"""A real control plane for an environment: real API server, controllers and login, KWOK nodes, and the identity webhook."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from sandbox.simulation.cluster_backend import Object
 
 RELOAD_S: Final = 0.2
-"""What the authenticator is given to read its mappings anew; it is told of the change by the file system at once."""
+"""Time for the authenticator to reload its mappings; the file system notifies it of a change at once."""
 
 NOT_FOUND: Final = 404
 
 
 class RealBackend(ResourceStack):
-    """A control plane that is this ground's own, or one that runs already: that is emptied before and after.
+    """A control plane that this environment starts, or a running one, which is emptied before and after.
 
     Args:
-        control_plane: one that runs, for a cluster of the same name; None starts one, and builds it if need be.
-        nodes: how many it will have about.
-        sts: the STS of the local AWS, which the authenticator is led to.
-        access_entries: the cluster's, as the EKS double holds them; read at each login.
-        roles: those whose fitness for the plug-in is asked of `role_can_run_cni`; no other suffices.
-        on_step: told what the set-up does.
+        control_plane: a running one for a cluster of the same name; None builds (if needed) and starts one.
+        nodes: approximate number of nodes.
+        sts: the STS of the local AWS, which the authenticator calls.
+        access_entries: access entries of the EKS double; read at each login.
+        roles: the roles that `role_can_run_cni` is asked about; no other role works.
+        on_step: called with each step of the set-up.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RealBackend(ResourceStack):
         self._size = nodes
         self._sts = sts
         self._access_entries = access_entries
-        self._let_in: list[AccessEntry] = []
+        self._mapped_entries: list[AccessEntry] = []
         self._roles = tuple(roles)
         self._can_run = role_can_run_cni
         self._associated_role = associated_role
@@ -90,46 +90,46 @@ class RealBackend(ResourceStack):
         self.url, self.ca_pem = self.plane.url, self.plane.ca_pem.encode()
         server = self._stack.enter_context(WebhookServer(self._webhook, trustme.CA()))
         self.apply(server.configuration(), "sandbox")
-        self._informers[SERVICE_ACCOUNTS] = self._watch(SERVICE_ACCOUNTS, self._webhook.see)
+        self._informers[SERVICE_ACCOUNTS] = self._watch(SERVICE_ACCOUNTS, self._webhook.update_cache)
 
     def _own_control_plane(self) -> ControlPlane:
         binaries = ensure(Console(stderr=True))
         self._on_step("etcd, API server, controllers, scheduler, KWOK and aws-iam-authenticator")
         return self._stack.enter_context(ControlPlane(binaries, cluster_name=self._name, nodes=self._size))
 
-    # --- what it is --------------------------------------------------------------------------------------------------------------
+    # --- state -------------------------------------------------------------------------------------------------------------------
 
     @property
     def ca_data(self) -> str:
-        """The certificate authority as `DescribeCluster` gives it."""
+        """The certificate authority as `DescribeCluster` returns it."""
         return base64.b64encode(self.ca_pem).decode()
 
     @property
     def version(self) -> str:
-        """What the API server says of itself, as EKS writes it: `1.36`."""
-        told = self._admin.get("/version")
-        return f"{told['major']}.{told['minor'].rstrip('+')}"
+        """The Kubernetes version in the form that EKS uses, such as `1.36`."""
+        version = self._admin.get("/version")
+        return f"{version['major']}.{version['minor'].rstrip('+')}"
 
     @property
     def failure(self) -> Exception | None:
-        """What ended one of the programs, if any has ended."""
+        """The error of the first program that ended, or None."""
         return self.plane.failure()
 
     # --- objects -----------------------------------------------------------------------------------------------------------------
 
     def apply(self, manifest: Object, manager: str) -> None:
-        """Server-side apply, taking fields over from other managers."""
+        """Server-side apply that takes over fields of other managers."""
         metadata = manifest["metadata"]
         self._admin.apply(_path(resource_of(manifest), metadata["name"], metadata.get("namespace", "")), manifest, manager)
 
     def patch(self, resource: Resource, name: str, namespace: str, patch: Object, manager: str) -> None:
-        """Merge patch as some manager."""
+        """Merge patch by a field manager."""
         self._admin.merge(_path(resource, name, namespace), patch, fieldManager=manager)
 
     def patch_status(self, resource: Resource, name: str, status: Object) -> None:
-        """Merge patch of the status of an object that is in no namespace. A node's kubelet says nothing else from then on."""
+        """Merge patch of the status of a cluster-scoped object. KWOK no longer changes the status of a node that was patched here."""
         if resource is NODES:
-            self._admin.merge(_path(NODES, name), {"metadata": {"annotations": {"sandbox/kubelet": "told"}}})
+            self._admin.merge(_path(NODES, name), {"metadata": {"annotations": {"sandbox/kubelet": "patched"}}})
         self._admin.merge(f"{_path(resource, name)}/status", {"status": status})
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
@@ -137,70 +137,70 @@ class RealBackend(ResourceStack):
         return next((item for item in self.all_of(resource, namespace) if item["metadata"]["name"] == name), None)
 
     def all_of(self, resource: Resource, namespace: str = "") -> list[Object]:
-        """All objects of a kind, as a watch tells of them: a play looks many times a second, which lists would make dear."""
+        """All objects of a kind, from a watch: a scenario run polls many times a second, and lists would be slow."""
         if resource not in self._informers:
             self._informers[resource] = self._watch(resource)
         return [item for item in self._informers[resource].objects() if item["metadata"].get("namespace", "") == namespace or not namespace]
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
-        """Delete one object; one that went meanwhile is as good as deleted. A pod's successor lives in the world as it is now."""
+        """Delete one object; an object that no longer exists is no error. The replacement of a pod gets the current plug-in credentials."""
         if resource is PODS:
-            self._bring_plugin_up_to_date()
+            self._update_plugin_credentials()
         answer = self._admin.ask("DELETE", _path(resource, name, namespace))
         if answer.status >= 400 and answer.status != NOT_FOUND:
             raise ApiError("DELETE", name, answer)
 
-    def _watch(self, resource: Resource, told: Callable[[Iterable[Object]], None] = lambda _: None) -> Informer:
-        return self._stack.enter_context(Informer(self._admin, resource.path, told))
+    def _watch(self, resource: Resource, on_change: Callable[[Iterable[Object]], None] = lambda _: None) -> Informer:
+        return self._stack.enter_context(Informer(self._admin, resource.path, on_change))
 
     # --- nodes -------------------------------------------------------------------------------------------------------------------
 
     def join_nodes(self, count: int) -> list[str]:
-        """Let new nodes register, NotReady until the network plug-in has run there."""
-        self._bring_plugin_up_to_date()
+        """Register new nodes, which stay NotReady until the network plug-in has run on them."""
+        self._update_plugin_credentials()
         made = [node(self._joined + index, ready=False, version=self.version) for index in range(count)]
         self._joined += count
         return [str(self._admin.create(NODES.path, each)["metadata"]["name"]) for each in made]
 
     def stop_kubelet(self, node: str) -> None:
-        """The node's kubelet falls silent, and the control plane has noticed, which takes 50 s where it is left to find out."""
-        dead = {"metadata": {"annotations": {"sandbox/kubelet": "stopped"}}}
-        self._admin.merge(_path(NODES, node), dead)
+        """Stop the kubelet of a node and set the conditions that the node controller would set after 50 s."""
+        stopped = {"metadata": {"annotations": {"sandbox/kubelet": "stopped"}}}
+        self._admin.merge(_path(NODES, node), stopped)
         for pod in (item for item in self._admin.get(PODS.path)["items"] if item["spec"].get("nodeName") == node):
-            self._admin.merge(_path(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"]), dead)
+            self._admin.merge(_path(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"]), stopped)
         found = self._admin.get(_path(NODES, node))["status"]["conditions"]
-        said = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
-        lost = [{**each, **said, "lastTransitionTime": stamp(utc_now())} for each in found]
+        unknown = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+        lost = [{**each, **unknown, "lastTransitionTime": stamp(utc_now())} for each in found]
         self._admin.merge(f"{_path(NODES, node)}/status", {"status": {"conditions": lost}})
 
-    def _bring_plugin_up_to_date(self) -> None:
+    def _update_plugin_credentials(self) -> None:
         if (credentials := self._credentials()) != self.plane.plugin:
             self.plane.set_plugin_credentials(credentials)
 
     def _credentials(self) -> PluginCredentials:
-        """Whose permissions suffice in this world, as the stages of KWOK want to know it."""
+        """Which credentials the plug-in works with in this world, for the stages of KWOK."""
         associated = self._associated_role("kube-system", "aws-node")
         return PluginCredentials(
-            roles=frozenset(role for role in self._roles if self._suffices(role)),
-            node_role=self._suffices(None),
-            pod_identity=associated is not None and self._suffices(associated),
-            sts_timeout=next((item.words for item in map(self._can_run, self._roles) if isinstance(item, Unreachable)), ""),
+            roles=frozenset(role for role in self._roles if self._works_with(role)),
+            node_role=self._works_with(None),
+            pod_identity=associated is not None and self._works_with(associated),
+            sts_timeout=next((item.message for item in map(self._can_run, self._roles) if isinstance(item, Unreachable)), ""),
         )
 
-    def _suffices(self, role: str | None) -> bool:
+    def _works_with(self, role: str | None) -> bool:
         return isinstance(self._can_run(role), Allowed)
 
     # --- login and admission -----------------------------------------------------------------------------------------------------
 
     def _answer_login(self, request: Request) -> Response:
-        """STS' answer to the authenticator, which maps the role only after it: the moment to bring its mappings up to date."""
+        """Answer the authenticator's call to STS. The authenticator maps the role after the answer, so its mappings are updated first."""
         entries = [
-            AccessEntry(access_entry["principalArn"], tuple(access_entry["kubernetesGroups"]), access_entry["username"])
-            for access_entry in self._access_entries()
+            AccessEntry(entry["principalArn"], tuple(entry["kubernetesGroups"]), entry["username"])
+            for entry in self._access_entries()
         ]
-        if entries != self._let_in:
+        if entries != self._mapped_entries:
             self.plane.allow(entries)
-            self._let_in = entries
+            self._mapped_entries = entries
             time.sleep(RELOAD_S)
         return self._sts(request)
 

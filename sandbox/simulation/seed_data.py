@@ -1,4 +1,4 @@
-"""What stands before a story begins: add-on and node group in EKS; ServiceAccount, workload and nodes in the cluster."""
+"""Creates the initial state: add-on and node group in EKS; ServiceAccount, workload and nodes in the cluster."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from sandbox.simulation.cluster_backend import ClusterBackend
     from sandbox.simulation.scenario import World
 
-WINDOWS_FROM: Final = 500
-"""Numbers Windows nodes, which their names follow from, apart from the others."""
+FIRST_WINDOWS_INDEX: Final = 500
+"""First index of Windows nodes; their names are derived from it and must differ from those of the Linux nodes."""
 
 
 def addon_name(world: World) -> str | None:
-    """The add-on that owns this world's ServiceAccount."""
+    """The add-on that owns the ServiceAccount of this world."""
     workload = known(NAMESPACE, world.service_account)
     return workload.addon if workload else None
 
 
 def seed_eks(aws: LocalAws, world: World) -> None:
-    """The add-on record, the node group and the pod identity association."""
+    """Create the add-on record, the node group and the pod identity association."""
     addon = addon_name(world)
     if world.addon and world.addon_installed and addon:
         role = {"serviceAccountRoleArn": it} if (it := resolve_role(world.addon_role)) else {}
@@ -46,22 +46,22 @@ def seed_eks(aws: LocalAws, world: World) -> None:
 
 
 def seed_cluster(backend: ClusterBackend, world: World) -> None:
-    """The ServiceAccount with its annotation, its workload, a CNI in any case, and the nodes."""
+    """Create the ServiceAccount with its annotation, its workload, the CNI and the nodes."""
     backend.webhook_faults.cache_lag_s = world.webhook_lag_s
     manager = "eks" if world.addon else "helm"
     backend.apply(_account(world), manager)
     if world.workload and world.addon_installed:
         backend.apply(_workload(world), manager)
-    if world.service_account != aws_node.NAME:  # without a CNI no node is Ready, and no other pod starts
+    if world.service_account != aws_node.NAME:  # without the CNI no node is Ready and no other pod starts
         backend.apply(aws_node.service_account(role_arn=resolve_role(BOUND)), "eks")
         backend.apply(aws_node.daemon_set(), "eks")
     backend.join_nodes(world.nodes)
-    for number in range(world.windows_nodes):  # their CNI comes with the machine image, so they join Ready
-        backend.apply(node(WINDOWS_FROM + number, version=world.kubernetes, os="windows"), "kubelet")
+    for number in range(world.windows_nodes):  # their machine image contains the CNI, so they are Ready at once
+        backend.apply(node(FIRST_WINDOWS_INDEX + number, version=world.kubernetes, os="windows"), "kubelet")
 
 
 def apply_addon(backend: ClusterBackend, world: World, record: Mapping[str, Any], request: Mapping[str, Any]) -> None:
-    """What EKS does in the cluster when an add-on update takes effect: its fields, as the manager `eks`."""
+    """Apply an add-on update to the cluster as EKS does: set the fields of the manager `eks`."""
     if record["addonName"] != addon_name(world):
         return
     annotation = {"metadata": {"annotations": {aws_node.ROLE_KEY: record.get("serviceAccountRoleArn")}}}
@@ -89,5 +89,5 @@ def _workload(world: World) -> dict[str, Any]:
 
 
 def _plugin(addon_version: str) -> str:
-    """The plug-in's version in an add-on's: `v1.15.1-eksbuild.1` -> `v1.15.1`."""
+    """The version of the plug-in in the version of an add-on: `v1.15.1-eksbuild.1` -> `v1.15.1`."""
     return addon_version.partition("-")[0]

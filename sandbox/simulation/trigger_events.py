@@ -1,4 +1,4 @@
-"""The events that announce what has happened, as they arrive on the bus or from the schedule."""
+"""The events that trigger the checker, as EventBridge or the schedule delivers them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,23 +14,23 @@ from sandbox.simulation.aws_account import CHECKER, CLUSTER
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import lookup
 
-How = Mapping[str, Any]
+Detail = Mapping[str, Any]
 
 
 def check_request() -> dict[str, Any]:
-    """Somebody asks for a check of this cluster, now."""
+    """A person requests a check of the whole cluster."""
     now = datetime.now(UTC).isoformat()
     return _own(
         OwnEvent.CHECK_REQUESTED, {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "person", "occurredAt": now, "eventId": "play"}
     )
 
 
-def _own(kind: OwnEvent, detail: How) -> dict[str, Any]:
+def _own(kind: OwnEvent, detail: Detail) -> dict[str, Any]:
     return event(EVENT_SOURCE, kind, detail)
 
 
-def event(source: str, kind: str, detail: How, resources: Sequence[str] = ()) -> dict[str, Any]:
-    """An event of now, as EventBridge hands it over."""
+def event(source: str, kind: str, detail: Detail, resources: Sequence[str] = ()) -> dict[str, Any]:
+    """An event of the current time in the shape that EventBridge delivers."""
     return {
         "version": "0",
         "id": str(uuid4()),
@@ -58,14 +58,14 @@ def _alarm() -> dict[str, Any]:
 
 
 def announcement(name: str) -> dict[str, Any] | None:
-    """The event of this name, or None where EKS's own CloudTrail event announces it or nothing does.
+    """The event with this name; None if CloudTrail sends the event, or if no event is sent.
 
     Raises:
-        InvalidScenario: there is no event of that name.
+        InvalidScenario: there is no event with this name.
     """
     now = zulu(datetime.now(UTC))
     node = {"schemaVersion": "1", "cluster": CLUSTER, "cause": "cni", "count": 1, "nodes": ["n"], "since": now, "occurredAt": now}
-    made: Mapping[str, Callable[[], dict[str, Any] | None]] = {
+    events: Mapping[str, Callable[[], dict[str, Any] | None]] = {
         "none": lambda: None,
         "cloudtrail": lambda: None,
         "check-requested": check_request,
@@ -74,17 +74,17 @@ def announcement(name: str) -> dict[str, Any] | None:
         "alarm": _alarm,
         "addon-event": lambda: event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
     }
-    return lookup(name, made, "event")()
+    return lookup(name, events, "event")()
 
 
 def announce(env: SandboxEnvironment, name: str) -> str:
-    """Put the event on the bus, after those held back; the schedule's goes to the checker directly, as its rule's target does."""
-    made = announcement(name)
+    """Put the event on the bus, after the events that were held; invoke the checker for a sweep, as the schedule does. Returns a sentence."""
+    events = announcement(name)
     env.bus.release()
-    if made is None:
+    if events is None:
         return ""
     if name == "sweep":
-        env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(made))
-        return "the schedule's turn: a sweep"
-    env.bus.put(made)
-    return f"on the bus: {made['detail-type']}"
+        env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(events))
+        return "the schedule starts a sweep"
+    env.bus.put(events)
+    return f"event: {events['detail-type']}"

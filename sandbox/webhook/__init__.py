@@ -1,1 +1,1 @@
-"""A pod identity webhook: which credentials a pod is given when it is admitted."""
+"""The pod identity webhook: adds credentials to a pod at its admission."""

@@ -1,4 +1,4 @@
-"""The webhook with its memory and its moods: what it knows of ServiceAccounts, and how it fails."""
+"""The webhook with its ServiceAccount cache and its faults."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from jsonpatch import JsonPatch
 from sandbox.webhook.mutation import mutate
 
 ServiceAccountAnnotations = Callable[[str, str], Mapping[str, str]]
-"""(namespace, name) -> annotations as they are now; empty for a ServiceAccount that is not there."""
+"""(namespace, name) -> current annotations; empty if the ServiceAccount does not exist."""
 
 Association = Callable[[str, str], Mapping[str, Any] | None]
-"""(namespace, name) -> the pod identity association of a ServiceAccount, None for none."""
+"""(namespace, name) -> pod identity association of the ServiceAccount, or None."""
 
 
-_REMEMBERED = 32  # states of one ServiceAccount; more than a lag of seconds can hold
+_REMEMBERED = 32  # states of one ServiceAccount; more than change within a lag of seconds
 
 
 def no_association(_namespace: str, _name: str) -> None:
-    """For clusters without pod identity."""
+    """A cluster without Pod Identity."""
 
 
 class Outage(Exception):
-    """The webhook does not answer."""
+    """The webhook does not respond."""
 
 
 @dataclass
@@ -64,10 +64,10 @@ class IdentityWebhook:
         self._lock = threading.Lock()
         self._history: dict[tuple[str, str], deque[tuple[float, Mapping[str, str]]]] = {}
 
-    def see(self, service_accounts: Iterable[Mapping[str, Any]]) -> None:
-        """Take note of all ServiceAccounts as they are now, as the webhook's informer would be told.
+    def update_cache(self, service_accounts: Iterable[Mapping[str, Any]]) -> None:
+        """Record the current state of all ServiceAccounts, as the webhook's informer does.
 
-        What the first call sees counts as known for ever.
+        States of the first call count as known from the beginning.
         """
         with self._lock:
             at = self.monotonic() if self._history else float("-inf")
@@ -79,10 +79,10 @@ class IdentityWebhook:
                     seen.append((at, annotations))
 
     def patch(self, pod: Mapping[str, Any], namespace: str) -> list[dict[str, Any]]:
-        """The JSON patch for a pod that is about to be created.
+        """The JSON patch for a pod to be created.
 
         Raises:
-            Outage: the switch is on.
+            Outage: `faults.outage` is set.
         """
         if self.faults.outage:
             raise Outage("the pod identity webhook is down")
@@ -95,7 +95,7 @@ class IdentityWebhook:
         return mutate(pod, self._known(namespace, account), self.association_of(namespace, account), region=self.region)
 
     def admit(self, pod: dict[str, Any]) -> dict[str, Any]:
-        """The pod as it is admitted, in process: patched in place, unchanged while the webhook is out."""
+        """The admitted pod, patched in place; unchanged during an outage."""
         try:
             operations = self.patch(pod, pod["metadata"]["namespace"])
         except Outage:
@@ -107,7 +107,7 @@ class IdentityWebhook:
         """The answer to an `AdmissionReview` of `admission.k8s.io/v1`.
 
         Raises:
-            Outage: the switch is on.
+            Outage: `faults.outage` is set.
         """
         request = review["request"]
         operations = self.patch(request["object"], request["namespace"])
@@ -117,7 +117,7 @@ class IdentityWebhook:
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
     def _known(self, namespace: str, name: str) -> Mapping[str, str]:
-        """What the cache holds: the truth, or the latest state that is older than the lag."""
+        """The annotations in the cache: the current ones, or the latest that are older than the lag."""
         lag_s = self.faults.cache_lag_s
         if not lag_s:
             return self.annotations_of(namespace, name)

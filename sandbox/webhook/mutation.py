@@ -1,4 +1,4 @@
-"""What the webhook does to a pod, as a pure function: pod, ServiceAccount annotations, association -> JSON patch.
+"""The mutation of a pod as a pure function: pod, ServiceAccount annotations, association -> JSON patch.
 
 Source: https://github.com/aws/amazon-eks-pod-identity-webhook (README.md, pkg/handler/handler.go)
 """
@@ -21,12 +21,12 @@ _CONTAINER_CREDENTIALS = frozenset({"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_C
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialInjection:
-    """What a pod is given.
+    """The credentials that a pod receives.
 
     Attributes:
         variables: name -> value, in the order in which they are added.
-        guarded: a container that defines one of these already is left alone.
-        expiration_s: life time of the projected token, in seconds.
+        guarded: a container that defines one of these variables is not changed.
+        expiration_s: lifetime of the projected token in seconds.
     """
 
     variables: Mapping[str, str]
@@ -41,12 +41,12 @@ class CredentialInjection:
 def mutate(
     pod: Mapping[str, Any], annotations: Mapping[str, str], association: Mapping[str, Any] | None = None, *, region: str = "eu-west-1"
 ) -> list[Operation]:
-    """The JSON patch that gives a pod its credentials; empty where it gets none.
+    """The JSON patch that adds credentials to a pod; empty if it receives none.
 
     Args:
         pod: as in the admission request.
         annotations: of the pod's ServiceAccount.
-        association: the pod identity association of the ServiceAccount; it wins over the annotation.
+        association: the pod identity association of the ServiceAccount; it takes precedence over the annotation.
     """
     found = _injection(annotations, association, region)
     if found is None or any(each["name"] == found.volume for each in pod["spec"].get("volumes") or ()):

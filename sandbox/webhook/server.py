@@ -1,4 +1,4 @@
-"""The webhook as a server of its own: HTTPS, `AdmissionReview` in, `AdmissionReview` out."""
+"""The webhook as an HTTPS server that answers `AdmissionReview`s."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WebhookServer:
         self._server.stop()
 
     def configuration(self) -> dict[str, Any]:
-        """The `MutatingWebhookConfiguration` that points an API server here, with the failure policy of EKS."""
+        """The `MutatingWebhookConfiguration` for this server, with the failure policy of EKS."""
         return {
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "MutatingWebhookConfiguration",

@@ -74,7 +74,7 @@ def delivered(event: Any, there: Town) -> list[Message]:
         there.refused.append(str(error))
     for row in list(there.incidents.rows.values()):
         if row.incident:
-            remediate(row.incident, Hurried(sleep=there.world.sleep), there.desk(row.incident))
+            remediate(row.incident, Hurried(sleep=there.world.sleep), there.remediation_steps(row.incident))
     return there.notifier.sent
 
 

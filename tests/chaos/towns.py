@@ -20,7 +20,7 @@ from tests import fakes
 from tests.chaos.environments import TurnsWorld
 from tests.events import event as recorded
 from tests.over_fakes.events import own
-from tests.over_fakes.wiring import Wired
+from tests.over_fakes.fake_ports import FakePorts
 from tests.world import NAME, NAMESPACE, NOON, described
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluste
     return sorted(found, key=lambda item: item.arrives)
 
 
-class Town(Wired):
+class Town(FakePorts):
     """Clusters, the ports over them, and what was started. The checker's log is left out: a storm would fill it."""
 
     environment = HERE
@@ -90,7 +90,7 @@ class Town(Wired):
         """Run every execution that was started, to its end."""
         for row in list(self.incidents.rows.values()):
             if row.incident:
-                remediate(row.incident, InProcessSteps(sleep=self.world.sleep), self.desk(row.incident))
+                remediate(row.incident, InProcessSteps(sleep=self.world.sleep), self.remediation_steps(row.incident))
 
     @property
     def closed(self) -> list[PastIncident]:

@@ -16,7 +16,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 from tests import fakes
-from tests.over_fakes.wiring import Wired
+from tests.over_fakes.fake_ports import FakePorts
 from tests.world import NAME, NAMESPACE, World, described
 
 R = TypeVar("R")
@@ -73,15 +73,15 @@ class _Sleeping:
         time.sleep(seconds)
 
 
-class OnRealCluster(Wired):
+class OnRealCluster(FakePorts):
     """The fakes, but that Kubernetes and the clock are real."""
 
     def __init__(self, world: World, port: Cluster) -> None:
         super().__init__(world, fakes.FakeIncidents(world), fakes.FakeRemediator(world))
         self.readers = replace(self.readers, clusters=RealCluster(port))
 
-    def desk(self, incident: Incident) -> RemediationSteps:
-        return replace(super().desk(incident), now=partial(datetime.now, UTC), sleep=time.sleep)
+    def remediation_steps(self, incident: Incident) -> RemediationSteps:
+        return replace(super().remediation_steps(incident), now=partial(datetime.now, UTC), sleep=time.sleep)
 
 
 @dataclass
@@ -104,6 +104,6 @@ def repair(port: Cluster, faults: dict[str, Fault] | None = None, world: World |
     there = OnRealCluster(world, port)
     there.incidents.claim(incident)
     steps = StepsWithFaults(faults=dict(faults or {}), sleep=_Sleeping(there.log))
-    result = remediate(incident, steps, there.desk(incident))
+    result = remediate(incident, steps, there.remediation_steps(incident))
     assert not steps.faults, f"no step was named {list(steps.faults)}: {steps.done}"
     return Repaired(result, there.log, there.notifier, there.eks)

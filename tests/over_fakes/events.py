@@ -1,4 +1,4 @@
-"""Events in the shapes that were recorded, told of the scenario's cluster and time."""
+"""Recorded events with the cluster and the time of a scenario."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import ALARM_PREFIX
 from sandbox.simulation.scenario import lookup
 from tests.events import event as recorded
-from tests.over_fakes.ground import CLUSTER
+from tests.over_fakes.scenario_world import CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,38 +22,38 @@ def _zulu(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _told(name: str, at: datetime, **detail: Any) -> Event:
+def _recorded(name: str, at: datetime, **detail: Any) -> Event:
     event = recorded(name)
     return {**event, "time": _zulu(at), "detail": {**event["detail"], **detail}}
 
 
 def update_addon(at: datetime, *, version: str, role: str | None) -> Event:
-    """The CloudTrail record of an UpdateAddon call by somebody's pipeline."""
-    event = _told("call-update-addon-by-role", at, eventTime=_zulu(at))
+    """The CloudTrail record of an UpdateAddon call by a pipeline."""
+    event = _recorded("call-update-addon-by-role", at, eventTime=_zulu(at))
     asked = {**event["detail"]["requestParameters"], "name": CLUSTER, "addonVersion": version}
     event["detail"]["requestParameters"] = {**asked, **({"serviceAccountRoleArn": role} if role else {})}
     return event
 
 
 def check_requested(at: datetime) -> Event:
-    """A person asks for a check of the whole cluster."""
-    event = _told("check-requested-by-person", at, cluster=CLUSTER)
+    """A person's request to check the whole cluster."""
+    event = _recorded("check-requested-by-person", at, cluster=CLUSTER)
     del event["detail"]["serviceAccount"]
     return event
 
 
 def own(kind: str, detail: Mapping[str, Any], at: datetime) -> Event:
-    """One of our own events, as the bus brings it back to us."""
+    """One of our own events, as the bus delivers it."""
     return {**recorded("check-requested-by-sweep"), "detail-type": kind, "time": _zulu(at), "detail": dict(detail)}
 
 
 def _node_not_ready(at: datetime) -> Event:
     since = _zulu(at - timedelta(seconds=30))
-    return _told("node-not-ready", at, cluster=CLUSTER, since=since, occurredAt=_zulu(at))
+    return _recorded("node-not-ready", at, cluster=CLUSTER, since=since, occurredAt=_zulu(at))
 
 
 def _alarm(at: datetime) -> Event:
-    event = _told("alarm-node-metric", at, alarmName=f"{ALARM_PREFIX}{CLUSTER}")
+    event = _recorded("alarm-node-metric", at, alarmName=f"{ALARM_PREFIX}{CLUSTER}")
     event["detail"]["state"]["timestamp"] = _zulu(at)
     for metric in event["detail"]["configuration"]["metrics"]:
         metric.get("metricStat", {}).get("metric", {}).get("dimensions", {}).update({"ClusterName": CLUSTER})
@@ -67,12 +67,12 @@ _MADE: Mapping[str, Callable[[datetime], Event | None]] = {
     "sweep": lambda _: dict(SWEEP_INPUT),
     "node-not-ready": _node_not_ready,
     "alarm": _alarm,
-    "addon-event": lambda at: _told("addon-update-succeeded", at, clusterName=CLUSTER),
+    "addon-event": lambda at: _recorded("addon-update-succeeded", at, clusterName=CLUSTER),
 }
 
 
-def announcement(name: str, at: datetime) -> Event | None:
-    """The event of this name, or None where CloudTrail's announces it or nothing does.
+def trigger_event(name: str, at: datetime) -> Event | None:
+    """The event of this name; None where CloudTrail reports the change, or where no event does.
 
     Raises:
         InvalidScenario: there is no event of that name.

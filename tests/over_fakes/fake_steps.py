@@ -13,13 +13,13 @@ from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
 from sandbox.simulation.scenario import lookup
 from sandbox.simulation.scenario_steps import STS_TIMEOUT_MESSAGE, past_repairs
 from tests.over_fakes import events
-from tests.over_fakes.ground import CLUSTER, resolve_role
+from tests.over_fakes.scenario_world import CLUSTER, resolve_role
 from tests.world import Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tests.over_fakes.performance import Performance
+    from tests.over_fakes.scenario_run import ScenarioRun
 
 FOREVER = 10**6
 _ERRORS: Mapping[str, Callable[[str], Exception]] = {
@@ -36,7 +36,7 @@ _METHODS = {"eks:DescribeAddon": "eks.addon", "eks:DescribeCluster": "eks.cluste
 class FakeSteps:
     """A `StepExecutor` over the fakes; nothing shows its sentences, so they are empty."""
 
-    run: Performance
+    run: ScenarioRun
 
     def update_addon(self, version: str = "", role: str | None = None) -> str:
         cluster, arn = self.run.world.cluster, resolve_role(role)
@@ -48,7 +48,7 @@ class FakeSteps:
         cluster.addons[CNI_ADDON] = replace(record, status="UPDATING")
         cluster.updates[CNI_ADDON] = Update(updated, cluster.update_looks, annotates=failure is None)
         self.run.next_failure = None
-        self.run.letters.append(events.update_addon(self.run.world.now, version=updated.version, role=arn))
+        self.run.undelivered.append(events.update_addon(self.run.world.now, version=updated.version, role=arn))
         return ""
 
     def wait_for_update(self) -> str:

@@ -16,7 +16,7 @@ from infra import asset
 from lambdas.checker import handler
 from sandbox.simulation.aws_account import CHECKER
 from sandbox.simulation.scenario import DEFAULT_SCENARIO, load
-from tests.over_fakes.performance import Performance, WatchlessSteps, play
+from tests.over_fakes.scenario_run import ScenarioRun, StepsWithoutWatch, run_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,17 +91,17 @@ def test_the_asset_stays_within_its_limits() -> None:
 
 
 def test_a_repair_takes_few_durable_operations() -> None:
-    made: list[WatchlessSteps] = []
+    made: list[StepsWithoutWatch] = []
 
-    def steps(performance: Performance) -> Any:
-        made.append(WatchlessSteps(sleep=performance.world.sleep))
+    def steps(run: ScenarioRun) -> Any:
+        made.append(StepsWithoutWatch(sleep=run.world.sleep))
         return made[-1]
 
-    performance = play(load(DEFAULT_SCENARIO), steps)
-    assert performance.outcome().outcome == "verified"
+    run = run_scenario(load(DEFAULT_SCENARIO), steps)
+    assert run.outcome().outcome == "verified"
     (steps_taken,) = made
     assert 0 < len(steps_taken.done) <= MOST_OPERATIONS
 
 
 def test_a_healthy_check_starts_no_durable_execution() -> None:
-    assert play(load("healthy")).opened == []
+    assert run_scenario(load("healthy")).opened == []

@@ -73,7 +73,7 @@ def _follow_up(iteration: Iteration, action: Action, position: int, before: Asse
         case ReplaceCanaryPod():
             return _follow_canary(iteration, Canary(action=action, must_be_ready=_all_pods_work(before)), position)
         case ReplaceStalePods():
-            return _replace_stale_pods(iteration, action, position, before.timeouts["verification_timeout_s"])
+            return _replace_stale_pods(iteration, action, position, before.time_limits.verification_timeout_s)
         case AnnotateServiceAccount():
             iteration.state.annotated = action
     return None
@@ -82,7 +82,7 @@ def _follow_up(iteration: Iteration, action: Action, position: int, before: Asse
 def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> ActionResult | None:
     step = iteration.step(StepPurpose.CHECK_CANARY, position=position)
     result = iteration.steps.until(step, CanaryResult(), partial(iteration.work.check_canary, canary), _is_judged, CANARY_SCHEDULE)
-    iteration.state.record(TimelineEvent.SUCCESSOR, result.message, result.at)
+    iteration.state.record(TimelineEvent.CANARY_REPLACEMENT, result.message, result.at)
     match result.state:
         case CanaryState.HAS_ROLE:
             return None
@@ -108,7 +108,7 @@ def _replace_stale_pods(iteration: Iteration, action: ReplaceStalePods, position
     step, schedule = iteration.step(StepPurpose.REPLACE_PODS, position=position), PollSchedule(timeout_s=timeout_s, most_s=BATCH_MOST_S)
     check = partial(iteration.work.replace_stale_pods, action)
     result = iteration.steps.until(step, ReplacementResult(), check, lambda item: item.state is not ReplacementState.WAITING, schedule)
-    iteration.state.record(TimelineEvent.WAVES, result.message, result.at)
+    iteration.state.record(TimelineEvent.ROLLING_REPLACEMENT, result.message, result.at)
     return None if result.state is ReplacementState.DONE else ActionResult(state=ActionState.FAILED, message=result.message)
 
 
@@ -116,7 +116,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
     """Wait until the repair is verified. A state that is worse than before is rolled back; a partial success is repaired again."""
     state = iteration.state
     step = iteration.step(StepPurpose.VERIFY)
-    schedule = PollSchedule(timeout_s=before.timeouts["verification_timeout_s"], most_s=20)
+    schedule = PollSchedule(timeout_s=before.time_limits.verification_timeout_s, most_s=20)
     check = partial(iteration.work.verify, before)
     result = iteration.steps.until(step, VerificationResult(), check, lambda item: item.state is not VerificationState.WAITING, schedule)
     state.record(TimelineEvent.VERIFICATION, result.sentence, result.at)

@@ -79,7 +79,7 @@ def _assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
     steps, assess = iteration.steps, partial(iteration.work.assess, iteration.number)
     result = steps.until(iteration.step(StepPurpose.ASSESS, part), AssessmentResult(), assess, _is_current, READ_SCHEDULE)
     if result.summary and result.is_current and not _is_settled(result):
-        schedule = PollSchedule(timeout_s=result.summary.timeouts["update_timeout_s"], most_s=15)
+        schedule = PollSchedule(timeout_s=result.summary.time_limits.update_timeout_s, most_s=15)
         result = steps.until(iteration.step(StepPurpose.AWAIT_UPDATE, part), AssessmentResult(), assess, _is_settled, schedule)
     if result.is_taken_over:
         raise _TakenOver
@@ -120,7 +120,7 @@ def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSumm
     context = state.message_context(NotificationKind.APPROVAL_REQUESTED)
     step = iteration.step(StepPurpose.REQUEST_APPROVAL)
     answer = steps.ask(
-        step, lambda callback_id: work.request_approval(context, callback_id).is_settled, summary.timeouts["approval_timeout_s"]
+        step, lambda callback_id: work.request_approval(context, callback_id).is_settled, summary.time_limits.approval_timeout_s
     )
     cleared = steps.once(iteration.step(StepPurpose.CLEAR_APPROVAL), work.clear_approval, StepResult)
     state.answer = answer

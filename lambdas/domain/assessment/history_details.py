@@ -1,4 +1,4 @@
-"""What history keeps of an incident's first look: what a page for a post-mortem tells, in a kilobyte or two."""
+"""The details of an incident's first assessment that history keeps: what the page of a post-mortem shows, in one or two kilobytes."""
 
 from typing import Any, Final
 
@@ -10,17 +10,17 @@ LONGEST_REMEDY: Final = 2000
 
 
 def history_details(first: AssessmentSummary) -> dict[str, Any]:
-    """Sentence and severity; broken links and remedies in words; who did it and with what; versions. Empty parts are left out."""
-    actor = first.actor
-    did = f"{actor.get('what', '')} by {actor['who']}" + (f" ({actor['agent']})" if actor.get("agent") else "") if actor else ""
-    versions = [f"Kubernetes {first.cluster['version']}"] if first.cluster.get("version") else []
-    versions += [f"{first.addon['name']} {first.addon['version']}"] if first.addon else []
-    told: dict[str, Any] = {
+    """Return sentence, severity, broken links, remedies, actor and versions as JSON. Empty parts are left out."""
+    actor, addon = first.actor, first.addon
+    change = f"{actor.what} by {actor.who}" + (f" ({actor.agent})" if actor.agent else "") if actor else ""
+    versions = [f"Kubernetes {first.cluster.version}"] if first.cluster.version else []
+    versions += [f"{addon.name} {addon.version}"] if addon else []
+    details: dict[str, Any] = {
         "sentence": first.sentence,
         "severity": first.severity,
         "broken": [f"{link.title}: {link.sentence}" for link in first.links if link.state == State.BROKEN],
-        "remedies": [remedy[:LONGEST_REMEDY] for remedy in first.remedies[:MOST_REMEDIES]],
-        "actor": did.strip(),
+        "remedies": ["\n".join(remedy.lines)[:LONGEST_REMEDY] for remedy in first.remedies[:MOST_REMEDIES]],
+        "actor": change.strip(),
         "versions": versions,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in details.items() if value}

@@ -1,10 +1,11 @@
 """A look: observation, diagnosis and plan of one moment as a small digest that survives a checkpoint, a log line and a message."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Remedy
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import Action, from_json, to_json
 
@@ -55,6 +56,50 @@ class BlockedSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActorSummary:
+    """Who made the change that caused the check, what they called, with which client, and when (ISO time or "")."""
+
+    who: str
+    what: str = ""
+    agent: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSummary:
+    """The cluster. Only `name` is known where the cluster could not be read; the dates of the end of support are ISO times or ""."""
+
+    name: str
+    version: str = ""
+    region: str = ""
+    status: str = ""
+    standard_until: str = ""
+    extended_until: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddonSummary:
+    """The EKS add-on. `default` and `latest` are versions for the cluster's Kubernetes version, empty where they are not known."""
+
+    name: str
+    version: str
+    status: str = ""
+    role: str = ""
+    default: str = ""
+    latest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeLimits:
+    """The settings that the workflow waits by, in seconds. They are those of the assessment, so that a replay waits as long."""
+
+    approval_timeout_s: int
+    verification_timeout_s: int
+    update_timeout_s: int
+    node_grace_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AssessmentSummary:
     """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none.
 
@@ -70,10 +115,12 @@ class AssessmentSummary:
     sentence: str
     links: tuple[LinkSummary, ...]
     counts: Counts
+    cluster: ClusterSummary
+    time_limits: TimeLimits
     actions: tuple[Action, ...] = ()
     proposed: tuple[Action, ...] = ()
     blocked: tuple[BlockedSummary, ...] = ()
-    remedies: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     wait: str = ""
     needs_approval: bool = False
     desired_role: str = ""
@@ -83,14 +130,12 @@ class AssessmentSummary:
     owner: str = ""
     owner_at: str = ""
     owner_annotated: bool = False
-    actor: dict[str, str] = field(default_factory=dict)
-    cluster: dict[str, str] = field(default_factory=dict)
-    addon: dict[str, str] = field(default_factory=dict)
+    actor: ActorSummary | None = None
+    addon: AddonSummary | None = None
     repair_deadline: str = ""
     warnings: tuple[str, ...] = ()
     corrected_trust: str = ""
     notify_from: Severity = Severity.WARNING
-    timeouts: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_healthy(self) -> bool:
@@ -112,6 +157,11 @@ def summary_to_json(value: AssessmentSummary) -> dict[str, Any]:
         **vars(value),
         "links": [{**vars(line)} for line in value.links],
         "counts": {**vars(value.counts)},
+        "cluster": {**vars(value.cluster)},
+        "time_limits": {**vars(value.time_limits)},
+        "actor": {**vars(value.actor)} if value.actor else None,
+        "addon": {**vars(value.addon)} if value.addon else None,
+        "remedies": [{**vars(remedy)} for remedy in value.remedies],
         "blocked": [{**vars(line)} for line in value.blocked],
         **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS},
     }
@@ -128,8 +178,13 @@ def summary_from_json(value: dict[str, Any]) -> AssessmentSummary:
             "notify_from": Severity(value["notify_from"]),
             "links": lines,
             "counts": Counts(**value["counts"]),
+            "cluster": ClusterSummary(**value["cluster"]),
+            "time_limits": TimeLimits(**value["time_limits"]),
+            "actor": ActorSummary(**value["actor"]) if value["actor"] else None,
+            "addon": AddonSummary(**value["addon"]) if value["addon"] else None,
+            "remedies": tuple(Remedy(**{**remedy, "diff": tuple(map(tuple, remedy["diff"]))}) for remedy in value["remedies"]),
             **{name: tuple(map(from_json, value.get(name, ()))) for name in _ACTIONS},
             "blocked": tuple(BlockedSummary(**line) for line in value["blocked"]),
-            **{name: tuple(value[name]) for name in ("verdicts", "remedies", "warnings")},
+            **{name: tuple(value[name]) for name in ("verdicts", "warnings")},
         }
     )

@@ -5,8 +5,17 @@ from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
-from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary, Counts, LinkSummary
-from lambdas.domain.diagnosis.finding import Finding, Link
+from lambdas.domain.assessment.summary import (
+    ActorSummary,
+    AddonSummary,
+    AssessmentSummary,
+    BlockedSummary,
+    ClusterSummary,
+    Counts,
+    LinkSummary,
+    TimeLimits,
+)
+from lambdas.domain.diagnosis.finding import Finding, Link, Remedy
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.symptoms import current_errors
@@ -32,6 +41,7 @@ LONGEST_POLICY: Final = 8192
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
+LONGEST_COMMAND: Final = 4000
 LONGEST_TEXT: Final = 400
 """Characters of one sentence or value in a digest: a checkpoint holds at most 256 KB, and a message far less."""
 HANGING: Final = frozenset(
@@ -65,7 +75,7 @@ def look(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSumm
             )
             for blocked in plan.blocked
         ),
-        remedies=tuple(dict.fromkeys(line[:4000] for finding in diagnosis.broken for line in finding.remedy)),
+        remedies=tuple(dict.fromkeys(_short(remedy) for finding in diagnosis.broken for remedy in finding.remedies)),
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
         desired_role=snapshot.desired_role or "",
@@ -82,15 +92,23 @@ def look(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSumm
         warnings=_warnings(snapshot, diagnosis),
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=snapshot.settings.notify_from,
-        timeouts={
-            name: getattr(snapshot.settings, name)
-            for name in ("approval_timeout_s", "verification_timeout_s", "update_timeout_s", "node_grace_s")
-        },
+        time_limits=TimeLimits(
+            approval_timeout_s=snapshot.settings.approval_timeout_s,
+            verification_timeout_s=snapshot.settings.verification_timeout_s,
+            update_timeout_s=snapshot.settings.update_timeout_s,
+            node_grace_s=snapshot.settings.node_grace_s,
+        ),
     )
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _short(remedy: Remedy) -> Remedy:
+    """The remedy, with its parts limited. A command is left out rather than cut."""
+    command = remedy.command if len(remedy.command) <= LONGEST_COMMAND else ""
+    return Remedy(remedy.text[:LONGEST_COMMAND], command, remedy.diff)
 
 
 def _line(finding: Finding) -> LinkSummary:
@@ -134,36 +152,39 @@ def _counts(snapshot: Snapshot) -> Counts:
     )
 
 
-def _actor(snapshot: Snapshot) -> dict[str, str]:
+def _actor(snapshot: Snapshot) -> ActorSummary | None:
     if snapshot.actor is None:
-        return {}
+        return None
     at = snapshot.actor.at.isoformat() if snapshot.actor.at else ""
-    return {"who": snapshot.actor.who[:300], "what": snapshot.actor.what[:300], "agent": snapshot.actor.agent[:200], "at": at}
+    return ActorSummary(who=snapshot.actor.who[:300], what=snapshot.actor.what[:300], agent=snapshot.actor.agent[:200], at=at)
 
 
-def _cluster(snapshot: Snapshot) -> dict[str, str]:
+def _cluster(snapshot: Snapshot) -> ClusterSummary:
     if not isinstance(snapshot.cluster, ClusterFacts):
-        return {"name": snapshot.target.cluster}
-    region = snapshot.cluster.arn.split(":")[3]
-    told = {"name": snapshot.cluster.name, "version": snapshot.cluster.version, "region": region, "status": snapshot.cluster.status}
-    if not isinstance(snapshot.support, SupportDates):
-        return told
-    dates = {"standard_until": snapshot.support.standard_until, "extended_until": snapshot.support.extended_until}
-    return told | {name: item.isoformat() for name, item in dates.items() if item}
+        return ClusterSummary(name=snapshot.target.cluster)
+    dates = snapshot.support if isinstance(snapshot.support, SupportDates) else SupportDates(standard_until=None, extended_until=None)
+    return ClusterSummary(
+        name=snapshot.cluster.name,
+        version=snapshot.cluster.version,
+        region=snapshot.cluster.arn.split(":")[3],
+        status=snapshot.cluster.status,
+        standard_until=dates.standard_until.isoformat() if dates.standard_until else "",
+        extended_until=dates.extended_until.isoformat() if dates.extended_until else "",
+    )
 
 
-def _addon(snapshot: Snapshot) -> dict[str, str]:
+def _addon(snapshot: Snapshot) -> AddonSummary | None:
     if not isinstance(snapshot.addon, AddonFacts):
-        return {}
-    advised = snapshot.versions if isinstance(snapshot.versions, VersionAdvice) else VersionAdvice(default="")
-    return {
-        "name": snapshot.addon.name,
-        "version": snapshot.addon.version,
-        "status": snapshot.addon.status,
-        "role": snapshot.addon.role_arn or "",
-        "default": advised.default,
-        "latest": advised.latest,
-    }
+        return None
+    versions = snapshot.versions if isinstance(snapshot.versions, VersionAdvice) else VersionAdvice(default="")
+    return AddonSummary(
+        name=snapshot.addon.name,
+        version=snapshot.addon.version,
+        status=snapshot.addon.status,
+        role=snapshot.addon.role_arn or "",
+        default=versions.default,
+        latest=versions.latest,
+    )
 
 
 AUTO_REPAIR: Final = timedelta(minutes=30)

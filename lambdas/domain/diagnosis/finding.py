@@ -72,12 +72,32 @@ class Evidence:
     at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """One change that a person has to make.
+
+    `command` makes the change; it holds validated identifiers only and is empty where no command does it. `diff` holds the lines of a
+    document that change, as pairs of the old and the new line.
+    """
+
+    text: str
+    command: str = ""
+    diff: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The remedy as lines of text."""
+        if self.diff:
+            return (f"{self.text}:", *(f"{old}  →  {new}" for old, new in self.diff), self.command)
+        return (f"{self.text}: {self.command}" if self.command else self.text,)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """What one link is, in a sentence, with the facts. `verdict` and `severity` are set where it is broken.
 
-    `remedy` is what a person has to change, line by line, where we may not or cannot. `corrected` is the whole document after that change
-    as JSON text, where it is one; `advice` is worth knowing though the link holds.
+    `remedies` are the changes that a person has to make. `corrected` is the complete corrected document as JSON text, where there is one.
+    `advice` is a note for a link that is not broken. `ends_with_identity` is set where the fault ends once the identity works.
     """
 
     link: Link
@@ -86,9 +106,10 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     verdict: Verdict | None = None
     severity: Severity = Severity.INFO
-    remedy: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     corrected: str = ""
     advice: str = ""
+    ends_with_identity: bool = False
 
     @property
     def broken(self) -> bool:
@@ -117,7 +138,9 @@ def broken(
     sentence: str,
     *evidence: Evidence,
     severity: Severity = Severity.CRITICAL,
-    remedy: tuple[str, ...] = (),
+    remedies: tuple[Remedy, ...] = (),
 ) -> Finding:
     """The chain breaks here."""
-    return Finding(link=link, state=State.BROKEN, sentence=sentence, evidence=evidence, verdict=verdict, severity=severity, remedy=remedy)
+    return Finding(
+        link=link, state=State.BROKEN, sentence=sentence, evidence=evidence, verdict=verdict, severity=severity, remedies=remedies
+    )

@@ -243,7 +243,7 @@ def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
     """Whether a symptom ends by itself once what is wanted has been done."""
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
-        return healing and not finding.remedy  # a remedy stands where nodes are unwell for another cause
+        return healing and finding.ends_with_identity
     refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict is Verdict.PERMISSIONS_MISSING
     return healing and refused and diagnosis[Link.PODS].broken
 

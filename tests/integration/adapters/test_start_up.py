@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import UnknownServiceError
 
 from lambdas.adapters.aws_session import AwsSession
-from lambdas.adapters.ttl_cache import Remembered
+from lambdas.adapters.ttl_cache import TtlCache
 
 ROOT = Path(__file__).parents[3]
 HEAVY = {"boto3", "botocore", "kubernetes", "urllib3", "aws_lambda_powertools", "pydantic", "asyncio"}
@@ -65,7 +65,7 @@ def test_answers_are_kept_for_their_time_and_errors_are_not() -> None:
             raise ValueError("first")
         return len(asked)
 
-    kept: Remembered[int] = Remembered(10, clock=lambda: now[0])
+    kept: TtlCache[int] = TtlCache(10, clock=lambda: now[0])
     with pytest.raises(ValueError, match="first"):
         kept.get("key", ask)
     assert [kept.get("key", ask), kept.get("key", ask), kept.get("other", ask)] == [2, 2, 3]
@@ -73,5 +73,5 @@ def test_answers_are_kept_for_their_time_and_errors_are_not() -> None:
     assert kept.get("key", ask) == 2
     now[0] = 10.0
     assert kept.get("key", ask) == 4
-    never: Remembered[int] = Remembered(0, clock=lambda: now[0])
+    never: TtlCache[int] = TtlCache(0, clock=lambda: now[0])
     assert never.get("key", ask) != never.get("key", ask)

@@ -99,8 +99,8 @@ def authority() -> trustme.CA:
 @pytest.fixture(scope="module")
 def server(authority: trustme.CA) -> Iterator[Api]:
     with EmbeddedCluster("contract", authenticate=TOKENS.get, certificate=authority) as cluster:
-        pace = Timings(pod_start_s=0.05, pod_stop_s=0.02)
-        with ControllerManager(cluster.store, pace=pace):
+        timings = Timings(pod_start_s=0.05, pod_stop_s=0.02)
+        with ControllerManager(cluster.store, timings=timings):
             yield _connect(cluster)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
-PACE = Timings(pod_start_s=0.03, pod_stop_s=0.01, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
+TIMINGS = Timings(pod_start_s=0.03, pod_stop_s=0.01, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
 
 
 def _verdict(role: str | None) -> Allowed | Denied:
@@ -56,7 +56,7 @@ def store() -> ObjectStore:
 
 @pytest.fixture
 def life(store: ObjectStore) -> Iterator[ControllerManager]:
-    with ControllerManager(store, role_can_run_cni=_verdict, pace=PACE) as made:
+    with ControllerManager(store, role_can_run_cni=_verdict, timings=TIMINGS) as made:
         yield made
         assert made.failure is None
 
@@ -196,7 +196,7 @@ def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) ->
     allowed: set[str | None] = set()
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     with ControllerManager(
-        store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), pace=PACE
+        store, role_can_run_cni=lambda role: Allowed() if role in allowed else Denied("DescribeInstances"), timings=TIMINGS
     ) as life:
         life.join_nodes(2)
         eventually(lambda: store.list(EVENTS, "kube-system"))
@@ -215,7 +215,7 @@ def test_pod_identity_gives_the_associated_role(store: ObjectStore) -> None:
 
     webhook = IdentityWebhook(lambda *_: {}, association_of=lambda *_: {"roleArn": "associated"})
     store.admission[PODS] = pod_admission(store, webhook.admit)
-    with ControllerManager(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", pace=PACE) as life:
+    with ControllerManager(store, role_can_run_cni=verdict, associated_role=lambda *_: "associated", timings=TIMINGS) as life:
         life.join_nodes(1)
         eventually(lambda: life.ready_nodes() == (1, 1))
     assert asked == ["associated"]

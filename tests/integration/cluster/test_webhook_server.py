@@ -105,9 +105,9 @@ def test_it_misses_as_many_pods_as_it_is_told(cluster: EmbeddedCluster, webhook:
 
 def test_a_cache_that_lags_sees_the_change_later(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
     webhook.faults.cache_lag_s = 5.0
-    webhook.see(cluster.store.list(SERVICE_ACCOUNTS))
+    webhook.update_cache(cluster.store.list(SERVICE_ACCOUNTS))
     _annotate(cluster, "arn:aws:iam::111122223333:role/new")
-    webhook.see(cluster.store.list(SERVICE_ACCOUNTS))
+    webhook.update_cache(cluster.store.list(SERVICE_ACCOUNTS))
     clock.now_s += 4.9
     assert _role(cluster, "early") == ROLE
     clock.now_s += 0.2
@@ -116,9 +116,9 @@ def test_a_cache_that_lags_sees_the_change_later(cluster: EmbeddedCluster, webho
 
 def test_a_service_account_that_is_too_new_is_unknown(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
     webhook.faults.cache_lag_s = 5.0
-    webhook.see([])
-    webhook.see([each for each in cluster.store.list(SERVICE_ACCOUNTS) if each["metadata"]["name"] != "app"])
-    webhook.see(cluster.store.list(SERVICE_ACCOUNTS))
+    webhook.update_cache([])
+    webhook.update_cache([each for each in cluster.store.list(SERVICE_ACCOUNTS) if each["metadata"]["name"] != "app"])
+    webhook.update_cache(cluster.store.list(SERVICE_ACCOUNTS))
     assert _role(cluster, "early") is None
     clock.now_s += 5.0
     assert _role(cluster, "late") == ROLE

@@ -8,8 +8,8 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.diagnosis.verdict import Verdict
 from sandbox.simulation import scenario
 from tests.over_fakes import events
-from tests.over_fakes.scenario_world import CLUSTER, ground_of
-from tests.over_fakes.scenario_run import Performance
+from tests.over_fakes.scenario_world import CLUSTER, world_of
+from tests.over_fakes.scenario_run import ScenarioRun
 
 KEY = ("kube-system", "aws-node")
 TARGET = ServiceAccountRef(CLUSTER, *KEY)
@@ -17,14 +17,14 @@ SWEEP = {"source": "eks-irsa-remediator", "detail-type": "Sweep", "detail": {}}
 HEALTHY = ClusterChecked({TARGET: Healthy(Verdict.HEALTHY)})
 
 
-def simulate(**world: Any) -> Performance:
+def simulate(**world: Any) -> ScenarioRun:
     """A simulation of the world that these scenario fields describe, before its first event."""
-    return Performance(ground_of(scenario.World(**{"nodes": 3, **world})))
+    return ScenarioRun(world_of(scenario.World(**{"nodes": 3, **world})))
 
 
-def check(simulation: Performance, name: str = "check-requested") -> EventResult:
+def check(simulation: ScenarioRun, name: str = "check-requested") -> EventResult:
     """Deliver the event of this name to the checker, with the current time, and return the result."""
-    event = events.announcement(name, simulation.world.now)
+    event = events.trigger_event(name, simulation.world.now)
     assert event
     return run(event, simulation.ports)
 

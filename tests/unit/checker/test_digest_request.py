@@ -19,12 +19,12 @@ from tests.world import Trouble
 
 if TYPE_CHECKING:
     from lambdas.application.check.results import EventResult
-    from tests.over_fakes.scenario_run import Performance
+    from tests.over_fakes.scenario_run import ScenarioRun
 
 SEVEN = datetime(2026, 9, 27, 7, tzinfo=UTC)
 
 
-def request_digest(simulation: Performance, **settings: str) -> EventResult:
+def request_digest(simulation: ScenarioRun, **settings: str) -> EventResult:
     """Deliver the digest event, with these values of the setting `digest` by cluster."""
     for cluster, value in settings.items():
         simulation.world.parameters[settings_path(cluster, "digest")] = Parameter(value=value)

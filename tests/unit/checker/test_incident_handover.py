@@ -39,7 +39,7 @@ def test_a_sweep_or_a_person_takes_over_an_incident_whose_execution_has_ended(ev
     first = simulation.incidents.get(TARGET)
     assert first
     simulation.remediator.executions = dict.fromkeys(simulation.remediator.executions, "FAILED")
-    announced = events.announcement(event, simulation.world.now)
+    announced = events.trigger_event(event, simulation.world.now)
     assert announced
     if event == "sweep":
         run(announced, simulation.ports)

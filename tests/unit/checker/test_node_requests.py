@@ -12,13 +12,13 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.over_fakes import events
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.over_fakes.scenario_run import Performance
+from tests.over_fakes.scenario_run import ScenarioRun
 from tests.unit.checker.simulated_checker import HEALTHY, TARGET, check, simulate, verdict_of
 
 NODE_EVENTS = ("node-not-ready", "alarm")
 
 
-def add_disk_pressure(simulation: Performance, since: timedelta) -> None:
+def add_disk_pressure(simulation: ScenarioRun, since: timedelta) -> None:
     """Make one node NotReady since that long ago because its disk is full; its pods run."""
     name, node = next(iter(simulation.world.cluster.nodes.items()))
     condition = {"ready": False, "reason": "KubeletNotReady", "message": "disk is full", "pressures": ("DiskPressure",)}
@@ -29,7 +29,7 @@ def add_disk_pressure(simulation: Performance, since: timedelta) -> None:
 def test_a_check_that_read_no_nodes_does_not_answer_a_request_about_nodes(name: str) -> None:
     simulation = simulate()
     add_disk_pressure(simulation, timedelta(minutes=10))
-    event = events.announcement(name, simulation.world.now)
+    event = events.trigger_event(name, simulation.world.now)
     simulation.world.sleep(3)
     assert check(simulation) == HEALTHY
     simulation.world.sleep(1)
@@ -39,7 +39,7 @@ def test_a_check_that_read_no_nodes_does_not_answer_a_request_about_nodes(name: 
 @pytest.mark.parametrize("name", NODE_EVENTS)
 def test_a_storm_of_events_about_ready_nodes_reads_nodes_once(name: str) -> None:
     simulation = simulate()
-    event = events.announcement(name, simulation.world.now)
+    event = events.trigger_event(name, simulation.world.now)
     simulation.world.sleep(2)
     for _ in range(1_000):
         run(event, simulation.ports)

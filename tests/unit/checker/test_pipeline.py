@@ -30,7 +30,7 @@ def test_a_healthy_cluster_costs_three_kubernetes_requests_and_no_write_message_
 
 def test_ten_thousand_events_for_a_healthy_cluster_cost_one_check() -> None:
     simulation = simulate()
-    event = events.announcement("check-requested", simulation.world.now)
+    event = events.trigger_event("check-requested", simulation.world.now)
     simulation.world.sleep(2)
     for _ in range(10_000):
         run(event, simulation.ports)
@@ -53,7 +53,7 @@ def test_ten_thousand_events_for_one_fault_are_all_counted_on_one_incident() -> 
 )
 def test_a_check_answers_only_events_that_surely_happened_before_it_began(seconds: float, checks: int) -> None:
     simulation = simulate()
-    event = events.announcement("check-requested", simulation.world.now)
+    event = events.trigger_event("check-requested", simulation.world.now)
     simulation.world.sleep(seconds)
     run(event, simulation.ports)
     run(event, simulation.ports)
@@ -81,7 +81,7 @@ def test_a_request_that_follows_a_parameter_change_uses_no_cached_parameters(nam
     simulation = simulate()
     readers = replace(simulation.ports.readers, parameters=CachedParameters(simulation.world))
     ports = replace(simulation.ports, readers=readers, uncached_readers=simulation.ports.readers)
-    run(events.announcement("sweep", simulation.world.now), ports)
+    run(events.trigger_event("sweep", simulation.world.now), ports)
     simulation.world.parameters[binding_path(CLUSTER, *KEY)] = Parameter(value="arn:aws:iam::111122223333:role/gone")
     event = json.loads(json.dumps(recorded(name)).replace("prod-blue", CLUSTER))
     assert verdict_of(run(event, ports)) is Verdict.BINDING_INVALID

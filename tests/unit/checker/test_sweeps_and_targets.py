@@ -21,7 +21,7 @@ from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.over_fakes import events
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.over_fakes.scenario_run import Performance
+from tests.over_fakes.scenario_run import ScenarioRun
 from tests.unit.checker.simulated_checker import HEALTHY, KEY, SWEEP, TARGET, check, simulate
 
 
@@ -34,7 +34,7 @@ def test_a_sweep_requests_one_check_of_each_bound_cluster() -> None:
     assert [name for name, _, _ in simulation.metrics.counted] == [metrics.SWEEPS.name]
 
 
-def sweep_check(simulation: Performance) -> dict[str, Any]:
+def sweep_check(simulation: ScenarioRun) -> dict[str, Any]:
     """The check request that a sweep sends now."""
     event = events.check_requested(simulation.world.now)
     return {**event, "detail": {**event["detail"], "trigger": "sweep"}}

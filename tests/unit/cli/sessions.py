@@ -102,7 +102,11 @@ def _past_incidents(fakes: Fakes) -> None:
 def _hostile_incident(fakes: Fakes) -> None:
     fakes.incidents._row(TARGET).past.append(
         past(
-            details={"sentence": HOSTILE, "lines": [{"at": "", "what": "assessment", "words": HOSTILE, "counts": [1, 2, 3, 4]}], "actor": HOSTILE}
+            details={
+                "sentence": HOSTILE,
+                "lines": [{"at": "", "what": "assessment", "words": HOSTILE, "counts": [1, 2, 3, 4]}],
+                "actor": HOSTILE,
+            }
         )
     )
 

@@ -57,7 +57,7 @@ def test_behind_a_closed_door_nothing_is_guessed() -> None:
     found = diagnose(seen(service_account=CLOSED))
     assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}
     assert found.verdict is Verdict.NO_ACCESS
-    assert found.findings[0].remedy
+    assert found.findings[0].remedies
 
 
 @pytest.mark.parametrize(
@@ -71,19 +71,19 @@ def test_behind_a_closed_door_nothing_is_guessed() -> None:
 )
 def test_a_cluster_out_of_reach_is_told_with_what_its_endpoint_lets_in(public_from: tuple[str, ...], told: str) -> None:
     picture = seen(cluster=cluster(public_from=public_from), pods=Unknown("x", Denial.UNREACHABLE))
-    remedy = diagnose(picture)[Link.CLUSTER].remedy
-    assert told in remedy[0]
-    assert "access --cluster prod-blue --check" in remedy[1]
+    remedy = diagnose(picture)[Link.CLUSTER].remedies
+    assert told in remedy[0].lines[0]
+    assert "access --cluster prod-blue --check" in remedy[1].lines[0]
 
 
 def test_nothing_is_said_of_an_endpoint_that_eks_did_not_describe() -> None:
-    (remedy, _) = diagnose(seen(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedy
+    (remedy, _) = diagnose(seen(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
     assert "endpoint for EKS" in remedy
 
 
 @pytest.mark.parametrize("denial", Denial)
 def test_each_closed_door_has_its_own_remedy(denial: Denial) -> None:
-    remedies = {item: diagnose(seen(pods=Unknown("x", item)))[Link.CLUSTER].remedy for item in Denial}
+    remedies = {item: diagnose(seen(pods=Unknown("x", item)))[Link.CLUSTER].remedies for item in Denial}
     assert [item for item in Denial if remedies[item] == remedies[denial]] == [denial]
 
 
@@ -174,9 +174,9 @@ def test_what_sts_said_is_told_with_where_to_look() -> None:
     unread = Unknown("the role belongs to account 999988887777, whose IAM we cannot read")
     shared = "arn:aws:iam::999988887777:role/shared"
     ended = seen(binding=binding(role_arn=shared), pods=some_pods(shared, ready=False, last_words=symptoms.STS_DENIES), role=unread)
-    assert "shared of account 999988887777" in diagnose(ended)[Link.PERMISSION_ERRORS].remedy[0]
+    assert "shared of account 999988887777" in diagnose(ended)[Link.PERMISSION_ERRORS].remedies[0].lines[0]
     ours = seen(pods=some_pods(ROLE, ready=False, last_words=symptoms.STS_DENIES))
-    assert "resource control policy" in diagnose(ours)[Link.PERMISSION_ERRORS].remedy[0]
+    assert "resource control policy" in diagnose(ours)[Link.PERMISSION_ERRORS].remedies[0].lines[0]
     both = (*some_pods(ROLE, ready=False, last_words=symptoms.STS_DENIES), *pods(1, ROLE, unready=1, last_words=symptoms.STS_KNOWS_NONE))
     assert diagnose(seen(pods=both))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
     strange = seen(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, last_words=symptoms.STS_DENIES))
@@ -194,16 +194,16 @@ def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
     waiting = seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1))
     found = diagnose(waiting)[Link.WORKLOAD]
     assert "though other nodes are Ready" in found.sentence
-    assert "another CNI" in found.remedy[0]
+    assert "another CNI" in found.remedies[0].lines[0]
     alone = diagnose(seen(waiting, nodes=nodes(3, unready=3)))[Link.WORKLOAD]
     assert "though" not in alone.sentence
-    assert "before_compute" in alone.remedy[0]
+    assert "before_compute" in alone.remedies[0].lines[0]
 
 
 def test_a_daemon_set_that_was_deleted_is_put_back_with_its_role() -> None:
     found = diagnose(seen(workload=Missing("d"), nodes=nodes(3, unready=3)))[Link.WORKLOAD]
     assert "its DaemonSet is gone" in found.sentence
-    assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedy[0]
+    assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
 
 
 def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:
@@ -230,7 +230,7 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
     found = diagnose(seen(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG)))
     assert found.verdict is Verdict.PERMISSIONS_MISSING
     assert found[Link.PERMISSION_ERRORS].evidence[0].field == code
-    assert "AmazonEKS_CNI_Policy" in found[Link.PERMISSION_ERRORS].remedy[0]
+    assert "AmazonEKS_CNI_Policy" in found[Link.PERMISSION_ERRORS].remedies[0].lines[0]
     assert found.severity is Severity.WARNING, "nothing fails yet"
 
 
@@ -255,9 +255,9 @@ def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> No
     met = addon(status="UPDATE_FAILED", role_arn=None, issues=(HealthIssue(code="ConfigurationConflict", message=words),))
     found = diagnose(seen(addon=met))[Link.ADDON_RECORD]
     assert found.verdict is Verdict.ADDON_DEGRADED
-    assert f"--addon-name vpc-cni --service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedy[0]
+    assert f"--addon-name vpc-cni --service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
     unbound = diagnose(seen(addon=met, binding=Missing("/p")))[Link.ADDON_RECORD]
-    assert "--service-account-role-arn" not in unbound.remedy[0], "nobody said which role"
+    assert "--service-account-role-arn" not in unbound.remedies[0].lines[0], "nobody said which role"
 
 
 def test_reports_of_pods_come_before_what_eks_says() -> None:

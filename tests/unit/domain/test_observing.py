@@ -306,7 +306,7 @@ def test_a_workload_behind_a_closed_door_is_unknown(method: str) -> None:
 
 
 def test_hints_are_kept_with_what_was_read() -> None:
-    picture = read(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
+    picture = collect_snapshot(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
     assert (picture.known_good_at, picture.began_at, picture.actor) == (NOON, NOON, None)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.application.assessment import PolicySources, assess
+from lambdas.application.assessment import Assessment, PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.assessment.summary_builder import look
@@ -25,7 +25,7 @@ def checked(world: World, *passable: str) -> Assessment:
     return assess(TARGET, readers, policy_sources, world.now, Hints())
 
 
-def withheld_record(made: Check) -> BlockedAction | None:
+def withheld_record(made: Assessment) -> BlockedAction | None:
     return next((blocked for blocked in made.plan.blocked if blocked.link is Link.ADDON_RECORD), None)
 
 

@@ -93,7 +93,9 @@ def _action_entries(summary: AssessmentSummary) -> Iterator[TimelineEntry]:
         text = _ACTION_TEXTS[action.kind].format(role=summary.desired_role, pod=pod)
         yield TimelineEntry(at=at, event=action.kind, text=text)
         if isinstance(action, ReplaceCanaryPod):
-            yield TimelineEntry(at=at + timedelta(seconds=3), event=TimelineEvent.SUCCESSOR, text=f"{pod[:-2]}x7k2p carries the role")
+            yield TimelineEntry(
+                at=at + timedelta(seconds=3), event=TimelineEvent.CANARY_REPLACEMENT, text=f"{pod[:-2]}x7k2p carries the role"
+            )
 
 
 def _assessment(summary: AssessmentSummary, at: datetime) -> TimelineEntry:

@@ -10,10 +10,10 @@ from lambdas.domain.plurals import many
 from lambdas.notifications import escape
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
-from lambdas.notifications.message_context import MessageContext, TimelineEntry, TimelineEvent, entries_from_json
+from lambdas.notifications.message_context import MessageContext, TimelineEntry, TimelineEvent
 from lambdas.notifications.owners import annotation_advice, recognize, record_advice, short_name
 from lambdas.notifications.time_text import clock, duration, moment
-from lambdas.notifications.timeline import timeline
+from lambdas.notifications.timeline import entries_from_json, timeline
 from lambdas.notifications.title import Mark, mark
 from lambdas.notifications.wording import CHAT, PLAIN, Code, phrase, sentence
 from tests.unit.notifications.fault_cases import FAULT_CASES

@@ -20,8 +20,8 @@ from lambdas.notifications.published_events import PublishedEvent, check_request
 from sandbox.simulation.scenario import Trust, World
 from tests.events import ACCOUNT, INDEX, REGION, event
 from tests.over_fakes.events import check_requested as check_asked
-from tests.over_fakes.ground import ground_of
-from tests.over_fakes.performance import Performance
+from tests.over_fakes.scenario_world import world_of
+from tests.over_fakes.scenario_run import ScenarioRun
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "events"
 FILES = {
@@ -153,7 +153,7 @@ def test_recorded_own_events_fit_their_schema(name: str) -> None:
     ids=["repaired", "for a person", "blocked"],
 )
 def test_what_an_incident_announces_fits_its_schema(world: dict[str, Any], kinds: list[OwnEvent]) -> None:
-    play = Performance(ground_of(World(nodes=3, **world)))
+    play = ScenarioRun(world_of(World(nodes=3, **world)))
     play.deliver(check_asked(play.world.now))
     assert [kind for kind, _ in play.bus.sent] == kinds
     for kind, detail in play.bus.sent:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.simulation.scenario import load, names
-from tests.over_fakes.crashes import Journal, JournaledSteps, Killed, Phase, Point
-from tests.over_fakes.ground import BOUND_ROLE
-from tests.over_fakes.performance import Performance, play
+from tests.over_fakes.journaled_steps import Journal, JournaledSteps, Killed, Phase, Point
+from tests.over_fakes.scenario_run import ScenarioRun, run_scenario
+from tests.over_fakes.scenario_world import BOUND_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,11 +44,11 @@ def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> Ended:
     journals: dict[str, Journal] = {}
     kills: list[Point] = []
 
-    def steps(performance: Performance) -> JournaledSteps:
-        journal = journals.setdefault(performance.opened[-1].id, Journal())
-        return JournaledSteps(journal=journal, sleep=performance.world.sleep, kill=kill)
+    def steps(run: ScenarioRun) -> JournaledSteps:
+        journal = journals.setdefault(run.opened[-1].id, Journal())
+        return JournaledSteps(journal=journal, sleep=run.world.sleep, kill=kill)
 
-    class Resumed(Performance):
+    class Resumed(ScenarioRun):
         def run_executions(self) -> None:
             waiting = dict(self.remediator.waiting)
             try:
@@ -59,16 +59,16 @@ def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> Ended:
                 self.remediator.waiting.update(waiting)
                 self.run_executions()
 
-    performance = play(load(name), steps, Resumed)
-    world = performance.world
+    run = run_scenario(load(name), steps, Resumed)
+    world = run.world
     deleted = [write.rsplit("/", 1)[-1] for write in world.writes if write.startswith("delete pod")]
     return Ended(
-        outcome=performance.outcome().outcome,
+        outcome=run.outcome().outcome,
         writes=Counter(_kind(write) for write in world.writes),
         needless=[pod for pod in deleted if world.replaced[pod] == BOUND_ROLE],
-        told=[message["metadata"]["additionalContext"]["outcome"] for message in performance.outcome().messages],
-        annotations=performance.world.cluster.annotations,
-        roles=Counter(performance.world.cluster.pod_roles),
+        told=[message["metadata"]["additionalContext"]["outcome"] for message in run.outcome().messages],
+        annotations=run.world.cluster.annotations,
+        roles=Counter(run.world.cluster.pod_roles),
         journal=next(iter(journals.values())),
         kills=len(kills),
     )
@@ -139,7 +139,7 @@ def _killed_once_at_each(name: str, phase: Phase) -> None:
 def test_a_replay_comes_by_the_same_steps(name: str) -> None:
     """Each prefix of what is remembered leads to the rest; `JournaledSteps` refuses any other name, so that only the sum is left to see."""
     quiet = _run(name)
-    ends = [(step, 1, Phase.REMEMBERED) for step in quiet.journal.names if (step, 1, Phase.REMEMBERED) in quiet.journal.passed]
+    ends = [(step, 1, Phase.AFTER_CHECKPOINT) for step in quiet.journal.names if (step, 1, Phase.AFTER_CHECKPOINT) in quiet.journal.passed]
     replayed = _run(name, _once_at(ends))
     assert replayed.journal.names == quiet.journal.names
     assert replayed.kills == len(ends)

@@ -8,7 +8,7 @@ import yaml
 
 from sandbox.simulation.assertions import differences
 from sandbox.simulation.scenario import InvalidScenario, Scenario, load, names
-from tests.over_fakes.performance import play
+from tests.over_fakes.scenario_run import run_scenario
 
 _PAGE = Path(__file__).parents[3] / "docs" / "failure-modes.md"
 ROWS = {int(number): verdict for number, verdict in re.findall(r"^\| (\d+) \| \[([\w-]+)\]", _PAGE.read_text(), flags=re.MULTILINE)}
@@ -18,7 +18,7 @@ ROWS = {int(number): verdict for number, verdict in re.findall(r"^\| (\d+) \| \[
 @pytest.mark.parametrize("name", names())
 def test_the_scenario_comes_to_its_end(name: str) -> None:
     scenario = load(name)
-    outcome = play(scenario).outcome()
+    outcome = run_scenario(scenario).outcome()
     assert outcome.outcome == scenario.expect.outcome
     assert differences(scenario.expect, outcome) == []
 
@@ -43,7 +43,7 @@ def test_each_scenario_names_failure_modes_that_are_in_the_table() -> None:
 
 def test_an_unknown_event_is_rejected() -> None:
     with pytest.raises(InvalidScenario):
-        play(Scenario(**{**vars(load("healthy")), "event": "telegram"}))
+        run_scenario(Scenario(**{**vars(load("healthy")), "event": "telegram"}))
 
 
 @pytest.mark.parametrize(

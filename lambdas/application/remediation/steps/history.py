@@ -32,8 +32,8 @@ def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetim
     first = record.first
     details = {
         **history_details(first),
-        "lines": [_entry(entry) for entry in record.timeline[-MAX_ENTRIES:]],
-        "trail": [
+        "timeline": [_entry(entry) for entry in record.timeline[-MAX_ENTRIES:]],
+        "samples": [
             [sample.at.isoformat(), sample.pods_with_role, sample.pods, sample.nodes_ready, sample.nodes]
             for sample in record.samples[-MAX_ENTRIES:]
         ],

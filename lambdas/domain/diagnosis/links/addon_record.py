@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from lambdas.contract.settings import AddonRecord, Severity
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Snapshot, Unknown
 
@@ -63,19 +63,19 @@ def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
             f"The add-on {addon.name} is {addon.status}: {otherwise[0].code}: {otherwise[0].message[:200]}",
             *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in otherwise[:3]),
             severity=Severity.WARNING,
-            remedy=_of_conflict(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _BY_ITS_WORDS,
+            remedies=_of_conflict(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _BY_ITS_WORDS,
         )
     return _role_in_record(snapshot, addon, evidence)
 
 
-_BY_ITS_WORDS: Final = ("resolve what the add-on's health names, then look again",)
+_BY_ITS_WORDS: Final = (Remedy("resolve the health issue of the add-on, then check again"),)
 
 
-def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[str, ...]:
+def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
     """Somebody else's value stands where EKS would put its own: the update is made again with word on whose counts."""
     return (
-        f"make the update again and keep what stands there: {update_with_role(snapshot, addon)}",
-        "where EKS's own value is to count, give OVERWRITE instead of PRESERVE: it takes away what the health names",
+        Remedy("repeat the update and keep the present value", update_with_role(snapshot, addon)),
+        Remedy("to use the value of EKS instead, replace PRESERVE by OVERWRITE: it removes the values that the health issue names"),
     )
 
 
@@ -128,5 +128,5 @@ def degraded_without_cause(snapshot: Snapshot) -> Finding | None:
             for issue in snapshot.addon.issues[:3]
         ),
         severity=Severity.WARNING,
-        remedy=_BY_ITS_WORDS,
+        remedies=_BY_ITS_WORDS,
     )

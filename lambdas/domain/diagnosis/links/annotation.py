@@ -5,7 +5,7 @@ from datetime import datetime
 
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import many, share
 from lambdas.domain.snapshot.node_reachability import out_of_reach, reachable
@@ -29,7 +29,7 @@ def annotation_link(snapshot: Snapshot) -> Finding:
                 Link.ANNOTATION,
                 Verdict.ANNOTATION_MISSING,
                 "The ServiceAccount itself is gone.",
-                remedy=("have its owner (add-on, chart, manifest) create it again; the role is put on it as soon as it is there",),
+                remedies=(Remedy("let its owner (add-on, chart, manifest) create it again; the remediator then sets the role"),),
             )
         case ServiceAccountFacts() as account:
             return _annotation(snapshot, account)

@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import update_with_role
 from lambdas.domain.diagnosis.links.annotation import severity_now
 from lambdas.domain.diagnosis.node_readiness import starting, waiting_for_cni
@@ -31,10 +31,11 @@ _REACHABLE: Final = ("ACTIVE", "UPDATING")
 _COMING: Final = ("CREATING", "PENDING")
 """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)"""
 
+_APPLY_ACCESS: Final = "irsa-remediator access --cluster {cluster} --apply"
 _ACCESS_REMEDY: Final = {
-    Denial.UNAUTHENTICATED: "add an access entry of type STANDARD for our roles: irsa-remediator access --cluster {cluster} --apply",
-    Denial.FORBIDDEN: "apply our Roles and bindings (group " + CHECKER_GROUP + "): irsa-remediator access --cluster {cluster} --apply",
-    Denial.CERTIFICATE: "something between us and the cluster answers in its place: check DNS and proxies for its endpoint",
+    Denial.UNAUTHENTICATED: Remedy("add an access entry of type STANDARD for the roles of the functions", _APPLY_ACCESS),
+    Denial.FORBIDDEN: Remedy(f"apply the Roles and RoleBindings of the functions (group {CHECKER_GROUP})", _APPLY_ACCESS),
+    Denial.CERTIFICATE: Remedy("another server answers in place of the cluster: check DNS and proxies for its endpoint"),
 }
 
 
@@ -59,16 +60,17 @@ def cluster_link(snapshot: Snapshot) -> Finding:
 
 
 def _no_access(snapshot: Snapshot, reason: str, denial: Denial | None) -> Finding:
-    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedy=_way_in(snapshot, denial))
+    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedies=_way_in(snapshot, denial))
 
 
-def _way_in(snapshot: Snapshot, denial: Denial | None) -> tuple[str, ...]:
+def _way_in(snapshot: Snapshot, denial: Denial | None) -> tuple[Remedy, ...]:
     name = snapshot.target.cluster
     if denial is None:
         return ()
     if denial is not Denial.UNREACHABLE:
-        return (_ACCESS_REMEDY[denial].format(cluster=name),)
-    return (_route(snapshot.cluster), f"see what is in the way: irsa-remediator access --cluster {name} --check")
+        remedy = _ACCESS_REMEDY[denial]
+        return (replace(remedy, command=remedy.command.format(cluster=name)),)
+    return (Remedy(_route(snapshot.cluster)), Remedy("see what blocks the connection", f"irsa-remediator access --cluster {name} --check"))
 
 
 def _route(cluster: object) -> str:
@@ -84,13 +86,15 @@ def _route(cluster: object) -> str:
 
 def _gone(snapshot: Snapshot, sentence: str) -> Finding:
     """Nothing fails by it, so nobody is to be woken."""
-    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedy=_unbind(snapshot))
+    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedies=_unbind(snapshot))
 
 
-def _unbind(snapshot: Snapshot) -> tuple[str, ...]:
+def _unbind(snapshot: Snapshot) -> tuple[Remedy, ...]:
     if isinstance(snapshot.binding, Missing):
         return ()
-    return (f"if it is gone for good, remove its bindings: aws ssm delete-parameter --name {snapshot.binding.path}",)
+    return (
+        Remedy("if the cluster was deleted on purpose, remove its bindings", f"aws ssm delete-parameter --name {snapshot.binding.path}"),
+    )
 
 
 def workload_link(snapshot: Snapshot) -> Finding:
@@ -132,18 +136,18 @@ def _not_installed(snapshot: Snapshot, waiting: tuple[NodeFacts, ...]) -> Findin
         Verdict.ADDON_NOT_INSTALLED,
         f"{wait} for a CNI, and {gone}{', though other nodes are Ready' if besides else ''}.",
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
-        remedy=(
+        remedies=(
             *((_ANOTHER,) if besides else ()),
-            f"have EKS put it back: {update_with_role(snapshot, snapshot.addon, version=snapshot.addon.version)}"
+            Remedy("let EKS install it again", update_with_role(snapshot, snapshot.addon, version=snapshot.addon.version))
             if isinstance(snapshot.addon, AddonFacts)
             else _INSTALL,
-            "do not recycle the nodes: they turn Ready by themselves once the CNI runs",
+            Remedy("do not replace the nodes: they become Ready once the CNI runs"),
         ),
     )
 
 
-_ANOTHER: Final = "if another CNI serves the nodes that are Ready (Cilium, Calico), look there: then aws-node is not what these wait for"
-_INSTALL: Final = "install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks"
+_ANOTHER: Final = Remedy("if the Ready nodes use another CNI (Cilium, Calico), check that CNI: these nodes do not wait for aws-node then")
+_INSTALL: Final = Remedy("install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks")
 
 
 def mechanism_link(snapshot: Snapshot) -> Finding:
@@ -170,8 +174,11 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
             "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
             evidence,
             severity=severity_now(snapshot),
-            remedy=(
-                f"install the agent: aws eks create-addon --cluster-name {snapshot.target.cluster} --addon-name eks-pod-identity-agent",
+            remedies=(
+                Remedy(
+                    "install the agent",
+                    f"aws eks create-addon --cluster-name {snapshot.target.cluster} --addon-name eks-pod-identity-agent",
+                ),
             ),
         )
     if isinstance(snapshot.role, RoleFacts) and isinstance(verdict := evaluate_pod_identity(snapshot.role.trust), Refused):
@@ -180,7 +187,9 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
             Verdict.POD_IDENTITY_IN_USE,
             f"A pod identity association decides the role, but the role does not trust pods.eks.amazonaws.com: {verdict.reason}",
             evidence,
-            remedy=(f"let pods.eks.amazonaws.com use sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}",),
+            remedies=(
+                Remedy(f"allow pods.eks.amazonaws.com sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}"),
+            ),
         )
     found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)
     return replace(found, advice=_still_by_web_identity(snapshot, association))

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Final
 
 from lambdas.contract.names import STS_AUDIENCE
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.permissions import managed_policy, missing, needed_calls, statement_for
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
@@ -57,7 +57,9 @@ def role_link(snapshot: Snapshot) -> Finding:
                 Verdict.BINDING_INVALID,
                 f"The parameter {path} {reason}.",
                 Evidence(f"parameter {path}", "value", reason),
-                remedy=(f"put the role's ARN in: aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>",),
+                remedies=(
+                    Remedy("set the ARN of the role", f"aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>"),
+                ),
             )
         case Missing(), _ if snapshot.desired_role is None:
             return not_applicable(Link.ROLE, "no binding says which role it should use")
@@ -67,7 +69,7 @@ def role_link(snapshot: Snapshot) -> Finding:
                 Verdict.BINDING_INVALID,
                 f"The role in Parameter Store does not exist: {arn}",
                 Evidence(f"parameter {path}", "value", arn),
-                remedy=(f"create the role, or correct the parameter {path}",),
+                remedies=(Remedy(f"create the role, or correct the parameter {path}"),),
             )
         case _, Unknown(reason):
             return unknown(Link.ROLE, reason)
@@ -90,23 +92,25 @@ def oidc_link(snapshot: Snapshot) -> Finding:
             return _no_provider(
                 f"The IAM OIDC provider of this cluster lacks the client id {wanted}.",
                 Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
-                "add the client id: aws iam add-client-id-to-open-id-connect-provider"
-                f" --open-id-connect-provider-arn {found} --client-id {quote(wanted)}",
+                Remedy(
+                    "add the client ID",
+                    f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {found} --client-id {quote(wanted)}",
+                ),
             )
     if arn is None:
         return _no_provider(
-            "The cluster has no OIDC issuer.", Evidence("cluster", "identity.oidc.issuer", "none"), "enable OIDC for the cluster"
+            "The cluster has no OIDC issuer.", Evidence("cluster", "identity.oidc.issuer", "none"), Remedy("enable OIDC for the cluster")
         )
     url = "https://" + arn.split("oidc-provider/", 1)[1]
     return _no_provider(
         "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
         Evidence("IAM", "OIDC provider", f"none for {url}"),
-        f"make the provider: aws iam create-open-id-connect-provider --url {url} --client-id-list {quote(wanted)}",
+        Remedy("create the provider", f"aws iam create-open-id-connect-provider --url {url} --client-id-list {quote(wanted)}"),
     )
 
 
-def _no_provider(sentence: str, evidence: Evidence, command: str) -> Finding:
-    return broken(Link.OIDC_PROVIDER, Verdict.OIDC_PROVIDER_MISSING, sentence, evidence, remedy=(command,))
+def _no_provider(sentence: str, evidence: Evidence, remedy: Remedy) -> Finding:
+    return broken(Link.OIDC_PROVIDER, Verdict.OIDC_PROVIDER_MISSING, sentence, evidence, remedies=(remedy,))
 
 
 def trust_link(snapshot: Snapshot) -> Finding:
@@ -134,7 +138,7 @@ def _trust(snapshot: Snapshot, role: RoleFacts, identity: WebIdentity) -> Findin
                 Verdict.TRUST_OTHER_ISSUER if other else Verdict.TRUST_CONDITION_WRONG,
                 f"The trust policy of {role_name(role.arn)} does not let {identity.subject} of {snapshot.target.cluster} in: {reason}",
                 Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
-                remedy=_trust_remedy(role, identity, better),
+                remedies=_trust_remedy(role, identity, better),
             )
             return replace(found, corrected=json.dumps(better, ensure_ascii=False) if lets_in(better, identity) else "")
 
@@ -143,16 +147,14 @@ MOST_LINES: Final = 12
 """Changed lines that are shown one by one; where more change, a statement is added, and the whole document says it better."""
 
 
-def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[str, ...]:
+def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[Remedy, ...]:
     name, change = role_name(role.arn), changed_lines(role.trust, better)
     if not lets_in(better, identity):
-        return (f"take {identity.subject} out of the Deny statements of the trust policy of {name}",)
-    lines = tuple(f"{old.strip()}  →  {new.strip()}" for old, new in change) if len(change) <= MOST_LINES else ()
-    return (
-        f"change the trust policy of {name}:" if lines else f"add a statement for {identity.subject} to the trust policy of {name}:",
-        *lines,
-        f"aws iam update-assume-role-policy --role-name {name} --policy-document {quote(json.dumps(better))}",
-    )
+        return (Remedy(f"remove {identity.subject} from the Deny statements of the trust policy of {name}"),)
+    diff = tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
+    text = f"change the trust policy of {name}" if diff else f"add a statement for {identity.subject} to the trust policy of {name}"
+    command = f"aws iam update-assume-role-policy --role-name {name} --policy-document {quote(json.dumps(better))}"
+    return (Remedy(text, command, diff),)
 
 
 def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
@@ -200,13 +202,13 @@ def lacks(snapshot: Snapshot, calls: tuple[str, ...], link: Link = Link.PERMISSI
         Verdict.PERMISSIONS_MISSING,
         f"{name} may not call {', '.join(calls[:4])}{' …' if len(calls) > 4 else ''}.",  # noqa: PLR2004  # a line has room for four
         *(Evidence(f"role {name}", "action", f"{call} refused") for call in calls),
-        remedy=_attach(snapshot, name, calls),
+        remedies=_attach(snapshot, name, calls),
     )
 
 
-def _attach(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> tuple[str, ...]:
+def _attach(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> tuple[Remedy, ...]:
     family = snapshot.cluster.ip_family if isinstance(snapshot.cluster, ClusterFacts) else "ipv4"
     policy = managed_policy(snapshot.target.namespace, snapshot.target.name, family, snapshot.partition)
     if policy:
-        return (f"attach the policy that grants it: aws iam attach-role-policy --role-name {role} --policy-arn {policy}",)
-    return (f"allow in a policy of {role}: {json.dumps(statement_for(calls, snapshot.partition))}",)
+        return (Remedy("attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {role} --policy-arn {policy}"),)
+    return (Remedy(f"add this statement to a policy of {role}: {json.dumps(statement_for(calls, snapshot.partition))}"),)

@@ -8,7 +8,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, State, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import permission_issues
 from lambdas.domain.diagnosis.links.annotation import oldest_first, severity_now, stale_pods
 from lambdas.domain.diagnosis.links.identity import audience, lacks, needed, provider_arn, role_name, trust_link
@@ -131,7 +131,8 @@ def nodes_link(snapshot: Snapshot) -> Finding:
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     sentence = f"{share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
-    return broken(Link.NODES, Verdict.NODES_NOT_READY, sentence, *map(_evidence, nodes[:3]))
+    found = broken(Link.NODES, Verdict.NODES_NOT_READY, sentence, *map(_evidence, nodes[:3]))
+    return replace(found, ends_with_identity=True)
 
 
 def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
@@ -144,7 +145,6 @@ def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
         f"{share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI's identity ({words}).",
         *map(_evidence, nodes[:3]),
         severity=Severity.WARNING,
-        remedy=tuple(f"{node.name}: {node.reason}: {node.message[:200]}" for node in nodes[:3]),
     )
 
 
@@ -177,7 +177,9 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
         Verdict.STS_UNREACHABLE,
         f"{many(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
         *map(_last_words, pods[:3]),
-        remedy=(f"give the nodes' subnets a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway",),
+        remedies=(
+            Remedy(f"give the subnets of the nodes a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway"),
+        ),
     )
 
 
@@ -194,7 +196,7 @@ def _sts_refuses(snapshot: Snapshot) -> Finding | None:
         Verdict.OIDC_PROVIDER_MISSING if token else Verdict.TRUST_CONDITION_WRONG,
         f"{many(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
         *map(_last_words, pods[:3]),
-        remedy=(_where_to_look(snapshot, pods[0].role_arn or "", token=token),),
+        remedies=(Remedy(_where_to_look(snapshot, pods[0].role_arn or "", token=token)),),
     )
 
 

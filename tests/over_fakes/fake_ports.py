@@ -1,4 +1,4 @@
-"""Checker and remediator over fakes: the one place that gives them their ports."""
+"""The fakes of all ports over one world, for checker and remediator."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-class Wired:
-    """A world with the fakes over it, as both functions are given them. Tests read the fakes."""
+class FakePorts:
+    """A world and the fakes over it. Tests read the fakes' state."""
 
     environment = fakes.ENVIRONMENT
 
@@ -30,17 +30,19 @@ class Wired:
 
     @property
     def ports(self) -> CheckDependencies:
-        """What the checker works with."""
-        return CheckDependencies(remediator=self.remediator, uncached_readers=self.readers, **self._both)
+        """The dependencies of a check."""
+        return CheckDependencies(remediator=self.remediator, uncached_readers=self.readers, **self._shared)
 
-    def desk(self, incident: Incident) -> RemediationSteps:
-        """What the remediator's steps work with."""
+    def remediation_steps(self, incident: Incident) -> RemediationSteps:
+        """The steps of the remediation workflow."""
         policy_sources = PolicySources(incidents=self.incidents, calendar=self.calendar)
-        return RemediationSteps(incident=incident, policy_sources=policy_sources, notifier=self.notifier, jitter=lambda: 1.0, **self._both)
+        return RemediationSteps(
+            incident=incident, policy_sources=policy_sources, notifier=self.notifier, jitter=lambda: 1.0, **self._shared
+        )
 
     @property
-    def _both(self) -> dict[str, Any]:
-        """What both functions are given."""
+    def _shared(self) -> dict[str, Any]:
+        """The dependencies that both have."""
         return {
             "readers": self.readers,
             "incidents": self.incidents,

@@ -1,4 +1,4 @@
-"""A scenario's world as the fakes' world, with what the small EKS does of itself: plug-ins that complain, updates that roll pods."""
+"""The world of a scenario over the fakes. As in the sandbox, plug-ins report refused calls, and add-on updates roll pods."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ BOUND_ROLE = role_arn(f"{CLUSTER}-vpc-cni")
 ISSUER = f"https://oidc.eks.{REGION}.amazonaws.com/id/77D0"
 REPLICAS = 4
 STOOD_FOR = timedelta(minutes=5)
-"""How long the world has stood when its story begins: longer than a node's grace, and young for a cluster."""
+"""Age of the world when the scenario begins: older than a node's grace period, and young for a cluster."""
 
 _DENIALS = {"no-entry": Denial.UNAUTHENTICATED, "no-rbac": Denial.FORBIDDEN}
 _BEHIND_THE_DOOR = ("service_account", "workload", "pods", "nodes", "plugin_errors")
 
 
 @dataclass
-class Ground(World):
-    """A world around one ServiceAccount of one cluster, `workload.service_account`."""
+class ScenarioWorld(World):
+    """A world with one cluster and one ServiceAccount, `workload.service_account`."""
 
     workload: KnownWorkload = AWS_NODE
     replaced: dict[str, str | None] = field(default_factory=dict)
-    """Pods that are gone, by name, with the role that they carried."""
+    """Names of the replaced pods, with the role that each had."""
 
     @property
     def cluster(self) -> InCluster:
@@ -64,7 +64,7 @@ class Ground(World):
         return sum(node.ready is True for node in nodes), len(nodes)
 
     def replace_pod(self, cluster: InCluster, name: str) -> None:
-        """As every world does; a plug-in that does not start with its role says which call was refused."""
+        """Replace a pod. A plug-in that does not become ready publishes an event with the refused call."""
         before = set(cluster.pods)
         self.replaced[name] = cluster.pods[name].facts.role_arn
         super().replace_pod(cluster, name)
@@ -73,20 +73,20 @@ class Ground(World):
                 cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=pod.facts.name, at=self.now))
 
     def advance_update(self, cluster: InCluster, addon: str) -> None:
-        """As every world does; another version is another pod template, so that the pods roll."""
+        """Advance an add-on update. A new version changes the pod template, so that the pods roll."""
         before, under_way = cluster.addons[addon].version, addon in cluster.updates
         super().advance_update(cluster, addon)
         if under_way and addon not in cluster.updates and cluster.addons[addon].version != before and addon == self.workload.addon:
             self.stamp_template(cluster)
 
     def stamp_template(self, cluster: InCluster) -> None:
-        """The pod template changes: every pod is of an older one."""
+        """Change the pod template, so that every pod is outdated."""
         for name, (facts, account) in cluster.workloads.items():
             generation = facts.generation + 1
             cluster.workloads[name] = (replace(facts, generation=generation, observed_generation=generation), account)
 
     def join_nodes(self, count: int) -> None:
-        """Nodes that wait for their CNI; where a DaemonSet wants them, its pod is admitted at once."""
+        """Add nodes. Nodes of a plug-in's cluster are not Ready; a DaemonSet's pod is admitted on each at once."""
         for _ in range(count):
             made = a_node(len(self.cluster.nodes), ready=not self.is_plugin, since=self.now)
             self.cluster.nodes[made.name] = made
@@ -96,7 +96,7 @@ class Ground(World):
             self._want(sum(node.os == "linux" for node in self.cluster.nodes.values()))
 
     def admit(self, node: str) -> None:
-        """A pod on this node, as the webhook of this moment admits it."""
+        """Create a pod on this node, as the webhook admits it now."""
         blank = PodFacts(
             name=f"blank-{self.number()}",
             uid="blank",
@@ -118,15 +118,15 @@ class Ground(World):
 
 
 def resolve_role(text: str | None) -> str | None:
-    """A scenario's word for a role as an ARN."""
+    """The ARN for a scenario's word for a role."""
     return BOUND_ROLE if text == told.BOUND else text
 
 
-def ground_of(world: told.World) -> Ground:
-    """The world as it stands when the story begins."""
+def world_of(world: told.World) -> ScenarioWorld:
+    """The world at the beginning of a scenario."""
     workload = known(NAMESPACE, world.service_account)
     assert workload, f"no workload is known that runs under {world.service_account}"
-    ground = Ground(now=NOON - STOOD_FOR, workload=workload)
+    ground = ScenarioWorld(now=NOON - STOOD_FOR, workload=workload)
     ground.clusters[CLUSTER] = _cluster(ground, world)
     _put_parameters(ground, world)
     _make_identity(ground, world)
@@ -136,7 +136,7 @@ def ground_of(world: told.World) -> Ground:
     return ground
 
 
-def _cluster(ground: Ground, world: told.World) -> InCluster:
+def _cluster(ground: ScenarioWorld, world: told.World) -> InCluster:
     facts = ClusterFacts(
         name=CLUSTER,
         arn=f"arn:{PARTITION}:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}",
@@ -156,7 +156,7 @@ def _cluster(ground: Ground, world: told.World) -> InCluster:
     return cluster
 
 
-def _put_parameters(ground: Ground, world: told.World) -> None:
+def _put_parameters(ground: ScenarioWorld, world: told.World) -> None:
     at = ground.now - timedelta(days=30)
     if (value := resolve_role(world.binding)) is not None:
         ground.parameters[binding_path(CLUSTER, *ground.key)] = Parameter(value=value, type=world.binding_type, changed_at=at)
@@ -164,7 +164,7 @@ def _put_parameters(ground: Ground, world: told.World) -> None:
         ground.parameters[settings_path(ANY_CLUSTER, name)] = Parameter(value=str(text), changed_at=at)
 
 
-def _make_identity(ground: Ground, world: told.World) -> None:
+def _make_identity(ground: ScenarioWorld, world: told.World) -> None:
     issuer = (ground.cluster.facts.issuer or "").removeprefix("https://")
     if world.role_exists:
         ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=trust_policy(world, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE))
@@ -175,7 +175,7 @@ def _make_identity(ground: Ground, world: told.World) -> None:
         ground.cluster.associations[ground.key] = (Association(id="a-1", role_arn=role),)
 
 
-def _install(ground: Ground, world: told.World) -> None:
+def _install(ground: ScenarioWorld, world: told.World) -> None:
     cluster, workload = ground.cluster, ground.workload
     if world.addon and world.addon_installed and workload.addon:
         version = world.addon_version if ground.is_plugin else "v1.37.0-eksbuild.1"
@@ -200,7 +200,7 @@ def _install(ground: Ground, world: told.World) -> None:
             ground.admit(list(cluster.nodes)[number % len(cluster.nodes)])
 
 
-def _workload(ground: Ground) -> WorkloadFacts:
+def _workload(ground: ScenarioWorld) -> WorkloadFacts:
     return WorkloadFacts(
         kind=ground.workload.kind,
         name=ground.workload.name,
@@ -212,7 +212,7 @@ def _workload(ground: Ground) -> WorkloadFacts:
     )
 
 
-def _close_doors(ground: Ground, world: told.World) -> None:
+def _close_doors(ground: ScenarioWorld, world: told.World) -> None:
     if world.access == "granted":
         return
     for method in _BEHIND_THE_DOOR:

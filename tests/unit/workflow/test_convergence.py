@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lambdas.contract.parameters import ServiceAccountRef
 from tests.over_fakes import events
-from tests.over_fakes.ground import BOUND_ROLE, CLUSTER
-from tests.unit.workflow.staged import staged
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
+from tests.unit.workflow.workflow_run import run_workflow
 from tests.world import role_arn
 
 BOUNDED = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -33,22 +33,22 @@ worlds = st.fixed_dictionaries(
 def converges(world: dict[str, Any], new_pods: int) -> None:
     """Repair it, then ask again: everything is right, and nothing more is written or said."""
 
-    def drift(play: Any) -> None:
-        for name in list(play.world.cluster.pods)[:new_pods]:
-            play.world.replace_pod(play.world.cluster, name)
+    def drift(run: Any) -> None:
+        for name in list(run.world.cluster.pods)[:new_pods]:
+            run.world.replace_pod(run.world.cluster, name)
 
-    done = staged(world, first=drift)
-    play = done.play
-    assert play.outcome().outcome in ("verified", "no-incident")
-    assert set(play.world.cluster.pod_roles) == {BOUND_ROLE}
-    assert play.world.cluster.annotations[f"kube-system/{world['service_account']}"] == BOUND_ROLE
-    assert {record.role_arn for record in play.world.cluster.addons.values()} <= {BOUND_ROLE}
-    assert len([write for write in play.world.writes if write.startswith("restart")]) <= 1
-    writes, told = list(play.world.writes), len(play.notifier.sent)
-    play.world.sleep(600)
-    play.deliver(events.check_requested(play.world.now))
-    assert (play.world.writes, len(play.notifier.sent)) == (writes, told)
-    assert play.incidents.get(ServiceAccountRef(CLUSTER, *play.world.key)) is None
+    done = run_workflow(world, first=drift)
+    run = done.run
+    assert run.outcome().outcome in ("verified", "no-incident")
+    assert set(run.world.cluster.pod_roles) == {BOUND_ROLE}
+    assert run.world.cluster.annotations[f"kube-system/{world['service_account']}"] == BOUND_ROLE
+    assert {record.role_arn for record in run.world.cluster.addons.values()} <= {BOUND_ROLE}
+    assert len([write for write in run.world.writes if write.startswith("restart")]) <= 1
+    writes, told = list(run.world.writes), len(run.notifier.sent)
+    run.world.sleep(600)
+    run.deliver(events.check_requested(run.world.now))
+    assert (run.world.writes, len(run.notifier.sent)) == (writes, told)
+    assert run.incidents.get(ServiceAccountRef(CLUSTER, *run.world.key)) is None
 
 
 @given(worlds, st.integers(0, 4))
@@ -83,6 +83,6 @@ broken = st.fixed_dictionaries(
 @given(worlds, broken)
 @BOUNDED
 def test_where_the_role_would_not_work_or_nobody_asks_nothing_is_written(world: dict[str, Any], wrong: dict[str, Any]) -> None:
-    done = staged({**world, **wrong})
-    assert done.play.world.writes == []
-    assert "repairing" not in done.told
+    done = run_workflow({**world, **wrong})
+    assert done.run.world.writes == []
+    assert "repairing" not in done.notified

@@ -1,4 +1,4 @@
-"""Steps whose results are remembered as a durable execution remembers them, and a process that can be killed at each of their edges."""
+"""Steps that store their results as a durable execution does, in a process that can be killed before and after each checkpoint."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from typing import TYPE_CHECKING, TypeVar
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, send_request
 from lambdas.notifications.message_context import ApprovalAnswer
 from lambdas.remediator.codec import decode, encode
-from tests.over_fakes.performance import StillWatching
+from tests.over_fakes.scenario_run import WatchReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 R = TypeVar("R")
 MOST_BYTES = 256 * 1024
-"""What one checkpoint may hold.
+"""Maximum size of one checkpoint.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html
 """
 
 
 class Killed(BaseException):
-    """The process is gone. No Exception, so that nothing on the way takes it for a failure."""
+    """The process was killed. It derives from BaseException, so that no handler catches it as a failure."""
 
 
 class Phase(StrEnum):
-    """The edges of a step."""
+    """The moments at which a process can be killed, for each attempt of a step."""
 
-    BEFORE = "before"
-    NOT_REMEMBERED = "after its effect, before its checkpoint"
-    REMEMBERED = "after its checkpoint"
+    BEFORE = "before the step"
+    BEFORE_CHECKPOINT = "after its effect, before its checkpoint"
+    AFTER_CHECKPOINT = "after its checkpoint"
 
 
 Point = tuple[str, int, Phase]
-"""A step's name, its attempt, and the edge."""
+"""The name of a step, its attempt, and the moment."""
 
 
 @dataclass
 class Journal:
-    """What the service holds of one execution: steps in the order in which they first began, their results, and waits under way.
+    """The state of one execution in the service: step names in order of their first run, results, and polls that have not ended.
 
-    Results and waits are the JSON text of their checkpoints.
+    Results and polls are the JSON text of their checkpoints.
     """
 
     names: list[str] = field(default_factory=list)
     results: dict[str, str] = field(default_factory=dict)
-    under_way: dict[str, tuple[str, int]] = field(default_factory=dict)
+    polls: dict[str, tuple[str, int]] = field(default_factory=dict)
     passed: list[Point] = field(default_factory=list)
 
 
 @dataclass
 class JournaledSteps:
-    """Steps over a journal. `kill` says at which edges the process ends; an edge is met once unless its step is repeated."""
+    """Steps over a journal. `kill` says at which points the process is killed."""
 
     journal: Journal
     sleep: Callable[[float], None]
@@ -66,16 +66,16 @@ class JournaledSteps:
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         name = str(step)
         if not self._is_stored(name):
-            self._edge(name, 1, Phase.BEFORE)
+            self._reach(name, 1, Phase.BEFORE)
             checkpoint = _checkpoint(do())
-            self._edge(name, 1, Phase.NOT_REMEMBERED)
+            self._reach(name, 1, Phase.BEFORE_CHECKPOINT)
             self.journal.results[name] = checkpoint
-            self._edge(name, 1, Phase.REMEMBERED)
+            self._reach(name, 1, Phase.AFTER_CHECKPOINT)
         return decode(result, json.loads(self.journal.results[name]))
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
         if step.purpose is StepPurpose.WATCH and not self.watches:
-            raise StillWatching
+            raise WatchReached
         name = str(step)
         if not self._is_stored(name):
             while name not in self.journal.results:
@@ -83,26 +83,26 @@ class JournaledSteps:
         return decode(type(initial), json.loads(self.journal.results[name]))
 
     def _attempt(self, name: str, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> None:
-        former, attempts = self.journal.under_way.get(name, (_checkpoint(initial), 0))
+        former, attempts = self.journal.polls.get(name, (_checkpoint(initial), 0))
         attempt = attempts + 1
-        self._edge(name, attempt, Phase.BEFORE)
+        self._reach(name, attempt, Phase.BEFORE)
         state = check(decode(type(initial), json.loads(former)))
         checkpoint = _checkpoint(state)
-        self._edge(name, attempt, Phase.NOT_REMEMBERED)
-        self.journal.under_way[name] = (checkpoint, attempt)
+        self._reach(name, attempt, Phase.BEFORE_CHECKPOINT)
+        self.journal.polls[name] = (checkpoint, attempt)
         delay = None if is_settled(state) else schedule.delay_s(attempt)
         if delay is None:
             self.journal.results[name] = checkpoint
-        self._edge(name, attempt, Phase.REMEMBERED)
+        self._reach(name, attempt, Phase.AFTER_CHECKPOINT)
         self.sleep(delay or 0)
 
     def pause(self, step: StepId, seconds: int) -> None:
         name = str(step)
         if not self._is_stored(name):
-            self._edge(name, 1, Phase.BEFORE)
+            self._reach(name, 1, Phase.BEFORE)
             self.sleep(seconds)
             self.journal.results[name] = "{}"
-            self._edge(name, 1, Phase.REMEMBERED)
+            self._reach(name, 1, Phase.AFTER_CHECKPOINT)
 
     def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
         callback_id = f"callback-{step}"
@@ -126,7 +126,7 @@ class JournaledSteps:
         self._position += 1
         return name in self.journal.results
 
-    def _edge(self, name: str, attempt: int, phase: Phase) -> None:
+    def _reach(self, name: str, attempt: int, phase: Phase) -> None:
         point = (name, attempt, phase)
         if self.kill(point):
             raise Killed(point)

@@ -1,0 +1,1 @@
+"""Findings about Kubernetes manifests of ACK and Crossplane."""

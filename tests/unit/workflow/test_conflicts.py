@@ -1,0 +1,122 @@
+"""The workflow while the world moves: conflicts, changes of others, and an update that somebody else began."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.errors import Busy
+from sandbox.simulation.scenario import BOUND
+from tests.over_fakes.scenario_world import BOUND_ROLE
+from tests.unit.workflow.workflow_run import KEY, OTHER, REPAIR, TARGET, run_workflow, set_annotation
+from tests.world import role_arn
+from tests.world.state import NOON
+
+if TYPE_CHECKING:
+    from tests.over_fakes.scenario_run import ScenarioRun
+
+
+def test_a_plain_repair_is_told_twice_and_closes_its_incident() -> None:
+    done = run_workflow()
+    assert (done.outcome, done.notified, done.writes) == ("verified", ["repairing", "verified"], REPAIR)
+    assert done.run.incidents.get(TARGET) is None
+    assert str(done.steps.done[-1]) == "2 close"
+
+
+def test_where_the_world_moved_it_looks_again_instead_of_overwriting() -> None:
+    done = run_workflow(before={"1.1 apply annotate-service-account": set_annotation(OTHER)})
+    assert done.outcome == "verified"
+    assert done.writes == REPAIR
+    assert done.annotation == BOUND_ROLE
+    assert "2 assess" in map(str, done.steps.done)
+    assert done.run.incidents.closed[-1].changes.count("annotate-service-account") == 1
+
+
+def test_where_the_world_moves_each_time_it_stops_after_a_few_attempts_and_asks_for_a_person() -> None:
+    done = run_workflow(before={f"{n}.1 apply annotate-service-account": set_annotation(role_arn(f"other-{n}")) for n in range(1, 9)})
+    assert done.writes == []
+    assert done.notified == ["repairing", "needs-action"]
+
+
+def test_where_somebody_did_the_same_meanwhile_it_goes_on() -> None:
+    done = run_workflow(before={"1.1 apply annotate-service-account": set_annotation(BOUND_ROLE)})
+    assert (done.outcome, done.writes) == ("verified", ["delete", "restart"])
+
+
+def restarted_by_hand(run: ScenarioRun) -> None:
+    """`kubectl rollout restart` in this second, before the annotation was there: every pod is new, and none has the role."""
+    key = (KEY[0], "DaemonSet", KEY[1])
+    facts, account = run.world.cluster.workloads[key]
+    stamp = run.world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    run.world.cluster.workloads[key] = (replace(facts, restarted_at=stamp), account)
+
+
+def test_a_restart_that_somebody_made_in_the_same_second_does_not_take_the_place_of_ours() -> None:
+    done = run_workflow(before={"1 assess": restarted_by_hand})
+    assert (done.outcome, done.writes) == ("verified", REPAIR)
+
+
+def pods_start_anew(run: ScenarioRun) -> None:
+    """A roll-out of somebody else's replaces every pod, with what the annotation says just now."""
+    for name in list(run.world.cluster.pods):
+        run.world.replace_pod(run.world.cluster, name)
+
+
+def test_pods_that_start_between_the_look_and_the_annotation_are_replaced_at_once() -> None:
+    done = run_workflow({"annotation": BOUND}, first=set_annotation(None), before={"1.1 apply annotate-service-account": pods_start_anew})
+    assert (done.outcome, done.notified, done.writes) == ("verified", ["repairing", "verified"], REPAIR)
+    assert done.run.world.now - NOON < timedelta(minutes=1)
+
+
+def one_starts_anew(run: ScenarioRun) -> None:
+    set_annotation(None)(run)
+    run.world.replace_pod(run.world.cluster, next(iter(run.world.cluster.pods)))
+
+
+def test_so_they_are_where_one_of_them_was_planned_for() -> None:
+    done = run_workflow({"annotation": BOUND}, first=one_starts_anew, before={"1.1 apply annotate-service-account": pods_start_anew})
+    assert (done.outcome, done.notified) == ("verified", ["repairing", "verified"])
+    assert done.writes[0] == "annotate"
+    assert done.run.world.now - NOON < timedelta(minutes=1)
+
+
+def roll_out_stops(run: ScenarioRun) -> None:
+    """A roll-out begins without the annotation, and stops at its first two pods, which are not ready."""
+    here, key = run.world.cluster, (KEY[0], WorkloadKind.DAEMON_SET, KEY[1])
+    facts, account = here.workloads[key]
+    newer = facts.generation + 1
+    here.workloads[key] = (replace(facts, generation=newer, observed_generation=newer), account)
+    here.pace = 0
+    run.world.now += timedelta(seconds=1)
+    for name in list(here.pods)[:2]:
+        run.world.replace_pod(here, name)
+
+
+def test_the_pods_at_which_a_roll_out_has_stopped_are_replaced_so_that_it_goes_on() -> None:
+    def goes_on(run: ScenarioRun) -> None:
+        run.world.roll_out(run.world.cluster, KEY, None)
+
+    done = run_workflow(
+        {"annotation": BOUND},
+        first=set_annotation(None),
+        before={"1.1 apply annotate-service-account": roll_out_stops, "2 verify": goes_on},
+    )
+    assert (done.outcome, done.notified, done.writes) == ("verified", ["repairing", "verified"], ["annotate", "delete", "delete"])
+    assert done.run.world.now - NOON < timedelta(minutes=1)
+
+
+def test_a_second_change_in_the_middle_of_the_proof_is_repaired_too() -> None:
+    done = run_workflow(before={"1 verify": set_annotation(None, "argocd-controller")})
+    assert (done.outcome, done.annotation) == ("verified", BOUND_ROLE)
+    assert done.writes.count("annotate") == 2
+
+
+def test_an_update_that_somebody_else_began_is_waited_for_before_ours() -> None:
+    def begins(run: ScenarioRun) -> None:
+        run.world.fail("eks.set_addon_role", Busy("the add-on is being updated"), times=3)
+
+    done = run_workflow({"addon_role": None}, before={"1.4 apply update-addon-role": begins})
+    assert done.outcome == "verified"
+    assert len(done.run.eks.updates) == 1

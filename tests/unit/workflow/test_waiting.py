@@ -1,0 +1,115 @@
+"""The workflow and time: cool-downs, reminders, and what others change while it waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambdas.contract.parameters import binding_path
+from lambdas.contract.settings import settings_path
+from lambdas.domain.snapshot.bindings import Parameter
+from lambdas.domain.snapshot.snapshot import RoleFacts
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
+from tests.unit.domain.pictures import repaired
+from tests.unit.workflow.workflow_run import KEY, REPAIR, TARGET, keep_waiting, run_workflow, set_annotation
+from tests.world import NOON, right_trust
+
+if TYPE_CHECKING:
+    from lambdas.domain.incidents.incident import PastIncident
+    from tests.over_fakes.scenario_run import ScenarioRun
+
+
+def _repaired(ago: timedelta) -> PastIncident:
+    at = NOON - ago
+    return replace(repaired(ago, "restart-workload"), target=TARGET, opened_at=at, closed_at=at)
+
+
+def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
+    done = run_workflow(first=lambda run: run.incidents.remember(_repaired(timedelta(seconds=60))))
+    assert done.notified == ["blocked", "repairing", "verified"]
+    assert done.writes == REPAIR
+    assert timedelta(seconds=240) <= done.run.world.now - NOON < timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("setting", [120, 7_200], ids=["shorter than the default", "longer"])
+def test_a_running_update_is_waited_for_as_long_as_its_setting_says(setting: int) -> None:
+    def runs(run: ScenarioRun) -> None:
+        record = run.world.cluster.addons["vpc-cni"]
+        run.world.cluster.addons["vpc-cni"] = replace(record, status="UPDATING")
+        run.world.parameters[settings_path(CLUSTER, "update_timeout_s")] = Parameter(value=str(setting))
+
+    done = run_workflow(first=runs)
+    assert done.writes == []
+    assert done.notified
+    assert timedelta(0) <= done.run.world.now - NOON - timedelta(seconds=setting) < timedelta(minutes=1)
+
+
+def test_a_wait_that_ends_within_a_second_is_told_once() -> None:
+    done = run_workflow(first=lambda run: run.incidents.remember(_repaired(timedelta(seconds=59, milliseconds=600))))
+    assert done.notified == ["blocked", "repairing", "verified"]
+
+
+def test_a_person_is_told_once_and_reminded_ever_more_rarely_and_then_the_sweep_takes_over() -> None:
+    done = run_workflow({"trust": "other-subject"}, watches=4)
+    assert done.notified == ["needs-action", "reminder", "reminder", "reminder", "reminder"]
+    assert (done.outcome, done.writes) == ("needs-action", [])
+    assert done.run.incidents.get(TARGET) is None
+    assert done.run.world.now - NOON >= timedelta(days=4)
+
+
+def test_when_a_person_has_corrected_the_trust_policy_it_repairs() -> None:
+    def corrected(run: ScenarioRun) -> None:
+        run.world.cluster.working_roles = frozenset({BOUND_ROLE})
+        run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
+
+    done = run_workflow({"trust": "other-subject"}, before={"1 watch 1": corrected}, watches=1)
+    assert done.notified == ["needs-action", "repairing", "verified"]
+    assert done.writes == REPAIR
+
+
+def test_when_a_person_has_repaired_it_all_it_says_so_and_closes() -> None:
+    def by_hand(run: ScenarioRun) -> None:
+        set_annotation(BOUND_ROLE)(run)
+        for name in list(run.world.cluster.pods):
+            run.world.replace_pod(run.world.cluster, name)
+
+    done = run_workflow({"settings": {"mode": "observe"}}, before={"1 watch 1": by_hand}, watches=1)
+    assert done.notified == ["blocked", "recovered"]
+    assert (done.outcome, done.writes) == ("recovered", [])
+
+
+def test_what_turns_well_after_we_gave_up_is_told_and_closed() -> None:
+    def runs(run: ScenarioRun) -> None:
+        for name in list(run.world.cluster.pods):
+            run.world.replace_pod(run.world.cluster, name)
+
+    done = run_workflow(before={"1 verify": keep_waiting("ImagePullBackOff"), "2 watch 1": runs}, watches=1)
+    assert done.notified == ["repairing", "needs-action", "verified"]
+    assert done.outcome == "verified"
+    assert done.writes == REPAIR
+
+
+def test_having_given_up_it_does_not_try_again_though_the_plan_could_run() -> None:
+    done = run_workflow(before={"1 verify": keep_waiting("ImagePullBackOff")}, watches=2)
+    assert done.notified == ["repairing", "needs-action", "reminder", "reminder"]
+    assert done.writes == REPAIR
+
+
+def test_a_mode_that_is_set_back_lets_it_repair() -> None:
+    def enforce(run: ScenarioRun) -> None:
+        run.world.parameters[settings_path(CLUSTER, "mode")] = Parameter(value="enforce")
+
+    done = run_workflow({"settings": {"mode": "observe"}}, before={"1 watch 1": enforce}, watches=1)
+    assert done.notified == ["blocked", "repairing", "verified"]
+
+
+def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
+    def unbind(run: ScenarioRun) -> None:
+        del run.world.parameters[binding_path(CLUSTER, *KEY)]
+        set_annotation(None)(run)
+
+    done = run_workflow(before={"1.1 apply annotate-service-account": unbind})
+    assert done.writes == []
