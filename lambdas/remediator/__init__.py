@@ -1,1 +1,1 @@
-"""The remediator: a durable function that repairs one ServiceAccount, proves it and tells people."""
+"""The remediator: a durable function that repairs the identity of one ServiceAccount, verifies the repair and notifies people."""

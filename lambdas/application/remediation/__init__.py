@@ -1,1 +1,1 @@
-"""The remediator's workflow and its steps."""
+"""The remediation workflow: assess, repair, verify, notify, watch, close."""

@@ -1,4 +1,4 @@
-"""The workflow and people: asked, answered late or not at all, told, and reminded."""
+"""Approvals: granted, rejected, unanswered, and late."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ YES = ApprovalAnswer(approved=True, by="dana")
 NO = ApprovalAnswer(approved=False, by="dana")
 
 
-def test_with_a_yes_the_plan_runs() -> None:
+def test_an_approved_plan_runs() -> None:
     done = run_workflow(APPROVE, answer=lambda _: YES)
     assert (done.outcome, done.writes) == ("verified", REPAIR)
     assert done.notified == ["approval-requested", "repairing", "verified"]
 
 
 @pytest.mark.parametrize("answer", [NO, ApprovalAnswer(approved=False, timed_out=True)], ids=["no", "nobody"])
-def test_without_a_yes_nothing_is_written(answer: ApprovalAnswer) -> None:
+def test_without_approval_nothing_is_written(answer: ApprovalAnswer) -> None:
     done = run_workflow(APPROVE, answer=lambda _: answer)
     assert (done.outcome, done.writes) == ("needs-action", [])
     assert done.notified == ["approval-requested", "not-approved"]
 
 
-def test_a_plan_that_changed_while_a_person_thought_is_asked_again() -> None:
+def test_a_plan_that_changes_before_its_approval_needs_a_new_approval() -> None:
     answers = iter([YES, NO])
     lost = {"1 assess approved": _lose_record}
     done = run_workflow(APPROVE, answer=lambda _: next(answers), before=lost)
@@ -44,7 +44,7 @@ def _lose_record(run: ScenarioRun) -> None:
     run.world.cluster.addons["vpc-cni"] = replace(record, role_arn=None)
 
 
-def test_what_was_repaired_by_hand_while_a_person_thought_is_not_repaired_again() -> None:
+def test_a_manual_repair_before_the_approval_leaves_nothing_to_repair() -> None:
     def by_hand(run: ScenarioRun) -> None:
         set_annotation(BOUND_ROLE)(run)
         for name in list(run.world.cluster.pods):
@@ -54,7 +54,7 @@ def test_what_was_repaired_by_hand_while_a_person_thought_is_not_repaired_again(
     assert (done.outcome, done.writes) == ("recovered", [])
 
 
-def test_the_answer_is_waited_for_under_an_id_that_the_incident_names() -> None:
+def test_an_approval_request_has_a_callback_id() -> None:
     asked: list[str | None] = []
 
     def answer(given: str) -> ApprovalAnswer:

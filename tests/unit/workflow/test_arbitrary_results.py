@@ -1,4 +1,4 @@
-"""Whatever the steps return: the workflow ends, within the operations of one execution, and it acts only between claim and release."""
+"""Arbitrary step results: the workflow ends within the operations of one execution, and acts only between claim and release."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class ArbitrarySteps:
 SENT, UNDELIVERED = NotificationResult(state=DeliveryState.SENT), NotificationResult(state=DeliveryState.FAILED, error="down")
 
 
-def course(seed: int) -> tuple[RemediationResult, CountingSteps, list[str]]:
+def arbitrary_run(seed: int) -> tuple[RemediationResult, CountingSteps, list[str]]:
     chance = random.Random(seed)
     yes, no = ApprovalAnswer(approved=True, by="a"), ApprovalAnswer(approved=False, by="b")
     answers = [yes, yes, no, ApprovalAnswer(approved=False, timed_out=True)]
@@ -175,19 +175,19 @@ def course(seed: int) -> tuple[RemediationResult, CountingSteps, list[str]]:
     return remediate(INCIDENT, steps, work), steps, work.asked
 
 
-def test_every_course_ends_within_its_operations_and_acts_only_while_it_may() -> None:
+def test_every_run_ends_within_its_operations_and_acts_only_while_it_may() -> None:
     _hold(range(60))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_every_course_ends_within_its_operations_at_length() -> None:
+def test_every_run_ends_within_its_operations_at_length() -> None:
     _hold(range(60, 3_000))
 
 
 def _hold(seeds: range) -> None:
     for seed in seeds:
-        ended, steps, asked = course(seed)
+        ended, steps, asked = arbitrary_run(seed)
         assert ended.outcome or asked[-1] == "assess", "only an assessment shows that another has taken over"
         assert steps.operations < MOST_OPERATIONS, seed
         assert asked.count("claimed") <= MAX_REPAIRS
@@ -205,10 +205,10 @@ def _acts_only_between_claim_and_release(asked: list[str]) -> None:
         assert may or name not in ("apply", "follow", "restore"), asked
 
 
-def test_the_courses_are_of_every_sort() -> None:
-    """The other tests here are worth what their courses meet."""
-    outcomes = {course(seed)[0].outcome for seed in range(60)}
-    asked = {name for seed in range(60) for name in course(seed)[2]}
+def test_the_runs_cover_all_outcomes_and_steps() -> None:
+    """The other tests here are worth as much as their runs cover."""
+    outcomes = {arbitrary_run(seed)[0].outcome for seed in range(60)}
+    asked = {name for seed in range(60) for name in arbitrary_run(seed)[2]}
     assert {Outcome.VERIFIED, Outcome.RECOVERED} <= outcomes
     assert {"restore", "ask", "follow", "notify needs-action", "notify not-approved", "close"} <= asked
 
@@ -243,7 +243,7 @@ class ConflictingSteps(UnchangedSteps):
         return ActionResult(at=NOON, state=ActionState.CONFLICT, message="the object has changed")
 
 
-def test_a_course_of_conflicts_ends_after_three_repairs_and_asks_for_a_person() -> None:
+def test_a_run_of_conflicts_ends_after_three_repairs_and_needs_a_person() -> None:
     """Three is written out here: the limit itself must not move unseen, and no fourth repair may begin."""
     steps = CountingSteps(answers=lambda: ApprovalAnswer(approved=False), attempts=lambda: 10**9)
     work: Any = ConflictingSteps(random.Random(0))

@@ -1,4 +1,4 @@
-"""The workflow while the world moves: conflicts, changes of others, and an update that somebody else began."""
+"""Changes by others during a repair: conflicts, restarts and add-on updates."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
 
 
-def test_a_plain_repair_is_told_twice_and_closes_its_incident() -> None:
+def test_a_repair_sends_two_notifications_and_closes_its_incident() -> None:
     done = run_workflow()
     assert (done.outcome, done.notified, done.writes) == ("verified", ["repairing", "verified"], REPAIR)
     assert done.run.incidents.get(TARGET) is None
     assert str(done.steps.done[-1]) == "2 close"
 
 
-def test_where_the_world_moved_it_looks_again_instead_of_overwriting() -> None:
+def test_a_conflict_leads_to_a_new_assessment_instead_of_an_overwrite() -> None:
     done = run_workflow(before={"1.1 apply annotate-service-account": set_annotation(OTHER)})
     assert done.outcome == "verified"
     assert done.writes == REPAIR
@@ -34,37 +34,37 @@ def test_where_the_world_moved_it_looks_again_instead_of_overwriting() -> None:
     assert done.run.incidents.closed[-1].changes.count("annotate-service-account") == 1
 
 
-def test_where_the_world_moves_each_time_it_stops_after_a_few_attempts_and_asks_for_a_person() -> None:
+def test_repeated_conflicts_end_the_repairs_and_need_a_person() -> None:
     done = run_workflow(before={f"{n}.1 apply annotate-service-account": set_annotation(role_arn(f"other-{n}")) for n in range(1, 9)})
     assert done.writes == []
     assert done.notified == ["repairing", "needs-action"]
 
 
-def test_where_somebody_did_the_same_meanwhile_it_goes_on() -> None:
+def test_an_equal_change_by_someone_else_is_no_conflict() -> None:
     done = run_workflow(before={"1.1 apply annotate-service-account": set_annotation(BOUND_ROLE)})
     assert (done.outcome, done.writes) == ("verified", ["delete", "restart"])
 
 
 def restarted_by_hand(run: ScenarioRun) -> None:
-    """`kubectl rollout restart` in this second, before the annotation was there: every pod is new, and none has the role."""
+    """`kubectl rollout restart` in the same second, before the annotation: every pod is new, and none has the role."""
     key = (KEY[0], "DaemonSet", KEY[1])
     facts, account = run.world.cluster.workloads[key]
     stamp = run.world.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     run.world.cluster.workloads[key] = (replace(facts, restarted_at=stamp), account)
 
 
-def test_a_restart_that_somebody_made_in_the_same_second_does_not_take_the_place_of_ours() -> None:
+def test_a_restart_by_someone_else_in_the_same_second_does_not_replace_ours() -> None:
     done = run_workflow(before={"1 assess": restarted_by_hand})
     assert (done.outcome, done.writes) == ("verified", REPAIR)
 
 
 def pods_start_anew(run: ScenarioRun) -> None:
-    """A roll-out of somebody else's replaces every pod, with what the annotation says just now."""
+    """A rollout by someone else replaces every pod, with the current annotation."""
     for name in list(run.world.cluster.pods):
         run.world.replace_pod(run.world.cluster, name)
 
 
-def test_pods_that_start_between_the_look_and_the_annotation_are_replaced_at_once() -> None:
+def test_pods_that_start_between_assessment_and_annotation_are_replaced_at_once() -> None:
     done = run_workflow({"annotation": BOUND}, first=set_annotation(None), before={"1.1 apply annotate-service-account": pods_start_anew})
     assert (done.outcome, done.notified, done.writes) == ("verified", ["repairing", "verified"], REPAIR)
     assert done.run.world.now - NOON < timedelta(minutes=1)
@@ -75,7 +75,7 @@ def one_starts_anew(run: ScenarioRun) -> None:
     run.world.replace_pod(run.world.cluster, next(iter(run.world.cluster.pods)))
 
 
-def test_so_they_are_where_one_of_them_was_planned_for() -> None:
+def test_pods_that_start_meanwhile_are_replaced_where_the_plan_replaces_one_of_them() -> None:
     done = run_workflow({"annotation": BOUND}, first=one_starts_anew, before={"1.1 apply annotate-service-account": pods_start_anew})
     assert (done.outcome, done.notified) == ("verified", ["repairing", "verified"])
     assert done.writes[0] == "annotate"
@@ -83,7 +83,7 @@ def test_so_they_are_where_one_of_them_was_planned_for() -> None:
 
 
 def roll_out_stops(run: ScenarioRun) -> None:
-    """A roll-out begins without the annotation, and stops at its first two pods, which are not ready."""
+    """A rollout begins without the annotation and stops at its first two pods, which are not ready."""
     here, key = run.world.cluster, (KEY[0], WorkloadKind.DAEMON_SET, KEY[1])
     facts, account = here.workloads[key]
     newer = facts.generation + 1
@@ -94,7 +94,7 @@ def roll_out_stops(run: ScenarioRun) -> None:
         run.world.replace_pod(here, name)
 
 
-def test_the_pods_at_which_a_roll_out_has_stopped_are_replaced_so_that_it_goes_on() -> None:
+def test_the_pods_that_block_a_rollout_are_replaced() -> None:
     def goes_on(run: ScenarioRun) -> None:
         run.world.roll_out(run.world.cluster, KEY, None)
 
@@ -107,13 +107,13 @@ def test_the_pods_at_which_a_roll_out_has_stopped_are_replaced_so_that_it_goes_o
     assert done.run.world.now - NOON < timedelta(minutes=1)
 
 
-def test_a_second_change_in_the_middle_of_the_proof_is_repaired_too() -> None:
+def test_a_second_change_during_the_verification_is_repaired() -> None:
     done = run_workflow(before={"1 verify": set_annotation(None, "argocd-controller")})
     assert (done.outcome, done.annotation) == ("verified", BOUND_ROLE)
     assert done.writes.count("annotate") == 2
 
 
-def test_an_update_that_somebody_else_began_is_waited_for_before_ours() -> None:
+def test_our_update_waits_for_the_update_of_someone_else() -> None:
     def begins(run: ScenarioRun) -> None:
         run.world.fail("eks.set_addon_role", Busy("the add-on is being updated"), times=3)
 

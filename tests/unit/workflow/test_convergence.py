@@ -1,4 +1,4 @@
-"""Generated worlds: whatever was taken away is put back, and then nothing is left to do."""
+"""Generated worlds: a repair restores everything, and a second check finds nothing to do."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ worlds = st.fixed_dictionaries(
 
 
 def converges(world: dict[str, Any], new_pods: int) -> None:
-    """Repair it, then ask again: everything is right, and nothing more is written or said."""
+    """Repair the world, then request a second check: it writes nothing and sends nothing."""
 
     def drift(run: Any) -> None:
         for name in list(run.world.cluster.pods)[:new_pods]:
@@ -53,7 +53,7 @@ def converges(world: dict[str, Any], new_pods: int) -> None:
 
 @given(worlds, st.integers(0, 4))
 @BOUNDED
-def test_planning_again_after_acting_yields_nothing(world: dict[str, Any], new_pods: int) -> None:
+def test_a_second_plan_after_a_repair_is_empty(world: dict[str, Any], new_pods: int) -> None:
     converges(world, new_pods)
 
 
@@ -61,7 +61,7 @@ def test_planning_again_after_acting_yields_nothing(world: dict[str, Any], new_p
 @pytest.mark.timeout(1_800)
 @given(worlds, st.integers(0, 4))
 @settings(BOUNDED, max_examples=1_000, derandomize=False)
-def test_planning_again_after_acting_yields_nothing_at_length(world: dict[str, Any], new_pods: int) -> None:
+def test_a_second_plan_after_a_repair_is_empty_at_length(world: dict[str, Any], new_pods: int) -> None:
     converges(world, new_pods)
 
 
@@ -82,7 +82,7 @@ broken = st.fixed_dictionaries(
 
 @given(worlds, broken)
 @BOUNDED
-def test_where_the_role_would_not_work_or_nobody_asks_nothing_is_written(world: dict[str, Any], wrong: dict[str, Any]) -> None:
+def test_nothing_is_written_without_a_working_role_or_without_a_binding(world: dict[str, Any], wrong: dict[str, Any]) -> None:
     done = run_workflow({**world, **wrong})
     assert done.run.world.writes == []
     assert "repairing" not in done.notified

@@ -1,4 +1,4 @@
-"""Killed before a step, after its effect and after its checkpoint: the execution resumes, converges, and does nothing twice."""
+"""A process that is killed before a step, after its effect or after its checkpoint: the execution resumes and does nothing twice."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ACTING = [name for name in names() if load(name).expect.actions]
-EVERY_EDGE = ("addon-role-missing", "annotation-wiped", "latent-and-role-unfit", "webhook-down")
-"""Killed at every edge in `make test`: restart, waves, restoring, and a canary that is missed. `make chaos` does so to all."""
+KILLED_ANYWHERE = ("addon-role-missing", "annotation-wiped", "latent-and-role-unfit", "webhook-down")
+"""Scenarios whose process is killed at every point in `make test`: restart, batches, rollback, and a missed canary.
+
+`make chaos` covers all scenarios.
+"""
 
 
-MOVING = {"webhook-down", "webhook-lags", "repair-clock", "update-waited-for"}
-"""Where pods are admitted without the role while we work, by a webhook or a roll-out: how many we replace depends on when we look."""
+UNSTABLE_PODS = {"webhook-down", "webhook-lags", "repair-clock", "update-waited-for"}
+"""Scenarios that admit pods without the role during the repair. The number of replaced pods depends on the time of assessment."""
 
 
 @dataclass
-class Ended:
-    """What is compared between a run that was killed and one that was not."""
+class RunResult:
+    """The result of a run, to compare a killed run with an undisturbed one."""
 
     outcome: str
     writes: Counter[str]
@@ -39,8 +42,8 @@ class Ended:
     kills: int
 
 
-def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> Ended:
-    """Play a scenario; each time the process is killed, a second later another one resumes from the journal."""
+def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> RunResult:
+    """Run a scenario. When the process is killed, another one resumes from the journal a second later."""
     journals: dict[str, Journal] = {}
     kills: list[Point] = []
 
@@ -62,7 +65,7 @@ def _run(name: str, kill: Callable[[Point], bool] = lambda _: False) -> Ended:
     run = run_scenario(load(name), steps, Resumed)
     world = run.world
     deleted = [write.rsplit("/", 1)[-1] for write in world.writes if write.startswith("delete pod")]
-    return Ended(
+    return RunResult(
         outcome=run.outcome().outcome,
         writes=Counter(_kind(write) for write in world.writes),
         needless=[pod for pod in deleted if world.replaced[pod] == BOUND_ROLE],
@@ -79,7 +82,7 @@ def _kind(write: str) -> str:
 
 
 def _once_at(points: Iterable[Point]) -> Callable[[Point], bool]:
-    """Kill at each of these edges, the first time it is met."""
+    """Kill the process at each of these points once."""
     left = set(points)
 
     def kill(point: Point) -> bool:
@@ -91,10 +94,10 @@ def _once_at(points: Iterable[Point]) -> Callable[[Point], bool]:
     return kill
 
 
-def _same(name: str, killed: Ended, quiet: Ended) -> None:
+def _same(name: str, killed: RunResult, quiet: RunResult) -> None:
     assert killed.outcome == quiet.outcome
     assert killed.needless == quiet.needless == []
-    if name in MOVING:
+    if name in UNSTABLE_PODS:
         killed.writes.pop("delete pod", None)
         quiet = replace(quiet, writes=Counter({kind: count for kind, count in quiet.writes.items() if kind != "delete pod"}))
     assert killed.writes == quiet.writes
@@ -104,16 +107,16 @@ def _same(name: str, killed: Ended, quiet: Ended) -> None:
 
 
 @pytest.mark.parametrize("name", ACTING)
-def test_a_run_that_is_killed_at_every_edge_ends_as_one_that_is_not(name: str) -> None:
+def test_a_run_that_is_killed_at_every_point_has_the_same_result(name: str) -> None:
     quiet = _run(name)
     killed = _run(name, _once_at(quiet.journal.passed))
     assert killed.kills > len(quiet.journal.names)
     _same(name, killed, quiet)
 
 
-@pytest.mark.parametrize("name", EVERY_EDGE)
+@pytest.mark.parametrize("name", KILLED_ANYWHERE)
 @pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
-def test_killed_once_at_any_edge_it_converges_with_no_extra_restart(name: str, phase: Phase) -> None:
+def test_a_run_that_is_killed_once_at_any_point_converges_without_an_extra_restart(name: str, phase: Phase) -> None:
     _killed_once_at_each(name, phase)
 
 
@@ -121,7 +124,7 @@ def test_killed_once_at_any_edge_it_converges_with_no_extra_restart(name: str, p
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ACTING)
 @pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name.lower())
-def test_killed_once_at_any_edge_of_any_scenario_it_converges(name: str, phase: Phase) -> None:
+def test_a_run_of_any_scenario_that_is_killed_once_at_any_point_converges(name: str, phase: Phase) -> None:
     _killed_once_at_each(name, phase)
 
 
@@ -136,8 +139,8 @@ def _killed_once_at_each(name: str, phase: Phase) -> None:
 
 
 @pytest.mark.parametrize("name", ACTING)
-def test_a_replay_comes_by_the_same_steps(name: str) -> None:
-    """Each prefix of what is remembered leads to the rest; `JournaledSteps` refuses any other name, so that only the sum is left to see."""
+def test_a_replay_runs_the_same_steps(name: str) -> None:
+    """`JournaledSteps` rejects a replay with other steps; the sum shows that the replays ran."""
     quiet = _run(name)
     ends = [(step, 1, Phase.AFTER_CHECKPOINT) for step in quiet.journal.names if (step, 1, Phase.AFTER_CHECKPOINT) in quiet.journal.passed]
     replayed = _run(name, _once_at(ends))

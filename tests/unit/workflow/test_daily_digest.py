@@ -1,4 +1,4 @@
-"""The digest's execution: one message where there is something to tell, none else, and patience where a door is closed for a moment."""
+"""The daily digest: one message for a day with incidents, no message otherwise, and retries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TARGET = ServiceAccountRef(CLUSTER, "kube-system", "aws-node")
 
 
-def played(*, past: list[PastIncident] | None = None, opened: bool = False, **world: Any) -> ScenarioRun:
+def run_with(*, past: list[PastIncident] | None = None, opened: bool = False, **world: Any) -> ScenarioRun:
     """A cluster with these incidents of the last day."""
     run = ScenarioRun(world_of(Told(**{"nodes": 3, **world})))
     incident = Incident(id="c0ffee123456", target=TARGET, opened_at=run.world.now - timedelta(hours=3), signals=2, request={})
@@ -34,8 +34,8 @@ def played(*, past: list[PastIncident] | None = None, opened: bool = False, **wo
     return run
 
 
-def told(run: ScenarioRun) -> DigestResult:
-    """Sum up the day that ends now."""
+def digest_of(run: ScenarioRun) -> DigestResult:
+    """Send the digest of the day that ends now."""
     desk = DigestDependencies(
         readers=run.ports.readers,
         incidents=run.incidents,
@@ -52,55 +52,55 @@ def repaired(run: ScenarioRun) -> PastIncident:
     return replace(DAYS["repaired"].closed[0], target=TARGET, opened_at=at, closed_at=at)
 
 
-def test_a_day_without_incidents_is_not_told() -> None:
-    run = played()
-    outcome = told(run)
+def test_a_day_without_incidents_sends_no_message() -> None:
+    run = run_with()
+    outcome = digest_of(run)
     assert (outcome.is_sent, outcome.closed, outcome.still_open) == (False, 0, 0)
     assert run.notifier.sent == []
 
 
-def test_a_day_with_a_repair_is_one_message() -> None:
-    run = played()
+def test_a_day_with_a_repair_sends_one_message() -> None:
+    run = run_with()
     run.incidents.rows[TARGET.key].past.append(repaired(run))
-    assert told(run).is_sent is True
+    assert digest_of(run).is_sent is True
     (message,) = run.notifier.sent
     assert "1 repaired" in message.subject
     assert message.attributes["outcome"] == "digest"
 
 
-def test_what_is_still_open_is_told_as_a_fresh_look_finds_it_and_nothing_is_written() -> None:
-    run = played(opened=True, annotation=None)
-    assert told(run).still_open == 1
+def test_an_open_incident_is_reported_with_its_current_fault() -> None:
+    run = run_with(opened=True, annotation=None)
+    assert digest_of(run).still_open == 1
     (message,) = run.notifier.sent
     assert "The ServiceAccount has no role annotation · open for 3 h" in message.text
     assert run.world.writes == []
 
 
-def test_an_open_incident_of_a_cluster_that_cannot_be_read_is_told_without_what_is_broken() -> None:
-    run = played(opened=True, annotation=None)
+def test_an_open_incident_of_an_unreadable_cluster_is_reported_without_its_fault() -> None:
+    run = run_with(opened=True, annotation=None)
     run.world.troubles.append(Trouble("eks.cluster", TransientError("throttled"), times=None))
-    assert told(run).is_sent is True
+    assert digest_of(run).is_sent is True
     assert f"{CLUSTER} kube-system/aws-node: open for 3 h" in run.notifier.sent[0].text
 
 
 @pytest.mark.parametrize("door", ["parameters.load", "incidents.get", "incidents.history", "notifier.send"])
-def test_a_door_that_is_closed_for_a_moment_is_waited_for(door: str) -> None:
-    run = played(opened=True)
+def test_a_transient_error_is_retried(door: str) -> None:
+    run = run_with(opened=True)
     run.world.troubles.append(Trouble(door, TransientError("throttled"), times=3))
-    assert told(run).is_sent is True
+    assert digest_of(run).is_sent is True
     assert len(run.notifier.sent) == 1
 
 
-def test_a_door_that_stays_closed_is_no_endless_wait() -> None:
-    run = played(opened=True)
+def test_a_permanent_outage_ends_the_retries() -> None:
+    run = run_with(opened=True)
     run.world.troubles.append(Trouble("notifier.send", TransientError("throttled"), times=None))
     began = run.world.now
-    assert told(run).is_sent is None
+    assert digest_of(run).is_sent is None
     assert timedelta(hours=5) < run.world.now - began < timedelta(hours=7)
 
 
-def test_a_missing_grant_ends_it_with_its_reason() -> None:
-    run = played(opened=True)
+def test_a_missing_grant_ends_the_digest_with_its_reason() -> None:
+    run = run_with(opened=True)
     run.world.troubles.append(Trouble("notifier.send", AccessDenied("tell the chat: AccessDenied", denial=Denial.FORBIDDEN)))
-    outcome = told(run)
+    outcome = digest_of(run)
     assert (outcome.is_sent, outcome.error) == (False, "tell the chat: AccessDenied")

@@ -1,4 +1,4 @@
-"""The outside fails: nobody can be told, nothing answers, doors close, and answers are lost."""
+"""Outages: notifications fail, reads time out, logins are denied, and responses are lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
 
 
-def test_while_nobody_can_be_told_the_repair_goes_on_and_the_message_follows() -> None:
+def test_a_repair_continues_while_notifications_fail() -> None:
     def down(run: ScenarioRun) -> None:
         run.world.fail("notifier.send", TransientError("SNS: 503"), times=None)
 
@@ -34,26 +34,26 @@ def test_while_nobody_can_be_told_the_repair_goes_on_and_the_message_follows() -
     assert done.notified == ["verified"]
 
 
-def _nobody_hears(run: ScenarioRun) -> None:
+def _fail_notifications(run: ScenarioRun) -> None:
     run.world.fail("notifier.send", TransientError("SNS: 503"), times=9)
 
 
-def test_a_person_who_is_needed_hears_of_it_as_soon_as_anybody_can_be_told() -> None:
-    done = run_workflow({"trust": "other-subject"}, before={"1 notify needs-action": _nobody_hears}, watches=0)
+def test_a_failed_notification_is_sent_before_the_watch_begins() -> None:
+    done = run_workflow({"trust": "other-subject"}, before={"1 notify needs-action": _fail_notifications}, watches=0)
     assert done.notified == ["needs-action"]
 
 
-def test_a_question_that_nobody_heard_is_put_again() -> None:
-    done = run_workflow(APPROVE, answer=lambda _: ApprovalAnswer(approved=True, by="dana"), first=_nobody_hears)
+def test_an_approval_request_that_was_not_delivered_is_sent_again() -> None:
+    done = run_workflow(APPROVE, answer=lambda _: ApprovalAnswer(approved=True, by="dana"), first=_fail_notifications)
     assert done.notified == ["approval-requested", "repairing", "verified"]
 
 
-def test_where_nobody_can_ever_be_told_the_incident_is_closed_all_the_same() -> None:
+def test_an_incident_closes_although_no_notification_can_be_sent() -> None:
     done = run_workflow(first=lambda run: run.world.fail("notifier.send", TransientError("SNS: 503"), times=None))
     assert (done.outcome, done.notified, done.writes) == ("verified", [], REPAIR)
 
 
-def test_which_clusters_turned_wrong_is_asked_only_where_the_parameter_changed_lately() -> None:
+def test_other_clusters_are_queried_only_after_a_recent_change_of_the_parameter() -> None:
     def of_yesterday(run: ScenarioRun) -> None:
         path = binding_path(CLUSTER, *KEY)
         run.world.parameters[path] = replace(run.world.parameters[path], changed_at=NOON - timedelta(days=1))
@@ -63,7 +63,7 @@ def test_which_clusters_turned_wrong_is_asked_only_where_the_parameter_changed_l
 
 
 @pytest.mark.parametrize("method", ["parameters.load", "eks.cluster", "cluster.pods", "incidents.get", "incidents.history"])
-def test_what_does_not_answer_for_a_while_is_waited_for(method: str) -> None:
+def test_a_read_is_retried_until_it_answers(method: str) -> None:
     def slow(run: ScenarioRun) -> None:
         run.world.fail(method, TransientError("throttled"), times=9)
 
@@ -74,7 +74,7 @@ def test_what_does_not_answer_for_a_while_is_waited_for(method: str) -> None:
 @pytest.mark.parametrize("method", ["cluster.annotate", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role"])
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
 @pytest.mark.parametrize("times", [1, 3, 9])
-def test_a_write_whose_answer_is_lost_is_made_once(method: str, after: bool, times: int) -> None:
+def test_a_write_whose_response_is_lost_has_one_effect(method: str, after: bool, times: int) -> None:
     def lost(run: ScenarioRun) -> None:
         run.world.fail(method, TransientError("connection reset"), times=times, after=after)
 
@@ -84,7 +84,7 @@ def test_a_write_whose_answer_is_lost_is_made_once(method: str, after: bool, tim
 
 
 @pytest.mark.parametrize("denial", [Denial.UNREACHABLE, Denial.UNAUTHENTICATED])
-def test_a_door_that_is_closed_for_a_moment_is_tried_again(denial: Denial) -> None:
+def test_a_denied_login_is_retried(denial: Denial) -> None:
     def shut(run: ScenarioRun) -> None:
         run.world.fail("cluster.service_account", AccessDenied("401", denial=denial), times=5)
 
@@ -108,12 +108,12 @@ STEPS = {
     "1.3 apply restart-workload": ["restart"],
     "1 verify": [],
 }
-"""Steps of a repair, each with the write that it makes."""
+"""Steps of a repair, each with its write."""
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("error", LOST.values(), ids=LOST)
-def test_a_cluster_that_is_lost_before_any_step_is_found_again(step: str, error: Callable[[], Exception]) -> None:
+def test_a_repair_continues_after_an_outage_before_any_step(step: str, error: Callable[[], Exception]) -> None:
     def lost(run: ScenarioRun) -> None:
         for request in ("service_account", "workload", "pods", "nodes", *STEPS[step]):
             run.world.fail(f"cluster.{request}", error(), times=1 if request in STEPS[step] else 3)
@@ -124,7 +124,7 @@ def test_a_cluster_that_is_lost_before_any_step_is_found_again(step: str, error:
     assert done.writes.count("restart") <= 1
 
 
-def test_a_write_that_is_refused_for_good_is_told_with_the_reason() -> None:
+def test_a_denied_write_is_reported_with_its_reason() -> None:
     def forbid(run: ScenarioRun) -> None:
         run.world.fail("cluster.restart", AccessDenied("restart aws-node: 403", denial=Denial.FORBIDDEN), times=None)
 
@@ -133,6 +133,6 @@ def test_a_write_that_is_refused_for_good_is_told_with_the_reason() -> None:
     assert "aws-node: 403" in str(done.run.outcome().messages[-1])
 
 
-def test_what_pagers_are_told_is_in_words() -> None:
+def test_the_published_changes_are_sentences() -> None:
     sent = [detail for kind, detail in run_workflow().run.bus.sent if kind == "Remediation Verified"]
     assert sent[0]["changes"] == ["annotation set", "one pod replaced first", "all pods restarted"]

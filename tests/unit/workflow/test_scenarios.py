@@ -1,4 +1,4 @@
-"""Every scenario over the fakes, and that every failure mode has one."""
+"""Every scenario over the fakes, and a scenario for every failure mode."""
 
 import re
 from pathlib import Path
@@ -16,27 +16,27 @@ ROWS = {int(number): verdict for number, verdict in re.findall(r"^\| (\d+) \| \[
 
 
 @pytest.mark.parametrize("name", names())
-def test_the_scenario_comes_to_its_end(name: str) -> None:
+def test_the_scenario_has_its_expected_result(name: str) -> None:
     scenario = load(name)
     outcome = run_scenario(scenario).outcome()
     assert outcome.outcome == scenario.expect.outcome
     assert differences(scenario.expect, outcome) == []
 
 
-def _playing(number: int) -> list[Scenario]:
+def _scenarios_of(number: int) -> list[Scenario]:
     return [item for item in map(load, names()) if str(number) in re.findall(r"\d+", item.failure_mode)]
 
 
-def test_the_failure_modes_are_numbered_in_their_order() -> None:
+def test_the_failure_modes_are_numbered_in_order() -> None:
     assert list(ROWS) == list(range(1, len(ROWS) + 1))
 
 
 @pytest.mark.parametrize(("number", "verdict"), ROWS.items())
-def test_each_failure_mode_is_played_to_the_verdict_of_its_row(number: int, verdict: str) -> None:
-    assert verdict in {told for item in _playing(number) for told in (item.expect.verdict, item.expect.plan_verdict)}
+def test_each_failure_mode_has_a_scenario_with_its_verdict(number: int, verdict: str) -> None:
+    assert verdict in {told for item in _scenarios_of(number) for told in (item.expect.verdict, item.expect.plan_verdict)}
 
 
-def test_each_scenario_names_failure_modes_that_are_in_the_table() -> None:
+def test_each_scenario_names_existing_failure_modes() -> None:
     told = {int(number) for item in map(load, names()) for number in re.findall(r"\d+", item.failure_mode)}
     assert told <= set(ROWS)
 

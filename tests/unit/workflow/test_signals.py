@@ -1,4 +1,4 @@
-"""Signals that come while an incident is open, and an incident that another has taken over."""
+"""Signals while an incident is open, and an incident that was taken over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
 
 
-def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() -> None:
+def test_a_signal_of_a_new_fault_keeps_the_incident_open() -> None:
     def again(run: ScenarioRun) -> None:
         run.incidents.signal(TARGET, Signal(occurred_at=run.world.now, check="another", at=run.world.now))
         set_annotation(None)(run)
@@ -24,7 +24,7 @@ def test_a_signal_that_no_look_has_seen_lets_it_look_again_before_it_closes() ->
     assert done.run.incidents.closed[-1].signals == 2
 
 
-def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
+def test_a_verification_does_not_count_for_a_later_repair() -> None:
     def again(run: ScenarioRun) -> None:
         run.incidents.signal(TARGET, Signal(occurred_at=run.world.now, check="another", at=run.world.now))
         set_annotation(None)(run)
@@ -34,14 +34,14 @@ def test_what_was_proven_before_says_nothing_of_a_repair_since() -> None:
     assert done.outcome == "needs-action"
 
 
-def test_a_signal_of_nothing_new_costs_a_look_and_closes() -> None:
+def test_a_signal_without_a_new_fault_costs_one_assessment() -> None:
     done = run_workflow(before={"2 close": count_signal})
     assert (done.outcome, done.writes) == ("verified", REPAIR)
     assert "3 assess" not in map(str, done.steps.done)
     assert done.run.incidents.closed[-1].signals == 2
 
 
-def test_an_incident_that_another_execution_has_taken_over_is_its_to_close() -> None:
+def test_an_incident_that_was_taken_over_is_not_closed() -> None:
     def taken(run: ScenarioRun) -> None:
         ours = run.incidents.get(TARGET)
         assert ours

@@ -1,4 +1,4 @@
-"""Patience: how often to look, and for how long altogether."""
+"""Poll schedules and step ids."""
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, Ste
 
 
 def delays(patience: PollSchedule) -> list[int]:
-    """Every delay until patience ends."""
+    """Every delay of a schedule."""
     found: list[int] = []
     while (delay := patience.delay_s(len(found) + 1)) is not None:
         found.append(delay)
@@ -25,13 +25,13 @@ def delays(patience: PollSchedule) -> list[int]:
         (PollSchedule(timeout_s=100, first_s=30, most_s=30), [30, 30, 30, 10]),
     ],
 )
-def test_delays_grow_to_the_longest_and_add_up_to_the_time_out(patience: PollSchedule, expected: list[int]) -> None:
+def test_delays_grow_up_to_the_longest(patience: PollSchedule, expected: list[int]) -> None:
     assert delays(patience) == expected
 
 
 @given(st.integers(1, 20_000), st.integers(1, 60), st.integers(1, 900), st.sampled_from([1.3, 1.5, 2.0]))
 @settings(max_examples=60)
-def test_it_always_waits_exactly_its_time_and_ends(timeout_s: int, first_s: int, most_s: int, growth: float) -> None:
+def test_the_delays_add_up_to_the_time_out(timeout_s: int, first_s: int, most_s: int, growth: float) -> None:
     found = delays(PollSchedule(timeout_s=timeout_s, first_s=first_s, most_s=max(first_s, most_s), growth=growth))
     assert sum(found) == timeout_s
     assert all(1 <= delay <= max(first_s, most_s) for delay in found)

@@ -1,4 +1,4 @@
-"""The workflow and time: cool-downs, reminders, and what others change while it waits."""
+"""Waiting: cool-downs, reminders, and changes by others meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _repaired(ago: timedelta) -> PastIncident:
     return replace(repaired(ago, "restart-workload"), target=TARGET, opened_at=at, closed_at=at)
 
 
-def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
+def test_a_repair_that_the_cooldown_blocks_runs_after_it() -> None:
     done = run_workflow(first=lambda run: run.incidents.remember(_repaired(timedelta(seconds=60))))
     assert done.notified == ["blocked", "repairing", "verified"]
     assert done.writes == REPAIR
@@ -35,7 +35,7 @@ def test_what_the_cool_down_holds_back_is_repaired_when_it_ends() -> None:
 
 
 @pytest.mark.parametrize("setting", [120, 7_200], ids=["shorter than the default", "longer"])
-def test_a_running_update_is_waited_for_as_long_as_its_setting_says(setting: int) -> None:
+def test_the_wait_for_a_running_update_has_its_configured_limit(setting: int) -> None:
     def runs(run: ScenarioRun) -> None:
         record = run.world.cluster.addons["vpc-cni"]
         run.world.cluster.addons["vpc-cni"] = replace(record, status="UPDATING")
@@ -47,12 +47,12 @@ def test_a_running_update_is_waited_for_as_long_as_its_setting_says(setting: int
     assert timedelta(0) <= done.run.world.now - NOON - timedelta(seconds=setting) < timedelta(minutes=1)
 
 
-def test_a_wait_that_ends_within_a_second_is_told_once() -> None:
+def test_a_block_of_less_than_a_second_sends_one_notification() -> None:
     done = run_workflow(first=lambda run: run.incidents.remember(_repaired(timedelta(seconds=59, milliseconds=600))))
     assert done.notified == ["blocked", "repairing", "verified"]
 
 
-def test_a_person_is_told_once_and_reminded_ever_more_rarely_and_then_the_sweep_takes_over() -> None:
+def test_a_person_gets_four_reminders_before_the_incident_close() -> None:
     done = run_workflow({"trust": "other-subject"}, watches=4)
     assert done.notified == ["needs-action", "reminder", "reminder", "reminder", "reminder"]
     assert (done.outcome, done.writes) == ("needs-action", [])
@@ -60,7 +60,7 @@ def test_a_person_is_told_once_and_reminded_ever_more_rarely_and_then_the_sweep_
     assert done.run.world.now - NOON >= timedelta(days=4)
 
 
-def test_when_a_person_has_corrected_the_trust_policy_it_repairs() -> None:
+def test_a_corrected_trust_policy_starts_the_repair() -> None:
     def corrected(run: ScenarioRun) -> None:
         run.world.cluster.working_roles = frozenset({BOUND_ROLE})
         run.world.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=right_trust(run.world.cluster.facts.issuer or ""))
@@ -70,7 +70,7 @@ def test_when_a_person_has_corrected_the_trust_policy_it_repairs() -> None:
     assert done.writes == REPAIR
 
 
-def test_when_a_person_has_repaired_it_all_it_says_so_and_closes() -> None:
+def test_a_manual_repair_closes_the_incident_as_recovered() -> None:
     def by_hand(run: ScenarioRun) -> None:
         set_annotation(BOUND_ROLE)(run)
         for name in list(run.world.cluster.pods):
@@ -81,7 +81,7 @@ def test_when_a_person_has_repaired_it_all_it_says_so_and_closes() -> None:
     assert (done.outcome, done.writes) == ("recovered", [])
 
 
-def test_what_turns_well_after_we_gave_up_is_told_and_closed() -> None:
+def test_a_recovery_after_a_failed_repair_is_reported_and_closes_the_incident() -> None:
     def runs(run: ScenarioRun) -> None:
         for name in list(run.world.cluster.pods):
             run.world.replace_pod(run.world.cluster, name)
@@ -92,13 +92,13 @@ def test_what_turns_well_after_we_gave_up_is_told_and_closed() -> None:
     assert done.writes == REPAIR
 
 
-def test_having_given_up_it_does_not_try_again_though_the_plan_could_run() -> None:
+def test_no_repair_follows_a_failed_one() -> None:
     done = run_workflow(before={"1 verify": keep_waiting("ImagePullBackOff")}, watches=2)
     assert done.notified == ["repairing", "needs-action", "reminder", "reminder"]
     assert done.writes == REPAIR
 
 
-def test_a_mode_that_is_set_back_lets_it_repair() -> None:
+def test_mode_enforce_starts_the_repair() -> None:
     def enforce(run: ScenarioRun) -> None:
         run.world.parameters[settings_path(CLUSTER, "mode")] = Parameter(value="enforce")
 
@@ -106,7 +106,7 @@ def test_a_mode_that_is_set_back_lets_it_repair() -> None:
     assert done.notified == ["blocked", "repairing", "verified"]
 
 
-def test_a_binding_that_is_taken_away_ends_the_repair() -> None:
+def test_a_removed_binding_ends_the_repair() -> None:
     def unbind(run: ScenarioRun) -> None:
         del run.world.parameters[binding_path(CLUSTER, *KEY)]
         set_annotation(None)(run)

@@ -1,1 +1,1 @@
-"""The bodies of the workflow's steps: each looks or acts once, and says in plain JSON what came of it. None raises for what may pass."""
+"""The steps of the remediation workflow, over the ports."""
