@@ -155,16 +155,16 @@ def _writer(context: MessageContext) -> Tool | None:
 
 def _remedies(context: MessageContext, most: int) -> Iterator[Phrase]:
     for remedy in context.current.remedies[:most]:
-        if not remedy.command:
-            yield phrase("{text}", text=sentence(remedy.text.removesuffix(", then check again")))
-        elif remedy.diff:
-            yield phrase("{text} as shown: {command}", text=sentence(remedy.text).rstrip("."), command=Code(remedy.command))
+        text = sentence(remedy.text)
+        if remedy.command:
+            template = "{text} as shown: {command}" if remedy.diff else "{text}: {command}"
+            yield phrase(template, text=text.rstrip("."), command=Code(remedy.command))
         else:
-            yield phrase("{text}: {command}", text=sentence(remedy.text).rstrip("."), command=Code(remedy.command))
+            yield phrase("{text}", text=text)
 
 
 def differences(context: MessageContext) -> Phrase | None:
-    """Lines of a document that have to change, old and new, where the diagnosis gives them."""
-    pairs = [pair for remedy in context.current.remedies for pair in remedy.diff]
-    lines = tuple(f"{sign} {text}" for old, new in pairs for sign, text in (("-", old), ("+", new)) if text.strip())
+    """The lines of a document that have to change, old and new."""
+    changes = [change for remedy in context.current.remedies for change in remedy.diff]
+    lines = tuple(f"{sign} {text}" for old, new in changes for sign, text in (("-", old), ("+", new)) if text.strip())
     return phrase("Change these lines:\n{lines}", lines=Block(lines)) if lines else None

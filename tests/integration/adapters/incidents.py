@@ -34,7 +34,7 @@ def past(of: Incident, **changes: Any) -> PastIncident:
         "binding_path": of.binding_path,
         "binding_version": 3,
         "old_value": "arn:old",
-        "details": {"lines": [["12:00", "found"]]},
+        "details": {"timeline": [["12:00", "found"]]},
     }
     return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**told, **changes})
 

@@ -89,14 +89,14 @@ HOSTILE_FIELDS = ("sentence", "severity", "actor")
 
 
 @pytest.mark.parametrize(
-    "field", [*HOSTILE_FIELDS, "lines", "broken", "remedies", "versions", "verdict", "old_value", "trigger", "changes"]
+    "field", [*HOSTILE_FIELDS, "timeline", "broken", "remedies", "versions", "verdict", "old_value", "trigger", "changes"]
 )
 def test_text_from_a_cluster_is_escaped(field: str) -> None:
     hostile = f"{HOSTILE}\" onload='x' &amp; <img src=x>"
     if field in HOSTILE_FIELDS:
         incident = past(details=details(**{field: hostile}))
-    elif field == "lines":
-        incident = past(details=details(lines=[{"at": NOON.isoformat(), "what": hostile, "words": hostile, "counts": [1, 2, 3, 4]}]))
+    elif field == "timeline":
+        incident = past(details=details(timeline=[{"at": NOON.isoformat(), "event": hostile, "text": hostile, "counts": [1, 2, 3, 4]}]))
     elif field in ("broken", "remedies", "versions"):
         incident = past(details=details(**{field: [hostile]}))
     else:
@@ -114,12 +114,12 @@ def test_text_from_a_cluster_is_escaped(field: str) -> None:
 ODD: dict[str, dict[str, Any]] = {
     "no details": {"details": None},
     "no lines": {"details": {}},
-    "nothing counted": {"details": {"timeline": [{"at": NOON.isoformat(), "what": "look", "words": "no-access"}]}},
-    "one look": {"details": {"timeline": lines()[:1]}},
-    "no times": {"details": {"timeline": [{"what": "look", "words": "x", "counts": [1, 2, 3, 4]}]}},
+    "nothing counted": {"details": {"timeline": [{"at": NOON.isoformat(), "event": "assessment", "text": "no-access"}]}},
+    "one assessment": {"details": {"timeline": lines()[:1]}},
+    "no times": {"details": {"timeline": [{"event": "assessment", "text": "x", "counts": [1, 2, 3, 4]}]}},
     "broken samples": {"details": {"timeline": lines(), "samples": [["?", 1, 2, 3, 4], [NOON.isoformat(), "1", 2, None, 0], "x", 7]}},
-    "lines of another kind": {"details": {"timeline": ["x", 7, None]}},
-    "weeks": {"details": {"timeline": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "what": "look", "words": "healthy"}]}},
+    "malformed entries": {"details": {"timeline": ["x", 7, None]}},
+    "weeks": {"details": {"timeline": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "event": "assessment", "text": "healthy"}]}},
 }
 
 

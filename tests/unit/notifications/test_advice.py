@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.domain.assessment.summary import ClusterSummary
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import NOT_READ, FieldWriter, RoleFacts, Snapshot, SupportDates, Unknown, VersionAdvice
 from lambdas.notifications.body import paragraphs
@@ -18,12 +19,11 @@ from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.message_cases import message_cases, write
 from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, pods, service_account, trust
 
-CLUSTER = {"version": "1.31"}
+CLUSTER = ClusterSummary(name="prod-blue", version="1.31")
 
 
-def until(standard: datetime | None, extended: datetime | None = None) -> dict[str, str]:
-    dates = {"standard_until": standard, "extended_until": extended}
-    return CLUSTER | {name: item.isoformat() for name, item in dates.items() if item}
+def until(standard: datetime, extended: datetime | None = None) -> ClusterSummary:
+    return replace(CLUSTER, standard_until=standard.isoformat(), extended_until=extended.isoformat() if extended else "")
 
 
 def days(count: float) -> datetime:
@@ -50,10 +50,10 @@ def days(count: float) -> datetime:
             id="extended support ended",
         ),
         pytest.param(CLUSTER, "", id="not read"),
-        pytest.param(CLUSTER | {"standard_until": "soon"}, "", id="not a date"),
+        pytest.param(replace(CLUSTER, standard_until="soon"), "", id="not a date"),
     ],
 )
-def test_the_end_of_support_is_announced_in_days(cluster: dict[str, str], expected: str) -> None:
+def test_the_end_of_support_is_announced_in_days(cluster: ClusterSummary, expected: str) -> None:
     text = support(cluster, NOW)
     assert (text.render(PLAIN) if text else "") == expected
 
