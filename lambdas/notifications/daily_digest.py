@@ -27,7 +27,7 @@ _OUTCOMES: Final[Mapping[Outcome, tuple[str, str]]] = {
     Outcome.VERIFIED: ("repaired", "Repaired and verified:"),
     Outcome.RECOVERED: ("recovered", "Recovered without a repair:"),
 }
-"""Outcome -> words in the title and heading in the body, the most important outcome first."""
+"""Outcome -> text in the title and heading in the body, the most important outcome first."""
 
 
 def digest_message(day: Day, *, environment: Environment) -> Message:
@@ -77,9 +77,9 @@ def _counts(day: Day) -> Iterator[str]:
     """`1 still open`, `2 repaired`."""
     if day.still_open:
         yield f"{len(day.still_open)} still open"
-    for outcome, (words, _) in _OUTCOMES.items():
+    for outcome, (text, _) in _OUTCOMES.items():
         if count := sum(incident.outcome is outcome for incident in day.closed):
-            yield f"{count} {words}"
+            yield f"{count} {text}"
 
 
 def _paragraphs(day: Day) -> Iterator[Phrase]:

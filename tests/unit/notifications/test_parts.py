@@ -57,7 +57,7 @@ def test_a_subject_is_ascii_on_one_line_and_short() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [
         (-5, "0 s"),
         (0, "0 s"),
@@ -70,8 +70,8 @@ def test_a_subject_is_ascii_on_one_line_and_short() -> None:
         (259_200, "3 days"),
     ],
 )
-def test_durations_have_at_most_two_units(seconds: int, words: str) -> None:
-    assert duration(seconds) == words
+def test_durations_have_at_most_two_units(seconds: int, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_a_time_of_another_day_carries_its_date() -> None:

@@ -68,7 +68,7 @@ def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
     return _role_in_record(snapshot, addon, evidence)
 
 
-_BY_ITS_WORDS: Final = (Remedy("resolve the health issue of the add-on, then check again"),)
+_BY_ITS_WORDS: Final = (Remedy("resolve the health issue of the add-on"),)
 
 
 def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
