@@ -132,9 +132,9 @@ clean: ## remove build output and tool caches; keep the real control plane
 pristine: clean ## remove all untracked output, environments and the real control plane
 	@rm -rf .cache .venv .venv-3.13 node_modules
 
-.PHONY: licences
-licences: $(VENV)/ready ## write docs/licences.md from package metadata
-	@$(BIN)/python -m release.licences
+.PHONY: licenses
+licenses: $(VENV)/ready ## write docs/licenses.md from package metadata
+	@$(BIN)/python -m release.licenses
 
 .PHONY: release
 release: $(VENV)/ready ## build wheel, asset, templates, SBOM and checksums into build/release

@@ -1,4 +1,4 @@
-"""The commands that the documentation tells people to type: from fenced blocks, and from code between backquotes."""
+"""Finds the commands in the documentation, in fenced blocks and inline code."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ _SPLIT: Final = re.compile(r"\s*(?:&&|\|\||;|\|)\s*(?:do\s+)?")
 
 @dataclass(frozen=True)
 class Command:
-    """One command as words, without variables set before it; `page` is where it stands."""
+    """One command as words, without variable assignments before it."""
 
     page: Path
     words: tuple[str, ...]
@@ -32,7 +32,7 @@ class Command:
 
 
 def commands() -> list[Command]:
-    """Every command of every page, each once per page."""
+    """Return the distinct commands of each page."""
     found = (Command(page, words) for page in PAGES for line in _lines(page) for words in _commands(line))
     return sorted(dict.fromkeys(found), key=str)
 
@@ -50,7 +50,7 @@ def _commands(line: str) -> Iterator[tuple[str, ...]]:
     for part in _SPLIT.split(_INNER.sub("X", line).strip().removeprefix("$ ")):
         try:
             words = shlex.split(part, comments=True)
-        except ValueError:  # prose with an apostrophe, a piece of YAML
+        except ValueError:  # text with an apostrophe, or YAML
             continue
         while words and re.fullmatch(r"[A-Z][A-Z_]*=.*", words[0]):
             words.pop(0)

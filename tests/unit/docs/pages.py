@@ -1,4 +1,4 @@
-"""The pages of the documentation, and the blocks between their fences."""
+"""Reads the pages of the documentation and their fenced blocks."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[3]
 PAGES: Final = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[!.]*/README.md")]))
-"""Every page that people read: at the top, in `docs`, and the first page of a folder."""
+"""All pages: at the top level, in `docs`, and README files of folders."""
 
 _FENCE: Final = re.compile(r"^(?P<fence>`{3,})(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """One fenced block: `before` is the text of the page up to it, since the last block."""
+    """One fenced block. `before` is the text of the page between the previous block and this one."""
 
     page: Path
     language: str
@@ -24,7 +24,7 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """The fenced blocks of a page in their order."""
+    """Yield the fenced blocks of a page in order."""
     text, end = page.read_text(encoding="utf-8"), 0
     for found in _FENCE.finditer(text):
         yield Block(page=page, language=found["language"], text=found["text"], before=text[end : found.start()])
@@ -32,10 +32,10 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def prose(page: Path) -> str:
-    """A page without its fenced blocks."""
+    """Return a page without its fenced blocks."""
     return _FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 def named(page: Path) -> str:
-    """The page as a path of the repository."""
+    """Return the page's path in the repository."""
     return page.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""Every command of README and docs: it exists with these options, and a test runs it or its page says that it needs an account."""
+"""Every command in the documentation exists with its options, and a test runs it or it needs an account."""
 
 import os
 import re
@@ -29,10 +29,11 @@ RUN: Final = {
     "make infra": ".ci/run",
     "make e2e": ".ci/run",
     "make help": "tests/unit/docs/test_commands.py",
-    "make licences": "tests/unit/docs/test_release.py",
+    "make licenses": "tests/unit/docs/test_release.py",
     "make release": "tests/unit/docs/test_release.py",
     "make synth": "tests/infra/test_app.py",
     "make demo": "tests/sandbox/test_scenarios.py",
+    "make coverage": "Makefile",
     "make chaos": "tests/chaos/__main__.py",
     "make bench": "benchmarks/__main__.py",
     "python -m benchmarks": "benchmarks/__main__.py",
@@ -41,11 +42,11 @@ RUN: Final = {
     "git apply": "tests/unit/docs/test_contributing.py",
     "uv tool install": "tests/sandbox/test_installed.py",
 }
-"""What runs a command: a test, what runs the tests, or the program behind it whose parts are tested."""
+"""Command -> the test, CI script or program that runs it."""
 
 NEEDS_ACCOUNT: Final = ("aws ", "kubectl ", "cdk ", "make deploy", "make diff", "make bootstrap", "make destroy", "irsa-remediator ")
 NEEDS_NETWORK: Final = ("uvx pre-commit", "make lock")
-"""Ask a package index for what is newest, so that no two runs need be alike."""
+"""Commands that read the package index, so that their result may differ between runs."""
 
 _AWS_OPTIONS: Final = {"query", "output", "region", "profile", "no-cli-pager"}
 _CLI = get_command(app)
@@ -57,21 +58,21 @@ def of(*tools: str) -> Any:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=map(str, COMMANDS))
-def test_it_is_run_by_a_test_or_needs_an_account(command: Command) -> None:
+def test_a_command_is_run_by_a_test_or_needs_an_account(command: Command) -> None:
     text = " ".join(command.words) + " "
     if text.startswith((*NEEDS_ACCOUNT, *NEEDS_NETWORK)):
         return
     runner = next((where for start, where in RUN.items() if text.startswith(start + " ")), None)
-    assert runner, f"no test is named that runs it: {text}"
+    assert runner, f"no test runs this command: {text}"
     assert (ROOT / runner).exists()
 
 
-def test_no_runner_is_named_for_a_command_that_no_page_has() -> None:
+def test_every_tested_command_is_on_a_page() -> None:
     texts = [" ".join(command.words) + " " for command in COMMANDS]
     assert [start for start in RUN if not any(text.startswith(start + " ") for text in texts)] == []
 
 
-def test_the_pages_say_what_needs_an_account() -> None:
+def test_pages_mark_commands_that_need_an_account() -> None:
     assert "(account)" in (ROOT / "docs" / "deploy.md").read_text()
     assert "need an account" in (ROOT / "README.md").read_text()
 
@@ -81,15 +82,15 @@ def test_a_target_of_make_exists(command: Command) -> None:
     assert {word for word in command.words[1:] if "=" not in word and not word.startswith("-")} <= TARGETS
 
 
-def test_make_lists_each_target_with_what_it_does() -> None:
+def test_make_help_lists_every_target() -> None:
     said = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.split()[1] for line in said.splitlines()} == TARGETS
     declared = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, flags=re.MULTILINE))
-    assert declared == TARGETS, "each target says in a comment of two signs what it does"
+    assert declared == TARGETS, "each target has a help text after `##`"
 
 
 @of("make")
-def test_make_knows_what_to_do_for_it(command: Command) -> None:
+def test_make_can_plan_the_target(command: Command) -> None:
     said = subprocess.run(["make", "--dry-run", *command.words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
 
@@ -107,7 +108,7 @@ def test_the_demo_lists_every_scenario() -> None:
 
 
 @of("irsa-remediator")
-def test_a_command_of_ours_takes_these_options(command: Command) -> None:
+def test_irsa_remediator_has_the_command_and_its_options(command: Command) -> None:
     words, found = list(command.words[1:]), _CLI
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]  # type: ignore[attr-defined]  # a group, by the line above
@@ -119,7 +120,7 @@ def test_a_command_of_ours_takes_these_options(command: Command) -> None:
 
 
 @of("irsa-remediator")
-def test_a_command_of_ours_is_run_in_a_session(command: Command) -> None:
+def test_irsa_remediator_commands_are_run_in_a_recorded_session(command: Command) -> None:
     if command.words[1].startswith("-"):
         return
     typed = [line for session in SESSIONS.values() for line in session.commands]
@@ -127,7 +128,7 @@ def test_a_command_of_ours_is_run_in_a_session(command: Command) -> None:
 
 
 @of("aws")
-def test_a_call_of_aws_is_one_with_these_parameters(command: Command) -> None:
+def test_an_aws_call_exists_with_its_parameters(command: Command) -> None:
     _, service, operation, *rest = command.words
     model = botocore.session.get_session().get_service_model(service)
     calls = {xform_name(name, "-"): name for name in model.operation_names} | {"get-token": ""}
@@ -139,5 +140,5 @@ def test_a_call_of_aws_is_one_with_these_parameters(command: Command) -> None:
         assert {flag.removeprefix("no-") if flag not in members else flag for flag in flags} <= members
 
 
-def test_there_are_commands_to_look_at() -> None:
+def test_the_documentation_has_commands() -> None:
     assert len(COMMANDS) > 100

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its differences apply, and the worked verdict passes the tests that it names."""
+"""The diffs in CONTRIBUTING.md apply to the code, and its example verdict passes the tests that it names."""
 
 import re
 import runpy
@@ -12,12 +12,12 @@ import pytest
 from tests.unit.docs.pages import ROOT, Block, blocks
 
 PAGE = ROOT / "CONTRIBUTING.md"
-_TREE = ("lambdas", "infra", "sandbox", "cli", "scenarios", "tests", "docs", "pyproject.toml")
+_TREE = ("lambdas", "infra", "sandbox", "cli", "preflight", "scenarios", "tests", "docs", "pyproject.toml")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "tools", "pictures", "e2e", "chaos", "integration", "preflight", "*.schema.json")
 
 
 def parts() -> tuple[list[Block], list[Block]]:
-    """The blocks before the worked verdict, and its own."""
+    """Return the blocks before the example verdict, and those of the example."""
     found = list(blocks(PAGE))
     start = next(index for index, item in enumerate(found) if "## A new verdict" in item.before)
     return found[:start], found[start:]
@@ -25,17 +25,27 @@ def parts() -> tuple[list[Block], list[Block]]:
 
 SHORT, WORKED = parts()
 DIFFERENCES = [item for item in SHORT if item.language == "diff"]
-_CONCERNED = "malformed or in_step or failure_mode or has_a_world or left_over"  # the rest is run beside this test
-KINDS = ("a trigger", "a verdict", "an action", "a permission", "a message", "a setting", "an AWS resource")
+_CONCERNED = "malformed or in_step or failure_mode or has_a_world or left_over"  # the other tests run in their own lane
+KINDS = (
+    "a trigger",
+    "a polled source",
+    "a verdict",
+    "a workload",
+    "an action",
+    "a permission",
+    "a message",
+    "a setting",
+    "an AWS resource",
+)
 
 
 def apply(difference: str, tree: Path) -> None:
     done = subprocess.run(["git", "apply", "-C1", "-"], input=difference, text=True, cwd=tree, capture_output=True, check=False)
-    assert done.returncode == 0, f"CONTRIBUTING.md no longer fits the code; write its difference anew:\n{done.stderr}\n{difference}"
+    assert done.returncode == 0, f"a diff in CONTRIBUTING.md does not apply; update it:\n{done.stderr}\n{difference}"
 
 
 def follow(instructions: list[Block], tree: Path) -> None:
-    """Do what the page says: apply differences, write new files."""
+    """Apply the diffs of the page and write its new files."""
     for block in instructions:
         if block.language == "diff":
             apply(block.text, tree)
@@ -50,14 +60,14 @@ def copied(files: set[str], folder: Path) -> Path:
     return folder
 
 
-def test_each_of_the_seven_changes_names_where_it_is_made() -> None:
+def test_the_table_lists_every_kind_of_change_with_its_files() -> None:
     rows = re.findall(r"^\| ((?:an?) [^|]+?) \| ([^|]+) \| ([^|]+) \|$", PAGE.read_text(), flags=re.MULTILINE)
     assert tuple(kind for kind, *_ in rows) == KINDS
     assert all(re.search(r"\]\([^)]+\)", where) for _, where, _ in rows)
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=[item.text.split()[1].removeprefix("a/") for item in DIFFERENCES])
-def test_each_short_example_applies_to_code_that_runs(difference: Block, tmp_path: Path) -> None:
+def test_each_short_diff_applies_and_the_result_runs(difference: Block, tmp_path: Path) -> None:
     changed = set(re.findall(r"^--- a/(\S+)", difference.text, flags=re.MULTILINE))
     apply(difference.text, copied(changed, tmp_path))
     for name in changed:
@@ -65,7 +75,7 @@ def test_each_short_example_applies_to_code_that_runs(difference: Block, tmp_pat
             runpy.run_path(str(tmp_path / name))
 
 
-def test_the_worked_verdict_passes_the_tests_that_it_names(tmp_path: Path) -> None:
+def test_the_example_verdict_passes_the_tests_that_it_names(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     for name in _TREE:
         source = ROOT / name

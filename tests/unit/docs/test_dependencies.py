@@ -1,4 +1,4 @@
-"""The table of dependencies has every package of pyproject.toml, once, with figures that are still right."""
+"""The dependency table has one row for each package of pyproject.toml, with its current size."""
 
 import re
 import tomllib
@@ -29,8 +29,8 @@ INSTALLED = [(name, float(size)) for name, _, size, _ in ROWS if f"| {name} |" n
 
 
 @pytest.mark.parametrize(("name", "told"), INSTALLED, ids=[name for name, _ in INSTALLED])
-def test_what_a_package_weighs_is_about_what_is_told(name: str, told: float) -> None:
+def test_the_installed_size_of_a_package_is_about_the_size_in_the_table(name: str, told: float) -> None:
     files = (file.locate() for file in distribution(name).files or () if "__pycache__" not in str(file))
-    measured = sum(path.stat().st_size for path in files if path.exists()) / 1e6  # type: ignore[attr-defined]  # a path, by its docstring
+    measured = sum(path.stat().st_size for path in files if path.exists()) / 1e6  # type: ignore[attr-defined]  # `locate` returns a path
     assert measured <= 2 * told
     assert measured >= told / 2 or told <= 0.1

@@ -1,4 +1,4 @@
-"""Links between pages lead to files that exist."""
+"""Links between pages refer to existing files."""
 
 import re
 from pathlib import Path
@@ -16,25 +16,25 @@ def links(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_link_leads_to_a_file(page: Path) -> None:
+def test_every_link_refers_to_an_existing_file(page: Path) -> None:
     assert [link for link in links(page) if not (page.parent / link).exists()] == []
 
 
-def test_the_readme_leads_to_one_page_for_each_thing_to_do() -> None:
+def test_the_readme_links_to_the_main_pages() -> None:
     assert set(_OPERATORS_PAGES) <= set(links(ROOT / "README.md"))
 
 
-def led_to(page: Path) -> list[Path]:
-    """Where the links of a page lead; a folder stands for its pages."""
+def link_targets(page: Path) -> list[Path]:
+    """Return the targets of a page's links. A folder stands for its pages."""
     found = [(page.parent / link).resolve() for link in links(page)]
     return [inner for item in found for inner in (sorted(item.glob("*.md")) if item.is_dir() else [item])]
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
+def test_every_page_is_reachable_from_the_readme() -> None:
     reached, waiting = set[Path](), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop()
         if page not in reached and page.suffix == ".md":
             reached.add(page)
-            waiting += led_to(page)
+            waiting += link_targets(page)
     assert [named(item) for item in PAGES if item not in reached] == []

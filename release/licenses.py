@@ -1,4 +1,4 @@
-"""`make licences`: writes the licenses of all packages of functions, command line and deployment to `docs/licences.md`."""
+"""`make licenses`: writes the licenses of all packages of functions, command line and deployment to `docs/licenses.md`."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PAGE: Final = ROOT / "docs" / "licences.md"
+PAGE: Final = ROOT / "docs" / "licenses.md"
 SETS: Final = {"function": "functions", "": "command line", "deploy": "deployment"}
 """Dependency group -> name on the page. The empty name is the project's own dependencies."""
 
@@ -28,7 +28,7 @@ _MIT: Final = "Permission is hereby granted, free of charge, to any person obtai
 _HEAD: Final = """# Licenses
 
 Licenses of all packages that the functions, the command line or a deployment install, from the packages' metadata.
-`make licences` writes this page; a test verifies that it is current.
+`make licenses` writes this page; a test verifies that it is current.
 
 | package | license | required by |
 |---|---|---|
@@ -41,11 +41,11 @@ def page() -> str:
     for group, users in SETS.items():
         for name in closure(_declared(group)):
             needed.setdefault(name, set()).add(users)
-    rows = (f"| {name} | {licence(distribution(name))} | {', '.join(sorted(users))} |\n" for name, users in sorted(needed.items()))
+    rows = (f"| {name} | {license_of(distribution(name))} | {', '.join(sorted(users))} |\n" for name, users in sorted(needed.items()))
     return _HEAD + "".join(rows)
 
 
-def licence(found: Distribution) -> str:
+def license_of(found: Distribution) -> str:
     """Return the SPDX expression, otherwise the classifiers, otherwise the old license field, which holds a name or a full text.
 
     Source: https://packaging.python.org/en/latest/specifications/core-metadata/#license-expression
