@@ -100,15 +100,8 @@ def _past_incidents(fakes: Fakes) -> None:
 
 
 def _hostile_incident(fakes: Fakes) -> None:
-    fakes.incidents._row(TARGET).past.append(
-        past(
-            details={
-                "sentence": HOSTILE,
-                "lines": [{"at": "", "what": "assessment", "words": HOSTILE, "counts": [1, 2, 3, 4]}],
-                "actor": HOSTILE,
-            }
-        )
-    )
+    line = {"at": NOON.isoformat(), "event": "assessment", "text": HOSTILE, "counts": [1, 2, 3, 4]}
+    fakes.incidents._row(TARGET).past.append(past(details={"sentence": HOSTILE, "timeline": [line], "actor": HOSTILE}))
 
 
 def _pending_approval(fakes: Fakes) -> None:

@@ -119,7 +119,9 @@ ODD: dict[str, dict[str, Any]] = {
     "no times": {"details": {"timeline": [{"event": "assessment", "text": "x", "counts": [1, 2, 3, 4]}]}},
     "broken samples": {"details": {"timeline": lines(), "samples": [["?", 1, 2, 3, 4], [NOON.isoformat(), "1", 2, None, 0], "x", 7]}},
     "malformed entries": {"details": {"timeline": ["x", 7, None]}},
-    "weeks": {"details": {"timeline": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "event": "assessment", "text": "healthy"}]}},
+    "weeks": {
+        "details": {"timeline": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "event": "assessment", "text": "healthy"}]}
+    },
 }
 
 
