@@ -42,33 +42,32 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps) -> Remed
     state = WorkflowState(incident)
     outcome: Outcome | None
     try:
-        outcome = _run(state, steps, work)
+        for number in range(1, MAX_ITERATIONS + 1):
+            iteration = Iteration(number, state, steps, work)
+            summary = _assess(iteration)
+            if summary is None:
+                continue
+            if state.is_repaired(summary):
+                outcome = Outcome.VERIFIED if state.changes else Outcome.RECOVERED
+                if _close(iteration, outcome):
+                    return _result(state, outcome)
+            elif summary.actions and not state.gave_up and state.repairs < MAX_REPAIRS:
+                if approved := _approve(iteration, summary):
+                    repair(iteration, approved)
+            elif (seconds := _seconds_blocked(summary)) is not None:
+                notify(iteration, NotificationKind.BLOCKED)
+                steps.pause(iteration.step(StepPurpose.PAUSE), seconds)
+            elif not watch(iteration, summary):
+                break
+        outcome = Outcome.NEEDS_ACTION if state.notified is NotificationKind.NEEDS_ACTION else Outcome.BLOCKED
+        _close(Iteration(MAX_ITERATIONS + 1, state, steps, work), outcome)
     except _TakenOver:
         outcome = None
-    return RemediationResult(incident=incident.id, target=incident.target.key, outcome=outcome, changes=tuple(state.changes))
+    return _result(state, outcome)
 
 
-def _run(state: WorkflowState, steps: Steps, work: RemediationSteps) -> Outcome:
-    for number in range(1, MAX_ITERATIONS + 1):
-        iteration = Iteration(number, state, steps, work)
-        summary = _assess(iteration)
-        if summary is None:
-            continue
-        if state.is_repaired(summary):
-            outcome = Outcome.VERIFIED if state.changes else Outcome.RECOVERED
-            if _close(iteration, outcome):
-                return outcome
-        elif summary.actions and not state.gave_up and state.repairs < MAX_REPAIRS:
-            if approved := _approve(iteration, summary):
-                repair(iteration, approved)
-        elif (seconds := _seconds_blocked(summary)) is not None:
-            notify(iteration, NotificationKind.BLOCKED)
-            steps.pause(iteration.step(StepPurpose.PAUSE), seconds)
-        elif not watch(iteration, summary):
-            break
-    outcome = Outcome.NEEDS_ACTION if state.notified is NotificationKind.NEEDS_ACTION else Outcome.BLOCKED
-    _close(Iteration(MAX_ITERATIONS + 1, state, steps, work), outcome)
-    return outcome
+def _result(state: WorkflowState, outcome: Outcome | None) -> RemediationResult:
+    return RemediationResult(incident=state.incident.id, target=state.incident.target.key, outcome=outcome, changes=tuple(state.changes))
 
 
 # --- assess ------------------------------------------------------------------------------------------------------------------------------
