@@ -23,7 +23,7 @@ TOP: Final = 54
 BELOW: Final = 24
 BADGE_Y: Final = 11
 MAX_TICKS: Final = 6
-_TRAIL_FIELDS: Final = 5  # time, pods with the role, pods, Ready nodes, nodes
+_SAMPLE_FIELDS: Final = 5  # time, pods with the role, pods, Ready nodes, nodes
 _TICK_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400, 172_800)
 MARK_DISTANCE: Final = 16
 """Minimum distance of two numbered marks in pixels. Closer ones are moved to the right."""
@@ -52,11 +52,11 @@ class Sample:
     nodes: tuple[int, int] | None
 
 
-def samples(rows: Sequence[TimelineRow], trail: object) -> list[Sample]:
+def all_samples(rows: Sequence[TimelineRow], stored: object) -> list[Sample]:
     """Return the counts of the assessments and of the verification between them, in the order of time."""
     found = [Sample(row.at, row.pods, row.nodes) for row in rows if row.at and (row.pods or row.nodes)]
-    for entry in trail if isinstance(trail, list | tuple) else ():
-        if isinstance(entry, list | tuple) and len(entry) == _TRAIL_FIELDS and (at := moment(entry[0])):
+    for entry in stored if isinstance(stored, list | tuple) else ():
+        if isinstance(entry, list | tuple) and len(entry) == _SAMPLE_FIELDS and (at := moment(entry[0])):
             found.append(Sample(at, _pair(entry[1], entry[2]), _pair(entry[3], entry[4])))
     return sorted(found, key=lambda sample: sample.at)
 
@@ -72,15 +72,15 @@ def _series(found: Sequence[Sample], start: datetime) -> list[Series]:
     return [series for series in (Series("pods", "pods with the role", pods), Series("nodes", "nodes Ready", nodes)) if series.points]
 
 
-def draw_chart(rows: Sequence[TimelineRow], numbers: Sequence[int | None], trail: object = ()) -> str:
+def draw_chart(rows: Sequence[TimelineRow], numbers: Sequence[int | None], stored: object = ()) -> str:
     """Return the SVG, or nothing where nothing was counted.
 
     Args:
         rows: the timeline.
         numbers: number of each row's action, None where the row is no action.
-        trail: counts during verification, as stored in the incident's details.
+        stored: counts during verification, as stored in the incident's details.
     """
-    found = samples(rows, trail)
+    found = all_samples(rows, stored)
     if not found:
         return ""
     times = [row.at for row in rows if row.at] + [sample.at for sample in found]

@@ -112,8 +112,8 @@ def _texts(details: Mapping[str, Any], name: str) -> list[str]:
     return [str(value) for value in values] if isinstance(values, list | tuple) else []
 
 
-def _chart_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None], trail: object) -> str:
-    chart = draw_chart(rows, numbers, trail)
+def _chart_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None], samples: object) -> str:
+    chart = draw_chart(rows, numbers, samples)
     if not chart:
         return ""
     caption = "Counts of each assessment and verification, drawn until the next one. Numbers refer to the actions in the timeline."

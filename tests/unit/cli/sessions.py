@@ -61,7 +61,7 @@ def past(name: str = "7f3a9c21e5d0", **changes: Any) -> PastIncident:
             "actor": "UpdateAddon without a role by arn:aws:sts::111122223333:assumed-role/ci-deploy/build-1698",
             "versions": ["Kubernetes 1.28", "vpc-cni v1.15.1-eksbuild.1"],
             "timeline": lines(),
-            "samples": trail(),
+            "samples": samples(),
         },
     }
     return PastIncident(id=name, target=TARGET, **{**fields, **changes})
@@ -83,7 +83,7 @@ def lines() -> list[dict[str, Any]]:
     ]
 
 
-def trail() -> list[list[Any]]:
+def samples() -> list[list[Any]]:
     start = NOON - timedelta(hours=3)
     counted = ((14, 1, 10), (24, 3, 10), (36, 5, 11), (49, 8, 12), (66, 10, 12), (82, 12, 12))
     return [[(start + timedelta(seconds=at)).isoformat(), pods, 12, nodes, 12] for at, pods, nodes in counted]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.views.chart import draw_chart, samples
+from cli.views.chart import all_samples, draw_chart
 from cli.views.page import incident_page
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.notifications.timeline import entries_from_json, timeline
 from tests.unit.cli.fake_dependencies import ENVIRONMENT
 from tests.unit.cli.png import colors
-from tests.unit.cli.sessions import HOSTILE, lines, past, trail
+from tests.unit.cli.sessions import HOSTILE, lines, past
+from tests.unit.cli.sessions import samples as stored_samples
 from tests.world import NOON
 
 if TYPE_CHECKING:
@@ -134,19 +135,19 @@ def test_every_stored_history_makes_a_page(changes: dict[str, Any], outcome: Out
 
 
 def test_the_chart_contains_the_counts_of_assessments_and_verification() -> None:
-    found = samples(timeline(entries_from_json(lines())), trail())
+    found = all_samples(timeline(entries_from_json(lines())), stored_samples())
     assert [sample.pods for sample in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
     assert [sample.nodes for sample in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
 
 
 def test_the_chart_has_a_text_alternative() -> None:
-    chart = draw_chart(timeline(entries_from_json(lines())), [None] * len(timeline(entries_from_json(lines()))), trail())
+    chart = draw_chart(timeline(entries_from_json(lines())), [None] * len(timeline(entries_from_json(lines()))), stored_samples())
     assert "<title" in chart
     assert "pods with the role: 0 of 12 at the start, 12 of 12 at the end; nodes Ready: 9 of 12 at the start, 12 of 12 at the end." in chart
 
 
 def test_all_parts_of_the_chart_are_inside_its_bounds() -> None:
-    chart = draw_chart(timeline(entries_from_json(lines())), [None, 1, 2, None, 3, None, None], trail())
+    chart = draw_chart(timeline(entries_from_json(lines())), [None, 1, 2, None, 3, None, None], stored_samples())
     width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', chart)[0])
     xs = [float(item) for item in re.findall(r'(?:\bc?x[12]?)="([\d.]+)"', chart)]
     ys = [float(item) for item in re.findall(r'(?:\bc?y[12]?)="([\d.]+)"', chart)]
