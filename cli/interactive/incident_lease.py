@@ -33,7 +33,7 @@ class LeaseLost(RemediatorError):
 
 
 def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dependencies) -> Incident:
-    """Open an incident for the caller, or take over one that nobody works on.
+    """Open an incident for the caller, or take over one that no one works on.
 
     Raises:
         CommandError: somebody works on the incident, or it waits for approval.

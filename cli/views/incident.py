@@ -31,7 +31,7 @@ _SYSTEM_NAMESPACE: Final = "kube-system"
 
 
 def incident_table(open_incidents: Sequence[Incident], closed: Sequence[PastIncident]) -> Table:
-    """Return one line for each incident. The namespace stands in the header where all incidents share it, to save columns."""
+    """Return one line for each incident. The header contains the namespace if all incidents share it, to save columns."""
     targets = [incident.target for incident in open_incidents] + [incident.target for incident in closed]
     is_system = all(target.namespace == _SYSTEM_NAMESPACE for target in targets)
     account_column = f"in {_SYSTEM_NAMESPACE}" if is_system else "service account"

@@ -97,7 +97,7 @@ def _blocked_lines(summary: AssessmentSummary) -> Iterator[RenderableType]:
 
 
 def _cause(sentence: str, summary: AssessmentSummary) -> str:
-    """Return the reason without the sentence of the verdict, which stands above the plan."""
+    """Return the reason without the sentence of the verdict, which is shown above the plan."""
     rest = sentence.replace(summary.sentence, "").rstrip(": ")
     return plain(rest) or "only a person can change this"
 
