@@ -1,4 +1,4 @@
-"""Rivals run from the packages of our asset, and leave it as it is."""
+"""Baselines run with the packages of the asset and do not change it."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from benchmarks.harness import emulated_functions
 
 
-def test_rivals_are_compiled_beside_the_packages_and_never_into_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_baselines_are_compiled_outside_the_packages_of_the_asset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packages = tmp_path / "packages"
     (packages / "__pycache__").mkdir(parents=True)
     for name in ("six.py", "__pycache__/six.cpython-311.pyc"):
@@ -18,4 +18,4 @@ def test_rivals_are_compiled_beside_the_packages_and_never_into_them(tmp_path: P
     assert sorted(packages.rglob("*")) == before
     assert (folder / "six.py").exists()
     assert (folder / "__pycache__" / "six.cpython-311.pyc").exists()
-    assert list((folder / "__pycache__").glob("raw.*.pyc"))
+    assert list((folder / "__pycache__").glob("raw_http.*.pyc"))
