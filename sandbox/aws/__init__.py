@@ -1,1 +1,1 @@
-"""A local AWS: moto for what it has, doubles for what it lacks, one endpoint for both."""
+"""A local AWS: moto, doubles for what moto lacks, and one endpoint for both."""

@@ -1,4 +1,4 @@
-"""The record of every call that reached the local AWS: who, which IAM action, on what, with which outcome."""
+"""The log of every call to the local AWS: principal, IAM action, parameters and result."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # Members that carry a credential although their shapes are not marked as sensitive.
 _SECRET_MEMBERS = frozenset({"CheckpointToken", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode", "Token"})
-_WITHHELD = "<withheld>"
-# One DynamoDB call that IAM checks as the calls inside it.
+_REDACTED = "<withheld>"
+# One DynamoDB call that IAM authorizes as several calls.
 # Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 _TRANSACTIONS = {"TransactWriteItems", "TransactGetItems"}
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem", "ConditionCheck": "ConditionCheckItem"}
@@ -50,7 +50,7 @@ class Call:
 
 
 class CallLog:
-    """Calls in the order in which they were answered; safe to read while calls are made."""
+    """Calls in the order of their responses; thread-safe."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []
@@ -78,13 +78,13 @@ class CallLog:
             return tuple(self._calls)
 
     def of(self, principal: str | None = None, action: str | None = None) -> tuple[Call, ...]:
-        """Calls of one principal or of one action, or both."""
+        """Calls of one principal, of one action, or of both."""
         return tuple(call for call in self.all() if principal in (None, call.principal) and action in (None, call.action))
 
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """What a request asks for, before it is known how it ends."""
+    """The operation and the parameters of a request, before it is answered."""
 
     service: str
     operation: str
@@ -98,8 +98,8 @@ class ApiRequest:
         return [(iam_action(self.service, self.operation), self.params)]
 
 
-def api_request(request: Request, scope: Scope) -> ApiRequest:
-    """The operation and the parameters of a signed request; an unknown one keeps an empty operation."""
+def parse_api_request(request: Request, scope: Scope) -> ApiRequest:
+    """The operation and the parameters of a signed request; the operation is empty if it is unknown."""
     try:
         model = service_model(scope.service)
     except UnknownServiceError:
@@ -139,7 +139,7 @@ def _parsed_by_moto(service: str, operation_name: str, request: Request) -> dict
 
 def _without_secrets(shape: Shape | None, params: dict[str, Any]) -> dict[str, Any]:
     members = cast("StructureShape", shape).members if shape is not None else {}
-    return {name: _WITHHELD if _secret(name, members.get(name)) else value for name, value in params.items()}
+    return {name: _REDACTED if _secret(name, members.get(name)) else value for name, value in params.items()}
 
 
 def _secret(name: str, shape: Shape | None) -> bool:

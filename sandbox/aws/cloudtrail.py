@@ -1,6 +1,6 @@
 """CloudTrail records of API calls, as EventBridge delivers them.
 
-The shape follows events captured from a real account (https://github.com/radkawar/stackd, testdata/aws/eks):
+The shape follows events recorded in a real account (https://github.com/radkawar/stackd, testdata/aws/eks):
 `resources` is empty, times in `responseElements` are epoch seconds, parameters keep their REST names.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who made a call: `kind` is `AssumedRole`, `IAMUser` or `AWSService`."""
+    """The caller: `kind` is `AssumedRole`, `IAMUser` or `AWSService`."""
 
     kind: str
     account: str
@@ -55,7 +55,7 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedCall:
-    """One API call as the service saw it. `error_code` set: the call was refused and has no response elements."""
+    """One API call as the service saw it. If `error_code` is set, the call was refused and has no response elements."""
 
     service: str
     event_name: str
@@ -113,5 +113,5 @@ def _detail(call: RecordedCall, when: str) -> dict[str, Any]:
 
 
 def zulu(moment: datetime) -> str:
-    """Whole seconds in UTC, as CloudTrail and EventBridge write them."""
+    """Whole seconds in UTC, in the format of CloudTrail and EventBridge."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

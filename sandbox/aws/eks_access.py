@@ -1,4 +1,4 @@
-"""Access entries of the EKS double: which IAM principal is which Kubernetes user in which groups."""
+"""Access entries of the EKS double: IAM principal -> Kubernetes user and groups."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _create(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[s
 
 
 def update_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
-    """Groups and user name that the request names replace the former ones."""
+    """Replace the groups and the user name that the request contains."""
     cluster = _with_entries(state, params)
     record = _entry(cluster, params["principalArn"])
     _check_names(params)
@@ -68,7 +68,7 @@ def delete_access_entry(state: EksState, params: dict[str, Any]) -> dict[str, An
 
 
 def default_username(principal_arn: str) -> str:
-    """A role's user is its session, named without the role's path; a user is its own ARN.
+    """The default user name: a role's session ARN without the role's path, or the ARN of a user.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
     """

@@ -1,4 +1,4 @@
-"""The add-on versions that the EKS double offers: a small excerpt of what DescribeAddonVersions lists."""
+"""The add-on versions of the EKS double: an excerpt of DescribeAddonVersions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Offer:
-    """Versions of one add-on, newest first. `defaults`: Kubernetes version -> the version EKS would install."""
+    """Versions of one add-on, newest first. `defaults`: Kubernetes version -> default add-on version."""
 
     versions: tuple[str, ...]
     defaults: dict[str, str]
@@ -47,7 +47,7 @@ CATALOGUE = {
 
 
 def default_version(addon: str, kubernetes: str) -> str:
-    """The version that CreateAddon takes when none is asked for."""
+    """The version that CreateAddon installs by default."""
     offer = CATALOGUE[addon]
     return offer.defaults.get(kubernetes, offer.versions[0])
 
@@ -57,7 +57,7 @@ def is_offered(addon: str, version: str) -> bool:
 
 
 def offered(addon: str | None, kubernetes: str | None) -> list[dict[str, Any]]:
-    """DescribeAddonVersions' `addons`, for one add-on or all, for one Kubernetes version or all."""
+    """The `addons` of DescribeAddonVersions, for one add-on or all, for one Kubernetes version or all."""
     names = [name for name in CATALOGUE if addon in (None, name)]
     return [_described(name, [kubernetes] if kubernetes else list(KUBERNETES)) for name in names]
 

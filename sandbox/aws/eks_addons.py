@@ -1,4 +1,4 @@
-"""Add-ons of the EKS double: their records, and updates that take time, need PassRole and exclude one another."""
+"""Add-ons of the EKS double: updates take time, need PassRole, and exclude each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sandbox.aws.eks_state import Cluster, EksState, Update
 
 _BUSY = {"CREATING", "UPDATING", "DELETING"}
-# Order and names of an update's parameters.
+# Order and names of the parameters of an update.
 _UPDATE_PARAMS = {
     "addonVersion": "AddonVersion",
     "serviceAccountRoleArn": "ServiceAccountRoleArn",
@@ -42,7 +42,7 @@ def describe_addon_versions(_: EksState, params: dict[str, Any]) -> dict[str, An
 
 
 def create_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """A new add-on, CREATING at first. Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html"""
+    """Create an add-on in state CREATING. Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateAddon.html"""
     cluster = state.cluster(params["clusterName"])
     return eks_updates.once_per_token(cluster, "CreateAddon", params, lambda: _create(state, cluster, params, caller))
 
@@ -61,7 +61,7 @@ def _create(state: EksState, cluster: Cluster, params: dict[str, Any], caller: C
 
 
 def new_addon(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict[str, Any]:
-    """The record of an add-on as CreateAddon answers it."""
+    """The record of a new add-on in the shape of CreateAddon's response."""
     name = params["addonName"]
     return without_absent(
         {
@@ -83,7 +83,7 @@ def new_addon(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict
 
 
 def update_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """What the request names changes; version, configuration and associations that it omits stay.
+    """Update an add-on; version, configuration and associations that the request omits are kept.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
     """
@@ -95,8 +95,8 @@ def _update(state: EksState, cluster: Cluster, params: dict[str, Any], caller: C
     record = _addon(cluster, params["addonName"])
     _refuse_if_busy(cluster, record)
     _check(state, cluster, params, caller)
-    told = [{"type": kind, "value": _text(params[name])} for name, kind in _UPDATE_PARAMS.items() if name in params]
-    update = eks_updates.start(cluster, "AddonUpdate", told, record["addonName"])
+    parameters = [{"type": kind, "value": _text(params[name])} for name, kind in _UPDATE_PARAMS.items() if name in params]
+    update = eks_updates.start(cluster, "AddonUpdate", parameters, record["addonName"])
     record |= {"status": "UPDATING", "modifiedAt": now()}
     answer = {"update": dict(update.record)}
     state.after(state.behavior.update_s, lambda: _apply(state, cluster, params, update))
@@ -104,7 +104,7 @@ def _update(state: EksState, cluster: Cluster, params: dict[str, Any], caller: C
 
 
 def delete_addon(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
-    """Takes the add-on away; with `preserve` its objects stay in the cluster."""
+    """Delete an add-on; with `preserve` its objects stay in the cluster."""
     cluster = state.cluster(params["clusterName"])
     record = _addon(cluster, params["addonName"])
     if record["status"] in _BUSY:
@@ -121,7 +121,7 @@ def _addon(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 def _refuse_if_busy(cluster: Cluster, record: dict[str, Any]) -> None:
-    """Text as seen from the service: https://github.com/eksctl-io/eksctl/issues/8091"""
+    """Source of the message: https://github.com/eksctl-io/eksctl/issues/8091"""
     name, status = record["addonName"], record["status"]
     if status in _BUSY:
         raise in_use(f"Addon {name} cannot be updated as it is currently in {status} state", clusterName=cluster.name, addonName=name)
@@ -158,7 +158,7 @@ def _check_pass_role(state: EksState, caller: Caller, role_arn: str) -> None:
 
 
 def _apply(state: EksState, cluster: Cluster, params: dict[str, Any], update: Update | None) -> None:
-    """The end of a create or update: the record first, then the cluster, which may refuse."""
+    """Finish a create or update: change the record, then the cluster, which may reject the change."""
     name = params["addonName"]
     with state.lock:
         record = cluster.addons[name]
@@ -175,7 +175,7 @@ def _apply(state: EksState, cluster: Cluster, params: dict[str, Any], update: Up
 
 
 def _merge(state: EksState, cluster: Cluster, record: dict[str, Any], params: dict[str, Any]) -> None:
-    """Write what the request names. A role that an update does not name is dropped or kept, by the switch."""
+    """Write the parameters of the request. `omitted_role` decides whether a role that the request omits is kept."""
     record |= {name: params[name] for name in ("addonVersion", "configurationValues", "serviceAccountRoleArn") if name in params}
     if params.get("podIdentityAssociations"):
         record["podIdentityAssociations"] = addon_associations(state, cluster, record["addonName"], params["podIdentityAssociations"])

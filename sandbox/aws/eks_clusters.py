@@ -1,4 +1,4 @@
-"""Clusters and node groups of the EKS double, as they are described and listed."""
+"""Clusters and node groups of the EKS double."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from sandbox.aws.eks_state import EksState
 
 STANDARD = 4
-"""How many versions are in standard support, the oldest of them for 30 days more."""
+"""Number of versions in standard support; the oldest stays in it for 30 more days."""
 BETWEEN_RELEASES = timedelta(days=120)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSpec:
-    """What a scenario says of a cluster. `ca_data` is base64 of the PEM, as DescribeCluster gives it."""
+    """The properties of a cluster. `ca_data` is the base64 of the PEM, as DescribeCluster returns it."""
 
     name: str
     version: str = "1.28"
@@ -36,7 +36,7 @@ class ClusterSpec:
 
 
 def cluster_record(spec: ClusterSpec, state: EksState) -> dict[str, Any]:
-    """DescribeCluster's `cluster`; without an issuer given, one of EKS's form."""
+    """The `cluster` of DescribeCluster; without an issuer, one in the format of EKS is generated."""
     issuer = spec.issuer or f"https://oidc.eks.{state.region}.amazonaws.com/id/{sha256(spec.name.encode()).hexdigest()[:32].upper()}"
     return {
         "name": spec.name,
@@ -88,7 +88,7 @@ def describe_nodegroup(state: EksState, params: dict[str, Any]) -> dict[str, Any
 
 
 def nodegroup_record(state: EksState, cluster: str, name: str, *, node_role: str, size: int, repair: bool = False) -> dict[str, Any]:
-    """DescribeNodegroup's `nodegroup` of `size` nodes; `repair`: node auto repair is on."""
+    """The `nodegroup` of DescribeNodegroup with `size` nodes; `repair` enables node auto repair."""
     spec = state.cluster(cluster).record
     return {
         "nodegroupName": name,

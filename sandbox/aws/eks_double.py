@@ -1,4 +1,4 @@
-"""A double of the EKS API: routed, parsed, checked and answered by botocore's own service model."""
+"""A double of the EKS API: botocore's service model routes, parses and checks the requests and the responses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _WRITES_AS_CALLER: dict[str, Callable[[EksState, dict[str, Any], Caller], dict[s
 
 
 class EksDouble:
-    """EKS for one account and region. Safe to call from many threads; close it to cancel what is still to happen."""
+    """EKS of one account and region; thread-safe. `close` cancels pending changes."""
 
     def __init__(self, *, account: str, region: str, caller_of: Callable[[str], Caller], hooks: Hooks | None = None) -> None:
         self.state = EksState(account, region)
@@ -64,50 +64,50 @@ class EksDouble:
         self.state.close()
 
     def reset(self) -> None:
-        """Empty again, as new: no clusters, no switches set, nothing left to happen. Hooks are set anew by their owners."""
+        """Remove all clusters, settings and pending changes. The owners of hooks set them again."""
         self.state.close()
         self.state = EksState(self.state.account, self.state.region)
 
     def configure(self, **changes: Any) -> None:
-        """Change switches of `Behaviour`, e.g. `behave(update_s=0.2, omitted_role=OmittedRole.KEEP)`."""
+        """Change fields of `EksBehavior`, e.g. `configure(update_s=0.2, omitted_role=OmittedRole.KEEP)`."""
         self.state.behavior = replace(self.state.behavior, **changes)
 
     def finish_pending(self) -> None:
-        """Let every update, creation and deletion that is under way end now."""
+        """Finish every pending update, creation and deletion now."""
         self.state.finish_pending()
 
     def hook(self, **changes: Any) -> None:
-        """Set hooks of `Hooks`, e.g. `hook(on_addon_applied=...)`."""
+        """Set fields of `Hooks`, e.g. `hook(on_addon_applied=...)`."""
         self.state.hooks = replace(self.state.hooks, **changes)
 
     def add_cluster(self, spec: eks_clusters.ClusterSpec) -> Cluster:
-        """A cluster that exists from now on."""
+        """Add a cluster."""
         cluster = Cluster(eks_clusters.cluster_record(spec, self.state))
         self.state.clusters[spec.name] = cluster
         return cluster
 
     def add_addon(self, cluster: str, name: str, **params: Any) -> dict[str, Any]:
-        """An add-on that is ACTIVE already; parameters as of CreateAddon, defaults as there."""
+        """Add an ACTIVE add-on; parameters and defaults of CreateAddon."""
         owner = self.state.cluster(cluster)
         record = eks_addons.new_addon(self.state, owner, {"addonName": name, **params}) | {"status": "ACTIVE"}
         owner.addons[name] = record
         return record
 
     def add_nodegroup(self, cluster: str, name: str, *, node_role: str, size: int, repair: bool = False) -> dict[str, Any]:
-        """A managed node group."""
+        """Add a managed node group."""
         record = eks_clusters.nodegroup_record(self.state, cluster, name, node_role=node_role, size=size, repair=repair)
         self.state.cluster(cluster).nodegroups[name] = record
         return record
 
     def fail_next(self, cluster: str, addon: str, failure: Failure) -> None:
-        """The next create or update of this add-on is accepted and then fails in this way."""
+        """Let the next create or update of this add-on fail after it was accepted."""
         self.state.next_failures[cluster, addon] = failure
 
     def __call__(self, request: Request) -> Response:
         """Answer one signed request.
 
         Raises:
-            ModelMismatch: our own answer does not fit the service model.
+            ModelMismatch: the response does not fit the service model.
         """
         try:
             operation, params = self._parsed(request)
@@ -171,7 +171,7 @@ class EksDouble:
 
 
 def _wire_names(operation: OperationModel, params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as CloudTrail shows them: under their REST names, an ARN in the path still encoded."""
+    """Parameters as CloudTrail shows them: REST names, and an ARN in the path stays encoded."""
     members = operation.input_shape.members if operation.input_shape else {}
     shown: dict[str, Any] = {}
     for name, value in params.items():
@@ -179,5 +179,3 @@ def _wire_names(operation: OperationModel, params: dict[str, Any]) -> dict[str, 
         in_path = serialization.get("location") == "uri"
         shown[serialization.get("name", name)] = quote(str(value), safe="") if in_path else value
     return shown
-
-

@@ -1,4 +1,4 @@
-"""Refusals of the EKS API, in the shapes of its own model."""
+"""Errors of the EKS API in the shapes of its service model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sandbox.aws.model_check import checked
 if TYPE_CHECKING:
     from botocore.model import ServiceModel
 
-# Errors that every AWS API may give, which no operation's model lists.
+# Errors that every AWS API can return, and that no operation's model lists.
 # Source: https://docs.aws.amazon.com/eks/latest/APIReference/CommonErrors.html
 _COMMON_STATUS = {"AccessDeniedException": 403, "UnknownOperationException": 404}
 
 
 class EksError(Exception):
-    """A call that EKS does not accept. `fields` are members of the error's shape beside `message`."""
+    """A call that EKS rejects. `fields` are members of the error's shape besides `message`."""
 
     def __init__(self, code: str, message: str, **fields: str) -> None:
         super().__init__(message)
@@ -46,10 +46,10 @@ def access_denied(message: str) -> EksError:
 
 
 def response_of(refusal: EksError, model: ServiceModel) -> Response:
-    """The refusal on the wire: code in `x-amzn-ErrorType`, members in the body, status from the model.
+    """The HTTP response: code in `x-amzn-ErrorType`, members in the body, status from the model.
 
     Raises:
-        ModelMismatch: a member that the error's shape does not have.
+        ModelMismatch: the error's shape does not have a member.
     """
     headers = {"x-amzn-ErrorType": refusal.code}
     body: dict[str, Any] = {"message": refusal.message, **refusal.fields}

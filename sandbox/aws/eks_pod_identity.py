@@ -27,7 +27,7 @@ def describe_pod_identity_association(state: EksState, params: dict[str, Any]) -
 
 
 def create_pod_identity_association(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
-    """One association per ServiceAccount, no more.
+    """Create an association; a ServiceAccount can have one only.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
     """
@@ -42,12 +42,12 @@ def delete_pod_identity_association(state: EksState, params: dict[str, Any]) -> 
     return {"association": record}
 
 
-def addon_associations(state: EksState, cluster: Cluster, addon: str, asked: list[dict[str, str]] | None) -> list[str] | None:
-    """Make the associations that an add-on asks for; their ARNs, or `None` if it asks for none."""
-    if not asked:
+def addon_associations(state: EksState, cluster: Cluster, addon: str, wanted: list[dict[str, str]] | None) -> list[str] | None:
+    """Create the associations that an add-on needs; returns their ARNs, or None if it needs none."""
+    if not wanted:
         return None
     owner = state.arn(f"addon/{cluster.name}/{addon}")
-    made = [_create(state, cluster, {"namespace": "kube-system", "ownerArn": owner, **item}) for item in asked]
+    made = [_create(state, cluster, {"namespace": "kube-system", "ownerArn": owner, **item}) for item in wanted]
     return [record["association"]["associationArn"] for record in made]
 
 

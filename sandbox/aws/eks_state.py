@@ -1,4 +1,4 @@
-"""What the EKS double keeps: clusters, their add-ons, updates, associations, access entries and node groups."""
+"""The state of the EKS double: clusters with add-ons, updates, associations, access entries and node groups."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class OmittedRole(StrEnum):
-    """What UpdateAddon does to the role when the request does not name one."""
+    """What UpdateAddon does with the role if the request omits it."""
 
-    DROP = "drop"  # the incident: the record forgets it, and with it the annotation
+    DROP = "drop"  # the incident: EKS removes the role from the record and the annotation
     KEEP = "keep"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """How an update ends if it does not succeed; `code` is one of the model's issue codes."""
+    """How an update fails; `code` is an issue code of the service model."""
 
     code: str
     message: str
@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class EksBehavior:
-    """How the double behaves where EKS may behave in more than one way. Times in seconds."""
+    """Behavior of the double where EKS may behave in several ways. Times in seconds."""
 
     create_s: float = 1.0
     update_s: float = 1.0
@@ -46,7 +46,7 @@ class EksBehavior:
 
 @dataclass
 class Cluster:
-    """One cluster. Records are in the shape of the API's answers."""
+    """One cluster. Records have the shape of the API's responses."""
 
     record: dict[str, Any]
     addons: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Cluster:
 
 @dataclass
 class Update:
-    """One update and what it is about; `addon` is empty for an update of the cluster itself."""
+    """One update; `addon` is empty for an update of the cluster."""
 
     record: dict[str, Any]
     addon: str = ""
@@ -75,12 +75,12 @@ class Update:
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What the rest of the sandbox is told, and asked.
+    """Callbacks to the rest of the sandbox.
 
-    `on_addon_applied(cluster, addon record, request)` runs when a create or update takes effect and may return a
-    `Failure`; `on_addon_deleted(cluster, addon record, preserve)`; `on_cluster_updated(cluster, version)`.
-    `may_pass(principal, role arn, service)` says whether IAM lets the caller pass a role.
-    `on_event` gets the CloudTrail event of each mutating call.
+    `on_addon_applied(cluster, add-on record, request)` runs when a create or update takes effect and may return a
+    `Failure`; `on_addon_deleted(cluster, add-on record, preserve)`; `on_cluster_updated(cluster, version)`.
+    `may_pass(principal, role ARN, service)` decides iam:PassRole.
+    `on_event` receives the CloudTrail event of each mutating call.
     """
 
     on_addon_applied: Callable[[str, dict[str, Any], dict[str, Any]], Failure | None] = lambda *_: None
@@ -91,7 +91,7 @@ class Hooks:
 
 
 class EksState:
-    """All clusters of one account and region, one lock for all, and what is still to happen."""
+    """All clusters of one account and region, one lock, and the pending changes."""
 
     def __init__(self, account: str, region: str, partition: str = "aws") -> None:
         self.account = account
@@ -109,7 +109,7 @@ class EksState:
         """A cluster by name.
 
         Raises:
-            EksRefusal: there is none.
+            EksError: the cluster does not exist.
         """
         if name not in self.clusters:
             raise not_found(f"No cluster found for name: {name}.", clusterName=name)
@@ -135,7 +135,7 @@ class EksState:
             thread.start()
 
     def finish_pending(self) -> None:
-        """Let happen now what was to happen later, and return when it has."""
+        """Run the pending changes now, and return when they have finished."""
         with self.lock:
             later, self._later = self._later, []
         for thread, now in later:
@@ -143,7 +143,7 @@ class EksState:
             thread.join()
 
     def close(self) -> None:
-        """Cancel what is still to happen, and wait for what is happening."""
+        """Cancel the pending changes, and wait for the running ones."""
         with self.lock:
             self._closed = True
         self.finish_pending()
@@ -163,7 +163,7 @@ def without_absent(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def page(items: Sequence[Any], params: dict[str, Any], member: str) -> dict[str, Any]:
-    """One page of a list operation: at most `maxResults` (100) items, and `nextToken` while more are left."""
+    """One page of a list operation: at most `maxResults` (100) items, and `nextToken` if more remain."""
     size = int(params.get("maxResults") or 100)
     start = _position(params.get("nextToken"))
     left = {"nextToken": base64.urlsafe_b64encode(json.dumps({"at": start + size}).encode()).decode()}

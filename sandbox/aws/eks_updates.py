@@ -10,33 +10,33 @@ from sandbox.aws.eks_state import Cluster, EksState, Failure, Update, new_id, no
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Codes of an add-on's issues that an update's error may not carry, by the two enums of the service model.
+# Issue codes of an add-on that an update's error cannot have, by the two enums of the service model.
 _ONLY_ADDON_ISSUES = {"InternalFailure", "AddonSubscriptionNeeded", "AddonPermissionFailure"}
 
 
 def once_per_token(cluster: Cluster, operation: str, params: dict[str, Any], act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The answer of `act`, or the one given before to the same token and the same parameters.
+    """The response of `act`, or the earlier response to the same token and parameters.
 
-    That another request under a used token is refused is EKS's promise; the code it uses is our reading of the model.
+    EKS documents that it rejects a used token with other parameters; the error code is derived from the service model.
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (clientRequestToken)
 
     Raises:
-        EksRefusal: the token was used with other parameters.
+        EksError: the token was used with other parameters.
     """
     token = params.get("clientRequestToken")
     if not token:
         return act()
-    asked = {name: value for name, value in params.items() if name != "clientRequestToken"}
+    parameters = {name: value for name, value in params.items() if name != "clientRequestToken"}
     if (operation, token) not in cluster.tokens:
-        cluster.tokens[operation, token] = (asked, act())
+        cluster.tokens[operation, token] = (parameters, act())
     before, answer = cluster.tokens[operation, token]
-    if before != asked:
+    if before != parameters:
         raise invalid_request("The clientRequestToken was used before with other parameters.", clusterName=cluster.name)
     return answer
 
 
 def start(cluster: Cluster, kind: str, params: list[dict[str, str]], addon: str = "") -> Update:
-    """A new update in progress."""
+    """Start an update."""
     update_id = new_id()
     record = {"id": update_id, "status": "InProgress", "type": kind, "params": params, "createdAt": now(), "errors": []}
     update = Update(record, addon)
@@ -45,7 +45,7 @@ def start(cluster: Cluster, kind: str, params: list[dict[str, str]], addon: str 
 
 
 def end(update: Update, failure: Failure | None) -> None:
-    """Close an update."""
+    """End an update."""
     if failure is None:
         update.record["status"] = "Successful"
         return
@@ -55,12 +55,12 @@ def end(update: Update, failure: Failure | None) -> None:
 
 
 def running(cluster: Cluster) -> Update | None:
-    """The update of the cluster itself that is in progress, if any."""
+    """The running update of the cluster itself, or None."""
     return next((update for update in cluster.updates.values() if not update.addon and update.record["status"] == "InProgress"), None)
 
 
 def describe_update(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
-    """An add-on's update is found under its add-on's name alone."""
+    """An update of an add-on is found only with the name of the add-on."""
     cluster = state.cluster(params["name"])
     update = cluster.updates.get(params["updateId"])
     if update is None or update.addon != params.get("addonName", ""):
@@ -75,7 +75,7 @@ def list_updates(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def update_cluster_version(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
-    """One minor version up, as EKS allows; the cluster is UPDATING until it is done."""
+    """Update by one minor version, as EKS allows; the cluster is UPDATING until the update ends."""
     cluster = state.cluster(params["name"])
     return once_per_token(cluster, "UpdateClusterVersion", params, lambda: _start_version_update(state, cluster, params["version"]))
 

@@ -1,4 +1,4 @@
-"""Faults that the local AWS plays on request: throttled, broken, silent, cut off, refused."""
+"""Faults that tests inject into the local AWS: throttling, errors, timeouts, resets, denials."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """The next `times` calls that match end in this way.
+    """The next `times` matching calls fail in this way.
 
-    `operation` is the API operation (`Invoke`, not the IAM action); `None` matches every one, as does `principal`.
-    `about` is the value of a parameter, as a topic's ARN: of calls made side by side it meets this one, whichever comes first.
-    `after_effect`: the call takes effect and only its answer is lost. `hold_s`: how long a timeout keeps the caller.
+    `operation` is the API operation (`Invoke`, not the IAM action); None matches every operation, and so for `principal`.
+    `about` is the value of a parameter, such as a topic ARN, and selects one of several concurrent calls.
+    `after_effect`: the call takes effect and its response is lost. `hold_s`: duration of a timeout.
     """
 
     service: str
@@ -45,11 +45,11 @@ class Fault:
 
 
 class ConnectionDropped(Exception):
-    """The connection is to be reset without an answer."""
+    """The connection must be reset without a response."""
 
 
 class FaultPlan:
-    """Faults waiting for their calls. Each is used up after its number of calls."""
+    """Pending faults. Each is removed after its number of calls."""
 
     def __init__(self) -> None:
         self._left: list[tuple[Fault, int]] = []
@@ -61,48 +61,48 @@ class FaultPlan:
             self._left.append((fault, fault.times))
 
     def clear(self) -> None:
-        """Forget all faults; calls that are being held stay held."""
+        """Remove all faults; calls that are held stay held."""
         with self._lock:
             self._left.clear()
 
     def left(self) -> int:
-        """How many calls are still to be befallen."""
+        """How many calls will still fail."""
         with self._lock:
             return sum(left for _, left in self._left)
 
     def stop(self) -> None:
-        """Let go of calls that are being held."""
+        """Release the calls that are held."""
         self._stopped.set()
 
-    def take(self, asked: ApiRequest, principal: str) -> Fault | None:
-        """The first fault that matches, counted down by one."""
+    def take(self, request: ApiRequest, principal: str) -> Fault | None:
+        """The first matching fault, counted down by one."""
         with self._lock:
             for index, (fault, left) in enumerate(self._left):
-                if _matches(fault, asked, principal):
+                if _matches(fault, request, principal):
                     self._left[index : index + 1] = [(fault, left - 1)] if left > 1 else []
                     return fault
         return None
 
-    def play(self, fault: Fault, asked: ApiRequest) -> Response:
-        """The answer of a fault.
+    def respond(self, fault: Fault, request: ApiRequest) -> Response:
+        """The response of a fault.
 
         Raises:
-            ConnectionDropped: the fault gives no answer.
+            ConnectionDropped: the fault has no response.
         """
         if fault.kind is FaultKind.TIMEOUT:
             self._stopped.wait(fault.hold_s)
         if fault.kind in (FaultKind.TIMEOUT, FaultKind.RESET):
             raise ConnectionDropped
-        return _refusal(fault.kind, asked)
+        return _refusal(fault.kind, request)
 
 
-def _matches(fault: Fault, asked: ApiRequest, principal: str) -> bool:
-    if fault.about is not None and fault.about not in asked.params.values():
+def _matches(fault: Fault, request: ApiRequest, principal: str) -> bool:
+    if fault.about is not None and fault.about not in request.params.values():
         return False
-    return fault.service == asked.service and fault.operation in (None, asked.operation) and fault.principal in (None, principal)
+    return fault.service == request.service and fault.operation in (None, request.operation) and fault.principal in (None, principal)
 
 
-# How each wire protocol names the same refusal: code and status.
+# Code and status of the same error in each wire protocol.
 # Source: https://docs.aws.amazon.com/awssupport/latest/APIReference/CommonErrors.html
 _JSON = {
     FaultKind.THROTTLE: ("ThrottlingException", 400),
@@ -130,8 +130,8 @@ _TEXT = {
 }
 
 
-def _refusal(kind: FaultKind, asked: ApiRequest) -> Response:
-    protocol = str(service_model(asked.service).metadata["protocol"])
+def _refusal(kind: FaultKind, request: ApiRequest) -> Response:
+    protocol = str(service_model(request.service).metadata["protocol"])
     if protocol == "query":
         code, status = _QUERY[kind]
         body = (
@@ -139,7 +139,7 @@ def _refusal(kind: FaultKind, asked: ApiRequest) -> Response:
         )
         return Response(status, body.encode(), {"Content-Type": "text/xml"})
     code, status = (_REST if protocol == "rest-json" else _JSON)[kind]
-    if asked.service == "lambda" and kind is FaultKind.THROTTLE:
+    if request.service == "lambda" and kind is FaultKind.THROTTLE:
         code = "TooManyRequestsException"
     body = json.dumps({"__type": code, "message": _TEXT[kind]})
     return Response(status, body.encode(), {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": code})

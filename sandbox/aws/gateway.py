@@ -1,4 +1,4 @@
-"""The one endpoint of the local AWS: finds the service of a request, plays faults, passes it on and records it."""
+"""The endpoint of the local AWS: finds the service of a request, applies faults, forwards the request and logs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.aws.call_log import ApiRequest, Call, api_request
+from sandbox.aws.call_log import ApiRequest, Call, parse_api_request
 from sandbox.aws.faults import ConnectionDropped
 from sandbox.aws.http_messages import Request, Response, Scope, json_response, scope_of
 from sandbox.aws.service_model import model_name
@@ -30,7 +30,7 @@ _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"(?:__type|code|Code)\"\s*:\s*
 
 
 class Gateway:
-    """`backends` by botocore service name; `fallback` takes the rest; `principal_of` names the owner of an access key."""
+    """`backends` by botocore service name; `fallback` answers the rest; `principal_of` maps an access key to its owner."""
 
     def __init__(
         self,
@@ -49,17 +49,17 @@ class Gateway:
         self._server: ThreadingHTTPServer | None = None
 
     def route(self, service: str, backend: Backend) -> None:
-        """Let `backend` answer a service from now on."""
+        """Answer a service by `backend` from now on."""
         self._backends[service] = backend
 
     def start(self) -> str:
-        """Serve on a port of loopback: on the last one's, where it is free, so that clients made for that one are of use again.
+        """Serve on a loopback port: the port of the previous gateway if it is free, so that existing clients remain usable.
 
         Returns:
-            the endpoint's URL.
+            URL of the endpoint.
         """
         self._server = _server(_handler_of(self.answer))
-        # The default poll of half a second would be waited for at every stop.
+        # The default poll interval of half a second would delay every stop.
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="local-aws", daemon=True).start()
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -70,22 +70,22 @@ class Gateway:
             self._server.server_close()
 
     def answer(self, request: Request) -> Response:
-        """The answer of the service that the request is for.
+        """Answer a request by its service.
 
         Raises:
-            ConnectionDropped: a fault swallowed the answer.
+            ConnectionDropped: a fault dropped the response.
         """
-        scope = scope_of(request) or Scope("", "", _service_from_place(request))
-        asked = _asked(request, scope)
+        scope = scope_of(request) or Scope("", "", _service_of_unsigned(request))
+        api_request = _parsed_request(request, scope)
         principal = self._principal_of(scope.access_key_id)
         status, error = 0, "ConnectionDropped"
         try:
-            response = self._respond(request, scope, asked, principal)
+            response = self._respond(request, scope, api_request, principal)
             status, error = response.status, _error_code(response)
         finally:
             self._calls.add(
                 Call(
-                    service=asked.service,
+                    service=api_request.service,
                     action=action,
                     principal=principal,
                     params=params,
@@ -93,29 +93,29 @@ class Gateway:
                     status=status,
                     error=error,
                 )
-                for action, params in asked.actions()
+                for action, params in api_request.actions()
             )
         return response
 
-    def _respond(self, request: Request, scope: Scope, asked: ApiRequest, principal: str) -> Response:
+    def _respond(self, request: Request, scope: Scope, api_request: ApiRequest, principal: str) -> Response:
         backend = self._backends.get(model_name(scope.service), self._fallback)
-        fault = self._faults.take(asked, principal)
+        fault = self._faults.take(api_request, principal)
         if fault is None:
             return backend(request)
         if fault.after_effect:
             backend(request)
-        return self._faults.play(fault, asked)
+        return self._faults.respond(fault, api_request)
 
 
-def _asked(request: Request, scope: Scope) -> ApiRequest:
+def _parsed_request(request: Request, scope: Scope) -> ApiRequest:
     try:
-        return api_request(request, scope)
-    except (ValueError, KeyError, NotImplementedError):  # malformed on purpose: the service itself is to refuse it
+        return parse_api_request(request, scope)
+    except (ValueError, KeyError, NotImplementedError):  # malformed on purpose: the service must reject it
         return ApiRequest(model_name(scope.service), "", {})
 
 
-def _service_from_place(request: Request) -> str:
-    """The service of an unsigned request, from the host it was meant for or from Lambda's own paths."""
+def _service_of_unsigned(request: Request) -> str:
+    """The service of an unsigned request, from its host or from Lambda's paths."""
     if request.path.startswith(("/2015-03-31/", "/2025-12-01/")):
         return "lambda"
     host = _HOST.search(request.header("host"))
@@ -135,7 +135,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # the caller went away: nothing to tell
+    def handle_error(self, request: Any, client_address: Any) -> None:  # the client disconnected
         _log.debug("connection from %s ended early", client_address)
 
 
@@ -180,12 +180,12 @@ def _handler_of(answer: Callable[[Request], Response]) -> type[BaseHTTPRequestHa
             headers = {name.lower(): value for name, value in self.headers.items()}
             length = int(headers.get("content-length", "0"))
             body = self.rfile.read(length)
-            if len(body) < length:  # whoever called was killed in mid-sentence
+            if len(body) < length:  # the client was killed while it sent the request
                 raise ConnectionDropped
             return Request(self.command, path, query, headers, body)
 
         def log_message(self, *_: Any) -> None:
-            """Calls are recorded, not printed."""
+            """Calls are logged in `CallLog`, not printed."""
 
     return Handler
 
@@ -195,7 +195,7 @@ def _answered(answer: Callable[[Request], Response], request: Request) -> Respon
         return answer(request)
     except ConnectionDropped:
         raise
-    except Exception:  # noqa: BLE001  # a bug of the double must reach the caller as an answer and the developer as a traceback
+    except Exception:  # noqa: BLE001  # a bug of the double must reach the client as a response and the developer as a traceback
         _log.exception("%s %s failed inside the local AWS", request.method, request.path)
         return json_response(500, {"__type": "InternalFailure", "message": "the local AWS failed, see its log"})
 

@@ -1,4 +1,4 @@
-"""HTTP requests and answers as the local AWS passes them around, and what SigV4 says of the caller."""
+"""HTTP requests and responses of the local AWS, and the SigV4 credential scope."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
 
 @dataclass(frozen=True)
 class Scope:
-    """The SigV4 credential scope: who signed, for which service and region."""
+    """The SigV4 credential scope: access key, region and service."""
 
     access_key_id: str
     region: str
@@ -25,7 +25,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. `path` is as sent, still percent-encoded; header names are lower case."""
+    """One HTTP request. `path` is percent-encoded as sent; header names are lower case."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Request:
     body: bytes = b""
 
     def query_values(self) -> dict[str, list[str]]:
-        """Decoded query string: name -> values, blank ones kept."""
+        """Decoded query string: name -> values, including blank ones."""
         return parse_qs(self.query, keep_blank_values=True)
 
     def header(self, name: str) -> str:
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer."""
+    """One HTTP response."""
 
     status: int
     body: bytes = b""
@@ -52,12 +52,12 @@ class Response:
 
 
 def json_response(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """An `application/json` answer; `body` must be JSON as it is."""
+    """An `application/json` response; `body` must be JSON-compatible."""
     return Response(status, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})})
 
 
 def scope_of(request: Request) -> Scope | None:
-    """Scope from the Authorization header or from a presigned query; `None` for an unsigned request.
+    """Scope from the Authorization header or from a presigned query; None for an unsigned request.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """

@@ -1,4 +1,4 @@
-"""`LocalAws`: the whole local AWS as one context manager."""
+"""`LocalAws`: the local AWS as one context manager."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.aws.eks_double import EksDouble
 from sandbox.aws.faults import FaultPlan
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.moto_backend import MotoBackend
-from sandbox.aws.principals import OPERATOR_KEY, Roles
+from sandbox.aws.principals import OPERATOR_KEY, Principals
 from sandbox.aws.sts import sts_backend
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ REGION = "eu-west-1"
 
 @lru_cache(maxsize=1)
 def _session() -> boto3.session.Session:
-    """One session for all clients: it keeps the service models that it has read."""
+    """One session for all clients, which caches the service models."""
     return boto3.session.Session()
 
 
 def _made(service: str, region: str, endpoint: str, owner: Credentials | None, **config: Any) -> Any:
-    """A client of a role or user, or of the sandbox itself."""
+    """A client for a role or user, or for the sandbox itself."""
     return _session().client(  # type: ignore[call-overload]
         service,
         region_name=region,
@@ -49,15 +49,15 @@ def _made(service: str, region: str, endpoint: str, owner: Credentials | None, *
 
 @lru_cache(maxsize=32)
 def _operators_client(service: str, region: str, endpoint: str) -> Any:
-    """The sandbox's own client, made once for all the local AWS that this process starts one after the other at the same address."""
+    """The sandbox's own client, cached for every local AWS that this process starts at the same address."""
     return _made(service, region, endpoint, None)
 
 
 class LocalAws:
-    """moto, the EKS double and whatever else is routed in, behind one endpoint on loopback.
+    """moto, the EKS double and further backends behind one loopback endpoint.
 
-    `calls` is the record, `faults` the injector, `roles` the principals, `eks` the double. One at a time per
-    process: moto keeps its state in module globals.
+    `calls` is the log, `faults` the injected faults, `roles` the principals, `eks` the double. Only one can run per
+    process, because moto keeps its state in module globals.
     """
 
     def __init__(self, *, account: str = ACCOUNT, region: str = REGION, may_pass: Callable[[str, str, str], bool] | None = None) -> None:
@@ -66,7 +66,7 @@ class LocalAws:
         self.endpoint = ""
         self.calls = CallLog()
         self.faults = FaultPlan()
-        self.roles = Roles(self.client, account)
+        self.roles = Principals(self.client, account)
         self.eks = EksDouble(account=account, region=region, caller_of=self.roles.caller_of)
         self._policy = may_pass or (lambda *_: True)
         self._clients: dict[tuple[str, str], Any] = {}
@@ -92,23 +92,23 @@ class LocalAws:
             client.close()
 
     def reset_eks(self) -> None:
-        """Empty the EKS double, and the record of calls and faults with it; what moto holds stays."""
+        """Empty the EKS double, the call log and the faults; moto keeps its state."""
         self.eks.reset()
         self.eks.hook(may_pass=self._may_pass, on_event=self.put_event)
         self.faults.clear()
         self.calls.clear()
 
     def route(self, service: str, backend: Backend) -> None:
-        """Let `backend` answer a service, e.g. the Lambda front."""
+        """Answer a service by `backend`, e.g. the Lambda API."""
         self.gateway.route(service, backend)
 
     def client(self, service: str, principal: str | None = None, **config: Any) -> Any:
-        """A boto3 client that calls the local AWS, as a role or user made by `roles`, or as the sandbox itself.
+        """A boto3 client for the local AWS, for a role or user created by `roles`, or for the sandbox itself.
 
         `config` goes to botocore's `Config`; clients without one are shared.
         """
         key = (service, principal or "")
-        with self._making:  # a session makes one client at a time
+        with self._making:  # a session creates one client at a time
             if config:
                 return self._new_client(service, principal, config)
             if key not in self._clients:
@@ -116,7 +116,7 @@ class LocalAws:
             return self._clients[key]
 
     def environment(self, principal: str) -> dict[str, str]:
-        """What a process needs in its environment to be this principal here."""
+        """The environment variables of a process that acts as this principal."""
         return {
             **self.roles.credentials(principal).environment(),
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -125,7 +125,7 @@ class LocalAws:
         }
 
     def put_event(self, event: dict[str, Any]) -> None:
-        """Put an event on the default bus. Replaced by the bus, which also keeps what moto changes."""
+        """Put an event on the default bus. The event bus replaces this method to keep the fields that moto changes."""
         entry = {"Source": event["source"], "DetailType": event["detail-type"], "Detail": json.dumps(event["detail"])}
         self.client("events").put_events(Entries=[entry])
 
@@ -135,7 +135,7 @@ class LocalAws:
         return _made(service, self.region, self.endpoint, self.roles.credentials(principal) if principal else None, **config)
 
     def _may_pass(self, principal: str, role_arn: str, service: str) -> bool:
-        """IAM checks PassRole as an action of its own, so it is recorded as one."""
+        """IAM authorizes PassRole as an action of its own, so it is logged as one."""
         allowed = self._policy(principal, role_arn, service)
         params = {"RoleArn": role_arn, "PassedToService": service}
         status, error = (200, "") if allowed else (403, "AccessDenied")

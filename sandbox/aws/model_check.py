@@ -1,7 +1,7 @@
-"""Values checked against a botocore shape, member by member, and made ready for JSON.
+"""Checks values against a botocore shape, member by member, and converts them to JSON.
 
-Used in both directions: what a caller sent must be what the service takes, and what a double answers must be
-what the service answers. A misspelt field is otherwise dropped in silence by the SDK's own parser.
+Used in both directions: for the requests of callers and for the responses of doubles. Without the check, the SDK's
+parser would silently drop a misspelled field.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 
 class ModelMismatch(Exception):
-    """A value is not what the service model says; one line per difference."""
+    """A value does not fit the service model; one line per difference."""
 
 
 def checked(shape: Shape | None, value: Any) -> Any:
-    """The value as JSON (timestamps as epoch seconds), proven to fit the shape.
+    """The value as JSON (timestamps as epoch seconds), checked against the shape.
 
     Raises:
         ModelMismatch: names every member that is unknown, missing, of the wrong type or outside its enum.
@@ -47,7 +47,7 @@ def checked(shape: Shape | None, value: Any) -> Any:
 
 
 def differences(shape: Shape, value: Any, at: str = "") -> Iterator[str]:
-    """Every way in which the value does not fit, as `path: what is wrong`."""
+    """Every difference, as `path: what is wrong`."""
     given: Any = value  # the checks below narrow by the shape, which a type checker cannot follow
     allowed = _PYTHON_TYPES[shape.type_name]
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
@@ -97,7 +97,7 @@ def _length(shape: Shape, length: int, at: str, unit: str) -> Iterator[str]:
 
 
 def to_json(value: Any) -> Any:
-    """The same value with timestamps as epoch seconds and tuples as lists."""
+    """The value with timestamps as epoch seconds and tuples as lists."""
     if isinstance(value, datetime):
         return round(value.timestamp(), 3)
     if isinstance(value, dict):

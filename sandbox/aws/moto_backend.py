@@ -1,4 +1,4 @@
-"""moto's server application, called in this process: one hop less than a second server."""
+"""moto's server application, called in this process instead of through a second server."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from sandbox.aws.http_messages import Scope
 
 
-# moto lists its own folder for every request, to see whether a host names a service: a tenth of what a play computes.
+# moto lists its own folder for every request to find out whether a host names a service, which took a tenth of the time of a run.
 _MODULES: Final = tuple(backends.list_of_moto_modules())
 backends.list_of_moto_modules = lambda: _MODULES
-# moto parses an update's expression twice in each request, and works on a copy of what came of it: a long expression, which costs DynamoDB
-# nothing to speak of, took a third more time than a short one for that alone.
+# moto parses an update expression twice in each request and copies the result. Without the cache, a long expression would take a third
+# more time than a short one, which is not so in DynamoDB.
 _PARSER: Final[Any] = vars(expressions)["UpdateExpressionParser"]
 _PARSER.make = lru_cache(maxsize=256)(_PARSER.make)
 
 
 class MotoBackend:
-    """Every service that moto has, for one account. moto keeps its state per process, so a new one starts empty."""
+    """All services of moto, for one account. moto keeps its state per process, so a new instance starts empty."""
 
     def __init__(self, account: str) -> None:
         BackendDict.reset()
@@ -47,8 +47,8 @@ class MotoBackend:
         return Response(int(status.partition(" ")[0]), b"".join(body), dict(headers))
 
 
-# moto checks a condition and writes in two moves, and counts by reading and writing back: between threads a conditional write could
-# succeed twice and an ADD be lost, neither of which DynamoDB lets happen.
+# moto checks a condition and writes in two steps, and counts by reading and writing back. With threads, a conditional write could
+# succeed twice and an ADD could be lost, which DynamoDB prevents.
 # Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
 _ITEM_WRITES = frozenset({"UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
 
@@ -59,7 +59,7 @@ def _writes_items(request: Request) -> bool:
 
 
 def _with_authorization(request: Request) -> Request:
-    """moto reads the caller from the Authorization header alone; a presigned URL carries it in the query."""
+    """moto reads the caller from the Authorization header only; a presigned URL carries it in the query."""
     scope = scope_of(request)
     if scope is None or "authorization" in request.headers:
         return request

@@ -1,4 +1,4 @@
-"""IAM roles and users of the local AWS, each with credentials that STS recognises."""
+"""IAM roles and users of the local AWS, with credentials that its STS recognizes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sandbox.aws.cloudtrail import Caller
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Whatever the sandbox itself does is done with this key, so that it can be told from the functions' calls.
+# The key of the sandbox itself, which distinguishes its calls from those of the functions.
 OPERATOR_KEY = "AKIASANDBOXOPERATOR0"
 OPERATOR = "sandbox-operator"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """A key pair and who it belongs to; `session_token` is empty for a user. Not shown in a repr."""
+    """A key pair and its owner; `session_token` is empty for a user. The secrets are not part of the repr."""
 
     name: str
     arn: str
@@ -32,7 +32,7 @@ class Credentials:
         return f"Credentials({self.name})"
 
     def environment(self) -> dict[str, str]:
-        """The three variables that the SDK reads."""
+        """The environment variables that the SDK reads."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
@@ -40,8 +40,8 @@ class Credentials:
         }
 
 
-class Roles:
-    """Creates roles and users in moto and knows whose key is whose. `client` gives a boto3 client by service name."""
+class Principals:
+    """Creates roles and users in moto, and maps keys to their owners. `client` returns a boto3 client by service name."""
 
     def __init__(self, client: Callable[[str], Any], account: str) -> None:
         self._client = client
@@ -50,7 +50,7 @@ class Roles:
         self._by_key: dict[str, Credentials] = {}
 
     def create(self, name: str, *, path: str = "/", trust: Mapping[str, Any] | None = None, session: str | None = None) -> Credentials:
-        """A role, and a session of it as the functions would have. Existing roles get a new session."""
+        """Create a role and a session of it. An existing role gets a new session."""
         policy = json.dumps(trust or _trust_of("lambda.amazonaws.com"))
         iam = self._client("iam")
         try:
@@ -60,7 +60,7 @@ class Roles:
         return self._keep(self._session(role, session or name))
 
     def create_user(self, name: str) -> Credentials:
-        """An IAM user with an access key."""
+        """Create an IAM user with an access key."""
         iam = self._client("iam")
         user = iam.create_user(UserName=name)["User"]
         key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -79,25 +79,25 @@ class Roles:
         )
 
     def credentials(self, name: str) -> Credentials:
-        """Credentials of a role or user created before.
+        """Credentials of a role or user.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: it does not exist.
         """
         return self._by_name[name]
 
     def principal_of(self, access_key_id: str) -> str:
-        """Role or user name of a key; the key itself if nobody here owns it."""
+        """Role or user name of a key; the key itself if its owner is unknown."""
         found = self._by_key.get(access_key_id)
         return found.name if found else OPERATOR if access_key_id == OPERATOR_KEY else access_key_id
 
     def secret_of(self, access_key_id: str) -> str | None:
-        """The secret key, for checking a signature; `None` if nobody here owns the key."""
+        """The secret key, for checking a signature; None if the owner is unknown."""
         found = self._by_key.get(access_key_id)
         return found.secret_access_key if found else None
 
     def caller_of(self, access_key_id: str) -> Caller:
-        """Who CloudTrail would say made a call with this key."""
+        """The caller that CloudTrail records for this key."""
         found = self._by_key.get(access_key_id)
         return found.caller if found else _unknown(self._account, self.principal_of(access_key_id), access_key_id)
 

@@ -1,4 +1,4 @@
-"""What botocore's service models say of a request: its operation, its parameters, its IAM action."""
+"""Information from botocore's service models about a request: operation, parameters and IAM action."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
     from sandbox.aws.http_messages import Request
 
-# Signing names that are not the name of botocore's model.
+# Signing names that differ from the name of botocore's model.
 _MODEL_OF = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
-# Operations whose IAM action has another name, or that are checked as other actions.
+# Operations whose IAM action has another name.
 # Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 _IAM_ACTION = {("lambda", "Invoke"): "lambda:InvokeFunction"}
 
 
 def model_name(signing_name: str) -> str:
-    """botocore's name for a service, which is also its prefix in IAM for the services used here."""
+    """botocore's name of a service, which is also its IAM prefix for the services used here."""
     return _MODEL_OF.get(signing_name, signing_name)
 
 
 @lru_cache(maxsize=32)
 def service_model(signing_name: str) -> ServiceModel:
-    """botocore's own model of a service.
+    """botocore's model of a service.
 
     Raises:
-        botocore.exceptions.UnknownServiceError: botocore knows no such service.
+        botocore.exceptions.UnknownServiceError: botocore does not know the service.
     """
     name = model_name(signing_name)
     return ServiceModel(Loader().load_service_model(name, "service-2"), service_name=name)
@@ -46,7 +46,7 @@ def iam_action(service: str, operation: str) -> str:
 
 
 def operation_of(model: ServiceModel, request: Request) -> tuple[OperationModel, dict[str, str]] | None:
-    """The operation a request asks for and its path parameters (REST only), or `None`."""
+    """The operation of a request and its path parameters (REST only), or None."""
     if str(model.metadata["protocol"]).startswith("rest"):
         return _rest_operation(model, request)
     name = _named_operation(request)
@@ -71,7 +71,7 @@ def _rest_operation(model: ServiceModel, request: Request) -> tuple[OperationMod
 
 @lru_cache(maxsize=8)
 def _routes(model: ServiceModel) -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    """Literal paths before templated ones, so that `/addons/supported-versions` is not taken for a name."""
+    """Literal paths before templated ones, so that `/addons/supported-versions` does not match as a name."""
     operations = [model.operation_model(name) for name in model.operation_names]
     uris = [(str(op.http["requestUri"]).partition("?")[0].rstrip("/") or "/", op) for op in operations]
     uris.sort(key=lambda pair: (pair[0].count("{"), -len(pair[0])))
@@ -79,7 +79,7 @@ def _routes(model: ServiceModel) -> tuple[tuple[str, re.Pattern[str], str], ...]
 
 
 def _template(uri: str) -> str:
-    """`/clusters/{name}/addons` as a pattern; `{name+}` may hold slashes."""
+    """`/clusters/{name}/addons` as a pattern; `{name+}` may contain slashes."""
     parts = re.split(r"(\{\w+\+?\})", uri)
     return "".join(_group(part) if part.startswith("{") else re.escape(part) for part in parts)
 
@@ -90,9 +90,9 @@ def _group(placeholder: str) -> str:
 
 
 def rest_json_input(operation: OperationModel, path: dict[str, str], request: Request) -> dict[str, Any]:
-    """Parameters of a rest-json request under their model names, wherever they travelled.
+    """Parameters of a rest-json request under their model names, from path, query, headers and body.
 
-    Unknown body members are kept under their wire names, so that a check against the model finds them.
+    Unknown body members keep their wire names, so that a check against the model finds them.
 
     Raises:
         ValueError: the body is not a JSON object.
@@ -102,7 +102,7 @@ def rest_json_input(operation: OperationModel, path: dict[str, str], request: Re
         return {}
     blob = shape.serialization.get("payload")
     body = {blob: request.body} if blob else _json_object(request.body)
-    places = _Places(path, request, request.query_values(), body)
+    places = _RequestParts(path, request, request.query_values(), body)
     params: dict[str, Any] = {}
     for name, member in shape.members.items():
         found = places.value_of(member, name)
@@ -112,8 +112,8 @@ def rest_json_input(operation: OperationModel, path: dict[str, str], request: Re
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where a REST request carries its parameters."""
+class _RequestParts:
+    """The parts of a REST request that carry parameters."""
 
     path: dict[str, str]
     request: Request
@@ -121,7 +121,7 @@ class _Places:
     body: dict[str, Any]
 
     def value_of(self, member: Shape, name: str) -> Any:
-        """The value of one member, or `None`; those of the body are taken out of it."""
+        """The value of one member, or None; members of the body are removed from it."""
         key = member.serialization.get("name", name)
         match member.serialization.get("location"):
             case "uri":

@@ -1,4 +1,4 @@
-"""STS as token checkers need it: presigned signatures that count, and JSON where JSON is asked for."""
+"""STS for token verification: checks presigned signatures, and answers JSON on request."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from sandbox.aws.gateway import Backend
 
 _FIELD = re.compile(r"<(Arn|UserId|Account|RequestId)>([^<]*)</")
-# STS takes a presigned GetCallerIdentity for 15 minutes, whatever X-Amz-Expires says.
+# STS accepts a presigned GetCallerIdentity for 15 minutes, regardless of X-Amz-Expires.
 # Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 _PRESIGNED_FOR = timedelta(minutes=15)
 
 
 def sts_backend(moto: Backend, secret_of: Callable[[str], str | None], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Backend:
-    """moto's STS behind a check of presigned URLs, answering JSON to `Accept: application/json`."""
+    """moto's STS with a check of presigned URLs, which answers JSON to `Accept: application/json`."""
 
     def answer(request: Request) -> Response:
         refusal = _refused(request, secret_of, now()) if _presigned(request) else None
@@ -52,7 +52,7 @@ def _refused(request: Request, secret_of: Callable[[str], str | None], now: date
 
 
 def presigned_signature(request: Request, secret: str) -> str:
-    """The hex SigV4 signature that a presigned request without a body must carry.
+    """The hex SigV4 signature of a presigned request without a body.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
@@ -85,7 +85,7 @@ def _error(status: int, code: str, message: str) -> Response:
 
 
 def _as_json(response: Response) -> Response:
-    """The two shapes that aws-iam-authenticator reads: the identity, and the error code."""
+    """The two shapes that aws-iam-authenticator reads: the identity and the error code."""
     text = response.body.decode()
     if response.status >= 400:
         code, message = (re.search(rf"<{tag}>([^<]*)</", text) for tag in ("Code", "Message"))

@@ -1,4 +1,4 @@
-"""The API server without its sockets: a request in, an answer out."""
+"""The API server without its sockets: it answers requests."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _GROUP_VERSIONS = frozenset((group, version) for group, version, _ in BY_PATH)
 APPLY = "application/apply-patch+yaml"
-# Kinds whose deletion is answered with the object itself (`ReturnDeletedObject` in the registry).
+# Kinds whose deletion returns the object itself (`ReturnDeletedObject` in the registry).
 _RETURNED = frozenset({PODS, SERVICE_ACCOUNTS, NAMESPACES})
 
 
 class ApiServer:
-    """Serves requests that were let in, from one store."""
+    """Serves authorized requests from one store."""
 
     def __init__(self, store: ObjectStore, version: str) -> None:
         self.pager = Pager(store)
@@ -180,7 +180,7 @@ def _has_subresource(resource: Resource, info: RequestInfo) -> bool:
 
 
 def _misplaced(info: RequestInfo) -> bool:
-    """Creation goes to the collection (but a binding to its pod), changes go to the object."""
+    """Creation goes to the collection (a binding to its pod), changes go to the object."""
     return bool(info.name) is (info.verb == "create") and info.subresource != "binding"
 
 

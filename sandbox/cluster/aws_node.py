@@ -1,4 +1,4 @@
-"""The VPC CNI plug-in as EKS installs it: ServiceAccount and DaemonSet `kube-system/aws-node`.
+"""The VPC CNI as EKS installs it: ServiceAccount and DaemonSet `kube-system/aws-node`.
 
 Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/v1.15.1/config/master/aws-k8s-cni.yaml
 """
@@ -13,7 +13,7 @@ ROLE_KEY = "eks.amazonaws.com/role-arn"
 _SELECTOR = {"k8s-app": NAME}
 _LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/instance": "aws-vpc-cni"} | _SELECTOR
 _REQUESTS = {"requests": {"cpu": "25m"}}
-# Settings of the plug-in that the manifest sets, beside those that are computed.
+# Environment variables of the manifest, except the computed ones.
 _SETTINGS = {
     "ADDITIONAL_ENI_TAGS": "{}",
     "AWS_VPC_CNI_NODE_PORT_SUPPORT": "true",
@@ -56,7 +56,7 @@ def _labels(version: str) -> dict[str, str]:
 
 
 def service_account(*, role_arn: str | None = None, version: str = "v1.15.1") -> dict[str, Any]:
-    """The ServiceAccount; with a role it carries the one annotation that matters."""
+    """The ServiceAccount, with the role annotation if a role is given."""
     metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE, "labels": _labels(version)}
     if role_arn:
         metadata["annotations"] = {ROLE_KEY: role_arn}

@@ -1,4 +1,4 @@
-"""What is in a cluster before anybody made anything: namespaces, default ServiceAccounts, discovery roles."""
+"""The objects of a new cluster: namespaces, default ServiceAccounts and discovery roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API server fills in when an object is created: the defaults that clients read back."""
+"""The defaults that the API server adds to a new object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROBE: dict[str, Any] = {"timeoutSeconds": 1, "periodSeconds": 10, "successThre
 
 
 def pod_spec(spec: Mapping[str, Any]) -> Object:
-    """A pod spec with its defaults, of a pod or of a template."""
+    """The spec of a pod or of a template with its defaults."""
     filled = _POD_SPEC | dict(spec)
     if name := filled.get("serviceAccountName") or filled.get("serviceAccount"):
         filled |= {"serviceAccountName": name, "serviceAccount": name}

@@ -1,4 +1,4 @@
-"""How objects go: preconditions, grace, finalizers.
+"""Deletion of objects: preconditions, grace period, finalizers.
 
 Source: https://github.com/kubernetes/apiserver/blob/master/pkg/registry/rest/delete.go
 """
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Preconditions:
-    """What must hold for a deletion; empty means anything."""
+    """Preconditions of a deletion; empty values match any object."""
 
     uid: str = ""
     resource_version: str = ""
 
 
 def check_preconditions(obj: Mapping[str, Any], wanted: Preconditions, resource: Resource) -> None:
-    """Refuse a deletion that was meant for another object or another state of it.
+    """Refuse a deletion whose preconditions do not match the object.
 
     Raises:
-        ApiError: 409; the API server names the kind here, not the plural.
+        ApiError: 409; this error names the kind, not the plural.
     """
     metadata = obj["metadata"]
     cause = ""
@@ -50,7 +50,7 @@ def _mismatch(what: str, given: str, found: str) -> str:
 
 
 def grace_s(pod: Mapping[str, Any], asked: int | None) -> int:
-    """Seconds a pod is given to end; a pod on no node, or one that has ended, gets none."""
+    """The grace period of a pod in seconds; 0 for a pod that is unbound or has ended."""
     if not pod["spec"].get("nodeName") or pod["status"].get("phase") in {"Failed", "Succeeded"}:
         return 0
     wanted = int(pod["spec"].get("terminationGracePeriodSeconds", 0)) if asked is None else asked
@@ -58,7 +58,7 @@ def grace_s(pod: Mapping[str, Any], asked: int | None) -> int:
 
 
 def marked_deleted(obj: Object, grace: int, now: datetime) -> Object:
-    """The object with its deletion time; an earlier mark can be shortened, not prolonged."""
+    """The object with its deletion timestamp; a second deletion can shorten the grace period, not extend it."""
     metadata = dict(obj["metadata"])
     earlier = metadata.get("deletionGracePeriodSeconds")
     if "deletionTimestamp" in metadata and grace and earlier is not None and grace >= earlier:
@@ -69,6 +69,6 @@ def marked_deleted(obj: Object, grace: int, now: datetime) -> Object:
     return obj | {"metadata": metadata}
 
 
-def nothing_holds(metadata: Mapping[str, Any]) -> bool:
-    """A marked object with neither grace nor finalizers left is gone."""
+def is_removable(metadata: Mapping[str, Any]) -> bool:
+    """Whether a marked object can be removed: no grace period and no finalizers are left."""
     return "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds") and not metadata.get("finalizers")

@@ -1,4 +1,4 @@
-"""The paths beside the objects: health, version, and which kinds there are."""
+"""Responses outside the objects: health, version and API discovery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "updat
 
 
 def discovery(path: str, version: str) -> Response | None:
-    """The answer at a path outside the objects, None where there is nothing; version is like `1.28`."""
+    """The response at a path outside the objects, or None; `version` is like `1.28`."""
     if path in _HEALTH:
         return Response(status=200, body=b"ok", content_type="text/plain; charset=utf-8")
     if path == "/version":

@@ -1,4 +1,4 @@
-"""A Kubernetes API server in this process: start it, talk to it over HTTPS, or reach into its store."""
+"""A Kubernetes API server in this process: reachable over HTTPS, and through its store."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Authenticate = Callable[[str], Identity | None]
 
 
 class EmbeddedCluster:
-    """An API server double on a free loopback port; a context manager, threads only.
+    """An API server double on a free loopback port; a context manager.
 
     Args:
         name: the cluster's name, for people.
-        authenticate: bearer token -> identity, None for a token that is refused.
-        certificate: the authority that issues the server's certificate, for 127.0.0.1 and localhost.
-        version: of Kubernetes, `1.28`.
-        rbac: roles and bindings to start with; any other kind is taken as well.
-        mutate_pod: called for each new pod, as a mutating webhook would be.
+        authenticate: bearer token -> identity, or None if the token is refused.
+        certificate: the authority that issues the server certificate for 127.0.0.1 and localhost.
+        version: Kubernetes version, like `1.28`.
+        rbac: initial roles and bindings; other kinds are accepted too.
+        mutate_pod: called for each new pod, like a mutating webhook.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class EmbeddedCluster:
         self._server.stop()
 
     def apply(self, manifest: Mapping[str, Any], manager: str) -> Object:
-        """Create an object, or apply it over the one that is there, taking fields from other managers."""
+        """Create or apply an object, taking over fields of other managers."""
         return self.store.apply(resource_of(manifest), manifest, by=manager)
 
     def expire_continue_tokens(self) -> None:
-        """Make every continue token given out so far answer 410."""
+        """Let every continue token issued so far answer 410."""
         self._api.pager.expire()
 
     def _answer(self, request: Request) -> Response | None:
@@ -91,7 +91,7 @@ class EmbeddedCluster:
 
     def _served(self, request: Request, fault: Fault | None) -> Response | None:
         if fault:
-            self._suffer(fault, request)
+            self._apply_fault(fault, request)
         if fault and fault.close is ConnectionBreak.BEFORE:
             return None
         info = request_info(request)
@@ -103,7 +103,7 @@ class EmbeddedCluster:
         response = self._api.serve(request, info)
         return None if fault and fault.close is ConnectionBreak.AFTER else response
 
-    def _suffer(self, fault: Fault, request: Request) -> None:
+    def _apply_fault(self, fault: Fault, request: Request) -> None:
         time.sleep(fault.delay_s)
         fault.meanwhile(request)
         if fault.expire_continue:

@@ -1,4 +1,4 @@
-"""Refusals of the API server, each with the `Status` object that a real one answers with."""
+"""Errors of the API server with the `Status` object of a real one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def not_found(resource: Resource, name: str) -> ApiError:
 
 
 def no_such_resource() -> ApiError:
-    """A plural or a subresource that a known group does not have."""
+    """An unknown plural or subresource of a known group."""
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
 
 
@@ -58,7 +58,7 @@ def already_exists(resource: Resource, name: str) -> ApiError:
 
 
 def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
-    """A write against a state that is gone.
+    """A write based on an outdated state.
 
     Source: https://github.com/kubernetes/apiserver/blob/master/pkg/registry/generic/registry/store.go (OptimisticLockErrorMsg)
     """
@@ -83,7 +83,7 @@ def apply_conflict(causes: Sequence[tuple[str, str]]) -> ApiError:
 
 
 def invalid(resource: Resource, name: str, causes: Sequence[tuple[str, str, str]]) -> ApiError:
-    """The object does not validate; causes are (reason, message, field)."""
+    """The object is invalid; causes are (reason, message, field)."""
     listed = [{"reason": reason, "message": message, "field": field} for reason, message, field in causes]
     said = [f"{field}: {message}" for _, message, field in causes]
     text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
@@ -115,7 +115,7 @@ def method_not_allowed() -> ApiError:
 
 
 def invalid_option(field: str, reason: str, message: str) -> ApiError:
-    """A query parameter of a patch that does not validate."""
+    """An invalid query parameter of a patch."""
     causes = [{"reason": reason, "message": message, "field": field}]
     details = {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": causes}
     return ApiError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {field}: {message}', details)

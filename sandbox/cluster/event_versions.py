@@ -1,4 +1,4 @@
-"""Events have two faces, `v1` and `events.k8s.io/v1`, over one stored object.
+"""Events exist in the API groups `v1` and `events.k8s.io/v1`; both show one stored object.
 
 Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/events/v1/conversion.go
 """
@@ -28,14 +28,14 @@ _RENAMED_BACK = {core: new for new, core in _RENAMED.items()}
 
 
 def to_stored(obj: Mapping[str, object], resource: Resource) -> Object:
-    """The object as it is kept: events of the newer group become core events."""
+    """The object as it is stored: events of the newer group become core events."""
     if resource is not EVENTS:
         return dict(obj)
     return {_RENAMED.get(key, key): value for key, value in obj.items()} | {"apiVersion": CORE_EVENTS.api_version}
 
 
 def from_stored(obj: Mapping[str, object], resource: Resource) -> Object:
-    """The stored object as this resource shows it."""
+    """The stored object in the form of this resource."""
     if resource is not EVENTS:
         return dict(obj)
     return {_RENAMED_BACK.get(key, key): value for key, value in obj.items()} | {"apiVersion": EVENTS.api_version}

@@ -1,4 +1,4 @@
-"""Faults that a test or a scenario puts between the client and the cluster, a bounded number of times."""
+"""Faults between client and cluster, which tests and scenarios inject a limited number of times."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 class ConnectionBreak(StrEnum):
-    """A connection that ends without an answer."""
+    """A connection that is closed without a response."""
 
-    BEFORE = "before"  # the request changed nothing
-    AFTER = "after"  # the write took effect, the answer is lost
+    BEFORE = "before"  # the request has no effect
+    AFTER = "after"  # the write took effect, the response is lost
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """What goes wrong.
+    """One fault.
 
     Attributes:
         status: answer with this status; 0 for none.
         retry_after_s: the `Retry-After` header of a 429 or 503.
-        close: close the connection instead of answering.
-        delay_s: wait before the request is looked at.
-        meanwhile: called before the request is looked at, so that something else happens just then.
-        expire_continue: drop the states that paged lists rest on, so that the next page is a 410.
-        times: requests it still befalls; None for all.
+        close: close the connection without a response.
+        delay_s: delay before the request is processed.
+        meanwhile: called before the request is processed, to change something concurrently.
+        expire_continue: drop the snapshots of paged lists, so that the next page answers 410.
+        times: number of requests that it affects; None for all.
     """
 
     verb: str = "*"
@@ -52,7 +52,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, oldest first."""
+    """The active faults, oldest first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class Faults:
             self._faults.clear()
 
     def take(self, request: Request) -> Fault | None:
-        """The fault that befalls this request, counted; verb is the HTTP method, path a regular expression."""
+        """The first fault that matches this request, and count it; `verb` is the HTTP method, `path` a regular expression."""
         with self._lock:
             for fault in self._faults:
                 if fault.matches(request) and fault.times != 0:
@@ -77,7 +77,7 @@ class Faults:
         return None
 
 
-_SAID = {
+_MESSAGES = {
     401: ("Unauthorized", "Unauthorized"),
     403: ("Forbidden", "forbidden: the sandbox refuses this request"),
     404: ("NotFound", "the server could not find the requested resource"),
@@ -93,7 +93,7 @@ _SAID = {
 
 
 def refusal(fault: Fault) -> ApiError:
-    """The answer of a fault that has a status."""
-    reason, message = _SAID.get(fault.status, ("", f"the sandbox answers {fault.status}"))
+    """The response of a fault that has a status."""
+    reason, message = _MESSAGES.get(fault.status, ("", f"the sandbox answers {fault.status}"))
     details = {} if fault.retry_after_s is None else {"retryAfterSeconds": fault.retry_after_s}
     return ApiError(fault.status, reason, message, details or None)

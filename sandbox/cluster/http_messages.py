@@ -1,4 +1,4 @@
-"""What goes over the wire: a request, its answer, and the record that is kept of both."""
+"""HTTP requests and responses of the embedded cluster, and the record of both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks: what an authenticator answers about a token."""
+    """The identity that an authenticator derives from a token."""
 
     username: str
     groups: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ AUTHENTICATED = "system:authenticated"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request as it came in. Header names are lower case; of a repeated query key the first value counts."""
+    """A request. Header names are lower case; the first value of a repeated query key counts."""
 
     method: str
     path: str
@@ -54,9 +54,9 @@ class Response:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRecord:
-    """One request as it was answered, for counting; `response_bytes` is the body as sent, compressed or not.
+    """One request and its response, for counting; `response_bytes` is the size of the body as sent.
 
-    `status` is 0 where the connection was closed without an answer.
+    `status` is 0 if the connection was closed without a response.
     """
 
     method: str

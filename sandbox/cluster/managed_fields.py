@@ -1,4 +1,4 @@
-"""Who owns which field: `metadata.managedFields`, at the granularity of single keys.
+"""Field ownership: `metadata.managedFields`, at the granularity of single keys.
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
@@ -16,7 +16,7 @@ from sandbox.cluster.patches import merge_key
 Path = tuple[str, ...]
 """Steps `f:name` (a field), `k:{...}` (a list item by its key), and a last `.` for "the container itself"."""
 
-# The API server keeps these itself; nobody owns them.
+# The API server sets these fields itself; they have no owner.
 _OWNERLESS = frozenset(
     {
         "name",
@@ -34,17 +34,17 @@ _OWNERLESS = frozenset(
 
 
 _PARTS = frozenset({"metadata", "spec", "status"})
-# Values that are owned as a whole, whatever is in them (`structType` and `mapType` atomic in the API types).
+# Fields that are owned as a whole (`structType` and `mapType` atomic in the API types).
 _ATOMIC = frozenset({"selector", "nodeSelector"})
-# Containers that are there even when nobody said so: nobody owns their being there.
+# Containers that exist without having been set; their existence has no owner.
 _ALWAYS_THERE = frozenset({"containers", "template", "metadata", "spec", "updateStrategy", "strategy"})
-# The server counts here itself; the count stays with whoever created the object.
+# The server increments this counter itself; it stays with the creator of the object.
 _COUNTED = ("f:metadata", "f:annotations", "f:deprecated.daemonset.template.generation")
 
 
 @dataclass(frozen=True)
 class FieldWriter:
-    """Who writes, and how: operation is `Update` or `Apply`, subresource is empty or `status`."""
+    """The writer of a change: operation is `Update` or `Apply`, subresource is empty or `status`."""
 
     manager: str
     operation: str = "Update"
@@ -52,7 +52,7 @@ class FieldWriter:
 
 
 def leaves(obj: Mapping[str, Any]) -> dict[Path, Any]:
-    """Every ownable path of an object and its value; containers appear with a trailing `.` and no value."""
+    """Every ownable path of an object and its value; containers have a trailing `.` and no value."""
     found: dict[Path, Any] = {}
     for key, value in obj.items():
         if key in {"apiVersion", "kind"}:
@@ -88,18 +88,22 @@ def item_step(key_name: str, item: Mapping[str, Any]) -> str:
 
 
 def first_entries(manifest: Mapping[str, Any], made: Mapping[str, Any], writer: FieldWriter, now: str) -> list[Any]:
-    """The entries of a new object: who applies owns what he said, who creates owns the defaults as well."""
-    owned = said(manifest) if writer.operation == "Apply" else set(leaves({key: value for key, value in made.items() if key != "status"}))
+    """The entries of a new object: an applier owns the fields of its manifest, a creator also owns the defaults."""
+    owned = (
+        applied_paths(manifest)
+        if writer.operation == "Apply"
+        else set(leaves({key: value for key, value in made.items() if key != "status"}))
+    )
     return [entry_of(writer, owned, str(made["apiVersion"]), now)] if owned else []
 
 
-def said(manifest: Mapping[str, Any]) -> set[Path]:
-    """What is owned by applying a manifest: its values and its list items, not the containers around them."""
+def applied_paths(manifest: Mapping[str, Any]) -> set[Path]:
+    """The paths that applying a manifest owns: its values and list items, not the containers around them."""
     return {path for path in leaves(manifest) if path[-1] != "." or path[-2].startswith("k:")}
 
 
 def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[Any], writer: FieldWriter, now: str) -> list[Any]:
-    """The entries after `writer` turned `old` into `new`: what changed is the writer's now, what went is nobody's."""
+    """The entries after `writer` changed `old` to `new`: the writer owns changed fields, removed fields have no owner."""
     touched = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     before = leaves({key: old[key] for key in touched if key in old})
     after = leaves({key: new[key] for key in touched if key in new})
@@ -114,7 +118,7 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[A
 
 
 def without(entry: Mapping[str, Any], taken: set[Path]) -> dict[str, Any]:
-    """The entry less some paths."""
+    """The entry without some paths."""
     owned = paths_of(entry["fieldsV1"])
     return dict(entry) if owned.isdisjoint(taken) else {**entry, "fieldsV1": fields_v1(owned - taken)}
 
@@ -130,7 +134,7 @@ def _merged(entries: list[Any], writer: FieldWriter, changed: Iterable[Path], ap
 
 
 def in_order(entries: list[Any]) -> list[Any]:
-    """Applied entries first, then by time and name, as the API server sorts them."""
+    """Entries sorted as by the API server: applied ones first, then by time and name."""
     return sorted(entries, key=lambda entry: (entry["operation"] != "Apply", entry["time"], entry["manager"]))
 
 
@@ -172,7 +176,7 @@ def paths_of(tree: Mapping[str, Any], prefix: Path = ()) -> set[Path]:
 
 
 def dotted(path: Path) -> str:
-    """A path as conflict messages show it: `.metadata.annotations.eks.amazonaws.com/role-arn`."""
+    """A path in the form of conflict messages: `.metadata.annotations.eks.amazonaws.com/role-arn`."""
     shown = ""
     for step in path:
         if step.startswith("f:"):

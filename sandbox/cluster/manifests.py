@@ -1,4 +1,4 @@
-"""Objects of an ordinary EKS cluster, as functions of what differs: nodes, and a workload of each kind."""
+"""Manifests of a usual EKS cluster: nodes, and a workload of each kind."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def node(
     arch: str = "amd64",
     os: str = "linux",
 ) -> dict[str, Any]:
-    """A worker node; its name, address and instance id follow from the index.
+    """A worker node; its name, address and instance id are derived from the index.
 
-    One that is not ready is as a kubelet registers it: the CNI has not been initialised yet.
+    A node that is not ready is as a kubelet registers it: the CNI is not initialized.
     """
     address = f"10.0.{index // 250}.{index % 250 + 4}"
     name = f"ip-{address.replace('.', '-')}.{region}.compute.internal"
@@ -64,7 +64,7 @@ def node(
 
 
 def conditions(*, ready: bool, since: str = "") -> list[dict[str, Any]]:
-    """The four conditions that a kubelet reports; not ready means waiting for the CNI."""
+    """The four conditions that a kubelet reports; not ready means that the CNI is missing."""
     when = since or stamp(utc_now())
     times = {"lastHeartbeatTime": when, "lastTransitionTime": when}
     found = [{"type": kind, "status": "False", **times, "reason": reason, "message": text} for kind, (reason, text) in _HEALTHY.items()]

@@ -1,4 +1,4 @@
-"""Where the objects are: the API server's verbs, thread safe, with the same semantics for the stage as over HTTPS."""
+"""The verbs of the API server over the stored objects; thread-safe, with the same semantics as over HTTPS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Admission = Callable[[Object, str], Object]
-"""(object about to be created, its namespace) -> the object to create; may refuse with an `ApiError`."""
+"""(new object, its namespace) -> the object to store; may refuse with an `ApiError`."""
 
 Change = Callable[[Mapping[str, Any]], Object]
 
@@ -40,8 +40,8 @@ MERGE = "application/merge-patch+json"
 class ObjectStore(ObjectTable):
     """All objects of a cluster, and the verbs that write them.
 
-    Every method gives and takes whole objects as JSON; what it returns is the caller's own copy.
-    A `Writer`, or the plain name of a field manager, says who writes.
+    Every method takes and returns whole objects as JSON; the caller owns what is returned.
+    A `FieldWriter`, or the name of a field manager, identifies the writer.
     Raises `ApiError` as the API server would answer: 404, 409, 422.
     """
 
@@ -60,11 +60,11 @@ class ObjectStore(ObjectTable):
         by: FieldWriter | str = SANDBOX_WRITER,
         dry_run: bool = False,
     ) -> Object:
-        """Create an object; its own namespace counts where none is given."""
+        """Create an object; without a namespace argument, the namespace of the object is used."""
         namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
         self._check_namespace(namespace)
         made = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
-        # Nobody owns what admission adds.
+        # Fields that admission adds have no owner.
         made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
         if hook := self.admission.get(resource.storage):
             made = hook(made, namespace)
@@ -121,7 +121,7 @@ class ObjectStore(ObjectTable):
         subresource: str = "",
         dry_run: bool = False,
     ) -> Object:
-        """Server-side apply: the manager owns exactly what its manifest says, and what it no longer says goes."""
+        """Server-side apply: the manager owns the fields of its manifest, and fields that it no longer applies are removed."""
         metadata = manifest["metadata"]
         namespace = str(metadata.get("namespace") or "default") if resource.namespaced else ""
         writer = replace(_writer(by, subresource), operation="Apply")
@@ -134,7 +134,7 @@ class ObjectStore(ObjectTable):
         return self._change(resource, (namespace, metadata["name"]), merged, writer, dry_run)
 
     def bind(self, pod: str, namespace: str, node: str) -> None:
-        """Put a pod on a node, as the scheduler does through the pod's `binding`."""
+        """Bind a pod to a node, as the scheduler does through the `binding` subresource."""
 
         def bound(old: Mapping[str, Any]) -> Object:
             return {**old, "spec": {**old["spec"], "nodeName": node}}
@@ -151,9 +151,9 @@ class ObjectStore(ObjectTable):
         preconditions: Preconditions | None = None,
         dry_run: bool = False,
     ) -> Object:
-        """Delete an object and return it as it was last.
+        """Delete an object and return its last state.
 
-        A pod that runs is only marked, its kubelet ends it; so is an object with finalizers, until they are gone.
+        A running pod is only marked, because its kubelet ends it; so is an object with finalizers, until they are removed.
         """
         with self._changed:
             entry = self.entry(resource, name, namespace)
@@ -182,7 +182,7 @@ class ObjectStore(ObjectTable):
 
 
 def _own(given: Any) -> Any:
-    """A copy of what a caller gave, who may go on to change it."""
+    """A copy, because the caller may change its argument."""
     return orjson.loads(orjson.dumps(given))
 
 

@@ -1,4 +1,4 @@
-"""Objects as they are kept: by kind and key, each write a revision of its own, and whoever waits for the next one is woken."""
+"""The stored objects by kind and key. Each write has its own revision and wakes the waiting readers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.cluster import errors
-from sandbox.cluster.deletion import nothing_holds
+from sandbox.cluster.deletion import is_removable
 from sandbox.cluster.event_versions import from_stored
 from sandbox.cluster.resources import Object, Resource
 from sandbox.cluster.selectors import parse_fields, parse_labels
@@ -27,19 +27,19 @@ Entries = list["Entry"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One stored object. It is replaced, never changed, so readers need no copy as long as they only read."""
+    """One stored object. It is replaced, never changed, so readers need no copy."""
 
     obj: Mapping[str, Any]
     raw: bytes
 
     @property
     def item(self) -> bytes:
-        """The object as a list shows it: without `kind` and `apiVersion`, which the list itself carries."""
+        """The object as an item of a list: without `kind` and `apiVersion`."""
         return b"{" + self.raw[self.raw.index(b'"metadata":') :]
 
 
 class ObjectTable:
-    """What is there, to be read by anybody; how it changes is for the verbs of the store to say."""
+    """The read methods of the store; `ObjectStore` adds the writes."""
 
     def __init__(self) -> None:
         self.revision = 1
@@ -51,25 +51,25 @@ class ObjectTable:
         return from_stored(orjson.loads(self.entry(resource, name, namespace).raw), resource)
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
-        """Like `get`, with None for what is not there."""
+        """Like `get`, but None if the object does not exist."""
         found = self._table(resource).get((namespace, name))
         return from_stored(orjson.loads(found.raw), resource) if found else None
 
     def list(self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = "") -> Objects:
-        """Objects in order of namespace and name; an empty namespace means all."""
+        """Objects ordered by namespace and name; an empty namespace means all."""
         by_label, by_field = parse_labels(labels), parse_fields(fields, resource)
         found, _ = self.entries(resource, namespace)
         return [from_stored(orjson.loads(each.raw), resource) for each in found if by_label(each.obj) and by_field(each.obj)]
 
     def entry(self, resource: Resource, name: str, namespace: str = "") -> Entry:
-        """The stored object itself, to be read and never changed."""
+        """The stored object itself, which must not be changed."""
         found = self._table(resource).get((namespace, name))
         if found is None:
             raise errors.not_found(resource, name)
         return found
 
     def entries(self, resource: Resource, namespace: str = "") -> tuple[Entries, int]:
-        """The stored objects in order, to be read and never changed, and the revision at which they were so."""
+        """The stored objects in order, which must not be changed, and their revision."""
         with self._changed:
             table = self._table(resource)
             return [table[key] for key in sorted(table) if namespace in ("", key[0])], self.revision
@@ -79,7 +79,7 @@ class ObjectTable:
         return max(self._last_write.get(each.storage, 0) for each in resources)
 
     def wait(self, seen: int, timeout_s: float) -> int:
-        """Wait until something was written after revision `seen`; returns the revision now."""
+        """Wait for a write after revision `seen`; returns the current revision."""
         with self._changed:
             self._changed.wait_for(lambda: self.revision > seen, timeout_s)
             return self.revision
@@ -88,7 +88,7 @@ class ObjectTable:
         return self._objects.setdefault(resource.storage, {})
 
     def _put(self, resource: Resource, made: Object, dry_run: bool) -> Object:
-        """Store what was made, as the next revision; returns a copy of it."""
+        """Store an object as the next revision; returns a copy of it."""
         metadata, table = made["metadata"], self._table(resource)
         drop_empty(metadata)
         if not dry_run:
@@ -99,7 +99,7 @@ class ObjectTable:
         entry = Entry(obj, orjson.dumps(obj))
         if not dry_run:
             key = (metadata.get("namespace", ""), metadata["name"])
-            if nothing_holds(metadata):
+            if is_removable(metadata):
                 table.pop(key, None)
             else:
                 table[key] = entry

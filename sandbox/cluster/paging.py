@@ -1,4 +1,4 @@
-"""Lists in pages: every page after the first shows the state that the first one saw.
+"""Paged lists: every page shows the state that the first page saw.
 
 Source: https://github.com/kubernetes/apiserver/blob/master/pkg/storage/continue.go
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sandbox.cluster.object_table import Entry
     from sandbox.cluster.resources import Resource
 
-_KEPT = 256  # snapshots are references to entries, so many cost little; etcd keeps five minutes of history
-_LATEST = -1  # the revision in a token that was given out when the first state had gone
+_KEPT = 256  # snapshots hold references to entries and are cheap; etcd keeps five minutes of history
+_LATEST = -1  # the revision in a token that was issued after its snapshot was dropped
 _TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
     "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided "
@@ -35,7 +35,7 @@ _TOO_OLD = (
 
 @dataclass(frozen=True)
 class Page:
-    """Part of a list; `remaining` is None where a selector makes the count unknown."""
+    """Part of a list; `remaining` is None if a selector makes the count unknown."""
 
     entries: Sequence[Entry]
     revision: int
@@ -52,7 +52,7 @@ class Page:
 
 
 class Pager:
-    """Remembers what a paged list saw until that is dropped."""
+    """Keeps the snapshots of paged lists."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -60,17 +60,17 @@ class Pager:
         self._seen: OrderedDict[tuple[Resource, str, int], Sequence[Entry]] = OrderedDict()
 
     def expire(self) -> None:
-        """Forget every state that was seen, as etcd's compaction does: tokens given out so far answer 410."""
+        """Drop every snapshot, as an etcd compaction does: tokens issued so far answer 410."""
         with self._lock:
             self._seen.clear()
 
     def page(
         self, resource: Resource, namespace: str, *, limit: int, token: str, matches: Callable[[Mapping[str, Any]], bool] | None
     ) -> Page:
-        """The objects after `token` that match, at most `limit` of them (0: all).
+        """The matching objects after `token`, at most `limit` of them (0: all).
 
         Raises:
-            ApiError: 400 for a token that is none, 410 for one whose state is gone.
+            ApiError: 400 for an invalid token, 410 for a token whose snapshot was dropped.
         """
         entries, revision, start = self._state(resource, namespace, token)
         left = [each for each in entries if _key(each) >= start] if start else entries

@@ -33,7 +33,7 @@ _MERGED_PRIMITIVES = frozenset({"finalizers"})
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7386: objects merge, null removes, everything else replaces. The target is left alone."""
+    """RFC 7386: objects merge, null removes, other values replace. The target is not changed."""
     if not isinstance(patch, Mapping):
         return patch
     merged = dict(target) if isinstance(target, Mapping) else {}
@@ -49,7 +49,7 @@ def json_patch(target: Any, operations: Any) -> Any:
     """RFC 6902, on a copy.
 
     Raises:
-        ApiError: 400 for what is no patch; 422 where a test fails or a path is not there, as the API server answers.
+        ApiError: 400 for an invalid patch; 422 if a test fails or a path does not exist, as the API server answers.
     """
     from jsonpatch import JsonPatch, JsonPatchException
     from jsonpointer import JsonPointerException
@@ -64,7 +64,7 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 
 def strategic_merge(target: Any, patch: Any, field: str = "") -> Any:
-    """Strategic merge patch: merge patch, with the lists of `MERGE_KEYS` merged by key. The target is left alone."""
+    """Strategic merge patch: merge patch, with the lists of `MERGE_KEYS` merged by key. The target is not changed."""
     if isinstance(patch, Mapping):
         return _merge_object(target, patch)
     if isinstance(patch, list):
@@ -100,7 +100,7 @@ def _merge_member(merged: dict[str, Any], key: str, value: Any) -> None:
 
 
 def merge_key(field: str, items: Sequence[Any]) -> str | None:
-    """The key by which the objects of this list are told apart, or None where the list is one value."""
+    """The key that identifies the objects of this list, or None if the list is one value."""
     for key in MERGE_KEYS.get(field, ()):
         if items and all(isinstance(item, Mapping) and (key in item or "$patch" in item) for item in items):
             return key
@@ -118,11 +118,11 @@ def _merge_list(target: list[Any], patch: list[Any], field: str) -> list[Any]:
     merged, added = list(target), []
     for item in patch:
         added += _merge_item(merged, item, key)
-    return added + merged  # what is new comes first, as the API server orders it
+    return added + merged  # the API server puts new items first
 
 
 def _merge_item(merged: list[Any], item: Mapping[str, Any], key: str) -> list[Any]:
-    """Merge one item in place; returns it where there was none with its key."""
+    """Merge one item in place; returns it if no item had its key."""
     at = next((index for index, each in enumerate(merged) if each.get(key) == item.get(key)), None)
     if item.get("$patch") == "delete":
         if at is not None:

@@ -1,4 +1,4 @@
-"""What happens to a pod between its creation and its storage: its ServiceAccount is looked up, then webhooks speak."""
+"""Admission of a new pod: its ServiceAccount is looked up, then mutating webhooks are called."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pod_admission(store: ObjectStore, mutate: Mutate | None) -> Admission:
 
 
 def _admitted(given: Object) -> Object:
-    """The spec with what admission fills in: account, priority, and tolerations for a node that is lost."""
+    """The spec with the fields that admission adds: account, priority, and tolerations for unreachable nodes."""
     spec = {"serviceAccountName": "default", "preemptionPolicy": "PreemptLowerPriority"} | given
     critical = spec.get("priorityClassName") == "system-node-critical"
     tolerations: list[Object] = list(given.get("tolerations") or ())
@@ -57,7 +57,7 @@ def _covers(toleration: Object, key: str) -> bool:
 
 
 def with_account_token(pod: Object) -> Object:
-    """The pod with its ServiceAccount's own token mounted into every container."""
+    """The pod with the token of its ServiceAccount mounted into every container."""
     name = f"kube-api-access-{random_suffix()}"
     mount = {"name": name, "readOnly": True, "mountPath": _TOKEN_PATH}
     spec = pod["spec"]

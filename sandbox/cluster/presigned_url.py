@@ -1,4 +1,4 @@
-"""The presigned URL inside an EKS bearer token: its one form that is allowed.
+"""The presigned URL inside an EKS bearer token, and its allowed form.
 
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 """
@@ -42,14 +42,14 @@ _HOSTS: Mapping[str, re.Pattern[str]] = {
 
 
 class TokenRejected(Exception):
-    """The token is none, is not for this cluster, or its bearer has no access entry; says which."""
+    """The token is invalid, is for another cluster, or its principal has no access entry; the message says which."""
 
 
 def presigned_url(token: str) -> str:
     """The URL inside a token.
 
     Raises:
-        TokenRefused: prefix, size or encoding is wrong; padding is.
+        TokenRejected: prefix, size or encoding is wrong; padding counts as wrong.
     """
     if len(token) > _MAX_BYTES:
         raise TokenRejected("token is too large")
@@ -65,10 +65,10 @@ def presigned_url(token: str) -> str:
 
 
 def check_form(url: str, partition: str, now: datetime) -> None:
-    """Let a presigned URL pass that has the one form allowed.
+    """Accept a presigned URL of the allowed form.
 
     Raises:
-        TokenRefused: names the first thing that is not as it must be.
+        TokenRejected: names the first deviation.
     """
     parsed = urlsplit(url)
     if parsed.scheme != "https":
@@ -88,7 +88,7 @@ def check_form(url: str, partition: str, now: datetime) -> None:
 
 
 def is_sts_host(host: str, partition: str) -> bool:
-    """Regional, FIPS and dual-stack hosts of the partition; the global one in `aws` alone."""
+    """Whether the host is a regional, FIPS or dual-stack host of the partition, or the global host in `aws`."""
     if host == "sts.amazonaws.com":
         return partition == "aws"
     return _HOSTS[partition].match(host) is not None

@@ -1,4 +1,4 @@
-"""Who may do what, from the Role, ClusterRole and binding objects in the store.
+"""Authorization by the Role, ClusterRole and binding objects in the store.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -23,7 +23,7 @@ Rules = list[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Grant:
-    """Rules that a binding gives its subjects; an empty namespace means everywhere."""
+    """Rules that a binding grants to its subjects; an empty namespace means all."""
 
     subjects: tuple[Mapping[str, Any], ...]
     namespace: str
@@ -31,7 +31,7 @@ class Grant:
 
 
 class Authorizer:
-    """Answers whether an identity may; follows the store, so that a new binding counts at once."""
+    """Checks requests; a new binding is effective at once."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""In which form an answer is wanted: whole objects, metadata alone, or a table."""
+"""The form of a response: whole objects, metadata only, or a table."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _ACCEPTED = ("application/json", "application/yaml", "application/vnd.kubernetes
 
 
 def wanted_form(accept: str) -> Form:
-    """The first form in an `Accept` header that is JSON and known here.
+    """The first supported JSON form in an `Accept` header.
 
     Raises:
-        ApiError: 406, nothing in the header can be served.
+        ApiError: 406, no form is supported.
     """
     for choice in (accept or "*/*").split(","):
         media, *parameters = [part.strip() for part in choice.split(";")]
@@ -49,7 +49,7 @@ def wanted_form(accept: str) -> Form:
 
 
 def list_response(resource: Resource, page: Page, form: Form, include: str, now: datetime) -> Response:
-    """A list of stored objects; whole ones are sent as they are stored, without being parsed again."""
+    """A list of stored objects; whole objects are sent as stored, without parsing them."""
     if form is Form.TABLE:
         return json_response(200, table(resource, [each.obj for each in page.entries], page.list_meta(), include or "Metadata", now))
     if form is not Form.WHOLE:
@@ -71,7 +71,7 @@ def _bare(obj: Object) -> Object:
 
 
 def object_response(resource: Resource, obj: Object, form: Form, include: str, now: datetime) -> Response:
-    """One object."""
+    """A response with one object."""
     if form is Form.TABLE:
         meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
         return json_response(200, table(resource, [obj], meta, include or "Metadata", now))
@@ -79,7 +79,7 @@ def object_response(resource: Resource, obj: Object, form: Form, include: str, n
 
 
 def deleted_status(resource: Resource, metadata: Mapping[str, str]) -> Object:
-    """The `Status` that answers a deletion where the object itself is not returned."""
+    """The `Status` that answers a deletion that does not return the object."""
     details = {"name": metadata["name"], "group": resource.group, "kind": resource.plural, "uid": metadata["uid"]}
     shown = {key: value for key, value in details.items() if value}
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": shown}

@@ -1,4 +1,4 @@
-"""What a path and a method ask for: the attributes that authorisation and routing share.
+"""The attributes of a request that authorization and routing need.
 
 Source: https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/request/requestinfo.go
 """
@@ -20,7 +20,7 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 class RequestInfo:
     """Attributes of a request; for a path outside the resources only `verb` and `path` are set.
 
-    `resource` is None where the table does not know the plural; authorisation comes first and needs names alone.
+    `resource` is None for an unknown plural; authorization comes first and needs only the names.
     """
 
     verb: str
@@ -42,7 +42,7 @@ class RequestInfo:
 
 
 def request_info(request: Request) -> RequestInfo:
-    """Take a request apart."""
+    """Parse a request."""
     parts = [part for part in request.path.split("/") if part]
     verb = _VERBS.get(request.method, request.method.lower())
     if len(parts) >= 3 and parts[0] == "api":

@@ -1,4 +1,4 @@
-"""What a request asks for beside its path: selectors, dry run, who writes, the object. Each refuses as the API server does."""
+"""The options of a request: selectors, dry run, field manager and object. Invalid ones are refused as the API server does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def matcher(query: Mapping[str, str], resource: Resource) -> Callable[[Mapping[str, Any]], bool] | None:
-    """Whether an object is selected by the labels and fields of a query; None where every one is."""
+    """A predicate for the label and field selectors of a query; None if every object matches."""
     labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
     if not labels and not fields:
         return None
@@ -28,7 +28,7 @@ def matcher(query: Mapping[str, str], resource: Resource) -> Callable[[Mapping[s
 
 
 def number(text: str) -> int:
-    """A whole number of a query."""
+    """An integer of a query."""
     try:
         return int(text)
     except ValueError as wrong:
@@ -36,15 +36,15 @@ def number(text: str) -> int:
 
 
 def dry_run(request: Request) -> bool:
-    """Whether nothing is to be kept of a write."""
-    asked = request.query.get("dryRun", "")
-    if asked not in ("", "All"):
-        raise errors.invalid_option("dryRun", "FieldValueNotSupported", f'Unsupported value: ["{asked}"]: supported values: "All"')
-    return asked == "All"
+    """Whether the write must not be stored."""
+    value = request.query.get("dryRun", "")
+    if value not in ("", "All"):
+        raise errors.invalid_option("dryRun", "FieldValueNotSupported", f'Unsupported value: ["{value}"]: supported values: "All"')
+    return value == "All"
 
 
 def writer(request: Request, info: RequestInfo) -> FieldWriter:
-    """The field manager: as given, else the name in front of the user agent."""
+    """The field manager: the given one, else the first part of the user agent."""
     named = request.query.get("fieldManager") or request.header("user-agent").split("/")[0] or "unknown"
     return FieldWriter(named, "Update", info.subresource)
 
@@ -58,7 +58,7 @@ def parsed(body: bytes) -> Any:
 
 
 def object_of(request: Request, resource: Resource) -> Object:
-    """The object in a request's body, of the kind that its path says."""
+    """The object in the body of a request, of the kind in its path."""
     obj = parsed(request.body)
     if not isinstance(obj, dict):
         raise errors.bad_request("the object provided is unrecognized (must be of type object)")

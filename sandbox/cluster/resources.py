@@ -1,4 +1,4 @@
-"""The table of resource kinds that the embedded API server stores, and how each is addressed."""
+"""The resource kinds that the embedded API server stores, and their paths."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Resource:
-    """One kind of object. Each is there once, in this module, so identity is equality.
+    """One kind of object. Each exists once, in this module, so identity is equality.
 
     Attributes:
-        field_labels: selectable fields beside `metadata.name` and `metadata.namespace`, name -> dotted path.
-        has_status: it has a `/status` subresource, and writes to the object itself leave the status alone.
+        field_labels: selectable fields besides `metadata.name` and `metadata.namespace`, name -> dotted path.
+        has_status: has a `/status` subresource, and writes to the object do not change the status.
         has_generation: `metadata.generation` counts changes of the desired state.
-        stored_as: the resource under which the objects are kept, where two API groups show the same objects.
+        stored_as: the resource under which the objects are stored, if two API groups show the same objects.
     """
 
     group: str
@@ -46,7 +46,7 @@ class Resource:
 
     @property
     def path(self) -> str:
-        """The path of all objects, over all namespaces."""
+        """The path of the objects of all namespaces."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         return f"{root}/{self.plural}"
 

@@ -1,4 +1,4 @@
-"""Label and field selectors: parsed once, then asked about each object."""
+"""Label and field selectors, parsed into predicates."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _OUTSIDE_PARENTHESES = re.compile(r",(?![^()]*\))")
 
 
 def parse_labels(text: str) -> Matcher:
-    """A matcher of objects by label: `a=b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, joined by commas.
+    """A predicate for labels: `a=b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, joined by commas.
 
     Raises:
-        ApiError: 400, the selector does not parse.
+        ApiError: 400, the selector is invalid.
     """
     checks = [_label_check(part.strip(), text) for part in _OUTSIDE_PARENTHESES.split(text)] if text.strip() else []
     return lambda obj: all(check(obj["metadata"].get("labels") or {}) for check in checks)
@@ -75,10 +75,10 @@ def _expression(expression: Mapping[str, Any], labels: Labels) -> bool:
 
 
 def parse_fields(text: str, resource: Resource) -> Matcher:
-    """A matcher of objects by the fields that this resource lets one select on.
+    """A predicate for the selectable fields of this resource.
 
     Raises:
-        ApiError: 400, the selector does not parse or names a field that cannot be selected.
+        ApiError: 400, the selector is invalid or names a field that is not selectable.
     """
     checks = [_field_check(part, resource, text) for part in text.split(",") if part]
     return lambda obj: all(check(obj) for check in checks)
@@ -102,7 +102,7 @@ def _field_path(label: str, resource: Resource) -> tuple[str, ...]:
 
 
 def _unknown_label(label: str, resource: Resource) -> str:
-    """Kinds with labels of their own and kinds without refuse in different words.
+    """The message depends on whether the kind has selectable fields of its own.
 
     Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/conversion.go and
     https://github.com/kubernetes/apimachinery/blob/master/pkg/runtime/conversion.go (DefaultMetaV1FieldSelectorConversion)
@@ -113,7 +113,7 @@ def _unknown_label(label: str, resource: Resource) -> str:
 
 
 def field_text(obj: Mapping[str, Any], path: tuple[str, ...]) -> str:
-    """The value at a path as a selector sees it; an absent one is empty, an absent flag false."""
+    """The value at a path as a selector compares it; an absent value is empty, an absent flag false."""
     found: Any = obj
     for step in path:
         found = found.get(step) if isinstance(found, Mapping) else None

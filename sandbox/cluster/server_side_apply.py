@@ -1,4 +1,4 @@
-"""Server-side apply: merge a manifest into the live object, and take out what its manager no longer says.
+"""Server-side apply: merge a manifest into the live object, and remove fields that the manager no longer applies.
 
 Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from sandbox.cluster.errors import apply_conflict
-from sandbox.cluster.managed_fields import FieldWriter, Path, dotted, entry_of, in_order, leaves, paths_of, said, without, writer_of
+from sandbox.cluster.managed_fields import (
+    FieldWriter,
+    Path,
+    applied_paths,
+    dotted,
+    entry_of,
+    in_order,
+    leaves,
+    paths_of,
+    without,
+    writer_of,
+)
 from sandbox.cluster.patches import strategic_merge
 
 if TYPE_CHECKING:
@@ -33,7 +44,7 @@ def applied(live: Mapping[str, Any], manifest: Mapping[str, Any], writer: FieldW
     merged: dict[str, Any] = strategic_merge(copy.deepcopy(dict(live)), dict(manifest))
     for path in sorted(_owned(entries, writer) - wanted.keys() - theirs, key=len, reverse=True):
         _remove(merged, path)
-    mine = entry_of(writer, said(manifest), str(manifest["apiVersion"]), now)
+    mine = entry_of(writer, applied_paths(manifest), str(manifest["apiVersion"]), now)
     merged["metadata"]["managedFields"] = _entries(entries, mine, disputed)
     return merged
 
@@ -52,7 +63,7 @@ def _causes(entries: list[Any], writer: FieldWriter, disputed: set[Path]) -> lis
 
 
 def _entries(entries: list[Any], mine: dict[str, Any], taken: set[Path]) -> list[Any]:
-    """All entries after the apply; an unchanged one of the writer keeps its time, so that applying again changes nothing."""
+    """All entries after the apply; an unchanged entry of the writer keeps its time, so that a repeated apply changes nothing."""
     before = next((entry for entry in entries if writer_of(entry) == writer_of(mine)), mine)
     kept = before if before["fieldsV1"] == mine["fieldsV1"] else mine
     others = [without(entry, taken) for entry in entries if writer_of(entry) != writer_of(mine)]
@@ -60,7 +71,7 @@ def _entries(entries: list[Any], mine: dict[str, Any], taken: set[Path]) -> list
 
 
 def _remove(obj: Any, path: Path) -> None:
-    """Take out one leaf, or (last step `.`) a container that nothing is left in."""
+    """Remove one leaf, or (last step `.`) an empty container."""
     *way, last = path
     if last == ".":
         *way, last = way

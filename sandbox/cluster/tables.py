@@ -1,4 +1,4 @@
-"""Lists as tables: the columns that the API server itself computes, and the few bytes they take.
+"""Lists as tables with the columns that the API server computes.
 
 Source: https://github.com/kubernetes/kubernetes/blob/master/pkg/printers/internalversion/printers.go
 """
@@ -65,7 +65,7 @@ _PLAIN_COLUMNS: tuple[Column, ...] = (_NAME, _AGE)
 
 
 def human_duration(span: timedelta) -> str:
-    """A span as kubectl shows it: `45s`, `5m10s`, `3h`, `2d4h`."""
+    """A duration in kubectl's format: `45s`, `5m10s`, `3h`, `2d4h`."""
     seconds = int(span.total_seconds())
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if seconds < 120:
@@ -99,7 +99,7 @@ def _pod_cells(pod: Mapping[str, Any], now: datetime) -> Cells:
 
 
 def pod_status(pod: Mapping[str, Any]) -> str:
-    """The word in the Status column: the phase, or what keeps a container from running."""
+    """The value of the Status column: the phase, or the reason why a container does not run."""
     status = pod.get("status") or {}
     if "deletionTimestamp" in pod["metadata"]:
         return "Unknown" if status.get("reason") == "NodeLost" else "Terminating"
@@ -173,7 +173,7 @@ _PRINTERS: Mapping[Resource, tuple[tuple[Column, ...], Callable[[Mapping[str, An
 
 
 def table(resource: Resource, objects: Sequence[Mapping[str, Any]], list_meta: Object, include: str, now: datetime) -> Object:
-    """A `Table` of the objects; `include` is None, Metadata or Object, what each row carries beside its cells."""
+    """A `Table` of the objects; `include` (None, Metadata or Object) selects what each row contains besides its cells."""
     columns, cells = _PRINTERS.get(resource, (_PLAIN_COLUMNS, _plain_cells))
     return {
         "kind": "Table",
@@ -196,5 +196,5 @@ def _row_object(obj: Mapping[str, Any], include: str) -> Mapping[str, Any] | Non
 
 
 def partial(obj: Mapping[str, Any]) -> Object:
-    """The object's metadata alone."""
+    """Only the metadata of the object."""
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over TLS, one thread a connection, kept alive."""
+"""HTTP/1.1 over TLS with keep-alive, one thread per connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sandbox.cluster.http_messages import Request, Response
 
 # The API server compresses from this size on: https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/responsewriters/writers.go
 _GZIP_FROM_BYTES = 128 * 1024
-_IDLE_S = 90  # a connection that says nothing for so long is closed
+_IDLE_S = 90  # an idle connection is closed after this time
 Answer = Callable[[Request], Response | None]
 """Answers a request; None closes the connection without an answer."""
 
@@ -29,7 +29,7 @@ class Certificate(Protocol):
 
 
 class TlsServer(ThreadingHTTPServer):
-    """Serves on a free port of the loopback interface until it is stopped."""
+    """Serves on a free loopback port until it is stopped."""
 
     daemon_threads = True
     block_on_close = False
@@ -52,7 +52,7 @@ class TlsServer(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and cut the connections that are still open, so that a kept-alive client learns of it."""
+        """Stop, and close the open connections, so that keep-alive clients notice it."""
         self.shutdown()
         self.server_close()
         for connection in tuple(self._open):
@@ -60,11 +60,11 @@ class TlsServer(ThreadingHTTPServer):
         self._thread.join(timeout=5)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Runs in the connection's own thread, so that a slow handshake holds nobody up."""
+        """Runs in the thread of the connection, so that a slow handshake does not delay others."""
         request.settimeout(_IDLE_S)
         try:
             connection = self._tls.wrap_socket(request, server_side=True)
-        except OSError:  # the client did not like the certificate, or went away
+        except OSError:  # the client rejected the certificate or disconnected
             return
         self._open.add(connection)
         try:
@@ -74,7 +74,7 @@ class TlsServer(ThreadingHTTPServer):
             connection.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle of an answer is no news; anything else is a defect of ours, and is shown."""
+        """Ignore clients that disconnect during a response; print other errors, which are bugs."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -83,7 +83,7 @@ def _cut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it was closed already
+        return  # already closed
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(method=self.command, path=target.path, query=query, headers=headers, body=body)
 
     def _encoded(self, request: Request, response: Response) -> bytes:
-        """Send the head; returns the body, compressed where that was asked for and pays."""
+        """Send the headers; returns the body, compressed if the client accepts it and the body is large."""
         packed = "gzip" in request.header("accept-encoding") and len(response.body) >= _GZIP_FROM_BYTES
         body = gzip.compress(response.body, compresslevel=1) if packed else response.body
         self.send_response(response.status)

@@ -1,4 +1,4 @@
-"""EKS bearer tokens: checked for form, by STS, which knows the signature, and against the access entries; STS is asked once a token.
+"""EKS bearer tokens: checked for form, by STS for the signature, and against the access entries; STS results are cached.
 
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/master/pkg/token/token.go
 """
@@ -20,21 +20,21 @@ from sandbox.cluster.http_messages import Identity
 from sandbox.cluster.presigned_url import CLUSTER_HEADER, TokenRejected, check_form, presigned_url
 
 REMEMBERED: Final = timedelta(minutes=2)
-"""How long an API server remembers what the authenticator said of a token.
+"""How long an API server caches the result of the authenticator.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
 """
 
 _CONNECTIONS: Final = partial(urllib3.PoolManager, maxsize=8, block=True, retries=False)
-"""To STS, from the threads that serve requests: whoever finds all in use waits, rather than opening one more and throwing it away."""
+"""Connections to STS for the serving threads; a thread waits for a free one instead of opening an extra connection."""
 
 AccessEntries = Callable[[], Iterable[Mapping[str, Any]]]
-"""Entries as `eks:DescribeAccessEntry` gives them: principalArn, username, kubernetesGroups."""
+"""Entries as `eks:DescribeAccessEntry` returns them: principalArn, username, kubernetesGroups."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a token, as STS tells it."""
+    """The signer of a token, as STS identifies it."""
 
     arn: str
     account: str
@@ -42,7 +42,7 @@ class Caller:
 
     @property
     def principal_arn(self) -> str:
-        """The IAM role behind an assumed role; any other principal as it is."""
+        """The IAM role of an assumed role; other principals unchanged."""
         found = re.match(r"^arn:([^:]+):sts::(\d{12}):assumed-role/(.+)/[^/]+$", self.arn)
         return f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}" if found else self.arn
 
@@ -53,12 +53,12 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenVerifier:
-    """Checks tokens for one cluster; called with a token, it is an `authenticate` of the embedded cluster.
+    """Verifies tokens for one cluster; a call returns the identity, as `authenticate` of the embedded cluster needs it.
 
     Args:
         cluster: the name that a token must have been signed for.
-        sts_url: the local AWS, where `GetCallerIdentity` is asked instead of the host inside the token.
-        access_entries: read anew for each token, so that a removed entry counts at once.
+        sts_url: the local AWS, which is called for `GetCallerIdentity` instead of the host in the token.
+        access_entries: called for each token, so that a removed entry is effective at once.
     """
 
     cluster: str
@@ -76,10 +76,10 @@ class TokenVerifier:
             return None
 
     def identity(self, token: str) -> Identity:
-        """The Kubernetes identity behind a token.
+        """The Kubernetes identity of a token.
 
         Raises:
-            TokenRefused: says why.
+            TokenRejected: with the reason.
         """
         url = presigned_url(token)
         check_form(url, self.partition, self.now())
@@ -107,12 +107,12 @@ def mapped(caller: Caller, entries: Iterable[Mapping[str, Any]]) -> Identity:
     """The Kubernetes user and groups of a caller.
 
     Raises:
-        TokenRefused: no entry is for this principal.
+        TokenRejected: the principal has no access entry.
     """
     entry = next((each for each in entries if each["principalArn"].lower() == caller.principal_arn.lower()), None)
     if entry is None:
         raise TokenRejected(f"no access entry for {caller.principal_arn}")
-    # A session name may hold an `@`, a user name may not.
+    # A session name may contain an `@`, a user name may not.
     username = str(entry["username"]).replace("{{SessionName}}", caller.session_name.replace("@", "-"))
     extra = {"arn": (caller.arn,), "canonicalArn": (caller.principal_arn,), "sessionName": (caller.session_name,)}
     return Identity(username, tuple(entry.get("kubernetesGroups") or ()), extra)

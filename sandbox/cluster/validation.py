@@ -1,4 +1,4 @@
-"""What the API server refuses about an object, as far as a client of ours could run into it."""
+"""Validation of objects, as far as clients in this project depend on it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any], resource: Resource)
 
 
 def _fixed(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a pod's spec that never changes; `nodeName` is set by its binding, once."""
+    """The part of a pod's spec that never changes; `nodeName` is set once, by its binding."""
     free = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"}
     kept = {key: value for key, value in spec.items() if key not in free}
     for field in ("containers", "initContainers"):

@@ -1,4 +1,4 @@
-"""Mutating webhooks as they are configured in the cluster, asked over HTTPS for each pod that is created.
+"""Calls the mutating webhooks of the cluster over HTTPS for each new pod.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -27,10 +27,10 @@ _ANYTHING = "*"
 
 
 def call_webhooks(store: ObjectStore, pod: Object) -> Object:
-    """The pod after every configured webhook that wants to see new pods.
+    """The pod after every configured webhook for new pods.
 
     Raises:
-        ApiError: 500 or the webhook's own refusal, where one fails whose failure policy is `Fail`.
+        ApiError: 500 or the webhook's own refusal, if a webhook with the failure policy `Fail` fails.
     """
     for webhook in _configured(store):
         try:
@@ -95,5 +95,5 @@ def _review(uid: str, pod: Object) -> Object:
 
 @lru_cache(maxsize=8)
 def _pool(ca_bundle: str) -> urllib3.PoolManager:
-    """Connections to the webhooks behind one authority, kept alive."""
+    """Keep-alive connections to the webhooks of one certificate authority."""
     return urllib3.PoolManager(ca_cert_data=base64.b64decode(ca_bundle).decode(), retries=False)

@@ -1,4 +1,4 @@
-"""What becomes of an object on its way into storage: metadata, generation, status and immutable fields.
+"""Preparation of an object for storage: metadata, generation, status and immutable fields.
 
 Source: https://github.com/kubernetes/apiserver/tree/master/pkg/registry/rest (create.go, update.go)
 """
@@ -26,10 +26,10 @@ _KEPT_BY_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp"
 
 
 def prepared_for_create(obj: Mapping[str, Any], resource: Resource, namespace: str, now: str) -> Object:
-    """The object as it is first stored, still without a resource version.
+    """The object as it is first stored, without a resource version.
 
     Raises:
-        ApiError: 400 or 422, the object has no name or belongs elsewhere.
+        ApiError: 400 or 422, the object has no name or another namespace.
     """
     metadata = dict(obj.get("metadata") or {})
     metadata["name"] = _name(metadata, resource)
@@ -49,7 +49,7 @@ def prepared_for_create(obj: Mapping[str, Any], resource: Resource, namespace: s
 
 
 def drop_empty(metadata: Object) -> None:
-    """Take out what the API server leaves out when it is empty."""
+    """Remove the metadata fields that the API server omits when they are empty."""
     for field in ("annotations", "labels", "managedFields", "ownerReferences", "finalizers"):
         if field in metadata and not metadata[field]:
             del metadata[field]
@@ -81,16 +81,16 @@ def _fresh_status(obj: Object, resource: Resource) -> Object:
 
 
 def _quality(spec: Mapping[str, Any]) -> str:
-    """Quality of service; nothing here is given its full share, so `Guaranteed` does not occur."""
+    """The QoS class; no pod of the sandbox has equal requests and limits, so `Guaranteed` does not occur."""
     given = [each.get("resources") for each in (*spec.get("containers", ()), *spec.get("initContainers", ()))]
     return "Burstable" if any(given) else "BestEffort"
 
 
 def prepared_for_update(old: Mapping[str, Any], new: Mapping[str, Any], resource: Resource, subresource: str) -> Object:
-    """The object as it replaces the old one, still with the old resource version.
+    """The object that replaces the old one, with the old resource version.
 
     Raises:
-        ApiError: 409 if the new object names another resource version, 422 if it changes what cannot change.
+        ApiError: 409 if the new object has another resource version, 422 if it changes an immutable field.
     """
     metadata = dict(new.get("metadata") or {})
     kept = dict(old["metadata"])
@@ -107,7 +107,7 @@ def prepared_for_update(old: Mapping[str, Any], new: Mapping[str, Any], resource
 
 
 def _status_update(old: Mapping[str, Any], made: Object) -> Object:
-    """A write to `/status` changes the status, and of the metadata only labels and annotations."""
+    """A write to `/status` changes the status, and only labels and annotations of the metadata."""
     metadata = dict(old["metadata"])
     for field in ("labels", "annotations"):
         metadata.pop(field, None)

@@ -1,4 +1,4 @@
-"""A small client of the API server for setting the scene; what the product uses to talk to clusters is not tested with itself."""
+"""A small client of the API server for test set-up, independent of the product's client."""
 
 import http.client
 import json
@@ -25,7 +25,7 @@ class Answer:
 
 
 class ApiError(RuntimeError):
-    """The API server did not say yes."""
+    """The API server returned an error."""
 
     def __init__(self, method: str, path: str, answer: Answer) -> None:
         said = answer.body.get("message") if isinstance(answer.body, dict) else answer.body
@@ -35,7 +35,7 @@ class ApiError(RuntimeError):
 
 
 class Stream:
-    """An answer that does not end, line by line; a context manager. `close` may come from another thread."""
+    """A response stream, read line by line; a context manager. Another thread may call `close`."""
 
     def __init__(self, connection: http.client.HTTPSConnection, path: str, headers: dict[str, str]) -> None:
         self._connection = connection
@@ -54,13 +54,13 @@ class Stream:
             yield line
 
     def close(self) -> None:
-        """Wake whoever reads: the answer ends here."""
+        """End the stream, which wakes its reader."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class ApiClient:
-    """One keep-alive connection for each thread. `token` None asks as nobody."""
+    """One keep-alive connection per thread. Without a token, requests are anonymous."""
 
     def __init__(self, url: str, ca_pem: str, token: str | None) -> None:
         self._host = urlsplit(url).netloc
@@ -71,10 +71,10 @@ class ApiClient:
     def ask(
         self, method: str, path: str, body: object = None, *, query: dict[str, str] | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        """Return whatever the API server answers.
+        """Return any response of the API server.
 
         Raises:
-            OSError | http.client.HTTPException: there was no answer.
+            OSError | http.client.HTTPException: there was no response.
         """
         sent = self._headers()
         target = f"{path}?{urlencode(query)}" if query else path
@@ -86,7 +86,7 @@ class ApiClient:
         )
 
     def do(self, method: str, path: str, body: object = None, **options: Any) -> Any:
-        """Return the body of a success.
+        """Return the body of a successful response.
 
         Raises:
             ApiError: status 400 and above.
@@ -106,14 +106,14 @@ class ApiClient:
         return self.do("PATCH", path, patch, query=query, headers={"Content-Type": MERGE_PATCH})
 
     def apply(self, path: str, body: object, manager: str) -> Any:
-        """Server-side apply, taking over fields that others own."""
+        """Server-side apply that takes over fields of other managers."""
         return self.do("PATCH", path, body, query={"fieldManager": manager, "force": "true"}, headers={"Content-Type": APPLY_PATCH})
 
     def delete(self, path: str, **query: str) -> Any:
         return self.do("DELETE", path, query=query)
 
     def stream(self, path: str, **query: str) -> Stream:
-        """An answer without end, such as a watch, over a connection of its own."""
+        """A response stream, such as a watch, over a separate connection."""
         connection = http.client.HTTPSConnection(self._host, context=self._context)
         return Stream(connection, f"{path}?{urlencode(query)}", self._headers())
 
@@ -122,7 +122,7 @@ class ApiClient:
         return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
 
     def _exchange(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
-        """Only a read is sent again, and only where the server had closed the kept connection meanwhile."""
+        """Retry GET and DELETE once if the server had closed the kept connection."""
         kept = hasattr(self._of_thread, "connection")
         try:
             return self._once(method, target, body, headers)

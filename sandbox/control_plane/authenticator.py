@@ -1,4 +1,4 @@
-"""aws-iam-authenticator as the API server's token webhook, with role mappings that follow the cluster's access entries."""
+"""aws-iam-authenticator as the token webhook of the API server, with role mappings from the cluster's access entries."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ SESSION_NAME = "{{SessionName}}"
 
 @dataclass(frozen=True)
 class AccessEntry:
-    """A role that may log in. The default user name is the one that EKS gives.
+    """A role that can log in. The default user name is the one that EKS assigns.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html
     """
@@ -35,7 +35,7 @@ class AccessEntry:
 class Authenticator:
     """Starts and stops the webhook; its address, certificate and mappings survive a restart.
 
-    Its health check listens on port 21363 of every interface, which no option changes; a second instance goes without.
+    Its health check listens on port 21363 of every interface, which no option changes; a second instance runs without it.
     """
 
     binary: str
@@ -51,14 +51,14 @@ class Authenticator:
         self._mappings = self._folder / "mappings.json"
         self.kubeconfig = self._folder / "kubeconfig.yaml"
         self._config = self._folder / "config.yaml"
-        # JSON is YAML. `DynamicFile` is the one mode that notices changes without a CRD or a ConfigMap in the cluster.
+        # JSON is YAML. Only `DynamicFile` notices changes without a CRD or a ConfigMap in the cluster.
         server = {"backendMode": ["DynamicFile"], "dynamicfilepath": str(self._mappings), "stateDir": str(self._folder)}
         self._config.write_text(json.dumps({"clusterID": self.cluster_name, "server": server}))
         self.allow(())
         self.program: Program | None = None
 
     def allow(self, entries: Iterable[AccessEntry]) -> None:
-        """Let exactly these roles in. Written in place: a replaced file is noticed a second later, a changed one at once."""
+        """Map exactly these roles. The file is written in place: a replaced file is noticed a second later, a changed one at once."""
         self._mappings.write_text(json.dumps({"mapRoles": [entry.mapping() for entry in entries], "mapUsers": [], "mapAccounts": []}))
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class Authenticator:
             "HTTPS_PROXY": self.sts.url,
             "NO_PROXY": "",
             "SSL_CERT_FILE": str(self.certificates.authority_file),
-            "AWS_EC2_METADATA_DISABLED": "true",  # it would ask the link-local address for its region
+            "AWS_EC2_METADATA_DISABLED": "true",  # otherwise it asks the link-local address for its region
         }
         self.program = self.workplace.start("aws-iam-authenticator", command, environment)
         self.program.wait_until(lambda: self.kubeconfig.exists() and listens(self.port), within_s=15)
@@ -78,5 +78,5 @@ class Authenticator:
 
 
 def sts_for(certificates: Certificates, region: str, sts: Sts) -> StsProxy:
-    """STS of one region, as the authenticator reaches it."""
+    """A proxy for the STS of one region, for the authenticator."""
     return StsProxy(certificates.serving("sts", f"*.{region}.amazonaws.com", f"*.{region}.amazonaws.com.cn"), sts)

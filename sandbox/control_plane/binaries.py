@@ -1,4 +1,4 @@
-"""Which programs the control plane consists of, where they are, and what is missing."""
+"""The programs of the control plane, where they are, and which are missing."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ class Tool:
         return HERE / "tools" / self.folder
 
     def version_of(self, module_path: str) -> str:
-        """The version that go.mod pins, such as `v1.36.3`."""
+        """The version pinned in go.mod, such as `v1.36.3`."""
         found = re.search(rf"^\s*(?:require )?{re.escape(module_path)} (v\S+)", (self.module / "go.mod").read_text(), re.MULTILINE)
         if found is None:
             raise LookupError(f"{self.module / 'go.mod'} does not require {module_path}")
@@ -44,7 +44,7 @@ PROGRAMS = tuple(program for tool in TOOLS for program in tool.packages)
 
 @dataclass(frozen=True)
 class Binaries:
-    """`program -> path` of what was found, and the names of what was not."""
+    """`program -> path` of the programs that were found, and the names of the missing ones."""
 
     found: dict[str, Path]
     missing: tuple[str, ...]
@@ -54,13 +54,13 @@ class Binaries:
 
 
 def built_folder() -> Path:
-    """Where builds of the pinned versions go; `CONTROL_PLANE_CACHE` moves it, for several checkouts to share one build."""
+    """The folder for builds of the pinned versions; `CONTROL_PLANE_CACHE` moves it, so that several checkouts can share a build."""
     cache = Path(os.environ.get("CONTROL_PLANE_CACHE") or REPOSITORY / ".cache" / "control-plane")
     return cache / _pins() / "bin"
 
 
 def find() -> Binaries:
-    """Look in `KUBEBUILDER_ASSETS` (which has some of the programs where envtest set it up), then among our own builds.
+    """Look in `KUBEBUILDER_ASSETS` (envtest installs some of the programs there), then among the programs built here.
 
     Source: https://book.kubebuilder.io/reference/envtest.html
     """

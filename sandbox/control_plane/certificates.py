@@ -1,4 +1,4 @@
-"""The keys and certificates of one control plane: an authority, serving certificates, and the key that signs ServiceAccount tokens."""
+"""Keys and certificates of one control plane: an authority, serving certificates, and the signing key of ServiceAccount tokens."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ class CertificateFiles:
 
 
 class Certificates:
-    """Writes into `folder`; the authority signs everything that listens."""
+    """Writes into `folder`; the authority signs every serving and client certificate."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -36,7 +36,7 @@ class Certificates:
         return self._written(name, self._authority.issue_cert(*hosts))
 
     def client(self, user: str, group: str) -> CertificateFiles:
-        """Issue a certificate with which a user logs in: its common name is the user, its organization the group.
+        """Issue a client certificate: its common name is the user, its organization the group.
 
         Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
         """
@@ -49,7 +49,7 @@ class Certificates:
         return files
 
     def _signing_key(self, name: str) -> Path:
-        """An RSA key, whose first part the API server and its clients accept as public key too."""
+        """An RSA key; the API server and its clients also accept the file as the public key."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         path = self._folder / f"{name}.key"
         encoding, shape = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL

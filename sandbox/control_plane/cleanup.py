@@ -1,4 +1,4 @@
-"""Makes a running cluster empty again, so that one control plane serves many tests."""
+"""Empties a running cluster, so that one control plane serves many tests."""
 
 import time
 from typing import Final
@@ -7,7 +7,7 @@ from sandbox.control_plane.api_client import ApiClient
 
 SYSTEM: Final = "/api/v1/namespaces/kube-system"
 RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
-# Everything that was there before us says so, or is the namespace's own ServiceAccount.
+# The built-in RBAC objects have this label.
 # Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
 NOT_BUILT_IN: Final = {"labelSelector": "kubernetes.io/bootstrapping!=rbac-defaults"}
 OWNERS: Final = (
@@ -23,14 +23,14 @@ LEFT_BY_OWNERS: Final = (
     f"{SYSTEM}/events",
 )
 ACCESS: Final = tuple(f"{RBAC}/{kind}" for kind in ("clusterrolebindings", "clusterroles"))
-LASTS_S: Final = 30.0
+TIMEOUT_S: Final = 30.0
 
 
 def clear(client: ApiClient) -> None:
-    """Delete nodes, workloads and their pods, ServiceAccounts, events, webhooks and every role that is not built in; return when gone.
+    """Delete nodes, workloads, pods, ServiceAccounts, events, webhooks and every role that is not built in; wait until they are gone.
 
     Raises:
-        TimeoutError: pods keep coming back.
+        TimeoutError: pods are created again and again.
     """
     client.delete("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations")
     for path in OWNERS:
@@ -44,10 +44,10 @@ def clear(client: ApiClient) -> None:
 
 
 def _delete_pods(client: ApiClient) -> None:
-    """Until none is left: a controller may have been about to create one."""
-    until = time.monotonic() + LASTS_S
+    """Repeat until no pod is left, because a controller may have been about to create one."""
+    until = time.monotonic() + TIMEOUT_S
     while client.get(f"{SYSTEM}/pods")["items"] or any(client.get(path)["items"] for path in OWNERS):
         if time.monotonic() > until:
-            raise TimeoutError("pods are created again and again, though their owners are gone")
+            raise TimeoutError("pods are created again and again, although their owners are deleted")
         client.do("DELETE", f"{SYSTEM}/pods", {"gracePeriodSeconds": 0})
         time.sleep(0.05)

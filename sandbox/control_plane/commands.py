@@ -1,4 +1,4 @@
-"""The command lines of the control plane's programs, for a cluster on loopback that starts fast and is thrown away."""
+"""Command lines of the control plane's programs, for a temporary cluster on loopback that starts fast."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from sandbox.control_plane.binaries import Binaries
 from sandbox.control_plane.certificates import CertificateFiles, Certificates
 
 HERE = Path(__file__).parent
-SERVICE_CIDR = "10.100.0.0/16"  # what EKS takes where the VPC is in 192.168.0.0/16 or 172.16.0.0/12
-# The client-side limits (20 requests a second) protect a shared API server; here they would only make tests slow.
+SERVICE_CIDR = "10.100.0.0/16"  # the CIDR of EKS if the VPC is in 192.168.0.0/16 or 172.16.0.0/12
+# The client-side limits (20 requests a second) protect a shared API server; here they would only slow down tests.
 UNLIMITED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 KUBELETS_LEASE_S = 40
-# How long the webhook's answers are kept; two minutes by default. On top of it the API server keeps a good login for ten seconds.
+# Cache of the webhook's answers; two minutes by default. The API server also caches a successful login for ten seconds.
 LOGIN_CACHE = "1s"
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Loopback ports, kept for the whole life of the control plane, so that a restarted program is found again."""
+    """Loopback ports, which stay the same when a program is restarted."""
 
     etcd: int
     etcd_peer: int
@@ -35,7 +35,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Files:
-    """What the programs read and write."""
+    """The files of the programs."""
 
     folder: Path
     certificates: Certificates
@@ -71,7 +71,7 @@ def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> 
         f"--etcd-servers={at.etcd_url}",
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
-        "--endpoint-reconciler-type=none",  # it refuses loopback as the address of the kubernetes Service
+        "--endpoint-reconciler-type=none",  # loopback is not allowed as the address of the kubernetes Service
         f"--secure-port={at.api_server}",
         f"--tls-cert-file={files.serving.certificate}",
         f"--tls-private-key-file={files.serving.key}",
@@ -81,7 +81,7 @@ def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> 
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
         "--authorization-mode=Node,RBAC",
-        "--allow-privileged=true",  # as on EKS; the stock aws-node asks for it
+        "--allow-privileged=true",  # as on EKS; aws-node needs it
         f"--token-auth-file={files.tokens}",
         f"--client-ca-file={files.certificates.authority_file}",
         f"--authentication-token-webhook-config-file={files.login_webhook}",
@@ -93,7 +93,7 @@ def api_server(binaries: Binaries, at: Addresses, files: Files, issuer: str) -> 
 
 
 def lease_s(nodes: int) -> int:
-    """How long a node's lease lasts, which is renewed four times in it: a kubelet's, or longer where renewals alone were too much work.
+    """The lease duration of a node, in which KWOK renews it four times: a kubelet's, or longer for many nodes.
 
     Source: https://kubernetes.io/docs/reference/node/node-status/#heartbeats
     """
@@ -106,14 +106,14 @@ def controller_manager(binaries: Binaries, files: Files, nodes: int) -> list[str
         f"--kubeconfig={files.kubeconfig}",
         f"--service-account-private-key-file={files.certificates.service_account_key}",
         f"--root-ca-file={files.certificates.authority_file}",
-        "--controllers=*,-nodeipam,-cloud-node-lifecycle",  # the cloud's own controllers do these on EKS
+        "--controllers=*,-nodeipam,-cloud-node-lifecycle",  # on EKS the cloud controllers do this
         f"--node-monitor-grace-period={lease_s(nodes) + 10}s",
-        *_alone(),
+        *_single_instance(),
     ]
 
 
 def scheduler(binaries: Binaries, files: Files) -> list[str]:
-    return [binaries.path("kube-scheduler"), f"--kubeconfig={files.kubeconfig}", *_alone()]
+    return [binaries.path("kube-scheduler"), f"--kubeconfig={files.kubeconfig}", *_single_instance()]
 
 
 def kwok(binaries: Binaries, files: Files, stages: Iterable[Path], nodes: int) -> list[str]:
@@ -127,6 +127,6 @@ def kwok(binaries: Binaries, files: Files, stages: Iterable[Path], nodes: int) -
     ]
 
 
-def _alone() -> tuple[str, ...]:
-    """One instance, no election to wait for, and no port of its own to serve metrics on."""
+def _single_instance() -> tuple[str, ...]:
+    """A single instance: no leader election, and no port for metrics."""
     return ("--leader-elect=false", "--secure-port=0", *UNLIMITED)

@@ -1,4 +1,4 @@
-"""A proxy in front of the API server that counts what passes, and can swallow the answer to a request that was carried out."""
+"""A proxy in front of the API server that counts requests and can drop the response to a completed request."""
 
 import http.client
 import re
@@ -21,9 +21,9 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request that went through: `target` is path and query, `response_bytes` the size of the body as it was sent, compressed or not.
+    """One request: `target` is path and query, `response_bytes` the size of the body as sent, compressed or not.
 
-    `answered` is what the client saw, `at` when it had been (`time.monotonic()`).
+    `answered` is whether the client received the response, `at` the time of it (`time.monotonic()`).
     """
 
     method: str
@@ -35,15 +35,15 @@ class Exchange:
 
 
 class ConnectionProxy:
-    """Ends TLS with a certificate of the cluster's own authority, so that clients see the cluster; use as a context manager.
+    """Terminates TLS with a certificate of the cluster's authority, so that clients accept it; a context manager.
 
-    Watches and other endless answers are passed on as they come.
+    Watches and other streams are forwarded as they arrive.
     """
 
     def __init__(self, upstream_url: str, ca_pem: str, serving: CertificateFiles) -> None:
         self._upstream = urlsplit(upstream_url).netloc
         self._trust = ssl.create_default_context(cadata=ca_pem)
-        self._swallow: list[tuple[str, re.Pattern[str]]] = []
+        self._dropped: list[tuple[str, re.Pattern[str]]] = []
         self._lock = threading.Lock()
         self.exchanges: list[Exchange] = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -65,23 +65,23 @@ class ConnectionProxy:
         return f"https://127.0.0.1:{self._server.server_address[1]}"
 
     def drop_response(self, method: str, path: str, times: int = 1) -> None:
-        """Carry out the next `times` requests whose path matches the pattern, then close the client's connection without a word."""
-        self._swallow += [(method, re.compile(path))] * times
+        """Forward the next `times` requests whose path matches the pattern, then close the client's connection without a response."""
+        self._dropped += [(method, re.compile(path))] * times
 
     def connect(self) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self._upstream, context=self._trust, timeout=60)
 
     def should_drop_response(self, method: str, target: str) -> bool:
         with self._lock:
-            for wish in self._swallow:
-                if wish[0] == method and wish[1].search(urlsplit(target).path):
-                    self._swallow.remove(wish)
+            for rule in self._dropped:
+                if rule[0] == method and rule[1].search(urlsplit(target).path):
+                    self._dropped.remove(rule)
                     return True
         return False
 
 
 def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
-    class Passing(BaseHTTPRequestHandler):
+    class ForwardingHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _pass(self) -> None:
@@ -91,29 +91,29 @@ def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
                 connection.request(self.command, self.path, body or None, _forwarded(self.headers.items()))
                 with connection.getresponse() as response:
                     lost = proxy.should_drop_response(self.command, self.path)
-                    end = self._swallow if lost else self._return
-                    end(response, partial(self._note, response.status, answered=not lost))
+                    end = self._dropped if lost else self._return
+                    end(response, partial(self._record, response.status, answered=not lost))
             except (OSError, http.client.HTTPException):
-                self.close_connection = True  # the API server is gone, or the client is; both see a closed connection
+                self.close_connection = True  # the API server or the client has disconnected; both see a closed connection
             finally:
                 connection.close()
 
-        def _note(self, status: int, size: int, *, answered: bool) -> None:
+        def _record(self, status: int, size: int, *, answered: bool) -> None:
             proxy.exchanges.append(Exchange(self.command, self.path, status, size, answered, time.monotonic()))
 
-        def _swallow(self, response: http.client.HTTPResponse, note: Callable[[int], None]) -> None:
+        def _dropped(self, response: http.client.HTTPResponse, record: Callable[[int], None]) -> None:
             self.close_connection = True
-            note(len(response.read()))
+            record(len(response.read()))
 
-        def _return(self, response: http.client.HTTPResponse, note: Callable[[int], None]) -> None:
-            """Pass it on, without an end known beforehand piece by piece. Whoever has the whole answer finds it noted already."""
+        def _return(self, response: http.client.HTTPResponse, record: Callable[[int], None]) -> None:
+            """Forward the response, a stream piece by piece. The exchange is recorded before the client has the whole response."""
             self.send_response_only(response.status, response.reason)
             for name, value in _forwarded(response.getheaders()).items():
                 self.send_header(name, value)
             if response.headers.get("Content-Length") is not None:
                 self.end_headers()
                 body = response.read()
-                note(len(body))
+                record(len(body))
                 self.wfile.write(body)
                 return
             self.send_header("Transfer-Encoding", "chunked")
@@ -122,15 +122,15 @@ def _handler(proxy: ConnectionProxy) -> type[BaseHTTPRequestHandler]:
             while piece := response.read1(CHUNK):
                 size += len(piece)
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            note(size)
+            record(size)
             self.wfile.write(b"0\r\n\r\n")
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - http.server's names
 
         def log_message(self, *_: object) -> None:
-            """Say nothing; `exchanges` tells."""
+            """Requests are recorded in `exchanges`, not printed."""
 
-    return Passing
+    return ForwardingHandler
 
 
 def _forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A whole control plane as a context manager, with the switches that fault tests need."""
+"""A whole control plane as a context manager, with the faults that tests inject."""
 
 import secrets
 import threading
@@ -23,7 +23,7 @@ KUBELETS = "kwok"
 CONTROLLERS = ("kube-controller-manager", "kube-scheduler", KUBELETS)
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 REGION = "eu-west-1"
-"""Whose STS the authenticator asks."""
+"""The region whose STS the authenticator calls."""
 ISSUER = f"https://oidc.eks.{REGION}.amazonaws.com/id/77D0"
 """The `iss` of ServiceAccount tokens; EKS has one URL for each cluster."""
 
@@ -31,14 +31,14 @@ ISSUER = f"https://oidc.eks.{REGION}.amazonaws.com/id/77D0"
 class ControlPlane(ResourceStack):
     """etcd, API server, controllers, scheduler, KWOK and the authenticator on loopback; a context manager.
 
-    Once entered, nodes and workloads may be created, some seconds later. It raises `StartError` where a program did not come up.
+    Entering raises `StartError` if a program does not start.
 
     Args:
         binaries: all programs, from `build.ensure` or `binaries.find`.
-        cluster_name: what a token must be signed for.
-        sts: answers the authenticator's GetCallerIdentity; without it the administrator alone logs in.
-        users: `name -> token` of users in no group, who may do nothing but what a test grants them.
-        nodes: how many there will be about; many renew their leases more rarely, so that one machine keeps up with them.
+        cluster_name: the name that a token must be signed for.
+        sts: answers the authenticator's GetCallerIdentity; without it only the administrator can log in.
+        users: `name -> token` of users without groups and without permissions.
+        nodes: approximate number of nodes; with many, leases are renewed less often, so that one machine can serve them.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class ControlPlane(ResourceStack):
         self.binaries = binaries
         self.cluster_name = cluster_name
         self.admin_token = secrets.token_urlsafe(24)
-        self.sts: Sts = sts or nobody
-        """Who answers the authenticator; may be replaced while it runs."""
+        self.sts: Sts = sts or reject_credentials
+        """Answers the authenticator; may be replaced while the control plane runs."""
         self.plugin = PluginCredentials()
-        """What aws-node's pods can work with; the others fail, and new nodes without one that works stay NotReady."""
+        """The credentials that aws-node works with. Pods with others fail, and new nodes without a working pod stay NotReady."""
         self._users = dict(users or {})
         self._nodes = nodes
         self._running: dict[str, Program] = {}
@@ -89,7 +89,7 @@ class ControlPlane(ResourceStack):
         )
 
     def _tokens(self, folder: Path) -> Path:
-        """The file by which the API server knows the administrator and the users."""
+        """The file from which the API server knows the administrator and the users."""
         path = folder / "tokens.csv"
         path.touch(mode=0o600)
         administrator = f'{self.admin_token},{ADMINISTRATOR},{ADMINISTRATOR},"{MASTERS}"'
@@ -120,12 +120,12 @@ class ControlPlane(ResourceStack):
             return commands.scheduler(self.binaries, self._files)
         return commands.controller_manager(self.binaries, self._files, self._nodes)
 
-    def _begin_anew(self, *names: str) -> None:
-        """End and start those of these controllers that run, KWOK among them, so that they look at everything afresh.
+    def _restart_controllers(self, *names: str) -> None:
+        """Restart those of these controllers that run, including KWOK, so that they list all objects again.
 
-        They end themselves where they lose their election, which ours need not win; one that went on would ask ever more rarely after
-        each break, up to a minute apart. KWOK does not try again what broke off with a connection, as a kubelet would. Its leases go
-        first, or it would wait until those of its former self end.
+        A controller ends itself when it loses its leader election, which is disabled here. A controller that went on would retry ever
+        more rarely after a connection loss, up to a minute apart. Unlike a kubelet, KWOK does not retry an operation that a connection
+        loss interrupted. The leases are deleted first, because KWOK would otherwise wait until they expire.
         Sources: https://github.com/kubernetes/kubernetes/blob/v1.36.0/staging/src/k8s.io/client-go/tools/cache/reflector.go (backoff),
         https://github.com/kubernetes-sigs/kwok/blob/v0.8.0/pkg/kwok/controllers/utils.go (shouldRetry)
         """
@@ -148,7 +148,7 @@ class ControlPlane(ResourceStack):
 
     @property
     def audit_log(self) -> Path:
-        """One JSON `Event` of audit.k8s.io/v1 a line, without bodies; the cluster's own programs are left out."""
+        """One JSON `Event` of audit.k8s.io/v1 per line, without bodies and without requests of the control plane itself."""
         return self._files.audit_log
 
     def client(self, token: str | None = None) -> ApiClient:
@@ -160,29 +160,29 @@ class ControlPlane(ResourceStack):
         return kubeconfig.write(path, url=self.url, ca_pem=self.ca_pem, user=kubeconfig.by_token(token or self.admin_token))
 
     def certificate_kubeconfig(self, path: Path) -> Path:
-        """Write the administrator's kubeconfig with a client certificate in it instead of a token."""
+        """Write the administrator's kubeconfig with a client certificate instead of a token."""
         user = kubeconfig.by_certificate(self._certificates.client(ADMINISTRATOR, MASTERS))
         return kubeconfig.write(path, url=self.url, ca_pem=self.ca_pem, user=user)
 
     def connection_proxy(self) -> ConnectionProxy:
-        """A way to the API server that counts requests and can lose answers; enter it, then use its `url` with `ca_pem`."""
+        """A proxy to the API server that counts requests and can drop responses; a context manager with a `url`."""
         return ConnectionProxy(self.url, self.ca_pem, self._files.serving)
 
     def allow(self, entries: Iterable[AccessEntry]) -> None:
-        """Replace the access entries; seen by the next login."""
+        """Replace the access entries; effective at the next login."""
         self.authenticator.allow(entries)
 
     def set_plugin_credentials(self, credentials: PluginCredentials) -> None:
-        """Change whose permissions suffice for aws-node; pods that failed with them come up."""
+        """Change the credentials that aws-node works with; failed pods that have them become ready."""
         self.plugin = credentials
-        self._begin_anew(KUBELETS)
+        self._restart_controllers(KUBELETS)
 
     def memory_mib(self) -> dict[str, float]:
         """`program -> resident MiB`."""
         return {name: program.resident_mib() for name, program in self._running.items()}
 
     def failure(self) -> StartError | None:
-        """The first program that has ended though nobody stopped it for good, with the end of its log."""
+        """An error for the first program that ended unexpectedly, with the end of its log, or None."""
         for program in self._running.values():
             try:
                 program.check()
@@ -193,22 +193,22 @@ class ControlPlane(ResourceStack):
     # Faults
 
     def stop_api_server(self) -> None:
-        """Kill it: connections break, the port is closed, the data stays in etcd."""
+        """Kill the API server: connections break, the port is closed, the data stays in etcd."""
         self._running["kube-apiserver"].kill()
 
     def start_api_server(self) -> None:
-        """Start it on the same port and data, wait until it is ready, and let what works with it begin anew."""
+        """Start the API server on the same port and data, wait until it is ready, and restart its controllers."""
         command = commands.api_server(self.binaries, self._addresses, self._files, ISSUER)
         self._run("kube-apiserver", command).wait_until(self._ready, within_s=60)
-        self._begin_anew(*CONTROLLERS)
+        self._restart_controllers(*CONTROLLERS)
 
     def freeze_etcd(self, seconds: float) -> threading.Timer:
-        """Stop the store in its tracks and wake it later; returns at once with the timer to `join`."""
+        """Pause etcd and resume it later; returns at once with the timer to `join`."""
 
         def wake() -> None:
             self._running["etcd"].resume()
             self._running["kube-apiserver"].wait_until(self._ready, within_s=60)
-            self._begin_anew(KUBELETS)
+            self._restart_controllers(KUBELETS)
 
         self._running["etcd"].pause()
         waking = threading.Timer(seconds, wake)
@@ -216,30 +216,30 @@ class ControlPlane(ResourceStack):
         waking.start()
         return waking
 
-    def forget_history(self) -> None:
-        """Let every list that was begun in pages expire (410), fifteen seconds from now at the latest."""
-        etcd.forget(self._addresses.etcd_url)
+    def expire_lists(self) -> None:
+        """Let every paged list that was started expire (410), after at most fifteen seconds."""
+        etcd.compact(self._addresses.etcd_url)
 
     def stop_authenticator(self) -> None:
-        """Nobody with an STS token gets in any more; one that was let in a moment ago does for ten seconds (the API server's cache)."""
+        """Stop the login by STS tokens; the API server caches a successful login for ten seconds."""
         self.authenticator.stop()
 
     def start_authenticator(self) -> None:
         self.authenticator.start()
 
     def silence_kubelets(self) -> None:
-        """No kubelet says anything any more: the node controller concludes what it does when a node is lost."""
+        """Stop the heartbeats of all kubelets, so that the node controller marks the nodes Unknown."""
         self._running[KUBELETS].pause()
 
     # Size
 
     def stop_controllers(self) -> None:
-        """Kill controllers, scheduler and KWOK for good: what is written from now on stays as it is written."""
+        """Kill controllers, scheduler and KWOK for good, so that objects stay as they are written."""
         for name in CONTROLLERS:
             self._running.pop(name).kill()
 
     def copy_node(self, node: str, count: int) -> None:
-        """Add copies of a node and of its pods, past the API server, which serves them a moment later; `stop_controllers` first."""
+        """Copy a node and its pods in etcd, without the API server, which serves them shortly after; call `stop_controllers` first."""
         etcd.write(self._addresses.etcd_url, node_copies.of_node(self.client(), node, count))
 
     # Readiness
@@ -251,11 +251,11 @@ class ControlPlane(ResourceStack):
             return False
 
     def _service_accounts_are_made(self) -> bool:
-        """Pods are refused until the controller has made their namespace's default ServiceAccount."""
+        """The API server refuses pods until the controller has created the default ServiceAccount of their namespace."""
         return self.client().ask("GET", "/api/v1/namespaces/kube-system/serviceaccounts/default").status == 200
 
 
-def nobody(_: Request) -> Response:
+def reject_credentials(_: Request) -> Response:
     """An STS that knows no credentials."""
     return json_response(
         403, {"Error": {"Code": "InvalidClientTokenId", "Message": "The security token included in the request is invalid."}}

@@ -1,4 +1,4 @@
-"""What is done to the API server's store past the API server: forgetting its history, and writing thousands of objects at once.
+"""Changes etcd without the API server: compaction, and bulk writes.
 
 Source: https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
 """
@@ -10,19 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-# Where API servers tell each other how far the store was compacted; each drops the snapshots in its memory by it.
+# The key in which API servers share the compacted revision; each then drops older snapshots from its memory.
 # Source: https://github.com/kubernetes/kubernetes/blob/v1.36.3/staging/src/k8s.io/apiserver/pkg/storage/etcd3/compact.go
 COMPACTED: Final = "compact_rev_key"
 OBJECTS_AT_ONCE: Final = 32
-"""A request may have 1.5 MiB (etcd's --max-request-bytes), and an aws-node pod has 17 KB, a third more in base64."""
+"""A request may have 1.5 MiB (etcd's --max-request-bytes); an aws-node pod has 17 KB, a third more in base64."""
 
 T = TypeVar("T")
 
 
-def forget(etcd_url: str) -> int:
-    """Compact up to the present revision, so that lists begun before cannot be continued. Returns the revision.
+def compact(etcd_url: str) -> int:
+    """Compact up to the current revision, so that earlier lists cannot be continued. Returns the revision.
 
-    The API server asks for that revision every fifteen seconds.
+    The API server reads that revision every fifteen seconds.
     """
     revision = int(_ask(f"{etcd_url}/v3/maintenance/status", {})["header"]["revision"])
     _ask(f"{etcd_url}/v3/kv/put", {"key": _bytes(COMPACTED), "value": _bytes(str(revision))})
@@ -31,7 +31,7 @@ def forget(etcd_url: str) -> int:
 
 
 def write(etcd_url: str, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Put objects under their keys, as JSON, which the API server reads as it reads its own protobuf."""
+    """Put objects under their keys as JSON, which the API server reads like its own protobuf."""
     for some in _in_batches(objects, OBJECTS_AT_ONCE):
         puts = [{"request_put": {"key": _bytes(key), "value": _bytes(json.dumps(each))}} for key, each in some]
         _ask(f"{etcd_url}/v3/kv/txn", {"success": puts})

@@ -1,4 +1,4 @@
-"""Keeps up with all objects of a kind, by list and watch, as every controller does."""
+"""Keeps a copy of all objects of a kind by list and watch, as controllers do."""
 
 import http.client
 import json
@@ -10,22 +10,22 @@ from typing import Any, Self
 from sandbox.control_plane.api_client import ApiClient, Stream
 
 Object = Mapping[str, Any]
-Told = Callable[[Iterable[Object]], None]
-"""Gets every object as it is now."""
+ChangeCallback = Callable[[Iterable[Object]], None]
+"""Receives all current objects."""
 
-AGAIN_S = 0.2
+RETRY_DELAY_S = 0.2
 
 
 class Informer:
-    """Watches one path in a thread of its own; a context manager. `told` is called on entering, and then after each change.
+    """Watches one path in a thread; a context manager. The callback is called on entering and after each change.
 
-    A watch that breaks is begun again with a list.
+    A broken watch is restarted with a list.
     """
 
-    def __init__(self, client: ApiClient, path: str, told: Told = lambda _: None) -> None:
+    def __init__(self, client: ApiClient, path: str, on_change: ChangeCallback = lambda _: None) -> None:
         self._client = client
         self._path = path
-        self._told = told
+        self._on_change = on_change
         self._known: dict[str, Object] = {}
         self._ending = threading.Event()
         self._stream: Stream | None = None
@@ -43,33 +43,33 @@ class Informer:
         self._thread.join(timeout=10)
 
     def objects(self) -> list[Object]:
-        """What is there, a moment behind the API server; to be read and never changed."""
+        """The current objects, slightly behind the API server; they must not be changed."""
         return list(self._known.values())
 
     def _list(self) -> str:
         found = self._client.get(self._path)
         self._known = {each["metadata"]["uid"]: each for each in found["items"]}
-        self._told(self.objects())
+        self._on_change(self.objects())
         return str(found["metadata"]["resourceVersion"])
 
     def _run(self) -> None:
         while not self._ending.is_set():
             with suppress(OSError, http.client.HTTPException):
                 self._watch()
-            if not self._ending.wait(AGAIN_S):
+            if not self._ending.wait(RETRY_DELAY_S):
                 with suppress(OSError, http.client.HTTPException):
                     self._version = self._list()
 
     def _watch(self) -> None:
-        """Return when the API server ends the watch, as it does after some minutes, or has forgotten where it began."""
+        """Return when the API server ends the watch, or no longer knows its resource version."""
         with self._client.stream(self._path, watch="1", resourceVersion=self._version) as self._stream:
             for line in self._stream:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     return
-                self._note(event["type"], event["object"])
+                self._update(event["type"], event["object"])
 
-    def _note(self, kind: str, changed: Object) -> None:
+    def _update(self, kind: str, changed: Object) -> None:
         uid = changed["metadata"]["uid"]
         self._known = {**self._known, uid: changed} if kind != "DELETED" else {k: v for k, v in self._known.items() if k != uid}
-        self._told(self.objects())
+        self._on_change(self.objects())

@@ -1,4 +1,4 @@
-"""Kubeconfig files, as kubectl and the cluster's own programs read them."""
+"""Kubeconfig files for kubectl and the programs of the control plane."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from sandbox.control_plane.certificates import CertificateFiles
 
 
 def write(path: Path, *, url: str, ca_pem: str, user: Mapping[str, str]) -> Path:
-    """Write a kubeconfig with one context and one user, readable for the person who runs this alone."""
+    """Write a kubeconfig with one context and one user, readable only by the current user."""
     document = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -24,12 +24,12 @@ def write(path: Path, *, url: str, ca_pem: str, user: Mapping[str, str]) -> Path
 
 
 def by_token(token: str) -> dict[str, str]:
-    """A user who logs in with a bearer token."""
+    """A user with a bearer token."""
     return {"token": token}
 
 
 def by_certificate(files: CertificateFiles) -> dict[str, str]:
-    """A user who logs in with a client certificate, as kind and kubeadm write it."""
+    """A user with a client certificate, in the form of kind and kubeadm."""
     return {"client-certificate-data": _base64(files.certificate.read_text()), "client-key-data": _base64(files.key.read_text())}
 
 

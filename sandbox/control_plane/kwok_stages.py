@@ -1,4 +1,4 @@
-"""What KWOK lets nodes and pods do: the files in `stages/`, with the credentials filled in that the network plug-in can work with."""
+"""The KWOK stages of nodes and pods: the files in `stages/`, with the credentials that the network plug-in works with."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ class PluginCredentials:
     sts_timeout: str = ""
 
     def expression(self) -> tuple[str, list[str]]:
-        """Operator and values that hold for a pod whose plug-in works, over the words that `network-plugin.yaml` finds."""
+        """Operator and values that select pods whose plug-in works, for the expression in `network-plugin.yaml`."""
         others = {NODE_ROLE: self.node_role, POD_IDENTITY: self.pod_identity}
         if self.roles is None:
             return "NotIn", [word for word, works in others.items() if not works] or ["nothing"]
@@ -35,27 +35,27 @@ class PluginCredentials:
 
 
 def write(folder: Path, credentials: PluginCredentials) -> list[Path]:
-    """Write the stages into `folder` and return the files, in a stable order."""
+    """Write the stages into `folder` and return the files in a stable order."""
     folder.mkdir(exist_ok=True)
     files = []
     for source in sorted(FOLDER.glob("*.yaml")):
         documents = list(yaml.safe_load_all(source.read_text()))
         if source.name == PLUGIN:
             works, fails = (_filled_in(document, credentials) for document in documents)
-            failing = [_complaining(fails, call, operator) for call, operator in FIRST_REFUSED.items()]
-            documents = [works, *(_timing_out(item, credentials.sts_timeout) for item in failing)]
+            failing = [_denied_stage(fails, call, operator) for call, operator in FIRST_DENIED_CALL.items()]
+            documents = [works, *(_unreachable_stage(item, credentials.sts_timeout) for item in failing)]
         files.append(folder / source.name)
         files[-1].write_text(yaml.safe_dump_all(documents))
     return files
 
 
-# The call that fails first, and whether it does with the node's role: that one may not even describe, a role that lacks
-# something may not create.
-FIRST_REFUSED = {"DescribeNetworkInterfaces": "In", "CreateNetworkInterface": "NotIn"}
+# The first call that is denied, and the operator that selects the node's role: the node's role may not even describe network
+# interfaces, a role with missing permissions may not create them.
+FIRST_DENIED_CALL = {"DescribeNetworkInterfaces": "In", "CreateNetworkInterface": "NotIn"}
 
 
 def _filled_in(stage: dict[str, Any], credentials: PluginCredentials) -> dict[str, Any]:
-    """The stages select on the same expression, one for what works and one for the rest."""
+    """Fill in the expression: one stage selects working plug-ins, the other stages select the rest."""
     operator, values = credentials.expression()
     opposite = {"In": "NotIn", "NotIn": "In"}[operator]
     expression = _on_credentials(stage)
@@ -63,8 +63,8 @@ def _filled_in(stage: dict[str, Any], credentials: PluginCredentials) -> dict[st
     return stage
 
 
-def _complaining(fails: dict[str, Any], call: str, operator: str) -> dict[str, Any]:
-    """The stage of plug-ins that fail, for those that are refused this call."""
+def _denied_stage(fails: dict[str, Any], call: str, operator: str) -> dict[str, Any]:
+    """The stage of failing plug-ins for one denied call."""
     stage = copy.deepcopy(fails)
     stage["metadata"]["name"] += f"-to-{call.lower()}"
     key = _on_credentials(stage)["key"]
@@ -74,13 +74,13 @@ def _complaining(fails: dict[str, Any], call: str, operator: str) -> dict[str, A
     return stage
 
 
-def _timing_out(stage: dict[str, Any], words: str) -> dict[str, Any]:
+def _unreachable_stage(stage: dict[str, Any], message: str) -> dict[str, Any]:
     """A stage as it is, or where STS is out of reach, and the plug-in has a role: without a complaint, and with these last words."""
-    if not words or stage["spec"]["selector"]["matchExpressions"][-1]["operator"] == "In":
+    if not message or stage["spec"]["selector"]["matchExpressions"][-1]["operator"] == "In":
         return stage
     steps = [step for step in stage["spec"]["steps"] if "event" not in step]
     for step in steps:
-        step["patch"]["template"] = step["patch"]["template"].replace('message: ""', f"message: {json.dumps(words)}")
+        step["patch"]["template"] = step["patch"]["template"].replace('message: ""', f"message: {json.dumps(message)}")
     stage["spec"]["steps"] = steps
     return stage
 

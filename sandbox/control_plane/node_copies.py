@@ -1,4 +1,4 @@
-"""Copies of a node and its pods as the store keeps them: a cluster of thousands of nodes that no controller had to make."""
+"""Copies a node and its pods in etcd, for a cluster with thousands of nodes that no controller has to create."""
 
 import copy
 import uuid
@@ -12,7 +12,7 @@ Object = Mapping[str, Any]
 
 
 def of_node(client: ApiClient, node: str, count: int) -> Iterator[tuple[str, Object]]:
-    """`(key in the store, object)`: `count` copies of a node and of each pod of kube-system on it, status and managed fields included."""
+    """`(key in etcd, object)`: `count` copies of a node and of its kube-system pods, including status and managed fields."""
     original = client.get(f"/api/v1/nodes/{node}")
     pods = client.get(f"/api/v1/namespaces/{NAMESPACE}/pods", fieldSelector=f"spec.nodeName={node}")["items"]
     for number in range(count):
@@ -28,7 +28,7 @@ def _renamed(original: Object, name: str, node: str) -> dict[str, Any]:
     made = copy.deepcopy(dict(original))
     metadata = made["metadata"]
     metadata |= {"name": name, "uid": str(uuid.uuid4())}
-    del metadata["resourceVersion"]  # the store's revision, which it gives
+    del metadata["resourceVersion"]  # etcd assigns it
     if metadata.get("labels", {}).get("kubernetes.io/hostname") == node:
         metadata["labels"]["kubernetes.io/hostname"] = name
     return made

@@ -1,8 +1,8 @@
-"""Kills the control plane's processes and removes its folder once the program that started them is gone, however it went.
+"""Kills the processes of the control plane and removes its folder when the program that started them has ended.
 
-Run as `python guardian.py FOLDER`, it prints the id of a process group, in which the programs are
-to be started, and waits for its standard input to end. The kernel closes that pipe on any end of the parent: a return,
-Ctrl-C, `kill -9`. A parent-death signal would not do: Linux sends it when the *thread* that forked ends, and macOS has none.
+Run as `python process_reaper.py FOLDER`. It prints the id of a process group for the programs, and waits for the end of its
+standard input. The kernel closes that pipe on any end of the parent: a return, Ctrl-C, `kill -9`. A parent-death signal does not
+work: Linux sends it when the *thread* that forked ends, and macOS has none.
 """
 
 import os
@@ -26,18 +26,18 @@ def main(folder: str) -> None:
 
 
 def _group_of_its_own() -> int:
-    """Fork a process that does nothing but keep the group alive and its number taken."""
+    """Fork a process that only keeps the group and its id in use."""
     anchor = os.fork()
     if anchor == 0:
         os.setpgid(0, 0)
         while True:
             signal.pause()
-    os.setpgid(anchor, anchor)  # both sides set it, so that it is set whoever runs first
+    os.setpgid(anchor, anchor)  # both processes set it, so that it is set whichever runs first
     return anchor
 
 
 def _kill(group: int) -> None:
-    os.killpg(group, signal.SIGKILL)  # also ends a process that is stopped by SIGSTOP
+    os.killpg(group, signal.SIGKILL)  # also ends a process that SIGSTOP paused
     os.waitpid(group, 0)
     give_up = time.monotonic() + GIVE_UP_S
     while time.monotonic() < give_up:
@@ -49,7 +49,7 @@ def _kill(group: int) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """A killed process may still finish a write, so one pass can find a folder not empty."""
+    """A killed process may still finish a write, so one pass can find the folder not empty."""
     for _ in range(5):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

@@ -1,4 +1,4 @@
-"""Starting, pausing and ending the control plane's programs, in a folder and a process group that do not outlive us."""
+"""Starts, pauses and ends the programs of the control plane, in a folder and a process group that end with this process."""
 
 import os
 import signal
@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GUARDIAN = Path(__file__).with_name("guardian.py")
+REAPER_SCRIPT = Path(__file__).with_name("guardian.py")
 LOG_LINES_SHOWN = 15
 
 
 class StartError(RuntimeError):
-    """A program ended or did not become ready; the message carries the end of its log."""
+    """A program ended or did not become ready; the message contains the end of its log."""
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections on that loopback port."""
+    """Whether a process accepts connections on this loopback port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -37,7 +37,7 @@ class Program:
     log: Path
 
     def check(self) -> None:
-        """Raise StartError if it has ended."""
+        """Raise StartError if the program has ended."""
         if self.process.poll() is not None:
             raise StartError(f"{self.name} ended with status {self.process.returncode}:\n{self.log_tail()}")
 
@@ -45,10 +45,10 @@ class Program:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
 
     def wait_until(self, ready: Callable[[], bool], within_s: float, every_s: float = 0.05) -> None:
-        """Ask until `ready` says so.
+        """Poll until `ready` returns true.
 
         Raises:
-            StartError: the program ended, or the time is over.
+            StartError: the program ended or the time is over.
         """
         give_up = time.monotonic() + within_s
         while not ready():
@@ -64,12 +64,12 @@ class Program:
         self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once, as a machine that fails does; connections break."""
+        """End the program at once, as a failing machine does; connections break."""
         self.process.kill()
         self.process.wait()
 
     def resident_mib(self) -> float:
-        """Memory in use now (Linux; 0 elsewhere)."""
+        """Memory in use (Linux; 0 elsewhere)."""
         status = Path(f"/proc/{self.process.pid}/status")
         lines = status.read_text().splitlines() if status.exists() else []
         return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
@@ -83,17 +83,17 @@ class ProcessGroup:
 
     def __post_init__(self) -> None:
         self._programs: list[Program] = []
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-I", str(GUARDIAN), str(self.folder)],
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-I", str(REAPER_SCRIPT), str(self.folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            process_group=0,  # so that Ctrl-C in the terminal reaches us alone
+            process_group=0,  # so that Ctrl-C in the terminal reaches only this process
         )
-        assert self._guardian.stdout is not None  # noqa: S101 - asked for above
-        self._group = int(self._guardian.stdout.readline())
+        assert self._reaper.stdout is not None  # noqa: S101 - set by PIPE
+        self._group = int(self._reaper.stdout.readline())
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Program:
-        """Start a program; a second start under the same name appends to the same log."""
+        """Start a program; a second start with the same name appends to the same log."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
@@ -110,12 +110,12 @@ class ProcessGroup:
         return program
 
     def programs(self) -> tuple[Program, ...]:
-        """Everything that was started here, oldest first."""
+        """All started programs, oldest first."""
         return tuple(self._programs)
 
     def close(self) -> None:
-        """Kill what runs and remove the folder; calling it again does nothing."""
+        """Kill the programs and remove the folder; can be called again."""
         for program in self._programs:
             program.kill()
         self._programs.clear()
-        self._guardian.communicate()  # closes its input, which is what it waits for
+        self._reaper.communicate()  # closes its input, which is what it waits for

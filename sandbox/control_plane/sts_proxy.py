@@ -1,4 +1,4 @@
-"""Brings the authenticator's call to STS, which goes to a public host name over TLS, to the STS of this machine."""
+"""Redirects the authenticator's call to STS, which goes to a public host over TLS, to the local STS."""
 
 import socket
 import ssl
@@ -14,11 +14,11 @@ Sts = Callable[[Request], Response]
 
 
 class StsProxy:
-    """An HTTPS proxy on loopback for the authenticator's `HTTPS_PROXY`: a CONNECT to STS ends here, any other is refused.
+    """An HTTPS proxy on loopback for the authenticator's `HTTPS_PROXY`: it terminates a CONNECT to STS and rejects any other.
 
     Args:
-        certificate: valid for the STS host names that tokens carry.
-        sts: answers GetCallerIdentity, and checks the signature as STS does.
+        certificate: valid for the STS host names in tokens.
+        sts: answers GetCallerIdentity and checks the signature.
     """
 
     def __init__(self, certificate: CertificateFiles, sts: Sts) -> None:
@@ -38,7 +38,7 @@ class StsProxy:
 
 
 def _handler(context: ssl.SSLContext, sts: Sts) -> type[BaseHTTPRequestHandler]:
-    class Answering(BaseHTTPRequestHandler):
+    class StsHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -53,12 +53,12 @@ def _handler(context: ssl.SSLContext, sts: Sts) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the request line is a token."""
+            """Requests are not logged, because the request line contains a token."""
 
-    class Connecting(Answering):
+    class ConnectHandler(StsHandler):
         def do_CONNECT(self) -> None:
             if not self.path.startswith("sts."):
-                self.send_error(403, "only STS is reached through this proxy")
+                self.send_error(403, "this proxy allows connections to STS only")
                 return
             self.send_response(200, "Connection established")
             self.end_headers()
@@ -68,9 +68,9 @@ def _handler(context: ssl.SSLContext, sts: Sts) -> type[BaseHTTPRequestHandler]:
         def _serve_inside(self) -> None:
             try:
                 with context.wrap_socket(self.connection, server_side=True) as inside:
-                    Answering(inside, self.client_address, self.server)
+                    StsHandler(inside, self.client_address, self.server)
                     inside.shutdown(socket.SHUT_RDWR)
             except OSError:
-                return  # the client hung up or does not trust us; its own log says which
+                return  # the client disconnected or does not trust the certificate; its own log says which
 
-    return Connecting
+    return ConnectHandler

@@ -36,7 +36,9 @@ def failing(pod: View, node: View, now: str, container: str, restarts: int, *, l
     broken = next(each for each in status["containerStatuses"] if each["name"] == container)
     broken["restartCount"] = restarts
     if restarts:
-        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now} | ({"message": last_message} if last_message else {})
+        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now} | (
+            {"message": last_message} if last_message else {}
+        )
         broken["lastState"] = {"terminated": ended}
     return status
 

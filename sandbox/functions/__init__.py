@@ -1,1 +1,1 @@
-"""Lambda on one machine: the runtime interface emulator, the durable service and Lambda's own API in front."""
+"""Lambda on one machine: the runtime interface emulator, the durable service and the Lambda API."""

@@ -1,4 +1,4 @@
-"""A function's dead-letter queue: what failed for good, as Lambda writes it."""
+"""The dead-letter queue of a function, with messages in Lambda's format."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
 
 
 class DeadLetters:
-    """One SQS queue for each function. `client` gives a boto3 client by service name."""
+    """One SQS queue for each function. `client` returns a boto3 client by service name."""
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
         self._urls: dict[str, str] = {}
 
     def queue_of(self, function: str) -> str:
-        """URL of a function's queue, made when first asked for."""
+        """URL of a function's queue, created at the first call."""
         if function not in self._urls:
             self._urls[function] = str(self._client("sqs").create_queue(QueueName=f"{function}-dead")["QueueUrl"])
         return self._urls[function]
 
     def __call__(self, function: str, payload: bytes, error: bytes) -> None:
-        """Keep an event that no attempt could process.
+        """Store an event whose attempts all failed.
 
         Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
         """
-        told = _message(error)
-        attributes = {"ErrorCode": "200", "ErrorMessage": told[:1024] or "Unhandled"}
+        message = _message(error)
+        attributes = {"ErrorCode": "200", "ErrorMessage": message[:1024] or "Unhandled"}
         self._client("sqs").send_message(
             QueueUrl=self.queue_of(function),
             MessageBody=payload.decode(),
@@ -36,7 +36,7 @@ class DeadLetters:
         )
 
     def waiting(self, function: str) -> list[Any]:
-        """Payloads in a function's queue, which stay there."""
+        """Payloads in a function's queue, which remain in it."""
         sqs = self._client("sqs")
         found = sqs.receive_message(QueueUrl=self.queue_of(function), MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
         return [json.loads(message["Body"]) for message in found]

@@ -1,8 +1,8 @@
-"""The durable SDK's own local service, composed in this process instead of behind a port of its own.
+"""The local service of the durable execution SDK, composed in this process instead of behind a port.
 
-It is put together as `WebRunner.start` of `aws_durable_execution_sdk_python_testing` 1.4 does it, with four
-differences: invocations go straight to our execution environments, executions get ARNs of Lambda's form, a failed
-invocation is tried again sooner, and no wake-up is lost.
+It is composed like `WebRunner.start` of `aws_durable_execution_sdk_python_testing` 1.4, with four differences:
+invocations go directly to the local execution environments, executions have ARNs in Lambda's form, a failed invocation
+is retried sooner, and no wake-up is lost.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from sandbox.functions.execution_environment import InvocationResult
     from sandbox.functions.function import Function
 
-# The service waits 5 s after a failed invocation; Lambda's own delay is not documented, and a demo should not wait.
+# The service waits 5 s after a failed invocation; Lambda's delay is not documented, and a demo should not wait.
 _RETRY_AFTER_S = 1
-# Starting is not part of Lambda's API: it happens by Invoke. Health, metrics and endpoint changes are the runner's own.
+# An execution is started by Invoke, not through this API. Health, metrics and endpoint changes belong to the runner.
 _HANDLERS: dict[type, type] = {
     routes.GetDurableExecutionRoute: handlers.GetDurableExecutionHandler,
     routes.GetDurableExecutionHistoryRoute: handlers.GetDurableExecutionHistoryHandler,
@@ -52,7 +52,7 @@ _HANDLERS: dict[type, type] = {
 
 
 class _Executor(Executor):
-    """Names executions as Lambda does.
+    """Uses execution ARNs in Lambda's form.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
     """
@@ -70,10 +70,10 @@ class _Executor(Executor):
         return execution
 
     def _fire_due_operations(self, execution_arn: str) -> bool:
-        """Complete what is due, and invoke the handler in the same step.
+        """Complete the due operations, and invoke the handler in the same step.
 
-        The service does the latter after its event loop came back to it. An invocation that ends in between finds nothing left to wait
-        for and cancels that wake-up, so nobody invokes the handler any more: `_schedule_earliest_pending` of version 1.4.
+        The service invokes the handler only after its event loop runs again. An invocation that ends in between finds no pending operation
+        and cancels that wake-up, so the handler is never invoked: `_schedule_earliest_pending` of version 1.4.
         """
         if super()._fire_due_operations(execution_arn):
             self._invoke_execution(execution_arn)
@@ -81,14 +81,14 @@ class _Executor(Executor):
 
 
 class _PoolInvoker(LambdaInvoker):
-    """Runs handlers in our environments; everything else is the service's own invoker."""
+    """Runs handlers in the local environments; everything else is the service's own invoker."""
 
     def __init__(self, run: Callable[[str, str, bytes], InvocationResult]) -> None:
         super().__init__(lambda_client=None)
         self._run = run
 
     def invoke(self, function_name: str, input: Any, *_: Any, **__: Any) -> InvokeResponse:  # noqa: A002
-        function, colon, qualifier = function_name.partition(":")  # the service names $LATEST by leaving it out
+        function, colon, qualifier = function_name.partition(":")  # the service omits the qualifier $LATEST
         ended = self._run(function, qualifier if colon else "$LATEST", json.dumps(input.to_json_dict()).encode())
         if ended.failed:
             raise DurableFunctionsTestError(f"the invocation failed: {ended.payload.decode(errors='replace')}")
@@ -98,7 +98,7 @@ class _PoolInvoker(LambdaInvoker):
 class DurableService:
     """Durable executions of all functions. `run(function name, qualifier, payload)` runs a handler once.
 
-    `skip_time`: waits of the workflow end at once, while its history keeps their real lengths.
+    `skip_time`: waits of the workflow end at once, while its history keeps their real durations.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class DurableService:
         self._scheduler.start()  # type: ignore[no-untyped-call]
 
     def configure(self, *, retry_after_s: float | None = None, most_failures: int | None = None) -> None:
-        """How soon a failed invocation is tried again, and after how many without any progress an execution is given up."""
+        """Set the delay before a failed invocation is retried, and the number of failures after which an execution fails."""
         if retry_after_s is not None:
             self._executor.RETRY_BACKOFF_SECONDS = retry_after_s  # type: ignore[assignment]  # declared whole, slept as it is
         if most_failures is not None:
@@ -139,7 +139,7 @@ class DurableService:
         self._scheduler.stop()  # type: ignore[no-untyped-call]
 
     def start(self, function: Function, qualifier: str, name: str, payload: str) -> str:
-        """Begin an execution; its ARN. The first invocation follows on its own."""
+        """Start an execution; returns its ARN. The first invocation follows asynchronously."""
         begun = self._executor.start_execution(
             StartDurableExecutionInput(
                 account_id=function.account,
@@ -155,18 +155,18 @@ class DurableService:
         return str(begun.execution_arn)
 
     def wait(self, arn: str, timeout_s: float) -> Any:
-        """Wait for the end of an execution; what GetDurableExecution would answer, whether ended or not."""
+        """Wait for the end of an execution; returns the answer of GetDurableExecution, whether it ended or not."""
         self._executor.wait_until_complete(arn, timeout_s)
         return self._executor.get_execution_details(arn)
 
     def __call__(self, request: Request) -> Response | None:
-        """Answer one of Lambda's durable execution calls; `None` if it is none of them."""
+        """Answer a call of the durable execution API; None for other calls."""
         try:
             route = self._router.find_route(request.path, request.method)
         except UnknownRouteError:
             return None
         try:
-            answer = self._handlers[type(route)].handle(route, _as_theirs(route, request))
+            answer = self._handlers[type(route)].handle(route, _sdk_request(route, request))
         except AwsApiException as refused:
             return _error(refused.http_status_code, refused.to_dict(), type(refused).__name__)
         if answer.status_code >= 400:
@@ -174,7 +174,7 @@ class DurableService:
         return Response(answer.status_code, answer.body_to_bytes() if answer.body else b"{}", dict(answer.headers))
 
 
-def _as_theirs(route: Any, request: Request) -> HTTPRequest:
+def _sdk_request(route: Any, request: Request) -> HTTPRequest:
     read = HTTPRequest.from_raw_bytes if isinstance(route, routes.BytesPayloadRoute) else HTTPRequest.from_bytes
     return read(
         body_bytes=request.body,
@@ -186,5 +186,5 @@ def _as_theirs(route: Any, request: Request) -> HTTPRequest:
 
 
 def _error(status: int, body: dict[str, Any], code: str) -> Response:
-    """boto3 finds the modelled exception by this header."""
+    """An error in the form of boto3, which finds the modelled exception by this header."""
     return json_response(status, body, {"x-amzn-ErrorType": code})

@@ -1,4 +1,4 @@
-"""One execution environment: a function under `awslambdaric` in the Lambda Runtime Interface Emulator."""
+"""One execution environment: a function with `awslambdaric` in the Lambda Runtime Interface Emulator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _PATH = "/2015-03-31/functions/function/invocations"
 _TIMED_OUT = re.compile(rb"Task timed out after [\d.]+ seconds")
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
-# The emulator's own lines; what is left is what CloudWatch Logs would hold of the function.
+# The emulator's own lines; the others are what CloudWatch Logs would contain.
 _EMULATOR_LINE = re.compile(r"^(\d{2} \w{3} \d{4} [\d:,]+ \[\w+\] \(rapid\)|(START|END|REPORT) RequestId)")
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 30.0
@@ -35,7 +35,7 @@ _END_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """How one invocation ended. `payload` is the function's answer, or the error as Lambda words it."""
+    """The result of one invocation. `payload` is the function's response, or the error in Lambda's format."""
 
     payload: bytes
     failed: bool
@@ -48,13 +48,13 @@ class InvocationResult:
 
 
 class EnvironmentClosed(RuntimeError):
-    """The environment was shut down."""
+    """The environment was closed."""
 
 
 class Environment:
-    """One emulator process with one function in it; it takes one invocation at a time, as Lambda's do.
+    """One emulator process with one function; it runs one invocation at a time, as on Lambda.
 
-    `on_line` gets each line that the function writes to stdout or stderr.
+    `on_line` receives each line that the function writes to stdout or stderr.
     """
 
     def __init__(self, function: Function, on_line: Callable[[str], None] | None = None) -> None:
@@ -80,8 +80,8 @@ class Environment:
         """Start the emulator; the function itself starts with its first invocation, as on Lambda.
 
         Raises:
-            TimeoutError: it does not listen in time.
-            EnvironmentClosed: it was closed for good.
+            TimeoutError: the emulator does not listen in time.
+            EnvironmentClosed: it was closed.
         """
         with self._lifecycle:
             if self._closed:
@@ -92,15 +92,15 @@ class Environment:
         self._port, api_port = reserved_port(), reserved_port()
         address, api = f"127.0.0.1:{self._port}", f"127.0.0.1:{api_port}"
         command = [str(emulator_binary()), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
-        told = variables(self.function)
+        variables_of_function = variables(self.function)
         if self.function.preloaded:
-            command += preloaded_runtime.command(self.function.handler, self.function.asset, told)
-        else:  # -S: no site-packages, so that a package missing from the asset is missing here too.
+            command += preloaded_runtime.command(self.function.handler, self.function.asset, variables_of_function)
+        else:  # -S: no site-packages, so that a package that is missing from the asset is missing here too
             command += [sys.executable, "-S", "-m", "awslambdaric", self.function.handler]
         self._process = subprocess.Popen(
             command,
             cwd=self.function.asset,
-            env=told,
+            env=variables_of_function,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -113,7 +113,7 @@ class Environment:
         _await_listening(self._port, self._process)
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """Run the function once. An environment that died is replaced by a new one for the next invocation."""
+        """Run the function once. An environment that died is replaced for the next invocation."""
         with self._invoking:
             cold, began = self._cold, time.monotonic()
             try:
@@ -123,22 +123,22 @@ class Environment:
                     self.restart()
                 status, body = 502, b'{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited without providing a reason"}'
             failed = _failed(status, body)
-            # Lambda starts anew after a crash or a time-out, and goes on after an exception.
+            # Lambda replaces the environment after a crash or a time-out, and keeps it after an exception.
             self._cold = status != 200 or bool(_TIMED_OUT.fullmatch(body))
-            return InvocationResult(_worded(body), failed, cold, (time.monotonic() - began) * 1000)
+            return InvocationResult(_lambda_error(body), failed, cold, (time.monotonic() - began) * 1000)
 
     def kill(self) -> None:
-        """Kill the function's process in the middle of whatever it does; the invocation ends as `Runtime.ExitError`."""
+        """Kill the process of the function; a running invocation ends as `Runtime.ExitError`."""
         for pid in self._children():
             process_reaper.kill(pid)
 
     def restart(self) -> None:
-        """A fresh environment: the next invocation is a cold start."""
+        """Replace the environment: the next invocation is a cold start."""
         self.stop()
         self.start()
 
     def stop(self) -> None:
-        """End the emulator and the function with it, until it is started again. Safe to call twice."""
+        """End the emulator and the function, until it is started again. Safe to call twice."""
         with self._lifecycle:
             process, self._process = self._process, None
         if process is not None:
@@ -147,7 +147,7 @@ class Environment:
             process_reaper.forget(process.pid)
 
     def close(self) -> None:
-        """End it for good: an invocation that is still running cannot bring it back."""
+        """End it permanently: a running invocation cannot restart it."""
         with self._lifecycle:
             self._closed = True
             self.stop()
@@ -156,7 +156,7 @@ class Environment:
         return self._process is not None and self._process.poll() is None
 
     def pids(self) -> list[int]:
-        """Ids of the function's own processes, for those who measure them; none before its first invocation."""
+        """Process ids of the function; none before its first invocation."""
         return self._children()
 
     def _children(self) -> list[int]:
@@ -182,7 +182,7 @@ class Environment:
 
 
 def _failed(status: int, body: bytes) -> bool:
-    """The emulator answers 200 to a handler's exception too; only the body tells."""
+    """Whether the invocation failed. The emulator answers 200 to an exception of the handler, so the body decides."""
     if status != 200 or _TIMED_OUT.fullmatch(body):
         return True
     try:
@@ -192,8 +192,8 @@ def _failed(status: int, body: bytes) -> bool:
     return isinstance(answer, dict) and {"errorType", "errorMessage", "requestId"} <= answer.keys()
 
 
-def _worded(body: bytes) -> bytes:
-    """A time-out as Lambda words it; everything else as it is."""
+def _lambda_error(body: bytes) -> bytes:
+    """A time-out in Lambda's format; other bodies unchanged."""
     if not _TIMED_OUT.fullmatch(body):
         return body
     return json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": body.decode()}).encode()

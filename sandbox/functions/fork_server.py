@@ -1,6 +1,6 @@
-"""The two programs of `preloaded`: one has a function's modules and forks for each that asks, the other asks and lasts as long as its fork.
+"""The two programs of `preloaded_runtime`: `serve` imports a function's modules and forks on request, `ask` requests a fork.
 
-They know the standard library and the asset alone. What asks runs once for each cold start, so it imports little.
+They use only the standard library and the asset. `ask` runs once for each cold start and ends with its fork, so it imports little.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ _MOST_BYTES = 1 << 16
 
 
 def ask(address: str, handler: str) -> None:
-    """Have a fork run the handler with this process's variables, output and process group, and end when it ends."""
-    told = {"handler": handler, "variables": dict(os.environ), "group": os.getpgrp()}
+    """Let a fork run the handler with the variables, output and process group of this process, and end when the fork ends."""
+    request = {"handler": handler, "variables": dict(os.environ), "group": os.getpgrp()}
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
-        socket.send_fds(connection, [json.dumps(told).encode()], [sys.stdout.fileno()])
-        connection.recv(1)  # the fork holds the other end
+        socket.send_fds(connection, [json.dumps(request).encode()], [sys.stdout.fileno()])
+        connection.recv(1)  # the fork holds the other end until it ends
 
 
 def serve(listening: int, module: str) -> None:
-    """Import the module, then fork for each that asks. Returns in the forks alone, when the runtime client has come to its end."""
+    """Import the module, then fork for each request. Returns only in the forks, when the runtime client has ended."""
     import gc
     import importlib
     import runpy
@@ -32,9 +32,9 @@ def serve(listening: int, module: str) -> None:
     from pathlib import Path
 
     sys.path.insert(0, str(Path.cwd()))  # as with `-m`
-    importlib.import_module(module)  # not the runtime client, which reads where its API is as it is imported
+    importlib.import_module(module)  # not the runtime client, which reads the address of its API at import
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no process waits for the forks
     listener = socket.socket(fileno=listening)
     while True:
         connection, _ = listener.accept()
@@ -45,15 +45,15 @@ def serve(listening: int, module: str) -> None:
         os.close(output)
     listener.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    told = json.loads(message)
-    os.setpgid(0, told["group"])
+    request = json.loads(message)
+    os.setpgid(0, request["group"])
     for stream in (1, 2):
         os.dup2(output, stream)
     os.close(output)
     os.environ.clear()
-    os.environ.update(told["variables"])
+    os.environ.update(request["variables"])
     time.tzset()
-    sys.argv = ["awslambdaric", told["handler"]]
+    sys.argv = ["awslambdaric", request["handler"]]
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
 
 

@@ -1,4 +1,4 @@
-"""What Lambda would be told of a function, and the variables that it gives to it."""
+"""The configuration of a function, and the environment variables that Lambda gives it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Function:
 
 
 def variables(function: Function) -> dict[str, str]:
-    """Lambda's own variables, then the function's. Nothing of this process's environment is passed on.
+    """Lambda's own variables, then those of the function; nothing from the environment of this process.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """

@@ -1,4 +1,4 @@
-"""Execution environments of one function: reused when idle, added up to its concurrency, queued for beyond it."""
+"""The execution environments of one function: reused when idle, added up to its concurrency; further invocations wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FunctionPool:
-    """All environments of one function. The one used last is used next, as Lambda does, so that few stay warm."""
+    """All environments of one function. The environment used last is reused first, as on Lambda, so that few stay warm."""
 
     def __init__(self, function: Function, on_line: Callable[[str, str], None] | None = None) -> None:
         self.function = function
@@ -31,7 +31,7 @@ class FunctionPool:
         self.close()
 
     def invoke(self, payload: bytes) -> InvocationResult:
-        """Run the function in an idle environment, a new one, or the next to become idle.
+        """Run the function in an idle environment, a new one, or the next one that becomes idle.
 
         Raises:
             RuntimeError: the pool is closed.
@@ -47,12 +47,12 @@ class FunctionPool:
                 self._changed.notify()
 
     def kill(self) -> None:
-        """Kill the function's processes, wherever they are."""
+        """Kill the processes of the function in every environment."""
         for environment in tuple(self._all):
             environment.kill()
 
     def restart(self) -> None:
-        """Let every next invocation start cold."""
+        """Let the next invocation of every environment start cold."""
         for environment in tuple(self._all):
             environment.stop()
 
@@ -64,7 +64,7 @@ class FunctionPool:
             environment.close()
 
     def lines(self) -> list[str]:
-        """What the function has written, environment after environment."""
+        """The output of the function, environment after environment."""
         return [line for environment in tuple(self._all) for line in environment.lines]
 
     def init_ms(self) -> list[float]:
@@ -72,7 +72,7 @@ class FunctionPool:
         return [took for environment in tuple(self._all) for took in environment.init_ms]
 
     def pids(self) -> list[int]:
-        """Ids of the function's processes in every environment, for those who measure them."""
+        """Process ids of the function in every environment."""
         return [pid for environment in tuple(self._all) for pid in environment.pids()]
 
     def _take(self) -> Environment:

@@ -1,4 +1,4 @@
-"""Lambda's API in front of local functions: Invoke for plain and durable ones, and the calls on executions."""
+"""The Lambda API for local functions: Invoke for plain and durable ones, and the calls on durable executions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"^(?:arn:[^:]+:lambda:[^:]+:\d+:function:)?(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9$_-]+))?$")
-# An asynchronous invocation that fails is tried twice more.
+# An asynchronous invocation that fails is retried twice.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 _ASYNC_RETRIES = 2
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """A named execution: what it was started with, and its ARN."""
+class _Execution:
+    """A named execution: its payload and its ARN."""
 
     payload: bytes
     arn: str
@@ -38,8 +38,8 @@ class _Begun:
 
 class LambdaApi:
     """Answers the `lambda` service. `retry_after_s` is the pause before each of the two asynchronous retries, which
-    Lambda makes one and two minutes long. `on_line(function, line)` gets what functions write.
-    `on_dead_letter(function, payload, error)` gets asynchronous events that never succeeded.
+    on Lambda is one and two minutes. `on_line(function, line)` receives the output of functions.
+    `on_dead_letter(function, payload, error)` receives asynchronous events whose attempts all failed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LambdaApi:
         self._on_dead_letter = on_dead_letter or (lambda *_: None)
         self._retry_after_s = retry_after_s
         self._versions: dict[str, list[FunctionPool]] = {}
-        self._begun: dict[tuple[str, str], _Begun] = {}
+        self._executions: dict[tuple[str, str], _Execution] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._asynchronous = ThreadPoolExecutor(max_workers=16, thread_name_prefix="async-invoke")
@@ -75,9 +75,9 @@ class LambdaApi:
         self._asynchronous.shutdown(wait=True, cancel_futures=True)
 
     def add(self, function: Function) -> FunctionPool:
-        """Deploy a function; where there is one of that name, this is its next version, to which every alias moves.
+        """Deploy a function, or the next version of an existing one, to which every alias moves.
 
-        Executions under way stay on the version that they began on, so the versions of a durable function are kept.
+        Running executions stay on their version, so the versions of a durable function are kept.
         Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
         """
         pool = FunctionPool(function, self._on_line)
@@ -92,7 +92,7 @@ class LambdaApi:
         return self._versions[name][-1]
 
     def run(self, name: str, qualifier: str, payload: bytes) -> InvocationResult:
-        """Run the handler of one version of a function once, here and now; by any other qualifier than a version's number, the latest."""
+        """Run the handler of one version of a function once; a qualifier other than a version number selects the latest."""
         return self._versions[name][int(qualifier) - 1 if qualifier.isdecimal() else -1].invoke(payload)
 
     def __call__(self, request: Request) -> Response:
@@ -117,13 +117,13 @@ class LambdaApi:
     def _invoke_plain(self, pool: FunctionPool, params: dict[str, Any]) -> Response:
         payload = params.get("Payload") or b""
         if params.get("InvocationType") == "Event":
-            self._asynchronous.submit(self._retried, pool, payload)
+            self._asynchronous.submit(self._invoke_with_retries, pool, payload)
             return Response(202, b"", _versioned())
         if params.get("InvocationType") == "DryRun":
             return Response(204, b"", _versioned())
         return _answered(pool.invoke(payload))
 
-    def _retried(self, pool: FunctionPool, payload: bytes) -> None:
+    def _invoke_with_retries(self, pool: FunctionPool, payload: bytes) -> None:
         try:
             for attempt in range(1 + _ASYNC_RETRIES):
                 ended = pool.invoke(payload)
@@ -133,8 +133,8 @@ class LambdaApi:
                 if attempt < _ASYNC_RETRIES and self._stopping.wait(self._retry_after_s):
                     return
             self._on_dead_letter(pool.function.name, payload, ended.payload)
-        except RuntimeError:  # shut down while the event waited for its turn
-            _log.debug("%s was shut down before its event was done", pool.function.name)
+        except RuntimeError:  # the pool was closed while the event waited
+            _log.debug("%s was closed before its event was processed", pool.function.name)
 
     def _invoke_durable(self, function: Function, qualifier: str | None, params: dict[str, Any]) -> Response:
         if not qualifier:
@@ -143,26 +143,26 @@ class LambdaApi:
         name = params.get("DurableExecutionName") or str(uuid.uuid4())
         payload = params.get("Payload") or b"{}"
         with self._lock:
-            begun = self._begun.get((function.name, name))
-            if begun is None:
-                begun = _Begun(payload, self.durable.start(function, self._version(function, qualifier), name, payload.decode()))
-                self._begun[function.name, name] = begun
-        if begun.payload != payload:
+            execution = self._executions.get((function.name, name))
+            if execution is None:
+                execution = _Execution(payload, self.durable.start(function, self._version(function, qualifier), name, payload.decode()))
+                self._executions[function.name, name] = execution
+        if execution.payload != payload:
             message = f"A durable execution named {name} was started with another payload."
             return _error(409, "DurableExecutionAlreadyStartedException", message)
-        headers = {**_versioned(), "X-Amz-Durable-Execution-Arn": begun.arn}
+        headers = {**_versioned(), "X-Amz-Durable-Execution-Arn": execution.arn}
         if params.get("InvocationType") == "Event":
             return Response(202, b"", headers)
-        return _ended(self.durable.wait(begun.arn, function.execution_timeout_s), headers)
+        return _ended(self.durable.wait(execution.arn, function.execution_timeout_s), headers)
 
     def _version(self, function: Function, qualifier: str) -> str:
-        """What an execution is bound to: a version's number, or `$LATEST`, which moves."""
+        """The version that an execution is bound to: a number, or `$LATEST`, which changes."""
         is_alias = qualifier != "$LATEST" and not qualifier.isdecimal()
         return str(len(self._versions[function.name])) if is_alias else qualifier
 
 
 def _ended(execution: Any, headers: dict[str, str]) -> Response:
-    """The answer to a synchronous Invoke of a durable function: its result, or its error as a function error."""
+    """The response to a synchronous Invoke of a durable function: its result, or its error as a function error."""
     if execution.error is None:
         return Response(200, (execution.result or "null").encode(), headers)
     body = {"errorType": execution.error.type, "errorMessage": execution.error.message}

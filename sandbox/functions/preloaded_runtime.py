@@ -1,9 +1,9 @@
-"""Execution environments forked off a process that has imported the function's modules: most of a cold start is imports.
+"""Execution environments forked from a process that has imported the function's modules, because imports dominate a cold start.
 
-The emulator starts `command` as it would start the runtime client. That process hands its output, its variables and its process group
-to a fork, which runs the real runtime client with them. As both are one process group, a signal to the group ends the function at once.
+The emulator starts `command` like the runtime client. That process passes its output, variables and process group to a fork, which
+runs the real runtime client with them. Both are in one process group, so a signal to the group ends the function at once.
 
-Differs from Lambda: modules are imported before the function's variables are there, and once for all environments.
+Differs from Lambda: modules are imported before the function's variables exist, and once for all environments.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _starting = threading.Lock()
 
 
 def command(handler: str, asset: Path, variables: Mapping[str, str]) -> list[str]:
-    """The command line that runs this handler of this asset; the first call starts the process to fork, which ends with this one."""
+    """The command that runs this handler of this asset; the first call starts the process to fork from, which ends with this one."""
     with _starting:
         folder = _serving(handler.rpartition(".")[0], asset, variables["PYTHONPATH"], os.getpid())
     return [*_PROGRAM, "ask", f"{folder.name}/socket", handler]
@@ -36,7 +36,7 @@ def command(handler: str, asset: Path, variables: Mapping[str, str]) -> list[str
 
 @cache
 def _serving(module: str, asset: Path, path: str, _parent: int) -> tempfile.TemporaryDirectory[str]:
-    folder = tempfile.TemporaryDirectory(prefix="preloaded-")  # for nobody else: who reaches the socket has what it wants run
+    folder = tempfile.TemporaryDirectory(prefix="preloaded-")  # private, because a client of the socket can run code
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder.name}/socket")
         listener.listen()

@@ -1,7 +1,7 @@
-"""Ends the emulators of a program that is gone, however it went: a warden process outlives it and waits for its pipe to end.
+"""Ends the emulators of a program that has ended: a reaper process outlives the program and waits for the end of its pipe.
 
-The kernel closes the pipe on any end of the parent, `kill -9` included. A parent-death signal would not do: Linux sends it when the
-*thread* that forked ends, and environments are started in threads that come and go.
+The kernel closes the pipe on any end of the parent, including `kill -9`. A parent-death signal does not work: Linux sends it when the
+*thread* that forked ends, and environments are started in short-lived threads.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _lock = threading.Lock()
-_wardens: dict[int, subprocess.Popen[str]] = {}
+_reapers: dict[int, subprocess.Popen[str]] = {}
 
 
 def watch(pid: int) -> None:
-    """Let a process and its children be killed when this program ends without having called `forget`."""
-    _tell(f"+{pid}")
+    """Kill a process and its children when this program ends without having called `forget`."""
+    _send(f"+{pid}")
 
 
 def forget(pid: int) -> None:
-    """The process has ended; its number may be another's soon."""
-    _tell(f"-{pid}")
+    """The process has ended, and its id may be reused."""
+    _send(f"-{pid}")
 
 
 def end(pid: int) -> None:
-    """Kill a process and its children, which may have a process group of their own."""
+    """Kill a process and its children, which may have their own process group."""
     for item in (pid, *children_of(pid)):
         kill(item)
 
 
 def kill(pid: int) -> None:
-    """Kill a process, with its process group where it leads one."""
+    """Kill a process, and its process group if it leads one."""
     with suppress(ProcessLookupError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
@@ -48,7 +48,7 @@ def kill(pid: int) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """Ids of a process's children; none where it has ended."""
+    """Process ids of the children; empty if the process has ended."""
     found: list[int] = []
     with suppress(FileNotFoundError):
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -57,20 +57,20 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def _tell(line: str) -> None:
+def _send(line: str) -> None:
     with _lock:
-        own = os.getpid()  # a forked program has a warden of its own
-        if own not in _wardens:
+        own = os.getpid()  # a forked program needs a reaper of its own
+        if own not in _reapers:
             command = [sys.executable, "-I", "-S", __file__]
-            _wardens[own] = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
-        stdin = _wardens[own].stdin
+            _reapers[own] = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
+        stdin = _reapers[own].stdin
         assert stdin is not None  # noqa: S101  # asked for above
         stdin.write(f"{line}\n")
         stdin.flush()
 
 
-def left_over(lines: Iterable[str]) -> set[int]:
-    """Processes that were to be watched and not to be forgotten."""
+def remaining_pids(lines: Iterable[str]) -> set[int]:
+    """Processes that were watched and not forgotten."""
     watched: set[int] = set()
     for line in lines:
         (watched.add if line[0] == "+" else watched.discard)(int(line[1:]))
@@ -78,10 +78,10 @@ def left_over(lines: Iterable[str]) -> set[int]:
 
 
 def main() -> None:
-    """Wait for the pipe to end, then end what is left."""
+    """Wait for the end of the pipe, then kill the remaining processes."""
     for unwanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(unwanted, signal.SIG_IGN)
-    for pid in left_over(sys.stdin):
+    for pid in remaining_pids(sys.stdin):
         end(pid)
 
 

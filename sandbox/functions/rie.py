@@ -1,4 +1,4 @@
-"""The Lambda Runtime Interface Emulator and the runtime client, made ready once and kept in the cache."""
+"""The Lambda Runtime Interface Emulator and the runtime client, installed once into the cache."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 _REQUIREMENTS = Path(__file__).with_name("rie-requirements.txt")
 _RAPID = Path("samcli/local/rapid")
 _BINARIES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
-# What Lambda's managed runtime brings along beside the standard library and the SDK, which our asset has itself.
+# The packages of Lambda's managed runtime besides the standard library and the SDK, which is part of the asset.
 _RUNTIME_PACKAGES = ("awslambdaric", "snapshot-restore-py", "simplejson")
 
 
 class EmulatorUnavailable(Exception):
-    """The emulator cannot be had on this machine; the message says why and what would help."""
+    """The emulator is not available on this machine; the message says why and what to do."""
 
 
 def emulator_binary(cache: Path = CACHE) -> Path:
-    """Path of the emulator for this machine; the first call takes it out of its wheel.
+    """Path of the emulator for this machine; the first call extracts it from its wheel.
 
     Raises:
-        EmulatorUnavailable: no Linux, another processor, or the wheel cannot be installed.
+        EmulatorUnavailable: not Linux, another processor, or the wheel cannot be installed.
     """
     name = _BINARIES.get(platform.machine())
     if platform.system() != "Linux" or name is None:
@@ -49,9 +49,9 @@ def emulator_binary(cache: Path = CACHE) -> Path:
 
 
 def runtime_folder(cache: Path = CACHE) -> Path:
-    """A folder with Lambda's runtime client alone, so that nothing else of this environment reaches a function.
+    """A folder with Lambda's runtime client only, so that a function sees no other package of this environment.
 
-    Compiled, since functions write no byte code: each cold start would compile it anew.
+    It is compiled, because functions write no byte code and each cold start would compile it again.
     """
     found = [distribution(name) for name in _RUNTIME_PACKAGES]
     versions = "-".join(f"{dist.metadata['Name']}-{dist.version}" for dist in found)

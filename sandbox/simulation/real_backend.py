@@ -195,8 +195,7 @@ class RealBackend(ResourceStack):
     def _answer_login(self, request: Request) -> Response:
         """Answer the authenticator's call to STS. The authenticator maps the role after the answer, so its mappings are updated first."""
         entries = [
-            AccessEntry(entry["principalArn"], tuple(entry["kubernetesGroups"]), entry["username"])
-            for entry in self._access_entries()
+            AccessEntry(entry["principalArn"], tuple(entry["kubernetesGroups"]), entry["username"]) for entry in self._access_entries()
         ]
         if entries != self._mapped_entries:
             self.plane.allow(entries)

@@ -78,7 +78,7 @@ def _run(scenario: Scenario, cluster: str, plane: ControlPlane | None) -> Scenar
 def _print_line(report: ScenarioReport, number: str, console: Console) -> None:
     line = f"{number:>6}  {report.sign}  {report.scenario.name:<34} {report.duration_s:5.1f} s"
     console.print(line + "".join(f"\n           {difference}" for difference in report.differences), markup=False)
-"""Trust policies of the scenarios: valid ones, and the common mistakes."""
+
 
 def _print_table(reports: list[ScenarioReport], total: int, duration_s: float, console: Console) -> None:
     table = Table("", box=None, pad_edge=False, header_style="dim")
@@ -89,7 +89,7 @@ def _print_table(reports: list[ScenarioReport], total: int, duration_s: float, c
         result = report.result
         seconds = (_seconds(result.milestones.get(milestone)) for milestone in (Milestone.DIAGNOSIS, Milestone.VERIFIED))
         outcome = "unexpected" if report.differences else result.outcome or report.scenario.expect.outcome
-        """The trust policy of the role of the world, for Pod Identity if an association names it, else for IRSA. `issuer` has no scheme."""
+        table.add_row(report.sign, report.scenario.name, result.verdict, outcome, str(len(result.actions)), *seconds)
     passed = sum(not report.differences for report in reports)
     console.print()
     console.print(table)

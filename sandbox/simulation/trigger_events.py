@@ -78,7 +78,7 @@ def announcement(name: str) -> dict[str, Any] | None:
 
 
 def announce(env: SandboxEnvironment, name: str) -> str:
-    """Put the event on the bus, after the events that were held; invoke the checker for a sweep, as the schedule does. Returns a sentence."""
+    """Put the event on the bus after the held ones, or invoke the checker for a sweep as the schedule does; returns a sentence."""
     events = announcement(name)
     env.bus.release()
     if events is None:

@@ -1,4 +1,4 @@
-"""Trust policies as scenarios want them: right, or wrong in one of the ways in which people get them wrong."""
+"""Trust policies of the scenarios: valid ones, and the common mistakes."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ _AUDIENCE: Final = "sts.amazonaws.com"
 
 
 def trust_policy(world: World, *, issuer: str, account: str, namespace: str) -> dict[str, Any]:
-    """The trust policy of the world's role: for the pod identity association that names it, else for IRSA. `issuer` is without scheme."""
+    """The trust policy of the role of the world, for Pod Identity if an association names it, else for IRSA. `issuer` has no scheme."""
     if world.pod_identity == BOUND and world.pod_identity_trusted:
         return _document(
             {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}

@@ -35,13 +35,13 @@ class Outage(Exception):
 
 @dataclass
 class WebhookFaults:
-    """What is wrong with the webhook.
+    """Faults of the webhook.
 
     Attributes:
-        cache_lag_s: it sees a change of a ServiceAccount so much later.
-        outage: it answers 500; the API server admits the pod as it is, since EKS sets `failurePolicy: Ignore`.
-        drop_connections: it closes every connection without an answer; matters to its server alone.
-        miss_next: so many pods more get nothing, although it answers.
+        cache_lag_s: delay until it sees a change of a ServiceAccount.
+        outage: it answers 500. The API server then admits the pod unchanged, because EKS sets `failurePolicy: Ignore`.
+        drop_connections: its server closes every connection without a response.
+        miss_next: number of pods that it leaves unchanged.
     """
 
     cache_lag_s: float = 0.0
@@ -52,7 +52,7 @@ class WebhookFaults:
 
 @dataclass
 class IdentityWebhook:
-    """Answers admission reviews of pods; safe to call from many threads."""
+    """Answers admission reviews of pods; thread-safe."""
 
     annotations_of: ServiceAccountAnnotations
     association_of: Association = no_association

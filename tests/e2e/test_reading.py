@@ -38,7 +38,7 @@ def test_pages_add_up_to_the_whole(admin: ApiClient, many: set[str]) -> None:
 def test_a_continue_token_that_is_too_old_is_gone(control_plane: ControlPlane, admin: ApiClient, many: set[str]) -> None:
     token = admin.get(CONFIG_MAPS, limit="10")["metadata"]["continue"]
     admin.merge(f"{CONFIG_MAPS}/map-00", {"data": {"changed": "meanwhile"}})
-    control_plane.forget_history()
+    control_plane.expire_lists()
     continuing = {"limit": "10", "continue": token}
     answer = eventually(lambda: admin.ask("GET", CONFIG_MAPS, query=continuing), lambda item: item.status == 410)
     assert answer.body["reason"] == "Expired"

@@ -187,8 +187,8 @@ def test_one_service_account_takes_one_pod_identity_association(eks: Any) -> Non
     (listed,) = eks.list_pod_identity_associations(clusterName="demo", namespace="kube-system", serviceAccount="aws-node")["associations"]
     assert (listed["associationId"], "roleArn" in listed) == (made["associationId"], False)
     assert eks.list_pod_identity_associations(clusterName="demo", namespace="other")["associations"] == []
-    api_request = eks.describe_pod_identity_association(clusterName="demo", associationId=made["associationId"])["association"]
-    assert api_request["roleArn"] == ROLE
+    found = eks.describe_pod_identity_association(clusterName="demo", associationId=made["associationId"])["association"]
+    assert found["roleArn"] == ROLE
     eks.delete_pod_identity_association(clusterName="demo", associationId=made["associationId"])
     assert eks.list_pod_identity_associations(clusterName="demo")["associations"] == []
 
@@ -234,8 +234,8 @@ def test_versions_and_node_groups_are_described(aws: LocalAws, eks: Any) -> None
     assert len(eks.describe_cluster_versions(defaultOnly=True)["clusterVersions"]) == 1
     aws.eks.add_nodegroup("demo", "blue", node_role="arn:aws:iam::111122223333:role/node", size=12, repair=True)
     assert eks.list_nodegroups(clusterName="demo")["nodegroups"] == ["blue"]
-    api_request = eks.describe_nodegroup(clusterName="demo", nodegroupName="blue")["nodegroup"]
-    assert (api_request["scalingConfig"]["desiredSize"], api_request["nodeRepairConfig"]["enabled"]) == (12, True)
+    found = eks.describe_nodegroup(clusterName="demo", nodegroupName="blue")["nodegroup"]
+    assert (found["scalingConfig"]["desiredSize"], found["nodeRepairConfig"]["enabled"]) == (12, True)
 
 
 def test_an_operation_that_the_double_lacks_is_refused_by_name(eks: Any) -> None:

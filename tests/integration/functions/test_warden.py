@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.functions.process_reaper import children_of, left_over
+from sandbox.functions.process_reaper import children_of, remaining_pids
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -52,7 +52,7 @@ def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path, pre
 
 
 def test_what_was_forgotten_is_left_alone() -> None:
-    assert left_over(["+11\n", "+12\n", "-11\n"]) == {12}
+    assert remaining_pids(["+11\n", "+12\n", "-11\n"]) == {12}
 
 
 def test_a_process_that_has_ended_has_no_children() -> None:
