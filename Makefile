@@ -33,7 +33,7 @@ lock: $(VENV)/ready ## compile the three requirements files from pyproject.toml
 # Those run one after the other, fastest failure first. Concurrent output carries the name of its lane.
 PYTEST = $(BIN)/python -m pytest -q
 SAY = echo "--- $@"
-LABELLED = $(if $(BESIDE),2>&1 | sed -u 's/^/$@: /')
+LABELLED = $(if $(PARALLEL),2>&1 | sed -u 's/^/$@: /')
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
@@ -42,7 +42,7 @@ test: lint side-by-side e2e ## run every check
 
 .PHONY: side-by-side
 side-by-side: $(VENV)/ready ## run every lane except lint and e2e, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 BESIDE=1 sandbox unit integration infra lambda-python
+	@$(MAKE) --no-print-directory --jobs=2 PARALLEL=1 sandbox unit integration infra lambda-python
 
 .PHONY: check
 check: lint unit ## run lint and the unit tests, for use before a commit
@@ -59,7 +59,7 @@ fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 
 .PHONY: unit
 unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
-	@$(SAY) && $(PYTEST) -n $(if $(BESIDE),0,2) tests/unit -m "not long" $(LABELLED)
+	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit -m "not long" $(LABELLED)
 
 .PHONY: integration
 integration: $(VENV)/ready ## test each adapter and each test double on loopback

@@ -124,8 +124,8 @@ def uv_binary() -> str:
     Raises:
         BundlingFailed: uv is not installed.
     """
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.exists() else shutil.which("uv")
+    adjacent = Path(sys.executable).with_name("uv")
+    found = str(adjacent) if adjacent.exists() else shutil.which("uv")
     if found is None:
         raise BundlingFailed("uv is required to bundle the functions and is not installed; run `make setup` or `pip install uv`")
     return found

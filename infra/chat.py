@@ -22,13 +22,13 @@ class Chat(Construct):
         super().__init__(scope, name)
         stack = Stack.of(self)
         environments = (environment, *followers)
-        answer_policy = self._policy([arns.remediator_executions(stack, item) for item in environments])
+        answer_policy = self._policy([arns.remediator_executions(stack, served) for served in environments])
         common: dict[str, Any] = {  # properties of both generated types
             "configuration_name": f"{PROJECT}{environment.suffix}",
             "iam_role_arn": self._role(answer_policy).role_arn,
             # The default guardrail is AdministratorAccess.
             "guardrail_policies": [answer_policy.managed_policy_arn],
-            "sns_topic_arns": [arns.chat_topic(stack, item) for item in environments],
+            "sns_topic_arns": [arns.chat_topic(stack, served) for served in environments],
             "customization_resource_arns": [self._button(answer, environment).attr_custom_action_arn for answer in ANSWERS],
             "logging_level": "ERROR",
         }

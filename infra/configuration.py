@@ -105,8 +105,8 @@ class _Caps:
 
 def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
     caps = parse_mapping(_Caps, raw, where)
-    wanted = ((item, getattr(caps, item.value)) for item in Function)
-    return tuple((function, cap) for function, cap in wanted if cap is not None)
+    reserved = ((function, getattr(caps, function.value)) for function in Function)
+    return tuple((function, cap) for function, cap in reserved if cap is not None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,11 +96,11 @@ def _between(first: Environment, second: Environment, where: str) -> Iterator[Pr
     if first.account != second.account:
         return
     for channel in ("slack", "teams"):
-        mine, theirs = getattr(first.notify, channel), getattr(second.notify, channel)
-        if mine and mine == theirs:
+        first_channel, second_channel = getattr(first.notify, channel), getattr(second.notify, channel)
+        if first_channel and first_channel == second_channel:
             yield Problem(
                 f"{where}.notify.{channel}",
-                theirs.channel,
+                second_channel.channel,
                 f"one configuration of a channel in each account; use `chat_home: {first.name}` here",
             )
     if first.region == second.region:
@@ -120,14 +120,14 @@ def _same_place(first: Environment, second: Environment, where: str) -> Iterator
 def served_clusters(configuration: Configuration, environment: Environment) -> tuple[str, ...]:
     """Return the clusters of a stack that shares its account and region with another stack; empty means all clusters."""
     location = (environment.account, environment.region)
-    shared = [item for item in configuration.environments if (item.account, item.region) == location]
+    shared = [other for other in configuration.environments if (other.account, other.region) == location]
     return tuple(cluster.name for cluster in environment.clusters) if len(shared) > 1 else ()
 
 
 def followers(configuration: Configuration, environment: Environment) -> tuple[Environment, ...]:
     """Return the environments that use this environment's chat channel."""
     return tuple(
-        item
-        for item in configuration.environments
-        if environment.name and item.notify.chat_home == environment.name and item.account == environment.account
+        other
+        for other in configuration.environments
+        if environment.name and other.notify.chat_home == environment.name and other.account == environment.account
     )

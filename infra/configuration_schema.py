@@ -53,20 +53,20 @@ def parse_mapping(cls: type[T], raw: object, where: str = "") -> T:
     Raises:
         InvalidConfiguration: with a problem for each unknown key, missing key and wrong value.
     """
-    declared = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]  # every cls here is a dataclass
+    declared = {key.name: key for key in fields(cls)}  # type: ignore[arg-type]  # every cls here is a dataclass
     names = "the keys " + ", ".join(declared)
     if not isinstance(raw, Mapping):
         raise InvalidConfiguration(Problem(where or "configuration", raw, names))
-    problems = [Problem(_under(where, str(item)), raw[item], names) for item in raw if item not in declared]
+    problems = [Problem(_under(where, str(name)), raw[name], names) for name in raw if name not in declared]
     values: dict[str, object] = {}
-    for name, item in declared.items():
+    for name, key in declared.items():
         if name in raw:
             try:
-                values[name] = item.metadata["parse"](raw[name], _under(where, name))
+                values[name] = key.metadata["parse"](raw[name], _under(where, name))
             except InvalidConfiguration as error:
                 problems += error.problems
-        elif item.default is MISSING:
-            problems.append(Problem(_under(where, name), None, item.metadata["meaning"]))
+        elif key.default is MISSING:
+            problems.append(Problem(_under(where, name), None, key.metadata["meaning"]))
     if problems:
         raise InvalidConfiguration(*problems)
     return cls(**values)
@@ -80,9 +80,9 @@ def sequence(parse: Parse[T]) -> Parse[tuple[T, ...]]:
             raise InvalidConfiguration(Problem(where, raw, "a list"))
         items: list[T] = []
         problems: list[Problem] = []
-        for index, item in enumerate(raw):
+        for index, entry in enumerate(raw):
             try:
-                items.append(parse(item, f"{where}[{index}]"))
+                items.append(parse(entry, f"{where}[{index}]"))
             except InvalidConfiguration as error:
                 problems += error.problems
         if problems:
@@ -134,7 +134,7 @@ def string_mapping(pattern: str, allowed: str) -> Parse[tuple[tuple[str, str], .
     def parse(raw: object, where: str) -> tuple[tuple[str, str], ...]:
         if not isinstance(raw, Mapping) or not all(isinstance(value, str) for value in raw.values()):
             raise InvalidConfiguration(Problem(where, raw, "a mapping of names to strings"))
-        return tuple(sorted((name(item, where), value) for item, value in raw.items()))
+        return tuple(sorted((name(key, where), value) for key, value in raw.items()))
 
     return parse
 

@@ -55,7 +55,7 @@ def _by_dimension(title: str, metric: Metric) -> cloudwatch.GraphWidget:
 
 
 def _time_to_recover() -> cloudwatch.GraphWidget:
-    lines = [product_metric(TIME_TO_RECOVER, period=_PERIOD, statistic=item) for item in ("p50", "p90", "Maximum")]
+    lines = [product_metric(TIME_TO_RECOVER, period=_PERIOD, statistic=statistic) for statistic in ("p50", "p90", "Maximum")]
     return _graph("Time from event to verification (seconds)", *lines)
 
 
@@ -86,7 +86,7 @@ def _dead_letters(queues: list[sqs.IQueue]) -> cloudwatch.GraphWidget:
 
 
 def _durations(functions: Functions) -> cloudwatch.GraphWidget:
-    p99 = [item.metric_duration(period=_PERIOD, statistic="p99", label=f"{name} p99") for name, item in functions.by_name.items()]
+    p99 = [function.metric_duration(period=_PERIOD, statistic="p99", label=f"{name} p99") for name, function in functions.by_name.items()]
     return _graph("Duration of invocations (milliseconds)", *p99)
 
 

@@ -70,12 +70,12 @@ class Functions(Construct):
         self._environment = environment
         self._served = served_clusters
         self._code = code
-        self.logs = {item: self._log_group(item, customer_key) for item in Function}
-        self.dead_letters = {item: dead_letter_queue(self, f"{logical_id(item)}Failures", customer_key) for item in Function}
+        self.logs = {function: self._log_group(function, customer_key) for function in Function}
+        self.dead_letters = {function: dead_letter_queue(self, f"{logical_id(function)}Failures", customer_key) for function in Function}
         shared = arns.target_arns(Stack.of(self), environment, table=table, topics=topics)
-        self.roles = {item: self._role(item, shared, self.logs[item], self.dead_letters[item]) for item in Function}
+        self.roles = {function: self._role(function, shared, self.logs[function], self.dead_letters[function]) for function in Function}
         variables = self._variables(table, topics)
-        self.by_name = {item: self._function(item, variables, self.logs[item]) for item in Function}
+        self.by_name = {function: self._function(function, variables, self.logs[function]) for function in Function}
         self.checker.configure_async_invoke(retry_attempts=2, max_event_age=Duration.hours(6))
         lambda_.Alias(self, "Live", alias_name=arns.ALIAS, version=self.by_name[Function.REMEDIATOR].current_version)
 
@@ -101,24 +101,24 @@ class Functions(Construct):
     def _role(self, function: Function, shared: Mapping[Target, Sequence[str]], log: logs.LogGroup, failures: sqs.Queue) -> iam.Role:
         targets = {**shared, Target.LOGS: [log.log_group_arn], Target.DEAD_LETTERS: [failures.queue_arn]}
         optional = self._optional()
-        made = statements(function, targets, optional, Stack.of(self).region)
+        policy_statements = statements(function, targets, optional, Stack.of(self).region)
         role = iam.Role(
             self,
             f"{logical_id(function)}Role",
             description=f"{PROJECT}: {SIZES[function].what}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"Contract": iam.PolicyDocument(statements=made, minimize=False)},
+            inline_policies={"Contract": iam.PolicyDocument(statements=policy_statements, minimize=False)},
         )
         accept_wildcards(role, wildcards(function, targets, optional))
         return role
 
     def _optional(self) -> frozenset[str]:
-        wanted = {SIMULATION: self._environment.simulation, NETWORK: self._environment.network, CUSTOMER_KEY: self._environment.key}
-        return frozenset(name for name, asked in wanted.items() if asked)
+        enabled = {SIMULATION: self._environment.simulation, NETWORK: self._environment.network, CUSTOMER_KEY: self._environment.key}
+        return frozenset(name for name, value in enabled.items() if value)
 
     def _function(self, function: Function, variables: Mapping[str, str], log: logs.LogGroup) -> lambda_.Function:
         size, durable = SIZES[function], function is Function.REMEDIATOR
-        made = lambda_.Function(
+        resource = lambda_.Function(
             self,
             logical_id(function),
             # A generated name would be a circular reference: the remediator's ARN is in its own role and environment.
@@ -147,11 +147,13 @@ class Functions(Construct):
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
         if self._environment.network is not None:
-            _attach_to_vpc(made, self._environment.network)
+            _attach_to_vpc(resource, self._environment.network)
         if durable:
-            Annotations.of(made).acknowledge_info("aws-lambda:Function.DurableConfig", "The function is durable since its first version")
-        accept(made, "AwsSolutions-L1", "The asset is built and tested for Python 3.13, which durable functions support")
-        return made
+            Annotations.of(resource).acknowledge_info(
+                "aws-lambda:Function.DurableConfig", "The function is durable since its first version"
+            )
+        accept(resource, "AwsSolutions-L1", "The asset is built and tested for Python 3.13, which durable functions support")
+        return resource
 
     def _variables(self, table: dynamodb.ITable, topics: Topics) -> dict[str, str]:
         stack = Stack.of(self)

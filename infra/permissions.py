@@ -23,16 +23,16 @@ def statements(function: Function, arns: Arns, optional: Collection[str], region
     grouped: dict[tuple[Target, str], list[IamGrant]] = defaultdict(list)
     for grant in granted(function, optional):
         grouped[grant.on, repr(grant.condition)].append(grant)
-    made = [
+    created = [
         iam.PolicyStatement(
-            actions=[item.action for item in grants],
+            actions=[grant.action for grant in grants],
             resources=list(arns[target]),
             conditions=_conditions(grants[0], region),
         )
         for (target, _), grants in grouped.items()
         if arns[target]
     ]
-    return [*made, _deny_interfaces()] if NETWORK in optional else made
+    return [*created, _deny_interfaces()] if NETWORK in optional else created
 
 
 def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict[str, str]:
@@ -48,7 +48,9 @@ def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict
 def _conditions(grant: IamGrant, region: str) -> dict[str, dict[str, str]] | None:
     if grant.condition is None:
         return None
-    return {operator: {key: value.replace("{region}", region) for key, value in item.items()} for operator, item in grant.condition.items()}
+    return {
+        operator: {key: value.replace("{region}", region) for key, value in pairs.items()} for operator, pairs in grant.condition.items()
+    }
 
 
 def _deny_interfaces() -> iam.PolicyStatement:

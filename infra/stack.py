@@ -128,10 +128,10 @@ def _add_environment(
         for cluster in environment.clusters
         if is_needed(cluster)
     ]
-    for made in (main, *clusters):
+    for created in (main, *clusters):
         for name, value in environment.tags:
-            Tags.of(made).add(name, value)
+            Tags.of(created).add(name, value)
         if environment.permissions_boundary:
-            boundary = iam.ManagedPolicy.from_managed_policy_arn(made, "Boundary", environment.permissions_boundary)
-            iam.PermissionsBoundary.of(made).apply(boundary)
+            boundary = iam.ManagedPolicy.from_managed_policy_arn(created, "Boundary", environment.permissions_boundary)
+            iam.PermissionsBoundary.of(created).apply(boundary)
     return main

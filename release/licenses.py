@@ -85,8 +85,8 @@ def _needs(name: str) -> list[str]:
 
 
 def _declared(group: str) -> list[str]:
-    told: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    found = told["dependency-groups"][group] if group else told["project"]["dependencies"]
+    pyproject: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = pyproject["dependency-groups"][group] if group else pyproject["project"]["dependencies"]
     return [item for item in found if isinstance(item, str)]
 
 

@@ -51,7 +51,7 @@ def record_healthy(dynamodb, cluster, at):
 
 def parameters(ssm, cluster):
     found = {}
-    for folder in (f"{kind}/{whose}" for kind in ("bindings", "settings") for whose in (cluster, "_default")):
+    for folder in (f"{kind}/{scope}" for kind in ("bindings", "settings") for scope in (cluster, "_default")):
         token = {}
         while token is not None:
             page = ssm.get_parameters_by_path(Path=f"{ROOT}/{folder}", Recursive=True, MaxResults=10, **token)

@@ -59,7 +59,7 @@ def kubernetes_requests(env: SandboxEnvironment) -> list[RequestRecord]:
 def set_annotation(env: SandboxEnvironment, value: str | None) -> None:
     """Set or remove the annotation as another client."""
     patch = {"metadata": {"annotations": {aws_node.ROLE_KEY: value}}}
-    env.backend.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "somebody")
+    env.backend.patch(SERVICE_ACCOUNTS, aws_node.NAME, NAMESPACE, patch, "another-client")
 
 
 def list_executions(env: SandboxEnvironment) -> list[str]:

@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
         "420",
         "quotation marks",
     ),
-    "home of nobody": (one(notify={"chat_home": "x"}), "environments[0].notify.chat_home", "'x'", "there are none"),
+    "unknown home": (one(notify={"chat_home": "x"}), "environments[0].notify.chat_home", "'x'", "there are none"),
     "reserved tag": (one(tags={"aws:x": "y"}), "environments[0].tags", "'aws:x'", "do not start with aws:"),
     "tag that is no string": (one(tags={"x": 1}), "environments[0].tags", "{'x': 1}", "names to strings"),
     "unknown function": (one(concurrency={"sweeper": 1}), "environments[0].concurrency.sweeper", "1", "checker, remediator, node_watcher"),

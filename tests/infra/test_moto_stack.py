@@ -34,7 +34,7 @@ def stack(template: templates.Template) -> Iterator[Deployed]:
 
 
 @pytest.fixture(scope="module")
-def told(stack: Deployed, template: templates.Template) -> dict[Function, Environment]:
+def environments(stack: Deployed, template: templates.Template) -> dict[Function, Environment]:
     """Return the parsed environment of each deployed function."""
     found = {}
     for name, item in of_type(template, "AWS::Lambda::Function").items():
@@ -45,8 +45,8 @@ def told(stack: Deployed, template: templates.Template) -> dict[Function, Enviro
 
 
 @pytest.mark.parametrize("name", ON_THE_BUS)
-def test_an_event_matches_exactly_its_rules(stack: Deployed, told: dict[Function, Environment], name: str) -> None:
-    our_role = told[Function.CHECKER].our_role_arns.split(",")[1]
+def test_an_event_matches_exactly_its_rules(stack: Deployed, environments: dict[Function, Environment], name: str) -> None:
+    our_role = environments[Function.CHECKER].our_role_arns.split(",")[1]
     recorded = json.loads(json.dumps(event(name)).replace(RECORDED_ROLE, our_role))
     assert stack.put(recorded) == set(INDEX[name]["rules"])
 
@@ -58,8 +58,10 @@ def test_every_rule_has_a_matching_event_and_there_are_near_misses() -> None:
 
 
 @pytest.mark.parametrize("function", Function)
-def test_the_resources_in_a_functions_environment_exist(stack: Deployed, told: dict[Function, Environment], function: Function) -> None:
-    environment = told[function]
+def test_the_resources_in_a_functions_environment_exist(
+    stack: Deployed, environments: dict[Function, Environment], function: Function
+) -> None:
+    environment = environments[function]
     assert (environment.region, environment.partition, environment.event_bus) == (REGION, "aws", "default")
     described = client("dynamodb").describe_table(TableName=environment.incidents_table)["Table"]
     assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"

