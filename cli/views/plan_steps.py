@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli.queries.assessment import may_repair
 from cli.views.chain import failure_view, target_title
-from lambdas.contract.workloads import one_of
+from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.escape import plain
@@ -56,7 +56,7 @@ def plan_lines(summary: AssessmentSummary) -> Iterator[RenderableType]:
 
 def next_command(assessment: TargetAssessment) -> Text:
     """Return `fix` where it would act, otherwise `check`, which prints the manual changes."""
-    option = f"--cluster {assessment.target.cluster}{one_of(assessment.target)}"
+    option = f"--cluster {assessment.target.cluster}{service_account_option(assessment.target)}"
     if may_repair(assessment, override=True):
         return Text(f"irsa-remediator fix {option}", style="bold").append("   carries out the plan", style="not bold dim")
     return Text(f"irsa-remediator check {option}", style="bold").append("   prints the changes to make by hand", style="not bold dim")

@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.contract.approval import APPROVE, REJECT
 from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
-from lambdas.contract.workloads import one_of
+from lambdas.contract.workloads import service_account_option
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
@@ -106,7 +106,7 @@ def _check(context: MessageContext) -> str:
 
 def _fix(context: MessageContext) -> str:
     """`fix` repairs one ServiceAccount; without the option it repairs `aws-node`."""
-    return f"irsa-remediator fix --cluster {context.cluster}{one_of(context.incident.target)}"
+    return f"irsa-remediator fix --cluster {context.cluster}{service_account_option(context.incident.target)}"
 
 
 def _list_updates(context: MessageContext) -> str:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from lambdas.contract.settings import Severity
+from lambdas.contract.workloads import impact_of
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import many
@@ -17,7 +18,6 @@ from lambdas.notifications.verdict_texts import (
     VERDICT_TEXTS,
     WITHOUT_ROLE,
     VerdictText,
-    impact_of,
 )
 from lambdas.notifications.wording import Phrase, phrase
 

@@ -21,45 +21,6 @@ class VerdictText:
     latent_sentence: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Impact:
-    """The consequence of a missing role for one workload: while it fails, and while its pods are ready without the role.
-
-    `latent_status` is the short form of `latent`. Only the CNI reports refused calls and makes nodes NotReady, so only the CNI is known
-    not to fail yet.
-    """
-
-    failing: str
-    latent: str
-    latent_status: str = "pods are still ready"
-
-
-IMPACTS: Final[Mapping[tuple[str, str], Impact]] = {
-    ("kube-system", "aws-node"): Impact(
-        failing="Running pods keep their network. New nodes stay NotReady, and new pods may get no IP address.",
-        latent="aws-node uses the permissions of the node role. It fails as soon as the CNI policy is removed from that role.",
-        latent_status="nothing fails yet",
-    ),
-    ("kube-system", "ebs-csi-controller-sa"): Impact(
-        failing="Mounted volumes stay mounted. Volumes cannot be created, attached, detached or resized, so moved pods wait for theirs.",
-        latent="Mounted volumes stay mounted. Volumes can be created or attached only if the node role allows it.",
-    ),
-    ("kube-system", "aws-load-balancer-controller"): Impact(
-        failing="Existing load balancers keep serving. Changes to Ingresses, Services and targets are not applied.",
-        latent="Existing load balancers keep serving. Changes to Ingresses and targets are applied only if the node role allows it.",
-    ),
-}
-ANY_IMPACT: Final = Impact(
-    failing="Its pods fail. Their AWS calls are refused or use the node role.",
-    latent="Its pods are ready. Their AWS calls are refused or use the node role.",
-)
-
-
-def impact_of(namespace: str, service_account: str) -> Impact:
-    """The consequence of a missing role for the workload of a ServiceAccount."""
-    return IMPACTS.get((namespace, service_account), ANY_IMPACT)
-
-
 WITHOUT_ROLE: Final = VerdictText(
     title="{workload} lost its AWS permissions",
     sentence="{impact}",

@@ -65,15 +65,19 @@ def fleet() -> Iterator[StaticFleet]:
     with StaticFleet(nodes=3) as standing, pytest.MonkeyPatch.context() as patched:
         for name, value in standing.function_environment(CHECKER).items():
             patched.setenv(name, value)
-        handler._ports.cache_clear()
+        handler._dependencies.cache_clear()
         yield standing
-        handler._ports.cache_clear()
+        handler._dependencies.cache_clear()
 
 
 def check(fleet: StaticFleet, trigger: str = "identity-changed") -> tuple[list[str], list[str]]:
     """Paths and actions that one healthy check asks for."""
     mark = fleet.mark()
-    assert handler.lambda_handler(check_requested(trigger=trigger), None) == {"demo/kube-system/aws-node": {"verdict": "healthy"}}
+    answer = handler.lambda_handler(check_requested(trigger=trigger), None)
+    assert answer == {
+        "result": "cluster-checked",
+        "service_accounts": {"demo/kube-system/aws-node": {"result": "healthy", "verdict": "healthy"}},
+    }
     kubernetes, aws = fleet.requests_since(mark)
     return sorted(kubernete.path for kubernete in kubernetes), sorted(aw.action for aw in aws)
 

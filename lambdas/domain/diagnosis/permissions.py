@@ -2,114 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
-
-class IpFamily(StrEnum):
-    """`kubernetesNetworkConfig.ipFamily` of DescribeCluster."""
-
-    IPV4 = "ipv4"
-    IPV6 = "ipv6"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What a workload cannot do without. `policy` is the path of AWS's managed policy that grants it, None where there is none."""
-
-    calls: tuple[str, ...]
-    policy: str | None
-
-
-_CNI_IPV4: Final = Needs(
-    calls=(
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:AttachNetworkInterface",
-        "ec2:CreateNetworkInterface",
-        "ec2:CreateTags",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeInstances",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeTags",
-        "ec2:DetachNetworkInterface",
-        "ec2:ModifyNetworkInterfaceAttribute",
-        "ec2:UnassignPrivateIpAddresses",
-    ),
-    policy="AmazonEKS_CNI_Policy",
-)
-"""Left out: ec2:DescribeSubnets, without which the plug-in goes on in the node's own subnet, and ec2:DescribeSecurityGroups,
-which its documentation lists and AWS's managed policy (v5) does not grant: asking for it would fault every healthy role.
-Sources: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/iam-policy.md
-https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEKS_CNI_Policy.html
-https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (createENI)"""
-
-_CNI_IPV6: Final = Needs(
-    calls=(
-        "ec2:AssignIpv6Addresses",
-        "ec2:CreateTags",
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeInstances",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeTags",
-    ),
-    policy=None,
-)
-"""The policy that the EKS guide tells people to make; AWS manages none. Later plug-ins also list ec2:ModifyNetworkInterfaceAttribute
-for refreshing security groups, and outlive its refusal.
-Source: https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html#cni-iam-role-create-ipv6-policy"""
-
-_EBS_CSI: Final = Needs(
-    calls=(
-        "ec2:AttachVolume",
-        "ec2:CreateSnapshot",
-        "ec2:DescribeAvailabilityZones",
-        "ec2:DescribeInstances",
-        "ec2:DescribeSnapshots",
-        "ec2:DescribeVolumes",
-        "ec2:DescribeVolumesModifications",
-        "ec2:DetachVolume",
-        "ec2:ModifyVolume",
-    ),
-    policy="service-role/AmazonEBSCSIDriverPolicy",
-)
-"""Left out: calls that the policy grants under tag conditions alone (CreateVolume, DeleteVolume, CreateTags), since a simulation
-without those tags finds them refused.
-Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEBSCSIDriverPolicy.html"""
-
-_LOAD_BALANCER: Final = Needs(
-    calls=(
-        "ec2:AuthorizeSecurityGroupIngress",
-        "ec2:CreateSecurityGroup",
-        "ec2:DescribeAvailabilityZones",
-        "ec2:DescribeInstances",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-        "ec2:RevokeSecurityGroupIngress",
-        "elasticloadbalancing:CreateListener",
-        "elasticloadbalancing:CreateRule",
-        "elasticloadbalancing:DescribeListeners",
-        "elasticloadbalancing:DescribeLoadBalancers",
-        "elasticloadbalancing:DescribeRules",
-        "elasticloadbalancing:DescribeTags",
-        "elasticloadbalancing:DescribeTargetGroups",
-        "elasticloadbalancing:DescribeTargetHealth",
-        "elasticloadbalancing:ModifyListener",
-        "elasticloadbalancing:ModifyRule",
-    ),
-    policy=None,
-)
-"""Again without what is granted under tag conditions. The policy comes with each release of the controller.
-Source: https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/HEAD/docs/install/iam_policy.json"""
-
-_CNI: Final = ("kube-system", "aws-node")
-_KNOWN: Final = {
-    ("kube-system", "ebs-csi-controller-sa"): _EBS_CSI,
-    ("kube-system", "aws-load-balancer-controller"): _LOAD_BALANCER,
-}
+from lambdas.contract.workloads import IpFamily, RequiredCalls, known
 
 _RESOURCES: Final = {
     "ec2:CreateTags": "network-interface/eni-00000000000000000",
@@ -128,14 +23,14 @@ def needed_calls(namespace: str, service_account: str, ip_family: str) -> tuple[
     Args:
         ip_family: `ipv4` or `ipv6`, as DescribeCluster says it; matters to the VPC CNI alone.
     """
-    found = _needs(namespace, service_account, ip_family)
+    found = _required_calls(namespace, service_account, ip_family)
     return found.calls if found else ()
 
 
 def managed_policy(namespace: str, service_account: str, ip_family: str, partition: str = "aws") -> str | None:
     """The ARN of AWS's managed policy that grants the needed calls; None where AWS has none, or we do not know the workload."""
-    found = _needs(namespace, service_account, ip_family)
-    return f"arn:{partition}:iam::aws:policy/{found.policy}" if found and found.policy else None
+    found = _required_calls(namespace, service_account, ip_family)
+    return f"arn:{partition}:iam::aws:policy/{found.managed_policy}" if found and found.managed_policy else None
 
 
 def resource_to_simulate(call: str, *, partition: str, region: str, account: str) -> str:
@@ -189,7 +84,6 @@ def calls_named(words: str) -> tuple[str, ...]:
 _ACTION: Final = re.compile(r"\b[a-z][a-z0-9-]+:[A-Z][A-Za-z0-9]+\b")
 
 
-def _needs(namespace: str, service_account: str, ip_family: str) -> Needs | None:
-    if (namespace, service_account) == _CNI:
-        return {IpFamily.IPV4: _CNI_IPV4, IpFamily.IPV6: _CNI_IPV6}.get(IpFamily(ip_family)) if ip_family in tuple(IpFamily) else None
-    return _KNOWN.get((namespace, service_account))
+def _required_calls(namespace: str, service_account: str, ip_family: str) -> RequiredCalls | None:
+    workload = known(namespace, service_account)
+    return workload.required_calls.get(IpFamily(ip_family)) if workload and ip_family in tuple(IpFamily) else None

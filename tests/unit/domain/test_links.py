@@ -78,7 +78,7 @@ def test_a_cluster_out_of_reach_is_told_with_what_its_endpoint_lets_in(public_fr
 
 def test_nothing_is_said_of_an_endpoint_that_eks_did_not_describe() -> None:
     (remedy, _) = diagnose(seen(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
-    assert "endpoint for EKS" in remedy
+    assert "endpoint for EKS" in remedy.text
 
 
 @pytest.mark.parametrize("denial", Denial)
@@ -239,7 +239,8 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
     [
         pytest.param(seen(pods=(*pods(14, ROLE), *some_pods(None))), id="a pod without the role explains it"),
         pytest.param(
-            seen(pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG + timedelta(seconds=1))), id="the health may be older than the role in the pods"
+            seen(pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG + timedelta(seconds=1))),
+            id="the health may be older than the role in the pods",
         ),
         pytest.param(seen(binding=Missing("/p")), id="no binding says which role"),
         pytest.param(seen(pods=()), id="no pod at all"),

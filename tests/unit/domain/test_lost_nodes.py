@@ -18,7 +18,7 @@ from lambdas.domain.snapshot.node_reachability import lost_nodes, out_of_reach, 
 from lambdas.domain.snapshot.snapshot import NOT_READ, PodFacts, Snapshot
 from lambdas.domain.verification import is_verified
 from tests.unit.domain.pictures import errors, judged, seen, workload
-from tests.unit.notifications.snapshots import NOW, ROLE, service_account, with_lost_nodes, nodes, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account, with_lost_nodes
 
 
 def without_role(**changes: Any) -> Snapshot:

@@ -25,7 +25,7 @@ from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Snapshot, Unknown
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
-from tests.unit.notifications.snapshots import NOW, ROLE, service_account, nodes, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account
 
 UNREAD = Unknown("no endpoint")
 MINE = "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"
@@ -170,7 +170,9 @@ def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for(
 
 
 def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> None:
-    picture = seen(pods=some_pods(None, None), service_account=service_account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1))
+    picture = seen(
+        pods=some_pods(None, None), service_account=service_account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1)
+    )
     made = planned(picture)
     assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-01"]
 

@@ -13,7 +13,7 @@ from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceSta
 from lambdas.domain.snapshot.snapshot import Snapshot
 from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
 from tests.unit.domain.pictures import judged, seen
-from tests.unit.notifications.snapshots import EBS, ROLE, service_account, healthy_snapshot
+from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
 
 def looked(picture: Snapshot) -> AssessmentSummary:

@@ -17,11 +17,11 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import Actor, CheckRequest, Ignored, Trigger
 from lambdas.notifications.published_events import PublishedEvent, check_requested, identity_changed, node_not_ready, remediation
-from sandbox.simulation.scenario import Trust, World
+from sandbox.simulation.scenario import TrustPolicyKind, World
 from tests.events import ACCOUNT, INDEX, REGION, event
 from tests.over_fakes.events import check_requested as check_asked
-from tests.over_fakes.scenario_world import world_of
 from tests.over_fakes.scenario_run import ScenarioRun
+from tests.over_fakes.scenario_world import world_of
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "events"
 FILES = {
@@ -61,14 +61,12 @@ def test_every_kind_has_a_schema() -> None:
 
 @pytest.mark.parametrize("kind", OUTGOING)
 def test_an_announcement_fits_its_schema_and_starts_no_check(kind: OwnEvent) -> None:
-    sent = _told(
-        kind, changes=["the annotation was set"], next_steps=["add the role in Terraform"], runbook="https://example.com/runbook"
-    )
+    sent = _told(kind, changes=["the annotation was set"], next_steps=["add the role in Terraform"], runbook="https://example.com/runbook")
     assert isinstance(_received(sent), Ignored)
 
 
 def test_an_announcement_of_another_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not tell of a remediation"):
+    with pytest.raises(ValueError, match="does not describe an incident"):
         _told(OwnEvent.SWEEP)
 
 
@@ -147,7 +145,7 @@ def test_recorded_own_events_fit_their_schema(name: str) -> None:
     ("world", "kinds"),
     [
         ({"annotation": None}, [OwnEvent.STARTED, OwnEvent.VERIFIED]),
-        ({"annotation": None, "trust": Trust.OTHER_ISSUER}, [OwnEvent.NEEDS_ACTION]),
+        ({"annotation": None, "trust": TrustPolicyKind.OTHER_ISSUER}, [OwnEvent.NEEDS_ACTION]),
         ({"annotation": None, "settings": {"mode": "observe"}}, [OwnEvent.BLOCKED]),
     ],
     ids=["repaired", "for a person", "blocked"],

@@ -11,7 +11,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, Case
 from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
-from tests.unit.notifications.snapshots import NOW, ROLE, service_account, pods
+from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 
 CASES: dict[str, Case] = {
     # 9 annotation

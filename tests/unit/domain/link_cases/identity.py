@@ -13,7 +13,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.pictures import addon, cluster, seen
-from tests.unit.notifications.snapshots import ROLE, SHOP, service_account, healthy_snapshot, trust
+from tests.unit.notifications.snapshots import ROLE, SHOP, healthy_snapshot, service_account, trust
 
 CASES: dict[str, Case] = {
     # 4 role

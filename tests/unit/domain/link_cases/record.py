@@ -47,7 +47,9 @@ CASES: dict[str, Case] = {
         Verdict.ADDON_DEGRADED,
     ),
     "record: degraded as the missing identity explains": (
-        seen(addon=addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message="m"),)), service_account=service_account(None)),
+        seen(
+            addon=addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message="m"),)), service_account=service_account(None)
+        ),
         Link.ADDON_RECORD,
         OK,
         None,
