@@ -416,6 +416,12 @@ def _group_access(config: Config, group: SourceNode) -> Access:
     return cni_access(policies)
 
 
+def _conflicts(addon: SourceNode) -> Iterator[Finding]:
+    if _text(addon, "resolveConflicts").upper() == "OVERWRITE":
+        line = ("resolveConflicts: preserve",)
+        yield _finding(rules.OVERWRITE, addon, "resolveConflicts", "resolveConflicts is overwrite.", add=line, place=_PLACE)
+
+
 # --- values
 
 
@@ -480,4 +486,4 @@ def _finding(
     rule: Rule, where: SourceNode, key: str, message: str, *, add: tuple[str, ...] = (), place: str = "", resource: str = _RESOURCE
 ) -> Finding:
     line, column = where.place_of(key)
-    return Finding(rule=rule, resource=resource, line=line, column=column, message=message, add=add, place=place)
+    return Finding(rule=rule, resource=resource, line=line, column=column, block_line=where.line, message=message, add=add, place=place)

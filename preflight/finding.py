@@ -16,7 +16,8 @@ class Finding:
     """A violation of a rule at one place, with the lines that correct it.
 
     `file` is empty for findings about a running cluster. `line` and `column` count from 1; 0 where the format has no lines of its own.
-    `expression` is the origin of the value, as far as the file tells. `add` are lines to write at `place`. `suppressed` is the reason
+    `expression` is the origin of the value, as far as the file tells. `add` are lines to write at `place`.
+    `block_line` is the line on which the resource begins. `suppressed` is the reason
     for which the finding does not count; "" where it counts.
     """
 
@@ -29,6 +30,7 @@ class Finding:
     expression: str = ""
     place: str = ""
     add: tuple[str, ...] = ()
+    block_line: int = 0
     suppressed: str = ""
 
     @property

@@ -78,7 +78,7 @@ def policy_by_document(name: str, document: object) -> Policy:
         found = named if isinstance(named, list) else [named]
         if not all(isinstance(action, str) and "${" not in action for action in found):
             return Policy(name=name, actions=None)
-        actions += found
+        actions += map(str, found)
     return Policy(name=name, actions=tuple(actions))
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from preflight.cluster.upgrade import ClusterReport
 from preflight.finding import Finding, by_severity
 from preflight.rules import Level
+
+if TYPE_CHECKING:
+    from preflight.cluster.upgrade import ClusterReport
 
 
 class Result(StrEnum):
     """The result of a run."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
     FAIL = "fail"
     UNKNOWN = "unknown"
     UNREADABLE = "unreadable"

@@ -490,6 +490,18 @@ FILE_DIFFERS: Final = Rule(
     source=_UPDATE,
 )
 
+# --- the use of preflight
+
+SUPPRESSION_FAULT: Final = Rule(
+    id="EIR501",
+    name="suppression-fault",
+    level=Level.WARNING,
+    title="A suppression has no effect",
+    why="A comment that names no rule, or gives no reason, suppresses nothing.",
+    fix="Write `# irsa-preflight: ignore EIR101 -- reason`.",
+    source=f"https://github.com/{PROJECT}/{PROJECT}/blob/main/docs/preflight.md",
+)
+
 RULES: Final = tuple(rule for rule in list(globals().values()) if isinstance(rule, Rule))
 
 

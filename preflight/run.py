@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from lambdas.application.assessment import collect_and_diagnose
@@ -17,6 +17,7 @@ from preflight.context import NAMESPACE, SERVICE_ACCOUNT, AddonRole, Context, De
 from preflight.finding import Finding, MalformedFile, by_severity
 from preflight.formats import FORMATS
 from preflight.report import FileReport
+from preflight.terraform.source_lines import located
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class ParsedFile:
 
     input: InputFile
     model: Any = None
-    declared: Declarations = Declarations()
+    declared: Declarations = field(default_factory=Declarations)
     error: str = ""
 
 
@@ -63,10 +64,15 @@ def _parse(entry: InputFile) -> ParsedFile:
         return ParsedFile(input=entry, error=str(error))
 
 
-def check_files(files: Sequence[ParsedFile], clusters: Sequence[ClusterReport] = ()) -> tuple[FileReport, ...]:
-    """Return the findings of each file, checked together with the others and with the clusters that were read."""
+def check_files(files: Sequence[ParsedFile], clusters: Sequence[ClusterReport] = (), *, source: str = "") -> tuple[FileReport, ...]:
+    """Return the findings of each file, checked together with the others and with the clusters that were read.
+
+    Args:
+        source: the folder of the .tf files of the plans; "" is the folder of each plan.
+    """
     providers = {cluster.cluster: cluster.provider_arn for cluster in clusters if cluster.provider_arn}
-    return tuple(_check(file, files, providers, clusters) for file in files)
+    reports = (_check(file, files, providers, clusters) for file in files)
+    return tuple(located(report, source) if report.kind == "terraform-plan" else report for report in reports)
 
 
 def _check(file: ParsedFile, files: Sequence[ParsedFile], providers: dict[str, str], clusters: Sequence[ClusterReport]) -> FileReport:

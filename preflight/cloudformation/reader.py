@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
@@ -19,6 +20,7 @@ from preflight.iam_policies import Access, cni_access
 from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
 from preflight.source_tree import SourceNode
+from preflight.suppression import metadata_reasons
 
 _ADDON: Final = "AWS::EKS::Addon"
 _NODEGROUP: Final = "AWS::EKS::Nodegroup"
@@ -48,7 +50,13 @@ def read(source: str, file: str, context: Context = ALONE) -> tuple[Finding, ...
 
 def findings(template: Template, context: Context) -> tuple[Finding, ...]:
     """Return the findings about a template, most severe first."""
-    return by_severity(_findings(template, context))
+    return by_severity(_with_metadata(template, finding) for finding in _findings(template, context))
+
+
+def _with_metadata(template: Template, finding: Finding) -> Finding:
+    resource = template.resources.get(finding.resource)
+    reasons = dict(metadata_reasons(resource)) if resource else {}
+    return replace(finding, suppressed=reasons.get(finding.rule.id, ""))
 
 
 def declarations(template: Template) -> Declarations:
@@ -299,7 +307,7 @@ def _reference_fault(template: Template, path: str) -> str:
         values = [entry.text for entry in (allowed.items if allowed else []) if entry.text]
         return next(filter(None, map(fault_of_arn, values)), "")
     if resource.type == ROLE and attribute != "Arn":
-        return f"{'Ref' if not attribute else attribute} of role {name} is not its ARN; use the attribute Arn"
+        return f"{attribute if attribute else 'Ref'} of role {name} is not its ARN; use the attribute Arn"
     if resource.type.startswith("AWS::IAM::") and resource.type != ROLE:
         return f"{name} is a resource of type {resource.type}, not a role"
     return ""
@@ -411,4 +419,14 @@ def _finding(
     rule: Rule, addon: Resource, message: str, *, at: tuple[str, ...] = (), origin: str = "", add: tuple[str, ...] = (), place: str = ""
 ) -> Finding:
     line, column = addon.place_of(*at) if at else (addon.line, addon.column)
-    return Finding(rule=rule, resource=addon.id, line=line, column=column, message=message, expression=origin, add=add, place=place)
+    return Finding(
+        rule=rule,
+        resource=addon.id,
+        line=line,
+        column=column,
+        block_line=addon.line,
+        message=message,
+        expression=origin,
+        add=add,
+        place=place,
+    )

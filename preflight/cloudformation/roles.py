@@ -204,4 +204,4 @@ def _undecided(policy: Mapping[str, Any], reason: str) -> str:
 
 def _finding(rule: Rule, role: Resource, message: str, *, key: str = _TRUST, add: tuple[str, ...] = (), place: str = "") -> Finding:
     line, column = role.place_of(key)
-    return Finding(rule=rule, resource=role.id, line=line, column=column, message=message, add=add, place=place)
+    return Finding(rule=rule, resource=role.id, line=line, column=column, block_line=role.line, message=message, add=add, place=place)

@@ -8,15 +8,17 @@ Crossplane: https://marketplace.upbound.io/providers/upbound/provider-aws-eks/la
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from preflight.context import ALONE, Context, Declarations
 from preflight.finding import Finding, MalformedFile
 from preflight.source_tree import SourceNode, load_all
 from preflight.terraform import reader as terraform
 from preflight.terraform.plan import Change, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ACK: Final = ".services.k8s.aws/"
 _CROSSPLANE: Final = re.compile(r"^(eks|iam)\.aws(?:\.m)?\.(?:upbound\.io|crossplane\.io)/")

@@ -1,0 +1,1 @@
+"""Output formats: table, JSON and YAML document, SARIF, JUnit, GitHub annotations."""

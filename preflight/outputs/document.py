@@ -1,4 +1,4 @@
-"""The outcome as a document for programs: the fields that `docs/preflight.md` promises."""
+"""The report as a document for programs: the fields that `docs/preflight.md` documents."""
 
 from typing import Any
 
@@ -10,50 +10,63 @@ Json = dict[str, Any]
 
 
 def document(report: PreflightReport) -> Json:
-    """Everything, with None where there is nothing."""
+    """Return every field, with None where there is no value."""
+    of_clusters = [(finding, cluster.cluster) for cluster in report.clusters for finding in cluster.findings]
+    of_files = [(finding, None) for file in report.files for finding in file.findings]
     return {
         "command": "preflight",
         "result": report.result.value,
         "exitCode": report.exit_code,
+        "failOn": report.fail_on.value,
         "clusters": [_cluster(cluster) for cluster in report.clusters],
-        "files": [{"file": file.file, "kind": file.kind, "findings": len(file.findings)} for file in report.files],
-        "findings": [*(_finding(finding, owner.cluster) for owner in report.clusters for finding in owner.findings), *_in_files(report)],
-    }
-
-
-def _in_files(report: PreflightReport) -> list[Json]:
-    return [_finding(finding, None) for read in report.files for finding in read.findings]
-
-
-def _cluster(it: ClusterReport) -> Json:
-    return {
-        "cluster": it.cluster,
-        "region": it.region or None,
-        "kubernetes": {"now": it.kubernetes or None, "after": it.kubernetes_target or it.kubernetes or None},
-        "addon": {"now": it.addon or None, "after": it.addon_target or it.addon or None, "default": it.addon_default or None},
-        "roles": {"record": it.record_role or None, "annotation": it.annotation or None, "binding": it.binding or None},
-        "links": [
-            {"number": int(one.link), "title": one.link.title, "state": one.state.name.lower().replace("_", "-"), "sentence": one.sentence}
-            for one in it.links
+        "files": [
+            {"file": file.file, "kind": file.kind, "findings": len(file.findings), "error": file.error or None} for file in report.files
         ],
-        "commands": list(it.commands),
-        "withoutRole": it.without_role or None,
+        "findings": [_finding(finding, cluster) for finding, cluster in (*of_clusters, *of_files)],
     }
 
 
-def _finding(it: Finding, cluster: str | None) -> Json:
+def _cluster(report: ClusterReport) -> Json:
     return {
-        "rule": it.rule.id,
-        "level": it.level.value,
-        "title": it.rule.title,
-        "message": it.message,
+        "cluster": report.cluster,
+        "region": report.region or None,
+        "kubernetes": {"now": report.kubernetes or None, "after": report.kubernetes_target or report.kubernetes or None},
+        "addon": {
+            "now": report.addon or None,
+            "after": report.addon_target or report.addon or None,
+            "default": report.addon_default or None,
+        },
+        "roles": {"record": report.record_role or None, "annotation": report.annotation or None, "binding": report.binding or None},
+        "links": [
+            {
+                "number": int(link.link),
+                "title": link.link.title,
+                "state": link.state.name.lower().replace("_", "-"),
+                "sentence": link.sentence,
+            }
+            for link in report.links
+        ],
+        "commands": list(report.commands),
+        "withoutRole": report.without_role or None,
+    }
+
+
+def _finding(finding: Finding, cluster: str | None) -> Json:
+    return {
+        "rule": finding.rule.id,
+        "name": finding.rule.name,
+        "level": finding.level.value,
+        "title": finding.rule.title,
+        "message": finding.message,
         "cluster": cluster,
-        "file": it.file or None,
-        "line": it.line or None,
-        "column": it.column or None,
-        "resource": it.resource or None,
-        "expression": it.expression or None,
-        "add": {"lines": list(it.add), "place": it.place or None} if it.add else None,
-        "why": it.rule.why,
-        "source": it.rule.source,
+        "file": finding.file or None,
+        "line": finding.line or None,
+        "column": finding.column or None,
+        "resource": finding.resource or None,
+        "expression": finding.expression or None,
+        "add": {"lines": list(finding.add), "place": finding.place or None} if finding.add else None,
+        "suppressed": finding.suppressed or None,
+        "why": finding.rule.why,
+        "source": finding.rule.source,
+        "page": finding.rule.page,
     }

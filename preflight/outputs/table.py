@@ -1,4 +1,4 @@
-"""The outcome for a person."""
+"""The report as text for a terminal."""
 
 from __future__ import annotations
 
@@ -29,33 +29,36 @@ MARKS: Final = {
     Level.NOTE: ("·", "dim"),
 }
 _LONGEST_CALL: Final = 76
-"""Beyond it a command would be broken by the edge of a small terminal, and could not be copied."""
+"""Longer commands are broken into lines, since the edge of a small terminal would break them in a way that cannot be copied."""
 _ENDINGS: Final = {
-    Result.PASSES: ("Would keep the role.", "bold green"),
-    Result.FAILS: ("Would lose the role, or fail.", "bold red"),
-    Result.UNKNOWN: ("Could not tell.", "bold yellow"),
+    Result.PASS: ("aws-node keeps its role.", "bold green"),
+    Result.FAIL: ("aws-node loses its role, or the change fails.", "bold red"),
+    Result.UNKNOWN: ("It is not known whether aws-node keeps its role.", "bold yellow"),
+    Result.UNREADABLE: ("A file could not be read.", "bold red"),
 }
 
 
 def views(report: PreflightReport) -> Iterator[RenderableType]:
-    """Clusters, files, and the end of it."""
+    """Return the parts of the report: clusters, files, and the result."""
     for cluster in report.clusters:
         yield from _cluster(cluster)
     for file in report.files:
         yield from _file(file)
     words, style = _ENDINGS[report.result]
-    counts = [(level, sum(finding.level is level for finding in report.findings)) for level in Level]
-    told = ", ".join(f"{number} {level}{'s' if number > 1 else ''}" for level, number in counts if number)
-    yield Text(words, style=style).append(f" {told + ' · ' if told else ''}exit code {report.exit_code}", style="not bold dim")
+    counts = [(str(level), sum(finding.level is level for finding in report.active)) for level in Level]
+    parts = [f"{number} {name}{'s' if number > 1 else ''}" for name, number in counts if number]
+    suppressed = len(report.findings) - len(report.active)
+    summary = ", ".join(parts + [f"{suppressed} suppressed"] * bool(suppressed))
+    yield Text(words, style=style).append(f" {summary + ' · ' if summary else ''}exit code {report.exit_code}", style="not bold dim")
 
 
 def _cluster(report: ClusterReport) -> Iterator[RenderableType]:
     yield _header(report)
     yield Padding(_roles(report), (0, 0, 0, 2), expand=False)
     yield Text()
-    yield from _concerns(report.findings)
+    yield from _findings(report.findings)
     if report.commands:
-        yield Text("What keeps it:", style="bold")
+        yield Text("Commands that keep the role:", style="bold")
         for command in report.commands:
             yield Padding(Text(_copied(_in_lines(command)), style="cyan"), (0, 0, 0, 2), expand=False)
     if report.without_role:
@@ -64,12 +67,12 @@ def _cluster(report: ClusterReport) -> Iterator[RenderableType]:
 
 
 def _header(report: ClusterReport) -> Text:
-    told = [report.cluster, report.region]
+    parts = [report.cluster, report.region]
     if report.kubernetes:
-        told.append(f"Kubernetes {_becomes(report.kubernetes, report.kubernetes_target)}")
+        parts.append(f"Kubernetes {_becomes(report.kubernetes, report.kubernetes_target)}")
     if report.addon:
-        told.append(f"vpc-cni {_becomes(report.addon, report.addon_target)}{_default(report)}")
-    return Text(" · ").join(Text(plain(item), style="bold" if i == 0 else "") for i, item in enumerate(told) if item)
+        parts.append(f"vpc-cni {_becomes(report.addon, report.addon_target)}{_default(report)}")
+    return Text(" · ").join(Text(plain(item), style="bold" if i == 0 else "") for i, item in enumerate(parts) if item)
 
 
 def _becomes(now: str, after: str) -> str:
@@ -94,35 +97,39 @@ def _roles(report: ClusterReport) -> Table:
     return table
 
 
-def _file(read: FileReport) -> Iterator[RenderableType]:
-    yield Text(plain(read.file), style="bold").append(f" · {read.kind}", style="not bold dim")
+def _file(report: FileReport) -> Iterator[RenderableType]:
+    yield Text(plain(report.file), style="bold").append(f" · {report.kind}", style="not bold dim")
     yield Text()
-    yield from _concerns(read.findings)
-    if not read.findings:
-        yield Padding(Text("✓ the vpc-cni add-on has its role", style="green"), (0, 0, 0, 2), expand=False)
+    if report.error:
+        yield Padding(Text(f"✗ {plain(report.error)}", style="bold red"), (0, 0, 0, 2), expand=False)
+        yield Text()
+    yield from _findings(report.findings)
+    if not report.findings and not report.error:
+        yield Padding(Text("✓ the vpc-cni add-on keeps its role", style="green"), (0, 0, 0, 2), expand=False)
         yield Text()
 
 
-def _concerns(findings: tuple[Finding, ...]) -> Iterator[RenderableType]:
+def _findings(findings: tuple[Finding, ...]) -> Iterator[RenderableType]:
     for finding in findings:
-        mark, style = MARKS[finding.level]
-        head = Text("  ").append(mark, style=style).append(f" {finding.rule.id}", style="bold")
-        yield head.append(f"  {_where(finding)}", style="not bold cyan")
+        mark, style = MARKS[finding.level] if not finding.suppressed else ("-", "dim")
+        head = Text("  ").append(mark, style=style).append(f" {finding.rule.id} {finding.rule.name}", style="bold")
+        yield head.append(f"  {_location(finding)}", style="not bold cyan")
         yield Padding(_facts(finding), (0, 0, 0, 4), expand=False)
         yield Text()
 
 
-def _where(it: Finding) -> str:
-    place = f"{it.file}:{it.line}:{it.column}" if it.line else ""
-    return plain("  ".join(filter(None, (place, it.resource))))
+def _location(finding: Finding) -> str:
+    place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else ""
+    return plain("  ".join(filter(None, (place, finding.resource))))
 
 
-def _facts(it: Finding) -> Table:
+def _facts(finding: Finding) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(style="dim", no_wrap=True, min_width=5)
     table.add_column(overflow="fold")
-    rows = {"": it.message, "why": it.rule.why if it.level in (Level.ERROR, Level.UNKNOWN) else "", "from": it.expression}
-    rows |= {"add": "\n".join(it.add), "where": it.place}
+    is_explained = finding.level in (Level.ERROR, Level.UNKNOWN) and not finding.suppressed
+    rows = {"": finding.message, "ignored": finding.suppressed, "why": finding.rule.why if is_explained else "", "from": finding.expression}
+    rows |= {"add": "\n".join(finding.add), "where": finding.place} if not finding.suppressed else {}
     for name, value in rows.items():
         if value:
             table.add_row(name, Text(_copied(value), style="green") if name == "add" else Text(plain(value)))
@@ -130,12 +137,12 @@ def _facts(it: Finding) -> Table:
 
 
 def _copied(text: str) -> str:
-    """Text for people to copy: its spaces and lines stay, control characters do not."""
+    """Return text that can be copied: with its spaces and lines, without control characters."""
     return "".join(item if item.isprintable() or item == "\n" else "\ufffd" for item in text)
 
 
 def _in_lines(call: str) -> str:
-    """A long command with one option a line, as a shell takes it."""
+    """Return a long command with one option a line, as a shell accepts it."""
     if len(call) <= _LONGEST_CALL:
         return call
     parts: list[list[str]] = [[]]

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from preflight.context import ALONE, Context, Declarations
 from preflight.finding import Finding, MalformedFile
@@ -17,6 +16,9 @@ from preflight.source_tree import json_fault
 from preflight.terraform import reader as terraform
 from preflight.terraform.other_providers import aws_attributes, aws_type
 from preflight.terraform.plan import Change, Plan, fields, members, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The text that stands for a value that is known after the update.

@@ -8,9 +8,8 @@ Source: https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from preflight import rules
@@ -18,7 +17,6 @@ from preflight.context import NAMESPACE, SERVICE_ACCOUNT, Association, Context
 from preflight.finding import Finding
 from preflight.iam_policies import Access
 from preflight.role_arn import fault_of_arn
-from preflight.rules import Rule
 from preflight.terraform.clusters import (
     CLUSTER,
     NODE_GROUP,
@@ -30,6 +28,11 @@ from preflight.terraform.clusters import (
 from preflight.terraform.configuration import call_of, expression, module_names, resource_block, roles_behind
 from preflight.terraform.fix import place_of, role_lines
 from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, fields, members, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.rules import Rule
 
 ADDON: Final = "aws_eks_addon"
 ROLE: Final = "service_account_role_arn"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from preflight.iam_policies import Access, cni_access
 from preflight.terraform.configuration import module_names
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
 from preflight.terraform.references import changes_at, referred
 from preflight.terraform.role_policies import ROLE, policies_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 CLUSTER: Final = "aws_eks_cluster"
 NODE_GROUP: Final = "aws_eks_node_group"

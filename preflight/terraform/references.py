@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from preflight.terraform.configuration import call_of, module_names, module_of, resource_block
 from preflight.terraform.plan import Change, Plan, fields, members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
 _DEEPEST: Final = 10

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from preflight.iam_policies import Policy, policy_by_arn, policy_by_document, unknown_policy
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
 from preflight.terraform.references import changes_at, referred
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 ROLE: Final = "aws_iam_role"
 _ATTACHMENT: Final = "aws_iam_role_policy_attachment"

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.trust import as_terraform, changed_lines, correct
 from preflight import rules
-from preflight.context import Context
 from preflight.finding import Finding
 from preflight.iam_policies import Access, cni_access, missing_calls
 from preflight.role_trust import pod_identity_trust, service_account_trust
-from preflight.rules import Rule
 from preflight.terraform.addons import ROLE as ROLE_ARN
 from preflight.terraform.addons import cni_addons, identity_of, role_before
-from preflight.terraform.clusters import CLUSTER, cluster_of, is_ipv6, node_access, role_of_group, role_with_arn
-from preflight.terraform.clusters import NODE_GROUP as NODE_GROUP
+from preflight.terraform.clusters import CLUSTER, NODE_GROUP, cluster_of, is_ipv6, node_access, role_of_group, role_with_arn
 from preflight.terraform.configuration import expression, module_names, roles_behind
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
 from preflight.terraform.references import changes_at, referred
 from preflight.terraform.role_policies import ROLE, policies_after, policies_before
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from preflight.context import Context
+    from preflight.rules import Rule
 
 _PROVIDER: Final = "aws_iam_openid_connect_provider"
 _DOCUMENT: Final = "aws_iam_policy_document"

@@ -8,12 +8,16 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from preflight import cloudformation, eksctl, terraform
+from preflight import eksctl
+from preflight.cloudformation import reader as cloudformation
+from preflight.context import Context
 from preflight.finding import MalformedFile
+from preflight.formats import FORMATS
 from preflight.outputs.document import document
 from preflight.outputs.sarif import sarif
 from preflight.report import FileReport, PreflightReport
-from preflight.run import READERS
+from preflight.terraform import reader as terraform
+from tests.unit.preflight.fixture_files import findings_in
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 ROLE = "arn:aws:iam::111122223333:role/r"
@@ -121,13 +125,13 @@ def test_any_plan_is_answered_and_can_be_written(plan: Any) -> None:
 
 
 @settings(max_examples=120)
-@given(st.sampled_from(sorted(READERS)), ANY)
+@given(st.sampled_from(sorted(FORMATS)), ANY)
 def test_any_json_is_answered_or_refused(kind: str, value: Any) -> None:
     answered_or_refused(kind, json.dumps(value))
 
 
 @settings(max_examples=120)
-@given(st.sampled_from(sorted(READERS)), st.text(max_size=60))
+@given(st.sampled_from(sorted(FORMATS)), st.text(max_size=60))
 @example("eksctl", "kind: ClusterConfig\n? [a]\n: b")
 @example("eksctl", "kind: ClusterConfig\naddons: [<<: 1]")
 @example("eksctl", "<<: [1, 2]")
@@ -169,7 +173,9 @@ def test_any_template_is_answered(resources: dict[str, Any], properties: Any) ->
     own = {"Type": "AWS::EKS::Addon", "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}}}
     parameters = {"A": properties}
     template = {"Resources": {**resources, "Cni": addon, "Nodes": group, "Role": role, "Own": own}, "Parameters": parameters}
-    cloudformation.read(json.dumps(template), "t.json", {"blue": "arn:aws:iam::111122223333:oidc-provider/oidc.eks/id/A"})
+    cloudformation.read(
+        json.dumps(template), "t.json", Context(providers={"blue": "arn:aws:iam::111122223333:oidc-provider/oidc.eks/id/A"})
+    )
     cloudformation.read(yaml.safe_dump(template), "t.yaml")
 
 
@@ -188,7 +194,7 @@ def test_any_trust_policy_of_a_template_is_answered(policy: Any) -> None:
             "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
         }
         found = cloudformation.read(json.dumps({"Resources": {"Role": role, "Cni": addon}}), "t.json")
-        assert {item.rule.id for item in found} <= {"trust-wrong", "trust-unknown"}
+        assert {item.rule.name for item in found} <= {"trust-wrong", "trust-unknown"}
 
 
 EKSCTL_KEYS = st.sampled_from(
@@ -219,4 +225,4 @@ def test_any_eksctl_file_is_answered(addon: Any, iam: Any, config: Any) -> None:
 
 def answered_or_refused(kind: str, text: str) -> None:
     with contextlib.suppress(MalformedFile):
-        READERS[kind](text, "f")
+        findings_in(kind, text, "f")

@@ -60,7 +60,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[str], int]] = {
 
 
 def rules_of(it: ClusterReport) -> list[str]:
-    return [found.rule.id for found in it.findings]
+    return [found.rule.name for found in it.findings]
 
 
 @pytest.mark.parametrize(("description", "rules", "exit_code"), ROWS.values(), ids=ROWS)

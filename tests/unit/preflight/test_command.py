@@ -106,7 +106,7 @@ def test_clusters_and_files_are_judged_together(monkeypatch: pytest.MonkeyPatch)
     told = json.loads(result.stdout)
     assert result.exit_code == 1
     assert [cluster["cluster"] for cluster in told["clusters"]] == ["demo"]
-    assert [finding["rule"] for finding in told["findings"]] == ["role-missing"]
+    assert [finding["name"] for finding in told["findings"]] == ["role-missing"]
 
 
 def test_the_only_cluster_need_not_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ ROWS = [(folder, name) for folder, files in EXPECTED.items() for name in files]
 
 def told(it: Finding) -> str:
     place = f":{it.line}:{it.column}" if it.line else ""
-    return " ".join(filter(None, (it.level.value, it.rule.id, it.resource, place)))
+    return " ".join(filter(None, (it.level.value, it.rule.name, it.resource, place)))
 
 
 @pytest.mark.parametrize(("folder", "name"), ROWS, ids=[f"{folder}-{name}" for folder, name in ROWS])
@@ -45,5 +45,5 @@ def test_lines_point_at_what_they_are_about() -> None:
             continue
         lines = (FIXTURES / folder / name).read_text(encoding="utf-8").splitlines()
         for item in findings_of(folder, name):
-            if item.line and item.rule.id == "overwrite":
+            if item.line and item.rule.name == "overwrite":
                 assert lines[item.line - 1][item.column - 1 :].strip('"').lower().startswith("resolveconflicts")

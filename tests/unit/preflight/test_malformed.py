@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from preflight.finding import MalformedFile
-from preflight.input_text import decoded, text_of
-from preflight.oidc_providers import NO_PROVIDERS
-from preflight.run import READERS
+from preflight.formats import FORMATS
+from preflight.inputs import decoded, text_of
 from preflight.source_tree import load
-from tests.unit.preflight.fixture_files import FIXTURES
+from tests.unit.preflight.fixture_files import FIXTURES, findings_in
 
 SENTENCES = [
     ("terraform-plan", "truncated-plan.json", "truncated-plan.json:3:1 is not JSON: Expecting value"),
@@ -30,7 +29,7 @@ SENTENCES = [
 @pytest.mark.parametrize(("kind", "name", "sentence"), SENTENCES, ids=[name for _, name, _ in SENTENCES])
 def test_each_mistake_is_told_in_one_sentence(kind: str, name: str, sentence: str) -> None:
     with pytest.raises(MalformedFile) as raised:
-        READERS[kind]((FIXTURES / "malformed" / name).read_text(encoding="utf-8"), name)
+        findings_in(kind, (FIXTURES / "malformed" / name).read_text(encoding="utf-8"), name)
     assert str(raised.value).startswith(sentence)
     assert "\n" not in str(raised.value)
 
@@ -39,26 +38,26 @@ def test_every_malformed_fixture_is_used() -> None:
     assert {path.name for path in (FIXTURES / "malformed").iterdir()} == {name for _, name, _ in SENTENCES}
 
 
-@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("kind", sorted(FORMATS))
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "- " * 50_000])
 def test_endless_nesting_is_refused(kind: str, text: str) -> None:
     with pytest.raises(MalformedFile):
-        READERS[kind](text, "deep")
+        findings_in(kind, text, "deep")
 
 
 def test_a_number_too_long_to_read_is_refused() -> None:
     with pytest.raises(MalformedFile, match="cannot be read as JSON"):
-        READERS["terraform-plan"](f'{{"a": {"9" * 10_000}}}', "digits.json")
+        findings_in("terraform-plan", f'{{"a": {"9" * 10_000}}}', "digits.json")
 
 
 def test_a_character_that_yaml_does_not_hold_is_named_by_its_place() -> None:
     with pytest.raises(MalformedFile, match=r"x\.yaml:2:4"):
-        READERS["eksctl"]("kind: a\nb: \x00", "x.yaml")
+        findings_in("eksctl", "kind: a\nb: \x00", "x.yaml")
 
 
 def test_aliases_that_double_at_each_line_cost_nothing() -> None:
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)), "Resources: {R: {Type: T, Properties: *a59}}"]
-    assert [item.rule.id for item in READERS["template"]("\n".join(lines), "bomb.yaml")] == ["addon-absent"]
+    assert [item.rule.name for item in findings_in("template", "\n".join(lines), "bomb.yaml")] == ["addon-absent"]
 
 
 @pytest.mark.parametrize(
@@ -100,4 +99,4 @@ def test_a_trust_policy_that_is_millions_of_values_by_aliases_is_not_walked() ->
     role = "Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: *x29}}}"
     addon = "Cni: {Type: 'AWS::EKS::Addon', Properties: {AddonName: vpc-cni, ServiceAccountRoleArn: !GetAtt Role.Arn}}"
     source = "\n".join([*lines, "Resources:", f"  {role}", f"  {addon}"])
-    assert [item.rule.id for item in READERS["template"](source, "bomb.yaml", NO_PROVIDERS)] == ["trust-unknown"]
+    assert [item.rule.name for item in findings_in("template", source, "bomb.yaml")] == ["trust-unknown"]

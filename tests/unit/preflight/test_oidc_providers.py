@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.clients import connection
-from preflight import cloudformation, terraform
+from preflight.cloudformation import reader as cloudformation
+from preflight.context import Context
+from preflight.terraform import reader as terraform
 from tests.unit.preflight.clusters import dependencies_of, report_on_demo
 from tests.unit.preflight.fixture_files import FIXTURES
 from tests.unit.preflight.test_command import run
@@ -25,11 +27,11 @@ OTHER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.co
 
 
 def template(name: str, **providers: str) -> list[str]:
-    return told(cloudformation.read((FIXTURES / "template" / name).read_text(encoding="utf-8"), name, providers))
+    return told(cloudformation.read((FIXTURES / "template" / name).read_text(encoding="utf-8"), name, Context(providers=providers)))
 
 
 def told(findings: tuple[Finding, ...]) -> list[str]:
-    return [finding.rule.id for finding in findings]
+    return [finding.rule.name for finding in findings]
 
 
 def test_an_issuer_that_is_written_out_is_compared_with_the_clusters() -> None:
@@ -43,8 +45,8 @@ def test_which_of_several_clusters_a_template_is_for_is_not_guessed() -> None:
 
 def test_another_clusters_issuer_says_nothing_of_this_one() -> None:
     literal = (FIXTURES / "template" / "trust-written-out.yaml").read_text(encoding="utf-8").replace("!Ref ClusterName", "prod-blue")
-    assert told(cloudformation.read(literal, "t.yaml", {"prod-green": OTHER})) == []
-    assert told(cloudformation.read(literal, "t.yaml", {"prod-blue": OTHER})) == ["trust-wrong"]
+    assert told(cloudformation.read(literal, "t.yaml", Context(providers={"prod-green": OTHER}))) == []
+    assert told(cloudformation.read(literal, "t.yaml", Context(providers={"prod-blue": OTHER}))) == ["trust-wrong"]
 
 
 def test_what_parameters_decide_is_taken_for_the_clusters() -> None:
@@ -78,8 +80,8 @@ def plan_of_a_role_alone() -> dict[str, Any]:
     ids=["nobody looked", "another cluster was looked at", "the role trusts another cluster", "the role trusts this cluster"],
 )
 def test_a_plan_without_the_cluster_is_judged_by_the_living_one(providers: dict[str, str], found: list[str]) -> None:
-    findings = terraform.read(json.dumps(plan_of_a_role_alone()), "plan.json", providers)
-    assert [finding.rule.id for finding in findings if finding.rule.id.startswith("trust")] == found
+    findings = terraform.read(json.dumps(plan_of_a_role_alone()), "plan.json", Context(providers=providers))
+    assert [finding.rule.name for finding in findings if finding.rule.name.startswith("trust")] == found
 
 
 def test_the_look_at_a_cluster_brings_its_provider() -> None:
@@ -94,7 +96,7 @@ def test_the_command_gives_the_clusters_issuer_to_the_file(tmp_path: Path, monke
     assert run("--template", file).exit_code == 0
     both = run("--template", file, "--cluster", "demo", "--output", "json")
     assert both.exit_code == 1
-    assert [finding["rule"] for finding in json.loads(both.stdout)["findings"] if finding["level"] == "error"] == ["trust-wrong"]
+    assert [finding["name"] for finding in json.loads(both.stdout)["findings"] if finding["level"] == "error"] == ["trust-wrong"]
 
 
 def test_a_file_that_cannot_be_read_is_told_before_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

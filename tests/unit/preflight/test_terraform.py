@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from preflight import terraform
+from preflight.terraform import reader as terraform
 from preflight.terraform.configuration import ModuleCall, module_names
 from tests.unit.preflight.fixture_files import FIXTURES, findings_of, only
 
@@ -76,7 +76,7 @@ def test_a_new_role_is_proven_only_by_references_that_cannot_be_empty() -> None:
         assert terraform.read(json.dumps(plan), "p") == (), sure
     for doubt in ("local.role", "data.aws_iam_role.other.arn", "module.unknown.arn", "aws_iam_role.vpc_cni.unique_id", "each.value.role"):
         written["references"].append(doubt)
-        assert [item.rule.id for item in terraform.read(json.dumps(plan), "p")] == ["role-unknown"], doubt
+        assert [item.rule.name for item in terraform.read(json.dumps(plan), "p")] == ["role-unknown"], doubt
         written["references"].remove(doubt)
 
 
@@ -84,7 +84,7 @@ def test_the_trust_of_a_role_that_is_new_in_this_plan_is_judged_too() -> None:
     plan = plan_of("new-role-existing-cluster.json")
     role = plan["resource_changes"][1]["change"]["after"]
     role["assume_role_policy"] = role["assume_role_policy"].replace("aws-node", "somebody-else")
-    assert [item.rule.id for item in terraform.read(json.dumps(plan), "p")] == ["trust-wrong"]
+    assert [item.rule.name for item in terraform.read(json.dumps(plan), "p")] == ["trust-wrong"]
 
 
 def test_a_role_that_stays_as_it_is_is_not_doubted_where_the_cluster_is_not_in_the_plan() -> None:
@@ -92,7 +92,7 @@ def test_a_role_that_stays_as_it_is_is_not_doubted_where_the_cluster_is_not_in_t
     del plan["prior_state"]
     assert terraform.read(json.dumps(plan), "p") == ()
     plan["resource_changes"][1]["change"]["actions"] = ["update"]
-    assert [item.rule.id for item in terraform.read(json.dumps(plan), "p")] == ["trust-unknown"]
+    assert [item.rule.name for item in terraform.read(json.dumps(plan), "p")] == ["trust-unknown"]
 
 
 @pytest.mark.parametrize("name", ["created-without-role.json", "version-change-drops-role.json", "module-drops-role.json"])
@@ -112,9 +112,9 @@ def test_the_order_of_changes_does_not_matter(name: str) -> None:
 def test_data_sources_and_deposed_objects_are_no_changes() -> None:
     plan = plan_of("created-without-role.json")
     plan["resource_changes"][0]["mode"] = "data"
-    assert [item.rule.id for item in terraform.read(json.dumps(plan), "p")] == ["addon-absent"]
+    assert [item.rule.name for item in terraform.read(json.dumps(plan), "p")] == ["addon-absent"]
     plan["resource_changes"][0] |= {"mode": "managed", "deposed": "00000001"}
-    assert [item.rule.id for item in terraform.read(json.dumps(plan), "p")] == ["addon-absent"]
+    assert [item.rule.name for item in terraform.read(json.dumps(plan), "p")] == ["addon-absent"]
 
 
 @pytest.mark.parametrize(
@@ -152,5 +152,5 @@ def test_the_module_s_later_argument_is_named_where_it_is_the_one_in_use() -> No
     plan = plan_of("module-drops-role.json")
     call = plan["configuration"]["root_module"]["module_calls"]["eks"]
     call["expressions"]["addons"] = call["expressions"].pop("cluster_addons")
-    found = next(item for item in terraform.read(json.dumps(plan), "p") if item.rule.id == "role-dropped")
+    found = next(item for item in terraform.read(json.dumps(plan), "p") if item.rule.name == "role-dropped")
     assert found.place.endswith(": addons → vpc-cni")
