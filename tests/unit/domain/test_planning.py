@@ -187,6 +187,18 @@ def test_a_roll_out_that_stopped_at_its_own_first_pods_is_not_waited_for() -> No
     assert made.wait is None
 
 
+def test_pods_of_a_rollout_are_replaced_where_the_rollout_made_every_pod() -> None:
+    pods = some_pods(None, None)
+    picture = seen(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4))
+    assert [action.pod for action in planned(picture).actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-00"]
+
+
+def test_a_pod_as_old_as_the_annotation_is_left_to_the_rollout() -> None:
+    pods = some_pods(None, ROLE)
+    picture = seen(pods=pods, service_account=service_account(at=pods[0].created_at), workload=workload(updated=1, desired=2))
+    assert planned(picture).actions == ()
+
+
 @pytest.mark.parametrize("status", [{"updated": 0}, {"updated": 4, "generation": 8}], ids=["before its first pod", "before its status"])
 def test_what_a_roll_out_has_made_is_not_guessed(status: dict[str, int]) -> None:
     pods = some_pods(None, None, None, None)
