@@ -1,4 +1,4 @@
-"""What holds of every test: the same examples each time, and how tests are spread over processes."""
+"""Settings for all tests: deterministic examples, and the distribution of tests over processes."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""Faults that are injected rather than imagined: the protocol explored, crashes, storms, hostile input."""
+"""Fault injection: exhaustive search of the incident protocol, crashes, event storms, hostile input."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: the long round of everything, ending with a table and `build/chaos.json`. 0 where every promise held."""
+"""`python -m tests.chaos` runs the long version of every round and writes a table and `build/chaos.json`. Exits with 0 if all passed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from rich.console import Console
 
-from tests.chaos import bus_storm, fuzzing, storms
+from tests.chaos import bus_storm, event_storms, fuzzing
 from tests.chaos.faults import AWS, KUBERNETES
-from tests.chaos.figures import Figures, table, write
-from tests.chaos.protocol.explorer import Violated, explore
-from tests.chaos.protocol.sown import SOWN
-from tests.chaos.protocol.stories import BOUNDED, LONG, Story
-from tests.chaos.sandbox import Disturb, Phase, killing, ran
+from tests.chaos.protocol.explorer import InvariantViolated, explore
+from tests.chaos.protocol.injected_bugs import INJECTED_BUGS
+from tests.chaos.protocol.search_cases import BOUNDED, LONG, SearchCase
+from tests.chaos.round_result import RoundResult, table, write
+from tests.chaos.sandbox_runs import Disturb, Phase, killing, ran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,41 +29,43 @@ FUZZED: Final = 100_000
 CRASHED: Final = ("addon-role-missing", "annotation-missing", "annotation-differs")
 
 
-def protocol() -> Iterator[Figures]:
+def protocol() -> Iterator[RoundResult]:
     """Every order of every story, and every sown fault."""
-    for name, story in {**BOUNDED, **LONG}.items():
-        yield _explored(name, story)
-    began, found = time.monotonic(), sum(_is_found(name) for name in SOWN)
-    yield Figures(
+    for name, search_case in {**BOUNDED, **LONG}.items():
+        yield _explored(name, search_case)
+    began, found = time.monotonic(), sum(_is_found(name) for name in INJECTED_BUGS)
+    yield RoundResult(
         round="protocol: sown faults",
-        faults=len(SOWN),
-        runs=len(SOWN),
+        faults=len(INJECTED_BUGS),
+        runs=len(INJECTED_BUGS),
         converged=found,
         seconds=time.monotonic() - began,
         note="each is found",
     )
 
 
-def _explored(name: str, story: Story) -> Figures:
+def _explored(name: str, search_case: SearchCase) -> RoundResult:
     began = time.monotonic()
     try:
-        found = explore(story)
-    except Violated as violated:
-        return Figures(round=f"protocol: {name}", faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(violated)[:200])
+        found = explore(search_case)
+    except InvariantViolated as violated:
+        return RoundResult(
+            round=f"protocol: {name}", faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(violated)[:200]
+        )
     note = f"{found.states:,} states, {found.transitions:,} steps"
-    return Figures(round=f"protocol: {name}", faults=found.kills, runs=1, converged=1, seconds=time.monotonic() - began, note=note)
+    return RoundResult(round=f"protocol: {name}", faults=found.kills, runs=1, converged=1, seconds=time.monotonic() - began, note=note)
 
 
 def _is_found(name: str) -> bool:
-    with SOWN[name].in_place():
+    with INJECTED_BUGS[name].in_place():
         try:
-            explore(SOWN[name].story, SOWN[name].rules)
-        except Violated:
+            explore(INJECTED_BUGS[name].search_case, INJECTED_BUGS[name].rules)
+        except InvariantViolated:
             return True
     return False
 
 
-def crashes() -> Iterator[Figures]:
+def crashes() -> Iterator[RoundResult]:
     """The process is killed at every checkpoint of each scenario."""
     for scenario in CRASHED:
         for phase in Phase:
@@ -77,7 +79,7 @@ def _telling(name: str, action: str) -> bool:
     return " tell " in name and action == "START"
 
 
-def faults() -> Iterator[Figures]:
+def faults() -> Iterator[RoundResult]:
     """Each outside system fails in each of its manners."""
     for name, disturb in KUBERNETES.items():
         yield _played(f"kubernetes: {name}", "annotation-missing", disturb)
@@ -85,14 +87,14 @@ def faults() -> Iterator[Figures]:
         yield _played(f"aws: {name}", "addon-role-missing" if "UpdateAddon" in name else "annotation-missing", disturb)
 
 
-def _played(round_name: str, scenario: str, disturb: Disturb, *, most_messages: int = 2) -> Figures:
+def _played(round_name: str, scenario: str, disturb: Disturb, *, most_messages: int = 2) -> RoundResult:
     began = time.monotonic()
     try:
         found = ran(scenario, disturb)
     except TimeoutError as error:
-        return Figures(round=round_name, faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(error)[:200])
+        return RoundResult(round=round_name, faults=0, runs=1, converged=0, seconds=time.monotonic() - began, note=str(error)[:200])
     told = f"told {len(found.titles)} times" if len(found.titles) > most_messages else ""
-    return Figures(
+    return RoundResult(
         round=round_name,
         faults=found.faults,
         runs=1,
@@ -105,9 +107,9 @@ def _played(round_name: str, scenario: str, disturb: Disturb, *, most_messages: 
     )
 
 
-def storm() -> Iterator[Figures]:
+def storm() -> Iterator[RoundResult]:
     """Thousands of events."""
-    yield from storms.rounds()
+    yield from event_storms.rounds()
     yield bus_storm.one_fault(500)
 
 
@@ -122,41 +124,41 @@ class _Counted:
         self.passed += report.when == "call" and report.passed
 
 
-def _tests(round_name: str, *files: str, note: str, marked: str = "") -> Figures:
+def _tests(round_name: str, *files: str, note: str, marked: str = "") -> RoundResult:
     """Files of tests as one round, long ones included, or only those `marked` so."""
     counted, began = _Counted(), time.monotonic()
     chosen = ["-m", marked] if marked else []
     pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen, *(str(HERE.parent / file) for file in files)], plugins=[counted])
     runs = counted.passed + counted.failed
-    return Figures(round=round_name, faults=runs, runs=runs, converged=counted.passed, seconds=time.monotonic() - began, note=note)
+    return RoundResult(round=round_name, faults=runs, runs=runs, converged=counted.passed, seconds=time.monotonic() - began, note=note)
 
 
-def approval() -> Iterator[Figures]:
+def approval() -> Iterator[RoundResult]:
     """Questions answered, late, twice, or not at all."""
     yield _tests("approval", "chaos/test_approval_on_the_sandbox.py", note="one fault each")
 
 
-def hostile() -> Iterator[Figures]:
+def hostile() -> Iterator[RoundResult]:
     """Words of others, everywhere."""
     for name in fuzzing.PARSERS:
         began = time.monotonic()
         try:
             fuzzing.fuzzed(name, FUZZED)
-        except fuzzing.Fell as fell:
-            yield Figures(
+        except fuzzing.ParserFailed as fell:
+            yield RoundResult(
                 round=f"parser: {name}", faults=FUZZED, runs=1, converged=0, seconds=time.monotonic() - began, note=str(fell)[:200]
             )
         else:
-            yield Figures(round=f"parser: {name}", faults=FUZZED, runs=1, converged=1, seconds=time.monotonic() - began)
+            yield RoundResult(round=f"parser: {name}", faults=FUZZED, runs=1, converged=1, seconds=time.monotonic() - began)
     yield _tests("hostile words, to chat", "chaos/test_hostile_input.py", note="2,000 cases each in the long runs", marked="long")
 
 
-def courses() -> Iterator[Figures]:
+def courses() -> Iterator[RoundResult]:
     """The long versions of what the unit tests search in small: crashes of every scenario, generated worlds, parsers."""
     yield _tests("generated worlds, crashes of every scenario", "unit", note="the unit tests that are marked long", marked="long")
 
 
-ROUNDS: Final[dict[str, Callable[[], Iterator[Figures]]]] = {
+ROUNDS: Final[dict[str, Callable[[], Iterator[RoundResult]]]] = {
     "protocol": protocol,
     "storm": storm,
     "crashes": crashes,
@@ -176,10 +178,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no round {', '.join(sorted(unknown))}; there are {', '.join(ROUNDS)}")
     console, done = Console(highlight=False), []
     for name in asked:
-        for figures in ROUNDS[name]():
-            mark = "[green]✓[/green]" if figures.good else "[red]✗[/red]"
-            console.print(f"{mark} {figures.round}  [dim]{figures.seconds:.1f} s  {figures.note}[/dim]")
-            done.append(figures)
+        for round_result in ROUNDS[name]():
+            mark = "[green]✓[/green]" if round_result.good else "[red]✗[/red]"
+            console.print(f"{mark} {round_result.round}  [dim]{round_result.seconds:.1f} s  {round_result.note}[/dim]")
+            done.append(round_result)
     console.print(table(done))
     write(done, REPORT)
     console.print(f"[dim]written to {REPORT.relative_to(HERE.parents[1])}[/dim]")

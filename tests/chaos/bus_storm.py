@@ -1,4 +1,4 @@
-"""A storm through the real parts: the bus' patterns, the checker's asset in the emulator, the table's conditions, the durable service."""
+"""An event storm through the sandbox: event bus, the checker in the emulator, the incidents table and the durable service."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from datetime import UTC, datetime
 
 from sandbox.simulation.aws_account import CHECKER, CLUSTER, REMEDIATOR
-from tests.chaos.figures import Figures
-from tests.chaos.sandbox import generation, past, standing, wait_for, wait_until_closed
-from tests.chaos.towns import kinds
+from tests.chaos.fleet import kinds
+from tests.chaos.round_result import RoundResult
+from tests.chaos.sandbox_runs import generation, past, sandbox_env, wait_for, wait_until_closed
 
 
-def one_fault(count: int) -> Figures:
+def one_fault(count: int) -> RoundResult:
     """So many events of every kind for one broken cluster: one execution, one restart, and a look after every signal."""
     began = time.monotonic()
-    with standing("annotation-missing") as env:
+    with sandbox_env("annotation-missing") as env:
         now = datetime.now(UTC)
         events = [kind for kind in kinds(now, CLUSTER) if kind["source"] != "aws.ssm"]  # a parameter's change names another path here
         env.bus.put_all([{**events[n % len(events)], "id": f"storm-{n}"} for n in range(count)])
@@ -25,7 +25,7 @@ def one_fault(count: int) -> Figures:
         history = past(env)
         repairs = [item for item in history if item["outcome"]["S"] == "verified"]
         dead = env.dead_letters.waiting(CHECKER)
-        return Figures(
+        return RoundResult(
             round="storm: through bus and emulator",
             faults=count,
             runs=1,

@@ -1,4 +1,4 @@
-"""What is put in the way of a repair on the small EKS: each outside system fails in each of its manners, a bounded number of times."""
+"""Faults that a repair in the sandbox must survive: each external system fails in each of its ways, a limited number of times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.simulation.environment import SandboxEnvironment
-    from tests.chaos.sandbox import Disturb
+    from tests.chaos.sandbox_runs import Disturb
 
 ACCOUNT: Final = "/serviceaccounts/aws-node$"
 WORKLOAD: Final = "/daemonsets/aws-node$"

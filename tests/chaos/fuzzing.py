@@ -1,7 +1,7 @@
-"""Every parser of what others write, on damaged copies of what is known: quick enough for a hundred thousand cases each.
+"""Fuzzing of every parser with damaged copies of valid inputs; fast enough for a hundred thousand cases each.
 
-A damaged copy has some of its values replaced, taken away, doubled or nested, by a generator that its seed makes repeatable. Hypothesis
-searches more cleverly and a hundred times slower: the tests of each parser use it as well.
+A damaged copy has some of its values replaced, removed, doubled or nested; its seed makes it reproducible. Hypothesis searches
+better but is a hundred times slower; the tests of each parser use it as well.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ PARSERS: Final[dict[str, Callable[[random.Random], None]]] = {
 }
 
 
-class Fell(AssertionError):
+class ParserFailed(AssertionError):
     """A parser failed; says by which seed."""
 
 
@@ -164,4 +164,4 @@ def fuzzed(name: str, cases: int, seed: int = 0) -> None:
         try:
             PARSERS[name](random.Random(number))  # repeatable on purpose
         except Exception as error:
-            raise Fell(f"{name}, seed {number}: {type(error).__name__}: {error}") from error
+            raise ParserFailed(f"{name}, seed {number}: {type(error).__name__}: {error}") from error

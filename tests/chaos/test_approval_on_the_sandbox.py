@@ -1,4 +1,4 @@
-"""Approval end to end: asked in chat, answered as chat and the command line answer, late, twice, or not at all."""
+"""Approval end to end: requested in chat, answered through chat or the command line, late, twice, or not at all."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from sandbox.simulation.aws_account import NAMESPACE, REMEDIATOR, resolve_role
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND
 from sandbox.simulation.trigger_events import announce
-from tests.chaos.sandbox import annotation, generation, healed, open_row, past, standing, wait_for, wait_until_closed
+from tests.chaos.sandbox_runs import annotation, generation, healed, open_row, past, sandbox_env, wait_for, wait_until_closed
 
 pytestmark = pytest.mark.sandbox
 ALICE = "arn:aws:sts::111122223333:assumed-role/admin/alice"
@@ -43,8 +43,8 @@ def redeploy_broken(env: SandboxEnvironment) -> None:
     env.functions.add(replace(now, handler="lambdas.remediator.no_such_module.lambda_handler"))
 
 
-def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_refused() -> None:
-    with standing("annotation-missing", mode="approve") as env:
+def test_an_approval_by_name_repairs_on_the_same_version_and_a_second_answer_is_rejected() -> None:
+    with sandbox_env("annotation-missing", mode="approve") as env:
         callback = asked(env)
         assert annotation(env) is None, "nothing is done before the answer"
         question = wait_for(env.messages, "the question in chat")
@@ -65,8 +65,8 @@ def test_a_yes_by_name_repairs_on_the_version_that_asked_and_a_second_answer_is_
         assert open_row(env) is None
 
 
-def test_a_no_in_chat_changes_nothing_and_is_told() -> None:
-    with standing("annotation-missing", mode="approve") as env:
+def test_a_rejection_in_chat_changes_nothing_and_is_reported() -> None:
+    with sandbox_env("annotation-missing", mode="approve") as env:
         callback = asked(env)
         env.aws.client("lambda").send_durable_execution_callback_failure(
             CallbackId=callback, Error={"ErrorType": "Rejected", "ErrorMessage": "not today"}
@@ -79,17 +79,17 @@ def test_a_no_in_chat_changes_nothing_and_is_told() -> None:
 
 
 @pytest.mark.long
-def test_a_yes_in_chat_has_no_result_and_repairs() -> None:
-    with standing("annotation-missing", mode="approve") as env:
+def test_an_approval_in_chat_without_a_result_repairs() -> None:
+    with sandbox_env("annotation-missing", mode="approve") as env:
         approve(env, asked(env))
         assert wait_until_closed(env)
         assert healed(env)
 
 
 @pytest.mark.long
-def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
+def test_an_approval_does_not_repeat_a_repair_made_in_the_meantime() -> None:
     """The plan is made again after the answer, and runs only if it is still the same."""
-    with standing("annotation-missing", mode="approve") as env:
+    with sandbox_env("annotation-missing", mode="approve") as env:
         callback = asked(env)
         patch = {"metadata": {"annotations": {ROLE_KEY: resolve_role(BOUND)}}}
         env.backend.patch(SERVICE_ACCOUNTS, env.world.service_account, NAMESPACE, patch, "kubectl-annotate")
@@ -102,8 +102,8 @@ def test_what_was_repaired_meanwhile_is_not_done_again_after_a_yes() -> None:
 
 
 @pytest.mark.long
-def test_an_answer_after_the_time_for_it_is_refused_and_nothing_is_done() -> None:
-    with standing("annotation-missing", mode="approve", approval_timeout_s="60") as env:
+def test_a_late_answer_is_rejected_and_nothing_is_done() -> None:
+    with sandbox_env("annotation-missing", mode="approve", approval_timeout_s="60") as env:
         callback = asked(env)
         wait_for(lambda: any('"not-approved"' in line for _, line in env.lines), "the end of the time for an answer", timeout_s=120)
         with pytest.raises(ClientError):
@@ -112,7 +112,7 @@ def test_an_answer_after_the_time_for_it_is_refused_and_nothing_is_done() -> Non
         assert "approval timed out" in said(env)
 
 
-def test_no_function_of_ours_may_answer() -> None:
+def test_the_functions_may_not_answer_an_approval() -> None:
     """Who may answer is IAM's to say; the functions themselves are not among them."""
     granted = {grant.action for grant in IAM}
     assert not granted & set(CALLBACK_ACTIONS)

@@ -1,8 +1,8 @@
-"""The function's process is killed where it hurts, on the real parts: it goes on, restarts nothing twice, and tells each state once."""
+"""The function is killed at critical points in the sandbox: the repair continues, restarts once, and sends each message once."""
 
 import pytest
 
-from tests.chaos.sandbox import Phase, killing, ran
+from tests.chaos.sandbox_runs import Phase, killing, ran
 
 pytestmark = pytest.mark.sandbox
 
@@ -13,19 +13,19 @@ def at_writes(name: str, action: str) -> bool:
     return action == "SUCCEED" and name.endswith(WRITES)
 
 
-def test_killed_after_each_write_before_it_is_remembered() -> None:
+def test_a_kill_after_each_write_and_before_its_checkpoint() -> None:
     ran("annotation-missing", killing(Phase.NOT_REMEMBERED, at_writes)).kept_the_promises(faults=4)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("scenario", ["addon-role-missing", "annotation-missing", "annotation-differs"])
-def test_killed_at_every_checkpoint(scenario: str, phase: Phase) -> None:
+def test_a_kill_at_every_checkpoint(scenario: str, phase: Phase) -> None:
     ran(scenario, killing(phase)).kept_the_promises(faults=15)
 
 
 @pytest.mark.long
-def test_killed_while_it_tells_it_may_tell_again_and_does_nothing_else_twice() -> None:
+def test_a_kill_during_a_notification_repeats_only_the_notification() -> None:
     """Nobody can send a message and note that it was sent at once: in between, a second one is better than none."""
     found = ran(
         "annotation-missing", killing(Phase.NOT_REMEMBERED, lambda name, action: " tell " in name and action == "START", telling=True)

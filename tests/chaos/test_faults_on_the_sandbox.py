@@ -1,20 +1,20 @@
-"""Everything outside fails for a while: the repair goes on, ends proven, restarts once and tells each state once."""
+"""External systems fail for a while: the repair continues, is verified, restarts once, and sends each message once."""
 
 import pytest
 
 from tests.chaos.faults import AWS, KUBERNETES, both
-from tests.chaos.sandbox import Disturb, ran
+from tests.chaos.sandbox_runs import Disturb, ran
 
 pytestmark = pytest.mark.sandbox
 
 
-def test_a_repair_survives_what_kubernetes_and_aws_do_on_a_bad_day() -> None:
+def test_a_repair_survives_faults_of_kubernetes_and_aws_together() -> None:
     names = ("409 conflict", "500", "answer of a write lost")
     ran("annotation-missing", both(*(KUBERNETES[name] for name in names), AWS["every service throttled"])).kept_the_promises()
 
 
 @pytest.mark.long
-def test_a_repair_goes_on_while_sns_is_down_and_tells_when_it_is_back() -> None:
+def test_a_repair_continues_while_sns_is_down_and_notifies_afterwards() -> None:
     found = ran("annotation-missing", AWS["SNS down"])
     assert found.converged, found
     assert found.extra_restarts == 0

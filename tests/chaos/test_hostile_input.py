@@ -1,4 +1,4 @@
-"""Whoever may put an event, write a parameter or an object: nothing of it is executed, believed or rendered."""
+"""Hostile events, parameters and objects are never executed, trusted or rendered."""
 
 import json
 import random
@@ -9,41 +9,41 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.chaos import fuzzing, hostile
-from tests.chaos.towns import kinds, town
+from tests.chaos import fuzzing, hostile_input
+from tests.chaos.fleet import kinds, town
 from tests.unit.requests.test_hostile_events import _answer as answer_to
 from tests.world import NOON
 
 SHORT = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=2_000, suppress_health_check=list(HealthCheck), derandomize=False)
 
-events = hostile.forged()
-worlds = st.tuples(st.lists(hostile.TEXT, min_size=1, max_size=6), st.booleans(), events)
+events = hostile_input.forged()
+worlds = st.tuples(st.lists(hostile_input.TEXT, min_size=1, max_size=6), st.booleans(), events)
 bindings = st.one_of(
-    hostile.NAMES,
-    st.builds(lambda text: f"arn:aws:iam::111122223333:role/{text}", hostile.TEXT),
-    st.builds(lambda text: f"{{cluster}}{text}{{account}}", hostile.TEXT),
+    hostile_input.NAMES,
+    st.builds(lambda text: f"arn:aws:iam::111122223333:role/{text}", hostile_input.TEXT),
+    st.builds(lambda text: f"{{cluster}}{text}{{account}}", hostile_input.TEXT),
 )
 
 
 def forged_event_changes_nothing_that_is_well(event: Any) -> None:
     there = town(broken=False)
-    hostile.harmless(hostile.delivered(event, there))
+    hostile_input.harmless(hostile_input.delivered(event, there))
     assert all(item.isprintable() for item in there.refused)
     assert there.world.writes == []
 
 
 def hostile_objects_are_told_harmlessly(made: tuple[list[str], bool, Any]) -> None:
     words, broken, event = made
-    there = hostile.poisoned_town(words, broken=broken)
-    hostile.harmless(hostile.delivered(event, there))
+    there = hostile_input.poisoned_town(words, broken=broken)
+    hostile_input.harmless(hostile_input.delivered(event, there))
     there.world.now = NOON
-    hostile.harmless(hostile.delivered(kinds(NOON)[-2], there))
+    hostile_input.harmless(hostile_input.delivered(kinds(NOON)[-2], there))
 
 
 def only_the_bound_role_is_ever_written(value: str) -> None:
-    there = hostile.bound_to(value)
-    hostile.harmless(hostile.delivered(kinds(NOON)[-2], there))
+    there = hostile_input.bound_to(value)
+    hostile_input.harmless(hostile_input.delivered(kinds(NOON)[-2], there))
     for write in there.world.writes:
         assert write.split()[-1] in there.world.roles or not write.startswith(("annotate", "set add-on"))
 
@@ -64,39 +64,39 @@ def test_no_damaged_copy_makes_a_parser_fail(name: str) -> None:
     fuzzing.fuzzed(name, 1_500)
 
 
-def test_damaged_copies_are_of_every_sort() -> None:
+def test_damaged_copies_contain_every_kind_of_damage() -> None:
     """A fuzzer whose cases are all refused at the door, or all pass, shows nothing."""
     chance = random.Random(0)
     answers = Counter(type(answer_to(fuzzing.damaged(chance.choice(fuzzing.EVENTS), chance))).__name__ for _ in range(2_000))
     assert all(answers[kind] > 100 for kind in ("CheckRequest", "Ignored", "MalformedEvent")), answers
 
 
-def test_a_parser_that_falls_is_named_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_parser_is_reported_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fuzzing.PARSERS, "settings", lambda chance: 1 // chance.choice([0]))
-    with pytest.raises(fuzzing.Fell, match="settings, seed 7: ZeroDivisionError"):
+    with pytest.raises(fuzzing.ParserFailed, match="settings, seed 7: ZeroDivisionError"):
         fuzzing.fuzzed("settings", 10, seed=7)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", LONG_RUNS)
-def test_in_the_long_run(name: str) -> None:
+def test_many_damaged_copies(name: str) -> None:
     LONG_RUNS[name]()
 
 
-def test_a_hundred_clusters_that_do_not_exist_are_no_incident() -> None:
+def test_events_of_a_hundred_missing_clusters_open_no_incident() -> None:
     """Anybody who may put events could fill the chat with them."""
     there = town(broken=False)
     for n in range(100):
         for event in kinds(NOON, f"ghost-{n}"):
-            assert hostile.delivered(event, there) == []
+            assert hostile_input.delivered(event, there) == []
     assert there.remediator.executions == {}
 
 
 @pytest.mark.parametrize("depth", [100, 100_000])
-def test_a_deep_or_huge_body_is_refused_or_ignored(depth: int) -> None:
+def test_a_deep_or_large_body_is_rejected_or_ignored(depth: int) -> None:
     event = kinds(NOON)[0]
     event["detail"] = json.loads('{"clusterName": "demo", "x": ' + "[" * 900 + "]" * 900 + "}") if depth == 100 else {"x": "y" * depth}
     there = town(broken=False)
-    hostile.delivered(event, there)
+    hostile_input.delivered(event, there)
     assert there.world.writes == []

@@ -1,4 +1,4 @@
-"""A storm through the real parts, in small."""
+"""A small event storm through the sandbox."""
 
 import pytest
 
@@ -8,6 +8,6 @@ pytestmark = pytest.mark.sandbox
 
 
 def test_a_storm_through_the_bus_makes_one_repair() -> None:
-    figures = bus_storm.one_fault(60)
-    assert figures.good, figures
-    assert figures.messages == 2
+    round_result = bus_storm.one_fault(60)
+    assert round_result.good, round_result
+    assert round_result.messages == 2

@@ -1,4 +1,4 @@
-"""Nodes without machines and the stock aws-node on them."""
+"""KWOK nodes and the stock aws-node on them."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor

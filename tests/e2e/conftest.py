@@ -1,4 +1,4 @@
-"""A real control plane for the whole run."""
+"""One real control plane for the whole test run."""
 
 import os
 from collections.abc import Iterator

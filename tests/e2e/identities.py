@@ -1,4 +1,4 @@
-"""Role sessions for logins, an STS that knows them, and tokens made the way every EKS client makes them."""
+"""Role sessions for logins, an STS that knows them, and tokens in the form of EKS clients."""
 
 import base64
 from collections.abc import Iterator, Mapping

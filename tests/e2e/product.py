@@ -1,4 +1,4 @@
-"""The product's own cluster adapter, logged in as one of its functions."""
+"""The product's cluster adapter, logged in as one of its functions."""
 
 import base64
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Putting the generated Roles and bindings into a cluster, whole or with a verb less."""
+"""Applies the generated Roles and bindings to a cluster, whole or without one verb."""
 
 import copy
 from collections.abc import Iterable, Iterator

@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_the_remediators_group_may_not_write(case: str, thief: ApiClient) -> None:
+def test_the_group_of_the_remediator_may_not_write(case: str, thief: ApiClient) -> None:
     method, path, body = REFUSED[case]
     headers = MERGE if method == "PATCH" else None
     answer = thief.ask(method, path, body, headers=headers)

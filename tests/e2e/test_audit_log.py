@@ -1,4 +1,4 @@
-"""Records that a real API server writes under EKS' audit policy, through the filter and the watcher."""
+"""Audit records of a real API server with the audit policy of EKS, through the filter and the node watcher."""
 
 import json
 from collections.abc import Iterator
@@ -100,13 +100,13 @@ def _written(lines: list[dict[str, Any]], resource: str, verb: str) -> list[dict
     return [line for line in lines if line["verb"] == verb and line.get("objectRef", {}).get("resource") == resource]
 
 
-def test_a_real_audit_log_tells_of_each_node_that_came_that_waits_and_that_was_lost(lines: list[dict[str, Any]]) -> None:
+def test_the_audit_log_shows_nodes_that_joined_that_wait_and_that_were_lost(lines: list[dict[str, Any]]) -> None:
     found = _watched(lines, (REMEDIATOR.role_arn,))
     signs = (NodeCause.NETWORK, NodeCause.SILENT, NodeCause.REGISTERED)
     assert {node.cause: node.nodes for node in found.nodes} == dict.fromkeys(signs, ("node-1",))
 
 
-def test_every_write_of_others_counts_and_neither_a_dry_run_nor_a_conflict_nor_our_own_does(lines: list[dict[str, Any]]) -> None:
+def test_writes_of_others_count_and_dry_runs_conflicts_and_own_writes_do_not(lines: list[dict[str, Any]]) -> None:
     (changed,) = _watched(lines, (REMEDIATOR.role_arn,)).identities
     assert (changed.watched.service_account, changed.changes) == ("aws-node", 3)
 
@@ -119,7 +119,7 @@ def test_every_write_of_others_counts_and_neither_a_dry_run_nor_a_conflict_nor_o
         ("daemonsets", "patch", "patch of DaemonSet kube-system/aws-node", "Helm/3.19.0"),
     ],
 )
-def test_a_real_audit_log_tells_who_wrote_with_what_and_from_where(
+def test_the_audit_log_shows_user_agent_and_address_of_a_write(
     lines: list[dict[str, Any]], resource: str, verb: str, what: str, agent: str
 ) -> None:
     (changed,) = _watched(_written(lines, resource, verb), (REMEDIATOR.role_arn,)).identities
@@ -127,13 +127,13 @@ def test_a_real_audit_log_tells_who_wrote_with_what_and_from_where(
     assert (changed.actor.agent, changed.actor.address) == (agent, "127.0.0.1")
 
 
-def test_for_everyone_else_our_role_is_a_stranger(lines: list[dict[str, Any]]) -> None:
+def test_the_role_counts_as_another_user_for_a_foreign_deployment(lines: list[dict[str, Any]]) -> None:
     (changed,) = _watched(_written(lines, "serviceaccounts", "patch"), ("arn:aws:iam::111122223333:role/another",)).identities
     assert (changed.actor.who, changed.actor.agent) == (REMEDIATOR.arn, FIELD_MANAGER)
     assert changed.actor.what == "patch of ServiceAccount kube-system/aws-node"
 
 
-def test_the_filter_loses_nothing_that_the_watcher_finds(lines: list[dict[str, Any]]) -> None:
+def test_the_filter_passes_every_record_that_the_watcher_reports(lines: list[dict[str, Any]]) -> None:
     passes = compiled(FILTER_PATTERN)
     passed = [line for line in lines if passes(line)]
     assert _watched(passed, ()) == _watched(lines, ())

@@ -1,4 +1,4 @@
-"""Where the programs come from: a folder that envtest set up goes before our own builds, and fills up with them."""
+"""The programs of the control plane: a folder of envtest takes precedence over builds, which supply the missing programs."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def assets(binaries: Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return tmp_path
 
 
-def test_a_control_plane_runs_on_the_programs_of_the_folder_and_ours_for_the_rest(assets: Path) -> None:
+def test_a_control_plane_uses_the_programs_of_the_folder_and_builds_the_missing_ones(assets: Path) -> None:
     with ControlPlane(find()) as running:
         commands = {Path(program.process.args[0]) for program in running.workplace.programs()}  # type: ignore[index]
         assert running.client().get("/version")["gitVersion"].startswith("v1.")
@@ -31,9 +31,7 @@ def test_a_control_plane_runs_on_the_programs_of_the_folder_and_ours_for_the_res
     assert {path.name for path in commands} == set(PROGRAMS) - {"kubectl"}
 
 
-def test_without_builds_and_without_go_it_says_what_is_missing_and_what_to_install(
-    assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_programs_without_go_are_reported_with_the_next_step(assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "built_folder", lambda: tmp_path / "nothing built")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert set(find().missing) == set(PROGRAMS) - set(ENVTEST)

@@ -1,4 +1,4 @@
-"""`tests/sandbox/test_cli.py` before a real control plane: commands log in by the real authenticator, and write as RBAC lets them."""
+"""Runs `tests/sandbox/test_cli.py` against a real control plane: real authenticator and real RBAC."""
 
 from collections.abc import Iterator
 

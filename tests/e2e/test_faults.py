@@ -1,4 +1,4 @@
-"""The faults that later tests put into repairs, each shown to do what it says."""
+"""The faults that other tests inject, each shown to have its effect."""
 
 import http.client
 import time
@@ -28,7 +28,7 @@ def proxy(control_plane: ControlPlane) -> Iterator[ConnectionProxy]:
         yield standing_between
 
 
-def test_a_patch_whose_answer_is_lost_was_made_and_making_it_again_changes_nothing(
+def test_a_patch_with_a_lost_response_took_effect_and_is_idempotent(
     control_plane: ControlPlane, admin: ApiClient, daemon_set: None, proxy: ConnectionProxy
 ) -> None:
     client = ApiClient(proxy.url, control_plane.ca_pem, control_plane.admin_token)
@@ -43,7 +43,7 @@ def test_a_patch_whose_answer_is_lost_was_made_and_making_it_again_changes_nothi
     ]
 
 
-def test_the_proxy_counts_what_a_client_asked_for(control_plane: ControlPlane, proxy: ConnectionProxy) -> None:
+def test_the_proxy_counts_the_requests_of_a_client(control_plane: ControlPlane, proxy: ConnectionProxy) -> None:
     client = ApiClient(proxy.url, control_plane.ca_pem, control_plane.admin_token)
     client.get("/api/v1/nodes", limit="5")
     (seen,) = proxy.exchanges
@@ -51,7 +51,7 @@ def test_the_proxy_counts_what_a_client_asked_for(control_plane: ControlPlane, p
     assert seen.response_bytes > 50
 
 
-def test_an_api_server_that_was_killed_comes_back_at_the_same_place_with_the_same_objects(
+def test_a_killed_api_server_restarts_at_the_same_address_with_the_same_objects(
     control_plane: ControlPlane, admin: ApiClient, daemon_set: None
 ) -> None:
     before = admin.get(aws_node.DAEMON_SET)["metadata"]["uid"]
@@ -62,7 +62,7 @@ def test_an_api_server_that_was_killed_comes_back_at_the_same_place_with_the_sam
     assert control_plane.client().get(aws_node.DAEMON_SET)["metadata"]["uid"] == before
 
 
-def test_while_the_store_is_frozen_a_write_waits(control_plane: ControlPlane, admin: ApiClient, daemon_set: None) -> None:
+def test_a_write_waits_while_etcd_is_frozen(control_plane: ControlPlane, admin: ApiClient, daemon_set: None) -> None:
     began = time.monotonic()
     waking = control_plane.freeze_etcd(3)
     admin.merge(aws_node.DAEMON_SET, STAMP)

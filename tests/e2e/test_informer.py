@@ -1,4 +1,4 @@
-"""The sandbox's own eyes and its broom: an informer that misses nothing, and a cluster that is as new after `clear`."""
+"""The informer of the sandbox misses no change, and `clear` empties a cluster."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _values(informer: Informer) -> dict[str, str]:
     return {item["metadata"]["name"]: item["data"]["value"] for item in informer.objects() if item["metadata"].get("labels")}
 
 
-def test_an_informer_sees_what_comes_what_changes_and_what_goes(admin: ApiClient) -> None:
+def test_an_informer_receives_creations_changes_and_deletions(admin: ApiClient) -> None:
     admin.create(MAPS, _map("before", "1"))
     told: list[int] = []
     with Informer(admin, MAPS, lambda objects: told.append(len(list(objects)))) as informer:
@@ -44,7 +44,7 @@ def test_an_informer_catches_up_after_the_api_server_was_killed(control_plane: C
     control_plane.client().delete(f"{MAPS}/meanwhile")
 
 
-def test_a_cleared_cluster_is_as_new(control_plane: ControlPlane) -> None:
+def test_a_cleared_cluster_is_empty(control_plane: ControlPlane) -> None:
     admin = control_plane.client()
     clear(admin)
     aws_node.add_nodes(admin, ["node-a", "node-b"])

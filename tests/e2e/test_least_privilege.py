@@ -1,4 +1,4 @@
-"""The generated RBAC before the real authoriser: everything that is needed, nothing that is not."""
+"""The generated RBAC on a real API server: it grants everything that is needed and nothing else."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ POORER = list(rbac.with_one_verb_less(ROLES))
 
 
 @pytest.mark.parametrize(("verb", "role"), [(item.verb, item.role) for item in POORER], ids=[item.title for item in POORER])
-def test_no_verb_is_spare(world: ControlPlane, verb: str, role: dict[str, object]) -> None:
+def test_every_verb_is_needed(world: ControlPlane, verb: str, role: dict[str, object]) -> None:
     admin = world.client()
     (whole,) = [item for item in ROLES if rbac.path_of(item) == rbac.path_of(role)]
     function = next(session for session in SESSIONS if whole["metadata"]["name"].endswith(f"-{session}"))
@@ -173,7 +173,7 @@ def _asked(world: ControlPlane, session: Session, method: str, path: str, body: 
 
 @pytest.mark.parametrize("request_", FORBIDDEN.values(), ids=FORBIDDEN)
 @pytest.mark.parametrize("session", SESSIONS.values(), ids=list(SESSIONS))
-def test_neither_function_may(world: ControlPlane, session: Session, request_: tuple[str, str, object]) -> None:
+def test_neither_function_may_do_more(world: ControlPlane, session: Session, request_: tuple[str, str, object]) -> None:
     assert _asked(world, session, *request_) == 403
 
 
@@ -183,6 +183,6 @@ def test_the_checker_may_not_write_and_the_remediator_may(world: ControlPlane, r
     assert _asked(world, REMEDIATOR, *request_) in (200, 404)
 
 
-def test_nobody_acts_as_somebody_else(world: ControlPlane) -> None:
+def test_impersonation_is_not_granted(world: ControlPlane) -> None:
     client = world.client(token(REMEDIATOR, cluster=world.cluster_name))
     assert client.ask("GET", "/api/v1/nodes", headers={"Impersonate-User": "control-plane"}).status == 403

@@ -1,4 +1,4 @@
-"""Who gets into the cluster: presigned tokens before the real authenticator."""
+"""Logins with presigned tokens through the real authenticator."""
 
 import itertools
 from datetime import timedelta
@@ -32,7 +32,7 @@ def test_a_mapped_role_logs_in_with_its_groups_and_its_session_as_name(cluster: 
     assert set(who["groups"]) == {"readers", "system:authenticated"}
 
 
-def test_logged_in_is_not_yet_allowed(cluster: ControlPlane) -> None:
+def test_a_login_without_rbac_has_no_permissions(cluster: ControlPlane) -> None:
     bearer = token(CHECKER, cluster=cluster.cluster_name)
     eventually(lambda: _status(cluster, bearer), lambda status: status == 403)
 
@@ -82,25 +82,25 @@ OUR_REFUSED = {
 
 
 @pytest.mark.parametrize(("session", "name", "age"), OUR_REFUSED.values(), ids=OUR_REFUSED)
-def test_the_functions_own_login_is_refused_and_names_the_access_entry_that_is_missing(
+def test_a_refused_login_of_a_function_names_the_missing_access_entry(
     cluster: ControlPlane, session: Session, name: str, age: timedelta
 ) -> None:
     eventually(lambda: _status(cluster, token(CHECKER, cluster="demo")), lambda status: status == 403)
     port = log_in(cluster, session, name=name)
     with signing(age), pytest.raises(AccessDenied) as refused:
         port.nodes()
-    assert str(refused.value).endswith(f"401 Unauthorized; the cluster does not accept our login: give {session.role_arn} an access entry")
+    assert str(refused.value).endswith(f"401 Unauthorized; the cluster rejects this login: create an access entry for {session.role_arn}")
     assert refused.value.denial is Denial.UNAUTHENTICATED
     assert "k8s-aws-v1" not in str(refused.value)
 
 
-def test_an_access_entry_that_is_taken_away_closes_the_door(cluster: ControlPlane) -> None:
+def test_removing_an_access_entry_prevents_the_login(cluster: ControlPlane) -> None:
     eventually(lambda: _knock(cluster, REMEDIATOR), lambda status: status == 403)
     cluster.allow([AccessEntry(CHECKER.role_arn)])
     eventually(lambda: _knock(cluster, REMEDIATOR), lambda status: status == 401)
 
 
-def test_without_the_authenticator_nobody_with_a_token_gets_in_and_with_it_again_they_do(cluster: ControlPlane) -> None:
+def test_tokens_are_refused_while_the_authenticator_is_down(cluster: ControlPlane) -> None:
     eventually(lambda: _knock(cluster, CHECKER), lambda status: status == 403)
     cluster.stop_authenticator()
     eventually(lambda: _knock(cluster, CHECKER), lambda status: status == 401)

@@ -1,4 +1,4 @@
-"""What the adapter's two patches and its deletion do to real objects, and what they leave alone."""
+"""The effect of the adapter's patches and deletion on real objects."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ def test_managed_fields_name_us_for_our_key_and_the_others_for_theirs(
         )
 
 
-def test_a_concurrent_writer_gives_a_conflict_and_a_fresh_look_goes_through(
+def test_a_concurrent_write_gives_a_conflict_and_a_new_read_succeeds(
     admin: ApiClient, account: dict[str, Any], remediator: Cluster
 ) -> None:
     admin.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}})
@@ -71,9 +71,7 @@ def test_a_concurrent_writer_gives_a_conflict_and_a_fresh_look_goes_through(
     assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["annotations"][aws_node.ROLE_KEY] == aws_node.ROLE
 
 
-def test_an_account_that_was_replaced_meanwhile_is_not_taken_for_the_one_that_was_seen(
-    admin: ApiClient, account: dict[str, Any], remediator: Cluster
-) -> None:
+def test_a_recreated_service_account_is_not_patched(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     admin.delete(aws_node.SERVICE_ACCOUNT)
     with pytest.raises(NotFound):
         remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
@@ -82,13 +80,13 @@ def test_an_account_that_was_replaced_meanwhile_is_not_taken_for_the_one_that_wa
         remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
 
 
-def test_taking_our_value_back_leaves_the_rest(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+def test_removing_the_annotation_keeps_the_other_fields(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
     remediator.annotate(*AWS_NODE, None, _version(admin.get(aws_node.SERVICE_ACCOUNT)))
     assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["annotations"] == account["metadata"]["annotations"]
 
 
-def test_an_apply_owner_is_not_robbed(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+def test_the_fields_of_an_apply_owner_are_kept(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     """Its fields stay its own; it learns of ours when it wants another value, and may still take it by force."""
     remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
     wanted = aws_node.service_account(role_arn="arn:aws:iam::111122223333:role/old")
@@ -111,7 +109,7 @@ def kubectl(control_plane: ControlPlane, tmp_path: Path) -> Callable[..., None]:
     return run
 
 
-def test_our_annotation_is_kubectls_annotation(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster) -> None:
+def test_the_annotation_equals_kubectls(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster) -> None:
     """One ServiceAccount annotated by kubectl, then made anew and annotated by us: equal but for uid, times and the manager's name."""
     admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
     kubectl("annotate", "serviceaccount/aws-node", f"{aws_node.ROLE_KEY}={aws_node.ROLE}")
@@ -138,7 +136,9 @@ WORKLOADS = {
 
 
 @pytest.mark.parametrize("kind", WORKLOADS, ids=str)
-def test_our_restart_is_kubectls_restart(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind) -> None:
+def test_the_restart_equals_kubectls(
+    admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind
+) -> None:
     """One workload stamped by kubectl, then made anew and stamped by us: equal, field by field, but for uid and times."""
     folder, manifest = WORKLOADS[kind]
     rbac.put(admin, access.manifests(BOUND))
@@ -174,7 +174,7 @@ def _without_stamp(spec: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
-def test_the_same_stamp_again_changes_nothing(admin: ApiClient, remediator: Cluster) -> None:
+def test_a_repeated_restart_changes_nothing(admin: ApiClient, remediator: Cluster) -> None:
     admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
     generations = []
     for _ in range(2):
@@ -184,7 +184,7 @@ def test_the_same_stamp_again_changes_nothing(admin: ApiClient, remediator: Clus
     assert generations == [2, 2]
 
 
-def test_exactly_the_pod_that_was_meant_is_deleted(admin: ApiClient, remediator: Cluster) -> None:
+def test_only_the_pod_with_the_expected_uid_is_deleted(admin: ApiClient, remediator: Cluster) -> None:
     pod = {"metadata": {"name": "meant"}, "spec": {"containers": [{"name": "a", "image": "b"}]}}
     created = eventually(lambda: admin.ask("POST", aws_node.PODS, pod), lambda answer: answer.status == 201).body
     assert not remediator.delete_pod("kube-system", "meant", "somebody-else")

@@ -1,4 +1,4 @@
-"""Lists in pages and tables, as the real API server gives them."""
+"""Reads of the cluster adapter from a real API server."""
 
 from collections.abc import Iterator
 

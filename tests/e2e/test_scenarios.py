@@ -1,4 +1,4 @@
-"""Every scenario on the real control plane: real API server, RBAC, tokens, controllers, and the webhook in the API server's path."""
+"""Scenarios on a real control plane."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import load, names
 from sandbox.simulation.scenario_run import ScenarioRun
-from tests.sandbox.expectations import PATIENCE_S, came_to_its_end
+from tests.sandbox.expectations import TIMEOUT_S, assert_expected_result
 
 PLAYED = [name for name in names() if load(name).runs_on("real")]
 
@@ -23,7 +23,7 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 
 @pytest.mark.parametrize("name", PLAYED)
-def test_the_scenario_comes_to_its_end(name: str, plane: ControlPlane) -> None:
+def test_the_scenario_ends_as_expected(name: str, plane: ControlPlane) -> None:
     scenario = load(name)
     with SandboxEnvironment(scenario.world, cluster="real", control_plane=plane, skip_time=scenario.skip_waits, preloaded=True) as env:
-        came_to_its_end(scenario, env, ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run())
+        assert_expected_result(scenario, env, ScenarioRun(scenario, env, timeout_s=TIMEOUT_S).run())

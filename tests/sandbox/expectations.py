@@ -1,4 +1,4 @@
-"""What a played scenario must have come to, whichever cluster it was played on."""
+"""Assertions on the result of a scenario, for every kind of cluster."""
 
 from sandbox.simulation.assertions import differences
 from sandbox.simulation.aws_account import CHECKER, REMEDIATOR
@@ -6,20 +6,20 @@ from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import Scenario
 from sandbox.simulation.scenario_result import ScenarioResult
 
-PATIENCE_S = 400.0
-"""How long a play may take on a machine that is busy with other things. One takes seconds."""
+TIMEOUT_S = 400.0
+"""Timeout of a run on a busy machine; a run takes seconds."""
 
 
-def came_to_its_end(scenario: Scenario, env: SandboxEnvironment, outcome: ScenarioResult) -> None:
-    """Verdict, changes and messages are the expected ones, nothing was given up, and nothing secret was logged."""
-    assert differences(scenario.expect, outcome) == []
+def assert_expected_result(scenario: Scenario, env: SandboxEnvironment, result: ScenarioResult) -> None:
+    """The result is as expected, no event is in the dead-letter queue, and no secret was logged."""
+    assert differences(scenario.expect, result) == []
     assert env.backend.failure is None
     assert env.dead_letters.waiting(CHECKER) == []
     _no_secret_in_any_line(env)
 
 
 def _no_secret_in_any_line(env: SandboxEnvironment) -> None:
-    """No token, credential or signature appears in what the functions log."""
+    """The logs of the functions contain no token, credential or signature."""
     logged = "\n".join(line for _, line in env.lines)
     for name in (CHECKER, REMEDIATOR):
         owner = env.aws.roles.credentials(name)

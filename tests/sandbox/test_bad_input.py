@@ -1,4 +1,4 @@
-"""Bad input on the small EKS: a clear error, no write, and nothing lost."""
+"""Invalid input in the sandbox: a clear error, no write, and no lost event."""
 
 import json
 import time
@@ -76,7 +76,7 @@ def test_a_malformed_event_is_kept_in_the_dead_letter_queue(env: SandboxEnvironm
         pytest.param(asked() | {"detail-type": "Something Else", "source": "aws.s3"}, id="another kind"),
     ],
 )
-def test_an_event_that_is_not_ours_is_told_in_the_log_and_left_alone(env: SandboxEnvironment, event: dict[str, Any]) -> None:
+def test_an_unrelated_event_is_logged_and_ignored(env: SandboxEnvironment, event: dict[str, Any]) -> None:
     calls, lines = len(env.aws.calls.all()), len(env.lines)
     invoke(env, event)
     eventually(lambda: said(env, '"title":"event"', lines))
@@ -93,7 +93,7 @@ def test_an_event_that_is_not_ours_is_told_in_the_log_and_left_alone(env: Sandbo
         pytest.param(Fault(path="/api/v1/", close=ConnectionBreak.BEFORE), id="closed connection"),
     ],
 )
-def test_a_cluster_that_stumbles_is_asked_again_and_the_event_is_not_lost(env: SandboxEnvironment, fault: Fault) -> None:
+def test_a_failing_read_is_retried_and_the_event_is_not_lost(env: SandboxEnvironment, fault: Fault) -> None:
     calls, lines, dead = len(env.aws.calls.all()), len(env.lines), len(env.dead_letters.waiting(CHECKER))
     time.sleep(1.1)  # a check of the same second would answer this event
     env.backend.cluster.faults.add(fault)
@@ -113,7 +113,7 @@ def test_nothing_was_changed_in_the_cluster(env: SandboxEnvironment) -> None:
     assert {managedfield["manager"] for managedfield in account["metadata"]["managedFields"]} == {"eks"}
 
 
-def test_a_cluster_that_does_not_exist_is_told_once_with_what_to_do() -> None:
+def test_a_missing_cluster_is_reported_once_with_the_next_step() -> None:
     with SandboxEnvironment(load("healthy").world, skip_time=True) as env:
         env.aws.client("ssm").put_parameter(
             Name=f"/eks-irsa-remediator/bindings/gone/{NAMESPACE}/aws-node",
@@ -127,7 +127,7 @@ def test_a_cluster_that_does_not_exist_is_told_once_with_what_to_do() -> None:
         assert "delete-parameter" in json.dumps(message)
 
 
-def test_a_server_that_is_not_the_clusters_gets_no_token() -> None:
+def test_a_server_with_another_certificate_gets_no_token() -> None:
     """Its certificate is signed by another authority than the one that EKS reports."""
     stranger = EmbeddedCluster("stranger", authenticate=lambda _: None, certificate=trustme.CA())
     with SandboxEnvironment(load("healthy").world, skip_time=True) as env, stranger:

@@ -1,4 +1,4 @@
-"""The command line as a person runs it, in processes of its own, against one small EKS: real TLS, tokens, RBAC, tables and rules."""
+"""The command line in separate processes against one sandbox: real TLS, tokens, RBAC, tables and rules."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _past_incidents(env: SandboxEnvironment) -> list[str]:
     return [item["incident_id"]["S"] for item in items if item["sk"]["S"].startswith("past#")]
 
 
-def test_check_shows_twelve_links_of_a_sound_cluster(terminal: Terminal) -> None:
+def test_check_shows_twelve_links_of_a_healthy_cluster(terminal: Terminal) -> None:
     shown = terminal("check", "--cluster", CLUSTER).stdout
     assert "12  nodes              ✓  4 of 4 Ready" in shown
     assert "Sound: every link of the identity chain holds." in shown
@@ -182,7 +182,7 @@ def test_check_and_plan_of_a_broken_cluster_exit_1_and_write_nothing(terminal: T
     assert _roles_of_pods(env) == [""] * 4
 
 
-def test_fix_repairs_and_proves_by_the_same_workflow_and_history_tells_of_it(
+def test_fix_repairs_and_verifies_with_the_same_workflow_and_history_shows_it(
     terminal: Terminal, env: SandboxEnvironment, tmp_path: Path
 ) -> None:
     _break(env)
@@ -208,7 +208,7 @@ def test_fix_without_a_stack_repairs_as_well(terminal: Terminal, env: SandboxEnv
     assert _past_incidents(env) == before
 
 
-def test_fix_asks_and_piped_there_is_nobody_to_ask(terminal: Terminal, env: SandboxEnvironment) -> None:
+def test_fix_needs_a_terminal_or_yes(terminal: Terminal, env: SandboxEnvironment) -> None:
     _break(env)
     refused = terminal("fix", "--cluster", CLUSTER, code=2)
     assert "there is nobody to ask" in refused.stderr
@@ -216,14 +216,14 @@ def test_fix_asks_and_piped_there_is_nobody_to_ask(terminal: Terminal, env: Sand
     assert _roles_of_pods(env) == [""] * 4
 
 
-def test_a_role_that_may_not_enter_the_cluster_is_told_which_door_is_closed(terminal: Terminal, env: SandboxEnvironment) -> None:
+def test_a_role_without_access_to_the_cluster_gets_the_reason(terminal: Terminal, env: SandboxEnvironment) -> None:
     env.aws.roles.create("stranger")
     shown = Terminal(env, "stranger")("check", "--cluster", CLUSTER, code=2).stdout
     assert "no-access" in shown
     assert f"irsa-remediator access --cluster {CLUSTER} --check" in shown
 
 
-def test_wrong_names_are_one_sentence_and_a_next_step(terminal: Terminal) -> None:
+def test_wrong_names_give_one_sentence_and_a_next_step(terminal: Terminal) -> None:
     mistyped = terminal("check", "--cluster", "nowhere", "--output", "json", code=2)
     assert mistyped.stderr.splitlines() == [f"error: there is no cluster 'nowhere' in {ACCOUNT} {REGION}", f"next:  there are {CLUSTER}"]
     assert mistyped.stdout == ""
@@ -232,7 +232,7 @@ def test_wrong_names_are_one_sentence_and_a_next_step(terminal: Terminal) -> Non
     assert refused.stderr.splitlines()[1].startswith("next:")
 
 
-def test_adopt_writes_the_binding_that_is_right_today(terminal: Terminal, env: SandboxEnvironment) -> None:
+def test_adopt_writes_the_current_role_as_the_binding(terminal: Terminal, env: SandboxEnvironment) -> None:
     path = binding_path(CLUSTER, NAMESPACE, aws_node.NAME)
     assert terminal.document("bindings", "unset", CLUSTER, f"{NAMESPACE}/{aws_node.NAME}")["removed"]
     proposed = terminal.document("adopt", "--cluster", CLUSTER, "--dry-run")
@@ -252,7 +252,7 @@ def test_settings_are_checked_before_they_are_written(terminal: Terminal, env: S
     assert terminal.document("settings", "unset", CLUSTER, "cooldown_s")["removed"]
 
 
-def test_approve_lets_a_waiting_execution_go_on_and_comes_too_late_twice(terminal: Terminal, env: SandboxEnvironment) -> None:
+def test_approve_continues_a_waiting_execution_and_is_rejected_afterwards(terminal: Terminal, env: SandboxEnvironment) -> None:
     terminal("settings", "set", CLUSTER, "mode", "approve")
     try:
         _break(env)

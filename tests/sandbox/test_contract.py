@@ -1,4 +1,4 @@
-"""What whole runs do is what the contract declares: calls made are calls granted, and metrics emitted are those that are drawn."""
+"""Whole runs follow the contract: calls made are calls granted, and emitted metrics are declared."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, Scenario, load
 from sandbox.simulation.scenario_run import ScenarioRun
 from sandbox.simulation.trigger_events import announce
-from tests.sandbox.expectations import PATIENCE_S
+from tests.sandbox.expectations import TIMEOUT_S
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
@@ -79,7 +79,7 @@ class Runs:
             else:
                 unbound = ClusterSpec(name="nobodys", version="1.33", endpoint=env.backend.url, ca_data=env.backend.ca_data)
                 env.aws.eks.add_cluster(unbound)
-            ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run()
+            ScenarioRun(scenario, env, timeout_s=TIMEOUT_S).run()
             if sweep_again:
                 announce(env, "sweep")
                 eventually(lambda: env.aws.calls.of(CHECKER, "lambda:GetDurableExecution"))
@@ -108,7 +108,7 @@ def runs() -> Runs:
     return seen
 
 
-def test_every_call_is_on_something_of_ours(runs: Runs) -> None:
+def test_every_call_is_on_a_resource_of_the_deployment(runs: Runs) -> None:
     foreign = {(call.action, json.dumps(call.params, default=str)[:200]) for call in runs.calls if target_of(call) is None}
     assert foreign == set()
 

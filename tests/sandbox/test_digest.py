@@ -1,4 +1,4 @@
-"""The daily digest on the small EKS: from the schedule's event to one message, through both functions, their roles, table and topics."""
+"""The daily digest in the sandbox: from the scheduled event to one message, through both functions, roles, table and topics."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.sandbox
 
 @pytest.fixture(scope="module")
 def env() -> Iterator[SandboxEnvironment]:
-    with SandboxEnvironment(World(nodes=2, settings={"digest": "daily"})) as standing:
-        yield standing
+    with SandboxEnvironment(World(nodes=2, settings={"digest": "daily"})) as sandbox_env:
+        yield sandbox_env
 
 
 def in_the_morning(env: SandboxEnvironment, moment: str) -> None:
@@ -55,7 +55,7 @@ def titles(env: SandboxEnvironment) -> list[str]:
     return [message["content"]["title"] for message in env.messages()]
 
 
-def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_the_grants_that_there_are(env: SandboxEnvironment) -> None:
+def test_a_day_of_repairs_is_reported_once_with_the_granted_permissions(env: SandboxEnvironment) -> None:
     SandboxSteps(env).add_past_repairs(2)
     now = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime())
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_a_day_of_repairs_is_told_once_however_often_the_schedule_calls_and_by_t
     assert {item for item in made if not item[1].startswith("sts:")} <= granted()
 
 
-def test_a_quiet_day_is_not_told(env: SandboxEnvironment) -> None:
+def test_a_day_without_repairs_is_not_reported(env: SandboxEnvironment) -> None:
     since = len(env.lines)
     in_the_morning(env, "2020-01-01T07:00:00Z")
     assert logged(env, REMEDIATOR, "nothing to sum up", since)

@@ -1,4 +1,4 @@
-"""The command line as people install it: a wheel in an environment of its own, far from this checkout."""
+"""The command line installed from a wheel in its own environment, without this checkout."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_help_and_a_wrong_profile_need_neither_account_nor_checkout(plain: Calla
     assert refused.stderr.splitlines()[0] == "error: there is no AWS profile 'nobody'"
 
 
-def test_without_the_extra_the_scenarios_are_listed_and_playing_one_says_what_to_install(
+def test_without_the_extra_simulate_lists_scenarios_and_says_what_to_install(
     plain: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     assert "addon-role-missing" in plain("simulate", "list").stdout
@@ -106,7 +106,7 @@ def test_without_the_extra_the_scenarios_are_listed_and_playing_one_says_what_to
     assert "uv tool install --force '.[sandbox]'" in then
 
 
-def test_a_play_can_be_read_by_programs() -> None:
+def test_simulate_writes_json() -> None:
     command = [sys.executable, "-m", "cli", "simulate", "annotation-missing", "--output", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=500)
     assert (done.returncode, done.stderr) == (0, "")
@@ -116,7 +116,7 @@ def test_a_play_can_be_read_by_programs() -> None:
     assert document["play"]["messages"][-1]["content"]["title"].startswith("🟢")
 
 
-def test_with_the_extra_a_scenario_is_played_to_its_end(away: Path, wheel: Path) -> None:
+def test_with_the_extra_a_scenario_runs_to_its_end(away: Path, wheel: Path) -> None:
     run = installed(away, wheel, "[sandbox]")
     played = run("simulate", "annotation-missing")
     assert played.returncode == 0, played.stdout + played.stderr

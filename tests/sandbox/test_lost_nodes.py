@@ -1,4 +1,4 @@
-"""Nodes that are lost in the middle of a repair, on the small EKS: the rest is repaired and verified all the same."""
+"""Nodes that become Unknown during a repair in the sandbox: the other nodes are repaired and verified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.simulation.cluster_backend import EmbeddedBackend
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, load
 from sandbox.simulation.scenario_run import ScenarioRun
-from tests.sandbox.expectations import PATIENCE_S
+from tests.sandbox.expectations import TIMEOUT_S
 
 if TYPE_CHECKING:
     from sandbox.cluster.http_messages import Request
@@ -36,7 +36,7 @@ def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[ScenarioRe
     with SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits, preloaded=True) as env:
         assert isinstance(env.backend, EmbeddedBackend)
         env.backend.cluster.faults.add(Fault(verb=verb, path=path, meanwhile=lose))
-        outcome = ScenarioRun(scenario, env, timeout_s=PATIENCE_S).run()
+        outcome = ScenarioRun(scenario, env, timeout_s=TIMEOUT_S).run()
         unknown = {item["metadata"]["name"] for item in env.backend.all_of(NODES) if _is_unknown(item)}
         assert lost
         assert set(lost) <= unknown

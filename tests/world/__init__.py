@@ -1,4 +1,4 @@
-"""A small EKS in memory, with the effects that the real systems have, and worlds made from a description."""
+"""An EKS cluster in memory with the effects of the real systems, and worlds built from a description."""
 
 from tests.world.described import described, right_trust
 from tests.world.state import (

@@ -1,4 +1,4 @@
-"""Worlds from a description: only what differs from a sound one need be said."""
+"""Worlds from a description, which contains only the differences from a healthy one."""
 
 from __future__ import annotations
 

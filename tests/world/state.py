@@ -1,4 +1,4 @@
-"""A small EKS in memory: what the fakes read and change, with the effects that the real systems have."""
+"""An EKS cluster in memory: the state that the fakes read and change, with the effects of the real systems."""
 
 from __future__ import annotations
 

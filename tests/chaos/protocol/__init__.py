@@ -1,1 +1,1 @@
-"""The protocol of incidents, explored exhaustively over the real code."""
+"""Exhaustive search of the incident protocol with the real code."""

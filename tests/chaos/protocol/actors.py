@@ -1,4 +1,4 @@
-"""Who calls: a delivery at the checker, a durable execution, a person; each a value that knows its next call."""
+"""The actors: a delivery at the checker, a durable execution and a person. Each is a value that determines its next call."""
 
 from __future__ import annotations
 

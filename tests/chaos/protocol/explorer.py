@@ -1,6 +1,6 @@
-"""Every order in which the actors can call, with a crash at every point: a graph search over what is shared and where each actor is.
+"""Explores every order of the actors' calls, with a crash at every point, as a graph search over shared state and actor states.
 
-In every moment the promises are to hold, and every path comes to rest.
+The invariants must hold in every state, and every path must end.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from lambdas.domain.errors import TransientError
 from lambdas.domain.requests.request import Trigger
 from tests.chaos.protocol.actors import Actor, Checker, Execution, Person, name
-from tests.chaos.protocol.promises import MOST_SWEEPS, State, broken_promise
-from tests.chaos.protocol.shared import Rules, Shared
-from tests.chaos.protocol.stories import PASSES, TICK, Story
+from tests.chaos.protocol.invariants import MOST_SWEEPS, State, broken_promise
+from tests.chaos.protocol.search_cases import PASSES, TICK, SearchCase
+from tests.chaos.protocol.shared_state import Rules, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.chaos.protocol.replay import Call
 
 
-class Violated(AssertionError):
+class InvariantViolated(AssertionError):
     """A promise does not hold. The message has the path on which that was found."""
 
 
@@ -37,23 +37,23 @@ class Explored:
     came_from: dict[State, tuple[State, str] | None] = field(default_factory=dict)
 
 
-def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_000) -> Explored:
+def explore(search_case: SearchCase, rules: Rules | None = None, most_states: int = 2_000_000) -> Explored:
     """Visit every state that can be reached.
 
     Raises:
         Violated: a promise does not hold, or there are more states than `most_states`.
     """
     rules = rules or Rules()
-    first = State(Shared(), (), story.nature, story.crashes, story.deaths, story.outages)
+    first = State(Shared(), (), search_case.nature, search_case.crashes, search_case.deaths, search_case.outages)
     found = Explored(came_from={first: None})
     stack = [first]
     while stack:
         state = stack.pop()
         found.states += 1
         followers = list(_followers(state, rules))
-        hurt = (state.crashes, state.deaths, state.outages) != (story.crashes, story.deaths, story.outages)
+        hurt = (state.crashes, state.deaths, state.outages) != (search_case.crashes, search_case.deaths, search_case.outages)
         if trouble := broken_promise(state, at_rest=not followers, hurt=hurt):
-            raise Violated(f"{trouble}\n" + "\n".join(_path(state, found)))
+            raise InvariantViolated(f"{trouble}\n" + "\n".join(_path(state, found)))
         followers = followers or _swept(state)
         found.ends += not followers
         for label, after in followers:
@@ -63,7 +63,7 @@ def explore(story: Story, rules: Rules | None = None, most_states: int = 2_000_0
                 found.came_from[after] = (state, label)
                 stack.append(after)
         if found.states > most_states:
-            raise Violated(f"no end after {found.states} states")
+            raise InvariantViolated(f"no end after {found.states} states")
     return found
 
 

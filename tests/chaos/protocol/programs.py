@@ -1,4 +1,4 @@
-"""The actors: the checker's pipeline, the remediator's handler and workflow, and a person's run, each over scripted ports."""
+"""The programs of the actors: checker pipeline, remediator handler and workflow, and the command line, over scripted ports."""
 
 from __future__ import annotations
 

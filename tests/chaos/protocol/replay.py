@@ -1,7 +1,7 @@
-"""A piece of the product run until its next call to the outside, from the results of its earlier calls.
+"""Runs a part of the product until its next external call, from the results of its earlier calls.
 
-The code between two calls is a function of their results alone. So it needs no threads to be interleaved with others: it is run again from
-its start with the results so far, and stopped at the first call whose result is not known.
+The code between two calls depends only on their results. So it is interleaved without threads: it runs again from its start
+with the results so far, and stops at the first call whose result is unknown.
 """
 
 from __future__ import annotations

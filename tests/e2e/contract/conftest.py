@@ -1,4 +1,4 @@
-"""The contract tests of the embedded API server, before a real one: what the double promises is what a real one does."""
+"""Runs the contract tests of the embedded API server against a real one."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import aws_node
 from tests.e2e.conftest import NOBODY_TOKEN
-from tests.e2e.contract.foreign import api_of
+from tests.e2e.contract.external_cluster import api_of
 from tests.integration.cluster.conftest import Api, account, api
 
 __all__ = ["account", "api"]

@@ -1,4 +1,4 @@
-"""EKS tokens: made by botocore as a client makes them, and spoilt in every way that must be noticed."""
+"""EKS tokens as botocore creates them, and invalid tokens of every kind."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_token_of_a_role_with_an_entry_is_that_user(verifier: TokenVerifier, s
     assert identity.extra["canonicalArn"] == (ROLE,)
 
 
-def test_sts_is_asked_once_for_a_token_and_again_after_two_minutes(verifier: TokenVerifier, session: boto3.Session) -> None:
+def test_sts_is_called_once_for_a_token_and_again_after_two_minutes(verifier: TokenVerifier, session: boto3.Session) -> None:
     now = [datetime.now(UTC)]
     asked = replace(verifier, now=lambda: now[0])
     token = _token(session)
@@ -89,7 +89,9 @@ def test_sts_is_asked_once_for_a_token_and_again_after_two_minutes(verifier: Tok
         heartbeat_expired.identity(token)
 
 
-def test_an_entry_that_was_removed_counts_at_once(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:
+def test_a_removed_entry_is_effective_at_once(
+    verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]
+) -> None:
     token = _token(session)
     verifier.identity(token)
     entries.clear()
@@ -109,7 +111,7 @@ def test_a_token_signed_with_another_secret_is_refused(verifier: TokenVerifier, 
         verifier.identity(_token(forged))
 
 
-def test_an_access_key_that_nobody_knows_is_refused(verifier: TokenVerifier) -> None:
+def test_an_unknown_access_key_is_refused(verifier: TokenVerifier) -> None:
     with pytest.raises(TokenRejected, match="InvalidClientTokenId"):
         verifier.identity(_token(boto3.Session("ASIAUNKNOWN", "secret", "token", "eu-west-1")))
 
@@ -126,7 +128,7 @@ def test_a_role_with_a_path_is_matched_without_regard_to_case(verifier: TokenVer
     assert verifier(_token(session)) is not None
 
 
-def test_sts_that_cannot_be_reached_refuses(verifier: TokenVerifier, session: boto3.Session) -> None:
+def test_tokens_are_refused_while_sts_is_unreachable(verifier: TokenVerifier, session: boto3.Session) -> None:
     with pytest.raises(TokenRejected, match="STS could not be reached"):
         replace(verifier, sts_url="http://127.0.0.1:9").identity(_token(session))
 
@@ -142,7 +144,7 @@ def test_sts_that_cannot_be_reached_refuses(verifier: TokenVerifier, session: bo
     ],
     ids=["no prefix", "padded", "standard alphabet", "too large", "no URL"],
 )
-def test_an_encoding_that_is_not_as_it_must_be_is_refused(verifier: TokenVerifier, session: boto3.Session, spoil: Any, said: str) -> None:
+def test_a_wrong_encoding_is_refused(verifier: TokenVerifier, session: boto3.Session, spoil: Any, said: str) -> None:
     with pytest.raises(TokenRejected, match=said):
         verifier.identity(spoil(_token(session)))
 
@@ -163,14 +165,14 @@ def test_an_encoding_that_is_not_as_it_must_be_is_refused(verifier: TokenVerifie
         ("X-Amz-Date=2", "X-Amz-Date=x2", "X-Amz-Date parameter must be present"),
     ],
 )
-def test_a_url_that_is_not_as_it_must_be_is_refused(session: boto3.Session, old: str, new: str, said: str) -> None:
+def test_a_url_of_another_form_is_refused(session: boto3.Session, old: str, new: str, said: str) -> None:
     url = presigned_url(_token(session))
     assert old in url
     with pytest.raises(TokenRejected, match=said):
         check_form(url.replace(old, new), "aws", datetime.now(UTC))
 
 
-def test_a_token_is_good_for_fifteen_minutes_whatever_it_says(session: boto3.Session) -> None:
+def test_a_token_is_valid_for_fifteen_minutes_regardless_of_its_expiry(session: boto3.Session) -> None:
     url = presigned_url(_token(session))
     (date,) = parse_qs(urlsplit(url).query)["X-Amz-Date"]
     signed = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -196,5 +198,5 @@ def test_a_token_is_good_for_fifteen_minutes_whatever_it_says(session: boto3.Ses
         ("sts.eu-west-1.amazonaws.com:8443", "aws", False),
     ],
 )
-def test_only_sts_of_the_partition_is_asked(host: str, partition: str, good: bool) -> None:
+def test_only_sts_of_the_partition_is_accepted(host: str, partition: str, good: bool) -> None:
     assert is_sts_host(host, partition) is good

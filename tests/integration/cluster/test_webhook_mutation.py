@@ -1,4 +1,4 @@
-"""What the identity webhook does to a pod."""
+"""The mutation of pods by the identity webhook."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_pod_without_volumes_gets_its_first() -> None:
     ("key", "value", "variable"),
     [("eks.amazonaws.com/sts-regional-endpoints", "true", {"AWS_STS_REGIONAL_ENDPOINTS": "regional"})],
 )
-def test_annotations_tune_what_is_given(key: str, value: str, variable: dict[str, str]) -> None:
+def test_annotations_change_the_injected_variables(key: str, value: str, variable: dict[str, str]) -> None:
     assert _env(_mutated(_pod(), ANNOTATED | {key: value})["spec"]["containers"][0]).items() >= variable.items()
     assert not _env(_mutated(_pod(), ANNOTATED)["spec"]["containers"][0]).keys() & variable.keys()
 
@@ -104,7 +104,7 @@ def test_containers_can_be_skipped() -> None:
     assert "AWS_ROLE_ARN" not in _env(second)
 
 
-def test_an_association_wins_over_the_annotation() -> None:
+def test_an_association_takes_precedence_over_the_annotation() -> None:
     spec = _mutated(_pod(), ANNOTATED, ASSOCIATION)["spec"]
     env = _env(spec["containers"][0])
     assert "AWS_ROLE_ARN" not in env

@@ -1,4 +1,4 @@
-"""The webhook between a cluster and its pods: over HTTPS, late, out, or missing some."""
+"""The identity webhook over HTTPS: delayed, unavailable, or skipping pods."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_running_pod_keeps_what_it_was_given(cluster: EmbeddedCluster, webhook
 
 
 @pytest.mark.parametrize("switch", ["outage", "drop_connections"])
-def test_while_it_is_out_pods_are_admitted_as_they_are(cluster: EmbeddedCluster, webhook: IdentityWebhook, switch: str) -> None:
+def test_pods_are_admitted_unchanged_during_an_outage(cluster: EmbeddedCluster, webhook: IdentityWebhook, switch: str) -> None:
     setattr(webhook.faults, switch, True)
     assert _role(cluster, "p") is None
     setattr(webhook.faults, switch, False)
@@ -98,12 +98,12 @@ def test_a_failure_policy_of_fail_refuses_the_pod(cluster: EmbeddedCluster, webh
     assert refused.value.code == 500
 
 
-def test_it_misses_as_many_pods_as_it_is_told(cluster: EmbeddedCluster, webhook: IdentityWebhook) -> None:
+def test_it_skips_the_configured_number_of_pods(cluster: EmbeddedCluster, webhook: IdentityWebhook) -> None:
     webhook.faults.miss_next = 2
     assert [_role(cluster, name) for name in ("a", "b", "c")] == [None, None, ROLE]
 
 
-def test_a_cache_that_lags_sees_the_change_later(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
+def test_a_lagging_cache_sees_the_change_later(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
     webhook.faults.cache_lag_s = 5.0
     webhook.update_cache(cluster.store.list(SERVICE_ACCOUNTS))
     _annotate(cluster, "arn:aws:iam::111122223333:role/new")
@@ -114,7 +114,7 @@ def test_a_cache_that_lags_sees_the_change_later(cluster: EmbeddedCluster, webho
     assert _role(cluster, "late") == "arn:aws:iam::111122223333:role/new"
 
 
-def test_a_service_account_that_is_too_new_is_unknown(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
+def test_a_lagging_cache_does_not_know_a_new_service_account(cluster: EmbeddedCluster, webhook: IdentityWebhook, clock: Clock) -> None:
     webhook.faults.cache_lag_s = 5.0
     webhook.update_cache([])
     webhook.update_cache([each for each in cluster.store.list(SERVICE_ACCOUNTS) if each["metadata"]["name"] != "app"])

@@ -1,4 +1,4 @@
-"""An asset of two small functions beside the real packages, run by the real emulator."""
+"""An asset with two small functions and the real packages, run by the real emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions for the tests, run inside the emulator, where only the asset and the standard library are to be had."""
+"""Functions for the tests, run in the emulator with only the asset and the standard library."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The bundler: the same bytes each time, small, pruned of nothing that is needed."""
+"""The asset build: deterministic, small, and complete."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_hash_follows_the_pins_and_the_target(tmp_path: Path, monkeypatch: p
     assert asset.content_hash(asset.LAMBDA) != before
 
 
-def test_the_folder_can_be_put_where_it_is_wanted(tmp_path: Path) -> None:
+def test_the_cache_folder_can_be_moved(tmp_path: Path) -> None:
     out = asset.build(asset.Target.this_machine(), tmp_path / "out")
     assert out == tmp_path / "out"
     assert (out / "lambdas" / "__init__.py").exists()
@@ -75,14 +75,14 @@ def test_the_folder_can_be_put_where_it_is_wanted(tmp_path: Path) -> None:
     assert zipped.read_bytes() == asset.zip_bytes(out)
 
 
-def test_a_package_without_a_wheel_is_said_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_without_a_wheel_is_reported_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asset, "CACHE", tmp_path)
     with pytest.raises(asset.BundlingFailed, match="make lock"):
         asset.build(asset.Target(platform="manylinux2014_aarch64", python="3.6"))
     assert not [path for folder in tmp_path.iterdir() for path in folder.iterdir()]
 
 
-def test_no_uv_is_said_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_uv_is_reported_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asset.sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(asset.shutil, "which", lambda _: None)
     with pytest.raises(asset.BundlingFailed, match="make setup"):

@@ -1,4 +1,4 @@
-"""The durable SDK's local service: an execution goes on however the end of a wait and the end of an invocation fall together."""
+"""The local durable service: an execution continues when the end of a wait and the end of an invocation coincide."""
 
 from __future__ import annotations
 

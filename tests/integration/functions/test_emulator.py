@@ -1,4 +1,4 @@
-"""A function in the real emulator: cold and warm, failing, timing out, killed, and side by side."""
+"""A function in the real emulator: cold, warm, failing, timing out, killed, and concurrent."""
 
 from __future__ import annotations
 

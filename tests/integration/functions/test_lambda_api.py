@@ -1,4 +1,4 @@
-"""Lambda's API over local functions, called by a real boto3 client."""
+"""The Lambda API for local functions, called by a real boto3 client."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_durable_function_runs_each_step_once_and_waits(client: Any, tmp_path:
     assert "WaitSucceeded" in kinds
 
 
-def test_a_name_stands_for_one_execution_also_after_its_end(client: Any, tmp_path: Path) -> None:
+def test_a_name_identifies_one_execution_even_after_its_end(client: Any, tmp_path: Path) -> None:
     event = {"file": str(tmp_path / "f")}
     arn = _start(client, "incident-2", event)
     assert _start(client, "incident-2", event) == arn
@@ -96,7 +96,7 @@ def test_a_name_stands_for_one_execution_also_after_its_end(client: Any, tmp_pat
 
 
 @pytest.mark.parametrize("how", ["exits", "is killed"])
-def test_a_crash_between_two_steps_is_gone_on_from_where_it_was(client: Any, front: LambdaApi, tmp_path: Path, how: str) -> None:
+def test_an_execution_continues_after_a_crash_between_two_steps(client: Any, front: LambdaApi, tmp_path: Path, how: str) -> None:
     file = tmp_path / "f"
     event = {"file": str(file), "crash": how == "exits", "hold": 60 if how == "is killed" else 0}
     arn = _start(client, f"crash-{how.replace(' ', '-')}", event)

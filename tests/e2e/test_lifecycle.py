@@ -1,4 +1,4 @@
-"""Starting and ending a control plane: without a trace, however the end comes."""
+"""A control plane leaves nothing behind, however it ends."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def _programs_in(folder: str) -> list[str]:
     return found
 
 
-def test_it_leaves_nothing_behind(binaries: Binaries) -> None:
+def test_a_control_plane_leaves_nothing_behind(binaries: Binaries) -> None:
     with ControlPlane(binaries) as running:
         folder = str(running.workplace.folder)
         assert len(_programs_in(folder)) >= 6
@@ -47,7 +47,7 @@ def test_it_leaves_nothing_behind(binaries: Binaries) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "terminated", "killed"])
-def test_nothing_outlives_the_program_that_started_it(binaries: Binaries, end: signal.Signals) -> None:
+def test_no_process_outlives_the_program_that_started_it(binaries: Binaries, end: signal.Signals) -> None:
     assert not binaries.missing
     parent = subprocess.Popen([sys.executable, "-c", KEEPER], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert parent.stdout is not None

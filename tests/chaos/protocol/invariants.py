@@ -1,8 +1,8 @@
-"""What holds in every moment, and what at rest.
+"""The invariants of every state and of every end state.
 
-Nobody repairs who does not hold the incident, and no two are about to repair at once; at rest every event has been followed by a look that
-began after it, or an open incident, or the duty of a check that died, is left for the next sweep to take over; where nobody was killed
-nothing is left to take over; after at most a few sweeps the cluster is whole, no incident open and nobody on duty.
+Only the holder of the incident repairs, and only one at a time. At the end, every event was followed by a check that began after it, or an
+open incident or the lease of a crashed check remains for the next sweep. Without a crash, nothing remains. After a few sweeps the cluster
+is healthy, no incident is open, and no lease is held.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tests.chaos.protocol.actors import Actor, Execution, Person
 
 if TYPE_CHECKING:
-    from tests.chaos.protocol.shared import Shared
+    from tests.chaos.protocol.shared_state import Shared
 
 MOST_SWEEPS: Final = 3
 

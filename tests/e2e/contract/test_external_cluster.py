@@ -1,4 +1,4 @@
-"""A kubeconfig as the way to an API server that others run."""
+"""Tests against an existing API server that a kubeconfig names."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.binaries import REPOSITORY
 from sandbox.control_plane.control_plane import ControlPlane
-from tests.e2e.contract.foreign import UnsupportedKubeconfig, api_of
+from tests.e2e.contract.external_cluster import UnsupportedKubeconfig, api_of
 from tests.waiting import eventually
 
 LOGINS: dict[str, Callable[[ControlPlane, Path], Path]] = {
@@ -24,7 +24,7 @@ LOGINS: dict[str, Callable[[ControlPlane, Path], Path]] = {
 
 
 @pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
-def test_nobody_is_acted_as_and_strangers_have_nothing_of_the_administrator(
+def test_the_impersonated_user_has_no_permissions_of_the_administrator(
     control_plane: ControlPlane, login: Callable[[ControlPlane, Path], Path], tmp_path: Path
 ) -> None:
     with api_of(login(control_plane, tmp_path / "kubeconfig")) as api:
@@ -36,7 +36,7 @@ def test_nobody_is_acted_as_and_strangers_have_nothing_of_the_administrator(
 
 
 @pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
-def test_the_contract_is_tested_by_a_kubeconfig_and_the_rest_is_left_out_in_plain_words(
+def test_a_kubeconfig_runs_the_contract_tests_and_skips_the_others_with_a_reason(
     control_plane: ControlPlane, login: Callable[[ControlPlane, Path], Path], tmp_path: Path
 ) -> None:
     """As `E2E_KUBECONFIG=... make e2e` runs them, against a cluster in which nothing of theirs is left when they are through."""
@@ -80,7 +80,7 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("wrong", "why"), UNUSABLE.values(), ids=UNUSABLE)
-def test_a_kubeconfig_that_cannot_be_used_says_why(wrong: dict[str, Any], why: str, tmp_path: Path) -> None:
+def test_an_unusable_kubeconfig_is_rejected_with_a_reason(wrong: dict[str, Any], why: str, tmp_path: Path) -> None:
     document = {
         "current-context": "x",
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],

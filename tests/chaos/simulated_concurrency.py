@@ -1,4 +1,4 @@
-"""Several environments of a function in simulated time: threads that take turns, one running at a time, by a clock of their own."""
+"""Several environments of a function in simulated time: one thread runs at a time, in an order that a simulated clock decides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Iteration = tuple[datetime, int, threading.Event]
 
 
 @dataclass
-class TurnsWorld(World):
+class ConcurrentWorld(World):
     """A world in which calls take time. Time passes only while everybody waits, so the same threads always meet in the same order."""
 
     looked_at: list[datetime] = field(default_factory=list)

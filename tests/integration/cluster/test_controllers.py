@@ -1,4 +1,4 @@
-"""A living cluster plays the incident: the role goes, the plug-in complains, new nodes stay NotReady, and all comes back."""
+"""The incident in the embedded cluster: the role is removed, the plug-in fails, new nodes stay NotReady, and the repair restores them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_nodes_become_ready_with_their_plugin_and_lose_the_taint(store: ObjectSt
     }
 
 
-def test_the_role_that_eks_no_longer_says_is_gone(store: ObjectStore) -> None:
+def test_a_role_that_eks_no_longer_applies_is_removed(store: ObjectStore) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     assert "annotations" not in store.get(SERVICE_ACCOUNTS, "aws-node", "kube-system")["metadata"]
 
@@ -141,7 +141,7 @@ def test_without_the_role_a_new_node_waits_for_its_cni(store: ObjectStore, life:
     assert life.ready_nodes() == (12, 13)
 
 
-def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: ControllerManager) -> None:
+def test_the_plugin_emits_an_event_about_its_own_pod(store: ObjectStore, life: ControllerManager) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
     event = eventually(lambda: store.list(EVENTS, "kube-system", fields="reason=MissingIAMPermissions"))[0]
@@ -151,7 +151,7 @@ def test_the_plugin_complains_about_its_own_pod(store: ObjectStore, life: Contro
     assert event["note"].startswith("Unauthorized operation: failed to call DescribeNetworkInterfaces due to missing permissions.")
 
 
-def test_a_container_that_fails_is_shown_as_kubectl_shows_it(store: ObjectStore, life: ControllerManager) -> None:
+def test_a_failing_container_has_the_status_that_kubectl_shows(store: ObjectStore, life: ControllerManager) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
     eventually(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
@@ -168,7 +168,7 @@ def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(
     assert life.ready_nodes() == (12, 12)
 
 
-def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
+def test_the_role_and_a_restart_restore_the_cluster(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     _restart(store, "1")
     joined = life.join_nodes(3)
@@ -180,7 +180,7 @@ def test_the_role_and_a_restart_bring_everything_back(store: ObjectStore, life: 
     assert all(_ready(store, name)["status"] == "True" for name in joined)
 
 
-def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
+def test_replacing_a_skipped_pod_repairs_it(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     store.patch(SERVICE_ACCOUNTS, "aws-node", "kube-system", patch={"metadata": {"annotations": {aws_node.ROLE_KEY: None}}})
     victim = _pods(store)[0]["metadata"]["name"]
     store.delete(PODS, victim, "kube-system")
@@ -192,7 +192,7 @@ def test_a_pod_that_was_missed_is_healed_by_its_successor_alone(store: ObjectSto
     eventually(lambda: {_role(pod) for pod in _pods(store)} == {ROLE} and _settled(store))
 
 
-def test_the_plugin_recovers_once_the_nodes_role_suffices(store: ObjectStore) -> None:
+def test_the_plugin_recovers_when_the_node_role_gets_permissions(store: ObjectStore) -> None:
     allowed: set[str | None] = set()
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     with ControllerManager(
@@ -228,13 +228,13 @@ def test_nodes_of_auto_mode_run_no_plugin(store: ObjectStore, life: ControllerMa
     assert _daemon_set(store)["status"]["desiredNumberScheduled"] == 1
 
 
-def test_pods_go_with_their_node(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
+def test_pods_are_deleted_with_their_node(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     life.remove_node(names[0])
     eventually(lambda: not store.list(PODS, fields=f"spec.nodeName={names[0]}"))
     eventually(lambda: _daemon_set(store)["status"]["desiredNumberScheduled"] == 11 and _settled(store))
 
 
-def test_a_silent_kubelet_makes_its_node_unknown_until_it_speaks(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
+def test_a_stopped_kubelet_makes_its_node_unknown_until_it_restarts(store: ObjectStore, life: ControllerManager, names: list[str]) -> None:
     life.stop_kubelet(names[0])
     eventually(lambda: _ready(store, names[0])["status"] == "Unknown")
     node = store.get(NODES, names[0])

@@ -1,4 +1,4 @@
-"""Emulators of a program that was killed are ended by its warden."""
+"""The process reaper ends the emulators of a program that was killed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_program_that_is_killed_leaves_no_emulator_behind(functions: Path, pre
     program.stdout.close()
 
 
-def test_what_was_forgotten_is_left_alone() -> None:
+def test_a_forgotten_process_is_not_killed() -> None:
     assert remaining_pids(["+11\n", "+12\n", "-11\n"]) == {12}
 
 

@@ -1,4 +1,4 @@
-"""What the actors share: the cluster, the table's row, the executions and the events, as one value that can be a key."""
+"""The state that the actors share: cluster, table row, executions and events, as one hashable value."""
 
 from __future__ import annotations
 

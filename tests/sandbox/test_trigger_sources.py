@@ -1,4 +1,4 @@
-"""None of the sources alone is needed: with every other one switched off, the fault is still found."""
+"""Each trigger source alone finds the fault, with every other source disabled."""
 
 import json
 
@@ -21,7 +21,7 @@ FOUND = {
 
 
 @pytest.request_counts.parametrize("name", TRIGGER_SOURCES)
-def test_the_fault_is_found_with_every_other_source_switched_off(name: str) -> None:
+def test_the_fault_is_found_with_every_other_source_disabled(name: str) -> None:
     source = TRIGGER_SOURCES[name]
     with SandboxEnvironment(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as env:
         enable_only(env, source)
@@ -37,7 +37,7 @@ def test_the_fault_is_found_with_every_other_source_switched_off(name: str) -> N
         assert aws.total() <= 14, aws
 
 
-def test_a_warm_checker_reads_a_changed_parameter_anew() -> None:
+def test_a_warm_checker_reads_a_changed_parameter_again() -> None:
     with SandboxEnvironment(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as env:
         enable_only(env, TRIGGER_SOURCES["parameter changed"])
         warmed = [env.functions.pool(CHECKER).invoke(json.dumps({"cluster": CLUSTER}).encode()) for _ in range(2)]

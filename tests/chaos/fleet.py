@@ -1,4 +1,4 @@
-"""A town: clusters with both functions over fakes, and storms of events that break over it in simulated time."""
+"""A fleet: clusters with both functions over fakes, and event storms in simulated time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lambdas.application.workflow_steps import InProcessSteps
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.parameters import binding_path
 from tests import fakes
-from tests.chaos.environments import TurnsWorld
+from tests.chaos.simulated_concurrency import ConcurrentWorld
 from tests.events import event as recorded
 from tests.over_fakes.events import own
 from tests.over_fakes.fake_ports import FakePorts
@@ -76,9 +76,9 @@ class Town(FakePorts):
     """Clusters, the ports over them, and what was started. The checker's log is left out: a storm would fill it."""
 
     environment = HERE
-    world: TurnsWorld
+    world: ConcurrentWorld
 
-    def __init__(self, world: TurnsWorld, incidents: fakes.FakeIncidents, remediator: fakes.FakeRemediator) -> None:
+    def __init__(self, world: ConcurrentWorld, incidents: fakes.FakeIncidents, remediator: fakes.FakeRemediator) -> None:
         super().__init__(world, incidents, remediator)
         self.refused: list[str] = []
 
@@ -104,7 +104,7 @@ class Town(FakePorts):
 def town(clusters: int = 1, *, broken: bool) -> Town:
     """So many equal clusters, `demo` or `c000` and so on, all whole or all broken."""
     names = ["demo"] if clusters == 1 else [f"c{n:03}" for n in range(clusters)]
-    world = TurnsWorld()
+    world = ConcurrentWorld()
     for name in names:
         one = described({"cluster": {"name": name, "nodes": 3}, **({"annotation": None, "pods": {"stale": 3}} if broken else {})})
         world.clusters |= one.clusters

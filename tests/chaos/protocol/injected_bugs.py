@@ -1,4 +1,4 @@
-"""Known faults, sown into the rules of the outside or into the product, to show that the search finds them."""
+"""Known bugs, injected into the environment or the product, which the search must find."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lambdas.domain.incidents import check_lease, incident
 from tests import fakes
 from tests.chaos.protocol.actors import forget
 from tests.chaos.protocol.programs import at
-from tests.chaos.protocol.shared import Rules
-from tests.chaos.protocol.stories import TICK, Story
+from tests.chaos.protocol.search_cases import TICK, SearchCase
+from tests.chaos.protocol.shared_state import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,10 +114,10 @@ def _leaves_it_unstarted(incident: Incident, *_: object) -> SignalCounted:
 
 
 @dataclass(frozen=True)
-class Sown:
+class InjectedBug:
     """A fault, and a story in which it shows. `says` is in the promise's words; `long`: many states come before that."""
 
-    story: Story
+    search_case: SearchCase
     says: str
     rules: Rules = field(default_factory=Rules)
     patched: tuple[Any, str, Callable[..., Any]] | None = None
@@ -138,41 +138,47 @@ class Sown:
             forget()
 
 
-SOWN = {
-    "an incident is closed whatever came meanwhile": Sown(Story(("break", "event")), "were lost", Rules(incidents=ClosesWhateverCame)),
-    "an execution is started twice": Sown(Story(("break", "event")), "at once", Rules(idempotent_start=False)),
-    "a claim replaces an open incident": Sown(Story(("break", "tick", "event")), "did not hold", Rules(incidents=ClaimsOver)),
-    "a running execution is taken over by the sweep": Sown(
-        Story(("break", "sweep")), "did not hold", patched=(incident_handover, "_is_held", _always_dead)
+INJECTED_BUGS = {
+    "an incident is closed whatever came meanwhile": InjectedBug(
+        SearchCase(("break", "event")), "were lost", Rules(incidents=ClosesWhateverCame)
     ),
-    "a person takes over what has begun to act": Sown(
-        Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=TakesOverAnybody)
+    "an execution is started twice": InjectedBug(SearchCase(("break", "event")), "at once", Rules(idempotent_start=False)),
+    "a claim replaces an open incident": InjectedBug(SearchCase(("break", "tick", "event")), "did not hold", Rules(incidents=ClaimsOver)),
+    "a running execution is taken over by the sweep": InjectedBug(
+        SearchCase(("break", "sweep")), "did not hold", patched=(incident_handover, "_is_held", _always_dead)
     ),
-    "the remediator acts on what was taken over": Sown(
-        Story(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
+    "a person takes over what has begun to act": InjectedBug(
+        SearchCase(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=TakesOverAnybody)
     ),
-    "signals are counted after the look": Sown(
-        Story(("break", "event")), "were lost", patched=(RemediationSteps, "assess", _counts_after_assessing)
+    "the remediator acts on what was taken over": InjectedBug(
+        SearchCase(("hold", "break", "person", "lift")), "did not hold", Rules(incidents=LetsAnybodyAct)
     ),
-    "signals are counted at the close, and not looked for": Sown(
-        Story(("break", "event")), "were lost", patched=(RemediationSteps, "_assess_before_closing", _counts_without_assessing)
+    "signals are counted after the look": InjectedBug(
+        SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "assess", _counts_after_assessing)
     ),
-    "the remediator acts without asking whose the incident is": Sown(
-        Story(("hold", "break", "person", "lift")), "did not hold", patched=(RemediationSteps, "_mark_repairing", _claims_without_asking)
+    "signals are counted at the close, and not looked for": InjectedBug(
+        SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "_assess_before_closing", _counts_without_assessing)
     ),
-    "a check goes while signals wait": Sown(Story(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
-    "a check ends whatever came meanwhile": Sown(Story(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
-    "a check that died is never relieved": Sown(
-        Story(("break",), crashes=1), "after 3 sweeps", patched=(check_lease, "gone", _always_dead)
+    "the remediator acts without asking whose the incident is": InjectedBug(
+        SearchCase(("hold", "break", "person", "lift")),
+        "did not hold",
+        patched=(RemediationSteps, "_mark_repairing", _claims_without_asking),
     ),
-    "a check that hands over asks nobody": Sown(
-        Story(("event", "event", "while", "break")), "were lost", patched=(check_loop, "_hand_over", _tells_nobody), long=True
+    "a check goes while signals wait": InjectedBug(SearchCase(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
+    "a check ends whatever came meanwhile": InjectedBug(SearchCase(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
+    "a check that died is never relieved": InjectedBug(
+        SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(check_lease, "gone", _always_dead)
     ),
-    "a sound check counts as of its end": Sown(Story(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)),
-    "a signal does not start what was never started": Sown(
-        Story(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "handle_counted_signal", _leaves_it_unstarted)
+    "a check that hands over asks nobody": InjectedBug(
+        SearchCase(("event", "event", "while", "break")), "were lost", patched=(check_loop, "_hand_over", _tells_nobody), long=True
     ),
-    "event times are taken as exact": Sown(
-        Story(("event", "moment", "break")), "were lost", patched=(incident, "answers", lambda began, occurred: began >= occurred)
+    "a sound check counts as of its end": InjectedBug(
+        SearchCase(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)
+    ),
+    "a signal does not start what was never started": InjectedBug(
+        SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "handle_counted_signal", _leaves_it_unstarted)
+    ),
+    "event times are taken as exact": InjectedBug(
+        SearchCase(("event", "moment", "break")), "were lost", patched=(incident, "answers", lambda began, occurred: began >= occurred)
     ),
 }

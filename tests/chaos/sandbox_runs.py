@@ -1,4 +1,4 @@
-"""Plays on the small EKS with something in their way: what came of each, counted where it happened."""
+"""Scenario runs in the sandbox with injected faults, and the counted results."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action
 
 
 @contextmanager
-def standing(name: str, **settings: str) -> Iterator[SandboxEnvironment]:
+def sandbox_env(name: str, **settings: str) -> Iterator[SandboxEnvironment]:
     """A scenario's stage, settled, with settings of its own."""
     with _stage(load(name), settings) as (env, scenario):
         wait_for(lambda: env.backend.find(DAEMON_SETS, NAME, NAMESPACE), "the workload")

@@ -1,4 +1,4 @@
-"""What one round of chaos came to, as a row of the table and as JSON."""
+"""The result of one round, as a row of the table and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class RoundResult:
     """One round. `runs` of which `converged` came to the right end; `extra_restarts` beyond the one of a repair; `lost` signals."""
 
     round: str
@@ -36,7 +36,7 @@ class Figures:
         return self.converged == self.runs and self.extra_restarts == 0 and self.lost == 0
 
 
-def table(rounds: Sequence[Figures]) -> Table:
+def table(rounds: Sequence[RoundResult]) -> Table:
     """A line for each kind of round (`aws: SNS down` is of the kind `aws`), one for each that did not hold, and their sum."""
     shown = Table(title="Chaos", title_justify="left", show_footer=True, header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     cells = _cells(_sum("all", rounds))
@@ -52,23 +52,23 @@ def table(rounds: Sequence[Figures]) -> Table:
     return shown
 
 
-def _kind(it: Figures) -> str:
+def _kind(it: RoundResult) -> str:
     return re.split("[:,]", it.round)[0]
 
 
-def _sum(name: str, rounds: Sequence[Figures]) -> Figures:
+def _sum(name: str, rounds: Sequence[RoundResult]) -> RoundResult:
     added = {
-        field.name: sum(getattr(one, field.name) for one in rounds) for field in fields(Figures) if field.name not in ("round", "note")
+        field.name: sum(getattr(one, field.name) for one in rounds) for field in fields(RoundResult) if field.name not in ("round", "note")
     }
-    return Figures(round=name, **added)
+    return RoundResult(round=name, **added)
 
 
-def _cells(it: Figures) -> list[str]:
+def _cells(it: RoundResult) -> list[str]:
     counts = (f"{it.faults:,}", f"{it.converged} of {it.runs}", it.extra_restarts, it.messages, it.lost, f"{it.seconds:.0f}")
     return [it.round, *map(str, counts)]
 
 
-def write(rounds: Sequence[Figures], path: Path) -> None:
+def write(rounds: Sequence[RoundResult], path: Path) -> None:
     """The same as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {

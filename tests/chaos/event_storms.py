@@ -1,4 +1,4 @@
-"""Thousands of events at once: the pipeline over fakes with simulated concurrency, and over the real table adapter with threads."""
+"""Thousands of events at once: the pipeline over fakes with simulated concurrency, and the real table adapter with threads."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from unittest.mock import patch
 
 from lambdas.application.check.pipeline import run
 from lambdas.contract.parameters import ServiceAccountRef
-from tests.chaos.figures import Figures
-from tests.chaos.towns import OF_EVERY_KIND, Arrival, checked, kinds, storm, town, unanswered
+from tests.chaos.fleet import OF_EVERY_KIND, Arrival, checked, kinds, storm, town, unanswered
+from tests.chaos.round_result import RoundResult
 from tests.world import NAME, NAMESPACE, NOON, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def one_fault(count: int) -> Figures:
+def one_fault(count: int) -> RoundResult:
     """So many events for one broken cluster within a minute: one incident, one repair, every signal counted and seen."""
     began, there = time.monotonic(), town(broken=True)
     checked(storm(count, 60.0, delay_s=(0.0, 4.0, 0.5, 30.0)), there, environments=10)
     there.remediate()
     (past,) = there.closed
     restarts = sum(write.startswith("restart") for write in there.world.writes)
-    return Figures(
+    return RoundResult(
         round="storm: one broken cluster",
         faults=count,
         runs=1,
@@ -40,7 +40,7 @@ def one_fault(count: int) -> Figures:
     )
 
 
-def many_clusters(clusters: int, each: int) -> Figures:
+def many_clusters(clusters: int, each: int) -> RoundResult:
     """A storm on each of so many clusters at once: one repair for each, and no cluster waits for another's."""
     began, there = time.monotonic(), town(clusters, broken=True)
     names = sorted(there.world.clusters)
@@ -49,7 +49,7 @@ def many_clusters(clusters: int, each: int) -> Figures:
     there.remediate()
     proven = [item for item in there.closed if item.outcome == "verified"]
     restarts = sum(write.startswith("restart") for write in there.world.writes)
-    return Figures(
+    return RoundResult(
         round=f"storm: {clusters} clusters at once",
         faults=clusters * each,
         runs=clusters,
@@ -62,14 +62,14 @@ def many_clusters(clusters: int, each: int) -> Figures:
     )
 
 
-def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence[float] = (0.0,)) -> Figures:
+def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence[float] = (0.0,)) -> RoundResult:
     """The same storm on a cluster that is well: no write, no message, a handful of checks, and one that answers it after each event."""
     began, there = time.monotonic(), town(broken=False)
     arrivals = storm(count, spread_s, delay_s)
     checked(arrivals, there, environments)
     lost, waited = unanswered(arrivals, there)
     late = ", late and out of order" if len(delay_s) > 1 else ""
-    return Figures(
+    return RoundResult(
         round=f"storm: a healthy cluster, {spread_s:.0f} s{late}",
         faults=count,
         runs=1,
@@ -81,7 +81,7 @@ def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence
     )
 
 
-def skewed(count: int) -> Figures:
+def skewed(count: int) -> RoundResult:
     """Clocks that are up to five minutes off, late and out of order, with a fault in the middle: it is found all the same."""
     began, there = time.monotonic(), town(broken=False)
     skews = [timedelta(seconds=item) for item in (-300, -60, -1, 0, 1, 60, 300)]
@@ -96,7 +96,7 @@ def skewed(count: int) -> Figures:
     ]
     checked([_told_wrong(n, item, skew) for n, (item, skew) in enumerate(zip(fresh, cycle(skews), strict=False))], there, 4)
     opened = sum(row.incident is not None for row in there.incidents.rows.values())
-    return Figures(
+    return RoundResult(
         round="storm: clocks off by five minutes",
         faults=count,
         runs=1,
@@ -110,16 +110,16 @@ def _told_wrong(number: int, it: Arrival, skew: timedelta) -> Arrival:
     return replace(it, event=kinds(it.happened + skew)[number % len(OF_EVERY_KIND)])
 
 
-def real_table(count: int, threads: int) -> Figures:
+def real_table(count: int, threads: int) -> RoundResult:
     """Events at the same instant through the real adapter and conditional writes, from threads."""
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.adapters.incidents import Incidents
     from sandbox.aws.local_aws import LocalAws
-    from sandbox.simulation.aws_account import CHECKER, TABLE, make_table
+    from sandbox.simulation.aws_account import CHECKER, TABLE, create_table
 
     began, there = time.monotonic(), town(broken=True)
     with LocalAws() as aws:
-        make_table(aws)
+        create_table(aws)
         aws.roles.create(CHECKER)
         with patch.dict("os.environ", aws.environment(CHECKER)):
             there.incidents = Incidents(AwsSession(REGION), TABLE)  # type: ignore[assignment]
@@ -130,7 +130,7 @@ def real_table(count: int, threads: int) -> Figures:
             found = there.incidents.get(ServiceAccountRef("demo", NAMESPACE, NAME))
     seconds = time.monotonic() - began
     signals = found.signals if found else 0
-    return Figures(
+    return RoundResult(
         round="storm: the real table, from threads",
         faults=count,
         runs=1,
@@ -141,7 +141,7 @@ def real_table(count: int, threads: int) -> Figures:
     )
 
 
-def rounds() -> Iterator[Figures]:
+def rounds() -> Iterator[RoundResult]:
     """The long versions."""
     yield one_fault(10_000)
     yield many_clusters(200, 50)

@@ -1,4 +1,4 @@
-"""An API server that others run, by kubeconfig: asked as its administrator, and as a user without rights by impersonation.
+"""An existing API server, from a kubeconfig: requests as its administrator, and as a user without permissions by impersonation.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
 """

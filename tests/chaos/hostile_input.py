@@ -1,4 +1,4 @@
-"""Hostile words everywhere that others write: events, parameters, objects of a cluster; through the whole pipeline to what chat is sent."""
+"""Hostile text in every input: events, parameters and cluster objects, through the whole pipeline to the chat messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.ports import Message
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
-from tests.chaos.towns import Town, kinds, town
+from tests.chaos.fleet import Town, kinds, town
 from tests.unit.notifications.test_hostile_text import TEXT, assert_harmless, assert_legal
 from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
 

@@ -1,0 +1,53 @@
+"""The environment actions of the search, and the cases that are searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+TICK: Final = 10
+PASSES: Final = {"tick": TICK, "while": 0.75, "moment": 0.01}
+"""Minutes: a moment is less than the second to which EventBridge cuts an event's time, a while longer than a check stays on duty and less
+than it may live."""
+
+
+@dataclass(frozen=True)
+class SearchCase:
+    """What nature does, in order: `break` (and an event tells of it), `event` (that tells of nothing), `sweep`,
+    `tick`, `while` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
+
+    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident, `outages` looks of a
+    check that may fail.
+    """
+
+    nature: tuple[str, ...]
+    crashes: int = 0
+    deaths: int = 0
+    outages: int = 0
+
+
+BOUNDED = {
+    "one fault": SearchCase(("break",), crashes=2, deaths=1),
+    "a fault and an event of nothing": SearchCase(("break", "event")),
+    "two faults": SearchCase(("break", "break")),
+    "a fault after a sound check": SearchCase(("event", "moment", "break")),
+    "a fault while a check looks, which may fail": SearchCase(("event", "break"), outages=1),
+    "a fault while a sweep looks": SearchCase(("sweep", "break"), deaths=1),
+    "a person beside the remediator": SearchCase(("break", "person"), crashes=1, deaths=1),
+    "a person takes over what is only watched": SearchCase(("hold", "break", "person", "lift")),
+    "a signal while an incident is given up": SearchCase(("hold", "break", "event")),
+}
+
+LONG = {
+    "a check that stays too long hands over": SearchCase(("event", "event", "while", "break")),
+    "a fault while a check looks, which may fail or be killed": SearchCase(("event", "break"), crashes=1, outages=1),
+    "a fault while a check has died": SearchCase(("event", "tick", "break"), crashes=1),
+    "signals while a check has died": SearchCase(("event", "event", "tick", "break")),
+    "a check that fails and dies": SearchCase(("event", "tick", "break"), crashes=1, outages=1),
+    "two faults, killed anywhere, dead once": SearchCase(("break", "break"), crashes=1, deaths=1),
+    "three faults": SearchCase(("break", "break", "break")),
+    "a fault after a sound check, killed twice": SearchCase(("event", "tick", "break"), crashes=2),
+    "a person takes over, killed anywhere": SearchCase(("hold", "break", "person", "lift"), crashes=1, deaths=1),
+    "a person, a sweep and a fault": SearchCase(("hold", "break", "sweep", "person", "lift")),
+    "given up while signals come, killed anywhere": SearchCase(("hold", "break", "event"), crashes=1, deaths=1),
+}
