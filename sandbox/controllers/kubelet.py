@@ -43,7 +43,7 @@ class Timings:
 class _PodState:
     """The state that a kubelet keeps of one pod: the current phase, its start, and the number of restarts."""
 
-    stage: str
+    phase: str
     since_s: float
     restarts: int = 0
 
@@ -123,23 +123,23 @@ class Kubelet:
             return
         state = self._states.setdefault(pod["metadata"]["uid"], _PodState("failing", now_s, _restarts(pod)))
         wait_s = min(self.timings.back_off_s * 2**state.restarts, self.timings.longest_back_off_s) / 2
-        if due := self._due(pod, state.stage, wait_s, now_s):
+        if due := self._due(pod, state.phase, wait_s, now_s):
             yield due
-        elif state.stage == "failing":
+        elif state.phase == "failing":
             self._begin(pod, "backing off", now_s, state.restarts + 1)
             words, now = _last_message(self._verdict(pod)), stamp(self.now())
             yield patch_status(PODS, pod, pod_status.backing_off(pod, node, now, "aws-node", state.restarts + 1, last_message=words))
         else:
             yield from self._start(pod, node, now_s)
 
-    def _begin(self, pod: View, stage: str, now_s: float, restarts: int = 0) -> None:
-        self._states[pod["metadata"]["uid"]] = _PodState(stage, now_s, restarts)
+    def _begin(self, pod: View, phase: str, now_s: float, restarts: int = 0) -> None:
+        self._states[pod["metadata"]["uid"]] = _PodState(phase, now_s, restarts)
 
-    def _due(self, pod: View, stage: str, after_s: float, now_s: float) -> WakeAt | None:
+    def _due(self, pod: View, phase: str, after_s: float, now_s: float) -> WakeAt | None:
         """When this phase ends, or None if it has ended; a new phase starts now."""
         state = self._states.get(pod["metadata"]["uid"])
-        if state is None or state.stage != stage:
-            self._begin(pod, stage, now_s)
+        if state is None or state.phase != phase:
+            self._begin(pod, phase, now_s)
             return WakeAt(now_s + after_s)
         return WakeAt(state.since_s + after_s) if now_s < state.since_s + after_s else None
 

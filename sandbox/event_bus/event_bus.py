@@ -85,7 +85,7 @@ class EventBus:
         Raises:
             ValueError: the bus rejected an entry; the entries of earlier calls are on the bus.
         """
-        return [told for start in range(0, len(events), _ENTRIES) for told in self._put_ten(events[start : start + _ENTRIES])]
+        return [event_id for start in range(0, len(events), _ENTRIES) for event_id in self._put_ten(events[start : start + _ENTRIES])]
 
     def _put_ten(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
         with self._lock:  # the reader of the queue may be faster than the answer

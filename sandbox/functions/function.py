@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """What Lambda would be told of a function. `concurrency` bounds its execution environments.
+    """The configuration of a function. `concurrency` limits its execution environments.
 
-    `preloaded`: they are forked off a process that has its modules already, for those who start many.
+    `preloaded`: the environments are forked from a process that has imported the modules; for tests with many environments.
     """
 
     name: str

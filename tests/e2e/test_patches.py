@@ -136,9 +136,7 @@ WORKLOADS = {
 
 
 @pytest.mark.parametrize("kind", WORKLOADS, ids=str)
-def test_the_restart_equals_kubectls(
-    admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind
-) -> None:
+def test_the_restart_equals_kubectls(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind) -> None:
     """One workload stamped by kubectl, then made anew and stamped by us: equal, field by field, but for uid and times."""
     folder, manifest = WORKLOADS[kind]
     rbac.put(admin, access.manifests(BOUND))

@@ -1,4 +1,4 @@
-"""Events from the bus to a function: matched by moto, given as they were put, retried and never lost."""
+"""Events from the bus to a function: matched by moto, delivered unchanged, retried and never lost."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def test_an_event_arrives_exactly_as_it_was_put(bus: EventBus, taken: Taken) -> 
 @pytest.mark.parametrize(
     "change", [{"source": "other"}, {"detail-type": "Check requested"}, {"source": "aws.eks", "detail": {"eventName": "DeleteAddon"}}]
 )
-def test_a_near_miss_does_not_arrive(bus: EventBus, taken: Taken, change: dict[str, Any]) -> None:
+def test_an_event_that_matches_no_rule_is_not_delivered(bus: EventBus, taken: Taken, change: dict[str, Any]) -> None:
     bus.put({**EVENT, **change})
     bus.put(EVENT)
     eventually(lambda: len(taken.events) >= 1)
     assert taken.events == [EVENT]
 
 
-def test_an_accepted_eks_call_arrives_by_itself_and_a_refused_one_does_not(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
+def test_cloudtrail_events_of_accepted_eks_calls_are_delivered(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     eks = aws.client("eks", "remediator")
     with pytest.raises(eks.exceptions.ResourceNotFoundException):
         eks.update_addon(clusterName="demo", addonName="coredns")
@@ -88,7 +88,7 @@ def test_an_accepted_eks_call_arrives_by_itself_and_a_refused_one_does_not(aws: 
     assert bus.deliveries()[0].rule == "addon-calls"
 
 
-def test_an_event_that_a_function_put_arrives_with_the_buses_own_account_and_time(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
+def test_an_event_of_a_function_has_the_account_and_time_of_the_bus(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     entry = {"Source": "irsa", "DetailType": "Check Requested", "Detail": json.dumps({"clusterName": "demo"})}
     aws.client("events", "remediator").put_events(Entries=[entry])
     eventually(lambda: len(taken.events) == 1 and len(bus.deliveries()) == 1)
@@ -98,13 +98,13 @@ def test_an_event_that_a_function_put_arrives_with_the_buses_own_account_and_tim
     assert event.keys() == EVENT.keys()
 
 
-def test_a_throttled_hand_over_is_tried_again(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
+def test_a_throttled_delivery_is_retried(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     aws.faults.add(Fault(service="lambda", operation="Invoke", kind=FaultKind.SERVER_ERROR, times=1))
     bus.put(EVENT)
     eventually(lambda: len(taken.events) == 1)
 
 
-def test_what_cannot_be_handed_over_lands_in_the_rules_dead_letter_queue(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
+def test_undeliverable_events_go_to_the_dead_letter_queue_of_the_rule(aws: LocalAws, bus: EventBus, taken: Taken) -> None:
     aws.faults.add(Fault(service="lambda", operation="Invoke", kind=FaultKind.ACCESS_DENIED, times=1000))
     bus.put(EVENT)
     eventually(lambda: len(bus.deliveries()) == 1)
@@ -120,7 +120,7 @@ def test_what_cannot_be_handed_over_lands_in_the_rules_dead_letter_queue(aws: Lo
     assert taken.events == []
 
 
-def test_a_burst_arrives_whole(bus: EventBus, taken: Taken) -> None:
+def test_every_event_of_a_burst_is_delivered(bus: EventBus, taken: Taken) -> None:
     bus.put_all([{**EVENT, "id": str(number)} for number in range(60)])
     eventually(lambda: len(taken.events) == 60)
     assert {event["id"] for event in taken.events} == {str(number) for number in range(60)}

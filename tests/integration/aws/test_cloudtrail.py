@@ -1,4 +1,4 @@
-"""CloudTrail events of the double, held against an event captured from a real account."""
+"""CloudTrail events of the EKS double, compared with an event recorded in a real account."""
 
 from __future__ import annotations
 

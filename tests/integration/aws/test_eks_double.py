@@ -1,4 +1,4 @@
-"""The EKS double: it demands and answers what EKS does."""
+"""The EKS double checks and answers requests as EKS does."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_failing_update_says_why_in_update_and_addon(aws: LocalAws, eks: Any) 
     assert _addon(eks)["serviceAccountRoleArn"] == ROLE
 
 
-def test_the_cluster_is_told_when_an_update_applies_and_may_refuse_it(aws: LocalAws, eks: Any) -> None:
+def test_the_hook_is_called_when_an_update_applies_and_may_reject_it(aws: LocalAws, eks: Any) -> None:
     told: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
 
     def applied(*what: Any) -> Failure:
@@ -149,7 +149,7 @@ def test_bad_calls_end_in_the_modelled_error(eks: Any, method: str, arguments: d
     assert isinstance(refused.value, getattr(eks.exceptions, code))
 
 
-def test_an_addons_update_is_found_under_its_addon_alone(eks: Any) -> None:
+def test_an_update_of_an_addon_is_found_only_with_the_addon_name(eks: Any) -> None:
     update = eks.update_addon(**ADDON)["update"]
     with pytest.raises(eks.exceptions.ResourceNotFoundException):
         eks.describe_update(name="demo", updateId=update["id"])
@@ -193,7 +193,7 @@ def test_one_service_account_takes_one_pod_identity_association(eks: Any) -> Non
     assert eks.list_pod_identity_associations(clusterName="demo")["associations"] == []
 
 
-def test_an_access_entry_lives_and_dies(eks: Any) -> None:
+def test_an_access_entry_is_created_updated_and_deleted(eks: Any) -> None:
     role = "arn:aws:iam::111122223333:role/team/checker"
     made = eks.create_access_entry(clusterName="demo", principalArn=role, kubernetesGroups=["readers"])["accessEntry"]
     assert made["username"] == "arn:aws:sts::111122223333:assumed-role/checker/{{SessionName}}"
@@ -238,6 +238,6 @@ def test_versions_and_node_groups_are_described(aws: LocalAws, eks: Any) -> None
     assert (found["scalingConfig"]["desiredSize"], found["nodeRepairConfig"]["enabled"]) == (12, True)
 
 
-def test_an_operation_that_the_double_lacks_is_refused_by_name(eks: Any) -> None:
+def test_an_unsupported_operation_is_rejected_by_name(eks: Any) -> None:
     with pytest.raises(ClientError, match="DeleteCluster"):
         eks.delete_cluster(name="demo")

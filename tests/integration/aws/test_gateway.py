@@ -1,4 +1,4 @@
-"""The one endpoint: what it records, what it keeps to itself, and the faults it plays."""
+"""The endpoint of the local AWS: what it logs, what it redacts, and its faults."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_transaction_is_recorded_as_the_actions_that_iam_checks(aws: LocalAws)
     assert {call.params["TableName"] for call in aws.calls.of(principal="remediator")} == {"incidents"}
 
 
-def test_no_secret_token_or_parameter_value_is_kept(aws: LocalAws) -> None:
+def test_secrets_tokens_and_parameter_values_are_not_logged(aws: LocalAws) -> None:
     aws.client("ssm", "remediator").put_parameter(Name="/a", Value="hush-hush", Type="SecureString")
     owner = aws.roles.credentials("remediator")
     kept = repr(aws.calls.all()) + repr(owner)
@@ -79,7 +79,7 @@ def test_no_secret_token_or_parameter_value_is_kept(aws: LocalAws) -> None:
         ("iam", "list_roles", {}, FaultKind.ACCESS_DENIED, "AccessDenied"),
     ],
 )
-def test_a_refusal_reads_as_the_service_would_say_it(  # noqa: PLR0917  # one per column
+def test_a_fault_has_the_error_format_of_the_service(  # noqa: PLR0917  # one per column
     aws: LocalAws, service: str, method: str, arguments: dict[str, Any], kind: FaultKind, code: str
 ) -> None:
     client = aws.client(service, "remediator", retries={"max_attempts": 0})
@@ -91,7 +91,7 @@ def test_a_refusal_reads_as_the_service_would_say_it(  # noqa: PLR0917  # one pe
     getattr(client, method)(**arguments)  # used up
 
 
-def test_a_reset_and_a_timeout_give_no_answer_and_end_by_themselves(aws: LocalAws) -> None:
+def test_a_reset_and_a_timeout_give_no_response(aws: LocalAws) -> None:
     aws.faults.add(Fault(service="eks", kind=FaultKind.RESET))
     with pytest.raises(ConnectionClosedError):
         aws.client("eks", "remediator", retries={"max_attempts": 0}).list_clusters()
@@ -103,7 +103,7 @@ def test_a_reset_and_a_timeout_give_no_answer_and_end_by_themselves(aws: LocalAw
         aws.client("eks", "remediator", retries={"max_attempts": 0}, read_timeout=0.3).list_clusters()
 
 
-def test_a_call_whose_answer_is_lost_has_taken_effect(aws: LocalAws) -> None:
+def test_a_call_with_a_lost_response_takes_effect(aws: LocalAws) -> None:
     client = aws.client("ssm", "remediator", retries={"max_attempts": 0})
     aws.faults.add(Fault(service="ssm", operation="PutParameter", kind=FaultKind.RESET, after_effect=True))
     with pytest.raises(ConnectionClosedError):
@@ -111,7 +111,7 @@ def test_a_call_whose_answer_is_lost_has_taken_effect(aws: LocalAws) -> None:
     assert client.get_parameter(Name="/lost")["Parameter"]["Value"] == "v"
 
 
-def test_a_fault_strikes_only_the_principal_and_operation_it_names(aws: LocalAws) -> None:
+def test_a_fault_affects_only_its_principal_and_operation(aws: LocalAws) -> None:
     aws.faults.add(Fault(service="eks", operation="DescribeCluster", principal="remediator", kind=FaultKind.ACCESS_DENIED))
     aws.client("eks").describe_cluster(name="demo")
     aws.client("eks", "remediator").list_clusters()
@@ -169,7 +169,7 @@ def test_a_malformed_request_is_refused_and_does_not_break_the_endpoint(aws: Loc
     assert aws.client("eks").list_clusters()["clusters"] == ["demo"]
 
 
-def test_a_caller_who_is_killed_in_mid_sentence_is_neither_answered_nor_recorded(aws: LocalAws, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_incomplete_request_is_neither_answered_nor_logged(aws: LocalAws, caplog: pytest.LogCaptureFixture) -> None:
     address = urlsplit(aws.endpoint)
     known = len(aws.calls.all())
     with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60) as caller:

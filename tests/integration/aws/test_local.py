@@ -1,4 +1,4 @@
-"""A local AWS begins empty, whatever ran before it in this process."""
+"""A new local AWS is empty."""
 
 from sandbox.aws.local_aws import LocalAws
 

@@ -1,4 +1,4 @@
-"""A double's answer that the service could not give is an error, not a field that is dropped."""
+"""A response of a double that does not fit the service model is an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _output(operation: str) -> Any:
     return service_model("eks").operation_model(operation).output_shape
 
 
-def test_a_right_answer_becomes_json() -> None:
+def test_a_valid_response_becomes_json() -> None:
     assert checked(_output("DescribeAddon"), _GOOD)["addon"]["createdAt"] == 1767225600.0
 
 
@@ -38,18 +38,18 @@ def test_a_right_answer_becomes_json() -> None:
         ({"addonName": True}, "expected string"),
     ],
 )
-def test_a_wrong_answer_names_the_member(change: dict[str, Any], told: str) -> None:
+def test_an_invalid_response_names_the_member(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ModelMismatch, match=told):
         checked(_output("DescribeAddon"), {"addon": {**_GOOD["addon"], **change}})
 
 
-def test_an_absent_required_member_is_told() -> None:
+def test_a_missing_required_member_is_reported() -> None:
     shape = service_model("eks").operation_model("UpdateAddon").input_shape
     with pytest.raises(ModelMismatch, match=r"addonName: required"):
         checked(shape, {"clusterName": "demo"})
 
 
-def test_a_double_that_answers_wrongly_fails_its_caller(aws: LocalAws, eks: Any) -> None:
+def test_an_invalid_response_of_the_double_fails_the_call(aws: LocalAws, eks: Any) -> None:
     aws.eks.state.cluster("demo").addons["vpc-cni"]["serviceAccountRole"] = "x"
     with pytest.raises(ModelMismatch, match="serviceAccountRole"):
         aws.eks(Request("GET", "/clusters/demo/addons/vpc-cni", headers=_SIGNED))

@@ -1,1 +1,1 @@
-"""The embedded cluster, and the contract it shares with a real API server."""
+"""The embedded cluster, and the contract tests that it shares with a real API server."""

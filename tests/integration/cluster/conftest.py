@@ -1,4 +1,4 @@
-"""The embedded API server, as a client sees it."""
+"""The embedded API server and its clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What any API server does about who asks: 401, 403, and RBAC evaluated as the real authoriser does."""
+"""Contract: authentication and authorization (401, 403, RBAC)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _status(api: Api, method: str, path: str, body: object = None) -> int:
     return api.request(method, path, body, token=api.user_token, content_type=content_type).status
 
 
-def test_a_token_that_nobody_knows_is_unauthorized(api: Api) -> None:
+def test_an_unknown_token_is_unauthorized(api: Api) -> None:
     answer = api.request("GET", "/api/v1/nodes", token="k8s-aws-v1.nonsense")
     assert answer.status == 401
     assert answer.body == {
@@ -41,18 +41,18 @@ def test_a_token_that_nobody_knows_is_unauthorized(api: Api) -> None:
     }
 
 
-def test_without_a_token_one_is_anonymous(api: Api) -> None:
+def test_a_request_without_a_token_is_anonymous(api: Api) -> None:
     answer = api.request("GET", "/api/v1/nodes", token=None)
     assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
     assert answer.message == 'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group "" at the cluster scope'
     assert answer.body["details"] == {"kind": "nodes"}
 
 
-def test_anybody_may_ask_for_the_version(api: Api) -> None:
+def test_every_user_may_get_the_version(api: Api) -> None:
     assert api.request("GET", "/version", token=None).status == 200
 
 
-def test_a_path_outside_the_objects_is_refused_in_its_own_words(api: Api) -> None:
+def test_a_non_resource_path_has_its_own_refusal(api: Api) -> None:
     answer = api.request("GET", "/metrics", token=api.user_token)
     assert (answer.status, answer.message) == (403, 'forbidden: User "nobody" cannot get path "/metrics"')
 
@@ -101,13 +101,13 @@ def test_subresources_can_be_granted(api: Api, resources: list[str]) -> None:
     assert _status(api, "PATCH", f"{api.path('pods', 'p')}/status", {}) == 404
 
 
-def test_a_group_is_no_other_group(api: Api) -> None:
+def test_a_grant_applies_to_its_api_group_only(api: Api) -> None:
     _grant(api, [{"apiGroups": ["apps"], "resources": ["*"], "verbs": ["*"]}])
     eventually(lambda: _status(api, "GET", api.path("daemonsets", group="apps")) == 200)
     assert _status(api, "GET", api.path("pods")) == 403
 
 
-def test_a_binding_that_is_taken_away_no_longer_grants(api: Api) -> None:
+def test_a_deleted_binding_grants_nothing(api: Api) -> None:
     _grant(api, [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}])
     eventually(lambda: _status(api, "GET", api.path("pods")) == 200)
     api.request("DELETE", api.path("rolebindings", "b", group=RBAC))

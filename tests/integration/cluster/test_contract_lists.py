@@ -1,4 +1,4 @@
-"""What any API server does with lists: selectors, pages, tables, metadata alone."""
+"""Contract: lists with selectors, pages, tables and metadata only."""
 
 from __future__ import annotations
 
@@ -118,11 +118,11 @@ def test_later_pages_show_what_the_first_one_saw(api: Api, config_maps: str) -> 
     assert rest["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
-def test_a_token_that_is_none_is_refused(api: Api, config_maps: str) -> None:
+def test_an_invalid_continue_token_is_refused(api: Api, config_maps: str) -> None:
     assert api.get(config_maps, limit="2", **{"continue": "nonsense"}).status == 400
 
 
-def test_an_expired_token_is_gone_and_offers_another(api: Api, config_maps: str) -> None:
+def test_an_expired_continue_token_gets_a_new_one(api: Api, config_maps: str) -> None:
     if api.embedded is None:
         pytest.skip("a real server is made to forget by compacting etcd, which its own suite does")
     first = api.get(config_maps, limit="2").body
@@ -171,7 +171,7 @@ def test_a_table_of_daemon_sets_has_the_servers_columns(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("include", "kind"), [("None", None), ("Metadata", "PartialObjectMetadata"), ("Object", "ConfigMap")])
-def test_rows_carry_as_much_of_the_object_as_asked(api: Api, config_maps: str, include: str, kind: str | None) -> None:
+def test_rows_contain_the_requested_part_of_the_object(api: Api, config_maps: str, include: str, kind: str | None) -> None:
     body = api.request("GET", config_maps, accept=TABLE, query={"includeObject": include, "fieldSelector": "metadata.name=c0"}).body
     (row,) = body["rows"]
     assert row["cells"][0] == "c0"
@@ -184,14 +184,14 @@ def test_tables_come_in_pages_too(api: Api, config_maps: str) -> None:
     assert body["metadata"]["continue"]
 
 
-def test_metadata_alone_can_be_had(api: Api, config_maps: str) -> None:
+def test_metadata_only_lists_are_supported(api: Api, config_maps: str) -> None:
     body = api.request("GET", config_maps, accept=PARTIAL).body
     assert body["kind"] == "PartialObjectMetadataList"
     assert "data" not in body["items"][0]
     assert body["items"][0]["metadata"]["uid"]
 
 
-def test_a_form_that_nobody_serves_is_not_acceptable(api: Api, config_maps: str) -> None:
+def test_an_unsupported_media_type_is_not_acceptable(api: Api, config_maps: str) -> None:
     answer = api.request("GET", config_maps, accept="image/png")
     assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")
 

@@ -1,4 +1,4 @@
-"""What any API server does with objects: codes, `Status` bodies, patches, conflicts, owners of fields."""
+"""Contract: objects with status codes, `Status` bodies, patches, conflicts and field ownership."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 
-def test_version_and_health_are_told(api: Api) -> None:
+def test_version_and_health_are_served(api: Api) -> None:
     assert api.get("/readyz").body == b"ok"
     assert set(api.get("/version").body) >= {"major", "minor", "gitVersion"}
 
@@ -54,7 +54,7 @@ def test_an_unknown_resource_of_a_known_group_is_a_status(api: Api, plural: str)
     assert answer.body["details"] == {}
 
 
-def test_a_namespace_that_is_not_there_is_refused(api: Api) -> None:
+def test_a_missing_namespace_is_refused(api: Api) -> None:
     answer = api.post("/api/v1/namespaces/nowhere/serviceaccounts", {"metadata": {"name": "x"}})
     assert (answer.status, answer.message) == (404, 'namespaces "nowhere" not found')
 
@@ -73,7 +73,7 @@ def test_creation_fills_in_the_metadata(api: Api) -> None:
     assert (made["kind"], made["apiVersion"]) == ("ServiceAccount", "v1")
 
 
-def test_merge_patch_changes_one_key_and_null_takes_one_out(api: Api, account: str) -> None:
+def test_merge_patch_changes_one_key_and_null_removes_one(api: Api, account: str) -> None:
     patched = api.patch(account, {"metadata": {"annotations": {"example.com/role": "new"}}})
     assert patched.status == 200
     assert patched.body["metadata"]["annotations"] == {"kept": "yes", "example.com/role": "new"}
@@ -136,7 +136,7 @@ def test_a_name_is_a_dns_subdomain(api: Api) -> None:
     assert 'metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of' in answer.message
 
 
-def test_the_selector_of_a_workload_stays(api: Api) -> None:
+def test_the_selector_of_a_workload_is_immutable(api: Api) -> None:
     path = api.path("daemonsets", group="apps")
     api.post(path, _daemon_set("selecting"))
     answer = api.patch(f"{path}/selecting", {"spec": {"selector": {"matchLabels": {"app": "other"}}}})
@@ -155,7 +155,7 @@ def test_a_pod_keeps_its_environment_and_may_change_its_image(api: Api) -> None:
     assert api.patch(api.path("pods", "p"), image, STRATEGIC).body["spec"]["containers"][0]["image"] == "example/c:2"
 
 
-def test_a_pod_is_filled_in_by_admission_and_nobody_owns_that(api: Api) -> None:
+def test_admission_adds_fields_without_an_owner(api: Api) -> None:
     container = {"name": "c", "image": "example/c:1"}
     spec = {"containers": [container], "nodeSelector": {"no": "where"}}
     pod = api.post(api.path("pods"), {"metadata": {"name": "filled"}, "spec": spec}, fieldManager="owner").body
@@ -236,7 +236,7 @@ def test_deletion_of_a_config_map_is_answered_with_a_status(api: Api) -> None:
     ],
     ids=["uid", "resource version"],
 )
-def test_deletion_keeps_its_preconditions(api: Api, account: str, preconditions: dict[str, str], said: str) -> None:
+def test_deletion_checks_its_preconditions(api: Api, account: str, preconditions: dict[str, str], said: str) -> None:
     options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
     answer = api.request("DELETE", account, options)
     assert (answer.status, answer.body["reason"]) == (409, "Conflict")
@@ -267,20 +267,20 @@ def _applied(api: Api, account: str, annotations: dict[str, str], manager: str, 
     return api.patch(account, manifest, APPLY, fieldManager=manager, **query)
 
 
-def test_apply_takes_out_what_its_manager_no_longer_says(api: Api, account: str) -> None:
+def test_apply_removes_fields_that_its_manager_no_longer_applies(api: Api, account: str) -> None:
     _applied(api, account, {"role": "arn", "other": "1"}, "eks")
     api.patch(account, {"metadata": {"annotations": {"mine": "1"}}}, fieldManager="somebody")
     answer = _applied(api, account, {"other": "1"}, "eks")
     assert answer.body["metadata"]["annotations"] == {"kept": "yes", "example.com/role": "old", "other": "1", "mine": "1"}
 
 
-def test_apply_leaves_what_another_manager_changed_since(api: Api, account: str) -> None:
+def test_apply_keeps_fields_that_another_manager_changed(api: Api, account: str) -> None:
     _applied(api, account, {"role": "arn"}, "eks")
     api.patch(account, {"metadata": {"annotations": {"role": "other"}}}, fieldManager="somebody")
     assert _applied(api, account, {}, "eks").body["metadata"]["annotations"]["role"] == "other"
 
 
-def test_apply_over_anothers_field_is_a_conflict_unless_forced(api: Api, account: str) -> None:
+def test_apply_over_a_field_of_another_manager_is_a_conflict_unless_forced(api: Api, account: str) -> None:
     api.patch(account, {"metadata": {"annotations": {"role": "theirs"}}}, fieldManager="somebody")
     answer = _applied(api, account, {"role": "mine"}, "eks")
     assert (answer.status, answer.body["reason"]) == (409, "Conflict")
@@ -290,7 +290,7 @@ def test_apply_over_anothers_field_is_a_conflict_unless_forced(api: Api, account
     assert forced.body["metadata"]["annotations"]["role"] == "mine"
 
 
-def test_apply_creates_what_is_not_there(api: Api) -> None:
+def test_apply_creates_a_missing_object(api: Api) -> None:
     manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "fresh"}}
     assert api.patch(api.path("serviceaccounts", "fresh"), manifest, APPLY, fieldManager="eks").status == 201
 
@@ -327,7 +327,7 @@ def test_a_status_is_changed_through_its_subresource_alone(api: Api) -> None:
     assert "minReadySeconds" not in changed["spec"]
 
 
-def test_events_have_two_faces(api: Api) -> None:
+def test_events_exist_in_two_api_groups(api: Api) -> None:
     event = {
         "metadata": {"name": "e1"},
         "eventTime": "2026-01-01T00:00:00.000000Z",

@@ -1,4 +1,4 @@
-"""What any DaemonSet controller shows over a roll-out, and what becomes of the pods."""
+"""Contract: the status of a DaemonSet and its pods during a rollout."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_one_pod_runs_on_each_node(api: Api, daemon_set: str, nodes: int) -> Non
         assert pod["metadata"]["name"].startswith("roller-")
 
 
-def test_a_count_of_nothing_is_left_out(api: Api, daemon_set: str) -> None:
+def test_a_count_of_zero_is_omitted(api: Api, daemon_set: str) -> None:
     assert "numberUnavailable" not in api.get(daemon_set).body["status"]
 
 
@@ -125,7 +125,7 @@ def test_the_same_restart_again_restarts_nothing(api: Api, daemon_set: str, node
     assert {pod["metadata"]["uid"] for pod in _pods(api)} == before
 
 
-def test_a_deleted_pod_ends_and_has_a_successor(api: Api, daemon_set: str, nodes: int) -> None:
+def test_a_deleted_pod_is_replaced(api: Api, daemon_set: str, nodes: int) -> None:
     pod = _pods(api)[0]
     metadata = pod["metadata"]
     path = api.path("pods", metadata["name"])
@@ -147,6 +147,6 @@ def test_pods_are_selected_by_their_service_account(api: Api, daemon_set: str, n
     assert len(api.get(api.path("pods"), fieldSelector="spec.serviceAccountName=default").body["items"]) == nodes
 
 
-def test_pods_go_with_their_daemon_set(api: Api, daemon_set: str) -> None:
+def test_pods_are_deleted_with_their_daemon_set(api: Api, daemon_set: str) -> None:
     assert api.request("DELETE", daemon_set).status == 200
     eventually(lambda: not _pods(api))

@@ -1,4 +1,4 @@
-"""The embedded cluster itself: TLS, faults, what it records, and the store underneath."""
+"""The embedded cluster: TLS, faults, recorded requests and the store."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_client_that_trusts_another_authority_gets_no_answer(cluster: Embedded
     assert [each.path for each in cluster.requests] == ["/version"]
 
 
-def test_requests_are_recorded_as_they_went(cluster: EmbeddedCluster, here: Api) -> None:
+def test_requests_are_recorded(cluster: EmbeddedCluster, here: Api) -> None:
     answer = here.request("GET", here.path("serviceaccounts"), token="user-token", query={"limit": "5"})
     (record,) = cluster.requests
     assert (record.method, record.path, record.user, record.status) == ("GET", here.path("serviceaccounts"), "nobody", 403)
@@ -73,7 +73,7 @@ def test_a_connection_serves_many_requests(cluster: EmbeddedCluster, here: Api) 
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 429, 500, 503])
-def test_a_fault_answers_so_often_and_writes_nothing(cluster: EmbeddedCluster, here: Api, status: int) -> None:
+def test_a_fault_affects_a_limited_number_of_requests_and_writes_nothing(cluster: EmbeddedCluster, here: Api, status: int) -> None:
     cluster.faults.add(Fault(verb="PATCH", path="/serviceaccounts/", status=status, times=2))
     assert here.get(here.path("serviceaccounts", "default")).status == 200
     assert [_annotate(here, "x"), _annotate(here, "x")] == [status, status]
@@ -82,7 +82,7 @@ def test_a_fault_answers_so_often_and_writes_nothing(cluster: EmbeddedCluster, h
     assert [each.status for each in cluster.requests[1:]] == [status, status, 200]
 
 
-def test_a_fault_may_say_when_to_come_back(cluster: EmbeddedCluster, here: Api) -> None:
+def test_a_fault_may_set_retry_after(cluster: EmbeddedCluster, here: Api) -> None:
     cluster.faults.add(Fault(status=429, retry_after_s=7))
     answer = here.get("/api/v1/nodes")
     assert answer.headers["Retry-After"] == "7"
@@ -102,7 +102,7 @@ def test_a_connection_may_close_before_or_after_the_write(
     assert _annotate(here, "y") == 200
 
 
-def test_a_fault_may_take_its_time(cluster: EmbeddedCluster, here: Api) -> None:
+def test_a_fault_may_delay_the_response(cluster: EmbeddedCluster, here: Api) -> None:
     cluster.faults.add(Fault(delay_s=0.2))
     began = time.monotonic()
     assert here.get("/version").status == 200
@@ -122,7 +122,7 @@ def test_faults_can_be_cleared(cluster: EmbeddedCluster, here: Api) -> None:
     assert here.get("/version").status == 200
 
 
-def test_after_the_end_nobody_answers(authority: trustme.CA) -> None:
+def test_a_stopped_cluster_does_not_respond(authority: trustme.CA) -> None:
     with EmbeddedCluster("short", authenticate=TOKENS.get, certificate=authority) as made:
         client = _connect(made)
         assert client.get("/version").status == 200
@@ -131,7 +131,7 @@ def test_after_the_end_nobody_answers(authority: trustme.CA) -> None:
     assert not [each for each in threading.enumerate() if each.name == "cluster-accept" and each.is_alive()]
 
 
-def test_what_a_caller_does_to_his_copy_stays_with_him(cluster: EmbeddedCluster) -> None:
+def test_changing_a_returned_object_does_not_change_the_store(cluster: EmbeddedCluster) -> None:
     given = {"metadata": {"name": "c", "namespace": "default"}, "data": {"a": "1"}}
     made = cluster.store.create(CONFIG_MAPS, given)
     given["data"]["a"] = made["data"]["a"] = "2"
@@ -147,7 +147,7 @@ def test_a_pod_needs_its_service_account(cluster: EmbeddedCluster) -> None:
     assert refused.value.code == 403
 
 
-def test_writers_that_race_lose_nothing(cluster: EmbeddedCluster, here: Api) -> None:
+def test_concurrent_writes_are_not_lost(cluster: EmbeddedCluster, here: Api) -> None:
     def write(name: str) -> None:
         for index in range(20):
             cluster.store.patch(SERVICE_ACCOUNTS, "default", "kube-system", patch={"metadata": {"annotations": {f"{name}{index}": "1"}}})

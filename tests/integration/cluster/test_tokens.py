@@ -89,9 +89,7 @@ def test_sts_is_called_once_for_a_token_and_again_after_two_minutes(verifier: To
         heartbeat_expired.identity(token)
 
 
-def test_a_removed_entry_is_effective_at_once(
-    verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]
-) -> None:
+def test_a_removed_entry_is_effective_at_once(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:
     token = _token(session)
     verifier.identity(token)
     entries.clear()
