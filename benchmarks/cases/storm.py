@@ -31,7 +31,7 @@ def run(run: Run) -> list[Row]:
     rows = []
     with StaticFleet() as fleet:
         for name, row in (("incident open", _open_row()), ("known healthy", _healthy_row())):
-            fleet.aws.client("dynamodb").put_item(TableName=TABLE, Item=items.now_key(_TARGET) | row)
+            fleet.aws.client("dynamodb").put_item(TableName=TABLE, Item=items.row_key(_TARGET) | row)
             mark = fleet.mark()
             costs = interleave(
                 {
@@ -63,7 +63,7 @@ def run(run: Run) -> list[Row]:
 def _open_row() -> items.Row:
     now = datetime.now(UTC)
     incident = Incident(id="storm", target=_TARGET, opened_at=now, signals=1, request={"trigger": "sweep"}, started=True)
-    return {**items.opening(incident), "signals": {"N": "1"}}
+    return {**items.open_attributes(incident), "signals": {"N": "1"}}
 
 
 def _healthy_row() -> items.Row:

@@ -31,7 +31,7 @@ class IncidentTable:
 
     def past(self, since: datetime) -> tuple[PastIncident, ...]:
         """Return the incidents closed since then, newest first."""
-        values = {":since": incident_items.past_from(since), ":end": incident_items.AFTER_EVERY_PAST}
+        values = {":since": incident_items.history_start(since), ":end": incident_items.HISTORY_END}
         rows = self._rows(f"{SORT_KEY} BETWEEN :since AND :end", values)
         incidents = (incident_items.past(target, row) for target, row in rows)
         return tuple(sorted(incidents, key=lambda incident: incident.closed_at, reverse=True))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cli.errors import CommandError
-from lambdas.adapters.incident_items import KEPT
+from lambdas.adapters.incident_items import HISTORY_RETENTION
 from lambdas.notifications.escape import plain
 from lambdas.notifications.timeline import TimelineRow, entries_from_json, timeline
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
     from lambdas.domain.incidents.incident import Incident, PastIncident
 
-RETENTION: Final = KEPT + timedelta(days=1)
+RETENTION: Final = HISTORY_RETENTION + timedelta(days=1)
 
 
 def require_stack(dependencies: Dependencies) -> None:

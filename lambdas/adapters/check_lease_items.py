@@ -1,13 +1,13 @@
-"""Who is on duty, as conditional updates of a ServiceAccount's row: `(change, condition, values)`, pure.
+"""The check lease as conditional updates of a ServiceAccount's row: `(change, condition, values)`. Pure.
 
-Each is `domain.duty`'s function of the same purpose in DynamoDB's words; one suite runs over both.
+Each function is the DynamoDB form of a rule in `domain.incidents.check_lease`. One test suite covers both.
 """
 
 import json
 from datetime import datetime
 from typing import Any
 
-from lambdas.adapters.incident_items import DUTY_ATTRIBUTES, time
+from lambdas.adapters.incident_items import LEASE_ATTRIBUTES, time
 from lambdas.contract.incidents import EXPIRES_AT
 from lambdas.domain.incidents.check_lease import FORGOTTEN_AFTER
 from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, CheckRequirements, IdleState, Signal
@@ -15,8 +15,8 @@ from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, CheckRequirement
 Update = tuple[str, str, dict[str, dict[str, Any]]]
 
 
-def signalling(signal: Signal) -> Update:
-    """Count it, on the open incident or for whoever is on duty, and be that where nobody is; refused where a check has answered it."""
+def count_signal(signal: Signal) -> Update:
+    """Count the signal, and take the lease if no check holds it. The condition fails if a former check has answered the signal."""
     setting = {"lease_holder": "if_not_exists(lease_holder, :check)", "lease_since": "if_not_exists(lease_since, :at)"}
     values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":one": {"N": "1"}}
     if signal.request is not None:
@@ -34,35 +34,35 @@ def signalling(signal: Signal) -> Update:
     return change, condition, values | {":answering": time(signal.occurred_at + EVENT_TIME_GRAIN)}
 
 
-def relieving(signal: Signal, former: IdleState) -> Update:
-    """Take the place of a check that is gone, if it still has it."""
-    values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":gone": {"S": former.lease_holder}}
+def take_expired_lease(signal: Signal, former: IdleState) -> Update:
+    """Take an expired lease. The condition fails if its holder has changed."""
+    values: dict[str, Any] = {":check": {"S": signal.check}, ":at": time(signal.at), ":former": {"S": former.lease_holder}}
     values |= {":since": time(former.lease_since or signal.at)}
-    condition = "attribute_not_exists(incident_id) AND lease_holder = :gone AND lease_since = :since"
+    condition = "attribute_not_exists(incident_id) AND lease_holder = :former AND lease_since = :since"
     return "SET lease_holder = :check, lease_since = :at", condition, values
 
 
-def finishing(duty: IdleState, after: IdleState) -> Update:
-    """Remember what `after` does, and go off duty, unless a signal came since `duty`."""
+def finish_check(state: IdleState, after: IdleState) -> Update:
+    """Write `after` and release the lease. The condition fails if a signal arrived since `state` was read."""
     times = {"known_good_at": after.known_good_at, "nodes_seen_at": after.nodes_seen_at}
     times |= {"nodes_unsettled": after.nodes_seen_at if after.nodes_unsettled else None}
-    setting = {name: time(item) for name, item in times.items() if item}
+    setting = {name: time(at) for name, at in times.items() if at}
     times |= {"gone_notified_at": after.gone_notified_at}
-    removing = [*DUTY_ATTRIBUTES, "signals", EXPIRES_AT, *(name for name, item in times.items() if item is None)]
+    removing = [*LEASE_ATTRIBUTES, "signals", EXPIRES_AT, *(name for name, at in times.items() if at is None)]
     change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {', '.join(removing)}"
-    values: dict[str, Any] = {f":{name}": item for name, item in setting.items()}
-    if duty.lease_holder:
-        mine: dict[str, Any] = {":check": {"S": duty.lease_holder}, ":seen": {"N": str(duty.signals)}}
-        return change, "attribute_not_exists(incident_id) AND lease_holder = :check AND signals <= :seen", values | mine
+    values: dict[str, Any] = {f":{name}": value for name, value in setting.items()}
+    if state.lease_holder:
+        lease: dict[str, Any] = {":check": {"S": state.lease_holder}, ":seen": {"N": str(state.signals)}}
+        return change, "attribute_not_exists(incident_id) AND lease_holder = :check AND signals <= :seen", values | lease
     condition = "attribute_not_exists(incident_id) AND attribute_not_exists(lease_holder) AND attribute_not_exists(signals)"
-    if duty.known_good_at is None:
+    if state.known_good_at is None:
         return change, f"{condition} AND attribute_not_exists(known_good_at)", values
-    return change, f"{condition} AND known_good_at = :known", values | {":known": time(duty.known_good_at)}
+    return change, f"{condition} AND known_good_at = :known", values | {":known": time(state.known_good_at)}
 
 
-def letting_go(duty: IdleState, forget: datetime | None) -> Update:
-    """Go off duty; what waits stays, or leaves with the row."""
-    values: dict[str, Any] = {":check": {"S": duty.lease_holder}}
+def release_lease(state: IdleState, forget: datetime | None) -> Update:
+    """Release the lease. Signals stay for the next check; with `forget`, the row expires a day after that time."""
+    values: dict[str, Any] = {":check": {"S": state.lease_holder}}
     change = "REMOVE lease_holder, lease_since"
     if forget:
         change += f", signals, latest_request, requirements SET {EXPIRES_AT} = :expires"

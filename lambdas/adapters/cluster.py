@@ -1,4 +1,4 @@
-"""The Kubernetes API of one cluster, as far as we use it."""
+"""The Kubernetes API of one cluster: the calls that checker and remediator need."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from lambdas.adapters.eks_token import Tokens
     from lambdas.domain.snapshot.snapshot import ClusterFacts, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
 
-_KEPT_CLUSTERS: Final = 32
-"""Clusters whose connections one process keeps; a fleet's sweep comes by in turns."""
-_LOOKED_AT_ONE_BY_ONE: Final = 16
-"""NotReady nodes that are read by name; where there are more, reading every node whole costs fewer requests."""
+_MAX_CACHED_CLUSTERS: Final = 32
+"""Clusters whose connections one process keeps. The sweep of a larger fleet replaces the least recently used."""
+_MAX_READ_BY_NAME: Final = 16
+"""Most NotReady nodes that are read by name. For more nodes, one list of all nodes costs fewer requests."""
 
 
 class Cluster:
@@ -49,41 +49,43 @@ class Cluster:
         if kind == "ReplicaSet":
             path = f"/apis/apps/v1/namespaces/{segment(namespace)}/replicasets/{segment(name)}"
             try:
-                above = kubernetes_objects.controller(self._api.get(f"read ReplicaSet {namespace}/{name}", path))
+                deployment = kubernetes_objects.controller(self._api.get(f"read ReplicaSet {namespace}/{name}", path))
             except NotFound:
                 return None
-            kind, name = above or ("", "")
+            kind, name = deployment or ("", "")
         return (WorkloadKind(kind), name) if kind in tuple(WorkloadKind) else None
 
     def pods(self, namespace: str, service_account: str, node: str = "") -> tuple[PodFacts, ...]:
-        selected = f"spec.serviceAccountName={service_account}" + (f",spec.nodeName={node}" if node else "")
-        found = self._api.each(
+        selector = f"spec.serviceAccountName={service_account}" + (f",spec.nodeName={node}" if node else "")
+        found = self._api.list_facts(
             f"list pods of ServiceAccount {namespace}/{service_account}",
             f"/api/v1/namespaces/{segment(namespace)}/pods",
             lambda page: kubernetes_objects.pods(page["items"]),
-            fieldSelector=selected,
+            fieldSelector=selector,
         )
-        return tuple({pod.uid: pod for pod in found}.values())  # a list that began anew gives pods a second time
+        return tuple({pod.uid: pod for pod in found}.values())  # a restarted list returns pods twice
 
     def nodes(self) -> tuple[NodeFacts, ...]:
-        """All nodes; of those that are Ready only name, readiness and operating system are read, so 5,000 of them are 1 MB, not 48."""
-        rows = self._api.each("list nodes", "/api/v1/nodes", kubernetes_objects.nodes_in_table, accept=TABLE, includeObject="None")
+        """All nodes. A Ready node has only name, readiness and operating system: 5,000 nodes take 1 MB, not 48."""
+        rows = self._api.list_facts("list nodes", "/api/v1/nodes", kubernetes_objects.nodes_in_table, accept=TABLE, includeObject="None")
         found = {node.name: node for node in rows}
-        unwell = frozenset(node.name for node in found.values() if not node.ready)
-        # A node that was deleted meanwhile stays as the table had it, until the next look.
-        return tuple((found | {node.name: node for node in self._whole_nodes(unwell)}).values())
+        unready = frozenset(node.name for node in found.values() if not node.ready)
+        # A node that was deleted meanwhile stays as in the table, until the next read.
+        return tuple((found | {node.name: node for node in self._read_nodes(unready)}).values())
 
-    def _whole_nodes(self, names: frozenset[str]) -> list[NodeFacts]:
+    def _read_nodes(self, names: frozenset[str]) -> list[NodeFacts]:
         # RBAC grants `list` alone, so one node is a list of one.
-        queries = [{"fieldSelector": f"metadata.name={name}"} for name in sorted(names)] if len(names) <= _LOOKED_AT_ONE_BY_ONE else [{}]
+        queries = [{"fieldSelector": f"metadata.name={name}"} for name in sorted(names)] if len(names) <= _MAX_READ_BY_NAME else [{}]
 
-        def taken(page: Any) -> list[NodeFacts]:
+        def selected(page: Any) -> list[NodeFacts]:
             return [kubernetes_objects.node(item) for item in page["items"] if item["metadata"]["name"] in names]
 
-        return [node for query in queries for node in self._api.each("read nodes that are not Ready", "/api/v1/nodes", taken, **query)]
+        return [
+            node for query in queries for node in self._api.list_facts("read nodes that are not Ready", "/api/v1/nodes", selected, **query)
+        ]
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
-        found = self._api.each(
+        found = self._api.list_facts(
             f"list permission errors in namespace {namespace}",
             f"/apis/events.k8s.io/v1/namespaces/{segment(namespace)}/events",
             lambda page: [kubernetes_objects.plugin_error(item) for item in page["items"]],
@@ -104,15 +106,15 @@ class Cluster:
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         try:
             self._api.delete(f"delete pod {namespace}/{name}", path, options)
-        except (NotFound, Conflict):  # gone, or its name belongs to its successor
+        except (NotFound, Conflict):  # deleted already, or another pod has the name
             return False
         return True
 
 
 class Clusters:
-    """Implements `ClustersPort`: one client, and so one set of connections, per cluster and process.
+    """Implements `ClustersPort`, with one client and one connection pool for each cluster.
 
-    `role_arn` is whose tokens these are, for a refusal to name; empty where nobody knows.
+    `role_arn` is the role behind the tokens, which errors name; empty if unknown.
     """
 
     def __init__(self, tokens: Tokens, role_arn: str = "") -> None:
@@ -121,28 +123,26 @@ class Clusters:
         self._apis: OrderedDict[tuple[str, str, str], KubernetesApi] = OrderedDict()
         self._lock = Lock()
 
-    def login(self, kubernetes_objects: ClusterFacts) -> Cluster:
-        """A client for the cluster; no request is made yet.
+    def login(self, facts: ClusterFacts) -> Cluster:
+        """A client for the cluster. This makes no request.
 
         Raises:
-            PermanentError: EKS gave no usable endpoint or certificate authority, as of a cluster that is being created.
+            PermanentError: the cluster has no usable endpoint or certificate authority, for example during its creation.
         """
-        key = (kubernetes_objects.name, kubernetes_objects.endpoint, kubernetes_objects.certificate_authority)
+        key = (facts.name, facts.endpoint, facts.certificate_authority)
         with self._lock:
-            api = self._apis.pop(key, None) or KubernetesApi(
-                kubernetes_objects.name, kubernetes_objects.endpoint, _pem(kubernetes_objects), self._tokens, self._role_arn
-            )
+            api = self._apis.pop(key, None) or KubernetesApi(facts.name, facts.endpoint, _pem(facts), self._tokens, self._role_arn)
             self._apis[key] = api
-            if len(self._apis) > _KEPT_CLUSTERS:
+            if len(self._apis) > _MAX_CACHED_CLUSTERS:
                 self._apis.popitem(last=False)[1].close()
         return Cluster(api)
 
 
-def _pem(kubernetes_objects: ClusterFacts) -> str:
+def _pem(facts: ClusterFacts) -> str:
     try:
-        return base64.b64decode(kubernetes_objects.certificate_authority, validate=True).decode("ascii")
+        return base64.b64decode(facts.certificate_authority, validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise PermanentError(f"log in to cluster {kubernetes_objects.name}: its certificate authority is not base64") from error
+        raise PermanentError(f"log in to cluster {facts.name}: its certificate authority is not base64") from error
 
 
 def _service_account(namespace: str, name: str) -> str:

@@ -59,7 +59,7 @@ class Eks:
         return _addon(answer["addon"])
 
     def associations(self, target: ServiceAccountRef) -> tuple[Association, ...]:
-        """Pod identity associations of one ServiceAccount. The list has no roles, so each is described; there is hardly ever more than one."""
+        """Pod identity associations of one ServiceAccount. The list has no roles, so each is described."""
         where = {"clusterName": target.cluster, "namespace": target.namespace, "serviceAccount": target.name}
         pages = self._pages(f"list pod identity associations of {target.key}", "list_pod_identity_associations", **where)
         return tuple(

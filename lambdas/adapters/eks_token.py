@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "k8s-aws-v1."
 LIFETIME: Final = timedelta(minutes=10)
-"""STS takes the URL for 15 minutes from its date, whatever it says itself; the rest is for clocks that differ.
+"""STS accepts the URL for 15 minutes from its date, whatever expiry it names. The margin allows for clock skew.
 
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/HEAD/pkg/token/token.go
 """
-_EXPIRES_S: Final = 60  # by convention; the authenticator takes 0 to 900
+_EXPIRES_S: Final = 60  # by convention; the authenticator accepts 0 to 900
 _DNS_SUFFIX: Final = {"aws-cn": "amazonaws.com.cn"}
 
 
 @dataclass(frozen=True)
-class _Made:
-    token: str
-    at: datetime
-    until: datetime
+class _Token:
+    text: str
+    created_at: datetime
+    expires_at: datetime
 
 
 class Tokens:
-    """Makes tokens by cluster name, and gives the same one again while it is valid."""
+    """Creates tokens by cluster name, and reuses each while it is valid."""
 
     def __init__(self, session: AwsSession, partition: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._session = session
@@ -41,44 +41,44 @@ class Tokens:
             f"https://sts.{session.region}.{_DNS_SUFFIX.get(partition, 'amazonaws.com')}/?Action=GetCallerIdentity&Version=2011-06-15"
         )
         self._now = now
-        self._made: dict[str, _Made] = {}
+        self._tokens: dict[str, _Token] = {}
         self._lock = Lock()
 
     def get(self, cluster: str) -> str:
-        """A token that is valid now. The regional endpoint is used, since only the partition `aws` has a global one.
+        """A valid token, for the regional endpoint, since only the partition `aws` has a global one.
 
         Raises:
             AccessDenied: the process has no credentials.
         """
         with self._lock:
-            made = self._made.get(cluster)
-            if made is None or self._now() >= made.until:
-                made = self._made[cluster] = self._make(cluster)
-            return made.token
+            token = self._tokens.get(cluster)
+            if token is None or self._now() >= token.expires_at:
+                token = self._tokens[cluster] = self._create(cluster)
+            return token.text
 
-    def forget(self, cluster: str, refused: str) -> bool:
-        """Drop a token that a server refused. True where another may fare better: it was not made just now."""
+    def forget(self, cluster: str, rejected: str) -> bool:
+        """Drop a token that a server rejected. True if a new token may be accepted, since this one was not created just now."""
         with self._lock:
-            made = self._made.get(cluster)
-            if made is None or made.token != refused:
+            token = self._tokens.get(cluster)
+            if token is None or token.text != rejected:
                 return True
-            del self._made[cluster]
-            return self._now() - made.at > timedelta(seconds=5)
+            del self._tokens[cluster]
+            return self._now() - token.created_at > timedelta(seconds=5)
 
-    def _make(self, cluster: str) -> _Made:
+    def _create(self, cluster: str) -> _Token:
         from botocore.hooks import HierarchicalEmitter
         from botocore.model import ServiceId
         from botocore.signers import RequestSigner
 
-        at = self._now()
+        created_at = self._now()
         with translated(f"sign a token for cluster {cluster}"):
             credentials = self._session.credentials()
-            credentials.get_frozen_credentials()  # refreshes them now, where what goes wrong is translated
-        emitter = HierarchicalEmitter()  # the signer holds it by a weak reference
+            credentials.get_frozen_credentials()  # refreshes them here, where `translated` catches an error
+        emitter = HierarchicalEmitter()  # a local variable, because the signer holds a weak reference
         signer = RequestSigner(ServiceId("sts"), self._session.region, "sts", "v4", credentials, emitter)
         request = {"method": "GET", "url": self._url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
         signed = signer.generate_presigned_url(request, operation_name="", expires_in=_EXPIRES_S, region_name=self._session.region)
-        token = PREFIX + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
-        # Credentials that are refreshed tell when they end; a token lives no longer than the credentials that signed it.
-        end = getattr(credentials, "_expiry_time", None)
-        return _Made(token, at, min(at + LIFETIME, end) if end else at + LIFETIME)
+        text = PREFIX + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
+        # Refreshable credentials have an expiry time; a token must not outlive the credentials that signed it.
+        expiry = getattr(credentials, "_expiry_time", None)
+        return _Token(text, created_at, min(created_at + LIFETIME, expiry) if expiry else created_at + LIFETIME)

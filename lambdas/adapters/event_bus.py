@@ -1,4 +1,4 @@
-"""EventBridge: our own events onto the bus."""
+"""EventBridge: publishes the product's own events."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 BATCH: Final = 10
 """Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html"""
-_TRIES: Final = 3
+_ATTEMPTS: Final = 3
 _FIRST_PAUSE_S: Final = 0.1
-_WORTH_A_RETRY: Final = frozenset({"ThrottlingException", "InternalFailure", "InternalException", "ConcurrentModificationException"})
+_RETRYABLE: Final = frozenset({"ThrottlingException", "InternalFailure", "InternalException", "ConcurrentModificationException"})
 
 
 class EventBus:
@@ -33,35 +33,35 @@ class EventBus:
         self._sleep = sleep
 
     def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Send `(detail-type, detail)` events of ours, ten a call. Those that were refused are sent again, the others are not.
+        """Send `(detail-type, detail)` events, ten per call, and retry the rejected ones.
 
         Raises:
-            TransientError: some were refused three times.
-            PermanentError: the bus will never take one of them.
+            TransientError: some events were rejected three times.
+            PermanentError: a retry of an event cannot help.
         """
         entries = [self._entry(kind, detail) for kind, detail in events]
         for start in range(0, len(entries), BATCH):
             self._put_batch(entries[start : start + BATCH])
 
     def _put_batch(self, entries: list[dict[str, Any]]) -> None:
-        left = entries
-        for attempt in range(_TRIES):
+        remaining = entries
+        for attempt in range(_ATTEMPTS):
             if attempt:
-                self._sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311  # spreads retries, guards nothing
-            left, why = self._refused(left)
-            if not left:
+                self._sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311  # jitter, not security
+            remaining, code = self._put_once(remaining)
+            if not remaining:
                 return
-        raise TransientError(f"put {len(entries)} events on bus {self._bus}: {len(left)} were refused: {why}")
+        raise TransientError(f"put {len(entries)} events on bus {self._bus}: {len(remaining)} were rejected: {code}")
 
-    def _refused(self, entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    def _put_once(self, entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
         attempt = f"put {len(entries)} events on bus {self._bus}"
         with translated(attempt):
             answer = self._session.client("events").put_events(Entries=entries)
-        refused = [(entry, said) for entry, said in zip(entries, answer["Entries"], strict=True) if said.get("ErrorCode")]
-        hopeless = [said for _, said in refused if said["ErrorCode"] not in _WORTH_A_RETRY]
-        if hopeless:
-            raise PermanentError(f"{attempt}: {hopeless[0]['ErrorCode']} {hopeless[0].get('ErrorMessage', '')}"[:300])
-        return [entry for entry, _ in refused], refused[0][1]["ErrorCode"] if refused else ""
+        rejected = [(entry, result) for entry, result in zip(entries, answer["Entries"], strict=True) if result.get("ErrorCode")]
+        permanent = [result for _, result in rejected if result["ErrorCode"] not in _RETRYABLE]
+        if permanent:
+            raise PermanentError(f"{attempt}: {permanent[0]['ErrorCode']} {permanent[0].get('ErrorMessage', '')}"[:300])
+        return [entry for entry, _ in rejected], rejected[0][1]["ErrorCode"] if rejected else ""
 
     def _entry(self, kind: str, detail: Mapping[str, Any]) -> dict[str, Any]:
         body = orjson.dumps(detail).decode()

@@ -1,10 +1,10 @@
-"""Incidents and history as items of the table, and back: pure.
+"""Converts incidents and history to items of the table, and back. Pure.
 
 | pk | sk | what |
 |---|---|---|
-| `sa#<cluster>/<namespace>/<name>` | `now` | one row per ServiceAccount: the open incident, if any, and when all was last well |
+| `sa#<cluster>/<namespace>/<name>` | `now` | one row per ServiceAccount: open incident, check lease, last healthy check |
 | `sa#<cluster>/<namespace>/<name>` | `past#<closed at>#<incident id>` | history, removed after 90 days |
-| `binding#<parameter path>` | `<cluster>` | when this cluster turned wrong under this binding, removed after 90 days |
+| `binding#<parameter path>` | `<cluster>` | when an incident of this cluster was last opened for this binding, removed after 90 days |
 """
 
 import json
@@ -18,12 +18,12 @@ from lambdas.domain.incidents.incident import IdleState, Incident, Outcome, Past
 
 Row = dict[str, dict[str, Any]]
 
-KEPT: Final = timedelta(days=90)
-AFTER_EVERY_PAST: Final = {"S": "past$"}
-"""`$` follows `#`: after the last key of history."""
+HISTORY_RETENTION: Final = timedelta(days=90)
+HISTORY_END: Final = {"S": "past$"}
+"""A sort key after every key of history, since `$` follows `#`."""
 
-DUTY_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "requirements")
-"""What a row has, beside `signals`, while a check is on duty."""
+LEASE_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "requirements")
+"""Attributes of a row, beside `signals`, while a check holds the lease."""
 
 OPEN_ATTRIBUTES: Final = (
     "incident_id",
@@ -38,38 +38,63 @@ OPEN_ATTRIBUTES: Final = (
     "heartbeat_at",
     "notified",
     "repairing",
-    *DUTY_ATTRIBUTES,
+    *LEASE_ATTRIBUTES,
 )
-"""What a row has only while an incident is open or a check is on duty. Without `incident_id` there is no incident."""
+"""Attributes of a row while an incident is open or a check holds the lease. A row without `incident_id` has no incident."""
+
+HEALTHY_ATTRIBUTES: Final = ("known_good_at", "nodes_seen_at", "nodes_unsettled")
+"""Attributes of a row after a check that found no fault."""
+
+GONE_NOTIFIED_AT: Final = "gone_notified_at"
+"""Attribute of a row whose missing cluster was reported."""
+
+HISTORY_ATTRIBUTES: Final = (
+    "incident_id",
+    "opened_at",
+    "closed_at",
+    "outcome",
+    "verdict",
+    "caused_by",
+    "changes",
+    "signals",
+    "binding_path",
+    "binding_version",
+    "old_value",
+    "details",
+)
+"""Attributes of an item of history."""
+
+AFFECTED_AT: Final = "affected_at"
+"""Attribute of an item by binding and cluster: when an incident about the binding was last opened there."""
 
 
 def time(at: datetime) -> dict[str, str]:
-    """An attribute that sorts as time does: UTC, always with microseconds."""
+    """A time as an attribute that sorts chronologically: UTC, always with microseconds."""
     return {"S": at.astimezone(UTC).isoformat(timespec="microseconds")}
 
 
 def expiry(at: datetime) -> Row:
-    """The attribute by which an item leaves 90 days after `at`."""
-    return {EXPIRES_AT: {"N": str(int((at + KEPT).timestamp()))}}
+    """The attribute by which DynamoDB removes an item 90 days after `at`."""
+    return {EXPIRES_AT: {"N": str(int((at + HISTORY_RETENTION).timestamp()))}}
 
 
-def now_key(target: ServiceAccountRef) -> Row:
-    """The row of a ServiceAccount."""
+def row_key(target: ServiceAccountRef) -> Row:
+    """The key of the row of a ServiceAccount."""
     return {PARTITION_KEY: {"S": f"sa#{target.key}"}, SORT_KEY: {"S": "now"}}
 
 
 def binding_key(path: str, cluster: str) -> Row:
-    """The mark of a cluster under a binding."""
+    """The key of the item of a cluster under a binding."""
     return {PARTITION_KEY: {"S": f"binding#{path}"}, SORT_KEY: {"S": cluster}}
 
 
-def past_from(since: datetime) -> dict[str, str]:
-    """The first sort key of history closed then or later."""
+def history_start(since: datetime) -> dict[str, str]:
+    """The first sort key of history that was closed at this time or later."""
     return {"S": f"past#{time(since)['S']}"}
 
 
-def opening(incident: Incident) -> Row:
-    """What an open incident sets on its row, without the count of signals; what it does not set is to be removed."""
+def open_attributes(incident: Incident) -> Row:
+    """The attributes that an open incident sets, without `signals`. The writer removes the other `OPEN_ATTRIBUTES`."""
     texts = {
         "incident_id": incident.id,
         "first_request": json.dumps(incident.request),
@@ -85,11 +110,11 @@ def opening(incident: Incident) -> Row:
 
 
 def incident(target: ServiceAccountRef, row: Row) -> Incident:
-    """The open incident of a row that has one."""
+    """The open incident of a row, which must have one."""
     return Incident(
         id=row["incident_id"]["S"],
         target=target,
-        opened_at=_when(row["opened_at"]),
+        opened_at=_time_of(row["opened_at"]),
         signals=int(row["signals"]["N"]),
         request=json.loads(row["first_request"]["S"]),
         started=row["started"]["BOOL"],
@@ -97,7 +122,7 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         holder=row["holder"]["S"],
         callback_id=_text(row, "callback_id"),
         binding_path=_text(row, "binding_path"),
-        heartbeat_at=_when(row["heartbeat_at"]) if "heartbeat_at" in row else None,
+        heartbeat_at=_time_of(row["heartbeat_at"]) if "heartbeat_at" in row else None,
         repairing="repairing" in row,
     )
 
@@ -107,15 +132,15 @@ def incident_id(row: Row) -> str | None:
     return _text(row, "incident_id")
 
 
-def free(row: Row) -> IdleState:
-    """What is remembered of checks that found all well, and who is on duty."""
+def idle_state(row: Row) -> IdleState:
+    """The state of a row without an incident: the last healthy checks, and the check lease."""
     return IdleState(
-        known_good_at=_when(row["known_good_at"]) if "known_good_at" in row else None,
-        nodes_seen_at=_when(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
+        known_good_at=_time_of(row["known_good_at"]) if "known_good_at" in row else None,
+        nodes_seen_at=_time_of(row["nodes_seen_at"]) if "nodes_seen_at" in row else None,
         nodes_unsettled="nodes_unsettled" in row,
-        gone_notified_at=_when(row["gone_notified_at"]) if "gone_notified_at" in row else None,
+        gone_notified_at=_time_of(row["gone_notified_at"]) if "gone_notified_at" in row else None,
         lease_holder=_text(row, "lease_holder") or "",
-        lease_since=_when(row["lease_since"]) if "lease_since" in row else None,
+        lease_since=_time_of(row["lease_since"]) if "lease_since" in row else None,
         signals=int(row["signals"]["N"]) if "signals" in row else 0,
         request=json.loads(row["latest_request"]["S"]) if "latest_request" in row else None,
         requirements=frozenset(row["requirements"]["SS"]) if "requirements" in row else frozenset(),
@@ -123,7 +148,7 @@ def free(row: Row) -> IdleState:
 
 
 def past_item(past: PastIncident) -> Row:
-    """One line of history. Written again it is the same item, as long as `closed_at` is."""
+    """One item of history. The same `closed_at` and id give the same key, so a repeated write is idempotent."""
     texts = {
         "incident_id": past.id,
         "outcome": str(past.outcome),
@@ -135,9 +160,9 @@ def past_item(past: PastIncident) -> Row:
         "details": None if past.details is None else json.dumps(past.details),
     }
     numbers = {"signals": past.signals, "binding_version": past.binding_version}
-    sort_key = {"S": f"{past_from(past.closed_at)['S']}#{past.id}"}
+    sort_key = {"S": f"{history_start(past.closed_at)['S']}#{past.id}"}
     return {
-        **now_key(past.target),
+        **row_key(past.target),
         SORT_KEY: sort_key,
         "opened_at": time(past.opened_at),
         "closed_at": time(past.closed_at),
@@ -153,8 +178,8 @@ def past(target: ServiceAccountRef, row: Row) -> PastIncident:
     return PastIncident(
         id=row["incident_id"]["S"],
         target=target,
-        opened_at=_when(row["opened_at"]),
-        closed_at=_when(row["closed_at"]),
+        opened_at=_time_of(row["opened_at"]),
+        closed_at=_time_of(row["closed_at"]),
         outcome=Outcome(row["outcome"]["S"]),
         verdict=row["verdict"]["S"],
         trigger=row["caused_by"]["S"],
@@ -171,5 +196,5 @@ def _text(row: Row, name: str) -> str | None:
     return row[name]["S"] if name in row else None
 
 
-def _when(attribute: Mapping[str, str]) -> datetime:
+def _time_of(attribute: Mapping[str, str]) -> datetime:
     return datetime.fromisoformat(attribute["S"])

@@ -1,4 +1,4 @@
-"""Incidents and history in DynamoDB; every write is conditional, so that several callers cannot undo each other."""
+"""Incidents and history in DynamoDB. Every write is conditional, so concurrent callers cannot undo each other's writes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
     from lambdas.contract.parameters import ServiceAccountRef
 
-_TRIES: Final = 8
-"""A claim is lost only to writes of the same row within milliseconds; eight in a row means that something else is wrong."""
+_CLAIM_ATTEMPTS: Final = 8
+"""A claim fails only if another writer changes the row within milliseconds. Eight failures in a row have another cause."""
 
 
 class Incidents:
@@ -30,173 +30,177 @@ class Incidents:
         self._table = Table(session, table)
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
-        """One conditional write, which counts or, refused, brings the row that has the answer.
+        """One conditional write. If a former check has answered the signal, the write fails and returns the row.
 
-        For a quiet signal that nothing is to be counted for: one read, for a fifth of the price.
+        A quiet signal costs one read where nothing has to be counted, a fifth of the price.
         """
         if signal.quiet:
-            row = self._table.get(f"signal {target.key}", items.now_key(target))
-            if items.incident_id(row) is None and (found := answer_to_quiet_signal(items.free(row), signal)):
+            row = self._table.get(f"signal {target.key}", items.row_key(target))
+            if items.incident_id(row) is None and (found := answer_to_quiet_signal(items.idle_state(row), signal)):
                 return found
-        row, counted = self._table.update(f"signal {target.key}", items.now_key(target), *check_lease_items.signalling(signal))
-        free = items.free(row)
-        if not counted:  # refused, so there is an answer; the time is for the log
-            return answered(free, signal) or AlreadyAnswered(signal.at)
+        row, counted = self._table.update(f"signal {target.key}", items.row_key(target), *check_lease_items.count_signal(signal))
+        state = items.idle_state(row)
+        if not counted:  # the condition failed, so a former check answered
+            return answered(state, signal) or AlreadyAnswered(signal.at)
         if items.incident_id(row):
             return items.incident(target, row)
-        return self._relieve(target, signal, free) if gone(free, signal.at) else signal_result(free, signal)
+        return self._take_expired_lease(target, signal, state) if gone(state, signal.at) else signal_result(state, signal)
 
-    def _relieve(self, target: ServiceAccountRef, signal: Signal, former: IdleState) -> SignalResult:
-        """Go on duty in the place of a check that is gone, unless somebody was quicker."""
-        row, without_lease = self._table.update(
-            f"relieve the check of {target.key}", items.now_key(target), *check_lease_items.relieving(signal, former)
+    def _take_expired_lease(self, target: ServiceAccountRef, signal: Signal, former: IdleState) -> SignalResult:
+        """Take the expired lease, unless another check took it first."""
+        row, taken = self._table.update(
+            f"take the expired lease of {target.key}", items.row_key(target), *check_lease_items.take_expired_lease(signal, former)
         )
         if items.incident_id(row):
             return items.incident(target, row)
-        free = items.free(row)
-        return signal_result(free, signal) if without_lease or free.lease_holder else self.signal(target, signal)
+        state = items.idle_state(row)
+        return signal_result(state, signal) if taken or state.lease_holder else self.signal(target, signal)
 
     def finish_check(
-        self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesSeen | None = None
     ) -> IdleState | None:
-        """One write. Its condition holds as long as nobody but this check has changed what it knew of the row."""
-        attempt = f"remember that {target.key} is well"
-        row, written = self._table.update(attempt, items.now_key(target), *check_lease_items.finishing(duty, well(duty, began_at, nodes)))
-        free = items.free(row)
-        return free if not written and duty.lease_holder and free.lease_holder == duty.lease_holder else None
+        """One write. Its condition holds if no other writer has changed the row since this check read it."""
+        attempt = f"record that {target.key} is healthy"
+        row, written = self._table.update(
+            attempt, items.row_key(target), *check_lease_items.finish_check(state, well(state, began_at, nodes))
+        )
+        current = items.idle_state(row)
+        return current if not written and state.lease_holder and current.lease_holder == state.lease_holder else None
 
-    def release_check(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
-        """A row to be forgotten is left to expire, so that the checker needs no grant to delete."""
-        self._table.update(f"leave the check of {target.key}", items.now_key(target), *check_lease_items.letting_go(duty, forget))
+    def release_check(self, target: ServiceAccountRef, state: IdleState, forget: datetime | None = None) -> None:
+        """Release the lease in one write. A row to forget expires, so the checker needs no grant to delete items."""
+        self._table.update(f"release the lease of {target.key}", items.row_key(target), *check_lease_items.release_lease(state, forget))
 
     def claim(self, incident: Incident) -> Incident:
-        """The binding is marked first: a mark too many is harmless, one too few would blind the breaker."""
-        self._mark(incident)
-        for _ in range(_TRIES):
+        """Open or join the incident. The binding's item comes first: a missing one would disable the circuit breaker."""
+        self._record_affected_cluster(incident)
+        for _ in range(_CLAIM_ATTEMPTS):
             row, opened = self._open(incident, "attribute_not_exists(incident_id)")
-            if opened or items.incident_id(row) == incident.id:  # ours already: the answer to an earlier try was lost
+            if opened or items.incident_id(row) == incident.id:  # an earlier attempt succeeded, and its response was lost
                 return items.incident(incident.target, row)
             row, counted = self._count(incident)
             if counted:
                 return items.incident(incident.target, row)
-        raise TransientError(f"claim {incident.target.key}: lost to other writers {_TRIES} times")
+        raise TransientError(f"claim {incident.target.key}: lost to other writers {_CLAIM_ATTEMPTS} times")
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
-        """The count of signals goes on from the ended incident's."""
-        self._mark(successor)
-        as_seen = f"incident_id = :ended AND {'attribute_exists' if ended.repairing else 'attribute_not_exists'}(repairing)"
-        row, taken = self._open(successor, as_seen, {":ended": {"S": ended.id}})
+        """Replace the ended incident. The successor keeps its count of signals."""
+        self._record_affected_cluster(successor)
+        unchanged = f"incident_id = :ended AND {'attribute_exists' if ended.repairing else 'attribute_not_exists'}(repairing)"
+        row, taken = self._open(successor, unchanged, {":ended": {"S": ended.id}})
         if taken or items.incident_id(row) == successor.id:
             return items.incident(successor.target, row)
         return self.claim(successor)
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
-        """Nothing happens where the incident is no longer open: it began, and has ended since."""
+        """Record the execution. This has no effect if the incident was closed meanwhile."""
         values: Row = {":id": {"S": incident.id}, ":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
         self._update(f"mark incident {incident.id} as started", incident, "SET execution_arn = :arn, started = :yes", values)
 
     def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
-        """A sign of life of the person who holds it. False where it was closed or taken over."""
+        """Record the heartbeat of the person who holds the incident. False if it was closed or taken over."""
         values: Row = {":id": {"S": incident.id}, ":at": items.time(at)}
-        return self._update(f"hold incident {incident.id}", incident, "SET heartbeat_at = :at", values)
+        return self._update(f"renew the heartbeat of incident {incident.id}", incident, "SET heartbeat_at = :at", values)
 
     def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
-        """One conditional write, so that either this or a take-over comes first, and whoever comes second learns of it."""
+        """One conditional write, so this write and a concurrent take-over cannot both succeed. False if it was closed or taken over."""
         values: Row = {":id": {"S": incident.id}} | ({":yes": {"BOOL": True}} if repairing else {})
-        attempt = f"note that incident {incident.id} is {'' if repairing else 'no longer '}being acted on"
+        attempt = f"record that the repair of incident {incident.id} {'begins' if repairing else 'has ended'}"
         return self._update(attempt, incident, "SET repairing = :yes" if repairing else "REMOVE repairing", values)
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
-        """Remember the approval that is waited for; None when it has been answered.
+        """Record the callback of the pending approval; None when it was answered.
 
         Raises:
-            Conflict: the incident is no longer the open one, so nobody is to be asked about it.
+            Conflict: the incident is no longer open, so no approval may be requested.
         """
         values: Row = {":id": {"S": incident.id}} | ({":callback": {"S": callback_id}} if callback_id else {})
-        attempt = f"note the approval of incident {incident.id}"
+        attempt = f"record the approval of incident {incident.id}"
         change = "SET callback_id = :callback" if callback_id else "REMOVE callback_id"
         if not self._update(attempt, incident, change, values):
             raise Conflict(f"{attempt}: it is no longer open")
 
     def mark_notified(self, incident: Incident, state: str) -> bool:
-        """Remember that this state's message was sent. False where the incident is no longer open."""
+        """Record that the message of this state was sent. False if the incident is no longer open."""
         values: Row = {":id": {"S": incident.id}, ":state": {"SS": [state]}}
-        return self._update(f"note what was told of incident {incident.id}", incident, "ADD notified :state", values)
+        return self._update(f"record a notification of incident {incident.id}", incident, "ADD notified :state", values)
 
     def notified_states(self, incident: Incident) -> frozenset[str]:
-        """States whose message has been sent; none where the incident is no longer open."""
-        row = self._table.get(f"read what was told of incident {incident.id}", items.now_key(incident.target))
+        """The states whose message was sent; none if the incident is no longer open."""
+        row = self._table.get(f"read the notifications of incident {incident.id}", items.row_key(incident.target))
         return frozenset(row["notified"]["SS"]) if items.incident_id(row) == incident.id and "notified" in row else frozenset()
 
     def get(self, target: ServiceAccountRef) -> Incident | None:
-        row = self._table.get(f"read the incident of {target.key}", items.now_key(target))
+        row = self._table.get(f"read the incident of {target.key}", items.row_key(target))
         return items.incident(target, row) if items.incident_id(row) else None
 
     def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
-        """History and row change in one transaction, so that a crash leaves both or neither.
+        """Write history and row in one transaction. False if an unseen signal arrived.
 
         Raises:
-            Conflict: the incident is not open and was not closed before: another has taken its place.
+            Conflict: another incident has replaced this one.
         """
         attempt = f"close incident {past.id}"
-        refusing = self._table.transact(
-            attempt, self._closing(past, seen_signals, healthy_since), [self._table.put_entry(items.past_item(past))]
+        current = self._table.transact(
+            attempt, self._close_update(past, seen_signals, healthy_since), [self._table.put_entry(items.past_item(past))]
         )
-        if refusing is None:
+        if current is None:
             return True
-        if items.incident_id(refusing) == past.id:
+        if items.incident_id(current) == past.id:
             return False
-        if any(item.id == past.id for item in self.history(past.target, past.opened_at)):
-            return True  # it was closed; only the answer was lost
+        if any(closed.id == past.id for closed in self.history(past.target, past.opened_at)):
+            return True  # an earlier attempt closed it, and its response was lost
         raise Conflict(f"{attempt}: it is no longer open")
 
     def history(self, target: ServiceAccountRef, since: datetime) -> tuple[PastIncident, ...]:
         """Incidents of this ServiceAccount closed since then, newest first."""
         condition = f"{PARTITION_KEY} = :pk AND {SORT_KEY} BETWEEN :since AND :end"
-        values = {":pk": items.now_key(target)[PARTITION_KEY], ":since": items.past_from(since), ":end": items.AFTER_EVERY_PAST}
+        values = {":pk": items.row_key(target)[PARTITION_KEY], ":since": items.history_start(since), ":end": items.HISTORY_END}
         found = self._table.query(f"read the history of {target.key}", condition, values)
         return tuple(items.past(target, row) for row in found)
 
     def affected_clusters(self, binding_path: str, since: datetime) -> tuple[str, ...]:
-        """Clusters with an incident, open or closed, that was opened about this binding since then; by name."""
+        """Names of the clusters where an incident about this binding was opened since then, closed or not."""
         values = {":pk": items.binding_key(binding_path, "-")[PARTITION_KEY]}
-        marks = self._table.query(f"read the clusters that turned wrong under {binding_path}", f"{PARTITION_KEY} = :pk", values)
-        return tuple(sorted(mark[SORT_KEY]["S"] for mark in marks if mark["turned_wrong_at"]["S"] >= items.time(since)["S"]))
+        found = self._table.query(f"read the clusters that {binding_path} affected", f"{PARTITION_KEY} = :pk", values)
+        return tuple(sorted(row[SORT_KEY]["S"] for row in found if row[items.AFFECTED_AT]["S"] >= items.time(since)["S"]))
 
     def _count(self, incident: Incident) -> tuple[Row, bool]:
         adding: Row = {":signals": {"N": str(incident.signals)}}
-        key = items.now_key(incident.target)
+        key = items.row_key(incident.target)
         return self._table.update(f"join {incident.target.key}", key, "ADD signals :signals", "attribute_exists(incident_id)", adding)
 
     def _update(self, attempt: str, incident: Incident, change: str, values: Row) -> bool:
-        return self._table.update(attempt, items.now_key(incident.target), change, "incident_id = :id", values)[1]
+        return self._table.update(attempt, items.row_key(incident.target), change, "incident_id = :id", values)[1]
 
     def _open(self, incident: Incident, condition: str, more: Row | None = None) -> tuple[Row, bool]:
-        """The count of signals goes on from those that came before: a look follows for them, too."""
-        setting = items.opening(incident)
+        """Set the attributes of the open incident. Signals that were counted before stay counted."""
+        setting = items.open_attributes(incident)
         adding: Row = {":signals": {"N": str(incident.signals)}}
         removing = ", ".join(name for name in (*items.OPEN_ATTRIBUTES, EXPIRES_AT) if name not in setting and name != "signals")
         change = "SET " + ", ".join(f"{name} = :{name}" for name in setting) + f" REMOVE {removing} ADD signals :signals"
         values = {f":{name}": value for name, value in setting.items()} | adding | (more or {})
-        return self._table.update(f"open incident {incident.id}", items.now_key(incident.target), change, condition, values)
+        return self._table.update(f"open incident {incident.id}", items.row_key(incident.target), change, condition, values)
 
-    def _mark(self, incident: Incident) -> None:
+    def _record_affected_cluster(self, incident: Incident) -> None:
         if incident.binding_path:
-            values = {":at": items.time(incident.opened_at)} | {f":{name}": item for name, item in items.expiry(incident.opened_at).items()}
+            values = {":at": items.time(incident.opened_at)} | {
+                f":{name}": value for name, value in items.expiry(incident.opened_at).items()
+            }
             self._table.update(
-                f"mark {incident.binding_path}",
+                f"record an incident under {incident.binding_path}",
                 items.binding_key(incident.binding_path, incident.target.cluster),
-                "SET turned_wrong_at = :at, expires_at = :expires_at",
-                "attribute_not_exists(turned_wrong_at) OR turned_wrong_at < :at",
+                f"SET {items.AFFECTED_AT} = :at, {EXPIRES_AT} = :expires_at",
+                f"attribute_not_exists({items.AFFECTED_AT}) OR {items.AFFECTED_AT} < :at",
                 values,
             )
 
-    def _closing(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> dict[str, Any]:
-        # The remediator's last look read the nodes; one that joined meanwhile may still be within its grace.
-        well = ("known_good_at", "nodes_seen_at", "nodes_unsettled") if healthy_since else ()
-        gone = ("gone_notified_at",) if past.verdict == Verdict.CLUSTER_GONE and not healthy_since else ()
-        setting = f" SET {', '.join(f'{name} = :at' for name in (*well, *gone))}" if well or gone else ""
-        change = f"REMOVE {', '.join([*items.OPEN_ATTRIBUTES, *(['gone_notified_at'] if not gone else [])])}{setting}"
+    def _close_update(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> dict[str, Any]:
+        # The last assessment read the nodes; a node that joined meanwhile may still be in its grace period.
+        healthy = items.HEALTHY_ATTRIBUTES if healthy_since else ()
+        gone = (items.GONE_NOTIFIED_AT,) if past.verdict == Verdict.CLUSTER_GONE and not healthy_since else ()
+        setting = f" SET {', '.join(f'{name} = :at' for name in (*healthy, *gone))}" if healthy or gone else ""
+        change = f"REMOVE {', '.join([*items.OPEN_ATTRIBUTES, *([items.GONE_NOTIFIED_AT] if not gone else [])])}{setting}"
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
         values |= {":at": items.time(healthy_since or past.closed_at)} if setting else {}
-        return self._table.update_parameters(items.now_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
+        return self._table.update_parameters(items.row_key(past.target), change, "incident_id = :id AND signals <= :seen", values)

@@ -1,4 +1,4 @@
-"""Turns what a Kubernetes API server answers, or fails to answer, into our errors."""
+"""Translates error responses and failed requests of a Kubernetes API server into domain errors."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT: Final = 300
 _NEXT_STEP: Final = {
-    401: "the cluster does not accept our login: give {role} an access entry",
-    403: "{role} lacks an RBAC rule for this; the functions get theirs from the access manifests",
+    401: "the cluster rejects this login: create an access entry for {role}",
+    403: "{role} lacks an RBAC rule for this; the access manifests hold the rules of the functions",
 }
-_WORTH_A_RETRY: Final = frozenset({408, 429})
+_RETRYABLE: Final = frozenset({408, 429})
 
 
 class Expired(TransientError):
-    """410: the version that was asked for is no longer kept."""
+    """410: the API server no longer keeps the requested version."""
 
 
 def from_answer(attempt: str, status: int, body: bytes, headers: Mapping[str, str], role_arn: str = "") -> RemediatorError:
-    """Our error for an answer of 400 and above; the server's own words are cut short. `role_arn` is who asked, as far as it is known.
+    """The domain error for a response of 400 and above, with the truncated message of the server. `role_arn` is the caller, if known.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
     step = _NEXT_STEP.get(status, "").format(role=role_arn or "this role")
-    text = "; ".join(filter(None, (f"{attempt}: {status} {_said(body)}".rstrip()[:TEXT_LIMIT], step)))
+    text = "; ".join(filter(None, (f"{attempt}: {status} {_message(body)}".rstrip()[:TEXT_LIMIT], step)))
     if status == 401:  # noqa: PLR2004
         return AccessDenied(text, denial=Denial.UNAUTHENTICATED)
     if status == 403:  # noqa: PLR2004
         return AccessDenied(text, denial=Denial.FORBIDDEN)
-    if status in _WORTH_A_RETRY or status >= 500:  # noqa: PLR2004
+    if status in _RETRYABLE or status >= 500:  # noqa: PLR2004
         return TransientError(text, retry_after_s=retry_after_s(headers))
     kinds: dict[int, type[RemediatorError]] = {404: NotFound, 409: Conflict, 410: Expired}
     return kinds.get(status, PermanentError)(text)
 
 
 def from_failure(attempt: str, error: HTTPError | OSError) -> RemediatorError:
-    """Our error for a request that got no answer."""
+    """The domain error for a request without a response."""
     from urllib3.exceptions import ConnectTimeoutError, SSLError
 
     text = f"{attempt}: {_cause(error)}"[:TEXT_LIMIT]
-    if isinstance(error, SSLError) and _not_verified(error):
-        return AccessDenied(f"{text}; the server is not the one that EKS describes", denial=Denial.CERTIFICATE)
-    if isinstance(error, ConnectTimeoutError):  # also a closed port and a name that does not resolve
-        return AccessDenied(f"{text}; is there a route from here to the cluster's endpoint?", denial=Denial.UNREACHABLE)
+    if isinstance(error, SSLError) and _is_certificate_error(error):
+        return AccessDenied(f"{text}; the certificate is not that of the server that EKS describes", denial=Denial.CERTIFICATE)
+    if isinstance(error, ConnectTimeoutError):  # includes a closed port and a name that does not resolve
+        return AccessDenied(f"{text}; does the network have a route to the cluster's endpoint?", denial=Denial.UNREACHABLE)
     return TransientError(text)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The `Retry-After` header in seconds, the only form that API servers send; None where there is none."""
+    """The `Retry-After` header in seconds, the only form that API servers send; None if it is absent."""
     value = headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else None
 
 
-def _said(body: bytes) -> str:
+def _message(body: bytes) -> str:
     try:
         status: Any = orjson.loads(body)
         return str(status["message"])
@@ -70,9 +70,9 @@ def _said(body: bytes) -> str:
 
 
 def _cause(error: Exception) -> str:
-    # urllib3 puts the connection object into its texts, which tells a reader nothing.
+    # urllib3 adds the connection object to its messages, which does not help a reader.
     return str(error).rpartition("object at 0x")[2].partition(": ")[2] or str(error)
 
 
-def _not_verified(error: Exception) -> bool:
+def _is_certificate_error(error: Exception) -> bool:
     return any(isinstance(cause, ssl.CertificateError) for cause in (error.__cause__, error.__context__, *error.args))

@@ -1,4 +1,4 @@
-"""Kubernetes JSON to facts: pure, tolerant of fields that are absent."""
+"""Converts Kubernetes JSON to facts. Pure; accepts absent fields."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -11,12 +11,14 @@ from lambdas.domain.snapshot.snapshot import FieldWriter, NodeFacts, PluginError
 
 Json = Mapping[str, Any]
 
-_WORDS_LIMIT: Final = 400
-"""Characters of a container's last words: the SDKs' errors begin with the call, and name the cause at their end."""
+_MESSAGE_LIMIT: Final = 400
+"""Characters of a termination message: enough for an SDK error, which ends with its cause."""
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _READY: Final = "Ready"
-_GOOD_WHEN_TRUE: Final = frozenset({"NetworkingReady", "KernelReady", "StorageReady", "ContainerRuntimeReady", "AcceleratedHardwareReady"})
-"""Conditions of the EKS node monitoring agent; all others but Ready are bad when True.
+_FAULT_WHEN_FALSE: Final = frozenset(
+    {"NetworkingReady", "KernelReady", "StorageReady", "ContainerRuntimeReady", "AcceleratedHardwareReady"}
+)
+"""Conditions of the EKS node monitoring agent that report a fault when False. All others but Ready report one when True.
 
 Source: https://github.com/aws/eks-node-monitoring-agent/blob/HEAD/docs/node-health-issues.adoc
 """
@@ -25,41 +27,44 @@ _SHUT_DOWN: Final = "node.cloudprovider.kubernetes.io/shutdown"
 _UNAVAILABLE_BY_DEFAULT: Final = {WorkloadKind.DAEMON_SET: 1, WorkloadKind.DEPLOYMENT: "25%", WorkloadKind.STATEFUL_SET: 1}
 
 
-def when(text: str | None) -> datetime | None:
-    """A Kubernetes time (RFC 3339, UTC), or None where there is none."""
+def parse_time(text: str | None) -> datetime | None:
+    """A Kubernetes time (RFC 3339, UTC), or None if it is absent."""
     return datetime.fromisoformat(text) if text else None
 
 
 def service_account(item: Json) -> ServiceAccountFacts:
-    """From a ServiceAccount."""
+    """The facts of a ServiceAccount."""
     metadata = item["metadata"]
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
     return ServiceAccountFacts(
         resource_version=metadata["resourceVersion"],
-        role_annotations={key: value for key, value in annotations.items() if _meant_for_role(key)},
+        role_annotations={key: value for key, value in annotations.items() if _is_role_key(key)},
         audience=annotations.get(AUDIENCE_ANNOTATION) or None,
         writers=_writers(metadata.get("managedFields") or ()),
     )
 
 
-def _meant_for_role(key: str) -> bool:
-    """The right key, and spellings such as `eks.amazon.com/role-arn` or `eks.amazonaws.com/roleARN`."""
+def _is_role_key(key: str) -> bool:
+    """Whether the key is the role annotation or a misspelling such as `eks.amazon.com/role-arn` or `eks.amazonaws.com/roleARN`."""
     return "".join(filter(str.isalnum, key.lower())).endswith("rolearn")
 
 
 def _writers(entries: Iterable[Json]) -> tuple[FieldWriter, ...]:
-    writers = [FieldWriter(manager=entry.get("manager", ""), at=when(entry.get("time")), owns_annotation=_owns(entry)) for entry in entries]
+    writers = [
+        FieldWriter(manager=entry.get("manager", ""), at=parse_time(entry.get("time")), owns_annotation=_owns_role_annotation(entry))
+        for entry in entries
+    ]
     latest = max((writer.at for writer in writers if writer.at), default=None)
     return tuple(writer for writer in writers if writer.owns_annotation or (writer.at is not None and writer.at == latest))
 
 
-def _owns(entry: Json) -> bool:
+def _owns_role_annotation(entry: Json) -> bool:
     owned = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {}
-    return any(_meant_for_role(key) for key in owned)
+    return any(_is_role_key(key) for key in owned)
 
 
 def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
-    """From a DaemonSet, Deployment or StatefulSet."""
+    """The facts of a DaemonSet, Deployment or StatefulSet."""
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     daemon = kind is WorkloadKind.DAEMON_SET
     desired = status.get("desiredNumberScheduled", 0) if daemon else spec.get("replicas", 1)
@@ -79,7 +84,7 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
 
 
 def _max_unavailable(kind: WorkloadKind, strategy: Json, desired: int) -> int:
-    """As the controllers resolve it: DaemonSets round a percentage up, the others down, and none stands still at 0.
+    """`maxUnavailable` as the controllers resolve it: DaemonSets round a percentage up, the others down, and the minimum is 1.
 
     Sources: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/util/daemonset_util.go (UnavailableCount)
     https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/deployment/util/deployment_util.go (ResolveFenceposts)
@@ -87,8 +92,8 @@ def _max_unavailable(kind: WorkloadKind, strategy: Json, desired: int) -> int:
     """
     if strategy.get("type") == "Recreate":
         return max(1, desired)
-    said = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
-    value: Any = _UNAVAILABLE_BY_DEFAULT[kind] if said is None else said
+    configured = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
+    value: Any = _UNAVAILABLE_BY_DEFAULT[kind] if configured is None else configured
     if isinstance(value, str):
         share = int(value.removesuffix("%")) * desired
         value = -(-share // 100) if kind is WorkloadKind.DAEMON_SET else share // 100
@@ -96,14 +101,14 @@ def _max_unavailable(kind: WorkloadKind, strategy: Json, desired: int) -> int:
 
 
 def pods(items: Iterable[Json]) -> Iterator[PodFacts]:
-    """From the pods of a list, those that have ended left out."""
+    """The facts of the pods of a list, without finished pods."""
     return (_pod(item) for item in items if (item.get("status") or {}).get("phase") not in _FINISHED)
 
 
 def _pod(item: Json) -> PodFacts:
     metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
     containers = [*spec["containers"], *spec.get("initContainers", ())]
-    seen = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -114,13 +119,13 @@ def _pod(item: Json) -> PodFacts:
         ready=_condition(status, _READY).get("status") == "True",
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
-        waiting=next(filter(None, ((entry.get("state") or {}).get("waiting", {}).get("reason") for entry in seen)), ""),
-        last_words=next(filter(None, (_last_words(entry) for entry in seen)), ""),
+        waiting=next(filter(None, ((container.get("state") or {}).get("waiting", {}).get("reason") for container in statuses)), ""),
+        last_words=next(filter(None, (_termination_message(container) for container in statuses)), ""),
     )
 
 
 def _in_environment(containers: Iterable[Json], name: str) -> str | None:
-    """The variable's value in the first container that has it; the webhook appends, so the search begins at the end."""
+    """The value of the variable in the first container that has it. The search starts at the end, where the webhook appends."""
     for container in containers:
         for variable in reversed(container.get("env") or ()):
             if variable["name"] == name:
@@ -130,11 +135,7 @@ def _in_environment(containers: Iterable[Json], name: str) -> str | None:
 
 def _controller(metadata: Json) -> tuple[str, str] | None:
     return next(
-        (
-            (ownerreference["kind"], ownerreference["name"])
-            for ownerreference in metadata.get("ownerReferences") or ()
-            if ownerreference.get("controller")
-        ),
+        ((owner["kind"], owner["name"]) for owner in metadata.get("ownerReferences") or () if owner.get("controller")),
         None,
     )
 
@@ -144,9 +145,9 @@ def controller(item: Json) -> tuple[str, str] | None:
     return _controller(item["metadata"])
 
 
-def _last_words(container: Json) -> str:
+def _termination_message(container: Json) -> str:
     ended = (container.get("lastState") or {}).get("terminated") or {}
-    return str(ended.get("message") or ended.get("reason") or "").strip()[:_WORDS_LIMIT]
+    return str(ended.get("message") or ended.get("reason") or "").strip()[:_MESSAGE_LIMIT]
 
 
 def _condition(status: Json, kind: str) -> Json:
@@ -154,7 +155,7 @@ def _condition(status: Json, kind: str) -> Json:
 
 
 def node(item: Json) -> NodeFacts:
-    """From a Node."""
+    """The facts of a Node."""
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
     labels = metadata.get("labels") or {}
     ready = _condition(status, _READY)
@@ -163,9 +164,9 @@ def node(item: Json) -> NodeFacts:
         ready={"True": True, "False": False}.get(ready.get("status", "")),
         reason=ready.get("reason", ""),
         message=ready.get("message", ""),
-        since=when(ready.get("lastTransitionTime")),
-        created_at=when(metadata.get("creationTimestamp")),
-        pressures=tuple(condition["type"] for condition in status.get("conditions") or () if _bad(condition)),
+        since=parse_time(ready.get("lastTransitionTime")),
+        created_at=parse_time(metadata.get("creationTimestamp")),
+        pressures=tuple(condition["type"] for condition in status.get("conditions") or () if _is_pressure(condition)),
         nodegroup=labels.get("eks.amazonaws.com/nodegroup", ""),
         os=labels.get("kubernetes.io/os", "linux"),
         compute_type=labels.get("eks.amazonaws.com/compute-type", ""),
@@ -173,24 +174,24 @@ def node(item: Json) -> NodeFacts:
     )
 
 
-def _bad(condition: Json) -> bool:
+def _is_pressure(condition: Json) -> bool:
     if condition["type"] == _READY:
         return False
-    return bool(condition["status"] == ("False" if condition["type"] in _GOOD_WHEN_TRUE else "True"))
+    return bool(condition["status"] == ("False" if condition["type"] in _FAULT_WHEN_FALSE else "True"))
 
 
 def nodes_in_table(table: Json) -> Iterator[NodeFacts]:
-    """From a Table of nodes, the little it tells: the name, whether it is Ready, its operating system.
+    """The facts in a Table of nodes: name, readiness and operating system.
 
     Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/printers/internalversion/printers.go (printNode)
     """
-    place = {column["name"]: index for index, column in enumerate(table["columnDefinitions"])}
+    columns = {column["name"]: index for index, column in enumerate(table["columnDefinitions"])}
     for row in table["rows"]:
         cells = row["cells"]
-        status = cells[place["Status"]].split(",")
-        windows = "Windows" in str(cells[place["OS-Image"]]) if "OS-Image" in place else False
+        status = cells[columns["Status"]].split(",")
+        windows = "Windows" in str(cells[columns["OS-Image"]]) if "OS-Image" in columns else False
         yield NodeFacts(
-            name=cells[place["Name"]],
+            name=cells[columns["Name"]],
             ready={"Ready": True, "NotReady": False}.get(status[0]),
             reason="",
             message="",
@@ -201,7 +202,7 @@ def nodes_in_table(table: Json) -> Iterator[NodeFacts]:
 
 
 def plugin_error(item: Json) -> PluginError:
-    """From an event of `events.k8s.io/v1`. The action is the API call; older plug-ins have it in the note alone."""
+    """The facts of an event of `events.k8s.io/v1`. The action is the API call; older VPC CNI releases name it in the note."""
     at = (
         (item.get("series") or {}).get("lastObservedTime")
         or item.get("deprecatedLastTimestamp")

@@ -1,4 +1,4 @@
-"""Structured log: one JSON object a line on standard output, where Lambda collects it."""
+"""Structured log: one JSON object per line on standard output, which Lambda collects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEXT_LIMIT: Final = 2000
 
 
 class Title(StrEnum):
-    """What a line is about: the eight words of the pipeline, in their order."""
+    """The pipeline step that a line belongs to: the eight words of the pipeline, in order."""
 
     EVENT = "event"
     REQUEST = "request"
@@ -28,15 +28,17 @@ class Title(StrEnum):
 
 
 def write(title: str, message: str, *, error: Exception | None = None, **fields: Any) -> None:
-    """Write one line. Fields are ids, counts and short texts: never tokens, whole objects or payloads, and each text is cut.
+    """Write one line. Fields are ids, counts and short texts, never tokens, objects or payloads. Long texts are truncated.
 
-    With an `error` it is a warning that names the error's class; what it says is in the message. The dashboard lists warnings.
+    With `error`, the line is a warning that names the class of the error. The dashboard lists warnings.
     """
-    cut: dict[str, Any] = {name: value[:_TEXT_LIMIT] if isinstance(value, str) else _by_type(value) for name, value in fields.items()}
+    truncated: dict[str, Any] = {
+        name: value[:_TEXT_LIMIT] if isinstance(value, str) else _loggable(value) for name, value in fields.items()
+    }
     if error:
-        _logger().warning(message[:_TEXT_LIMIT], title=Title(title), error=type(error).__name__, **cut)
+        _logger().warning(message[:_TEXT_LIMIT], title=Title(title), error=type(error).__name__, **truncated)
     else:
-        _logger().info(message[:_TEXT_LIMIT], title=Title(title), **cut)
+        _logger().info(message[:_TEXT_LIMIT], title=Title(title), **truncated)
 
 
 @cache
@@ -46,10 +48,10 @@ def _logger() -> Logger:
     return Logger(service=PROJECT, level="INFO", use_rfc3339=True, utc=True, location=None)
 
 
-def _by_type(value: object) -> object:
-    """What is no plain data is told by its type alone, so that no object's insides leak: Powertools would write a dataclass out whole."""
+def _loggable(value: object) -> object:
+    """Plain data as it is; any other object as its type name, because Powertools would serialize a whole dataclass."""
     if isinstance(value, list | tuple):
-        return [_by_type(item) for item in value]
+        return [_loggable(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _by_type(item) for key, item in value.items()}
+        return {str(key): _loggable(item) for key, item in value.items()}
     return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"

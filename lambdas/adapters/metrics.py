@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded metric format: log lines that CloudWatch reads as metrics, so no call is made.
+"""Metrics in CloudWatch's embedded metric format: log lines that CloudWatch reads as metrics, without an API call.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -17,12 +17,12 @@ def count(metric: Metric, value: float = 1, **dimensions: str) -> None:
     """Add a value to a metric.
 
     Raises:
-        ValueError: the dimensions are not those that the metric declares; a dashboard would never show it.
+        ValueError: the dimensions differ from those that the metric declares, so no dashboard would show the value.
     """
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
     if set(dimensions) != set(metric.dimensions):
         raise ValueError(f"metric {metric.name} has the dimensions {metric.dimensions}, not {tuple(dimensions)}")
-    with single_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value, namespace=METRIC_NAMESPACE) as one:
+    with single_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value, namespace=METRIC_NAMESPACE) as metric_line:
         for name in metric.dimensions:
-            one.add_dimension(name=name, value=str(dimensions[name]))
+            metric_line.add_dimension(name=name, value=str(dimensions[name]))

@@ -1,4 +1,4 @@
-"""SNS: one topic that Amazon Q Developer brings to chat, one for mail and pagers."""
+"""SNS: one topic for chat through Amazon Q Developer, and one for mail and pagers."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
 
 
 class Notifier:
-    """Implements `NotifierPort`. A topic whose ARN is empty is not there, and nothing is sent to it."""
+    """Implements `NotifierPort`. An empty ARN stands for a topic that is not deployed."""
 
     def __init__(self, session: AwsSession, *, chat_topic_arn: str, people_topic_arn: str) -> None:
         self._session = session
         self._chat_topic_arn = chat_topic_arn
         self._people_topic_arn = people_topic_arn
-        self._half_sent: tuple[Message, set[str]] | None = None
+        self._partly_sent: tuple[Message, set[str]] | None = None
 
     def send(self, message: Message) -> None:
-        """Tell the chat and people. A chat that fails does not keep people from being told; the failure is raised after.
+        """Publish the message to both topics. A failure of one is raised after the other was tried.
 
-        Tried again with the same message, whoever has been told is not told twice.
-        Two topics, since every subscriber of a topic gets the same text, and chat takes its own JSON alone.
+        A retry with the same message object publishes only to the topic that failed.
+        There are two topics, because all subscribers of a topic get the same text, and chat accepts only its own JSON.
         Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
         """
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items() if value}
-        asked = []
+        publications = []
         if self._chat_topic_arn:
-            asked.append(("tell the chat", {"TopicArn": self._chat_topic_arn, "Message": message.chat}))
+            publications.append(("publish to the chat topic", {"TopicArn": self._chat_topic_arn, "Message": message.chat}))
         if self._people_topic_arn:
-            words = {"Subject": message.subject, "Message": message.text}
-            asked.append(("tell people", {"TopicArn": self._people_topic_arn, **words}))
-        told = self._half_sent[1] if self._half_sent and self._half_sent[0] is message else set()
-        with ThreadPoolExecutor(len(asked) or 1) as pool:  # which waits for both, whatever comes of one
-            sent = {
+            mail = {"Subject": message.subject, "Message": message.text}
+            publications.append(("publish to the mail topic", {"TopicArn": self._people_topic_arn, **mail}))
+        published = self._partly_sent[1] if self._partly_sent and self._partly_sent[0] is message else set()
+        with ThreadPoolExecutor(len(publications) or 1) as pool:  # its exit waits for both
+            futures = {
                 attempt: pool.submit(self._publish, attempt, MessageAttributes=attributes, **members)
-                for attempt, members in asked
-                if attempt not in told
+                for attempt, members in publications
+                if attempt not in published
             }
-        self._half_sent = (message, told | {attempt for attempt, each in sent.items() if not each.exception()})
-        for each in sent.values():
-            each.result()
-        self._half_sent = None
+        self._partly_sent = (message, published | {attempt for attempt, future in futures.items() if not future.exception()})
+        for future in futures.values():
+            future.result()
+        self._partly_sent = None
 
     def _publish(self, attempt: str, **members: Any) -> None:
         with translated(attempt):

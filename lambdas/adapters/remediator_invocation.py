@@ -1,4 +1,4 @@
-"""The durable function, started and asked by its qualified ARN."""
+"""Starts executions of the remediator, a durable function, and reads their status."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from lambdas.domain.incidents.incident import Incident
 
 _ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING"})
-"""The states that an execution does not leave; a paused one goes on when it is resumed."""
+"""The final states of an execution. A paused execution is not final."""
 
 
 class Remediator:
-    """Implements `RemediatorPort`. `function_arn` is that of the alias that new incidents start on."""
+    """Implements `RemediatorPort`. `function_arn` is the ARN of the alias that starts new executions."""
 
     def __init__(self, session: AwsSession, function_arn: str) -> None:
         self._session = session
         self._function_arn = function_arn
 
     def start(self, incident: Incident) -> str:
-        """Start it by the incident's id; again with the same incident is the same execution. Returns the execution's ARN.
+        """Start the execution that is named by the incident's id, and return its ARN. A repeated start returns the same execution.
 
-        Name and payload make the execution, so the payload holds nothing that changes while the incident is open.
-        Empty where an execution of that name runs already and Lambda does not tell its ARN.
+        Name and payload identify the execution, so the payload has no field that changes while the incident is open.
+        The ARN is empty if an execution of this name exists and Lambda does not return its ARN.
         Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
         """
         return (
@@ -39,18 +39,18 @@ class Remediator:
         )
 
     def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
-        """Have it sum up the day that ends then: one execution, named by the moment, however often the schedule's event is delivered."""
+        """Start the digest of the day that ends at `until`. Its name is the time, so a repeated event starts no second execution."""
         name = f"digest-{until:%Y%m%dT%H%M}"
         self._begin(f"start the remediator for {name}", name, orjson.dumps({"digest": {"until": until.isoformat(), "clusters": clusters}}))
 
     def _begin(self, attempt: str, name: str, payload: bytes) -> str:
-        """The ARN of the execution of this name, which is made where there is none; empty where it is there and Lambda does not tell."""
+        """Invoke the function under this execution name. Returns the ARN, or empty if the execution exists and Lambda returns none."""
         from botocore.exceptions import ClientError
 
-        asked = {"InvocationType": "Event", "DurableExecutionName": name, "Payload": payload}
+        request = {"InvocationType": "Event", "DurableExecutionName": name, "Payload": payload}
         with translated(attempt):
             try:
-                answer = self._lambda.invoke(FunctionName=self._function_arn, **asked)
+                answer = self._lambda.invoke(FunctionName=self._function_arn, **request)
             except ClientError as error:
                 if error.response["Error"]["Code"] != "DurableExecutionAlreadyStartedException":
                     raise from_client_error(attempt, error) from error
@@ -58,9 +58,9 @@ class Remediator:
         return str(answer.get("DurableExecutionArn", ""))
 
     def running(self, execution_arn: str) -> bool:
-        """Whether the execution has not ended. An execution that is not known does not run."""
+        """Whether the execution has not ended. False for an unknown execution."""
         try:
-            with translated(f"ask for the state of {execution_arn}"):
+            with translated(f"read the status of {execution_arn}"):
                 answer = self._lambda.get_durable_execution(DurableExecutionArn=execution_arn, IncludeExecutionData=False)
         except NotFound:
             return False
@@ -72,5 +72,5 @@ class Remediator:
 
 
 def payload(incident: Incident) -> bytes:
-    """What the remediator is invoked with: `{"incident_id": ..., "target": "cluster/namespace/name"}`."""
+    """The payload of the remediator: `{"incident_id": ..., "target": "cluster/namespace/name"}`."""
     return orjson.dumps({"incident_id": incident.id, "target": incident.target.key})

@@ -1,4 +1,4 @@
-"""Loads botocore's service models with orjson: the same JSON in a third of the time and memory (ADR 0003)."""
+"""Loads botocore's service models with orjson, in a third of the time and memory (ADR 0003)."""
 
 import gzip
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _READERS: Final[tuple[tuple[str, Callable[[Path], bytes]], ...]] = (
 
 
 class _JsonFiles(JSONFileLoader):
-    """Paths come without their suffix."""
+    """Reads model files. Paths come without their suffix."""
 
     def exists(self, file_path: str) -> bool:
         return any(Path(file_path + suffix).is_file() for suffix, _ in _READERS)
@@ -30,9 +30,9 @@ class _JsonFiles(JSONFileLoader):
 
 class _Models(Loader):
     def list_available_services(self, type_name: str) -> list[str]:
-        """Names of all service folders; botocore's own looks into each of the four hundred for the type, to find out about one."""
+        """Names of all service folders. botocore's own method opens each of the four hundred folders to check the type."""
         return sorted(
-            {place.name for path in map(Path, self.search_paths) if path.is_dir() for place in path.iterdir() if not place.suffix}
+            {folder.name for path in map(Path, self.search_paths) if path.is_dir() for folder in path.iterdir() if not folder.suffix}
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lambdas.adapters.aws_readers import aws_readers
 from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.event_bus import EventBus
-from lambdas.adapters.gc_tuning import uncollected_start
+from lambdas.adapters.gc_tuning import without_gc_at_start
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
@@ -54,7 +54,7 @@ _RESULT_NAMES: Final[Mapping[type, str]] = {
 }
 
 
-@uncollected_start
+@without_gc_at_start
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
     """Check what the event reports, and return the result.
 

@@ -15,7 +15,7 @@ from lambdas.adapters.aws_readers import aws_readers
 from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.change_calendar import Calendar
 from lambdas.adapters.event_bus import EventBus
-from lambdas.adapters.gc_tuning import uncollected_start
+from lambdas.adapters.gc_tuning import without_gc_at_start
 from lambdas.adapters.incidents import Incidents
 from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
@@ -74,7 +74,7 @@ def _run(event: dict[str, Any], context: DurableContext) -> Any:
 
 
 _service: Any = _Service()
-lambda_handler = uncollected_start(durable_execution(_run, boto3_client=_service))
+lambda_handler = without_gc_at_start(durable_execution(_run, boto3_client=_service))
 
 
 def open_incident(event: dict[str, Any]) -> OpenResult:

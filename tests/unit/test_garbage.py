@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambdas.adapters.gc_tuning import uncollected_start
+from lambdas.adapters.gc_tuning import without_gc_at_start
 
 
 @pytest.fixture(autouse=True)
@@ -19,14 +19,14 @@ def as_it_was() -> Iterator[None]:
 
 
 def test_the_first_event_alone_is_handled_without_collecting() -> None:
-    handle = uncollected_start(lambda event: (event, gc.isenabled()))
+    handle = without_gc_at_start(lambda event: (event, gc.isenabled()))
     assert [handle("first"), handle("second")] == [("first", False), ("second", True)]
 
 
 def test_what_the_start_has_loaded_is_left_out_of_later_collections() -> None:
     loaded = {"service": ["model"]}
     gc.unfreeze()
-    uncollected_start(lambda: None)()
+    without_gc_at_start(lambda: None)()
     assert gc.get_freeze_count() > 0
     assert not any(get_object is loaded for get_object in gc.get_objects())
     came_later = {"answer": ["of", "a", "call"]}
@@ -38,5 +38,5 @@ def test_a_first_event_that_fails_leaves_the_collector_switched_on() -> None:
         raise RuntimeError("the table does not answer")
 
     with pytest.raises(RuntimeError):
-        uncollected_start(fail)()
+        without_gc_at_start(fail)()
     assert gc.isenabled()

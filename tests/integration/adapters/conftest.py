@@ -1,4 +1,4 @@
-"""One local AWS for all adapter tests of a process, since moto keeps its state in module globals, and whatever keeps incidents."""
+"""One local AWS for all adapter tests of a process, since moto keeps its state in module globals, and the stores of incidents."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from cli.clients.local_incidents import LocalIncidents
 
+from cli.clients.local_incidents import LocalIncidents
 from lambdas.adapters.incidents import Incidents
 from lambdas.contract.parameters import ServiceAccountRef
 from sandbox.aws.local_aws import LocalAws
-from tests.integration.adapters.aws import TABLE, as_principal, create_table
+from tests.integration.adapters.local_session import TABLE, as_principal, create_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def _session(local_aws: LocalAws) -> Iterator[AwsSession]:
 
 @pytest.fixture
 def session(local_aws: LocalAws, _session: AwsSession) -> AwsSession:
-    """Clients are kept from test to test; faults and recorded calls are not."""
+    """Tests share the clients. Faults and recorded calls are cleared."""
     local_aws.faults.clear()
     local_aws.calls.clear()
     return _session
@@ -55,7 +55,7 @@ def incidents(request: pytest.FixtureRequest) -> IncidentsPort:
 
 @pytest.fixture
 def target() -> ServiceAccountRef:
-    """Another one for each test, since the table is shared."""
+    """A new target for each test, since tests share the table."""
     return ServiceAccountRef(f"demo-{next(_NUMBERS)}", "kube-system", "aws-node")
 
 

@@ -21,8 +21,8 @@ from lambdas.domain.errors import AccessDenied, Busy, Conflict, Denial, NotFound
 
 
 def answer(code: str, status: int = 400, **headers: str) -> ClientError:
-    told: Any = {"Error": {"Code": code, "Message": "words"}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}
-    return ClientError(told, "Operation")
+    response: Any = {"Error": {"Code": code, "Message": "words"}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}
+    return ClientError(response, "Operation")
 
 
 ERRORS: dict[str, tuple[Exception, type[RemediatorError]]] = {
@@ -50,14 +50,14 @@ ERRORS: dict[str, tuple[Exception, type[RemediatorError]]] = {
 
 
 @pytest.mark.parametrize(("raised", "kind"), ERRORS.values(), ids=ERRORS)
-def test_each_becomes_the_error_that_says_what_helps(raised: Exception, kind: type[RemediatorError]) -> None:
+def test_each_error_is_translated(raised: Exception, kind: type[RemediatorError]) -> None:
     with pytest.raises(kind, match="read the moon: ") as caught, translated("read the moon"):
         raise raised
     assert type(caught.value) is kind
     assert caught.value.__cause__ is raised
 
 
-def test_denials_tell_a_missing_statement_from_an_unknown_caller() -> None:
+def test_denials_distinguish_a_missing_statement_from_an_unknown_caller() -> None:
     for code, denial in (("AccessDenied", Denial.FORBIDDEN), ("InvalidClientTokenId", Denial.UNAUTHENTICATED)):
         with pytest.raises(AccessDenied) as caught, translated("x"):
             raise answer(code)
@@ -65,12 +65,12 @@ def test_denials_tell_a_missing_statement_from_an_unknown_caller() -> None:
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("2", 2.0), ("0", 0.0), ("-1", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
-def test_what_a_throttling_service_asks_for_is_handed_on(header: str, seconds: float | None) -> None:
+def test_retry_after_of_a_throttled_call_is_kept(header: str, seconds: float | None) -> None:
     with pytest.raises(TransientError) as caught, translated("x"):
         raise answer("ThrottlingException", **{"retry-after": header})
     assert caught.value.retry_after_s == seconds
 
 
-def test_a_bug_of_ours_is_not_dressed_up() -> None:
+def test_a_programming_error_is_not_translated() -> None:
     with pytest.raises(KeyError), translated("x"):
         raise KeyError("ours")

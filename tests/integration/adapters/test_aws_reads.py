@@ -59,7 +59,7 @@ def iam(session: AwsSession) -> Iam:
     return Iam(session, account=ACCOUNT, partition="aws")
 
 
-def test_parameters_are_read_ten_a_page_and_secrets_stay_encrypted(session: AwsSession, local_aws: LocalAws) -> None:
+def test_parameters_are_read_in_pages_of_ten_and_secrets_stay_encrypted(session: AwsSession, local_aws: LocalAws) -> None:
     found = ParameterStore(session).load()
     assert len(found) == 14
     seventh = found[binding_path("c7", "kube-system", "aws-node")]
@@ -71,7 +71,7 @@ def test_parameters_are_read_ten_a_page_and_secrets_stay_encrypted(session: AwsS
     assert [call.action for call in local_aws.calls.all()] == ["ssm:GetParametersByPath"] * 2
 
 
-def test_the_parameters_of_a_cluster_take_as_many_requests_in_a_fleet_of_any_size(session: AwsSession, local_aws: LocalAws) -> None:
+def test_the_parameters_of_a_cluster_cost_the_same_requests_in_any_fleet(session: AwsSession, local_aws: LocalAws) -> None:
     default, setting = binding_path(ANY_CLUSTER, "shop", "uploader"), settings_path("c1", "mode")
     for path in (default, setting):
         local_aws.client("ssm").put_parameter(Name=path, Value="x", Type="String")
@@ -84,7 +84,7 @@ def test_the_parameters_of_a_cluster_take_as_many_requests_in_a_fleet_of_any_siz
         local_aws.client("ssm").delete_parameters(Names=[default, setting])
 
 
-def test_defaults_that_are_kept_serve_every_cluster(session: AwsSession, local_aws: LocalAws) -> None:
+def test_cached_defaults_serve_every_cluster(session: AwsSession, local_aws: LocalAws) -> None:
     store = ParameterStore(session, keep_s=60)
     store.load("c1")
     store.load("c2")
@@ -92,7 +92,7 @@ def test_defaults_that_are_kept_serve_every_cluster(session: AwsSession, local_a
     assert asked == sorted(f"/{kind}/{whose}" for kind in ("bindings", "settings") for whose in ("_default", "c1", "c2"))
 
 
-def test_a_reading_serves_for_as_long_as_is_allowed(session: AwsSession, local_aws: LocalAws) -> None:
+def test_cached_parameters_expire(session: AwsSession, local_aws: LocalAws) -> None:
     kept, never = ParameterStore(session, keep_s=60), ParameterStore(session)
     for store in (kept, kept, never, never):
         store.load()
@@ -109,7 +109,7 @@ def test_a_cluster_is_described(eks: Eks) -> None:
 
 
 @pytest.mark.parametrize("auto_mode", [True, False])
-def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: LocalAws, auto_mode: bool) -> None:
+def test_a_cluster_has_its_auto_mode(eks: Eks, local_aws: LocalAws, auto_mode: bool) -> None:
     with patch.dict(local_aws.eks.state.clusters["demo"].record, {"computeConfig": {"enabled": auto_mode}}):
         seen = eks.cluster("demo")
     assert isinstance(seen, ClusterFacts)
@@ -124,7 +124,7 @@ def test_a_cluster_says_whether_eks_runs_nodes_of_its_own(eks: Eks, local_aws: L
         ({}, ("0.0.0.0/0",)),
     ],
 )
-def test_a_cluster_tells_who_may_come_from_outside(eks: Eks, local_aws: LocalAws, spec: dict[str, Any], ranges: tuple[str, ...]) -> None:
+def test_a_cluster_has_its_public_access_ranges(eks: Eks, local_aws: LocalAws, spec: dict[str, Any], ranges: tuple[str, ...]) -> None:
     local_aws.eks.add_cluster(ClusterSpec(name="inner", endpoint="https://127.0.0.1:1", ca_data="Q0E=", **spec))
     try:
         seen = eks.cluster("inner")
@@ -134,7 +134,7 @@ def test_a_cluster_tells_who_may_come_from_outside(eks: Eks, local_aws: LocalAws
         del local_aws.eks.state.clusters["inner"]
 
 
-def test_what_eks_does_not_know_is_missing(eks: Eks) -> None:
+def test_an_unknown_cluster_or_add_on_is_missing(eks: Eks) -> None:
     assert isinstance(eks.cluster("gone"), Missing)
     assert isinstance(eks.addon("demo", "coredns"), Missing)
     assert isinstance(eks.addon("gone", "vpc-cni"), Missing)
@@ -144,13 +144,13 @@ def test_clusters_are_listed(eks: Eks) -> None:
     assert eks.clusters() == ("demo",)
 
 
-def test_an_add_on_without_a_role_says_so(eks: Eks) -> None:
+def test_an_add_on_without_a_role_has_no_role_arn(eks: Eks) -> None:
     seen = eks.addon("demo", "vpc-cni")
     assert isinstance(seen, AddonFacts)
     assert (seen.version, seen.status, seen.role_arn, seen.issues) == ("v1.15.1-eksbuild.1", "ACTIVE", None, ())
 
 
-def test_associations_come_with_their_roles(eks: Eks, local_aws: LocalAws) -> None:
+def test_associations_have_their_roles(eks: Eks, local_aws: LocalAws) -> None:
     assert eks.associations(TARGET) == ()
     made = local_aws.client("eks").create_pod_identity_association(
         clusterName="demo", namespace="kube-system", serviceAccount="aws-node", roleArn=ROLE
@@ -166,13 +166,13 @@ def test_node_groups_with_auto_repair_are_named(eks: Eks) -> None:
     assert eks.node_repair("demo") == NodeRepair(nodegroups=("blue",))
 
 
-def test_versions_are_advice_for_one_kubernetes_version(eks: Eks) -> None:
+def test_version_advice_is_for_one_kubernetes_version(eks: Eks) -> None:
     assert eks.version_advice("vpc-cni", "1.28") == VersionAdvice(default="v1.15.1-eksbuild.1", latest="v1.20.3-eksbuild.1")
     with pytest.raises(NotFound):
         eks.version_advice("vpc-cni", "1.1")
 
 
-def test_a_version_is_supported_until_two_dates(eks: Eks) -> None:
+def test_a_version_has_two_support_dates(eks: Eks) -> None:
     found = eks.support("1.28")
     assert found.standard_until
     assert found.extended_until
@@ -181,7 +181,7 @@ def test_a_version_is_supported_until_two_dates(eks: Eks) -> None:
         eks.support("1.1")
 
 
-def test_the_role_of_an_add_on_is_set_once_per_token_and_nothing_else_is_sent(eks: Eks, local_aws: LocalAws) -> None:
+def test_setting_an_add_on_role_sends_the_role_alone_once_per_token(eks: Eks, local_aws: LocalAws) -> None:
     first = eks.set_addon_role("demo", "vpc-cni", ROLE, "incident-1")
     assert eks.set_addon_role("demo", "vpc-cni", ROLE, "incident-1") == first
     with pytest.raises(Busy, match="set the role of add-on vpc-cni in cluster demo"):
@@ -194,24 +194,24 @@ def test_the_role_of_an_add_on_is_set_once_per_token_and_nothing_else_is_sent(ek
     }
 
 
-def test_a_role_is_read_with_its_trust(iam: Iam) -> None:
+def test_a_role_has_its_trust_policy(iam: Iam) -> None:
     assert iam.role(ROLE) == RoleFacts(arn=ROLE, trust=TRUST)
 
 
-def test_a_role_that_is_not_the_one_bound_is_missing(iam: Iam) -> None:
+def test_a_role_with_another_path_is_missing(iam: Iam) -> None:
     assert isinstance(iam.role(f"arn:aws:iam::{ACCOUNT}:role/gone"), Missing)
     elsewhere = iam.role(f"arn:aws:iam::{ACCOUNT}:role/demo-vpc-cni")  # right name, no path
     assert isinstance(elsewhere, Missing)
     assert ROLE in elsewhere.what
 
 
-def test_a_role_of_another_account_is_not_looked_up_in_ours(iam: Iam, local_aws: LocalAws) -> None:
+def test_a_role_of_another_account_is_not_read(iam: Iam, local_aws: LocalAws) -> None:
     with pytest.raises(AccessDenied, match="another account"):
         iam.role("arn:aws:iam::999999999999:role/eks/demo-vpc-cni")
     assert local_aws.calls.all() == ()
 
 
-def test_an_oidc_provider_tells_its_clients(iam: Iam) -> None:
+def test_an_oidc_provider_has_its_client_ids(iam: Iam) -> None:
     arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example/id/1"
     assert iam.oidc_provider(arn) == OidcProvider(arn=arn, client_ids=("sts.amazonaws.com",))
     assert isinstance(iam.oidc_provider(arn + "2"), Missing)
@@ -227,7 +227,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("service", ["eks", "iam", "ssm"])
 @pytest.mark.parametrize(("kind", "error"), ANSWERS.values(), ids=ANSWERS)
-def test_a_refusal_says_whether_a_retry_helps(
+def test_an_error_says_whether_a_retry_can_help(
     session: AwsSession, local_aws: LocalAws, service: str, kind: FaultKind, error: type[Exception]
 ) -> None:
     local_aws.faults.add(Fault(service=service, kind=kind, times=9))
@@ -242,12 +242,12 @@ def test_a_refusal_says_whether_a_retry_helps(
     assert raised.value.__cause__ is not None
 
 
-def test_a_single_failure_is_not_even_seen(eks: Eks, local_aws: LocalAws) -> None:
+def test_a_single_failure_is_retried(eks: Eks, local_aws: LocalAws) -> None:
     local_aws.faults.add(Fault(service="eks", kind=FaultKind.THROTTLE))
     assert isinstance(eks.cluster("demo"), ClusterFacts)
 
 
-def test_a_vpc_without_a_way_to_iam_is_found_out_once(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_route_to_iam_is_detected_once(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
     now, asked = [0.0], []
 
     def no_route(**_: Any) -> None:
@@ -264,7 +264,7 @@ def test_a_vpc_without_a_way_to_iam_is_found_out_once(session: AwsSession, monke
     assert asked == [0.0, NO_ROUTE_S]
 
 
-def test_a_simulation_leaves_out_what_hangs_on_context_and_asks_per_resource(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulation_omits_denials_that_depend_on_context(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
     def simulate(**members: Any) -> dict[str, Any]:

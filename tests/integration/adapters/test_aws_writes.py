@@ -1,4 +1,4 @@
-"""Starting the remediator, sending events and messages, reading calendars: what goes over the wire, and what a refusal becomes."""
+"""Requests and errors of the adapters for the remediator, events, messages and calendars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from lambdas.adapters.change_calendar import LOOK_AGAIN, Calendar
+from lambdas.adapters.change_calendar import RECHECK_INTERVAL, Calendar
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.notifier import Notifier
 from lambdas.adapters.remediator_invocation import Remediator
@@ -36,7 +36,7 @@ INCIDENT = Incident(
 
 
 def stubbed(session: AwsSession, service: str) -> Iterator[Stubber]:
-    """A client that gives stubbed answers, every one of which has to be asked for."""
+    """A client with stubbed responses, each of which must be used."""
     with Stubber(session.client(service)) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -58,12 +58,12 @@ def test_an_incident_is_one_execution_by_name_and_payload(session: AwsSession, f
     assert Remediator(session, FUNCTION).start(INCIDENT) == EXECUTION
 
 
-def test_an_execution_that_was_started_already_is_no_error(session: AwsSession, functions: Stubber) -> None:
+def test_a_repeated_start_of_an_execution_is_no_error(session: AwsSession, functions: Stubber) -> None:
     functions.add_client_error("invoke", "DurableExecutionAlreadyStartedException", http_status_code=409)
     assert Remediator(session, FUNCTION).start(INCIDENT) == ""
 
 
-def test_a_digest_is_one_execution_by_the_moment_that_ends_its_day(session: AwsSession, functions: Stubber) -> None:
+def test_a_digest_is_one_execution_named_by_the_end_of_its_day(session: AwsSession, functions: Stubber) -> None:
     sent = {
         "FunctionName": FUNCTION,
         "InvocationType": "Event",
@@ -109,12 +109,12 @@ def test_an_execution_runs_until_it_has_ended(session: AwsSession, functions: St
     assert Remediator(session, FUNCTION).running(EXECUTION) is runs
 
 
-def test_every_state_that_lambda_knows_is_decided_on(session: AwsSession) -> None:
+def test_every_execution_status_of_lambda_is_classified(session: AwsSession) -> None:
     shape: Any = session.client("lambda").meta.service_model.operation_model("GetDurableExecution").output_shape
     assert set(shape.members["Status"].enum) == set(STATES)
 
 
-def test_an_execution_that_is_not_known_does_not_run(session: AwsSession, functions: Stubber) -> None:
+def test_an_unknown_execution_is_not_running(session: AwsSession, functions: Stubber) -> None:
     functions.add_client_error("get_durable_execution", "ResourceNotFoundException", http_status_code=404)
     assert Remediator(session, FUNCTION).running(EXECUTION) is False
 
@@ -143,14 +143,14 @@ def events(number: int) -> list[tuple[str, dict[str, int]]]:
     return [("Check Requested", {"n": index}) for index in range(number)]
 
 
-def test_events_go_ten_at_a_time(session: AwsSession, bus: Stubber) -> None:
+def test_events_are_sent_in_batches_of_ten(session: AwsSession, bus: Stubber) -> None:
     bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": accepted(10)}, entries(*range(10)))
     bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": accepted(2)}, entries(10, 11))
     EventBus(session, "default").put(events(12))
     EventBus(session, "default").put([])
 
 
-def test_only_refused_events_are_sent_again(session: AwsSession, bus: Stubber) -> None:
+def test_only_rejected_events_are_retried(session: AwsSession, bus: Stubber) -> None:
     waits: list[float] = []
     refused = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
     bus.add_response("put_events", {"FailedEntryCount": 2, "Entries": [{"EventId": "0"}, refused, refused]}, entries(0, 1, 2))
@@ -161,21 +161,21 @@ def test_only_refused_events_are_sent_again(session: AwsSession, bus: Stubber) -
     assert 0 <= waits[0] <= 0.2
 
 
-def test_events_refused_again_and_again_are_transient(session: AwsSession, bus: Stubber) -> None:
+def test_events_that_stay_rejected_raise_a_transient_error(session: AwsSession, bus: Stubber) -> None:
     for _ in range(3):
         bus.add_response("put_events", {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}, entries(0))
-    with pytest.raises(TransientError, match="1 were refused: InternalFailure"):
+    with pytest.raises(TransientError, match="1 were rejected: InternalFailure"):
         EventBus(session, "default", sleep=lambda _: None).put(events(1))
 
 
-def test_an_event_that_the_bus_never_takes_is_permanent(session: AwsSession, bus: Stubber) -> None:
+def test_an_event_that_no_retry_helps_raises_a_permanent_error(session: AwsSession, bus: Stubber) -> None:
     refused = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
     bus.add_response("put_events", {"FailedEntryCount": 1, "Entries": [refused]}, entries(0))
     with pytest.raises(PermanentError, match="NotAuthorizedForSource"):
         EventBus(session, "default").put(events(1))
 
 
-def test_events_are_taken_by_a_bus(session: AwsSession, local_aws: LocalAws) -> None:
+def test_an_event_bus_accepts_the_events(session: AwsSession, local_aws: LocalAws) -> None:
     EventBus(session, "default").put(events(1))
     assert [call.action for call in local_aws.calls.all()] == ["events:PutEvents"]
 
@@ -220,7 +220,7 @@ def notifier(session: AwsSession, chat: str, people: str) -> Notifier:
     return Notifier(session, chat_topic_arn=chat, people_topic_arn=people)
 
 
-def test_chat_gets_its_json_and_people_the_words(session: AwsSession, topics: Topics) -> None:
+def test_the_chat_topic_gets_json_and_the_mail_topic_text(session: AwsSession, topics: Topics) -> None:
     notifier(session, topics.arns["chat"], topics.arns["people"]).send(MESSAGE)
     (chat,), (people,) = topics.received("chat"), topics.received("people")
     assert json.loads(chat["Message"])["source"] == "custom"
@@ -228,29 +228,29 @@ def test_chat_gets_its_json_and_people_the_words(session: AwsSession, topics: To
     assert people["MessageAttributes"] == {"severity": {"Type": "String", "Value": "warning"}}
 
 
-def test_a_topic_that_is_not_there_is_not_told(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
+def test_a_topic_without_an_arn_gets_no_message(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
     notifier(session, "", topics.arns["people"]).send(MESSAGE)
     notifier(session, topics.arns["chat"], "").send(MESSAGE)
     notifier(session, "", "").send(MESSAGE)
     assert len(local_aws.calls.of(action="sns:Publish")) == 2
 
 
-def test_people_are_told_even_where_the_chat_fails(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
+def test_the_mail_topic_gets_the_message_if_the_chat_topic_fails(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
     local_aws.faults.add(Fault(service="sns", kind=FaultKind.ACCESS_DENIED, about=topics.arns["chat"]))
-    with pytest.raises(AccessDenied, match="tell the chat"):
+    with pytest.raises(AccessDenied, match="publish to the chat topic"):
         notifier(session, topics.arns["chat"], topics.arns["people"]).send(MESSAGE)
     assert topics.received("chat") == []
     assert len(topics.received("people")) == 1
 
 
-def test_a_message_that_one_topic_took_is_sent_again_to_the_other_alone(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
-    told = notifier(session, topics.arns["chat"], topics.arns["people"])
+def test_a_retry_publishes_only_to_the_topic_that_failed(session: AwsSession, topics: Topics, local_aws: LocalAws) -> None:
+    publisher = notifier(session, topics.arns["chat"], topics.arns["people"])
     local_aws.faults.add(Fault(service="sns", kind=FaultKind.EXPIRED))
     with pytest.raises(TransientError):
-        told.send(MESSAGE)
-    told.send(MESSAGE)
+        publisher.send(MESSAGE)
+    publisher.send(MESSAGE)
     assert (len(topics.received("chat")), len(topics.received("people"))) == (1, 1)
-    told.send(MESSAGE)
+    publisher.send(MESSAGE)
     assert (len(topics.received("chat")), len(topics.received("people"))) == (1, 1), "sent whole, the next one is another"
 
 
@@ -262,23 +262,23 @@ def calendars(session: AwsSession) -> Iterator[Stubber]:
     yield from stubbed(session, "ssm")
 
 
-def test_an_open_calendar_needs_no_wait(session: AwsSession, calendars: Stubber) -> None:
+def test_an_open_calendar_has_no_opening_time(session: AwsSession, calendars: Stubber) -> None:
     asked = {"CalendarNames": ["freeze"], "AtTime": "2026-01-01T12:00:00Z"}
     calendars.add_response("get_calendar_state", {"State": "OPEN", "NextTransitionTime": "2026-01-02T00:00:00Z"}, asked)
     assert Calendar(session).opens_at("freeze", NOW) is None
 
 
-def test_a_closed_calendar_says_when_it_opens(session: AwsSession, calendars: Stubber) -> None:
+def test_a_closed_calendar_has_an_opening_time(session: AwsSession, calendars: Stubber) -> None:
     calendars.add_response("get_calendar_state", {"State": "CLOSED", "NextTransitionTime": "2026-01-01T15:30:00Z"})
     assert Calendar(session).opens_at("freeze", NOW) == NOW + timedelta(hours=3, minutes=30)
 
 
-def test_a_closed_calendar_that_does_not_say_is_looked_at_a_day_later(session: AwsSession, calendars: Stubber) -> None:
+def test_a_closed_calendar_without_an_opening_time_is_read_again_a_day_later(session: AwsSession, calendars: Stubber) -> None:
     calendars.add_response("get_calendar_state", {"State": "CLOSED"})
-    assert Calendar(session).opens_at("freeze", NOW) == NOW + LOOK_AGAIN
+    assert Calendar(session).opens_at("freeze", NOW) == NOW + RECHECK_INTERVAL
 
 
-def test_no_such_calendar_is_permanent(session: AwsSession, calendars: Stubber) -> None:
+def test_a_missing_calendar_raises_a_permanent_error(session: AwsSession, calendars: Stubber) -> None:
     calendars.add_client_error("get_calendar_state", "InvalidDocument", http_status_code=400)
     with pytest.raises(PermanentError, match="read change calendar freeze"):
         Calendar(session).opens_at("freeze", NOW)

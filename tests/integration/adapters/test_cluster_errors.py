@@ -19,7 +19,17 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, RemediatorError, TransientError
 from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
-from tests.integration.adapters.clusters import NAME, NAMESPACE, ROLE, GivenTokens, authority, embedded, facts, furnish, login
+from tests.integration.adapters.embedded_clusters import (
+    NAME,
+    NAMESPACE,
+    ROLE,
+    GivenTokens,
+    apply_aws_node,
+    authority,
+    embedded,
+    facts,
+    login,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def cluster() -> Iterator[EmbeddedCluster]:
     with embedded() as it:
-        furnish(it)
+        apply_aws_node(it)
         yield it
 
 
@@ -52,9 +62,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("fault", "kind", "word"), ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_becomes_the_error_that_says_what_helps(
-    cluster: EmbeddedCluster, fault: Fault, kind: type[RemediatorError], word: str
-) -> None:
+def test_each_error_response_is_translated(cluster: EmbeddedCluster, fault: Fault, kind: type[RemediatorError], word: str) -> None:
     cluster.faults.add(replace(fault))
     with pytest.raises(kind) as raised:
         login(cluster).pods(NAMESPACE, NAME)
@@ -64,7 +72,7 @@ def test_an_answer_becomes_the_error_that_says_what_helps(
     assert raised.value.__cause__ is None or not isinstance(raised.value.__cause__, RemediatorError)
 
 
-def test_denials_say_which_door_is_closed(cluster: EmbeddedCluster) -> None:
+def test_denials_name_the_missing_access(cluster: EmbeddedCluster) -> None:
     for status, denial in ((401, Denial.UNAUTHENTICATED), (403, Denial.FORBIDDEN)):
         cluster.faults.clear()
         cluster.faults.add(Fault(status=status, times=None))
@@ -73,9 +81,9 @@ def test_denials_say_which_door_is_closed(cluster: EmbeddedCluster) -> None:
         assert raised.value.denial is denial
 
 
-def test_what_was_not_granted_is_forbidden_in_the_servers_words() -> None:
+def test_a_forbidden_request_has_the_message_of_the_server() -> None:
     with embedded(Function.CHECKER) as cluster:
-        furnish(cluster)
+        apply_aws_node(cluster)
         client = login(cluster)
         writes: list[Callable[[], object]] = [
             lambda: client.annotate(NAMESPACE, NAME, ROLE, "1"),
@@ -88,40 +96,40 @@ def test_what_was_not_granted_is_forbidden_in_the_servers_words() -> None:
             assert raised.value.denial is Denial.FORBIDDEN
 
 
-def test_retry_after_is_handed_on(cluster: EmbeddedCluster) -> None:
+def test_retry_after_is_kept(cluster: EmbeddedCluster) -> None:
     cluster.faults.add(Fault(status=429, retry_after_s=7))
     with pytest.raises(TransientError) as raised:
         login(cluster).pods(NAMESPACE, NAME)
     assert raised.value.retry_after_s == 7
 
 
-def test_a_server_that_is_busy_for_a_moment_is_waited_for_once(cluster: EmbeddedCluster) -> None:
+def test_a_short_retry_after_is_waited_for_once(cluster: EmbeddedCluster) -> None:
     cluster.faults.add(Fault(status=429, retry_after_s=0))
     assert login(cluster).pods(NAMESPACE, NAME) == ()
 
 
-def test_a_kept_connection_that_the_server_closed_is_replaced_unseen(cluster: EmbeddedCluster) -> None:
+def test_a_closed_connection_is_replaced(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
     client.pods(NAMESPACE, NAME)
     cluster.faults.add(Fault(close=ConnectionBreak.BEFORE))
     assert client.pods(NAMESPACE, NAME) == ()
 
 
-def test_a_token_that_ran_out_is_made_anew_once() -> None:
+def test_an_expired_token_is_replaced_once() -> None:
     with embedded(good_tokens=("token-2",)) as cluster:
-        furnish(cluster)
+        apply_aws_node(cluster)
         assert login(cluster).pods(NAMESPACE, NAME) == ()
         assert [request.status for request in cluster.requests] == [401, 200]
 
 
-def test_a_token_that_was_made_just_now_is_not_made_again() -> None:
+def test_a_new_token_that_is_rejected_is_not_replaced() -> None:
     with embedded(good_tokens=()) as cluster:
         with pytest.raises(AccessDenied):
             login(cluster, GivenTokens(renews=False)).pods(NAMESPACE, NAME)
         assert [request.status for request in cluster.requests] == [401]
 
 
-def test_the_token_is_in_no_error(cluster: EmbeddedCluster) -> None:
+def test_no_error_contains_the_token(cluster: EmbeddedCluster) -> None:
     for fault in (Fault(status=500), Fault(status=401, times=2), Fault(close=ConnectionBreak.BEFORE, times=2)):
         cluster.faults.add(fault)
         with pytest.raises(RemediatorError) as raised:
@@ -129,7 +137,7 @@ def test_the_token_is_in_no_error(cluster: EmbeddedCluster) -> None:
         assert "token-" not in str(raised.value) + repr(raised.value)
 
 
-def test_a_long_answer_is_cut(cluster: EmbeddedCluster) -> None:
+def test_a_long_response_is_truncated(cluster: EmbeddedCluster) -> None:
     long_name = "n" * 253
     with pytest.raises(AccessDenied) as raised:
         login(cluster).workload("x" * 60, WorkloadKind.DAEMON_SET, long_name)
@@ -137,9 +145,9 @@ def test_a_long_answer_is_cut(cluster: EmbeddedCluster) -> None:
 
 
 def test_a_certificate_of_another_authority_is_refused(cluster: EmbeddedCluster) -> None:
-    told = facts(cluster.url, authority().cert_pem.bytes())
+    cluster_facts = facts(cluster.url, authority().cert_pem.bytes())
     with pytest.raises(AccessDenied) as raised:
-        Clusters(GivenTokens()).login(told).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
+        Clusters(GivenTokens()).login(cluster_facts).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
     assert raised.value.denial is Denial.CERTIFICATE
     assert cluster.requests == []
 
@@ -154,9 +162,9 @@ def test_a_certificate_for_another_host_is_refused() -> None:
 def test_a_closed_port_is_unreachable(cluster: EmbeddedCluster) -> None:
     with socket.socket() as deaf:  # has the port, so that nobody else does, and does not listen
         deaf.bind(("127.0.0.1", 0))
-        told = facts(f"https://127.0.0.1:{deaf.getsockname()[1]}", cluster.ca_pem)
+        cluster_facts = facts(f"https://127.0.0.1:{deaf.getsockname()[1]}", cluster.ca_pem)
         with pytest.raises(AccessDenied, match="route") as raised:
-            Clusters(GivenTokens()).login(told).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
+            Clusters(GivenTokens()).login(cluster_facts).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
     assert raised.value.denial is Denial.UNREACHABLE
 
 
@@ -170,14 +178,14 @@ def test_a_name_that_does_not_resolve_is_unreachable(cluster: EmbeddedCluster, m
     assert raised.value.denial is Denial.UNREACHABLE
 
 
-def test_an_answer_that_never_comes_is_transient(cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_out_is_transient(cluster: EmbeddedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes_api, "READ_TIMEOUT_S", 0.2)
     cluster.faults.add(Fault(delay_s=60.0))
     with pytest.raises(TransientError, match="timed out"):
         login(cluster).pods(NAMESPACE, NAME)
 
 
-def test_an_answer_that_breaks_off_is_transient() -> None:
+def test_a_truncated_response_is_transient() -> None:
     def half(connection: Any) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
@@ -187,13 +195,13 @@ def test_an_answer_that_breaks_off_is_transient() -> None:
         Clusters(GivenTokens()).login(facts(url, ca.cert_pem.bytes())).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
 
 
-def test_an_answer_that_is_no_json_is_no_kubernetes() -> None:
+def test_a_response_that_is_not_json_is_a_permanent_error() -> None:
     def portal(connection: Any) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
 
     ca = authority()
-    with serving(ca.issue_cert("127.0.0.1"), portal) as url, pytest.raises(PermanentError, match="no JSON"):
+    with serving(ca.issue_cert("127.0.0.1"), portal) as url, pytest.raises(PermanentError, match="not JSON"):
         Clusters(GivenTokens()).login(facts(url, ca.cert_pem.bytes())).pods(NAMESPACE, NAME)  # type: ignore[arg-type]
 
 
@@ -207,10 +215,10 @@ BAD_FACTS = {
 
 
 @pytest.mark.parametrize("change", BAD_FACTS.values(), ids=BAD_FACTS)
-def test_a_cluster_without_usable_coordinates_cannot_be_logged_in_to(cluster: EmbeddedCluster, change: dict[str, str]) -> None:
-    told = replace(facts(cluster.url, cluster.ca_pem), **change)  # type: ignore[arg-type]
+def test_a_cluster_without_a_usable_endpoint_or_authority_is_a_permanent_error(cluster: EmbeddedCluster, change: dict[str, str]) -> None:
+    cluster_facts = replace(facts(cluster.url, cluster.ca_pem), **change)  # type: ignore[arg-type]
     with pytest.raises(PermanentError, match="log in to cluster demo"):
-        Clusters(GivenTokens()).login(told)  # type: ignore[arg-type]
+        Clusters(GivenTokens()).login(cluster_facts)  # type: ignore[arg-type]
 
 
 def test_hostile_names_stay_inside_their_path_segment(cluster: EmbeddedCluster) -> None:
@@ -220,11 +228,11 @@ def test_hostile_names_stay_inside_their_path_segment(cluster: EmbeddedCluster) 
     assert "annotations" not in stored["metadata"]
 
 
-def test_one_cluster_has_one_set_of_connections(cluster: EmbeddedCluster) -> None:
+def test_a_cluster_has_one_connection_pool(cluster: EmbeddedCluster) -> None:
     clusters = Clusters(GivenTokens())  # type: ignore[arg-type]
-    told = facts(cluster.url, cluster.ca_pem)
-    assert clusters.login(told)._api is clusters.login(told)._api
-    assert clusters.login(told)._api is not clusters.login(replace(told, name="other"))._api
+    cluster_facts = facts(cluster.url, cluster.ca_pem)
+    assert clusters.login(cluster_facts)._api is clusters.login(cluster_facts)._api
+    assert clusters.login(cluster_facts)._api is not clusters.login(replace(cluster_facts, name="other"))._api
 
 
 @contextmanager

@@ -1,13 +1,13 @@
-"""The fakes have the effects that the real systems have."""
+"""The fakes have the effects of the real systems."""
 
 from __future__ import annotations
 
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import cli.clients.ports
 import pytest
 
+import cli.clients.ports
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain import ports
 from lambdas.domain.errors import Busy, Conflict, TransientError
@@ -43,19 +43,19 @@ FAKES = {
     cli.clients.ports.TriggerSources: fake_dependencies.FakeTriggerSources,
     cli.clients.ports.EventPatternTester: fake_dependencies.FakePatternTester,
 }
-"""Each port with its fake: types are checked of adapters alone."""
+"""Each port with its fake. mypy checks adapters alone."""
 
 
 @pytest.mark.parametrize(("port", "fake"), FAKES.items(), ids=[item.__name__ for item in FAKES])
-def test_a_fake_is_called_as_its_port_says(port: type, fake: type) -> None:
+def test_a_fake_has_the_signature_of_its_port(port: type, fake: type) -> None:
     methods = [name for name in vars(port) if name == "__call__" or not name.startswith("_")]
     assert methods
     for name in methods:
-        assert taken(getattr(fake, name)) == taken(getattr(port, name)), name
+        assert signature_of(getattr(fake, name)) == signature_of(getattr(port, name)), name
 
 
-def taken(method: Callable[..., object]) -> list[tuple[Any, Any]]:
-    """What a method takes: of each parameter how it is given, and what stands for it where it is not."""
+def signature_of(method: Callable[..., object]) -> list[tuple[Any, Any]]:
+    """Kind and default of each parameter of a method."""
     return [(parameter.kind, parameter.default) for parameter in inspect.signature(method).parameters.values()]
 
 
@@ -69,7 +69,7 @@ def annotate(cluster: FakeCluster, role: str | None) -> None:
     cluster.annotate(NAMESPACE, NAME, role, seen.resource_version)
 
 
-def test_a_world_is_healthy_unless_it_is_told_otherwise() -> None:
+def test_a_world_is_healthy_by_default() -> None:
     world = described()
     cluster = inside(world)
     assert cluster.here.annotations == {"kube-system/aws-node": BOUND}
@@ -78,7 +78,7 @@ def test_a_world_is_healthy_unless_it_is_told_otherwise() -> None:
     assert world.writes == []
 
 
-def test_annotating_moves_the_version_and_an_old_one_conflicts() -> None:
+def test_annotating_changes_the_version_and_an_old_version_conflicts() -> None:
     world = described(BROKEN)
     cluster = inside(world)
     annotate(cluster, BOUND)
@@ -88,7 +88,7 @@ def test_annotating_moves_the_version_and_an_old_one_conflicts() -> None:
     assert world.writes == [f"annotate kube-system/aws-node {BOUND}"]
 
 
-def test_pods_keep_what_they_were_admitted_with_until_they_are_replaced() -> None:
+def test_pods_keep_their_role_until_they_are_replaced() -> None:
     world = described(BROKEN)
     cluster = inside(world)
     annotate(cluster, BOUND)
@@ -100,7 +100,7 @@ def test_pods_keep_what_they_were_admitted_with_until_they_are_replaced() -> Non
     assert [write.partition(" ")[0] for write in world.writes] == ["annotate", "restart"]
 
 
-def test_a_roll_out_takes_as_many_looks_as_its_pace_asks_for() -> None:
+def test_a_roll_out_takes_as_many_reads_as_its_pace_requires() -> None:
     world = described({**BROKEN, "annotation": BOUND, "cluster": {"nodes": 5, "pace": 2}})
     cluster = inside(world)
     cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
@@ -123,7 +123,7 @@ def test_a_deleted_pod_has_a_successor_on_its_node_and_only_its_uid_deletes_it()
     assert (successor.role_arn, successor.uid != first.uid) == (BOUND, True)
 
 
-def test_the_webhook_lags_misses_and_prefers_an_association() -> None:
+def test_the_webhook_can_lag_or_miss_a_pod_and_prefers_an_association() -> None:
     world = described({**BROKEN, "cluster": {"nodes": 4, "webhook_lag_s": 10, "webhook_misses": 1}})
     cluster = inside(world)
     annotate(cluster, BOUND)
@@ -142,7 +142,7 @@ def test_the_webhook_lags_misses_and_prefers_an_association() -> None:
     assert replaced() == (None, True)
 
 
-def test_a_role_that_does_not_work_makes_successors_crash() -> None:
+def test_a_role_without_permissions_makes_replacement_pods_crash() -> None:
     world = described({**BROKEN, "cluster": {"nodes": 2, "not_ready": 1, "working_roles": frozenset({"another"})}})
     cluster = inside(world)
     annotate(cluster, BOUND)
@@ -151,20 +151,20 @@ def test_a_role_that_does_not_work_makes_successors_crash() -> None:
     assert [node.ready for node in cluster.nodes()] == [True, False]
 
 
-def test_an_add_on_is_updated_after_some_looks_and_its_role_annotates() -> None:
+def test_an_add_on_update_takes_some_reads_and_sets_the_annotation() -> None:
     world = described({**BROKEN, "addon": {"role_arn": None}, "cluster": {"update_looks": 2}})
     eks = FakeEks(world)
     first = eks.set_addon_role("demo", "vpc-cni", BOUND, "t1")
     assert eks.set_addon_role("demo", "vpc-cni", BOUND, "t1") == first
     with pytest.raises(Busy):
         eks.set_addon_role("demo", "vpc-cni", BOUND, "t2")
-    looks = [eks.addon("demo", "vpc-cni") for _ in range(3)]
-    assert [look.status for look in looks if isinstance(look, AddonFacts)] == ["UPDATING", "UPDATING", "ACTIVE"]
+    reads = [eks.addon("demo", "vpc-cni") for _ in range(3)]
+    assert [addon.status for addon in reads if isinstance(addon, AddonFacts)] == ["UPDATING", "UPDATING", "ACTIVE"]
     assert world.clusters["demo"].annotations == {"kube-system/aws-node": BOUND}
     assert eks.updates == [("demo", "vpc-cni", BOUND, "t1")]
 
 
-def test_troubles_happen_as_often_as_arranged_before_or_after_the_effect() -> None:
+def test_faults_occur_as_often_as_configured_before_or_after_the_effect() -> None:
     world = described(BROKEN)
     cluster = inside(world)
     world.fail("cluster.annotate", TransientError("before"))
@@ -177,7 +177,7 @@ def test_troubles_happen_as_often_as_arranged_before_or_after_the_effect() -> No
     assert len(world.writes) == 1
 
 
-def test_what_is_described_as_none_does_not_exist() -> None:
+def test_an_object_described_as_none_does_not_exist() -> None:
     world = described({"binding": None, "role": None, "oidc_provider": None, "addon": None, "workload": None, "service_account": None})
     assert (world.parameters, world.roles, world.providers, world.clusters["demo"].addons) == ({}, {}, {}, {})
     assert isinstance(inside(world).service_account(NAMESPACE, NAME), Missing)

@@ -1,4 +1,4 @@
-"""Incidents and history: over the table, the fake that other tests use in its place, and the command line's memory."""
+"""Incidents and history, over the DynamoDB table and in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, Outcome
-from tests.integration.adapters.incidents import NOW, SECOND, incident, past, signalled, sound
+from tests.integration.adapters.incident_builders import NOW, SECOND, incident, past, record_healthy_check, signalled
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
@@ -24,14 +24,14 @@ def test_the_first_claim_opens_and_the_next_joins(incidents: IncidentsPort, targ
     assert signalled(incidents, target, NOW) == replace(first, signals=3)
 
 
-def test_a_claim_repeated_is_the_same_claim(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_repeated_claim_is_idempotent(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     first = incident(target)
     incidents.claim(first)
     assert incidents.claim(first) == first
 
 
-def test_an_open_incident_counts_signals_even_where_a_check_was_sound(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    sound(incidents, target, NOW + timedelta(hours=1))
+def test_an_open_incident_counts_signals_even_after_a_healthy_check(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    record_healthy_check(incidents, target, NOW + timedelta(hours=1))
     incidents.claim(incident(target))
     assert isinstance(signalled(incidents, target, NOW), Incident)
 
@@ -46,7 +46,7 @@ def test_every_field_of_an_incident_is_kept(incidents: IncidentsPort, target: Se
     assert incidents.get(target) == replace(full, started=True, execution_arn="arn:execution")
 
 
-def test_marks_of_an_incident_that_is_no_longer_open_touch_nothing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_writes_to_a_closed_incident_change_nothing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended, successor = incident(target), incident(target, "b")
     incidents.claim(successor)
     incidents.mark_started(ended, "arn:execution")
@@ -57,7 +57,7 @@ def test_marks_of_an_incident_that_is_no_longer_open_touch_nothing(incidents: In
     assert incidents.get(target) == successor
 
 
-def test_an_ended_incident_is_taken_over_with_its_signals(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_take_over_keeps_the_count_of_signals(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended = incident(target, execution_arn="arn:old", callback_id="c", binding_path="/b")
     incidents.claim(ended)
     signalled(incidents, target, NOW)
@@ -67,25 +67,25 @@ def test_an_ended_incident_is_taken_over_with_its_signals(incidents: IncidentsPo
     assert incidents.notified_states(successor) == frozenset()
 
 
-def test_only_one_of_two_takes_over_and_the_other_joins(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_of_two_take_overs_one_succeeds_and_the_other_joins(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended = incident(target)
     incidents.claim(ended)
     first = incidents.take_over(ended, incident(target, "b"))
     assert incidents.take_over(ended, incident(target, "c")) == replace(first, signals=3)
 
 
-def test_a_take_over_repeated_is_the_same(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_repeated_take_over_is_idempotent(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended, successor = incident(target), incident(target, "b")
     incidents.claim(ended)
     assert incidents.take_over(ended, successor) == incidents.take_over(ended, successor)
 
 
-def test_taking_over_what_was_closed_meanwhile_opens_anew(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_taking_over_a_closed_incident_opens_a_new_one(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended, successor = incident(target), incident(target, "b")
     assert incidents.take_over(ended, successor) == successor
 
 
-def test_only_its_holder_begins_to_act_on_an_incident_and_stops(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_only_the_holder_of_an_incident_marks_it_as_repairing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine, other = incident(target), incident(target, "b")
     assert not incidents.mark_repairing(mine, True), "nothing is open"
     incidents.claim(mine)
@@ -100,7 +100,7 @@ def test_only_its_holder_begins_to_act_on_an_incident_and_stops(incidents: Incid
 
 
 @pytest.mark.parametrize("began", [True, False], ids=["began to act", "stopped"])
-def test_an_incident_is_not_taken_over_as_it_was_seen_when_its_holder_began_or_stopped_to_act_since(
+def test_a_take_over_fails_if_the_repair_began_or_ended_since_the_incident_was_read(
     incidents: IncidentsPort, target: ServiceAccountRef, began: bool
 ) -> None:
     mine = incident(target)
@@ -113,7 +113,7 @@ def test_an_incident_is_not_taken_over_as_it_was_seen_when_its_holder_began_or_s
     assert not incidents.mark_repairing(mine, True), "it has become another's"
 
 
-def test_an_incident_that_is_closed_leaves_nobody_acting(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_closed_incident_is_not_repairing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine, following = incident(target), incident(target, "b")
     incidents.claim(mine)
     incidents.mark_repairing(mine, True)
@@ -122,7 +122,7 @@ def test_an_incident_that_is_closed_leaves_nobody_acting(incidents: IncidentsPor
     assert incidents.claim(following) == following
 
 
-def test_what_was_told_is_remembered_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_notified_states_are_recorded_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
     assert [incidents.mark_notified(mine, state) for state in ("found", "repairing", "found")] == [True] * 3
@@ -139,7 +139,7 @@ def test_an_incident_with_an_unseen_signal_stays_open_and_leaves_no_history(inci
     assert incidents.get(target) is None
 
 
-def test_closing_leaves_history_and_the_time_of_the_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_closing_writes_history_and_the_time_of_the_healthy_assessment(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target, binding_path="/b")
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW + timedelta(minutes=2))
@@ -158,7 +158,7 @@ def test_after_an_incident_the_next_check_reads_nodes_again(incidents: Incidents
     assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW, nodes_seen_at=NOW, nodes_unsettled=True)
 
 
-def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_reported_missing_cluster_stays_recorded_until_a_check_reads_it(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
     closed = past(mine, verdict="cluster-gone", outcome=Outcome.NEEDS_ACTION)
@@ -171,11 +171,11 @@ def test_that_a_cluster_is_gone_is_remembered_as_told_until_it_is_seen_again(inc
     third = incident(target, "c")
     incidents.claim(third)
     assert incidents.close(replace(closed, id=third.id), 9, None)
-    sound(incidents, target, NOW)
+    record_healthy_check(incidents, target, NOW)
     assert signalled(incidents, target, NOW) == IdleState(known_good_at=NOW)
 
 
-def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_an_abandoned_incident_closes_without_a_healthy_assessment(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
     bare = past(mine, outcome=Outcome.NEEDS_ACTION, changes=(), binding_version=None, old_value=None, details=None)
@@ -184,7 +184,7 @@ def test_an_incident_given_up_closes_without_a_sound_look(incidents: IncidentsPo
     assert incidents.history(target, NOW) == (bare,)
 
 
-def test_closing_twice_is_closing_once_even_with_another_clock(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_repeated_close_is_idempotent_even_with_another_time(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
     assert incidents.close(past(mine), 1, NOW)
@@ -192,7 +192,7 @@ def test_closing_twice_is_closing_once_even_with_another_clock(incidents: Incide
     assert incidents.history(target, NOW) == (past(mine),)
 
 
-def test_closing_what_was_taken_over_is_a_conflict(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_closing_an_incident_that_was_taken_over_is_a_conflict(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     ended, successor = incident(target), incident(target, "b")
     incidents.claim(ended)
     incidents.take_over(ended, successor)
@@ -202,7 +202,7 @@ def test_closing_what_was_taken_over_is_a_conflict(incidents: IncidentsPort, tar
     assert incidents.history(target, NOW) == ()
 
 
-def test_history_is_of_one_service_account_newest_first_and_since(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_history_of_a_service_account_is_sorted_newest_first(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     for minutes in (1, 3, 2):
         mine = incident(target, str(minutes))
         incidents.claim(mine)
@@ -213,7 +213,7 @@ def test_history_is_of_one_service_account_newest_first_and_since(incidents: Inc
     assert incidents.history(replace(target, name="other"), NOW) == ()
 
 
-def test_clusters_that_turned_wrong_under_a_binding_are_found_open_or_closed(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_affected_clusters_of_a_binding_include_open_and_closed_incidents(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     path = f"/{target.cluster}"
     other, third = replace(target, cluster=f"{target.cluster}-z"), replace(target, cluster=f"{target.cluster}-y")
     still_open = incident(target, binding_path=path)
@@ -228,14 +228,14 @@ def test_clusters_that_turned_wrong_under_a_binding_are_found_open_or_closed(inc
     assert incidents.affected_clusters(path + "/longer", NOW) == ()
 
 
-def test_a_person_holds_an_incident_by_signs_of_life(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_person_renews_the_heartbeat_of_an_incident(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target, started=True, holder="arn:aws:sts::111122223333:assumed-role/oncall/jane", heartbeat_at=NOW)
     assert incidents.claim(mine) == mine
     assert incidents.renew_heartbeat(mine, NOW + SECOND)
     assert incidents.get(target) == replace(mine, heartbeat_at=NOW + SECOND)
 
 
-def test_signs_of_life_end_with_the_incident_and_with_its_being_taken_over(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+def test_a_heartbeat_fails_after_a_close_or_a_take_over(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine, successor = incident(target, holder="arn:a-person", heartbeat_at=NOW), incident(target, "b")
     incidents.claim(mine)
     taken = incidents.take_over(mine, successor)

@@ -1,4 +1,4 @@
-"""What only the table of incidents can show."""
+"""Properties of the DynamoDB table of incidents alone: cost, expiry, races and errors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from lambdas.domain.errors import AccessDenied, TransientError
 from sandbox.aws.faults import Fault, FaultKind
-from tests.integration.adapters.aws import TABLE
-from tests.integration.adapters.incidents import FAR, NOW, incident, past, signal, signalled
+from tests.integration.adapters.incident_builders import FAR, NOW, incident, past, signal, signalled
+from tests.integration.adapters.local_session import TABLE
 
 if TYPE_CHECKING:
     from lambdas.adapters.incidents import Incidents
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sandbox.aws.local_aws import LocalAws
 
 
-def test_a_signal_is_one_write_and_a_quiet_one_a_read_where_there_is_nothing_to_count(
+def test_a_signal_costs_one_write_and_a_quiet_signal_one_read_if_nothing_is_counted(
     table: Incidents, target: ServiceAccountRef, local_aws: LocalAws
 ) -> None:
     def asked(quiet: bool) -> list[str]:
@@ -35,7 +35,7 @@ def test_a_signal_is_one_write_and_a_quiet_one_a_read_where_there_is_nothing_to_
     assert found.signals == 5
 
 
-def test_history_leaves_after_ninety_days_and_the_row_stays(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
+def test_history_expires_after_ninety_days_and_the_row_does_not(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
     mine = incident(target, binding_path="/b")
     table.claim(mine)
     table.close(past(mine), 1, NOW)
@@ -44,9 +44,7 @@ def test_history_leaves_after_ninety_days_and_the_row_stays(table: Incidents, ta
     assert leaves == {"now": None, "past": {"N": str(int((NOW + timedelta(days=90, minutes=1)).timestamp()))}}
 
 
-def test_a_claim_that_meets_a_closing_incident_opens_anew(
-    table: Incidents, target: ServiceAccountRef, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_during_a_close_opens_a_new_incident(table: Incidents, target: ServiceAccountRef, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = incident(target), incident(target, "b")
     table.claim(first)
     joining = table._count
@@ -59,7 +57,7 @@ def test_a_claim_that_meets_a_closing_incident_opens_anew(
     assert table.claim(second) == second == table.get(target)
 
 
-def test_a_close_whose_answer_is_lost_is_still_one_close(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
+def test_a_close_with_a_lost_response_is_one_close(table: Incidents, target: ServiceAccountRef, local_aws: LocalAws) -> None:
     mine = incident(target)
     table.claim(mine)
     local_aws.faults.add(Fault(service="dynamodb", operation="TransactWriteItems", kind=FaultKind.RESET, after_effect=True))
@@ -75,7 +73,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("kind", "error"), FAILURES.values(), ids=FAILURES)
-def test_a_table_that_fails_says_whether_a_retry_helps(
+def test_a_table_error_says_whether_a_retry_can_help(
     table: Incidents, target: ServiceAccountRef, local_aws: LocalAws, kind: FaultKind, error: type[Exception]
 ) -> None:
     local_aws.faults.add(Fault(service="dynamodb", kind=kind, times=9))

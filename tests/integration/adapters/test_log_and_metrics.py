@@ -26,23 +26,23 @@ def fresh_logger() -> None:
 def test_a_line_is_one_json_object_with_its_title(capsys: pytest.CaptureFixture[str]) -> None:
     write(Title.PLAN, "planned\nin two lines", incident="7f3a", actions=["restart"], done=True)
     (line,) = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    assert (told["title"], told["level"], told["message"]) == ("plan", "INFO", "planned\nin two lines")
-    assert (told["incident"], told["actions"], told["done"]) == ("7f3a", ["restart"], True)
-    assert datetime.fromisoformat(told["timestamp"]).tzinfo is not None
+    line_fields = json.loads(line)
+    assert (line_fields["title"], line_fields["level"], line_fields["message"]) == ("plan", "INFO", "planned\nin two lines")
+    assert (line_fields["incident"], line_fields["actions"], line_fields["done"]) == ("7f3a", ["restart"], True)
+    assert datetime.fromisoformat(line_fields["timestamp"]).tzinfo is not None
 
 
-def test_trouble_is_a_warning_that_names_its_class(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_a_warning_that_names_its_class(capsys: pytest.CaptureFixture[str]) -> None:
     write(Title.REPORT, "not sent: slow down", error=TimeoutError("slow down"))
-    told = json.loads(capsys.readouterr().out)
-    assert (told["level"], told["error"], told["message"]) == ("WARNING", "TimeoutError", "not sent: slow down")
+    line_fields = json.loads(capsys.readouterr().out)
+    assert (line_fields["level"], line_fields["error"], line_fields["message"]) == ("WARNING", "TimeoutError", "not sent: slow down")
 
 
-def test_titles_are_the_eight_words_in_reading_order() -> None:
-    assert list(Title) == ["event", "request", "observation", "diagnosis", "plan", "actions", "proof", "report"]
+def test_titles_are_the_eight_pipeline_words_in_order() -> None:
+    assert list(Title) == ["event", "request", "snapshot", "diagnosis", "plan", "actions", "verification", "report"]
 
 
-def test_long_texts_are_cut_and_foreign_objects_told_by_type_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_texts_are_truncated_and_foreign_objects_are_logged_as_their_type(capsys: pytest.CaptureFixture[str]) -> None:
     class Session:
         def __repr__(self) -> str:
             return "secret"
@@ -54,29 +54,29 @@ def test_long_texts_are_cut_and_foreign_objects_told_by_type_alone(capsys: pytes
     assert json.loads(out)["session"] == "<Session>"
 
 
-def test_whole_domain_objects_do_not_reach_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+def test_domain_objects_are_logged_as_their_type(capsys: pytest.CaptureFixture[str]) -> None:
     @dataclass(frozen=True)
     class Facts:
         certificate_authority: str
 
-    write(Title.OBSERVATION, "seen", facts=Facts("PEM"))
+    write(Title.SNAPSHOT, "seen", facts=Facts("PEM"))
     assert json.loads(capsys.readouterr().out)["facts"] == "<Facts>"
 
 
 def test_a_metric_is_a_line_in_the_embedded_format(capsys: pytest.CaptureFixture[str]) -> None:
     count(metrics.VERDICTS, 2, cluster="demo", verdict="healthy")
-    told = json.loads(capsys.readouterr().out)
-    (directive,) = told["_aws"]["CloudWatchMetrics"]
+    line_fields = json.loads(capsys.readouterr().out)
+    (directive,) = line_fields["_aws"]["CloudWatchMetrics"]
     assert directive == {
         "Namespace": "EksIrsaRemediator",
         "Dimensions": [["cluster", "verdict"]],
         "Metrics": [{"Name": "Verdicts", "Unit": "Count"}],
     }
-    assert (told["Verdicts"], told["cluster"], told["verdict"]) == ([2], "demo", "healthy")
-    assert abs(told["_aws"]["Timestamp"] / 1000 - datetime.now(UTC).timestamp()) < 60
+    assert (line_fields["Verdicts"], line_fields["cluster"], line_fields["verdict"]) == ([2], "demo", "healthy")
+    assert abs(line_fields["_aws"]["Timestamp"] / 1000 - datetime.now(UTC).timestamp()) < 60
 
 
-def test_a_metric_with_other_dimensions_than_declared_is_a_bug() -> None:
+def test_a_metric_with_undeclared_dimensions_raises() -> None:
     with pytest.raises(ValueError, match="Repairs"):
         count(metrics.REPAIRS, cluster="demo")
     count(metrics.SWEEPS)

@@ -29,19 +29,19 @@ def test_importing_every_adapter_loads_no_client_library() -> None:
     assert not loaded("\n".join(f"import lambdas.adapters.{name}" for name in names)) & HEAVY
 
 
-def test_a_client_is_made_without_boto3() -> None:
+def test_a_client_is_created_without_boto3() -> None:
     code = "from lambdas.adapters.aws_session import AwsSession\nAwsSession('eu-west-1').client('eks')"
     assert "botocore" in loaded(code)
     assert "boto3" not in loaded(code)
 
 
-def test_a_client_is_made_once() -> None:
+def test_a_client_is_created_once() -> None:
     session = AwsSession("eu-west-1")
     assert session.client("ssm") is session.client("ssm")
     assert session.client("ssm").meta.region_name == "eu-west-1"
 
 
-def test_our_loader_reads_the_same_models_as_botocores_own() -> None:
+def test_the_model_loader_reads_the_same_models_as_botocore() -> None:
     from botocore.loaders import Loader
 
     from lambdas.adapters.service_models import model_loader
@@ -51,12 +51,12 @@ def test_our_loader_reads_the_same_models_as_botocores_own() -> None:
             assert model_loader().load_service_model(service, kind) == Loader().load_service_model(service, kind)
 
 
-def test_a_service_that_does_not_exist_is_named_by_botocore_as_ever() -> None:
+def test_an_unknown_service_raises_the_error_of_botocore() -> None:
     with pytest.raises(UnknownServiceError, match="Unknown service: 'moon'"):
         AwsSession("eu-west-1").client("moon")
 
 
-def test_answers_are_kept_for_their_time_and_errors_are_not() -> None:
+def test_values_are_cached_until_they_expire_and_errors_are_not_cached() -> None:
     now, asked = [0.0], []
 
     def ask() -> int:

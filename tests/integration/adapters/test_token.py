@@ -1,4 +1,4 @@
-"""Our tokens are what the EKS authenticator takes, and live no longer than they are good for."""
+"""The EKS authenticator accepts the tokens, and no token outlives its credentials."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def verifier(local: LocalAws, cluster: str) -> TokenVerifier:
     return TokenVerifier(cluster=cluster, sts_url=local.endpoint, access_entries=lambda: [entry])
 
 
-def test_the_authenticator_takes_our_token_and_knows_us(session: AwsSession, local_aws: LocalAws) -> None:
+def test_the_authenticator_accepts_the_token_and_identifies_the_caller(session: AwsSession, local_aws: LocalAws) -> None:
     token = Tokens(session, "aws").get("demo")
     identity = verifier(local_aws, "demo").identity(token)
     assert (identity.username, identity.groups) == ("us", ("ours",))
 
 
-def test_a_token_for_one_cluster_is_none_for_another(session: AwsSession, local_aws: LocalAws) -> None:
+def test_a_token_is_valid_for_one_cluster_only(session: AwsSession, local_aws: LocalAws) -> None:
     token = Tokens(session, "aws").get("demo")
     with pytest.raises(TokenRejected, match="SignatureDoesNotMatch"):
         verifier(local_aws, "other").identity(token)
@@ -73,7 +73,7 @@ def test_each_partition_has_its_regional_endpoint(partition: str, region: str, h
     check_form(url, partition, datetime.now(UTC))
 
 
-def test_a_token_holds_nothing_that_the_authenticator_refuses() -> None:
+def test_a_token_has_only_parameters_that_the_authenticator_accepts() -> None:
     token = tokens(lambda: NOW).get("demo")
     encoded = token.removeprefix("k8s-aws-v1.")
     assert "=" not in encoded
@@ -87,12 +87,12 @@ def test_a_token_is_kept_for_ten_minutes_and_per_cluster() -> None:
     made = tokens(lambda: now[0])
     first = made.get("demo")
     now[0] = NOW + LIFETIME - timedelta(seconds=1)
-    kept = made._made["demo"].at
+    kept = made._tokens["demo"].created_at
     assert made.get("demo") == first
     made.get("other")
     now[0] = NOW + LIFETIME
     made.get("demo")
-    assert (kept, made._made["demo"].at) == (NOW, NOW + LIFETIME)
+    assert (kept, made._tokens["demo"].created_at) == (NOW, NOW + LIFETIME)
 
 
 def test_a_token_does_not_outlive_the_credentials_that_signed_it() -> None:
@@ -102,10 +102,10 @@ def test_a_token_does_not_outlive_the_credentials_that_signed_it() -> None:
     now = [ends - timedelta(minutes=4)]
     made = tokens(lambda: now[0], credentials)
     made.get("demo")
-    assert made._made["demo"].until == ends
+    assert made._tokens["demo"].expires_at == ends
 
 
-def test_a_refused_token_is_dropped_and_worth_another_only_when_it_was_old() -> None:
+def test_a_rejected_token_is_dropped_and_retried_only_if_it_was_old() -> None:
     now = [NOW]
     made = tokens(lambda: now[0])
     assert made.forget("demo", made.get("demo")) is False
@@ -114,7 +114,7 @@ def test_a_refused_token_is_dropped_and_worth_another_only_when_it_was_old() -> 
     assert made.forget("demo", old) is True
     made.get("demo")
     assert made.forget("demo", "an older one") is True  # another thread has made a new one meanwhile
-    assert made._made["demo"].at == now[0]
+    assert made._tokens["demo"].created_at == now[0]
 
 
 def test_without_credentials_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

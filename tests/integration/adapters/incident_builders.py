@@ -1,4 +1,4 @@
-"""Incidents to keep, and what happens around them."""
+"""Builders of incidents, history and signals for the tests of the incidents port."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ FAR = NOW + timedelta(days=1)
 
 
 def incident(target: ServiceAccountRef, name: str = "a", **changes: Any) -> Incident:
-    told = {"id": f"{target.cluster}-{name}", "opened_at": NOW, "signals": 1, "request": {"trigger": "sweep", "nested": [1, {"k": None}]}}
-    return Incident(target=target, **{**told, **changes})
+    fields = {"id": f"{target.cluster}-{name}", "opened_at": NOW, "signals": 1, "request": {"trigger": "sweep", "nested": [1, {"k": None}]}}
+    return Incident(target=target, **{**fields, **changes})
 
 
 def past(of: Incident, **changes: Any) -> PastIncident:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "closed_at": NOW + timedelta(minutes=1),
         "outcome": Outcome.VERIFIED,
         "verdict": "annotation-missing",
@@ -36,7 +36,7 @@ def past(of: Incident, **changes: Any) -> PastIncident:
         "old_value": "arn:old",
         "details": {"timeline": [["12:00", "found"]]},
     }
-    return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**told, **changes})
+    return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**fields, **changes})
 
 
 def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **more: Any) -> Signal:
@@ -44,22 +44,22 @@ def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **mor
 
 
 def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> SignalResult:
-    """What a signal meets, by itself: whoever was put on duty by it leaves at once."""
-    met = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirements.NODES} if about_nodes else ())))
-    if isinstance(met, IdleState):
-        incidents.release_check(target, met)
-        return without_lease(met)
-    return met
+    """The result of one signal. A lease that it takes is released at once."""
+    result = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirements.NODES} if about_nodes else ())))
+    if isinstance(result, IdleState):
+        incidents.release_check(target, result)
+        return without_lease(result)
+    return result
 
 
-def lease_holder(incidents: IncidentsPort, target: ServiceAccountRef, check: str = "a", **more: Any) -> IdleState:
-    """The duty of a check whose event nothing has answered."""
+def take_lease(incidents: IncidentsPort, target: ServiceAccountRef, check: str = "a", **more: Any) -> IdleState:
+    """The state after a check has taken the lease for an unanswered event."""
     found = incidents.signal(target, signal(FAR, check, **more))
     assert isinstance(found, IdleState)
     return found
 
 
-def sound(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
-    """A check began then and found all well."""
-    duty = lease_holder(incidents, target)
-    assert incidents.finish_check(target, duty, began_at, nodes) is None
+def record_healthy_check(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+    """Record a check that began then and found no fault."""
+    state = take_lease(incidents, target)
+    assert incidents.finish_check(target, state, began_at, nodes) is None

@@ -34,7 +34,7 @@ class GivenTokens:
     def get(self, cluster: str) -> str:
         return f"token-{self.number}"
 
-    def forget(self, cluster: str, refused: str) -> bool:
+    def forget(self, cluster: str, rejected: str) -> bool:
         self.number += 1
         return self.renews
 
@@ -70,7 +70,7 @@ def login(cluster: EmbeddedCluster, tokens: Tokens | GivenTokens | None = None) 
     return Clusters(tokens or GivenTokens()).login(facts(cluster.url, cluster.ca_pem))  # type: ignore[arg-type]
 
 
-def furnish(cluster: EmbeddedCluster, *, role_arn: str | None = None) -> None:
+def apply_aws_node(cluster: EmbeddedCluster, *, role_arn: str | None = None) -> None:
     cluster.apply(aws_node.service_account(role_arn=role_arn), "eks")
     cluster.apply(aws_node.daemon_set(), "eks")
 

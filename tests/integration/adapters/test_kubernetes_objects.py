@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.contract.workloads import WorkloadKind
-from tests.integration.adapters.clusters import NAME, ROLE, node, pod
+from tests.integration.adapters.embedded_clusters import NAME, ROLE, node, pod
 
 AT = "2026-01-01T00:00:00Z"
 
@@ -19,7 +19,7 @@ def stored(item: dict[str, Any], **metadata: Any) -> dict[str, Any]:
     return {**item, "metadata": {**item["metadata"], "uid": "u", "creationTimestamp": AT, **metadata}}
 
 
-def test_a_pod_tells_its_role_and_its_trouble() -> None:
+def test_a_pod_has_its_role_and_termination_message() -> None:
     status = {
         "name": NAME,
         "restartCount": 3,
@@ -27,36 +27,36 @@ def test_a_pod_tells_its_role_and_its_trouble() -> None:
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "UnauthorizedOperation " + "x" * 500}},
     }
     conditions = [{"type": "Ready", "status": "True"}]
-    (seen,) = kubernetes_objects.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
-    assert (seen.role_arn, seen.container_credentials, seen.ready) == (ROLE, False, True)
-    assert (seen.waiting, len(seen.last_words), seen.deleting) == ("CrashLoopBackOff", 400, False)
-    assert seen.created_at == datetime(2026, 1, 1, tzinfo=UTC)
+    (facts,) = kubernetes_objects.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
+    assert (facts.role_arn, facts.container_credentials, facts.ready) == (ROLE, False, True)
+    assert (facts.waiting, len(facts.last_words), facts.deleting) == ("CrashLoopBackOff", 400, False)
+    assert facts.created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
     bare = stored(pod("p"))
     del bare["status"]
-    (seen,) = kubernetes_objects.pods([bare])
-    assert (seen.role_arn, seen.ready, seen.waiting, seen.last_words) == (None, False, "", "")
+    (facts,) = kubernetes_objects.pods([bare])
+    assert (facts.role_arn, facts.ready, facts.waiting, facts.last_words) == (None, False, "", "")
 
 
-def test_a_pod_that_is_going_says_so_and_ended_pods_are_left_out() -> None:
+def test_a_terminating_pod_is_marked_and_finished_pods_are_omitted() -> None:
     going = stored(pod("p"), deletionTimestamp=AT)
     ended = [stored(pod("e", phase=phase)) for phase in ("Succeeded", "Failed")]
     assert [(item.name, item.deleting) for item in kubernetes_objects.pods([going, *ended])] == [("p", True)]
 
 
 @pytest.mark.parametrize("compute_type", ["", "auto", "hybrid"])
-def test_a_node_tells_who_makes_its_network(compute_type: str) -> None:
+def test_a_node_has_its_compute_type(compute_type: str) -> None:
     labels = {"eks.amazonaws.com/compute-type": compute_type} if compute_type else {}
     assert kubernetes_objects.node(stored(node("n", ready=False), labels=labels)).compute_type == compute_type
 
 
-def test_pod_identity_shows_in_the_environment() -> None:
-    (seen,) = kubernetes_objects.pods(
+def test_pod_identity_is_read_from_the_environment() -> None:
+    (facts,) = kubernetes_objects.pods(
         [stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))]
     )
-    assert seen.container_credentials
+    assert facts.container_credentials
 
 
 @pytest.mark.parametrize(
@@ -96,23 +96,23 @@ def workload_of(kind: WorkloadKind, strategy: dict[str, Any], desired: int) -> d
     }
 
 
-def test_a_workload_is_rolled_out_only_when_its_controller_has_seen_the_template() -> None:
+def test_a_workload_is_rolled_out_only_if_its_controller_observed_the_template() -> None:
     for kind in WorkloadKind:
         item = workload_of(kind, {"type": "OnDelete"}, 4)
-        seen = kubernetes_objects.workload(kind, item)
-        assert (seen.desired, seen.updated, seen.on_delete, seen.rolled_out) == (4, 4, True, False)
+        facts = kubernetes_objects.workload(kind, item)
+        assert (facts.desired, facts.updated, facts.on_delete, facts.rolled_out) == (4, 4, True, False)
         item["status"]["observedGeneration"] = 3
         assert kubernetes_objects.workload(kind, item).rolled_out
 
 
-def test_recreate_takes_every_pod_at_once() -> None:
+def test_recreate_allows_every_pod_to_be_unavailable() -> None:
     assert (
         kubernetes_objects.workload(WorkloadKind.DEPLOYMENT, workload_of(WorkloadKind.DEPLOYMENT, {"type": "Recreate"}, 6)).max_unavailable
         == 6
     )
 
 
-def test_a_node_whose_instance_is_shut_down_says_so_by_a_taint_of_the_cloud() -> None:
+def test_a_node_with_the_shutdown_taint_is_shut_down() -> None:
     item = node("n", "Unknown")
     assert not kubernetes_objects.node(item).shut_down
     item["spec"]["taints"] = [{"key": "node.cloudprovider.kubernetes.io/shutdown", "effect": "NoSchedule"}]
@@ -120,7 +120,7 @@ def test_a_node_whose_instance_is_shut_down_says_so_by_a_taint_of_the_cloud() ->
     assert kubernetes_objects.node(item).ready is None
 
 
-def test_conditions_of_the_node_monitoring_agent_are_bad_when_false() -> None:
+def test_conditions_of_the_node_monitoring_agent_report_a_fault_when_false() -> None:
     item = node("n", "True")
     item["status"]["conditions"] += [{"type": "NetworkingReady", "status": "False"}, {"type": "KernelReady", "status": "True"}]
     assert kubernetes_objects.node(item).pressures == ("DiskPressure", "NetworkingReady")
@@ -150,6 +150,6 @@ def test_a_table_is_read_by_its_column_names() -> None:
         ({"eventTime": None}, datetime(2026, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_an_event_happened_when_it_was_last_seen(times: dict[str, Any], at: datetime) -> None:
+def test_an_event_has_the_time_of_its_last_observation(times: dict[str, Any], at: datetime) -> None:
     event = {"metadata": {"creationTimestamp": AT}, "note": "failed to call ec2:CreateTags due to", "regarding": {"name": "p"}, **times}
     assert kubernetes_objects.plugin_error(event) == kubernetes_objects.PluginError(call="ec2:CreateTags", pod="p", at=at)
