@@ -194,7 +194,7 @@ def test_any_trust_policy_of_a_template_is_answered(policy: Any) -> None:
             "Properties": {"AddonName": "vpc-cni", "ServiceAccountRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
         }
         found = cloudformation.read(json.dumps({"Resources": {"Role": role, "Cni": addon}}), "t.json")
-        assert {item.rule.name for item in found} <= {"trust-wrong", "trust-unknown"}
+        assert {item.rule.name for item in found} <= {"trust-wrong", "trust-unknown", "policy-missing"}
 
 
 EKSCTL_KEYS = st.sampled_from(

@@ -20,8 +20,8 @@ ROWS: dict[str, tuple[dict[str, Any], list[str], int]] = {
     "record-empty": ({"addon": {"role_arn": None}}, ["record-without-role"], 1),
     "record-empty-without-binding": ({"binding": None, "addon": {"role_arn": None}}, ["record-without-role"], 1),
     "record-of-another-role": ({"addon": {"role_arn": OTHER}}, ["record-differs"], 1),
-    "annotation-of-another-role-without-binding": ({"binding": None, "annotation": OTHER}, ["record-differs", "chain-unwell"], 1),
-    "annotation-gone": ({"annotation": None, "pods": {"role": None}}, ["chain-unwell", "chain-unwell"], 0),
+    "annotation-of-another-role-without-binding": ({"binding": None, "annotation": OTHER}, ["record-differs", "chain-degraded"], 1),
+    "annotation-gone": ({"annotation": None, "pods": {"role": None}}, ["chain-degraded", "chain-degraded"], 0),
     "nowhere-a-role": ({"binding": None, "annotation": None, "addon": {"role_arn": None}, "pods": {"role": None}}, ["no-role"], 0),
     "trust-wrong": ({"role": {"trust": right_trust("https://oidc.eks.eu-west-1.amazonaws.com/id/9A1C")}}, ["chain-broken"], 1),
     "role-gone": ({"role": None}, ["chain-broken"], 1),
@@ -52,7 +52,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[str], int]] = {
     "updating": ({"addon": {"status": "UPDATING"}}, ["update-in-progress"], 2),
     "degraded-otherwise": (
         {"addon": {"status": "DEGRADED", "issues": [{"code": "ConfigurationConflict", "message": "conflict"}]}},
-        ["chain-unwell"],
+        ["chain-degraded"],
         0,
     ),
     "version-of-yesterday": ({"addon": {"version": "v1.13.4-eksbuild.1"}}, ["version-outgrown"], 0),
@@ -134,13 +134,13 @@ def test_a_cluster_that_cannot_be_looked_into_is_not_judged() -> None:
     world = described()
     world.fail("cluster.service_account", AccessDenied("forbidden", denial=Denial.FORBIDDEN), times=None)
     found = report_on("demo", Upgrade(), world)
-    assert rules_of(found) == ["chain-unread"]
+    assert rules_of(found) == ["chain-unreadable"]
     assert found.commands
 
 
 def test_a_cluster_that_is_not_there_is_not_judged() -> None:
     found = report_on("nowhere", Upgrade(), described())
-    assert rules_of(found) == ["chain-unread"]
+    assert rules_of(found) == ["chain-unreadable"]
     assert found.commands == ()
 
 
@@ -148,7 +148,7 @@ def test_versions_that_cannot_be_read_are_told_as_unknown() -> None:
     world = described()
     world.fail("eks.offered_versions", AccessDenied("not allowed", denial=Denial.FORBIDDEN))
     found = report_on("demo", Upgrade(), world)
-    assert rules_of(found) == ["versions-unread"]
+    assert rules_of(found) == ["versions-unreadable"]
     assert PreflightReport(clusters=(found,)).exit_code == 2
 
 

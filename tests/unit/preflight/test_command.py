@@ -119,7 +119,7 @@ def test_the_table_ends_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(connection, "connect", lambda asked: dependencies_of(described({"addon": {"role_arn": None}})))
     result = run("--cluster", "demo")
     assert result.exit_code == 1
-    assert result.stdout.rstrip().endswith("Would lose the role, or fail. 1 error · exit code 1")
+    assert result.stdout.rstrip().endswith("aws-node loses its role, or the change fails. 1 error · exit code 1")
 
 
 def test_the_help_has_an_example() -> None:

@@ -14,15 +14,19 @@ from tests.unit.preflight.fixture_files import FIXTURES, findings_in
 SENTENCES = [
     ("terraform-plan", "truncated-plan.json", "truncated-plan.json:3:1 is not JSON: Expecting value"),
     ("terraform-plan", "later-format.json", "later-format.json is not a plan that this version can read: its format_version is '2.0'."),
-    ("terraform-plan", "state.json", "state.json is a state, not a plan:"),
-    ("terraform-plan", "plan-log.json", "plan-log.json is not a plan; it looks like the log of `terraform plan -json`:"),
+    ("terraform-plan", "state.json", "state.json:1:1 is a state, not a plan:"),
+    (
+        "terraform-plan",
+        "plan-log.json",
+        "plan-log.json is the log of `terraform plan -json`, not a plan: run `terraform show -json PLANFILE",
+    ),
     ("terraform-plan", "list.json", "list.json:1:1 is not a plan: it holds no JSON object"),
     ("eksctl", "indentation.yaml", "indentation.yaml:5:4 is neither YAML nor JSON:"),
     ("eksctl", "other-kind.yaml", "other-kind.yaml:1:1 is no eksctl file: it has no `kind: ClusterConfig`"),
     ("eksctl", "empty.yaml", "empty.yaml is empty"),
-    ("eksctl", "two-documents.yaml", "two-documents.yaml:2:1 is neither YAML nor JSON:"),
+    ("eksctl", "two-documents.yaml", "two-documents.yaml:3:1 begins a second document:"),
     ("template", "no-resources.yaml", "no-resources.yaml:1:1 is no CloudFormation template: it has no Resources"),
-    ("template", "loop-by-alias.yaml", "loop-by-alias.yaml:1:12 contains itself by an alias"),
+    ("template", "loop-by-alias.yaml", "loop-by-alias.yaml:1:12 contains itself through an alias"),
 ]
 
 
@@ -80,7 +84,7 @@ def test_what_shells_write_is_read(encoding: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(MalformedFile, match="byte 3 does not belong there"):
+    with pytest.raises(MalformedFile, match="byte 3 is not valid"):
         decoded(b"ab\xff", "f")
 
 
@@ -99,4 +103,4 @@ def test_a_trust_policy_that_is_millions_of_values_by_aliases_is_not_walked() ->
     role = "Role: {Type: 'AWS::IAM::Role', Properties: {AssumeRolePolicyDocument: {Statement: *x29}}}"
     addon = "Cni: {Type: 'AWS::EKS::Addon', Properties: {AddonName: vpc-cni, ServiceAccountRoleArn: !GetAtt Role.Arn}}"
     source = "\n".join([*lines, "Resources:", f"  {role}", f"  {addon}"])
-    assert [item.rule.name for item in findings_in("template", source, "bomb.yaml")] == ["trust-unknown"]
+    assert [item.rule.name for item in findings_in("template", source, "bomb.yaml")] == ["policy-missing", "trust-unknown"]

@@ -72,8 +72,8 @@ def plan_of_a_role_alone() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("providers", "found"),
     [
-        ({}, ["trust-unknown"]),
-        ({"prod-green": OTHER}, ["trust-unknown"]),
+        ({}, []),
+        ({"prod-green": OTHER}, []),
         ({"prod-blue": OTHER}, ["trust-wrong"]),
         ({"prod-blue": RIGHT}, []),
     ],

@@ -73,7 +73,7 @@ def test_support_dates_are_read_in_utc_and_asked_for_once(stubbed: Any) -> None:
 def test_a_version_that_eks_does_not_list_has_no_dates(stubbed: Any) -> None:
     client, stub = stubbed
     stub.add_response("describe_cluster_versions", {"clusterVersions": []})
-    with pytest.raises(NotFound, match=r"Kubernetes 1\.2 is supported"):
+    with pytest.raises(NotFound, match=r"Kubernetes 1\.2: EKS does not list it"):
         Eks(Session(client)).support("1.2")  # type: ignore[arg-type]
 
 
