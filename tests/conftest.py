@@ -11,11 +11,11 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, suppres
 settings.load_profile("repeatable")
 
 SHARE_A_STAGE: Final = frozenset(f"tests/sandbox/test_{name}.py" for name in ("bad_input", "cli", "contract", "digest", "installed"))
-"""Files whose tests play on one stage, which takes seconds to set up."""
+"""Files whose tests share one environment, because its set-up takes seconds."""
 
 
 class StagesTogether(LoadScopeScheduling):
-    """Each test by itself, but all of one shared stage in one process.
+    """Distribute tests one by one, but keep tests with a shared environment in one process.
 
     `--dist loadgroup` would do this by marks, but xdist 3.8 writes them into a field that nodes of pytest 9.2 no longer have.
     Source: https://github.com/pytest-dev/pytest-xdist/blob/v3.8.0/src/xdist/remote.py

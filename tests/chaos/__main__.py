@@ -30,7 +30,7 @@ CRASHED: Final = ("addon-role-missing", "annotation-missing", "annotation-differ
 
 
 def protocol() -> Iterator[RoundResult]:
-    """Every order of every story, and every sown fault."""
+    """Every order of every search case, and every injected bug."""
     for name, search_case in {**BOUNDED, **LONG}.items():
         yield _explored(name, search_case)
     began, found = time.monotonic(), sum(_is_found(name) for name in INJECTED_BUGS)
@@ -80,7 +80,7 @@ def _telling(name: str, action: str) -> bool:
 
 
 def faults() -> Iterator[RoundResult]:
-    """Each outside system fails in each of its manners."""
+    """Each external system fails in each of its ways."""
     for name, disturb in KUBERNETES.items():
         yield _played(f"kubernetes: {name}", "annotation-missing", disturb)
     for name, disturb in AWS.items():
@@ -125,7 +125,7 @@ class _Counted:
 
 
 def _tests(round_name: str, *files: str, note: str, marked: str = "") -> RoundResult:
-    """Files of tests as one round, long ones included, or only those `marked` so."""
+    """Run test files as one round, including long tests, or only tests with the mark `marked`."""
     counted, began = _Counted(), time.monotonic()
     chosen = ["-m", marked] if marked else []
     pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *chosen, *(str(HERE.parent / file) for file in files)], plugins=[counted])
@@ -134,12 +134,12 @@ def _tests(round_name: str, *files: str, note: str, marked: str = "") -> RoundRe
 
 
 def approval() -> Iterator[RoundResult]:
-    """Questions answered, late, twice, or not at all."""
+    """Approvals that are answered, late, twice, or not at all."""
     yield _tests("approval", "chaos/test_approval_on_the_sandbox.py", note="one fault each")
 
 
 def hostile() -> Iterator[RoundResult]:
-    """Words of others, everywhere."""
+    """Hostile text in every input."""
     for name in fuzzing.PARSERS:
         began = time.monotonic()
         try:
@@ -154,7 +154,7 @@ def hostile() -> Iterator[RoundResult]:
 
 
 def courses() -> Iterator[RoundResult]:
-    """The long versions of what the unit tests search in small: crashes of every scenario, generated worlds, parsers."""
+    """The long versions of unit tests: crashes of every scenario, generated worlds, parsers."""
     yield _tests("generated worlds, crashes of every scenario", "unit", note="the unit tests that are marked long", marked="long")
 
 
@@ -170,7 +170,7 @@ ROUNDS: Final[dict[str, Callable[[], Iterator[RoundResult]]]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the rounds asked for, all by default. 1 where a promise did not hold."""
+    """Run the given rounds, by default all; returns 1 if an invariant was violated."""
     parser = argparse.ArgumentParser(prog="make chaos", description="Faults, crashes, storms and hostile input, at length.")
     parser.add_argument("rounds", nargs="*", default=[], help=f"of {', '.join(ROUNDS)}; all by default")
     asked = parser.parse_args(arguments).rounds or list(ROUNDS)

@@ -12,7 +12,7 @@ from tests.chaos.sandbox_runs import generation, past, sandbox_env, wait_for, wa
 
 
 def one_fault(count: int) -> RoundResult:
-    """So many events of every kind for one broken cluster: one execution, one restart, and a look after every signal."""
+    """`count` events of every kind for one broken cluster: one execution, one restart, and a check after every signal."""
     began = time.monotonic()
     with sandbox_env("annotation-missing") as env:
         now = datetime.now(UTC)
@@ -39,6 +39,6 @@ def one_fault(count: int) -> RoundResult:
 
 
 def _handled(lines: list[tuple[str, str]]) -> int:
-    """Events that a check counted, answered, left or looked after, by the checker's own log."""
+    """Number of events that the checker's log shows as processed."""
     said = ("counted on the open incident", "answered by a check", "left to the check on duty", '"title":"diagnosis"')
     return sum(function == CHECKER and any(item in line for item in said) for function, line in list(lines))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def one_fault(count: int) -> RoundResult:
-    """So many events for one broken cluster within a minute: one incident, one repair, every signal counted and seen."""
+    """Many events for one broken cluster within a minute: one incident, one repair, every signal counted and processed."""
     began, there = time.monotonic(), town(broken=True)
     checked(storm(count, 60.0, delay_s=(0.0, 4.0, 0.5, 30.0)), there, environments=10)
     there.remediate()
@@ -41,7 +41,7 @@ def one_fault(count: int) -> RoundResult:
 
 
 def many_clusters(clusters: int, each: int) -> RoundResult:
-    """A storm on each of so many clusters at once: one repair for each, and no cluster waits for another's."""
+    """A storm on each of many clusters at once: one repair for each, and no cluster waits for another."""
     began, there = time.monotonic(), town(clusters, broken=True)
     names = sorted(there.world.clusters)
     arrivals = [item for name in names for item in storm(each, 10.0, cluster=name)]
@@ -63,7 +63,7 @@ def many_clusters(clusters: int, each: int) -> RoundResult:
 
 
 def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence[float] = (0.0,)) -> RoundResult:
-    """The same storm on a cluster that is well: no write, no message, a handful of checks, and one that answers it after each event."""
+    """The same storm on a healthy cluster: no write, no message, few checks, and a check after each event."""
     began, there = time.monotonic(), town(broken=False)
     arrivals = storm(count, spread_s, delay_s)
     checked(arrivals, there, environments)
@@ -82,7 +82,7 @@ def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence
 
 
 def skewed(count: int) -> RoundResult:
-    """Clocks that are up to five minutes off, late and out of order, with a fault in the middle: it is found all the same."""
+    """Clocks that are up to five minutes wrong, late and unordered events, and a fault, which is still found."""
     began, there = time.monotonic(), town(broken=False)
     skews = [timedelta(seconds=item) for item in (-300, -60, -1, 0, 1, 60, 300)]
     arrivals = storm(count, 60.0, delay_s=(0.0, 20.0, 2.0))

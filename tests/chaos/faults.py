@@ -25,7 +25,7 @@ LONGEST_CHECK_S: Final = 120.0
 
 
 def cluster(*faults: Fault) -> Disturb:
-    """Faults of the Kubernetes API, from when the remediator has begun: a check that fails is Lambda's and the sweep's to repeat."""
+    """Faults of the Kubernetes API after the start of the remediator. Lambda and the sweep repeat a failed check."""
 
     def disturb(env: SandboxEnvironment) -> Callable[[], int]:
         planned = sum(fault.times or 0 for fault in faults)
@@ -36,7 +36,7 @@ def cluster(*faults: Fault) -> Disturb:
 
 
 def _when_begun(env: SandboxEnvironment, do: Callable[[], object]) -> threading.Event:
-    """Do it as soon as the remediator has been started; set when it has been done."""
+    """Call `do` when the remediator has started; the event is set afterwards."""
     done = threading.Event()
 
     def wait() -> None:
@@ -51,7 +51,7 @@ def _when_begun(env: SandboxEnvironment, do: Callable[[], object]) -> threading.
 
 
 def aws(*faults: AwsFault) -> Disturb:
-    """Faults of AWS APIs, of the remediator's calls where they do not say whose."""
+    """Faults of AWS APIs."""
 
     def disturb(env: SandboxEnvironment) -> Callable[[], int]:
         planned = sum(fault.times for fault in faults)
@@ -63,7 +63,7 @@ def aws(*faults: AwsFault) -> Disturb:
 
 
 def both(*disturbs: Disturb) -> Disturb:
-    """Several at once."""
+    """Several kinds of faults at once."""
 
     def disturb(env: SandboxEnvironment) -> Callable[[], int]:
         counts = [disturb(env) for disturb in disturbs]

@@ -49,14 +49,14 @@ _TEXTS: Final = {name: json.dumps(recorded(name)) for name in OF_EVERY_KIND}
 
 
 def kinds(at: datetime, cluster: str = "demo") -> list[dict[str, Any]]:
-    """One event of every kind about one cluster, as of this time: the recorded ones, with its name and the time in them."""
+    """One recorded event of every kind, with the name of this cluster and this time."""
     zulu = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return [json.loads(_TIME.sub(zulu, text).replace("prod-blue", cluster)) for text in _TEXTS.values()]
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """An event, when it happened and when it is handed over."""
+    """An event with the times of its occurrence and delivery."""
 
     event: dict[str, Any]
     happened: datetime
@@ -64,7 +64,7 @@ class Arrival:
 
 
 def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluster: str = "demo") -> list[Arrival]:
-    """So many events of every kind, happening evenly over the time, each handed over after the next of the delays: out of order."""
+    """Events of every kind, evenly distributed in time and delivered out of order after the given delays."""
     delays, found = cycle(delay_s), []
     for n in range(count):
         happened = NOON + timedelta(seconds=spread_s * n / count)
@@ -73,7 +73,7 @@ def storm(count: int, spread_s: float, delay_s: Sequence[float] = (0.0,), cluste
 
 
 class Town(FakePorts):
-    """Clusters, the ports over them, and what was started. The checker's log is left out: a storm would fill it."""
+    """Clusters, the ports over them, and started executions. The checker's log is not kept, because a storm would fill it."""
 
     environment = HERE
     world: ConcurrentWorld
@@ -87,7 +87,7 @@ class Town(FakePorts):
         return replace(super().ports, log=lambda *_, **__: None)
 
     def remediate(self) -> None:
-        """Run every execution that was started, to its end."""
+        """Run every started execution to its end."""
         for row in list(self.incidents.rows.values()):
             if row.incident:
                 remediate(row.incident, InProcessSteps(sleep=self.world.sleep), self.remediation_steps(row.incident))
@@ -102,7 +102,7 @@ class Town(FakePorts):
 
 
 def town(clusters: int = 1, *, broken: bool) -> Town:
-    """So many equal clusters, `demo` or `c000` and so on, all whole or all broken."""
+    """Equal clusters, all healthy or all broken, named `demo` or `c000` and so on."""
     names = ["demo"] if clusters == 1 else [f"c{n:03}" for n in range(clusters)]
     world = ConcurrentWorld()
     for name in names:
@@ -116,7 +116,7 @@ def town(clusters: int = 1, *, broken: bool) -> Town:
 
 
 def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None:
-    """Hand the events over, each to the next environment that is free, and what checks ask for themselves, too, in simulated time."""
+    """Deliver the events, and the events of the checks, each to the next free environment in simulated time."""
     waiting, ports = deque(arrivals), there.ports
 
     def environment() -> None:
@@ -131,7 +131,7 @@ def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None
 
 
 def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:
-    """Events that no look followed, and how long after its arrival an event had to wait for one that began after it (seconds, the longest).
+    """Events that no check followed, and the longest wait (seconds) from an event to the next check.
 
     Whoever is answered by a look that began before it arrived has waited for nothing.
     """

@@ -76,7 +76,7 @@ def _hurt(value: Any, chance: random.Random) -> Any:
 
 
 def _text(value: Any, chance: random.Random) -> str:
-    """The value's text with a word put somewhere into it."""
+    """The text of the value with a word inserted."""
     text = value if isinstance(value, str) else json.dumps(value)
     at = chance.randint(0, len(text))
     return text[:at] + chance.choice(WORDS) + text[at:]
@@ -88,12 +88,12 @@ def _says(error: Exception) -> None:
 
 
 def events_of_the_bus(chance: random.Random) -> None:
-    """A request, something ignored, or `MalformedEvent`: in printable words, with names by EKS' and Kubernetes' own grammar."""
+    """A request, an ignored event, or `MalformedEvent` with printable text; names follow the grammar of EKS and Kubernetes."""
     _answer(damaged(chance.choice(EVENTS), chance))
 
 
 def audit_records(chance: random.Random) -> None:
-    """Events of ours, few and plain."""
+    """A few JSON events."""
     sent = events(
         findings([damaged(choice, chance) for choice in chance.choices(RECORDS, k=2)], watching=WATCHING, our_roles=(OUR_ROLE,)), "demo"
     )
@@ -101,7 +101,7 @@ def audit_records(chance: random.Random) -> None:
 
 
 def log_batches(chance: random.Random) -> None:
-    """Records, or `MalformedEvent`, whatever bytes come."""
+    """Records, or `MalformedEvent`, for any bytes."""
     lines = ",".join(json.dumps({"id": "1", "message": json.dumps(damaged(choice, chance))}) for choice in chance.choices(RECORDS, k=2))
     head = '{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s"'
     packed = bytearray(gzip.compress(f'{head},"logEvents":[{lines}]}}'.encode(), 1))
@@ -123,7 +123,7 @@ def trust_policies(chance: random.Random) -> None:
 
 
 def bindings(chance: random.Random) -> None:
-    """A role of this partition, or why there is none."""
+    """A role of this partition, or the reason why the binding is invalid."""
     value = damaged(chance.choice(("arn:aws:iam::111122223333:role/a/b", "arn:{partition}:iam::{account}:role/{cluster}")), chance)
     parameter = Parameter(value=str(value), type=chance.choice(("String", "String", "StringList", "SecureString")))
     found = binding_for({binding_path("demo", "kube-system", "aws-node"): parameter}, TARGET, **HERE)
@@ -131,7 +131,7 @@ def bindings(chance: random.Random) -> None:
 
 
 def settings(chance: random.Random) -> None:
-    """Settings within their bounds; each value that does not parse is named, with what is allowed."""
+    """Settings within their bounds; each invalid value is reported with the allowed values."""
     name = chance.choice((*NAMES, str(chance.choice(WORDS))))
     path = settings_path(chance.choice(("demo", "_default")), name)
     _, wrong = read_settings({path: str(damaged(chance.choice(("60", "approve", "mon-fri 22:00-04:00 Europe/Berlin")), chance))}, "demo")
@@ -151,11 +151,11 @@ PARSERS: Final[dict[str, Callable[[random.Random], None]]] = {
 
 
 class ParserFailed(AssertionError):
-    """A parser failed; says by which seed."""
+    """A parser failed; the message names the seed."""
 
 
 def fuzzed(name: str, cases: int, seed: int = 0) -> None:
-    """So many cases for one parser.
+    """Run this many cases for one parser.
 
     Raises:
         Fell: one of them made it fail.

@@ -13,7 +13,6 @@ from lambdas.application.check.pipeline import run
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.ports import Message
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
 from tests.chaos.fleet import Town, kinds, town
@@ -22,6 +21,8 @@ from tests.world import CNI_NOT_READY, NAME, NAMESPACE, NOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lambdas.domain.ports import Message
 
 R = TypeVar("R")
 NAMES: Final = st.one_of(
@@ -59,7 +60,7 @@ def _poison(event: Any, draw: Callable[..., Any]) -> None:
 
 @dataclass
 class Hurried(InProcessSteps):
-    """Steps without patience: whoever waits gives up at once, and every reminder is sent."""
+    """Steps whose waits time out at once, so that every reminder is sent."""
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
         self.done.append(step)
@@ -67,7 +68,7 @@ class Hurried(InProcessSteps):
 
 
 def delivered(event: Any, there: Town) -> list[Message]:
-    """Hand an event to the checker, run what it starts to its end, and return what people were told. A malformed one is refused."""
+    """Deliver an event to the checker, run its executions, and return the messages. A malformed event is rejected."""
     try:
         run(event, there.ports)
     except MalformedEvent as error:
@@ -79,14 +80,14 @@ def delivered(event: Any, there: Town) -> list[Message]:
 
 
 def harmless(messages: list[Message]) -> None:
-    """No mention, no control character, no link of others; within every length."""
+    """The message has no mention, control character or foreign link, and respects every length limit."""
     for message in messages:
         assert_legal(message)
         assert_harmless(message)
 
 
 def poisoned_town(words: list[str], *, broken: bool) -> Town:
-    """A cluster whose objects, and a parameter store whose parameters, hold such words wherever others may write them."""
+    """Objects and parameters with hostile text in every field that others can write."""
     there = town(broken=broken)
     here = there.world.clusters["demo"]
     key = (NAMESPACE, NAME)
@@ -99,7 +100,7 @@ def poisoned_town(words: list[str], *, broken: bool) -> Town:
         since = NOON - timedelta(minutes=20)
         here.nodes[name] = replace(node, ready=False, reason=say(), message=message, since=since, nodegroup=say())
     for pod in here.pods.values():
-        pod.facts = replace(pod.facts, waiting=say(), last_words=say())
+        pod.facts = replace(pod.facts, waiting=say(), termination_message=say())
     for name, addon in here.addons.items():
         issue = HealthIssue(code=say(), message=say(), resources=(say(),))
         here.addons[name] = replace(addon, issues=(issue,), version=say())
@@ -107,7 +108,7 @@ def poisoned_town(words: list[str], *, broken: bool) -> Town:
 
 
 def bound_to(value: str) -> Town:
-    """A broken cluster whose binding is this text."""
+    """A broken cluster with this text as the binding."""
     there = town(broken=True)
     (path,) = there.world.parameters
     there.world.parameters[path] = Parameter(value=value, changed_at=NOON - timedelta(days=1))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundResult:
-    """One round. `runs` of which `converged` came to the right end; `extra_restarts` beyond the one of a repair; `lost` signals."""
+    """One round: `converged` of `runs` ended as expected; `extra_restarts` are additional to one per repair; `lost` counts signals."""
 
     round: str
     faults: int
@@ -32,12 +32,12 @@ class RoundResult:
 
     @property
     def good(self) -> bool:
-        """Whether the promises held."""
+        """Whether the invariants held."""
         return self.converged == self.runs and self.extra_restarts == 0 and self.lost == 0
 
 
 def table(rounds: Sequence[RoundResult]) -> Table:
-    """A line for each kind of round (`aws: SNS down` is of the kind `aws`), one for each that did not hold, and their sum."""
+    """A row for each kind of round (`aws: SNS down` is of kind `aws`), a row for each failed round, and a total."""
     shown = Table(title="Chaos", title_justify="left", show_footer=True, header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     cells = _cells(_sum("all", rounds))
     headings = ("round", "faults\ninjected", "converged", "extra\nrestarts", "messages", "lost\nsignals", "seconds")

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 LASTS_S: Final = 400.0
 POLL_S: Final = 0.1
 OWN_ROLL_OUTS: Final = {"addon-role-missing": 1}
-"""Roll-outs that a scenario's story makes itself: an update of the add-on's version changes the pod template."""
+"""Rollouts that the steps of a scenario cause: an add-on update changes the pod template."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of one play. `extra_restarts` are roll-outs beyond the one of the repair; `titles` those of the chat messages."""
+    """The result of one run. `extra_restarts` are rollouts additional to that of the repair; `titles` are those of the chat messages."""
 
     outcome: str
     extra_restarts: int
@@ -43,11 +43,11 @@ class Ran:
 
     @property
     def converged(self) -> bool:
-        """Whether it was repaired, proven and closed."""
+        """Whether the repair was verified and the incident closed."""
         return self.outcome == "verified"
 
     def kept_the_promises(self, *, faults: int = 1) -> None:
-        """At least so many faults befell it; it converged, restarted once, lost no signal, and told its beginning and its end once each."""
+        """At least this many faults occurred; the run converged, restarted once, lost no signal, and sent two messages."""
         assert self.faults >= faults, "the faults befell nothing"
         assert self.converged, self
         assert (self.extra_restarts, self.lost) == (0, 0), self
@@ -55,11 +55,11 @@ class Ran:
 
 
 Disturb = Callable[[SandboxEnvironment], Callable[[], int]]
-"""Puts something in the way of a stage that stands. Returns how to count what was put there."""
+"""Injects faults into a running environment; returns a function that counts them."""
 
 
 def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) -> Ran:
-    """Play a scenario to the end of its incident, with something in its way."""
+    """Run a scenario with injected faults to the end of its incident."""
     began = time.monotonic()
     with _stage(load(name), settings or {}) as (env, scenario):
         count = disturb(env)
@@ -77,7 +77,7 @@ def ran(name: str, disturb: Disturb, *, settings: dict[str, str] | None = None) 
 
 @contextmanager
 def _stage(scenario: Scenario, settings: Mapping[str, str]) -> Iterator[tuple[SandboxEnvironment, Scenario]]:
-    """The scenario with these settings besides its own, and its stage, where a failed invocation is soon tried again."""
+    """The scenario with additional settings, and its environment, in which failed invocations are retried soon."""
     world = replace(scenario.world, settings={**scenario.world.settings, **settings})
     with SandboxEnvironment(world) as env:
         env.functions.durable.configure(retry_after_s=0.05)
@@ -85,13 +85,13 @@ def _stage(scenario: Scenario, settings: Mapping[str, str]) -> Iterator[tuple[Sa
 
 
 def generation(env: SandboxEnvironment) -> int:
-    """How often the pod template of aws-node was written: 1 when it was made, one more for each roll-out."""
+    """The generation of aws-node: 1 after its creation, plus 1 for each rollout."""
     found = env.backend.find(DAEMON_SETS, NAME, NAMESPACE) or {}
     return int(found["metadata"].get("generation", 1))
 
 
 def annotation(env: SandboxEnvironment) -> str | None:
-    """The role that aws-node is annotated with."""
+    """The role in the annotation of aws-node."""
     found = env.backend.find(SERVICE_ACCOUNTS, NAME, NAMESPACE) or {}
     value = (found.get("metadata", {}).get("annotations") or {}).get(ROLE_KEY)
     return str(value) if value else None
@@ -138,7 +138,7 @@ def wait_until_closed(env: SandboxEnvironment, timeout_s: float = 240.0) -> bool
 
 
 def lost_signals(env: SandboxEnvironment) -> int:
-    """Signals that were counted on an incident and that its end does not account for: what the log counted less what history holds."""
+    """Lost signals: those counted in the log minus those in the history."""
     counted = 0
     for function, line in list(env.lines):
         if function != REMEDIATOR and '"signals":' in line:
@@ -160,7 +160,7 @@ def _json(line: str) -> dict[str, Any]:
 
 
 class Phase(StrEnum):
-    """When the process is killed, seen from the step that is being remembered."""
+    """When the process is killed, relative to the checkpoint of a step."""
 
     NOT_REMEMBERED = "after its effect, before its checkpoint"
     REMEMBERED = "after its checkpoint"
@@ -168,7 +168,7 @@ class Phase(StrEnum):
 
 @dataclass
 class Killer:
-    """Kills the remediator's process at checkpoints, once at each of those that `at` names.
+    """Kills the process of the remediator once at each checkpoint that `at` selects.
 
     A step's beginning is a checkpoint, too, and the step goes on while it is sent: a kill there befalls the middle of the step. A message
     that was sent in that moment, and not yet noted as sent, is sent again; `telling` says whether to kill there, too.
@@ -207,7 +207,7 @@ class Killer:
 
 
 def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True, *, telling: bool = False) -> Disturb:
-    """Kill at each checkpoint for which `at(step, action)` holds; with `telling` also while a message is being sent."""
+    """Kill at each checkpoint that `at(step, action)` selects; with `telling`, also while a message is sent."""
 
     def disturb(env: SandboxEnvironment) -> Callable[[], int]:
         killer = Killer(env, phase, at, telling)
@@ -221,7 +221,7 @@ def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action
 
 @contextmanager
 def sandbox_env(name: str, **settings: str) -> Iterator[SandboxEnvironment]:
-    """A scenario's stage, settled, with settings of its own."""
+    """A settled environment of a scenario, with additional settings."""
     with _stage(load(name), settings) as (env, scenario):
         wait_for(lambda: env.backend.find(DAEMON_SETS, NAME, NAMESPACE), "the workload")
         ScenarioRun(scenario, env).settle()
@@ -229,6 +229,6 @@ def sandbox_env(name: str, **settings: str) -> Iterator[SandboxEnvironment]:
 
 
 def healed(env: SandboxEnvironment) -> bool:
-    """Whether the annotation is right and every node is Ready."""
+    """Whether the annotation is correct and every node is Ready."""
     ready, total = nodes_ready(env.backend)
     return annotation(env) == resolve_role(BOUND) and ready == total

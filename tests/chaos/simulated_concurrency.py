@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 TAKES_S: Final = {"incidents.signal": 0.01, "incidents.finish": 0.01, "eks.cluster": 0.15, "cluster.pods": 0.15}
-"""How long calls take (seconds): a check that looks 0.3 s, one that is answered or counted 0.01 s, about as measured on loopback."""
+"""Duration of calls in seconds: about 0.3 s for a full check, 0.01 s for a counted signal, as measured on loopback."""
 
 Iteration = tuple[datetime, int, threading.Event]
 
 
 @dataclass
 class ConcurrentWorld(World):
-    """A world in which calls take time. Time passes only while everybody waits, so the same threads always meet in the same order."""
+    """A world in which calls take time. Time passes only while every thread waits, so the order of threads is deterministic."""
 
     looked_at: list[datetime] = field(default_factory=list)
     _waiting: list[Iteration] = field(default_factory=list)
@@ -36,7 +36,7 @@ class ConcurrentWorld(World):
         super().meet(method, after=after)
 
     def sleep(self, seconds: float) -> None:
-        """Let others run meanwhile, if there are any."""
+        """Let other threads run during the wait."""
         if seconds and self._waiting:
             turn = self._turn_at(self.now + timedelta(seconds=seconds))
             self._next()
@@ -45,11 +45,11 @@ class ConcurrentWorld(World):
             super().sleep(seconds)
 
     def sleep_until(self, moment: datetime) -> None:
-        """Likewise; not at all where it has passed."""
+        """Wait until this time; returns at once if it has passed."""
         self.sleep(max(0.0, (moment - self.now).total_seconds()))
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
-        """Run each job in a thread, to the end of all. The first error is raised."""
+        """Run each job in a thread and wait for all. The first error is raised."""
         failures: list[BaseException] = []
         turns = [self._turn_at(self.now) for _ in jobs]
         each = zip(jobs, turns, repeat(failures))  # the last one has no end

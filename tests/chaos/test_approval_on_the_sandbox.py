@@ -22,7 +22,7 @@ ALICE = "arn:aws:sts::111122223333:assumed-role/admin/alice"
 
 
 def asked(env: SandboxEnvironment) -> str:
-    """Let the fault be found; the callback by which the question is answered."""
+    """Trigger a check; returns the callback id of the approval."""
     announce(env, "check-requested")
     row = wait_for(lambda: (it := open_row(env)) and "callback_id" in it and it, "the question")
     return str(row["callback_id"]["S"])
@@ -88,7 +88,7 @@ def test_an_approval_in_chat_without_a_result_repairs() -> None:
 
 @pytest.mark.long
 def test_an_approval_does_not_repeat_a_repair_made_in_the_meantime() -> None:
-    """The plan is made again after the answer, and runs only if it is still the same."""
+    """The plan is computed again after the answer, and executed only if it is unchanged."""
     with sandbox_env("annotation-missing", mode="approve") as env:
         callback = asked(env)
         patch = {"metadata": {"annotations": {ROLE_KEY: resolve_role(BOUND)}}}
@@ -113,6 +113,6 @@ def test_a_late_answer_is_rejected_and_nothing_is_done() -> None:
 
 
 def test_the_functions_may_not_answer_an_approval() -> None:
-    """Who may answer is IAM's to say; the functions themselves are not among them."""
+    """IAM decides who may answer; the functions may not."""
     granted = {grant.action for grant in IAM}
     assert not granted & set(CALLBACK_ACTIONS)

@@ -26,7 +26,7 @@ def test_a_kill_at_every_checkpoint(scenario: str, phase: Phase) -> None:
 
 @pytest.mark.long
 def test_a_kill_during_a_notification_repeats_only_the_notification() -> None:
-    """Nobody can send a message and note that it was sent at once: in between, a second one is better than none."""
+    """Sending a message and recording it is not atomic; after a kill in between, a second message is better than none."""
     found = ran(
         "annotation-missing", killing(Phase.NOT_REMEMBERED, lambda name, action: " tell " in name and action == "START", telling=True)
     )

@@ -65,7 +65,7 @@ def test_no_damaged_copy_makes_a_parser_fail(name: str) -> None:
 
 
 def test_damaged_copies_contain_every_kind_of_damage() -> None:
-    """A fuzzer whose cases are all refused at the door, or all pass, shows nothing."""
+    """A fuzzer whose cases are all rejected, or all accepted, tests nothing."""
     chance = random.Random(0)
     answers = Counter(type(answer_to(fuzzing.damaged(chance.choice(fuzzing.EVENTS), chance))).__name__ for _ in range(2_000))
     assert all(answers[kind] > 100 for kind in ("CheckRequest", "Ignored", "MalformedEvent")), answers
@@ -85,7 +85,7 @@ def test_many_damaged_copies(name: str) -> None:
 
 
 def test_events_of_a_hundred_missing_clusters_open_no_incident() -> None:
-    """Anybody who may put events could fill the chat with them."""
+    """Otherwise a principal that may put events could flood the chat."""
     there = town(broken=False)
     for n in range(100):
         for event in kinds(NOON, f"ghost-{n}"):

@@ -25,7 +25,7 @@ def test_each_of_many_clusters_gets_one_repair() -> None:
 
 @pytest.mark.parametrize("delay_s", [(0.0,), (0.0, 4.0, 0.5, 30.0)], ids=["at once", "late and out of order"])
 def test_a_storm_of_one_minute_causes_few_checks_of_a_healthy_cluster(delay_s: tuple[float, ...]) -> None:
-    """A look every four seconds, by whichever check is on duty, and each event is followed by one that began after it."""
+    """The check that holds the lease reads every four seconds, and a read follows each event."""
     there, arrivals = town(broken=False), storm(1200, 60.0, delay_s)
     checked(arrivals, there, environments=10)
     lost, waited = unanswered(arrivals, there)

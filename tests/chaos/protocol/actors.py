@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lambdas.domain.requests.request import Trigger
 
 LAMBDA_ATTEMPTS: Final = 3
-"""An asynchronous invocation that fails is tried twice more.
+"""A failed asynchronous invocation is retried twice.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
@@ -58,7 +58,7 @@ class Execution:
         return replace(self, results=(*self.results, known(result)))
 
     def crashed(self) -> Execution | None:
-        """The service invokes the function again: what no checkpoint holds is done again."""
+        """The service invokes the function again; steps without a checkpoint run again."""
         return replace(self, results=())
 
 
@@ -99,13 +99,13 @@ def _person_call(results: tuple[Known, ...]) -> Call | None:
 
 
 def forget() -> None:
-    """Forget what the code was seen to call: it has been changed."""
+    """Clear the cached calls, because the code was changed."""
     for remembered in (_checker_call, _execution_call, _person_call):
         remembered.cache_clear()
 
 
 def name(actor: Actor) -> str:
-    """Who it is, for people."""
+    """A name for messages."""
     match actor:
         case Checker():
             return f"checker of event {actor.event}, delivery {actor.attempt}"

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class InvariantViolated(AssertionError):
-    """A promise does not hold. The message has the path on which that was found."""
+    """An invariant is violated. The message contains the path."""
 
 
 @dataclass
 class Explored:
-    """What was seen: states, transitions, kills among them, and ends at rest."""
+    """Counts of states, transitions, kills and end states."""
 
     states: int = 0
     transitions: int = 0
@@ -38,7 +38,7 @@ class Explored:
 
 
 def explore(search_case: SearchCase, rules: Rules | None = None, most_states: int = 2_000_000) -> Explored:
-    """Visit every state that can be reached.
+    """Visit every reachable state.
 
     Raises:
         Violated: a promise does not hold, or there are more states than `most_states`.
@@ -71,7 +71,7 @@ def explore(search_case: SearchCase, rules: Rules | None = None, most_states: in
 
 
 def _followers(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
-    """Every next moment. A local call commutes with all others, so that nothing else needs to be tried beside it but a crash there."""
+    """All successor states. A local call commutes with all others, so only a crash needs to be tried beside it."""
     calls = [(index, actor, call) for index, actor in enumerate(state.actors) if (call := actor.call()) is not None]
     for index, actor, call in calls:
         if call.local:
@@ -103,7 +103,7 @@ def _steps(state: State, index: int, actor: Actor, call: Call, rules: Rules) -> 
 
 
 def _without(state: State, index: int, actor: Actor) -> State:
-    """Its process is gone: it begins anew, if anybody lets it."""
+    """The process has crashed; the actor may start again."""
     crashed = actor.crashed()
     return replace(state, actors=_with(state.actors, index, crashed) if crashed else (*state.actors[:index], *state.actors[index + 1 :]))
 
@@ -123,7 +123,7 @@ def _answered(call: Call, shared: Shared, rules: Rules) -> tuple[object, Shared]
 
 
 def _ended(state: State) -> State:
-    """Actors that have nothing more to do leave; a durable execution of theirs has then ended."""
+    """Remove finished actors; their durable executions have ended."""
     for actor in state.actors:
         if actor.call() is None:
             state = _over(state, actor, "SUCCEEDED")
@@ -154,7 +154,7 @@ def _natural(state: State) -> tuple[str, State]:
 
 
 def _swept(state: State) -> list[tuple[str, State]]:
-    """The schedule's turn, when all is quiet and not all is well."""
+    """Run a sweep when no actor is active and the state is not healthy."""
     if state.sweeps == MOST_SWEEPS or not (state.shared.incident or state.shared.broken or state.shared.lease_holder):
         return []
     sweep = Checker(state.events, state.shared.now, Trigger.SWEEP)

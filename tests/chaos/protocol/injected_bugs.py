@@ -42,7 +42,7 @@ class ClaimsOver(fakes.FakeIncidents):
 
 
 class TakesOverAnybody(fakes.FakeIncidents):
-    """`take_over` without the condition that nobody began to act meanwhile."""
+    """`take_over` without the condition that no other actor began to act."""
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
         there = self._row(successor.target).incident
@@ -58,7 +58,7 @@ class LetsAnybodyAct(fakes.FakeIncidents):
 
 
 class RemembersTheEnd(fakes.FakeIncidents):
-    """A sound check is remembered as of its end instead of its beginning."""
+    """A healthy check is recorded with the time of its end instead of its start."""
 
     def finish_check(
         self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
@@ -76,7 +76,7 @@ class EndsWhateverCame(fakes.FakeIncidents):
 
 
 class GoesWhileSignalsWait(fakes.FakeIncidents):
-    """`finish` does not say that signals came, so that a check ends and stays on duty in the table."""
+    """`finish` does not report new signals, so a check ends while it holds the lease."""
 
     def finish_check(
         self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None

@@ -20,7 +20,7 @@ MOST_SWEEPS: Final = 3
 
 @dataclass(frozen=True)
 class State:
-    """One moment: what is shared, where each actor is, and what may still happen."""
+    """One state: the shared state, the state of each actor, and the remaining environment actions."""
 
     shared: Shared
     actors: tuple[Actor, ...]
@@ -33,7 +33,7 @@ class State:
 
 
 def broken_promise(state: State, *, at_rest: bool, hurt: bool) -> str:
-    """The promise that is broken in this moment, in words; empty where all hold. `hurt`: somebody was killed, or got no answer."""
+    """The violated invariant as a sentence, or an empty string. `hurt`: an actor was killed or got no response."""
     shared = state.shared
     if shared.strangers:
         return f"{shared.strangers[-1]} repaired and did not hold the incident"

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 TARGET: Final = ServiceAccountRef("demo", NAMESPACE, NAME)
 MOST_ATTEMPTS: Final = 3
-"""Attempts of a step that waits, after which its patience has ended: time is no part of what is explored."""
+"""Attempts after which a waiting step times out; the search does not model time."""
 REMINDERS: Final = (3600,)
 """One reminder before an incident is given up: each further one repeats the same calls."""
 PERSON: Final = "arn:aws:iam::111122223333:user/alice"
@@ -60,7 +60,7 @@ _WORLDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "broken": {"annotation": None},
     "held": {"annotation": None, "settings": {"mode": "observe"}},
 }
-"""What a look may find: `held` is broken, and the mode keeps the remediator from acting."""
+"""Results of a check: `held` is broken, and the mode blocks the remediator."""
 
 
 @cache
@@ -71,7 +71,7 @@ def _readers(found: str) -> Readers:
 
 @cache
 def _checked(found: str) -> tuple[Any, Any, AssessmentSummary]:
-    """Snapshot, diagnosis and look, by the real code; one action is enough to repair."""
+    """Snapshot, diagnosis and assessment by the real code; one action repairs the cluster."""
     readers = _readers(found)
     policy_sources = PolicySources(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
     made = assess(TARGET, readers, policy_sources, NOON, Hints())
@@ -81,7 +81,7 @@ def _checked(found: str) -> tuple[Any, Any, AssessmentSummary]:
 
 
 def looked(found: str, began: str) -> AssessmentSummary:
-    """What a look shows that began then."""
+    """The result of a check that began at this time."""
     return replace(_checked(found)[2], began_at=began)
 
 
@@ -132,7 +132,7 @@ def checker(script: Script, *, event: int, occurred: float, trigger: Trigger, at
 
 @contextmanager
 def _named(module: Any, name: str) -> Iterator[None]:
-    """Random names become names that tell who made them."""
+    """Replace random names by names that identify the actor."""
     with patch.object(module, "uuid4", lambda: SimpleNamespace(hex=name)):
         yield
 
@@ -142,7 +142,7 @@ def _named(module: Any, name: str) -> Iterator[None]:
 
 @dataclass
 class ModelDesk(RemediationSteps):
-    """The real desk, but that looking, acting and telling are one call each."""
+    """The real steps, with one call each for assessing, acting and notifying."""
 
     script: Script = field(default_factory=lambda: Script(()))
 
@@ -204,7 +204,7 @@ class JournaledSteps:
         return decode(result, json.loads(self.journal[self.passed - 1]))
 
     def pause(self, step: StepId, seconds: int) -> None:
-        """Time is no part of what is explored."""
+        """The search does not model time."""
 
     def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
         raise NotImplementedError(f"{step}: nobody is asked here")
@@ -226,7 +226,7 @@ def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> Non
 
 @dataclass
 class PersonsSteps(InProcessSteps):
-    """As the command line's: before each step the person's run gives a sign of life, and ends where the incident is no longer theirs."""
+    """Like the command line: a heartbeat before each step; the run ends if it no longer holds the incident."""
 
     lease: Any = None
 

@@ -34,7 +34,7 @@ def known(value: Any) -> Known:
 
 @dataclass(frozen=True)
 class Call:
-    """What a piece of code asks of the outside. `local` calls touch nothing that another sees."""
+    """One external call. `local` calls change nothing that other actors see."""
 
     what: str
     arguments: tuple[Any, ...] = ()
@@ -42,7 +42,7 @@ class Call:
 
 
 class Paused(BaseException):
-    """The code waits for the result of a call. No Exception, so that nothing on the way takes it for a failure."""
+    """The code waits for the result of a call. Not an Exception, so that no handler catches it."""
 
     def __init__(self, call: Call) -> None:
         super().__init__(call.what)

@@ -20,7 +20,7 @@ _INCIDENTS: Final = frozenset(name for name in vars(IncidentsPort) if not name.s
 
 @dataclass(frozen=True)
 class Shared:
-    """What every actor may read or change; a value that can be a key.
+    """The state that every actor may read or change, as a hashable value.
 
     `held`: the mode keeps the remediator from acting. `row` is the table's. `executions` are `(incident, status)`. `unlooked` are events
     that no look has followed yet, `strangers` incidents by which somebody repaired who did not hold them, `asked` the times (minutes) of
@@ -38,7 +38,7 @@ class Shared:
 
     @property
     def lease_holder(self) -> str:
-        """The check that looks, or has died looking."""
+        """The check that holds the lease, running or crashed."""
         return str(self.row.value.free.lease_holder)
 
     @property
@@ -55,7 +55,7 @@ class Rules:
     idempotent_start: bool = True
 
     def answer(self, call: Call, shared: Shared) -> tuple[Any, Shared]:
-        """The result of a call, and what is shared after it."""
+        """The result of a call and the shared state after it."""
         if call.what in _INCIDENTS:
             return self._table(call, shared)
         return getattr(self, f"_{call.what}")(shared, *call.arguments)
