@@ -28,8 +28,7 @@ from lambdas.application.check.pipeline import run
 from lambdas.application.readers import Readers
 from lambdas.checker.handler import PARAMETERS_KEPT_S, lambda_handler
 from lambdas.contract.environment import Environment
-from lambdas.node_watcher.audit_events import Ports as WatcherPorts
-from lambdas.node_watcher.audit_events import watch
+from lambdas.node_watcher.audit_events import WatcherDependencies, publish_findings
 
 WARM_UP: Final = 20
 
@@ -125,10 +124,10 @@ class _CountingBus:
 def watch_batch(batch: str) -> Cost:
     """Measure the node watcher over one batch, after one run that is not measured."""
     event, bus = orjson.loads(Path(batch).read_bytes()), _CountingBus()
-    ports = WatcherPorts(parameters=_NoBindings(), bus=bus, loads=orjson.loads, warn=print)
+    ports = WatcherDependencies(parameters=_NoBindings(), bus=bus, parse_json=orjson.loads, warn=print)
 
     def once() -> None:
-        done = watch(event, ports, account=event["account"], our_roles=())
+        done = publish_findings(event, ports, account=event["account"], our_roles=())
         assert done["events"] == event["records"], done
         assert not done["malformed"], done
 

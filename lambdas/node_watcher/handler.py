@@ -1,4 +1,4 @@
-"""Entry point: the control plane's audit log in, `Node Not Ready` and `Identity Changed` events out."""
+"""Entry point of the node watcher: reads audit log batches and publishes `Node Not Ready` and `Identity Changed` events."""
 
 import logging
 import os
@@ -11,25 +11,25 @@ from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.contract.environment import Environment
-from lambdas.node_watcher.audit_events import Ports, watch
+from lambdas.node_watcher.audit_events import WatcherDependencies, publish_findings
 
 BINDINGS_KEPT_S: Final = 60
-"""A new binding is watched a minute later, and a busy log group reads the bindings once a minute."""
+"""Maximum age of bindings. A new binding takes effect within a minute, and a busy log group costs one read a minute."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
-    """Watch one batch; what was done goes to the log and is returned.
+    """Publish the findings of one batch. Returns and logs its counts.
 
     Raises:
-        RemediatorError: Lambda delivers the batch again, then to the dead-letter queue.
+        RemediatorError: Lambda delivers the batch again, then sends it to the dead-letter queue.
     """
     environment = _environment()
-    roles = tuple(part for part in environment.our_role_arns.split(",") if part)
-    done = watch(event, _ports(), account=environment.account, our_roles=roles)
-    _log.info("audit batch read", extra=done)
-    return done
+    roles = tuple(arn for arn in environment.our_role_arns.split(",") if arn)
+    counts = publish_findings(event, _dependencies(), account=environment.account, our_roles=roles)
+    _log.info("audit batch read", extra=counts)
+    return counts
 
 
 @cache
@@ -38,11 +38,11 @@ def _environment() -> Environment:
 
 
 @cache
-def _ports() -> Ports:
+def _dependencies() -> WatcherDependencies:
     session = AwsSession(_environment().region)
-    return Ports(
+    return WatcherDependencies(
         parameters=ParameterStore(session, keep_s=BINDINGS_KEPT_S),
         bus=EventBus(session, _environment().event_bus),
-        loads=orjson.loads,
+        parse_json=orjson.loads,
         warn=_log.warning,
     )

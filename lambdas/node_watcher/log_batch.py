@@ -1,12 +1,12 @@
-"""One batch of a CloudWatch Logs subscription: unpacked piece by piece, so that memory does not grow with the batch.
+"""One batch of a CloudWatch Logs subscription, decompressed piece by piece, so that memory does not grow with the batch.
 
-What the function is invoked with is `{"awslogs": {"data": "<base64 of gzip of JSON>"}}`; the JSON is
+The event is `{"awslogs": {"data": "<base64 of gzip of JSON>"}}`; the JSON is
 
     {"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": "/aws/eks/prod-blue/cluster",
      "logStream": "kube-apiserver-audit-6f2b…", "subscriptionFilters": ["…"],
      "logEvents": [{"id": "…", "timestamp": 1790543207355, "message": "{\\"kind\\":\\"Event\\",…}"}, …]}
 
-without white space. `CONTROL_MESSAGE` instead of `DATA_MESSAGE` is CloudWatch Logs trying whether we are there.
+without white space. CloudWatch Logs sends `CONTROL_MESSAGE` instead of `DATA_MESSAGE` to test the destination.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample
 """
 
@@ -20,26 +20,26 @@ from typing import Any, Final
 from lambdas.domain.errors import MalformedEvent
 from lambdas.domain.untrusted_json import text
 
-Loads = Callable[[bytes | str], Any]
+JsonParser = Callable[[bytes | str], Any]
 
 _EVENTS: Final = b'"logEvents":['
-# No JSON string holds these three bytes, since a quotation mark inside a string has a backslash before it: they only stand between events.
-_BETWEEN: Final = b'},{"'
-_STEP: Final = 256 * 1024
-LONGEST_PIECE: Final = 2 * 1024 * 1024
-"""A log event has at most 1 MB, and quoting it once more at most doubles it.
+# Inside a JSON string, a backslash precedes each quotation mark, so these bytes occur only between events.
+_SEPARATOR: Final = b'},{"'
+_DECOMPRESS_LIMIT: Final = 256 * 1024
+MAX_PIECE_BYTES: Final = 2 * 1024 * 1024
+"""A log event has at most 1 MB, and quoting it as JSON at most doubles it.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 """
-_KEPT_OF_A_LONGER_ONE: Final = 4_096
-_NEVER_JSON: Final = b"\x00"
-_NOT_JSON: Final = (ValueError, RecursionError)
-_NO_MESSAGE: Final = (*_NOT_JSON, KeyError, TypeError)
+_OVERSIZED_KEPT_BYTES: Final = 4_096
+_OVERSIZED_MARK: Final = b"\x00"
+_PARSE_ERRORS: Final = (ValueError, RecursionError)
+_MESSAGE_ERRORS: Final = (*_PARSE_ERRORS, KeyError, TypeError)
 
 
 @dataclass
-class Counts:
-    """What became of a batch's log events. `bytes` are those of the unpacked JSON."""
+class BatchCounts:
+    """Counts of the log events of a batch by result. `bytes` is the size of the decompressed JSON."""
 
     events: int = 0
     parsed: int = 0
@@ -50,64 +50,64 @@ class Counts:
 
 @dataclass(frozen=True)
 class Batch:
-    """Where a batch came from, and its log events, which can be gone through once."""
+    """The source of a batch, and an iterator over its log events."""
 
     message_type: str
     owner: str
     log_group: str
     log_stream: str
     pieces: Iterator[bytes]
-    counts: Counts = field(default_factory=Counts)
+    counts: BatchCounts = field(default_factory=BatchCounts)
 
-    def records(self, may_matter: Callable[[bytes], bool], loads: Loads) -> Iterator[Any]:
-        """The parsed messages of those log events that may matter. One that cannot be read is counted and passed over.
+    def records(self, may_matter: Callable[[bytes], bool], parse_json: JsonParser) -> Iterator[Any]:
+        """The parsed messages of the log events that pass `may_matter`. An unreadable one is counted and skipped.
 
         Raises:
-            MalformedEvent: the batch ends before its end.
+            MalformedEvent: the compressed data is truncated.
         """
         for piece in self.pieces:
             self.counts.events += 1
             self.counts.bytes += len(piece)
-            if _NEVER_JSON in piece:
+            if _OVERSIZED_MARK in piece:
                 self.counts.too_long += 1
             elif may_matter(piece):
                 try:
-                    record = loads(loads(piece)["message"])
-                except _NO_MESSAGE:
+                    record = parse_json(parse_json(piece)["message"])
+                except _MESSAGE_ERRORS:
                     self.counts.malformed += 1
                 else:
                     self.counts.parsed += 1
                     yield record
 
 
-def open_batch(event: object, loads: Loads) -> Batch:
+def open_batch(event: object, parse_json: JsonParser) -> Batch:
     """Read a batch up to its first log event.
 
     Raises:
-        MalformedEvent: it is no payload of a subscription.
+        MalformedEvent: the event is not from a subscription.
     """
     pieces = _pieces(_compressed(event))
     first = next(pieces)
     head, found, rest = first.partition(_EVENTS)
     if not found:
-        raise MalformedEvent('the subscription\'s payload has no "logEvents":[ in the compact form that CloudWatch Logs writes')
+        raise MalformedEvent('the payload of the subscription has no "logEvents":[ in the compact form of CloudWatch Logs')
     try:
-        told = loads(head + _EVENTS + b"]}")
-    except _NOT_JSON:
-        raise MalformedEvent("the subscription's payload does not begin as one does") from None
+        header = parse_json(head + _EVENTS + b"]}")
+    except _PARSE_ERRORS:
+        raise MalformedEvent("the payload of the subscription has no valid header") from None
     return Batch(
-        message_type=text(told, "messageType"),
-        owner=text(told, "owner"),
-        log_group=text(told, "logGroup"),
-        log_stream=text(told, "logStream"),
-        pieces=_whole(rest, pieces),
+        message_type=text(header, "messageType"),
+        owner=text(header, "owner"),
+        log_group=text(header, "logGroup"),
+        log_stream=text(header, "logStream"),
+        pieces=_complete(rest, pieces),
     )
 
 
 def _compressed(event: object) -> bytes:
     data = text(event, "awslogs", "data")
     if not data:
-        raise MalformedEvent("this is no invocation by a CloudWatch Logs subscription: awslogs.data is missing")
+        raise MalformedEvent("the event is not from a CloudWatch Logs subscription: awslogs.data is missing")
     try:
         return b64decode(data, validate=True)
     except (NotBase64, ValueError):
@@ -115,26 +115,26 @@ def _compressed(event: object) -> bytes:
 
 
 def _pieces(compressed: bytes) -> Iterator[bytes]:
-    """The JSON text, unpacked and cut between log events."""
+    """The decompressed JSON text, split between log events."""
     inflate = zlib.decompressobj(wbits=31)  # gzip
     rest = b""
     while not inflate.eof:
         try:
-            step = inflate.decompress(compressed, _STEP)
+            step = inflate.decompress(compressed, _DECOMPRESS_LIMIT)
         except zlib.error as error:
             raise MalformedEvent(f"awslogs.data is not gzip: {error}") from None
         compressed = inflate.unconsumed_tail
         if not step and not inflate.eof:
-            raise MalformedEvent("awslogs.data ends before its end")
-        *whole, rest = (rest + step).split(_BETWEEN)
-        yield from whole
-        if len(rest) > LONGEST_PIECE:
-            rest = rest[:_KEPT_OF_A_LONGER_ONE] + _NEVER_JSON
+            raise MalformedEvent("awslogs.data is truncated")
+        *complete, rest = (rest + step).split(_SEPARATOR)
+        yield from complete
+        if len(rest) > MAX_PIECE_BYTES:
+            rest = rest[:_OVERSIZED_KEPT_BYTES] + _OVERSIZED_MARK
     yield rest
 
 
-def _whole(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces with what the cut took away from each, so that every one is an object again."""
+def _complete(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces with the bytes that the split removed, so that each is a JSON object."""
     piece = first
     for following in others:
         yield piece + b"}"
@@ -142,5 +142,5 @@ def _whole(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
     last, closed, _ = piece.rpartition(b"}]")
     if closed:
         yield last + b"}"
-    elif not piece.startswith(b"]"):  # an empty list has no event; anything else is a broken one, and counts as such
+    elif not piece.startswith(b"]"):  # an empty list has no event; anything else counts as malformed
         yield piece

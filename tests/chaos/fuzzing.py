@@ -16,14 +16,14 @@ from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import NAMES, read_settings, settings_path
 from lambdas.domain.audit import findings
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.snapshot.bindings import Parameter, binding_for
+from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
 from lambdas.domain.snapshot.snapshot import Binding
 from lambdas.domain.trust import document
-from lambdas.node_watcher.audit_events import events
+from lambdas.node_watcher.audit_events import events_of
 from lambdas.node_watcher.log_batch import open_batch
 from tests.events import INDEX
 from tests.events import event as recorded
-from tests.unit.node_watcher.records import OUR_ROLE
+from tests.unit.node_watcher.audit_records import OUR_ROLE
 from tests.unit.node_watcher.test_filter_pattern import IRRELEVANT, RELEVANT
 from tests.unit.node_watcher.test_findings import WATCHING
 from tests.unit.requests.test_hostile_events import _answer
@@ -94,7 +94,7 @@ def events_of_the_bus(chance: random.Random) -> None:
 
 def audit_records(chance: random.Random) -> None:
     """A few JSON events."""
-    sent = events(
+    sent = events_of(
         findings([damaged(choice, chance) for choice in chance.choices(RECORDS, k=2)], watching=WATCHING, our_roles=(OUR_ROLE,)), "demo"
     )
     json.dumps(sent)
@@ -126,7 +126,7 @@ def bindings(chance: random.Random) -> None:
     """A role of this partition, or the reason why the binding is invalid."""
     value = damaged(chance.choice(("arn:aws:iam::111122223333:role/a/b", "arn:{partition}:iam::{account}:role/{cluster}")), chance)
     parameter = Parameter(value=str(value), type=chance.choice(("String", "String", "StringList", "SecureString")))
-    found = binding_for({binding_path("demo", "kube-system", "aws-node"): parameter}, TARGET, **HERE)
+    found = resolve_binding({binding_path("demo", "kube-system", "aws-node"): parameter}, TARGET, **HERE)
     assert not isinstance(found, Binding) or (found.role_arn.startswith("arn:aws:iam::") and found.role_arn.isprintable())
 
 

@@ -3,11 +3,17 @@
 from cli.clients.local_incidents import Row
 from tests.fakes.aws import FakeEks, FakeIam, FakeParameters
 from tests.fakes.cluster import FakeCluster, FakeClusters
-from tests.fakes.deployment import ENVIRONMENT
-from tests.fakes.incidents import FakeIncidents
-from tests.fakes.outgoing import FakeCalendar, FakeEvents, FakeNotifier, FakeRemediator
-from tests.fakes.reading import readers_over
-from tests.fakes.telling import FakeLog, FakeMetrics
+from tests.fakes.readers import readers_over
+from tests.fakes.services import (
+    ENVIRONMENT,
+    FakeCalendar,
+    FakeEvents,
+    FakeIncidents,
+    FakeLog,
+    FakeMetrics,
+    FakeNotifier,
+    FakeRemediator,
+)
 
 __all__ = [
     "ENVIRONMENT",

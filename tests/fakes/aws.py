@@ -1,4 +1,4 @@
-"""Parameter Store, EKS and IAM."""
+"""Fakes of Parameter Store, EKS and IAM."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lambdas.domain.snapshot.snapshot import (
     SupportDates,
     VersionAdvice,
 )
-from tests.fakes.meeting import meets_troubles
+from tests.fakes.fault_injection import injects_faults
 from tests.world import InCluster, Update, World
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lambdas.domain.snapshot.bindings import Parameter
 
 
-@meets_troubles(ParametersPort, "parameters")
+@injects_faults(ParametersPort, "parameters")
 class FakeParameters:
     """Parameter Store."""
 
@@ -41,7 +41,7 @@ class FakeParameters:
         return {path: item for path, item in self._world.parameters.items() if path.startswith(within)}
 
 
-@meets_troubles(EksPort, "eks")
+@injects_faults(EksPort, "eks")
 class FakeEks:
     """The EKS API. `updates` are the calls that were accepted: `(cluster, add-on, role, token)`."""
 
@@ -105,7 +105,7 @@ class FakeEks:
         return self._world.clusters[cluster]
 
 
-@meets_troubles(IamPort, "iam")
+@injects_faults(IamPort, "iam")
 class FakeIam:
     """The IAM API."""
 
@@ -119,5 +119,5 @@ class FakeIam:
         return self._world.providers.get(arn) or Missing(f"OIDC provider {arn}")
 
     def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
-        told = self._world.simulated.get(role_arn, {})
-        return {call: told.get(call, "allowed") for call in calls}
+        decisions = self._world.simulated.get(role_arn, {})
+        return {call: decisions.get(call, "allowed") for call in calls}

@@ -1,4 +1,4 @@
-"""The Kubernetes API, and the way in."""
+"""Fakes of the Kubernetes API and the cluster login."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lambdas.domain.snapshot.snapshot import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
-from tests.fakes.meeting import meets_troubles
+from tests.fakes.fault_injection import injects_faults
 from tests.world import NAMESPACE, InCluster, World
 
 
-@meets_troubles(ClusterPort, "cluster")
+@injects_faults(ClusterPort, "cluster")
 class FakeCluster:
     """The Kubernetes API of one cluster; `here` is its state."""
 
@@ -90,7 +90,7 @@ class FakeCluster:
         return True
 
 
-@meets_troubles(ClustersPort, "clusters")
+@injects_faults(ClustersPort, "clusters")
 class FakeClusters:
     """Logs in to the clusters of the world."""
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.incidents.check_lease import without_lease
-from lambdas.domain.incidents.incident import CheckRequirements, IdleState, Incident, NodesSeen, Outcome, PastIncident, Signal
+from lambdas.domain.incidents.incident import CheckRequirements, IdleState, Incident, NodesState, Outcome, PastIncident, Signal
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
@@ -43,9 +43,9 @@ def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **mor
     return Signal(occurred_at=occurred_at, check=check, at=at, **more)
 
 
-def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, about_nodes: bool = False) -> SignalResult:
+def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, is_about_nodes: bool = False) -> SignalResult:
     """The result of one signal. A lease that it takes is released at once."""
-    result = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirements.NODES} if about_nodes else ())))
+    result = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirements.NODES} if is_about_nodes else ())))
     if isinstance(result, IdleState):
         incidents.release_check(target, result)
         return without_lease(result)
@@ -59,7 +59,7 @@ def take_lease(incidents: IncidentsPort, target: ServiceAccountRef, check: str =
     return found
 
 
-def record_healthy_check(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesSeen | None = None) -> None:
+def record_healthy_check(incidents: IncidentsPort, target: ServiceAccountRef, began_at: datetime, nodes: NodesState | None = None) -> None:
     """Record a check that began then and found no fault."""
     state = take_lease(incidents, target)
     assert incidents.finish_check(target, state, began_at, nodes) is None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.domain.incidents.check_lease import LASTS, without_lease
-from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, IdleState, NodesSeen
+from lambdas.domain.incidents.check_lease import LEASE_DURATION, without_lease
+from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, IdleState, NodesState
 from tests.integration.adapters.incident_builders import FAR, NOW, SECOND, incident, past, signal, take_lease
 from tests.integration.adapters.local_session import TABLE
 
@@ -50,11 +50,13 @@ def test_deferred_signals_pass_on_their_requirements_and_actor(incidents: Incide
         {"actor": {"who": "jane"}},
         4,
     )
-    assert incidents.finish_check(target, again, NOW + SECOND, NodesSeen.SETTLED) is None
+    assert incidents.finish_check(target, again, NOW + SECOND, NodesState.SETTLED) is None
     assert without_lease(take_lease(incidents, target)) == IdleState(known_good_at=NOW + SECOND, nodes_seen_at=NOW + SECOND)
 
 
-@pytest.mark.parametrize(("after", "gone"), [(LASTS, False), (LASTS + timedelta(microseconds=1), True)], ids=["just in time", "just over"])
+@pytest.mark.parametrize(
+    ("after", "gone"), [(LEASE_DURATION, False), (LEASE_DURATION + timedelta(microseconds=1), True)], ids=["just in time", "just over"]
+)
 def test_an_expired_lease_is_taken(incidents: IncidentsPort, target: ServiceAccountRef, after: timedelta, gone: bool) -> None:
     state = take_lease(incidents, target, "a")
     result = incidents.signal(target, signal(FAR, "b", at=NOW + after))
@@ -65,10 +67,10 @@ def test_an_expired_lease_is_taken(incidents: IncidentsPort, target: ServiceAcco
 
 def test_a_check_that_lost_its_lease_does_not_release_the_lease_of_another(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     former = take_lease(incidents, target, "a")
-    state = take_lease(incidents, target, "b", at=NOW + 2 * LASTS)
+    state = take_lease(incidents, target, "b", at=NOW + 2 * LEASE_DURATION)
     assert incidents.finish_check(target, former, NOW) is None
     incidents.release_check(target, former)
-    assert incidents.signal(target, signal(FAR, "c", at=NOW + 2 * LASTS)) == Deferred("b")
+    assert incidents.signal(target, signal(FAR, "c", at=NOW + 2 * LEASE_DURATION)) == Deferred("b")
     assert incidents.finish_check(target, state, NOW) is not None, "the third signal is unseen"
 
 
@@ -90,8 +92,8 @@ def test_a_quiet_signal_runs_a_check_without_a_lease_if_no_check_holds_one(incid
 
 def test_a_quiet_signal_takes_the_lease_if_signals_are_unanswered(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     gone = take_lease(incidents, target, "a")
-    result = incidents.signal(target, signal(FAR, "b", at=NOW + 2 * LASTS, quiet=True))
-    assert result == IdleState(lease_holder="b", lease_since=NOW + 2 * LASTS, signals=2)
+    result = incidents.signal(target, signal(FAR, "b", at=NOW + 2 * LEASE_DURATION, quiet=True))
+    assert result == IdleState(lease_holder="b", lease_since=NOW + 2 * LEASE_DURATION, signals=2)
     incidents.release_check(target, replace(gone, lease_holder="b"))
     assert incidents.signal(target, signal(FAR, "c", quiet=True)) == IdleState(lease_holder="c", lease_since=NOW, signals=3)
 
@@ -121,7 +123,7 @@ def test_an_incident_counts_the_deferred_signals_and_ends_the_lease(incidents: I
 
 def test_a_second_claim_of_a_check_counts_its_signal_once(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     take_lease(incidents, target, "a")
-    take_lease(incidents, target, "b", at=NOW + 2 * LASTS)
+    take_lease(incidents, target, "b", at=NOW + 2 * LEASE_DURATION)
     first = incidents.claim(incident(target, signals=0))
     assert incidents.claim(incident(target, "b", signals=0)) == first
     assert first.signals == 2
@@ -153,7 +155,7 @@ def test_of_two_checks_that_take_an_expired_lease_the_slower_one_defers_its_sign
     table: Incidents, target: ServiceAccountRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_lease(table, target, "a")
-    later, relieving = NOW + 2 * LASTS, table._take_expired_lease
+    later, relieving = NOW + 2 * LEASE_DURATION, table._take_expired_lease
 
     def after_another(*arguments: Any) -> Any:
         monkeypatch.undo()
@@ -175,4 +177,4 @@ def test_a_check_takes_a_lease_that_was_released_while_it_tried_to_take_it_over(
         return relieving(*arguments)
 
     monkeypatch.setattr(table, "_take_expired_lease", after_its_end)
-    assert isinstance(table.signal(target, signal(FAR, "b", at=NOW + 2 * LASTS)), IdleState)
+    assert isinstance(table.signal(target, signal(FAR, "b", at=NOW + 2 * LEASE_DURATION)), IdleState)

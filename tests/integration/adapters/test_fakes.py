@@ -106,7 +106,7 @@ def test_a_roll_out_takes_as_many_reads_as_its_pace_requires() -> None:
     cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")
     seen = cluster.workload(NAMESPACE, WorkloadKind.DAEMON_SET, NAME)
     assert not isinstance(seen, Missing)
-    assert not seen.rolled_out
+    assert not seen.is_rolled_out
     right = [sum(pod.role_arn == BOUND for pod in cluster.pods(NAMESPACE, NAME)) for _ in range(3)]
     assert right == [2, 4, 5]
 

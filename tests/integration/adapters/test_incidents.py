@@ -146,7 +146,7 @@ def test_closing_writes_history_and_the_time_of_the_healthy_assessment(incidents
     assert incidents.history(target, NOW) == (past(mine),)
     assert (
         signalled(incidents, target, NOW)
-        == signalled(incidents, target, NOW, about_nodes=True)
+        == signalled(incidents, target, NOW, is_about_nodes=True)
         == AlreadyAnswered(NOW + timedelta(minutes=2))
     )
 

@@ -29,7 +29,7 @@ def test_a_pod_has_its_role_and_termination_message() -> None:
     conditions = [{"type": "Ready", "status": "True"}]
     (facts,) = kubernetes_objects.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
     assert (facts.role_arn, facts.container_credentials, facts.ready) == (ROLE, False, True)
-    assert (facts.waiting, len(facts.last_words), facts.deleting) == ("CrashLoopBackOff", 400, False)
+    assert (facts.waiting, len(facts.termination_message), facts.deleting) == ("CrashLoopBackOff", 400, False)
     assert facts.created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +37,7 @@ def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
     bare = stored(pod("p"))
     del bare["status"]
     (facts,) = kubernetes_objects.pods([bare])
-    assert (facts.role_arn, facts.ready, facts.waiting, facts.last_words) == (None, False, "", "")
+    assert (facts.role_arn, facts.ready, facts.waiting, facts.termination_message) == (None, False, "", "")
 
 
 def test_a_terminating_pod_is_marked_and_finished_pods_are_omitted() -> None:
@@ -100,9 +100,9 @@ def test_a_workload_is_rolled_out_only_if_its_controller_observed_the_template()
     for kind in WorkloadKind:
         item = workload_of(kind, {"type": "OnDelete"}, 4)
         facts = kubernetes_objects.workload(kind, item)
-        assert (facts.desired, facts.updated, facts.on_delete, facts.rolled_out) == (4, 4, True, False)
+        assert (facts.desired, facts.updated, facts.on_delete, facts.is_rolled_out) == (4, 4, True, False)
         item["status"]["observedGeneration"] = 3
-        assert kubernetes_objects.workload(kind, item).rolled_out
+        assert kubernetes_objects.workload(kind, item).is_rolled_out
 
 
 def test_recreate_allows_every_pod_to_be_unavailable() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, NodesSeen
+from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, NodesState
 from tests.integration.adapters.incident_builders import NOW, SECOND, record_healthy_check, signalled
 
 if TYPE_CHECKING:
@@ -41,34 +41,34 @@ def test_an_earlier_healthy_check_does_not_replace_a_later_one(incidents: Incide
 
 def test_only_a_check_that_read_nodes_answers_a_signal_about_nodes(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     record_healthy_check(incidents, target, NOW + SECOND)
-    assert signalled(incidents, target, NOW, about_nodes=True) == IdleState(known_good_at=NOW + SECOND)
-    record_healthy_check(incidents, target, NOW + 2 * SECOND, NodesSeen.SETTLED)
-    assert signalled(incidents, target, NOW, about_nodes=True) == AlreadyAnswered(NOW + 2 * SECOND)
+    assert signalled(incidents, target, NOW, is_about_nodes=True) == IdleState(known_good_at=NOW + SECOND)
+    record_healthy_check(incidents, target, NOW + 2 * SECOND, NodesState.SETTLED)
+    assert signalled(incidents, target, NOW, is_about_nodes=True) == AlreadyAnswered(NOW + 2 * SECOND)
     record_healthy_check(incidents, target, NOW + 9 * SECOND)
-    assert signalled(incidents, target, NOW + 2 * SECOND, about_nodes=True) == IdleState(
+    assert signalled(incidents, target, NOW + 2 * SECOND, is_about_nodes=True) == IdleState(
         known_good_at=NOW + 9 * SECOND, nodes_seen_at=NOW + 2 * SECOND
     )
 
 
 def test_starting_nodes_stay_recorded_until_a_check_finds_them_settled(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
-    record_healthy_check(incidents, target, NOW, NodesSeen.STARTING)
+    record_healthy_check(incidents, target, NOW, NodesState.STARTING)
     record_healthy_check(incidents, target, NOW + SECOND)
     assert signalled(incidents, target, NOW + SECOND) == IdleState(known_good_at=NOW + SECOND, nodes_seen_at=NOW, nodes_unsettled=True)
-    record_healthy_check(incidents, target, NOW + 2 * SECOND, NodesSeen.SETTLED)
+    record_healthy_check(incidents, target, NOW + 2 * SECOND, NodesState.SETTLED)
     later = NOW + 2 * SECOND
     assert signalled(incidents, target, later) == IdleState(known_good_at=later, nodes_seen_at=later)
 
 
-@pytest.mark.parametrize("nodes", NodesSeen)
+@pytest.mark.parametrize("nodes", NodesState)
 def test_the_state_of_nodes_is_kept_if_a_later_check_without_nodes_finishes_first(
-    incidents: IncidentsPort, target: ServiceAccountRef, nodes: NodesSeen
+    incidents: IncidentsPort, target: ServiceAccountRef, nodes: NodesState
 ) -> None:
     record_healthy_check(incidents, target, NOW + 5 * SECOND)
     record_healthy_check(incidents, target, NOW, nodes)
-    starting = nodes is NodesSeen.STARTING
+    starting = nodes is NodesState.STARTING
     expected = IdleState(known_good_at=NOW + 5 * SECOND, nodes_seen_at=NOW, nodes_unsettled=starting)
     assert signalled(incidents, target, NOW + 5 * SECOND) == expected
-    record_healthy_check(incidents, target, NOW - SECOND, NodesSeen.SETTLED)
+    record_healthy_check(incidents, target, NOW - SECOND, NodesState.SETTLED)
     assert signalled(incidents, target, NOW + 5 * SECOND) == expected
 
 

@@ -1,4 +1,4 @@
-"""The subscription filter lets every line through that the watcher reads, and few others."""
+"""The subscription filter passes every line with a finding, and few others."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import pytest
 from lambdas.contract.audit import FILTER_PATTERN, STREAM_PREFIX, cluster_of, log_group
 from lambdas.domain.audit import findings
 from lambdas.domain.audit.identity import watched
+from tests.unit.node_watcher.audit_records import LOG_STREAM, NODE, kubelet_patch, record, registration, service_account_write, silent_node
 from tests.unit.node_watcher.log_filter import compiled
-from tests.unit.node_watcher.records import LOG_STREAM, NODE, kubelet_patch, record, registration, service_account_write, silent_node
 
 RELEVANT: dict[str, dict[str, Any]] = {
     **{f"kubelet waits for the CNI, condition {item}": kubelet_patch(at_index=item) for item in range(6)},
@@ -45,29 +45,29 @@ def _found(line: dict[str, Any]) -> bool:
 
 def test_the_pattern_fits_the_api() -> None:
     assert len(FILTER_PATTERN) <= 1_024
-    assert "%" not in FILTER_PATTERN  # a log group has room for five patterns with a regular expression, and they are not ours to use up
+    assert "%" not in FILTER_PATTERN  # a log group allows five patterns with a regular expression, and its owner may need them
 
 
 @pytest.mark.parametrize("name", RELEVANT)
-def test_a_line_that_the_watcher_reads_passes(name: str) -> None:
+def test_a_line_with_a_finding_passes(name: str) -> None:
     assert _found(RELEVANT[name])
     assert PASSES(RELEVANT[name])
 
 
 @pytest.mark.parametrize("name", IRRELEVANT)
-def test_the_many_others_stay_behind(name: str) -> None:
+def test_other_lines_do_not_pass(name: str) -> None:
     assert not _found(IRRELEVANT[name])
     assert not PASSES(IRRELEVANT[name])
 
 
 @pytest.mark.parametrize("name", WIDER)
-def test_other_identities_pass_and_the_watcher_leaves_them(name: str) -> None:
+def test_lines_of_unwatched_identities_pass_without_a_finding(name: str) -> None:
     assert PASSES(WIDER[name])
     assert not _found(WIDER[name])
 
 
 @pytest.mark.parametrize("pattern", ["", "{ }", "{ $.a = }", '{ $.a = "b" ', '{ ($.a = "b" }', '{ $.a = "b" } x', '{ "a" = "b" }'])
-def test_a_broken_pattern_is_told(pattern: str) -> None:
+def test_an_invalid_pattern_raises(pattern: str) -> None:
     with pytest.raises((ValueError, IndexError)):
         compiled(pattern)
 

@@ -15,8 +15,8 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.audit import Findings, NodeCause, findings
 from lambdas.domain.audit.identity import watched
 from lambdas.domain.audit.prefilter import prefilter
-from lambdas.node_watcher.audit_events import events
-from tests.unit.node_watcher.records import (
+from lambdas.node_watcher.audit_events import events_of
+from tests.unit.node_watcher.audit_records import (
     ACCOUNT,
     NODE,
     OUR_ROLE,
@@ -72,7 +72,7 @@ def test_other_writes_say_nothing_about_a_node(line: dict[str, Any]) -> None:
 def test_many_nodes_of_one_cause_make_one_event_with_the_first_names() -> None:
     lines = [kubelet_patch(f"node-{item:03}", at=f"2026-09-27T21:06:{item % 60:02}.000000Z") for item in range(200)]
     random.Random(7).shuffle(lines)
-    ((kind, detail),) = events(_findings(*lines, *lines), "prod-blue")
+    ((kind, detail),) = events_of(_findings(*lines, *lines), "prod-blue")
     assert kind == "Node Not Ready"
     assert (detail["count"], detail["nodes"]) == (200, [f"node-{item:03}" for item in range(10)])
     assert (detail["since"], detail["occurredAt"]) == ("2026-09-27T21:06:00Z", "2026-09-27T21:06:59Z")
@@ -203,7 +203,7 @@ def test_several_writers_make_one_event_that_names_the_last() -> None:
         service_account_write(user=role_session("second", "b"), at="2026-09-27T21:06:50.000000Z"),
         service_account_write(user=role_session("first", "a"), at="2026-09-27T21:06:40.000000Z"),
     ]
-    ((kind, detail),) = events(_findings(*lines), "prod-blue")
+    ((kind, detail),) = events_of(_findings(*lines), "prod-blue")
     assert (kind, detail["changes"], detail["occurredAt"]) == ("Identity Changed", 2, "2026-09-27T21:06:50Z")
     assert detail["actor"]["who"].endswith("assumed-role/second/b")
 
@@ -237,7 +237,7 @@ def damaged(draw: st.DrawFn) -> Any:
 
 
 def _survives(records: list[Any]) -> None:
-    sent = events(_findings(*records), "prod-blue")
+    sent = events_of(_findings(*records), "prod-blue")
     assert len(sent) <= len(NodeCause) + len(WATCHING)
     json.dumps(sent)
 

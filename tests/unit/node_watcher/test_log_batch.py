@@ -1,4 +1,4 @@
-"""A batch is read piece by piece; what cannot be read is counted, and takes nothing else with it."""
+"""A batch is read piece by piece. Unreadable events are counted and skipped."""
 
 import json
 import tracemalloc
@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import MalformedEvent
-from lambdas.node_watcher.log_batch import LONGEST_PIECE, Counts, open_batch
-from tests.unit.node_watcher.records import ACCOUNT, LOG_GROUP, LOG_STREAM, packed, payload
+from lambdas.node_watcher.log_batch import MAX_PIECE_BYTES, BatchCounts, open_batch
+from tests.unit.node_watcher.audit_records import ACCOUNT, LOG_GROUP, LOG_STREAM, packed, payload
 
 
-def _read(event: object) -> tuple[list[Any], Counts]:
+def _read(event: object) -> tuple[list[Any], BatchCounts]:
     batch = open_batch(event, orjson.loads)
     return list(batch.records(lambda _: True, orjson.loads)), batch.counts
 
@@ -23,25 +23,25 @@ TRICKY = ['},{"', '"},{"', '\\"},{\\"', "}]", '{"a":"}]}"}', "\\", '"', "[{}]", 
 
 
 @pytest.mark.parametrize("text", TRICKY, ids=ascii)
-def test_no_text_inside_a_message_is_taken_for_a_boundary(text: str) -> None:
+def test_text_inside_a_message_is_never_a_boundary(text: str) -> None:
     records = [{"text": text}, {text: 1}, {"last": text}]
     assert _read(payload(records))[0] == records
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=30) | st.sampled_from(TRICKY), max_size=3), max_size=20))
-def test_whatever_was_packed_is_unpacked(records: list[dict[str, str]]) -> None:
+def test_every_packed_record_is_read(records: list[dict[str, str]]) -> None:
     read, counts = _read(payload(records))
     assert read == records
     assert (counts.events, counts.parsed, counts.malformed, counts.too_long) == (len(records), len(records), 0, 0)
 
 
-def test_the_head_tells_where_it_came_from() -> None:
+def test_the_header_names_the_source() -> None:
     batch = open_batch(payload([]), orjson.loads)
     assert (batch.message_type, batch.owner, batch.log_group, batch.log_stream) == ("DATA_MESSAGE", ACCOUNT, LOG_GROUP, LOG_STREAM)
-    assert _read(payload([])) == ([], Counts())
+    assert _read(payload([])) == ([], BatchCounts())
 
 
-def test_keys_after_the_events_do_no_harm() -> None:
+def test_keys_after_the_events_are_ignored() -> None:
     assert _read(payload([{"a": 1}, {"b": 2}], policyLevel="ACCOUNT_LEVEL_POLICY"))[0] == [{"a": 1}, {"b": 2}]
 
 
@@ -49,7 +49,7 @@ def test_keys_after_the_events_do_no_harm() -> None:
     "broken", ['{"kind":"Event","verb":"pat', "", "not JSON", '{"a":' * 5_000, "[" * 100_000], ids=lambda item: item[:20]
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_line_that_is_no_json_is_counted_and_passed_over(broken: str, place: int) -> None:
+def test_a_line_that_is_not_json_is_counted_and_skipped(broken: str, place: int) -> None:
     lines: list[Any] = [{"n": 1}, {"n": 2}]
     lines.insert(place, broken)
     read, counts = _read(payload(lines))
@@ -58,9 +58,9 @@ def test_a_line_that_is_no_json_is_counted_and_passed_over(broken: str, place: i
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_line_longer_than_a_log_event_is_counted_and_passed_over(place: int) -> None:
+def test_an_oversized_line_is_counted_and_skipped(place: int) -> None:
     lines: list[Any] = [{"n": 1}, {"n": 2}]
-    lines.insert(place, {"long": "x" * (LONGEST_PIECE + 300_000)})
+    lines.insert(place, {"long": "x" * (MAX_PIECE_BYTES + 300_000)})
     read, counts = _read(payload(lines))
     assert read == [{"n": 1}, {"n": 2}]
     assert (counts.events, counts.too_long) == (3, 1)
@@ -82,7 +82,7 @@ def test_memory_does_not_grow_with_the_batch() -> None:
     assert peak < 8_000_000
 
 
-def test_a_decompression_bomb_is_read_without_being_held() -> None:
+def test_a_decompression_bomb_does_not_fill_the_memory() -> None:
     bomb = packed(b'{"messageType":"DATA_MESSAGE","logEvents":[{"message":"' + b"x" * 50_000_000 + b'"}]}')
     tracemalloc.start()
     read, counts = _read(bomb)
@@ -104,14 +104,14 @@ GOOD = payload([{"a": 1}])["awslogs"]["data"]
         packed(json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{"message": "{}"}]}, indent=1).encode()),
     ],
 )
-def test_what_is_no_batch_is_refused(event: object) -> None:
+def test_an_event_that_is_not_a_batch_is_malformed(event: object) -> None:
     with pytest.raises(MalformedEvent):
         _read(event)
 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 255))
-def test_no_damage_raises_anything_else(body: bytes, place: int, value: int) -> None:
+def test_damaged_data_raises_only_malformed_event(body: bytes, place: int, value: int) -> None:
     import base64
 
     good = bytearray(base64.b64decode(GOOD))

@@ -1,4 +1,4 @@
-"""What an observation reads from, each port a fake over one world."""
+"""Readers over the fakes of one world."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,8 +11,8 @@ from tests.world import ACCOUNT, PARTITION, REGION, World
 
 
 def readers_over(world: World, **changes: Any) -> Readers:
-    """Readers of the world; `changes` are fields that a test wants otherwise."""
-    made = Readers(
+    """Readers of the world, without threads. `changes` replaces fields."""
+    readers = Readers(
         parameters=FakeParameters(world),
         eks=FakeEks(world),
         iam=FakeIam(world),
@@ -23,4 +23,4 @@ def readers_over(world: World, **changes: Any) -> Readers:
         partition=PARTITION,
         may_simulate=False,
     )
-    return replace(made, **changes)
+    return replace(readers, **changes)
