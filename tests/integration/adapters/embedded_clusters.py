@@ -57,7 +57,7 @@ def facts(url: str, ca_pem: bytes) -> ClusterFacts:
 
 
 def embedded(function: Function = Function.REMEDIATOR, good_tokens: tuple[str, ...] = ("token-1",)) -> EmbeddedCluster:
-    """Whoever shows one of `good_tokens` is the function, with the RBAC that the contract gives it."""
+    """A cluster that accepts `good_tokens` as the function, with the RBAC rules of the contract."""
     return EmbeddedCluster(
         "demo",
         authenticate=lambda token: Identity("us", (GROUPS[function],)) if token in good_tokens else None,

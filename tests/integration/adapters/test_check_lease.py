@@ -132,7 +132,7 @@ def test_a_second_claim_of_a_check_counts_its_signal_once(incidents: IncidentsPo
 COMES: dict[str, Callable[[Incidents, ServiceAccountRef], object]] = {
     "a signal": lambda table, target: table.signal(target, signal(FAR)),
     "a person's claim, or a sweep's": lambda table, target: table.claim(incident(target)),
-    "a sweep that finds the cluster well": lambda table, target: table.finish_check(target, IdleState(), NOW),
+    "a sweep that finds no fault": lambda table, target: table.finish_check(target, IdleState(), NOW),
 }
 
 

@@ -160,7 +160,7 @@ def test_a_certificate_for_another_host_is_refused() -> None:
 
 
 def test_a_closed_port_is_unreachable(cluster: EmbeddedCluster) -> None:
-    with socket.socket() as deaf:  # has the port, so that nobody else does, and does not listen
+    with socket.socket() as deaf:  # holds the port without listening
         deaf.bind(("127.0.0.1", 0))
         cluster_facts = facts(f"https://127.0.0.1:{deaf.getsockname()[1]}", cluster.ca_pem)
         with pytest.raises(AccessDenied, match="route") as raised:

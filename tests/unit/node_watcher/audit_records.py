@@ -62,7 +62,7 @@ def record(verb: str, resource: str, name: str = "", *, user: dict[str, Any] | N
 def kubelet_patch(
     node: str = NODE, *, ready: str = "False", message: str = WAITS_FOR_CNI, at_index: int = 3, **more: Any
 ) -> dict[str, Any]:
-    """A kubelet reports its node's conditions; Ready stands at the index given."""
+    """A kubelet reports its node's conditions; Ready is at the given index."""
     others = [
         {"type": item, "status": "False", "lastHeartbeatTime": "2026-09-27T21:06:47Z"}
         for item in ("DiskPressure", "MemoryPressure", "PIDPressure")

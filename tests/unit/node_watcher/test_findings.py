@@ -1,4 +1,4 @@
-"""What the audit log tells, and what it does not."""
+"""Findings in audit records, and records without findings."""
 
 import json
 import random
@@ -65,11 +65,11 @@ def test_each_sign_of_a_node_has_its_cause(line: dict[str, Any], cause: NodeCaus
         kubelet_patch("not a node's name"),
     ],
 )
-def test_other_writes_say_nothing_about_a_node(line: dict[str, Any]) -> None:
+def test_other_writes_give_no_node_finding(line: dict[str, Any]) -> None:
     assert _findings(line) == Findings()
 
 
-def test_many_nodes_of_one_cause_make_one_event_with_the_first_names() -> None:
+def test_many_nodes_with_one_cause_give_one_event_with_the_first_names() -> None:
     lines = [kubelet_patch(f"node-{item:03}", at=f"2026-09-27T21:06:{item % 60:02}.000000Z") for item in range(200)]
     random.Random(7).shuffle(lines)
     ((kind, detail),) = events_of(_findings(*lines, *lines), "prod-blue")
@@ -79,7 +79,7 @@ def test_many_nodes_of_one_cause_make_one_event_with_the_first_names() -> None:
 
 
 @pytest.mark.parametrize("verb", ["create", "update", "patch", "delete"])
-def test_a_write_to_the_service_account_names_its_writer(verb: str) -> None:
+def test_a_write_to_the_service_account_names_its_actor(verb: str) -> None:
     (changed,) = _findings(service_account_write(verb, user=role_session("ci-deploy", "run-42"), agent="Helm/3.19.0")).identities
     assert (changed.watched.namespace, changed.watched.service_account) == ("kube-system", "aws-node")
     assert changed.actor.who == f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-deploy/run-42"
@@ -87,22 +87,24 @@ def test_a_write_to_the_service_account_names_its_writer(verb: str) -> None:
     assert (changed.actor.agent, changed.actor.address) == ("Helm/3.19.0", "203.0.113.7")
 
 
-@pytest.mark.parametrize(("annotations", "told"), [({}, True), ({ROLE_ANNOTATION: ""}, True), ({ROLE_ANNOTATION: OUR_ROLE}, False)])
-def test_the_answer_shows_whether_a_role_is_left(annotations: dict[str, str], told: bool) -> None:
+@pytest.mark.parametrize(
+    ("annotations", "is_left_without_role"), [({}, True), ({ROLE_ANNOTATION: ""}, True), ({ROLE_ANNOTATION: OUR_ROLE}, False)]
+)
+def test_the_actor_text_says_whether_the_write_removed_the_role(annotations: dict[str, str], is_left_without_role: bool) -> None:
     (changed,) = _findings(
         service_account_write("update", response={"metadata": {"name": "aws-node", "annotations": annotations}})
     ).identities
-    assert changed.actor.what.endswith("which left it without a role") is told
+    assert changed.actor.what.endswith("which left it without a role") is is_left_without_role
 
 
 @pytest.mark.parametrize("resource", ["daemonsets", "deployments"])
-def test_a_write_to_the_workload_counts_for_its_service_account(resource: str) -> None:
+def test_a_write_to_the_workload_is_a_change_of_its_service_account(resource: str) -> None:
     name, account = {"daemonsets": ("aws-node", "aws-node"), "deployments": ("ebs-csi-controller", "ebs-csi-controller-sa")}[resource]
     (changed,) = _findings(record("patch", resource, name, namespace="kube-system")).identities
     assert changed.watched.service_account == account
 
 
-def test_a_bound_service_account_is_watched_and_its_workload_where_it_is_served() -> None:
+def test_a_bound_service_account_is_watched_and_also_its_workload_if_known() -> None:
     served = [BoundWorkload("shop", "uploader", WorkloadKind.STATEFUL_SET, "uploads")]
     lines = [service_account_write("delete", "uploader", namespace="shop"), record("patch", "statefulsets", "uploads", namespace="shop")]
     assert [identity.changes for identity in _findings(*lines).identities] == [1]
@@ -133,15 +135,15 @@ def test_a_bound_service_account_is_watched_and_its_workload_where_it_is_served(
         ),
     ],
 )
-def test_what_changes_no_identity_is_no_news(line: dict[str, Any]) -> None:
+def test_other_writes_give_no_identity_finding(line: dict[str, Any]) -> None:
     assert _findings(line) == Findings()
 
 
-def test_a_failure_begins_at_400() -> None:
+def test_a_status_code_of_400_or_more_is_a_failure() -> None:
     assert _findings(service_account_write("patch", code=399)).identities
 
 
-def test_deleting_every_service_account_of_a_namespace_is_told_for_each() -> None:
+def test_deleting_all_service_accounts_of_a_namespace_is_a_finding_for_each() -> None:
     found = _findings(service_account_write("deletecollection", ""))
     assert [identity.watched.service_account for identity in found.identities] == [
         "aws-load-balancer-controller",
@@ -154,7 +156,7 @@ def test_deleting_every_service_account_of_a_namespace_is_told_for_each() -> Non
 FOOTSTEPS = {
     "our role": (role_session(OUR_NAME, "run", REMEDIATOR_GROUP), "?fieldManager=eks-irsa-remediator", True),
     "our role, without its group": (role_session(OUR_NAME, "run"), "", True),
-    "our group, no IAM identity told": ({"username": "remediator", "groups": [REMEDIATOR_GROUP]}, "", True),
+    "our group, no IAM identity": ({"username": "remediator", "groups": [REMEDIATOR_GROUP]}, "", True),
     "only the user name tells the role": ({"username": f"arn:aws:sts::{ACCOUNT}:assumed-role/{OUR_NAME}/run", "groups": []}, "", True),
     "another role with our session's name": (role_session("someone-else", OUR_NAME), "", False),
     "another role with our field manager": (role_session("someone-else", "run"), "?fieldManager=eks-irsa-remediator", False),
@@ -183,22 +185,22 @@ FOOTSTEPS = {
 
 
 @pytest.mark.parametrize("name", FOOTSTEPS)
-def test_only_our_own_writes_are_our_footsteps(name: str) -> None:
+def test_only_writes_of_the_product_itself_are_ignored(name: str) -> None:
     user, query, ours = FOOTSTEPS[name]
     assert (_findings(service_account_write(user=user, query=query)) == Findings()) is ours
 
 
-def test_where_our_roles_are_not_told_our_groups_decide() -> None:
+def test_without_configured_roles_the_groups_identify_own_writes() -> None:
     line = service_account_write(user=role_session(OUR_NAME, "run", REMEDIATOR_GROUP))
     assert findings([line], watching=watched([]), our_roles=()) == Findings()
 
 
-def test_a_controller_that_deletes_a_workload_is_news() -> None:
+def test_a_controller_that_deletes_a_workload_is_a_finding() -> None:
     user = {"username": "system:serviceaccount:kube-system:daemon-set-controller", "groups": []}
     assert _findings(record("delete", "daemonsets", "aws-node", namespace="kube-system", user=user)).identities
 
 
-def test_several_writers_make_one_event_that_names_the_last() -> None:
+def test_several_writers_give_one_event_that_names_the_last() -> None:
     lines = [
         service_account_write(user=role_session("second", "b"), at="2026-09-27T21:06:50.000000Z"),
         service_account_write(user=role_session("first", "a"), at="2026-09-27T21:06:40.000000Z"),
@@ -209,14 +211,14 @@ def test_several_writers_make_one_event_that_names_the_last() -> None:
 
 
 @pytest.mark.parametrize("name", RELEVANT)
-def test_the_prefilter_lets_through_what_matters(name: str) -> None:
+def test_the_prefilter_passes_every_line_with_a_finding(name: str) -> None:
     line = json.dumps(RELEVANT[name], separators=(",", ":"))
     assert prefilter(WATCHING)(line.encode())
     assert prefilter(WATCHING)(json.dumps({"message": line}).encode())
 
 
 @pytest.mark.parametrize("name", ["heartbeat of a Ready node", "pod created", "lease renewed", "config map written"])
-def test_the_prefilter_spares_the_bulk_of_the_log(name: str) -> None:
+def test_the_prefilter_rejects_the_bulk_of_the_log(name: str) -> None:
     assert not prefilter(WATCHING)(json.dumps(IRRELEVANT[name]).encode())
 
 
@@ -244,7 +246,7 @@ def _survives(records: list[Any]) -> None:
 
 @settings(max_examples=300)
 @given(st.lists(JSON | damaged(), max_size=4))
-def test_no_record_is_fatal(records: list[Any]) -> None:
+def test_no_record_raises(records: list[Any]) -> None:
     _survives(records)
 
 
@@ -252,7 +254,7 @@ def test_no_record_is_fatal(records: list[Any]) -> None:
 @pytest.mark.timeout(3_600)
 @settings(max_examples=10_000, derandomize=False)
 @given(st.lists(JSON | damaged(), max_size=4))
-def test_no_record_is_fatal_at_length(records: list[Any]) -> None:
+def test_no_record_raises_in_a_long_run(records: list[Any]) -> None:
     _survives(records)
 
 
