@@ -40,5 +40,5 @@ def one_fault(count: int) -> RoundResult:
 
 def _handled(lines: list[tuple[str, str]]) -> int:
     """Number of events that the checker's log shows as processed."""
-    said = ("counted on the open incident", "answered by a check", "left to the check on duty", '"title":"diagnosis"')
+    said = ("counted on the open incident", "answered by a check", "deferred to the check that holds the lease", '"title":"diagnosis"')
     return sum(function == CHECKER and any(item in line for item in said) for function, line in list(lines))

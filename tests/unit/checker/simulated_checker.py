@@ -8,8 +8,8 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.diagnosis.verdict import Verdict
 from sandbox.simulation import scenario
 from tests.over_fakes import events
-from tests.over_fakes.scenario_world import CLUSTER, world_of
 from tests.over_fakes.scenario_run import ScenarioRun
+from tests.over_fakes.scenario_world import CLUSTER, world_of
 
 KEY = ("kube-system", "aws-node")
 TARGET = ServiceAccountRef(CLUSTER, *KEY)

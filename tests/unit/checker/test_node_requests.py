@@ -11,8 +11,8 @@ from lambdas.contract.parameters import binding_path
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.over_fakes import events
-from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.over_fakes.scenario_run import ScenarioRun
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.checker.simulated_checker import HEALTHY, TARGET, check, simulate, verdict_of
 
 NODE_EVENTS = ("node-not-ready", "alarm")

@@ -20,8 +20,8 @@ from lambdas.domain.requests.request import CheckRequest
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.over_fakes import events
-from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.over_fakes.scenario_run import ScenarioRun
+from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
 from tests.unit.checker.simulated_checker import HEALTHY, KEY, SWEEP, TARGET, check, simulate
 
 

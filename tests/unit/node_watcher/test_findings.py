@@ -87,14 +87,12 @@ def test_a_write_to_the_service_account_names_its_actor(verb: str) -> None:
     assert (changed.actor.agent, changed.actor.address) == ("Helm/3.19.0", "203.0.113.7")
 
 
-@pytest.mark.parametrize(
-    ("annotations", "is_left_without_role"), [({}, True), ({ROLE_ANNOTATION: ""}, True), ({ROLE_ANNOTATION: OUR_ROLE}, False)]
-)
-def test_the_actor_text_says_whether_the_write_removed_the_role(annotations: dict[str, str], is_left_without_role: bool) -> None:
+@pytest.mark.parametrize(("annotations", "has_no_role"), [({}, True), ({ROLE_ANNOTATION: ""}, True), ({ROLE_ANNOTATION: OUR_ROLE}, False)])
+def test_the_actor_text_says_whether_the_write_removed_the_role(annotations: dict[str, str], has_no_role: bool) -> None:
     (changed,) = _findings(
         service_account_write("update", response={"metadata": {"name": "aws-node", "annotations": annotations}})
     ).identities
-    assert changed.actor.what.endswith("which left it without a role") is is_left_without_role
+    assert changed.actor.what.endswith("which left it without a role") is has_no_role
 
 
 @pytest.mark.parametrize("resource", ["daemonsets", "deployments"])
