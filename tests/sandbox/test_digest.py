@@ -72,5 +72,5 @@ def test_a_day_of_repairs_is_reported_once_with_the_granted_permissions(env: San
 def test_a_day_without_repairs_is_not_reported(env: SandboxEnvironment) -> None:
     since = len(env.lines)
     in_the_morning(env, "2020-01-01T07:00:00Z")
-    assert logged(env, REMEDIATOR, "nothing to sum up", since)
+    assert logged(env, REMEDIATOR, "no incident to report", since)
     assert titles(env) == []

@@ -112,8 +112,8 @@ def test_simulate_writes_json() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     Draft202012Validator(json.loads((ROOT / "docs" / "cli.schema.json").read_text(encoding="utf-8"))).validate(document)
-    assert (document["scenario"], document["problem"], document["play"]["outcome"]) == ("annotation-missing", None, "verified")
-    assert document["play"]["messages"][-1]["content"]["title"].startswith("🟢")
+    assert (document["scenario"], document["problem"], document["run"]["outcome"]) == ("annotation-missing", None, "verified")
+    assert document["run"]["messages"][-1]["content"]["title"].startswith("🟢")
 
 
 def test_with_the_extra_a_scenario_runs_to_its_end(away: Path, wheel: Path) -> None:

@@ -11,7 +11,7 @@ from sandbox.simulation.scenario import BOUND, World
 from sandbox.simulation.trigger_sources import TRIGGER_SOURCES, enable_only
 from tests.waiting import eventually
 
-pytestmark = pytest.request_counts.sandbox
+pytestmark = pytest.mark.sandbox
 
 FOUND = {
     "add-on call": {"update-in-progress", "annotation-missing", "addon-role-missing"},  # the update may have ended before the look
@@ -20,7 +20,7 @@ FOUND = {
 }
 
 
-@pytest.request_counts.parametrize("name", TRIGGER_SOURCES)
+@pytest.mark.parametrize("name", TRIGGER_SOURCES)
 def test_the_fault_is_found_with_every_other_source_disabled(name: str) -> None:
     source = TRIGGER_SOURCES[name]
     with SandboxEnvironment(World(nodes=2, addon_role=BOUND, settings={"mode": "observe"})) as env:
