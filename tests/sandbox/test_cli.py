@@ -211,7 +211,7 @@ def test_fix_without_a_stack_repairs_as_well(terminal: Terminal, env: SandboxEnv
 def test_fix_needs_a_terminal_or_yes(terminal: Terminal, env: SandboxEnvironment) -> None:
     _break(env)
     refused = terminal("fix", "--cluster", CLUSTER, code=2)
-    assert "there is nobody to ask" in refused.stderr
+    assert "no one can approve" in refused.stderr
     assert "--yes" in refused.stderr
     assert _roles_of_pods(env) == [""] * 4
 
@@ -225,7 +225,7 @@ def test_a_role_without_access_to_the_cluster_gets_the_reason(terminal: Terminal
 
 def test_wrong_names_give_one_sentence_and_a_next_step(terminal: Terminal) -> None:
     mistyped = terminal("check", "--cluster", "nowhere", "--output", "json", code=2)
-    assert mistyped.stderr.splitlines() == [f"error: there is no cluster 'nowhere' in {ACCOUNT} {REGION}", f"next:  there are {CLUSTER}"]
+    assert mistyped.stderr.splitlines() == [f"error: cluster 'nowhere' does not exist in {ACCOUNT} {REGION}", f"next:  there are {CLUSTER}"]
     assert mistyped.stdout == ""
     refused = terminal("check", "--cluster", "no name", code=2)
     assert refused.stderr.splitlines()[0].startswith("error: 'no name' is no name of an EKS cluster")

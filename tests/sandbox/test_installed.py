@@ -92,7 +92,7 @@ def test_help_and_a_wrong_profile_need_neither_account_nor_checkout(plain: Calla
     assert (told.returncode, "preflight" in told.stdout) == (0, True)
     refused = plain("check", "--profile", "nobody", "--region", "eu-west-1")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.splitlines()[0] == "error: there is no AWS profile 'nobody'"
+    assert refused.stderr.splitlines()[0] == "error: AWS profile 'nobody' does not exist"
 
 
 def test_without_the_extra_simulate_lists_scenarios_and_says_what_to_install(
@@ -102,7 +102,7 @@ def test_without_the_extra_simulate_lists_scenarios_and_says_what_to_install(
     refused = plain("simulate", "healthy")
     assert refused.returncode == 2
     wrong, then = refused.stderr.splitlines()
-    assert wrong.startswith("error: the sandbox lacks moto, ")
+    assert wrong.startswith("error: the sandbox needs moto, ")
     assert "uv tool install --force '.[sandbox]'" in then
 
 
