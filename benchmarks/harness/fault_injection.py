@@ -28,7 +28,7 @@ def world(run: Run) -> World:
 
     A quick run has half the nodes: the repair takes the same steps and its rollout ends sooner.
     """
-    settings = {"cooldown_s": "0", "max_repairs_per_hour": "60", "addon_record": "tell"}
+    settings = {"cooldown_s": "0", "max_repairs_per_hour": "60", "addon_record": "notify-only"}
     return World(nodes=run.choose(3, 6), addon_role=BOUND, node_role_has_permissions=True, settings=settings)
 
 
