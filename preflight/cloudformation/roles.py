@@ -94,13 +94,13 @@ def policies_of(template: Template, role: Resource) -> tuple[Policy, ...]:
 def _own_policies(template: Template, role: Resource) -> Iterator[Policy]:
     arns = role.property("ManagedPolicyArns")
     if arns is not None:
-        if not arns.items:
+        if not isinstance(arns.value, list):
             yield unknown_policy("")
         for entry in arns.items:
             yield _policy(template, entry)
     inline = role.property("Policies")
     if inline is not None:
-        if not inline.items:
+        if not isinstance(inline.value, list):
             yield unknown_policy("")
         for entry in inline.items:
             document = plain(entry.at("PolicyDocument"), template, _ANYWHERE)

@@ -37,10 +37,13 @@ _TYPES: Final = {
 _ACK_NAMES: Final = {
     "aws_eks_addon": {
         "name": "addon_name",
+        "cluster": "cluster_name",
+        "service_account_role": "service_account_role_arn",
         "pod_identity_associations": "pod_identity_association",
         "resolve_conflicts": "resolve_conflicts_on_update",
     },
-    "aws_eks_node_group": {"node_role": "node_role_arn"},
+    "aws_eks_node_group": {"cluster": "cluster_name", "node_role": "node_role_arn"},
+    "aws_eks_pod_identity_association": {"cluster": "cluster_name", "role": "role_arn"},
     "aws_iam_role": {"assume_role_policy_document": "assume_role_policy", "policies": "managed_policy_arns"},
     "aws_iam_policy": {"policy_document": "policy"},
     "aws_iam_openid_connect_provider": {"client_ids": "client_id_list"},

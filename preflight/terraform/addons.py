@@ -207,20 +207,25 @@ def _loss(plan: Plan, change: Change) -> tuple[Rule, str]:
         return rules.AUTO_MODE, "The add-on has no role. The cluster is in Auto Mode, whose own nodes do not use aws-node."
     if not change.is_created and not _is_updated(change):
         return rules.ROLE_ABSENT, "The add-on has no role, and this plan does not call UpdateAddon."
+    return _on_node_role(plan, change, moved)
+
+
+def _on_node_role(plan: Plan, change: Change, moved: str) -> tuple[Rule, str]:
+    """Return the rule and the message about an add-on that is created or updated without a role and had none."""
     access = node_access(plan, change)
-    if access is Access.GRANTED and change.is_created:
-        return rules.NODE_ROLE, "The add-on gets no role. The node role of the plan has the CNI policy."
-    if access is Access.GRANTED:
+    nodes = ", and the node role of the plan lacks the CNI policy" if access is Access.MISSING else ""
+    if not change.is_created and access is Access.GRANTED:
         message = (
             f"The add-on is updated without a role{moved}; the node role has the CNI policy. An annotation that was set by hand is lost."
         )
         return rules.ROLE_ABSENT, message
-    if access is Access.UNKNOWN and change.is_created:
+    if not change.is_created:
+        return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}{nodes}: an annotation that was set by hand is lost."
+    if access is Access.GRANTED:
+        return rules.NODE_ROLE, "The add-on gets no role. The node role of the plan has the CNI policy."
+    if access is Access.UNKNOWN:
         return rules.ROLE_UNKNOWN, "The add-on gets no role, and the plan does not tell whether the node role has the CNI policy."
-    nodes = ", and the node role of the plan lacks the CNI policy" if access is Access.MISSING else ""
-    if change.is_created:
-        return rules.ROLE_MISSING, f"The add-on is created without {ROLE} and without a Pod Identity association{nodes}."
-    return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}{nodes}: an annotation that was set by hand is lost."
+    return rules.ROLE_MISSING, f"The add-on is created without {ROLE} and without a Pod Identity association{nodes}."
 
 
 def _is_updated(change: Change) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.trust import as_terraform, changed_lines, correct
@@ -61,12 +62,12 @@ def _service_account_role(plan: Plan, addon: Change, arn: str | UnknownValue, co
     role = role_with_arn(plan, arn) if isinstance(arn, str) else _role_behind(plan, addon)
     if role is not None:
         policy, deferred = _trust_policy(plan, role)
-        yield from _trust(plan, addon, role, policy, context, deferred=deferred)
+        yield from _trust(plan, role, policy, _target(plan, addon, context), deferred=deferred)
         yield from _permissions(plan, addon, role)
     elif isinstance(arn, str):
         for data in plan.prior:
             if data.type == ROLE and data.mode == "data" and data.values.get("arn") == arn:
-                yield from _judged(plan, addon, data.address, _parsed(data.values.get(_POLICY)), context, "")
+                yield from _judged(data.address, _parsed(data.values.get(_POLICY)), _target(plan, addon, context), "")
 
 
 def _role_behind(plan: Plan, addon: Change) -> Change | None:
@@ -150,9 +151,7 @@ def _claim(values: list[str]) -> str:
     return "${issuer}:aud" if _AUDIENCE in values else "${issuer}:claim"
 
 
-def _trust(
-    plan: Plan, addon: Change, role: Change, policy: Mapping[str, Any] | None, context: Context, *, deferred: bool
-) -> Iterator[Finding]:
+def _trust(plan: Plan, role: Change, policy: Mapping[str, Any] | None, target: _Target, *, deferred: bool) -> Iterator[Finding]:
     origin = expression(plan, role, _POLICY)
     if policy is None:
         if deferred and role.is_created:
@@ -162,17 +161,27 @@ def _trust(
             message = "The assume_role_policy of the role is not known to this plan. Run `irsa-remediator check` after the apply."
             yield _finding(rules.TRUST_UNKNOWN, role.address, message, origin)
         return
-    yield from _judged(plan, addon, role.address, policy, context, origin, deferred=deferred)
+    yield from _judged(role.address, policy, target, origin, deferred=deferred)
 
 
-def _judged(
-    plan: Plan, addon: Change, address: str, policy: Mapping[str, Any], context: Context, origin: str, *, deferred: bool = False
-) -> Iterator[Finding]:
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """The cluster that a role must trust: the ARN of its OIDC provider where it is known, and whether the plan creates the cluster."""
+
+    provider: str | None
+    is_new: bool
+
+
+def _target(plan: Plan, addon: Change, context: Context) -> _Target:
     name = addon.after_value("cluster_name")
     cluster = cluster_of(plan, addon)
-    new_cluster = cluster is not None and cluster.is_created
-    provider = None if new_cluster else _provider(plan, addon) or context.provider_of(name if isinstance(name, str) else None)
-    answer = service_account_trust(policy, provider, new_cluster=new_cluster)
+    if cluster is not None and cluster.is_created:
+        return _Target(provider=None, is_new=True)
+    return _Target(provider=_provider(plan, addon) or context.provider_of(name if isinstance(name, str) else None), is_new=False)
+
+
+def _judged(address: str, policy: Mapping[str, Any], target: _Target, origin: str, *, deferred: bool = False) -> Iterator[Finding]:
+    answer = service_account_trust(policy, target.provider, new_cluster=target.is_new)
     if answer.allowed is False:
         corrected = correct(answer.policy, answer.identity)
         lines = changed_lines(answer.policy, corrected)[:2]
