@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
-from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, SignalResult
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,14 +36,14 @@ class LocalIncidents:
         row = self._row(target)
         if row.incident:
             return self._count(row, row.incident, 1)
-        row.free, met = check_lease.signalled(row.free, signal)
+        row.free, met = check_lease.record_signal(row.free, signal)
         return met
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         row = self._row(target)
-        row.free, again = check_lease.finished(row.free, duty_of, began_at, nodes)
+        row.free, again = check_lease.finish_check(row.free, duty_of, began_at, nodes)
         return again
 
     def release_check(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:

@@ -129,12 +129,12 @@ def _proposals(selection: TargetSelection, dependencies: Dependencies) -> list[B
 
 def _proposal(target: ServiceAccountRef, dependencies: Dependencies) -> BindingProposal | None:
     """Return the proposal, or None where neither annotation nor add-on record names a role."""
-    from lambdas.domain.snapshot.bindings import binding_for
+    from lambdas.domain.snapshot.bindings import resolve_binding
     from lambdas.domain.snapshot.snapshot import Binding
 
     readers = dependencies.readers
     parameters = readers.parameters.load(target.cluster)
-    binding = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+    binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     if isinstance(binding, Binding):
         return BindingProposal(target=target, role_arn=binding.role_arn, source=f"parameter {binding.path}", is_bound=True)
     annotation, record = _current_roles(target, dependencies)

@@ -9,7 +9,7 @@ from uuid import uuid4
 from cli.errors import CommandError
 from lambdas.application.remediation.results import notified_kinds
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, heartbeat_expired
+from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, is_heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.notifications import published_events
 from lambdas.notifications.kind import NotificationKind
@@ -75,7 +75,7 @@ def _new_incident(target: ServiceAccountRef, binding_path: str | None, dependenc
 
 def _may_take_over(incident: Incident, dependencies: Dependencies) -> bool:
     if incident.is_held_by_person:
-        return heartbeat_expired(incident, dependencies.now())
+        return is_heartbeat_expired(incident, dependencies.now())
     kinds = notified_kinds(dependencies.incidents.notified_states(incident))
     return not incident.repairing and not incident.callback_id and bool(kinds & _WATCHING)
 

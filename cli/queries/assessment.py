@@ -13,7 +13,7 @@ from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.application.snapshot_collection import add_advice
 from lambdas.contract.parameters import binding_path
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, RemediatorError
@@ -90,7 +90,7 @@ def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> Targ
         snapshot = add_advice(result.snapshot, dependencies.readers) if result.diagnosis.is_healthy else result.snapshot
     except RemediatorError as error:
         return TargetAssessment(target=target, failure=str(error))
-    summary = look(snapshot, result.diagnosis, result.plan)
+    summary = summarize(snapshot, result.diagnosis, result.plan)
     return TargetAssessment(target=target, summary=summary, snapshot=snapshot, incident=incident, notes=tuple(notes))
 
 

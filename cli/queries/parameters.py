@@ -11,7 +11,7 @@ from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, Servic
 from lambdas.contract.settings import NAMES, InvalidValue, parse_setting, settings_path
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
-from lambdas.domain.snapshot.bindings import Parameter, binding_for
+from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
 from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _changed_at(parameter: Parameter) -> str:
 def _binding_problem(path: str, parameter: Parameter, target: ServiceAccountRef, dependencies: Dependencies) -> str:
     readers = dependencies.readers
     example = ServiceAccountRef("cluster", target.namespace, target.name) if target.cluster == ANY_CLUSTER else target
-    binding = binding_for({path: parameter}, example, account=readers.account, partition=readers.partition, region=readers.region)
+    binding = resolve_binding({path: parameter}, example, account=readers.account, partition=readers.partition, region=readers.region)
     if isinstance(binding, InvalidBinding):
         return binding.reason
     if isinstance(binding, Missing):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.errors import ExitCode
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
@@ -58,5 +58,5 @@ def unbound_hint(clusters: Sequence[str]) -> Iterator[Text]:
     """Return the command that binds these clusters, or nothing where the list is empty."""
     if clusters:
         options = " ".join(f"--cluster {name}" for name in clusters)
-        text = Text(f"\n{many(len(clusters), 'cluster')} without a binding: the remediator writes nothing there. ", style="dim")
+        text = Text(f"\n{pluralize(len(clusters), 'cluster')} without a binding: the remediator writes nothing there. ", style="dim")
         yield text.append(f"irsa-remediator adopt {options}", style="bold").append("   binds the current role")

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.queries.incidents import incident_status
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 from lambdas.notifications.time_text import clock, duration, seconds_between
 
@@ -63,7 +63,7 @@ def _took(incident: PastIncident) -> str:
 
 def open_incident_view(incident: Incident) -> list[RenderableType]:
     """Return title, state and the command that shows the current assessment."""
-    opened = f"open since {clock(incident.opened_at)}, {many(incident.signals, 'signal')}"
+    opened = f"open since {clock(incident.opened_at)}, {pluralize(incident.signals, 'signal')}"
     command = Text(f"irsa-remediator check --cluster {incident.target.cluster}", style="bold")
     return [
         Text(incident.target.key, style="bold").append(f" · incident {incident.id} · {opened}", style="not bold"),
@@ -86,7 +86,7 @@ def past_incident_view(incident: PastIncident, rows: Sequence[TimelineRow]) -> l
     return [
         title,
         Text(f"{plain(incident.verdict)}: {plain((incident.details or {}).get('sentence', ''))}"),
-        Text(f"{opened} · {many(incident.signals, 'signal')} · closed {clock(incident.closed_at)}", style="dim"),
+        Text(f"{opened} · {pluralize(incident.signals, 'signal')} · closed {clock(incident.closed_at)}", style="dim"),
         Text(),
         table,
         Text(),

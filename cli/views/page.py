@@ -13,7 +13,7 @@ from cli.views.chart import draw_chart
 from cli.views.page_style import STYLE
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import DONE
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 from lambdas.notifications.message_context import TimelineEvent
 from lambdas.notifications.time_text import duration, seconds_between
@@ -93,7 +93,7 @@ def _facts(incident: PastIncident) -> str:
         ("versions", " · ".join(_texts(details, "versions")), ""),
         ("severity", details.get("severity", ""), ""),
         ("first signal", f"{_utc(incident.opened_at)} ({incident.trigger})", ""),
-        ("closed", f"{_utc(incident.closed_at)} ({many(incident.signals, 'signal')} in total)", ""),
+        ("closed", f"{_utc(incident.closed_at)} ({pluralize(incident.signals, 'signal')} in total)", ""),
         ("changed by", details.get("actor", ""), "wide"),
         ("changes by the remediator", changes, "wide"),
         ("annotation before", incident.old_value or "none", "wide"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from lambdas.adapters.incident_items import LEASE_ATTRIBUTES, time
 from lambdas.contract.incidents import EXPIRES_AT
-from lambdas.domain.incidents.check_lease import FORGOTTEN_AFTER
+from lambdas.domain.incidents.check_lease import IDLE_STATE_RETENTION
 from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, CheckRequirements, IdleState, Signal
 
 Update = tuple[str, str, dict[str, dict[str, Any]]]
@@ -66,5 +66,5 @@ def release_lease(state: IdleState, forget: datetime | None) -> Update:
     change = "REMOVE lease_holder, lease_since"
     if forget:
         change += f", signals, latest_request, requirements SET {EXPIRES_AT} = :expires"
-        values[":expires"] = {"N": str(int((forget + FORGOTTEN_AFTER).timestamp()))}
+        values[":expires"] = {"N": str(int((forget + IDLE_STATE_RETENTION).timestamp()))}
     return change, "attribute_not_exists(incident_id) AND lease_holder = :check", values

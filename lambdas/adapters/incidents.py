@@ -10,8 +10,17 @@ from lambdas.adapters.dynamodb_table import Row, Table
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.incidents.check_lease import answer_to_quiet_signal, gone, signal_result, well
-from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, NodesSeen, PastIncident, Signal, SignalResult, answered
+from lambdas.domain.incidents.check_lease import after_healthy_check, answer_to_quiet_signal, is_lease_expired, result_of_signal
+from lambdas.domain.incidents.incident import (
+    AlreadyAnswered,
+    IdleState,
+    Incident,
+    NodesState,
+    PastIncident,
+    Signal,
+    SignalResult,
+    find_answer,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,10 +50,10 @@ class Incidents:
         row, counted = self._table.update(f"signal {target.key}", items.row_key(target), *check_lease_items.count_signal(signal))
         state = items.idle_state(row)
         if not counted:  # the condition failed, so a former check answered
-            return answered(state, signal) or AlreadyAnswered(signal.at)
+            return find_answer(state, signal) or AlreadyAnswered(signal.at)
         if items.incident_id(row):
             return items.incident(target, row)
-        return self._take_expired_lease(target, signal, state) if gone(state, signal.at) else signal_result(state, signal)
+        return self._take_expired_lease(target, signal, state) if is_lease_expired(state, signal.at) else result_of_signal(state, signal)
 
     def _take_expired_lease(self, target: ServiceAccountRef, signal: Signal, former: IdleState) -> SignalResult:
         """Take the expired lease, unless another check took it first."""
@@ -54,15 +63,15 @@ class Incidents:
         if items.incident_id(row):
             return items.incident(target, row)
         state = items.idle_state(row)
-        return signal_result(state, signal) if taken or state.lease_holder else self.signal(target, signal)
+        return result_of_signal(state, signal) if taken or state.lease_holder else self.signal(target, signal)
 
     def finish_check(
-        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         """One write. Its condition holds if no other writer has changed the row since this check read it."""
         attempt = f"record that {target.key} is healthy"
         row, written = self._table.update(
-            attempt, items.row_key(target), *check_lease_items.finish_check(state, well(state, began_at, nodes))
+            attempt, items.row_key(target), *check_lease_items.finish_check(state, after_healthy_check(state, began_at, nodes))
         )
         current = items.idle_state(row)
         return current if not written and state.lease_holder and current.lease_holder == state.lease_holder else None

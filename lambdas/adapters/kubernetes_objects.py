@@ -120,7 +120,7 @@ def _pod(item: Json) -> PodFacts:
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
         waiting=next(filter(None, ((container.get("state") or {}).get("waiting", {}).get("reason") for container in statuses)), ""),
-        last_words=next(filter(None, (_termination_message(container) for container in statuses)), ""),
+        termination_message=next(filter(None, (_termination_message(container) for container in statuses)), ""),
     )
 
 

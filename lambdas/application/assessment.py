@@ -12,7 +12,7 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
-from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, just_changed
+from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
 from lambdas.domain.ports import CalendarPort, IncidentsPort
 from lambdas.domain.snapshot.snapshot import Snapshot
 
@@ -77,7 +77,7 @@ def assess(
 def _read_history(
     snapshot: Snapshot, diagnosis: Diagnosis, policy_sources: PolicySources, incident_id: str, iteration: int
 ) -> RepairHistory:
-    changed, window = just_changed(snapshot), snapshot.settings.maintenance_window
+    changed, window = recent_binding_change(snapshot), snapshot.settings.maintenance_window
     calendar = window.removeprefix("calendar:") if isinstance(window, str) and diagnosis.severity is not Severity.CRITICAL else ""
     opens_at, unread = _calendar_state(policy_sources.calendar, calendar, snapshot.began_at) if calendar else (None, "")
     return RepairHistory(

@@ -80,7 +80,7 @@ def _try_to_send(request: DigestRequest, dependencies: DigestDependencies) -> Di
 
 
 def _send(day: Day, dependencies: DigestDependencies) -> DigestResult:
-    if day.quiet:
+    if day.is_empty:
         dependencies.log("report", f"no incident to report in {day.clusters} clusters")
         return DigestResult(is_sent=False)
     message = digest_message(day, environment=dependencies.environment)

@@ -13,7 +13,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import read_settings
 from lambdas.contract.workloads import known
 from lambdas.domain.ports import ClusterPort, ClustersPort, EksPort
-from lambdas.domain.snapshot.bindings import binding_for
+from lambdas.domain.snapshot.bindings import resolve_binding
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
@@ -48,7 +48,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
     """
     parameters = readers.parameters.load(target.cluster)
     settings, wrong = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster)
-    binding = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+    binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     workload = known(target.namespace, target.name)
     addon_name = workload.addon if workload else None
     with readers.new_executor(_PARALLEL_READS) as executor:
@@ -72,7 +72,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             passable_roles=readers.passable_roles,
             binding=binding,
             settings=settings,
-            wrong_settings=wrong,
+            invalid_settings=wrong,
             cluster=cluster,
             addon_name=addon_name,
             addon=addon,

@@ -22,7 +22,7 @@ class AddonRecord(StrEnum):
     """Whether the role may be written into the EKS add-on record."""
 
     UPDATE = "update"
-    TELL = "tell"
+    NOTIFY_ONLY = "notify-only"
 
 
 class WhenUnverified(StrEnum):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.workloads import AWS_NODE
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.bindings import bound_clusters, has_default
 
-MOST_NAMED = 20
+MOST_NAMES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +38,14 @@ def _ours(names: Iterable[str], serves: Callable[[str], bool]) -> tuple[str, ...
     return tuple(sorted(name for name in names if serves(name)))
 
 
-def what_to_write(unbound: Collection[str]) -> str:
+def unbound_advice(unbound: Collection[str]) -> str:
     """How the clusters that nobody bound are bound, in a sentence."""
     path = binding_path("<cluster>", AWS_NODE.namespace, AWS_NODE.service_account)
-    are = many(len(unbound), "cluster has", "clusters have")
+    are = pluralize(len(unbound), "cluster has", "clusters have")
     return f"{are} no binding, so nothing is ever written there: write {path} with the role's ARN, or run irsa-remediator adopt"
 
 
-def what_to_remove(gone: Collection[str]) -> str:
+def missing_clusters_advice(gone: Collection[str]) -> str:
     """What became of bindings whose cluster is not there, in a sentence."""
-    are = many(len(gone), "bound cluster is", "bound clusters are")
+    are = pluralize(len(gone), "bound cluster is", "bound clusters are")
     return f"{are} not there: remove the bindings of those that are gone for good (irsa-remediator bindings unset)"

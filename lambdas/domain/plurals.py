@@ -1,11 +1,11 @@
 """Numbers in sentences: nouns and verbs that agree with how many there are."""
 
 
-def many(count: int, one: str, more: str = "") -> str:
+def pluralize(count: int, one: str, more: str = "") -> str:
     """`1 pod`, `2 pods`; `more` where an `s` does not make the plural, or a verb follows."""
     return f"{count} {one if count == 1 else more or one + 's'}"
 
 
-def share(part: int, whole: int, noun: str, one: str, more: str) -> str:
+def pluralize_share(part: int, whole: int, noun: str, one: str, more: str) -> str:
     """`1 of 15 nodes is`, `2 of 15 nodes are`, `1 of 1 node is`: the noun agrees with the whole, the verb with the part."""
-    return f"{part} of {many(whole, noun)} {one if part == 1 else more}"
+    return f"{part} of {pluralize(whole, noun)} {one if part == 1 else more}"

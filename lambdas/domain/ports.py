@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lambdas.contract.metrics import Metric
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident, Signal, SignalResult
+from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
@@ -154,7 +154,7 @@ class IncidentsPort(Protocol):
         ...
 
     def finish_check(
-        self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         """Remember that a look that began then found all well, and go off duty: None. A signal came since `duty`: look again, for that."""
         ...

@@ -12,11 +12,11 @@ from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.plurals import many, share
+from lambdas.domain.plurals import pluralize, pluralize_share
 
-OTHERWISE: Final = frozenset({Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED})
+UNRELATED_VERDICTS: Final = frozenset({Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED})
 """Verdicts that do not speak against a proven identity."""
-LEFT_TO_ITS_OWNER: Final = frozenset({BlockReason.ADDON_RECORD_NOTIFY_ONLY, BlockReason.ROLE_NOT_ALLOWED})
+LEFT_TO_OWNER: Final = frozenset({BlockReason.ADDON_RECORD_NOTIFY_ONLY, BlockReason.ROLE_NOT_ALLOWED})
 """Why a record may stay as it is though the cluster is repaired: waiting would not change it, and its owner is told."""
 
 
@@ -58,16 +58,16 @@ def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta
     if is_verified(now):
         return Verification(state=VerificationState.VERIFIED, sentence=_shown(now))
     if _does(now, ReplaceCanaryPod) and not _does(before, RestartWorkload, ReplaceStalePods):
-        missed = many(counts.pods - counts.pods_right, "pod")
+        missed = pluralize(counts.pods - counts.pods_right, "pod")
         return Verification(
             state=VerificationState.MORE_STALE_PODS, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back"
         )
-    if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= HELD_UP:
+    if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= LOST_NODE_PATIENCE:
         return Verification(state=VerificationState.PARTIAL, sentence=f"{_shown(now)}; a lost node holds up the rest")
-    if counts.hanging > before.counts.hanging and idle >= PATIENCE:
+    if counts.pods_not_starting > before.counts.pods_not_starting and idle >= PATIENCE:
         return Verification(
             state=VerificationState.STALLED,
-            sentence=f"{many(counts.hanging, 'pod does', 'pods do')} not start, for a cause that no role ends; {_shown(now)}",
+            sentence=f"{pluralize(counts.pods_not_starting, 'pod does', 'pods do')} not start for a reason other than the role; {_shown(now)}",
         )
     return Verification(state=VerificationState.WAITING, sentence=_shown(now))
 
@@ -78,16 +78,16 @@ PATIENCE: Final = timedelta(minutes=6)
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 """
 
-HELD_UP: Final = timedelta(minutes=1)
+LOST_NODE_PATIENCE: Final = timedelta(minutes=1)
 """How long nothing moves, after a node was lost, before the rest is replaced without the roll-out that stops at it."""
 
 
 def is_verified(now: AssessmentSummary) -> bool:
     """Whether the identity is right, in force in every pod within reach, and every node that waited for it is Ready."""
     counts = now.counts
-    left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_ITS_OWNER for blocked in now.blocked)
+    left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or not counts.pods_lost
-    identity = now.is_healthy or set(now.verdicts) <= (OTHERWISE | {Verdict.ADDON_ROLE_MISSING} if left else OTHERWISE)
+    identity = now.is_healthy or set(now.verdicts) <= (UNRELATED_VERDICTS | {Verdict.ADDON_ROLE_MISSING} if left else UNRELATED_VERDICTS)
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
     return identity and right and reached
 
@@ -103,9 +103,9 @@ def progress(counts: Counts) -> tuple[int, ...]:
 
 def _shown(now: AssessmentSummary) -> str:
     counts = now.counts
-    pods = f"{share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
-    nodes = f", {counts.nodes_ready} of {many(counts.nodes, 'node')} Ready" if counts.nodes else ""
-    nodes += f" ({left_out})" if (left_out := left_out_of(counts)) else ""
+    pods = f"{pluralize_share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
+    nodes = f", {counts.nodes_ready} of {pluralize(counts.nodes, 'node')} Ready" if counts.nodes else ""
+    nodes += f" ({left_out})" if (left_out := lost_note(counts)) else ""
     heartbeat_expired = _reports(now) and not counts.errors_with_role + counts.errors_without_role
     return pods + nodes + (", no permission error since" if heartbeat_expired else "")
 
@@ -119,8 +119,8 @@ def _reports(now: AssessmentSummary) -> bool:
     return workload is not None and workload.addon == CNI_ADDON
 
 
-def left_out_of(counts: Counts) -> str:
+def lost_note(counts: Counts) -> str:
     """`1 node is lost, left out`: what a proof does not wait for; empty where nothing is left out."""
     if counts.nodes_lost:
-        return f"{many(counts.nodes_lost, 'node is', 'nodes are')} lost, left out"
-    return f"{many(counts.pods_lost, 'pod is on a lost node', 'pods are on lost nodes')}, left out" if counts.pods_lost else ""
+        return f"{pluralize(counts.nodes_lost, 'node is', 'nodes are')} lost, left out"
+    return f"{pluralize(counts.pods_lost, 'pod is on a lost node', 'pods are on lost nodes')}, left out" if counts.pods_lost else ""

@@ -8,7 +8,7 @@ from lambdas.contract.names import PROJECT
 from lambdas.contract.settings import Severity
 from lambdas.domain.incidents.daily_digest import DAY, Day, StillOpen
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.ports import Message
 from lambdas.notifications.content import Content
 from lambdas.notifications.messages import render
@@ -60,7 +60,7 @@ def _content(day: Day, environment: Environment) -> Content:
             "From {since} to {until} · {clusters} · {account} {region}",
             since=clock(day.until - DAY),
             until=clock(day.until),
-            clusters=many(day.clusters, "cluster"),
+            clusters=pluralize(day.clusters, "cluster"),
             account=environment.account,
             region=environment.region,
         ),
@@ -94,7 +94,7 @@ def _list(heading: str, lines: Sequence[Phrase]) -> Iterator[Phrase]:
     yield phrase(heading)
     yield from lines[:MOST_LINES]
     if len(lines) > MOST_LINES:
-        yield phrase("• and {more}", more=many(len(lines) - MOST_LINES, "more incident"))
+        yield phrase("• and {more}", more=pluralize(len(lines) - MOST_LINES, "more incident"))
 
 
 def _open_line(still_open: StillOpen, day: Day) -> Phrase:
@@ -120,7 +120,7 @@ def _line(incident: Incident | PastIncident, fault: str, facts: Iterable[Phrase]
         cluster=target.cluster,
         account=f"{target.namespace}/{target.name}",
         facts=join([*([fault.rstrip(".")] if fault else []), *facts], " · "),
-        signals=many(incident.signals, "signal"),
+        signals=pluralize(incident.signals, "signal"),
         id=incident.id[:8],
     )
 

@@ -6,7 +6,7 @@ from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.wording import Phrase, join, phrase
@@ -32,7 +32,7 @@ def counts(context: MessageContext) -> Phrase | None:
         (_pods(context), (Link.PODS, Link.CLUSTER)),
         (_pods_not_ready(context), (Link.CLUSTER,)),
         (_nodes(context), (Link.NODES, Link.WORKLOAD, Link.CLUSTER)),
-        (phrase("{errors} reported", errors=many(errors, "permission error")) if errors else None, (Link.PERMISSION_ERRORS,)),
+        (phrase("{errors} reported", errors=pluralize(errors, "permission error")) if errors else None, (Link.PERMISSION_ERRORS,)),
     )
     shown = [part for part, links_with_part in parts if part and first not in links_with_part]
     return phrase("Now: {parts}.", parts=join(shown, " · ")) if shown else None
@@ -44,12 +44,12 @@ def _pods(context: MessageContext) -> Phrase | None:
     if not numbers.pods or not role or context.fault.verdict is Verdict.POD_IDENTITY_IN_USE:
         return None
     verb = "has" if numbers.pods_right == 1 else "have"
-    return phrase("{right} of {pods} {verb} {role}", right=numbers.pods_right, pods=many(numbers.pods, "pod"), verb=verb, role=role)
+    return phrase("{right} of {pods} {verb} {role}", right=numbers.pods_right, pods=pluralize(numbers.pods, "pod"), verb=verb, role=role)
 
 
 def _pods_not_ready(context: MessageContext) -> Phrase | None:
     not_ready = context.current.counts.pods - context.current.counts.pods_ready
-    return phrase("{pods} not ready", pods=many(not_ready, "pod")) if not_ready > 0 else None
+    return phrase("{pods} not ready", pods=pluralize(not_ready, "pod")) if not_ready > 0 else None
 
 
 def _nodes(context: MessageContext) -> Phrase | None:
@@ -62,7 +62,7 @@ def _nodes(context: MessageContext) -> Phrase | None:
         *([phrase("{count} lost, left out", count=numbers.nodes_lost)] if numbers.nodes_lost else []),
     ]
     detail = phrase(" ({details})", details=join(details, "; ")) if details else phrase("")
-    return phrase("{ready} of {nodes} Ready{detail}", ready=numbers.nodes_ready, nodes=many(numbers.nodes, "node"), detail=detail)
+    return phrase("{ready} of {nodes} Ready{detail}", ready=numbers.nodes_ready, nodes=pluralize(numbers.nodes, "node"), detail=detail)
 
 
 def evidence(context: MessageContext) -> Phrase | None:

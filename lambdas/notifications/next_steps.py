@@ -10,7 +10,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.verification import LEFT_TO_ITS_OWNER
+from lambdas.domain.verification import LEFT_TO_OWNER
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.owners import Tool, annotation_advice, recognize, record_advice
@@ -70,7 +70,7 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
         yield _bind(context)
     elif reason in _REPAIR_BY_HAND:
         yield _command("To repair it by hand:", _fix(context))
-    if verdict is Verdict.FLAPPING or reason in LEFT_TO_ITS_OWNER:
+    if verdict is Verdict.FLAPPING or reason in LEFT_TO_OWNER:
         yield from _prevention(context)
     if verdict is Verdict.UPDATE_IN_PROGRESS:
         yield _command("See what the update waits for:", _list_updates(context))
@@ -137,7 +137,7 @@ def _prevention(context: MessageContext) -> Iterator[Phrase]:
 
 
 def _is_record_concerned(context: MessageContext) -> bool:
-    is_left = any(blocked.reason in LEFT_TO_ITS_OWNER for blocked in (*context.current.blocked, *context.fault.blocked))
+    is_left = any(blocked.reason in LEFT_TO_OWNER for blocked in (*context.current.blocked, *context.fault.blocked))
     return is_left or UpdateAddonRole.kind in context.changes
 
 

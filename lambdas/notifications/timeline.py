@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.message_context import TimelineEntry, TimelineEvent
 from lambdas.notifications.time_text import duration, moment, seconds_between
 from lambdas.notifications.wording import Phrase, phrase
@@ -77,8 +77,8 @@ def _text(entry: TimelineEntry, pods: tuple[int, int] | None, nodes: tuple[int, 
     text = entry.text.strip()
     if entry.event != TimelineEvent.ASSESSMENT:
         return _TEMPLATES.get(entry.event, "{text}").replace("{text}", text or entry.event)
-    counted = [f"{pods[0]} of {many(pods[1], 'pod')} with the role"] if pods else []
-    counted += [f"{nodes[0]} of {many(nodes[1], 'node')} Ready"] if nodes else []
+    counted = [f"{pods[0]} of {pluralize(pods[1], 'pod')} with the role"] if pods else []
+    counted += [f"{nodes[0]} of {pluralize(nodes[1], 'node')} Ready"] if nodes else []
     return f"assessment: {text}" + (f" ({', '.join(counted)})" if counted else "")
 
 
@@ -93,7 +93,7 @@ def entries_from_json(stored: object) -> tuple[TimelineEntry, ...]:
 
 
 def _entry(entry: Mapping[str, Any]) -> TimelineEntry:
-    counts = entry.get("counts")
-    is_counted = isinstance(counts, list | tuple) and all(isinstance(count, int) for count in counts)
+    stored = entry.get("counts")
+    counts = tuple(stored) if isinstance(stored, list | tuple) else ()
     text = {field: str(entry.get(field) or "") for field in ("at", "event", "text")}
-    return TimelineEntry(**text, counts=tuple(counts) if is_counted else ())
+    return TimelineEntry(**text, counts=counts if all(isinstance(count, int) for count in counts) else ())

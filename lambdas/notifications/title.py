@@ -8,7 +8,7 @@ from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import impact_of
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
@@ -95,7 +95,7 @@ def values(context: MessageContext) -> dict[str, object]:
         "impact": phrase(impact.failing if context.is_failing else impact.latent),
         "status": impact.latent_status,
         "some": without,
-        "pods": many(counts.pods, "pod"),
+        "pods": pluralize(counts.pods, "pod"),
         "run": "runs without its role" if without == 1 else "run without their role",
     }
 
@@ -153,7 +153,7 @@ def _remainder(context: MessageContext) -> Phrase:
     counts = context.current.counts
     not_ready = counts.nodes - counts.nodes_ready
     if not_ready and not_ready == counts.nodes_lost:
-        return phrase("but {nodes} lost", nodes=many(not_ready, "node is", "nodes are"))
+        return phrase("but {nodes} lost", nodes=pluralize(not_ready, "node is", "nodes are"))
     if not context.current.is_healthy and not_ready:
-        return phrase("but {nodes} NotReady for another reason", nodes=many(not_ready, "node is", "nodes are"))
+        return phrase("but {nodes} NotReady for another reason", nodes=pluralize(not_ready, "node is", "nodes are"))
     return phrase("nothing urgent is left" if context.current.is_healthy else "but something else is broken")

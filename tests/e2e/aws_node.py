@@ -58,7 +58,7 @@ def restart(client: ApiClient, at: str) -> None:
     client.merge(DAEMON_SET, {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: at}}}}}, fieldManager="test")
 
 
-def rolled_out(daemon: dict[str, Any]) -> bool:
+def is_rolled_out(daemon: dict[str, Any]) -> bool:
     """What `kubectl rollout status` waits for."""
     status = daemon["status"]
     wanted = status.get("desiredNumberScheduled", 0)
@@ -71,7 +71,7 @@ def rolled_out(daemon: dict[str, Any]) -> bool:
 
 def wait_for_roll_out(client: ApiClient, wanted: int, within_s: float = 60) -> dict[str, Any]:
     def done(daemon: dict[str, Any]) -> bool:
-        return rolled_out(daemon) and daemon["status"]["desiredNumberScheduled"] == wanted
+        return is_rolled_out(daemon) and daemon["status"]["desiredNumberScheduled"] == wanted
 
     return eventually(lambda: client.get(DAEMON_SET), done, within_s)
 

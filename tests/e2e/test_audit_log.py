@@ -21,8 +21,8 @@ from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
+from tests.unit.node_watcher.audit_records import WAITS_FOR_CNI, payload
 from tests.unit.node_watcher.log_filter import compiled
-from tests.unit.node_watcher.records import WAITS_FOR_CNI, payload
 from tests.waiting import eventually
 
 POLICY = Path(__file__).parent / "eks-audit-policy.yaml"

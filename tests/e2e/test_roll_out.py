@@ -58,7 +58,7 @@ def _most_missing(admin: ApiClient, at: str) -> int:
         return daemon
 
     aws_node.restart(admin, at)
-    eventually(look, aws_node.rolled_out, within_s=60)
+    eventually(look, aws_node.is_rolled_out, within_s=60)
     return max(missing)
 
 

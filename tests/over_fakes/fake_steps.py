@@ -117,7 +117,7 @@ class FakeSteps:
 
     def block_sts(self) -> str:
         for pod in self.run.world.cluster.pods.values():
-            pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", last_words=STS_TIMEOUT_MESSAGE)
+            pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", termination_message=STS_TIMEOUT_MESSAGE)
         return ""
 
     def run_check(self) -> str:

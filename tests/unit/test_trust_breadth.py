@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain.trust import Allowed, Breadth, breadth, evaluate
-from tests.unit.test_trust_answers import ME, OWN, SUBJECT, policy, subject, web
+from tests.unit.test_trust_evaluation import ME, OWN, SUBJECT, policy, subject, web
 
 AUDIENCE = {"StringEquals": {f"{OWN}:aud": "sts.amazonaws.com"}}
 BOTH = {"StringEquals": {f"{OWN}:aud": "sts.amazonaws.com", f"{OWN}:sub": SUBJECT}}

@@ -217,7 +217,7 @@ class World:
             container_credentials=association,
             ready=not crashes,
             waiting="CrashLoopBackOff" if crashes else "",
-            last_words="",
+            termination_message="",
             deleting=False,
         )
         cluster.pods[facts.name] = Pod(facts, old.service_account, revision)

@@ -18,7 +18,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import CheckRequirements, IdleState, NodesSeen
+from lambdas.domain.incidents.incident import CheckRequirements, IdleState, NodesState
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import CheckRequest, actor_of
@@ -127,12 +127,12 @@ def _is_recorded(state: IdleState, began_at: datetime) -> bool:
     return not state.lease_holder and is_recent and not state.nodes_unsettled
 
 
-def nodes_seen(snapshot: Snapshot, diagnosis: Diagnosis) -> NodesSeen | None:
+def nodes_seen(snapshot: Snapshot, diagnosis: Diagnosis) -> NodesState | None:
     """The state of the nodes in a healthy snapshot; None if the nodes were not read."""
     if not isinstance(snapshot.nodes, tuple):
         return None
-    starting = diagnosis[Link.NODES].state is State.OK and any(not node.ready for node in snapshot.nodes)
-    return NodesSeen.STARTING if starting else NodesSeen.SETTLED
+    is_within_grace = diagnosis[Link.NODES].state is State.OK and any(not node.ready for node in snapshot.nodes)
+    return NodesState.STARTING if is_within_grace else NodesState.SETTLED
 
 
 def _has_own_binding(snapshot: Snapshot) -> bool:

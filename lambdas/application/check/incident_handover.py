@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.results import IncidentTakenOver, SignalCounted
-from lambdas.domain.incidents.incident import Incident, heartbeat_expired
+from lambdas.domain.incidents.incident import Incident, is_heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.domain.snapshot.snapshot import Binding, Snapshot
 
@@ -79,5 +79,5 @@ def _take_over(ended: Incident, dependencies: CheckDependencies) -> IncidentTake
 def _is_held(incident: Incident, dependencies: CheckDependencies) -> bool:
     """Whether the holder still works on the incident: a person by the heartbeat, the remediator by its execution."""
     if incident.is_held_by_person:
-        return not heartbeat_expired(incident, dependencies.now())
+        return not is_heartbeat_expired(incident, dependencies.now())
     return bool(incident.execution_arn and dependencies.remediator.running(incident.execution_arn))

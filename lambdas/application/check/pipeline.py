@@ -23,10 +23,10 @@ from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.fleet import MOST_NAMED, Fleet, fleet, what_to_remove, what_to_write
-from lambdas.domain.incidents.daily_digest import clusters_asking
+from lambdas.domain.fleet import MOST_NAMES, Fleet, fleet, missing_clusters_advice, unbound_advice
+from lambdas.domain.incidents.daily_digest import clusters_with_digest
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, Incident, Signal
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
 from lambdas.domain.snapshot.bindings import bound_targets, has_default
@@ -69,11 +69,11 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
 def _request_digest(until: datetime, dependencies: CheckDependencies) -> DigestRequested:
     """Start one execution of the remediator for all clusters of this stack whose settings enable the digest."""
     readers, environment = dependencies.readers, dependencies.environment
-    enabled = clusters_asking(readers.parameters.load(), readers.eks.clusters())
+    enabled = clusters_with_digest(readers.parameters.load(), readers.eks.clusters())
     clusters = [cluster for cluster in enabled if environment.serves(cluster)]
     if clusters:
         dependencies.remediator.start_digest(until, clusters)
-    dependencies.log("event", f"digest requested for {many(len(clusters), 'cluster', 'clusters')}")
+    dependencies.log("event", f"digest requested for {pluralize(len(clusters), 'cluster', 'clusters')}")
     return DigestRequested(tuple(clusters))
 
 
@@ -107,9 +107,9 @@ def _existing_clusters(paths: Sequence[str], request: CheckRequest, dependencies
 def _report_bindings(found: Fleet, dependencies: CheckDependencies) -> None:
     if found.unbound:
         dependencies.metrics(metrics.UNBOUND, len(found.unbound))
-        dependencies.log("request", what_to_write(found.unbound), clusters=list(found.unbound[:MOST_NAMED]))
+        dependencies.log("request", unbound_advice(found.unbound), clusters=list(found.unbound[:MOST_NAMES]))
     if found.gone:
-        dependencies.log("request", what_to_remove(found.gone), clusters=list(found.gone[:MOST_NAMED]))
+        dependencies.log("request", missing_clusters_advice(found.gone), clusters=list(found.gone[:MOST_NAMES]))
 
 
 def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> EventIgnored | ClusterChecked:
@@ -148,7 +148,7 @@ def targets_of(request: CheckRequest, cluster: str, dependencies: CheckDependenc
     bound = bound_targets(dependencies.readers.parameters.load(cluster), [cluster])
     if named:
         return [named] if named in bound else []
-    return [*bound, aws_node] if not bound or (request.about_nodes and aws_node not in bound) else bound
+    return [*bound, aws_node] if not bound or (request.is_about_nodes and aws_node not in bound) else bound
 
 
 def check_target(
@@ -172,7 +172,7 @@ def check_target(
 
 def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> Signal:
     """The signal that a request gives. A former check cannot answer a changed parameter: it may have read a cached value."""
-    requirements = {CheckRequirements.NODES: request.about_nodes, CheckRequirements.ANEW: request.trigger in UNCACHED_TRIGGERS}
+    requirements = {CheckRequirements.NODES: request.is_about_nodes, CheckRequirements.ANEW: request.trigger in UNCACHED_TRIGGERS}
     return Signal(
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],
@@ -180,7 +180,7 @@ def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: Ch
         requirements=frozenset(requirement for requirement, is_set in requirements.items() if is_set),
         answerable=request.trigger is not Trigger.PARAMETER_CHANGED,
         request=published_events.check_requested(request)[1] if request.actor else None,
-        quiet=request.trigger is Trigger.SWEEP and not request.about_nodes and _is_sweep_due(target, dependencies),
+        quiet=request.trigger is Trigger.SWEEP and not request.is_about_nodes and _is_sweep_due(target, dependencies),
     )
 
 

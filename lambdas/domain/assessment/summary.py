@@ -41,7 +41,7 @@ class Counts:
     nodes_lost: int = 0
     errors_with_role: int = 0
     errors_without_role: int = 0
-    hanging: int = 0
+    pods_not_starting: int = 0
     rolled_out: bool = True
 
 

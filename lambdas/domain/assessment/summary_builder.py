@@ -21,7 +21,7 @@ from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
 from lambdas.domain.planning.plan import Plan
-from lambdas.domain.snapshot.node_reachability import out_of_reach, reachable, rolled_out
+from lambdas.domain.snapshot.node_reachability import is_rolled_out, pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
@@ -44,13 +44,13 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 LONGEST_COMMAND: Final = 4000
 LONGEST_TEXT: Final = 400
 """Characters of one sentence or value in a digest: a checkpoint holds at most 256 KB, and a message far less."""
-HANGING: Final = frozenset(
+NOT_STARTING: Final = frozenset(
     {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff"}
 )
 """Waiting reasons that no patience ends."""
 
 
-def look(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSummary:
+def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSummary:
     """The digest of one moment."""
     first = next(iter(diagnosis.broken), None)
     account = snapshot.service_account if isinstance(snapshot.service_account, ServiceAccountFacts) else None
@@ -128,13 +128,13 @@ def _line(finding: Finding) -> LinkSummary:
 
 def _counts(snapshot: Snapshot) -> Counts:
     pods = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
-    lost = len(out_of_reach(snapshot))
+    lost = len(pods_on_lost_nodes(snapshot))
     nodes = (
         snapshot.nodes if isinstance(snapshot.nodes, tuple) and snapshot.addon_name == CNI_ADDON else ()
     )  # no other workload makes them Ready
     stale = {pod.name for pod in stale_pods(snapshot)}
     errors = Counter(error.pod in stale for error in current_errors(snapshot))
-    staying = reachable(snapshot)
+    staying = reachable_pods(snapshot)
     return Counts(
         pods=len(staying),
         pods_right=sum(pod.role_arn == snapshot.desired_role for pod in staying) if snapshot.desired_role else 0,
@@ -147,8 +147,8 @@ def _counts(snapshot: Snapshot) -> Counts:
         nodes_lost=sum(node.ready is None for node in nodes),
         errors_with_role=errors[False],
         errors_without_role=errors[True],
-        hanging=sum(pod.waiting in HANGING and pod.role_arn == snapshot.desired_role for pod in staying),
-        rolled_out=rolled_out(snapshot),
+        pods_not_starting=sum(pod.waiting in NOT_STARTING and pod.role_arn == snapshot.desired_role for pod in staying),
+        rolled_out=is_rolled_out(snapshot),
     )
 
 
@@ -204,7 +204,7 @@ def _repair_deadline(snapshot: Snapshot) -> str:
 
 
 def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
-    wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(snapshot.wrong_settings.items())]
+    wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(snapshot.invalid_settings.items())]
     windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
     advised = [finding.advice for finding in diagnosis.findings if finding.advice]

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from lambdas.domain.audit.identity import Watched, actor_of, changed_by, role_of
-from lambdas.domain.audit.nodes import NodeCause, NodeSign, sign_of
-from lambdas.domain.audit.record import Write, write_of
+from lambdas.domain.audit.identity import WatchedServiceAccount, actor_of, changed_by, role_of
+from lambdas.domain.audit.nodes import NodeCause, NodeSignal, node_signal
+from lambdas.domain.audit.record import Write, parse_write
 from lambdas.domain.requests.request import Actor
 
-__all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "Watched", "findings"]
+__all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "WatchedServiceAccount", "findings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class UnreadyNodes:
 class ChangedIdentity:
     """Writes of others to one ServiceAccount or its workload; `actor` is who wrote last."""
 
-    watched: Watched
+    watched: WatchedServiceAccount
     changes: int
     actor: Actor
     at: datetime
@@ -42,7 +42,7 @@ class Findings:
     identities: tuple[ChangedIdentity, ...] = ()
 
 
-def findings(records: Iterable[object], *, watching: Collection[Watched], our_roles: Collection[str]) -> Findings:
+def findings(records: Iterable[object], *, watching: Collection[WatchedServiceAccount], our_roles: Collection[str]) -> Findings:
     """Find what matters in parsed audit records, in whatever order they come.
 
     Args:
@@ -54,10 +54,10 @@ def findings(records: Iterable[object], *, watching: Collection[Watched], our_ro
     changes: dict[tuple[str, str], _Changes] = {}
     ours = frozenset(role for arn in our_roles if (role := role_of(arn)))
     for record in records:
-        write = write_of(record)
+        write = parse_write(record)
         if write is None:
             continue
-        if sign := sign_of(write):
+        if sign := node_signal(write):
             nodes[sign.cause].add(sign)
         for one in changed_by(write, watching, ours):
             name = one.namespace, one.service_account
@@ -82,7 +82,7 @@ class _Signs:
     since: datetime = _NEVER_YET
     at: datetime = _ALWAYS
 
-    def add(self, sign: NodeSign) -> None:
+    def add(self, sign: NodeSignal) -> None:
         self.names.add(sign.node)
         self.since = min(self.since, sign.at)
         self.at = max(self.at, sign.at)
@@ -95,7 +95,7 @@ class _Signs:
 class _Changes:
     """The writes of one identity so far: how many, and the last."""
 
-    watched: Watched
+    watched: WatchedServiceAccount
     last: Write
     count: int = 0
 

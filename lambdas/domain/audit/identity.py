@@ -27,7 +27,7 @@ Source: https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/auth/aut
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedServiceAccount:
     """One ServiceAccount to look after; `workload` is None where only its pods tell which workload it has."""
 
     namespace: str
@@ -35,18 +35,21 @@ class Watched:
     workload: tuple[WorkloadKind, str] | None = None
 
 
-def watched(service_accounts: Collection[tuple[str, str]], served: Collection[BoundWorkload] = ()) -> tuple[Watched, ...]:
+def watched(service_accounts: Collection[tuple[str, str]], served: Collection[BoundWorkload] = ()) -> tuple[WatchedServiceAccount, ...]:
     """The ServiceAccounts to look after: those given as `(namespace, name)`, and in any case those that we know by name."""
     workloads = {(item.namespace, item.service_account): (item.kind, item.name) for item in KNOWN}
     workloads |= {(item.namespace, item.service_account): (item.kind, item.name) for item in served}
-    return tuple(Watched(namespace, name, workloads.get((namespace, name))) for namespace, name in sorted({*service_accounts, *workloads}))
+    return tuple(
+        WatchedServiceAccount(namespace, name, workloads.get((namespace, name)))
+        for namespace, name in sorted({*service_accounts, *workloads})
+    )
 
 
 Role = tuple[str, str]
 """Account and role name."""
 
 
-def changed_by(write: Write, watching: Collection[Watched], ours: Collection[Role]) -> list[Watched]:
+def changed_by(write: Write, watching: Collection[WatchedServiceAccount], ours: Collection[Role]) -> list[WatchedServiceAccount]:
     """The ServiceAccounts whose identity a write may have changed; none where the write is ours or a controller's housekeeping."""
     kind = _KIND_OF.get(write.resource)
     if kind is None or write.subresource:
@@ -84,7 +87,7 @@ def role_of(arn: str) -> Role | None:
     return (parts[4], names[-1]) if parts[2] == "iam" and names[0] == "role" and len(names) > 1 else None
 
 
-def _concerns(write: Write, kind: str, one: Watched) -> bool:
+def _concerns(write: Write, kind: str, one: WatchedServiceAccount) -> bool:
     if write.verb == "deletecollection":  # names no object: every one of the kind may be gone
         return kind == "ServiceAccount" or (one.workload is not None and one.workload[0] == kind)
     if kind == "ServiceAccount":

@@ -20,7 +20,7 @@ class NodeCause(StrEnum):
 
 
 @dataclass(frozen=True)
-class NodeSign:
+class NodeSignal:
     """One node, one cause, one moment."""
 
     cause: NodeCause
@@ -28,7 +28,7 @@ class NodeSign:
     at: datetime
 
 
-def sign_of(write: Write) -> NodeSign | None:
+def node_signal(write: Write) -> NodeSignal | None:
     """What a write tells about a node, or None."""
     if write.resource != "nodes":
         return None
@@ -36,11 +36,11 @@ def sign_of(write: Write) -> NodeSign | None:
     if name is None:
         return None
     if write.subresource == "" and write.verb == "create":
-        return NodeSign(NodeCause.REGISTERED, name, write.at)
+        return NodeSignal(NodeCause.REGISTERED, name, write.at)
     if write.subresource != "status" or write.verb not in ("patch", "update"):
         return None
     cause = _cause(write.request)
-    return NodeSign(cause, name, write.at) if cause else None
+    return NodeSignal(cause, name, write.at) if cause else None
 
 
 def _cause(body: Any) -> NodeCause | None:

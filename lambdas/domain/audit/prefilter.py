@@ -4,12 +4,12 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from lambdas.contract.audit import KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN
-from lambdas.domain.audit.identity import Watched
+from lambdas.domain.audit.identity import WatchedServiceAccount
 
 _NODE_WORDS: Final = tuple(item.encode() for item in (KUBELET_NOT_READY, NETWORK_NOT_READY, NODE_UNKNOWN))
 
 
-def prefilter(watching: Collection[Watched]) -> Callable[[bytes], bool]:
+def prefilter(watching: Collection[WatchedServiceAccount]) -> Callable[[bytes], bool]:
     """A test that is true of every log event that may matter, and of few others.
 
     It looks for words without the quotes around them, so that it holds for a record's own JSON and for the same text quoted inside another.

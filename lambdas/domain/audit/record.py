@@ -70,7 +70,7 @@ class Write:
         return self.record.get("responseObject")
 
 
-def write_of(record: object) -> Write | None:
+def parse_write(record: object) -> Write | None:
     """The write a record tells of, or None: a read, a dry run, a failure, an early stage, or no audit record at all."""
     if not isinstance(record, dict) or member(record, "stage") not in ("", "ResponseComplete"):
         return None

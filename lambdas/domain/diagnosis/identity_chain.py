@@ -6,8 +6,8 @@ from typing import Final
 
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Finding, Link, State, not_applicable
-from lambdas.domain.diagnosis.links.addon_record import degraded_without_cause, record_link
-from lambdas.domain.diagnosis.links.annotation import annotation_link, pods_link, severity_now
+from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
+from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link
 from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, uses_pod_identity, workload_link
 from lambdas.domain.diagnosis.links.identity import oidc_link, permissions_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
@@ -72,7 +72,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         return _diagnosis(snapshot, (first, *rest))
     wanted = workload_link(snapshot).state is not State.NOT_APPLICABLE
     findings = tuple(_finding(link, rule, snapshot, wanted=wanted) for link, rule in CHAIN.items())
-    if not any(finding.broken for finding in findings) and (unwell := degraded_without_cause(snapshot)) and findings[1].state is State.OK:
+    if not any(finding.broken for finding in findings) and (unwell := degraded_addon(snapshot)) and findings[1].state is State.OK:
         findings = tuple(unwell if finding.link is unwell.link else finding for finding in findings)
     return _diagnosis(snapshot, findings)
 
@@ -88,7 +88,7 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.broken)
     verdict = next((item.verdict for item in broken if item.verdict), None) or _standing(snapshot, findings)
-    urgency = (severity_now(snapshot) if item.verdict in REPAIRABLE else item.severity for item in broken)
+    urgency = (identity_severity(snapshot) if item.verdict in REPAIRABLE else item.severity for item in broken)
     severity = max(urgency, key=lambda item: item.rank, default=Severity.INFO)
     return Diagnosis(
         findings=tuple(item if item.severity.rank <= severity.rank else replace(item, severity=severity) for item in findings),

@@ -28,7 +28,7 @@ _ADDRESS_WORDS: Final = ("InsufficientFreeAddresses", "IPAMDNoIPs", "failed to a
 _NOT_SERVED: Final = frozenset({"auto", "fargate", "hybrid"})
 
 
-def served(node: NodeFacts) -> bool:
+def is_served_by_cni(node: NodeFacts) -> bool:
     """Whether aws-node is meant to run there: on Linux, and not where EKS or another CNI makes the network.
 
     Windows nodes are served by the VPC resource controller, Auto Mode and Fargate by EKS itself, hybrid nodes by Cilium.
@@ -37,7 +37,7 @@ def served(node: NodeFacts) -> bool:
     return node.os == "linux" and node.compute_type not in _NOT_SERVED
 
 
-def starting(node: NodeFacts, now: datetime, grace_s: int) -> bool:
+def is_within_grace(node: NodeFacts, now: datetime, grace_s: int) -> bool:
     """Whether it has not been unwell for longer than a node that joins may be (seconds)."""
     since = node.since or node.created_at
     return since is not None and now - since < timedelta(seconds=grace_s)
@@ -54,7 +54,7 @@ def cause(node: NodeFacts) -> NodeCause | None:
     if any(word in node.message for word in _ADDRESS_WORDS):
         return NodeCause.ADDRESSES
     if any(word in node.message for word in _CNI_WORDS):
-        return NodeCause.CNI if served(node) else NodeCause.OTHER_NETWORK
+        return NodeCause.CNI if is_served_by_cni(node) else NodeCause.OTHER_NETWORK
     if "DiskPressure" in node.pressures:
         return NodeCause.DISK
     if "MemoryPressure" in node.pressures:
@@ -67,6 +67,6 @@ def waiting_for_cni(nodes: Sequence[NodeFacts]) -> tuple[NodeFacts, ...]:
     return tuple(node for node in nodes if cause(node) is NodeCause.CNI)
 
 
-def unwell_otherwise(nodes: Sequence[NodeFacts]) -> tuple[NodeFacts, ...]:
+def not_ready_otherwise(nodes: Sequence[NodeFacts]) -> tuple[NodeFacts, ...]:
     """Nodes that are NotReady for a cause that no role would cure, in the order given."""
     return tuple(node for node in nodes if cause(node) not in (None, NodeCause.CNI))

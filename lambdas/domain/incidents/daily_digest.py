@@ -30,12 +30,12 @@ class Day:
     still_open: tuple[StillOpen, ...]
 
     @property
-    def quiet(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to tell."""
         return not self.closed and not self.still_open
 
 
-def clusters_asking(parameters: Mapping[str, Parameter], existing: Iterable[str]) -> list[str]:
+def clusters_with_digest(parameters: Mapping[str, Parameter], existing: Iterable[str]) -> list[str]:
     """Clusters whose settings ask for a digest, by name: among those that exist and those that have a binding."""
     values = {path: item.value for path, item in parameters.items()}
     known = sorted({*existing, *bound_clusters(parameters)})

@@ -89,7 +89,7 @@ class AlreadyAnswered:
     began_at: datetime
 
 
-class NodesSeen(StrEnum):
+class NodesState(StrEnum):
     """What a check that found all well saw of the nodes, where it read them."""
 
     SETTLED = "settled"
@@ -100,10 +100,10 @@ class NodesSeen(StrEnum):
 class IdleState:
     """No incident is open.
 
-    `known_good_at` is when a check last found all well, `nodes_seen_at` when one that read nodes did. `nodes_unsettled` asks the next
-    check to read them again: some were within their grace then, or an incident has just ended. `gone_told_at` is when people were told
-    that there is no such cluster, unless it was seen since. While a check looks it is `lease_holder`, and `signals` counts the events that have
-    come to be answered: `told` is the latest of them that names an actor, `asks` what all of them want of the look.
+    `known_good_at` is the start of the last check that found a healthy chain, `nodes_seen_at` of the last one that read nodes.
+    `nodes_unsettled` asks the next check to read nodes again. `gone_told_at` is when people were told that the cluster does not exist.
+    While a check runs, `lease_holder` names it, and `signals` counts the events that wait for its answer. `told` is the latest of them
+    that names an actor; `asks` holds what the events require of the check.
     """
 
     known_good_at: datetime | None = None
@@ -116,13 +116,13 @@ class IdleState:
     request: Mapping[str, Any] | None = None
     requirements: frozenset[str] = frozenset()
 
-    def after(self, began_at: datetime, nodes: NodesSeen | None) -> "IdleState":
+    def after(self, began_at: datetime, nodes: NodesState | None) -> "IdleState":
         """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
         later = self.known_good_at is not None and self.known_good_at > began_at
         known = self if later else replace(self, known_good_at=began_at, gone_notified_at=None)
         if nodes is None or (self.nodes_seen_at and self.nodes_seen_at > began_at):
             return known
-        return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesSeen.STARTING)
+        return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesState.STARTING)
 
     def closed(self, past: "PastIncident", healthy_since: datetime | None) -> "IdleState":
         """The same after an incident was closed; `sound_since` is when its last look began, where that found all well."""
@@ -169,17 +169,17 @@ EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 """EventBridge cuts an event's time to whole seconds, so it may have happened up to one second later than it says."""
 
 
-def answers(began_at: datetime, occurred_at: datetime) -> bool:
+def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
     """Whether a check that began then, and found all well, has certainly seen what the event tells of."""
     return began_at >= occurred_at + EVENT_TIME_GRAIN
 
 
-def answered(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
+def find_answer(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
     """The check that has answered it, if any. Only one that read nodes answers what is said about nodes."""
     began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.requirements else free.known_good_at
-    return AlreadyAnswered(began_at) if signal.answerable and began_at is not None and answers(began_at, signal.occurred_at) else None
+    return AlreadyAnswered(began_at) if signal.answerable and began_at is not None and is_answer(began_at, signal.occurred_at) else None
 
 
-def heartbeat_expired(incident: Incident, now: datetime) -> bool:
+def is_heartbeat_expired(incident: Incident, now: datetime) -> bool:
     """Whether the person who holds the incident has given no sign of life for too long: a closed laptop, a lost connection."""
     return incident.heartbeat_at is None or now - incident.heartbeat_at > HEARTBEAT_TIMEOUT

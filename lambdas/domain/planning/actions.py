@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, get_args
 
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class ReplaceStalePods:
     @property
     def sentence(self) -> str:
         """What it does, for a person."""
-        return f"replace {many(self.count, 'stale pod')} ({self.at_a_time} at a time)"
+        return f"replace {pluralize(self.count, 'stale pod')} ({self.at_a_time} at a time)"
 
 
 @dataclass(frozen=True, kw_only=True)

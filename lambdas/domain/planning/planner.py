@@ -9,7 +9,7 @@ from lambdas.contract.settings import AddonRecord, Mode
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.annotation import changed_at, oldest_first, stale_pods
+from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, sort_by_age, stale_pods
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import (
     Action,
@@ -21,7 +21,7 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
 from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
-from lambdas.domain.snapshot.node_reachability import reachable, rolled_out, stalled
+from lambdas.domain.snapshot.node_reachability import is_rolled_out, is_rollout_stalled, reachable_pods
 from lambdas.domain.snapshot.snapshot import AddonFacts, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 from lambdas.domain.trust.patterns import arn_matches
 
@@ -110,13 +110,13 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
     """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
     stale = stale_pods(snapshot)
-    ours = _left_by_roll_out(snapshot, workload, stale) if annotated and not rolled_out(snapshot) else stale
+    ours = _left_by_roll_out(snapshot, workload, stale) if annotated and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
     first = _try(_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role)
     if len(ours) == 1:
         return (first,)
-    if len(ours) == len(reachable(snapshot)) and not workload.on_delete and not stalled(snapshot):
+    if len(ours) == len(reachable_pods(snapshot)) and not workload.on_delete and not is_rollout_stalled(snapshot):
         return (
             first,
             RestartWorkload(
@@ -131,12 +131,12 @@ def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], ro
     if workload.kind is WorkloadKind.DAEMON_SET:
         return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
     as_new = tuple(sorted(pod.uid for pod in pods if pod.created_at == newest))
-    if len(as_new) > MOST_OF_A_SECOND:
+    if len(as_new) > MOST_REMEMBERED_PODS:
         newest, as_new = newest + timedelta(seconds=1), ()
     return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node="", newest=newest.isoformat(), role_arn=role_arn, as_new=as_new)
 
 
-MOST_OF_A_SECOND: Final = 50
+MOST_REMEMBERED_PODS: Final = 50
 """Pods of the newest second that an action remembers, since a checkpoint is small. Of more, a successor has to be of a later second."""
 
 
@@ -144,7 +144,7 @@ def _left_by_roll_out(snapshot: Snapshot, workload: WorkloadFacts, stale: Iterab
     """Stale pods that the roll-out under way does not replace: those it made itself before the annotation was there, at which it may
     have stopped since they are not ready, and what the webhook missed. It replaces the others.
     """
-    since = changed_at(snapshot.service_account) if isinstance(snapshot.service_account, ServiceAccountFacts) else None
+    since = annotation_changed_at(snapshot.service_account) if isinstance(snapshot.service_account, ServiceAccountFacts) else None
     first = _first_of_roll_out(snapshot, workload)
     return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
 
@@ -168,7 +168,7 @@ def _canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
 def not_ready_first(snapshot: Snapshot, pods: Iterable[PodFacts]) -> list[PodFacts]:
     """Pods on NotReady nodes before the others, each oldest first."""
     unready = {node.name for node in snapshot.nodes if not node.ready} if isinstance(snapshot.nodes, tuple) else set()
-    return sorted(oldest_first(pods), key=lambda pod: pod.node not in unready)
+    return sorted(sort_by_age(pods), key=lambda pod: pod.node not in unready)
 
 
 def _stamp(time: datetime) -> str:
@@ -177,7 +177,7 @@ def _stamp(time: datetime) -> str:
 
 def _rolling(snapshot: Snapshot) -> str | None:
     workload = snapshot.workload
-    if not isinstance(workload, WorkloadFacts) or rolled_out(snapshot):
+    if not isinstance(workload, WorkloadFacts) or is_rolled_out(snapshot):
         return None
     return f"a roll-out of {workload.name} is under way ({workload.updated} of {workload.desired})"
 
@@ -205,7 +205,7 @@ def _record_held(snapshot: Snapshot) -> BlockedAction | None:
     def held(reason: BlockReason, sentence: str) -> BlockedAction:
         return BlockedAction(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
 
-    if snapshot.settings.addon_record is AddonRecord.TELL:
+    if snapshot.settings.addon_record is AddonRecord.NOTIFY_ONLY:
         return held(BlockReason.ADDON_RECORD_NOTIFY_ONLY, "addon_record is tell: its owner has to change it")
     if not _passable(snapshot):
         return held(BlockReason.ROLE_NOT_ALLOWED, NOT_PASSABLE)

@@ -55,7 +55,7 @@ Rule = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
 
 def blockers(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
     """Every rule that holds repairs back now, the weightiest first."""
-    return (stop for rule in RULES if (stop := rule(snapshot, diagnosis, past)))
+    return (stop for rule in POLICIES if (stop := rule(snapshot, diagnosis, past)))
 
 
 def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
@@ -121,7 +121,7 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
     return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 
 
-def just_changed(snapshot: Snapshot) -> tuple[str, datetime] | None:
+def recent_binding_change(snapshot: Snapshot) -> tuple[str, datetime] | None:
     """The binding's path and when it changed, where that is so lately that clusters which turned wrong since speak against it."""
     binding = snapshot.binding
     if not isinstance(binding, Binding) or binding.changed_at is None or snapshot.began_at - binding.changed_at >= BREAKER_SPAN:
@@ -130,7 +130,7 @@ def just_changed(snapshot: Snapshot) -> tuple[str, datetime] | None:
 
 
 def _breaker(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
-    clusters, changed = {*past.affected_clusters, snapshot.target.cluster}, just_changed(snapshot)
+    clusters, changed = {*past.affected_clusters, snapshot.target.cluster}, recent_binding_change(snapshot)
     if changed is None or len(clusters) < snapshot.settings.circuit_breaker_clusters:
         return None
     path, at = changed
@@ -194,7 +194,7 @@ def _at(time: datetime) -> str:
     return f"at {time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-RULES: Final[tuple[Rule, ...]] = (
+POLICIES: Final[tuple[Rule, ...]] = (
     _no_binding,
     _guard_broken,
     _mechanism_unread,

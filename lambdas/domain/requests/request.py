@@ -52,7 +52,7 @@ class CheckRequest:
     actor: Actor | None = None
 
     @property
-    def about_nodes(self) -> bool:
+    def is_about_nodes(self) -> bool:
         """Whether nodes are said to be unwell: then only a look at the nodes answers it, whatever the identity chain is like."""
         return self.node is not None or self.trigger in (Trigger.NODE_ALARM, Trigger.NODE_NOT_READY)
 

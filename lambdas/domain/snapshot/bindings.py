@@ -32,7 +32,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.h
 _PLACEHOLDERS: Final = ("partition", "account", "region", "cluster")
 
 
-def binding_for(
+def resolve_binding(
     parameters: Mapping[str, Parameter], target: ServiceAccountRef, *, account: str, partition: str, region: str
 ) -> Binding | InvalidBinding | Missing:
     """The cluster's own binding, or else the default's with its placeholders filled in.
@@ -47,12 +47,12 @@ def binding_for(
     if parameter.type != "String":
         return InvalidBinding(path=path, reason=f"is a {parameter.type}; a binding is a String")
     filled = _fill(parameter.value.strip(), {"partition": partition, "account": account, "region": region, "cluster": target.cluster})
-    if reason := wrong_role_arn(filled, partition):
+    if reason := role_arn_problem(filled, partition):
         return InvalidBinding(path=path, reason=reason)
     return Binding(path=path, role_arn=filled, version=parameter.version, changed_at=parameter.changed_at)
 
 
-def wrong_role_arn(value: str, partition: str) -> str | None:
+def role_arn_problem(value: str, partition: str) -> str | None:
     """What keeps this text from being a role of the partition, in words that follow the parameter's name; None where nothing does."""
     matched = ROLE_ARN.match(value)
     if matched is None:

@@ -23,7 +23,7 @@ def lost_nodes(pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> frozense
     return frozenset(gone | {node.name for node in nodes if node.ready is None})
 
 
-def out_of_reach(snapshot: Snapshot) -> tuple[PodFacts, ...]:
+def pods_on_lost_nodes(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods on lost nodes, in the order given; none where pods or nodes were not read."""
     if not isinstance(snapshot.pods, tuple) or not isinstance(snapshot.nodes, tuple):
         return ()
@@ -31,22 +31,22 @@ def out_of_reach(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     return tuple(pod for pod in snapshot.pods if pod.node in lost)
 
 
-def reachable(snapshot: Snapshot) -> tuple[PodFacts, ...]:
+def reachable_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods that count: neither on a lost node nor on their way out, in the order given; none where pods were not read."""
     if not isinstance(snapshot.pods, tuple):
         return ()
-    lost = {pod.uid for pod in out_of_reach(snapshot)}
+    lost = {pod.uid for pod in pods_on_lost_nodes(snapshot)}
     return tuple(pod for pod in snapshot.pods if pod.uid not in lost and not pod.deleting)
 
 
-def rolled_out(snapshot: Snapshot) -> bool:
+def is_rolled_out(snapshot: Snapshot) -> bool:
     """Whether the controller has brought every pod that it can reach to the present template, or can go on with none of them."""
-    if not isinstance(snapshot.workload, WorkloadFacts) or stalled(snapshot):
+    if not isinstance(snapshot.workload, WorkloadFacts) or is_rollout_stalled(snapshot):
         return True
-    return replace(snapshot.workload, updated=snapshot.workload.updated + len(out_of_reach(snapshot))).rolled_out
+    return replace(snapshot.workload, updated=snapshot.workload.updated + len(pods_on_lost_nodes(snapshot))).is_rolled_out
 
 
-def stalled(snapshot: Snapshot) -> bool:
+def is_rollout_stalled(snapshot: Snapshot) -> bool:
     """Whether a roll-out stops at the pods of lost nodes: the controller deletes them first, and then they are what may be unavailable.
 
     A Deployment starts their successors elsewhere.
@@ -55,10 +55,10 @@ def stalled(snapshot: Snapshot) -> bool:
     workload = snapshot.workload
     if not isinstance(workload, WorkloadFacts) or workload.kind is WorkloadKind.DEPLOYMENT:
         return False
-    return len(out_of_reach(snapshot)) >= workload.max_unavailable
+    return len(pods_on_lost_nodes(snapshot)) >= workload.max_unavailable
 
 
-def wanted_within_reach(workload: WorkloadFacts, pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> int:
+def reachable_desired_count(workload: WorkloadFacts, pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> int:
     """How many pods the controller can bring to run: those it wants, but for what it wants on nodes that are lost and not deleted yet.
 
     A Deployment's pod that is on its way out has its successor elsewhere; the other kinds wait until it is gone for good.

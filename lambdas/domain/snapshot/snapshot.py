@@ -172,7 +172,7 @@ class WorkloadFacts:
     on_delete: bool = False
 
     @property
-    def rolled_out(self) -> bool:
+    def is_rolled_out(self) -> bool:
         """Whether the controller has brought every pod to the present template, or would bring none: `OnDelete` leaves that to others."""
         return self.observed_generation >= self.generation and (self.on_delete or self.updated >= self.desired)
 
@@ -194,7 +194,7 @@ class PodFacts:
     owner: tuple[str, str] | None = None
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
-    last_words: str = ""  # why its container ended last, cut short
+    termination_message: str = ""  # why its container ended last, cut short
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +271,7 @@ class Snapshot:
     partition: str
     binding: Binding | InvalidBinding | Missing
     settings: Settings
-    wrong_settings: Mapping[str, str]
+    invalid_settings: Mapping[str, str]
     cluster: ClusterFacts | Missing | Unknown
     addon_name: str | None
     addon: AddonFacts | Missing | Unknown | NotRead

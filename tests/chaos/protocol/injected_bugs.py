@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lambdas.application.check.dependencies import CheckDependencies
     from lambdas.contract.parameters import ServiceAccountRef
-    from lambdas.domain.incidents.incident import IdleState, Incident, NodesSeen, PastIncident
+    from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident
 
 
 class ClosesWhateverCame(fakes.FakeIncidents):
@@ -61,7 +61,7 @@ class RemembersTheEnd(fakes.FakeIncidents):
     """A healthy check is recorded with the time of its end instead of its start."""
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         return super().finish_check(target, duty_of, max(began_at, at(2 * TICK)), nodes)
 
@@ -70,7 +70,7 @@ class EndsWhateverCame(fakes.FakeIncidents):
     """`finish` without the condition on the number of signals."""
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         return super().finish_check(target, replace(duty_of, signals=1000), began_at, nodes)
 
@@ -79,7 +79,7 @@ class GoesWhileSignalsWait(fakes.FakeIncidents):
     """`finish` does not report new signals, so a check ends while it holds the lease."""
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesSeen | None = None
+        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         super().finish_check(target, duty_of, began_at, nodes)
         return None
@@ -167,7 +167,7 @@ INJECTED_BUGS = {
     "a check goes while signals wait": InjectedBug(SearchCase(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
     "a check ends whatever came meanwhile": InjectedBug(SearchCase(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
     "a check that died is never relieved": InjectedBug(
-        SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(check_lease, "gone", _always_dead)
+        SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(check_lease, "is_lease_expired", _always_dead)
     ),
     "a check that hands over asks nobody": InjectedBug(
         SearchCase(("event", "event", "while", "break")), "were lost", patched=(check_loop, "_hand_over", _tells_nobody), long=True
@@ -179,6 +179,6 @@ INJECTED_BUGS = {
         SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "handle_counted_signal", _leaves_it_unstarted)
     ),
     "event times are taken as exact": InjectedBug(
-        SearchCase(("event", "moment", "break")), "were lost", patched=(incident, "answers", lambda began, occurred: began >= occurred)
+        SearchCase(("event", "moment", "break")), "were lost", patched=(incident, "is_answer", lambda began, occurred: began >= occurred)
     ),
 }

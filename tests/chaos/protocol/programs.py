@@ -23,7 +23,7 @@ from lambdas.application.remediation.steps.remediation_steps import RemediationS
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.remediator import handler
@@ -75,7 +75,7 @@ def _checked(found: str) -> tuple[Any, Any, AssessmentSummary]:
     readers = _readers(found)
     policy_sources = PolicySources(incidents=fakes.FakeIncidents(), calendar=fakes.FakeCalendar())
     made = assess(TARGET, readers, policy_sources, NOON, Hints())
-    seen = look(made.snapshot, made.diagnosis, made.plan)
+    seen = summarize(made.snapshot, made.diagnosis, made.plan)
     seen = replace(seen, actions=seen.actions[:1], links=())
     return made.snapshot, made.diagnosis, seen
 

@@ -81,12 +81,12 @@ def test_sts_is_called_once_for_a_token_and_again_after_two_minutes(verifier: To
     asked = replace(verifier, now=lambda: now[0])
     token = _token(session)
     asked.identity(token)
-    heartbeat_expired = replace(asked, sts_url="http://127.0.0.1:9")
-    heartbeat_expired._known.update(asked._known)
-    assert heartbeat_expired.identity(token) == asked.identity(token)
+    is_heartbeat_expired = replace(asked, sts_url="http://127.0.0.1:9")
+    is_heartbeat_expired._known.update(asked._known)
+    assert is_heartbeat_expired.identity(token) == asked.identity(token)
     now[0] += REMEMBERED
     with pytest.raises(TokenRejected, match="STS could not be reached"):
-        heartbeat_expired.identity(token)
+        is_heartbeat_expired.identity(token)
 
 
 def test_a_removed_entry_is_effective_at_once(verifier: TokenVerifier, session: boto3.Session, entries: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef, binding_path, split_binding_path
-from lambdas.domain.snapshot.bindings import Parameter, binding_for, bound_clusters, bound_targets, has_default
+from lambdas.domain.snapshot.bindings import Parameter, bound_clusters, bound_targets, has_default, resolve_binding
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 TARGET = ServiceAccountRef("blue", "kube-system", "aws-node")
@@ -13,7 +13,7 @@ ARN = "arn:aws:iam::111122223333:role/blue-cni"
 
 def _found(parameters: dict[str, Parameter | str], partition: str = "aws") -> Binding | InvalidBinding | Missing:
     given = {path: item if isinstance(item, Parameter) else Parameter(value=item) for path, item in parameters.items()}
-    return binding_for(given, TARGET, account="111122223333", partition=partition, region="eu-west-1")
+    return resolve_binding(given, TARGET, account="111122223333", partition=partition, region="eu-west-1")
 
 
 def test_a_clusters_own_binding_comes_before_the_default() -> None:

@@ -8,7 +8,7 @@ import pytest
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
-from lambdas.domain.diagnosis.links.annotation import changed_at, last_writer
+from lambdas.domain.diagnosis.links.annotation import annotation_changed_at, last_writer
 from lambdas.domain.diagnosis.links.symptoms import HEALTH_LAG
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
@@ -23,13 +23,13 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from tests.unit.domain.link_cases import annotation, identity, record, symptoms
+from tests.unit.domain.link_cases import addon_record, annotation, identity, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
-from tests.unit.domain.link_cases.words import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
-from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, errors, seen, some_pods, workload
+from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, seen, some_pods, workload
 from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, nodes, pods, service_account, trust
 
-CASES = way_in.CASES | identity.CASES | record.CASES | annotation.CASES | symptoms.CASES
+CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | symptoms.CASES
 
 
 @pytest.mark.parametrize(("picture", "link", "state", "verdict"), CASES.values(), ids=CASES)
@@ -173,13 +173,20 @@ def test_numbers_agree_with_their_nouns(picture: Snapshot, link: Link, words: st
 def test_what_sts_said_is_told_with_where_to_look() -> None:
     unread = Unknown("the role belongs to account 999988887777, whose IAM we cannot read")
     shared = "arn:aws:iam::999988887777:role/shared"
-    ended = seen(binding=binding(role_arn=shared), pods=some_pods(shared, ready=False, last_words=symptoms.STS_DENIES), role=unread)
+    ended = seen(
+        binding=binding(role_arn=shared), pods=some_pods(shared, ready=False, termination_message=symptoms.STS_DENIES), role=unread
+    )
     assert "shared of account 999988887777" in diagnose(ended)[Link.PERMISSION_ERRORS].remedies[0].lines[0]
-    ours = seen(pods=some_pods(ROLE, ready=False, last_words=symptoms.STS_DENIES))
+    ours = seen(pods=some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES))
     assert "resource control policy" in diagnose(ours)[Link.PERMISSION_ERRORS].remedies[0].lines[0]
-    both = (*some_pods(ROLE, ready=False, last_words=symptoms.STS_DENIES), *pods(1, ROLE, unready=1, last_words=symptoms.STS_KNOWS_NONE))
+    both = (
+        *some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES),
+        *pods(1, ROLE, unready=1, termination_message=symptoms.STS_KNOWS_NONE),
+    )
     assert diagnose(seen(pods=both))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
-    strange = seen(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, last_words=symptoms.STS_DENIES))
+    strange = seen(
+        binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, termination_message=symptoms.STS_DENIES)
+    )
     assert diagnose(strange)[Link.PERMISSION_ERRORS].broken, "whatever stands in the environment"
 
 
@@ -218,7 +225,7 @@ def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:
     assert last_writer(replace(facts, writers=(writers[0], replace(writers[1], owns_annotation=False)))) == writers[0]
     alike = replace(writers[0], manager="argocd-controller")
     assert last_writer(replace(facts, writers=(alike, writers[0]))) == writers[0], "of the same time, by name"
-    assert changed_at(facts) == at - timedelta(hours=1)
+    assert annotation_changed_at(facts) == at - timedelta(hours=1)
 
 
 REFUSED = HealthIssue(code="AddonPermissionFailure", message="not authorized to perform: ec2:CreateTags, ec2:AttachNetworkInterface")

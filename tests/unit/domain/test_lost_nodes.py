@@ -9,15 +9,22 @@ import pytest
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
-from lambdas.domain.snapshot.node_reachability import lost_nodes, out_of_reach, reachable, rolled_out, stalled, wanted_within_reach
+from lambdas.domain.snapshot.node_reachability import (
+    is_rolled_out,
+    is_rollout_stalled,
+    lost_nodes,
+    pods_on_lost_nodes,
+    reachable_desired_count,
+    reachable_pods,
+)
 from lambdas.domain.snapshot.snapshot import NOT_READ, PodFacts, Snapshot
 from lambdas.domain.verification import is_verified
-from tests.unit.domain.pictures import errors, judged, seen, workload
+from tests.unit.domain.snapshot_fixtures import errors, judged, seen, workload
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account, with_lost_nodes
 
 
@@ -26,7 +33,7 @@ def without_role(**changes: Any) -> Snapshot:
 
 
 def looked(picture: Snapshot) -> AssessmentSummary:
-    return look(picture, *judged(picture))
+    return summarize(picture, *judged(picture))
 
 
 def counts(picture: Snapshot) -> Counts:
@@ -44,8 +51,8 @@ def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None
 
 
 def test_where_nodes_were_not_read_every_pod_counts() -> None:
-    assert len(reachable(seen(nodes=NOT_READ))) == 15
-    assert out_of_reach(seen(nodes=NOT_READ)) == ()
+    assert len(reachable_pods(seen(nodes=NOT_READ))) == 15
+    assert pods_on_lost_nodes(seen(nodes=NOT_READ)) == ()
 
 
 def test_stale_pods_of_lost_nodes_are_no_fault_of_the_identity() -> None:
@@ -95,17 +102,17 @@ def test_where_lost_pods_use_up_what_may_be_unavailable_a_restart_would_stop(
     kind: WorkloadKind, lost: int, most: int, expected: type[object]
 ) -> None:
     picture = with_lost_nodes(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
-    assert stalled(picture) is (expected is ReplaceStalePods)
+    assert is_rollout_stalled(picture) is (expected is ReplaceStalePods)
     _, made = judged(picture)
     assert type(made.actions[-1]) is expected
     assert not isinstance(made.actions[-1], ReplaceStalePods) or made.actions[-1].count == 15 - lost - 1
 
 
 def test_a_roll_out_is_done_when_only_lost_pods_are_missing() -> None:
-    assert not rolled_out(seen(workload=workload(updated=13)))
-    assert rolled_out(with_lost_nodes(seen(workload=workload(updated=14, max_unavailable=5)), 0))
-    assert not rolled_out(with_lost_nodes(seen(workload=workload(updated=13, max_unavailable=5)), 0))
-    assert rolled_out(with_lost_nodes(seen(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
+    assert not is_rolled_out(seen(workload=workload(updated=13)))
+    assert is_rolled_out(with_lost_nodes(seen(workload=workload(updated=14, max_unavailable=5)), 0))
+    assert not is_rolled_out(with_lost_nodes(seen(workload=workload(updated=13, max_unavailable=5)), 0))
+    assert is_rolled_out(with_lost_nodes(seen(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
 
 
 def test_what_is_within_reach_is_proven_and_what_is_lost_is_counted_apart() -> None:
@@ -120,7 +127,7 @@ def test_places_within_reach_are_those_wanted_without_what_lost_nodes_hold() -> 
     assert isinstance(picture.pods, tuple)
     assert isinstance(picture.nodes, tuple)
     leaving = (replace(picture.pods[0], deleting=True), *picture.pods[1:])
-    assert wanted_within_reach(workload(), leaving, picture.nodes) == 13
-    assert wanted_within_reach(workload(kind=WorkloadKind.DEPLOYMENT), leaving, picture.nodes) == 14
+    assert reachable_desired_count(workload(), leaving, picture.nodes) == 13
+    assert reachable_desired_count(workload(kind=WorkloadKind.DEPLOYMENT), leaving, picture.nodes) == 14
     gone = picture.nodes[1:]  # its DaemonSet wants no pod there any more, though the pod is still listed
-    assert wanted_within_reach(workload(desired=14), leaving, gone) == 13
+    assert reachable_desired_count(workload(desired=14), leaving, gone) == 13

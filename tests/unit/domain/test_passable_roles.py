@@ -7,7 +7,7 @@ import pytest
 from lambdas.application.assessment import Assessment, PolicySources, assess
 from lambdas.application.readers import Hints
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.planning.actions import UpdateAddonRole
 from lambdas.domain.planning.plan import BlockedAction, BlockReason
@@ -67,7 +67,7 @@ def test_a_repaired_cluster_is_proven_though_the_record_stays() -> None:
     """Waiting would not change the record; the next look tells its owner."""
     world = described({"addon": {"role_arn": None}})
     made = checked(world, "")
-    now = look(made.snapshot, made.diagnosis, made.plan)
+    now = summarize(made.snapshot, made.diagnosis, made.plan)
     assert not now.is_healthy
     assert is_verified(now)
     assert not is_verified(replace(now, blocked=())), "but where the record is about to be written, its end is waited for"

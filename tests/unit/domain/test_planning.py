@@ -24,7 +24,19 @@ from lambdas.domain.planning.actions import (
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Snapshot, Unknown
-from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, cluster, errors, kinds, planned, seen, settings, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import (
+    BORN,
+    OTHER_ROLE,
+    addon,
+    cluster,
+    errors,
+    kinds,
+    planned,
+    seen,
+    settings,
+    some_pods,
+    workload,
+)
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account
 
 UNREAD = Unknown("no endpoint")
@@ -288,7 +300,7 @@ def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
 
 
 def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> None:
-    made = planned(everything(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.TELL)))
+    made = planned(everything(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY)))
     assert "update-addon-role" not in kinds(made)
     assert reasons(made) == {Link.ADDON_RECORD: BlockReason.ADDON_RECORD_NOTIFY_ONLY}
 
@@ -365,7 +377,7 @@ def test_a_person_is_asked_only_where_there_is_something_to_do() -> None:
     approve = settings(mode=Mode.APPROVE)
     assert planned(everything(settings=approve)).needs_approval
     assert not planned(
-        seen(addon=addon(role_arn=OTHER_ROLE), settings=settings(mode=Mode.APPROVE, addon_record=AddonRecord.TELL))
+        seen(addon=addon(role_arn=OTHER_ROLE), settings=settings(mode=Mode.APPROVE, addon_record=AddonRecord.NOTIFY_ONLY))
     ).needs_approval
     assert not planned(everything()).needs_approval
 

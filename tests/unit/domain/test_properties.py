@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas.contract.settings import Mode, Severity, WhenUnverified
 from lambdas.domain.assessment.summary import summary_from_json, summary_to_json
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import stale_pods
@@ -19,10 +19,10 @@ from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.snapshot.node_reachability import out_of_reach, stalled
+from lambdas.domain.snapshot.node_reachability import is_rollout_stalled, pods_on_lost_nodes
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts, Snapshot
-from tests.unit.domain.generated import observations, pasts
-from tests.unit.domain.pictures import judged
+from tests.unit.domain.snapshot_fixtures import judged
+from tests.unit.domain.strategies import observations, pasts
 
 BOUNDED = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 LONG = settings(BOUNDED, max_examples=20_000, derandomize=False)
@@ -109,7 +109,7 @@ def _does_each_thing_once(made: Plan) -> None:
 
 
 def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
-    lost = out_of_reach(picture)
+    lost = pods_on_lost_nodes(picture)
     event(f"pods on lost nodes: {bool(lost)}")
     for action in made.actions:
         match action:
@@ -118,7 +118,7 @@ def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
             case ReplaceStalePods():
                 assert action.count == len(stale_pods(picture)) - 1
             case RestartWorkload():
-                assert not stalled(picture)
+                assert not is_rollout_stalled(picture)
     assert not {pod.uid for pod in lost} & {pod.uid for pod in stale_pods(picture)}
 
 
@@ -131,7 +131,7 @@ def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
 
 
 def _survives_a_checkpoint(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
-    seen = look(picture, found, made)
+    seen = summarize(picture, found, made)
     text = json.dumps(summary_to_json(seen))
     assert summary_from_json(json.loads(text)) == seen
     assert len(text) < 32 * 1024

@@ -9,7 +9,7 @@ from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import AddonRecord, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
@@ -263,7 +263,7 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "sts-unreachable": FaultCase(
         verdict=Verdict.STS_UNREACHABLE,
         build=lambda: _snapshot(
-            pods=pods(15, ROLE, unready=2, last_words="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
+            pods=pods(15, ROLE, unready=2, termination_message="WebIdentityErr: dial tcp 10.0.3.7:443: i/o timeout"),
             nodes=nodes(15, unready=2, message="PLEG is not healthy"),
         ),
     ),
@@ -286,7 +286,7 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     "addon-record-notify-only": FaultCase(
         verdict=Verdict.ADDON_ROLE_MISSING,
         build=lambda: _settings(
-            _snapshot(addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.TELL
+            _snapshot(addon=_addon(healthy_snapshot(), role_arn=f"{ROLE}-old"), actor=CI), addon_record=AddonRecord.NOTIFY_ONLY
         ),
     ),
     "cooldown": FaultCase(
@@ -347,4 +347,4 @@ def repaired_summary(snapshot: Snapshot, at: datetime) -> AssessmentSummary:
 
 def _assessed(snapshot: Snapshot, history: RepairHistory) -> AssessmentSummary:
     diagnosis = diagnose(snapshot)
-    return look(snapshot, diagnosis, plan(snapshot, diagnosis, history))
+    return summarize(snapshot, diagnosis, plan(snapshot, diagnosis, history))

@@ -131,7 +131,7 @@ def healthy_snapshot(target: ServiceAccountRef = CNI, role: str = ROLE) -> Snaps
         partition="aws",
         binding=Binding(path=binding_path(target.cluster, target.namespace, target.name), role_arn=role, version=3),
         settings=Settings(),
-        wrong_settings={},
+        invalid_settings={},
         cluster=ClusterFacts(
             name="prod-blue",
             arn=f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/prod-blue",

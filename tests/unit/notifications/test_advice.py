@@ -14,7 +14,7 @@ from lambdas.notifications.body import paragraphs
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.version_advice import newer_versions, support
 from lambdas.notifications.wording import PLAIN
-from tests.unit.domain.pictures import seen
+from tests.unit.domain.snapshot_fixtures import seen
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.message_cases import message_cases, write
 from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, pods, service_account, trust

@@ -11,7 +11,7 @@ import pytest
 from lambdas.application.daily_digest import MOST_ASSESSED, summarize_day
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
-from lambdas.domain.incidents.daily_digest import Day, StillOpen, clusters_asking
+from lambdas.domain.incidents.daily_digest import Day, StillOpen, clusters_with_digest
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.daily_digest import digest_message
 from tests.fakes import FakeIncidents, Row
@@ -80,8 +80,8 @@ def test_a_day_has_the_incidents_closed_within_it_and_those_open_now() -> None:
 
 
 def test_a_day_without_incidents_is_quiet() -> None:
-    assert summarize_day(UNTIL, ["prod-blue"], BOUND, FakeIncidents(), lambda _: "").quiet
-    assert not any(day.quiet for day in DAYS.values())
+    assert summarize_day(UNTIL, ["prod-blue"], BOUND, FakeIncidents(), lambda _: "").is_empty
+    assert not any(day.is_empty for day in DAYS.values())
 
 
 def test_a_fault_of_the_whole_fleet_is_assessed_in_a_few_clusters() -> None:
@@ -97,5 +97,5 @@ def test_a_fault_of_the_whole_fleet_is_assessed_in_a_few_clusters() -> None:
 
 def test_deleted_clusters_are_covered_as_long_as_they_have_a_binding() -> None:
     daily = {settings_path("_default", "digest"): Parameter(value="daily")}
-    assert clusters_asking(BOUND | daily, ["prod-blue"]) == ["prod-blue", "prod-green"]
-    assert clusters_asking(BOUND, ["prod-blue"]) == []
+    assert clusters_with_digest(BOUND | daily, ["prod-blue"]) == ["prod-blue", "prod-green"]
+    assert clusters_with_digest(BOUND, ["prod-blue"]) == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications import escape
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.chat import fit
@@ -86,7 +86,7 @@ def test_text_that_is_no_time_gives_none(text: object) -> None:
 
 
 def test_one_and_many_have_different_nouns() -> None:
-    assert (many(1, "pod"), many(2, "pod"), many(0, "node is", "nodes are")) == ("1 pod", "2 pods", "0 nodes are")
+    assert (pluralize(1, "pod"), pluralize(2, "pod"), pluralize(0, "node is", "nodes are")) == ("1 pod", "2 pods", "0 nodes are")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_the_exporters_configuration_that_the_documentation_shows_passes_the_rul
     assert EventPattern(json.dumps(pattern), dict(pattern)).matches_event(sent)  # type: ignore[arg-type]
     asked = parse(sent, account=ACCOUNT, region=REGION, now=NOW)
     assert isinstance(asked, CheckRequest)
-    assert (asked.cluster, asked.about_nodes) == (shown["clusterName"], True)
+    assert (asked.cluster, asked.is_about_nodes) == (shown["clusterName"], True)
 
 
 @pytest.mark.parametrize("metrics", ["single-metric", "composite", "math"])

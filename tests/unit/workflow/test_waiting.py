@@ -13,7 +13,7 @@ from lambdas.contract.settings import settings_path
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.unit.domain.pictures import repaired
+from tests.unit.domain.snapshot_fixtures import repaired
 from tests.unit.workflow.workflow_run import KEY, REPAIR, TARGET, keep_waiting, run_workflow, set_annotation
 from tests.world import NOON, right_trust
 

@@ -43,7 +43,7 @@ from lambdas.contract import metrics
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, RemediatorError, TransientError
 from lambdas.domain.incidents.incident import Outcome
@@ -57,9 +57,9 @@ from lambdas.domain.planning.actions import (
     RestoreAnnotation,
     UpdateAddonRole,
 )
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.request import actor_of
-from lambdas.domain.snapshot.node_reachability import lost_nodes, wanted_within_reach
+from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
 from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.verification import VerificationState, progress, verify
 from lambdas.notifications import published_events
@@ -112,7 +112,7 @@ class RemediationSteps(StepContext):
         assessment = assess(
             incident.target, self.readers, self.policy_sources, self.now(), hints, incident_id=incident.id, iteration=iteration
         )
-        summary = look(assessment.snapshot, assessment.diagnosis, assessment.plan)
+        summary = summarize(assessment.snapshot, assessment.diagnosis, assessment.plan)
         self.log("diagnosis", summary.sentence, incident=incident.id, verdict=summary.verdict, broken=list(summary.verdicts))
         actions, blocked = [action.kind for action in summary.actions], [blocked.reason for blocked in summary.blocked]
         self.log("plan", summary.wait or "planned", incident=incident.id, actions=actions, blocked=blocked)
@@ -150,7 +150,7 @@ class RemediationSteps(StepContext):
                     self.retry(lambda: self.cluster().restart(namespace, action.workload, action.name, action.restarted_at))
                     text = f"{action.name} restarts, {action.at_a_time} at a time"
                 case ReplaceStalePods():  # `replace_stale_pods` deletes them
-                    text = f"{many(action.count, 'stale pod')}, {action.at_a_time} at a time"
+                    text = f"{pluralize(action.count, 'stale pod')}, {action.at_a_time} at a time"
                 case UpdateAddonRole():
                     cluster, eks = self.incident.target.cluster, self.readers.eks
                     update = self.retry(lambda: eks.set_addon_role(cluster, action.addon, action.role_arn, action.token))
@@ -241,7 +241,7 @@ class RemediationSteps(StepContext):
         nodes = self.retry(self.cluster().nodes)
         lost = tuple(sorted(lost_nodes(pods, nodes))[:MAX_LOST_NODES])
         workload = self.retry(lambda: read_workload(self.cluster(), self.incident.target, lambda: pods)) if idle else None
-        return lost, wanted_within_reach(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None
+        return lost, reachable_desired_count(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None
 
     # --- verify ------------------------------------------------------------------------------------------------------------------
 

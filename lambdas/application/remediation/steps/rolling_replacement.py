@@ -3,9 +3,9 @@
 from typing import Final
 
 from lambdas.application.remediation.results import ReplacementResult, ReplacementState
-from lambdas.domain.diagnosis.links.annotation import oldest_first
+from lambdas.domain.diagnosis.links.annotation import sort_by_age
 from lambdas.domain.planning.actions import ReplaceStalePods
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.snapshot import PodFacts
 
 MAX_IDLE_CHECKS: Final = 60
@@ -27,20 +27,20 @@ def next_batch(
     """
     remaining = [pod for pod in pods if not pod.deleting and pod.node not in lost_nodes]
     with_role = [pod for pod in remaining if pod.role_arn == action.role_arn]
-    stale = oldest_first(pod for pod in remaining if pod.role_arn != action.role_arn)
+    stale = sort_by_age(pod for pod in remaining if pod.role_arn != action.role_arn)
     ready = sum(pod.ready for pod in with_role)
     goal = ready if former.goal is None else former.goal
     if capacity is not None:
         goal = min(goal, capacity - len(stale))  # the controller cannot start more pods than that
     if ready < goal:
-        message = f"{many(goal - ready, 'replaced pod has', 'replaced pods have')} not become ready"
+        message = f"{pluralize(goal - ready, 'replaced pod has', 'replaced pods have')} not become ready"
         return (), _idle(former, lost_nodes, goal, message)
     unavailable = len(with_role) - ready
     batch = _batch(stale, action.at_a_time, unavailable)
     if stale and not batch:
-        blocked = many(unavailable, "pod that has the role is", "pods that have the role are")
+        blocked = pluralize(unavailable, "pod that has the role is", "pods that have the role are")
         return (), _idle(former, lost_nodes, goal, f"{blocked} not ready, so no other pod is replaced")
-    message = f"{many(len(stale), 'stale pod')}, {len(batch)} being replaced" if batch else "every reachable pod has the role"
+    message = f"{pluralize(len(stale), 'stale pod')}, {len(batch)} being replaced" if batch else "every reachable pod has the role"
     state = ReplacementState.WAITING if batch else ReplacementState.DONE
     return batch, ReplacementResult(state=state, goal=ready + len(batch), lost_nodes=lost_nodes, message=message)
 

@@ -95,7 +95,7 @@ def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -
         return not_applicable(Link.ADDON_RECORD, f"{addon.status}, role {addon.role_arn or 'none'}; no binding to compare with")
     if addon.role_arn == snapshot.binding.role_arn:
         return ok(Link.ADDON_RECORD, f"{addon.status}, carries the role", evidence)
-    if snapshot.settings.addon_record is AddonRecord.TELL and addon.role_arn is None:
+    if snapshot.settings.addon_record is AddonRecord.NOTIFY_ONLY and addon.role_arn is None:
         return not_applicable(Link.ADDON_RECORD, "no role, and by its settings the record is somebody else's (addon_record = tell)")
     sentence = (
         f"The {addon.name} add-on has no role of its own, so its next update takes the annotation away again."
@@ -114,7 +114,7 @@ def _consequent(issue: HealthIssue) -> bool:
     return issue.code in _CONSEQUENT_ISSUES and _EKS_REFUSED not in issue.message
 
 
-def degraded_without_cause(snapshot: Snapshot) -> Finding | None:
+def degraded_addon(snapshot: Snapshot) -> Finding | None:
     """The finding for an add-on that is unwell though nothing on the chain explains it; None where it is well."""
     if not isinstance(snapshot.addon, AddonFacts) or snapshot.addon.status not in _UNWELL:
         return None

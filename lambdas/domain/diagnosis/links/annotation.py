@@ -7,8 +7,8 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.plurals import many, share
-from lambdas.domain.snapshot.node_reachability import out_of_reach, reachable
+from lambdas.domain.plurals import pluralize, pluralize_share
+from lambdas.domain.snapshot.node_reachability import pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, PodFacts, ServiceAccountFacts, Snapshot, Unknown
 
 
@@ -38,7 +38,10 @@ def annotation_link(snapshot: Snapshot) -> Finding:
 def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
     value = account.role_annotations.get(ROLE_ANNOTATION)
     evidence = Evidence(
-        f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}", ROLE_ANNOTATION, value or "none", changed_at(account)
+        f"ServiceAccount {snapshot.target.namespace}/{snapshot.target.name}",
+        ROLE_ANNOTATION,
+        value or "none",
+        annotation_changed_at(account),
     )
     if snapshot.desired_role is None:
         return _unbound(snapshot, value, evidence)
@@ -72,7 +75,7 @@ def _refused_on_the_node_role(snapshot: Snapshot) -> bool:
     return any(error.pod in bare and error.at >= bare[error.pod] for error in errors)
 
 
-def changed_at(account: ServiceAccountFacts) -> datetime | None:
+def annotation_changed_at(account: ServiceAccountFacts) -> datetime | None:
     """When the role annotation was last written, from the field managers; None where none of them owns it."""
     times = [writer.at for writer in account.writers if writer.owns_annotation and writer.at]
     return max(times, default=None)
@@ -93,10 +96,10 @@ def stale_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods that were admitted with another role than the one wanted, oldest first. One on its way out or on a lost node does not count."""
     if snapshot.desired_role is None:
         return ()
-    return oldest_first(pod for pod in reachable(snapshot) if pod.role_arn != snapshot.desired_role)
+    return sort_by_age(pod for pod in reachable_pods(snapshot) if pod.role_arn != snapshot.desired_role)
 
 
-def oldest_first(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+def sort_by_age(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
     """By creation, then by name."""
     return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
@@ -109,19 +112,19 @@ def pods_link(snapshot: Snapshot) -> Finding:
     if isinstance(snapshot.pods, Unknown):
         return unknown(Link.PODS, snapshot.pods.reason)
     if not isinstance(snapshot.binding, Binding):
-        return not_applicable(Link.PODS, f"{many(len(snapshot.pods), 'pod')}; no binding to compare with")
-    stale, lost = stale_pods(snapshot), len(out_of_reach(snapshot))
-    besides = f"; {many(lost, 'pod on a lost node is', 'pods on lost nodes are')} left out" if lost else ""
+        return not_applicable(Link.PODS, f"{pluralize(len(snapshot.pods), 'pod')}; no binding to compare with")
+    stale, lost = stale_pods(snapshot), len(pods_on_lost_nodes(snapshot))
+    besides = f"; {pluralize(lost, 'pod on a lost node is', 'pods on lost nodes are')} left out" if lost else ""
     pods = len(snapshot.pods) - lost
     if not stale:
-        return ok(Link.PODS, f"{pods} of {many(pods, 'was', 'were')} admitted with the role{besides}")
+        return ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
     missed = _missed(snapshot, stale)
     evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
     if len(missed) == len(stale):
-        share_missed = f"{len(stale)} of {many(pods, 'pod')}"
+        share_missed = f"{len(stale)} of {pluralize(pods, 'pod')}"
         sentence = f"The identity webhook missed {share_missed}: created after the annotation, yet without the role{besides}."
         return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
-    sentence = f"{share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
+    sentence = f"{pluralize_share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
 
 
@@ -129,13 +132,13 @@ def _missed(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
     account = snapshot.service_account
     if not isinstance(account, ServiceAccountFacts) or account.role_annotations.get(ROLE_ANNOTATION) != snapshot.desired_role:
         return []
-    since = changed_at(account)
+    since = annotation_changed_at(account)
     return [pod for pod in stale if since is not None and pod.created_at > since and pod.role_arn is None]
 
 
-def severity_now(snapshot: Snapshot) -> Severity:
+def identity_severity(snapshot: Snapshot) -> Severity:
     """How urgent a broken identity is: critical where something fails or waits already, else latent. A lost node has another cause."""
-    lost = {pod.uid for pod in out_of_reach(snapshot)}
+    lost = {pod.uid for pod in pods_on_lost_nodes(snapshot)}
     pods = [pod for pod in snapshot.pods if pod.uid not in lost] if isinstance(snapshot.pods, tuple) else []
     errors = isinstance(snapshot.permission_errors, tuple) and bool(snapshot.permission_errors)
     nodes = isinstance(snapshot.nodes, tuple) and any(node.ready is False for node in snapshot.nodes)

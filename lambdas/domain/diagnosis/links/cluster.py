@@ -7,12 +7,12 @@ from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import update_with_role
-from lambdas.domain.diagnosis.links.annotation import severity_now
-from lambdas.domain.diagnosis.node_readiness import starting, waiting_for_cni
+from lambdas.domain.diagnosis.links.annotation import identity_severity
+from lambdas.domain.diagnosis.node_readiness import is_within_grace, waiting_for_cni
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Denial
-from lambdas.domain.plurals import many
-from lambdas.domain.snapshot.node_reachability import reachable
+from lambdas.domain.plurals import pluralize
+from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -113,17 +113,17 @@ def _without_workload(snapshot: Snapshot) -> Finding:
     waiting = waiting_for_cni(snapshot.nodes) if isinstance(snapshot.nodes, tuple) else ()
     if snapshot.addon_name != CNI_ADDON or not waiting:
         return not_applicable(Link.WORKLOAD, "no workload runs under this ServiceAccount")
-    wait = many(len(waiting), "node waits", "nodes wait")
+    wait = pluralize(len(waiting), "node waits", "nodes wait")
     if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status in ("CREATING", "UPDATING"):
         return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {snapshot.addon.status}.")
-    late = tuple(node for node in waiting if not starting(node, snapshot.began_at, snapshot.settings.node_grace_s))
+    late = tuple(node for node in waiting if not is_within_grace(node, snapshot.began_at, snapshot.settings.node_grace_s))
     if not late:
         return not_applicable(Link.WORKLOAD, f"no aws-node here; {wait} for a network since a moment ago, as each does that joins")
     return _not_installed(snapshot, late)
 
 
 def _not_installed(snapshot: Snapshot, waiting: tuple[NodeFacts, ...]) -> Finding:
-    wait = many(len(waiting), "node waits", "nodes wait")
+    wait = pluralize(len(waiting), "node waits", "nodes wait")
     besides = isinstance(snapshot.nodes, tuple) and any(node.ready and node.os == "linux" for node in snapshot.nodes)
     recorded = isinstance(snapshot.addon, AddonFacts)
     gone = (
@@ -173,7 +173,7 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
             Verdict.POD_IDENTITY_IN_USE,
             "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
             evidence,
-            severity=severity_now(snapshot),
+            severity=identity_severity(snapshot),
             remedies=(
                 Remedy(
                     "install the agent",
@@ -203,7 +203,7 @@ def _agent_without_addon(snapshot: Snapshot) -> bool:
     """
     if snapshot.addon_name != CNI_ADDON:
         return isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.auto_mode
-    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable(snapshot))
+    return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable_pods(snapshot))
 
 
 def _still_by_web_identity(snapshot: Snapshot, association: Association) -> str:
@@ -211,8 +211,8 @@ def _still_by_web_identity(snapshot: Snapshot, association: Association) -> str:
 
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
     """
-    older = [pod for pod in reachable(snapshot) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
+    older = [pod for pod in reachable_pods(snapshot) if pod.role_arn not in (None, association.role_arn) and not pod.container_credentials]
     if not older:
         return ""
-    runs = many(len(older), "pod is older than the association and runs", "pods are older than the association and run")
+    runs = pluralize(len(older), "pod is older than the association and runs", "pods are older than the association and run")
     return f"{runs} as {older[0].role_arn} until replaced"

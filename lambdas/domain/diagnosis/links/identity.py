@@ -173,7 +173,7 @@ def role_name(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def needed(snapshot: Snapshot) -> tuple[str, ...]:
+def calls_of(snapshot: Snapshot) -> tuple[str, ...]:
     """The calls that the workload has to make in this cluster; empty where we do not know them."""
     family = snapshot.cluster.ip_family if isinstance(snapshot.cluster, ClusterFacts) else "ipv4"
     return needed_calls(snapshot.target.namespace, snapshot.target.name, family)
@@ -181,7 +181,7 @@ def needed(snapshot: Snapshot) -> tuple[str, ...]:
 
 def permissions_link(snapshot: Snapshot) -> Finding:
     """Link 7: the role may make the calls that the workload needs, where we may ask IAM."""
-    wanted = needed(snapshot)
+    wanted = calls_of(snapshot)
     match snapshot.simulated:
         case _ if not wanted:
             return not_applicable(Link.PERMISSIONS, "which calls this workload needs is not known to us")
@@ -190,11 +190,11 @@ def permissions_link(snapshot: Snapshot) -> Finding:
         case NotRead():
             return not_applicable(Link.PERMISSIONS, "no role to look at")
         case Mapping() as simulated if lacking := missing(simulated, wanted):
-            return lacks(snapshot, lacking)
+            return missing_permissions(snapshot, lacking)
     return ok(Link.PERMISSIONS, f"all {len(wanted)} calls allowed")
 
 
-def lacks(snapshot: Snapshot, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
+def missing_permissions(snapshot: Snapshot, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
     """The role works but may not do enough: which calls, and what to attach."""
     name = role_name(snapshot.desired_role or "the role")
     return broken(

@@ -10,13 +10,13 @@ from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import permission_issues
-from lambdas.domain.diagnosis.links.annotation import oldest_first, severity_now, stale_pods
-from lambdas.domain.diagnosis.links.identity import audience, lacks, needed, provider_arn, role_name, trust_link
-from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, starting, unwell_otherwise, waiting_for_cni
+from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
+from lambdas.domain.diagnosis.links.identity import audience, calls_of, missing_permissions, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.plurals import many, share
-from lambdas.domain.snapshot.node_reachability import reachable
+from lambdas.domain.plurals import pluralize, pluralize_share
+from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
@@ -49,7 +49,7 @@ def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
     """Errors reported by pods within reach, since those pods were created, newest first. Others belong to the past."""
     if not isinstance(snapshot.permission_errors, tuple) or not isinstance(snapshot.pods, tuple):
         return ()
-    born = {pod.name: pod.created_at for pod in reachable(snapshot)}
+    born = {pod.name: pod.created_at for pod in reachable_pods(snapshot)}
     current = (error for error in snapshot.permission_errors if error.pod in born and error.at >= born[error.pod])
     return tuple(sorted(sorted(current, key=lambda error: (error.pod, error.call)), key=lambda error: error.at, reverse=True))
 
@@ -69,12 +69,12 @@ def permission_errors_link(snapshot: Snapshot) -> Finding:
     with_role = tuple(error for error in errors if error.pod not in stale)
     calls = tuple(dict.fromkeys(error.call for error in with_role or errors))
     if with_role and snapshot.desired_role:
-        return lacks(snapshot, calls, Link.PERMISSION_ERRORS)
+        return missing_permissions(snapshot, calls, Link.PERMISSION_ERRORS)
     pods = len({error.pod for error in errors})
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.PERMISSIONS_MISSING,
-        f"{many(pods, 'pod reports that it', 'pods report that they')} may not call {', '.join(calls[:3])}.",
+        f"{pluralize(pods, 'pod reports that it', 'pods report that they')} may not call {', '.join(calls[:3])}.",
         *(Evidence(f"Pod {error.pod}", "MissingIAMPermissions", error.call, error.at) for error in errors[:3]),
     )
 
@@ -95,15 +95,15 @@ def _told_by_eks(snapshot: Snapshot) -> Finding | None:
     if not isinstance(snapshot.addon, AddonFacts) or not isinstance(snapshot.binding, Binding) or stale_pods(snapshot):
         return None
     issues = permission_issues(snapshot.addon)
-    if not issues or not any(snapshot.began_at - pod.created_at >= HEALTH_LAG for pod in reachable(snapshot)):
+    if not issues or not any(snapshot.began_at - pod.created_at >= HEALTH_LAG for pod in reachable_pods(snapshot)):
         return None
-    found = lacks(snapshot, calls_named(issues[0].message) or needed(snapshot), Link.PERMISSION_ERRORS)
+    found = missing_permissions(snapshot, calls_named(issues[0].message) or calls_of(snapshot), Link.PERMISSION_ERRORS)
     told = Evidence(f"add-on {snapshot.addon.name}", issues[0].code, issues[0].message[:300])
     return replace(
         found,
         sentence=f"EKS reports that the {snapshot.addon.name} add-on lacks permissions: {issues[0].code}: {issues[0].message[:200]}",
         evidence=(told,),
-        severity=severity_now(snapshot),
+        severity=identity_severity(snapshot),
     )
 
 
@@ -119,18 +119,18 @@ def nodes_link(snapshot: Snapshot) -> Finding:
     grace = snapshot.settings.node_grace_s
     total, late = (
         len(snapshot.nodes),
-        tuple(node for node in snapshot.nodes if not node.ready and not starting(node, snapshot.began_at, grace)),
+        tuple(node for node in snapshot.nodes if not node.ready and not is_within_grace(node, snapshot.began_at, grace)),
     )
     if not late:
         joining, heartbeat_expired = (sum(node.ready is state for node in snapshot.nodes) for state in (False, None))
         besides = f", {joining} just starting" if joining else ""
         besides += f", {heartbeat_expired} without a sign of life for a moment" if heartbeat_expired else ""
         return ok(Link.NODES, f"{total - joining - heartbeat_expired} of {total} Ready{besides}")
-    return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, unwell_otherwise(late))
+    return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, not_ready_otherwise(late))
 
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
-    sentence = f"{share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
+    sentence = f"{pluralize_share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
     found = broken(Link.NODES, Verdict.NODES_NOT_READY, sentence, *map(_evidence, nodes[:3]))
     return replace(found, ends_with_identity=True)
 
@@ -142,7 +142,7 @@ def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     return broken(
         Link.NODES,
         Verdict.NODES_NOT_READY,
-        f"{share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI's identity ({words}).",
+        f"{pluralize_share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI's identity ({words}).",
         *map(_evidence, nodes[:3]),
         severity=Severity.WARNING,
     )
@@ -152,22 +152,24 @@ def _evidence(node: NodeFacts) -> Evidence:
     return Evidence(f"Node {node.name}", f"Ready ({node.reason})", node.message[:300], node.since)
 
 
-def unwell_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
+def pods_not_ready(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods within reach that are not ready though they should be."""
-    return tuple(pod for pod in reachable(snapshot) if not pod.ready)
+    return tuple(pod for pod in reachable_pods(snapshot) if not pod.ready)
 
 
 def _about_sts(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods that carry the role, do not run, and ended over the call for credentials."""
     wanted = snapshot.desired_role
-    mine = (pod for pod in unwell_pods(snapshot) if pod.role_arn is not None and wanted in (None, pod.role_arn))
-    return tuple(pod for pod in mine if _OF_STS.search(pod.last_words))
+    mine = (pod for pod in pods_not_ready(snapshot) if pod.role_arn is not None and wanted in (None, pod.role_arn))
+    return tuple(pod for pod in mine if _OF_STS.search(pod.termination_message))
 
 
 def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
     """Pods that carry the role, are refused nothing, and yet end without an answer on their way to STS."""
     pods = tuple(
-        pod for pod in oldest_first(_about_sts(snapshot)) if _NO_ANSWER.search(pod.last_words) and not _REFUSED.search(pod.last_words)
+        pod
+        for pod in sort_by_age(_about_sts(snapshot))
+        if _NO_ANSWER.search(pod.termination_message) and not _REFUSED.search(pod.termination_message)
     )
     if not pods:
         return None
@@ -175,8 +177,8 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.STS_UNREACHABLE,
-        f"{many(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
-        *map(_last_words, pods[:3]),
+        f"{pluralize(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
+        *map(_termination_evidence, pods[:3]),
         remedies=(
             Remedy(f"give the subnets of the nodes a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway"),
         ),
@@ -185,7 +187,7 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
 
 def _sts_refuses(snapshot: Snapshot) -> Finding | None:
     """Pods that carry the role, and are refused it by STS itself: the last word on provider and trust, also where we cannot read them."""
-    refused = {pod: found[1] for pod in oldest_first(_about_sts(snapshot)) if (found := _REFUSED.search(pod.last_words))}
+    refused = {pod: found[1] for pod in sort_by_age(_about_sts(snapshot)) if (found := _REFUSED.search(pod.termination_message))}
     if not refused:
         return None
     said = max(refused.values())  # of both, the token comes first: without a provider no trust policy is asked
@@ -194,8 +196,8 @@ def _sts_refuses(snapshot: Snapshot) -> Finding | None:
     return broken(
         Link.PERMISSION_ERRORS,
         Verdict.OIDC_PROVIDER_MISSING if token else Verdict.TRUST_CONDITION_WRONG,
-        f"{many(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
-        *map(_last_words, pods[:3]),
+        f"{pluralize(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
+        *map(_termination_evidence, pods[:3]),
         remedies=(Remedy(_where_to_look(snapshot, pods[0].role_arn or "", token=token)),),
     )
 
@@ -209,5 +211,5 @@ def _where_to_look(snapshot: Snapshot, role: str, *, token: bool) -> str:
     return f"let {snapshot.target.subject} of {issuer} in, in the trust policy of {role_name(role)} of account {account}"
 
 
-def _last_words(pod: PodFacts) -> Evidence:
-    return Evidence(f"Pod {pod.name}", "last termination", pod.last_words[:300])
+def _termination_evidence(pod: PodFacts) -> Evidence:
+    return Evidence(f"Pod {pod.name}", "last termination", pod.termination_message[:300])

@@ -9,8 +9,8 @@ from lambdas.domain.snapshot.snapshot import (
     Missing,
     ServiceAccountFacts,
 )
-from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, Case
-from tests.unit.domain.pictures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, Case
+from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
 from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 
 CASES: dict[str, Case] = {

@@ -6,8 +6,8 @@ from lambdas.domain.snapshot.snapshot import (
     Missing,
     RoleFacts,
 )
-from tests.unit.domain.link_cases.words import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.pictures import addon, cluster, seen, settings, some_pods, workload
+from tests.unit.domain.link_cases.fixtures import BROKEN, CLOSED, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
+from tests.unit.domain.snapshot_fixtures import addon, cluster, seen, settings, some_pods, workload
 from tests.unit.notifications.snapshots import ROLE, nodes, trust
 
 CASES: dict[str, Case] = {

@@ -11,8 +11,8 @@ from lambdas.domain.snapshot.snapshot import (
     OidcProvider,
     RoleFacts,
 )
-from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.pictures import addon, cluster, seen
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
+from tests.unit.domain.snapshot_fixtures import addon, cluster, seen
 from tests.unit.notifications.snapshots import ROLE, SHOP, healthy_snapshot, service_account, trust
 
 CASES: dict[str, Case] = {

@@ -10,8 +10,8 @@ from lambdas.domain.snapshot.snapshot import (
     NodeFacts,
     Snapshot,
 )
-from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
-from tests.unit.domain.pictures import errors, seen, some_pods
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
+from tests.unit.domain.snapshot_fixtures import errors, seen, some_pods
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes
 
 STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
@@ -60,36 +60,40 @@ CASES: dict[str, Case] = {
         Verdict.PERMISSIONS_MISSING,
     ),
     "errors: time-outs on the way to STS": (
-        seen(pods=some_pods(ROLE, ready=False, last_words=STS)),
+        seen(pods=some_pods(ROLE, ready=False, termination_message=STS)),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.STS_UNREACHABLE,
     ),
     "errors: a time-out of the API server, not of STS": (
-        seen(pods=some_pods(ROLE, ready=False, last_words="Failed to check API server connectivity: dial tcp 10.100.0.1:443: i/o timeout")),
+        seen(
+            pods=some_pods(
+                ROLE, ready=False, termination_message="Failed to check API server connectivity: dial tcp 10.100.0.1:443: i/o timeout"
+            )
+        ),
         Link.PERMISSION_ERRORS,
         OK,
         None,
     ),
     "errors: time-outs of pods without the role": (
-        seen(pods=some_pods(None, ready=False, last_words=STS)),
+        seen(pods=some_pods(None, ready=False, termination_message=STS)),
         Link.PERMISSION_ERRORS,
         OK,
         None,
     ),
     "errors: STS lets nobody have the role": (
-        seen(pods=some_pods(ROLE, ready=False, last_words=STS_DENIES), role=UNREAD),
+        seen(pods=some_pods(ROLE, ready=False, termination_message=STS_DENIES), role=UNREAD),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,
     ),
     "errors: STS knows no provider for the token": (
-        seen(pods=some_pods(ROLE, ready=False, last_words=STS_KNOWS_NONE), oidc_provider=UNREAD),
+        seen(pods=some_pods(ROLE, ready=False, termination_message=STS_KNOWS_NONE), oidc_provider=UNREAD),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
-    "errors: a time-out that is over": (seen(pods=some_pods(ROLE, last_words=STS)), Link.PERMISSION_ERRORS, OK, None),
+    "errors: a time-out that is over": (seen(pods=some_pods(ROLE, termination_message=STS)), Link.PERMISSION_ERRORS, OK, None),
     # 12 nodes
     "nodes: Ready": (seen(), Link.NODES, OK, None),
     "nodes: not read": (seen(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),

@@ -147,4 +147,4 @@ def test_a_walk_ends_after_ten_thousand_nodes() -> None:
 )
 def test_a_request_is_about_nodes_by_its_trigger_or_by_the_node_that_it_names(trigger: Trigger, node: str | None, about: bool) -> None:
     asked = CheckRequest(trigger=trigger, occurred_at=datetime.now(UTC), event_id="e", cluster="prod-blue", node=node)
-    assert asked.about_nodes is about
+    assert asked.is_about_nodes is about

@@ -8,16 +8,16 @@ import pytest
 
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.snapshot import Snapshot
 from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
-from tests.unit.domain.pictures import judged, seen
+from tests.unit.domain.snapshot_fixtures import judged, seen
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
 
 def looked(picture: Snapshot) -> AssessmentSummary:
-    return look(picture, *judged(picture))
+    return summarize(picture, *judged(picture))
 
 
 WELL = looked(seen())
@@ -47,10 +47,12 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> AssessmentSummary:
         pytest.param(
             now(("permissions-missing",), errors_with_role=1), 0, VerificationState.WORSE, id="refused with the role, as nobody was before"
         ),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS - 1, VerificationState.WAITING, id="slow, one second early"),
-        pytest.param(now(("pods-stale",), pods_ready=14, hanging=1), SECONDS, VerificationState.STALLED, id="hanging"),
+        pytest.param(
+            now(("pods-stale",), pods_ready=14, pods_not_starting=1), SECONDS - 1, VerificationState.WAITING, id="slow, one second early"
+        ),
+        pytest.param(now(("pods-stale",), pods_ready=14, pods_not_starting=1), SECONDS, VerificationState.STALLED, id="hanging"),
         pytest.param(now(("pods-stale",), pods_ready=14), SECONDS * 9, VerificationState.WAITING, id="idle, and nothing hangs: slow"),
-        pytest.param(now(hanging=1), SECONDS, VerificationState.VERIFIED, id="proven weighs more than a pod that restarts"),
+        pytest.param(now(pods_not_starting=1), SECONDS, VerificationState.VERIFIED, id="proven weighs more than a pod that restarts"),
     ],
 )
 def test_the_present_look_is_judged(present: AssessmentSummary, idle_s: int, state: VerificationState) -> None:
@@ -64,9 +66,9 @@ def test_errors_that_were_there_before_make_the_role_unfit_and_nothing_worse(bef
 
 
 def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
-    hung = replace(BEFORE, counts=replace(BEFORE.counts, hanging=2))
-    assert verify(hung, now(("pods-stale",), pods_ready=13, hanging=2), idle=2 * PATIENCE).state is VerificationState.WAITING
-    assert verify(hung, now(("pods-stale",), pods_ready=12, hanging=3), idle=2 * PATIENCE).state is VerificationState.STALLED
+    hung = replace(BEFORE, counts=replace(BEFORE.counts, pods_not_starting=2))
+    assert verify(hung, now(("pods-stale",), pods_ready=13, pods_not_starting=2), idle=2 * PATIENCE).state is VerificationState.WAITING
+    assert verify(hung, now(("pods-stale",), pods_ready=12, pods_not_starting=3), idle=2 * PATIENCE).state is VerificationState.STALLED
 
 
 CANARY = ReplaceCanaryPod(pod="aws-node-01", uid="1", node="n1", newest="2026-01-01T12:00:00Z", role_arn=ROLE)

@@ -28,7 +28,7 @@ from lambdas.domain.snapshot.snapshot import (
     Unknown,
     WorkloadFacts,
 )
-from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
 from tests.unit.notifications.snapshots import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, healthy_snapshot, trust
 
 NODES = 4
@@ -68,7 +68,7 @@ def _pods(draw: st.DrawFn) -> tuple[PodFacts, ...]:
             owner=("DaemonSet", "aws-node"),
             deleting=draw(_mostly(False, True)),
             waiting=draw(st.sampled_from(["", "", "CrashLoopBackOff", "ContainerCreating"])),
-            last_words=draw(st.sampled_from(["", "", "dial tcp: i/o timeout", *STS_WORDS])),
+            termination_message=draw(st.sampled_from(["", "", "dial tcp: i/o timeout", *STS_WORDS])),
         )
         for number in range(draw(st.integers(0, 6)))
     )

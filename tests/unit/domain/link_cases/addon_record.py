@@ -10,8 +10,8 @@ from lambdas.domain.snapshot.snapshot import (
     HealthIssue,
     Missing,
 )
-from tests.unit.domain.link_cases.words import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
-from tests.unit.domain.pictures import OTHER_ROLE, addon, cluster, seen, settings
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, seen, settings
 from tests.unit.notifications.snapshots import NOW, service_account
 
 CASES: dict[str, Case] = {
@@ -20,13 +20,13 @@ CASES: dict[str, Case] = {
     "record: no role": (seen(addon=addon(role_arn=None)), Link.ADDON_RECORD, BROKEN, Verdict.ADDON_ROLE_MISSING),
     "record: other role": (seen(addon=addon(role_arn=OTHER_ROLE)), Link.ADDON_RECORD, BROKEN, Verdict.ADDON_ROLE_MISSING),
     "record: no role, and told to leave it": (
-        seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.TELL)),
+        seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY)),
         Link.ADDON_RECORD,
         NOT_APPLICABLE,
         None,
     ),
     "record: other role, and told to leave it": (
-        seen(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.TELL)),
+        seen(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY)),
         Link.ADDON_RECORD,
         BROKEN,
         Verdict.ADDON_ROLE_MISSING,

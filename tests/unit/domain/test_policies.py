@@ -14,7 +14,7 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, RepairHistory, opens_at
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
-from tests.unit.domain.pictures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
+from tests.unit.domain.snapshot_fixtures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
 from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -276,7 +276,7 @@ def test_where_one_rule_never_lifts_no_time_is_told() -> None:
 
 
 def test_rules_count_only_where_something_is_wanted() -> None:
-    updating = seen(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE, addon_record=AddonRecord.TELL))
+    updating = seen(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE, addon_record=AddonRecord.NOTIFY_ONLY))
     made = planned(updating)
     assert made.wait
     assert kinds(made) == []

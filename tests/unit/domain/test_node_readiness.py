@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, unwell_otherwise, waiting_for_cni
+from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.snapshot.snapshot import NodeFacts
 
 NODE = NodeFacts(name="n", ready=False, reason="KubeletNotReady", message="", since=None, created_at=None)
@@ -39,4 +39,4 @@ CNI = "container runtime network not ready: NetworkReady=false reason:NetworkPlu
 def test_the_cause_is_read_from_the_node(node: NodeFacts, why: NodeCause | None) -> None:
     assert cause(node) is why
     assert (node in waiting_for_cni([node])) == (why is NodeCause.CNI)
-    assert (node in unwell_otherwise([node])) == (why not in (None, NodeCause.CNI))
+    assert (node in not_ready_otherwise([node])) == (why not in (None, NodeCause.CNI))

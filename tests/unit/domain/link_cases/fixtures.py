@@ -11,7 +11,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from tests.unit.domain.pictures import seen
+from tests.unit.domain.snapshot_fixtures import seen
 from tests.unit.notifications.snapshots import ROLE
 
 Case = tuple[Snapshot, Link, State, Verdict | None]

@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.contract.settings import AddonRecord
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts, summary_from_json, summary_to_json
-from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, look
+from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, summarize
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
@@ -21,13 +21,13 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from tests.unit.domain.pictures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.snapshots import EBS, NOW, ROLE, healthy_snapshot, nodes, pods, service_account
 
 
 def looked(picture: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
-    return look(picture, *judged(picture, past))
+    return summarize(picture, *judged(picture, past))
 
 
 def stored(value: AssessmentSummary) -> AssessmentSummary:
@@ -49,14 +49,14 @@ def test_what_is_withheld_keeps_its_time() -> None:
 def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
     long = "x" * 10_000
     picture = seen(
-        pods=pods(5000, None, unready=5000, last_words=long),
+        pods=pods(5000, None, unready=5000, termination_message=long),
         nodes=nodes(5000, unready=5000, message=long),
         permission_errors=errors(*(f"aws-node-{i:02}" for i in range(5000)), call="ec2:" + "C" * 2000),
         service_account=service_account(OTHER_ROLE + long),
         addon=addon(role_arn=OTHER_ROLE + long),
         workload=workload(desired=5000, updated=5000),
         role=Unknown(long),
-        wrong_settings={f"/eks-irsa-remediator/settings/prod-blue/{i}": long for i in range(1000)},
+        invalid_settings={f"/eks-irsa-remediator/settings/prod-blue/{i}": long for i in range(1000)},
         actor=Actor(who=long, what=long, agent=long),
     )
     assert len(json.dumps(summary_to_json(looked(picture)))) < 32 * 1024
@@ -93,7 +93,7 @@ def test_pods_and_nodes_are_counted() -> None:
         nodes_waiting=3,
         errors_with_role=2,
         errors_without_role=1,
-        hanging=1,
+        pods_not_starting=1,
         rolled_out=True,
     )
 
@@ -153,7 +153,7 @@ def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_
     ("picture", "warns"),
     [
         pytest.param(
-            seen(wrong_settings={"/p/mode": "one of a, b"}), "the parameter /p/mode must be one of a, b; its default counts", id="setting"
+            seen(invalid_settings={"/p/mode": "one of a, b"}), "the parameter /p/mode must be one of a, b; its default counts", id="setting"
         ),
         pytest.param(
             seen(nodes=nodes(15, unready=1, os="windows")), "Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it", id="windows"
@@ -171,4 +171,4 @@ def test_a_binding_that_is_invalid_is_still_named() -> None:
 
 
 def test_a_record_left_to_its_owner_is_no_broken_link() -> None:
-    assert looked(seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.TELL))).is_healthy
+    assert looked(seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY))).is_healthy
