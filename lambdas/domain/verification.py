@@ -67,7 +67,7 @@ def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta
     if counts.pods_not_starting > before.counts.pods_not_starting and idle >= PATIENCE:
         return Verification(
             state=VerificationState.STALLED,
-            sentence=f"{pluralize(counts.pods_not_starting, 'pod does', 'pods do')} not start for a reason other than the role; {_shown(now)}",
+            sentence=f"{pluralize(counts.pods_not_starting, 'pod does', 'pods do')} not start for another reason; {_shown(now)}",
         )
     return Verification(state=VerificationState.WAITING, sentence=_shown(now))
 
