@@ -48,7 +48,7 @@ class UserClusterAccess:
     def read(self, cluster: str, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the cluster's object of the manifest's kind and name, or None."""
         try:
-            answer: Mapping[str, Any] = self._api(cluster).get(f"read {manifest['kind']}", path_of(manifest))
+            answer: Mapping[str, Any] = self._api(cluster).get(f"read {manifest['kind']}", path_of(manifest), dict)
         except NotFound:
             return None
         return answer
@@ -60,7 +60,7 @@ class UserClusterAccess:
     def aws_auth(self, cluster: str) -> str | None:
         """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
         try:
-            answer = self._api(cluster).get("read ConfigMap aws-auth", "/api/v1/namespaces/kube-system/configmaps/aws-auth")
+            answer = self._api(cluster).get("read ConfigMap aws-auth", "/api/v1/namespaces/kube-system/configmaps/aws-auth", dict)
         except NotFound:
             return None
         return str((answer.get("data") or {}).get("mapRoles", ""))

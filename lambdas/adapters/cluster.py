@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections import OrderedDict
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters import kubernetes_objects
-from lambdas.adapters.kubernetes_api import TABLE, KubernetesApi, segment
+from lambdas.adapters.kubernetes_api import PAGE, PAGE_OF_UNKNOWN_SIZE, TABLE, KubernetesApi, segment
 from lambdas.contract.names import RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
-from lambdas.contract.workloads import WorkloadKind
+from lambdas.contract.workloads import WorkloadKind, known
 from lambdas.domain.errors import Conflict, NotFound, PermanentError
 from lambdas.domain.snapshot.snapshot import Missing
 
@@ -33,15 +34,15 @@ class Cluster:
 
     def service_account(self, namespace: str, name: str) -> ServiceAccountFacts | Missing:
         try:
-            return kubernetes_objects.service_account(
-                self._api.get(f"read ServiceAccount {namespace}/{name}", _service_account(namespace, name))
-            )
+            path = _service_account(namespace, name)
+            return self._api.get(f"read ServiceAccount {namespace}/{name}", path, kubernetes_objects.service_account)
         except NotFound:
             return Missing(f"ServiceAccount {namespace}/{name}")
 
     def workload(self, namespace: str, kind: WorkloadKind, name: str) -> WorkloadFacts | Missing:
         try:
-            return kubernetes_objects.workload(kind, self._api.get(f"read {kind} {namespace}/{name}", _workload(namespace, kind, name)))
+            path = _workload(namespace, kind, name)
+            return self._api.get(f"read {kind} {namespace}/{name}", path, partial(kubernetes_objects.workload, kind))
         except NotFound:
             return Missing(f"{kind} {namespace}/{name}")
 
@@ -49,7 +50,7 @@ class Cluster:
         if kind == "ReplicaSet":
             path = f"/apis/apps/v1/namespaces/{segment(namespace)}/replicasets/{segment(name)}"
             try:
-                deployment = kubernetes_objects.controller(self._api.get(f"read ReplicaSet {namespace}/{name}", path))
+                deployment = self._api.get(f"read ReplicaSet {namespace}/{name}", path, kubernetes_objects.controller)
             except NotFound:
                 return None
             kind, name = deployment or ("", "")
@@ -60,14 +61,17 @@ class Cluster:
         found = self._api.list_facts(
             f"list pods of ServiceAccount {namespace}/{service_account}",
             f"/api/v1/namespaces/{segment(namespace)}/pods",
-            lambda page: kubernetes_objects.pods(page["items"]),
-            fieldSelector=selector,
+            kubernetes_objects.pods,
+            {"fieldSelector": selector},
+            page=PAGE if known(namespace, service_account) else PAGE_OF_UNKNOWN_SIZE,
         )
         return tuple({pod.uid: pod for pod in found}.values())  # a restarted list returns pods twice
 
     def nodes(self) -> tuple[NodeFacts, ...]:
         """All nodes. A Ready node has only name, readiness and operating system: 5,000 nodes take 1 MB, not 48."""
-        rows = self._api.list_facts("list nodes", "/api/v1/nodes", kubernetes_objects.nodes_in_table, accept=TABLE, includeObject="None")
+        rows = self._api.list_facts(
+            "list nodes", "/api/v1/nodes", kubernetes_objects.nodes_in_table, {"includeObject": "None"}, accept=TABLE
+        )
         found = {node.name: node for node in rows}
         unready = frozenset(node.name for node in found.values() if not node.ready)
         # A node that was deleted meanwhile stays as in the table, until the next read.
@@ -78,18 +82,18 @@ class Cluster:
         queries = [{"fieldSelector": f"metadata.name={name}"} for name in sorted(names)] if len(names) <= _MAX_READ_BY_NAME else [{}]
 
         def selected(page: Any) -> list[NodeFacts]:
-            return [kubernetes_objects.node(item) for item in page["items"] if item["metadata"]["name"] in names]
+            return [found for item in kubernetes_objects.items(page) if (found := kubernetes_objects.node(item)).name in names]
 
         return [
-            node for query in queries for node in self._api.list_facts("read nodes that are not Ready", "/api/v1/nodes", selected, **query)
+            node for query in queries for node in self._api.list_facts("read nodes that are not Ready", "/api/v1/nodes", selected, query)
         ]
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
         found = self._api.list_facts(
             f"list permission errors in namespace {namespace}",
             f"/apis/events.k8s.io/v1/namespaces/{segment(namespace)}/events",
-            lambda page: [kubernetes_objects.plugin_error(item) for item in page["items"]],
-            fieldSelector="reason=MissingIAMPermissions",
+            lambda page: [kubernetes_objects.plugin_error(item) for item in kubernetes_objects.items(page)],
+            {"fieldSelector": "reason=MissingIAMPermissions"},
         )
         return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
 

@@ -1,18 +1,21 @@
-"""HTTPS to one Kubernetes API server: login, persistent connections, paging and safe retries."""
+"""HTTPS to one Kubernetes API server: login, persistent connections, bounded responses, paging and safe retries."""
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from lambdas.adapters.kubernetes_errors import Expired, from_answer, from_failure, retry_after_s
+from lambdas.adapters.http_limits import ResponseTooLarge, read_body, timed_pool
+from lambdas.adapters.kubernetes_errors import Expired, expected_shape, from_answer, from_failure, retry_after_s
 from lambdas.contract.names import FIELD_MANAGER
-from lambdas.domain.errors import PermanentError
+from lambdas.domain.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +28,23 @@ CONNECT_TIMEOUT_S: Final = 2
 READ_TIMEOUT_S: Final = 5
 PAGE: Final = 250
 """Objects per page, half of kubectl's. 250 parsed pods take 30 MB, and a small function has 128 MB in total."""
+PAGE_OF_UNKNOWN_SIZE: Final = 50
+"""Objects per page of a workload whose pods a tenant can make as large as etcd allows."""
+MAX_PAGE_BYTES: Final = 8 << 20
+"""Maximum size of a page. The client requests a larger page again with fewer objects."""
+MAX_OBJECT_BYTES: Final = 4 << 20
+"""Maximum size of an object: etcd stores up to 1.5 MiB, and JSON escapes make it longer.
+
+Source: https://etcd.io/docs/v3.5/dev-guide/limit/
+"""
+MAX_ERROR_BYTES: Final = 1 << 16
+MAX_VALUES: Final = 400_000
+"""Maximum number of JSON values in a response. Each takes about 100 bytes when parsed; 250 pods of the VPC CNI have 100,000."""
+MAX_LISTED: Final = 50_000
+"""Maximum number of objects in a list."""
+LIST_TIMEOUT_S: Final = 30.0
+"""Maximum time for all pages of a list: half of the checker's time-out, so that the check can still report a slow cluster."""
+_OK: Final = range(200, 300)
 _MAX_RETRY_AFTER_S: Final = 1.0
 """A busy API server requests a wait of one second. For a longer wait the call fails, and the caller decides."""
 Fact = TypeVar("Fact")
@@ -41,6 +61,15 @@ class _Request:
     path: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    most_bytes: int = MAX_OBJECT_BYTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    token: str = field(repr=False)  # the one that the request was sent with
 
 
 class KubernetesApi:
@@ -56,13 +85,19 @@ class KubernetesApi:
         self._role_arn = role_arn
         self._pool = _pool(cluster, endpoint, ca_pem)
 
-    def get(self, attempt: str, path: str) -> Any:
-        """One object.
+    def get(self, attempt: str, path: str, parse: Callable[[Any], Fact]) -> Fact:
+        """The facts that `parse` returns for one object.
 
         Raises:
             NotFound: there is none.
+            PermanentError: the object has another shape than `parse` expects, or a duplicate key, which two parsers may read differently.
         """
-        return self._answer(self._request(attempt, "GET", path))
+        request = self._request(attempt, "GET", path)
+        body = self._body(request)
+        found = _parsed(request, body)
+        with expected_shape(request.attempt):
+            json.loads(body, object_pairs_hook=_each_key_once)
+            return parse(found)
 
     def patch(self, attempt: str, path: str, change: Mapping[str, Any]) -> Any:
         """Apply a JSON merge patch under the product's field manager, and return the resulting object.
@@ -84,54 +119,87 @@ class KubernetesApi:
         return self._answer(self._request(attempt, "DELETE", path, body=options))
 
     def list_facts(
-        self, attempt: str, path: str, parse_page: Callable[[Any], Iterable[Fact]], *, accept: str = _JSON, **query: str
+        self,
+        attempt: str,
+        path: str,
+        parse_page: Callable[[Any], Iterable[Fact]],
+        selection: Mapping[str, str] = MappingProxyType({}),
+        *,
+        accept: str = _JSON,
+        page: int = PAGE,
     ) -> list[Fact]:
         """The facts that `parse_page` returns for each page of a list. Only one page of JSON is in memory at a time.
 
-        If the continuation token expires, the list restarts once, so facts may occur twice.
+        If the continuation token expires, the list restarts once, so facts may occur twice. A page that is too large is requested again
+        with fewer objects, down to one.
+
+        Raises:
+            TransientError: the list was not complete in time.
+            PermanentError: the list does not end, one object is too large, or a page has another shape than `parse_page` expects.
         """
-        query["limit"] = str(PAGE)
         found: list[Fact] = []
+        limits = _ListLimits(f"{attempt} in cluster {self._cluster}")
+        query = {**selection, "limit": str(page)}
         may_restart = True
         while True:
-            request = self._request(attempt, "GET", f"{path}?{urlencode(query)}", accept=accept)
+            request = self._request(attempt, "GET", f"{path}?{urlencode(query)}", accept=accept, most_bytes=MAX_PAGE_BYTES)
             try:
                 query["continue"] = self._read_page(request, parse_page, found)
+            except ResponseTooLarge:
+                if query["limit"] == "1":
+                    raise
+                query["limit"] = str(max(1, int(query["limit"]) // 4))
             except Expired:
                 if not may_restart or not query.pop("continue", ""):
                     raise
                 may_restart = False
-                continue
-            if not query["continue"]:
-                return found
+                limits.seen.clear()
+            else:
+                if not query["continue"]:
+                    return found
+                limits.check(query["continue"], len(found))
+            limits.check_time()
 
     def _read_page(self, request: _Request, parse_page: Callable[[Any], Iterable[Fact]], found: list[Fact]) -> str:
-        page = self._answer(request)  # local to this frame, so it is freed before the next page is read
-        found.extend(parse_page(page))
-        return str(page["metadata"].get("continue", ""))
+        page = _parsed(request, self._body(request))  # local to this frame, so it is freed before the next page is read
+        with expected_shape(request.attempt):
+            token = page["metadata"].get("continue") or ""
+            if not isinstance(token, str):
+                raise TypeError("metadata.continue is no text")
+            found.extend(parse_page(page))
+        return token
 
     def close(self) -> None:
         """Close every idle connection."""
         self._pool.close()
 
     def _request(
-        self, attempt: str, method: str, path: str, *, accept: str = _JSON, content_type: str = _JSON, body: Mapping[str, Any] | None = None
+        self,
+        attempt: str,
+        method: str,
+        path: str,
+        *,
+        accept: str = _JSON,
+        content_type: str = _JSON,
+        body: Mapping[str, Any] | None = None,
+        most_bytes: int = MAX_OBJECT_BYTES,
     ) -> _Request:
         # The API server compresses responses above 128 KB, and lists of similar pods compress well.
         headers = {"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": FIELD_MANAGER, "Content-Type": content_type}
-        encoded = None if body is None else orjson.dumps(body)
-        return _Request(attempt=f"{attempt} in cluster {self._cluster}", method=method, path=path, headers=headers, body=encoded)
+        encoded, attempt = None if body is None else orjson.dumps(body), f"{attempt} in cluster {self._cluster}"
+        return _Request(attempt=attempt, method=method, path=path, headers=headers, body=encoded, most_bytes=most_bytes)
 
     def _answer(self, request: _Request) -> Any:
-        answer = self._send_with_retry(request)
-        if answer.status >= 400:  # noqa: PLR2004
-            raise from_answer(request.attempt, answer.status, answer.data, answer.headers, self._role_arn)
-        try:
-            return orjson.loads(answer.data)
-        except ValueError as error:
-            raise PermanentError(f"{request.attempt}: the response is not JSON; is the endpoint a Kubernetes API server?") from error
+        return _parsed(request, self._body(request))
 
-    def _send_with_retry(self, request: _Request) -> BaseHTTPResponse:
+    def _body(self, request: _Request) -> bytes:
+        """The body of a successful response, 200 to 299. A redirect is an error, whatever body it has."""
+        answer = self._send_with_retry(request)
+        if answer.status in _OK:
+            return answer.body
+        raise from_answer(request.attempt, answer.status, answer.body, answer.headers, self._role_arn, secret=answer.token)
+
+    def _send_with_retry(self, request: _Request) -> _Answer:
         """The response, after one retry for a rejected token or a short `Retry-After`."""
         token = self._tokens.get(self._cluster)
         answer = self._send(request, token)
@@ -143,21 +211,92 @@ class KubernetesApi:
         time.sleep(wait_s)
         return self._send(request, token)
 
-    def _send(self, request: _Request, token: str) -> BaseHTTPResponse:
+    def _send(self, request: _Request, token: str) -> _Answer:
         from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
-
-        headers = {**request.headers, "Authorization": f"Bearer {token}"}
-
-        def once() -> BaseHTTPResponse:
-            return self._pool.urlopen(request.method, request.path, body=request.body, headers=headers, redirect=False, retries=False)
 
         try:
             try:
-                return once()
+                return self._send_once(request, token)
             except (ProtocolError, NewConnectionError):  # closed, refused or not resolved: these fail without a time-out
-                return once()
+                return self._send_once(request, token)
         except (HTTPError, OSError) as error:
             raise from_failure(request.attempt, error) from error
+        except PermanentError as error:
+            raise type(error)(f"{request.attempt}: {error}") from error
+
+    def _send_once(self, request: _Request, token: str) -> _Answer:
+        headers = {**request.headers, "Authorization": f"Bearer {token}"}
+        options: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False}
+        answer = self._pool.urlopen(request.method, request.path, body=request.body, headers=headers, **options)
+        try:
+            body = read_body(answer, request.most_bytes) if answer.status in _OK else _error_body(answer)
+            return _Answer(status=answer.status, headers=answer.headers, body=body, token=token)
+        except BaseException:
+            answer.close()  # the unread rest must not become the response to the next request
+            raise
+        finally:
+            answer.release_conn()
+
+
+@dataclass
+class _ListLimits:
+    """Limits of one list: its time, its length, and that no continuation token repeats."""
+
+    attempt: str
+    started: float = field(default_factory=time.monotonic)
+    seen: set[str] = field(default_factory=set)
+
+    def check(self, token: str, count: int) -> None:
+        """Accept a continuation token after `count` objects.
+
+        Raises:
+            PermanentError: the token repeats, or the list is too long.
+        """
+        if token in self.seen:
+            raise PermanentError(f"{self.attempt}: the server repeats a continuation token, so the list does not end")
+        if count > MAX_LISTED:
+            raise PermanentError(f"{self.attempt}: the list has more than {MAX_LISTED} objects")
+        self.seen.add(token)
+
+    def check_time(self) -> None:
+        """Allow another request.
+
+        Raises:
+            TransientError: the time for the list is over.
+        """
+        if time.monotonic() - self.started > LIST_TIMEOUT_S:
+            raise TransientError(f"{self.attempt}: the list was not complete after {LIST_TIMEOUT_S:.0f} seconds")
+
+
+def _parsed(request: _Request, body: bytes) -> Any:
+    """The JSON object of a response.
+
+    Raises:
+        ResponseTooLarge: the response has so many values that the parsed object would be many times larger than its text.
+        PermanentError: the response is not a JSON object.
+    """
+    if body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_VALUES:
+        raise ResponseTooLarge(f"{request.attempt}: the response has more than {MAX_VALUES} values")
+    try:
+        found = orjson.loads(body)
+    except ValueError as error:
+        raise PermanentError(f"{request.attempt}: the response is not JSON; is the endpoint a Kubernetes API server?") from error
+    if not isinstance(found, dict):
+        raise PermanentError(f"{request.attempt}: the response is not a JSON object; is the endpoint a Kubernetes API server?")
+    return found
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key occurs twice")
+
+
+def _error_body(answer: BaseHTTPResponse) -> bytes:
+    try:
+        return read_body(answer, MAX_ERROR_BYTES)
+    except PermanentError:  # the status is sufficient
+        answer.close()
+        return b""
 
 
 def segment(name: str) -> str:
@@ -166,12 +305,12 @@ def segment(name: str) -> str:
 
 
 def _pool(cluster: str, endpoint: str, ca_pem: str) -> HTTPSConnectionPool:
-    from urllib3 import HTTPSConnectionPool, Timeout
+    from urllib3 import Timeout
 
     address = urlsplit(endpoint)
     if address.scheme != "https" or not address.hostname:
         raise PermanentError(f"log in to cluster {cluster}: its endpoint is not an https address: {endpoint[:100]!r}")
-    return HTTPSConnectionPool(
+    return timed_pool()(
         address.hostname,
         address.port or 443,
         maxsize=_CONNECTIONS,
@@ -187,6 +326,7 @@ def _tls_context(cluster: str, ca_pem: str) -> ssl.SSLContext:
     Source: https://github.com/kubernetes-client/python/issues/2394
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and checks the host name
+    context.hostname_checks_common_name = False  # only subjectAltName names a host
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cadata=ca_pem)

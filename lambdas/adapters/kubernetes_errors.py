@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, RemediatorError, TransientError
+from lambdas.domain.redaction import printable, redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from urllib3.exceptions import HTTPError
 
 TEXT_LIMIT: Final = 300
+MAX_RETRY_AFTER_S: Final = 60
+"""Maximum wait that a server can request."""
+_MAX_DIGITS: Final = 9
+_MAX_MESSAGE: Final = 8_192
+"""Characters of a server's message that are redacted before the text is truncated: a token that it echoes is longer than the limit."""
 _NEXT_STEP: Final = {
     401: "the cluster rejects this login: create an access entry for {role}",
     403: "{role} lacks an RBAC rule for this; the access manifests hold the rules of the functions",
@@ -26,13 +33,31 @@ class Expired(TransientError):
     """410: the API server no longer keeps the requested version."""
 
 
-def from_answer(attempt: str, status: int, body: bytes, headers: Mapping[str, str], role_arn: str = "") -> RemediatorError:
-    """The domain error for a response of 400 and above, with the truncated message of the server. `role_arn` is the caller, if known.
+@contextmanager
+def expected_shape(attempt: str) -> Iterator[None]:
+    """Translate what the parser of an object raises, where a field is absent or of another type.
+
+    Raises:
+        PermanentError: the response is JSON, but not an object of Kubernetes.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        found = printable(f"{type(error).__name__} {error}"[:TEXT_LIMIT])
+        raise PermanentError(f"{attempt}: the response is not a valid Kubernetes object: {found}"[:TEXT_LIMIT]) from error
+
+
+def from_answer(
+    attempt: str, status: int, body: bytes, headers: Mapping[str, str], role_arn: str = "", *, secret: str = ""
+) -> RemediatorError:
+    """The domain error for an unsuccessful response, with the truncated message of the server, without `secret`.
+
+    `role_arn` is the caller, if known.
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
     step = _NEXT_STEP.get(status, "").format(role=role_arn or "this role")
-    text = "; ".join(filter(None, (f"{attempt}: {status} {_message(body)}".rstrip()[:TEXT_LIMIT], step)))
+    text = "; ".join(filter(None, (f"{attempt}: {status} {printable(redacted(_message(body), secret))}".rstrip()[:TEXT_LIMIT], step)))
     if status == 401:  # noqa: PLR2004
         return AccessDenied(text, denial=Denial.UNAUTHENTICATED)
     if status == 403:  # noqa: PLR2004
@@ -58,15 +83,15 @@ def from_failure(attempt: str, error: HTTPError | OSError) -> RemediatorError:
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """The `Retry-After` header in seconds, the only form that API servers send; None if it is absent."""
     value = headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
+    return float(min(int(value), MAX_RETRY_AFTER_S)) if value.isdecimal() and len(value) <= _MAX_DIGITS else None
 
 
 def _message(body: bytes) -> str:
     try:
         status: Any = orjson.loads(body)
-        return str(status["message"])
+        return str(status["message"])[:_MAX_MESSAGE]
     except (ValueError, KeyError, TypeError):
-        return " ".join(body[:TEXT_LIMIT].decode(errors="replace").split())
+        return body[:_MAX_MESSAGE].decode(errors="replace")
 
 
 def _cause(error: Exception) -> str:

@@ -1,4 +1,7 @@
-"""Converts Kubernetes JSON to facts. Pure; accepts absent fields."""
+"""Converts Kubernetes JSON to facts. Pure; accepts absent fields, and no field of another type than Kubernetes declares.
+
+Each function raises `KeyError`, `TypeError` or `ValueError` for an invalid object; `expected_shape` translates them.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -8,11 +11,22 @@ from lambdas.contract.names import AUDIENCE_ANNOTATION, RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.permissions import calls_in_event
 from lambdas.domain.snapshot.snapshot import FieldWriter, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
+from lambdas.domain.untrusted_json import moment
 
 Json = Mapping[str, Any]
 
+_MAX_ANNOTATIONS: Final = 256 * 1024
+"""Characters of all annotations of one object.
+
+Source: https://github.com/kubernetes/kubernetes/blob/HEAD/staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go
+"""
+_LONGEST_VALUE: Final = 2_049
+"""Maximum length of any other text: one more than that of a role ARN, so that no truncated text equals an ARN."""
 _MESSAGE_LIMIT: Final = 400
 """Characters of a termination message: enough for an SDK error, which ends with its cause."""
+_MAX_COUNT: Final = 2**31 - 1
+_YEARS: Final = range(1970, 2200)
+"""Years of a valid time. A delay added to a time outside these years could exceed the range of a datetime."""
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _READY: Final = "Ready"
 _FAULT_WHEN_FALSE: Final = frozenset(
@@ -27,20 +41,95 @@ _SHUT_DOWN: Final = "node.cloudprovider.kubernetes.io/shutdown"
 _UNAVAILABLE_BY_DEFAULT: Final = {WorkloadKind.DAEMON_SET: 1, WorkloadKind.DEPLOYMENT: "25%", WorkloadKind.STATEFUL_SET: 1}
 
 
-def parse_time(text: str | None) -> datetime | None:
+# --- fields ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _object(value: object, what: str) -> Json:
+    if not isinstance(value, dict):
+        raise TypeError(f"{what} is of type {type(value).__name__}, not an object")
+    return value
+
+
+def _child(item: Json, key: str) -> Json:
+    value = item.get(key)
+    return _object(value, key) if value is not None else {}
+
+
+def _children(item: Json, key: str) -> list[Json]:
+    value = item.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise TypeError(f"{key} is of type {type(value).__name__}, not a list")
+    return [_object(child, key) for child in value]
+
+
+def _text(item: Json, key: str, default: str | None = "") -> str:
+    value = item.get(key)
+    if value is None:
+        value = default
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is of type {type(value).__name__}, not a text")
+    return value[:_LONGEST_VALUE]
+
+
+def _required(item: Json, key: str) -> str:
+    return _text(item, key, None)
+
+
+def _count(item: Json, key: str, default: int = 0) -> int:
+    value = item.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_COUNT:
+        raise TypeError(f"{key} is no count")
+    return value
+
+
+def _annotations(metadata: Json) -> Mapping[str, str]:
+    found = _child(metadata, "annotations")
+    if not all(isinstance(value, str) for value in found.values()):
+        raise TypeError("an annotation is no text")
+    if sum(len(key) + len(value) for key, value in found.items()) > _MAX_ANNOTATIONS:
+        raise ValueError("the annotations are longer than Kubernetes allows")
+    return found
+
+
+def _time(item: Json, key: str) -> datetime | None:
     """A Kubernetes time (RFC 3339, UTC), or None if it is absent."""
-    return datetime.fromisoformat(text) if text else None
+    text = _text(item, key)
+    at = moment(text)
+    if text and (at is None or at.year not in _YEARS):
+        raise ValueError(f"{key} is no time")
+    return at
+
+
+def _required_time(item: Json, key: str) -> datetime:
+    at = _time(item, key)
+    if at is None:
+        raise KeyError(key)
+    return at
+
+
+def items(page: Json) -> list[Json]:
+    """The objects of one page of a list."""
+    if not isinstance(page.get("items"), list):
+        raise TypeError("items is no list")
+    return _children(page, "items")
+
+
+# --- objects -----------------------------------------------------------------------------------------------------------------------------
 
 
 def service_account(item: Json) -> ServiceAccountFacts:
     """The facts of a ServiceAccount."""
-    metadata = item["metadata"]
-    annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    metadata = _object(item["metadata"], "metadata")
+    annotations = _annotations(metadata)
     return ServiceAccountFacts(
-        resource_version=metadata["resourceVersion"],
+        resource_version=_required(metadata, "resourceVersion"),
         role_annotations={key: value for key, value in annotations.items() if _is_role_key(key)},
         audience=annotations.get(AUDIENCE_ANNOTATION) or None,
-        writers=_writers(metadata.get("managedFields") or ()),
+        writers=_writers(_children(metadata, "managedFields")),
     )
 
 
@@ -51,7 +140,7 @@ def _is_role_key(key: str) -> bool:
 
 def _writers(entries: Iterable[Json]) -> tuple[FieldWriter, ...]:
     writers = [
-        FieldWriter(manager=entry.get("manager", ""), at=parse_time(entry.get("time")), owns_annotation=_owns_role_annotation(entry))
+        FieldWriter(manager=_text(entry, "manager"), at=_time(entry, "time"), owns_annotation=_owns_role_annotation(entry))
         for entry in entries
     ]
     latest = max((writer.at for writer in writers if writer.at), default=None)
@@ -59,27 +148,27 @@ def _writers(entries: Iterable[Json]) -> tuple[FieldWriter, ...]:
 
 
 def _owns_role_annotation(entry: Json) -> bool:
-    owned = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {}
+    owned = _child(_child(_child(entry, "fieldsV1"), "f:metadata"), "f:annotations")
     return any(_is_role_key(key) for key in owned)
 
 
 def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
     """The facts of a DaemonSet, Deployment or StatefulSet."""
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
+    metadata, spec, status = _object(item["metadata"], "metadata"), _object(item["spec"], "spec"), _child(item, "status")
     daemon = kind is WorkloadKind.DAEMON_SET
-    desired = status.get("desiredNumberScheduled", 0) if daemon else spec.get("replicas", 1)
-    annotations = (spec["template"].get("metadata") or {}).get("annotations") or {}
-    strategy = spec.get("strategy" if kind is WorkloadKind.DEPLOYMENT else "updateStrategy") or {}
+    desired = _count(status, "desiredNumberScheduled") if daemon else _count(spec, "replicas", 1)
+    annotations = _annotations(_child(_object(spec["template"], "template"), "metadata"))
+    strategy = _child(spec, "strategy" if kind is WorkloadKind.DEPLOYMENT else "updateStrategy")
     return WorkloadFacts(
         kind=kind,
-        name=metadata["name"],
+        name=_required(metadata, "name"),
         desired=desired,
-        updated=status.get("updatedNumberScheduled" if daemon else "updatedReplicas", 0),
+        updated=_count(status, "updatedNumberScheduled" if daemon else "updatedReplicas"),
         max_unavailable=_max_unavailable(kind, strategy, desired),
-        generation=metadata.get("generation", 0),
-        observed_generation=status.get("observedGeneration", 0),
+        generation=_count(metadata, "generation"),
+        observed_generation=_count(status, "observedGeneration"),
         restarted_at=annotations.get(RESTARTED_AT_ANNOTATION),
-        on_delete=strategy.get("type") == "OnDelete",
+        on_delete=_text(strategy, "type") == "OnDelete",
     )
 
 
@@ -90,36 +179,38 @@ def _max_unavailable(kind: WorkloadKind, strategy: Json, desired: int) -> int:
     https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/deployment/util/deployment_util.go (ResolveFenceposts)
     https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/statefulset/stateful_set_utils.go (getStatefulSetMaxUnavailable)
     """
-    if strategy.get("type") == "Recreate":
+    if _text(strategy, "type") == "Recreate":
         return max(1, desired)
-    configured = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
+    configured = _child(strategy, "rollingUpdate").get("maxUnavailable")
     value: Any = _UNAVAILABLE_BY_DEFAULT[kind] if configured is None else configured
     if isinstance(value, str):
         share = int(value.removesuffix("%")) * desired
         value = -(-share // 100) if kind is WorkloadKind.DAEMON_SET else share // 100
-    return max(1, int(value))
+    elif not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("maxUnavailable is neither a count nor a percentage")
+    return max(1, min(int(value), _MAX_COUNT))
 
 
-def pods(items: Iterable[Json]) -> Iterator[PodFacts]:
-    """The facts of the pods of a list, without finished pods."""
-    return (_pod(item) for item in items if (item.get("status") or {}).get("phase") not in _FINISHED)
+def pods(page: Json) -> Iterator[PodFacts]:
+    """The facts of the pods of one page, without finished pods."""
+    return (_pod(item) for item in items(page) if _text(_child(item, "status"), "phase") not in _FINISHED)
 
 
 def _pod(item: Json) -> PodFacts:
-    metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    containers = [*spec["containers"], *spec.get("initContainers", ())]
-    statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    metadata, spec, status = _object(item["metadata"], "metadata"), _object(item["spec"], "spec"), _child(item, "status")
+    containers = [*_children(spec, "containers"), *_children(spec, "initContainers")]
+    statuses = [*_children(status, "initContainerStatuses"), *_children(status, "containerStatuses")]
     return PodFacts(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        node=spec.get("nodeName", ""),
-        created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
+        name=_required(metadata, "name"),
+        uid=_required(metadata, "uid"),
+        node=_text(spec, "nodeName"),
+        created_at=_required_time(metadata, "creationTimestamp"),
         role_arn=_in_environment(containers, "AWS_ROLE_ARN") or None,
         container_credentials=_in_environment(containers, "AWS_CONTAINER_CREDENTIALS_FULL_URI") is not None,
-        ready=_condition(status, _READY).get("status") == "True",
+        ready=_text(_condition(status, _READY), "status") == "True",
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
-        waiting=next(filter(None, ((container.get("state") or {}).get("waiting", {}).get("reason") for container in statuses)), ""),
+        waiting=next(filter(None, (_text(_child(_child(container, "state"), "waiting"), "reason") for container in statuses)), ""),
         termination_message=next(filter(None, (_termination_message(container) for container in statuses)), ""),
     )
 
@@ -127,50 +218,48 @@ def _pod(item: Json) -> PodFacts:
 def _in_environment(containers: Iterable[Json], name: str) -> str | None:
     """The value of the variable in the first container that has it. The search starts at the end, where the webhook appends."""
     for container in containers:
-        for variable in reversed(container.get("env") or ()):
+        for variable in reversed(_children(container, "env")):
             if variable["name"] == name:
-                return variable.get("value") or ""
+                return _text(variable, "value")
     return None
 
 
 def _controller(metadata: Json) -> tuple[str, str] | None:
-    return next(
-        ((owner["kind"], owner["name"]) for owner in metadata.get("ownerReferences") or () if owner.get("controller")),
-        None,
-    )
+    owners = (owner for owner in _children(metadata, "ownerReferences") if owner.get("controller") is True)
+    return next(((_required(owner, "kind"), _required(owner, "name")) for owner in owners), None)
 
 
 def controller(item: Json) -> tuple[str, str] | None:
     """`(kind, name)` of the object's controller, or None."""
-    return _controller(item["metadata"])
+    return _controller(_object(item["metadata"], "metadata"))
 
 
 def _termination_message(container: Json) -> str:
-    ended = (container.get("lastState") or {}).get("terminated") or {}
-    return str(ended.get("message") or ended.get("reason") or "").strip()[:_MESSAGE_LIMIT]
+    ended = _child(_child(container, "lastState"), "terminated")
+    return (_text(ended, "message") or _text(ended, "reason")).strip()[:_MESSAGE_LIMIT]
 
 
 def _condition(status: Json, kind: str) -> Json:
-    return next((condition for condition in status.get("conditions") or () if condition["type"] == kind), {})
+    return next((condition for condition in _children(status, "conditions") if condition["type"] == kind), {})
 
 
 def node(item: Json) -> NodeFacts:
     """The facts of a Node."""
-    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
-    labels = metadata.get("labels") or {}
+    metadata, spec, status = _object(item["metadata"], "metadata"), _child(item, "spec"), _child(item, "status")
+    labels = _child(metadata, "labels")
     ready = _condition(status, _READY)
     return NodeFacts(
-        name=metadata["name"],
-        ready={"True": True, "False": False}.get(ready.get("status", "")),
-        reason=ready.get("reason", ""),
-        message=ready.get("message", ""),
-        since=parse_time(ready.get("lastTransitionTime")),
-        created_at=parse_time(metadata.get("creationTimestamp")),
-        pressures=tuple(condition["type"] for condition in status.get("conditions") or () if _is_pressure(condition)),
-        nodegroup=labels.get("eks.amazonaws.com/nodegroup", ""),
-        os=labels.get("kubernetes.io/os", "linux"),
-        compute_type=labels.get("eks.amazonaws.com/compute-type", ""),
-        shut_down=any(taint["key"] == _SHUT_DOWN for taint in spec.get("taints") or ()),
+        name=_required(metadata, "name"),
+        ready={"True": True, "False": False}.get(_text(ready, "status")),
+        reason=_text(ready, "reason"),
+        message=_text(ready, "message"),
+        since=_time(ready, "lastTransitionTime"),
+        created_at=_time(metadata, "creationTimestamp"),
+        pressures=tuple(_required(condition, "type") for condition in _children(status, "conditions") if _is_pressure(condition)),
+        nodegroup=_text(labels, "eks.amazonaws.com/nodegroup"),
+        os=_text(labels, "kubernetes.io/os", "linux"),
+        compute_type=_text(labels, "eks.amazonaws.com/compute-type"),
+        shut_down=any(taint["key"] == _SHUT_DOWN for taint in _children(spec, "taints")),
     )
 
 
@@ -185,13 +274,15 @@ def nodes_in_table(table: Json) -> Iterator[NodeFacts]:
 
     Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/printers/internalversion/printers.go (printNode)
     """
-    columns = {column["name"]: index for index, column in enumerate(table["columnDefinitions"])}
-    for row in table["rows"]:
+    columns = {_required(column, "name"): index for index, column in enumerate(_children(table, "columnDefinitions"))}
+    for row in _children(table, "rows"):
         cells = row["cells"]
-        status = cells[columns["Status"]].split(",")
+        if not isinstance(cells, list):
+            raise TypeError("cells is no list")
+        status = str(cells[columns["Status"]]).split(",")
         windows = "Windows" in str(cells[columns["OS-Image"]]) if "OS-Image" in columns else False
         yield NodeFacts(
-            name=cells[columns["Name"]],
+            name=_required({"name": cells[columns["Name"]]}, "name"),
             ready={"Ready": True, "NotReady": False}.get(status[0]),
             reason="",
             message="",
@@ -204,13 +295,11 @@ def nodes_in_table(table: Json) -> Iterator[NodeFacts]:
 def plugin_error(item: Json) -> PluginError:
     """The facts of an event of `events.k8s.io/v1`. The action is the API call; older VPC CNI releases name it in the note."""
     at = (
-        (item.get("series") or {}).get("lastObservedTime")
-        or item.get("deprecatedLastTimestamp")
-        or item.get("eventTime")
-        or item["metadata"]["creationTimestamp"]
+        _time(_child(item, "series"), "lastObservedTime")
+        or _time(item, "deprecatedLastTimestamp")
+        or _time(item, "eventTime")
+        or _required_time(_object(item["metadata"], "metadata"), "creationTimestamp")
     )
     return PluginError(
-        call=calls_in_event(item.get("note") or "") or item.get("action") or "",
-        pod=(item.get("regarding") or {}).get("name", ""),
-        at=datetime.fromisoformat(at),
+        call=calls_in_event(_text(item, "note")) or _text(item, "action"), pod=_text(_child(item, "regarding"), "name"), at=at
     )

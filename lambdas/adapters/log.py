@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.contract.names import PROJECT
+from lambdas.domain.redaction import redacted
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -32,13 +33,12 @@ def write(title: str, message: str, *, error: Exception | None = None, **fields:
 
     With `error`, the line is a warning that names the class of the error. The dashboard lists warnings.
     """
-    truncated: dict[str, Any] = {
-        name: value[:_TEXT_LIMIT] if isinstance(value, str) else _loggable(value) for name, value in fields.items()
-    }
+    loggable: dict[str, Any] = {name: _loggable(value) for name, value in fields.items()}
+    text = redacted(message)[:_TEXT_LIMIT]
     if error:
-        _logger().warning(message[:_TEXT_LIMIT], title=Title(title), error=type(error).__name__, **truncated)
+        _logger().warning(text, title=Title(title), error=type(error).__name__, **loggable)
     else:
-        _logger().info(message[:_TEXT_LIMIT], title=Title(title), **truncated)
+        _logger().info(text, title=Title(title), **loggable)
 
 
 @cache
@@ -49,9 +49,11 @@ def _logger() -> Logger:
 
 
 def _loggable(value: object) -> object:
-    """Plain data as it is; any other object as its type name, because Powertools would serialize a whole dataclass."""
+    """Plain data with redacted, truncated texts; any other object as its type name, since Powertools would serialize a dataclass."""
     if isinstance(value, list | tuple):
         return [_loggable(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _loggable(item) for key, item in value.items()}
-    return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"
+    if isinstance(value, str):
+        return redacted(value)[:_TEXT_LIMIT]
+    return value if value is None or isinstance(value, int | float) else f"<{type(value).__name__}>"

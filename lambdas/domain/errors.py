@@ -2,9 +2,14 @@
 
 from enum import StrEnum
 
+from lambdas.domain.redaction import redacted
+
 
 class RemediatorError(Exception):
-    """Anything we raise on purpose. The text says what was attempted, what came back, and the next step."""
+    """Anything we raise on purpose. The text says what was attempted, what came back, and the next step, without credentials."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(redacted(text))
 
 
 class TransientError(RemediatorError):

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
+from lambdas.domain.redaction import redacted
+
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories without a glyph: controls, bidi marks, lone surrogates, private use, line separators."""
 
@@ -20,8 +22,8 @@ def plain(value: object) -> str:
 
 
 def line(value: object) -> str:
-    """One line of visible characters that keeps every space: for lines of a document."""
-    text = str(value)
+    """One line of visible characters that keeps every space, without credentials: for lines of a document."""
+    text = redacted(str(value))
     if not text.isprintable():  # nearly every text is printable, and a repair writes thousands of lines
         text = "".join(" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _INVISIBLE)
     return text.rstrip()

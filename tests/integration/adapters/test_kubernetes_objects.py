@@ -27,7 +27,9 @@ def test_a_pod_has_its_role_and_termination_message() -> None:
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": "UnauthorizedOperation " + "x" * 500}},
     }
     conditions = [{"type": "Ready", "status": "True"}]
-    (facts,) = kubernetes_objects.pods([stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))])
+    (facts,) = kubernetes_objects.pods(
+        {"items": [stored(pod("p", env={"AWS_ROLE_ARN": ROLE}, conditions=conditions, containerStatuses=[status]))]}
+    )
     assert (facts.role_arn, facts.container_credentials, facts.ready) == (ROLE, False, True)
     assert (facts.waiting, len(facts.termination_message), facts.deleting) == ("CrashLoopBackOff", 400, False)
     assert facts.created_at == datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,25 +38,25 @@ def test_a_pod_has_its_role_and_termination_message() -> None:
 def test_a_pod_without_status_is_not_ready_and_has_no_role() -> None:
     bare = stored(pod("p"))
     del bare["status"]
-    (facts,) = kubernetes_objects.pods([bare])
+    (facts,) = kubernetes_objects.pods({"items": [bare]})
     assert (facts.role_arn, facts.ready, facts.waiting, facts.termination_message) == (None, False, "", "")
 
 
 def test_a_terminating_pod_is_marked_and_finished_pods_are_omitted() -> None:
     going = stored(pod("p"), deletionTimestamp=AT)
     ended = [stored(pod("e", phase=phase)) for phase in ("Succeeded", "Failed")]
-    assert [(item.name, item.deleting) for item in kubernetes_objects.pods([going, *ended])] == [("p", True)]
+    assert [(item.name, item.deleting) for item in kubernetes_objects.pods({"items": [going, *ended]})] == [("p", True)]
 
 
 @pytest.mark.parametrize("compute_type", ["", "auto", "hybrid"])
 def test_a_node_has_its_compute_type(compute_type: str) -> None:
     labels = {"eks.amazonaws.com/compute-type": compute_type} if compute_type else {}
-    assert kubernetes_objects.node(stored(node("n", ready=False), labels=labels)).compute_type == compute_type
+    assert kubernetes_objects.node(stored(node("n", "False"), labels=labels)).compute_type == compute_type
 
 
 def test_pod_identity_is_read_from_the_environment() -> None:
     (facts,) = kubernetes_objects.pods(
-        [stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))]
+        {"items": [stored(pod("p", env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}))]}
     )
     assert facts.container_credentials
 

@@ -1,0 +1,186 @@
+"""Exhaust the memory or the time of a check with an endless, inflated or slow answer of an API server.
+
+The attacker controls an API server that the cluster's authority vouches for, or decides how large the pods of a ServiceAccount are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from lambdas.adapters import http_limits, kubernetes_api
+from lambdas.domain.errors import PermanentError, RemediatorError, TransientError
+from tests.attacks.hostile_server import page, pod, send, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+THREAT = "endless-answers"
+MOST_MEMORY = 64 << 20
+"""A quarter of the checker's memory, in bytes: the process itself takes about a half."""
+
+
+@contextmanager
+def memory_bounded() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MOST_MEMORY, f"{peak >> 20} MiB"
+
+
+def bomb() -> bytes:
+    """One megabyte of gzip that inflates to a gigabyte."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, 31)
+    parts = [deflater.compress(b'{"metadata":{},"items":[],"x":"')]
+    parts += [deflater.compress(b"a" * (1 << 20)) for _ in range(1000)]
+    return b"".join([*parts, deflater.compress(b'"}'), deflater.flush()])
+
+
+def chunked(handler: Any, first: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"%x\r\n%s\r\n" % (len(first), first))
+
+
+def endless(handler: Any) -> None:
+    chunked(handler, b'{"metadata":{},"items":[],"x":"')
+    while True:
+        handler.wfile.write(b"10000\r\n" + b"a" * 65536 + b"\r\n")
+
+
+BOMB = bomb()
+MANY_SMALL_VALUES = b'{"metadata":{},"items":[' + b",".join([b"{}"] * 2_000_000) + b"]}"
+TOO_LARGE: dict[str, Callable[[Any], None]] = {
+    "1 MB of gzip that is 1 GB": lambda handler: send(handler, BOMB, Content_Encoding="gzip"),
+    "an endless body": endless,
+    "two million small values": lambda handler: send(handler, MANY_SMALL_VALUES),
+    "one pod of 20 MB": lambda handler: send(handler, LARGE_POD),
+}
+LARGE_POD = page([pod(1, 20 << 20)])
+
+
+@pytest.mark.parametrize("answer", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_an_answer_that_is_too_large_is_refused_in_bounded_memory(answer: Callable[[Any], None]) -> None:
+    with serving(answer) as cluster, memory_bounded(), pytest.raises(PermanentError, match="the response has more than"):
+        cluster.pods("kube-system", "aws-node")
+    with serving(answer) as cluster, memory_bounded(), pytest.raises(PermanentError):
+        cluster.service_account("kube-system", "aws-node")
+
+
+def test_large_pods_of_a_tenant_are_read_in_smaller_pages() -> None:
+    asked: list[int] = []
+    large = {number: json.dumps(pod(number, 1_300_000)).encode() for number in range(120)}
+
+    def honest(handler: Any) -> None:
+        query = parse_qs(urlsplit(handler.path).query)
+        start, limit = int(query.get("continue", ["0"])[0]), int(query["limit"][0])
+        asked.append(limit)
+        end = min(start + limit, len(large))
+        token = str(end) if end < len(large) else ""
+        handler.send_response(200)
+        parts = [b'{"metadata":{"continue":"%s"},"items":[' % token.encode()]
+        for number in range(start, end):
+            parts += [b"," if number > start else b"", large[number]]
+        parts.append(b"]}")
+        handler.send_header("Content-Length", str(sum(map(len, parts))))
+        handler.end_headers()
+        for part in parts:
+            handler.wfile.write(part)
+
+    with serving(honest) as cluster, memory_bounded():
+        found = cluster.pods("apps", "reader")
+    assert len(found) == 120
+    assert asked[:2] == [kubernetes_api.PAGE_OF_UNKNOWN_SIZE, kubernetes_api.PAGE_OF_UNKNOWN_SIZE // 4]
+    assert len(asked) < 60
+
+
+ENDLESS_LISTS: dict[str, Callable[[Any], None]] = {
+    "empty pages": lambda handler: send(handler, page([], "again")),
+    "full pages": lambda handler: send(handler, page([pod(number) for number in range(250)], "again")),
+}
+
+
+@pytest.mark.parametrize("answer", ENDLESS_LISTS.values(), ids=ENDLESS_LISTS)
+def test_a_repeated_continuation_is_refused(answer: Callable[[Any], None]) -> None:
+    with serving(answer) as cluster, pytest.raises(PermanentError, match="repeats a continuation token"):
+        cluster.pods("kube-system", "aws-node")
+
+
+def test_a_list_of_always_new_continuations_ends_at_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes_api, "MAX_LISTED", 1_000)
+    numbers = iter(range(1_000_000))
+    items = [pod(number) for number in range(250)]
+    with (
+        serving(lambda handler: send(handler, page(items, f"t{next(numbers)}"))) as cluster,
+        pytest.raises(PermanentError, match="more than 1000 objects"),
+    ):
+        cluster.pods("kube-system", "aws-node")
+    assert next(numbers) <= 6
+
+
+def test_a_list_of_always_new_continuations_without_objects_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes_api, "LIST_TIMEOUT_S", 0.5)
+    numbers = iter(range(1_000_000))
+    with serving(lambda handler: send(handler, page([], f"t{next(numbers)}"))) as cluster:
+        started = time.monotonic()
+        with pytest.raises(TransientError, match="the list was not complete"):
+            cluster.pods("kube-system", "aws-node")
+    assert time.monotonic() - started < 3
+
+
+def drip_body(handler: Any) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def drip_chunks(handler: Any) -> None:
+    chunked(handler, b"{")
+    while True:
+        handler.wfile.write(b"1\r\n \r\n")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def drip_header(handler: Any) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        handler.wfile.write(b"X")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def drip_continue(handler: Any) -> None:
+    while True:
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+SLOW = {"body": drip_body, "chunks": drip_chunks, "header": drip_header, "100 Continue": drip_continue}
+
+
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
+def test_an_answer_that_never_ends_is_given_up_at_its_deadline(answer: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_limits, "RESPONSE_TIMEOUT_S", 0.6)
+    with serving(answer) as cluster:
+        started = time.monotonic()
+        with pytest.raises(RemediatorError) as raised:
+            cluster.pods("kube-system", "aws-node")
+    assert isinstance(raised.value, TransientError)
+    assert time.monotonic() - started < 3
