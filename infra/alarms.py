@@ -1,4 +1,4 @@
-"""Alarms on the remediator itself. They notify the people topic and never start a check."""
+"""Alarms on the remediator itself. They notify the people topic, or the fallback topic about it, and never start a check."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.functions import Functions, logical_id
 from infra.metrics import durable_metric, product_metric
+from infra.topics import Topics
 from lambdas.contract.environment import Function
 from lambdas.contract.events import SWEEP_RATE_MINUTES
-from lambdas.contract.metrics import LOGIN_FAILURES, SWEEPS
+from lambdas.contract.metrics import LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Metric
 from lambdas.contract.names import METRIC_NAMESPACE
 
 FIVE_MINUTES: Final = Duration.minutes(5)
@@ -32,15 +32,16 @@ _EXECUTIONS: Final = {
 class Alarms(Construct):
     """One alarm for each failure mode of the remediator itself."""
 
-    def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue, people: sns.ITopic) -> None:
+    def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue, topics: Topics) -> None:
         super().__init__(scope, name)
-        self._action = actions.SnsAction(people)
+        self._action = actions.SnsAction(topics.people)
         for metric, meaning in _EXECUTIONS.items():
             self._alarm(metric.removeprefix("Durable"), durable_metric(functions.by_name[Function.REMEDIATOR], metric), meaning)
         self._function_alarms(functions)
         queues = {f"{logical_id(function)}Failures": queue for function, queue in functions.dead_letters.items()}
         self._queue_alarms({"Undelivered": undelivered, **queues})
         self._metric_alarms()
+        self._notification_alarms(topics)
 
     def _function_alarms(self, functions: Functions) -> None:
         checker = functions.checker
@@ -72,17 +73,32 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
         self._notify(sweep)
-        # A query covers all clusters: a metric alarm names one cluster, and alarms do not allow SEARCH.
-        # Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-alarms.html
-        (dimension,) = LOGIN_FAILURES.dimensions
-        query = f'SELECT SUM({LOGIN_FAILURES.name}) FROM SCHEMA("{METRIC_NAMESPACE}", {dimension})'  # noqa: S608  # constants
         self._alarm(
             "LoginFailures",
-            cloudwatch.MathExpression(expression=query, using_metrics={}, period=FIVE_MINUTES, label=LOGIN_FAILURES.what),
+            _sum_of(LOGIN_FAILURES),
             "A cluster rejects the login. `irsa-remediator access --check` shows what is missing.",
         )
 
-    def _alarm(self, name: str, metric: cloudwatch.IMetric, meaning: str, at_least: int = 1) -> None:
+    def _notification_alarms(self, topics: Topics) -> None:
+        """Alarms that must not use the topics which they are about."""
+        fallback = actions.SnsAction(topics.fallback)
+        self._alarm(
+            "NotificationFailures",
+            _sum_of(NOTIFICATION_FAILURES),
+            "Notifications are not sent. The warnings on the dashboard name the cause, such as a disabled key.",
+            action=fallback,
+        )
+        failed = topics.people.metric_number_of_notifications_failed(period=FIVE_MINUTES, statistic="Sum")
+        self._alarm("UndeliveredMessages", failed, "SNS cannot deliver messages to a subscriber of the people topic.", action=fallback)
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        meaning: str,
+        at_least: int = 1,
+        action: cloudwatch.IAlarmAction | None = None,
+    ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             name,
@@ -93,8 +109,19 @@ class Alarms(Construct):
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        self._notify(alarm)
+        self._notify(alarm, action)
 
-    def _notify(self, alarm: cloudwatch.Alarm) -> None:
-        alarm.add_alarm_action(self._action)
-        alarm.add_ok_action(self._action)  # closes the page in a pager
+    def _notify(self, alarm: cloudwatch.Alarm, action: cloudwatch.IAlarmAction | None = None) -> None:
+        alarm.add_alarm_action(action or self._action)
+        alarm.add_ok_action(action or self._action)  # closes the page in a pager
+
+
+def _sum_of(metric: Metric) -> cloudwatch.MathExpression:
+    """The sum over all values of the metric's only dimension.
+
+    A query is needed, since a metric alarm names one value, and alarms do not allow SEARCH.
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-alarms.html
+    """
+    (dimension,) = metric.dimensions
+    query = f'SELECT SUM({metric.name}) FROM SCHEMA("{METRIC_NAMESPACE}", {dimension})'  # noqa: S608  # constants
+    return cloudwatch.MathExpression(expression=query, using_metrics={}, period=FIVE_MINUTES, label=metric.what)

@@ -61,7 +61,11 @@ class Chat(Construct):
             self,
             "ChannelRole",
             description="Members of the chat channel may approve or reject a repair",
-            assumed_by=iam.ServicePrincipal("chatbot.amazonaws.com"),
+            # `IfExists`, since AWS does not document that this service sends the key; a service that sends it names the caller's account.
+            # Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+            assumed_by=iam.ServicePrincipal(
+                "chatbot.amazonaws.com", conditions={"StringEqualsIfExists": {"aws:SourceAccount": Stack.of(self).account}}
+            ),
             managed_policies=[policy],
         )
 

@@ -10,6 +10,7 @@ from lambdas.contract.parameters import CLUSTER_NAME
 
 _ARN_REGION: Final = r"[a-z]{2}(-[a-z]+)+-\d"
 _ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]+/)+"
+_ROLE_ARN: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+"
 _POLICY: Final = r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"
 _KEY: Final = rf"arn:aws(-[a-z]+)*:kms:{_ARN_REGION}:\d{{12}}:key/[\w-]+"
 
@@ -95,6 +96,11 @@ class Notify:
     )
     chat_home: str | None = declare(_name, "the environment whose stack creates the channel's configuration", default=None)
 
+    @property
+    def has_subscriber(self) -> bool:
+        """Whether anyone receives notifications."""
+        return bool(self.mail or self.https or self.slack or self.teams or self.chat_home)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Caps:
@@ -132,6 +138,11 @@ class Environment:
         string_mapping(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters that do not start with aws:"),
         "tags of every resource",
         default=(),
+    )
+    event_publishers: tuple[str, ...] | None = declare(
+        sequence(text(_ROLE_ARN, "a role's ARN")),
+        "roles that may send events of the remediator, besides its functions; with this key, even empty, a bus policy denies everyone else",
+        default=None,
     )
     concurrency: tuple[tuple[Function, int], ...] = declare(
         _concurrency,

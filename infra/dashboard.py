@@ -10,7 +10,19 @@ from constructs import Construct
 from infra.functions import Functions
 from infra.metrics import durable_metric, metric_by_dimension, product_metric
 from lambdas.contract.environment import Function
-from lambdas.contract.metrics import CHECKS, DRIFT, LOGIN_FAILURES, REPAIRS, SWEEPS, TIME_TO_RECOVER, UNBOUND, VERDICTS, Metric
+from lambdas.contract.metrics import (
+    CHECKS,
+    DRIFT,
+    LOGIN_FAILURES,
+    MALFORMED_EVENTS,
+    NOTIFICATION_FAILURES,
+    REPAIRS,
+    SWEEPS,
+    TIME_TO_RECOVER,
+    UNBOUND,
+    VERDICTS,
+    Metric,
+)
 from lambdas.contract.names import PROJECT, RUNBOOK_ROOT
 
 _PERIOD: Final = Duration.minutes(5)
@@ -23,7 +35,7 @@ _ABOUT: Final = f"""# {PROJECT}
 
 
 class Dashboard(Construct):
-    """Five rows: description, repairs, clusters, and two rows about the remediator itself."""
+    """Six rows: description, repairs, clusters, and three rows about the remediator itself."""
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue) -> None:
         super().__init__(scope, name)
@@ -42,6 +54,7 @@ class Dashboard(Construct):
                 ],
                 [_sweeps(), _executions(functions), _failures(functions)],
                 [_dead_letters(queues), _durations(functions), _warnings(functions)],
+                [_by_dimension("Notifications that were not sent, by channel", NOTIFICATION_FAILURES)],
             ],
         )
 
@@ -61,9 +74,10 @@ def _time_to_recover() -> cloudwatch.GraphWidget:
 
 def _sweeps() -> cloudwatch.GraphWidget:
     return _graph(
-        "Sweeps (one every five minutes) and clusters without a binding",
+        "Sweeps (one every five minutes), clusters without a binding, malformed events",
         product_metric(SWEEPS, period=_PERIOD),
         product_metric(UNBOUND, period=_PERIOD),
+        product_metric(MALFORMED_EVENTS, period=_PERIOD),
     )
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra import arns
 from infra.dead_letter_queue import dead_letter_queue
 from lambdas.contract.events import (
     DIGEST_INPUT,
@@ -19,6 +20,7 @@ from lambdas.contract.events import (
     SWEEP_RATE_MINUTES,
     Pattern,
 )
+from lambdas.contract.names import EVENT_SOURCE
 
 
 class EventIntake(Construct):
@@ -32,6 +34,7 @@ class EventIntake(Construct):
         checker: lambda_.IFunction,
         our_role_arns: Sequence[str],
         digest_at: str,
+        event_publishers: Sequence[str] | None,
         customer_key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, name)
@@ -59,6 +62,30 @@ class EventIntake(Construct):
             description="sends the daily digest for clusters whose setting enables it",
             schedule=events.Schedule.cron(hour=str(int(hour)), minute=str(int(minute))),
             targets=[self._target(events.RuleTargetInput.from_object({**DIGEST_INPUT, "time": events.EventField.time}))],
+        )
+
+        if event_publishers is not None:
+            self._protect_event_source([*our_role_arns, *event_publishers])
+
+    def _protect_event_source(self, publishers: Sequence[str]) -> None:
+        """Deny other principals of the account the source of the remediator's events. Rules do not match the events of other accounts.
+
+        Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+        """
+        stack = Stack.of(self)
+        name = f"{stack.stack_name}-own-source"
+        events.CfnEventBusPolicy(
+            self,
+            "OwnSource",
+            statement_id=name,
+            statement={
+                "Sid": name,
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "events:PutEvents",
+                "Resource": f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/{arns.EVENT_BUS}",
+                "Condition": {"StringEquals": {"events:source": EVENT_SOURCE}, "ArnNotEquals": {"aws:PrincipalArn": list(publishers)}},
+            },
         )
 
     def _target(self, constant_input: events.RuleTargetInput | None) -> targets.LambdaFunction:

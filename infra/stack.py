@@ -55,9 +55,10 @@ class RemediatorStack(Stack):
             checker=self.functions.checker,
             our_role_arns=self.functions.role_arns,
             digest_at=environment.notify.digest_at,
+            event_publishers=environment.event_publishers,
             customer_key=customer_key,
         )
-        Alarms(self, "Alarms", functions=self.functions, undelivered=intake.undelivered, people=self.topics.people)
+        Alarms(self, "Alarms", functions=self.functions, undelivered=intake.undelivered, topics=self.topics)
         Dashboard(self, "Overview", functions=self.functions, undelivered=intake.undelivered)
         if environment.notify.slack or environment.notify.teams:
             Chat(self, "ChatChannel", environment=environment, followers=followers(configuration, environment))
@@ -66,6 +67,7 @@ class RemediatorStack(Stack):
 
     def _outputs(self, environment: Environment) -> None:
         CfnOutput(self, "ChatTopicArn", value=self.topics.chat.topic_arn, description="For an existing chat configuration")
+        CfnOutput(self, "FallbackTopicArn", value=self.topics.fallback.topic_arn, description="Alarms about failed notifications")
         CfnOutput(self, "PeopleTopicArn", value=self.topics.people.topic_arn, description="Subscribe mail, pagers and tickets here")
         for function in (Function.CHECKER, Function.REMEDIATOR):
             CfnOutput(
@@ -88,6 +90,18 @@ class RemediatorStack(Stack):
             )
         if not environment.bound_roles:
             notes.add_info("bound_roles is not set: the remediator restores annotations, but does not write roles into add-on records.")
+        if not environment.notify.has_subscriber:
+            notes.add_warning_v2(
+                "eks-irsa-remediator:subscriber",
+                "Nobody receives notifications or alarms: set notify.mail, notify.https, notify.slack or notify.teams, or subscribe to the "
+                "topics of the outputs and acknowledge this warning.",
+            )
+        elif not (environment.notify.mail or environment.notify.https):
+            notes.add_warning_v2(
+                "eks-irsa-remediator:alarms",
+                "Nobody receives alarms: chat shows notifications only. Set notify.mail or notify.https, or subscribe to the people and "
+                "fallback topics of the outputs and acknowledge this warning.",
+            )
         warning = support_warning(environment.region)
         if warning:
             notes.add_warning_v2("eks-irsa-remediator:region", warning)

@@ -1,4 +1,4 @@
-"""The two SNS topics: one for chat, in the schema of Amazon Q Developer, and one for mail and pagers, in plain text."""
+"""The SNS topics: chat, in the schema of Amazon Q Developer; people, in plain text; and fallback, for alarms about the other two."""
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -8,6 +8,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.configuration import Environment
+from infra.security_rules import accept
 from lambdas.contract.names import PROJECT
 
 
@@ -17,7 +18,11 @@ def chat_topic_name(environment: Environment) -> str:
 
 
 class Topics(Construct):
-    """Both topics and their key."""
+    """The topics, and the key of all but the fallback.
+
+    The fallback depends on neither the key nor the other topics, so that it also works when one of them is the cause of the failure. It
+    carries alarms only, which name this stack and no cluster.
+    """
 
     def __init__(self, scope: Construct, name: str, *, environment: Environment, customer_key: kms.IKey | None) -> None:
         super().__init__(scope, name)
@@ -26,11 +31,16 @@ class Topics(Construct):
         self.key = customer_key or _create_key(self)
         self.chat = sns.Topic(self, "Chat", topic_name=chat_topic_name(environment), master_key=self.key, enforce_ssl=True)
         self.people = sns.Topic(self, "People", display_name=PROJECT, master_key=self.key, enforce_ssl=True)
-        self.people.add_to_resource_policy(_alarms_may_publish(self, self.people))
-        for address in environment.notify.mail:
-            self.people.add_subscription(subscriptions.EmailSubscription(address))
-        for url in environment.notify.https:
-            self.people.add_subscription(subscriptions.UrlSubscription(url, protocol=sns.SubscriptionProtocol.HTTPS))
+        self.fallback = sns.Topic(self, "Fallback", display_name=f"{PROJECT} fallback", enforce_ssl=True)
+        accept(self.fallback, "AwsSolutions-SNS2", "The fallback must not depend on a key; it carries alarms about this stack only")
+        for topic in (self.people, self.fallback):
+            topic.add_to_resource_policy(_alarms_may_publish(self, topic))
+            for address in environment.notify.mail:
+                topic.add_subscription(subscriptions.EmailSubscription(address))
+            for url in environment.notify.https:
+                topic.add_subscription(subscriptions.UrlSubscription(url, protocol=sns.SubscriptionProtocol.HTTPS))
+        for topic in (self.chat, self.people, self.fallback):
+            topic.add_to_resource_policy(_others_may_not_publish(self, topic))
 
 
 def _create_key(scope: Construct) -> kms.Key:
@@ -59,4 +69,21 @@ def _alarms_may_publish(scope: Construct, topic: sns.Topic) -> iam.PolicyStateme
         actions=["sns:Publish"],
         resources=[topic.topic_arn],
         conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+    )
+
+
+def _others_may_not_publish(scope: Construct, topic: sns.Topic) -> iam.PolicyStatement:
+    """Deny principals of other accounts, even if someone later allows them. AWS services are bound by their own statement.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalisawsservice
+    """
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["sns:Publish"],
+        resources=[topic.topic_arn],
+        conditions={
+            "StringNotEquals": {"aws:PrincipalAccount": Stack.of(scope).account},
+            "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+        },
     )

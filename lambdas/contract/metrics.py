@@ -33,4 +33,25 @@ UNBOUND: Final = Metric(
     name="ClustersWithoutBinding", unit=Unit.COUNT, dimensions=(), what="clusters that a sweep found and nobody bound; none is not emitted"
 )
 
-ALL: Final = (CHECKS, DRIFT, VERDICTS, REPAIRS, TIME_TO_RECOVER, LOGIN_FAILURES, SWEEPS, UNBOUND)
+MALFORMED_EVENTS: Final = Metric(
+    name="MalformedEvents", unit=Unit.COUNT, dimensions=(), what="events without a valid body, which start no check; none is not emitted"
+)
+NOTIFICATION_FAILURES: Final = Metric(
+    name="NotificationFailures",
+    unit=Unit.COUNT,
+    dimensions=("channel",),
+    what="notifications and events that were not sent, by channel: topics or bus; none is not emitted",
+)
+
+ALL: Final = (
+    CHECKS,
+    DRIFT,
+    VERDICTS,
+    REPAIRS,
+    TIME_TO_RECOVER,
+    LOGIN_FAILURES,
+    SWEEPS,
+    UNBOUND,
+    MALFORMED_EVENTS,
+    NOTIFICATION_FAILURES,
+)

@@ -51,6 +51,7 @@ MAXIMAL: dict[str, Any] = {
             "log_retention_days": 30,
             "permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
             "tags": {"team": "platform"},
+            "event_publishers": [f"arn:aws:iam::{ACCOUNT}:role/pipeline"],
             "concurrency": {"checker": 20},
         },
         {

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from lambdas.contract.environment import Function
-from lambdas.contract.metrics import ALL, LOGIN_FAILURES, SWEEPS, Unit
+from lambdas.contract.metrics import ALL, LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Unit
 from lambdas.contract.names import ALARM_PREFIX, METRIC_NAMESPACE
 from tests.infra.templates import Template, of_type, one_of_type, resolved
 
@@ -30,6 +30,8 @@ def test_each_failure_mode_has_an_alarm(minimal: Template) -> None:
         "NodeWatcherFailures",
         "SweepNotRunning",
         "LoginFailures",
+        "NotificationFailures",
+        "UndeliveredMessages",
     }
 
 
@@ -44,6 +46,7 @@ WATCHED: dict[str, tuple[str, str, str, int]] = {
     "CheckerFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
     "RemediatorFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
     "NodeWatcherFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
+    "UndeliveredMessages": ("AWS/SNS", "NumberOfNotificationsFailed", "Sum", 1),
 }
 """Construct id -> namespace, metric, statistic and threshold."""
 
@@ -72,9 +75,11 @@ def test_function_alarms_use_the_metrics_of_their_function(minimal: Template) ->
 
 
 def test_every_alarm_notifies_people_and_has_a_description(minimal: Template) -> None:
-    people = next(name for name, item in of_type(minimal, "AWS::SNS::Topic").items() if "TopicName" not in item["Properties"])
     for name, item in alarms(minimal).items():
-        assert item["AlarmActions"] == item["OKActions"] == [{"Ref": people}], name
+        topic = "Fallback" if name in ("NotificationFailures", "UndeliveredMessages") else "People"
+        (action,), (ok_action,) = item["AlarmActions"], item["OKActions"]
+        assert action == ok_action, name
+        assert action["Ref"].startswith(f"Topics{topic}"), name
         assert item["AlarmDescription"], name
 
 
@@ -98,10 +103,14 @@ def test_missing_sweeps_raise_an_alarm_without_data_points(minimal: Template) ->
     assert sweep["EvaluationPeriods"] * sweep["Period"] == 900
 
 
-def test_login_failures_of_all_clusters_share_one_alarm(minimal: Template) -> None:
-    (metric,) = alarms(minimal)["LoginFailures"]["Metrics"]
-    assert metric["Expression"] == f'SELECT SUM({LOGIN_FAILURES.name}) FROM SCHEMA("{METRIC_NAMESPACE}", cluster)'  # noqa: S608
-    assert metric["Period"] == 300
+def test_one_alarm_covers_all_values_of_a_dimension(minimal: Template) -> None:
+    for name, watched, dimension in (
+        ("LoginFailures", LOGIN_FAILURES, "cluster"),
+        ("NotificationFailures", NOTIFICATION_FAILURES, "channel"),
+    ):
+        (metric,) = alarms(minimal)[name]["Metrics"]
+        assert metric["Expression"] == f'SELECT SUM({watched.name}) FROM SCHEMA("{METRIC_NAMESPACE}", {dimension})'  # noqa: S608
+        assert metric["Period"] == 300
 
 
 def test_metrics_of_alarms_are_emitted_with_these_dimensions(minimal: Template) -> None:

@@ -42,7 +42,9 @@ def test_channel_role_and_guardrail_allow_only_the_answers(maximal: dict[str, Te
     role = template["Resources"][channel["IamRoleArn"]["Fn::GetAtt"][0]]["Properties"]
     assert role["ManagedPolicyArns"] == [{"Ref": name}]
     assert "Policies" not in role
-    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "chatbot.amazonaws.com"}
+    trust = role["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Principal"] == {"Service": "chatbot.amazonaws.com"}
+    assert trust["Condition"] == {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}
     allowed = {(action, resource) for _, action, resource, _ in statements(policy["Properties"]["PolicyDocument"], region)}
     served = {"prod": (stack, "prod-inner"), "prod-us": (stack,)}[stack]
     executions = [f"arn:aws:lambda:{region}:{ACCOUNT}:function:{PROJECT}-{item}:*" for item in served]

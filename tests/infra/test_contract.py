@@ -124,7 +124,7 @@ def arns(template: Template, target: Target, function_: Function, configured: li
     """Return the expected ARNs of a target, written independently of `infra.arns`."""
     named = function(template, function_.handler)
     remediator = function(template, Function.REMEDIATOR.handler)["FunctionName"]
-    topics = {item["Properties"].get("TopicName") is None: f"<{name}>" for name, item in of_type(template, "AWS::SNS::Topic").items()}
+    topics = {name[len("Topics") : -8]: f"<{name}>" for name in of_type(template, "AWS::SNS::Topic")}
     (table,) = of_type(template, "AWS::DynamoDB::Table")
     key = [f"<{item}.Arn>" for item in of_type(template, "AWS::KMS::Key")] or [topic_key(template)]
     return {
@@ -138,8 +138,8 @@ def arns(template: Template, target: Target, function_: Function, configured: li
         Target.OIDC_PROVIDERS: [f"arn:aws:iam::{ACCOUNT}:oidc-provider/*"],
         Target.INCIDENTS: [f"<{table}.Arn>"],
         Target.REMEDIATOR: [regional("lambda", f"function:{remediator}:*")],
-        Target.CHAT_TOPIC: [topics[False]],
-        Target.PEOPLE_TOPIC: [topics[True]],
+        Target.CHAT_TOPIC: [topics["Chat"]],
+        Target.PEOPLE_TOPIC: [topics["People"]],
         Target.EVENT_BUS: [regional("events", "event-bus/default")],
         Target.CHANGE_CALENDARS: [regional("ssm", "document/*")],
         Target.LOGS: [f"<{named['LoggingConfig']['LogGroup']['Ref']}.Arn>"],

@@ -116,38 +116,43 @@ def test_a_customer_key_encrypts_all_stored_data(prod: Template, minimal: Templa
         "AWS::Logs::LogGroup": "KmsKeyId",
     }
     for kind, field in fields.items():
-        assert {item["Properties"][field] for item in of_type(prod, kind).values()} == {key}, kind
+        assert {item["Properties"][field] for name, item in of_type(prod, kind).items() if "Fallback" not in name} == {key}, kind
     (table,) = of_type(prod, "AWS::DynamoDB::Table").values()
     assert table["Properties"]["SSESpecification"]["KMSMasterKeyId"] == key
     assert not of_type(prod, "AWS::KMS::Key")
     assert len(of_type(minimal, "AWS::KMS::Key")) == 1
 
 
-def test_only_alarms_may_publish_to_people_and_only_with_tls(minimal: Template) -> None:
+def test_only_alarms_of_the_account_may_publish_to_people_and_fallback(minimal: Template) -> None:
     ((name, key),) = of_type(minimal, "AWS::KMS::Key").items()
-    topics = of_type(minimal, "AWS::SNS::Topic")
-    assert {resolved(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values()} == {f"<{name}.Arn>"}
+    topics = {topic[len("Topics") : -8]: (f"<{topic}>", item) for topic, item in of_type(minimal, "AWS::SNS::Topic").items()}
+    keys = {topic: resolved(item["Properties"].get("KmsMasterKeyId")) for topic, (_, item) in topics.items()}
+    assert keys == {"Chat": f"<{name}.Arn>", "People": f"<{name}.Arn>", "Fallback": None}
     of_key = [item for item in resolved(key["Properties"]["KeyPolicy"])["Statement"] if "Service" in item["Principal"]]
     assert [(item["Principal"]["Service"], sorted(item["Action"])) for item in of_key] == [
         ("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey"])
     ]
     publishers: dict[str, list[str]] = {}
+    denied: list[dict[str, Any]] = []
     for policy in of_type(minimal, "AWS::SNS::TopicPolicy").values():
         for item in resolved(policy["Properties"]["PolicyDocument"])["Statement"]:
             if item["Effect"] == "Allow":
                 publishers.setdefault(item["Resource"], []).append(item["Principal"]["Service"])
                 assert item["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
             else:
-                assert item["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    people = next(f"<{name}>" for name, item in topics.items() if "TopicName" not in item["Properties"])
-    assert publishers == {people: ["cloudwatch.amazonaws.com"]}
+                denied.append(item["Condition"])
+    assert publishers == {topics[topic][0]: ["cloudwatch.amazonaws.com"] for topic in ("People", "Fallback")}
+    foreign = {"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}, "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
+    assert [denied.count(condition) for condition in ({"Bool": {"aws:SecureTransport": "false"}}, foreign)] == [3, 3]
 
 
-def test_mail_and_https_subscribe_to_the_people_topic_only(minimal: Template, prod: Template) -> None:
-    people = next(name for name, item in of_type(prod, "AWS::SNS::Topic").items() if "TopicName" not in item["Properties"])
+def test_mail_and_https_subscribe_to_people_and_fallback(minimal: Template, prod: Template) -> None:
+    topics = [name for name in of_type(prod, "AWS::SNS::Topic") if "Chat" not in name]
+    assert len(topics) == 2
     made = [item["Properties"] for item in of_type(prod, "AWS::SNS::Subscription").values()]
     assert {(item["Protocol"], item["Endpoint"], item["TopicArn"]["Ref"]) for item in made} == {
-        ("email", "team@example.com", people),
-        ("https", "https://pager.example.com/v1", people),
+        (protocol, endpoint, topic)
+        for topic in topics
+        for protocol, endpoint in (("email", "team@example.com"), ("https", "https://pager.example.com/v1"))
     }
     assert not of_type(minimal, "AWS::SNS::Subscription")

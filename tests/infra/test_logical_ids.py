@@ -5,7 +5,7 @@ from tests.infra.templates import Template, of_type
 PINNED = {
     "AWS::DynamoDB::Table": {"Incidents169D50D8"},
     "AWS::KMS::Key": {"TopicsKey64CE8550"},
-    "AWS::SNS::Topic": {"TopicsChatF780730B", "TopicsPeople175FAAC2"},
+    "AWS::SNS::Topic": {"TopicsChatF780730B", "TopicsFallback8B89272F", "TopicsPeople175FAAC2"},
     "AWS::SQS::Queue": {
         "FunctionsCheckerFailures892877FB",
         "FunctionsRemediatorFailures35FF51A8",
