@@ -102,6 +102,7 @@ def irsa_module(builder: PlanBuilder, subject: str, *, policy: bool = True) -> P
 
 AWS_NODE = "system:serviceaccount:kube-system:aws-node"
 INLINE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["ec2:Assign*", "ec2:Describe*"], "Resource": "*"}]}
+INLINE_JSON = json.dumps(INLINE)
 NO_CNI_POLICY = ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",)
 
 TERRAFORM: dict[str, tuple[PlanBuilder, list[str]]] = {
@@ -359,7 +360,7 @@ TEMPLATES: dict[str, tuple[str, list[str]]] = {
         template(
             cfn_addon(GIVEN)
             + cfn_role(policies=())
-            + f'  P: {{Type: "AWS::IAM::Policy", Properties: {{PolicyName: p, Roles: [!Ref Role], PolicyDocument: {json.dumps(INLINE)}}}}}\n'
+            + f'  P: {{Type: "AWS::IAM::Policy", Properties: {{PolicyName: p, Roles: [!Ref Role], PolicyDocument: {INLINE_JSON}}}}}\n'
         ),
         [],
     ),

@@ -1,1 +1,1 @@
-"""Pictures of each link in each of its states, in the files of `lambdas/domain/diagnosis/links`: what is seen, the link, its state and verdict."""
+"""Snapshots of each link in each of its states: the snapshot, the link, its state and its verdict, one module for each link."""
