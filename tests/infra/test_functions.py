@@ -1,5 +1,7 @@
 """Properties of the functions: runtime, logs, timeouts, versions and network."""
 
+from typing import Any
+
 from lambdas.contract.environment import Function
 from lambdas.contract.settings import InvalidValue, parse_setting
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
