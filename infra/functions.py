@@ -22,11 +22,12 @@ from infra.security_rules import accept, accept_wildcards
 from infra.topics import Topics
 from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, NETWORK, SIMULATION, Target
+from lambdas.contract.durable_quotas import EXECUTION_TIMEOUT_S
 from lambdas.contract.environment import Function
 from lambdas.contract.names import PROJECT
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 
-EXECUTION_TIMEOUT: Final = Duration.days(16)
+EXECUTION_TIMEOUT: Final = Duration.seconds(EXECUTION_TIMEOUT_S)
 """Longer than all waits together: approval and maintenance window (7 days each), two updates and two verifications (6 hours each)."""
 
 HISTORY_RETENTION: Final = Duration.days(30)

@@ -21,7 +21,7 @@ from lambdas.application.remediation.steps.history import IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
 from lambdas.contract.settings import Mode, settings_path
-from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
@@ -131,7 +131,7 @@ class InteractiveRemediationSteps(RemediationSteps):
             return
         result = CloseResult()
         for _ in range(MAX_CLOSE_ATTEMPTS):
-            is_verified = (result.summary or self.current).is_healthy and self.changes
+            is_verified = (result.is_healthy if result.assessed_at else self.current.is_healthy) and self.changes
             record = IncidentRecord(
                 outcome=Outcome.VERIFIED if is_verified else Outcome.NEEDS_ACTION,
                 first=self.first,
@@ -180,7 +180,7 @@ class InteractiveSteps(InProcessSteps):
 
 def _show(result: object, display: ProgressDisplay) -> None:
     match result:
-        case AssessmentResult(summary=AssessmentSummary(counts=counts)) | VerificationResult(summary=AssessmentSummary(counts=counts)):
+        case AssessmentResult(summary=AssessmentSummary(counts=counts)) | VerificationResult(counts=Counts() as counts):
             display.show_counts(counts)
         case ActionResult(message=text) | CanaryResult(message=text) | ReplacementResult(message=text) | StepResult(error=text):
             display.show_activity(text)

@@ -1,11 +1,15 @@
 """The port that workflows are written against: run a step once, poll until a condition holds, pause, and request an approval."""
 
+import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Final, Protocol, TypeVar
 
+from lambdas.application.codec import encode
+from lambdas.contract.durable_quotas import MAX_OPERATIONS, MAX_PAYLOAD_BYTES
 from lambdas.notifications.message_context import ApprovalAnswer
 
 R = TypeVar("R")
@@ -52,31 +56,73 @@ class StepId:
         return " ".join(filter(None, (number, self.purpose, self.part)))
 
 
+MAX_DELAY_S: Final = 900
+"""The longest delay between two polls that the time waited so far may give."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PollSchedule:
-    """How often a step polls: after `first_s` seconds, then each delay is `growth` times longer up to `most_s`, for `timeout_s` in all."""
+    """How often a step polls: after `first_s` seconds, then each delay is `growth` times longer, up to `most_s`.
+
+    In a long wait the delay grows further: up to `share` of the time waited so far, and `MAX_DELAY_S`. So what ends a wait is noticed after
+    at most that share of the time that it took, and a wait of six hours needs about twice the polls of one of ten minutes. Each poll is a
+    durable operation. The polling ends after `timeout_s` in all.
+    """
 
     timeout_s: int
     first_s: int = 1
     most_s: int = 30
     growth: float = 1.5
+    share: float = 0.05
 
     def delay_s(self, attempt: int) -> int | None:
         """Whole seconds to wait after this attempt (from 1); None when the time is up."""
-        waited = 0
-        for n in range(1, attempt + 1):
-            delay = max(1, round(min(self.first_s * self.growth ** (n - 1), self.most_s)))
-            if n == attempt:
-                return None if waited >= self.timeout_s else min(delay, max(1, self.timeout_s - waited))
+        return next(islice(self._delays(), attempt - 1, None), None)
+
+    @property
+    def polls(self) -> int:
+        """The number of polls when none of them settles the wait."""
+        return 1 + sum(1 for _ in self._delays())
+
+    def _delays(self) -> Iterator[int]:
+        waited, growing = 0, float(self.first_s)
+        while waited < self.timeout_s:
+            most = max(self.most_s, min(self.share * waited, MAX_DELAY_S))
+            delay = min(max(1, round(min(growing, most))), max(1, self.timeout_s - waited))
+            yield delay
             waited += delay
-            if delay >= self.most_s:  # from here on every delay is the longest one
-                rest = self.timeout_s - waited - (attempt - n - 1) * self.most_s
-                return None if rest <= 0 else min(self.most_s, rest)
-        return None
+            growing = min(growing * self.growth, MAX_DELAY_S)
 
 
 NOTIFY_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long a message that could not be delivered is sent again."""
+
+
+ENVELOPE_BYTES: Final = 64
+"""What the durable steps add to the state of a poll: the polls so far, and their payload."""
+
+
+def checkpoint_text(value: object) -> str:
+    """The value as a checkpoint holds it."""
+    return json.dumps(encode(value), separators=(",", ":"))
+
+
+@dataclass
+class Meter:
+    """The durable operations and the payload that a run has used, counted as AWS meters them."""
+
+    operations: int = 0
+    payload_bytes: int = 0
+
+    def add(self, operations: int, payload_bytes: int) -> None:
+        """Count these operations, with their payload in all."""
+        self.operations += operations
+        self.payload_bytes += payload_bytes
+
+    @property
+    def used(self) -> float:
+        """The used part of the quota that is used most; 1 is all of it."""
+        return max(self.operations / MAX_OPERATIONS, self.payload_bytes / MAX_PAYLOAD_BYTES)
 
 
 class Steps(Protocol):
@@ -122,24 +168,30 @@ def send_request(steps: Steps, step: StepId, callback_id: str, send: Callable[[s
 class InProcessSteps:
     """Steps of this process, for the command line and for tests. No result is stored.
 
-    `sleep` takes seconds; `answer` gets the callback id and returns the answer to an approval request.
+    `sleep` takes seconds; `answer` gets the callback id and returns the answer to an approval request. A `meter` counts what the same
+    run would use as a durable execution.
     """
 
     sleep: Callable[[float], None]
     answer: Callable[[str], ApprovalAnswer] = field(default=lambda _: ApprovalAnswer(approved=False, timed_out=True))
     done: list[StepId] = field(default_factory=list)
+    meter: Meter | None = None
 
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:  # only stored results need their type
         """Run it."""
         self.done.append(step)
-        return do()
+        value = do()
+        self._count(value)
+        return value
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
         """Poll in a loop."""
         self.done.append(step)
+        self._count()
         state, attempt = initial, 0
         while True:
             state, attempt = check(state), attempt + 1
+            self._count(state)
             if is_settled(state) or (delay := schedule.delay_s(attempt)) is None:
                 return state
             self.sleep(delay)
@@ -147,11 +199,17 @@ class InProcessSteps:
     def pause(self, step: StepId, seconds: int) -> None:
         """Sleep."""
         self.done.append(step)
+        self._count()
         self.sleep(seconds)
 
     def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:  # answered at once
         """Send the request and return the answer at once."""
         self.done.append(step)
+        self._count()
         callback_id = str(uuid.uuid4())
         send_request(self, step, callback_id, send)
         return self.answer(callback_id)
+
+    def _count(self, payload: object = None) -> None:
+        if self.meter:
+            self.meter.add(1, 0 if payload is None else len(checkpoint_text(payload)) + ENVELOPE_BYTES)

@@ -21,6 +21,7 @@ from lambdas.adapters.log import write
 from lambdas.adapters.metrics import count
 from lambdas.adapters.notifier import Notifier
 from lambdas.application.assessment import PolicySources
+from lambdas.application.codec import decode, encode
 from lambdas.application.daily_digest import DigestDependencies, DigestRequest, send_digest
 from lambdas.application.readers import Readers
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
@@ -30,7 +31,6 @@ from lambdas.contract.environment import Environment, Function
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import TransientError
 from lambdas.domain.incidents.incident import Incident
-from lambdas.remediator.codec import decode, encode
 from lambdas.remediator.durable_steps import DurableSteps
 
 OPEN_SCHEDULE: Final = PollSchedule(timeout_s=1800)

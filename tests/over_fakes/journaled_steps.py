@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from lambdas.application.codec import decode, encode
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, send_request
 from lambdas.notifications.message_context import ApprovalAnswer
-from lambdas.remediator.codec import decode, encode
 from tests.over_fakes.scenario_run import WatchReached
 
 if TYPE_CHECKING:

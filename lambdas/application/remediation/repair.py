@@ -1,5 +1,7 @@
 """One repair: claim the incident, apply the plan's actions in order, and verify the result."""
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -29,7 +31,9 @@ BUSY_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long a step waits for a busy resource: an add-on update that runs, or a table that does not answer."""
 CANARY_SCHEDULE: Final = PollSchedule(timeout_s=120, most_s=10)
 BATCH_MOST_S: Final = 3
-"""The longest pause between two batches. The schedule's delays would grow with each batch, although every one succeeds."""
+"""The pause between two steps of a rolling replacement, at first. Each step replaces as many batches as it can within its time."""
+BATCH_SHARE: Final = 0.02
+"""The part of the time waited so far that the pause may grow to. It is small, since a pause stops the replacement."""
 REPAIRABLE_STATES: Final = frozenset({VerificationState.WAITING, VerificationState.PARTIAL, VerificationState.MORE_STALE_PODS})
 """States that another repair can still end."""
 
@@ -105,22 +109,46 @@ def _all_pods_work(before: AssessmentSummary) -> bool:
 
 
 def _replace_stale_pods(iteration: Iteration, action: ReplaceStalePods, position: int, timeout_s: int) -> ActionResult | None:
-    step, schedule = iteration.step(StepPurpose.REPLACE_PODS, position=position), PollSchedule(timeout_s=timeout_s, most_s=BATCH_MOST_S)
-    check = partial(iteration.work.replace_stale_pods, action)
-    result = iteration.steps.until(step, ReplacementResult(), check, lambda item: item.state is not ReplacementState.WAITING, schedule)
+    step = iteration.step(StepPurpose.REPLACE_PODS, position=position)
+    check, is_settled = partial(iteration.work.replace_stale_pods, action), partial(_is_replaced, timeout_s=timeout_s)
+    result = iteration.steps.until(step, ReplacementResult(), check, is_settled, replacement_schedule(timeout_s))
     iteration.state.record(TimelineEvent.ROLLING_REPLACEMENT, result.message, result.at)
     return None if result.state is ReplacementState.DONE else ActionResult(state=ActionState.FAILED, message=result.message)
+
+
+def replacement_schedule(timeout_s: int) -> PollSchedule:
+    """How often a rolling replacement runs a step."""
+    return PollSchedule(timeout_s=timeout_s, most_s=BATCH_MOST_S, share=BATCH_SHARE)
+
+
+def verification_schedule(timeout_s: int) -> PollSchedule:
+    """How often a repair is verified until it is, or has failed."""
+    return PollSchedule(timeout_s=timeout_s, most_s=20)
+
+
+def _is_replaced(result: ReplacementResult, timeout_s: int) -> bool:
+    """Whether the replacement has ended, or its time is up. The schedule counts the pauses between the steps only."""
+    took = result.at - result.began_at if result.at and result.began_at else timedelta()
+    return result.state is not ReplacementState.WAITING or took >= timedelta(seconds=timeout_s)
 
 
 def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
     """Wait until the repair is verified. A state that is worse than before is rolled back; a partial success is repaired again."""
     state = iteration.state
     step = iteration.step(StepPurpose.VERIFY)
-    schedule = PollSchedule(timeout_s=before.time_limits.verification_timeout_s, most_s=20)
-    check = partial(iteration.work.verify, before)
-    result = iteration.steps.until(step, VerificationResult(), check, lambda item: item.state is not VerificationState.WAITING, schedule)
+    schedule = verification_schedule(before.time_limits.verification_timeout_s)
+    verify = partial(iteration.work.verify, before)
+
+    def check(former: VerificationResult) -> VerificationResult:
+        result = verify(former)
+        return result if _is_concluded(result) else replace(result, summary=None)
+
+    result = iteration.steps.until(step, VerificationResult(), check, _is_concluded, schedule)
+    if not _is_concluded(result):  # the time is up, and no poll has kept its assessment
+        last = partial(verify, result)
+        result = iteration.steps.once(iteration.step(StepPurpose.VERIFY, "after-time-out"), last, VerificationResult)
     state.record(TimelineEvent.VERIFICATION, result.sentence, result.at)
-    state.samples += result.samples
+    state.samples += result.count_samples
     if result.summary:
         state.record_assessment(result.summary, result.at)
     if result.state is VerificationState.VERIFIED:
@@ -131,6 +159,10 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         give_up(iteration, result.sentence)
     elif result.state not in REPAIRABLE_STATES or state.repairs >= MAX_REPAIRS:
         give_up(iteration, result.sentence)
+
+
+def _is_concluded(result: VerificationResult) -> bool:
+    return result.state is not VerificationState.WAITING
 
 
 def _restore(iteration: Iteration) -> None:

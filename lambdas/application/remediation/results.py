@@ -1,14 +1,16 @@
 """The results of the workflow's steps. Each is frozen data; a durable execution stores it as a checkpoint.
 
-A new field needs a default, so that an execution which began under an older version still reads its checkpoints.
+The payload of each poll counts against the quota of the execution, so the state of a poll is a few hundred bytes: only the result that
+ends a wait carries an assessment. A new field needs a default, so that an execution which began under an older version still reads its
+checkpoints.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
@@ -27,7 +29,7 @@ class StepResult:
 
 @dataclass(frozen=True, kw_only=True)
 class AssessmentResult(StepResult):
-    """The latest assessment, or None before the first one succeeds. With `error` set, the latest attempt failed.
+    """The latest assessment, or None where an attempt failed or a poll goes on. With `error` set, the latest attempt failed.
 
     `signals` were counted before the assessment. `denials` is the number of successive assessments that could not log in to the cluster.
     `is_taken_over` means that the incident has another holder.
@@ -42,6 +44,13 @@ class AssessmentResult(StepResult):
     def is_current(self) -> bool:
         """Whether the latest attempt gave an answer."""
         return self.is_taken_over or (self.summary is not None and not self.error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchResult(StepResult):
+    """Whether something has changed that a new iteration has to look at."""
+
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +113,16 @@ class ReplacementState(StrEnum):
 class ReplacementResult(StepResult):
     """The progress of a rolling replacement.
 
-    `goal` is the number of ready pods with the role that the next batch waits for; None before the first step. `idle_checks` counts the
-    successive steps without progress. `lost_nodes` are the nodes that are not waited for; None before they were read.
+    `goal` is the number of ready pods with the role that the next batch waits for; None before the first step. `began_at` is the time of
+    the first step, and `progress_at` the time of the latest progress. `is_idle` says that the latest check found none.
     """
 
     state: ReplacementState = ReplacementState.WAITING
     message: str = ""
     goal: int | None = None
-    idle_checks: int = 0
-    lost_nodes: tuple[str, ...] | None = None
+    began_at: datetime | None = None
+    progress_at: datetime | None = None
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,17 +138,30 @@ class CountSample:
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationResult(StepResult):
-    """How far the verification is, the assessment that it rests on, and the changes of the counts so far.
+    """How far the verification is, and the changes of the counts so far: seconds since `began_at`, then the counts of a `CountSample`.
 
-    `progress` are the counts that move during a repair, and `progress_at` is when they last moved.
+    `counts` are the latest ones, and `progress_at` is when those that a repair moves last moved. `summary` is the assessment that the
+    verification rests on; None while it goes on.
     """
 
     state: VerificationState = VerificationState.WAITING
     sentence: str = ""
     summary: AssessmentSummary | None = None
-    progress: tuple[int, ...] = ()
+    counts: Counts | None = None
     progress_at: datetime | None = None
-    samples: tuple[CountSample, ...] = ()
+    began_at: datetime | None = None
+    samples: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def count_samples(self) -> tuple[CountSample, ...]:
+        """The changes of the counts, with their times."""
+        began_at = self.began_at
+        if began_at is None:
+            return ()
+        return tuple(
+            CountSample(at=began_at + timedelta(seconds=second), pods_with_role=role, pods=pods, nodes_ready=ready, nodes=nodes)
+            for second, role, pods, ready, nodes in self.samples
+        )
 
 
 class DeliveryState(StrEnum):
@@ -165,11 +188,13 @@ class NotificationResult(StepResult):
 class CloseResult(StepResult):
     """Whether the incident is closed; None where the table has not answered.
 
-    `summary` and `signals` are those of the assessment that the next attempt closes with, where a signal came since the last one.
+    `assessed_at` (ISO time) and `signals` are those of the assessment that the next attempt closes with, where a signal came since the last
+    one, and `is_healthy` says whether it found no fault.
     """
 
     is_closed: bool | None = None
-    summary: AssessmentSummary | None = None
+    assessed_at: str = ""
+    is_healthy: bool = False
     signals: int | None = None
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
-from lambdas.application.remediation.results import AssessmentResult
+from lambdas.application.remediation.results import AssessmentResult, WatchResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.workflow_steps import PollSchedule, StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -36,15 +36,19 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     notify_undelivered(iteration)
     if summary.verdict is Verdict.CLUSTER_GONE:  # nothing fails, and the checker remembers that people were notified
         return False
-    is_changed = partial(_is_changed, fingerprint=Fingerprint.of(summary), state=iteration.state)
-    assess = partial(iteration.work.assess, iteration.number)
+    check = partial(_check, iteration, Fingerprint.of(summary))
     for number, seconds in enumerate(REMINDERS_S, start=1):
-        schedule = PollSchedule(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)
+        schedule = reminder_schedule(seconds)
         step = iteration.step(StepPurpose.WATCH, str(number))
-        if is_changed(iteration.steps.until(step, AssessmentResult(), assess, is_changed, schedule)):
+        if iteration.steps.until(step, WatchResult(), check, lambda result: result.is_changed, schedule).is_changed:
             return True
         notify(iteration, NotificationKind.REMINDER, part=str(number))
     return False
+
+
+def reminder_schedule(seconds: int) -> PollSchedule:
+    """How often to assess before a reminder that follows after this time."""
+    return PollSchedule(timeout_s=seconds, first_s=5, most_s=WATCH_MOST_S, growth=1.3)
 
 
 def _notify_reason(iteration: Iteration, summary: AssessmentSummary) -> None:
@@ -61,6 +65,12 @@ def needs_person(summary: AssessmentSummary) -> bool:
     Actions that could run and do not run have been tried as often as is allowed.
     """
     return bool(summary.actions) or any(blocked.reason not in CONFIGURED_REASONS for blocked in summary.blocked) or not summary.blocked
+
+
+def _check(iteration: Iteration, fingerprint: "Fingerprint", _former: WatchResult) -> WatchResult:
+    """Assess, and keep no more than whether the watch ends: the next iteration assesses anew."""
+    result = iteration.work.assess(iteration.number, AssessmentResult())
+    return WatchResult(at=result.at, error=result.error, is_changed=_is_changed(result, fingerprint, iteration.state))
 
 
 def _is_changed(result: AssessmentResult, fingerprint: "Fingerprint", state: WorkflowState) -> bool:

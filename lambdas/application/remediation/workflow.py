@@ -4,6 +4,8 @@ Everything here is deterministic: a durable execution runs it again from the sta
 results. `steps` holds what a step does; `repair` applies a plan, `watch` waits for a change, and `notify` sends the notifications.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from math import ceil
@@ -15,7 +17,7 @@ from lambdas.application.remediation.results import AssessmentResult, CloseResul
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.watch import kinds, watch
-from lambdas.application.workflow_steps import PollSchedule, StepPurpose, Steps
+from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import Incident, Outcome
@@ -75,17 +77,32 @@ def _result(state: WorkflowState, outcome: Outcome | None) -> RemediationResult:
 
 def _assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
     """The assessment when the cluster answers and no update runs; the last one when the time is up, None where there is none."""
-    steps, assess = iteration.steps, partial(iteration.work.assess, iteration.number)
-    result = steps.until(iteration.step(StepPurpose.ASSESS, part), AssessmentResult(), assess, _is_current, READ_SCHEDULE)
-    if result.summary and result.is_current and not _is_settled(result):
+    result = _assess_until(iteration, iteration.step(StepPurpose.ASSESS, part), _is_current, READ_SCHEDULE)
+    if result.summary and not _is_settled(result):
         schedule = PollSchedule(timeout_s=result.summary.time_limits.update_timeout_s, most_s=15)
-        result = steps.until(iteration.step(StepPurpose.AWAIT_UPDATE, part), AssessmentResult(), assess, _is_settled, schedule)
+        settled = _assess_until(iteration, iteration.step(StepPurpose.AWAIT_UPDATE, part), _is_settled, schedule)
+        if not settled.is_taken_over and settled.summary is None:  # the time is up, and no poll has kept its assessment
+            step = iteration.step(StepPurpose.ASSESS, f"{part} after-time-out".strip())
+            settled = iteration.steps.once(step, lambda: iteration.work.assess(iteration.number, AssessmentResult()), AssessmentResult)
+        result = settled if settled.is_current else result
     if result.is_taken_over:
         raise _TakenOver
     if result.summary:
         iteration.state.signals = result.signals
         iteration.state.record_assessment(result.summary, result.at)
     return result.summary
+
+
+def _assess_until(
+    iteration: Iteration, step: StepId, is_settled: Callable[[AssessmentResult], bool], schedule: PollSchedule
+) -> AssessmentResult:
+    """Assess until the result is settled. Only that one keeps its assessment, since the payload of each poll counts against the quota."""
+
+    def assess(former: AssessmentResult) -> AssessmentResult:
+        result = iteration.work.assess(iteration.number, former)
+        return result if is_settled(result) else replace(result, summary=None)
+
+    return iteration.steps.until(step, AssessmentResult(), assess, is_settled, schedule)
 
 
 def _is_current(result: AssessmentResult) -> bool:

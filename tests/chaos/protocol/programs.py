@@ -16,6 +16,7 @@ from cli.interactive import incident_lease
 from lambdas.application.assessment import PolicySources, assess
 from lambdas.application.check import check_loop, incident_handover, pipeline
 from lambdas.application.check.dependencies import CheckDependencies
+from lambdas.application.codec import decode, encode
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.remediation import watch
 from lambdas.application.remediation.results import ActionResult, ActionState, DeliveryState, NotificationResult
@@ -27,7 +28,6 @@ from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.requests.request import CheckRequest, Trigger
 from lambdas.remediator import handler
-from lambdas.remediator.codec import decode, encode
 from tests import fakes
 from tests.chaos.protocol.replay import Script
 from tests.world import NAME, NAMESPACE, NOON, described

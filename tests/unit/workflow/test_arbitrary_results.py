@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
+from lambdas.application.codec import decode, encode
 from lambdas.application.remediation.repair import MAX_REPAIRS
 from lambdas.application.remediation.results import (
     ActionResult,
@@ -27,12 +28,12 @@ from lambdas.application.remediation.results import (
 )
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import PollSchedule, StepId, send_request
+from lambdas.contract.durable_quotas import MAX_OPERATIONS
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.message_context import ApprovalAnswer
-from lambdas.remediator.codec import decode, encode
 from tests.chaos.protocol.programs import looked
 from tests.world import NOON
 
@@ -46,11 +47,6 @@ if TYPE_CHECKING:
     from lambdas.domain.planning.actions import Action
     from lambdas.notifications.message_context import MessageContext
 
-MOST_OPERATIONS: Final = 3_000
-"""Durable operations of one execution. Each poll counts as one, in case the service counts so.
-
-Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
-"""
 AT: Final = NOON.isoformat()
 WHOLE, ANNOTATION_GONE, HELD = (looked(found, AT) for found in ("whole", "broken", "held"))
 ONE = ReplaceCanaryPod(pod="aws-node-1", uid="1", node="n1", newest=AT, role_arn="arn")
@@ -78,9 +74,9 @@ class CountingSteps:
         state, most, attempt = initial, self.attempts(), 0
         while True:
             state, attempt = decode(type(initial), json.loads(json.dumps(encode(check(state))))), attempt + 1
+            self.operations += 1
             if is_settled(state) or attempt >= most or schedule.delay_s(attempt) is None:
                 return state
-            self.operations += 1
 
     def pause(self, step: StepId, seconds: int) -> None:
         self._count(step)
@@ -189,7 +185,7 @@ def _hold(seeds: range) -> None:
     for seed in seeds:
         ended, steps, asked = arbitrary_run(seed)
         assert ended.outcome or asked[-1] == "assess", "only an assessment shows that another has taken over"
-        assert steps.operations < MOST_OPERATIONS, seed
+        assert steps.operations < MAX_OPERATIONS, seed
         assert asked.count("claimed") <= MAX_REPAIRS
         _acts_only_between_claim_and_release(asked)
         assert asked.count("restore") <= MAX_REPAIRS * MOST_POLLS
@@ -228,7 +224,7 @@ def test_four_days_of_waiting_for_a_person_stay_within_the_operations() -> None:
     steps = CountingSteps(answers=lambda: ApprovalAnswer(approved=False), attempts=lambda: 10**9)
     work: Any = UnchangedSteps(random.Random(0))
     remediate(INCIDENT, steps, work)
-    assert 300 < steps.operations < MOST_OPERATIONS / 2
+    assert 300 < steps.operations < MAX_OPERATIONS / 2
     assert work.asked.count("notify reminder") == 4
 
 

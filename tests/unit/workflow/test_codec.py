@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.application import daily_digest
+from lambdas.application.codec import decode, encode
 from lambdas.application.remediation import results
 from lambdas.application.workflow_steps import SendResult
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.planning.actions import Action, RestartWorkload
 from lambdas.notifications.message_context import ApprovalAnswer
-from lambdas.remediator.codec import decode, encode
 from lambdas.remediator.handler import OpenResult
 
 STORED: tuple[type, ...] = (

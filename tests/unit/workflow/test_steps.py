@@ -23,6 +23,8 @@ def delays(patience: PollSchedule) -> list[int]:
         (PollSchedule(timeout_s=12, first_s=5, most_s=5), [5, 5, 2]),
         (PollSchedule(timeout_s=10, first_s=4, most_s=60, growth=1.0), [4, 4, 2]),
         (PollSchedule(timeout_s=100, first_s=30, most_s=30), [30, 30, 30, 10]),
+        (PollSchedule(timeout_s=500, first_s=50, most_s=50, share=0.25), [50, 50, 50, 50, 50, 62, 78, 98, 12]),
+        (PollSchedule(timeout_s=5_000, first_s=900, most_s=10, share=1.0), [10, 10, 20, 40, 80, 160, 320, 640, 900, 900, 900, 900, 120]),
     ],
 )
 def test_delays_grow_up_to_the_longest(patience: PollSchedule, expected: list[int]) -> None:
@@ -34,8 +36,16 @@ def test_delays_grow_up_to_the_longest(patience: PollSchedule, expected: list[in
 def test_the_delays_add_up_to_the_time_out(timeout_s: int, first_s: int, most_s: int, growth: float) -> None:
     found = delays(PollSchedule(timeout_s=timeout_s, first_s=first_s, most_s=max(first_s, most_s), growth=growth))
     assert sum(found) == timeout_s
-    assert all(1 <= delay <= max(first_s, most_s) for delay in found)
+    assert all(1 <= delay <= max(first_s, most_s, 0.05 * sum(found[:number]) + 1) for number, delay in enumerate(found))
     assert found[:-1] == sorted(found[:-1])
+
+
+@given(st.integers(1, 700_000), st.integers(1, 60), st.integers(1, 900))
+@settings(max_examples=30)
+def test_the_number_of_polls_is_known_before(timeout_s: int, first_s: int, most_s: int) -> None:
+    schedule, polled = PollSchedule(timeout_s=timeout_s, first_s=first_s, most_s=most_s), []
+    InProcessSteps(sleep=lambda _: None).until(StepId(StepPurpose.ASSESS), 0, lambda n: polled.append(n) or n, lambda _: False, schedule)
+    assert len(polled) == schedule.polls
 
 
 def test_polling_ends_with_the_last_result_when_the_time_is_up() -> None:

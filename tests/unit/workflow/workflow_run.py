@@ -86,8 +86,11 @@ def run_workflow(
     first: Callable[[ScenarioRun], None] = lambda _: None,
     answer: Callable[[str], ApprovalAnswer] | None = None,
     watches: int = 0,
+    prepare: Callable[[ScenarioRun, InterruptedSteps], None] = lambda *_: None,
 ) -> WorkflowRun:
-    """Request a check in a world without the annotation, and run the workflow. `first` changes the world before the request."""
+    """Request a check in a world without the annotation, and run the workflow. `first` changes the world before the request,
+    `prepare` the steps before the run.
+    """
     kept: list[InterruptedSteps] = []
 
     def steps(run: ScenarioRun) -> Steps:
@@ -95,6 +98,7 @@ def run_workflow(
         made = InterruptedSteps(sleep=run.world.sleep, before=changes, watches=watches)
         if answer:
             made.answer = answer
+        prepare(run, made)
         kept.append(made)
         return made
 

@@ -5,7 +5,8 @@ No step raises what may succeed later. Each may run twice with the effect of one
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Final, assert_never
 
 from lambdas.application.assessment import assess
@@ -18,11 +19,11 @@ from lambdas.application.remediation.results import (
     CanaryState,
     ClaimResult,
     CloseResult,
-    CountSample,
     DeliveryState,
     NotificationKey,
     NotificationResult,
     ReplacementResult,
+    ReplacementState,
     StepResult,
     VerificationResult,
 )
@@ -36,7 +37,7 @@ from lambdas.application.remediation.steps.canary import (
     successor,
 )
 from lambdas.application.remediation.steps.history import IncidentRecord, past_incident
-from lambdas.application.remediation.steps.rolling_replacement import MAX_LOST_NODES, next_batch
+from lambdas.application.remediation.steps.rolling_replacement import Reach, next_batch
 from lambdas.application.remediation.steps.step_context import MAX_ERROR_LENGTH, StepContext
 from lambdas.application.snapshot_collection import read_workload
 from lambdas.contract import metrics
@@ -68,8 +69,12 @@ from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.messages import message
 
 HEALTHY_OUTCOMES: Final = (Outcome.VERIFIED, Outcome.RECOVERED)
-MAX_SAMPLES: Final = 60
-"""Changes of the counts that one verification keeps: 7 KB of its checkpoint."""
+MAX_SAMPLES: Final = 24
+"""Changes of the counts that one verification keeps: half a kilobyte of the state of each poll."""
+STEP_TIME: Final = timedelta(seconds=30)
+"""How long one step of a rolling replacement works: far below the time-out of an invocation, since a crash repeats the step."""
+BATCH_PAUSE_S: Final = 2
+"""The pause between two checks of one batch."""
 EVENTS: Final[Mapping[NotificationKind, OwnEvent]] = {
     NotificationKind.REPAIRING: OwnEvent.STARTED,
     NotificationKind.VERIFIED: OwnEvent.VERIFIED,
@@ -96,8 +101,7 @@ class RemediationSteps(StepContext):
             summary = self.summarize(iteration)
         except TransientError as error:
             return replace(former, at=self.now(), error=self.log_error("snapshot", error))
-        was_denied = former.summary is not None and former.summary.verdict is Verdict.NO_ACCESS
-        denials = (former.denials if was_denied else 0) + 1 if summary.verdict is Verdict.NO_ACCESS else 0
+        denials = former.denials + 1 if summary.verdict is Verdict.NO_ACCESS else 0
         return AssessmentResult(at=self.now(), summary=summary, signals=incident.signals, denials=denials)
 
     def summarize(self, iteration: int) -> AssessmentSummary:
@@ -222,26 +226,34 @@ class RemediationSteps(StepContext):
         return (pod.node if pod else canary.action.node) in lost
 
     def replace_stale_pods(self, action: ReplaceStalePods, former: ReplacementResult) -> ReplacementResult:
-        """Delete the next batch of stale pods, once the pods of the batch before are ready and have the role."""
-        try:
-            pods = self.pods()
-            lost, capacity = self._reachability(pods, former)
-        except RemediatorError as error:
-            return replace(former, at=self.now(), message=str(error)[:MAX_ERROR_LENGTH])
-        batch, result = next_batch(action, pods, lost, capacity, former)
-        for pod in batch:
-            self.apply(deletion_of(pod))
+        """Delete batch after batch of stale pods, each once the pods of the batch before are ready and have the role.
+
+        One step replaces as many batches as it can within its time, because each step is a durable operation.
+        """
+        began_at = self.now()
+        result = replace(former, began_at=former.began_at or began_at)
+        reach: Reach | None = None
+        for checks in count():
+            try:
+                pods = self.pods()
+                if reach is None or checks % LOST_NODE_CHECKS == 0:
+                    reach = self._reach(pods, is_idle=result.is_idle)
+            except RemediatorError as error:
+                return replace(result, at=self.now(), message=str(error)[:MAX_ERROR_LENGTH])
+            batch, result = next_batch(action, pods, reach, result, self.now())
+            for pod in batch:
+                self.apply(deletion_of(pod))
+            if result.state is not ReplacementState.WAITING or self.now() - began_at >= STEP_TIME:
+                break
+            self.sleep(BATCH_PAUSE_S)
         return replace(result, at=self.now())
 
-    def _reachability(self, pods: tuple[PodFacts, ...], former: ReplacementResult) -> tuple[tuple[str, ...], int | None]:
-        """The lost nodes; after some steps without progress they are read again, and with them how many pods the controller can run."""
-        idle = former.idle_checks
-        if former.lost_nodes is not None and (idle == 0 or idle % LOST_NODE_CHECKS):
-            return former.lost_nodes, None
+    def _reach(self, pods: tuple[PodFacts, ...], *, is_idle: bool) -> Reach:
+        """The lost nodes, and how many pods the controller can run; the latter is read only where there was no progress."""
         nodes = self.retry(self.cluster().nodes)
-        lost = tuple(sorted(lost_nodes(pods, nodes))[:MAX_LOST_NODES])
-        workload = self.retry(lambda: read_workload(self.cluster(), self.incident.target, lambda: pods)) if idle else None
-        return lost, reachable_desired_count(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None
+        workload = self.retry(lambda: read_workload(self.cluster(), self.incident.target, lambda: pods)) if is_idle else None
+        capacity = reachable_desired_count(workload, pods, nodes) if isinstance(workload, WorkloadFacts) else None
+        return Reach(lost_nodes=lost_nodes(pods, nodes), capacity=capacity)
 
     # --- verify ------------------------------------------------------------------------------------------------------------------
 
@@ -251,20 +263,24 @@ class RemediationSteps(StepContext):
             summary = self.summarize(1)
         except TransientError as error:
             return replace(former, at=self.now(), state=VerificationState.WAITING, sentence=str(error)[:MAX_ERROR_LENGTH])
-        at, counts, moving = self.now(), summary.counts, progress(summary.counts)
-        moved_at = former.progress_at if former.progress_at and moving == former.progress else at
+        at, counts = self.now(), summary.counts
+        is_idle = former.counts is not None and progress(counts) == progress(former.counts)
+        moved_at = former.progress_at if former.progress_at and is_idle else at
         verification = verify(before, summary, idle=at - moved_at)
         self.log("verification", verification.sentence, incident=self.incident.id, state=verification.state)
-        sample = CountSample(at=at, pods_with_role=counts.pods_right, pods=counts.pods, nodes_ready=counts.nodes_ready, nodes=counts.nodes)
-        is_new = not former.samples or replace(former.samples[-1], at=at) != sample
+        began_at = former.began_at or at
+        sample = (counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
+        is_new = not former.samples or former.samples[-1][1:] != sample
+        samples = thin_out((*former.samples, (round((at - began_at).total_seconds()), *sample))) if is_new else former.samples
         return VerificationResult(
             at=at,
             state=verification.state,
             sentence=verification.sentence,
             summary=summary,
-            progress=moving,
+            counts=counts,
             progress_at=moved_at,
-            samples=(*former.samples, sample)[-MAX_SAMPLES:] if is_new else former.samples,
+            began_at=began_at,
+            samples=samples,
         )
 
     # --- notify ------------------------------------------------------------------------------------------------------------------
@@ -329,10 +345,10 @@ class RemediationSteps(StepContext):
 
     def close(self, record: IncidentRecord, former: CloseResult) -> CloseResult:
         """Write history and close the incident, unless a signal came since the last assessment: then assess first."""
-        current = former.summary or record.current
         signals = record.signals if former.signals is None else former.signals
-        past = past_incident(self.incident, replace(record, current=current, signals=signals), self.now())
-        healthy_since = datetime.fromisoformat(current.began_at) if record.outcome in HEALTHY_OUTCOMES else None
+        past = past_incident(self.incident, replace(record, signals=signals), self.now())
+        assessed_at = datetime.fromisoformat(former.assessed_at or record.current.began_at)
+        healthy_since = assessed_at if record.outcome in HEALTHY_OUTCOMES else None
         try:
             closed = self.retry(lambda: self.incidents.close(past, signals, healthy_since))
         except TransientError as error:
@@ -352,8 +368,14 @@ class RemediationSteps(StepContext):
         assessment = self.assess(1, AssessmentResult())
         if assessment.summary is None:
             return replace(former, at=assessment.at)
-        is_fault = outcome in HEALTHY_OUTCOMES and not assessment.summary.is_healthy
-        return CloseResult(at=self.now(), is_closed=False if is_fault else None, summary=assessment.summary, signals=assessment.signals)
+        is_healthy, assessed_at = assessment.summary.is_healthy, assessment.summary.began_at
+        is_closed = False if outcome in HEALTHY_OUTCOMES and not is_healthy else None
+        return CloseResult(at=self.now(), is_closed=is_closed, assessed_at=assessed_at, is_healthy=is_healthy, signals=assessment.signals)
+
+
+def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """The samples; without every other one, except the first and the last, where they are too many."""
+    return samples if len(samples) <= MAX_SAMPLES else (*samples[:-1:2], samples[-1])
 
 
 def _state_after(error: RemediatorError) -> ActionState:

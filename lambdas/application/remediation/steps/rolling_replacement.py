@@ -1,5 +1,7 @@
 """Choosing the next stale pods to replace: a batch follows when the one before is ready, and pods on lost nodes are not waited for."""
 
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.application.remediation.results import ReplacementResult, ReplacementState
@@ -8,47 +10,54 @@ from lambdas.domain.planning.actions import ReplaceStalePods
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.snapshot import PodFacts
 
-MAX_IDLE_CHECKS: Final = 60
-MAX_LOST_NODES: Final = 500
-"""Names of lost nodes in a checkpoint (25 KB). Pods on further lost nodes are waited for, until the replacement counts as stuck."""
+MAX_IDLE: Final = timedelta(minutes=3)
+"""How long a replacement may make no progress before it counts as stuck."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """The nodes that are lost, and how many pods the controller can run at all; None where that was not read."""
+
+    lost_nodes: frozenset[str] = frozenset()
+    capacity: int | None = None
 
 
 def next_batch(
-    action: ReplaceStalePods, pods: tuple[PodFacts, ...], lost_nodes: tuple[str, ...], capacity: int | None, former: ReplacementResult
+    action: ReplaceStalePods, pods: tuple[PodFacts, ...], reach: Reach, former: ReplacementResult, at: datetime
 ) -> tuple[tuple[PodFacts, ...], ReplacementResult]:
     """The pods to delete now, and the progress.
 
     Args:
         action: the role that pods must have, and how many may be unavailable at a time.
         pods: every pod of the ServiceAccount.
-        lost_nodes: pods on these nodes are left out.
-        capacity: how many pods the controller can run at all; None where it was not read.
+        reach: pods on the lost nodes are left out.
         former: the progress so far.
+        at: the time of this check.
     """
-    remaining = [pod for pod in pods if not pod.deleting and pod.node not in lost_nodes]
+    remaining = [pod for pod in pods if not pod.deleting and pod.node not in reach.lost_nodes]
     with_role = [pod for pod in remaining if pod.role_arn == action.role_arn]
     stale = sort_by_age(pod for pod in remaining if pod.role_arn != action.role_arn)
     ready = sum(pod.ready for pod in with_role)
     goal = ready if former.goal is None else former.goal
-    if capacity is not None:
-        goal = min(goal, capacity - len(stale))  # the controller cannot start more pods than that
+    if reach.capacity is not None:
+        goal = min(goal, reach.capacity - len(stale))  # the controller cannot start more pods than that
     if ready < goal:
         message = f"{pluralize(goal - ready, 'replaced pod has', 'replaced pods have')} not become ready"
-        return (), _idle(former, lost_nodes, goal, message)
+        return (), _idle(former, goal, message, at)
     unavailable = len(with_role) - ready
     batch = _batch(stale, action.at_a_time, unavailable)
     if stale and not batch:
         blocked = pluralize(unavailable, "pod that has the role is", "pods that have the role are")
-        return (), _idle(former, lost_nodes, goal, f"{blocked} not ready, so no other pod is replaced")
+        return (), _idle(former, goal, f"{blocked} not ready, so no other pod is replaced", at)
     message = f"{pluralize(len(stale), 'stale pod')}, {len(batch)} being replaced" if batch else "every reachable pod has the role"
     state = ReplacementState.WAITING if batch else ReplacementState.DONE
-    return batch, ReplacementResult(state=state, goal=ready + len(batch), lost_nodes=lost_nodes, message=message)
+    return batch, replace(former, state=state, goal=ready + len(batch), progress_at=at, is_idle=False, message=message)
 
 
-def _idle(former: ReplacementResult, lost_nodes: tuple[str, ...], goal: int, message: str) -> ReplacementResult:
-    is_stuck = former.idle_checks >= MAX_IDLE_CHECKS
-    state = ReplacementState.STUCK if is_stuck else ReplacementState.WAITING
-    return ReplacementResult(state=state, goal=goal, idle_checks=former.idle_checks + 1, lost_nodes=lost_nodes, message=message)
+def _idle(former: ReplacementResult, goal: int, message: str, at: datetime) -> ReplacementResult:
+    progress_at = former.progress_at or at
+    state = ReplacementState.STUCK if at - progress_at >= MAX_IDLE else ReplacementState.WAITING
+    return replace(former, state=state, goal=goal, progress_at=progress_at, is_idle=True, message=message)
 
 
 def _batch(stale: tuple[PodFacts, ...], at_a_time: int, unavailable: int) -> tuple[PodFacts, ...]:
