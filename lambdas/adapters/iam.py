@@ -11,12 +11,14 @@ from lambdas.adapters.aws_errors import translated
 from lambdas.adapters.ttl_cache import TtlCache
 from lambdas.domain.diagnosis.permissions import resource_to_simulate
 from lambdas.domain.errors import AccessDenied, Denial, NotFound, TransientError
+from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import Missing, OidcProvider, RoleFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lambdas.adapters.aws_session import AwsSession
+    from lambdas.domain.snapshot.simulation import Simulation
 
 NO_ROUTE_S: Final = 600.0
 """Most VPCs have no route to IAM. A connection time-out takes seconds, so the result is kept for ten minutes."""
@@ -49,8 +51,8 @@ class Iam:
     def oidc_provider(self, arn: str) -> OidcProvider | Missing:
         return self._providers.get(arn, lambda: self._provider(arn))
 
-    def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
-        """`call -> allowed | implicitDeny | explicitDeny`; denials that depend on context keys that are not simulated are left out.
+    def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
+        """The decision about each call.
 
         Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
         """
@@ -81,16 +83,12 @@ class Iam:
             return Missing(f"OIDC provider {arn}")
         return OidcProvider(arn=arn, client_ids=tuple(answer.get("ClientIDList", ())))
 
-    def _simulated(self, role_arn: str, calls: Sequence[str], resource: str) -> list[tuple[str, str]]:
+    def _simulated(self, role_arn: str, calls: Sequence[str], resource: str) -> list[tuple[str, CallDecision]]:
         parameters: dict[str, Any] = {"PolicySourceArn": role_arn, "ActionNames": list(calls), "ResourceArns": [resource]}
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, CallDecision]] = []
         while True:
             page = self._read(f"simulate the permissions of {role_arn}", lambda: self._iam.simulate_principal_policy(**parameters))
-            found += [
-                (result["EvalActionName"], result["EvalDecision"])
-                for result in page["EvaluationResults"]
-                if result["EvalDecision"] == "allowed" or not result.get("MissingContextValues")
-            ]
+            found += [(result["EvalActionName"], call_decision(result)) for result in page["EvaluationResults"]]
             if not page.get("IsTruncated"):
                 return found
             parameters["Marker"] = page["Marker"]
@@ -112,6 +110,31 @@ class Iam:
     @property
     def _iam(self) -> Any:
         return self._session.client("iam")
+
+
+def call_decision(result: Mapping[str, Any]) -> CallDecision:
+    """The decision of one `EvaluationResult`.
+
+    A decision that depends on context keys that were not given is not known. With a resource in the request, missing keys and the
+    boundary's decision are in `ResourceSpecificResults`. `EvalDecisionDetails` is filled for resources of other accounts alone.
+    Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    """
+    parts = (result, *result.get("ResourceSpecificResults", ()))
+    if any(part.get("MissingContextValues") for part in parts):
+        return NOT_KNOWN
+    statements = (statement for part in parts for statement in part.get("MatchedStatements", ()))
+    policies = tuple(dict.fromkeys(statement["SourcePolicyId"] for statement in statements if "SourcePolicyId" in statement))
+    if result["EvalDecision"] == "allowed":
+        return CallDecision(allowed=True, policies=policies)
+    return CallDecision(allowed=False, cause=_cause(result, parts), policies=policies)
+
+
+def _cause(result: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> RefusalCause:
+    if not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
+        return RefusalCause.ORGANIZATION
+    if not all(part.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary", True) for part in parts):
+        return RefusalCause.PERMISSIONS_BOUNDARY
+    return RefusalCause.EXPLICIT_DENY if result["EvalDecision"] == "explicitDeny" else RefusalCause.NO_STATEMENT
 
 
 def _no_route(attempt: str) -> AccessDenied:

@@ -7,10 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from lambdas.contract.call_needs import FEATURE_VARIABLES
 from lambdas.contract.names import AUDIENCE_ANNOTATION, RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.permissions import calls_in_event
-from lambdas.domain.snapshot.snapshot import FieldWriter, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import (
+    ContainerFacts,
+    FieldWriter,
+    NodeFacts,
+    PluginError,
+    PodFacts,
+    ServiceAccountFacts,
+    WorkloadFacts,
+)
 from lambdas.domain.untrusted_json import moment
 
 Json = Mapping[str, Any]
@@ -157,7 +166,8 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
     metadata, spec, status = _object(item["metadata"], "metadata"), _object(item["spec"], "spec"), _child(item, "status")
     daemon = kind is WorkloadKind.DAEMON_SET
     desired = _count(status, "desiredNumberScheduled") if daemon else _count(spec, "replicas", 1)
-    annotations = _annotations(_child(_object(spec["template"], "template"), "metadata"))
+    template = _object(spec["template"], "template")
+    annotations = _annotations(_child(template, "metadata"))
     strategy = _child(spec, "strategy" if kind is WorkloadKind.DEPLOYMENT else "updateStrategy")
     return WorkloadFacts(
         kind=kind,
@@ -169,7 +179,15 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
         observed_generation=_count(status, "observedGeneration"),
         restarted_at=annotations.get(RESTARTED_AT_ANNOTATION),
         on_delete=_text(strategy, "type") == "OnDelete",
+        containers=tuple(map(_container, _children(_child(template, "spec"), "containers"))),
     )
+
+
+def _container(item: Json) -> ContainerFacts:
+    """The facts of a container. Other variables may hold secrets and are not kept."""
+    variables = {_text(variable, "name"): _text(variable, "value") for variable in _children(item, "env")}
+    kept = {name: variables[name] for name in FEATURE_VARIABLES if name in variables}
+    return ContainerFacts(name=_required(item, "name"), image=_text(item, "image"), environment=kept)
 
 
 def _max_unavailable(kind: WorkloadKind, strategy: Json, desired: int) -> int:

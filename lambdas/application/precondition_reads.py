@@ -1,13 +1,14 @@
 """Reads for the preconditions of a repair: the role, its OIDC provider, and the calls that the role may make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from lambdas.application.readers import Readers, read_optional
 from lambdas.contract.parameters import ServiceAccountRef
-from lambdas.domain.diagnosis.permissions import needed_calls
+from lambdas.domain.diagnosis.workload_needs import calls_to_simulate
 from lambdas.domain.errors import AccessDenied, Denial
+from lambdas.domain.snapshot.simulation import Simulation
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
@@ -29,7 +30,7 @@ class PreconditionReads:
 
     role: Future[RoleFacts | Missing | Unknown | NotRead]
     oidc_provider: Future[OidcProvider | Missing | Unknown | NotRead]
-    simulated: Future[Mapping[str, str] | Unknown | NotRead]
+    simulated: Future[Simulation | Unknown | NotRead]
 
 
 def submit_precondition_reads(
@@ -47,8 +48,7 @@ def submit_precondition_reads(
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
     role_arn = associated or (binding.role_arn if isinstance(binding, Binding) else recorded)
     irsa = role_arn is not None and associated is None and isinstance(cluster, ClusterFacts)
-    family = cluster.ip_family if isinstance(cluster, ClusterFacts) else "ipv4"
-    calls = needed_calls(target.namespace, target.name, family) if irsa else ()
+    calls = calls_to_simulate(target) if irsa else ()
     return PreconditionReads(
         role=executor.submit(lambda: _role(readers, role_arn) if role_arn else NOT_READ),
         oidc_provider=executor.submit(
@@ -83,7 +83,7 @@ def _oidc_provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None
     return read_optional(lambda: readers.iam.oidc_provider(arn))
 
 
-def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
+def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Simulation | Unknown:
     if not readers.may_simulate:
         return Unknown("the optional grant iam:SimulatePrincipalPolicy is not deployed")
     if _other_account(readers, role_arn):
@@ -91,7 +91,7 @@ def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping
     return read_optional(lambda: _simulation(readers, role_arn, calls))
 
 
-def _simulation(readers: Readers, role_arn: str, calls: Sequence[str]) -> Mapping[str, str] | Unknown:
+def _simulation(readers: Readers, role_arn: str, calls: Sequence[str]) -> Simulation | Unknown:
     """The decision for each call. The service's own refusal is too long for a table, so the missing permission is named instead."""
     try:
         return readers.iam.simulate(role_arn, calls)

@@ -36,15 +36,24 @@ class Feature(StrEnum):
     CUSTOM_NETWORKING = "custom-networking"
     IMDS_ONLY = "imds-only"
     NO_SUBNET_DISCOVERY = "no-subnet-discovery"
-    UNLISTED_INSTANCE_TYPE = "unlisted-instance-type"
-    UNTAGGED_INTERFACES = "untagged-interfaces"
-    DYNAMIC_PROVISIONING = "dynamic-provisioning"
     VOLUME_INITIALIZATION = "volume-initialization"
     FAST_SNAPSHOT_RESTORE = "fast-snapshot-restore"
     MUTUAL_TLS = "mutual-tls"
     RULE_REORDERING = "rule-reordering"
     CAPACITY_RESERVATION = "capacity-reservation"
     SUBNETS_WITHOUT_ROLE_TAGS = "subnets-without-role-tags"
+
+
+FEATURE_VARIABLES: Final = {
+    "ENABLE_PREFIX_DELEGATION": ("true", Feature.PREFIX_DELEGATION),
+    "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": ("true", Feature.CUSTOM_NETWORKING),
+    "ENABLE_IMDS_ONLY_MODE": ("true", Feature.IMDS_ONLY),
+    "ENABLE_SUBNET_DISCOVERY": ("false", Feature.NO_SUBNET_DISCOVERY),
+}
+"""Environment variable of the VPC CNI -> (value, the feature that the value switches on).
+
+Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/README.md (CNI Configuration Variables)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +81,18 @@ class CallNeed:
 
 @dataclass(frozen=True, kw_only=True)
 class AddonNeeds:
-    """All calls of one add-on. `read_until` is the newest release whose source or behavior was examined. `source` links to the facts."""
+    """All calls of one add-on.
+
+    `read_until` is the newest release whose source or behavior was examined. `container` is the container of the workload that makes the
+    calls; the tag of its image names the release. `managed_policy` is the path of the AWS managed policy for the add-on, if any.
+    `source` links to the facts.
+    """
 
     addon: str
     read_until: Release
     calls: tuple[CallNeed, ...]
     source: str
+    container: str
     managed_policy: str = ""
 
 
@@ -93,7 +108,7 @@ class PolicyVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class BadRelease:
-    """Releases that fail for a known reason. They are `since <= release < fixed_in`."""
+    """Releases that fail for a known reason, `since <= release < fixed_in`, where all of `requires` and none of `unless` are configured."""
 
     addon: str
     since: Release
@@ -101,6 +116,7 @@ class BadRelease:
     reason: str
     source: str
     requires: frozenset[Feature] = frozenset()
+    unless: frozenset[Feature] = frozenset()
 
 
 _CNI: Final = "vpc-cni"
@@ -140,6 +156,7 @@ def _cni(
 VPC_CNI: Final = AddonNeeds(
     addon=_CNI,
     read_until=(1, 23, 1),
+    container="aws-node",
     managed_policy="AmazonEKS_CNI_Policy",
     source="https://github.com/aws/amazon-vpc-cni-k8s/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/awsutils/awsutils.go",
     calls=(
@@ -211,8 +228,17 @@ VPC_CNI: Final = AddonNeeds(
             Effect.FATAL,
             EventDelivery.NEVER,
             since=(1, 22, 0),
-            until=(1, 22, 2),
+            until=(1, 22, 1),
             unless=_NO_DISCOVERY,
+            log="discoverCustomSecurityGroups",
+        ),
+        _cni(
+            "DescribeSecurityGroups",
+            Effect.FATAL,
+            EventDelivery.NEVER,
+            since=(1, 22, 1),
+            until=(1, 22, 2),
+            unless=_NO_DISCOVERY | {Feature.CUSTOM_NETWORKING},
             log="discoverCustomSecurityGroups",
         ),
         _cni(
@@ -282,6 +308,7 @@ def _ebs(
 EBS_CSI: Final = AddonNeeds(
     addon="aws-ebs-csi-driver",
     read_until=(1, 59, 0),
+    container="ebs-plugin",
     managed_policy="service-role/AmazonEBSCSIDriverPolicy",
     source="https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/HEAD/docs/example-iam-policy.json",
     calls=(
@@ -317,11 +344,12 @@ EBS_CSI: Final = AddonNeeds(
 EFS_CSI: Final = AddonNeeds(
     addon="aws-efs-csi-driver",
     read_until=(2, 1, 0),
+    container="efs-plugin",
     managed_policy="service-role/AmazonEFSCSIDriverPolicy",
     source="https://github.com/kubernetes-sigs/aws-efs-csi-driver/blob/HEAD/docs/iam-policy-example.json",
     calls=(
         *(
-            CallNeed(addon="aws-efs-csi-driver", call=call, effect=Effect.DEGRADED, requires=frozenset({Feature.DYNAMIC_PROVISIONING}))
+            CallNeed(addon="aws-efs-csi-driver", call=call, effect=Effect.DEGRADED)
             for call in (
                 "elasticfilesystem:DescribeAccessPoints",
                 "elasticfilesystem:DescribeFileSystems",
@@ -334,7 +362,6 @@ EFS_CSI: Final = AddonNeeds(
                 addon="aws-efs-csi-driver",
                 call=call,
                 effect=Effect.DEGRADED,
-                requires=frozenset({Feature.DYNAMIC_PROVISIONING}),
                 simulated=False,
             )
             for call in (
@@ -345,7 +372,7 @@ EFS_CSI: Final = AddonNeeds(
         ),
     ),
 )
-"""Read in the driver's example policy and the managed policy; not run."""
+"""Calls of the controller, which provisions access points. Read in the driver's example policy and the managed policy; not run."""
 
 
 def _elb(call: str, *, since: Release = (0,), requires: frozenset[Feature] = frozenset(), effect: Effect = Effect.DEGRADED) -> CallNeed:
@@ -355,6 +382,7 @@ def _elb(call: str, *, since: Release = (0,), requires: frozenset[Feature] = fro
 LOAD_BALANCER_CONTROLLER: Final = AddonNeeds(
     addon="aws-load-balancer-controller",
     read_until=(3, 5, 0),
+    container="aws-load-balancer-controller",
     source="https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/HEAD/docs/install/iam_policy.json",
     calls=(
         *(
@@ -433,12 +461,14 @@ BAD_RELEASES: Final = (
         fixed_in=(1, 22, 2),
         reason="ipamd exits at start where the role may not call ec2:DescribeSecurityGroups, which AmazonEKS_CNI_Policy v5 does not grant",
         source="https://github.com/aws/amazon-vpc-cni-k8s/issues/3705",
+        unless=_NO_DISCOVERY,
     ),
     BadRelease(
         addon=_CNI,
         since=(1, 22, 0),
         fixed_in=(1, 23, 2),
         requires=_IPV6,
+        unless=_NO_DISCOVERY,
         reason="ipamd exits at start on IPv6 without ec2:DescribeSubnets, which the EKS guide's policy grants since 2026-07-09",
         source="https://github.com/aws/amazon-vpc-cni-k8s/issues/3704",
     ),

@@ -14,6 +14,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
 from lambdas.domain.snapshot.bindings import Parameter
+from lambdas.domain.snapshot.simulation import Simulation
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -91,8 +92,8 @@ class IamPort(Protocol):
 
     def oidc_provider(self, arn: str) -> OidcProvider | Missing: ...
 
-    def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
-        """`call -> allowed | implicitDeny | explicitDeny`."""
+    def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
+        """The decision about each call."""
         ...
 
 

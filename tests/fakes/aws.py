@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lambdas.contract.parameters import folders_of
 from lambdas.domain.errors import Busy, NotFound
 from lambdas.domain.ports import EksPort, IamPort, ParametersPort
+from lambdas.domain.snapshot.simulation import ALLOWED, Simulation
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -118,6 +119,6 @@ class FakeIam:
     def oidc_provider(self, arn: str) -> OidcProvider | Missing:
         return self._world.providers.get(arn) or Missing(f"OIDC provider {arn}")
 
-    def simulate(self, role_arn: str, calls: Sequence[str]) -> Mapping[str, str]:
+    def simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
         decisions = self._world.simulated.get(role_arn, {})
-        return {call: decisions.get(call, "allowed") for call in calls}
+        return {call: decisions.get(call, ALLOWED) for call in calls}

@@ -25,6 +25,7 @@ from lambdas.domain.snapshot.snapshot import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
+from tests.world.simulations import decided
 from tests.world.state import (
     ACCOUNT,
     NAME,
@@ -129,7 +130,7 @@ def _grant(world: World, cluster: InCluster, told: Json, bound: str) -> None:
         arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer.removeprefix('https://')}"
         world.providers[arn] = OidcProvider(arn=arn, client_ids=tuple(provider.get("client_ids", (STS_AUDIENCE,))))
     if told.get("simulated"):
-        world.simulated[bound] = dict(told["simulated"])
+        world.simulated[bound] = decided(told["simulated"])
     roles: Iterable[str] = told.get("associations") or ()
     cluster.associations[NAMESPACE, NAME] = tuple(Association(id=f"a-{index}", role_arn=item) for index, item in enumerate(roles))
 

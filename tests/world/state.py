@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lambdas.domain.snapshot.bindings import Parameter
+    from lambdas.domain.snapshot.simulation import Simulation
 
 ACCOUNT, REGION, PARTITION = "111122223333", "eu-west-1", "aws"
 NAMESPACE, NAME = "kube-system", "aws-node"
@@ -144,7 +145,7 @@ class World:
     clusters: dict[str, InCluster] = field(default_factory=dict)
     roles: dict[str, RoleFacts] = field(default_factory=dict)
     providers: dict[str, OidcProvider] = field(default_factory=dict)
-    simulated: dict[str, dict[str, str]] = field(default_factory=dict)
+    simulated: dict[str, Simulation] = field(default_factory=dict)
     advised_versions: dict[tuple[str, str], VersionAdvice] = field(default_factory=dict)
     supported: dict[str, SupportDates] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)

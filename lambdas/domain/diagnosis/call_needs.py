@@ -13,6 +13,7 @@ from lambdas.contract.call_needs import (
     BadRelease,
     CallNeed,
     Effect,
+    EventDelivery,
     Feature,
     PolicyVersion,
     Release,
@@ -48,6 +49,13 @@ class ReleaseNeeds:
         """The calls without which the release does not do all of its work, sorted."""
         return self.with_effect(Effect.FATAL, Effect.DEGRADED)
 
+    @property
+    def without_event(self) -> tuple[str, ...]:
+        """The required calls whose refusal usually sends no event, sorted."""
+        return tuple(
+            sorted(need.call for need in self.calls if need.effect is not Effect.SURVIVED and need.event is not EventDelivery.SENT)
+        )
+
     def of(self, call: str) -> CallNeed | None:
         """The record about a call; None where this release does not make it. Names compare without case, as IAM compares them."""
         actual = MISNAMED_CALLS.get(call, call).lower()
@@ -75,7 +83,7 @@ def needs_of(addon: str, version: str, features: Iterable[Feature]) -> ReleaseNe
 
 def _applies(need: CallNeed, release: Release, configured: frozenset[Feature]) -> bool:
     in_range = need.since <= release and (need.until is None or release < need.until)
-    return in_range and need.requires <= configured and not need.unless & configured
+    return in_range and _is_configured(need, configured)
 
 
 def _is_more_specific(need: CallNeed, other: CallNeed | None) -> bool:
@@ -107,9 +115,27 @@ def bad_release(addon: str, version: str, features: Iterable[Feature]) -> BadRel
     if release is None:
         return None
     return next(
-        (bad for bad in BAD_RELEASES if bad.addon == addon.lower() and bad.since <= release < bad.fixed_in and bad.requires <= configured),
+        (
+            bad
+            for bad in BAD_RELEASES
+            if bad.addon == addon.lower() and bad.since <= release < bad.fixed_in and _is_configured(bad, configured)
+        ),
         None,
     )
+
+
+def _is_configured(record: CallNeed | BadRelease, configured: frozenset[Feature]) -> bool:
+    return record.requires <= configured and not record.unless & configured
+
+
+def fixing_release(bad: BadRelease) -> Release | None:
+    """The release to use instead of a bad one; None where no release that was examined fixes it."""
+    return bad.fixed_in if bad.fixed_in <= ADDON_NEEDS[bad.addon].read_until else None
+
+
+def release_text(release: Release) -> str:
+    """`(1, 22, 2)` -> `v1.22.2`."""
+    return "v" + ".".join(map(str, release))
 
 
 def newest_policy(policy: str) -> PolicyVersion | None:

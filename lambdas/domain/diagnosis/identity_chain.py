@@ -9,7 +9,8 @@ from lambdas.domain.diagnosis.finding import Finding, Link, State, not_applicabl
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
 from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link
 from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, uses_pod_identity, workload_link
-from lambdas.domain.diagnosis.links.identity import oidc_link, permissions_link, role_link, trust_link
+from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
+from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.snapshot.snapshot import Snapshot

@@ -1,10 +1,10 @@
-"""Which AWS calls a workload needs, which of them its role may not make, and what to attach."""
+"""Names of AWS calls in events and messages, resources to simulate them on, and policies that allow them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
-from lambdas.contract.workloads import IpFamily, RequiredCalls, known
+from lambdas.contract.call_needs import MISNAMED_CALLS
 
 _RESOURCES: Final = {
     "ec2:CreateTags": "network-interface/eni-00000000000000000",
@@ -13,24 +13,8 @@ _RESOURCES: Final = {
     "ec2:CreateSnapshot": "volume/vol-00000000000000000",
     "ec2:ModifyVolume": "volume/vol-00000000000000000",
 }
-_DENIED: Final = {"implicitDeny", "explicitDeny"}
+CREATE_TAGS: Final = "ec2:CreateTags"
 _CALL_IN_NOTE: Final = re.compile(r"failed to call ([a-z0-9-]+:[A-Za-z0-9]+)")
-
-
-def needed_calls(namespace: str, service_account: str, ip_family: str) -> tuple[str, ...]:
-    """The IAM actions without which the workload fails, sorted; empty where we do not know what it needs.
-
-    Args:
-        ip_family: `ipv4` or `ipv6`, as DescribeCluster says it; matters to the VPC CNI alone.
-    """
-    found = _required_calls(namespace, service_account, ip_family)
-    return found.calls if found else ()
-
-
-def managed_policy(namespace: str, service_account: str, ip_family: str, partition: str = "aws") -> str | None:
-    """The ARN of AWS's managed policy that grants the needed calls; None where AWS has none, or we do not know the workload."""
-    found = _required_calls(namespace, service_account, ip_family)
-    return f"arn:{partition}:iam::aws:policy/{found.managed_policy}" if found and found.managed_policy else None
 
 
 def resource_to_simulate(call: str, *, partition: str, region: str, account: str) -> str:
@@ -45,35 +29,31 @@ def resource_to_simulate(call: str, *, partition: str, region: str, account: str
     return f"arn:{partition}:ec2:{region}:{account}:{sample}" if sample else "*"
 
 
-def missing(simulated: Mapping[str, str], needed: Iterable[str]) -> tuple[str, ...]:
-    """The needed calls that the simulation refuses, in the order of `needed`.
-
-    Args:
-        simulated: action -> `EvalDecision` of `iam:SimulatePrincipalPolicy`, action names in any case. A call that is not in it
-            was not simulated and is not counted; leave out the refused ones whose answer carries `MissingContextValues`: a
-            policy with tag conditions refuses them in a simulation and may allow them in truth.
-    """
-    decisions = {action.lower(): decision for action, decision in simulated.items()}
-    return tuple(call for call in needed if decisions.get(call.lower()) in _DENIED)
-
-
-def statement_for(calls: Iterable[str], partition: str = "aws") -> dict[str, object]:
-    """One IAM statement that allows the calls. Tags may be set on network interfaces alone where it is only them that are tagged.
+def policy_document(calls: Iterable[str], partition: str = "aws") -> dict[str, object]:
+    """An IAM policy that allows the calls. It allows tags on network interfaces alone, as the policies of AWS and of the plug-in do.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/iam-policy.md
     """
     actions = sorted(set(calls))
-    only_tags = actions == ["ec2:CreateTags"]
-    return {"Effect": "Allow", "Action": actions, "Resource": f"arn:{partition}:ec2:*:*:network-interface/*" if only_tags else "*"}
+    tags, others = [call for call in actions if call == CREATE_TAGS], [call for call in actions if call != CREATE_TAGS]
+    statements = [{"Effect": "Allow", "Action": others, "Resource": "*"}] if others else []
+    if tags:
+        statements.append({"Effect": "Allow", "Action": tags, "Resource": f"arn:{partition}:ec2:*:*:network-interface/*"})
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def actual_call(call: str) -> str:
+    """The IAM action of a call, where releases of an add-on name it wrongly."""
+    return MISNAMED_CALLS.get(call, call)
 
 
 def calls_in_event(note: str) -> str | None:
-    """The IAM action that a `MissingIAMPermissions` event of the VPC CNI names; None where the note names none.
+    """The IAM action that a `MissingIAMPermissions` event of the VPC CNI means; None where the note names none.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (checkAPIErrorAndBroadcastEvent)
     """
     found = _CALL_IN_NOTE.search(note)
-    return found.group(1) if found else None
+    return actual_call(found.group(1)) if found else None
 
 
 def calls_named(words: str) -> tuple[str, ...]:
@@ -82,8 +62,3 @@ def calls_named(words: str) -> tuple[str, ...]:
 
 
 _ACTION: Final = re.compile(r"\b[a-z][a-z0-9-]+:[A-Z][A-Za-z0-9]+\b")
-
-
-def _required_calls(namespace: str, service_account: str, ip_family: str) -> RequiredCalls | None:
-    workload = known(namespace, service_account)
-    return workload.required_calls.get(IpFamily(ip_family)) if workload and ip_family in tuple(IpFamily) else None

@@ -10,6 +10,7 @@ from lambdas.contract.settings import Settings
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Denial
 from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,15 @@ class ServiceAccountFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContainerFacts:
+    """A container of a pod template. `environment` holds only the variables that decide which AWS calls the container makes."""
+
+    name: str
+    image: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkloadFacts:
     """A DaemonSet, Deployment or StatefulSet. Counts are pods; `max_unavailable` is resolved to a count, at least 1."""
 
@@ -170,6 +180,7 @@ class WorkloadFacts:
     observed_generation: int
     restarted_at: str | None = None
     on_delete: bool = False
+    containers: tuple[ContainerFacts, ...] = ()
 
     @property
     def is_rolled_out(self) -> bool:
@@ -279,7 +290,7 @@ class Snapshot:
     agent_installed: bool | Unknown | NotRead
     role: RoleFacts | Missing | Unknown | NotRead
     oidc_provider: OidcProvider | Missing | Unknown | NotRead
-    simulated: Mapping[str, str] | Unknown | NotRead
+    simulated: Simulation | Unknown | NotRead
     service_account: ServiceAccountFacts | Missing | Unknown
     workload: WorkloadFacts | Missing | Unknown
     pods: tuple[PodFacts, ...] | Unknown

@@ -12,12 +12,13 @@ from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 
 from lambdas.adapters.eks import Eks
-from lambdas.adapters.iam import NO_ROUTE_S, Iam
+from lambdas.adapters.iam import NO_ROUTE_S, Iam, call_decision
 from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Busy, Denial, NotFound, PermanentError, TransientError
+from lambdas.domain.snapshot.simulation import ALLOWED, NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import AddonFacts, ClusterFacts, Missing, NodeRepair, OidcProvider, RoleFacts, VersionAdvice
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.faults import Fault, FaultKind
@@ -264,7 +265,7 @@ def test_a_missing_route_to_iam_is_detected_once(session: AwsSession, monkeypatc
     assert asked == [0.0, NO_ROUTE_S]
 
 
-def test_a_simulation_omits_denials_that_depend_on_context(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulation_that_depends_on_context_is_not_known(session: AwsSession, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
     def simulate(**members: Any) -> dict[str, Any]:
@@ -280,8 +281,32 @@ def test_a_simulation_omits_denials_that_depend_on_context(session: AwsSession, 
 
     monkeypatch.setattr(session.client("iam"), "simulate_principal_policy", simulate)
     found = Iam(session, account=ACCOUNT, partition="aws").simulate(ROLE, ["ec2:A", "ec2:B", "ec2:CreateTags"])
-    assert found == {"ec2:B": "allowed", "ec2:Late": "allowed", "ec2:CreateTags": "implicitDeny"}
+    refused = CallDecision(allowed=False, cause=RefusalCause.NO_STATEMENT)
+    assert found == {"ec2:A": NOT_KNOWN, "ec2:B": NOT_KNOWN, "ec2:Late": ALLOWED, "ec2:CreateTags": refused}
     assert [item["ResourceArns"][0].rpartition(":")[2] for item in asked] == ["*", "*", "network-interface/eni-00000000000000000"]
+
+
+DENY = {"MatchedStatements": [{"SourcePolicyId": "guard", "SourcePolicyType": "role"}]}
+CONTEXT = {"MissingContextValues": ["aws:RequestTag/x"]}
+BOUNDARY = {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}}
+ORGANIZATION = {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}
+
+
+@pytest.mark.parametrize(
+    ("decision", "details", "expected"),
+    [
+        ("allowed", {}, CallDecision(allowed=True)),
+        ("implicitDeny", {}, CallDecision(allowed=False, cause=RefusalCause.NO_STATEMENT)),
+        ("explicitDeny", DENY, CallDecision(allowed=False, cause=RefusalCause.EXPLICIT_DENY, policies=("guard",))),
+        ("implicitDeny", BOUNDARY, CallDecision(allowed=False, cause=RefusalCause.PERMISSIONS_BOUNDARY)),
+        ("implicitDeny", {"ResourceSpecificResults": [BOUNDARY]}, CallDecision(allowed=False, cause=RefusalCause.PERMISSIONS_BOUNDARY)),
+        ("explicitDeny", ORGANIZATION | BOUNDARY, CallDecision(allowed=False, cause=RefusalCause.ORGANIZATION)),
+        ("implicitDeny", CONTEXT, NOT_KNOWN),
+        ("implicitDeny", {"ResourceSpecificResults": [CONTEXT]}, NOT_KNOWN),
+    ],
+)
+def test_a_decision_keeps_the_policy_that_refuses(decision: str, details: dict[str, Any], expected: CallDecision) -> None:
+    assert call_decision({"EvalActionName": "ec2:A", "EvalDecision": decision, **details}) == expected
 
 
 def test_an_invalid_request_is_permanent(session: AwsSession) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.adapters import kubernetes_objects
 from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.snapshot.snapshot import ContainerFacts
 from tests.integration.adapters.embedded_clusters import NAME, ROLE, node, pod
 
 AT = "2026-01-01T00:00:00Z"
@@ -96,6 +97,16 @@ def workload_of(kind: WorkloadKind, strategy: dict[str, Any], desired: int) -> d
             "observedGeneration": 2,
         },
     }
+
+
+def test_a_workload_has_its_images_and_only_the_variables_that_decide_its_calls() -> None:
+    item = workload_of(WorkloadKind.DAEMON_SET, {}, 3)
+    variables = [{"name": "ENABLE_SUBNET_DISCOVERY", "value": "false"}, {"name": "PASSWORD", "value": "secret"}]
+    item["spec"]["template"]["spec"] = {"containers": [{"name": "aws-node", "image": "cni:v1.20.1", "env": variables}, {"name": "agent"}]}
+    assert kubernetes_objects.workload(WorkloadKind.DAEMON_SET, item).containers == (
+        ContainerFacts(name="aws-node", image="cni:v1.20.1", environment={"ENABLE_SUBNET_DISCOVERY": "false"}),
+        ContainerFacts(name="agent", image="", environment={}),
+    )
 
 
 def test_a_workload_is_rolled_out_only_if_its_controller_observed_the_template() -> None:

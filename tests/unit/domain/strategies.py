@@ -30,6 +30,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, repaired, settings, workload
 from tests.unit.notifications.snapshots import BALANCER, CNI, CNI_MESSAGE, EBS, NOW, ROLE, SHOP, healthy_snapshot, trust
+from tests.world.simulations import simulation
 
 NODES = 4
 USUAL = 20
@@ -161,7 +162,7 @@ def observations(draw: st.DrawFn) -> Snapshot:
         agent_installed=draw(_mostly(NOT_READ, True, False, UNREAD)),
         role=draw(_mostly(right, wrong, Missing("r"), UNREAD, NOT_READ)),
         oidc_provider=draw(_mostly(provider, OidcProvider(arn="p", client_ids=()), Missing("p"), UNREAD)),
-        simulated=draw(_mostly(UNREAD, {}, {"ec2:CreateTags": "implicitDeny"}, NOT_READ)),
+        simulated=draw(_mostly(UNREAD, {}, simulation(), simulation("ec2:CreateTags"), NOT_READ)),
         service_account=draw(_account()),
         workload=draw(_mostly(rolling, Missing("d"), CLOSED)),
         pods=pods,

@@ -270,7 +270,9 @@ def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> No
 
 def test_reports_of_pods_come_before_what_eks_says() -> None:
     found = diagnose(seen(addon=addon(issues=(REFUSED,)), permission_errors=errors("aws-node-00", call="ec2:DeleteNetworkInterface")))
-    assert found[Link.PERMISSION_ERRORS].sentence == "prod-blue-vpc-cni may not call ec2:DeleteNetworkInterface."
+    assert (
+        found[Link.PERMISSION_ERRORS].sentence == "prod-blue-vpc-cni may not call ec2:DeleteNetworkInterface, which vpc-cni v1.20.1 needs."
+    )
 
 
 def test_silence_proves_something_only_of_those_who_would_complain() -> None:

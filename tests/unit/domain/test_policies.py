@@ -16,6 +16,7 @@ from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
 from tests.unit.domain.snapshot_fixtures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
 from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
+from tests.world.simulations import simulation
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 GONE = service_account(None, manager="argocd-controller", at=NOW - MINUTE)
@@ -217,7 +218,7 @@ UNREAD = Unknown("no endpoint")
         ),
         pytest.param(drifted(role=Missing("role")), BlockReason.PRECONDITION_FAILED, id="no role"),
         pytest.param(drifted(oidc_provider=Missing("provider")), BlockReason.PRECONDITION_FAILED, id="no provider"),
-        pytest.param(drifted(simulated={"ec2:CreateTags": "explicitDeny"}), BlockReason.PRECONDITION_FAILED, id="simulated"),
+        pytest.param(drifted(simulated=simulation("ec2:CreateTags")), BlockReason.PRECONDITION_FAILED, id="simulated"),
         pytest.param(
             drifted(permission_errors=errors("aws-node-01")), BlockReason.PRECONDITION_FAILED, id="refused though it carries the role"
         ),

@@ -7,6 +7,7 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.plurals import pluralize, pluralize_share
 from lambdas.domain.snapshot.node_reachability import pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, PodFacts, ServiceAccountFacts, Snapshot, Unknown
@@ -69,10 +70,9 @@ def _unbound(snapshot: Snapshot, value: str | None, evidence: Evidence) -> Findi
 
 def _refused_on_the_node_role(snapshot: Snapshot) -> bool:
     """Whether a pod that was given no credentials of its own has been refused a call."""
-    errors = snapshot.permission_errors if isinstance(snapshot.permission_errors, tuple) else ()
     pods = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
     bare = {pod.name: pod.created_at for pod in pods if pod.role_arn is None and not pod.container_credentials and not pod.deleting}
-    return any(error.pod in bare and error.at >= bare[error.pod] for error in errors)
+    return any(error.pod in bare and error.at >= bare[error.pod] for error in harmful_errors(snapshot))
 
 
 def annotation_changed_at(account: ServiceAccountFacts) -> datetime | None:
@@ -140,6 +140,5 @@ def identity_severity(snapshot: Snapshot) -> Severity:
     """How urgent a broken identity is: critical where something fails or waits already, else latent. A lost node has another cause."""
     lost = {pod.uid for pod in pods_on_lost_nodes(snapshot)}
     pods = [pod for pod in snapshot.pods if pod.uid not in lost] if isinstance(snapshot.pods, tuple) else []
-    errors = isinstance(snapshot.permission_errors, tuple) and bool(snapshot.permission_errors)
     nodes = isinstance(snapshot.nodes, tuple) and any(node.ready is False for node in snapshot.nodes)
-    return Severity.CRITICAL if errors or nodes or any(not pod.ready for pod in pods) else Severity.WARNING
+    return Severity.CRITICAL if harmful_errors(snapshot) or nodes or any(not pod.ready for pod in pods) else Severity.WARNING

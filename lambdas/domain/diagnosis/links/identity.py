@@ -8,7 +8,6 @@ from typing import Final
 
 from lambdas.contract.names import STS_AUDIENCE
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
-from lambdas.domain.diagnosis.permissions import managed_policy, missing, needed_calls, statement_for
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import (
     Binding,
@@ -171,44 +170,3 @@ def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
 def role_name(arn: str) -> str:
     """A role's name: the last segment of its ARN, since a path may stand before it."""
     return arn.rsplit("/", 1)[-1]
-
-
-def calls_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """The calls that the workload has to make in this cluster; empty where we do not know them."""
-    family = snapshot.cluster.ip_family if isinstance(snapshot.cluster, ClusterFacts) else "ipv4"
-    return needed_calls(snapshot.target.namespace, snapshot.target.name, family)
-
-
-def permissions_link(snapshot: Snapshot) -> Finding:
-    """Link 7: the role may make the calls that the workload needs, where we may ask IAM."""
-    wanted = calls_of(snapshot)
-    match snapshot.simulated:
-        case _ if not wanted:
-            return not_applicable(Link.PERMISSIONS, "which calls this workload needs is not known to us")
-        case Unknown(reason):
-            return unknown(Link.PERMISSIONS, reason)
-        case NotRead():
-            return not_applicable(Link.PERMISSIONS, "no role to look at")
-        case Mapping() as simulated if lacking := missing(simulated, wanted):
-            return missing_permissions(snapshot, lacking)
-    return ok(Link.PERMISSIONS, f"all {len(wanted)} calls allowed")
-
-
-def missing_permissions(snapshot: Snapshot, calls: tuple[str, ...], link: Link = Link.PERMISSIONS) -> Finding:
-    """The role works but may not do enough: which calls, and what to attach."""
-    name = role_name(snapshot.desired_role or "the role")
-    return broken(
-        link,
-        Verdict.PERMISSIONS_MISSING,
-        f"{name} may not call {', '.join(calls[:4])}{' …' if len(calls) > 4 else ''}.",  # noqa: PLR2004  # a line has room for four
-        *(Evidence(f"role {name}", "action", f"{call} refused") for call in calls),
-        remedies=_attach(snapshot, name, calls),
-    )
-
-
-def _attach(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> tuple[Remedy, ...]:
-    family = snapshot.cluster.ip_family if isinstance(snapshot.cluster, ClusterFacts) else "ipv4"
-    policy = managed_policy(snapshot.target.namespace, snapshot.target.name, family, snapshot.partition)
-    if policy:
-        return (Remedy("attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {role} --policy-arn {policy}"),)
-    return (Remedy(f"add this statement to a policy of {role}: {json.dumps(statement_for(calls, snapshot.partition))}"),)

@@ -8,13 +8,16 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import permission_issues
 from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
-from lambdas.domain.diagnosis.links.identity import audience, calls_of, missing_permissions, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.links.identity import audience, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import harmful_errors, installed_version, needs, survives
 from lambdas.domain.plurals import pluralize, pluralize_share
 from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import (
@@ -47,10 +50,10 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWe
 
 def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
     """Errors reported by pods within reach, since those pods were created, newest first. Others belong to the past."""
-    if not isinstance(snapshot.permission_errors, tuple) or not isinstance(snapshot.pods, tuple):
+    if not isinstance(snapshot.pods, tuple):
         return ()
     born = {pod.name: pod.created_at for pod in reachable_pods(snapshot)}
-    current = (error for error in snapshot.permission_errors if error.pod in born and error.at >= born[error.pod])
+    current = (error for error in harmful_errors(snapshot) if error.pod in born and error.at >= born[error.pod])
     return tuple(sorted(sorted(current, key=lambda error: (error.pod, error.call)), key=lambda error: error.at, reverse=True))
 
 
@@ -80,10 +83,23 @@ def permission_errors_link(snapshot: Snapshot) -> Finding:
 
 
 def _silent(snapshot: Snapshot) -> Finding:
-    """Nobody complains: which tells something only where somebody would."""
+    """No event that counts. An event that was not sent shows nothing, so the sentence names the calls whose refusal sends none."""
     if snapshot.addon_name != CNI_ADDON:
-        return not_applicable(Link.PERMISSION_ERRORS, "no workload but the CNI reports calls that were refused")
-    return ok(Link.PERMISSION_ERRORS, "none since the pods were created")
+        return not_applicable(Link.PERMISSION_ERRORS, "only the CNI reports refused calls")
+    found = needs(snapshot)
+    unreported = found.without_event if isinstance(found, ReleaseNeeds) else ()
+    limits = "refusals of STS" + (f" and of {', '.join(unreported)}" if unreported else "")
+    quiet = ok(Link.PERMISSION_ERRORS, f"no event since the pods were created; {limits} send none")
+    return replace(quiet, advice=_survived(snapshot))
+
+
+def _survived(snapshot: Snapshot) -> str:
+    """A note about reported refusals that this release does without. Empty where there are none."""
+    errors = snapshot.permission_errors if isinstance(snapshot.permission_errors, tuple) else ()
+    calls = sorted({error.call for error in errors} - {error.call for error in harmful_errors(snapshot)})
+    if not calls:
+        return ""
+    return f"aws-node reports that it may not call {', '.join(calls)}; {installed_version(snapshot)} works without it"
 
 
 HEALTH_LAG: Final = timedelta(minutes=15)
@@ -97,7 +113,12 @@ def _told_by_eks(snapshot: Snapshot) -> Finding | None:
     issues = permission_issues(snapshot.addon)
     if not issues or not any(snapshot.began_at - pod.created_at >= HEALTH_LAG for pod in reachable_pods(snapshot)):
         return None
-    found = missing_permissions(snapshot, calls_named(issues[0].message) or calls_of(snapshot), Link.PERMISSION_ERRORS)
+    named = calls_named(issues[0].message)
+    calls = tuple(call for call in named if not survives(snapshot, call))
+    if named and not calls:
+        return None
+    needed = needs(snapshot)
+    found = missing_permissions(snapshot, calls or (needed.required if isinstance(needed, ReleaseNeeds) else ()), Link.PERMISSION_ERRORS)
     told = Evidence(f"add-on {snapshot.addon.name}", issues[0].code, issues[0].message[:300])
     return replace(
         found,

@@ -14,6 +14,7 @@ from lambdas.domain.snapshot.snapshot import (
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
 from tests.unit.domain.snapshot_fixtures import addon, cluster, seen
 from tests.unit.notifications.snapshots import ROLE, SHOP, healthy_snapshot, service_account, trust
+from tests.world.simulations import simulation
 
 CASES: dict[str, Case] = {
     # 4 role
@@ -109,9 +110,9 @@ CASES: dict[str, Case] = {
     "trust: no role": (seen(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
     # 7 permissions
     "permissions: not granted to ask": (seen(), Link.PERMISSIONS, UNKNOWN, None),
-    "permissions: all": (seen(simulated={}), Link.PERMISSIONS, OK, None),
+    "permissions: all": (seen(simulated=simulation()), Link.PERMISSIONS, OK, None),
     "permissions: one denied": (
-        seen(simulated={"ec2:CreateTags": "implicitDeny"}),
+        seen(simulated=simulation("ec2:CreateTags")),
         Link.PERMISSIONS,
         BROKEN,
         Verdict.PERMISSIONS_MISSING,

@@ -1,0 +1,198 @@
+"""Diagnosis and plan by the calls that the installed release needs."""
+
+import pytest
+
+from lambdas.contract.call_needs import MANAGED_POLICIES
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Finding, Link, State
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import installed_version
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
+from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot
+from tests.unit.domain.pictures import addon, cluster, errors, kinds, planned, seen, some_pods, workload
+from tests.unit.notifications.snapshots import pods, service_account
+from tests.world.simulations import policy, simulation
+
+CNI_POLICY = max(MANAGED_POLICIES, key=lambda known: known.version).grants
+SUBNETS, GROUPS, MODIFY = "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:ModifyNetworkInterfaceAttribute"
+IPV6 = cluster(ip_family="ipv6")
+
+
+def release(version: str, **changes: object) -> Snapshot:
+    """A healthy cluster with this release of the VPC CNI, whose role has the newest AmazonEKS_CNI_Policy."""
+    return seen(addon=addon(version=version), **{"simulated": policy(CNI_POLICY), **changes})
+
+
+def container(tag: str, **environment: str) -> ContainerFacts:
+    image = f"602401143452.dkr.ecr.eu-west-1.amazonaws.com/amazon-k8s-cni{tag}"
+    return ContainerFacts(name="aws-node", image=image, environment=environment)
+
+
+def self_managed(tag: str, **environment: str) -> Snapshot:
+    facts = workload(
+        containers=(ContainerFacts(name="aws-eks-nodeagent", image="agent:v9.9.9", environment={}), container(tag, **environment))
+    )
+    return seen(addon=Missing("vpc-cni"), workload=facts, simulated=policy(CNI_POLICY))
+
+
+def permissions(picture: Snapshot) -> Finding:
+    return diagnose(picture)[Link.PERMISSIONS]
+
+
+def changes(finding: Finding) -> str:
+    return "\n".join(line for remedy in finding.remedies for line in remedy.lines)
+
+
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [
+        ("v1.15.1-eksbuild.1", State.OK),
+        ("v1.21.2-eksbuild.1", State.OK),
+        ("v1.22.0-eksbuild.1", State.BROKEN),
+        ("v1.22.1-eksbuild.1", State.BROKEN),
+        ("v1.22.2-eksbuild.1", State.OK),
+        ("v1.23.1-eksbuild.1", State.OK),
+        ("v1.99.0-eksbuild.1", State.UNKNOWN),
+        ("unreadable", State.UNKNOWN),
+    ],
+)
+def test_the_managed_policy_suffices_by_release(version: str, state: State) -> None:
+    assert permissions(release(version)).state is state
+
+
+def test_a_role_that_would_stop_working_pods_is_not_put_in() -> None:
+    picture = release("v1.22.1-eksbuild.1", service_account=service_account(None), pods=pods(15, None))
+    found, made = permissions(picture), planned(picture)
+    assert made.actions == ()
+    assert {blocked.reason for blocked in made.blocked if blocked.link is Link.ANNOTATION} == {BlockReason.PRECONDITION_FAILED}
+    assert found.sentence == (
+        "prod-blue-vpc-cni may not call ec2:DescribeSecurityGroups, and vpc-cni v1.22.1 does not start without it."
+        " 15 pods run on the node role now and would stop with this role, so it is not put in."
+    )
+    assert "AmazonEKS_CNI_Policy v5 does not suffice for v1.22.1: it does not allow ec2:DescribeSecurityGroups" in changes(found)
+    assert "or update vpc-cni from v1.22.1-eksbuild.1 to v1.22.2 or newer" in changes(found)
+
+
+def test_the_same_role_is_put_in_with_the_release_that_does_not_need_the_call() -> None:
+    made = planned(release("v1.22.2-eksbuild.1", service_account=service_account(None), pods=pods(15, None)))
+    assert kinds(made)[0] == "annotate-service-account"
+
+
+@pytest.mark.parametrize(
+    ("version", "call", "family", "broken"),
+    [
+        ("v1.20.1", SUBNETS, "ipv4", False),
+        ("v1.22.2", SUBNETS, "ipv4", True),
+        ("v1.20.1", MODIFY, "ipv6", False),
+        ("v1.20.1", MODIFY, "ipv4", True),
+        ("unreadable", SUBNETS, "ipv4", True),
+    ],
+)
+def test_an_event_counts_where_the_release_needs_the_call(version: str, call: str, family: str, broken: bool) -> None:
+    picture = release(version, cluster=cluster(ip_family=family), permission_errors=errors("aws-node-03", call=call), simulated=NOT_READ)
+    found = diagnose(picture)[Link.PERMISSION_ERRORS]
+    assert found.broken is broken
+    assert (call in found.advice) is not broken
+
+
+def test_a_survived_refusal_neither_pages_nor_blocks_a_repair() -> None:
+    lost = {"service_account": service_account(None), "permission_errors": errors("aws-node-00", call=SUBNETS)}
+    wiped = seen(**lost, pods=some_pods(None, None))
+    assert kinds(planned(wiped))[0] == "annotate-service-account"
+    assert diagnose(wiped).severity is Severity.WARNING
+    assert diagnose(seen(permission_errors=lost["permission_errors"])).is_healthy
+
+
+def test_without_an_event_the_calls_whose_refusal_sends_none_are_named() -> None:
+    old, new = (diagnose(release(version))[Link.PERMISSION_ERRORS].sentence for version in ("v1.20.1", "v1.22.1"))
+    assert old == "no event since the pods were created; refusals of STS and of ec2:DetachNetworkInterface send none"
+    assert GROUPS in new
+
+
+def test_ipv6_needs_its_own_calls_and_a_restart() -> None:
+    found = permissions(release("v1.20.1", cluster=IPV6))
+    assert found.sentence.startswith("prod-blue-vpc-cni may not call ec2:AssignIpv6Addresses")
+    assert "AmazonEKS_CNI_Policy v5 does not suffice" in changes(found)
+    assert "rollout restart ds/aws-node" in changes(found)
+    assert permissions(release("v1.20.1", cluster=IPV6, simulated=simulation(MODIFY, "ec2:AssignPrivateIpAddresses"))).state is State.OK
+
+
+def test_no_call_is_needed_that_the_plug_in_never_makes() -> None:
+    assert "ec2:DescribeTags" not in simulation()
+    assert permissions(release("v1.20.1", simulated=policy(CNI_POLICY - {"ec2:DescribeTags"}))).state is State.OK
+
+
+def test_an_unknown_ip_family_leaves_the_needs_unknown() -> None:
+    assert permissions(release("v1.20.1", cluster=cluster(ip_family="ipv7"))).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [(":v1.22.1-eksbuild.1", "v1.22.1-eksbuild.1"), (":v1.22.1@sha256:0", "v1.22.1"), ("@sha256:0", ""), (":latest", ""), ("", "")],
+)
+def test_the_version_of_a_self_managed_plug_in_is_the_tag_of_its_image(tag: str, version: str) -> None:
+    picture = self_managed(tag)
+    assert installed_version(picture) == version
+    assert permissions(picture).state is (State.BROKEN if version else State.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("environment", "state"),
+    [
+        ({"ENABLE_SUBNET_DISCOVERY": "false"}, State.OK),
+        ({"ENABLE_SUBNET_DISCOVERY": "true"}, State.BROKEN),
+        ({"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "true"}, State.OK),
+    ],
+)
+def test_the_environment_of_the_plug_in_decides_what_it_needs(environment: dict[str, str], state: State) -> None:
+    assert permissions(self_managed(":v1.22.1", **environment)).state is state
+
+
+def test_a_fatal_call_is_critical_and_a_degraded_one_as_urgent_as_what_fails() -> None:
+    assert permissions(release("v1.20.1", simulated=simulation("ec2:CreateTags"))).severity is Severity.CRITICAL
+    assert permissions(release("v1.20.1", simulated=simulation("ec2:CreateNetworkInterface"))).severity is Severity.WARNING
+
+
+CAUSES = {
+    RefusalCause.NO_STATEMENT: "aws iam attach-role-policy --role-name prod-blue-vpc-cni",
+    RefusalCause.EXPLICIT_DENY: "remove the Deny of ec2:CreateTags from the policy guard of prod-blue-vpc-cni",
+    RefusalCause.PERMISSIONS_BOUNDARY: "allow ec2:CreateTags in the permissions boundary of prod-blue-vpc-cni",
+    RefusalCause.ORGANIZATION: "ask the administrators of the AWS organization to allow ec2:CreateTags",
+}
+
+
+@pytest.mark.parametrize("cause", RefusalCause)
+def test_each_cause_of_a_refusal_has_its_own_remedy(cause: RefusalCause) -> None:
+    decision = CallDecision(allowed=False, cause=cause, policies=("guard",))
+    found = changes(permissions(release("v1.20.1", simulated=simulation(CreateTags=decision))))
+    assert [name for name, text in CAUSES.items() if text in found] == [cause]
+
+
+def test_two_causes_have_two_remedies_and_one_document_allows_the_rest() -> None:
+    denied = CallDecision(allowed=False, cause=RefusalCause.EXPLICIT_DENY)
+    picture = release("v1.22.1", simulated=simulation(SUBNETS, GROUPS, CreateTags=denied))
+    found = permissions(picture)
+    assert [remedy.text.split()[0] for remedy in found.remedies] == ["AmazonEKS_CNI_Policy", "remove", "or"]
+    assert found.remedies[0].command.count('"Effect"') == 1
+    assert "CreateTags" not in found.remedies[0].command
+
+
+def test_without_a_simulation_the_document_holds_every_call_of_the_release() -> None:
+    picture = release("v1.22.1", cluster=IPV6, simulated=NOT_READ, permission_errors=errors("aws-node-03", call="ec2:CreateTags"))
+    found = changes(diagnose(picture)[Link.PERMISSION_ERRORS])
+    assert all(call in found for call in ("ec2:AssignIpv6Addresses", SUBNETS, GROUPS, "network-interface/*"))
+
+
+def test_a_decision_that_is_not_known_does_not_clear_the_role() -> None:
+    found = permissions(release("v1.20.1", simulated=simulation(CreateTags=NOT_KNOWN)))
+    assert (found.state, found.sentence) == (State.UNKNOWN, "whether the role may call ec2:CreateTags is not known")
+
+
+def test_what_eks_says_of_a_survived_call_is_no_fault() -> None:
+    issue, other = (
+        HealthIssue(code="AddonPermissionFailure", message=f"is not authorized to perform: {call}") for call in (SUBNETS, "ec2:CreateTags")
+    )
+    assert Verdict.PERMISSIONS_MISSING not in diagnose(seen(addon=addon(issues=(issue,)))).verdicts
+    assert Verdict.PERMISSIONS_MISSING in diagnose(seen(addon=addon(issues=(other,)))).verdicts
