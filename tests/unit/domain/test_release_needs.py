@@ -11,7 +11,7 @@ from lambdas.domain.diagnosis.workload_needs import installed_version
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot
-from tests.unit.domain.pictures import addon, cluster, errors, kinds, planned, seen, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, seen, some_pods, workload
 from tests.unit.notifications.snapshots import pods, service_account
 from tests.world.simulations import policy, simulation
 
