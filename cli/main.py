@@ -11,6 +11,7 @@ from cli.commands.access import access
 from cli.commands.adopt import adopt
 from cli.commands.approval import approve, reject
 from cli.commands.check import check
+from cli.commands.explain_log import explain_log
 from cli.commands.fix import fix
 from cli.commands.history import history
 from cli.commands.plan import plan
@@ -65,6 +66,7 @@ def _register_group(name: str, help_: str, commands: Mapping[str, Any]) -> None:
 
 for _command in check, plan, fix, preflight, adopt, history, approve, reject, access, replay, simulate:
     _register(app, _command)
+_register(app, explain_log, "explain-log")
 _register_group("bindings", "Manage bindings: the role that a ServiceAccount must use.", bindings.COMMANDS)
 _register_group("settings", "Manage the settings of the remediator.", settings.COMMANDS)
 

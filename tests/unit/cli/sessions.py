@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -180,6 +181,33 @@ def _matching_rule(fakes: Fakes) -> None:
     fakes.pattern_tester.matched = ("AddonCalls",)
 
 
+def node_log(*messages: str) -> str:
+    return "".join(json.dumps({"level": "error", "ts": "2026-05-14T08:01:02.000Z", "msg": message}) + "\n" for message in messages)
+
+
+NODE_LOGS: Final = {
+    "ipamd.log": node_log(
+        "Starting L-IPAMD v1.22.1  ...",
+        "Failed to call ec2:DescribeNetworkInterfaces for [eni-0e4aad6f8000bb8e4]: WebIdentityErr: failed to retrieve credentials\n"
+        "caused by: InvalidIdentityToken: No OpenIDConnect provider found in your account for https://oidc.eks.eu-west-1.amazonaws.com/id/9A",
+        "failed to retrieve attached ENIs info " + HOSTILE,
+    ),
+    "ipamd-2026-05-14T08-00-00.000.log.gz": node_log("Get credentials: RequestLimitExceeded", "EC2: DescribeSubnets UnauthorizedOperation"),
+    "ipamd-quiet.log": node_log("Starting L-IPAMD v1.22.1  ...", "Pool stats: total=10"),
+    "ipamd-continues.log": node_log("DataStore has no available IP/Prefix addresses"),
+    "ipamd.tar": "x" * 257 + "ustar" + "x" * 300,
+    "damaged.log.gz": "\x1f\x8b\x08",
+}
+
+
+def log_file(name: str, folder: Path) -> Path:
+    """Return a file with this log, compressed where its name ends in .gz."""
+    content = NODE_LOGS[name].encode("latin-1" if name.startswith("damaged") else "utf-8")
+    file = folder / name
+    file.write_bytes(gzip.compress(content) if name.endswith(".log.gz") and not name.startswith("damaged") else content)
+    return file
+
+
 def on_demo(name: str, folder: Path) -> Path:
     """Return a recorded event about the world's cluster."""
     file = folder / f"{name}.json"
@@ -295,5 +323,14 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "replay-digest": Session(("replay digest", "replay digest -o json"), {"settings": {"digest": "daily"}}),
     "replay-digest-no-cluster": Session(("replay digest",)),
     "replay-no-file": Session(("replay /nowhere/event.json",)),
+    "explain-log": Session(
+        (
+            "explain-log ipamd.log ipamd-2026-05-14T08-00-00.000.log.gz",
+            "explain-log ipamd.log -o yaml",
+            "explain-log ipamd-quiet.log",
+            "explain-log ipamd-continues.log",
+        )
+    ),
+    "explain-log-malformed": Session(("explain-log ipamd.tar", "explain-log damaged.log.gz", "explain-log /nowhere/ipamd.log")),
     "simulate-unknown": Session(("simulate no-such-scenario",)),
 }

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from lambdas.domain.snapshot.snapshot import SupportDates, VersionAdvice
 from tests.unit.cli.fake_dependencies import Fakes, fake_dependencies
-from tests.unit.cli.sessions import EVENTS, Session, on_demo
+from tests.unit.cli.sessions import EVENTS, NODE_LOGS, Session, log_file, on_demo
 from tests.world import NOON, described
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def fakes_of(session: Session) -> Fakes:
 
 
 def run(command: str, fakes: Fakes, session: Session, folder: Path, *, columns: int = GOLDEN_WIDTH) -> Result:
-    """Run one command. A recorded event is named without its folder."""
-    arguments = [str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part for part in shlex.split(command)]
+    """Run one command. A recorded event and a node's log are named without their folder."""
+    arguments = [_argument(part, folder) for part in shlex.split(command)]
     with ExitStack() as stack:
         stack.enter_context(patch("cli.clients.connection.connect", lambda _: fakes.dependencies))
         stack.enter_context(patch("cli.interactive.incident_lease.uuid4", lambda: UUID("0badc0de-0000-4000-8000-000000000000")))
@@ -54,3 +54,9 @@ def transcript(session: Session, folder: Path) -> str:
         lines += [f"$ irsa-remediator {command}", *result.stdout.splitlines(), *(f"! {line}" for line in result.stderr.splitlines())]
         lines += [f"exit code {result.exit_code}", ""]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _argument(part: str, folder: Path) -> str:
+    if part in NODE_LOGS:
+        return str(log_file(part, folder))
+    return str(on_demo(part, folder)) if (EVENTS / f"{part}.json").exists() else part
