@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import re
+import ssl
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from lambdas.adapters.eks_token import Tokens
     from lambdas.domain.snapshot.snapshot import ClusterFacts
 
+_TOKEN: Final = re.compile(r"[\x21-\x7e]*")
+"""Characters that an Authorization header may contain. Source: https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
 _APPLY: Final = "application/apply-patch+yaml"
 
 
@@ -75,22 +79,26 @@ class AwsLogin:
 
     def open(self, facts: ClusterFacts) -> UserKubernetesApi:
         """Return a client that logs in as the functions do."""
-        authority = base64.b64decode(facts.certificate_authority).decode("ascii")
-        return UserKubernetesApi(facts.name, facts.endpoint, authority, self._tokens)
+        return UserKubernetesApi(facts.name, facts.endpoint, _decoded_authority(facts), self._tokens)
 
 
 class KubeconfigLogin:
-    """Log in with one context of a kubeconfig (None: the current one). Kubernetes' own client reads tokens, certificates and plug-ins."""
+    """Log in with one context of a kubeconfig (None: the current one). Kubernetes' own client reads tokens, certificates and plug-ins.
+
+    The context must be of the cluster that EKS describes. The certificate authority decides, not the address, which may be that of a
+    tunnel: it is the root of trust of one cluster. Two authorities are trusted while a cluster rotates them.
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCertificateAuthority.html
+    """
 
     def __init__(self, file: Path, context: str | None) -> None:
         self._file = file
         self._context = context
 
     def open(self, facts: ClusterFacts) -> UserKubernetesApi:
-        """Return a client for the context's cluster, whatever name the context gives it.
+        """Return a client for the context's cluster, whatever name the context gives it. It trusts the authority that EKS describes.
 
         Raises:
-            CommandError: the file or the context cannot be used; says why.
+            CommandError: the file or the context cannot be used, or the context is of another cluster; says why.
         """
         configuration = self._load()
         if not configuration.verify_ssl:
@@ -99,8 +107,10 @@ class KubeconfigLogin:
             )
         if configuration.proxy or urlsplit(configuration.host).path:
             raise CommandError(f"{self._file} uses a proxy", next_step="log in with AWS credentials, without --kubeconfig")
-        authority = _read_authority(configuration.ssl_ca_cert)
-        tokens = _KubeconfigTokens(configuration)
+        authority = _decoded_authority(facts)
+        if not _certificates(_read_authority(configuration.ssl_ca_cert)) & _certificates(authority):
+            raise self._other_cluster(configuration.host, facts)
+        tokens = _KubeconfigTokens(configuration, self._file)
         api = UserKubernetesApi(facts.name, configuration.host, authority, tokens)  # type: ignore[arg-type]  # has the two methods in use
         if configuration.cert_file:
             api.use_client_certificate(configuration.cert_file, configuration.key_file)
@@ -108,29 +118,48 @@ class KubeconfigLogin:
             api.require_server_name(configuration.tls_server_name)
         return api
 
+    def _other_cluster(self, host: str, facts: ClusterFacts) -> CommandError:
+        context = f"context {self._context}" if self._context else "the current context"
+        return CommandError(
+            f"{context} of {self._file} is of the cluster at {host}, not of cluster {facts.name} at {facts.endpoint}: "
+            "their certificate authorities differ",
+            next_step=f"choose the context of cluster {facts.name} with --context, or log in with AWS credentials, without --kubeconfig",
+        )
+
     def _load(self) -> Any:
         from kubernetes.client import Configuration
         from kubernetes.config import load_kube_config
         from kubernetes.config.config_exception import ConfigException
+        from yaml import YAMLError
 
         configuration = Configuration()
         try:
             load_kube_config(config_file=str(self._file), context=self._context, client_configuration=configuration)  # type: ignore[no-untyped-call]
         except ConfigException as error:
             raise CommandError(f"{self._file} cannot be used: {error}", next_step="give a kubeconfig and a --context in it") from error
+        except (YAMLError, ValueError, TypeError, AttributeError, LookupError):  # the text of these errors may contain a token
+            raise CommandError(f"{self._file} is not a kubeconfig", next_step="give a kubeconfig and a --context in it") from None
         return configuration
 
 
 class _KubeconfigTokens:
     """Provides the kubeconfig's token as `Tokens` does. A plug-in of the file refreshes an expired one."""
 
-    def __init__(self, configuration: Any) -> None:
+    def __init__(self, configuration: Any, file: Path) -> None:
         self._configuration = configuration
+        self._file = file
 
     def get(self, _cluster: str) -> str:
-        """Return the bearer token. Empty where a client certificate logs in."""
+        """Return the bearer token. Empty where a client certificate logs in.
+
+        Raises:
+            CommandError: the token cannot be sent. The text does not contain it.
+        """
         header = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
-        return str(header).removeprefix("Bearer ")
+        token = str(header).removeprefix("Bearer ").strip()  # a file often ends with a line break
+        if not _TOKEN.fullmatch(token):
+            raise CommandError(f"the token of {self._file} contains a character that is not allowed", next_step="get a new token")
+        return token
 
     def forget(self, _cluster: str, _refused: str) -> bool:
         """Return False: no other token is available."""
@@ -142,4 +171,24 @@ def _read_authority(file: str | None) -> str:
         raise CommandError("the kubeconfig names no certificate authority", next_step="add `certificate-authority-data` to it")
     from pathlib import Path
 
-    return Path(file).read_text(encoding="ascii")
+    return Path(file).read_text(encoding="ascii", errors="replace")
+
+
+def _decoded_authority(facts: ClusterFacts) -> str:
+    try:
+        return base64.b64decode(facts.certificate_authority, validate=True).decode("ascii")
+    except ValueError as error:
+        raise CommandError(
+            f"EKS describes no usable certificate authority for cluster {facts.name}", next_step="wait until the cluster is ACTIVE"
+        ) from error
+
+
+def _certificates(pem: str) -> frozenset[bytes]:
+    """Return the certificates of a PEM bundle as DER, so that line lengths and order do not matter."""
+    try:
+        return frozenset(ssl.PEM_cert_to_DER_cert(certificate) for certificate in _CERTIFICATE.findall(pem))
+    except ValueError:
+        return frozenset()
+
+
+_CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)

@@ -31,7 +31,7 @@ FACTS = ClusterFacts(
     version="1.33",
     status="ACTIVE",
     endpoint="https://elsewhere.example",
-    certificate_authority="",
+    certificate_authority=CA,
     issuer=None,
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
