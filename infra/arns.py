@@ -10,10 +10,17 @@ from infra.configuration import Environment
 from infra.topics import Topics, chat_topic_name
 from lambdas.contract.access import Target
 from lambdas.contract.names import PARAMETER_ROOT, PROJECT
+from lambdas.contract.workloads import KNOWN_ADDONS
 
 ALIAS: Final = "live"
 EVENT_BUS: Final = "default"
 """AWS delivers native events and CloudTrail events to the default bus only."""
+
+MAX_NAMED_CLUSTERS: Final = 10
+"""Clusters that the remediator's policy names. Beyond it the policy names the add-ons only: inline policies have 10,240 characters.
+
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
 
 
 def remediator_name(environment: Environment) -> str:
@@ -65,6 +72,9 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
         Target.CHANGE_CALENDARS: [regional("ssm", "document/*")],
         Target.CLUSTERS: [regional("eks", "cluster/*")],
         Target.ADDONS: [regional("eks", "addon/*/*/*")],
+        Target.KNOWN_ADDONS: [
+            regional("eks", f"addon/{cluster}/{addon}/*") for cluster in _named_clusters(environment) for addon in KNOWN_ADDONS
+        ],
         Target.NODEGROUPS: [regional("eks", "nodegroup/*/*/*")],
         Target.ASSOCIATIONS: [regional("eks", "podidentityassociation/*/*")],
         Target.BOUND_ROLES: configured or [in_iam("role/*")],
@@ -78,6 +88,11 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
         Target.KEY: [topics.key.key_arn],
         Target.EVERYTHING: ["*"],
     }
+
+
+def _named_clusters(environment: Environment) -> list[str]:
+    names = [cluster.name for cluster in environment.clusters]
+    return names if 0 < len(names) <= MAX_NAMED_CLUSTERS else ["*"]
 
 
 def _remediator(stack: Stack, environment: Environment) -> str:

@@ -16,6 +16,7 @@ class Target(StrEnum):
     PARAMETERS = "parameters"  # parameter/eks-irsa-remediator/*
     CLUSTERS = "clusters"  # cluster/*
     ADDONS = "addons"  # addon/*/*/*
+    KNOWN_ADDONS = "known-addons"  # addon/<cluster>/<add-on>/*: add-ons of known workloads, in the configured clusters
     NODEGROUPS = "nodegroups"  # nodegroup/*/*/*
     ASSOCIATIONS = "associations"  # podidentityassociation/*/*
     BOUND_ROLES = "bound-roles"  # the configured role ARNs or path; every role of the account where none is configured
@@ -108,8 +109,14 @@ IAM: Final = (
     ),
     IamGrant(action="sns:Publish", on=Target.CHAT_TOPIC, by=_REMEDIATOR, why="tell the chat"),
     IamGrant(action="sns:Publish", on=Target.PEOPLE_TOPIC, by=_REMEDIATOR, why="tell people and pagers"),
-    IamGrant(action="eks:UpdateAddon", on=Target.CLUSTERS, by=_REMEDIATOR, why="write the role into the add-on record, where it lasts"),
-    IamGrant(action="eks:UpdateAddon", on=Target.ADDONS, by=_REMEDIATOR, why="the same call is checked on both resources"),
+    IamGrant(
+        action="eks:UpdateAddon",
+        # IAM checks this action on the add-on alone.
+        # Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html
+        on=Target.KNOWN_ADDONS,
+        by=_REMEDIATOR,
+        why="write the role into the add-on record, where it lasts; the last part of the ARN is generated",
+    ),
     IamGrant(
         action="iam:PassRole",
         on=Target.PASSABLE_ROLES,

@@ -102,6 +102,8 @@ LOAD_BALANCER_CONTROLLER: Final = KnownWorkload(
 )
 KNOWN: Final = (AWS_NODE, EBS_CSI_CONTROLLER, EFS_CSI_CONTROLLER, LOAD_BALANCER_CONTROLLER)
 """Add-on names: https://docs.aws.amazon.com/eks/latest/userguide/workloads-add-ons-available-eks.html"""
+KNOWN_ADDONS: Final = tuple(workload.addon for workload in KNOWN if workload.addon)
+"""The add-ons whose records the remediator may update."""
 
 ANY_IMPACT: Final = Impact(
     failing="Its pods fail. Their AWS calls are refused or use the node role.",

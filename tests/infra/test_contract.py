@@ -1,15 +1,17 @@
 """The template and the contract are equal in both directions."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from infra.arns import MAX_NAMED_CLUSTERS
 from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
 from lambdas.contract.environment import ALLOCATOR, VARIABLES, Function
 from lambdas.contract.events import DIGEST_INPUT, MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
-from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements
+from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements, synthesize
 
 WRITES = ("Put", "Update", "Delete", "Create", "Send", "Publish", "Tag", "Attach", "Pass", "Invoke", "Checkpoint", "Assign", "Unassign")
 
@@ -120,7 +122,7 @@ def regional(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
-def arns(template: Template, target: Target, function_: Function, configured: list[str]) -> list[str]:
+def arns(template: Template, target: Target, function_: Function, configured: list[str], clusters: Sequence[str]) -> list[str]:
     """Return the expected ARNs of a target, written independently of `infra.arns`."""
     named = function(template, function_.handler)
     remediator = function(template, Function.REMEDIATOR.handler)["FunctionName"]
@@ -131,6 +133,9 @@ def arns(template: Template, target: Target, function_: Function, configured: li
         Target.PARAMETERS: [regional("ssm", "parameter/eks-irsa-remediator"), regional("ssm", "parameter/eks-irsa-remediator/*")],
         Target.CLUSTERS: [regional("eks", "cluster/*")],
         Target.ADDONS: [regional("eks", "addon/*/*/*")],
+        Target.KNOWN_ADDONS: [
+            regional("eks", f"addon/{name}/{addon}/*") for name in clusters for addon in ("vpc-cni", "aws-ebs-csi-driver")
+        ],
         Target.NODEGROUPS: [regional("eks", "nodegroup/*/*/*")],
         Target.ASSOCIATIONS: [regional("eks", "podidentityassociation/*/*")],
         Target.BOUND_ROLES: configured or [f"arn:aws:iam::{ACCOUNT}:role/*"],
@@ -164,11 +169,12 @@ def test_each_role_has_exactly_the_grants_of_the_contract(minimal: Template, pro
     template = prod if everything else minimal
     optional = {SIMULATION, NETWORK, CUSTOMER_KEY} if everything else set()
     configured = [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"] if everything else []
+    clusters = ("blue", "green_2", "old", "by-terraform") if everything else ("*",)
     wanted = {
         ("Allow", item.action, arn, condition(item))
         for item in (*IAM, *SERVICE_IAM)
         if function_ in item.by and (item.optional is None or item.optional in optional)
-        for arn in arns(template, item.on, function_, configured)
+        for arn in arns(template, item.on, function_, configured, clusters)
     }
     name, role = role_of(template, function_.handler)
     made = {statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"]) if statement[0] == "Allow"}
@@ -218,6 +224,26 @@ def test_a_role_may_be_passed_to_eks_only_and_only_if_configured(minimal: Templa
         (f"arn:aws:iam::{ACCOUNT}:role/eks/*", only_eks),
         (f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni", only_eks),
     }
+
+
+def test_the_record_of_no_other_addon_and_of_no_unlisted_cluster_may_be_updated(minimal: Template, prod: Template) -> None:
+    def updated(template: Template) -> set[str]:
+        found = (s for policy in policies(template) for s in statements(policy) if s[1] == "eks:UpdateAddon")
+        return {resource for _, _, resource, _ in found}
+
+    assert updated(minimal) == {regional("eks", f"addon/*/{addon}/*") for addon in ("vpc-cni", "aws-ebs-csi-driver")}
+    assert {resource.split("/")[1] for resource in updated(prod)} == {"blue", "green_2", "old", "by-terraform"}
+
+
+@pytest.mark.parametrize(("count", "named"), [(1, True), (MAX_NAMED_CLUSTERS, True), (MAX_NAMED_CLUSTERS + 1, False)])
+def test_the_policy_stays_below_the_limit_of_iam_with_many_clusters(count: int, named: bool) -> None:
+    names = [f"{number:03d}{'c' * 97}" for number in range(count)]
+    configuration = {"environments": [{"account": ACCOUNT, "region": REGION, "clusters": [{"name": name} for name in names]}]}
+    template = synthesize(configuration)["EksIrsaRemediator"]
+    _, role = role_of(template, Function.REMEDIATOR.handler)
+    text = json.dumps(resolved(role["Policies"], REGION), separators=(",", ":"))
+    assert len(text) < 10_240
+    assert (f"addon/{names[0]}/vpc-cni/*" in text) == named
 
 
 def test_functions_may_put_events_of_their_own_source_only(minimal: Template) -> None:

@@ -13,6 +13,7 @@ from lambdas.contract.environment import Function
 from lambdas.contract.metrics import ALL
 from lambdas.contract.names import ANY_CLUSTER, EVENT_SOURCE, METRIC_NAMESPACE, PARAMETER_ROOT
 from lambdas.contract.parameters import binding_path
+from lambdas.contract.workloads import KNOWN_ADDONS
 from sandbox.aws.call_log import Call
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.simulation.aws_account import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolve_role, role_arn
@@ -31,6 +32,7 @@ ON = {
     "ssm:GetParametersByPath": lambda item: Target.PARAMETERS if item["Path"].startswith(PARAMETER_ROOT) else None,
     "ssm:GetCalendarState": lambda item: Target.CHANGE_CALENDARS if item["CalendarNames"] else None,
     "eks:DescribeAddon": lambda item: Target.ADDONS if item["clusterName"] else None,
+    "eks:UpdateAddon": lambda item: Target.KNOWN_ADDONS if item["addonName"] in KNOWN_ADDONS else None,
     "eks:DescribeNodegroup": lambda item: Target.NODEGROUPS if item["nodegroupName"] else None,
     "eks:DescribePodIdentityAssociation": lambda item: Target.ASSOCIATIONS if item["associationId"] else None,
     "eks:ListClusters": lambda item: Target.EVERYTHING,
@@ -47,7 +49,6 @@ ON = {
 
 
 NOT_SEEN_HERE: set[Used] = {
-    (Function.REMEDIATOR, "eks:UpdateAddon", Target.ADDONS),  # IAM checks the one call on the cluster and on the add-on
     (Function.REMEDIATOR, "lambda:GetDurableExecutionState", Target.REMEDIATOR),  # the SDK, for a history longer than one page
 }
 
