@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, RemediatorError, TransientError
+from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, Rejected, RemediatorError, TransientError
 from lambdas.domain.redaction import printable, redacted
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def from_answer(
         return AccessDenied(text, denial=Denial.FORBIDDEN)
     if status in _RETRYABLE or status >= 500:  # noqa: PLR2004
         return TransientError(text, retry_after_s=retry_after_s(headers))
-    kinds: dict[int, type[RemediatorError]] = {404: NotFound, 409: Conflict, 410: Expired}
+    kinds: dict[int, type[RemediatorError]] = {404: NotFound, 409: Conflict, 410: Expired, 422: Rejected}
     return kinds.get(status, PermanentError)(text)
 
 

@@ -32,6 +32,13 @@ class WhenUnverified(StrEnum):
     REFUSE = "refuse"
 
 
+class RestartBy(StrEnum):
+    """How all pods of a workload are replaced."""
+
+    RESTART = "restart"
+    DELETION = "deletion"
+
+
 class Severity(StrEnum):
     """How urgent a finding is: information, something latent, or something that fails now."""
 
@@ -136,6 +143,11 @@ class Settings:
         "restore",
         _one_of(WhenUnverified),
         "a guarding link cannot be read: restore sets a missing annotation and replaces none · refuse writes nothing",
+    )
+    restart_by: RestartBy = setting(
+        "restart",
+        _one_of(RestartBy),
+        "restart: change the pod template, which needs patch on the workload · deletion: delete stale pods in waves, without patch",
     )
     cooldown_s: int = setting("300", _seconds(0, 86_400), "least time between two repairs of one ServiceAccount (seconds)")
     max_repairs_per_hour: int = setting("4", _whole_number(1, 60), "most repairs of one ServiceAccount within an hour (count)")

@@ -36,6 +36,10 @@ class Conflict(PermanentError):
     """The object changed since it was read: observe again, do not overwrite."""
 
 
+class Rejected(PermanentError):
+    """The API server does not accept the change, for example because another controller's webhook made it invalid."""
+
+
 class Busy(TransientError):
     """The resource is mid-update: wait for its end."""
 

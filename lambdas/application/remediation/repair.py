@@ -20,7 +20,15 @@ from lambdas.application.remediation.state import Iteration
 from lambdas.application.remediation.steps.canary import Canary
 from lambdas.application.workflow_steps import PollSchedule, StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.planning.actions import Action, AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
+from lambdas.domain.planning.actions import (
+    Action,
+    AnnotateServiceAccount,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    RestoreAnnotation,
+    without_restart,
+)
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import TimelineEvent
@@ -50,10 +58,7 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
         notify(iteration, NotificationKind.REPAIRING)
     failure: ActionResult | None = None
     for position, action in enumerate(before.actions, start=1):
-        step = iteration.step(StepPurpose.APPLY, action.kind, position)
-        result = steps.until(step, ActionResult(), partial(work.apply, action), _is_finished, BUSY_SCHEDULE)
-        state.record_action(action, result)
-        failure = result if result.state is not ActionState.DONE else _follow_up(iteration, action, position, before)
+        failure = _act(iteration, action, position, before)
         if failure:
             break
     if failure is None:
@@ -61,6 +66,16 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
     elif failure.state is not ActionState.CONFLICT:
         give_up(iteration, failure.message)
     steps.until(iteration.step(StepPurpose.RELEASE), ClaimResult(), work.release, _is_answered, BUSY_SCHEDULE)
+
+
+def _act(iteration: Iteration, action: Action, position: int, before: AssessmentSummary) -> ActionResult | None:
+    """Apply one action and wait for its effect. Where a restart is refused, the stale pods are deleted in waves. Returns what failed."""
+    step = iteration.step(StepPurpose.APPLY, action.kind, position)
+    result = iteration.steps.until(step, ActionResult(), partial(iteration.work.apply, action), _is_finished, BUSY_SCHEDULE)
+    iteration.state.record_action(action, result)
+    if result.state is ActionState.REJECTED and isinstance(action, RestartWorkload) and (replacement := without_restart(action)):
+        return _act(iteration, replacement, position, before)
+    return result if result.state is not ActionState.DONE else _follow_up(iteration, action, position, before)
 
 
 def _is_answered(claim: ClaimResult) -> bool:

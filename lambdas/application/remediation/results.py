@@ -66,6 +66,7 @@ class ActionState(StrEnum):
     DONE = "done"
     BUSY = "busy"  # may succeed later
     CONFLICT = "conflict"  # the object has changed since the assessment
+    REJECTED = "rejected"  # the API server or an admission policy allows no such change
     FAILED = "failed"
 
 

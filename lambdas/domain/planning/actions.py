@@ -54,13 +54,16 @@ class RestartWorkload:
     """Restart every pod, as `kubectl rollout restart` does.
 
     The stamp is fixed here, so that repeating it restarts nothing twice. It is finer than kubectl's whole seconds, since the same stamp
-    as of a restart that somebody made in that second would change nothing.
+    as of a restart that somebody made in that second would change nothing. `role_arn` and `count` (of the pods that are left) describe the
+    replacement in waves that takes over where the restart is refused; an action that was stored before they existed has none.
     """
 
     workload: WorkloadKind
     name: str
     restarted_at: str
     at_a_time: int
+    role_arn: str = ""
+    count: int = 0
 
     kind: ClassVar[str] = "restart-workload"
     done: ClassVar[str] = "all pods restarted"
@@ -86,6 +89,13 @@ class ReplaceStalePods:
     def sentence(self) -> str:
         """What it does, for a person."""
         return f"replace {pluralize(self.count, 'stale pod')} ({self.at_a_time} at a time)"
+
+
+def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
+    """The replacement in waves that has the effect of a refused restart. None where the action was stored by an older version."""
+    if not action.role_arn:
+        return None
+    return ReplaceStalePods(at_a_time=action.at_a_time, count=action.count, role_arn=action.role_arn)
 
 
 @dataclass(frozen=True, kw_only=True)

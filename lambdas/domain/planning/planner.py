@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lambdas.contract.names import ROLE_ANNOTATION
-from lambdas.contract.settings import AddonRecord, Mode
+from lambdas.contract.settings import AddonRecord, Mode, RestartBy
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
@@ -116,13 +116,17 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
     first = _try(_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role)
     if len(ours) == 1:
         return (first,)
-    if len(ours) == len(reachable_pods(snapshot)) and not workload.on_delete and not is_rollout_stalled(snapshot):
-        return (
-            first,
-            RestartWorkload(
-                workload=workload.kind, name=workload.name, restarted_at=_stamp(snapshot.began_at), at_a_time=workload.max_unavailable
-            ),
+    may_restart = not workload.on_delete and snapshot.settings.restart_by is RestartBy.RESTART
+    if len(ours) == len(reachable_pods(snapshot)) and may_restart and not is_rollout_stalled(snapshot):
+        restart = RestartWorkload(
+            workload=workload.kind,
+            name=workload.name,
+            restarted_at=_stamp(snapshot.began_at),
+            at_a_time=workload.max_unavailable,
+            role_arn=snapshot.desired_role,
+            count=len(stale) - 1,
         )
+        return (first, restart)
     return (first, ReplaceStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.contract.settings import AddonRecord, Mode, WhenUnverified
+from lambdas.contract.settings import AddonRecord, Mode, RestartBy, WhenUnverified
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.identity_chain import diagnose
@@ -20,6 +20,7 @@ from lambdas.domain.planning.actions import (
     UpdateAddonRole,
     from_json,
     to_json,
+    without_restart,
 )
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
@@ -63,7 +64,14 @@ def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_las
             newest=(BORN + timedelta(minutes=2)).isoformat(),
             role_arn=ROLE,
         ),
-        RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-11-02T02:14:41.000000Z", at_a_time=2),
+        RestartWorkload(
+            workload=WorkloadKind.DAEMON_SET,
+            name="aws-node",
+            restarted_at="2026-11-02T02:14:41.000000Z",
+            at_a_time=2,
+            role_arn=ROLE,
+            count=2,
+        ),
         UpdateAddonRole(addon="vpc-cni", role_arn=ROLE, token="7f3a-2"),
     )
     assert made.answers == ((Link.ANNOTATION, (0,)), (Link.PODS, (1, 2)), (Link.ADDON_RECORD, (3,)))
@@ -109,6 +117,30 @@ def test_one_pod_is_tried_before_the_rest_follows(
     roles: tuple[str | None, ...], workload_changes: dict[str, Any], expected: list[str]
 ) -> None:
     assert kinds(planned(seen(pods=some_pods(*roles), workload=workload(**workload_changes)))) == expected
+
+
+def test_where_a_restart_is_not_wanted_all_pods_are_replaced_in_waves() -> None:
+    made = planned(seen(pods=some_pods(None, None, OTHER_ROLE), settings=settings(restart_by=RestartBy.DELETION)))
+    assert kinds(made) == ["replace-canary-pod", "replace-stale-pods"]
+
+
+def test_a_restart_holds_what_replaces_it_where_it_is_refused() -> None:
+    restart = planned(seen(pods=some_pods(None, None, None), workload=workload(max_unavailable=2))).actions[1]
+    assert isinstance(restart, RestartWorkload)
+    assert without_restart(restart) == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
+
+
+def test_a_restart_that_an_older_version_stored_has_no_replacement() -> None:
+    stored = {
+        "kind": "restart-workload",
+        "workload": "DaemonSet",
+        "name": "aws-node",
+        "restarted_at": "2026-11-02T02:14:41Z",
+        "at_a_time": 2,
+    }
+    restart = from_json(stored)
+    assert isinstance(restart, RestartWorkload)
+    assert without_restart(restart) is None
 
 
 def test_waves_leave_out_the_pod_that_was_tried_and_are_no_larger_than_the_workload_allows() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from lambdas.contract.settings import Mode, Severity, WhenUnverified
+from lambdas.contract.settings import Mode, RestartBy, Severity, WhenUnverified
 from lambdas.domain.assessment.summary import summary_from_json, summary_to_json
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
@@ -67,7 +67,8 @@ def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) ->
     assert not picture.associations
     assert made.wait is None
     assert not {"update-in-progress"} & set(found.verdicts)
-    assert all(action.role_arn == picture.binding.role_arn for action in made.actions if not isinstance(action, RestartWorkload))  # type: ignore[union-attr]
+    assert all(action.role_arn == picture.binding.role_arn for action in made.actions)  # type: ignore[union-attr]
+    assert picture.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
 
 
 def _replaces_nothing_on_a_guess(picture: Snapshot, found: Diagnosis, made: Plan) -> None:

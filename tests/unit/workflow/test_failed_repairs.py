@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from lambdas.application.remediation.repair import MAX_REPAIRS
-from lambdas.domain.errors import Conflict, TransientError
+from lambdas.domain.errors import AccessDenied, Conflict, Denial, Rejected, TransientError
 from lambdas.domain.snapshot.snapshot import PluginError
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import KEY, OTHER, REPAIR, count_signal, keep_waiting, run_workflow, set_annotation
 from tests.world import NOON, role_arn
 
 if TYPE_CHECKING:
+    from lambdas.domain.errors import RemediatorError
     from tests.over_fakes.scenario_run import ScenarioRun
 
 
@@ -211,3 +214,30 @@ def test_a_successor_is_distinguished_from_other_pods_of_the_same_second() -> No
 
     done = run_workflow({"service_account": "ebs-csi-controller-sa"}, first=at_once)
     assert (done.outcome, done.writes) == ("verified", REPAIR)
+
+
+REFUSALS = {
+    "made invalid by another webhook": Rejected('restart DaemonSet: 422 DaemonSet.apps "aws-node" is invalid'),
+    "denied by a policy, or no right to patch": AccessDenied("restart DaemonSet: 403 denied request", denial=Denial.FORBIDDEN),
+}
+
+
+@pytest.mark.parametrize("error", REFUSALS.values(), ids=REFUSALS)
+def test_where_a_restart_is_refused_the_stale_pods_are_deleted_in_waves(error: RemediatorError) -> None:
+    done = run_workflow(first=lambda run: run.world.fail("cluster.restart", error, times=None))
+    assert done.outcome == "verified"
+    assert done.writes == ["annotate", *["delete"] * 6]
+    assert done.run.outcome().actions == ["annotate-service-account", "replace-canary-pod", "replace-stale-pods"]
+    assert done.notified == ["repairing", "verified"]
+
+
+def test_a_refused_annotation_is_left_to_a_person() -> None:
+    denied = AccessDenied("annotate ServiceAccount: 403 this role is not bound to this ServiceAccount", denial=Denial.FORBIDDEN)
+    done = run_workflow(first=lambda run: run.world.fail("cluster.annotate", denied, times=None))
+    assert (done.outcome, done.writes) == ("needs-action", [])
+
+
+def test_without_the_right_to_patch_workloads_no_restart_is_tried() -> None:
+    done = run_workflow({"settings": {"restart_by": "deletion"}})
+    assert done.outcome == "verified"
+    assert done.writes == ["annotate", *["delete"] * 6]

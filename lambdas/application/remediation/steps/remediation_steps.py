@@ -46,7 +46,7 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, RemediatorError, TransientError
+from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, Rejected, RemediatorError, TransientError
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import (
     DONE,
@@ -379,11 +379,13 @@ def thin_out(samples: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...
 
 
 def _state_after(error: RemediatorError) -> ActionState:
-    """What follows an error: retries where the resource is busy, a new assessment after a conflict, or a person.
+    """What follows an error: retries where the resource is busy, a new assessment after a conflict, another action, or a person.
 
     A cluster that no longer lets us in counts as a conflict, since its API server may be restarting; the next assessment shows if it lasts.
     """
     if isinstance(error, TransientError):
         return ActionState.BUSY
+    if isinstance(error, Rejected) or (isinstance(error, AccessDenied) and error.denial is Denial.FORBIDDEN):
+        return ActionState.REJECTED
     is_shut_out = isinstance(error, AccessDenied) and error.denial in (Denial.UNREACHABLE, Denial.UNAUTHENTICATED)
     return ActionState.CONFLICT if is_shut_out or isinstance(error, Conflict | NotFound) else ActionState.FAILED
