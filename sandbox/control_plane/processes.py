@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REAPER_SCRIPT = Path(__file__).with_name("guardian.py")
+REAPER_SCRIPT = Path(__file__).with_name("process_reaper.py")
 LOG_LINES_SHOWN = 15
 
 
