@@ -1,10 +1,11 @@
-"""Access entries (EKS) and RBAC objects (Kubernetes), read and written with the caller's own rights."""
+"""Access entries (EKS), RBAC objects and admission policies (Kubernetes), read and written with the caller's own rights."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.aws_errors import translated
+from lambdas.contract import admission
 from lambdas.domain.errors import NotFound
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 
@@ -57,6 +58,22 @@ class UserClusterAccess:
         """Create or update the object as the manifest says."""
         self._api(cluster).apply(f"apply {manifest['kind']} {manifest['metadata']['name']}", path_of(manifest), manifest)
 
+    def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        """Delete the object of the manifest's kind and name. An absent object is no error."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        try:
+            self._api(cluster).delete(f"delete {manifest['kind']} {manifest['metadata']['name']}", path_of(manifest), options)
+        except NotFound:
+            return
+
+    def serves(self, cluster: str, api_version: str, resource: str) -> bool:
+        """Return whether the API server serves this resource, from its discovery document."""
+        try:
+            answer = self._api(cluster).get(f"read the resources of {api_version}", f"/apis/{api_version}")
+        except NotFound:
+            return False
+        return any(served.get("name") == resource for served in answer.get("resources") or ())
+
     def aws_auth(self, cluster: str) -> str | None:
         """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
         try:
@@ -73,7 +90,9 @@ class UserClusterAccess:
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:
-    """Return the API path of an RBAC object."""
+    """Return the API path of an RBAC object, an admission policy or a binding of one."""
+    if manifest["apiVersion"] == admission.API_VERSION:
+        return admission.path_of(manifest)
     metadata = manifest["metadata"]
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
     return f"{_RBAC}{namespace}/{manifest['kind'].lower()}s/{metadata['name']}"

@@ -76,6 +76,14 @@ class ClusterAccess(Protocol):
         """Create or update the object as the manifest says."""
         ...
 
+    def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        """Delete the object of the manifest's kind and name. An absent object is no error."""
+        ...
+
+    def serves(self, cluster: str, api_version: str, resource: str) -> bool:
+        """Return whether the API server serves this resource."""
+        ...
+
     def aws_auth(self, cluster: str) -> str | None:
         """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
         ...

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.queries.admission_policies import RequiredPolicies, read_policies, without_patch
 from lambdas.contract.access import GROUPS
 from lambdas.domain.errors import RemediatorError
 
@@ -24,6 +25,7 @@ class GrantState(StrEnum):
     GRANTED = "granted"
     MISSING = "missing"
     UNKNOWN = "unknown"
+    NOT_SUPPORTED = "not-supported"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class Grant:
 class RequiredAccess:
     """Access that one cluster has to grant: roles by function, and RBAC objects.
 
+    `policies` limit the roles in the cluster; `has_policies` is False where the caller does without them.
     `has_access_entries`: the cluster supports access entries, not only aws-auth. `without_workload` lists bound ServiceAccounts,
     `namespace/name`, whose workload is unknown because they have no pods yet.
     """
@@ -52,6 +55,8 @@ class RequiredAccess:
     cluster: str
     roles: Mapping[Function, str]
     objects: Sequence[Json]
+    policies: RequiredPolicies = field(default_factory=RequiredPolicies)
+    has_policies: bool = True
     has_access_entries: bool = True
     without_workload: Sequence[str] = ()
 
@@ -60,7 +65,7 @@ NO_PODS: Final = "the ServiceAccount has no pods, so its workload is unknown; ru
 
 
 def read_grants(required: RequiredAccess, dependencies: Dependencies) -> Iterator[Grant]:
-    """Return a grant for each role, for each object, and for each ServiceAccount without a known workload."""
+    """Return a grant for each role, object and admission policy, and for each ServiceAccount without a known workload."""
     if not required.roles:
         yield Grant(name="roles", state=GrantState.UNKNOWN, detail="no stack is deployed here, so its roles are unknown")
     for function, group in GROUPS.items():
@@ -68,6 +73,8 @@ def read_grants(required: RequiredAccess, dependencies: Dependencies) -> Iterato
             yield _entry_grant(required, required.roles[function], group, dependencies)
     for manifest in required.objects:
         yield _object_grant(required.cluster, manifest, dependencies)
+    if required.has_policies:
+        yield from _policy_grants(required, dependencies)
     for name in required.without_workload:
         yield Grant(name=f"restart the workload of {name}", state=GrantState.UNKNOWN, detail=NO_PODS, is_manual=True)
 
@@ -100,6 +107,19 @@ def _object_grant(cluster: str, manifest: Json, dependencies: Dependencies) -> G
         return Grant(name=name, state=GrantState.UNKNOWN, detail=str(error))
     differences = ["does not exist"] if existing is None else _differences(manifest, existing)
     return Grant(name=name, state=GrantState.MISSING if differences else GrantState.GRANTED, detail="; ".join(differences))
+
+
+def _policy_grants(required: RequiredAccess, dependencies: Dependencies) -> Iterator[Grant]:
+    if required.policies.omitted:
+        advice = "" if not required.policies.restarts else f". Do without the right to patch workloads: {without_patch(required.cluster)}"
+        yield Grant(name="admission policies", state=GrantState.NOT_SUPPORTED, detail=required.policies.omitted + advice)
+        return
+    try:
+        for policy in read_policies(required.cluster, required.policies, dependencies.cluster_access):
+            state = GrantState.MISSING if policy.problem else GrantState.GRANTED
+            yield Grant(name=f"admission policy {policy.name}", state=state, detail="; ".join(filter(None, (policy.problem, policy.note))))
+    except RemediatorError as error:
+        yield Grant(name="admission policies", state=GrantState.UNKNOWN, detail=str(error))
 
 
 def _differences(manifest: Json, existing: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import yaml
 from rich.table import Table
 from rich.text import Text
 
+from cli.queries.admission_policies import without_patch
 from cli.queries.grants import NO_PODS, GrantState
 from cli.queries.trigger_sources import TriggerSourceState
 from lambdas.contract.access import GROUPS
@@ -26,6 +27,7 @@ _MARKS: Final = {
     GrantState.GRANTED: ("✓", "green"),
     GrantState.MISSING: ("✗", "bold red"),
     GrantState.UNKNOWN: ("?", "yellow"),
+    GrantState.NOT_SUPPORTED: ("–", "yellow"),
     TriggerSourceState.ON: ("✓", "green"),
     TriggerSourceState.OFF: ("–", "dim"),
     TriggerSourceState.UNKNOWN: ("?", "yellow"),
@@ -42,7 +44,7 @@ def grants_view(cluster: str, grants: list[Grant]) -> Iterator[RenderableType]:
         yield _command(f"{count}. ", f"irsa-remediator access --cluster {cluster} --apply", "grants them with your rights")
     elif missing:
         yield _command(f"{count}: add the aws-auth lines yourself. ", f"irsa-remediator access --cluster {cluster}", "prints them")
-    elif all(grant.state is GrantState.GRANTED for grant in grants):
+    elif all(grant.state in (GrantState.GRANTED, GrantState.NOT_SUPPORTED) for grant in grants):
         yield Text("Everything is granted.", style="green")
     if unknown := sum(grant.state is GrantState.UNKNOWN for grant in grants):
         text = f"{unknown} of {len(grants)} unknown, for the reasons above. --profile, --role-arn and --kubeconfig choose other rights."
@@ -74,9 +76,21 @@ def _command(text: str, command: str, effect: str) -> Text:
 
 def manifest_text(required: RequiredAccess) -> str:
     """Return a YAML file for `kubectl apply -f -`. Its comments say how the roles get access, which is configured outside Kubernetes."""
-    documents = yaml.safe_dump_all(required.objects, sort_keys=False, explicit_start=True)
+    objects = [*(required.policies.manifests if required.has_policies else ()), *required.objects]
+    documents = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True, width=10_000)
     without_workload = [f"# {name}: {NO_PODS}" for name in required.without_workload]
-    return "\n".join([*_comments(required), documents.rstrip(), *without_workload])
+    return "\n".join([*_comments(required), *_policy_comments(required), documents.rstrip(), *without_workload])
+
+
+def _policy_comments(required: RequiredAccess) -> Iterator[str]:
+    if not required.has_policies:
+        return
+    if not required.policies.omitted:
+        yield "# The admission policies limit the remediator to the changes that it makes. Run this again when a binding changes."
+        return
+    yield f"# No admission policies limit the remediator: {plain(required.policies.omitted)}."
+    if required.policies.restarts:
+        yield f"# Do without the right to patch workloads: {without_patch(required.cluster)}"
 
 
 def _comments(required: RequiredAccess) -> Iterator[str]:

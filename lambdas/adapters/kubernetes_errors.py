@@ -26,6 +26,7 @@ _NEXT_STEP: Final = {
     401: "the cluster rejects this login: create an access entry for {role}",
     403: "{role} lacks an RBAC rule for this; the access manifests hold the rules of the functions",
 }
+_POLICY_DENIAL: Final = "ValidatingAdmissionPolicy '"
 _RETRYABLE: Final = frozenset({408, 429})
 
 
@@ -56,8 +57,11 @@ def from_answer(
 
     Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
+    message = printable(redacted(_message(body), secret))
     step = _NEXT_STEP.get(status, "").format(role=role_arn or "this role")
-    text = "; ".join(filter(None, (f"{attempt}: {status} {printable(redacted(_message(body), secret))}".rstrip()[:TEXT_LIMIT], step)))
+    if status == 403 and _POLICY_DENIAL in message:  # noqa: PLR2004
+        step = "irsa-remediator access --check shows whether the policy is out of date"
+    text = "; ".join(filter(None, (f"{attempt}: {status} {message}".rstrip()[:TEXT_LIMIT], step)))
     if status == 401:  # noqa: PLR2004
         return AccessDenied(text, denial=Denial.UNAUTHENTICATED)
     if status == 403:  # noqa: PLR2004

@@ -194,8 +194,8 @@ class RbacRule:
     cluster_wide: bool = False
 
 
-def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workload: str) -> tuple[RbacRule, ...]:
-    """What one bound ServiceAccount and its workload need in the Kubernetes API."""
+def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workload: str, *, restarts: bool = True) -> tuple[RbacRule, ...]:
+    """What one bound ServiceAccount and its workload need in the Kubernetes API. Without `restarts`, the workload is not patched."""
     kinds = (kind.resource, "replicasets") if kind is WorkloadKind.DEPLOYMENT else (kind.resource,)
     found_by_pods = known(namespace, service_account) is None
     own, running = (service_account,), (workload,)
@@ -203,7 +203,7 @@ def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workloa
         RbacRule(group="", resource="serviceaccounts", names=own, verbs=("get",), why="read the annotation"),
         RbacRule(group="", resource="serviceaccounts", names=own, verbs=("patch",), by=_REMEDIATOR, why="set the annotation"),
         RbacRule(group="apps", resource=kind.resource, names=running, verbs=("get",), why="is it wanted, is it rolled out"),
-        RbacRule(group="apps", resource=kind.resource, names=running, verbs=("patch",), by=_REMEDIATOR, why="restart it"),
+        *([RbacRule(group="apps", resource=kind.resource, names=running, verbs=("patch",), by=_REMEDIATOR, why="restart it")] * restarts),
         *(RbacRule(group="apps", resource=item, verbs=("get",), why="from a pod to its owner") for item in kinds[1:] if found_by_pods),
         RbacRule(group="", resource="pods", verbs=("list",), why="which role was each pod admitted with"),
         RbacRule(group="", resource="pods", verbs=("delete",), by=_REMEDIATOR, why="replace the canary and stale pods"),
@@ -244,10 +244,10 @@ class BoundWorkload:
     name: str
 
 
-def manifests(bound: Iterable[BoundWorkload] = ()) -> list[dict[str, Any]]:
+def manifests(bound: Iterable[BoundWorkload] = (), *, restarts: bool = True) -> list[dict[str, Any]]:
     """Roles, ClusterRoles and their bindings for both groups: JSON objects ready to apply, in a stable order.
 
-    Without an argument they serve aws-node alone.
+    Without bound workloads they serve aws-node alone. Without `restarts` nobody may patch a workload (setting `restart_by: deletion`).
     """
     wanted = sorted(set(bound)) or [BoundWorkload(AWS_NODE.namespace, AWS_NODE.service_account, AWS_NODE.kind, AWS_NODE.name)]
     made: list[dict[str, Any]] = []
@@ -255,7 +255,7 @@ def manifests(bound: Iterable[BoundWorkload] = ()) -> list[dict[str, Any]]:
         rules = [
             (item, rule)
             for item in wanted
-            for rule in rbac_rules(item.namespace, item.service_account, item.kind, item.name)
+            for rule in rbac_rules(item.namespace, item.service_account, item.kind, item.name, restarts=restarts)
             if function in rule.by
         ]
         cluster_wide = dict.fromkeys(rule for _, rule in rules if rule.cluster_wide)

@@ -19,6 +19,9 @@ MINIMUM_VERSION: Final = (1, 30)
 API_VERSION: Final = "admissionregistration.k8s.io/v1"
 POLICIES_PATH: Final = f"/apis/{API_VERSION}/validatingadmissionpolicies"
 BINDINGS_PATH: Final = f"/apis/{API_VERSION}/validatingadmissionpolicybindings"
+ROLES_ANNOTATION: Final = f"{PROJECT}/allowed-roles"
+"""On the policy of ServiceAccounts: JSON, `namespace/name` -> the roles that it allows. The spec remains what the API server evaluates."""
+MANAGED_BY: Final = {"app.kubernetes.io/managed-by": PROJECT}
 RESTART_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
 
 _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
@@ -45,14 +48,15 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/
 """
 
 
-def limit_policies(bound: Mapping[BoundWorkload, Sequence[str]]) -> list[dict[str, Any]]:
+def limit_policies(bound: Mapping[BoundWorkload, Sequence[str]], *, restarts: bool = True) -> list[dict[str, Any]]:
     """The policies and their bindings, ready to apply, in a stable order.
 
     Args:
         bound: each bound workload -> the roles that its ServiceAccount may be given: exact ARNs, or ARNs with `*` as wildcard. The list
             must hold the role that is set now, or putting it back would be refused.
+        restarts: whether the workloads may be restarted. Without it no workload may be changed.
     """
-    kinds = [kind for kind in WorkloadKind if any(workload.kind is kind for workload in bound)]
+    kinds = [kind for kind in WorkloadKind if restarts and any(workload.kind is kind for workload in bound)]
     policies = [_service_accounts(bound), _pods(bound), *(_workloads(kind, bound) for kind in kinds), _everything_else(kinds)]
     return [manifest for policy in policies for manifest in (policy, _binding(policy["metadata"]["name"]))]
 
@@ -60,6 +64,47 @@ def limit_policies(bound: Mapping[BoundWorkload, Sequence[str]]) -> list[dict[st
 def policy_names(kinds: Iterable[WorkloadKind]) -> tuple[str, ...]:
     """The names of the policies that must be there when workloads of these kinds are bound."""
     return tuple(f"{resource}.limits.{PROJECT}" for resource in ("serviceaccounts", "pods", *(kind.resource for kind in kinds), "others"))
+
+
+def account(workload: BoundWorkload) -> str:
+    """The ServiceAccount of a bound workload as `namespace/name`."""
+    return f"{workload.namespace}/{workload.service_account}"
+
+
+def allowed_roles(policy: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The roles that an installed policy of ServiceAccounts declares: `namespace/name` -> roles. Empty where it declares none.
+
+    The declaration is not trusted: `is_installed` compares the spec that follows from it with the spec that the API server evaluates.
+    """
+    try:
+        declared = json.loads((policy["metadata"].get("annotations") or {})[ROLES_ANNOTATION])
+        return {str(key): [str(role) for role in roles] for key, roles in declared.items()}
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def is_managed(installed: Mapping[str, Any]) -> bool:
+    """Whether an installed object is one of ours, not somebody else's of the same name."""
+    labels = installed["metadata"].get("labels") or {}
+    return MANAGED_BY.items() <= labels.items()
+
+
+def is_installed(manifest: Mapping[str, Any], installed: Mapping[str, Any]) -> bool:
+    """Whether the spec that the API server evaluates is exactly the manifest's, with the defaults that the API server adds."""
+    return bool(installed.get("spec") == with_defaults(manifest["spec"]))
+
+
+def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec of a policy or binding as the API server stores it.
+
+    Source: https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/validating-admission-policy-v1/
+    """
+    if "matchConstraints" not in spec:
+        return dict(spec)
+    rules = [rule | {"scope": "*"} for rule in spec["matchConstraints"]["resourceRules"]]
+    constraints = {"resourceRules": rules, "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+    filled = {**spec, "matchConstraints": constraints}
+    return {key: value for key, value in filled.items() if value != []}
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:
@@ -98,7 +143,9 @@ def _service_accounts(bound: Mapping[BoundWorkload, Sequence[str]]) -> dict[str,
             "?automountServiceAccountToken",
         ),
     }
-    return _policy("serviceaccounts", "", ("serviceaccounts", "serviceaccounts/*"), rules, variables)
+    policy = _policy("serviceaccounts", "", ("serviceaccounts", "serviceaccounts/*"), rules, variables)
+    policy["metadata"]["annotations"] = {ROLES_ANNOTATION: json.dumps({account(key): sorted(set(bound[key])) for key in sorted(bound)})}
+    return policy
 
 
 def _pods(bound: Mapping[BoundWorkload, Sequence[str]]) -> dict[str, Any]:
@@ -164,7 +211,7 @@ def _policy(
     return {
         "apiVersion": API_VERSION,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": f"{name}.limits.{PROJECT}", "labels": {"app.kubernetes.io/managed-by": PROJECT}},
+        "metadata": {"name": f"{name}.limits.{PROJECT}", "labels": dict(MANAGED_BY)},
         "spec": {
             "failurePolicy": "Fail",
             "matchConstraints": {
@@ -184,7 +231,7 @@ def _binding(policy: str) -> dict[str, Any]:
     return {
         "apiVersion": API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": policy, "labels": {"app.kubernetes.io/managed-by": PROJECT}},
+        "metadata": {"name": policy, "labels": dict(MANAGED_BY)},
         "spec": {"policyName": policy, "validationActions": ["Deny"]},
     }
 

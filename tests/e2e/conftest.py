@@ -16,7 +16,7 @@ from sandbox.control_plane.build import BuildError, ensure
 from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from sandbox.webhook.server import NAME, WebhookServer
-from tests.e2e import aws_node, rbac
+from tests.e2e import aws_node, limits, rbac
 from tests.e2e.identities import REMEDIATOR, sts
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
 from tests.waiting import eventually
@@ -61,12 +61,14 @@ def admin(control_plane: ControlPlane) -> ApiClient:
     return control_plane.client()
 
 
-@pytest.fixture
-def granted(control_plane: ControlPlane) -> ControlPlane:
-    """The cluster with our access entries and our generated RBAC, as `access --apply` leaves it."""
+@pytest.fixture(scope="module")
+def granted(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The cluster with our access entries, RBAC and admission policies, as `access --apply` leaves it."""
+    admin = control_plane.client()
     control_plane.allow(ACCESS_ENTRIES)
-    rbac.put(control_plane.client(), access.manifests())
-    return control_plane
+    rbac.put(admin, access.manifests())
+    with limits.installed(control_plane, {limits.AWS_NODE: [aws_node.ROLE]}):
+        yield control_plane
 
 
 @pytest.fixture

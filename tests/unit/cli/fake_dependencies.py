@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cli.clients.dependencies import Dependencies
 from cli.clients.ports import AuditLog
-from lambdas.domain.errors import NotFound, RemediatorError
+from lambdas.contract.admission import API_VERSION, with_defaults
+from lambdas.domain.errors import NotFound, RemediatorError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests import fakes
 from tests.fakes import FakeCalendar, FakeEks, FakeEvents, FakeIncidents, FakeNotifier, readers_over
@@ -66,11 +67,16 @@ class FakeApprovalCallbacks:
 
 @dataclass
 class FakeClusterAccess:
-    """`entries` are groups by role, `objects` by kind, namespace and name; `map_roles` is the content of aws-auth."""
+    """`entries` are groups by role, `objects` by kind, namespace and name; `map_roles` is the content of aws-auth.
+
+    `has_policies`: the API server serves admission policies. `failing_apply` is a kind that cannot be applied.
+    """
 
     entries: dict[str, frozenset[str]] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)
     map_roles: str | None = None
+    has_policies: bool = True
+    failing_apply: str = ""
 
     def groups_of(self, cluster: str, role_arn: str) -> frozenset[str] | None:
         return self.entries.get(role_arn)
@@ -82,7 +88,16 @@ class FakeClusterAccess:
         return self.objects.get(_key(manifest))
 
     def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
-        self.objects[_key(manifest)] = manifest
+        if self.failing_apply == manifest["kind"]:
+            raise TransientError(f"apply {manifest['kind']}: no answer")
+        spec = {"spec": with_defaults(manifest["spec"])} if manifest["apiVersion"] == API_VERSION else {}
+        self.objects[_key(manifest)] = {**manifest, **spec}
+
+    def delete(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        self.objects.pop(_key(manifest), None)
+
+    def serves(self, cluster: str, api_version: str, resource: str) -> bool:
+        return self.has_policies
 
     def aws_auth(self, cluster: str) -> str | None:
         return self.map_roles

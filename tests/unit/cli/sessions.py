@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lambdas.contract.access import manifests
+from lambdas.contract.access import BoundWorkload, manifests
+from lambdas.contract.admission import limit_policies
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
+from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.snapshot.bindings import Parameter
@@ -170,6 +172,22 @@ def _partly_granted(fakes: Fakes) -> None:
     fakes.cluster_access.entries["arn:aws:iam::111122223333:role/checker"] = frozenset({"others"})
 
 
+NEWER: Final[Mapping[str, Any]] = {"cluster": {"version": "1.33"}}
+"""A version whose API server has admission policies."""
+
+
+def _stale_policies(fakes: Fakes) -> None:
+    """Everything is granted, for a binding that has changed since."""
+    workload = BoundWorkload(NAMESPACE, NAME, WorkloadKind.DAEMON_SET, NAME)
+    for manifest in (*manifests(), *limit_policies({workload: [role_arn("former"), role_arn("added-by-hand")]})):
+        fakes.cluster_access.apply("demo", manifest)
+
+
+def _foreign_policy(fakes: Fakes) -> None:
+    policy = limit_policies({})[0]
+    fakes.cluster_access.apply("demo", {**policy, "metadata": {"name": policy["metadata"]["name"]}})
+
+
 def _bound_without_pods(fakes: Fakes) -> None:
     """Bind a ServiceAccount that has no pods yet."""
     fakes.world.parameters[binding_path("demo", "shop", "uploader")] = Parameter(value=role_arn("demo-uploader"))
@@ -313,6 +331,10 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "access-json": Session(("access -o json",)),
     "access-undeployed": Session(("access",), prepare=Fakes.remove_stack),
     "access-check": Session(("access --check", "access --check -o json", "access --apply", "access --check"), prepare=_partly_granted),
+    "access-policies": Session(("access --check", "access --apply", "access --check -o json"), NEWER),
+    "access-policies-stale": Session(("access --check",), NEWER, prepare=_stale_policies),
+    "access-policies-foreign": Session(("access --apply", "access --apply --no-policies"), NEWER, prepare=_foreign_policy),
+    "access-by-deletion": Session(("access",), {"settings": {"restart_by": "deletion"}}),
     "access-no-pods": Session(("access", "access --check"), prepare=_bound_without_pods),
     "access-old-cluster": Session(("access --apply",), {"cluster": {"authentication_mode": "CONFIG_MAP"}}),
     "replay": Session(("replay call-update-addon-by-role", "replay call-update-addon-by-role -o json"), BROKEN, prepare=_matching_rule),

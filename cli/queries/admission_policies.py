@@ -1,0 +1,177 @@
+"""Admission policies that limit the functions in a cluster: which are required, which are installed, and how they are applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.errors import CommandError
+from lambdas.contract import admission
+from lambdas.domain.errors import RemediatorError
+from lambdas.domain.snapshot.bindings import ROLE_ARN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cli.clients.ports import ClusterAccess
+    from lambdas.contract.access import BoundWorkload
+
+Json = dict[str, Any]
+
+FOREIGN: Final = "an object of this name exists that eks-irsa-remediator does not manage"
+DIFFERS: Final = "differs from what bindings and version need; if --apply does not change that, delete it first"
+"""Fields that another manager adds stay with it, for example an excluded resource."""
+_RESOURCE: Final = "validatingadmissionpolicies"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequiredPolicies:
+    """The policies that a cluster needs.
+
+    `bound` are the roles that bindings and the configured `bound_roles` name, by workload. `current` are the roles that are set now: a
+    policy that is applied allows them too, so that a rollback is not refused. `omitted` says why there are no policies; empty where
+    there are. `restarts`: the remediator may restart workloads.
+    """
+
+    bound: Mapping[BoundWorkload, Sequence[str]] = field(default_factory=dict)
+    current: Mapping[BoundWorkload, str] = field(default_factory=dict)
+    omitted: str = ""
+    restarts: bool = True
+
+    @property
+    def manifests(self) -> list[Json]:
+        """The policies and their bindings, ready to apply."""
+        if self.omitted:
+            return []
+        roles = {workload: [*roles, *filter(None, [self.current.get(workload)])] for workload, roles in self.bound.items()}
+        return admission.limit_policies(roles, restarts=self.restarts)
+
+
+def reason_to_omit(cluster: str, version: str, access: ClusterAccess) -> str:
+    """Return why the cluster cannot have the policies. Empty where it can, and where its API server could not be asked."""
+    needed = ".".join(map(str, admission.MINIMUM_VERSION))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if numbers < admission.MINIMUM_VERSION:
+        return f"Kubernetes {version} has no ValidatingAdmissionPolicy; {needed} is the first version that has it"
+    try:
+        is_served = access.serves(cluster, admission.API_VERSION, _RESOURCE)
+    except RemediatorError:
+        return ""
+    return "" if is_served else f"the API server does not serve {_RESOURCE} of {admission.API_VERSION}"
+
+
+def without_patch(cluster: str) -> str:
+    """Return the command that does without the right to patch workloads, for clusters without admission policies."""
+    return f"irsa-remediator settings set {cluster} restart_by deletion"
+
+
+def is_role(value: str | None) -> bool:
+    """Return whether the value of an annotation is a role that a policy may allow."""
+    return bool(value and ROLE_ARN.match(value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyState:
+    """One policy with its binding in a cluster. `problem` is empty where both are installed as required."""
+
+    name: str
+    problem: str = ""
+    note: str = ""
+
+
+def read_policies(cluster: str, required: RequiredPolicies, access: ClusterAccess) -> Iterator[PolicyState]:
+    """Return the state of each required policy.
+
+    Raises:
+        RemediatorError: the policies cannot be read.
+    """
+    if required.omitted:
+        return
+    names = admission.policy_names([kind for kind in _kinds(required) if required.restarts])
+    manifests = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in required.manifests}
+    accounts = access.read(cluster, manifests["ValidatingAdmissionPolicy", names[0]])
+    declared = admission.allowed_roles(accounts) if accounts else {}
+    lacking = {
+        admission.account(workload): sorted(set(roles) - set(declared.get(admission.account(workload), ())))
+        for workload, roles in required.bound.items()
+    }
+    installed_roles = {workload: declared.get(admission.account(workload), []) for workload in required.bound}
+    wanted = {
+        (item["kind"], item["metadata"]["name"]): item for item in admission.limit_policies(installed_roles, restarts=required.restarts)
+    }
+    for name in names:
+        objects = [(item, access.read(cluster, item)) for (_, other), item in wanted.items() if other == name]
+        problem = next(filter(None, (_problem(item, found) for item, found in objects)), "")
+        if name != names[0]:
+            yield PolicyState(name=name, problem=problem)
+            continue
+        stale = [f"{role} for {account}" for account, roles in lacking.items() for role in roles]
+        out_of_date = f"the list of roles is out of date: it lacks {', '.join(stale)}" if stale else ""
+        is_there = all(found is not None and admission.is_managed(found) for _, found in objects)
+        yield PolicyState(name=name, problem=out_of_date if out_of_date and is_there else problem, note=_note(required, declared))
+
+
+def _kinds(required: RequiredPolicies) -> list[Any]:
+    from lambdas.contract.workloads import WorkloadKind
+
+    return [kind for kind in WorkloadKind if any(workload.kind is kind for workload in required.bound)]
+
+
+def _problem(manifest: Json, installed: Mapping[str, Any] | None) -> str:
+    if installed is None:
+        return "does not exist" if manifest["kind"] == "ValidatingAdmissionPolicy" else "has no binding, so it has no effect"
+    if not admission.is_managed(installed):
+        return FOREIGN
+    return "" if admission.is_installed(manifest, installed) else DIFFERS
+
+
+def _note(required: RequiredPolicies, declared: Mapping[str, Sequence[str]]) -> str:
+    bound = {admission.account(workload): set(roles) for workload, roles in required.bound.items()}
+    others = sorted({role for account, roles in declared.items() for role in roles if role not in bound.get(account, ())})
+    return f"also allows {', '.join(others)}" if others else ""
+
+
+def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAccess) -> None:
+    """Apply all policies and bindings, or leave everything as it was.
+
+    Raises:
+        CommandError: an object of the same name is somebody else's; or objects are left that could not be removed after a failure.
+        RemediatorError: an object could not be read or applied.
+    """
+    former = [access.read(cluster, manifest) for manifest in manifests]
+    for manifest, found in zip(manifests, former, strict=True):
+        if found is not None and not admission.is_managed(found):
+            what = f"{manifest['kind']} {manifest['metadata']['name']}"
+            raise CommandError(
+                f"{what} in cluster {cluster} is somebody else's: nothing was applied",
+                next_step="find out who created it, delete it, and run the command again; or do without the policies: --no-policies",
+            )
+    pairs = sorted(zip(manifests, former, strict=True), key=lambda pair: pair[0]["kind"])  # a binding comes after its policy
+    for number, (manifest, _) in enumerate(pairs):
+        try:
+            access.apply(cluster, manifest)
+        except BaseException:
+            _undo(cluster, pairs[: number + 1], access)
+            raise
+
+
+def _undo(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], access: ClusterAccess) -> None:
+    left = []
+    for manifest, former in reversed(pairs):
+        try:
+            if former is None:
+                access.delete(cluster, manifest)
+            else:
+                access.apply(cluster, _without_status(former, manifest))
+        except RemediatorError:
+            left.append(f"{manifest['kind']} {manifest['metadata']['name']}")
+    if left:
+        raise CommandError(
+            f"applying the admission policies failed, and these could not be restored: {', '.join(left)}",
+            next_step=f"run `irsa-remediator access --cluster {cluster} --apply` again",
+        )
+
+
+def _without_status(former: Mapping[str, Any], manifest: Json) -> Json:
+    metadata = {key: former["metadata"][key] for key in ("name", "labels", "annotations") if former["metadata"].get(key)}
+    return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata, "spec": former["spec"]}

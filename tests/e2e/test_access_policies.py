@@ -1,0 +1,189 @@
+"""`access` and the admission policies on a real API server: applied whole or not at all, and read back as they are evaluated."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from cli.clients.cluster_access import UserClusterAccess, path_of
+from cli.clients.cluster_login import UserClusters, UserKubernetesApi
+from cli.errors import CommandError
+from cli.queries.admission_policies import FOREIGN, PolicyState, RequiredPolicies, apply_policies, read_policies, reason_to_omit
+from lambdas.contract import admission
+from lambdas.contract.access import BoundWorkload
+from lambdas.contract.workloads import WorkloadKind
+from lambdas.domain.errors import TransientError
+from lambdas.domain.snapshot.snapshot import ClusterFacts
+from sandbox.control_plane.api_client import ApiClient
+from sandbox.control_plane.control_plane import ControlPlane
+from tests.e2e.limits import AWS_NODE
+from tests.e2e.product import facts
+
+ROLE, FORMER = "arn:aws:iam::111122223333:role/demo-vpc-cni", "arn:aws:iam::111122223333:role/former"
+READER = BoundWorkload("apps", "reader", WorkloadKind.DEPLOYMENT, "reader")
+REQUIRED = RequiredPolicies(bound={AWS_NODE: [ROLE], READER: ["arn:aws:iam::111122223333:role/apps/*"]}, current={AWS_NODE: FORMER})
+
+
+class AdminTokens:
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get(self, _cluster: str) -> str:
+        return self._token
+
+    def forget(self, _cluster: str, _refused: str) -> bool:
+        return False
+
+
+class AdminLogin:
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self._control_plane = control_plane
+
+    def open(self, described: ClusterFacts) -> UserKubernetesApi:
+        tokens: Any = AdminTokens(self._control_plane.admin_token)
+        return UserKubernetesApi(described.name, described.endpoint, self._control_plane.ca_pem, tokens)
+
+
+class OneCluster:
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self._facts = facts(control_plane)
+
+    def cluster(self, _name: str) -> ClusterFacts:
+        return self._facts
+
+
+class FailingAccess(UserClusterAccess):
+    """Loses the connection at the n-th object."""
+
+    fails_at = 0
+
+    def apply(self, cluster: str, manifest: Mapping[str, Any]) -> None:
+        super().apply(cluster, manifest)
+        self.fails_at -= 1
+        if self.fails_at == 0:
+            raise TransientError("the connection was lost after the object was written")
+
+
+@pytest.fixture
+def access(control_plane: ControlPlane) -> FailingAccess:
+    no_session: Any = None
+    eks: Any = OneCluster(control_plane)
+    return FailingAccess(no_session, eks, UserClusters(AdminLogin(control_plane)))
+
+
+@pytest.fixture(autouse=True)
+def empty(admin: ApiClient) -> Iterator[None]:
+    yield
+    for collection in (admission.BINDINGS_PATH, admission.POLICIES_PATH):
+        for item in admin.get(collection)["items"]:
+            admin.delete(f"{collection}/{item['metadata']['name']}")
+
+
+def objects(admin: ApiClient) -> list[str]:
+    return [item["metadata"]["name"] for path in (admission.POLICIES_PATH, admission.BINDINGS_PATH) for item in admin.get(path)["items"]]
+
+
+def problems(access: UserClusterAccess, required: RequiredPolicies = REQUIRED) -> dict[str, str]:
+    states: list[PolicyState] = list(read_policies("real", required, access))
+    return {state.name.partition(".")[0]: state.problem for state in states if state.problem}
+
+
+def test_the_api_server_serves_the_policies(access: UserClusterAccess) -> None:
+    assert reason_to_omit("real", "1.36", access) == ""
+    assert "no ValidatingAdmissionPolicy" in reason_to_omit("real", "1.29", access)
+    assert not access.serves("real", "nothing.example.com/v1", "things")
+
+
+def test_applied_policies_are_read_back_as_required(access: UserClusterAccess) -> None:
+    assert set(problems(access)) == {"serviceaccounts", "pods", "daemonsets", "deployments", "others"}
+    apply_policies("real", REQUIRED.manifests, access)
+    assert problems(access) == {}
+    apply_policies("real", REQUIRED.manifests, access)
+    assert problems(access) == {}
+
+
+def test_without_restarts_no_policy_of_a_workload_is_needed(access: UserClusterAccess) -> None:
+    required = RequiredPolicies(bound=REQUIRED.bound, restarts=False)
+    apply_policies("real", required.manifests, access)
+    assert problems(access, required) == {}
+
+
+def test_a_changed_binding_makes_the_list_of_roles_stale(access: UserClusterAccess) -> None:
+    apply_policies("real", REQUIRED.manifests, access)
+    changed = RequiredPolicies(bound={**REQUIRED.bound, AWS_NODE: ["arn:aws:iam::111122223333:role/new"]})
+    assert problems(access, changed) == {
+        "serviceaccounts": "the list of roles is out of date: it lacks arn:aws:iam::111122223333:role/new for kube-system/aws-node"
+    }
+
+
+WEAKENED: dict[str, tuple[str, dict[str, Any]]] = {
+    "the policy ignores its errors": ("pods", {"spec": {"failurePolicy": "Ignore"}}),
+    "the policy matches no group": ("pods", {"spec": {"matchConditions": [{"name": "limited-groups", "expression": "false"}]}}),
+    "the policy matches one namespace": (
+        "pods",
+        {"spec": {"matchConstraints": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}}}}},
+    ),
+    "the policy excludes a resource": (
+        "daemonsets",
+        {
+            "spec": {
+                "matchConstraints": {
+                    "excludeResourceRules": [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}]
+                }
+            }
+        },
+    ),
+    "the policy allows everything": ("others", {"spec": {"validations": [{"expression": "true"}]}}),
+}
+
+
+@pytest.mark.parametrize("case", WEAKENED)
+def test_a_weakened_policy_is_reported_and_restored(case: str, access: UserClusterAccess, admin: ApiClient) -> None:
+    name, change = WEAKENED[case]
+    apply_policies("real", REQUIRED.manifests, access)
+    admin.merge(f"{admission.POLICIES_PATH}/{name}.limits.eks-irsa-remediator", change, fieldManager="somebody")
+    assert set(problems(access)) == {name}
+    apply_policies("real", REQUIRED.manifests, access)
+    left = set(problems(access))
+    assert left <= ({name} if case == "the policy excludes a resource" else set()), "fields that we do not set stay with their owner"
+
+
+def test_a_binding_that_only_warns_is_reported(access: UserClusterAccess, admin: ApiClient) -> None:
+    apply_policies("real", REQUIRED.manifests, access)
+    admin.merge(f"{admission.BINDINGS_PATH}/pods.limits.eks-irsa-remediator", {"spec": {"validationActions": ["Warn"]}}, fieldManager="x")
+    assert set(problems(access)) == {"pods"}
+    admin.delete(f"{admission.BINDINGS_PATH}/pods.limits.eks-irsa-remediator")
+    assert problems(access) == {"pods": "has no binding, so it has no effect"}
+
+
+def test_a_policy_that_declares_more_roles_than_it_evaluates_is_reported(access: UserClusterAccess, admin: ApiClient) -> None:
+    apply_policies("real", REQUIRED.manifests, access)
+    path = f"{admission.POLICIES_PATH}/serviceaccounts.limits.eks-irsa-remediator"
+    admin.merge(path, {"metadata": {"annotations": {admission.ROLES_ANNOTATION: '{"kube-system/aws-node": ["x"]}'}}}, fieldManager="x")
+    assert set(problems(access)) == {"serviceaccounts"}
+
+
+def test_a_policy_of_somebody_else_is_refused_and_nothing_is_applied(access: UserClusterAccess, admin: ApiClient) -> None:
+    theirs = admission.limit_policies({})[2] | {"metadata": {"name": "pods.limits.eks-irsa-remediator"}}
+    admin.apply(path_of(theirs), theirs, manager="somebody")
+    with pytest.raises(CommandError, match="somebody else's"):
+        apply_policies("real", REQUIRED.manifests, access)
+    assert objects(admin) == ["pods.limits.eks-irsa-remediator"]
+    assert problems(access)["pods"] == FOREIGN
+
+
+@pytest.mark.parametrize("fails_at", range(1, 11))
+def test_a_failed_installation_leaves_nothing(fails_at: int, access: FailingAccess, admin: ApiClient) -> None:
+    access.fails_at = fails_at
+    with pytest.raises(TransientError):
+        apply_policies("real", REQUIRED.manifests, access)
+    assert objects(admin) == []
+
+
+@pytest.mark.parametrize("fails_at", [1, 4, 8])
+def test_a_failed_update_restores_the_policies_of_before(fails_at: int, access: FailingAccess) -> None:
+    apply_policies("real", REQUIRED.manifests, access)
+    access.fails_at = fails_at
+    with pytest.raises(TransientError):
+        apply_policies("real", RequiredPolicies(bound={AWS_NODE: ["arn:aws:iam::111122223333:role/new"]}).manifests, access)
+    assert problems(access) == {}
