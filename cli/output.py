@@ -31,10 +31,12 @@ class Format(StrEnum):
 
 def console() -> Console:
     """Return a console for standard output. Rich omits colors where output is piped or NO_COLOR is set."""
-    from rich.console import Console
+    from cli.safe_console import SafeConsole
 
     is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(file=cast("IO[str]", _TrimmedStream(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if is_piped else None)
+    return SafeConsole(
+        file=cast("IO[str]", _TrimmedStream(sys.stdout)), highlight=False, markup=False, width=PIPED_WIDTH if is_piped else None
+    )
 
 
 class _TrimmedStream:
@@ -55,9 +57,9 @@ _TRAILING_SPACES: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)\n")
 
 def error_console() -> Console:
     """Return a console for standard error: errors, questions and progress."""
-    from rich.console import Console
+    from cli.safe_console import SafeConsole
 
-    return Console(stderr=True, highlight=False, markup=False)
+    return SafeConsole(stderr=True, highlight=False, markup=False)
 
 
 def is_interactive() -> bool:
@@ -78,12 +80,30 @@ def write(form: Format, document: dict[str, Any], *views: RenderableType) -> Non
         for view in views:
             table_console.print(view, crop=False)  # commands to copy are longer than a line and must stay whole
         return
-    text = json.dumps({"schemaVersion": SCHEMA_VERSION, **document}, indent=2, ensure_ascii=False)
+    text = to_json({"schemaVersion": SCHEMA_VERSION, **document})
     sys.stdout.write(_yaml(json.loads(text)) if form is Format.YAML else text + "\n")
 
 
+def to_json(document: dict[str, Any]) -> str:
+    """Return the document as indented JSON. Characters without a glyph are escaped, so that no value controls a terminal."""
+    from lambdas.notifications.escape import json_escaped
+
+    return json_escaped(json.dumps(document, indent=2, ensure_ascii=False))
+
+
 def _yaml(document: dict[str, Any]) -> str:
+    """Return the document as YAML. Texts with characters without a glyph are quoted, and those characters are escaped."""
     import yaml
 
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10_000)
-    return text
+    from lambdas.notifications.escape import yaml_escaped
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        is_plain = text.replace("\n", "").isprintable()
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
+
+    Dumper.add_representer(str, represent)
+    text: str = yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return yaml_escaped(text)

@@ -1,7 +1,9 @@
 """Escaping of values in messages. Names, node messages, events and parameters can contain any text."""
 
+import json
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final
 
 from lambdas.domain.redaction import redacted
@@ -27,6 +29,27 @@ def line(value: object) -> str:
     if not text.isprintable():  # nearly every text is printable, and a repair writes thousands of lines
         text = "".join(" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _INVISIBLE)
     return text.rstrip()
+
+
+def visible(text: str) -> str:
+    """The visible characters of a text of several lines; other white space becomes a space."""
+    return _replaced(text, lambda char: " " if char.isspace() else "")
+
+
+def json_escaped(document: str) -> str:
+    """A JSON document in which characters without a glyph are escaped. They occur in strings only."""
+    return _replaced(document, lambda char: json.dumps(char)[1:-1])
+
+
+def yaml_escaped(document: str) -> str:
+    """A YAML document in which characters without a glyph are escaped. Each text that has one must be in double quotes."""
+    return _replaced(document, lambda char: f"\\U{ord(char):08X}")
+
+
+def _replaced(text: str, replacement: Callable[[str], str]) -> str:
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(replacement(char) if char != "\n" and unicodedata.category(char) in _INVISIBLE else char for char in text)
 
 
 def chat(value: object) -> str:

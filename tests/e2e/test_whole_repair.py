@@ -82,14 +82,14 @@ def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediat
         broken.delete(f"/api/v1/nodes/{NODES[0]}")
         aws_node.add_nodes(broken, ["newcomer"])
 
-    repaired = repair(remediator, {"proof": swap})
+    repaired = repair(remediator, {"verify": swap})
     assert repaired.result.outcome == "verified"
     eventually(lambda: aws_node.ready_nodes(broken), lambda ready: ready == {*NODES[1:], "newcomer"})
     broken.delete("/api/v1/nodes/newcomer")
     aws_node.add_nodes(broken, NODES[:1])
 
 
-@pytest.mark.parametrize("moment", ["annotate-service-account", "successor", "restart-workload", "proof"])
+@pytest.mark.parametrize("moment", ["annotate-service-account", "check-canary", "restart-workload", "verify"])
 def test_the_api_server_is_killed_and_comes_back(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane, moment: str) -> None:
     def restart() -> None:
         control_plane.stop_api_server()
