@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +46,12 @@ def write(title: str, message: str, *, error: Exception | None = None, **fields:
 def _logger() -> Logger:
     from aws_lambda_powertools import Logger
 
-    return Logger(service=PROJECT, level="INFO", use_rfc3339=True, utc=True, location=None)
+    return Logger(service=PROJECT, level="INFO", use_rfc3339=True, utc=True, location=None, json_serializer=_as_json)
+
+
+def _as_json(record: dict[str, Any]) -> str:
+    """One line of ASCII: `aws logs tail` writes it to a terminal, which would act on control characters of a cluster's texts."""
+    return json.dumps(record, default=str, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 
 def _loggable(value: object) -> object:

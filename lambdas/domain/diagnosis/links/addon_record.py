@@ -1,6 +1,7 @@
 """Link 8: the add-on record at EKS, which outlives whatever stands in the cluster."""
 
 from datetime import timedelta
+from shlex import quote
 from typing import Final
 
 from lambdas.contract.settings import AddonRecord, Severity
@@ -85,9 +86,13 @@ def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = ""
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn, resolveConflicts)
     """
     role = snapshot.desired_role or addon.role_arn
-    update = f"aws eks update-addon --cluster-name {snapshot.target.cluster} --addon-name {addon.name}"
-    update += f" --addon-version {version}" if version else ""
-    return f"{update} --service-account-role-arn {role} --resolve-conflicts PRESERVE" if role else f"{update} --resolve-conflicts PRESERVE"
+    update = f"aws eks update-addon --cluster-name {snapshot.target.cluster} --addon-name {quote(addon.name)}"
+    update += f" --addon-version {quote(version)}" if version else ""
+    return (
+        f"{update} --service-account-role-arn {quote(role)} --resolve-conflicts PRESERVE"
+        if role
+        else f"{update} --resolve-conflicts PRESERVE"
+    )
 
 
 def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -> Finding:

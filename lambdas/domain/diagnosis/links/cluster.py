@@ -1,6 +1,7 @@
 """Links 1 to 3: can we see the cluster, is the workload wanted, which mechanism gives it its role."""
 
 from dataclasses import replace
+from shlex import quote
 from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
@@ -93,7 +94,9 @@ def _unbind(snapshot: Snapshot) -> tuple[Remedy, ...]:
     if isinstance(snapshot.binding, Missing):
         return ()
     return (
-        Remedy("if the cluster was deleted on purpose, remove its bindings", f"aws ssm delete-parameter --name {snapshot.binding.path}"),
+        Remedy(
+            "if the cluster was deleted on purpose, remove its bindings", f"aws ssm delete-parameter --name {quote(snapshot.binding.path)}"
+        ),
     )
 
 

@@ -57,7 +57,10 @@ def role_link(snapshot: Snapshot) -> Finding:
                 f"The parameter {path} {reason}.",
                 Evidence(f"parameter {path}", "value", reason),
                 remedies=(
-                    Remedy("set the ARN of the role", f"aws ssm put-parameter --overwrite --type String --name {path} --value <role ARN>"),
+                    Remedy(
+                        "set the ARN of the role",
+                        f"aws ssm put-parameter --overwrite --type String --name {quote(path)} --value <role ARN>",
+                    ),
                 ),
             )
         case Missing(), _ if snapshot.desired_role is None:
@@ -93,7 +96,8 @@ def oidc_link(snapshot: Snapshot) -> Finding:
                 Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
                 Remedy(
                     "add the client ID",
-                    f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {found} --client-id {quote(wanted)}",
+                    f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {quote(found)}"
+                    f" --client-id {quote(wanted)}",
                 ),
             )
     if arn is None:
@@ -104,7 +108,7 @@ def oidc_link(snapshot: Snapshot) -> Finding:
     return _no_provider(
         "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
         Evidence("IAM", "OIDC provider", f"none for {url}"),
-        Remedy("create the provider", f"aws iam create-open-id-connect-provider --url {url} --client-id-list {quote(wanted)}"),
+        Remedy("create the provider", f"aws iam create-open-id-connect-provider --url {quote(url)} --client-id-list {quote(wanted)}"),
     )
 
 
@@ -152,7 +156,7 @@ def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, o
         return (Remedy(f"remove {identity.subject} from the Deny statements of the trust policy of {name}"),)
     diff = tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
     text = f"change the trust policy of {name}" if diff else f"add a statement for {identity.subject} to the trust policy of {name}"
-    command = f"aws iam update-assume-role-policy --role-name {name} --policy-document {quote(json.dumps(better))}"
+    command = f"aws iam update-assume-role-policy --role-name {quote(name)} --policy-document {quote(json.dumps(better))}"
     return (Remedy(text, command, diff),)
 
 

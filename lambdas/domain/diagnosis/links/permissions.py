@@ -142,7 +142,7 @@ def _changes(snapshot: Snapshot, role: str, cause: RefusalCause, calls: tuple[st
         case RefusalCause.PERMISSIONS_BOUNDARY:
             yield Remedy(
                 f"allow {', '.join(calls)} in the permissions boundary of {role}; attaching a policy does not help. To see the boundary",
-                f"aws iam get-role --role-name {role} --query Role.PermissionsBoundary",
+                f"aws iam get-role --role-name {quote(role)} --query Role.PermissionsBoundary",
             )
         case RefusalCause.ORGANIZATION:
             yield Remedy(
@@ -159,7 +159,7 @@ def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Re
     newest = newest_policy(policy)
     if isinstance(found, ReleaseNeeds) and policy and not policy_gap(policy, found):
         arn = f"arn:{snapshot.partition}:iam::aws:policy/{policy}"
-        yield Remedy("attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {role} --policy-arn {arn}")
+        yield Remedy("attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {quote(role)} --policy-arn {quote(arn)}")
         return
     text = "allow the calls in a policy of the role"
     if isinstance(found, ReleaseNeeds) and newest and (gap := tuple(call for call in policy_gap(policy, found) if call in calls)):
@@ -168,7 +168,7 @@ def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Re
         text = f"{does_not_suffice}. Allow the calls in another policy"
     document = json.dumps(policy_document(_whole(snapshot, found, calls), snapshot.partition))
     name = f"{addon.addon}-calls" if addon else "missing-calls"
-    yield Remedy(text, f"aws iam put-role-policy --role-name {role} --policy-name {name} --policy-document {quote(document)}")
+    yield Remedy(text, f"aws iam put-role-policy --role-name {quote(role)} --policy-name {quote(name)} --policy-document {quote(document)}")
 
 
 def _whole(snapshot: Snapshot, found: ReleaseNeeds | NeedsNotKnown, calls: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,211 @@
+"""Control a terminal, or have a foreign command run, with text in the names, messages and annotations of a cluster.
+
+The attacker writes node conditions, pod states, annotations, field managers or add-on health issues. Every printer is tried with every
+text field of a snapshot: table, JSON, YAML, chat, mail, HTML page and log.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import unicodedata
+from contextlib import redirect_stdout
+from dataclasses import fields, is_dataclass, replace
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import yaml
+
+from cli.output import Format, write
+from cli.queries.assessment import TargetAssessment
+from cli.safe_console import SafeConsole
+from cli.views.chain import chain_view
+from cli.views.documents import assessment_document, plan_document
+from cli.views.page import incident_page
+from cli.views.plan_steps import plan_view
+from lambdas.adapters import log
+from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.planning.planner import plan
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import MessageContext, TimelineEntry
+from tests import fakes
+from tests.unit.cli.sessions import past
+from tests.unit.notifications.fault_cases import FAULT_CASES
+from tests.unit.notifications.message_cases import write as write_message
+from tests.unit.notifications.snapshots import NOW, incident
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lambdas.domain.assessment.summary import AssessmentSummary
+    from lambdas.domain.snapshot.snapshot import Snapshot
+
+THREAT: Final = "hostile-text-of-a-cluster"
+COMMAND: Final = "kubectl delete ns prod --now"
+HOSTILE: Final = (
+    "\x7f\x1b]0;owned\x07\x1b[2J\x1b[1;1H\x1b[32mHealthy\x1b[0m\x1b[8m \x9b31m\x9d0;x\x9c\u202egnp.exe\u2066\u200b\u2028\r\n"
+    f"[bold red]x[/] <script>alert(1)</script> next: {COMMAND}; $({COMMAND}) `{COMMAND}` ' \" <!channel> @here"
+)
+CLUSTER_CONTROLLED: Final = ("service_account", "workload", "pods", "nodes", "plugin_errors")
+"""Parts of a snapshot that users of the cluster write."""
+FIXED: Final = frozenset({"target", "settings", "account", "region", "partition", "passable_roles"})
+"""Parts that are not text of a cluster: checked names, parsed settings and the deployment."""
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every text of a value."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        yield path
+    elif is_dataclass(value) and not isinstance(value, type):
+        for item in fields(value):
+            if path or item.name not in FIXED:
+                yield from leaves(getattr(value, item.name), (*path, item.name))
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value[:2]):
+            yield from leaves(item, (*path, number))
+    elif isinstance(value, dict):
+        for key in value:
+            yield from leaves(value[key], (*path, key))
+
+
+def poisoned(value: Any, path: tuple[Any, ...]) -> Any:
+    """The value with hostile text at the path. It keeps its beginning, so that rules that look for it still apply."""
+    if not path:
+        return f"{value} {HOSTILE}"
+    first, *rest = path
+    if isinstance(value, tuple):
+        return (*value[:first], poisoned(value[first], tuple(rest)), *value[first + 1 :])
+    if isinstance(value, dict):
+        return {**value, first: poisoned(value[first], tuple(rest))}
+    return replace(value, **{first: poisoned(getattr(value, first), tuple(rest))})
+
+
+def assess(name: str, snapshot: Snapshot) -> AssessmentSummary:
+    diagnosis = diagnose(snapshot)
+    return look(snapshot, diagnosis, plan(snapshot, diagnosis, FAULT_CASES[name].history))
+
+
+def attacks(name: str) -> Iterator[tuple[tuple[Any, ...], AssessmentSummary]]:
+    snapshot = FAULT_CASES[name].build()
+    for path in leaves(snapshot):
+        try:
+            summary = assess(name, poisoned(snapshot, path))
+        except ValueError:
+            continue  # a text that the adapters would have refused, such as a time
+        yield path, summary
+
+
+def terminal(summary: AssessmentSummary, snapshot: Snapshot) -> str:
+    assessment = TargetAssessment(target=snapshot.target, summary=summary, snapshot=snapshot)
+    stream = io.StringIO()
+    console = SafeConsole(file=stream, width=120, force_terminal=True, color_system="truecolor", highlight=False, markup=False)
+    console.print(chain_view(assessment), crop=False)
+    console.print(plan_view(assessment), crop=False)
+    return stream.getvalue()
+
+
+def printed(form: Format, summary: AssessmentSummary, snapshot: Snapshot) -> str:
+    assessment = TargetAssessment(target=snapshot.target, summary=summary, snapshot=snapshot)
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        write(form, {"command": "plan", "check": assessment_document(assessment), "plan": plan_document(summary)})
+    return stream.getvalue()
+
+
+def message(summary: AssessmentSummary, _snapshot: Snapshot) -> str:
+    context = MessageContext(kind=NotificationKind.NEEDS_ACTION, incident=incident(), first=summary, current=summary)
+    made = write_message(context)
+    return "\n".join([made.text, made.subject, *made.attributes.values(), *_strings(json.loads(made.chat))])
+
+
+def page(summary: AssessmentSummary, _snapshot: Snapshot) -> str:
+    details = {
+        "sentence": summary.sentence,
+        "actor": HOSTILE,
+        "broken": [link.sentence for link in summary.links],
+        "remedies": [line for remedy in summary.remedies for line in remedy.lines],
+        "timeline": [{"at": (NOW + timedelta(seconds=1)).isoformat(), "event": "assessment", "text": summary.sentence}],
+    }
+    return incident_page(past(details=details, old_value=HOSTILE), fakes.ENVIRONMENT)
+
+
+PRINTERS: Final[dict[str, Callable[[AssessmentSummary, Snapshot], str]]] = {
+    "terminal": terminal,
+    "json": lambda summary, snapshot: printed(Format.JSON, summary, snapshot),
+    "yaml": lambda summary, snapshot: printed(Format.YAML, summary, snapshot),
+    "chat and mail": message,
+    "page": page,
+}
+NAMES: Final = ("nodes-not-ready", "annotation-differs", "trust-condition-wrong", "addon-degraded", "permissions-missing", "webhook-missed")
+SGR: Final = re.compile(r"\x1b\[[0-9;]*m")
+CONCEALED: Final = re.compile(r"\x1b\[(?:\d+;)*8(?:;\d+)*m")
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _strings(item)]
+    return [text for item in value for text in _strings(item)] if isinstance(value, list) else [value] if isinstance(value, str) else []
+
+
+def invisible(text: str) -> set[str]:
+    return {char for char in text if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
+
+
+@pytest.mark.parametrize("printer", PRINTERS)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_of_a_snapshot_controls_the_reader(name: str, printer: str) -> None:
+    snapshot = FAULT_CASES[name].build()
+    tried = 0
+    for path, summary in attacks(name):
+        text = PRINTERS[printer](summary, snapshot)
+        assert not CONCEALED.search(text), path
+        assert invisible(SGR.sub("", text) if printer == "terminal" else text) == set(), path
+        assert printer != "page" or "<script" not in text, path
+        tried += 1
+    assert tried > 30
+
+
+@pytest.mark.parametrize("name", sorted(FAULT_CASES))
+def test_no_text_of_a_cluster_becomes_a_command_or_advice(name: str) -> None:
+    for path, summary in attacks(name):
+        for remedy in summary.remedies:
+            lexer = shlex.shlex(remedy.command.replace("<role ARN>", "ROLE"), posix=True, punctuation_chars=";|&`$()")
+            lexer.whitespace_split = True
+            words = list(lexer) if remedy.command else []
+            assert not [word for word in words if set(word) <= set(";|&`$()")], (path, remedy.command)
+            assert "delete" not in words, (path, remedy.command)
+            if path[0] in CLUSTER_CONTROLLED:
+                assert COMMAND not in f"{remedy.text} {remedy.command} {remedy.diff}", (path, remedy)
+
+
+@pytest.mark.parametrize("form", [Format.JSON, Format.YAML])
+def test_escaped_documents_hold_the_text_as_it_was(form: Format) -> None:
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        write(form, {"text": HOSTILE, HOSTILE: [HOSTILE, "plain", "🔴 two\nlines"]})
+    text = stream.getvalue()
+    assert invisible(text) == set()
+    read = json.loads(text) if form is Format.JSON else yaml.safe_load(text)
+    assert read["text"] == HOSTILE
+    assert read[HOSTILE] == [HOSTILE, "plain", "🔴 two\nlines"]
+
+
+def test_log_lines_hold_visible_characters_only(capsys: pytest.CaptureFixture[str]) -> None:
+    log.write("diagnosis", HOSTILE, error=ValueError(HOSTILE), sentence=HOSTILE, names=[HOSTILE], facts={HOSTILE: HOSTILE})
+    written = capsys.readouterr()
+    text = written.out + written.err
+    assert COMMAND in text
+    assert invisible(text) == set()
+    assert json.loads(text)["sentence"] == HOSTILE
+
+
+def test_a_timeline_entry_is_one_line_in_every_message() -> None:
+    summary = FAULT_CASES["webhook-missed"].assess()
+    entry = TimelineEntry(at=NOW, event="verification", text=HOSTILE)
+    context = MessageContext(kind=NotificationKind.NEEDS_ACTION, incident=incident(), first=summary, current=summary, timeline=(entry,))
+    assert invisible(write_message(context).text) == set()
