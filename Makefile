@@ -59,7 +59,7 @@ fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 
 .PHONY: unit
 unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
-	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit -m "not long" $(LABELLED)
+	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit tests/attacks -m "not long and not control_plane" $(LABELLED)
 
 .PHONY: integration
 integration: $(VENV)/ready ## test each adapter and each test double on loopback, and try the attacks
@@ -93,7 +93,7 @@ lambda-python: $(VENV)/ready ## test the functions' code on Lambda's Python vers
 .PHONY: e2e
 e2e: $(VENV)/ready ## test against a real control plane, built once from source (Go 1.26)
 	@$(SAY); if test -n "$$E2E_KUBECONFIG" || $(BIN)/python -m sandbox.control_plane.build --quiet; then \
-		$(PYTEST) -n 2 --dist loadfile tests/e2e -m "not long"; \
+		$(PYTEST) -n 2 --dist loadfile tests/e2e tests/attacks/test_stolen_remediator_role.py -m "not long"; \
 	else echo "skipped: the tests against a real control plane, which could not be built"; test "$$REQUIRE_CONTROL_PLANE" != 1; fi
 
 .PHONY: coverage

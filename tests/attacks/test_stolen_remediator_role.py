@@ -1,7 +1,11 @@
-"""What a stolen role of the functions can write, with the admission policies in place, on a real API server."""
+"""Become root on every node, or take another role, with a stolen role of the functions in the cluster.
+
+The attacker has the credentials of the remediator or the checker, and both groups are cluster administrators, so that the admission
+policies alone decide. This runs on a real API server.
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,9 +18,14 @@ from lambdas.domain.snapshot.snapshot import ServiceAccountFacts
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node, rbac
+from tests.e2e.conftest import binaries, control_plane
 from tests.e2e.identities import CHECKER, REMEDIATOR, token
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
 from tests.waiting import eventually
+
+THREAT: Final = "stolen-remediator-role"
+pytestmark = pytest.mark.control_plane
+__all__ = ["binaries", "control_plane"]
 
 MERGE = {"Content-Type": "application/merge-patch+json"}
 EVIL = "arn:aws:iam::666666666666:role/evil"
