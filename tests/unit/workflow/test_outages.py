@@ -126,7 +126,7 @@ def test_a_repair_continues_after_an_outage_before_any_step(step: str, error: Ca
 
 def test_a_denied_write_is_reported_with_its_reason() -> None:
     def forbid(run: ScenarioRun) -> None:
-        run.world.fail("cluster.restart", AccessDenied("restart aws-node: 403", denial=Denial.FORBIDDEN), times=None)
+        run.world.fail("cluster.annotate", AccessDenied("annotate aws-node: 403", denial=Denial.FORBIDDEN), times=None)
 
     done = run_workflow(first=forbid)
     assert done.notified == ["repairing", "needs-action"]
