@@ -105,7 +105,7 @@ def _required_policies(
     from lambdas.contract.names import ROLE_ANNOTATION
     from lambdas.contract.settings import RestartBy, read_settings
     from lambdas.domain.errors import RemediatorError
-    from lambdas.domain.snapshot.bindings import binding_for
+    from lambdas.domain.snapshot.bindings import resolve_binding
     from lambdas.domain.snapshot.snapshot import Binding, ServiceAccountFacts
 
     readers = dependencies.readers
@@ -117,7 +117,7 @@ def _required_policies(
     for target, workload in workloads.items():
         if workload is None:
             continue
-        found = binding_for(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+        found = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
         bound[workload] = [*([found.role_arn] if isinstance(found, Binding) else []), *configured]
         try:
             account = readers.clusters.login(facts).service_account(target.namespace, target.name)

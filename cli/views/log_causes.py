@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from lambdas.domain.plurals import many
+from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def _summary(report: LogReport) -> Text:
     decisive = [finding for finding in report.findings if finding.cause.decisive]
     if not decisive:
         return Text("No decisive cause found.", style="bold yellow")
-    others = f" {many(len(decisive) - 1, 'more decisive cause')} below." if len(decisive) > 1 else ""
+    others = f" {pluralize(len(decisive) - 1, 'more decisive cause')} below." if len(decisive) > 1 else ""
     return Text(f"{decisive[0].cause.meaning}{others}", style="bold red")
 
 
 def _what_was_read(report: LogReport, log: NodeLogFiles) -> str:
     release = f", written by the VPC CNI {plain(report.release)}" if report.release else ""
-    truncated = f"; of {many(report.truncated, 'long line')} only the start was examined" if report.truncated else ""
-    return f"{many(report.lines, 'line')} of {many(len(log.counts), 'file')}{release}{truncated}"
+    truncated = f"; of {pluralize(report.truncated, 'long line')} only the start was examined" if report.truncated else ""
+    return f"{pluralize(report.lines, 'line')} of {pluralize(len(log.counts), 'file')}{release}{truncated}"
 
 
 def _head(finding: LogFinding, log: NodeLogFiles) -> Text:
@@ -59,7 +59,9 @@ def _head(finding: LogFinding, log: NodeLogFiles) -> Text:
     file, line = log.place(finding.line)
     head = Text(mark, style=style).append(f" {finding.cause.id}", style="bold")
     detail = f" · {plain(finding.detail)}" if finding.detail else ""
-    return head.append(f" · {finding.cause.area}{detail} · {many(finding.count, 'line')}, last {plain(file)}:{line}", style="not bold dim")
+    return head.append(
+        f" · {finding.cause.area}{detail} · {pluralize(finding.count, 'line')}, last {plain(file)}:{line}", style="not bold dim"
+    )
 
 
 def _facts(finding: LogFinding) -> Table:

@@ -292,7 +292,10 @@ def _waiting(terminal: Terminal) -> str:
 
 
 def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, env: SandboxEnvironment) -> None:
-    assert {grant["state"] for grant in terminal.document("access", "--cluster", CLUSTER, "--check")["grants"]} == {"granted", "not-supported"}
+    assert {grant["state"] for grant in terminal.document("access", "--cluster", CLUSTER, "--check")["grants"]} == {
+        "granted",
+        "not-supported",
+    }
     eks = env.aws.client("eks")
     eks.delete_access_entry(clusterName=CLUSTER, principalArn=role_arn(REMEDIATOR))
     env.backend.delete(ROLES, "eks-irsa-remediator-remediator", NAMESPACE)
