@@ -28,7 +28,7 @@ from cli.views.documents import assessment_document, plan_document
 from cli.views.page import incident_page
 from cli.views.plan_steps import plan_view
 from lambdas.adapters import log
-from lambdas.domain.assessment.summary_builder import look
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.planning.planner import plan
 from lambdas.notifications.kind import NotificationKind
@@ -51,7 +51,7 @@ HOSTILE: Final = (
     "\x7f\x1b]0;owned\x07\x1b[2J\x1b[1;1H\x1b[32mHealthy\x1b[0m\x1b[8m \x9b31m\x9d0;x\x9c\u202egnp.exe\u2066\u200b\u2028\r\n"
     f"[bold red]x[/] <script>alert(1)</script> next: {COMMAND}; $({COMMAND}) `{COMMAND}` ' \" <!channel> @here"
 )
-CLUSTER_CONTROLLED: Final = ("service_account", "workload", "pods", "nodes", "plugin_errors")
+CLUSTER_CONTROLLED: Final = ("service_account", "workload", "pods", "nodes", "permission_errors", "actor")
 """Parts of a snapshot that users of the cluster write."""
 FIXED: Final = frozenset({"target", "settings", "account", "region", "partition", "passable_roles"})
 """Parts that are not text of a cluster: checked names, parsed settings and the deployment."""
@@ -87,7 +87,7 @@ def poisoned(value: Any, path: tuple[Any, ...]) -> Any:
 
 def assess(name: str, snapshot: Snapshot) -> AssessmentSummary:
     diagnosis = diagnose(snapshot)
-    return look(snapshot, diagnosis, plan(snapshot, diagnosis, FAULT_CASES[name].history))
+    return summarize(snapshot, diagnosis, plan(snapshot, diagnosis, FAULT_CASES[name].history))
 
 
 def attacks(name: str) -> Iterator[tuple[tuple[Any, ...], AssessmentSummary]]:

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from cli.clients.cluster_login import KubeconfigLogin, UserClusters
 from cli.errors import CommandError, describe_error
 from cli.main import app
-from lambdas.domain.errors import AccessDenied, RemediatorError
+from lambdas.domain.errors import AccessDenied, Denial, RemediatorError
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 
 if TYPE_CHECKING:
@@ -114,8 +114,9 @@ def test_a_bundle_with_the_right_authority_and_a_foreign_one_reaches_no_foreign_
     with server_of(STAGING) as (port, received):
         file = kubeconfig(tmp_path, PROD, STAGING, server=f"https://127.0.0.1:{port}")
         cluster = UserClusters(KubeconfigLogin(file, None)).login(facts(PROD))
-        with pytest.raises(AccessDenied, match="not the one that EKS describes"):
+        with pytest.raises(AccessDenied) as refusal:
             cluster.service_account("kube-system", "aws-node")
+    assert refusal.value.denial is Denial.CERTIFICATE
     assert received == []
 
 
