@@ -69,10 +69,10 @@ class UserClusterAccess:
     def serves(self, cluster: str, api_version: str, resource: str) -> bool:
         """Return whether the API server serves this resource, from its discovery document."""
         try:
-            answer = self._api(cluster).get(f"read the resources of {api_version}", f"/apis/{api_version}")
+            names = self._api(cluster).get(f"read the resources of {api_version}", f"/apis/{api_version}", _resource_names)
         except NotFound:
             return False
-        return any(served.get("name") == resource for served in answer.get("resources") or ())
+        return resource in names
 
     def aws_auth(self, cluster: str) -> str | None:
         """Return `mapRoles` of `kube-system/aws-auth`, or None where the ConfigMap does not exist."""
@@ -87,6 +87,10 @@ class UserClusterAccess:
         if not isinstance(facts, ClusterFacts):
             raise NotFound(f"there is no {facts.what}")
         return self._clusters.api(facts)
+
+
+def _resource_names(discovery: Any) -> frozenset[str]:
+    return frozenset(str(served["name"]) for served in discovery["resources"])
 
 
 def path_of(manifest: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from lambdas.adapters import kubernetes_api
 from lambdas.adapters.cluster import Clusters
 from lambdas.contract.environment import Function
 from lambdas.contract.workloads import WorkloadKind
-from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, RemediatorError, TransientError
+from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, PermanentError, Rejected, RemediatorError, TransientError
 from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from tests.integration.adapters.embedded_clusters import (
@@ -55,7 +55,7 @@ ANSWERS = {
     "500": (Fault(status=500, times=None), TransientError, "500"),
     "503": (Fault(status=503, times=None), TransientError, "503"),
     "504": (Fault(status=504, times=None), TransientError, "504"),
-    "422": (Fault(status=422, times=None), PermanentError, "422"),
+    "422": (Fault(status=422, times=None), Rejected, "422"),
     "closed before": (Fault(close=ConnectionBreak.BEFORE, times=None), TransientError, "list pods"),
     "closed after": (Fault(close=ConnectionBreak.AFTER, times=None), TransientError, "list pods"),
 }
