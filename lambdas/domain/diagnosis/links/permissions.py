@@ -159,7 +159,9 @@ def _allow(snapshot: Snapshot, role: str, calls: tuple[str, ...]) -> Iterator[Re
     newest = newest_policy(policy)
     if isinstance(found, ReleaseNeeds) and policy and not policy_gap(policy, found):
         arn = f"arn:{snapshot.partition}:iam::aws:policy/{policy}"
-        yield Remedy("attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {quote(role)} --policy-arn {quote(arn)}")
+        yield Remedy(
+            "attach the policy that grants the calls", f"aws iam attach-role-policy --role-name {quote(role)} --policy-arn {quote(arn)}"
+        )
         return
     text = "allow the calls in a policy of the role"
     if isinstance(found, ReleaseNeeds) and newest and (gap := tuple(call for call in policy_gap(policy, found) if call in calls)):
