@@ -25,10 +25,11 @@ def read_inputs(files: Sequence[tuple[str, str]]) -> Iterator[InputFile]:
         yield _input(kind, path)
 
 
-def discover(paths: Sequence[str]) -> Iterator[InputFile]:
+def discover(paths: Sequence[str], *, skip_unknown: bool = False) -> Iterator[InputFile]:
     """Return the files that paths, folders and globs name, with the kind of each.
 
-    In folders, files of other kinds are skipped. A file that is named itself and is of no known kind keeps the reason.
+    In folders, files of other kinds are skipped. A file that is named itself and is of no known kind keeps the reason, unless
+    `skip_unknown` is set.
     """
     for given in paths:
         for path, is_named in _expand(given):
@@ -36,7 +37,7 @@ def discover(paths: Sequence[str]) -> Iterator[InputFile]:
             kind = kind_of(entry.text) if not entry.error else None
             if kind:
                 yield InputFile(kind=kind, name=entry.name, text=entry.text)
-            elif is_named:
+            elif is_named and (entry.error or not skip_unknown):
                 kinds = ", ".join(FORMATS)
                 reason = entry.error or f"{entry.name} is of no kind that preflight reads ({kinds})"
                 yield InputFile(kind="unknown", name=entry.name, error=reason)

@@ -71,6 +71,7 @@ _PULUMI = typer.Option("--pulumi-preview", metavar="FILE", help="The output of `
 _MANIFEST = typer.Option("--manifest", metavar="FILE", help="Kubernetes manifests of ACK or Crossplane.", rich_help_panel=_FILES)
 _CONFIG = typer.Option("--config", metavar="FILE", help="Configuration with suppressions; .irsa-preflight.yaml if it exists.")
 _FAIL_ON = typer.Option("--fail-on", metavar="LEVEL", help="Lowest level that makes exit code 1: error, warning, note or never.")
+_SKIP = typer.Option("--skip-unknown", help="Skip named files of other kinds, as in folders.", rich_help_panel=_FILES)
 _DETAILED = typer.Option("--detailed-exit-code", help="Exit with 3 instead of 2 for files that cannot be read.")
 
 
@@ -87,6 +88,7 @@ def preflight(
     template: Annotated[list[str], _TEMPLATE] = [],  # noqa: B006
     pulumi_preview: Annotated[list[str], _PULUMI] = [],  # noqa: B006
     manifest: Annotated[list[str], _MANIFEST] = [],  # noqa: B006
+    skip_unknown: Annotated[bool, _SKIP] = False,
     config: Annotated[str, _CONFIG] = "",
     fail_on: Annotated[str, _FAIL_ON] = "",
     detailed_exit_code: Annotated[bool, _DETAILED] = False,
@@ -123,7 +125,7 @@ def preflight(
     threshold = fail_on or settings.fail_on
     if threshold not in list(FailOn):
         raise CommandError(f"{threshold!r} is not a level", next_step="use error, warning, note or never")
-    files = parse_files([*read_inputs(named), *discover(paths)])
+    files = parse_files([*read_inputs(named), *discover(paths, skip_unknown=skip_unknown)])
     upgrade = Upgrade(addon_version=addon_version, kubernetes_version=kubernetes_version)
     clusters = _cluster_reports(options, tuple(cluster), upgrade, has_files=bool(named or paths))
     reports = check_files(files, clusters, source=terraform_source)

@@ -25,9 +25,9 @@ from preflight.terraform.clusters import (
     is_auto_mode,
     node_access,
 )
-from preflight.terraform.configuration import call_of, expression, module_names, resource_block, roles_behind
+from preflight.terraform.configuration import call_of, expression, resource_block, roles_behind
 from preflight.terraform.fix import place_of, role_lines
-from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, fields, members, text
+from preflight.terraform.plan import UNKNOWN_VALUE, Change, Plan, UnknownValue, fields, members, module_names, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from preflight.iam_policies import Access, cni_access
-from preflight.terraform.configuration import module_names
-from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
+from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, module_names, text
 from preflight.terraform.references import changes_at, referred
 from preflight.terraform.role_policies import ROLE, policies_after
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from preflight.terraform.plan import Change, Plan, fields, members, text
+from preflight.terraform.plan import Change, Plan, fields, members, module_names, text
 
-_STEP: Final = re.compile(r"module\.([^.\[]+)(?:\[(?:\"(?:[^\"\\]|\\.)*\"|[^\]]*)\])?(?:\.|$)")
 _INDEX: Final = re.compile(r"\[[^\]]*\]")
 _ADDON_MAPS: Final = ("addons", "cluster_addons", "eks_addons")
 """Arguments that hold add-ons: terraform-aws-modules/eks from 21 on and before, and eks-blueprints-addons."""
@@ -44,11 +43,6 @@ class ModuleCall:
         return "eks-blueprints-addons" in self.source
 
 
-def module_names(address: str) -> tuple[str, ...]:
-    """`module.a["x.y"].module.b` is `("a", "b")`."""
-    return tuple(found[1] for found in _STEP.finditer(address))
-
-
 def module_of(plan: Plan, path: tuple[str, ...]) -> Mapping[str, Any]:
     """The configuration of a module; empty where the plan does not hold it."""
     found = plan.configuration
@@ -78,8 +72,11 @@ def calls(plan: Plan) -> Iterator[ModuleCall]:
 
 def resource_block(plan: Plan, change: Change) -> Mapping[str, Any]:
     """The configuration of the resource behind a change; empty where the plan does not hold it."""
-    found = members(module_of(plan, module_names(change.module)).get("resources"))
-    return next((fields(item) for item in found if fields(item).get("address") == change.config_address), {})
+    path = module_names(change.module)
+    if path not in plan.blocks:
+        listed = map(fields, members(module_of(plan, path).get("resources")))
+        plan.blocks[path] = {text(block.get("address")): block for block in listed}
+    return plan.blocks[path].get(change.config_address, {})
 
 
 def expression(plan: Plan, change: Change, attribute: str) -> str:

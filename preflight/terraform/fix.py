@@ -1,8 +1,8 @@
 """What a person writes into Terraform, and into which block."""
 
 from lambdas.contract.names import CNI_ADDON
-from preflight.terraform.configuration import call_of, calls, module_names
-from preflight.terraform.plan import Change, Plan, fields, text
+from preflight.terraform.configuration import call_of, calls
+from preflight.terraform.plan import Change, Plan, fields, module_names, text
 
 
 def place_of(plan: Plan, change: Change) -> str:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from preflight.finding import MalformedFile
@@ -17,6 +18,14 @@ from preflight.terraform.other_providers import aws_attributes, aws_type
 
 _KNOWN_MAJOR: Final = ("0", "1")
 """Major versions of the format: 0.1 came with Terraform 0.12, 1.x with Terraform 1.1."""
+
+
+_STEP: Final = re.compile(r"module\.([^.\[]+)(?:\[(?:\"(?:[^\"\\]|\\.)*\"|[^\]]*)\])?(?:\.|$)")
+
+
+def module_names(address: str) -> tuple[str, ...]:
+    """`module.a["x.y"].module.b` is `("a", "b")`."""
+    return tuple(found[1] for found in _STEP.finditer(address))
 
 
 class UnknownValue:
@@ -106,7 +115,31 @@ class Plan:
 
     def of_type(self, kind: str) -> tuple[Change, ...]:
         """Return the changes of managed resources of one type, unchanged ones included."""
-        return tuple(change for change in self.changes if change.type == kind)
+        return self._types.get(kind, ())
+
+    def at(self, path: tuple[str, ...], address: str) -> tuple[Change, ...]:
+        """Return the instances of a resource or data source: names of its modules, and its address in the configuration there."""
+        return self._addresses.get((path, address), ())
+
+    @cached_property
+    def _types(self) -> Mapping[str, tuple[Change, ...]]:
+        found: dict[str, list[Change]] = {}
+        for change in self.changes:
+            found.setdefault(change.type, []).append(change)
+        return {kind: tuple(changes) for kind, changes in found.items()}
+
+    @cached_property
+    def _addresses(self) -> Mapping[tuple[tuple[str, ...], str], tuple[Change, ...]]:
+        found: dict[tuple[tuple[str, ...], str], list[Change]] = {}
+        for prefix, changes in (("", self.changes), ("data.", self.data_reads)):
+            for change in changes:
+                found.setdefault((module_names(change.module), f"{prefix}{change.config_address}"), []).append(change)
+        return {key: tuple(changes) for key, changes in found.items()}
+
+    @cached_property
+    def blocks(self) -> dict[tuple[str, ...], Mapping[str, Mapping[str, Any]]]:
+        """Return the resource blocks that were looked up so far: names of modules -> address -> block. The configuration fills it."""
+        return {}
 
 
 def load(source: str, file: str) -> Plan:

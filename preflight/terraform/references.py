@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from preflight.terraform.configuration import call_of, module_names, module_of, resource_block
-from preflight.terraform.plan import Change, Plan, fields, members
+from preflight.terraform.configuration import call_of, module_of, resource_block
+from preflight.terraform.plan import Change, Plan, fields, members, module_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,5 @@ def _follow(plan: Plan, path: tuple[str, ...], references: list[str], found: set
 
 def changes_at(plan: Plan, addresses: set[Address], kind: str) -> Iterator[Change]:
     """Return the changes of one type at these addresses, each instance of them."""
-    for change in (*plan.of_type(kind), *(read for read in plan.data_reads if read.type == kind)):
-        prefix = "data." if change in plan.data_reads else ""
-        if (module_names(change.module), f"{prefix}{change.config_address}") in addresses:
-            yield change
+    for path, address in sorted(addresses):
+        yield from (change for change in plan.at(path, address) if change.type == kind)

@@ -14,8 +14,8 @@ from preflight.role_trust import pod_identity_trust, service_account_trust
 from preflight.terraform.addons import ROLE as ROLE_ARN
 from preflight.terraform.addons import cni_addons, identity_of, role_before
 from preflight.terraform.clusters import CLUSTER, NODE_GROUP, cluster_of, is_ipv6, node_access, role_of_group, role_with_arn
-from preflight.terraform.configuration import expression, module_names, roles_behind
-from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, text
+from preflight.terraform.configuration import expression, roles_behind
+from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, module_names, text
 from preflight.terraform.references import changes_at, referred
 from preflight.terraform.role_policies import ROLE, policies_after, policies_before
 

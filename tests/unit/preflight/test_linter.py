@@ -76,6 +76,7 @@ def test_a_named_file_of_no_known_kind_is_reported(tmp_path: Path) -> None:
     code, document = checked("notes.yaml")
     assert code == 2
     assert "is of no kind that preflight reads" in document["files"][0]["error"]
+    assert run("notes.yaml", "--skip-unknown").exit_code == 0
 
 
 # --- unreadable files and exit codes

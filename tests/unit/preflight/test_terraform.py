@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from preflight.terraform import reader as terraform
-from preflight.terraform.configuration import ModuleCall, module_names
+from preflight.terraform.configuration import ModuleCall
+from preflight.terraform.plan import module_names
 from tests.unit.preflight.fixture_files import FIXTURES, findings_of, only
 
 ROLE = "arn:aws:iam::111122223333:role/eks/prod-blue-vpc-cni"
