@@ -1,0 +1,175 @@
+"""Words that are stored or published, literally. Changing one breaks stored data or somebody's rule, filter or script.
+
+A word that changes needs a migration or a new schema version, and a line in CHANGELOG.md.
+"""
+
+from dataclasses import fields
+
+import pytest
+
+from cli.errors import ExitCode
+from lambdas.adapters import incident_items
+from lambdas.application.remediation.results import ActionState, CanaryState, ReplacementState
+from lambdas.contract import metrics, names
+from lambdas.contract.environment import Function
+from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
+from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
+from lambdas.contract.settings import AddonRecord, Digest, Mode, Settings, Severity, WhenUnverified
+from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirements, Outcome
+from lambdas.domain.planning.actions import DONE
+from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.requests.request import Trigger
+from lambdas.domain.verification import VerificationState
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import TimelineEvent
+
+WORDS: dict[str, tuple[object, str]] = {
+    # History items (`verdict`, removed after 90 days), the metric `Verdicts`, published events, names of runbooks.
+    "verdicts": (
+        Verdict,
+        "healthy not-applicable pod-identity-in-use no-access cluster-gone cluster-initializing addon-not-installed binding-invalid "
+        "oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing update-in-progress addon-degraded "
+        "addon-role-missing annotation-missing annotation-wiped annotation-differs annotation-key-misspelt pods-stale webhook-missed "
+        "sts-unreachable nodes-not-ready flapping",
+    ),
+    # History items (`outcome`), the metric `Repairs`, published events, `history -o json`.
+    "outcomes": (Outcome, "verified recovered blocked needs-action"),
+    # The SNS message attribute `outcome`, and the row's attribute `notified`.
+    "notification kinds": (
+        NotificationKind,
+        "repairing approval-requested not-approved blocked needs-action reminder verified recovered",
+    ),
+    # Checkpoints of durable executions, published events, `plan -o json`.
+    "block reasons": (
+        BlockReason,
+        "no-binding needs-person precondition-failed precondition-unknown update-in-progress grace-period observe-mode "
+        "addon-record-notify-only addon-degraded role-not-allowed cooldown too-many-repairs tug-of-war circuit-breaker "
+        "maintenance-window consequence",
+    ),
+    # History items (`changes`, which the tug-of-war policy reads), checkpoints, published events.
+    "action kinds": (
+        DONE,
+        "annotate-service-account replace-canary-pod restart-workload replace-stale-pods update-addon-role restore-annotation",
+    ),
+    # Checkpoints of durable executions.
+    "verification states": (VerificationState, "verified waiting worse stalled role-insufficient partial more-stale-pods"),
+    "action states": (ActionState, "done busy conflict failed"),
+    "canary states": (CanaryState, "waiting has-role no-role not-ready node-lost"),
+    "replacement states": (ReplacementState, "waiting done stuck"),
+    # `check -o json` and checkpoints.
+    "link states": (State, "ok broken unknown not_applicable"),
+    # History items (`details`) and the page of an incident.
+    "timeline events": (TimelineEvent, "assessment approval canary-replacement rolling-replacement verification"),
+    # Rows of the incidents table.
+    "check requirements": (CheckRequirements, "nodes anew"),
+    # The metric dimension `trigger`, and published events.
+    "triggers": (Trigger, "addon-event api-call node-alarm node-not-ready parameter-changed identity-changed sweep person"),
+    # Values of settings in Parameter Store.
+    "modes": (Mode, "observe approve enforce"),
+    "severities": (Severity, "info warning critical"),
+    "values of addon_record": (AddonRecord, "update notify-only"),
+    "values of when_unverified": (WhenUnverified, "restore refuse"),
+    # Names of functions, log groups and grants.
+    "functions": (Function, "checker remediator node_watcher"),
+    "digests": (Digest, "off daily"),
+    # `detail-type` of events on the bus, which have spaces there.
+    "own events": (
+        OwnEvent,
+        "Check_Requested Node_Not_Ready Identity_Changed Sweep Digest Remediation_Started Remediation_Verified Remediation_Needs_Action "
+        "Remediation_Blocked",
+    ),
+    # Logical names of the rules, which `verify` and `replay` print.
+    "subscriptions": (SUBSCRIPTIONS, "AddonEvents AddonCalls IdentityCalls NodeAlarms ParameterChanges OwnEvents KubernetesEvents"),
+    # Parameter names below `/eks-irsa-remediator/settings/<cluster>/`.
+    "settings": (
+        [field.name for field in fields(Settings)],
+        "mode addon_record when_unverified cooldown_s max_repairs_per_hour approval_timeout_s verification_timeout_s update_timeout_s "
+        "node_grace_s maintenance_window circuit_breaker_clusters notify_from digest",
+    ),
+    # CloudWatch metrics in the namespace `EksIrsaRemediator`.
+    "metrics": (
+        [metric.name for metric in metrics.ALL],
+        "Checks DriftFound Verdicts Repairs TimeToRecover LoginFailures Sweeps ClustersWithoutBinding MalformedEvents NotificationFailures",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_the_words_are(kind: str) -> None:
+    found, words = WORDS[kind]
+    assert sorted(str(word).replace(" ", "_") for word in found) == sorted(words.split())  # type: ignore[attr-defined]
+
+
+def test_the_attributes_of_the_incidents_table_are() -> None:
+    assert (PARTITION_KEY, SORT_KEY, EXPIRES_AT) == ("pk", "sk", "expires_at")
+    assert REMEDIATOR == "remediator"
+    assert set(incident_items.OPEN_ATTRIBUTES) == {
+        "incident_id",
+        "opened_at",
+        "signals",
+        "first_request",
+        "started",
+        "execution_arn",
+        "holder",
+        "callback_id",
+        "binding_path",
+        "heartbeat_at",
+        "notified",
+        "repairing",
+        "lease_holder",
+        "lease_since",
+        "latest_request",
+        "requirements",
+    }
+    assert set(incident_items.HEALTHY_ATTRIBUTES) == {"known_good_at", "nodes_seen_at", "nodes_unsettled"}
+    assert incident_items.GONE_NOTIFIED_AT == "gone_notified_at"
+    assert incident_items.AFFECTED_AT == "affected_at"
+    assert set(incident_items.HISTORY_ATTRIBUTES) == {
+        "incident_id",
+        "opened_at",
+        "closed_at",
+        "outcome",
+        "verdict",
+        "caused_by",
+        "changes",
+        "signals",
+        "binding_path",
+        "binding_version",
+        "old_value",
+        "details",
+    }
+
+
+def test_the_names_in_clusters_parameters_and_events_are() -> None:
+    assert names.PARAMETER_ROOT == "/eks-irsa-remediator"
+    assert names.ANY_CLUSTER == "_default"
+    assert names.FIELD_MANAGER == "eks-irsa-remediator"
+    assert (names.CHECKER_GROUP, names.REMEDIATOR_GROUP) == ("eks-irsa-remediator:checker", "eks-irsa-remediator:remediator")
+    assert names.EVENT_SOURCE == "eks-irsa-remediator"
+    assert names.METRIC_NAMESPACE == "EksIrsaRemediator"
+    assert names.ALARM_PREFIX == "eks-irsa-remediator-nodes-"
+    assert SCHEMA_VERSION == "1"
+
+
+def test_exit_codes_are_what_scripts_compare_with() -> None:
+    assert {code.name: code.value for code in ExitCode} == {"OK": 0, "BROKEN": 1, "UNKNOWN": 2, "INTERRUPTED": 130}
+
+
+def test_the_links_have_the_numbers_that_documents_and_history_use() -> None:
+    assert [link.name for link in sorted(Link)] == [
+        "CLUSTER",
+        "WORKLOAD",
+        "MECHANISM",
+        "ROLE",
+        "OIDC_PROVIDER",
+        "TRUST",
+        "PERMISSIONS",
+        "ADDON_RECORD",
+        "ANNOTATION",
+        "PODS",
+        "PERMISSION_ERRORS",
+        "NODES",
+    ]
+    assert [link.value for link in sorted(Link)] == list(range(1, 13))
