@@ -1,1 +1,1 @@
-"""What deployment and run time promise each other. Standard library only."""
+"""Declarations that deployment and run time share. Standard library only."""

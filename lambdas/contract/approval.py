@@ -1,4 +1,4 @@
-"""Approve and reject in chat: what the question must carry, so that its buttons can answer the waiting execution."""
+"""The approval buttons in chat: what the notification must contain so that they can answer the waiting execution."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,16 +6,16 @@ from typing import Final
 CALLBACK_ID: Final = "callbackId"
 REGION: Final = "region"
 CONTEXT_KEYS: Final = (CALLBACK_ID, REGION)
-"""Keys of `metadata.additionalContext` in the notification that asks; a notification without them gets no buttons.
+"""Keys of `metadata.additionalContext` in an approval request. A notification without them shows no buttons.
 
-`metadata.enableCustomActions` has to be true there as well.
+`metadata.enableCustomActions` must be true as well.
 Source: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 """
 
 NOTIFICATION_TYPE: Final = "Custom"
 
 CALLBACK_ACTIONS: Final = ("lambda:SendDurableExecutionCallbackSuccess", "lambda:SendDurableExecutionCallbackFailure")
-"""All that a chat channel may call, on the remediator's executions.
+"""The only calls that a chat channel may make, on executions of the remediator.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
 """
@@ -26,7 +26,7 @@ LONGEST_COMMAND: Final = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A button under the question. An approval is a callback that succeeds without a result, a rejection one that fails."""
+    """A button below an approval request. An approval is a callback success without a result; a rejection is a callback failure."""
 
     name: str
     button: str
@@ -34,7 +34,7 @@ class Answer:
 
     @property
     def command(self) -> str:
-        """What Amazon Q Developer runs, with the notification's values for `$callbackId` and `$region`."""
+        """The command that Amazon Q Developer runs. The notification provides the values of `$callbackId` and `$region`."""
         return f"lambda {self.call} --callback-id ${CALLBACK_ID} --region ${REGION}"
 
 
@@ -44,5 +44,5 @@ ANSWERS: Final = (APPROVE, REJECT)
 
 
 def variables() -> dict[str, str]:
-    """Where the buttons find their values in the notification: variable name -> path."""
+    """Variable name -> path of its value in the notification."""
     return {key: f"event.metadata.additionalContext.{key}" for key in CONTEXT_KEYS}

@@ -1,4 +1,4 @@
-"""What the node watcher is sent of an EKS control-plane log group: the subscription filter on the audit records."""
+"""The subscription filter that selects audit records of an EKS control-plane log group for the node watcher."""
 
 from typing import Final
 
@@ -6,28 +6,28 @@ from lambdas.contract.parameters import valid_cluster
 from lambdas.contract.workloads import WorkloadKind
 
 KUBELET_NOT_READY: Final = "KubeletNotReady"
-"""The reason of a kubelet's Ready condition while it is not Ready, whatever keeps it.
+"""The reason of the kubelet's Ready condition while the node is not Ready, whatever the cause.
 
 Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/kubelet/nodestatus/setters.go
 """
 
 NETWORK_NOT_READY: Final = "NetworkPluginNotReady"
-"""In the message of a kubelet's Ready condition while no CNI configuration is there."""
+"""A text in the message of the Ready condition while the node has no CNI configuration."""
 
 NODE_UNKNOWN: Final = "NodeStatusUnknown"
-"""The reason that the node controller gives each condition of a node whose kubelet went quiet.
+"""The reason that the node controller sets in each condition of a node whose kubelet stopped reporting.
 
 Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/nodelifecycle/node_lifecycle_controller.go
 """
 
 STREAM_PREFIX: Final = "kube-apiserver-audit-"
-"""The log streams of the group that hold audit records; `kube-apiserver-` alone begins those of the server's own log too."""
+"""Prefix of the log streams that hold audit records. The prefix `kube-apiserver-` alone matches the server's own log as well."""
 
 IDENTITY_RESOURCES: Final = ("serviceaccounts", *(kind.resource for kind in WorkloadKind))
 READING_VERBS: Final = ("get", "list", "watch")
 
-# A patch lists the conditions that changed, in no fixed order, and a selector takes one index at a time. Kubelets report four conditions;
-# the node monitoring agent adds its own before or after them.
+# A patch lists the changed conditions in no fixed order, and a selector takes one index. Kubelets report four conditions, and the node
+# monitoring agent adds its own before or after them.
 _CONDITIONS: Final = range(8)
 
 
@@ -38,7 +38,7 @@ def _is(field: str, *values: str) -> str:
 
 def _pattern() -> str:
     written = " && ".join(f'$.verb != "{verb}"' for verb in READING_VERBS)
-    # Token requests and status updates are sub-resources, many, and change no identity.
+    # Token requests and status updates are sub-resources. They are frequent and change no identity.
     identity = f"{_is('objectRef.resource', *IDENTITY_RESOURCES)} && $.objectRef.subresource NOT EXISTS && {written}"
     registered = '$.objectRef.resource = "nodes" && $.verb = "create"'
     status = "$.requestObject.status.conditions"
@@ -48,10 +48,10 @@ def _pattern() -> str:
 
 
 FILTER_PATTERN: Final = _pattern()
-"""Changes of ServiceAccounts and workloads, node registrations, nodes that are not Ready or fell silent. At most 1,024 characters.
+"""Selects changes of ServiceAccounts and workloads, node registrations, and nodes that are not Ready or stopped reporting.
 
-The pattern is wide: it cannot know which ServiceAccounts are bound, and a new binding must not need a deployment. The watcher narrows it.
-Core `events` are not in EKS audit logs, so nothing is built on them.
+The pattern has at most 1,024 characters. It does not name bound ServiceAccounts, because a new binding must not need a deployment; the
+node watcher filters further. EKS audit logs do not contain core `events`.
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html
 """
@@ -66,6 +66,6 @@ def log_group(cluster: str) -> str:
 
 
 def cluster_of(log_group_name: str) -> str | None:
-    """The cluster whose control plane writes to this log group, or None where it is no such group."""
+    """The cluster whose control plane writes to this log group; None where the log group belongs to no control plane."""
     name = log_group_name.removeprefix("/aws/eks/").removesuffix("/cluster")
     return name if valid_cluster(name) and log_group(name) == log_group_name else None

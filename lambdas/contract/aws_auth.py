@@ -1,4 +1,4 @@
-"""The lines that let our roles into a cluster which takes no access entries."""
+"""The `aws-auth` entries for clusters that do not support access entries."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from lambdas.contract.names import PROJECT
 
 
 def map_roles(roles: Mapping[Function, str]) -> str:
-    """Items of `mapRoles` in the ConfigMap `kube-system/aws-auth`, as YAML. `roles` are ARNs by function.
+    """Items of `mapRoles` in the ConfigMap `kube-system/aws-auth`, as YAML. `roles` maps functions to role ARNs.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/auth-configmap.html
     """

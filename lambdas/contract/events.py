@@ -1,4 +1,4 @@
-"""EventBridge: what the checker subscribes to, and what we send ourselves."""
+"""EventBridge: the events that the checker subscribes to, and the events that the stack publishes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SCHEMA_VERSION: Final = "1"
 
 
 class OwnEvent(StrEnum):
-    """`detail-type`s of our own events, in and out. Their bodies are in `docs/events/*.schema.json`."""
+    """`detail-type`s of the stack's own events. `docs/events/*.schema.json` describes their bodies."""
 
     CHECK_REQUESTED = "Check Requested"
     NODE_NOT_READY = "Node Not Ready"
@@ -57,7 +57,7 @@ Pattern = Mapping[str, Any]  # an EventBridge event pattern: JSON
 class Subscription:
     """One rule on the default bus with the checker as its target.
 
-    `pattern` takes the ARNs of our own roles, whose calls are our footsteps and start nothing.
+    `pattern` takes the ARNs of the stack's roles. Calls by these roles are ignored, so the remediator does not trigger itself.
     """
 
     why: str
@@ -65,7 +65,7 @@ class Subscription:
 
 
 def _not_by(our_roles: Sequence[str]) -> list[Any]:
-    # `anything-but` alone never matches an absent field, and calls by IAM users have no session.
+    # `anything-but` never matches an absent field, and calls by IAM users have no session.
     return [{"exists": False}, {"anything-but": list(our_roles)}]
 
 
@@ -120,13 +120,13 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
 
 SWEEP_RATE_MINUTES: Final = 5
 SWEEP_INPUT: Final[Pattern] = {"source": EVENT_SOURCE, "detail-type": str(OwnEvent.SWEEP), "detail": {}}
-"""What the schedule's rule sends to the checker instead of EventBridge's own event."""
+"""The input that the rule of the schedule sends to the checker in place of EventBridge's own event."""
 
 DIGEST_INPUT: Final[Pattern] = {"source": EVENT_SOURCE, "detail-type": str(OwnEvent.DIGEST), "detail": {}}
-"""What the daily rule sends; it adds `time`, the moment that was scheduled, so that a late delivery sums up the same day."""
+"""The input of the daily rule. The rule adds `time`, the scheduled time, so that a late delivery covers the same day."""
 DIGEST_AT: Final = "07:00"
-"""When the daily rule fires where the configuration does not say: hours and minutes in UTC."""
+"""The default time of the daily rule: hours and minutes in UTC."""
 
 RETRY_ATTEMPTS: Final = 185
 MAX_EVENT_AGE_HOURS: Final = 6
-"""A hint older than this says nothing that the sweep has not found."""
+"""Maximum age of an event. A sweep has found the cause of an older one."""

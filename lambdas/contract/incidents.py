@@ -1,13 +1,13 @@
-"""The incidents table: how its items are found, and when they leave."""
+"""Keys and expiry of the incidents table."""
 
 from typing import Final
 
 PARTITION_KEY: Final = "pk"
 SORT_KEY: Final = "sk"
-"""Both are strings; open incidents, history and bindings share the table under keys of their own."""
+"""Both keys are strings. Open incidents, history and bindings share the table and have different key prefixes."""
 
 EXPIRES_AT: Final = "expires_at"
-"""Epoch seconds after which DynamoDB removes an item; an item without it stays.
+"""Attribute with the epoch seconds after which DynamoDB removes an item. An item without the attribute is kept.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
 """

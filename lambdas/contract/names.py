@@ -1,4 +1,4 @@
-"""Names that outlive one process: they stand in clusters, parameters, events and alarms, so they are an interface."""
+"""Names that outlive one process. They are stored in clusters, parameters, events and alarms, so they are an interface."""
 
 from typing import Final
 
@@ -6,20 +6,20 @@ PROJECT: Final = "eks-irsa-remediator"
 
 PARAMETER_ROOT: Final = f"/{PROJECT}"
 ANY_CLUSTER: Final = "_default"
-"""The cluster segment of a parameter that counts for every cluster without its own."""
+"""The cluster segment of a parameter that applies to every cluster without a parameter of its own."""
 
 FIELD_MANAGER: Final = PROJECT
-"""Who we are in `metadata.managedFields`."""
+"""The field manager of all writes, as `metadata.managedFields` shows it."""
 
 CHECKER_GROUP: Final = f"{PROJECT}:checker"
 REMEDIATOR_GROUP: Final = f"{PROJECT}:remediator"
-"""Kubernetes groups that the access entries give and the generated RBAC binds."""
+"""Kubernetes groups that the access entries assign and the generated RBAC binds."""
 
 EVENT_SOURCE: Final = PROJECT
-"""`source` of our own events; PutEvents refuses sources that begin with `aws.`."""
+"""`source` of the stack's own events. PutEvents refuses sources that begin with `aws.`."""
 
 ALARM_PREFIX: Final = f"{PROJECT}-nodes-"
-"""CloudWatch alarms whose name begins so ask for a check; the rest of the name is the cluster."""
+"""Prefix of the CloudWatch alarms that request a check. The rest of the alarm's name is the cluster."""
 
 METRIC_NAMESPACE: Final = "EksIrsaRemediator"
 
@@ -32,7 +32,7 @@ Source: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/k
 
 STS_AUDIENCE: Final = "sts.amazonaws.com"
 AUDIENCE_ANNOTATION: Final = "eks.amazonaws.com/audience"
-"""Of a ServiceAccount whose tokens are for another audience.
+"""Annotation of a ServiceAccount whose tokens have another audience.
 
 Source: https://github.com/aws/amazon-eks-pod-identity-webhook/blob/HEAD/README.md
 """
@@ -40,4 +40,4 @@ CNI_ADDON: Final = "vpc-cni"
 POD_IDENTITY_AGENT_ADDON: Final = "eks-pod-identity-agent"
 
 RUNBOOK_ROOT: Final = "https://github.com/eks-irsa-remediator/eks-irsa-remediator/blob/main/docs/runbooks"
-"""Where the messages' runbook links point; a fork writes its own here."""
+"""Base of the runbook links in messages. A fork sets its own."""

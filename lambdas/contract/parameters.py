@@ -1,4 +1,4 @@
-"""Paths of bindings in Parameter Store."""
+"""Parameter Store paths of bindings."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ KUBERNETES_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
 
 @dataclass(frozen=True, order=True)
 class ServiceAccountRef:
-    """One ServiceAccount of one cluster: what a binding binds and an incident is about."""
+    """One ServiceAccount of one cluster: the object of a binding and of an incident."""
 
     cluster: str
     namespace: str
@@ -26,7 +26,7 @@ class ServiceAccountRef:
 
     @property
     def subject(self) -> str:
-        """How IAM sees it: the `sub` of its tokens."""
+        """The `sub` claim of its tokens, as IAM compares it."""
         return f"system:serviceaccount:{self.namespace}:{self.name}"
 
     @property
@@ -36,10 +36,10 @@ class ServiceAccountRef:
 
     @classmethod
     def from_key(cls, key: str) -> "ServiceAccountRef":
-        """The inverse of `key`.
+        """Parse the text that `key` returns.
 
         Raises:
-            ValueError: the key has not three segments that are valid names.
+            ValueError: the key does not have three segments with valid names.
         """
         cluster, namespace, name = key.split("/")
         if not (valid_cluster(cluster) and KUBERNETES_NAME.match(namespace) and KUBERNETES_NAME.match(name)):
@@ -48,22 +48,22 @@ class ServiceAccountRef:
 
 
 def valid_cluster(name: object) -> bool:
-    """Whether EKS would accept this as a cluster's name."""
+    """Whether EKS accepts this text as a cluster name."""
     return isinstance(name, str) and CLUSTER_NAME.match(name) is not None
 
 
 def binding_path(cluster: str, namespace: str, service_account: str) -> str:
-    """Parameter path of a binding; `cluster` may be `ANY_CLUSTER`."""
+    """Parameter path of a binding. `cluster` may be `ANY_CLUSTER`."""
     return f"{BINDINGS_FOLDER}/{cluster}/{namespace}/{service_account}"
 
 
 def folders_of(cluster: str) -> tuple[str, ...]:
-    """The folders in which everything that concerns one cluster stands: its own, and those that count for every cluster."""
+    """The folders with all parameters of one cluster: its own folders and the default folders."""
     return tuple(f"{folder}/{whose}" for whose in (cluster, ANY_CLUSTER) for folder in (BINDINGS_FOLDER, SETTINGS_FOLDER))
 
 
 def split_binding_path(path: str) -> tuple[str, str, str] | None:
-    """`(cluster or ANY_CLUSTER, namespace, service account)` of a binding's path, or None where it is no such path."""
+    """`(cluster or ANY_CLUSTER, namespace, service account)` of a binding's path; None where the path is not one of a binding."""
     if not path.startswith(BINDINGS_FOLDER + "/"):
         return None
     parts = path.removeprefix(BINDINGS_FOLDER + "/").split("/")

@@ -1,6 +1,6 @@
-"""How long a function may run where the code counts on it."""
+"""Function time-outs that the code depends on."""
 
 from typing import Final
 
 CHECKER_TIMEOUT_S: Final = 60
-"""A check reads for some seconds at most, and in a storm looks again for two thirds of this."""
+"""A check takes a few seconds. While signals arrive, the check loop may use two thirds of the time-out."""

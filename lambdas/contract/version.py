@@ -1,4 +1,4 @@
-"""The version of everything that is released from this repository; packaging, functions, template and CLI read it here."""
+"""The version of the release. Packaging, functions, templates and the CLI read it here."""
 
 from typing import Final
 

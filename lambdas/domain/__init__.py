@@ -1,1 +1,1 @@
-"""The eight words, pure: request, observation, diagnosis, plan, action, proof, report. Data in, data out."""
+"""Pure rules, data in and data out: requests, snapshot, diagnosis, planning, verification, incidents."""

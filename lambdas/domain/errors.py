@@ -1,4 +1,4 @@
-"""What can go wrong, by whether a retry can help."""
+"""Errors, grouped by whether a retry can help."""
 
 from enum import StrEnum
 
@@ -6,14 +6,14 @@ from lambdas.domain.redaction import redacted
 
 
 class RemediatorError(Exception):
-    """Anything we raise on purpose. The text says what was attempted, what came back, and the next step, without credentials."""
+    """Base of all expected errors. The text says what was attempted, what came back and the next step; it contains no credentials."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(redacted(text))
 
 
 class TransientError(RemediatorError):
-    """Throttled, timed out, 5xx: the same again may succeed. `retry_after_s` is what the other side asked for, in seconds."""
+    """Throttled, timed out or 5xx: the same call may succeed later. `retry_after_s` is the delay that the service asked for, in seconds."""
 
     def __init__(self, text: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(text)
@@ -21,11 +21,11 @@ class TransientError(RemediatorError):
 
 
 class PermanentError(RemediatorError):
-    """No retry helps; a person has to change something."""
+    """A retry does not help; a person has to change something."""
 
 
 class MalformedEvent(PermanentError):
-    """The event is not what its type promises; names what was looked for."""
+    """The event does not have the shape of its type. The text names the field that was expected."""
 
 
 class NotFound(PermanentError):
@@ -33,7 +33,7 @@ class NotFound(PermanentError):
 
 
 class Conflict(PermanentError):
-    """The object changed since it was read: observe again, do not overwrite."""
+    """The object has changed since it was read. Read it again; do not overwrite it."""
 
 
 class Rejected(PermanentError):
@@ -41,20 +41,20 @@ class Rejected(PermanentError):
 
 
 class Busy(TransientError):
-    """The resource is mid-update: wait for its end."""
+    """The resource is being updated. Wait for the end of the update."""
 
 
 class Denial(StrEnum):
-    """How a login or a call was refused, which decides what has to be added where."""
+    """The way in which a login or a call was refused. It decides which permission or route is missing."""
 
     UNAUTHENTICATED = "unauthenticated"  # 401: no access entry, or the token is not accepted
     FORBIDDEN = "forbidden"  # 403: an RBAC rule or an IAM statement is missing
     UNREACHABLE = "unreachable"  # no route, DNS, closed port
-    CERTIFICATE = "certificate"  # the server is not the one that EKS describes
+    CERTIFICATE = "certificate"  # the server's certificate is not signed by the authority that EKS returns
 
 
 class AccessDenied(PermanentError):
-    """We may not do this; `denial` says which door was closed."""
+    """The call is not allowed. `denial` says how it was refused."""
 
     def __init__(self, text: str, *, denial: Denial) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""The clusters of an account as the parameters and EKS know them: which to check, which nobody bound, and which are gone."""
+"""The clusters of an account: which to check, which have no binding, and which no longer exist."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MOST_NAMES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """Names of clusters, sorted. `bound` are those to check; the others are only told of."""
+    """Sorted names of clusters. `bound` clusters are checked; the others are only reported."""
 
     bound: tuple[str, ...] = ()
     unbound: tuple[str, ...] = ()
@@ -21,12 +21,12 @@ class Fleet:
 
 
 def fleet(paths: Collection[str], existing: Collection[str] | None, serves: Callable[[str], bool]) -> Fleet:
-    """Compare what is bound with what is there.
+    """Compare the bindings with the existing clusters.
 
     Args:
         paths: of all parameters.
-        existing: the clusters that there are; None where they could not be listed, so that none counts as unbound or gone.
-        serves: whether a cluster is ours to look after, and not another stack's.
+        existing: names of the existing clusters; None where they could not be listed, so that none counts as unbound or gone.
+        serves: whether this stack serves a cluster. Another stack may serve others in the same account and region.
     """
     bound, there = set(bound_clusters(paths)), set(existing or ())
     checked = bound | there if has_default(paths) else bound
@@ -39,13 +39,13 @@ def _ours(names: Iterable[str], serves: Callable[[str], bool]) -> tuple[str, ...
 
 
 def unbound_advice(unbound: Collection[str]) -> str:
-    """How the clusters that nobody bound are bound, in a sentence."""
+    """A sentence on how to bind the clusters that have no binding."""
     path = binding_path("<cluster>", AWS_NODE.namespace, AWS_NODE.service_account)
     are = pluralize(len(unbound), "cluster has", "clusters have")
     return f"{are} no binding, so nothing is ever written there: write {path} with the role's ARN, or run irsa-remediator adopt"
 
 
 def missing_clusters_advice(gone: Collection[str]) -> str:
-    """What became of bindings whose cluster is not there, in a sentence."""
+    """A sentence on bindings whose cluster does not exist."""
     are = pluralize(len(gone), "bound cluster is", "bound clusters are")
     return f"{are} not there: remove the bindings of those that are gone for good (irsa-remediator bindings unset)"

@@ -1,8 +1,8 @@
-"""Numbers in sentences: nouns and verbs that agree with how many there are."""
+"""Numbers in sentences, with the noun and the verb that agree with them."""
 
 
 def pluralize(count: int, one: str, more: str = "") -> str:
-    """`1 pod`, `2 pods`; `more` where an `s` does not make the plural, or a verb follows."""
+    """`1 pod`, `2 pods`. `more` is the plural where it is not formed by `s`, or where a verb follows."""
     return f"{count} {one if count == 1 else more or one + 's'}"
 
 

@@ -1,4 +1,4 @@
-"""What an audit log tells: nodes that are not Ready, and identities that someone changed. One batch is one window."""
+"""Findings in an audit log: nodes that are not Ready, and ServiceAccounts that were changed. A batch is one time window."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -16,7 +16,7 @@ __all__ = ["ChangedIdentity", "Findings", "NodeCause", "UnreadyNodes", "WatchedS
 
 @dataclass(frozen=True, kw_only=True)
 class UnreadyNodes:
-    """Nodes with one cause in common, by name; `since` is the first sign, `at` the last."""
+    """Nodes with the same cause, by name. `since` is the time of the first sign, `at` of the last."""
 
     cause: NodeCause
     nodes: tuple[str, ...]
@@ -26,7 +26,7 @@ class UnreadyNodes:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangedIdentity:
-    """Writes of others to one ServiceAccount or its workload; `actor` is who wrote last."""
+    """Writes of others to one ServiceAccount or its workload. `actor` made the last write."""
 
     watched: WatchedServiceAccount
     changes: int
@@ -36,19 +36,19 @@ class ChangedIdentity:
 
 @dataclass(frozen=True)
 class Findings:
-    """What one batch held, ordered by cause and by name."""
+    """The findings of one batch, ordered by cause and name."""
 
     nodes: tuple[UnreadyNodes, ...] = ()
     identities: tuple[ChangedIdentity, ...] = ()
 
 
 def findings(records: Iterable[object], *, watching: Collection[WatchedServiceAccount], our_roles: Collection[str]) -> Findings:
-    """Find what matters in parsed audit records, in whatever order they come.
+    """Find relevant writes in parsed audit records of any order.
 
     Args:
-        records: parsed JSON; what is no audit record is passed over.
-        watching: the ServiceAccounts to look after.
-        our_roles: ARNs of our roles, whose own writes are no news.
+        records: parsed JSON; other JSON than audit records is ignored.
+        watching: the ServiceAccounts to watch.
+        our_roles: ARNs of the stack's roles, whose writes are ignored.
     """
     nodes: defaultdict[NodeCause, _Signs] = defaultdict(_Signs)
     changes: dict[tuple[str, str], _Changes] = {}
@@ -76,7 +76,7 @@ _NEVER_YET: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass
 class _Signs:
-    """The signs of one cause so far: as much as the event needs, whatever their number."""
+    """The signs of one cause, limited to what the event needs."""
 
     names: set[str] = field(default_factory=set)
     since: datetime = _NEVER_YET
@@ -93,7 +93,7 @@ class _Signs:
 
 @dataclass
 class _Changes:
-    """The writes of one identity so far: how many, and the last."""
+    """The writes to one identity: their number and the last one."""
 
     watched: WatchedServiceAccount
     last: Write
@@ -109,6 +109,6 @@ class _Changes:
 
 
 def _names(write: Write) -> tuple[str, str, str]:
-    """What settles a tie between writes of one moment, so that their order does not."""
+    """Tie-breaker for writes at the same time, so that the order of records does not matter."""
     actor = actor_of(write)
     return actor.who, actor.what, actor.agent

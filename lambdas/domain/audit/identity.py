@@ -1,4 +1,4 @@
-"""Who wrote a ServiceAccount that we look after, or its workload."""
+"""Writers of a watched ServiceAccount or its workload."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _HOUSEKEEPERS: Final = frozenset(
         *(f"system:serviceaccount:kube-system:{name}-controller" for name in ("daemon-set", "deployment", "statefulset")),
     }
 )
-"""Controllers that keep revision annotations and token secrets of these objects up to date, which changes no identity.
+"""Controllers that maintain revision annotations and token secrets of these objects. Their writes change no identity.
 
 Source: https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go
 """
@@ -28,7 +28,7 @@ Source: https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/auth/aut
 
 @dataclass(frozen=True)
 class WatchedServiceAccount:
-    """One ServiceAccount to look after; `workload` is None where only its pods tell which workload it has."""
+    """One watched ServiceAccount. `workload` is None where only its pods show the workload."""
 
     namespace: str
     service_account: str
@@ -36,7 +36,7 @@ class WatchedServiceAccount:
 
 
 def watched(service_accounts: Collection[tuple[str, str]], served: Collection[BoundWorkload] = ()) -> tuple[WatchedServiceAccount, ...]:
-    """The ServiceAccounts to look after: those given as `(namespace, name)`, and in any case those that we know by name."""
+    """The ServiceAccounts to watch: the given `(namespace, name)` pairs and every known workload."""
     workloads = {(item.namespace, item.service_account): (item.kind, item.name) for item in KNOWN}
     workloads |= {(item.namespace, item.service_account): (item.kind, item.name) for item in served}
     return tuple(
@@ -50,7 +50,7 @@ Role = tuple[str, str]
 
 
 def changed_by(write: Write, watching: Collection[WatchedServiceAccount], ours: Collection[Role]) -> list[WatchedServiceAccount]:
-    """The ServiceAccounts whose identity a write may have changed; none where the write is ours or a controller's housekeeping."""
+    """The ServiceAccounts whose identity a write may have changed; none for writes of the stack and of housekeeping controllers."""
     kind = _KIND_OF.get(write.resource)
     if kind is None or write.subresource:
         return []
@@ -61,10 +61,10 @@ def changed_by(write: Write, watching: Collection[WatchedServiceAccount], ours: 
 
 
 def is_ours(write: Write, ours: Collection[Role]) -> bool:
-    """Whether one of our roles wrote it.
+    """Whether one of the stack's roles made the write.
 
-    The IAM identity decides where the authenticator tells it, whatever the session is called: a role that borrows our session's name, our
-    field manager, or even our Kubernetes group stays a stranger. Where it tells none our own groups decide, which only access entries give.
+    The IAM identity decides where the authenticator reports it. A session name, a field manager or a Kubernetes group can be borrowed.
+    Without an IAM identity, the stack's groups decide, which only access entries assign.
     """
     told = [*write.iam_arns, *([write.username] if write.username.startswith("arn:") else [])]
     if told and ours:
@@ -74,7 +74,7 @@ def is_ours(write: Write, ours: Collection[Role]) -> bool:
 
 @lru_cache(maxsize=1_024)
 def role_of(arn: str) -> Role | None:
-    """`(account, role name)` of a role's ARN, with or without path, or of an assumed role's; None for anything else.
+    """`(account, role name)` of a role ARN (with or without path) or an assumed-role ARN; None for other texts.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     """
@@ -88,7 +88,7 @@ def role_of(arn: str) -> Role | None:
 
 
 def _concerns(write: Write, kind: str, one: WatchedServiceAccount) -> bool:
-    if write.verb == "deletecollection":  # names no object: every one of the kind may be gone
+    if write.verb == "deletecollection":  # it names no object: every object of the kind may be gone
         return kind == "ServiceAccount" or (one.workload is not None and one.workload[0] == kind)
     if kind == "ServiceAccount":
         return write.name == one.service_account
@@ -96,7 +96,7 @@ def _concerns(write: Write, kind: str, one: WatchedServiceAccount) -> bool:
 
 
 def actor_of(write: Write) -> Actor:
-    """Who wrote, and what; of the last write of a batch alone, since it is the one that stands."""
+    """Who wrote, and what. It is read from the last write of a batch only."""
     kind = _KIND_OF[write.resource]
     named = f"{kind} {write.namespace}/{write.name}" if write.name else f"every {kind} in {write.namespace}"
     return Actor(
@@ -109,7 +109,7 @@ def actor_of(write: Write) -> Actor:
 
 
 def _left_without_role(write: Write, kind: str) -> str:
-    """What the answer shows, where the policy logs it: the plainest proof of who took the role away."""
+    """Whether the response, where the audit policy logs it, shows an object without the role."""
     metadata = inside(write.response, "metadata")
     if kind != "ServiceAccount" or write.verb not in ("create", "update", "patch") or not metadata:
         return ""

@@ -1,4 +1,4 @@
-"""Signs of nodes that are not Ready: what kubelets say, what the node controller concludes, and nodes that have just come."""
+"""Signs of nodes that are not Ready: kubelet conditions, conclusions of the node controller, and registrations."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from lambdas.domain.untrusted_json import inside, node_name, text
 
 
 class NodeCause(StrEnum):
-    """Why a node is on our mind; the value stands in the event."""
+    """Why a node is reported. Published in the event."""
 
     NETWORK = "network-plugin-not-ready"
     KUBELET = "kubelet-not-ready"
@@ -21,7 +21,7 @@ class NodeCause(StrEnum):
 
 @dataclass(frozen=True)
 class NodeSignal:
-    """One node, one cause, one moment."""
+    """One node, one cause, one time."""
 
     cause: NodeCause
     node: str
@@ -29,7 +29,7 @@ class NodeSignal:
 
 
 def node_signal(write: Write) -> NodeSignal | None:
-    """What a write tells about a node, or None."""
+    """The sign in a write; None where it has none."""
     if write.resource != "nodes":
         return None
     name = node_name(write.name)
@@ -44,7 +44,7 @@ def node_signal(write: Write) -> NodeSignal | None:
 
 
 def _cause(body: Any) -> NodeCause | None:
-    """From the Ready condition in a patch or an update, wherever in the list it stands; a patch without it says nothing."""
+    """The cause that the Ready condition of a patch or an update shows, at any position in the list. A patch may not contain it."""
     conditions = inside(body, "status", "conditions")
     for condition in conditions if isinstance(conditions, list) else ():
         if not isinstance(condition, dict) or condition.get("type") != "Ready":

@@ -28,7 +28,7 @@ _NO_WRITES: Final = frozenset({"", *READING_VERBS})
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A write that the API server carried out. Who wrote is read when asked for: most writes are of nodes, where nobody asks."""
+    """A write that the API server applied. The writer's fields are read on demand, because most writes are of nodes."""
 
     verb: str
     resource: str
@@ -44,12 +44,12 @@ class Write:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """As the server knows them."""
+        """The groups that the API server assigned."""
         return _texts(inside(self.record, "user", "groups"))
 
     @property
     def iam_arns(self) -> tuple[str, ...]:
-        """The role and the session, as the authenticator knows them."""
+        """The ARNs of role and session that the authenticator reports."""
         extra = inside(self.record, "user", "extra")
         return _texts(inside(extra, "canonicalArn")) + _texts(inside(extra, "arn"))
 
@@ -71,7 +71,7 @@ class Write:
 
 
 def parse_write(record: object) -> Write | None:
-    """The write a record tells of, or None: a read, a dry run, a failure, an early stage, or no audit record at all."""
+    """The write in a record; None for reads, dry runs, failures, early stages and other JSON."""
     if not isinstance(record, dict) or member(record, "stage") not in ("", "ResponseComplete"):
         return None
     verb, reference = member(record, "verb"), record.get("objectRef")
@@ -85,7 +85,7 @@ def parse_write(record: object) -> Write | None:
         resource=member(reference, "resource"),
         subresource=member(reference, "subresource"),
         namespace=member(reference, "namespace"),
-        # The URL of a creation has no name; the server adds it where the policy logs bodies.
+        # The URL of a creation has no name. The server adds it where the audit policy logs bodies.
         name=member(reference, "name")
         or text(record.get("responseObject"), "metadata", "name")
         or text(record.get("requestObject"), "metadata", "name"),
@@ -105,7 +105,7 @@ def _dry_run(record: Mapping[str, Any]) -> bool:
 
 
 def _microseconds(timestamp: str) -> str:
-    """Kubernetes writes six digits of a second; a longer fraction, which other servers write, is cut."""
+    """Cut the fraction of a second to six digits, as Kubernetes writes them. Other servers write more."""
     whole, dot, fraction = timestamp[:40].partition(".")
     return f"{whole}.{fraction.rstrip('Z')[:6]}Z" if dot and fraction.endswith("Z") else timestamp
 

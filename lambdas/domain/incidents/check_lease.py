@@ -1,8 +1,8 @@
-"""Who looks where no incident is open: one check at a time, which looks again for what came meanwhile. Pure.
+"""The check lease: it coalesces signals while no incident is open. Pure.
 
-Whoever finds nobody on duty is on duty from then on, and sees how many signals have come. Its look answers those; it may end only if no
-further one has come. So a storm costs a few looks, and every event is followed by one that began after it. Two checks on duty at once
-would be one look more and no harm: that is why a clock may say here, and nowhere else, that somebody is gone.
+The first signal takes the lease and starts a check. Later signals are counted. The check repeats until no signal has arrived since it
+began, so a burst of events costs a few checks, and every event is followed by a check that began after it. Two checks at once would only
+cost one check more. Therefore a lease, unlike an incident, may expire by the clock.
 """
 
 from dataclasses import replace
@@ -13,13 +13,13 @@ from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.incidents.incident import AlreadyAnswered, Deferred, IdleState, NodesState, Signal, find_answer
 
 LEASE_DURATION: Final = timedelta(seconds=CHECKER_TIMEOUT_S)
-"""No check lives longer than its function may run."""
+"""Maximum duration of a lease: the time-out of the checker function."""
 IDLE_STATE_RETENTION: Final = timedelta(days=1)
-"""How long a row is kept for a cluster that does not exist, of which only an event told."""
+"""Retention of the row of a cluster that does not exist and was only named by an event."""
 
 
 def record_signal(free: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAnswered | Deferred | IdleState]:
-    """What is remembered after a signal, and what it meets."""
+    """The state after a signal, and the result for the signal's sender."""
     if answer := find_answer(free, signal) or (answer_to_quiet_signal(free, signal) if signal.quiet else None):
         return free, answer
     counted = replace(
@@ -36,46 +36,47 @@ def record_signal(free: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAn
 
 
 def answer_to_quiet_signal(free: IdleState, signal: Signal) -> AlreadyAnswered | IdleState | None:
-    """What a signal meets that nobody waits for, where there is nothing to count it on; None where it is to be treated like any other."""
+    """The result of a signal that needs no answer and no count; None where it must be treated like any other signal."""
     return find_answer(free, signal) or (None if free.lease_holder or free.signals else free)
 
 
 def result_of_signal(counted: IdleState, signal: Signal) -> Deferred | IdleState:
-    """Whether a signal that has been counted is to be looked after by whoever brings it."""
+    """The state where the sender of the signal holds the lease, else `Deferred` with the holder."""
     return counted if counted.lease_holder == signal.check else Deferred(counted.lease_holder)
 
 
 def is_lease_expired(free: IdleState, now: datetime) -> bool:
-    """Whether the check on duty must have ended without a word."""
+    """Whether the check that holds the lease must have ended without releasing it."""
     return free.lease_since is not None and now - free.lease_since > LEASE_DURATION
 
 
 def finish_check(now: IdleState, duty: IdleState, began_at: datetime, nodes: NodesState | None) -> tuple[IdleState, IdleState | None]:
-    """What is remembered after a look that began then and found all well; and what asks its check to look again, if anything does.
+    """The state after a check found a healthy chain, and the state that requires another check, if any.
 
-    `now` is the row, `duty` what the check knew of it before it looked. A quiet check is not on duty, and writes only what is still so.
+    `now` is the stored row, `duty` the row that the check knew before it began. A quiet check holds no lease and changes an unchanged
+    row only.
     """
     if not duty.lease_holder:
         return after_healthy_check(duty, began_at, nodes) if now == duty else now, None
     if now.lease_holder != duty.lease_holder:
-        return now, None  # an incident was opened, or another took this check for gone: either looks after it
+        return now, None  # an incident was opened, or another check took over the expired lease: either one continues
     if now.signals > duty.signals:
         return now, now
     return after_healthy_check(duty, began_at, nodes), None
 
 
 def after_healthy_check(duty: IdleState, began_at: datetime, nodes: NodesState | None) -> IdleState:
-    """What is remembered then: nobody is on duty, and nothing is waited for."""
+    """The state after a healthy check: no lease, no waiting signals."""
     return without_lease(duty).after(began_at, nodes)
 
 
 def without_lease(free: IdleState) -> IdleState:
-    """The same with nobody on duty, and nothing that waits for a look."""
+    """The same state without a lease and without waiting signals."""
     return replace(free, lease_holder="", lease_since=None, signals=0, request=None, requirements=frozenset())
 
 
 def release_check(now: IdleState, duty: IdleState, forget: datetime | None = None) -> IdleState:
-    """Nobody is on duty, and what waits is the next one's, or nobody's where the row is to be forgotten."""
+    """The state after the lease is released without an answer. Waiting signals stay for the next check, unless the row is forgotten."""
     if now.lease_holder != duty.lease_holder:
         return now
     return without_lease(now) if forget else replace(now, lease_holder="", lease_since=None)

@@ -1,4 +1,4 @@
-"""The daily digest: which clusters ask for one, and what their last day came to."""
+"""The daily digest: the clusters that have it switched on, and the incidents of their last day."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ DAY: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, kw_only=True)
 class StillOpen:
-    """An open incident, and what is broken now in a sentence; empty where nobody looked, or nothing could be read."""
+    """An open incident and a sentence on what is broken now; the sentence is empty where nothing was read."""
 
     incident: Incident
     sentence: str = ""
@@ -22,7 +22,7 @@ class StillOpen:
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """The day that ends `until` (aware UTC). `closed` are its incidents, newest first, `still_open` those open now, oldest first."""
+    """The day that ends at `until` (aware UTC). `closed` are its incidents, newest first; `still_open` are the open ones, oldest first."""
 
     until: datetime
     clusters: int
@@ -31,12 +31,12 @@ class Day:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to tell."""
+        """Whether the digest has no content."""
         return not self.closed and not self.still_open
 
 
 def clusters_with_digest(parameters: Mapping[str, Parameter], existing: Iterable[str]) -> list[str]:
-    """Clusters whose settings ask for a digest, by name: among those that exist and those that have a binding."""
+    """Sorted names of the clusters whose settings switch the digest on, among existing and bound clusters."""
     values = {path: item.value for path, item in parameters.items()}
     known = sorted({*existing, *bound_clusters(parameters)})
     return [name for name in known if read_settings(values, name)[0].digest is Digest.DAILY]

@@ -1,4 +1,4 @@
-"""An incident: one fault of one ServiceAccount, from its first signal to the proof."""
+"""An incident: one fault of one ServiceAccount, from its first signal to the verified repair."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,9 +13,10 @@ REMEDIATOR: Final = "remediator"
 """The holder of an incident that a durable execution works on."""
 
 HEARTBEAT_INTERVAL: Final = timedelta(seconds=30)
-"""How often a person's run says that it is still there."""
+"""Interval of the heartbeats of a person's run."""
 HEARTBEAT_TIMEOUT: Final = timedelta(minutes=6)
-"""When a person's run counts as gone. AWS takes no call from a clock that is more than five minutes off, so nobody who beats looks older.
+"""Age of the last heartbeat after which a person's run has expired. AWS rejects calls from a clock that is off by more than five minutes,
+so a live run never looks older.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
 """
@@ -24,20 +25,21 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troublesho
 class Outcome(StrEnum):
     """How an incident ended."""
 
-    VERIFIED = "verified"  # repaired, and seen to work
-    RECOVERED = "recovered"  # well again before we wrote anything
-    BLOCKED = "blocked"  # broken; a rule, a mode or a person kept us from acting
-    NEEDS_ACTION = "needs-action"  # broken; only a person can repair it, or our repair did not prove itself
+    VERIFIED = "verified"  # repaired, and the repair was verified
+    RECOVERED = "recovered"  # healthy again without a write
+    BLOCKED = "blocked"  # broken; a policy, a mode or a person prevented the repair
+    NEEDS_ACTION = "needs-action"  # broken; only a person can repair it, or the repair was not verified
 
 
 @dataclass(frozen=True, kw_only=True)
 class Incident:
     """The open incident of one ServiceAccount.
 
-    `signals` counts every event that pointed here. `request` is the first one as JSON, `started` whether its execution is known to have
-    begun, `holder` who works on it: `remediator`, or the ARN of a person, whose last sign of life is `heartbeat_at`. `binding_path` is the
-    parameter that was found not to hold, which the breaker counts by. While `repairing` is set its holder may be changing something, and
-    nobody takes it over who finds its execution running.
+    `signals` counts the events about it. `request` is the first event as JSON. `started` says whether its execution is known to have
+    started.
+    `holder` is `remediator` or the ARN of a person, whose last heartbeat is `heartbeat_at`. `binding_path` is the parameter that the
+    circuit
+    breaker counts by. While `repairing` is set, the holder may be changing something, and a running execution is not taken over.
     """
 
     id: str
@@ -55,16 +57,16 @@ class Incident:
 
     @property
     def is_held_by_person(self) -> bool:
-        """Whether somebody repairs it from a terminal: no execution is to be started for it."""
+        """Whether a person repairs it from a terminal. Then no execution is started for it."""
         return self.holder != REMEDIATOR
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastIncident:
-    """One line of history.
+    """A closed incident, as history stores it.
 
-    `changes` are the writes made, `old_value` the annotation before them, `details` what a timeline
-    shows (JSON).
+    `changes` are the kinds of the actions that were applied, `old_value` is the annotation before them, `details` holds the timeline
+    (JSON).
     """
 
     id: str
@@ -84,26 +86,28 @@ class PastIncident:
 
 @dataclass(frozen=True)
 class AlreadyAnswered:
-    """A check that began after the event happened found all well: nothing to do."""
+    """A check that began after the event found a healthy chain. Nothing is left to do."""
 
     began_at: datetime
 
 
 class NodesState(StrEnum):
-    """What a check that found all well saw of the nodes, where it read them."""
+    """The state of the nodes that a healthy check read."""
 
     SETTLED = "settled"
-    STARTING = "starting"  # some are not Ready yet, and within their grace
+    STARTING = "starting"  # some nodes are not Ready yet, and are within their grace period
 
 
 @dataclass(frozen=True, kw_only=True)
 class IdleState:
-    """No incident is open.
+    """The state of a ServiceAccount without an open incident.
 
     `known_good_at` is the start of the last check that found a healthy chain, `nodes_seen_at` of the last one that read nodes.
-    `nodes_unsettled` asks the next check to read nodes again. `gone_told_at` is when people were told that the cluster does not exist.
-    While a check runs, `lease_holder` names it, and `signals` counts the events that wait for its answer. `told` is the latest of them
-    that names an actor; `asks` holds what the events require of the check.
+    `nodes_unsettled` makes the next check read nodes again. `gone_notified_at` is when people were notified that the cluster does not
+    exist.
+    While a check holds the lease, `lease_holder` names it, and `signals` counts the events that wait for it. `request` is the latest of
+    them
+    that names an actor, and `requirements` holds what these events require of the check.
     """
 
     known_good_at: datetime | None = None
@@ -117,7 +121,7 @@ class IdleState:
     requirements: frozenset[str] = frozenset()
 
     def after(self, began_at: datetime, nodes: NodesState | None) -> "IdleState":
-        """The same after a check that began then and found all well, which may be heard of later than one that began after it."""
+        """The state after a healthy check. A check that began later may already have been recorded."""
         later = self.known_good_at is not None and self.known_good_at > began_at
         known = self if later else replace(self, known_good_at=began_at, gone_notified_at=None)
         if nodes is None or (self.nodes_seen_at and self.nodes_seen_at > began_at):
@@ -125,32 +129,33 @@ class IdleState:
         return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesState.STARTING)
 
     def closed(self, past: "PastIncident", healthy_since: datetime | None) -> "IdleState":
-        """The same after an incident was closed; `sound_since` is when its last look began, where that found all well."""
+        """The state after an incident was closed. The time is the start of its last assessment, where that one was healthy."""
         if healthy_since:
             return IdleState(known_good_at=healthy_since, nodes_seen_at=healthy_since, nodes_unsettled=True)
         return replace(self, gone_notified_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
 
 
 class CheckRequirements(StrEnum):
-    """What an event wants of the look that answers it, beyond a quick one."""
+    """What an event requires of the check that answers it."""
 
-    NODES = "nodes"  # read them: they are said to be unwell
-    ANEW = "anew"  # read everything again: what is remembered from before is out of date
+    NODES = "nodes"  # read nodes: the event says that nodes are not Ready
+    ANEW = "anew"  # read everything again: cached values are out of date
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """Another check is on duty: before it ends it looks again, for this event, too."""
+    """Another check holds the lease. It repeats for this event before it ends."""
 
     lease_holder: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signal:
-    """One event on its way to be answered.
+    """One event that needs an answer.
 
-    `check` names the run that brings it, `at` is when (aware). `told` is the request as JSON where it names an actor, so that whoever looks
-    can tell who did it; `answerable` says whether a check that has ended may have answered it. Nobody waits for an answer to a `quiet` one.
+    `check` names the run that delivers it, `at` is the time of delivery (aware UTC). `request` is the request as JSON where it names an
+    actor.
+    `answerable` says whether a finished check may already have answered it. A `quiet` signal needs no answer.
     """
 
     occurred_at: datetime
@@ -163,23 +168,23 @@ class Signal:
 
 
 SignalResult = Incident | AlreadyAnswered | Deferred | IdleState
-"""What a signal meets: an open incident (it is counted there), an answer, another check that looks; or nothing, so that it is to look."""
+"""The result of a signal: an open incident that counts it, an earlier answer, another check that handles it, or the lease for this one."""
 
 EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
-"""EventBridge cuts an event's time to whole seconds, so it may have happened up to one second later than it says."""
+"""EventBridge cuts the time of an event to whole seconds, so the event may have happened up to one second later."""
 
 
 def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
-    """Whether a check that began then, and found all well, has certainly seen what the event tells of."""
+    """Whether a healthy check that began at `began_at` certainly covers the event."""
     return began_at >= occurred_at + EVENT_TIME_GRAIN
 
 
 def find_answer(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
-    """The check that has answered it, if any. Only one that read nodes answers what is said about nodes."""
+    """The earlier check that answers the signal, if any. Only a check that read nodes answers a signal about nodes."""
     began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.requirements else free.known_good_at
     return AlreadyAnswered(began_at) if signal.answerable and began_at is not None and is_answer(began_at, signal.occurred_at) else None
 
 
 def is_heartbeat_expired(incident: Incident, now: datetime) -> bool:
-    """Whether the person who holds the incident has given no sign of life for too long: a closed laptop, a lost connection."""
+    """Whether the person's last heartbeat is too old: a closed laptop or a lost connection."""
     return incident.heartbeat_at is None or now - incident.heartbeat_at > HEARTBEAT_TIMEOUT
