@@ -1,6 +1,6 @@
-"""What the domain asks of the outside. Each port has one adapter and one fake.
+"""The ports: protocols for the outside systems. Each port has one adapter and one fake.
 
-Every method raises `TransientError` where the same call may succeed later and `AccessDenied` where a door is closed, each with a text that
+Every method raises `TransientError` where the same call may succeed later, and `AccessDenied` where it is refused. The text of the error
 says what was attempted and what came back.
 """
 
@@ -37,7 +37,7 @@ class ParametersPort(Protocol):
     """Parameter Store."""
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
-        """Bindings and settings that concern a cluster, defaults included, or all that there are: `path -> parameter`."""
+        """Bindings and settings of a cluster with the defaults, or all parameters: `path -> parameter`."""
         ...
 
 
@@ -64,23 +64,23 @@ class EksPort(Protocol):
         """The default and the newest version of an add-on.
 
         Raises:
-            NotFound: EKS offers the add-on for no such version.
+            NotFound: EKS does not offer the add-on for this Kubernetes version.
         """
         ...
 
     def support(self, kubernetes_version: str) -> SupportDates:
-        """Until when a Kubernetes version is supported.
+        """The support dates of a Kubernetes version.
 
         Raises:
-            NotFound: EKS knows no such version.
+            NotFound: EKS does not know the version.
         """
         ...
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
-        """`UpdateAddon` with the role and PRESERVE, nothing else; the same token is the same update. Returns the update's id.
+        """Call `UpdateAddon` with the role and PRESERVE and nothing else. Returns the update's ID; the same token gives the same update.
 
         Raises:
-            Busy: another update runs.
+            Busy: another update is running.
         """
         ...
 
@@ -105,11 +105,11 @@ class ClusterPort(Protocol):
     def workload(self, namespace: str, kind: WorkloadKind, name: str) -> WorkloadFacts | Missing: ...
 
     def owner(self, namespace: str, kind: str, name: str) -> tuple[WorkloadKind, str] | None:
-        """The workload behind a pod's controller: itself, or the Deployment of a ReplicaSet; None where it is of no kind we restart."""
+        """The workload that controls a pod: its controller, or the Deployment of a ReplicaSet; None for kinds that are never restarted."""
         ...
 
     def pods(self, namespace: str, service_account: str, node: str = "") -> tuple[PodFacts, ...]:
-        """Every pod that runs under the ServiceAccount; where a node is named, on that one alone."""
+        """All pods that run under the ServiceAccount, or only those on the named node."""
         ...
 
     def nodes(self) -> tuple[NodeFacts, ...]: ...
@@ -119,20 +119,20 @@ class ClusterPort(Protocol):
         ...
 
     def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
-        """Set (None: remove) the role annotation, and nothing else.
+        """Set the role annotation (None: remove it) and nothing else.
 
         Raises:
-            Conflict: the ServiceAccount is no longer at that resource version.
-            NotFound: it is gone.
+            Conflict: the ServiceAccount has another resource version.
+            NotFound: the ServiceAccount does not exist.
         """
         ...
 
     def restart(self, namespace: str, kind: WorkloadKind, name: str, restarted_at: str) -> None:
-        """Stamp the pod template; the same stamp restarts nothing twice."""
+        """Set the restart annotation of the pod template. Setting the same value again restarts nothing."""
         ...
 
     def delete_pod(self, namespace: str, name: str, uid: str) -> bool:
-        """Delete exactly this pod. False: it was gone already, or another has its name."""
+        """Delete exactly this pod. Returns False where it no longer exists or another pod has its name."""
         ...
 
 
@@ -140,72 +140,78 @@ class ClustersPort(Protocol):
     """Logs in to clusters."""
 
     def login(self, facts: ClusterFacts) -> ClusterPort:
-        """A client for the cluster; no request is made yet."""
+        """A client for the cluster. This makes no request."""
         ...
 
 
 class IncidentsPort(Protocol):
-    """Incidents and history. Every write is conditional, so that several callers cannot undo each other."""
+    """Incidents and history. Every write is conditional, so concurrent callers cannot undo each other."""
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
-        """Count a signal on the open incident or on the check that is on duty, or go on duty: a single conditional write.
+        """Count a signal on the open incident or the lease, or take the lease: one conditional write.
 
-        A second one only where the check on duty must have ended without a word.
+        An expired lease needs a second write.
         """
         ...
 
     def finish_check(
         self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
-        """Remember that a look that began then found all well, and go off duty: None. A signal came since `duty`: look again, for that."""
+        """Record a healthy check and release its lease. Returns None, or the state where a signal arrived since `duty` and needs another
+        check.
+        """
         ...
 
     def release_check(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
-        """Go off duty without an answer: what waits is the next check's. With `forget`, the time, of a row that needs no keeping."""
+        """Release the lease without an answer. Waiting signals stay for the next check; `forget` is the time for a row that need not be
+        kept.
+        """
         ...
 
     def claim(self, incident: Incident) -> Incident:
-        """Open this incident, or join the one that is open: returned. Its `signals` come to those that have been counted already."""
+        """Open this incident, or join the open one. Returns the open incident; its `signals` are added to those already counted."""
         ...
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
-        """Replace an incident that nobody works on, unless its holder began or stopped to act since. Returns the one open now."""
+        """Replace an abandoned incident, unless its holder began or stopped to act meanwhile. Returns the open incident."""
         ...
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None: ...
 
     def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
-        """A sign of life of the person who holds it. False: it is no longer theirs, so they must not go on."""
+        """Record a heartbeat of the person who holds it. Returns False where they no longer hold it and must stop."""
         ...
 
     def mark_repairing(self, incident: Incident, repairing: bool) -> bool:
-        """Note that its holder is about to change something, or has stopped. False: it is no longer theirs, so they must not."""
+        """Record whether its holder is changing something. Returns False where the caller no longer holds it and must stop."""
         ...
 
     def mark_approval_requested(self, incident: Incident, callback_id: str | None) -> None:
-        """Remember the approval that is waited for; None when it has been answered."""
+        """Record the callback of a requested approval; None once it was answered."""
         ...
 
     def get(self, target: ServiceAccountRef) -> Incident | None: ...
 
     def mark_notified(self, incident: Incident, state: str) -> bool:
-        """Remember that this state's message was sent. False: the incident is no longer open."""
+        """Record that the message of this state was sent. Returns False where the incident is no longer open."""
         ...
 
     def notified_states(self, incident: Incident) -> frozenset[str]:
-        """States whose message has been sent."""
+        """The states whose message was sent."""
         ...
 
     def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
-        """Write history and close, only if no more than `seen_signals` came. False: a signal is unseen, nothing was written."""
+        """Write history and close the incident if at most `seen_signals` signals arrived. Returns False where more arrived; nothing is
+        written.
+        """
         ...
 
     def history(self, target: ServiceAccountRef, since: datetime) -> tuple[PastIncident, ...]:
-        """Incidents of this ServiceAccount closed since then, newest first."""
+        """Incidents of this ServiceAccount that were closed since then, newest first."""
         ...
 
     def affected_clusters(self, binding_path: str, since: datetime) -> tuple[str, ...]:
-        """Clusters with an incident, open or closed, about this binding since then."""
+        """Clusters with an open or closed incident about this binding since then."""
         ...
 
 
@@ -213,15 +219,15 @@ class RemediatorPort(Protocol):
     """The durable function."""
 
     def start(self, incident: Incident) -> str:
-        """Start it by the incident's id; again with the same incident is the same execution. Returns the execution's ARN."""
+        """Start the execution of the incident. Starting it again returns the same execution's ARN."""
         ...
 
     def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
-        """Have it sum up the day that ends then, once, however often it is asked to."""
+        """Start the digest of the day that ends then, once, however often it is requested."""
         ...
 
     def running(self, execution_arn: str) -> bool:
-        """Whether the execution has not ended. An execution that is not known does not run."""
+        """Whether the execution has not ended. An unknown execution is not running."""
         ...
 
 
@@ -229,16 +235,17 @@ class EventsPort(Protocol):
     """The event bus."""
 
     def put(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Send `(detail-type, detail)` events of ours, in batches, until every one was accepted."""
+        """Publish events `(detail-type, detail)` in batches until each one was accepted."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message to people, written already.
+    """One rendered message.
 
-    `thread` groups the messages of one incident. `chat` is the body for Amazon Q Developer in chat applications (JSON text), `text` is
-    the same for mail and pagers, `subject` fits SNS (under 100 characters, one line), `attributes` are for subscription filters.
+    `thread` groups the messages of one incident. `chat` is the body for Amazon Q Developer in chat applications (JSON text), `text` the
+    same
+    content for mail and pagers. `subject` fits SNS (under 100 characters, one line). `attributes` are for subscription filters.
     """
 
     thread: str
@@ -249,7 +256,7 @@ class Message:
 
 
 class NotifierPort(Protocol):
-    """Topics for chat and people."""
+    """The SNS topics for chat and for mail."""
 
     def send(self, message: Message) -> None: ...
 
@@ -258,18 +265,19 @@ class CalendarPort(Protocol):
     """Systems Manager Change Calendar."""
 
     def opens_at(self, name: str, at: datetime) -> datetime | None:
-        """None where it is open then, else when it next opens."""
+        """None where the calendar is open then, else the time at which it next opens."""
         ...
 
 
 class MetricsPort(Protocol):
-    """Adds a value to a CloudWatch metric, with exactly the dimensions that the metric declares."""
+    """Adds a value to a CloudWatch metric with exactly the dimensions that the metric declares."""
 
     def __call__(self, metric: Metric, value: float = 1, **dimensions: str) -> None: ...
 
 
 LogPort = Callable[..., None]
-"""Writes one line of log: `log(title, message, error=None, **fields)`, titled with one of the eight words. With an error it is a warning.
+"""Writes one log line: `log(title, message, error=None, **fields)`. The title is a stage of the pipeline; a line with an error is a
+warning.
 
-Never a token, never a whole object.
+Log lines contain no tokens and no whole objects.
 """

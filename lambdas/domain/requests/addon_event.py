@@ -1,7 +1,7 @@
-"""Events that EKS itself sends about add-ons.
+"""Add-on events that EKS publishes directly.
 
-No example of their `detail` is published; only the detail-types are. This one is put together from what EKS' other direct event
-(Fargate) and its API call the same things, so everything in it is optional:
+AWS publishes the detail-types and no example of `detail`. This example follows EKS's other direct event (Fargate) and the API's field
+names, so the parser treats every field as optional:
 
     {"version": "0", "id": "7bf73129-1428-4cd3-a780-95db273d1602", "detail-type": "EKS Addon Update Succeeded", "source": "aws.eks",
      "account": "111122223333", "time": "2026-09-27T21:06:58Z", "region": "eu-west-1",
@@ -24,10 +24,10 @@ _ADDON_KEYS: Final = ("addonName", "addon_name", "addon")
 
 
 def parse(event: Envelope) -> CheckRequest | Ignored:
-    """The cluster and ServiceAccount of the add-on. No readable cluster: every bound cluster. No readable add-on: the whole cluster.
+    """The cluster and ServiceAccount of the add-on. Without a readable cluster: every bound cluster. Without an add-on: the whole cluster.
 
     Raises:
-        MalformedEvent: a cluster is named, and the name is none.
+        MalformedEvent: the event names a cluster, and the name is not valid.
     """
     arn = first_eks_arn(texts_within(event.resources, event.detail), account=event.account, region=event.region)
     addon = _addon(event, arn)
@@ -50,6 +50,6 @@ def _cluster(event: Envelope, arn: EksArn | None) -> str | None:
             return cluster_name(named, f"detail.{key}")
     if arn:
         return arn.cluster
-    # Last, since `name` alone may as well be the add-on's.
+    # last, because `name` may be the add-on's name
     name = text(event.detail, "name")
     return cluster_name(name, "detail.name") if name and owned_by(name) is None else None

@@ -1,14 +1,15 @@
-"""Calls of the EKS API, as CloudTrail tells them: who, with what, and what exactly was asked for.
+"""Calls of the EKS API, delivered by CloudTrail: the caller, the call and its parameters.
 
     {"version": "0", "id": "…", "detail-type": "AWS API Call via CloudTrail", "source": "aws.eks", "account": "111122223333",
      "time": "2026-09-27T21:06:47Z", "region": "eu-west-1", "resources": [],
-     "detail": {"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/dana", …}, "eventTime": "2026-09-27T21:06:47Z",
+     "detail": {"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/dana", …}, "eventTime":
+     "2026-09-27T21:06:47Z",
                 "eventSource": "eks.amazonaws.com", "eventName": "UpdateAddon", "userAgent": "aws-cli/2.31.0 …",
                 "requestParameters": {"name": "prod-blue", "addonName": "vpc-cni", "resolveConflicts": "OVERWRITE", …},
                 "responseElements": {"update": {"id": "…", "status": "InProgress", …}}, …}}
 
-The cluster is `requestParameters.name`: path parameters keep their REST names, and may be URL-encoded.
-The event is sent when the call is accepted, so that an update may still be running.
+The cluster is `requestParameters.name`: path parameters keep their REST names and may be URL-encoded.
+The event is sent when the call is accepted, so the update may still be running.
 Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
 """
@@ -63,7 +64,7 @@ def _parameter(event: Envelope, name: str) -> str:
 
 
 def _associated(event: Envelope) -> tuple[str, str] | None:
-    """The ServiceAccount of a pod identity call: asked for at creation, only told in the answer afterwards."""
+    """The ServiceAccount of a Pod Identity call. The request names it at creation, the response afterwards."""
     told = inside(event.detail, "responseElements", "association")
     for source in (inside(event.detail, "requestParameters"), told):
         if isinstance(source, Mapping) and source.get("serviceAccount") is not None:

@@ -1,4 +1,4 @@
-"""Cluster and add-on ARNs, found wherever an event carries them."""
+"""Cluster and add-on ARNs at any place in an event."""
 
 import re
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ _ARN: Final = re.compile(
 
 @dataclass(frozen=True)
 class EksArn:
-    """What an ARN of our account and region names. `addon` is None for a cluster's own ARN."""
+    """The names in an ARN of this account and region. `addon` is None for the ARN of a cluster."""
 
     cluster: str
     addon: str | None
 
 
 def first_eks_arn(texts: Iterable[str], *, account: str, region: str) -> EksArn | None:
-    """The first add-on ARN of this account and region, else the first cluster ARN, else None. ARNs of elsewhere count for nothing."""
+    """The first add-on ARN of this account and region, else the first cluster ARN, else None."""
     cluster: EksArn | None = None
     for text in texts:
         for match in _ARN.finditer(text):

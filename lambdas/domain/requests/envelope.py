@@ -1,4 +1,4 @@
-"""What every event on the bus has in common."""
+"""The fields that all events on the bus have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from lambdas.domain.untrusted_json import event_id, kind_of, moment, text
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """One event of the bus. `at` is the sender's time, never later than `arrived_at`. `resources` and `detail` are as they came."""
+    """One event of the bus. `at` is the sender's time, at most `arrived_at`. `resources` and `detail` are not validated."""
 
     id: str
     source: str
@@ -25,10 +25,10 @@ class Envelope:
 
 
 def envelope(event: Mapping[str, Any], *, account: str, region: str, arrived_at: datetime) -> Envelope:
-    """Read what surrounds `detail`.
+    """Read the fields around `detail`.
 
     Raises:
-        MalformedEvent: a field that EventBridge always sends is missing or of another type.
+        MalformedEvent: a field that EventBridge always sends is missing or has another type.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
     """

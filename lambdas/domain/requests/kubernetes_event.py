@@ -1,6 +1,6 @@
-"""Kubernetes events brought to the bus by kubernetes-event-exporter or a like tool, as they are or through the operator's own template.
+"""Kubernetes events that kubernetes-event-exporter or a similar tool publishes, unchanged or through the operator's own template.
 
-As they are, the event with the cluster's name from the exporter's configuration beside it:
+Unchanged, the detail is the event with the cluster name from the exporter's configuration:
 
     {"version": "0", "id": "…", "detail-type": "Kubernetes Event", "source": "custom.kubernetes", "account": "111122223333",
      "time": "2026-09-27T21:06:47Z", "region": "eu-west-1", "resources": [],
@@ -9,7 +9,7 @@ As they are, the event with the cluster's name from the exporter's configuration
                 "lastTimestamp": "2026-09-27T21:06:46Z", "count": 1, "type": "Normal", "clusterName": "prod-blue",
                 "involvedObject": {"kind": "Node", "name": "ip-10-0-1-7.eu-west-1.compute.internal", …}}}
 
-Through a template the detail is whatever map the operator wrote, such as `{"cluster": "prod-blue", "node": "…", "reason": "NodeNotReady"}`.
+Through a template, the detail is the operator's map, such as `{"cluster": "prod-blue", "node": "…", "reason": "NodeNotReady"}`.
 Sources: https://github.com/resmoio/kubernetes-event-exporter/blob/master/pkg/sinks/eventbridge.go
 https://github.com/kubernetes/kubernetes/blob/master/pkg/controller/util/node/controller_utils.go
 """
@@ -30,10 +30,10 @@ _TIME_KEYS: Final = ("lastTimestamp", "eventTime", "time")
 
 
 def parse(event: Envelope) -> CheckRequest | Ignored:
-    """The cluster, and the node where the event is about one: node-controller also warns on each pod of the node.
+    """The cluster, and the node where the event is about one. The node controller also reports each pod of the node.
 
     Raises:
-        MalformedEvent: no cluster is named; the exporter has to be told its cluster's name.
+        MalformedEvent: the event names no cluster. The exporter needs the cluster's name in its configuration.
     """
     reason = text(event.detail, "reason")
     if reason != _REASON:
@@ -52,7 +52,7 @@ def _cluster(event: Envelope) -> str:
     named = next((it for key in _CLUSTER_KEYS if (it := text(event.detail, key))), "")
     if not named:
         raise MalformedEvent("the Kubernetes event names no cluster: set clusterName in the exporter's configuration")
-    # Operators like to name a cluster by its ARN there.
+    # operators may give the ARN of the cluster as its name
     arn = first_eks_arn([named[:300]], account=event.account, region=event.region)
     return arn.cluster if arn else cluster_name(named, "the Kubernetes event's cluster")
 

@@ -1,4 +1,4 @@
-"""CloudWatch alarms that count failed nodes.
+"""CloudWatch alarms on the number of failed nodes.
 
     {"version": "0", "id": "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92", "detail-type": "CloudWatch Alarm State Change",
      "source": "aws.cloudwatch", "account": "111122223333", "time": "2026-10-02T17:04:40Z", "region": "eu-west-1",
@@ -6,9 +6,10 @@
      "detail": {"alarmName": "eks-irsa-remediator-nodes-prod-blue",
                 "state": {"value": "ALARM", "timestamp": "2026-10-02T17:04:40.985+0000"},
                 "configuration": {"metrics": [{"id": "m1", "metricStat": {"period": 60, "stat": "Maximum", "metric":
-                   {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName": "prod-blue"}}}}]}}}
+                   {"namespace": "ContainerInsights", "name": "cluster_failed_node_count", "dimensions": {"ClusterName":
+                   "prod-blue"}}}}]}}}
 
-A composite alarm has an `alarmRule` and no metrics, and a math alarm may have metrics of several clusters: there its name tells.
+A composite alarm has an `alarmRule` and no metrics. A math alarm may have metrics of several clusters. Their names give the cluster.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 """
 
@@ -21,7 +22,7 @@ from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.untrusted_json import cluster_name, inside, label, moment, node_name, text
 
 _MOST_METRICS: Final = 100
-"""An alarm has at most ten metrics; ten times that is still read of a forged one."""
+"""An alarm has at most ten metrics. The limit leaves room and bounds a forged event."""
 
 
 def parse(event: Envelope) -> CheckRequest | Ignored:

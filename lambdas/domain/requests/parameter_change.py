@@ -22,10 +22,10 @@ _OPERATIONS: Final = ("Create", "Update", "Delete", "LabelParameterVersion")
 
 
 def parse(event: Envelope) -> CheckRequest | Ignored:
-    """The cluster and ServiceAccount of a binding, the cluster of a setting; every bound cluster where the path says `_default`.
+    """The cluster and ServiceAccount of a binding, or the cluster of a setting. A path with `_default` requests every bound cluster.
 
     Raises:
-        MalformedEvent: the path lies in our folders and names nothing that could exist.
+        MalformedEvent: the path is in the product's folders and has no valid names.
     """
     path, operation = text(event.detail, "name"), text(event.detail, "operation")
     if operation not in _OPERATIONS:

@@ -1,8 +1,9 @@
-"""A person who invokes the checker directly, without an event around it.
+"""A direct invocation of the checker by a person, without an event envelope.
 
-    {"cluster": "prod-blue", "namespace": "kube-system", "serviceAccount": "aws-node", "requestedBy": "arn:aws:iam::111122223333:user/dana"}
+    {"cluster": "prod-blue", "namespace": "kube-system", "serviceAccount": "aws-node", "requestedBy":
+    "arn:aws:iam::111122223333:user/dana"}
 
-`cluster` must be there; null asks for every bound cluster. The rest is optional.
+`cluster` is required; null requests every bound cluster. The other fields are optional.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,10 @@ from lambdas.domain.untrusted_json import cluster_name, label, service_account
 
 
 def parse(event: Mapping[str, Any], *, arrived_at: datetime) -> CheckRequest:
-    """What the person asks for.
+    """The request of the person.
 
     Raises:
-        MalformedEvent: a name is none.
+        MalformedEvent: a name is not valid.
     """
     cluster, who = event.get("cluster"), label(event.get("requestedBy"))
     return CheckRequest(

@@ -1,4 +1,4 @@
-"""What every trigger becomes: the request for one check."""
+"""The request for one check, which every trigger becomes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Trigger(StrEnum):
-    """What made us look; the value is the metric dimension."""
+    """The kind of a trigger. Published as the metric dimension."""
 
     ADDON_EVENT = "addon-event"
     API_CALL = "api-call"
@@ -22,10 +22,10 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who did something, as far as the event tells.
+    """The author of a change, as far as the event shows.
 
-    `who` is an ARN or a Kubernetes user name, `agent` the user agent or field manager, `what` a few words such as
-    `UpdateAddon without a role`, `address` where the call came from: an IP address, or the AWS service that called.
+    `who` is an ARN or a Kubernetes user name, `agent` the user agent or field manager, `what` a short text such as
+    `UpdateAddon without a role`, and `address` the IP address or the AWS service that called.
     """
 
     who: str
@@ -37,10 +37,10 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRequest:
-    """A hint that something may be wrong. What is done follows from what is observed, never from the hint.
+    """A hint that something may be wrong. Decisions rest on the snapshot, never on the hint.
 
-    `cluster` None asks for every bound cluster; `service_account` None for every binding of the cluster.
-    `occurred_at` is when it happened (aware UTC), not when it arrived. `node` is the node that is said to be NotReady.
+    `cluster` None requests every bound cluster, `service_account` None every binding of the cluster.
+    `occurred_at` is the time of the event (aware UTC), not of its arrival. `node` is the node that is reported as NotReady.
     """
 
     trigger: Trigger
@@ -53,33 +53,33 @@ class CheckRequest:
 
     @property
     def is_about_nodes(self) -> bool:
-        """Whether nodes are said to be unwell: then only a look at the nodes answers it, whatever the identity chain is like."""
+        """Whether the request reports nodes. Then a check must read nodes, whatever the identity chain shows."""
         return self.node is not None or self.trigger in (Trigger.NODE_ALARM, Trigger.NODE_NOT_READY)
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """An event that asks for nothing, and why: told in the log, nothing else."""
+    """An event that requests nothing, with the reason for the log."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The schedule's turn: every bound cluster is to be checked, each by a request of its own."""
+    """A scheduled sweep: a separate request for every bound cluster."""
 
     occurred_at: datetime
 
 
 @dataclass(frozen=True)
 class DigestDue:
-    """The daily schedule's turn: the day that ends then is to be summed up."""
+    """The daily schedule: a digest of the day that ends at this time."""
 
     occurred_at: datetime
 
 
 def actor_of(request: Mapping[str, Any]) -> Actor | None:
-    """Who changed what, out of the request that opened the incident. A person who only asked for a check changed nothing."""
+    """The actor of the request that opened the incident. A person who only requested a check has changed nothing."""
     told = request.get("actor")
     if not isinstance(told, Mapping) or not told.get("who") or request.get("trigger") == Trigger.PERSON:
         return None

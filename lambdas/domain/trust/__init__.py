@@ -1,4 +1,4 @@
-"""IAM trust policies: whether one lets a pod assume the role, why not, and the least change that does."""
+"""IAM trust policies: whether one lets a pod assume the role, the reason if not, and the smallest correction."""
 
 from lambdas.domain.trust.breadth import Breadth, breadth
 from lambdas.domain.trust.document import MalformedPolicyError

@@ -1,4 +1,4 @@
-"""Who else a trust policy lets in: asked with ServiceAccounts that nobody has, as IAM would answer them."""
+"""Whether a trust policy admits more than the intended ServiceAccount, tested with ServiceAccounts that do not exist."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,20 +9,20 @@ from lambdas.domain.trust.evaluation import lets_in
 from lambdas.domain.trust.identity import WebIdentity
 
 _NAMELESS: Final = "0"
-"""A name that Kubernetes would take and nobody chooses; where it is let in, every name is."""
+"""A valid Kubernetes name that is not in use. A policy that admits it admits every name."""
 
 
 class Breadth(StrEnum):
-    """How far a policy is open."""
+    """How broad a policy is."""
 
     CLUSTER = "cluster"
-    """Every ServiceAccount of the cluster is let in: the subject is not asked for."""
+    """It admits every ServiceAccount of the cluster: it has no condition on the subject."""
     NAMESPACE = "namespace"
-    """Every ServiceAccount of the namespace is."""
+    """It admits every ServiceAccount of the namespace."""
 
 
 def breadth(policy: Mapping[str, object], identity: WebIdentity) -> Breadth | None:
-    """How much further the policy is open than to this identity's ServiceAccount; None where it is not, or cannot be told.
+    """How much broader the policy is than this identity; None where it is not, or where this is not known.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html
     """

@@ -1,7 +1,8 @@
-"""IAM's condition operators, as far as a web identity or pod identity request can be judged from outside.
+"""IAM condition operators, evaluated for web identity and Pod Identity requests.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-and for the set operators https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+and for the set operators
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ class _Compare(Enum):
     BOOLEAN = auto()
     PRESENCE = auto()
     TYPED = auto()
-    """Numbers, dates, addresses, binary: of such keys we never hold a value, only whether they are there."""
+    """Numbers, dates, addresses and binary values. The value of such a key is never known here, only whether the key is present."""
 
 
 _COMPARES: Final = {
@@ -56,7 +57,7 @@ _COMPARES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """An operator's name taken apart, as in `ForAnyValue:StringLikeIfExists`."""
+    """A parsed operator name such as `ForAnyValue:StringLikeIfExists`."""
 
     quantifier: str
     base: str
@@ -69,20 +70,21 @@ class Operator:
 
     @property
     def negative(self) -> bool:
-        """Whether it asks for no match."""
+        """Whether the operator is negated."""
         return _COMPARES[self.base][1]
 
     def with_base(self, base: str) -> str:
-        """The name of the same operator around another comparison."""
+        """The name of the same operator with another comparison."""
         return self.quantifier + base + (_IF_EXISTS if self.if_exists else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a request carries.
+    """The condition keys of a request.
 
-    `known` maps lower-case keys to their single value. Keys that begin with one of `opaque` may or may not be there,
-    with values we cannot know from outside. Every other key is not part of the request.
+    `known` maps lower-case keys to their single value. Keys with a prefix in `opaque` may be present with unknown values. Other keys are
+    not
+    part of the request.
     """
 
     known: Mapping[str, str]
@@ -90,7 +92,7 @@ class Context:
 
 
 def operator(name: str) -> Operator | None:
-    """Take an operator's name apart; None where it is not one of IAM's, spelled as IAM documents it."""
+    """Parse an operator name; None where IAM does not document it in this spelling."""
     quantifier = next((item for item in (_FOR_ALL, _FOR_ANY) if name.startswith(item)), "")
     base, if_exists = name.removeprefix(quantifier).removesuffix(_IF_EXISTS), name.endswith(_IF_EXISTS)
     if base not in _COMPARES or (base == "Null" and (quantifier or if_exists)):
@@ -99,9 +101,9 @@ def operator(name: str) -> Operator | None:
 
 
 def holds(condition: Condition, context: Context, *, variables: bool) -> Truth:
-    """Whether one condition is met; unknown for operators, keys and variables whose outcome we cannot tell.
+    """Whether one condition is met; unknown where the operator, the key or a variable cannot be evaluated.
 
-    Keys are compared without regard to case, values with.
+    Keys are compared without case, values with case.
     """
     found, key = operator(condition.operator), condition.key.lower()
     if found is None or not condition.values:
@@ -117,7 +119,7 @@ def holds(condition: Condition, context: Context, *, variables: bool) -> Truth:
 
 
 def _presence(values: tuple[str, ...], *, present: bool) -> Truth:
-    """`Null: true` asks for the key's absence, `Null: false` for its presence."""
+    """`Null: true` requires the key to be absent, `Null: false` to be present."""
     asked = {value.lower() for value in values}
     if not asked <= set(_BOOLEANS):
         return None
@@ -125,7 +127,7 @@ def _presence(values: tuple[str, ...], *, present: bool) -> Truth:
 
 
 def _without_key(found: Operator) -> Truth:
-    """An absent key meets what asks for no match, `IfExists` and `ForAllValues`; `ForAnyValue` beside `IfExists` is not documented."""
+    """An absent key meets negated operators, `IfExists` and `ForAllValues`. `ForAnyValue` with `IfExists` is not documented."""
     if found.quantifier == _FOR_ALL:
         return True
     if found.quantifier == _FOR_ANY:

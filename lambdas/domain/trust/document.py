@@ -1,4 +1,4 @@
-"""A trust policy read from its JSON: single values and lists become one form, whatever IAM would refuse is named."""
+"""Parses the JSON of a trust policy into one normal form and names what IAM would refuse."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ EVERYONE: Final = "*"
 
 
 class MalformedPolicyError(ValueError):
-    """The document is none that IAM would have stored, so no answer can be drawn from it."""
+    """IAM would not store this document, so no answer can be derived from it."""
 
 
 class Effect(StrEnum):
-    """What a statement does when it applies."""
+    """The effect of a statement that applies."""
 
     ALLOW = "Allow"
     DENY = "Deny"
@@ -26,7 +26,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One key under one operator; several values are alternatives."""
+    """One key under one operator. Several values are alternatives."""
 
     operator: str
     key: str
@@ -37,8 +37,9 @@ class Condition:
 class Statement:
     """One statement.
 
-    `principals` maps a kind (`Federated`, `AWS`, ...) to its names; `{"*": ("*",)}` is everyone. `label` is the
-    statement's Sid, or its position from 0 where it has none.
+    `principals` maps a kind (`Federated`, `AWS`, ...) to names; `{"*": ("*",)}` is everyone. `label` is the statement's Sid, or its
+    position
+    from 0 where it has no Sid.
     """
 
     label: str | int
@@ -52,7 +53,7 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A whole policy. `version` is None where the document names none, which IAM takes for 2008-10-17."""
+    """A policy. `version` is None where the document names none; IAM then assumes 2008-10-17."""
 
     version: str | None
     id: str | None
@@ -60,7 +61,7 @@ class Document:
 
     @property
     def variables(self) -> bool:
-        """Whether `${...}` is a policy variable here; in the older version it is plain text.
+        """Whether `${...}` is a policy variable. In the older version it is plain text.
 
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
         """
@@ -68,10 +69,10 @@ class Document:
 
 
 def read(policy: object) -> Document:
-    """Read a policy as IAM's API returns it, decoded from JSON.
+    """Parse a policy as the IAM API returns it, decoded from JSON.
 
     Raises:
-        MalformedPolicyError: a shape, element or value that IAM does not accept; says which and where.
+        MalformedPolicyError: a shape, element or value that IAM does not accept; the text says which and where.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
     """
@@ -87,7 +88,7 @@ def read(policy: object) -> Document:
 
 
 def statements_of(policy: Mapping[str, object]) -> list[object]:
-    """The statements in their order, also where the policy holds a single one outside a list.
+    """The statements in order. The policy may hold a single statement without a list.
 
     Raises:
         MalformedPolicyError: there is no Statement element.
@@ -99,7 +100,7 @@ def statements_of(policy: Mapping[str, object]) -> list[object]:
 
 
 def read_statement(raw: object, index: int) -> Statement:
-    """Read one statement; `index` is its position, used to name it.
+    """Parse one statement. `index` is its position, used in error texts.
 
     Raises:
         MalformedPolicyError: as `read`.
@@ -127,10 +128,10 @@ def read_statement(raw: object, index: int) -> Statement:
 
 
 def texts(value: object, where: str) -> tuple[str, ...]:
-    """A text, or a list of them with at least one member, as a tuple.
+    """A text, or a non-empty list of texts, as a tuple.
 
     Raises:
-        MalformedPolicyError: anything else.
+        MalformedPolicyError: another value.
     """
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(item, str) for item in values):
@@ -162,7 +163,7 @@ def _conditions(value: object, where: str) -> tuple[Condition, ...]:
 
 
 def _values(value: object, where: str) -> tuple[str, ...]:
-    """Condition values; JSON's booleans and numbers stand for their text."""
+    """Condition values. JSON booleans and numbers become text."""
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str | bool | int | float) for item in values):
         raise MalformedPolicyError(f"{where}: a value is neither text, number nor boolean")

@@ -1,4 +1,4 @@
-"""An Allow statement while it is changed, step by step, until it lets an identity in."""
+"""An Allow statement that is corrected step by step until it admits an identity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ _USELESS_WITH_A_TOKEN: Final = {"sts:assumerole", "sts:assumerolewithsaml"}
 
 
 class Flaw(IntEnum):
-    """What is wrong with a statement; the value is how much it says that the statement was meant for somebody else."""
+    """A flaw of a statement. The value ranks how likely the statement was meant for another workload."""
 
     ACTION = 1
     KEY = 2
     OPERATOR = 3
     SPELLING = 4
-    """The cluster's own issuer under another host or account."""
+    """The cluster's own issuer with another host or account."""
     ISSUER = 6
     VALUE = 9
     OTHER = 12
@@ -29,7 +29,7 @@ class Flaw(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """An Allow statement's JSON under repair; each `fix_` changes it and notes the flaw it found."""
+    """The JSON of an Allow statement under correction. Each `fix_` method changes it and records the flaw."""
 
     json: dict[str, Any]
     identity: WebIdentity
@@ -37,9 +37,9 @@ class Draft:
     flaws: dict[Flaw, str]
 
     def mend(self, statement: Statement) -> bool:
-        """Try every fix; True where the statement lets the identity in afterwards and was not meant for another workload elsewhere.
+        """Apply every fix. Returns True where the statement then admits the identity and was not meant for another workload.
 
-        Only statements that name a provider are mended: to widen one that is open to everyone would open the role to the world.
+        Only statements with a provider are corrected: correcting one that admits everyone would open the role to the world.
         """
         if not self.fix_principal(statement):
             return False
@@ -61,7 +61,7 @@ class Draft:
         return [condition for condition in statement.conditions if holds(condition, context, variables=self.variables) is False]
 
     def fix_principal(self, statement: Statement) -> bool:
-        """Put the right provider in the place of another cluster's; False where the statement is about somebody else."""
+        """Replace the provider of another cluster by the right one. Returns False where the statement is about another principal."""
         names = statement.principals.get(FEDERATED, ())
         if statement.except_principals or not names:
             return False
@@ -84,7 +84,7 @@ class Draft:
         self.json["Action"] = ACTION if single else [*kept, ACTION]
 
     def fix_keys(self) -> None:
-        """Give keys that carry the provider's ARN, a URL or another cluster's issuer the name that IAM looks for."""
+        """Rename condition keys that contain the provider's ARN, a URL or another cluster's issuer to the key that IAM evaluates."""
         for condition in self.unmet(self.statement):
             prefix, _, claim = condition.key.rpartition(":")
             wanted = f"{self.identity.issuer}:{claim.lower()}"
@@ -99,7 +99,7 @@ class Draft:
                 self._note_issuer(prefix)
 
     def fix_values(self) -> None:
-        """Let the identity's own subject and audience match under the operator that is there."""
+        """Make the identity's subject and audience match under the existing operators."""
         for condition, wanted, _ in self._claims_unmet():
             if fits_like(condition.values, wanted, variables=self.variables):
                 continue
@@ -108,13 +108,13 @@ class Draft:
             self._note(Flaw.VALUE, f'{condition.key} must be {_quoted(condition)}, the pod presents "{wanted}"')
 
     def fix_operators(self) -> None:
-        """Let wildcards count that stand under an operator which takes them for plain text."""
+        """Move wildcards to an operator that supports them."""
         for condition, wanted, found in self._claims_unmet():
             if fits_like(condition.values, wanted, variables=self.variables) and self._move(condition, found):
                 self._note(Flaw.OPERATOR, f"{condition.operator} takes the wildcard in {_quoted(condition)} literally")
 
     def _claims_unmet(self) -> list[tuple[Condition, str, Operator]]:
-        """Unmet conditions on the subject or audience that ask for a match, with the value they should find."""
+        """Unmet positive conditions on subject or audience, with the value that would meet them."""
         claims = {key.lower(): value for key, value in self.identity.claims.items()}
         known = ((item, claims.get(item.key.lower()), operator(item.operator)) for item in self.unmet(self.statement))
         return [(item, wanted, found) for item, wanted, found in known if wanted and found and not found.negative]
@@ -134,7 +134,7 @@ class Draft:
         self._note(Flaw.SPELLING if own else Flaw.ISSUER, difference(found, self.identity))
 
     def _rename(self, condition: Condition, wanted: str) -> bool:
-        """Give a key another name; not where the operator tests that name already."""
+        """Rename a key, unless the operator already tests the new name."""
         block = self.json["Condition"][condition.operator]
         if any(key.lower() == wanted.lower() for key in block):
             return False
@@ -142,9 +142,9 @@ class Draft:
         return True
 
     def _move(self, condition: Condition, found: Operator) -> bool:
-        """Put a key under the operator that heeds wildcards; not where that one tests the key already.
+        """Move a key to the operator with wildcards, unless that operator already tests the key.
 
-        The whole block goes along where that changes nothing for its other keys: one line instead of a new block.
+        The whole block moves where this does not change its other keys, so that one line changes instead of a new block.
         """
         to, conditions = found.with_base(LIKE), self.json["Condition"]
         if any(key.lower() == condition.key.lower() for key in conditions.get(to, {})):

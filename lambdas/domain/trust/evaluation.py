@@ -1,4 +1,4 @@
-"""IAM's answer to a pod: does this trust policy let it assume the role, and if not, what would."""
+"""IAM's decision for a pod: whether the trust policy admits it, and the smallest correction if not."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -18,10 +18,11 @@ _POD_IDENTITY_ACTIONS: Final = ("sts:AssumeRole", "sts:TagSession")
 
 
 def evaluate(policy: Mapping[str, object], identity: WebIdentity) -> Answer:
-    """Answer as IAM does for `sts:AssumeRoleWithWebIdentity`; never raises, whatever JSON it is given.
+    """Decide as IAM does for `sts:AssumeRoleWithWebIdentity`. Never raises, for any JSON.
 
-    Undecided where the answer hangs on a key whose value is not known from outside (`aws:SourceIp`), on an operator we do not
-    know, on a policy variable, or where IAM would not have stored the document.
+    The answer is `Undecided` where it depends on a key without a known value (`aws:SourceIp`), an unknown operator or a policy variable,
+    or
+    where IAM would not store the document.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     """
@@ -33,7 +34,7 @@ def evaluate(policy: Mapping[str, object], identity: WebIdentity) -> Answer:
 
 
 def lets_in(policy: Mapping[str, object], identity: WebIdentity) -> bool:
-    """Whether `evaluate` answers `Allowed`, for who does not ask why: the cause of a refusal takes most of an answer's time."""
+    """Whether `evaluate` returns `Allowed`. Faster, because it does not look for the cause of a refusal."""
     try:
         document = read(policy)
     except MalformedPolicyError:
@@ -43,12 +44,12 @@ def lets_in(policy: Mapping[str, object], identity: WebIdentity) -> bool:
 
 
 def correct(policy: Mapping[str, object], identity: WebIdentity) -> dict[str, Any]:
-    """The same document after the least change that lets the identity in; equal to it where it does already.
+    """The document after the smallest change that admits the identity; equal to the input where it already does.
 
-    The nearest statement is corrected where it stands; nothing that may let others in is taken away, save the issuer of the one
-    statement that was meant for this cluster. Where none is near, several clusters share the role, or the nearest one names no
-    subject, a statement is added.
-    A Deny is left alone, since somebody meant it: evaluate the result, it says so. A document that is no policy gives a new one.
+    The nearest statement is corrected in place. Nothing that may admit others is removed, except the issuer of the one statement that
+    was
+    meant for this cluster. A statement is added where none is near, several clusters share the role, or the nearest has no subject.
+    Deny statements are kept; evaluate the result to see their effect. A document that is not a policy gives a new one.
     """
     try:
         document = read(policy)
@@ -68,11 +69,12 @@ def correct(policy: Mapping[str, object], identity: WebIdentity) -> dict[str, An
 
 
 def evaluate_pod_identity(policy: Mapping[str, object], known: Mapping[str, str] | None = None) -> Answer:
-    """Answer for EKS Pod Identity: its service must be let in with both `sts:AssumeRole` and `sts:TagSession`.
+    """Decide for EKS Pod Identity: its service needs both `sts:AssumeRole` and `sts:TagSession`.
 
     Args:
-        known: condition key -> value that the caller knows of the request, as `aws:SourceAccount` or
-            `aws:RequestTag/kubernetes-namespace`; other `aws:` and `sts:` keys make the answer Undecided where it hangs on them.
+        known: condition key -> known value, such as `aws:SourceAccount` or `aws:RequestTag/kubernetes-namespace`. Where the answer
+            depends
+            on other `aws:` and `sts:` keys, it is `Undecided`.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
@@ -121,7 +123,7 @@ def _pod_refusal(document: Document, request: Request) -> Refused:
 
 
 def _chosen(near: list[Repair], identity: WebIdentity) -> Repair | None:
-    """The repair to make in place. Another cluster's issuer is replaced only where one statement alone could have been meant."""
+    """The correction in place. Another cluster's issuer is replaced only where a single statement can have been meant."""
     if not near or near[0].statement is None:
         return None
     elsewhere = [item for item in near if Flaw.ISSUER in item.flaws]

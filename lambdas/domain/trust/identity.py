@@ -1,4 +1,4 @@
-"""What a pod presents to STS, and issuers as people write them in trust policies."""
+"""The claims of a pod's token, and issuers as trust policies spell them."""
 
 import re
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ _OPAQUE: Final = ("aws:", "sts:")
 
 @dataclass(frozen=True, kw_only=True)
 class WebIdentity:
-    """What the pod's token says.
+    """The claims of the pod's token.
 
-    `provider_arn` is `arn:<partition>:iam::<account>:oidc-provider/<issuer without https://>`, the issuer being the one that
-    `DescribeCluster` reports; `subject` is `system:serviceaccount:<namespace>:<name>`.
+    `provider_arn` is `arn:<partition>:iam::<account>:oidc-provider/<issuer without https://>`, with the issuer of `DescribeCluster`.
+    `subject` is `system:serviceaccount:<namespace>:<name>`.
     """
 
     provider_arn: str
@@ -28,7 +28,7 @@ class WebIdentity:
 
     @property
     def issuer(self) -> str:
-        """The issuer without its scheme, as condition keys begin."""
+        """The issuer without its scheme: the prefix of condition keys."""
         return issuer_in(self.provider_arn)
 
     @property
@@ -43,8 +43,8 @@ class WebIdentity:
 def request_of(identity: WebIdentity) -> Request:
     """The call to STS that the pod's SDK makes.
 
-    Global and STS keys and further claims of the same issuer may be there, with values we cannot know, save that STS answers
-    over TLS alone. Keys of other issuers and services are not part of the request.
+    Global keys, STS keys and further claims of the same issuer may be present with unknown values; `aws:SecureTransport` is always true.
+    Keys of other issuers and services are not part of the request.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport
     """
     known = {key.lower(): value for key, value in identity.claims.items()} | {"aws:securetransport": "true"}
@@ -53,22 +53,22 @@ def request_of(identity: WebIdentity) -> Request:
 
 
 def issuer_in(text: str) -> str:
-    """The issuer in a provider's ARN, a URL or a condition key's first half; the text itself where it is bare already."""
+    """The issuer in a provider ARN, a URL or the prefix of a condition key; a bare issuer is returned unchanged."""
     return text.rpartition(_PROVIDER)[2].removeprefix("https://").rstrip("/")
 
 
 def is_cluster_issuer(issuer: str) -> bool:
-    """Whether an issuer looks like an EKS cluster's, in either spelling of its host or a misspelt one; other identity providers do not."""
+    """Whether an issuer looks like one of an EKS cluster, in either spelling of its host or a misspelt one."""
     return bool(_EKS_HOST.search(issuer.partition("/")[0].lower()))
 
 
 def same_cluster(one: str, other: str) -> bool:
-    """Whether two issuers end in the same id, so that they differ in host or region alone."""
+    """Whether two issuers have the same ID, so that only host or region differ."""
     return one.rpartition("/")[2] == other.rpartition("/")[2]
 
 
 def difference(found: str, identity: WebIdentity) -> str:
-    """How a provider or issuer found in a policy differs from the cluster's, in words."""
+    """A text on how a provider or issuer in a policy differs from the cluster's."""
     other, own = issuer_in(found), identity.issuer
     if other == own:
         return f"it names {found}, this cluster's provider is {identity.provider_arn}"

@@ -1,20 +1,20 @@
-"""Three-valued logic: what cannot be known stays unknown unless it cannot matter."""
+"""Three-valued logic: unknown stays unknown unless it cannot change the result."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
 
 Truth: TypeAlias = bool | None
-"""None means: not known."""
+"""None means not known."""
 
 
 def all_of(truths: Iterable[Truth]) -> Truth:
-    """False if one is False, else unknown if one is unknown, else True (also for none at all)."""
+    """False if one is False, else unknown if one is unknown, else True (also for no values)."""
     snapshot = set(truths)
     return False if False in snapshot else None if None in snapshot else True
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
-    """True if one is True, else unknown if one is unknown, else False (also for none at all)."""
+    """True if one is True, else unknown if one is unknown, else False (also for no values)."""
     snapshot = set(truths)
     return True if True in snapshot else None if None in snapshot else False
 

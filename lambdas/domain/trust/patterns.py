@@ -1,4 +1,4 @@
-"""Matching policy text against a value: wildcards, policy variables, ARNs part by part."""
+"""Matches policy text with a value: wildcards, policy variables, and ARNs part by part."""
 
 import re
 from enum import Enum
@@ -10,8 +10,9 @@ _ARN_PARTS: Final = 6
 _PIECES: Final = re.compile(r"\$\{[^}]*\}|.", re.DOTALL)
 _SPECIAL: Final = ("*", "?", "${")
 _ESCAPED: Final = {"${*}": "*", "${?}": "?", "${$}": "$"}
-"""How a policy writes these characters literally.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"""
+"""The escapes of these characters in a policy.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
 
 
 class _Wild(Enum):
@@ -23,14 +24,15 @@ _Token: TypeAlias = str | _Wild
 
 
 def matches(pattern: str, value: str, *, wildcards: bool, variables: bool) -> Truth:
-    """Whether a policy's text matches a value, case-sensitively.
+    """Whether a policy text matches a value, with case.
 
     Args:
-        wildcards: `*` and `?` stand for any text and for one character.
-        variables: `${...}` is a policy variable, as in version 2012-10-17. We do not know its value, so the answer
-            is unknown where some value of it would match, and False where none would.
+        wildcards: `*` and `?` match any text and one character.
+        variables: `${...}` is a policy variable (version 2012-10-17). Its value is not known: the result is unknown where some value
+            would
+            match, and False where none would.
     """
-    if not any(item in pattern for item in _SPECIAL):  # most texts are plain, and each diagnosis compares dozens of them
+    if not any(item in pattern for item in _SPECIAL):  # most texts are plain, and each diagnosis compares dozens
         return pattern == value
     tokens = _tokens(pattern, wildcards=wildcards, variables=variables)
     if not _fits(tokens, value):
@@ -39,14 +41,14 @@ def matches(pattern: str, value: str, *, wildcards: bool, variables: bool) -> Tr
 
 
 def arn_matches(pattern: str, value: str, *, variables: bool) -> Truth:
-    """Whether an ARN pattern matches: six parts, compared one by one, so that a wildcard never crosses a colon.
+    """Whether an ARN pattern matches. The six parts are compared one by one, so a wildcard never matches a colon.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
     """
     wanted, given = pattern.split(":", _ARN_PARTS - 1), value.split(":", _ARN_PARTS - 1)
     if len(given) != _ARN_PARTS:
         return False
-    if variables and "${" in pattern:  # a variable's own colon hides where the parts end
+    if variables and "${" in pattern:  # a colon inside a variable hides where the parts end
         return None
     if len(wanted) != _ARN_PARTS:
         return False
@@ -71,7 +73,7 @@ def _token(piece: str, *, wildcards: bool) -> _Token:
 
 
 def _fits(tokens: list[_Token], value: str) -> bool:
-    """Match without back-tracking further than the last `*`, so that no pattern is slow: at most tokens x characters steps."""
+    """Match without backtracking beyond the last `*`: at most tokens x characters steps for any pattern."""
     at, star, resume, position = 0, -1, 0, 0
     while position < len(value):
         if at < len(tokens) and tokens[at] is _Wild.MANY:

@@ -1,4 +1,4 @@
-"""How far an Allow statement is from letting an identity in, and the statement after the least change that does."""
+"""How near an Allow statement is to admitting an identity, and the statement after the smallest correction."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -25,8 +25,9 @@ _CODES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """One statement's way to let the identity in. `statement` is its JSON afterwards, None where no small change does, or where it
-    would open the role to every pod of the cluster.
+    """The correction of one statement. `statement` is the corrected JSON; None where no small change suffices, or where it would admit
+    every
+    pod of the cluster.
     """
 
     index: int
@@ -36,25 +37,25 @@ class Repair:
 
     @property
     def code(self) -> TrustFault:
-        """The gravest flaw's code."""
+        """The code of the worst flaw."""
         return _CODES[max(self.flaws)]
 
     @property
     def reason(self) -> str:
-        """All flaws in words, the gravest first."""
+        """All flaws as text, the worst first."""
         return "; ".join(self.flaws[flaw] for flaw in sorted(self.flaws, reverse=True))
 
     @property
     def distance(self) -> tuple[int, str, int]:
-        """Sorts the nearest first; of two that are equally near, the choice of the code does not depend on their order."""
+        """Sort key, nearest first. Ties do not depend on the order of statements."""
         return sum(self.flaws), self.code, self.index
 
 
 def repairs(statements: Iterable[object], identity: WebIdentity, *, variables: bool) -> list[Repair]:
-    """The Allow statements that come near to letting the identity in, nearest first.
+    """Corrections of the Allow statements that nearly admit the identity, nearest first.
 
     Args:
-        statements: the JSON of well-formed statements, none of which lets the identity in.
+        statements: the JSON of well-formed statements, none of which admits the identity.
         variables: as `Document.variables`.
     """
     found = (_repair(raw, index, identity, variables=variables) for index, raw in enumerate(statements))
@@ -76,6 +77,6 @@ def _repair(raw: object, index: int, identity: WebIdentity, *, variables: bool) 
 
 
 def _lets_anybody_in(attempt: Draft) -> bool:
-    """Whether the statement asks for no particular subject, so that mending it would open the role to every pod of the cluster."""
+    """Whether the statement has no condition on a subject, so that correcting it would admit every pod of the cluster."""
     stranger = replace(attempt.identity, subject=_NOBODY)
     return applies(attempt.statement, request_of(stranger), variables=attempt.variables) is not False

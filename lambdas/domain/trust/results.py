@@ -1,4 +1,4 @@
-"""What an evaluation answers: allowed, refused with its cause, or undecided with its reason."""
+"""Results of an evaluation: allowed, refused with its cause, or undecided with its reason."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,28 +6,28 @@ from typing import TypeAlias
 
 
 class TrustFault(StrEnum):
-    """Why a trust policy refuses. Where several statements come close, the one that needs the least change decides."""
+    """Why a trust policy refuses. Of several near statements, the one with the smallest correction decides."""
 
     OTHER_ISSUER = "other-issuer"
-    """A statement would let the identity in, but for another provider or another issuer in its condition keys."""
+    """A statement names another provider, or another issuer in its condition keys, and would otherwise admit the identity."""
     CONDITION_WRONG = "condition-wrong"
-    """The provider and the action are right, a condition is not met: subject, audience, key or operator."""
+    """Provider and action are right, and a condition is not met: subject, audience, key or operator."""
     ACTION_MISSING = "action-missing"
-    """Provider and conditions are right, the action that is needed is not named."""
+    """Provider and conditions are right, and the required action is not named."""
     DENIED = "denied"
-    """A Deny statement applies; it stands whatever is allowed."""
+    """A Deny statement applies. It overrides every Allow."""
     NO_STATEMENT = "no-statement"
-    """No Allow statement comes near."""
+    """No Allow statement is near."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """The identity is let in."""
+    """The identity is admitted."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The identity is not let in. `statement` is the Sid or the position of the statement `reason` is about, None where there is none."""
+    """The identity is not admitted. `statement` is the Sid or position of the statement that `reason` is about, or None."""
 
     code: TrustFault
     reason: str
@@ -36,7 +36,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Undecided:
-    """The answer depends on what cannot be known from outside, or the document is not one that IAM would hold."""
+    """The answer depends on facts that are not known here, or IAM would not store the document."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Whether a statement applies to a request: its action, its principal and its conditions together."""
+"""Whether a statement applies to a request: its action, principal and conditions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from lambdas.domain.trust.patterns import matches
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call to STS: `kind` and `principal` say who makes it, as a Principal element would name him."""
+    """One call to STS. `kind` and `principal` name the caller as a Principal element would."""
 
     action: str
     kind: str
@@ -20,20 +20,20 @@ class Request:
 
 
 def applies(statement: Statement, request: Request, *, variables: bool) -> Truth:
-    """Whether the statement has its effect on the request."""
+    """Whether the statement applies to the request."""
     met = (holds(condition, request.context, variables=variables) for condition in statement.conditions)
     return all_of((action_matches(statement, request), principal_matches(statement, request), *met))
 
 
 def any_applies(document: Document, effect: Effect, request: Request) -> Truth:
-    """Whether some statement of this effect applies."""
+    """Whether a statement with this effect applies."""
     return any_of(
         applies(statement, request, variables=document.variables) for statement in document.statements if statement.effect is effect
     )
 
 
 def action_matches(statement: Statement, request: Request) -> bool:
-    """Whether the statement speaks of the request's action; action names have no case.
+    """Whether the statement names the request's action. Action names are compared without case.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
     """
@@ -43,9 +43,9 @@ def action_matches(statement: Statement, request: Request) -> bool:
 
 
 def principal_matches(statement: Statement, request: Request) -> Truth:
-    """Whether the statement speaks of the caller; names are compared whole, a wildcard inside one is plain text.
+    """Whether the statement names the caller. Names are compared as a whole; a wildcard inside a name is plain text.
 
-    `NotPrincipal` and `"Federated": "*"` are not documented for trust policies: unknown.
+    `NotPrincipal` and `"Federated": "*"` are not documented for trust policies, so the result is unknown.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
@@ -60,7 +60,7 @@ def principal_matches(statement: Statement, request: Request) -> Truth:
 
 
 def doubts(document: Document, effect: Effect, request: Request) -> str:
-    """What keeps the statements of this effect from being judged, in words; for one that is neither met nor refused."""
+    """The reason why statements with this effect cannot be evaluated, as text."""
     unknown = (
         statement
         for statement in document.statements

@@ -1,4 +1,4 @@
-"""A trust policy as people keep it in Terraform, and what changed in it line by line."""
+"""A trust policy as a Terraform data source, and the changed lines between two policies."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,9 @@ from typing import Final
 from lambdas.domain.trust.document import Statement, read
 
 _VERSION_IF_NONE_IS_NAMED: Final = "2008-10-17"
-"""What IAM reads without a Version; the data source would write the newer one.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html"""
+"""The version that IAM assumes where none is named. The data source would write the newer one.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+"""
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -18,7 +19,7 @@ def as_terraform(policy: Mapping[str, object], name: str = "trust") -> str:
     """An `aws_iam_policy_document` data source whose `json` equals the policy.
 
     Raises:
-        MalformedPolicyError: IAM would not take the policy, so there is nothing to be equal to.
+        MalformedPolicyError: IAM would not store the policy.
 
     Source: https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document
     """
@@ -29,7 +30,7 @@ def as_terraform(policy: Mapping[str, object], name: str = "trust") -> str:
 
 
 def changed_lines(old: Mapping[str, object], new: Mapping[str, object]) -> list[tuple[str, str]]:
-    """The lines of the JSON that differ, as (old, new) pairs without indentation and trailing commas; "" where a side has none."""
+    """The changed lines of the JSON as (old, new) pairs without indentation and trailing commas; "" where one side has no line."""
     before, after = _lines(old), _lines(new)
     changes = (get_opcode for get_opcode in SequenceMatcher(None, before, after, autojunk=False).get_opcodes() if get_opcode[0] != "equal")
     return [pair for _, a, b, c, d in changes for pair in zip_longest(before[a:b], after[c:d], fillvalue="")]
@@ -53,7 +54,7 @@ def _statement(statement: Statement) -> list[str]:
 
 
 def _attributes(**values: str | tuple[str, ...] | None) -> list[str]:
-    """Lines of `name = value`, aligned as `terraform fmt` does; without those that are None."""
+    """Lines `name = value`, aligned as `terraform fmt` does, without None values."""
     given = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, given))
     return [f"{name:<{width}} = {_text(value) if isinstance(value, str) else _texts(value)}" for name, value in given.items()]

@@ -1,4 +1,4 @@
-"""Condition values of a repaired statement: what is kept, what is replaced."""
+"""Condition values of a corrected statement."""
 
 import re
 from typing import Any, Final
@@ -9,27 +9,29 @@ from lambdas.domain.trust.patterns import matches
 EQUALS: Final = "StringEquals"
 LIKE: Final = "StringLike"
 _SUBJECT: Final = re.compile(r"system:serviceaccount:[a-z0-9.*?-]+:[a-z0-9.*?-]+")
-"""Names in Kubernetes have no capitals.
-Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names"""
+"""Kubernetes names have no capital letters.
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+"""
 
 
 def fits_like(values: tuple[str, ...], wanted: str, *, variables: bool) -> bool:
-    """Whether the values would let the wanted one in if their wildcards counted."""
+    """Whether the values would match the wanted one if wildcards were supported."""
     return any_of(matches(value, wanted, wildcards=True, variables=variables) for value in values) is True
 
 
 def with_value(raw: Any, wanted: str) -> str | list[str]:
-    """The values with the wanted one among them.
+    """The values with the wanted one added.
 
-    What may be another workload's stays: taking it away could break something that works. What lets nobody in (a subject that is
-    none, a name in capitals, stray blanks) gives way. A single text stays a single text where it can.
+    Values that may belong to another workload are kept. Values that match nothing (an invalid subject, capital letters, stray spaces)
+    are
+    replaced. A single text stays a single text where possible.
     """
     kept = [value for value in texts_in(raw) if _may_be_meant(value, wanted)]
     return [*kept, wanted] if kept or isinstance(raw, list) else wanted
 
 
 def texts_in(raw: Any) -> list[str]:
-    """A condition's values, single or listed, as texts."""
+    """The values of a condition, single or listed, as texts."""
     return [str(value) for value in raw] if isinstance(raw, list) else [str(raw)]
 
 
