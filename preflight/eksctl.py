@@ -261,12 +261,12 @@ def _unknown_keys(node: SourceNode | None, known: frozenset[str], owner: str) ->
 
 
 def _duplicates(root: SourceNode) -> Iterator[Finding]:
-    waiting, seen = [root], set[int]()
+    waiting, visited = [root], set[int]()
     while waiting:
         node = waiting.pop()
-        if id(node) in seen:
+        if id(node) in visited:
             continue
-        seen.add(id(node))
+        visited.add(id(node))
         for key, (line, column) in node.duplicates.items():
             message = f"The key {key!r} is written twice, and eksctl refuses the file."
             yield Finding(rule=rules.DUPLICATE_KEY, resource=_RESOURCE, line=line, column=column, message=message)

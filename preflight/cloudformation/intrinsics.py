@@ -118,12 +118,12 @@ def literal(value: SourceNode | None, template: SourceNode, depth: int = 0) -> s
 
 def references(value: SourceNode) -> Iterator[str]:
     """Return the logical ids that the value refers to, each occurrence."""
-    waiting, seen = [value], set[int]()
+    waiting, visited = [value], set[int]()
     while waiting:
         one = waiting.pop()
-        if id(one) in seen:
+        if id(one) in visited:
             continue
-        seen.add(id(one))
+        visited.add(id(one))
         yield from _referred(function(one))
         waiting.extend([*one.items, *one.fields.values()])
 

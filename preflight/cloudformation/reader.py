@@ -150,12 +150,12 @@ def _is_auto_mode(cluster: Resource) -> bool:
 
 
 def _duplicates(template: Template) -> Iterator[Finding]:
-    waiting, seen = [template.root], set[int]()
+    waiting, visited = [template.root], set[int]()
     while waiting:
         node = waiting.pop()
-        if id(node) in seen:
+        if id(node) in visited:
             continue
-        seen.add(id(node))
+        visited.add(id(node))
         for key, (line, column) in node.duplicates.items():
             message = f"The key {key!r} is written twice; CloudFormation refuses the template or uses one of the two."
             yield Finding(rule=rules.DUPLICATE_KEY, resource=key, line=line, column=column, message=message)
@@ -351,11 +351,11 @@ def _role_lines(template: Template) -> tuple[str, ...]:
 
 def _texts(resource: Resource) -> str:
     """Return every text below the properties, once each."""
-    waiting, seen, found = [resource.properties], set[int](), list[str]()
+    waiting, visited, found = [resource.properties], set[int](), list[str]()
     while waiting:
         node = waiting.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
+        if id(node) not in visited:
+            visited.add(id(node))
             found.append(node.text or "")
             waiting.extend([*node.items, *node.fields.values()])
     return "\n".join(found)

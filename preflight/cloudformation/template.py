@@ -76,13 +76,13 @@ class Template:
 
     def waits_for(self, one: Resource, other: Resource) -> bool:
         """Return whether CloudFormation creates `other` before `one`."""
-        waiting, seen = list(one.waits_for()), set[str]()
+        waiting, visited = list(one.waits_for()), set[str]()
         while waiting:
             name = waiting.pop()
             if name == other.id:
                 return True
-            if name in self.resources and name not in seen:
-                seen.add(name)
+            if name in self.resources and name not in visited:
+                visited.add(name)
                 waiting.extend(self.resources[name].waits_for())
         return False
 

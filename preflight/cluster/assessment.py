@@ -144,7 +144,7 @@ def _rule_of(finding: LinkFinding) -> Rule:
 def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Finding]:
     if addon is None:
         return
-    after, asked = versions.kubernetes_target, versions.upgrade.addon_version
+    after, requested = versions.kubernetes_target, versions.upgrade.addon_version
     if versions.next_step != after:
         message = f"The cluster runs Kubernetes {versions.kubernetes}, and EKS takes it to {versions.next_step} next, not to {after}."
         yield _finding(rules.KUBERNETES_REFUSED, "versions", message)
@@ -153,10 +153,10 @@ def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Findi
     elif not versions.offered:
         message = f"EKS offers no version of {addon.name} for Kubernetes {after}: check that this Kubernetes version exists."
         yield _finding(rules.VERSION_NOT_OFFERED, "versions", message)
-    elif asked and not versions.offers(asked):
-        message = f"EKS does not offer {addon.name} {asked} for Kubernetes {after}; it offers {_some(versions.offered)}."
+    elif requested and not versions.offers(requested):
+        message = f"EKS does not offer {addon.name} {requested} for Kubernetes {after}; it offers {_some(versions.offered)}."
         yield _finding(rules.VERSION_NOT_OFFERED, "versions", message)
-    elif not asked and not versions.offers(addon.version):
+    elif not requested and not versions.offers(addon.version):
         message = f"{addon.name} {addon.version} is not offered for Kubernetes {after}; the default is {versions.default or 'none'}."
         yield _finding(rules.VERSION_OUTGROWN, "versions", message)
 

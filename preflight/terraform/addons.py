@@ -118,12 +118,17 @@ def identity_of(plan: Plan, change: Change, context: Context) -> Identity:
     blocks = [fields(member) for member in members(own)]
     right = [block for block in blocks if block.get("service_account") in (SERVICE_ACCOUNT, None)]
     wrong = tuple(text(block.get("service_account")) for block in blocks if block not in right)
-    right += [entry.after for entry in plan.of_type(ASSOCIATION) if entry.after is not None and _is_for(entry, change)]
+    right += [fields(entry.after) for entry in associations_for(plan, change)]
     if right:
         return Identity(role=role, association=text(right[0].get("role_arn")), mismatches=wrong)
     name = change.after_value("cluster_name")
     elsewhere = context.association_for(name if isinstance(name, str) else None)
     return Identity(role=role, association=(elsewhere.role or "") if elsewhere else None, mismatches=wrong)
+
+
+def associations_for(plan: Plan, addon: Change) -> tuple[Change, ...]:
+    """Return the association resources for aws-node of the add-on's cluster that the plan leaves."""
+    return tuple(entry for entry in plan.of_type(ASSOCIATION) if entry.after is not None and _is_for(entry, addon))
 
 
 def _is_for(association: Change, addon: Change) -> bool:

@@ -12,7 +12,7 @@ from preflight.finding import Finding
 from preflight.iam_policies import Access, cni_access, missing_calls
 from preflight.role_trust import pod_identity_trust, service_account_trust
 from preflight.terraform.addons import ROLE as ROLE_ARN
-from preflight.terraform.addons import cni_addons, identity_of, role_before
+from preflight.terraform.addons import associations_for, cni_addons, identity_of, role_before
 from preflight.terraform.clusters import CLUSTER, NODE_GROUP, cluster_of, is_ipv6, node_access, role_of_group, role_with_arn
 from preflight.terraform.configuration import expression, roles_behind
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, module_names, text
@@ -81,7 +81,10 @@ def _association_role(plan: Plan, addon: Change, arn: str) -> Iterator[Finding]:
     if arn:
         role = role_with_arn(plan, arn)
     else:
-        roles = [role for role in changes_at(plan, referred(plan, addon, "pod_identity_association"), ROLE) if role.after is not None]
+        origins = referred(plan, addon, "pod_identity_association")
+        for association in associations_for(plan, addon):
+            origins |= referred(plan, association, "role_arn")
+        roles = [role for role in changes_at(plan, origins, ROLE) if role.after is not None]
         role = roles[0] if len(roles) == 1 else None
     if role is None:
         return

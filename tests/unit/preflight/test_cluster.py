@@ -8,7 +8,9 @@ import pytest
 
 from lambdas.domain.errors import AccessDenied, Denial
 from preflight.cluster import ClusterReport, Upgrade
+from preflight.context import AddonRole
 from preflight.report import PreflightReport
+from preflight.run import compare_with_cluster
 from tests.unit.preflight.clusters import report_on, report_on_demo
 from tests.world import described, right_trust, role_arn
 
@@ -180,3 +182,24 @@ def test_the_default_is_proposed_where_it_is_a_step_forward(installed: str, aske
     found = report_on_demo({"addon": {"version": installed}}, Upgrade(addon_version=asked))
     assert found.addon_target == wanted
     assert ("--addon-version" in found.commands[-1]) is bool(wanted)
+
+
+@pytest.mark.parametrize(
+    ("role", "description", "rules"),
+    [
+        (BOUND, {}, []),
+        (OTHER, {}, ["file-differs-from-cluster"]),
+        ("", {}, ["role-dropped"]),
+        (None, {}, []),
+        (BOUND, {"binding": None, "annotation": OTHER}, ["file-differs-from-cluster"]),
+        ("", {"binding": None, "annotation": None, "addon": {"role_arn": None}, "pods": {"role": None}}, []),
+    ],
+    ids=["same", "another", "none", "not known yet", "another annotation", "none anywhere"],
+)
+def test_the_role_of_a_file_is_compared_with_the_running_cluster(role: str | None, description: dict[str, Any], rules: list[str]) -> None:
+    declared = AddonRole(cluster="demo", role=role, resource="cni")
+    assert [finding.rule.name for finding in compare_with_cluster(declared, [report_on_demo(description)])] == rules
+
+
+def test_a_file_about_another_cluster_is_not_compared() -> None:
+    assert compare_with_cluster(AddonRole(cluster="other", role=OTHER, resource="cni"), [report_on_demo()]) == []

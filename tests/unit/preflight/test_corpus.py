@@ -105,6 +105,8 @@ INLINE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [
 INLINE_JSON = json.dumps(INLINE)
 NO_CNI_POLICY = ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",)
 
+NEW_ASSOCIATION = {key: value for key, value in association_resource().items() if key != "role_arn"}
+
 TERRAFORM: dict[str, tuple[PlanBuilder, list[str]]] = {
     # the role of nodes
     "new add-on, nodes with the policy": (plan().addon(after={}).nodes(CNI_POLICY, WORKER_POLICY), []),
@@ -227,6 +229,20 @@ TERRAFORM: dict[str, tuple[PlanBuilder, list[str]]] = {
     "association resource in another namespace": (
         plan().addon(after={}).add("aws_eks_pod_identity_association.a", after=association_resource(namespace="default")),
         ["role-missing"],
+    ),
+    "association resource with a new role": (
+        plan()
+        .addon(after={})
+        .role(trust=POD_TRUST, new=True)
+        .add("aws_eks_pod_identity_association.a", after=NEW_ASSOCIATION, unknown=("role_arn",), refs={"role_arn": "aws_iam_role.cni.arn"}),
+        [],
+    ),
+    "association resource with a new IRSA role": (
+        plan()
+        .addon(after={})
+        .role(new=True)
+        .add("aws_eks_pod_identity_association.a", after=NEW_ASSOCIATION, unknown=("role_arn",), refs={"role_arn": "aws_iam_role.cni.arn"}),
+        ["trust-wrong"],
     ),
     # AWSCC
     "AWSCC, role dropped": (

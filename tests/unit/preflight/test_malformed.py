@@ -104,3 +104,37 @@ def test_a_trust_policy_that_is_millions_of_values_by_aliases_is_not_walked() ->
     addon = "Cni: {Type: 'AWS::EKS::Addon', Properties: {AddonName: vpc-cni, ServiceAccountRoleArn: !GetAtt Role.Arn}}"
     source = "\n".join([*lines, "Resources:", f"  {role}", f"  {addon}"])
     assert [item.rule.name for item in findings_in("template", source, "bomb.yaml")] == ["policy-missing", "trust-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "p.json is empty: run `terraform show -json PLANFILE"),
+        (
+            "\nTerraform will perform the following actions:\n\n  # aws_eks_addon.cni will be updated",
+            "is the output of `terraform plan` for people",
+        ),
+        ("No changes. Your infrastructure matches the configuration.", "is the output of `terraform plan` for people"),
+        ('{"version": 4, "lineage": "x", "resources": []}', "p.json:1:1 is a state, not a plan"),
+        ('{\n  "format_version": "1.2", // comment\n  "resource_changes": []}', "p.json:2:28 is a comment, which JSON does not allow"),
+    ],
+    ids=["empty", "human-readable", "no changes", "state file", "comment"],
+)
+def test_each_text_that_is_no_plan_is_named_with_the_command_to_run(text: str, sentence: str) -> None:
+    with pytest.raises(MalformedFile) as raised:
+        findings_in("terraform-plan", text, "p.json")
+    assert sentence in str(raised.value)
+
+
+def test_a_saved_plan_on_standard_input_is_named_without_a_file() -> None:
+    with pytest.raises(MalformedFile, match="terraform show -json PLANFILE"):
+        decoded(b"PK\x03\x04rest", "stdin")
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [('{\n /* a */ "Resources": {}}', "t.json:2:2"), ('{"Resources": {"A": {"Type": "http://x"}} // end\n}', "t.json:1:43")],
+)
+def test_a_comment_in_a_json_template_is_named_at_its_place(text: str, position: str) -> None:
+    with pytest.raises(MalformedFile, match=f"{position} is a comment"):
+        findings_in("template", text, "t.json")
