@@ -378,7 +378,10 @@ def _on_node_role(config: Config, addon: SourceNode, key: str, cause: str) -> It
         yield _finding(rules.AUTO_MODE, addon, "name", "The add-on has no role. The nodes of Auto Mode do not use aws-node.")
         return
     access = _node_access(config)
-    if access is Access.GRANTED:
+    if access is None and _is_given(config.root.at("fargateProfiles")):
+        message = f"The add-on gets no role: {cause}. The file has Fargate profiles alone, and aws-node does not run on Fargate."
+        yield _finding(rules.ROLE_ABSENT, addon, key, message, add=add, place=place)
+    elif access is Access.GRANTED:
         message = f"The add-on gets no role: {cause}. The node roles have the CNI policy."
         rule = rules.NODE_ROLE if key == "name" else rules.ROLE_ABSENT
         yield _finding(rule, addon, key, message, add=() if key == "name" else add, place="" if key == "name" else place)

@@ -268,11 +268,21 @@ def _node_access(template: Template, addon: Resource) -> Access | None:
 
 def _not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
     value = addon.property(_ROLE)
+    if value and (default := _default_fault(template, value)):
+        yield _finding(rules.ROLE_UNKNOWN, addon, f"The default of the parameter: {default}.", at=(_ROLE,), origin=_written(value))
+        return
     fault = _arn_fault(template, value) if value else ""
     if fault:
         yield _finding(
             rules.ROLE_NOT_ARN, addon, f"{fault}.", at=(_ROLE,), origin=_written(value), add=_role_lines(template), place=_place(addon)
         )
+
+
+def _default_fault(template: Template, value: SourceNode) -> str:
+    """Return why the default of the parameter that the value refers to is no ARN. The deployment may give another value."""
+    called = function(value)
+    default = template.root.at("Parameters", called[1].text or "", "Default") if called and called[0] == "Ref" else None
+    return fault_of_arn(default.text) if default is not None and default.text else ""
 
 
 def _arn_fault(template: Template, value: SourceNode) -> str:

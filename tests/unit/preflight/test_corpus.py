@@ -325,6 +325,7 @@ EKSCTL: dict[str, tuple[str, list[str]]] = {
     "Auto Mode": (cluster_config(autoModeConfig={"enabled": True}), []),
     "no add-on": (cluster_config(**GROUP), []),
     "trailing separator": (cluster_config({"serviceAccountRoleARN": role_arn("cni")}, **OIDC) + "---\n", []),
+    "Fargate alone": (cluster_config({}, fargateProfiles=[{"name": "a", "selectors": [{"namespace": "a"}]}]), []),
     "Karpenter nodes": (cluster_config({}, karpenter={"version": "1.0"}), []),
 }
 
@@ -391,6 +392,11 @@ TEMPLATES: dict[str, tuple[str, list[str]]] = {
     "RoleId of a role": (template(cfn_addon("ServiceAccountRoleArn: !GetAtt Role.RoleId") + cfn_role()), ["role-not-arn"]),
     "ARN by account": (template(cfn_addon('ServiceAccountRoleArn: !Sub "arn:aws:iam::${AWS::AccountId}:role/cni"')), []),
     "placeholder": (template(cfn_addon('ServiceAccountRoleArn: "arn:aws:iam::ACCOUNT_ID:role/cni"')), ["role-not-arn"]),
+    "parameter with a placeholder as default": (
+        template(cfn_addon("ServiceAccountRoleArn: !Ref P"), 'Parameters: {P: {Type: String, Default: "arn:aws:iam::<ACCOUNT>:role/cni"}}'),
+        ["role-unknown"],
+    ),
+    "parameter without a default": (template(cfn_addon("ServiceAccountRoleArn: !Ref P"), "Parameters: {P: {Type: String}}"), []),
     "nodes with the policy": (template(cfn_addon() + cfn_nodes(CNI_POLICY)), []),
     "nodes without the policy": (template(cfn_addon() + cfn_nodes(WORKER_POLICY)), ["role-missing"]),
     "nothing": (template(cfn_addon()), ["role-missing"]),
