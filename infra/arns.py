@@ -49,10 +49,19 @@ def chat_topic(stack: Stack, environment: Environment) -> str:
 
 def bound_roles(stack: Stack, environment: Environment) -> list[str]:
     """Return the configured roles as ARNs. A path means all roles under it."""
-    return [
-        bound_role if bound_role.startswith("arn:") else f"arn:{stack.partition}:iam::{stack.account}:role{bound_role}*"
-        for bound_role in environment.bound_roles
+    return _role_arns(stack, environment.bound_roles)
+
+
+def _own_bound_roles(stack: Stack, environment: Environment) -> list[str]:
+    """The configured roles of the environment's own account: IAM neither reads nor passes roles of another account."""
+    is_foreign = [
+        role.startswith("arn:") and role.split(":")[4] != (environment.account or role.split(":")[4]) for role in environment.bound_roles
     ]
+    return _role_arns(stack, [role for role, foreign in zip(environment.bound_roles, is_foreign, strict=True) if not foreign])
+
+
+def _role_arns(stack: Stack, roles: Sequence[str]) -> list[str]:
+    return [role if role.startswith("arn:") else f"arn:{stack.partition}:iam::{stack.account}:role{role}*" for role in roles]
 
 
 def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITable, topics: Topics) -> Mapping[Target, Sequence[str]]:
@@ -64,7 +73,7 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
     def in_iam(resource: str) -> str:
         return f"arn:{stack.partition}:iam::{stack.account}:{resource}"
 
-    configured = bound_roles(stack, environment)
+    configured = _own_bound_roles(stack, environment)
     parameters = f"parameter{PARAMETER_ROOT}"
     return {
         # IAM evaluates GetParametersByPath against the path itself, and GetParameter against the parameters under it.

@@ -125,7 +125,7 @@ class Environment:
     clusters: tuple[Cluster, ...] = declare(sequence(mapping(Cluster)), "the clusters that the remediator may access", default=())
     bound_roles: tuple[str, ...] = declare(
         sequence(text(_ROLE, "a role's ARN, an ARN that ends in *, or a path such as /eks/")),
-        "roles that bindings may name; the remediator writes only these into an add-on record",
+        "roles that bindings may name; the remediator writes no other role. A role of another account has to be listed",
         default=(),
     )
     simulation: bool = declare(choice(True, False), "check the permissions of bound roles with iam:SimulatePrincipalPolicy", default=False)

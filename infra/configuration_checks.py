@@ -7,6 +7,11 @@ from infra.configuration import Configuration, Environment
 from infra.configuration_schema import Problem
 from infra.regions import unsupported_reason
 
+_MOST_NAMES = 2_500
+"""Characters of role ARNs and cluster names: a function's variables hold 4 KB, and the others need less than 1.5 KB.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
 _LONGEST_STACK_NAME = 128  # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 
 
@@ -64,11 +69,10 @@ def _clusters(environment: Environment, where: str) -> Iterator[Problem]:
 
 
 def _arns(environment: Environment, where: str) -> Iterator[Problem]:
-    for index, role in enumerate(environment.bound_roles):
-        if role.startswith("arn:") and environment.account and role.split(":")[4] != environment.account:
-            yield Problem(
-                f"{where}.bound_roles[{index}]", role, f"a role of account {environment.account}: IAM cannot pass roles of another account"
-            )
+    names = [role if role.startswith("arn:") else f"arn:aws-us-gov:iam::000000000000:role{role}*" for role in environment.bound_roles]
+    if sum(len(name) + 1 for name in (*names, *(cluster.name for cluster in environment.clusters))) > _MOST_NAMES:
+        allowed = f"roles and clusters with at most {_MOST_NAMES} characters in all; use a path such as /eks/"
+        yield Problem(f"{where}.bound_roles", f"{len(names)} roles", allowed)
     if environment.key and environment.region and environment.key.split(":")[3] != environment.region:
         yield Problem(f"{where}.key", environment.key, f"a key in {environment.region}")
 

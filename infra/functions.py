@@ -169,7 +169,7 @@ class Functions(Construct):
             event_bus=arns.EVENT_BUS,
             our_role_arns=",".join(self.role_arns),
             may_simulate=str(self._environment.simulation).lower(),
-            passable_roles=",".join(arns.bound_roles(stack, self._environment)),
+            bound_roles=",".join(arns.bound_roles(stack, self._environment)),
             clusters=",".join(self._served),
         )
         return {contract_environment.variable(field.name): getattr(values, field.name) for field in fields(values)}

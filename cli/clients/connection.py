@@ -59,6 +59,7 @@ def connect(options: GlobalOptions) -> Dependencies:
             region=session.region,
             partition=caller.partition,
             may_simulate=True,
+            bound_roles=tuple(environment.bound_roles.split(",")),
         ),
         incidents=Incidents(session, environment.incidents_table) if stack else LocalIncidents(),
         calendar=Calendar(session),

@@ -111,7 +111,7 @@ def _required_policies(
     readers = dependencies.readers
     parameters = readers.parameters.load(facts.name)
     settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, facts.name)
-    configured = [role for role in dependencies.environment.passable_roles.split(",") if role not in ("", "*")]
+    configured = [role for role in dependencies.environment.bound_roles.split(",") if role not in ("", "*")]
     bound: dict[BoundWorkload, list[str]] = {}
     current: dict[BoundWorkload, str] = {}
     for target, workload in workloads.items():

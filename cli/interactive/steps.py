@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cli.interactive.progress_display import ProgressDisplay
     from lambdas.application.remediation.results import NotificationKey
     from lambdas.domain.planning.actions import Action
+    from lambdas.domain.planning.planned_binding import PlannedBinding
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
 
 R = TypeVar("R")
@@ -103,9 +104,9 @@ class InteractiveRemediationSteps(RemediationSteps):
             self.first, self.current, self.signals = self.first or result.summary, result.summary, result.signals
         return result
 
-    def apply(self, action: Action, _former: ActionResult | None = None) -> ActionResult:
+    def apply(self, action: Action, binding: PlannedBinding, former: ActionResult | None = None) -> ActionResult:
         """Apply the action, and keep the result in case the run is interrupted."""
-        result = super().apply(action)
+        result = super().apply(action, binding, former)
         if result.state is ActionState.DONE:
             self.changes.append(action.kind)
             self.timeline.append(TimelineEntry(at=result.at or "", event=action.kind, text=result.message))

@@ -48,5 +48,5 @@ def aws_readers(
         region=environment.region,
         partition=environment.partition,
         may_simulate=environment.may_simulate == "true",
-        passable_roles=tuple(environment.passable_roles.split(",")),
+        bound_roles=tuple(environment.bound_roles.split(",")),
     )

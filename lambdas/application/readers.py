@@ -16,7 +16,7 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True, kw_only=True)
 class Readers:
-    """The ports that a snapshot is read through, and the account and region of the deployment. `passable_roles` as in `Snapshot`.
+    """The ports that a snapshot is read through, and the account and region of the deployment. `bound_roles` as in `Snapshot`.
 
     `new_executor` makes an executor for that many parallel reads. Each use shuts its executor down, so that no thread outlives a check.
     """
@@ -30,7 +30,7 @@ class Readers:
     region: str
     partition: str
     may_simulate: bool
-    passable_roles: tuple[str, ...] = ("*",)
+    bound_roles: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             began_at=began_at,
             account=readers.account,
             partition=readers.partition,
-            passable_roles=readers.passable_roles,
+            bound_roles=readers.bound_roles,
             binding=binding,
             settings=settings,
             invalid_settings=wrong,

@@ -31,8 +31,8 @@ class Environment:
 
     `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns`, comma-separated, are the roles whose
     own calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
-    `passable_roles`, comma-separated ARNs with `*`, are the roles that may go into an add-on record; empty means none was configured,
-    `*` that nobody has said.
+    `bound_roles`, comma-separated ARNs with `*`, are the only roles that may be written; empty means that none was configured, and `*`
+    that it is not known.
     `clusters`, comma-separated names, are those this stack serves where another stack serves others in the same account and region
     (one stack per VPC); empty means every cluster.
     """
@@ -48,7 +48,7 @@ class Environment:
     our_role_arns: str
     may_simulate: str
     runbook_root: str = RUNBOOK_ROOT
-    passable_roles: str = "*"
+    bound_roles: str = "*"
     clusters: str = ""
 
     @classmethod

@@ -26,9 +26,10 @@ class AddonRecord(StrEnum):
 
 
 class WhenUnverified(StrEnum):
-    """What to do where a guarding link cannot be read."""
+    """What to do where a precondition cannot be read: role, OIDC provider or trust policy."""
 
     RESTORE = "restore"
+    RESTORE_OWN = "restore-own"
     REFUSE = "refuse"
 
 
@@ -135,14 +136,15 @@ def setting(default: str, parse: Callable[[str], Any], description: str) -> Any:
 class Settings:
     """All settings of one cluster. A field's name is the last segment of its parameter path."""
 
-    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask a person first · observe: tell only")
+    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: tell only")
     addon_record: AddonRecord = setting(
         "update", _one_of(AddonRecord), "update: write the role into the add-on record · tell: never touch it"
     )
     when_unverified: WhenUnverified = setting(
-        "restore",
+        "restore-own",
         _one_of(WhenUnverified),
-        "a guarding link cannot be read: restore sets a missing annotation and replaces none · refuse writes nothing",
+        "a precondition cannot be read: restore-own sets a missing annotation to a role of this account, and replaces none"
+        " · restore also sets bound roles of other accounts · refuse writes nothing",
     )
     restart_by: RestartBy = setting(
         "restart",

@@ -27,6 +27,15 @@ _REPAIR_BY_HAND: Final = frozenset(
     }
 )
 """Block reasons that do not apply to `irsa-remediator fix`."""
+_CHECK_AGAIN: Final = frozenset(
+    {
+        BlockReason.PRECONDITION_FAILED,
+        BlockReason.PRECONDITION_UNKNOWN,
+        BlockReason.ROLE_OUTSIDE_BOUNDS,
+        BlockReason.TRUST_TOO_BROAD,
+    }
+)
+"""Block reasons that a person removes outside the cluster."""
 
 
 def steps(context: MessageContext) -> tuple[Phrase, ...]:
@@ -76,12 +85,22 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
         yield _command("See what the update waits for:", _list_updates(context))
     if verdict is Verdict.NODES_NOT_READY:
         yield from _inspect_nodes(context)
-    if reason == BlockReason.PRECONDITION_UNKNOWN:
-        yield phrase("Let the remediator's role read the resource named above, or correct the cluster by hand.")
+    yield from _precondition(reason, context)
     remedies = tuple(_remedies(context, MOST_STEPS - 2))
     yield from remedies
-    if remedies or reason in (BlockReason.PRECONDITION_FAILED, BlockReason.PRECONDITION_UNKNOWN) or verdict is Verdict.FLAPPING:
+    if remedies or reason in _CHECK_AGAIN or verdict is Verdict.FLAPPING:
         yield _command("Then check again:", _check(context))
+
+
+def _precondition(reason: str, context: MessageContext) -> Iterator[Phrase]:
+    match reason:
+        case BlockReason.PRECONDITION_UNKNOWN:
+            yield phrase("Let the remediator's role read the resource named above, or correct the cluster by hand.")
+        case BlockReason.ROLE_OUTSIDE_BOUNDS:
+            path = Code(context.current.binding_path)
+            yield phrase("Correct the parameter {path}. If the role is right, add it to bound_roles and deploy.", path=path)
+        case BlockReason.TRUST_TOO_BROAD:
+            yield phrase("Add the condition of the note to the trust policy of the role.")
 
 
 def _inspect_nodes(context: MessageContext) -> Iterator[Phrase]:

@@ -53,7 +53,7 @@ HOSTILE: Final = (
 )
 CLUSTER_CONTROLLED: Final = ("service_account", "workload", "pods", "nodes", "permission_errors", "actor")
 """Parts of a snapshot that users of the cluster write."""
-FIXED: Final = frozenset({"target", "settings", "account", "region", "partition", "passable_roles"})
+FIXED: Final = frozenset({"target", "settings", "account", "region", "partition", "bound_roles"})
 """Parts that are not text of a cluster: checked names, parsed settings and the deployment."""
 
 

@@ -97,7 +97,7 @@ def test_the_variables_of_a_function_parse_and_refer_to_the_stack(prod: Template
     assert (read.account, read.region, read.partition) == (ACCOUNT, REGION, "aws")
     assert read.remediator_arn == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{remediator['FunctionName']}:live"
     assert read.our_role_arns.split(",") == [f"<{role_name}.Arn>" for role_name in role_names(prod)]
-    assert read.passable_roles.split(",") == [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"]
+    assert read.bound_roles.split(",") == [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"]
     assert (read.may_simulate, read.event_bus) == ("true", "default")
     assert template_type(prod, read.incidents_table) == "AWS::DynamoDB::Table"
     assert template_type(prod, read.chat_topic_arn) == template_type(prod, read.people_topic_arn) == "AWS::SNS::Topic"

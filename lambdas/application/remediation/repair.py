@@ -29,6 +29,7 @@ from lambdas.domain.planning.actions import (
     RestoreAnnotation,
     without_restart,
 )
+from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import TimelineEvent
@@ -71,7 +72,9 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
 def _act(iteration: Iteration, action: Action, position: int, before: AssessmentSummary) -> ActionResult | None:
     """Apply one action and wait for its effect. Where a restart is refused, the stale pods are deleted in waves. Returns what failed."""
     step = iteration.step(StepPurpose.APPLY, action.kind, position)
-    result = iteration.steps.until(step, ActionResult(), partial(iteration.work.apply, action), _is_finished, BUSY_SCHEDULE)
+    result = iteration.steps.until(
+        step, ActionResult(), partial(iteration.work.apply, action, before.planned_binding), _is_finished, BUSY_SCHEDULE
+    )
     iteration.state.record_action(action, result)
     if result.state is ActionState.REJECTED and isinstance(action, RestartWorkload) and (replacement := without_restart(action)):
         return _act(iteration, replacement, position, before)
@@ -90,12 +93,16 @@ def _follow_up(iteration: Iteration, action: Action, position: int, before: Asse
     """Wait for the effect of an action that takes time. Returns what failed, or None."""
     match action:
         case ReplaceCanaryPod():
-            return _follow_canary(iteration, Canary(action=action, must_be_ready=_all_pods_work(before)), position)
+            return _follow_canary(iteration, _canary(action, before), position)
         case ReplaceStalePods():
-            return _replace_stale_pods(iteration, action, position, before.time_limits.verification_timeout_s)
+            return _replace_stale_pods(iteration, action, position, before)
         case AnnotateServiceAccount():
             iteration.state.annotated = action
     return None
+
+
+def _canary(action: ReplaceCanaryPod, before: AssessmentSummary) -> Canary:
+    return Canary(action=action, must_be_ready=_all_pods_work(before), binding=before.planned_binding)
 
 
 def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> ActionResult | None:
@@ -108,7 +115,7 @@ def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> Actio
         case CanaryState.NODE_LOST:
             return ActionResult(state=ActionState.CONFLICT, message=result.message)
         case CanaryState.NOT_READY:
-            _restore(iteration)
+            _restore(iteration, canary.binding)
         case CanaryState.WAITING | CanaryState.NO_ROLE:
             pass
     return ActionResult(state=ActionState.FAILED, message=result.message)
@@ -123,12 +130,18 @@ def _all_pods_work(before: AssessmentSummary) -> bool:
     return counts.pods_ready == counts.pods and not counts.errors_with_role + counts.errors_without_role + counts.nodes_waiting
 
 
-def _replace_stale_pods(iteration: Iteration, action: ReplaceStalePods, position: int, timeout_s: int) -> ActionResult | None:
-    step = iteration.step(StepPurpose.REPLACE_PODS, position=position)
-    check, is_settled = partial(iteration.work.replace_stale_pods, action), partial(_is_replaced, timeout_s=timeout_s)
+def _replace_stale_pods(iteration: Iteration, action: ReplaceStalePods, position: int, before: AssessmentSummary) -> ActionResult | None:
+    step, timeout_s = iteration.step(StepPurpose.REPLACE_PODS, position=position), before.time_limits.verification_timeout_s
+    check = partial(iteration.work.replace_stale_pods, action, before.planned_binding)
+    is_settled = partial(_is_replaced, timeout_s=timeout_s)
     result = iteration.steps.until(step, ReplacementResult(), check, is_settled, replacement_schedule(timeout_s))
     iteration.state.record(TimelineEvent.ROLLING_REPLACEMENT, result.message, result.at)
-    return None if result.state is ReplacementState.DONE else ActionResult(state=ActionState.FAILED, message=result.message)
+    match result.state:
+        case ReplacementState.DONE:
+            return None
+        case ReplacementState.OUTDATED:
+            return ActionResult(state=ActionState.CONFLICT, message=result.message)
+    return ActionResult(state=ActionState.FAILED, message=result.message)
 
 
 def replacement_schedule(timeout_s: int) -> PollSchedule:
@@ -170,7 +183,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         state.is_verified, state.annotated = True, None
         notify(iteration, NotificationKind.VERIFIED, verification=result.sentence)
     elif result.state is VerificationState.WORSE:
-        _restore(iteration)
+        _restore(iteration, before.planned_binding)
         give_up(iteration, result.sentence)
     elif result.state not in REPAIRABLE_STATES or state.repairs >= MAX_REPAIRS:
         give_up(iteration, result.sentence)
@@ -180,12 +193,12 @@ def _is_concluded(result: VerificationResult) -> bool:
     return result.state is not VerificationState.WAITING
 
 
-def _restore(iteration: Iteration) -> None:
+def _restore(iteration: Iteration, before: PlannedBinding) -> None:
     """Restore the value that our annotation replaced, once. A verified annotation stays."""
     state, annotated = iteration.state, iteration.state.annotated
     if annotated:
         state.annotated = None
         action = RestoreAnnotation(value=annotated.old_value, ours=annotated.role_arn)
         step = iteration.step(StepPurpose.RESTORE)
-        result = iteration.steps.until(step, ActionResult(), partial(iteration.work.apply, action), _is_finished, BUSY_SCHEDULE)
+        result = iteration.steps.until(step, ActionResult(), partial(iteration.work.apply, action, before), _is_finished, BUSY_SCHEDULE)
         state.record_action(action, result)

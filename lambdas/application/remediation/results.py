@@ -72,10 +72,14 @@ class ActionState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ActionResult(StepResult):
-    """The outcome of one action, and a message that says what was done or what prevented it."""
+    """The outcome of one action, and a message that says what was done or what prevented it.
+
+    `waited_for_update` is set once another update of the add-on was in progress: the plan is then out of date.
+    """
 
     state: ActionState = ActionState.BUSY
     message: str = ""
+    waited_for_update: bool = False
 
 
 class CanaryState(StrEnum):
@@ -108,6 +112,7 @@ class ReplacementState(StrEnum):
     WAITING = "waiting"
     DONE = "done"
     STUCK = "stuck"
+    OUTDATED = "outdated"  # the binding or the annotation has changed since the plan
 
 
 @dataclass(frozen=True, kw_only=True)

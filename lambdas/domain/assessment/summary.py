@@ -8,6 +8,7 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Remedy
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import Action, from_json, to_json
+from lambdas.domain.planning.planned_binding import PlannedBinding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +142,11 @@ class AssessmentSummary:
     def is_healthy(self) -> bool:
         """Whether no link was broken. The verdict alone does not tell: a pod identity association may stand and not work."""
         return not self.verdicts
+
+    @property
+    def planned_binding(self) -> PlannedBinding:
+        """The binding that the plan was made from."""
+        return PlannedBinding(path=self.binding_path, version=self.binding_version, role_arn=self.desired_role)
 
     @property
     def service_account(self) -> ServiceAccountRef:

@@ -100,10 +100,14 @@ def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateAddonRole:
-    """Write the role into the add-on record: the only repair that survives the next update. `token` makes it one update."""
+    """Write the role into the add-on record as it was seen, with `old_role_arn`. Only this repair survives the next update.
+
+    `token` makes it one update.
+    """
 
     addon: str
     role_arn: str
+    old_role_arn: str | None
     token: str
 
     kind: ClassVar[str] = "update-addon-role"

@@ -22,7 +22,9 @@ class BlockReason(StrEnum):
     OBSERVE_MODE = "observe-mode"
     ADDON_RECORD_NOTIFY_ONLY = "addon-record-notify-only"
     ADDON_DEGRADED = "addon-degraded"
-    ROLE_NOT_ALLOWED = "role-not-allowed"  # it is none of the roles that the stack may hand to EKS
+    ROLE_NOT_ALLOWED = "role-not-allowed"  # the remediator may not pass it to EKS
+    ROLE_OUTSIDE_BOUNDS = "role-outside-bounds"  # outside bound_roles, or of an account that is not configured
+    TRUST_TOO_BROAD = "trust-too-broad"  # the role trusts any ServiceAccount, so nothing shows that it is meant for this one
     COOLDOWN = "cooldown"
     TOO_MANY_REPAIRS = "too-many-repairs"
     TUG_OF_WAR = "tug-of-war"

@@ -21,9 +21,9 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.plan import BlockedAction, BlockReason, Plan
 from lambdas.domain.planning.policies import Blocker, RepairHistory, blockers
+from lambdas.domain.planning.role_bounds import is_passable
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, is_rollout_stalled, reachable_pods
 from lambdas.domain.snapshot.snapshot import AddonFacts, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
-from lambdas.domain.trust.patterns import arn_matches
 
 Wanted = dict[Link, tuple[Action, ...]]
 
@@ -88,7 +88,10 @@ def _wanted(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Wa
         wanted[Link.PODS] = _replace(snapshot, snapshot.workload, annotated=Link.ANNOTATION not in wanted)
     if diagnosis[Link.ADDON_RECORD].verdict is Verdict.ADDON_ROLE_MISSING and isinstance(snapshot.addon, AddonFacts):
         role = snapshot.desired_role or ""
-        wanted[Link.ADDON_RECORD] = (UpdateAddonRole(addon=snapshot.addon.name, role_arn=role, token=f"{past.incident_id}-{past.round}"),)
+        token = f"{past.incident_id}-{past.round}"
+        wanted[Link.ADDON_RECORD] = (
+            UpdateAddonRole(addon=snapshot.addon.name, role_arn=role, old_role_arn=snapshot.addon.role_arn, token=token),
+        )
     return wanted
 
 
@@ -223,8 +226,7 @@ NOT_PASSABLE = "the role is none of those that the remediator may pass to EKS: a
 
 def _passable(snapshot: Snapshot) -> bool:
     """Whether IAM lets us hand the role to EKS: asked here, since the update would be refused after the pods were restarted for it."""
-    role = snapshot.desired_role or ""
-    return any(pattern == "*" or arn_matches(pattern, role, variables=False) is True for pattern in snapshot.passable_roles)
+    return is_passable(snapshot.desired_role or "", account=snapshot.account, bound_roles=snapshot.bound_roles)
 
 
 def _unverified(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding) -> str | None:

@@ -9,9 +9,11 @@ from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer
+from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
 from lambdas.domain.incidents.incident import PastIncident
 from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.planning.role_bounds import account_of, why_outside
 from lambdas.domain.snapshot.snapshot import Binding, Missing, ServiceAccountFacts, Snapshot
 
 TUG_OF_WAR_REPAIRS: Final = 3
@@ -65,6 +67,23 @@ def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory)
     return Blocker(BlockReason.NO_BINDING, f"no parameter asks for a role here; to let the remediator act, write {path}")
 
 
+def _outside_bounds(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    why = why_outside(snapshot.desired_role or "", account=snapshot.account, bound_roles=snapshot.bound_roles)
+    return Blocker(BlockReason.ROLE_OUTSIDE_BOUNDS, why) if why and isinstance(snapshot.binding, Binding) else None
+
+
+def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    # Such a policy does not show that the role is meant for this ServiceAccount: a binding could then give it any role of that kind.
+    wide = trust_breadth(snapshot)
+    if wide is None or not isinstance(snapshot.binding, Binding):
+        return None
+    return Blocker(
+        BlockReason.TRUST_TOO_BROAD,
+        f"the trust policy of {role_name(snapshot.binding.role_arn)} admits any ServiceAccount of the {wide}, so it does not show that "
+        f"the role is meant for {snapshot.target.namespace}/{snapshot.target.name}",
+    )
+
+
 def _guard_broken(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     guard = next((finding for finding in diagnosis.broken if finding.link in PRECONDITIONS), None)
     proven = next((finding for finding in diagnosis.broken if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
@@ -92,10 +111,12 @@ def _mechanism_unread(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistor
 
 def _guard_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     unread = [diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN]
-    if not unread or snapshot.settings.when_unverified is WhenUnverified.RESTORE:
+    setting = snapshot.settings.when_unverified
+    is_own = account_of(snapshot.desired_role or "") == snapshot.account
+    if not unread or setting is WhenUnverified.RESTORE or (is_own and setting is WhenUnverified.RESTORE_OWN):
         return None
     return Blocker(
-        BlockReason.PRECONDITION_UNKNOWN, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is refuse"
+        BlockReason.PRECONDITION_UNKNOWN, f"{unread[0].link.title} could not be read ({unread[0].sentence}); when_unverified is {setting}"
     )
 
 
@@ -196,7 +217,9 @@ def _at(time: datetime) -> str:
 
 POLICIES: Final[tuple[Rule, ...]] = (
     _no_binding,
+    _outside_bounds,
     _guard_broken,
+    _trusts_everyone,
     _mechanism_unread,
     _guard_unread,
     _observe,

@@ -273,7 +273,7 @@ class Snapshot:
     """Everything read for one ServiceAccount at one time.
 
     `began_at` is when reading began: what happened before it is in the picture. `known_good_at` is when a check last found all well.
-    `passable_roles` are ARN patterns of the roles that we may hand to EKS for an add-on record.
+    `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
     target: ServiceAccountRef
@@ -301,7 +301,7 @@ class Snapshot:
     support: SupportDates | Unknown | NotRead = NOT_READ
     known_good_at: datetime | None = None
     actor: Actor | None = None
-    passable_roles: tuple[str, ...] = ("*",)
+    bound_roles: tuple[str, ...] = ("*",)
 
     @property
     def desired_role(self) -> str | None:

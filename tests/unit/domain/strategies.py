@@ -130,6 +130,12 @@ def _errors(draw: st.DrawFn, pods: Any) -> tuple[PluginError, ...]:
     )
 
 
+def _admits_any_service_account() -> dict[str, Any]:
+    policy = trust()
+    del policy["Statement"][0]["Condition"]
+    return policy
+
+
 @st.composite
 def observations(draw: st.DrawFn) -> Snapshot:
     """Any picture of one ServiceAccount."""
@@ -139,13 +145,15 @@ def observations(draw: st.DrawFn) -> Snapshot:
     errors: Any = draw(st.one_of(st.just(()), _errors(pods), st.sampled_from([NOT_READ, UNREAD])))
     right = RoleFacts(arn=ROLE, trust=trust(subject=target.subject))
     wrong = RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:a:b"))
+    broad = RoleFacts(arn=ROLE, trust=_admits_any_service_account())
+    foreign = binding(role_arn="arn:aws:iam::666666666666:role/evil")
     provider = OidcProvider(arn="provider", client_ids=("sts.amazonaws.com",))
     late = Window(days=(3,), start=timedelta(hours=1), length=timedelta(hours=1))
     rolling: WorkloadFacts = workload(updated=draw(_mostly(15, 3)), on_delete=draw(_mostly(False, True)), desired=draw(_mostly(15, 0)))
     return replace(
         healthy_snapshot(target),
         binding=draw(
-            _mostly(binding(changed_at=draw(st.sampled_from([None, NOW]))), InvalidBinding(path="/p", reason="no"), Missing("/p"))
+            _mostly(binding(changed_at=draw(st.sampled_from([None, NOW]))), foreign, InvalidBinding(path="/p", reason="no"), Missing("/p"))
         ),
         settings=settings(
             mode=draw(_mostly(*Mode)),
@@ -158,10 +166,11 @@ def observations(draw: st.DrawFn) -> Snapshot:
             _mostly(cluster(), cluster(status="UPDATING"), cluster(status="CREATING"), cluster(created_at=NOW), Missing("c"), UNREAD)
         ),
         addon_name={CNI: "vpc-cni", EBS: "aws-ebs-csi-driver"}.get(target),
+        bound_roles=draw(_mostly(("*",), ("",), (ROLE,), ("arn:aws:iam::111122223333:role/eks/*",), ("arn:aws:iam::666666666666:role/*",))),
         addon=draw(_addon()),
         associations=draw(_mostly((), (Association(id="a", role_arn=ROLE),), UNREAD)),
         agent_installed=draw(_mostly(NOT_READ, True, False, UNREAD)),
-        role=draw(_mostly(right, wrong, Missing("r"), UNREAD, NOT_READ)),
+        role=draw(_mostly(right, wrong, broad, Missing("r"), UNREAD, NOT_READ)),
         oidc_provider=draw(_mostly(provider, OidcProvider(arn="p", client_ids=()), Missing("p"), UNREAD)),
         simulated=draw(_mostly(UNREAD, {}, simulation(), simulation("ec2:CreateTags"), NOT_READ)),
         service_account=draw(_account()),

@@ -72,7 +72,7 @@ def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_las
             role_arn=ROLE,
             count=2,
         ),
-        UpdateAddonRole(addon="vpc-cni", role_arn=ROLE, token="7f3a-2"),
+        UpdateAddonRole(addon="vpc-cni", role_arn=ROLE, old_role_arn=None, token="7f3a-2"),
     )
     assert made.answers == ((Link.ANNOTATION, (0,)), (Link.PODS, (1, 2)), (Link.ADDON_RECORD, (3,)))
     assert made.blocked == ()

@@ -15,10 +15,12 @@ from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import stale_pods
+from lambdas.domain.diagnosis.links.identity import trust_breadth
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
+from lambdas.domain.planning.role_bounds import why_outside
 from lambdas.domain.snapshot.node_reachability import is_rollout_stalled, pods_on_lost_nodes
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts, Snapshot
 from tests.unit.domain.snapshot_fixtures import judged
@@ -69,13 +71,15 @@ def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) ->
     assert not {"update-in-progress"} & set(found.verdicts)
     assert all(action.role_arn == picture.binding.role_arn for action in made.actions)  # type: ignore[union-attr]
     assert picture.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
+    assert why_outside(picture.binding.role_arn, account=picture.account, bound_roles=picture.bound_roles) is None
+    assert trust_breadth(picture) is None
 
 
 def _replaces_nothing_on_a_guess(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
     if not any(found[link].state is State.UNKNOWN for link in READABLE_PRECONDITIONS) or not made.actions:
         return
     event("acts behind an unread guard")
-    assert picture.settings.when_unverified is WhenUnverified.RESTORE
+    assert picture.settings.when_unverified is not WhenUnverified.REFUSE
     for action in made.actions:
         match action:
             case AnnotateServiceAccount():

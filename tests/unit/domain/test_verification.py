@@ -72,7 +72,9 @@ def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
 
 
 CANARY = ReplaceCanaryPod(pod="aws-node-01", uid="1", node="n1", newest="2026-01-01T12:00:00Z", role_arn=ROLE)
-RESTART = RestartWorkload(workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-01-01T12:00:00Z", at_a_time=2)
+RESTART = RestartWorkload(
+    workload=WorkloadKind.DAEMON_SET, name="aws-node", restarted_at="2026-01-01T12:00:00Z", at_a_time=2, role_arn=ROLE
+)
 WAVES = ReplaceStalePods(at_a_time=2, count=11, role_arn=ROLE)
 
 

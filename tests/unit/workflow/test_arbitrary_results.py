@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from lambdas.application.remediation.steps.history import IncidentRecord
     from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.planning.actions import Action
+    from lambdas.domain.planning.planned_binding import PlannedBinding
     from lambdas.notifications.message_context import MessageContext
 
 AT: Final = NOON.isoformat()
@@ -129,7 +130,7 @@ class ArbitrarySteps:
     def release(self, former: ClaimResult) -> ClaimResult:
         return self._choose("release", 0.9, ClaimResult(is_ours=True), ClaimResult(error="no answer"))
 
-    def apply(self, action: Action, former: ActionResult) -> ActionResult:
+    def apply(self, action: Action, binding: PlannedBinding, former: ActionResult) -> ActionResult:
         done, *others = (ActionResult(state=state, message="message", at=NOON) for state in ActionState)
         return self._choose("restore" if isinstance(action, RestoreAnnotation) else "apply", 0.8, done, *others)
 
@@ -137,7 +138,7 @@ class ArbitrarySteps:
         others = (CanaryResult(state=state) for state in CanaryState if state is not CanaryState.HAS_ROLE)
         return self._choose("follow", 0.7, CanaryResult(state=CanaryState.HAS_ROLE), *others)
 
-    def replace_stale_pods(self, action: ReplaceStalePods, former: ReplacementResult) -> ReplacementResult:
+    def replace_stale_pods(self, action: ReplaceStalePods, binding: PlannedBinding, former: ReplacementResult) -> ReplacementResult:
         others = (ReplacementResult(state=state) for state in ReplacementState if state is not ReplacementState.DONE)
         return self._choose("follow", 0.7, ReplacementResult(state=ReplacementState.DONE), *others)
 
@@ -234,7 +235,7 @@ class ConflictingSteps(UnchangedSteps):
     def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
         return AssessmentResult(at=NOON, summary=BROKEN, signals=1)
 
-    def apply(self, action: Action, former: ActionResult) -> ActionResult:
+    def apply(self, action: Action, binding: PlannedBinding, former: ActionResult) -> ActionResult:
         self.asked.append("apply")
         return ActionResult(at=NOON, state=ActionState.CONFLICT, message="the object has changed")
 

@@ -76,7 +76,14 @@ def test_a_checkpoint_with_the_fields_of_a_newer_version_is_read() -> None:
 
 def test_an_action_is_stored_by_its_kind() -> None:
     """The words of a stored plan; a class can be renamed without losing the plans of running executions."""
-    stored = {"kind": "restart-workload", "workload": "DaemonSet", "name": "aws-node", "restarted_at": "now", "at_a_time": 2}
+    stored = {
+        "kind": "restart-workload",
+        "workload": "DaemonSet",
+        "name": "aws-node",
+        "restarted_at": "now",
+        "at_a_time": 2,
+        "role_arn": "arn",
+    }
     action: Action = decode(Action, stored)  # type: ignore[arg-type]  # a union
     assert isinstance(action, RestartWorkload)
     assert encode(action) == stored

@@ -12,7 +12,7 @@ from sandbox.simulation.scenario import BOUND
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import KEY, OTHER, REPAIR, TARGET, run_workflow, set_annotation
 from tests.world import role_arn
-from tests.world.state import NOON
+from tests.world.state import NOON, Update
 
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
@@ -115,7 +115,10 @@ def test_a_second_change_during_the_verification_is_repaired() -> None:
 
 def test_our_update_waits_for_the_update_of_someone_else() -> None:
     def begins(run: ScenarioRun) -> None:
-        run.world.fail("eks.set_addon_role", Busy("the add-on is being updated"), times=3)
+        record = run.world.cluster.addons["vpc-cni"]
+        run.world.cluster.addons["vpc-cni"] = replace(record, status="UPDATING")
+        run.world.cluster.updates["vpc-cni"] = Update(replace(record, status="ACTIVE"), 3, annotates=False)
+        run.world.fail("eks.set_addon_role", Busy("the add-on is being updated"), times=1)
 
     done = run_workflow({"addon_role": None}, before={"1.4 apply update-addon-role": begins})
     assert done.outcome == "verified"

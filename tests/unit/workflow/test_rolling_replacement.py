@@ -19,6 +19,7 @@ from tests.world import NOON
 if TYPE_CHECKING:
     from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
     from lambdas.domain.incidents.incident import Incident
+    from lambdas.domain.planning.planned_binding import PlannedBinding
     from tests.over_fakes.scenario_run import ScenarioRun
     from tests.unit.workflow.workflow_run import InterruptedSteps
 
@@ -57,9 +58,9 @@ def test_one_step_replaces_several_batches_and_ends_in_time() -> None:
             work = steps_of(incident)
             replace_stale_pods = work.replace_stale_pods
 
-            def timed(action: ReplaceStalePods, former: ReplacementResult) -> ReplacementResult:
+            def timed(action: ReplaceStalePods, binding: PlannedBinding, former: ReplacementResult) -> ReplacementResult:
                 began_at = run.world.now
-                result = replace_stale_pods(action, former)
+                result = replace_stale_pods(action, binding, former)
                 took.append(run.world.now - began_at)
                 return result
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from lambdas.application.remediation.results import CanaryResult, CanaryState
 from lambdas.domain.planning.actions import ReplaceCanaryPod
+from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.snapshot.snapshot import PodFacts
 
 SHORT_PAUSES_S: Final = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.15, 0.25, 0.4, 0.4, 0.4)
@@ -19,10 +20,14 @@ LOST_NODE_CHECKS: Final = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """The replaced pod, and whether all pods worked before: only then does its successor have to become ready."""
+    """The replaced pod, and whether all pods worked before: only then does its successor have to become ready.
+
+    `binding` is the binding of the plan.
+    """
 
     action: ReplaceCanaryPod
     must_be_ready: bool
+    binding: PlannedBinding
 
 
 def successor(pods: tuple[PodFacts, ...], action: ReplaceCanaryPod) -> PodFacts | None:
@@ -66,6 +71,6 @@ def needs_node_check(result: CanaryResult) -> bool:
     return result.state is CanaryState.NOT_READY or is_late
 
 
-def deletion_of(pod: PodFacts) -> ReplaceCanaryPod:
-    """The action that deletes exactly this pod."""
-    return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=pod.role_arn or "")
+def deletion_of(pod: PodFacts, role_arn: str) -> ReplaceCanaryPod:
+    """The action that deletes exactly this pod, whose successor is to have the role."""
+    return ReplaceCanaryPod(pod=pod.name, uid=pod.uid, node=pod.node, newest="", role_arn=role_arn)

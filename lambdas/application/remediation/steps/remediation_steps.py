@@ -6,6 +6,7 @@ No step raises what may succeed later. Each may run twice with the effect of one
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Final, assert_never
 
@@ -39,6 +40,7 @@ from lambdas.application.remediation.steps.canary import (
 from lambdas.application.remediation.steps.history import IncidentRecord, past_incident
 from lambdas.application.remediation.steps.rolling_replacement import Reach, next_batch
 from lambdas.application.remediation.steps.step_context import MAX_ERROR_LENGTH, StepContext
+from lambdas.application.remediation.steps.write_check import WriteCheck
 from lambdas.application.snapshot_collection import read_workload
 from lambdas.contract import metrics
 from lambdas.contract.events import OwnEvent
@@ -46,7 +48,17 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.errors import AccessDenied, Conflict, Denial, NotFound, Rejected, RemediatorError, TransientError
+from lambdas.domain.errors import (
+    AccessDenied,
+    Busy,
+    Conflict,
+    Denial,
+    NotFound,
+    PermanentError,
+    Rejected,
+    RemediatorError,
+    TransientError,
+)
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import (
     DONE,
@@ -58,6 +70,7 @@ from lambdas.domain.planning.actions import (
     RestoreAnnotation,
     UpdateAddonRole,
 )
+from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.request import actor_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
@@ -139,36 +152,80 @@ class RemediationSteps(StepContext):
             return replace(former, at=self.now(), error=self.log_error("actions", error))
         return ClaimResult(at=self.now(), is_ours=is_ours)
 
-    def apply(self, action: Action, _former: ActionResult | None = None) -> ActionResult:
-        """Run one action. The same action again has no further effect."""
-        namespace = self.incident.target.namespace
+    def apply(self, action: Action, binding: PlannedBinding, former: ActionResult | None = None) -> ActionResult:
+        """Run one action of a plan that was made from this binding. The same action again has no further effect.
+
+        The binding, the mode and the object are read again right before the write. A change since the plan is a conflict.
+        """
+        return self._run(action, lambda: self._write(action, binding, former or ActionResult()), former)
+
+    def _run(self, action: Action, write: Callable[[], str], former: ActionResult | None = None) -> ActionResult:
         error: RemediatorError | None = None
+        waited = former is not None and former.waited_for_update
         try:
-            match action:
-                case AnnotateServiceAccount():
-                    text = self.retry(lambda: self._annotate(action))
-                case ReplaceCanaryPod():
-                    deleted = self.retry(lambda: self.cluster().delete_pod(namespace, action.pod, action.uid))
-                    text = f"{action.pod} deleted" if deleted else f"{action.pod} was gone already"
-                case RestartWorkload():
-                    self.retry(lambda: self.cluster().restart(namespace, action.workload, action.name, action.restarted_at))
-                    text = f"{action.name} restarts, {action.at_a_time} at a time"
-                case ReplaceStalePods():  # `replace_stale_pods` deletes them
-                    text = f"{pluralize(action.count, 'stale pod')}, {action.at_a_time} at a time"
-                case UpdateAddonRole():
-                    cluster, eks = self.incident.target.cluster, self.readers.eks
-                    update = self.retry(lambda: eks.set_addon_role(cluster, action.addon, action.role_arn, action.token))
-                    text = f"update {update} of the add-on record {action.addon}"
-                case RestoreAnnotation():
-                    text = self.retry(lambda: self._restore(action))
-                case _:
-                    assert_never(action)
-            state = ActionState.DONE
+            text, state = write(), ActionState.DONE
         except RemediatorError as caught:
             error, text, state = caught, str(caught)[:MAX_ERROR_LENGTH], _state_after(caught)
+            waited = waited or isinstance(caught, Busy)
         done = state is ActionState.DONE
         self.log("actions", text, incident=self.incident.id, action=action.kind, done=done, error=error)
-        return ActionResult(at=self.now(), state=state, message=text)
+        return ActionResult(at=self.now(), state=state, message=text, waited_for_update=waited)
+
+    def _write(self, action: Action, binding: PlannedBinding, former: ActionResult) -> str:
+        namespace = self.incident.target.namespace
+        match action:
+            case AnnotateServiceAccount():
+                self.retry(lambda: self.write_check.check_binding(action.role_arn, binding))
+                return self.retry(lambda: self._annotate(action))
+            case ReplaceCanaryPod():
+                self._check_pods(action.role_arn, binding)
+                return self._delete(action)
+            case RestartWorkload():
+                self._check_pods(action.role_arn, binding)
+                self.retry(lambda: self.cluster().restart(namespace, action.workload, action.name, action.restarted_at))
+                return f"{action.name} restarts, {action.at_a_time} at a time"
+            case ReplaceStalePods():  # `replace_stale_pods` deletes them
+                return f"{pluralize(action.count, 'stale pod')}, {action.at_a_time} at a time"
+            case UpdateAddonRole():
+                self.retry(lambda: self.write_check.check_binding(action.role_arn, binding))
+                return self.retry(lambda: self._update_record(action, former))
+            case RestoreAnnotation():
+                self.write_check.check_restored(action)
+                return self.retry(lambda: self._restore(action))
+            case _:
+                assert_never(action)
+
+    @property
+    def write_check(self) -> WriteCheck:
+        """The checks right before a write."""
+        return WriteCheck(self.incident.target, self.readers)
+
+    def _check_pods(self, role_arn: str, binding: PlannedBinding) -> None:
+        """Check that new pods would get this role: the binding is unchanged, and the annotation names the role.
+
+        Raises:
+            Conflict: one of the two has changed.
+        """
+        self.retry(lambda: self.write_check.check_binding(role_arn, binding))
+        self.retry(lambda: self.write_check.check_annotation(role_arn, self.cluster()))
+
+    def _why_outdated(self, role_arn: str, binding: PlannedBinding) -> str | None:
+        try:
+            self._check_pods(role_arn, binding)
+        except PermanentError as error:
+            return str(error)
+        return None
+
+    def _delete(self, action: ReplaceCanaryPod) -> str:
+        deleted = self.retry(lambda: self.cluster().delete_pod(self.incident.target.namespace, action.pod, action.uid))
+        return f"{action.pod} deleted" if deleted else f"{action.pod} was gone already"
+
+    def _update_record(self, action: UpdateAddonRole, former: ActionResult) -> str:
+        cluster, eks = self.incident.target.cluster, self.readers.eks
+        if self.write_check.has_record_role(action, waited=former.waited_for_update):
+            return f"the add-on record {action.addon} has the role already"
+        update = eks.set_addon_role(cluster, action.addon, action.role_arn, action.token)
+        return f"update {update} of the add-on record {action.addon}"
 
     def _annotate(self, action: AnnotateServiceAccount) -> str:
         target, cluster = self.incident.target, self.cluster()
@@ -212,7 +269,8 @@ class RemediationSteps(StepContext):
         pod = successor(pods, canary.action)
         result = judge(canary, pod, former, self.now())
         if pod and result.replacements > former.replacements:
-            return replace(result, message=self.apply(deletion_of(pod)).message)
+            deletion = deletion_of(pod, canary.action.role_arn)
+            return replace(result, message=self.apply(deletion, canary.binding).message)
         return result
 
     def _is_canary_lost(self, canary: Canary) -> bool:
@@ -225,10 +283,11 @@ class RemediationSteps(StepContext):
         pod = successor(pods, canary.action)
         return (pod.node if pod else canary.action.node) in lost
 
-    def replace_stale_pods(self, action: ReplaceStalePods, former: ReplacementResult) -> ReplacementResult:
+    def replace_stale_pods(self, action: ReplaceStalePods, binding: PlannedBinding, former: ReplacementResult) -> ReplacementResult:
         """Delete batch after batch of stale pods, each once the pods of the batch before are ready and have the role.
 
-        One step replaces as many batches as it can within its time, because each step is a durable operation.
+        One step replaces as many batches as it can within its time, because each step is a durable operation. Binding and annotation are
+        read again before each batch.
         """
         began_at = self.now()
         result = replace(former, began_at=former.began_at or began_at)
@@ -238,11 +297,15 @@ class RemediationSteps(StepContext):
                 pods = self.pods()
                 if reach is None or checks % LOST_NODE_CHECKS == 0:
                     reach = self._reach(pods, is_idle=result.is_idle)
+                batch, following = next_batch(action, pods, reach, result, self.now())
+                if batch and (why := self._why_outdated(action.role_arn, binding)):
+                    return replace(result, at=self.now(), state=ReplacementState.OUTDATED, message=why[:MAX_ERROR_LENGTH])
             except RemediatorError as error:
                 return replace(result, at=self.now(), message=str(error)[:MAX_ERROR_LENGTH])
-            batch, result = next_batch(action, pods, reach, result, self.now())
+            result = following
             for pod in batch:
-                self.apply(deletion_of(pod))
+                deletion = deletion_of(pod, action.role_arn)
+                self._run(deletion, partial(self._delete, deletion))
             if result.state is not ReplacementState.WAITING or self.now() - began_at >= STEP_TIME:
                 break
             self.sleep(BATCH_PAUSE_S)

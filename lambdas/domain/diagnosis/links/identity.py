@@ -127,6 +127,14 @@ def trust_link(snapshot: Snapshot) -> Finding:
     return not_applicable(Link.TRUST, "no role to look at")
 
 
+def trust_breadth(snapshot: Snapshot) -> Breadth | None:
+    """How far the role's trust policy is open beyond this ServiceAccount; None where it is not, or was not read."""
+    arn = provider_arn(snapshot)
+    if not isinstance(snapshot.role, RoleFacts) or arn is None:
+        return None
+    return breadth(snapshot.role.trust, WebIdentity(provider_arn=arn, subject=snapshot.target.subject, audience=audience(snapshot)))
+
+
 def _trust(snapshot: Snapshot, role: RoleFacts, identity: WebIdentity) -> Finding:
     match evaluate(role.trust, identity):
         case Allowed():

@@ -1,4 +1,4 @@
-"""Only roles that the stack may hand to EKS go into an add-on record; the cluster is repaired all the same."""
+"""Where roles are bounded, no other role is written; without bounds no role goes into an add-on record."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ BOUND = role_arn("demo-vpc-cni")
 
 
 def checked(world: World, *passable: str) -> Assessment:
-    readers = fakes.readers_over(world, passable_roles=passable)
+    readers = fakes.readers_over(world, bound_roles=passable)
     policy_sources = PolicySources(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
     return assess(TARGET, readers, policy_sources, world.now, Hints())
 
@@ -46,13 +46,21 @@ def test_a_passable_role_goes_into_the_record(passable: tuple[str, ...]) -> None
 @pytest.mark.parametrize(
     "passable",
     [
-        pytest.param(("",), id="none was configured"),
         pytest.param((f"arn:aws:iam::{ACCOUNT}:role/eks/*",), id="another path"),
         pytest.param(("arn:aws:iam::999900009999:role/*",), id="another account"),
         pytest.param((BOUND[:-1],), id="one character short"),
+        pytest.param((f"arn:aws-cn:iam::{ACCOUNT}:role/*",), id="another partition"),
     ],
 )
-def test_another_role_is_left_out_of_the_record_with_a_reason(passable: tuple[str, ...]) -> None:
+def test_a_role_outside_the_bounds_is_written_nowhere(passable: tuple[str, ...]) -> None:
+    made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
+    assert made.plan.actions == ()
+    assert {blocked.reason for blocked in made.plan.blocked if blocked.link is not Link.NODES} == {BlockReason.ROLE_OUTSIDE_BOUNDS}
+    assert "bound_roles" in made.plan.blocked[0].sentence
+
+
+@pytest.mark.parametrize("passable", [pytest.param(("",), id="none was configured")])
+def test_a_role_that_cannot_be_passed_is_left_out_of_the_record_with_a_reason(passable: tuple[str, ...]) -> None:
     made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
     names = [action.kind for action in made.plan.actions]
     assert names[0] == "annotate-service-account"

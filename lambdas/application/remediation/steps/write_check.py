@@ -1,0 +1,94 @@
+"""The checks right before a write: what the plan was made from is read again, and a change since then is a conflict."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from lambdas.application.readers import Readers
+from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.contract.settings import Mode, read_settings
+from lambdas.domain.errors import Busy, Conflict, NotFound, PermanentError
+from lambdas.domain.planning.actions import RestoreAnnotation, UpdateAddonRole
+from lambdas.domain.planning.planned_binding import PlannedBinding
+from lambdas.domain.planning.role_bounds import why_outside
+from lambdas.domain.ports import ClusterPort
+from lambdas.domain.snapshot.bindings import resolve_binding
+from lambdas.domain.snapshot.snapshot import AddonFacts, ServiceAccountFacts
+
+CHANGING: Final = frozenset({"CREATING", "UPDATING", "DELETING"})
+"""Statuses in which EKS accepts no update of an add-on.
+
+Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Addon.html
+"""
+
+
+@dataclass(frozen=True)
+class WriteCheck:
+    """The checks for writes about one ServiceAccount."""
+
+    target: ServiceAccountRef
+    readers: Readers
+
+    def check_binding(self, role_arn: str, planned: PlannedBinding) -> None:
+        """Check that this role may be written now.
+
+        Raises:
+            Conflict: the binding has changed since the plan, or the mode is `observe` now.
+            PermanentError: the role is not the one of the binding, or is outside the bounds of the deployment.
+        """
+        readers, target = self.readers, self.target
+        parameters = readers.parameters.load(target.cluster)
+        binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
+        if why := planned.why_outdated(binding):
+            raise Conflict(why)
+        if role_arn != planned.role_arn:
+            raise PermanentError(f"{role_arn} is not the role of the binding {planned.path}, so it is not written")
+        self._check_bounds(role_arn)
+        settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster)
+        if settings.mode is Mode.OBSERVE:
+            raise Conflict("the mode was set to observe after the plan was made")
+
+    def check_restored(self, action: RestoreAnnotation) -> None:
+        """Check that the former value may be written back.
+
+        Raises:
+            PermanentError: the former role is outside the bounds of the deployment.
+        """
+        if action.value is not None:
+            self._check_bounds(action.value)
+
+    def check_annotation(self, role_arn: str, cluster: ClusterPort) -> None:
+        """Check that the annotation names this role, so that new pods get it.
+
+        Raises:
+            Conflict: it names another role or none.
+        """
+        found = cluster.service_account(self.target.namespace, self.target.name)
+        value = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else None
+        if value != role_arn:
+            raise Conflict("the annotation was changed after the plan was made, so no pod is replaced")
+
+    def has_record_role(self, action: UpdateAddonRole, *, waited: bool) -> bool:
+        """Whether the add-on record has the role already. `UpdateAddon` has no precondition, so the record is compared here.
+
+        Raises:
+            Conflict: the record has changed since the plan, or another update ended meanwhile.
+            NotFound: the add-on does not exist.
+            Busy: an update is in progress.
+        """
+        record = self.readers.eks.addon(self.target.cluster, action.addon)
+        if not isinstance(record, AddonFacts):
+            raise NotFound(f"add-on {action.addon} of cluster {self.target.cluster} does not exist")
+        if record.role_arn == action.role_arn:
+            return True
+        if record.role_arn != action.old_role_arn:
+            raise Conflict(f"the role of the add-on record {action.addon} was changed after the plan was made")
+        if record.status in CHANGING:
+            raise Busy(f"add-on {action.addon} of cluster {self.target.cluster} is {record.status}")
+        if waited:
+            raise Conflict(f"add-on {action.addon} was updated after the plan was made")
+        return False
+
+    def _check_bounds(self, role_arn: str) -> None:
+        if why := why_outside(role_arn, account=self.readers.account, bound_roles=self.readers.bound_roles):
+            raise PermanentError(why)
