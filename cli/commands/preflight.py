@@ -160,10 +160,9 @@ def _cluster_reports(options: PreflightOptions, names: Sequence[str], upgrade: U
 
 
 def _write(options: PreflightOptions, report: PreflightReport) -> None:
-    import json
     import sys
 
-    from cli.output import Format, write
+    from cli.output import Format, to_json, write
     from preflight.outputs.document import document
     from preflight.outputs.github import workflow_commands
     from preflight.outputs.junit import junit
@@ -171,7 +170,7 @@ def _write(options: PreflightOptions, report: PreflightReport) -> None:
     from preflight.outputs.table import views
 
     if options.output is PreflightFormat.SARIF:
-        sys.stdout.write(json.dumps(sarif(report), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(to_json(sarif(report)) + "\n")
     elif options.output is PreflightFormat.JUNIT:
         sys.stdout.write(junit(report))
     elif options.output is PreflightFormat.GITHUB:

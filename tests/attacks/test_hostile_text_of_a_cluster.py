@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from cli.main import app
 from cli.output import Format, write
 from cli.queries.assessment import TargetAssessment
 from cli.safe_console import SafeConsole
@@ -41,6 +43,7 @@ from tests.unit.notifications.snapshots import NOW, incident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.snapshot.snapshot import Snapshot
@@ -209,3 +212,14 @@ def test_a_timeline_entry_is_one_line_in_every_message() -> None:
     entry = TimelineEntry(at=NOW, event="verification", text=HOSTILE)
     context = MessageContext(kind=NotificationKind.NEEDS_ACTION, incident=incident(), first=summary, current=summary, timeline=(entry,))
     assert invisible(write_message(context).text) == set()
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "sarif"])
+def test_a_file_with_hostile_names_does_not_control_the_reader_of_its_report(form: str, tmp_path: Path) -> None:
+    name = f"prod{HOSTILE}"
+    resource = {"Type": "AWS::EKS::Addon", "Properties": {"AddonName": "vpc-cni", "ClusterName": name, "ServiceAccountRoleArn": name}}
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps({"Resources": {name: resource}}))
+    result = CliRunner().invoke(app, ["preflight", "--template", str(file), "--output", form], env={"NO_COLOR": "1"})
+    assert COMMAND in result.stdout
+    assert invisible(result.stdout) == set()
