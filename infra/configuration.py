@@ -128,7 +128,9 @@ class Environment:
         "roles that bindings may name; the remediator writes no other role. A role of another account has to be listed",
         default=(),
     )
-    simulation: bool = declare(choice(True, False), "check the permissions of bound roles with iam:SimulatePrincipalPolicy", default=False)
+    simulation: bool = declare(
+        choice(True, False), "check the permissions of bound roles with iam:SimulatePrincipalPolicy, which only reads", default=True
+    )
     network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
     notify: Notify = declare(mapping(Notify), "recipients of notifications", default=Notify())
     key: str | None = declare(text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents and logs", default=None)

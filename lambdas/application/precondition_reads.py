@@ -85,7 +85,7 @@ def _oidc_provider(readers: Readers, cluster: ClusterFacts, role_arn: str | None
 
 def _simulated(readers: Readers, role_arn: str, calls: Sequence[str]) -> Simulation | Unknown:
     if not readers.may_simulate:
-        return Unknown("the optional grant iam:SimulatePrincipalPolicy is not deployed")
+        return Unknown("the deployment does not allow iam:SimulatePrincipalPolicy (simulation: false)")
     if _other_account(readers, role_arn):
         return Unknown("the role belongs to another account")
     return read_optional(lambda: _simulation(readers, role_arn, calls))

@@ -87,7 +87,7 @@ IAM: Final = (
         action="iam:SimulatePrincipalPolicy",
         on=Target.BOUND_ROLES,
         by=_BOTH,
-        why="may the role make the plug-in's calls",
+        why="may the role make the calls of this add-on release; the call only reads",
         optional=SIMULATION,
     ),
     IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident, and its signals before each look"),

@@ -35,7 +35,6 @@ MAXIMAL: dict[str, Any] = {
                 {"name": "by-terraform", "access_entries": False},
             ],
             "bound_roles": ["/eks/", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"],
-            "simulation": True,
             "network": {
                 "vpc": "vpc-0a1b2c3d",
                 "subnets": ["subnet-0a1b2c3d", "subnet-0a1b2c3e"],
@@ -65,6 +64,7 @@ MAXIMAL: dict[str, Any] = {
             "name": "prod-us",
             "account": ACCOUNT,
             "region": "us-east-1",
+            "simulation": False,
             "notify": {"teams": {"team": TEAM, "tenant": TENANT, "channel": "19%3aabc%40thread.tacv2"}},
         },
     ]

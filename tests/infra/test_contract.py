@@ -164,10 +164,17 @@ def condition(grant: IamGrant) -> str:
 
 
 @pytest.mark.parametrize("function_", Function)
+def test_permissions_are_simulated_unless_the_configuration_says_no(minimal: Template, maximal: dict[str, Template]) -> None:
+    for template, simulated in ((minimal, True), (maximal["EksIrsaRemediator-prod-us"], False)):
+        variables = function(template, Function.CHECKER.handler)["Environment"]["Variables"]
+        assert variables[contract_environment.variable("may_simulate")] == str(simulated).lower()
+        assert ("iam:SimulatePrincipalPolicy" in json.dumps(template)) is simulated
+
+
 @pytest.mark.parametrize("everything", [False, True], ids=["minimal", "maximal"])
 def test_each_role_has_exactly_the_grants_of_the_contract(minimal: Template, prod: Template, function_: Function, everything: bool) -> None:
     template = prod if everything else minimal
-    optional = {SIMULATION, NETWORK, CUSTOMER_KEY} if everything else set()
+    optional = {SIMULATION, NETWORK, CUSTOMER_KEY} if everything else {SIMULATION}
     configured = [f"arn:aws:iam::{ACCOUNT}:role/eks/*", f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni"] if everything else []
     clusters = ("blue", "green_2", "old", "by-terraform") if everything else ("*",)
     wanted = {
