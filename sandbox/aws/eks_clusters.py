@@ -28,6 +28,7 @@ class ClusterSpec:
     endpoint: str
     ca_data: str
     issuer: str = ""
+    ip_family: str = "ipv4"
     authentication_mode: str = "API_AND_CONFIG_MAP"
     status: str = "ACTIVE"
     auto_mode: bool = False
@@ -53,7 +54,10 @@ def cluster_record(spec: ClusterSpec, state: EksState) -> dict[str, Any]:
             "endpointPrivateAccess": True,
             "publicAccessCidrs": list(spec.public_from) if spec.public else [],
         },
-        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+        "kubernetesNetworkConfig": {
+            **({"serviceIpv6Cidr": "fd30:1c53:5f8a::/108"} if spec.ip_family == "ipv6" else {"serviceIpv4Cidr": "172.20.0.0/16"}),
+            "ipFamily": spec.ip_family,
+        },
         "logging": {"clusterLogging": [{"types": ["audit"], "enabled": True}]},
         "identity": {"oidc": {"issuer": issuer}},
         "status": spec.status,

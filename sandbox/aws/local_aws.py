@@ -14,6 +14,7 @@ from sandbox.aws.call_log import Call, CallLog
 from sandbox.aws.eks_double import EksDouble
 from sandbox.aws.faults import FaultPlan
 from sandbox.aws.gateway import Gateway
+from sandbox.aws.iam import iam_backend
 from sandbox.aws.moto_backend import MotoBackend
 from sandbox.aws.principals import OPERATOR_KEY, Principals
 from sandbox.aws.sts import sts_backend
@@ -56,11 +57,18 @@ def _operators_client(service: str, region: str, endpoint: str) -> Any:
 class LocalAws:
     """moto, the EKS double and further backends behind one loopback endpoint.
 
-    `calls` is the log, `faults` the injected faults, `roles` the principals, `eks` the double. Only one can run per
-    process, because moto keeps its state in module globals.
+    `calls` is the log, `faults` the injected faults, `roles` the principals, `eks` the double. `allows(role ARN, action)` answers the
+    policy simulator. Only one can run per process, because moto keeps its state in module globals.
     """
 
-    def __init__(self, *, account: str = ACCOUNT, region: str = REGION, may_pass: Callable[[str, str, str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        account: str = ACCOUNT,
+        region: str = REGION,
+        may_pass: Callable[[str, str, str], bool] | None = None,
+        allows: Callable[[str, str], bool] | None = None,
+    ) -> None:
         self.account = account
         self.region = region
         self.endpoint = ""
@@ -73,7 +81,11 @@ class LocalAws:
         self._making = threading.Lock()
         moto = MotoBackend(account)
         self.gateway = Gateway(
-            backends={"eks": self.eks, "sts": sts_backend(moto, self.roles.secret_of)},
+            backends={
+                "eks": self.eks,
+                "iam": iam_backend(moto, allows or (lambda *_: True)),
+                "sts": sts_backend(moto, self.roles.secret_of),
+            },
             fallback=moto,
             calls=self.calls,
             faults=self.faults,

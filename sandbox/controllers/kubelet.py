@@ -100,6 +100,8 @@ class Kubelet:
     def _start(self, pod: View, node: View, now_s: float) -> Iterator[Change]:
         verdict = self._verdict(pod)
         if isinstance(verdict, Allowed):
+            for api in verdict.reports:
+                yield Create(EVENTS, missing_permissions(pod, api, self.now()))
             yield patch_status(PODS, pod, pod_status.running(pod, node, stamp(self.now())))
         else:
             yield from self._fail(pod, node, verdict, now_s)
@@ -111,7 +113,7 @@ class Kubelet:
         """The plug-in runs, emits an event if a call was denied, and will terminate."""
         restarts = _restarts(pod)
         self._begin(pod, "failing", now_s, restarts)
-        if isinstance(verdict, Denied):
+        if isinstance(verdict, Denied) and verdict.reported:
             yield Create(EVENTS, missing_permissions(pod, verdict.api, self.now()))
         status = pod_status.failing(pod, node, stamp(self.now()), "aws-node", restarts, last_message=_last_message(verdict))
         yield patch_status(PODS, pod, status)

@@ -20,14 +20,17 @@ _LABEL = ("k8s-app", "aws-node")
 
 @dataclass(frozen=True)
 class Allowed:
-    """The role has the permissions that the plug-in needs."""
+    """The role has the permissions that the plug-in needs. `reports` are refused calls that it reports and does without."""
+
+    reports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Denied:
-    """EC2 answers `UnauthorizedOperation` to this call, e.g. `DescribeNetworkInterfaces`."""
+    """EC2 answers `UnauthorizedOperation` to this call, e.g. `ec2:DescribeNetworkInterfaces`. `reported`: the plug-in emits an event."""
 
     api: str
+    reported: bool = True
 
 
 @dataclass(frozen=True)

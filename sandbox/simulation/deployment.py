@@ -31,6 +31,6 @@ def function_variables(topics: Topics) -> dict[str, str]:
         "people_topic_arn": topics.people,
         "event_bus": "default",
         "our_role_arns": ",".join(map(role_arn, (CHECKER, REMEDIATOR))),
-        "may_simulate": "false",
+        "may_simulate": "true",
     }
     return {variable(field.name): values[field.name] for field in fields(Environment) if field.name in values}

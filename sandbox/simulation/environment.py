@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.access import GROUPS, BoundWorkload, manifests
+from lambdas.contract.call_needs import Effect, EventDelivery
 from lambdas.contract.environment import ALLOCATOR, Function
 from lambdas.contract.events import SUBSCRIPTIONS
-from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON
+from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local_aws import ACCOUNT, REGION, LocalAws
@@ -61,7 +62,7 @@ class SandboxEnvironment(ResourceStack):
         self._cluster = cluster
         self._control_plane = control_plane
         self._on_step = on_step
-        self.aws = LocalAws(may_pass=self._may_pass)
+        self.aws = LocalAws(may_pass=self._may_pass, allows=self._allows)
         self._on_line = on_line
         self._skip_time = skip_time
         self._preloaded = preloaded
@@ -76,7 +77,12 @@ class SandboxEnvironment(ResourceStack):
         self.world = replace(self.world, kubernetes=self.backend.version)  # a real cluster has one version, which the scenario cannot set
         self._on_step(f"cluster {CLUSTER}, Kubernetes {self.world.kubernetes}, {self.world.nodes} nodes")
         spec = ClusterSpec(
-            name=CLUSTER, version=self.world.kubernetes, endpoint=self.backend.url, ca_data=self.backend.ca_data, issuer=self.world.issuer
+            name=CLUSTER,
+            version=self.world.kubernetes,
+            endpoint=self.backend.url,
+            ca_data=self.backend.ca_data,
+            issuer=self.world.issuer,
+            ip_family=self.world.ip_family,
         )
         self.issuer: str = self.aws.eks.add_cluster(spec).record["identity"]["oidc"]["issuer"]
         aws_account.create_identity(self.aws, self.world, self.issuer)
@@ -129,10 +135,24 @@ class SandboxEnvironment(ResourceStack):
             return Unreachable(self.sts_timeout)
         bound_works = world.service_account != aws_node.NAME or world.role_works
         if role is None or role == role_arn(NODE_ROLE):
-            return Allowed() if self.world.node_role_has_permissions else Denied("DescribeNetworkInterfaces")
+            return self._started(of_node_role=True) if world.node_role_has_permissions else Denied("ec2:DescribeNetworkInterfaces")
         if role in (resolve_role(BOUND), world.cross_account_role(ACCOUNT)) and bound_works:
-            return Allowed()
-        return Denied("CreateNetworkInterface")
+            return self._started(of_node_role=False)
+        return Denied("ec2:CreateNetworkInterface")
+
+    def _started(self, *, of_node_role: bool) -> Allowed | Denied:
+        """How the installed version of the plug-in starts with a role that lacks some calls."""
+        cluster = self.aws.eks.state.clusters.get(CLUSTER)
+        addon = cluster.addons.get(CNI_ADDON) if cluster else None
+        version = str(addon["addonVersion"]) if addon else self.world.addon_version
+        refused = self.world.refused_calls(version, of_node_role=of_node_role)
+        fatal = next((need for need in refused if need.effect is Effect.FATAL), None)
+        if fatal:
+            return Denied(fatal.call, reported=fatal.event is EventDelivery.SENT)
+        return Allowed(reports=tuple(need.call for need in refused if need.event is EventDelivery.SENT))
+
+    def _allows(self, role: str, action: str) -> bool:
+        return role != resolve_role(BOUND) or action not in self.world.role_lacks
 
     def _may_pass(self, principal: str, role: str, service: str) -> bool:
         return principal != CHECKER and service == "eks.amazonaws.com" and role.startswith(f"arn:aws:iam::{ACCOUNT}:role/")

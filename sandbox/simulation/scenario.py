@@ -10,6 +10,9 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from lambdas.contract.call_needs import CallNeed, Feature
+from lambdas.contract.names import CNI_ADDON
+from lambdas.domain.diagnosis.call_needs import needs_of
 from sandbox.simulation.scenario_steps import ScenarioStep, parse_step
 
 T = TypeVar("T")
@@ -50,7 +53,8 @@ class World:
     """The state before the first step.
 
     `annotation`, `addon_role`, `binding` and `pod_identity` take `bound`, a role ARN or null. `addon: false` is a self-managed plug-in.
-    `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
+    `role_lacks` and `node_role_lacks` are IAM actions that the bound role and the node role do not allow. The version of the plug-in decides
+    what a refusal does. `annotation_key` sets the annotation under another key. `access` is `granted`, `no-entry` or `no-rbac`.
     """
 
     kubernetes: str = "1.28"
@@ -66,6 +70,9 @@ class World:
     annotation_key: str = "eks.amazonaws.com/role-arn"
     role_exists: bool = True
     role_has_permissions: bool = True
+    role_lacks: tuple[str, ...] = ()
+    node_role_lacks: tuple[str, ...] = ()
+    ip_family: str = "ipv4"
     node_role_has_permissions: bool = False
     trust: TrustPolicyKind = TrustPolicyKind.VALID
     oidc_provider: bool = True
@@ -85,6 +92,12 @@ class World:
     def role_works(self) -> bool:
         """Whether the network plug-in works with the role of this world."""
         return self.role_exists and self.role_has_permissions and self.trust.is_valid and self.oidc_provider
+
+    def refused_calls(self, version: str, *, of_node_role: bool) -> tuple[CallNeed, ...]:
+        """The calls of this version of the network plug-in that a role does not allow."""
+        needs = needs_of(CNI_ADDON, version, {Feature(self.ip_family)})
+        lacks = self.node_role_lacks if of_node_role else self.role_lacks
+        return tuple(need for need in needs.calls if need.call in lacks) if needs else ()
 
     def cross_account_role(self, account: str) -> str | None:
         """The bound role if another account owns it; it works like the role of this world."""

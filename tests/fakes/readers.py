@@ -21,6 +21,6 @@ def readers_over(world: World, **changes: Any) -> Readers:
         account=ACCOUNT,
         region=REGION,
         partition=PARTITION,
-        may_simulate=False,
+        may_simulate=True,
     )
     return replace(readers, **changes)

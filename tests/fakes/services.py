@@ -29,7 +29,7 @@ ENVIRONMENT = Environment(
     people_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:people",
     event_bus="default",
     our_role_arns="",
-    may_simulate="false",
+    may_simulate="true",
 )
 
 

@@ -163,7 +163,6 @@ def condition(grant: IamGrant) -> str:
     return json.dumps(grant.condition or {}, sort_keys=True).replace("{region}", REGION)
 
 
-@pytest.mark.parametrize("function_", Function)
 def test_permissions_are_simulated_unless_the_configuration_says_no(minimal: Template, maximal: dict[str, Template]) -> None:
     for template, simulated in ((minimal, True), (maximal["EksIrsaRemediator-prod-us"], False)):
         variables = function(template, Function.CHECKER.handler)["Environment"]["Variables"]
@@ -171,6 +170,7 @@ def test_permissions_are_simulated_unless_the_configuration_says_no(minimal: Tem
         assert ("iam:SimulatePrincipalPolicy" in json.dumps(template)) is simulated
 
 
+@pytest.mark.parametrize("function_", Function)
 @pytest.mark.parametrize("everything", [False, True], ids=["minimal", "maximal"])
 def test_each_role_has_exactly_the_grants_of_the_contract(minimal: Template, prod: Template, function_: Function, everything: bool) -> None:
     template = prod if everything else minimal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from lambdas.contract.call_needs import Effect, EventDelivery
 from lambdas.contract.names import ANY_CLUSTER, CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from lambdas.contract.parameters import binding_path
 from lambdas.contract.settings import settings_path
@@ -26,6 +27,7 @@ from lambdas.domain.snapshot.snapshot import (
 from sandbox.simulation import scenario as told
 from sandbox.simulation.trust_policies import trust_policy
 from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn
+from tests.world.simulations import REFUSED
 
 CLUSTER, NAMESPACE = "demo", "kube-system"
 BOUND_ROLE = role_arn(f"{CLUSTER}-vpc-cni")
@@ -43,6 +45,7 @@ class ScenarioWorld(World):
     """A world with one cluster and one ServiceAccount, `workload.service_account`."""
 
     workload: KnownWorkload = AWS_NODE
+    scenario: told.World = field(default_factory=told.World)
     replaced: dict[str, str | None] = field(default_factory=dict)
     """Names of the replaced pods, with the role that each had."""
 
@@ -64,19 +67,44 @@ class ScenarioWorld(World):
         return sum(node.ready is True for node in nodes), len(nodes)
 
     def replace_pod(self, cluster: InCluster, name: str) -> None:
-        """Replace a pod. A plug-in that does not become ready publishes an event with the refused call."""
+        """Replace a pod. A plug-in publishes events about refused calls, except about those whose refusal sends none."""
         before = set(cluster.pods)
         self.replaced[name] = cluster.pods[name].facts.role_arn
         super().replace_pod(cluster, name)
         for pod in (cluster.pods[item] for item in set(cluster.pods) - before):
-            if self.is_plugin and not pod.facts.ready:
-                cluster.errors.append(PluginError(call="ec2:CreateNetworkInterface", pod=pod.facts.name, at=self.now))
+            if not self.is_plugin:
+                continue
+            refused = self.scenario.refused_calls(self.version, of_node_role=pod.facts.role_arn is None)
+            calls = [need.call for need in refused if need.event is EventDelivery.SENT]
+            if not pod.facts.ready and not refused:
+                calls = ["ec2:CreateNetworkInterface"]
+            cluster.errors += [PluginError(call=call, pod=pod.facts.name, at=self.now) for call in calls]
+
+    @property
+    def version(self) -> str:
+        """The version of the network plug-in."""
+        addon = self.cluster.addons.get(CNI_ADDON)
+        return addon.version if addon else self.scenario.addon_version
+
+    def judge_roles(self) -> None:
+        """Decide with which roles the installed version of the plug-in starts."""
+        if not self.is_plugin:
+            return
+        world = self.scenario
+        starts = {
+            of_node_role: all(need.effect is not Effect.FATAL for need in world.refused_calls(self.version, of_node_role=of_node_role))
+            for of_node_role in (True, False)
+        }
+        roles = filter(None, (BOUND_ROLE, world.cross_account_role(ACCOUNT))) if world.role_works and starts[False] else ()
+        self.cluster.working_roles = frozenset(roles)
+        self.cluster.falls_back = world.node_role_has_permissions and starts[True]
 
     def advance_update(self, cluster: InCluster, addon: str) -> None:
         """Advance an add-on update. A new version changes the pod template, so that the pods roll."""
         before, under_way = cluster.addons[addon].version, addon in cluster.updates
         super().advance_update(cluster, addon)
         if under_way and addon not in cluster.updates and cluster.addons[addon].version != before and addon == self.workload.addon:
+            self.judge_roles()
             self.stamp_template(cluster)
 
     def stamp_template(self, cluster: InCluster) -> None:
@@ -126,7 +154,7 @@ def world_of(world: told.World) -> ScenarioWorld:
     """The world at the beginning of a scenario."""
     workload = known(NAMESPACE, world.service_account)
     assert workload, f"no workload is known that runs under {world.service_account}"
-    ground = ScenarioWorld(now=NOON - STOOD_FOR, workload=workload)
+    ground = ScenarioWorld(now=NOON - STOOD_FOR, workload=workload, scenario=world)
     ground.clusters[CLUSTER] = _cluster(ground, world)
     _put_parameters(ground, world)
     _make_identity(ground, world)
@@ -146,9 +174,9 @@ def _cluster(ground: ScenarioWorld, world: told.World) -> InCluster:
         certificate_authority="Q0E=",
         issuer=world.issuer or ISSUER,
         created_at=ground.now,
+        ip_family=world.ip_family,
     )
-    roles = filter(None, (BOUND_ROLE, world.cross_account_role(ACCOUNT))) if world.role_works else ()
-    cluster = InCluster(facts, working_roles=frozenset(roles), falls_back=world.node_role_has_permissions)
+    cluster = InCluster(facts)
     if not ground.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
     cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)
@@ -168,6 +196,7 @@ def _make_identity(ground: ScenarioWorld, world: told.World) -> None:
     issuer = (ground.cluster.facts.issuer or "").removeprefix("https://")
     if world.role_exists:
         ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=trust_policy(world, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE))
+    ground.simulated[BOUND_ROLE] = dict.fromkeys(world.role_lacks, REFUSED)
     if world.oidc_provider:
         arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
         ground.providers[arn] = OidcProvider(arn=arn, client_ids=world.oidc_client_ids)
@@ -188,6 +217,7 @@ def _install(ground: ScenarioWorld, world: told.World) -> None:
     value = resolve_role(world.annotation)
     writer = FieldWriter(manager="eks" if world.addon else "helm", at=ground.now - timedelta(days=1), owns_annotation=value is not None)
     annotations = {world.annotation_key: value} if value else {}
+    ground.judge_roles()
     cluster.accounts[ground.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
     if world.workload and world.addon_installed:
         cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(ground), ground.key)

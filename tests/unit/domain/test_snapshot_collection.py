@@ -40,6 +40,7 @@ QUICK = [
     "eks.cluster",
     "iam.oidc_provider",
     "iam.role",
+    "iam.simulate",
     "parameters.load",
 ]
 """What a healthy check reads: three requests to the cluster, plus pages."""
