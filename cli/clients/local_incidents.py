@@ -23,6 +23,7 @@ class Row:
     free: IdleState = field(default_factory=IdleState)
     told: frozenset[str] = frozenset()
     past: list[PastIncident] = field(default_factory=list)
+    carried: str = ""
 
 
 class LocalIncidents:
@@ -62,7 +63,19 @@ class LocalIncidents:
         return self._open(row, replace(successor, signals=row.incident.signals + successor.signals))
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
-        self._change(incident, started=True, execution_arn=execution_arn)
+        if self._is_execution(incident):
+            self._change(incident, started=True, execution_arn=execution_arn)
+
+    def hand_over(self, incident: Incident, state: str) -> bool:
+        following = incident.execution + 1
+        if self._is_execution(incident):
+            self._row(incident.target).carried = state
+            return self._change(incident, started=False, execution_arn=None, execution=following)
+        return self._is_execution(replace(incident, execution=following))
+
+    def carried_state(self, incident: Incident) -> str:
+        row = self._holding(incident)
+        return row.carried if row else ""
 
     def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
         return self._change(incident, heartbeat_at=at)
@@ -114,6 +127,11 @@ class LocalIncidents:
         """Return the row if this incident is the open one."""
         row = self._row(incident.target)
         return row if row.incident and row.incident.id == incident.id else None
+
+    def _is_execution(self, incident: Incident) -> bool:
+        """Return whether this incident is the open one, and this execution works on it."""
+        row = self._holding(incident)
+        return bool(row and row.incident and row.incident.execution == incident.execution)
 
     def _change(self, incident: Incident, **fields: Any) -> bool:
         """Change fields of the incident if it is the open one, and return whether it is."""

@@ -3,6 +3,7 @@
 | pk | sk | what |
 |---|---|---|
 | `sa#<cluster>/<namespace>/<name>` | `now` | one row per ServiceAccount: open incident, check lease, last healthy check |
+| `sa#<cluster>/<namespace>/<name>` | `carried#<incident id>` | state that an execution hands to the next one, removed after 90 days |
 | `sa#<cluster>/<namespace>/<name>` | `past#<closed at>#<incident id>` | history, removed after 90 days |
 | `binding#<parameter path>` | `<cluster>` | when an incident of this cluster was last opened for this binding, removed after 90 days |
 """
@@ -38,6 +39,7 @@ OPEN_ATTRIBUTES: Final = (
     "heartbeat_at",
     "notified",
     "repairing",
+    "execution_number",
     *LEASE_ATTRIBUTES,
 )
 """Attributes of a row while an incident is open or a check holds the lease. A row without `incident_id` has no incident."""
@@ -106,6 +108,7 @@ def open_attributes(incident: Incident) -> Row:
     known: Row = {name: {"S": text} for name, text in texts.items() if text is not None}
     known |= {"heartbeat_at": time(incident.heartbeat_at)} if incident.heartbeat_at else {}
     known |= {"repairing": {"BOOL": True}} if incident.repairing else {}
+    known |= {"execution_number": {"N": str(incident.execution)}} if incident.execution > 1 else {}
     return known | {"opened_at": time(incident.opened_at), "started": {"BOOL": incident.started}}
 
 
@@ -124,7 +127,18 @@ def incident(target: ServiceAccountRef, row: Row) -> Incident:
         binding_path=_text(row, "binding_path"),
         heartbeat_at=_time_of(row["heartbeat_at"]) if "heartbeat_at" in row else None,
         repairing="repairing" in row,
+        execution=execution_number(row),
     )
+
+
+def execution_number(row: Row) -> int:
+    """The number of the execution that works on the incident; the first one is not written."""
+    return int(row["execution_number"]["N"]) if "execution_number" in row else 1
+
+
+def carried_key(incident: Incident) -> Row:
+    """The key of the state that is handed to the next execution of an incident."""
+    return {**row_key(incident.target), SORT_KEY: {"S": f"carried#{incident.id}"}}
 
 
 def incident_id(row: Row) -> str | None:

@@ -102,9 +102,28 @@ class Incidents:
         return self.claim(successor)
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
-        """Record the execution. This has no effect if the incident was closed meanwhile."""
-        values: Row = {":id": {"S": incident.id}, ":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
-        self._update(f"mark incident {incident.id} as started", incident, "SET execution_arn = :arn, started = :yes", values)
+        """Record the execution. This has no effect if the incident was closed or handed to a later execution meanwhile."""
+        condition, values = _same_execution(incident)
+        values |= {":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
+        change = "SET execution_arn = :arn, started = :yes"
+        self._table.update(f"mark incident {incident.id} as started", items.row_key(incident.target), change, condition, values)
+
+    def hand_over(self, incident: Incident, state: str) -> bool:
+        """Write state and row in one transaction. True also if an earlier attempt did so, and its response was lost."""
+        following = incident.execution + 1
+        condition, values = _same_execution(incident)
+        values |= {":next": {"N": str(following)}, ":no": {"BOOL": False}}
+        update = self._table.update_parameters(
+            items.row_key(incident.target), "SET execution_number = :next, started = :no REMOVE execution_arn", condition, values
+        )
+        carried = {**items.carried_key(incident), "workflow_state": {"S": state}, **items.expiry(incident.opened_at)}
+        row = self._table.transact(f"hand over incident {incident.id}", update, [self._table.put_entry(carried)])
+        return row is None or (items.incident_id(row) == incident.id and items.execution_number(row) == following)
+
+    def carried_state(self, incident: Incident) -> str:
+        """The state that the execution before has written; empty where there is none."""
+        row = self._table.get(f"read the state of incident {incident.id}", items.carried_key(incident))
+        return str(row["workflow_state"]["S"]) if "workflow_state" in row else ""
 
     def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
         """Record the heartbeat of the person who holds the incident. False if it was closed or taken over."""
@@ -213,3 +232,11 @@ class Incidents:
         values: Row = {":id": {"S": past.id}, ":seen": {"N": str(seen_signals)}}
         values |= {":at": items.time(healthy_since or past.closed_at)} if setting else {}
         return self._table.update_parameters(items.row_key(past.target), change, "incident_id = :id AND signals <= :seen", values)
+
+
+def _same_execution(incident: Incident) -> tuple[str, Row]:
+    """The condition that the incident is open and still this execution's, with its values."""
+    values: Row = {":id": {"S": incident.id}}
+    if incident.execution == 1:
+        return "incident_id = :id AND attribute_not_exists(execution_number)", values
+    return "incident_id = :id AND execution_number = :current", values | {":current": {"N": str(incident.execution)}}

@@ -28,14 +28,18 @@ class Remediator:
         self._function_arn = function_arn
 
     def start(self, incident: Incident) -> str:
-        """Start the execution that is named by the incident's id, and return its ARN. A repeated start returns the same execution.
+        """Start the execution that is named by the incident's id and the number of the execution, and return its ARN.
+
+        A repeated start returns the same execution.
 
         Name and payload identify the execution, so the payload has no field that changes while the incident is open.
         The ARN is empty if an execution of this name exists and Lambda does not return its ARN.
         Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
         """
         return (
-            self._begin(f"start the remediator for incident {incident.id}", incident.id, payload(incident)) or incident.execution_arn or ""
+            self._begin(f"start the remediator for incident {incident.id}", execution_name(incident), payload(incident))
+            or incident.execution_arn
+            or ""
         )
 
     def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
@@ -71,6 +75,12 @@ class Remediator:
         return self._session.client("lambda")
 
 
+def execution_name(incident: Incident) -> str:
+    """The incident's id; with the number of the execution from the second one on."""
+    return incident.id if incident.execution == 1 else f"{incident.id}-{incident.execution}"
+
+
 def payload(incident: Incident) -> bytes:
-    """The payload of the remediator: `{"incident_id": ..., "target": "cluster/namespace/name"}`."""
-    return orjson.dumps({"incident_id": incident.id, "target": incident.target.key})
+    """The payload of the remediator: `{"incident_id": ..., "target": "cluster/namespace/name"}`, and `execution` from the second one on."""
+    number = {"execution": incident.execution} if incident.execution > 1 else {}
+    return orjson.dumps({"incident_id": incident.id, "target": incident.target.key, **number})

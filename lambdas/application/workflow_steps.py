@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from lambdas.application.codec import encode
-from lambdas.contract.durable_quotas import MAX_OPERATIONS, MAX_PAYLOAD_BYTES
+from lambdas.contract.durable_quotas import HAND_OVER_AT, MAX_OPERATIONS, MAX_PAYLOAD_BYTES
 from lambdas.notifications.message_context import ApprovalAnswer
 
 R = TypeVar("R")
@@ -35,6 +35,7 @@ class StepPurpose(StrEnum):
     PAUSE = "pause"
     WATCH = "watch"
     CLOSE = "close"
+    HAND_OVER = "hand-over"
     DIGEST = "digest"
 
 
@@ -124,9 +125,19 @@ class Meter:
         """The used part of the quota that is used most; 1 is all of it."""
         return max(self.operations / MAX_OPERATIONS, self.payload_bytes / MAX_PAYLOAD_BYTES)
 
+    @property
+    def is_low(self) -> bool:
+        """Whether so much is used that a fresh execution has to continue."""
+        return self.used >= HAND_OVER_AT
+
 
 class Steps(Protocol):
     """The operations that a workflow has besides computing. Step ids are unique within a run. Results are small frozen dataclasses."""
+
+    @property
+    def must_hand_over(self) -> bool:
+        """Whether the execution nears a quota, so that a fresh one has to continue. A replay gives the same answer."""
+        ...
 
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         """The result of `do`. A replay returns the stored result instead of running `do` again."""
@@ -176,6 +187,11 @@ class InProcessSteps:
     answer: Callable[[str], ApprovalAnswer] = field(default=lambda _: ApprovalAnswer(approved=False, timed_out=True))
     done: list[StepId] = field(default_factory=list)
     meter: Meter | None = None
+
+    @property
+    def must_hand_over(self) -> bool:
+        """Whether a metered run nears a quota. Without a meter there is none."""
+        return self.meter is not None and self.meter.is_low
 
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:  # only stored results need their type
         """Run it."""

@@ -18,5 +18,9 @@ MAX_CHECKPOINT_BYTES: Final = 256 * 1024
 
 Source: https://github.com/aws/aws-durable-execution-sdk-python/issues/342 (the service's refusal of a larger one)
 """
+HAND_OVER_AT: Final = 0.5
+"""The used part of a quota from which on a fresh execution continues. The longest iteration of the workflow fits into the rest."""
+HAND_OVER_AFTER_S: Final = 2 * 24 * 3600
+"""Age of an execution from which on a fresh one continues; the longest iteration fits into the rest of the execution time-out."""
 EXECUTION_TIMEOUT_S: Final = 16 * 24 * 3600
 """How long one execution may take. The remediator hands its incident to a fresh execution before that."""

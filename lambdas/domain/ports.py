@@ -176,7 +176,17 @@ class IncidentsPort(Protocol):
         """Replace an abandoned incident, unless its holder began or stopped to act meanwhile. Returns the open incident."""
         ...
 
-    def mark_started(self, incident: Incident, execution_arn: str) -> None: ...
+    def mark_started(self, incident: Incident, execution_arn: str) -> None:
+        """Record the execution that works on the incident, unless a later one follows already."""
+        ...
+
+    def hand_over(self, incident: Incident, state: str) -> bool:
+        """Store the state of the workflow, and let the next execution be started. False: the incident has another holder."""
+        ...
+
+    def carried_state(self, incident: Incident) -> str:
+        """The state that the execution before this one stored; empty where there is none."""
+        ...
 
     def renew_heartbeat(self, incident: Incident, at: datetime) -> bool:
         """Record a heartbeat of the person who holds it. Returns False where they no longer hold it and must stop."""

@@ -69,6 +69,11 @@ class DurableSteps:
         self._context = context
         self.meter = Meter()
 
+    @property
+    def must_hand_over(self) -> bool:
+        """Whether the execution nears a quota."""
+        return self.meter.is_low
+
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         """One checkpointed operation. It runs at least once, so `do` is idempotent.
 

@@ -1,5 +1,6 @@
 """Entry point of the remediator, a durable function: builds the adapters and runs a workflow."""
 
+import json
 import os
 import random
 import time
@@ -24,6 +25,7 @@ from lambdas.application.assessment import PolicySources
 from lambdas.application.codec import decode, encode
 from lambdas.application.daily_digest import DigestDependencies, DigestRequest, send_digest
 from lambdas.application.readers import Readers
+from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
@@ -43,10 +45,14 @@ CHECKPOINT_TIMEOUT_S: Final = 50
 
 @dataclass(frozen=True, kw_only=True)
 class OpenResult:
-    """The incident to work on. Without one, `is_answered` tells an incident that is not open from a table that does not answer."""
+    """The incident to work on, with the state that the execution before this one has handed over.
+
+    Without an incident, `is_answered` tells an incident that is not open from a table that does not answer.
+    """
 
     incident: Incident | None = None
     is_answered: bool = False
+    carried: CarriedState | None = None
 
 
 class _Service:
@@ -59,7 +65,8 @@ class _Service:
 def _run(event: dict[str, Any], context: DurableContext) -> Any:
     """The result of one workflow, as JSON.
 
-    `{"incident_id": ..., "target": "cluster/namespace/name"}` remediates an incident, which is read from its row.
+    `{"incident_id": ..., "target": "cluster/namespace/name"}` remediates an incident, which is read from its row. With `"execution": 2` or
+    more it continues what the execution before has handed over.
     `{"digest": {"until": ISO time, "clusters": [...]}}` sends the digest of a day.
     """
     steps = DurableSteps(context)
@@ -70,7 +77,7 @@ def _run(event: dict[str, Any], context: DurableContext) -> Any:
     )
     if opened.incident is None:
         return {"incident": event["incident_id"], "outcome": "not-open"}
-    return encode(remediate(opened.incident, steps, remediation_steps(opened.incident)))
+    return encode(remediate(opened.incident, steps, remediation_steps(opened.incident), opened.carried))
 
 
 _service: Any = _Service()
@@ -82,12 +89,14 @@ def open_incident(event: dict[str, Any]) -> OpenResult:
     target = ServiceAccountRef.from_key(event["target"])
     try:
         incident = incidents().get(target)
+        state = incidents().carried_state(incident) if incident and incident.execution > 1 else ""
     except TransientError as error:  # raised here, it would end the execution for good
         write("snapshot", str(error), incident=event["incident_id"])
         return OpenResult()
-    if incident is None or incident.id != event["incident_id"]:
+    if incident is None or (incident.id, incident.execution) != (event["incident_id"], event.get("execution", 1)):
         return OpenResult(is_answered=True)
-    return OpenResult(incident=replace(incident, started=True), is_answered=True)
+    carried = decode(CarriedState, json.loads(state)) if state else None
+    return OpenResult(incident=replace(incident, started=True), is_answered=True, carried=carried)
 
 
 @cache

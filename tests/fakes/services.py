@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cli.clients.local_incidents import LocalIncidents
+from lambdas.adapters.remediator_invocation import execution_name
 from lambdas.contract.environment import Environment
 from lambdas.domain.ports import CalendarPort, EventsPort, IncidentsPort, NotifierPort, RemediatorPort
 from tests.fakes.fault_injection import injects_faults
@@ -52,7 +53,7 @@ class FakeRemediator:
         self.digests: dict[datetime, list[str]] = {}
 
     def start(self, incident: Incident) -> str:
-        arn = f"{ENVIRONMENT.remediator_arn}/durable-execution/{incident.id}/1"
+        arn = f"{ENVIRONMENT.remediator_arn}/durable-execution/{execution_name(incident)}/1"
         self.executions.setdefault(arn, "RUNNING")
         return arn
 

@@ -62,6 +62,7 @@ class JournaledSteps:
     answer: Callable[[str], ApprovalAnswer] = field(default=lambda _: ApprovalAnswer(approved=False, timed_out=True))
     watches: bool = False
     _position: int = 0
+    must_hand_over: bool = False
 
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         name = str(step)

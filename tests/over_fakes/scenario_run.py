@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.application.check.pipeline import run
+from lambdas.application.codec import decode
+from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.workflow import remediate
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose, Steps
 from lambdas.contract.events import INCOMING
@@ -96,14 +98,24 @@ class ScenarioRun(FakePorts):
 
     def run_executions(self) -> None:
         """Run each started execution to its end, or until it watches."""
-        for arn in list(self.remediator.waiting):
-            incident = self.remediator.waiting.pop(arn)
+        while self.remediator.waiting:
+            arn, incident = self.remediator.waiting.popitem()
             self.opened += [incident] if incident not in self.opened else []
             try:
-                remediate(incident, self._steps(self), self.remediation_steps(incident))
+                state = self.incidents.carried_state(incident)
+                carried = decode(CarriedState, json.loads(state)) if state else None
+                remediate(incident, self._steps(self), self.remediation_steps(incident), carried)
                 self.remediator.executions[arn] = "SUCCEEDED"
             except WatchReached:
                 pass
+            self._start_next(incident)
+
+    def _start_next(self, former: Incident) -> None:
+        """Deliver the request that a hand-over has sent, so that the checker starts the next execution."""
+        incident = self.incidents.get(former.target)
+        if incident and incident.id == former.id and not incident.started:
+            kind, detail = self.bus.sent[-1]
+            run(events.own(kind, detail, self.world.now), self.ports)
 
     def outcome(self) -> ScenarioResult:
         """The result, from log, notifications and history, as the sandbox reads it."""

@@ -205,8 +205,15 @@ class CloseResult(StepResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HandOverResult(StepResult):
+    """Whether the next execution may be started; False where the incident has another holder, None where the table has not answered."""
+
+    is_handed_over: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RemediationResult:
-    """How a remediation ended. `outcome` is None where another execution or a person has taken the incident over."""
+    """How a remediation ended. `outcome` is None where the next execution or a person has taken the incident over."""
 
     incident: str
     target: str

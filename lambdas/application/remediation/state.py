@@ -1,10 +1,12 @@
 """The state of a remediation, and one iteration of it. A replay rebuilds both from the stored results."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Final
 
+from lambdas.application.remediation.carried_state import CarriedEntry, CarriedState, UndeliveredNotification
 from lambdas.application.remediation.results import ActionResult, ActionState, CountSample, NotificationKey
-from lambdas.application.remediation.steps.history import IncidentRecord
+from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -14,6 +16,11 @@ from lambdas.domain.verification import is_verified
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer, MessageContext, TimelineEntry, TimelineEvent
 
+AS_THEY_ARE: Final = tuple(
+    item.name for item in fields(CarriedState) if item.name not in ("iteration", "timeline", "samples", "changes", "undelivered")
+)
+"""The fields of a carried state that are equal to those of the workflow's state."""
+
 
 @dataclass
 class WorkflowState:
@@ -22,6 +29,7 @@ class WorkflowState:
     `first` and `current` are the first and the latest assessment; `signals` were counted before the latest one. `annotated` is our
     annotation until it is verified. `notified` is the kind of the latest notification that is no reminder, and `undelivered` is one that
     could not be sent. `is_verified` holds from a verified repair to the next repair, `gave_up` from the first failed repair on.
+    `began_at` is the time of this execution's first assessment, and `latest_at` that of its latest step, as far as it is known.
     """
 
     incident: Incident
@@ -38,15 +46,51 @@ class WorkflowState:
     answer: ApprovalAnswer | None = None
     notified: NotificationKind | None = None
     undelivered: tuple[NotificationKey, MessageContext] | None = None
+    began_at: datetime | None = None
+    latest_at: datetime | None = None
+
+    @classmethod
+    def resume(cls, incident: Incident, carried: CarriedState) -> "WorkflowState":
+        """The state that the execution before this one has handed over."""
+        state = cls(incident, **{name: getattr(carried, name) for name in AS_THEY_ARE})
+        state.timeline = [TimelineEntry(at=item.at, event=item.event, text=item.text, counts=item.counts) for item in carried.timeline]
+        state.samples, state.changes = list(carried.samples), list(carried.changes)
+        if undelivered := carried.undelivered:
+            key = undelivered.key
+            context = state.message_context(key.kind, verification=undelivered.verification, trouble=undelivered.trouble)
+            state.undelivered = (key, context)
+        return state
+
+    def carry(self, iteration: int) -> CarriedState:
+        """The state for the next execution, after this iteration. Of the timeline it keeps as much as history does."""
+        undelivered = None
+        if self.undelivered:
+            key, context = self.undelivered
+            undelivered = UndeliveredNotification(key=key, verification=context.verification, trouble=context.trouble)
+        return CarriedState(
+            iteration=iteration,
+            timeline=tuple(_carried_entry(entry) for entry in self.timeline[-MAX_ENTRIES:]),
+            samples=tuple(self.samples[-MAX_ENTRIES:]),
+            changes=tuple(self.changes),
+            undelivered=undelivered,
+            **{name: getattr(self, name) for name in AS_THEY_ARE},
+        )
+
+    @property
+    def age(self) -> timedelta:
+        """The time from this execution's first assessment to its latest step."""
+        return self.latest_at - self.began_at if self.latest_at and self.began_at else timedelta()
 
     def record_assessment(self, summary: AssessmentSummary, at: datetime | None) -> None:
         """Make this the latest assessment."""
         self.first, self.current = self.first or summary, summary
+        self.began_at = self.began_at or at
         counts = summary.counts
         self.record(TimelineEvent.ASSESSMENT, str(summary.verdict), at, counts.pods_right, counts.pods, counts.nodes_ready, counts.nodes)
 
     def record(self, event: str, text: str, at: datetime | None, *counts: int) -> None:
         """Add an entry to the timeline."""
+        self.latest_at = at or self.latest_at
         self.timeline.append(TimelineEntry(at=at or "", event=event, text=text, counts=counts))
 
     def record_action(self, action: Action, result: ActionResult) -> None:
@@ -92,6 +136,11 @@ class WorkflowState:
         if self.first is None or self.current is None:
             raise ValueError(f"incident {self.incident.id} has no assessment yet")
         return self.first, self.current
+
+
+def _carried_entry(entry: TimelineEntry) -> CarriedEntry:
+    at = entry.at if isinstance(entry.at, str) else entry.at.isoformat()
+    return CarriedEntry(at=at, event=str(entry.event), text=entry.text, counts=entry.counts)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,9 @@ def watch(iteration: Iteration, summary: AssessmentSummary) -> bool:
     for number, seconds in enumerate(REMINDERS_S, start=1):
         schedule = reminder_schedule(seconds)
         step = iteration.step(StepPurpose.WATCH, str(number))
-        if iteration.steps.until(step, WatchResult(), check, lambda result: result.is_changed, schedule).is_changed:
+        result = iteration.steps.until(step, WatchResult(), check, lambda found: found.is_changed, schedule)
+        iteration.state.latest_at = result.at or iteration.state.latest_at
+        if result.is_changed:
             return True
         notify(iteration, NotificationKind.REMINDER, part=str(number))
     return False

@@ -6,18 +6,20 @@ results. `steps` holds what a step does; `repair` applies a plan, `watch` waits 
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
 from typing import Final
 
+from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.notify import notify, notify_undelivered
 from lambdas.application.remediation.repair import MAX_REPAIRS, repair
-from lambdas.application.remediation.results import AssessmentResult, CloseResult, RemediationResult, StepResult
+from lambdas.application.remediation.results import AssessmentResult, CloseResult, HandOverResult, RemediationResult, StepResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.watch import kinds, watch
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
+from lambdas.contract.durable_quotas import HAND_OVER_AFTER_S
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.incident import Incident, Outcome
@@ -26,7 +28,10 @@ from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer, TimelineEvent
 
 MAX_ITERATIONS: Final = 60
-"""Iterations of one incident. With a few operations each they stay far below the 3,000 operations of a durable execution."""
+"""Iterations of one incident. Its executions share them: before one nears a quota, it hands the incident to the next."""
+HAND_OVER_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
+"""How long to try to hand over. After that the execution ends, and the next sweep opens the incident anew."""
+HAND_OVER_AGE: Final = timedelta(seconds=HAND_OVER_AFTER_S)
 MAX_DENIALS: Final = 12
 """Successive failed logins before they count as the cluster's state: an API server restarts within a minute or two."""
 TEMPORARY_REASONS: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW})
@@ -39,13 +44,18 @@ class _TakenOver(Exception):
     """The incident has another holder, so this workflow must neither change nor say anything more."""
 
 
-def remediate(incident: Incident, steps: Steps, work: RemediationSteps) -> RemediationResult:
-    """Repair one ServiceAccount, or say why not, and watch until every link of its identity chain holds."""
-    state = WorkflowState(incident)
+def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried: CarriedState | None = None) -> RemediationResult:
+    """Repair one ServiceAccount, or say why not, and watch until every link of its identity chain holds.
+
+    With `carried`, continue where the execution before this one has stopped.
+    """
+    state = WorkflowState.resume(incident, carried) if carried else WorkflowState(incident)
+    first = carried.iteration + 1 if carried else 1
     outcome: Outcome | None
     try:
-        for number in range(1, MAX_ITERATIONS + 1):
+        for number in range(first, MAX_ITERATIONS + 1):
             iteration = Iteration(number, state, steps, work)
+            _hand_over_in_time(iteration, first)
             summary = _assess(iteration)
             if summary is None:
                 continue
@@ -70,6 +80,22 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps) -> Remed
 
 def _result(state: WorkflowState, outcome: Outcome | None) -> RemediationResult:
     return RemediationResult(incident=state.incident.id, target=state.incident.target.key, outcome=outcome, changes=tuple(state.changes))
+
+
+def _hand_over_in_time(iteration: Iteration, first: int) -> None:
+    """Let a fresh execution continue with this iteration, if this one nears a quota. It gets the whole state, so no message repeats.
+
+    Raises:
+        _TakenOver: this execution must neither change nor say anything more.
+    """
+    is_due = iteration.steps.must_hand_over or iteration.state.age >= HAND_OVER_AGE
+    if iteration.number == first or not is_due:
+        return
+    notify_undelivered(iteration)
+    carried, work = iteration.state.carry(iteration.number - 1), iteration.work
+    step, handed_over = iteration.step(StepPurpose.HAND_OVER), partial(work.hand_over, carried)
+    iteration.steps.until(step, HandOverResult(), handed_over, lambda result: result.is_handed_over is not None, HAND_OVER_SCHEDULE)
+    raise _TakenOver
 
 
 # --- assess ------------------------------------------------------------------------------------------------------------------------------

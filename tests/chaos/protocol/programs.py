@@ -185,6 +185,7 @@ class JournaledSteps:
     script: Script
     journal: tuple[str, ...]
     passed: int = 0
+    must_hand_over: bool = False
 
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         return self._stored(str(step), do, result)

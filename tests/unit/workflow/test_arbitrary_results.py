@@ -65,6 +65,7 @@ class CountingSteps:
     attempts: Callable[[], int]
     operations: int = 0
     names: set[str] = field(default_factory=set)
+    must_hand_over: bool = False
 
     def once(self, step: StepId, do: Callable[[], R], result: type[R]) -> R:
         self._count(step)

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from lambdas.application.assessment import assess
 from lambdas.application.readers import Hints
+from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.results import (
     ActionResult,
     ActionState,
@@ -21,6 +22,7 @@ from lambdas.application.remediation.results import (
     ClaimResult,
     CloseResult,
     DeliveryState,
+    HandOverResult,
     NotificationKey,
     NotificationResult,
     ReplacementResult,
@@ -42,6 +44,7 @@ from lambdas.application.remediation.steps.rolling_replacement import Reach, nex
 from lambdas.application.remediation.steps.step_context import MAX_ERROR_LENGTH, StepContext
 from lambdas.application.remediation.steps.write_check import WriteCheck
 from lambdas.application.snapshot_collection import read_workload
+from lambdas.application.workflow_steps import checkpoint_text
 from lambdas.contract import metrics
 from lambdas.contract.events import OwnEvent
 from lambdas.contract.names import ROLE_ANNOTATION
@@ -72,7 +75,7 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.plurals import pluralize
-from lambdas.domain.requests.request import actor_of
+from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
 from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.verification import VerificationState, progress, verify
@@ -108,7 +111,7 @@ class RemediationSteps(StepContext):
         """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not taken as seen."""
         try:
             incident = self.incidents.get(self.incident.target)
-            if incident is None or incident.id != self.incident.id:
+            if incident is None or (incident.id, incident.execution) != (self.incident.id, self.incident.execution):
                 self.log("snapshot", "the incident has another holder", incident=self.incident.id)
                 return AssessmentResult(at=self.now(), is_taken_over=True)
             summary = self.summarize(iteration)
@@ -403,6 +406,36 @@ class RemediationSteps(StepContext):
             next_steps=[line for remedy in context.current.remedies for line in remedy.lines],
             runbook=f"{self.environment.runbook_root}/{context.first.verdict}.md",
         )
+
+    # --- hand over ---------------------------------------------------------------------------------------------------------------
+
+    def hand_over(self, state: CarriedState, former: HandOverResult) -> HandOverResult:
+        """Store the state and mark the incident as not started, then request the check that starts the next execution.
+
+        A lost request delays the next execution until the next sweep, which starts every incident that is not started.
+        """
+        try:
+            is_handed_over = self.retry(lambda: self.incidents.hand_over(self.incident, checkpoint_text(state)))
+        except RemediatorError as error:
+            return replace(former, at=self.now(), error=self.log_error("actions", error))
+        if is_handed_over:
+            self.log("actions", "handed over to the next execution", incident=self.incident.id, execution=self.incident.execution + 1)
+            self._request_start()
+        return HandOverResult(at=self.now(), is_handed_over=is_handed_over)
+
+    def _request_start(self) -> None:
+        target, following = self.incident.target, f"{self.incident.id}-{self.incident.execution + 1}"
+        request = CheckRequest(
+            trigger=Trigger.SWEEP,
+            occurred_at=self.now(),
+            event_id=f"hand-over-{following}",
+            cluster=target.cluster,
+            service_account=(target.namespace, target.name),
+        )
+        try:
+            self.retry(lambda: self.events.put([published_events.check_requested(request)]))
+        except RemediatorError as error:
+            self.log_error("actions", error)
 
     # --- close -------------------------------------------------------------------------------------------------------------------
 

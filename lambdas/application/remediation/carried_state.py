@@ -1,0 +1,48 @@
+"""The state of the workflow that one durable execution hands to the next."""
+
+from dataclasses import dataclass
+
+from lambdas.application.remediation.results import CountSample, NotificationKey
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.planning.actions import AnnotateServiceAccount
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import ApprovalAnswer
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarriedEntry:
+    """A timeline entry; `at` is ISO text."""
+
+    at: str
+    event: str
+    text: str
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndeliveredNotification:
+    """A notification that could not be sent. The next execution writes it anew from the state at that time."""
+
+    key: NotificationKey
+    verification: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarriedState:
+    """The state that one execution hands to the next, after this iteration. Its fields are those of `WorkflowState`."""
+
+    iteration: int
+    first: AssessmentSummary | None = None
+    current: AssessmentSummary | None = None
+    signals: int = 0
+    timeline: tuple[CarriedEntry, ...] = ()
+    samples: tuple[CountSample, ...] = ()
+    changes: tuple[str, ...] = ()
+    repairs: int = 0
+    gave_up: bool = False
+    is_verified: bool = False
+    annotated: AnnotateServiceAccount | None = None
+    answer: ApprovalAnswer | None = None
+    notified: NotificationKind | None = None
+    undelivered: UndeliveredNotification | None = None
