@@ -148,7 +148,7 @@ class LocalIncidents:
 
     def _open(self, row: Row, incident: Incident) -> Incident:
         row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
-        row.free = check_lease.without_lease(row.free)
+        row.free, row.carried = check_lease.without_lease(row.free), ""
         return row.incident
 
     def _count(self, row: Row, incident: Incident, signals: int) -> Incident:

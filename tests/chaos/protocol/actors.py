@@ -46,11 +46,12 @@ class Execution:
 
     incident: str
     number: int
+    hands_over: bool = False
     journal: tuple[str, ...] = ()
     results: tuple[Known, ...] = ()
 
     def call(self) -> Call | None:
-        return _execution_call(self.incident, self.journal, self.results)
+        return _execution_call(self.incident, self.hands_over, self.journal, self.results)
 
     def after(self, call: Call, result: object) -> Execution:
         if call.what == "checkpoint":
@@ -89,8 +90,8 @@ def _checker_call(it: Checker) -> Call | None:
 
 
 @cache
-def _execution_call(incident: str, journal: tuple[str, ...], results: tuple[Known, ...]) -> Call | None:
-    return until_next_call(lambda script: programs.execution(script, incident=incident, journal=journal), results)
+def _execution_call(incident: str, hands_over: bool, journal: tuple[str, ...], results: tuple[Known, ...]) -> Call | None:
+    return until_next_call(lambda script: programs.execution(script, incident=incident, journal=journal, hands_over=hands_over), results)
 
 
 @cache

@@ -44,7 +44,9 @@ def explore(search_case: SearchCase, rules: Rules | None = None, most_states: in
         Violated: a promise does not hold, or there are more states than `most_states`.
     """
     rules = rules or Rules()
-    first = State(Shared(), (), search_case.nature, search_case.crashes, search_case.deaths, search_case.outages)
+    first = State(
+        Shared(hands_over=search_case.hands_over), (), search_case.nature, search_case.crashes, search_case.deaths, search_case.outages
+    )
     found = Explored(came_from={first: None})
     stack = [first]
     while stack:
@@ -111,7 +113,8 @@ def _without(state: State, index: int, actor: Actor) -> State:
 def _begun(before: State, state: State) -> State:
     """With the executions and checks that the last call began. A check that was asked for stands for signals that are counted already."""
     shared, former = state.shared, before.shared
-    executions = [Execution(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(former.executions)]
+    begun = [(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(former.executions)]
+    executions = [Execution(name, number, shared.hands_over) for name, number in begun]
     asked = [
         Checker(state.events + number, occurred, Trigger.API_CALL) for number, occurred in enumerate(shared.asked[len(former.asked) :])
     ]

@@ -85,6 +85,13 @@ class GoesWhileSignalsWait(fakes.FakeIncidents):
         return None
 
 
+class RecordsLateStarts(fakes.FakeIncidents):
+    """`mark_started` without the condition that no later execution follows."""
+
+    def mark_started(self, incident: Incident, execution_arn: str) -> None:
+        self._change(incident, started=True, execution_arn=execution_arn)
+
+
 def _always_dead(*_: object) -> bool:
     return False
 
@@ -177,6 +184,9 @@ INJECTED_BUGS = {
     ),
     "a signal does not start what was never started": InjectedBug(
         SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(pipeline, "handle_counted_signal", _leaves_it_unstarted)
+    ),
+    "a late start is recorded for the next execution": InjectedBug(
+        SearchCase(("break",), hands_over=True), "left open", Rules(incidents=RecordsLateStarts)
     ),
     "event times are taken as exact": InjectedBug(
         SearchCase(("event", "moment", "break")), "were lost", patched=(incident, "is_answer", lambda began, occurred: began >= occurred)

@@ -167,7 +167,7 @@ def _desk(incident: Incident, script: Script) -> ModelDesk:
         policy_sources=PolicySources(incidents=incidents, calendar=fakes.FakeCalendar()),  # type: ignore[arg-type]
         incidents=incidents,  # type: ignore[arg-type]
         notifier=fakes.FakeNotifier(),
-        events=fakes.FakeEvents(),
+        events=Scripted(script),  # type: ignore[arg-type]
         metrics=_silent,
         log=_silent,
         environment=fakes.ENVIRONMENT,
@@ -211,15 +211,16 @@ class JournaledSteps:
         raise NotImplementedError(f"{step}: nobody is asked here")
 
 
-def execution(script: Script, *, incident: str, journal: tuple[str, ...]) -> None:
-    """One invocation of the remediator's durable function."""
-    event = {"incident_id": incident, "target": TARGET.key}
-    steps = JournaledSteps(script, journal)
+def execution(script: Script, *, incident: str, journal: tuple[str, ...], hands_over: bool) -> None:
+    """One invocation of the remediator's durable function. `incident` is the name of the execution."""
+    incident_id, _, number = incident.partition("-")
+    event = {"incident_id": incident_id, "target": TARGET.key, "execution": int(number or 1)}
+    steps = JournaledSteps(script, journal, must_hand_over=hands_over)
     with patch.object(handler, "incidents", lambda: Scripted(script)):
         opened = steps.once(StepId(StepPurpose.OPEN), lambda: handler.open_incident(event), handler.OpenResult)
     if opened.incident:
         with patch.object(watch, "REMINDERS_S", REMINDERS):
-            remediate(opened.incident, steps, _desk(opened.incident, script))
+            remediate(opened.incident, steps, _desk(opened.incident, script), opened.carried)
 
 
 # --- a person ----------------------------------------------------------------------------------------------------------------------------

@@ -17,16 +17,19 @@ class SearchCase:
     `tick`, `while` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
 
     `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident, `outages` looks of a
-    check that may fail.
+    check that may fail. `hands_over`: each execution hands its incident to a fresh one before its second iteration.
     """
 
     nature: tuple[str, ...]
     crashes: int = 0
     deaths: int = 0
     outages: int = 0
+    hands_over: bool = False
 
 
 BOUNDED = {
+    "a hand-over between executions": SearchCase(("break",), crashes=1, hands_over=True),
+    "a signal during a hand-over": SearchCase(("break", "event"), hands_over=True),
     "one fault": SearchCase(("break",), crashes=2, deaths=1),
     "a fault and an event of nothing": SearchCase(("break", "event")),
     "two faults": SearchCase(("break", "break")),
@@ -39,6 +42,9 @@ BOUNDED = {
 }
 
 LONG = {
+    "a fault during a hand-over, killed anywhere": SearchCase(("break", "break"), crashes=1, hands_over=True),
+    "an execution that dies around a hand-over": SearchCase(("break", "sweep"), crashes=1, deaths=1, hands_over=True),
+    "a person beside a hand-over": SearchCase(("break", "person"), crashes=1, hands_over=True),
     "a check that stays too long hands over": SearchCase(("event", "event", "while", "break")),
     "a fault while a check looks, which may fail or be killed": SearchCase(("event", "break"), crashes=1, outages=1),
     "a fault while a check has died": SearchCase(("event", "tick", "break"), crashes=1),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from lambdas.adapters.remediator_invocation import execution_name
 from lambdas.domain.ports import IncidentsPort
 from tests import fakes
 from tests.chaos.protocol.programs import TARGET
@@ -24,7 +25,7 @@ class Shared:
 
     `held`: the mode keeps the remediator from acting. `row` is the table's. `executions` are `(incident, status)`. `unlooked` are events
     that no look has followed yet, `strangers` incidents by which somebody repaired who did not hold them, `asked` the times (minutes) of
-    events that a check sent to itself.
+    events that a check sent to itself. `hands_over`: each execution hands over before its second iteration.
     """
 
     broken: bool = False
@@ -35,6 +36,7 @@ class Shared:
     unlooked: frozenset[int] = frozenset()
     strangers: tuple[str, ...] = ()
     asked: tuple[float, ...] = ()
+    hands_over: bool = False
 
     @property
     def lease_holder(self) -> str:
@@ -91,10 +93,11 @@ class Rules:
         return None, replace(shared, asked=(*shared.asked, *times))
 
     def _start(self, shared: Shared, incident: Incident) -> tuple[str, Shared]:
-        same = [execution for execution in shared.executions if execution[0] == incident.id]
+        name = execution_name(incident)
+        same = [execution for execution in shared.executions if execution[0] == name]
         number = 0 if self.idempotent_start else len(same)
-        begun = shared.executions if same and self.idempotent_start else (*shared.executions, (incident.id, "RUNNING"))
-        return f"{incident.id}/{number}", replace(shared, executions=begun)
+        begun = shared.executions if same and self.idempotent_start else (*shared.executions, (name, "RUNNING"))
+        return f"{name}/{number}", replace(shared, executions=begun)
 
     def _running(self, shared: Shared, arn: str) -> tuple[bool, Shared]:
         name = arn.partition("/")[0]

@@ -245,3 +245,45 @@ def test_a_heartbeat_fails_after_a_close_or_a_take_over(incidents: IncidentsPort
     assert incidents.close(past(taken), taken.signals, NOW)
     assert not incidents.renew_heartbeat(taken, NOW + SECOND)
     assert incidents.get(target) is None
+
+
+def test_a_hand_over_lets_the_next_execution_be_started_with_the_state(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first = incident(target)
+    incidents.claim(first)
+    incidents.mark_started(first, "arn:first")
+    assert incidents.hand_over(first, '{"iteration":1}')
+    second = incidents.get(target)
+    assert second == replace(first, execution=2)
+    assert incidents.carried_state(second) == '{"iteration":1}'
+    incidents.mark_started(second, "arn:second")
+    assert incidents.hand_over(second, '{"iteration":2}')
+    assert incidents.get(target) == replace(first, execution=3)
+    assert incidents.carried_state(replace(first, execution=3)) == '{"iteration":2}'
+
+
+def test_a_repeated_hand_over_is_idempotent(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first = incident(target)
+    incidents.claim(first)
+    assert incidents.hand_over(first, "{}")
+    incidents.mark_started(replace(first, execution=2), "arn:second")
+    assert incidents.hand_over(first, "{}")
+    assert incidents.get(target) == replace(first, execution=2, started=True, execution_arn="arn:second")
+
+
+def test_only_the_latest_execution_is_recorded_as_started(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first = incident(target)
+    incidents.claim(first)
+    incidents.hand_over(first, "{}")
+    incidents.mark_started(first, "arn:first")
+    assert incidents.get(target) == replace(first, execution=2)
+
+
+def test_an_incident_that_was_taken_over_is_not_handed_over(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    first = incident(target)
+    incidents.claim(first)
+    incidents.hand_over(first, "{}")
+    taken = incidents.take_over(replace(first, execution=2), incident(target, "b"))
+    assert not incidents.hand_over(replace(first, execution=2), "{}")
+    assert incidents.get(target) == taken
+    assert taken.execution == 1
+    assert incidents.carried_state(taken) == ""
