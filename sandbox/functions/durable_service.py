@@ -8,24 +8,33 @@ is retried sooner, and no wake-up is lost.
 from __future__ import annotations
 
 import json
+import re
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject, OperationAction, OperationSubType
 from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
 from aws_durable_execution_sdk_python_testing.child_dispatcher import UnconfiguredChildDispatcher
 from aws_durable_execution_sdk_python_testing.clock import RealClock, SkipClock
-from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException, DurableFunctionsTestError, UnknownRouteError
+from aws_durable_execution_sdk_python_testing.exceptions import (
+    AwsApiException,
+    DurableFunctionsTestError,
+    InvalidParameterValueException,
+    UnknownRouteError,
+)
 from aws_durable_execution_sdk_python_testing.execution import Execution
 from aws_durable_execution_sdk_python_testing.executor import Executor
 from aws_durable_execution_sdk_python_testing.invoker import InvokeResponse, LambdaInvoker
-from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
+from aws_durable_execution_sdk_python_testing.model import CheckpointDurableExecutionResponse, StartDurableExecutionInput
 from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
 from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
 from aws_durable_execution_sdk_python_testing.web import handlers, routes
 from aws_durable_execution_sdk_python_testing.web.models import HTTPRequest
 from aws_durable_execution_sdk_python_testing.worker.registry import ExecutionRegistry
 
+from lambdas.contract.durable_quotas import MAX_CHECKPOINT_BYTES, MAX_OPERATIONS, MAX_PAYLOAD_BYTES
 from sandbox.aws.http_messages import Response, json_response
 
 if TYPE_CHECKING:
@@ -37,6 +46,8 @@ if TYPE_CHECKING:
 
 # The service waits 5 s after a failed invocation; Lambda's delay is not documented, and a demo should not wait.
 _RETRY_AFTER_S = 1
+# Source: https://docs.aws.amazon.com/lambda/latest/api/API_OperationUpdate.html
+OPERATION_NAME = re.compile(r"[\x20-\x7E]{1,256}")
 # An execution is started by Invoke, not through this API. Health, metrics and endpoint changes belong to the runner.
 _HANDLERS: dict[type, type] = {
     routes.GetDurableExecutionRoute: handlers.GetDurableExecutionHandler,
@@ -51,13 +62,55 @@ _HANDLERS: dict[type, type] = {
 }
 
 
-class _Executor(Executor):
-    """Uses execution ARNs in Lambda's form.
+@dataclass
+class Usage:
+    """What an execution has used of its quotas: durable operations as AWS meters them, and payload in bytes."""
 
+    operations: int = 0
+    payload_bytes: int = 0
+
+    def add(self, update: Any) -> None:
+        """Count one update of a checkpoint: a started operation, a retry, or a poll of a wait for a condition."""
+        is_poll = update.sub_type == OperationSubType.WAIT_FOR_CONDITION and update.action is not OperationAction.START
+        self.operations += update.action in (OperationAction.START, OperationAction.RETRY) or is_poll
+        self.payload_bytes += len((update.payload or "").encode())
+
+
+class _Executor(Executor):
+    """Uses execution ARNs in Lambda's form, and enforces the quotas of an execution.
+
+    What the service answers beyond the quotas is not documented; here the execution fails.
     Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
     """
 
     RETRY_BACKOFF_SECONDS = _RETRY_AFTER_S
+
+    def __init__(self, **dependencies: Any) -> None:
+        super().__init__(**dependencies)
+        self.usage: dict[str, Usage] = {}
+        self.max_operations = MAX_OPERATIONS
+        self.max_payload_bytes = MAX_PAYLOAD_BYTES
+
+    def _checkpoint_execution(
+        self, execution_arn: str, checkpoint_token: str, updates: Any = None, client_token: str | None = None
+    ) -> CheckpointDurableExecutionResponse:
+        for update in updates or ():
+            if len((update.payload or "").encode()) > MAX_CHECKPOINT_BYTES:
+                message = f"{update.operation_type.value} output payload size must be less than or equal to {MAX_CHECKPOINT_BYTES} bytes"
+                raise InvalidParameterValueException(message)
+            if update.name is not None and not OPERATION_NAME.fullmatch(update.name):
+                raise InvalidParameterValueException(f"the operation name {update.name!r} does not match {OPERATION_NAME.pattern}")
+        answer = super()._checkpoint_execution(execution_arn, checkpoint_token, updates, client_token)
+        usage = self.usage.setdefault(execution_arn, Usage())
+        for update in updates or ():
+            usage.add(update)
+        if usage.operations > self.max_operations or usage.payload_bytes > self.max_payload_bytes:
+            quota = f"{self.max_operations} durable operations and {self.max_payload_bytes} bytes of payload"
+            if not self.get_execution(execution_arn).is_complete:
+                self.fail_execution(
+                    execution_arn, ErrorObject(f"the execution exceeds {quota}", "DurableExecutionLimitExceeded", None, None)
+                )
+        return answer
 
     def _create_execution(self, input: StartDurableExecutionInput, parent_execution_arn: str | None = None) -> Any:  # noqa: A002
         execution = Execution.new(input=input)
@@ -132,6 +185,15 @@ class DurableService:
             self._executor.RETRY_BACKOFF_SECONDS = retry_after_s  # type: ignore[assignment]  # declared whole, slept as it is
         if most_failures is not None:
             self._executor.MAX_CONSECUTIVE_FAILED_ATTEMPTS = most_failures
+
+    def limit(self, *, max_operations: int | None = None, max_payload_bytes: int | None = None) -> None:
+        """Lower the quotas of an execution, so that a test runs into one soon."""
+        self._executor.max_operations = max_operations or self._executor.max_operations
+        self._executor.max_payload_bytes = max_payload_bytes or self._executor.max_payload_bytes
+
+    def usage(self, arn: str) -> Usage:
+        """What the execution has used of its quotas so far."""
+        return self._executor.usage.get(arn, Usage())
 
     def close(self) -> None:
         self._executor.shutdown()

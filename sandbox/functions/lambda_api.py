@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"^(?:arn:[^:]+:lambda:[^:]+:\d+:function:)?(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9$_-]+))?$")
+# Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+_EXECUTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 # An asynchronous invocation that fails is retried twice.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 _ASYNC_RETRIES = 2
@@ -141,6 +143,8 @@ class LambdaApi:
             message = "You cannot invoke a durable function using an unqualified ARN."
             return _error(400, "InvalidParameterValueException", message)
         name = params.get("DurableExecutionName") or str(uuid.uuid4())
+        if not _EXECUTION_NAME.fullmatch(name):
+            return _error(400, "InvalidParameterValueException", f"DurableExecutionName must match {_EXECUTION_NAME.pattern}")
         payload = params.get("Payload") or b"{}"
         with self._lock:
             execution = self._executions.get((function.name, name))
