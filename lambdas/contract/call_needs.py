@@ -108,13 +108,17 @@ class PolicyVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class BadRelease:
-    """Releases that fail for a known reason, `since <= release < fixed_in`, where all of `requires` and none of `unless` are configured."""
+    """Releases that fail for a known reason, `since <= release < fixed_in`, where all of `requires` and none of `unless` are configured.
+
+    `call` is set where the release fails only for a role that does not allow this call.
+    """
 
     addon: str
     since: Release
     fixed_in: Release
     reason: str
     source: str
+    call: str = ""
     requires: frozenset[Feature] = frozenset()
     unless: frozenset[Feature] = frozenset()
 
@@ -461,6 +465,7 @@ BAD_RELEASES: Final = (
         fixed_in=(1, 22, 2),
         reason="ipamd exits at start where the role may not call ec2:DescribeSecurityGroups, which AmazonEKS_CNI_Policy v5 does not grant",
         source="https://github.com/aws/amazon-vpc-cni-k8s/issues/3705",
+        call="ec2:DescribeSecurityGroups",
         unless=_NO_DISCOVERY,
     ),
     BadRelease(
@@ -471,6 +476,7 @@ BAD_RELEASES: Final = (
         unless=_NO_DISCOVERY,
         reason="ipamd exits at start on IPv6 without ec2:DescribeSubnets, which the EKS guide's policy grants since 2026-07-09",
         source="https://github.com/aws/amazon-vpc-cni-k8s/issues/3704",
+        call="ec2:DescribeSubnets",
     ),
     BadRelease(
         addon=_CNI,

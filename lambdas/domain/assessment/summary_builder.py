@@ -20,6 +20,7 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
+from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import (
@@ -182,8 +183,8 @@ def _addon(snapshot: Snapshot) -> AddonSummary | None:
         version=snapshot.addon.version,
         status=snapshot.addon.status,
         role=snapshot.addon.role_arn or "",
-        default=versions.default,
-        latest=versions.latest,
+        default="" if release_warning(snapshot, versions.default) else versions.default,
+        latest="" if release_warning(snapshot, versions.latest) else versions.latest,
     )
 
 
@@ -203,9 +204,17 @@ def _repair_deadline(snapshot: Snapshot) -> str:
     return (min(since) + AUTO_REPAIR).isoformat() if since else ""
 
 
+def _offered(snapshot: Snapshot) -> tuple[str, ...]:
+    """The versions that EKS offers as an update."""
+    versions = snapshot.versions
+    return (versions.default, versions.latest) if isinstance(versions, VersionAdvice) else ()
+
+
 def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
     wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(snapshot.invalid_settings.items())]
     windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
+    releases = dict.fromkeys((installed_version(snapshot), *_offered(snapshot)))
+    bad = [text for version in releases if (text := release_warning(snapshot, version))]
     advised = [finding.advice for finding in diagnosis.findings if finding.advice]
-    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *kept, *advised]))
+    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *kept, *bad, *advised]))

@@ -1,12 +1,13 @@
 """The AWS calls that the workload of a snapshot needs: by its release and its configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from lambdas.contract.call_needs import FEATURE_VARIABLES, VPC_CNI, AddonNeeds, BadRelease, Effect, Feature
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import known
-from lambdas.domain.diagnosis.call_needs import ReleaseNeeds, bad_release, needs_of, parse_release
+from lambdas.domain.diagnosis.call_needs import ReleaseNeeds, bad_release, fixing_release, needs_of, parse_release, release_text
 from lambdas.domain.snapshot.snapshot import AddonFacts, ClusterFacts, ContainerFacts, PluginError, Snapshot, WorkloadFacts
 
 _FAMILIES: Final = {"ipv4": Feature.IPV4, "ipv6": Feature.IPV6}
@@ -59,6 +60,20 @@ def known_bad(snapshot: Snapshot, version: str) -> BadRelease | None:
     addon = _addon(snapshot)
     features = _features(snapshot, addon) if addon else None
     return bad_release(addon.addon, version, features) if addon and features is not None else None
+
+
+def release_warning(snapshot: Snapshot, version: str) -> str:
+    """Why not to run this release in this cluster, as a sentence without a period. Empty where nothing is known against it.
+
+    A release that needs an uncommon call is fine where the simulation shows that the role allows the call.
+    """
+    bad = known_bad(snapshot, version)
+    decision = snapshot.simulated.get(bad.call) if bad and isinstance(snapshot.simulated, Mapping) else None
+    if bad is None or (decision is not None and decision.allowed):
+        return ""
+    fixed = fixing_release(bad)
+    instead = f"; use {release_text(fixed)} or newer" if fixed else ""
+    return f"{bad.addon} {version} is known to fail: {bad.reason}{instead}"
 
 
 def _addon(snapshot: Snapshot) -> AddonNeeds | None:

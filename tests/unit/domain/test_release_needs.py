@@ -4,13 +4,14 @@ import pytest
 
 from lambdas.contract.call_needs import MANAGED_POLICIES
 from lambdas.contract.settings import Severity
+from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
-from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot
+from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot, VersionAdvice
 from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, seen, some_pods, workload
 from tests.unit.notifications.snapshots import pods, service_account
 from tests.world.simulations import policy, simulation
@@ -196,3 +197,28 @@ def test_what_eks_says_of_a_survived_call_is_no_fault() -> None:
     )
     assert Verdict.PERMISSIONS_MISSING not in diagnose(seen(addon=addon(issues=(issue,)))).verdicts
     assert Verdict.PERMISSIONS_MISSING in diagnose(seen(addon=addon(issues=(other,)))).verdicts
+
+
+@pytest.mark.parametrize(
+    ("picture", "warnings"),
+    [
+        (release("v1.22.1-eksbuild.1", simulated=NOT_READ), ["v1.22.1-eksbuild.1", "use v1.22.2 or newer"]),
+        (release("v1.22.1-eksbuild.1", simulated=simulation()), []),
+        (release("v1.22.2-eksbuild.1", simulated=NOT_READ), []),
+        (release("v1.22.2-eksbuild.1", simulated=NOT_READ, cluster=IPV6), ["v1.22.2-eksbuild.1", SUBNETS]),
+        (release("v1.20.1", versions=VersionAdvice(default="v1.21.2", latest="v1.22.1-eksbuild.1")), ["v1.22.1-eksbuild.1"]),
+        (release("v1.12.6-eksbuild.1"), ["v1.12.6", "use v1.13.0 or newer"]),
+    ],
+)
+def test_a_release_that_is_known_to_fail_is_a_warning(picture: Snapshot, warnings: list[str]) -> None:
+    diagnosis = diagnose(picture)
+    found = summarize(picture, diagnosis, planned(picture)).warnings
+    assert len([text for text in found if "is known to fail" in text]) == bool(warnings)
+    assert all(part in found[0] for part in warnings)
+
+
+def test_no_update_to_a_release_that_is_known_to_fail_is_advised() -> None:
+    picture = release("v1.20.1", versions=VersionAdvice(default="v1.21.2", latest="v1.22.1-eksbuild.1"))
+    advised = summarize(picture, diagnose(picture), planned(picture)).addon
+    assert advised is not None
+    assert (advised.default, advised.latest) == ("v1.21.2", "")

@@ -188,5 +188,5 @@ def _other_release(snapshot: Snapshot, calls: tuple[str, ...]) -> Iterator[Remed
     version = installed_version(snapshot)
     bad = known_bad(snapshot, version)
     fixed = fixing_release(bad) if bad else None
-    if bad and fixed and any(call in bad.reason for call in calls):
-        yield Remedy(f"or update {bad.addon} from {version} to {release_text(fixed)} or newer, which does not need {calls[0]}")
+    if bad and fixed and bad.call in calls:
+        yield Remedy(f"or update {bad.addon} from {version} to {release_text(fixed)} or newer, which does not need {bad.call}")
