@@ -489,6 +489,15 @@ FILE_DIFFERS: Final = Rule(
     fix="Use the role of the binding in the file, or change the binding first.",
     source=_UPDATE,
 )
+RELEASE_KNOWN_BAD: Final = Rule(
+    id="EIR415",
+    name="release-known-bad",
+    level=Level.WARNING,
+    title="The version to update to is known to fail",
+    why="A release fails for a known reason, which the message names.",
+    fix="Update to the release that fixes it, or meet the condition that the message names.",
+    source="https://github.com/aws/amazon-vpc-cni-k8s/issues/3705",
+)
 
 # --- the use of preflight
 

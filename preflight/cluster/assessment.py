@@ -1,15 +1,19 @@
 """Reports what an upgrade would do to the role of aws-node in a running cluster. Pure: a snapshot in, a report out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from lambdas.contract.call_needs import Effect
 from lambdas.contract.names import ROLE_ANNOTATION
+from lambdas.domain.diagnosis.call_needs import ReleaseNeeds, lacking
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.finding import Finding as LinkFinding
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.cluster import uses_pod_identity
-from lambdas.domain.diagnosis.links.identity import provider_arn
+from lambdas.domain.diagnosis.links.identity import provider_arn, role_name
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import needs_of_version, release_warning
+from lambdas.domain.snapshot.simulation import allowed_by
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Binding,
@@ -68,7 +72,13 @@ def assess(snapshot: Snapshot, diagnosis: Diagnosis, upgrade: Upgrade, offered: 
         else (),
         without_role=effect_without_role(roles) if addon and possible else "",
         findings=by_severity(
-            [*_of_record(snapshot, diagnosis, roles), *_of_chain(diagnosis), *_of_versions(versions, addon), *_of_nodes(snapshot)]
+            [
+                *_of_record(snapshot, diagnosis, roles),
+                *_of_chain(diagnosis),
+                *_of_versions(versions, addon),
+                *_of_release(snapshot, versions),
+                *_of_nodes(snapshot),
+            ]
         ),
     )
 
@@ -159,6 +169,19 @@ def _of_versions(versions: Versions, addon: AddonFacts | None) -> Iterator[Findi
     elif not requested and not versions.offers(addon.version):
         message = f"{addon.name} {addon.version} is not offered for Kubernetes {after}; the default is {versions.default or 'none'}."
         yield _finding(rules.VERSION_OUTGROWN, "versions", message)
+
+
+def _of_release(snapshot: Snapshot, versions: Versions) -> Iterator[Finding]:
+    """Whether the role allows the calls of the version to update to, as far as they were simulated, and what is known against it."""
+    target = versions.addon_target
+    needs = needs_of_version(snapshot, target) if target else None
+    if isinstance(needs, ReleaseNeeds) and isinstance(snapshot.simulated, Mapping):
+        refused = [need.call for need in lacking(needs, allowed_by(snapshot.simulated)) if need.effect is not Effect.SURVIVED]
+        if refused:
+            message = f"{role_name(snapshot.desired_role or 'the role')} may not call {', '.join(refused)}, which {target} needs."
+            yield _finding(rules.CALLS_MISSING, "versions", message)
+    if warning := release_warning(snapshot, target):
+        yield _finding(rules.RELEASE_KNOWN_BAD, "versions", f"{warning}.")
 
 
 def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:

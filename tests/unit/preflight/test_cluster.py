@@ -78,6 +78,20 @@ def test_a_version_that_is_not_offered_is_refused_with_those_that_are() -> None:
     assert found.findings[0].message.endswith("it offers v1.16.0-eksbuild.1, v1.15.1-eksbuild.1 (default).")
 
 
+@pytest.mark.parametrize(
+    ("target", "refused", "rules"),
+    [
+        ("v1.22.1-eksbuild.1", "ec2:DescribeSecurityGroups", ["calls-missing", "release-known-bad"]),
+        ("v1.22.1-eksbuild.1", "ec2:DescribeTags", []),
+        ("v1.22.2-eksbuild.1", "ec2:DescribeSecurityGroups", []),
+        ("v1.22.2-eksbuild.1", "ec2:DescribeSubnets", ["calls-missing"]),
+    ],
+)
+def test_the_calls_of_the_target_release_are_compared_with_the_role(target: str, refused: str, rules: list[str]) -> None:
+    found = report_on_demo({"simulated": {refused: "implicitDeny"}}, Upgrade(addon_version=target))
+    assert [rule for rule in rules_of(found) if rule != "version-not-offered"] == rules
+
+
 def test_a_kubernetes_version_that_does_not_exist_is_refused() -> None:
     assert rules_of(report_on_demo({"cluster": {"version": "1.98"}}, Upgrade(kubernetes_version="1.99"))) == ["version-not-offered"]
 
