@@ -70,15 +70,8 @@ def list_executions(env: SandboxEnvironment) -> list[str]:
 
 
 def count_operations(env: SandboxEnvironment, arn: str) -> int:
-    """Count the operations of an execution: steps, waits and callbacks. Retries of an operation count once."""
-    events: list[dict[str, Any]] = []
-    parameters: dict[str, Any] = {"DurableExecutionArn": arn, "IncludeExecutionData": False, "MaxItems": 500}
-    while True:
-        page = env.aws.client("lambda").get_durable_execution_history(**parameters)
-        events += page["Events"]
-        if not page.get("NextMarker"):
-            return len({event["Id"] for event in events if event.get("Id") and not event["EventType"].startswith("Execution")})
-        parameters["Marker"] = page["NextMarker"]
+    """Count the durable operations of an execution as AWS meters them: each poll and each retry counts."""
+    return env.functions.durable.usage(arn).operations
 
 
 def replace_pods(env: SandboxEnvironment) -> None:

@@ -3,8 +3,11 @@
 import re
 
 from lambdas.application.check.check_loop import KNOWN_GOOD_MAX_AGE
+from lambdas.application.remediation import watch
+from lambdas.application.workflow_steps import Meter
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 from tests.infra.templates import ROOT, Template, of_type
+from tests.unit.workflow.workflow_run import run_workflow
 
 CLUSTERS, MINUTES_A_MONTH = 100, 30 * 24 * 60
 
@@ -22,6 +25,16 @@ def test_each_row_and_the_sum_are_correct() -> None:
         assert abs(count * price - dollars) < 0.006, name
     (total,) = re.findall(r"\*\*sum\*\* \| \| \| \*\*([\d.]+)\*\*", text)
     assert abs(sum(dollars for *_, dollars in rows().values()) - float(total)) < 0.006
+
+
+def test_durable_operations_are_those_of_a_repair_and_a_watch() -> None:
+    """Ten usual repairs with the allowance of the benchmark, and a watch to its end, metered as AWS does."""
+    meter = Meter()
+    run_workflow(prepare=lambda _, steps: setattr(steps, "meter", meter))
+    watched = sum(watch.reminder_schedule(seconds).polls for seconds in watch.REMINDERS_S)
+    assert 10 * meter.operations <= rows()["durable operations, 10 repairs"][0]
+    text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
+    assert f"{round(watched, -1)} where nobody repairs" in text
 
 
 def test_counted_figures_follow_from_contract_and_template(minimal: Template) -> None:

@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
 from lambdas.application.codec import decode, encode
 from lambdas.application.remediation import repair, watch, workflow
 from lambdas.application.remediation.carried_state import CarriedState
+from lambdas.application.remediation.repair import MAX_REPAIRS
+from lambdas.application.remediation.results import (
+    AssessmentResult,
+    HandOverResult,
+    ReplacementResult,
+    ReplacementState,
+    VerificationResult,
+)
 from lambdas.application.remediation.state import WorkflowState
-from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, Meter, PollSchedule
+from lambdas.application.remediation.workflow import remediate
+from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, InProcessSteps, Meter, PollSchedule
 from lambdas.contract.durable_quotas import HAND_OVER_AT, MAX_OPERATIONS
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Incident
-from sandbox.simulation.scenario import load, names
+from lambdas.domain.verification import VerificationState
+from lambdas.notifications.message_context import ApprovalAnswer
+from sandbox.simulation.scenario import TrustPolicyKind, World, load, names
 from tests.fakes import FakeIncidents
+from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun, StepsWithoutWatch, run_scenario
-from tests.over_fakes.scenario_world import CLUSTER
+from tests.over_fakes.scenario_world import CLUSTER, world_of
+from tests.unit.workflow.test_arbitrary_results import BROKEN, INCIDENT, SOME, ArbitrarySteps, CountingSteps
 from tests.unit.workflow.workflow_run import InterruptedSteps, keep_waiting, run_workflow
 from tests.world import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lambdas.application.workflow_steps import StepId
+    from lambdas.domain.assessment.summary import AssessmentSummary
+    from lambdas.domain.planning.actions import ReplaceStalePods
+    from lambdas.domain.planning.planned_binding import PlannedBinding
+
+R = TypeVar("R")
 ACTING: Final = [name for name in names() if load(name).expect.actions]
 MOST: Final = {"approval_timeout_s": 604_800, "verification_timeout_s": 21_600, "update_timeout_s": 21_600}
 """The settings' maximum."""
+LAST: Final = repair.replacement_schedule(MOST["verification_timeout_s"]).polls
 
 
 @dataclass
@@ -116,3 +137,89 @@ def test_a_late_start_of_the_former_execution_is_not_recorded() -> None:
     incidents.mark_started(first, "arn:first")
     found = incidents.get(first.target)
     assert found == replace(first, execution=2)
+
+
+@dataclass
+class MeteredSteps(StepsWithoutWatch):
+    """Steps with a meter that run the watches, too. Notes what each execution used."""
+
+    def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
+        return InProcessSteps.until(self, step, initial, check, is_settled, schedule)
+
+
+def _metered(meters: list[Meter]) -> Callable[[ScenarioRun], MeteredSteps]:
+    def steps(run: ScenarioRun) -> MeteredSteps:
+        meters.append(Meter())
+        return MeteredSteps(sleep=run.world.sleep, meter=meters[-1])
+
+    return steps
+
+
+@pytest.mark.parametrize("days", [9, pytest.param(365, marks=[pytest.mark.long, pytest.mark.timeout(1800)])], ids=["nine days", "a year"])
+def test_an_incident_that_nobody_repairs_stays_within_the_quotas(days: int) -> None:
+    """Each execution reminds for four days and closes; the next sweep opens the incident again."""
+    meters: list[Meter] = []
+    run = ScenarioRun(world_of(World(annotation=None, nodes=3, trust=TrustPolicyKind("other-subject"))), _metered(meters))
+    while run.world.now - NOON < timedelta(days=days):
+        run.deliver(events.check_requested(run.world.now))
+        run.world.sleep(300)
+    assert len(meters) >= days / 5
+    assert all(meter.used < HAND_OVER_AT for meter in meters)
+    assert {past.outcome for past in run.incidents.closed} == {"needs-action"}
+    assert sum(meter.operations for meter in meters) < 150 * (days + 5)
+
+
+@pytest.mark.parametrize(("used_before", "executions"), [(0, 1), (900, 2), (1_499, 2)])
+def test_three_repairs_by_batches_at_the_settings_maximum_stay_within_the_quotas(used_before: int, executions: int) -> None:
+    """Every replacement and verification takes its whole time. An execution that used half of its quota ends before the next iteration."""
+    answer, stuck, used = ApprovalAnswer(approved=True, by="a"), StuckSteps(random.Random(0)), []
+    work: Any = stuck
+    carried: CarriedState | None = None
+    while not used or stuck.carried:
+        carried, stuck.carried = stuck.carried, None
+        steps = SteppedToTheEnd(answers=lambda: answer, attempts=lambda: 10**9, operations=0 if used else used_before)
+        remediate(INCIDENT, steps, work, carried)
+        used.append(steps.operations)
+    assert stuck.asked.count("claimed") == MAX_REPAIRS
+    assert len(used) == executions
+    assert max(used) < MAX_OPERATIONS
+    assert stuck.asked.count("notify repairing") == 1
+
+
+class SteppedToTheEnd(CountingSteps):
+    """Counts operations, and hands over by their number."""
+
+    @property
+    def must_hand_over(self) -> bool:  # type: ignore[override]
+        return Meter(operations=self.operations).is_low
+
+    @must_hand_over.setter
+    def must_hand_over(self, value: bool) -> None:
+        """The field of the parent is not used."""
+
+
+class StuckSteps(ArbitrarySteps):
+    """Every replacement and every verification goes on until its time is up; each signal of the next iteration shows the same fault."""
+
+    carried: CarriedState | None = None
+
+    def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
+        limits = replace(BROKEN.time_limits, **MOST)
+        return AssessmentResult(at=NOON, summary=replace(BROKEN, actions=(SOME,), time_limits=limits), signals=1)
+
+    def _choose(self, name: str, likely: float, usual: R, *others: R) -> R:
+        self.asked.append(name)
+        return usual
+
+    def replace_stale_pods(self, action: ReplaceStalePods, binding: PlannedBinding, former: ReplacementResult) -> ReplacementResult:
+        """The last step within the time replaces the last pod."""
+        checks = int(former.message or 0) + 1
+        state = ReplacementState.DONE if checks == LAST else ReplacementState.WAITING
+        return ReplacementResult(at=NOON, state=state, message=str(checks))
+
+    def verify(self, before: AssessmentSummary, former: VerificationResult) -> VerificationResult:
+        return VerificationResult(at=NOON, state=VerificationState.WAITING, sentence="so far")
+
+    def hand_over(self, state: CarriedState, former: HandOverResult) -> HandOverResult:
+        self.carried = state
+        return HandOverResult(at=NOON, is_handed_over=True)
