@@ -18,7 +18,15 @@ from lambdas.domain.snapshot.snapshot import Missing
 
 if TYPE_CHECKING:
     from lambdas.adapters.eks_token import Tokens
-    from lambdas.domain.snapshot.snapshot import ClusterFacts, NodeFacts, PluginError, PodFacts, ServiceAccountFacts, WorkloadFacts
+    from lambdas.domain.snapshot.snapshot import (
+        ClusterFacts,
+        ControllerError,
+        NodeFacts,
+        PluginError,
+        PodFacts,
+        ServiceAccountFacts,
+        WorkloadFacts,
+    )
 
 _MAX_CACHED_CLUSTERS: Final = 32
 """Clusters whose connections one process keeps. The sweep of a larger fleet replaces the least recently used."""
@@ -94,6 +102,15 @@ class Cluster:
             f"/apis/events.k8s.io/v1/namespaces/{segment(namespace)}/events",
             lambda page: [kubernetes_objects.plugin_error(item) for item in kubernetes_objects.items(page)],
             {"fieldSelector": "reason=MissingIAMPermissions"},
+        )
+        return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
+
+    def controller_errors(self, namespace: str, name: str) -> tuple[ControllerError, ...]:
+        found = self._api.list_facts(
+            f"list creation errors of {namespace}/{name}",
+            f"/apis/events.k8s.io/v1/namespaces/{segment(namespace)}/events",
+            lambda page: kubernetes_objects.controller_errors(kubernetes_objects.items(page), name),
+            {"fieldSelector": "reason=FailedCreate"},
         )
         return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
 

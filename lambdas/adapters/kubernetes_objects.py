@@ -13,6 +13,7 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.permissions import calls_in_event
 from lambdas.domain.snapshot.snapshot import (
     ContainerFacts,
+    ControllerError,
     FieldWriter,
     NodeFacts,
     PluginError,
@@ -169,6 +170,7 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
     template = _object(spec["template"], "template")
     annotations = _annotations(_child(template, "metadata"))
     strategy = _child(spec, "strategy" if kind is WorkloadKind.DEPLOYMENT else "updateStrategy")
+    pod = _child(template, "spec")
     return WorkloadFacts(
         kind=kind,
         name=_required(metadata, "name"),
@@ -179,7 +181,9 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
         observed_generation=_count(status, "observedGeneration"),
         restarted_at=annotations.get(RESTARTED_AT_ANNOTATION),
         on_delete=_text(strategy, "type") == "OnDelete",
-        containers=tuple(map(_container, _children(_child(template, "spec"), "containers"))),
+        containers=tuple(map(_container, _children(pod, "containers"))),
+        service_account=_text(pod, "serviceAccountName") or _text(pod, "serviceAccount") or "default",
+        template_role_arn=_in_environment([*_children(pod, "containers"), *_children(pod, "initContainers")], "AWS_ROLE_ARN") or None,
     )
 
 
@@ -228,6 +232,9 @@ def _pod(item: Json) -> PodFacts:
         ready=_text(_condition(status, _READY), "status") == "True",
         owner=_controller(metadata),
         deleting="deletionTimestamp" in metadata,
+        deleting_since=_time(metadata, "deletionTimestamp"),
+        phase=_text(status, "phase"),
+        intended_node=_intended_node(spec),
         waiting=next(filter(None, (_text(_child(_child(container, "state"), "waiting"), "reason") for container in statuses)), ""),
         termination_message=next(filter(None, (_termination_message(container) for container in statuses)), ""),
     )
@@ -310,14 +317,39 @@ def nodes_in_table(table: Json) -> Iterator[NodeFacts]:
         )
 
 
+def _intended_node(spec: Json) -> str:
+    """The node that the DaemonSet controller wants the pod on; empty for other pods.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/#how-daemon-pods-are-scheduled
+    """
+    required = _child(_child(_child(spec, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
+    fields = (field for term in _children(required, "nodeSelectorTerms") for field in _children(term, "matchFields"))
+    values = (field.get("values") for field in fields if _text(field, "key") == "metadata.name")
+    return next((value[0][:_LONGEST_VALUE] for value in values if isinstance(value, list) and value and isinstance(value[0], str)), "")
+
+
 def plugin_error(item: Json) -> PluginError:
     """The facts of an event of `events.k8s.io/v1`. The action is the API call; older VPC CNI releases name it in the note."""
-    at = (
+    return PluginError(
+        call=calls_in_event(_text(item, "note")) or _text(item, "action"),
+        pod=_text(_child(item, "regarding"), "name"),
+        at=_event_time(item),
+    )
+
+
+def controller_errors(events: Iterable[Json], workload: str) -> list[ControllerError]:
+    """The facts of `FailedCreate` events about the workload, or about a ReplicaSet whose name begins with its name."""
+    return [
+        ControllerError(message=_text(item, "note")[:_MESSAGE_LIMIT], at=_event_time(item))
+        for item in events
+        if _text(_child(item, "regarding"), "name") == workload or _text(_child(item, "regarding"), "name").startswith(f"{workload}-")
+    ]
+
+
+def _event_time(item: Json) -> datetime:
+    return (
         _time(_child(item, "series"), "lastObservedTime")
         or _time(item, "deprecatedLastTimestamp")
         or _time(item, "eventTime")
         or _required_time(_object(item["metadata"], "metadata"), "creationTimestamp")
-    )
-    return PluginError(
-        call=calls_in_event(_text(item, "note")) or _text(item, "action"), pod=_text(_child(item, "regarding"), "name"), at=at
     )

@@ -14,7 +14,7 @@ from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
 from lambdas.domain.ports import CalendarPort, IncidentsPort
-from lambdas.domain.snapshot.snapshot import Snapshot
+from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot, WorkloadFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,22 @@ def collect_and_diagnose(
     """The snapshot and its diagnosis. Nodes and events are read if `symptoms` is set, or if the other facts show a fault."""
     snapshot = collect_snapshot(target, readers, now, hints)
     diagnosis = diagnose(snapshot)
-    if symptoms or not diagnosis.is_healthy or diagnosis[Link.WORKLOAD].state is not State.OK or _has_unready_pods(snapshot):
+    if symptoms or not diagnosis.is_healthy or diagnosis[Link.WORKLOAD].state is not State.OK or _has_failing_pods(snapshot):
         snapshot = add_symptoms(snapshot, readers)
         diagnosis = diagnose(snapshot)
     return snapshot, diagnosis
 
 
-def _has_unready_pods(snapshot: Snapshot) -> bool:
-    return isinstance(snapshot.pods, tuple) and any(not pod.ready and not pod.deleting for pod in snapshot.pods)
+def _has_failing_pods(snapshot: Snapshot) -> bool:
+    """Whether a pod is not ready, exceeds its grace period, or is missing."""
+    if not isinstance(snapshot.pods, tuple):
+        return False
+    is_short = isinstance(snapshot.workload, WorkloadFacts) and len(snapshot.pods) < snapshot.workload.desired
+    return is_short or any(_exceeds_grace(pod, snapshot.began_at) if pod.deleting else not pod.ready for pod in snapshot.pods)
+
+
+def _exceeds_grace(pod: PodFacts, now: datetime) -> bool:
+    return pod.deleting_since is not None and pod.deleting_since < now
 
 
 def assess(

@@ -84,9 +84,16 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
             service_account=kubernetes.service_account,
             workload=kubernetes.workload,
             pods=kubernetes.pods,
-            known_good_at=hints.known_good_at,
+            known_good_at=_known_good_at(hints, cluster),
             actor=hints.actor,
         )
+
+
+def _known_good_at(hints: Hints, cluster: ClusterFacts | Missing | Unknown) -> datetime | None:
+    """When a check last found no fault in this cluster. An earlier time belongs to a deleted cluster with the same name."""
+    at = hints.known_good_at
+    is_earlier = at is not None and isinstance(cluster, ClusterFacts) and at < cluster.created_at
+    return None if is_earlier else at
 
 
 def add_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
@@ -99,11 +106,17 @@ def add_symptoms(snapshot: Snapshot, readers: Readers) -> Snapshot:
         return replace(snapshot, nodes=cluster, permission_errors=cluster)
     with readers.new_executor(_PARALLEL_READS) as executor:
         nodes_read = executor.submit(read_or_unknown, cluster.nodes)
+        workload = snapshot.workload if isinstance(snapshot.workload, WorkloadFacts) else None
+        is_short = workload is not None and isinstance(snapshot.pods, tuple) and len(snapshot.pods) < workload.desired
+        controller_read = executor.submit(
+            lambda: read_optional(lambda: cluster.controller_errors(target.namespace, workload.name)) if workload and is_short else NOT_READ
+        )
         errors_read = executor.submit(read_or_unknown, lambda: cluster.plugin_errors(target.namespace))
         return replace(
             snapshot,
             nodes=() if isinstance(nodes := nodes_read.result(), Missing) else nodes,
             permission_errors=() if isinstance(errors := errors_read.result(), Missing) else errors,
+            controller_errors=() if isinstance(failed := controller_read.result(), Missing) else failed,
         )
 
 

@@ -19,6 +19,7 @@ from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
+    ControllerError,
     Missing,
     NodeFacts,
     NodeRepair,
@@ -116,6 +117,10 @@ class ClusterPort(Protocol):
 
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
         """`MissingIAMPermissions` events on pods of the namespace, newest first."""
+        ...
+
+    def controller_errors(self, namespace: str, name: str) -> tuple[ControllerError, ...]:
+        """`FailedCreate` events on the workload of this name, newest first."""
         ...
 
     def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:

@@ -1,6 +1,7 @@
 """The facts of a message: broken links, evidence, counts of pods and nodes, healthy links, and the deadline of node auto repair."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
@@ -84,10 +85,21 @@ def _fact(subjects: Sequence[str], field: str, value: str, at: str, context: Mes
     return phrase("{subjects}, {field}: {value}{when}", subjects=", ".join(subjects), field=field, value=value.rstrip("."), when=when)
 
 
+_WITH_HEALTHY_LINKS: Final = frozenset(
+    {
+        Verdict.NODES_NOT_READY,
+        Verdict.NODES_WAITING_FOR_CNI,
+        Verdict.PODS_NOT_READY,
+        Verdict.ADDON_DEGRADED,
+        Verdict.STS_UNREACHABLE,
+    }
+)
+
+
 def healthy_links(context: MessageContext) -> Phrase | None:
-    """The links that were read and hold, for verdicts whose cause is not the identity."""
+    """The links that were read and hold, for verdicts that no broken link explains."""
     titles = [link.title for link in context.fault.links if link.state == State.OK and link.link > Link.MECHANISM]
-    if context.fault.verdict not in (Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED, Verdict.STS_UNREACHABLE) or not titles:
+    if context.fault.verdict not in _WITH_HEALTHY_LINKS or not titles:
         return None
     return phrase("Checked and healthy: {titles}.", titles=", ".join(titles))
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from lambdas.contract.approval import APPROVE, REJECT
 from lambdas.contract.parameters import KUBERNETES_NAME, binding_path
-from lambdas.contract.workloads import service_account_option
+from lambdas.contract.workloads import AWS_NODE, service_account_option
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import AnnotateServiceAccount, UpdateAddonRole
@@ -83,8 +83,10 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
         yield from _prevention(context)
     if verdict is Verdict.UPDATE_IN_PROGRESS:
         yield _command("See what the update waits for:", _list_updates(context))
-    if verdict is Verdict.NODES_NOT_READY:
+    if verdict in (Verdict.NODES_NOT_READY, Verdict.NODES_WAITING_FOR_CNI):
         yield from _inspect_nodes(context)
+    if verdict is Verdict.PODS_NOT_READY:
+        yield from _inspect_pods(context)
     yield from _precondition(reason, context)
     remedies = tuple(_remedies(context, MOST_STEPS - 2))
     yield from remedies
@@ -107,12 +109,39 @@ def _inspect_nodes(context: MessageContext) -> Iterator[Phrase]:
     nodes_links = [link for link in context.current.links if link.link == Link.NODES and link.state == State.BROKEN]
     names = (fact[0].removeprefix("Node ") for link in nodes_links for fact in link.evidence)
     name = next((name for name in names if KUBERNETES_NAME.match(name)), "<node>")
-    yield _command("See the conditions of a node:", f"kubectl describe node {name}")
-    if context.current.counts.nodes_waiting:
-        yield _command(
-            "Read the log of the CNI. A timeout of an STS call means that the subnets have no route to STS:",
-            "kubectl -n kube-system logs -l k8s-app=aws-node -c aws-node --prefix --tail=30",
-        )
+    if context.current.verdict is Verdict.NODES_WAITING_FOR_CNI:
+        yield _read_cni_log(name)
+    else:
+        yield _command("See the conditions of a node:", f"kubectl describe node {name}")
+
+
+def _read_cni_log(node: str) -> Phrase:
+    """The log file on the node. The CNI writes no cause to its standard output.
+
+    Sources: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/troubleshooting.md (ipamd debugging commands)
+    https://kubernetes.io/docs/tasks/debug/debug-cluster/kubectl-node-debug/
+    """
+    return phrase(
+        "Read the log of the CNI on a waiting node: {debug}. To explain its lines, save them to a file and run {explain}",
+        debug=Code(f"kubectl debug node/{node} -it --image={DEBUG_IMAGE} -- cat {CNI_LOG}"),
+        explain=Code("irsa-remediator explain-log ipamd.log"),
+    )
+
+
+CNI_LOG: Final = "/host/var/log/aws-routed-eni/ipamd.log"
+DEBUG_IMAGE: Final = "public.ecr.aws/docker/library/busybox:stable"
+
+
+def _inspect_pods(context: MessageContext) -> Iterator[Phrase]:
+    pods_links = [link for link in context.current.links if link.link == Link.PODS and link.state == State.BROKEN]
+    names = (fact[0].removeprefix("Pod ") for link in pods_links for fact in link.evidence)
+    name = next((name for name in names if KUBERNETES_NAME.match(name)), "<pod>")
+    namespace = context.incident.target.namespace
+    yield _command("See the state of a pod:", f"kubectl -n {namespace} describe pod {name}")
+    yield _command("Read what it wrote before it ended:", f"kubectl -n {namespace} logs {name} --all-containers --previous --tail=50")
+    if context.incident.target.name == AWS_NODE.service_account:
+        node = next((fact[2].rpartition("node ")[2] for link in pods_links for fact in link.evidence if "node " in fact[2]), "")
+        yield _read_cni_log(node if KUBERNETES_NAME.match(node) else "<node>")
 
 
 def _command(text: str, command: str) -> Phrase:

@@ -53,6 +53,8 @@ def verdict_text(context: MessageContext) -> VerdictText:
     """The texts of the fault. Pods without their role outweigh a wrong add-on record; how many pods have the role refines the text."""
     verdict = context.fault.verdict
     text = WITHOUT_ROLE if verdict is Verdict.ADDON_ROLE_MISSING and context.is_identity_broken else VERDICT_TEXTS[verdict]
+    if text.cleared_title and context.fault.is_role_cleared:
+        return VerdictText(title=text.cleared_title, sentence=text.cleared_sentence)
     if text is not WITHOUT_ROLE or not context.has_pods_with_role:
         return text
     return ROLE_LOST_ON_RESTART if context.has_role_on_all_pods else SOME_PODS_WITHOUT_ROLE
@@ -96,6 +98,7 @@ def values(context: MessageContext) -> dict[str, object]:
         "status": impact.latent_status,
         "some": without,
         "pods": pluralize(counts.pods, "pod"),
+        "unproven": ", ".join(context.fault.unproven),
         "run": "runs without its role" if without == 1 else "run without their role",
     }
 

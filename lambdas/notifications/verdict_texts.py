@@ -11,14 +11,18 @@ from lambdas.domain.diagnosis.verdict import Verdict
 class VerdictText:
     """`title` and `sentence` apply while something fails, `latent_title` and `latent_sentence` while nothing fails yet.
 
-    Fields of the templates: `workload` (the ServiceAccount's name), `addon`, `impact` and `status` (from `Impact`), and `some`, `pods` and
-    `run` for the number of pods without their role.
+    The cleared texts replace them where the assessment shows that the role is not the cause. Only they may say so.
+
+    Fields of the templates: `workload` (the ServiceAccount's name), `addon`, `impact` and `status` (from `Impact`), `some`, `pods` and
+    `run` for the number of pods without their role, and `unproven` for what was not shown about the role.
     """
 
     title: str
     sentence: str
     latent_title: str = ""
     latent_sentence: str = ""
+    cleared_title: str = ""
+    cleared_sentence: str = ""
 
 
 WITHOUT_ROLE: Final = VerdictText(
@@ -89,7 +93,10 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         sentence="The update takes longer than the remediator waits for it. Nothing is changed before the update ends.",
     ),
     Verdict.ADDON_DEGRADED: VerdictText(
-        title="the {addon} add-on is degraded, and its role is not the cause", sentence="A change of the role would not fix it."
+        title="the {addon} add-on is degraded",
+        sentence="Whether the role of {workload} works was not shown. Not checked: {unproven}.",
+        cleared_title="the {addon} add-on is degraded, and its role is not the cause",
+        cleared_sentence="A change of the role would not fix it.",
     ),
     Verdict.ADDON_ROLE_MISSING: VerdictText(
         title="the next {addon} update would remove the role of {workload}",
@@ -108,11 +115,47 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
     ),
     Verdict.STS_UNREACHABLE: VerdictText(
         title="{workload} cannot reach STS",
-        sentence="The identity is correct, but calls to STS time out. Every pod with an IAM role on these nodes is affected.",
+        sentence="Pods have the role, but calls to STS time out. Every pod with an IAM role on these nodes is affected.",
+    ),
+    Verdict.STS_ERROR: VerdictText(
+        title="STS gives {workload} no credentials",
+        sentence="STS answers the calls of the pods with an error that no change of the annotation fixes.",
+    ),
+    Verdict.NODES_WAITING_FOR_CNI: VerdictText(
+        title="nodes wait for the CNI, and the cause is not known",
+        sentence="Running pods keep their network. The role of {workload} may be the cause. Not checked: {unproven}.",
+        cleared_title="nodes wait for the CNI, and the role of {workload} is not the cause",
+        cleared_sentence="The cause is not known. Running pods keep their network. A change of the role would not help.",
     ),
     Verdict.NODES_NOT_READY: VerdictText(
-        title="nodes are NotReady, and the role of {workload} is not the cause",
-        sentence="Changing the role or restarting {workload} would not make them Ready.",
+        title="nodes are NotReady, and they do not wait for the CNI",
+        sentence="The nodes report another cause. Neither a change of the role nor a restart of {workload} makes them Ready.",
+    ),
+    Verdict.SERVICE_ACCOUNT_MISMATCH: VerdictText(
+        title="the workload uses another ServiceAccount than {workload}",
+        sentence="The annotation of {workload} has no effect on its pods. Whether they have AWS permissions was not checked.",
+    ),
+    Verdict.ROLE_IN_POD_TEMPLATE: VerdictText(
+        title="the pod template of {workload} sets another role",
+        sentence="Every new pod gets that role, so neither the annotation nor a restart changes it.",
+    ),
+    Verdict.PODS_NOT_CREATED: VerdictText(
+        title="pods of {workload} are not created",
+        sentence="The controller cannot create pods. Their role cannot be checked before they exist.",
+    ),
+    Verdict.PODS_WITHOUT_CREDENTIALS: VerdictText(
+        title="pods of {workload} started without Pod Identity credentials",
+        sentence="These pods use the permissions of the node role. Pods that start from now on get the credentials of the association.",
+    ),
+    Verdict.PODS_STUCK: VerdictText(
+        title="pods of {workload} are stuck",
+        sentence="A stuck pod neither starts nor ends without help. The role cannot be checked on it.",
+    ),
+    Verdict.PODS_NOT_READY: VerdictText(
+        title="pods of {workload} do not become ready, and the cause is not known",
+        sentence="The role of {workload} may be the cause. Not checked: {unproven}.",
+        cleared_title="pods of {workload} do not become ready, and its role is not the cause",
+        cleared_sentence="The cause is not known. A change of the role would not help.",
     ),
     Verdict.FLAPPING: VerdictText(
         title="the role of {workload} is removed again and again",

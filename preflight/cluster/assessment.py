@@ -9,7 +9,7 @@ from lambdas.domain.diagnosis.call_needs import ReleaseNeeds, lacking
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.finding import Finding as LinkFinding
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
-from lambdas.domain.diagnosis.links.cluster import uses_pod_identity
+from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
 from lambdas.domain.diagnosis.links.identity import provider_arn, role_name
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import needs_of_version, release_warning

@@ -115,6 +115,9 @@ class SandboxSteps:
         _wait_until(lambda: all(map(_has_terminated_before, self._pods())), "the first failure of every pod")
         return f"STS is unreachable, and {replaced}"
 
+    def set_workload_fault(self, fault: str) -> str:
+        raise ScenarioTimeout(f"the sandbox cannot set the fault {fault}; only the fakes can")
+
     def run_check(self) -> str:
         self.env.bus.put(check_request())
         _wait_until(lambda: any('"title":"diagnosis"' in line for _, line in list(self.env.lines)), "the check")

@@ -59,6 +59,9 @@ class StepExecutor(Protocol):
     def block_sts(self) -> str:
         """Block STS and wait until every pod has failed once."""
 
+    def set_workload_fault(self, fault: str) -> str:
+        """Set the fault of workload or pods that the verdict of this name describes; only over the fakes."""
+
     def run_check(self) -> str:
         """Run a check that finds no problem, so that a last known good state is recorded."""
 

@@ -10,6 +10,7 @@ from lambdas.domain.errors import Conflict, NotFound
 from lambdas.domain.ports import ClusterPort, ClustersPort
 from lambdas.domain.snapshot.snapshot import (
     ClusterFacts,
+    ControllerError,
     Missing,
     NodeFacts,
     PluginError,
@@ -57,6 +58,9 @@ class FakeCluster:
     def plugin_errors(self, namespace: str) -> tuple[PluginError, ...]:
         found = self.here.errors if namespace == NAMESPACE else []
         return tuple(sorted(found, key=lambda item: item.at, reverse=True))
+
+    def controller_errors(self, namespace: str, name: str) -> tuple[ControllerError, ...]:
+        return tuple(self.here.controller_errors) if (namespace, name) in {(key[0], key[2]) for key in self.here.workloads} else ()
 
     def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
         found = self.here.accounts.get((namespace, name))

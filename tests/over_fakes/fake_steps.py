@@ -14,6 +14,7 @@ from sandbox.simulation.scenario import lookup
 from sandbox.simulation.scenario_steps import STS_TIMEOUT_MESSAGE, past_repairs
 from tests.over_fakes import events
 from tests.over_fakes.scenario_world import CLUSTER, resolve_role
+from tests.over_fakes.workload_faults import set_fault
 from tests.world import Update
 
 if TYPE_CHECKING:
@@ -118,6 +119,10 @@ class FakeSteps:
     def block_sts(self) -> str:
         for pod in self.run.world.cluster.pods.values():
             pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", termination_message=STS_TIMEOUT_MESSAGE)
+        return ""
+
+    def set_workload_fault(self, fault: str) -> str:
+        set_fault(self.run.world, fault)
         return ""
 
     def run_check(self) -> str:

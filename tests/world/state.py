@@ -12,6 +12,7 @@ from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
     ClusterFacts,
+    ControllerError,
     FieldWriter,
     NodeFacts,
     OidcProvider,
@@ -112,6 +113,7 @@ class InCluster:
     pods: dict[str, Pod] = field(default_factory=dict)
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
     errors: list[PluginError] = field(default_factory=list)
+    controller_errors: list[ControllerError] = field(default_factory=list)
     repaired_nodegroups: tuple[str, ...] = ()
     webhook: Webhook = field(default_factory=Webhook)
     pace: int = 0

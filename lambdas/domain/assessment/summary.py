@@ -28,7 +28,7 @@ class Counts:
     """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others.
 
     `pods` are those within reach: the `pods_lost` on lost nodes count in no other number, and `nodes_lost` are among `nodes`.
-    `hanging` are pods that carry the role and do not start: those without it have a cause that we know.
+    `pods_wanted` is what the workload asks for. `pods_not_starting` carry the role: those without it have a known cause.
     """
 
     pods: int = 0
@@ -44,6 +44,7 @@ class Counts:
     errors_without_role: int = 0
     pods_not_starting: int = 0
     rolled_out: bool = True
+    pods_wanted: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,8 @@ class AssessmentSummary:
     """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none.
 
     `owner` is the field manager that wrote the role annotation, at `owner_at`; where none is there, the last one to write anything of the
-    ServiceAccount that is still on record, and `owner_annotated` is false: a removal leaves no trace.
+    ServiceAccount that is still on record, and `owner_annotated` is false: a removal leaves no trace. `unproven` names what was not shown
+    about the role; only where it is empty may a message say that the role is not the cause.
     """
 
     target: str
@@ -137,6 +139,7 @@ class AssessmentSummary:
     warnings: tuple[str, ...] = ()
     corrected_trust: str = ""
     notify_from: Severity = Severity.WARNING
+    unproven: tuple[str, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
@@ -147,6 +150,11 @@ class AssessmentSummary:
     def planned_binding(self) -> PlannedBinding:
         """The binding that the plan was made from."""
         return PlannedBinding(path=self.binding_path, version=self.binding_version, role_arn=self.desired_role)
+
+    @property
+    def is_role_cleared(self) -> bool:
+        """Whether the assessment shows that the role is not the cause of what fails."""
+        return not self.unproven
 
     @property
     def service_account(self) -> ServiceAccountRef:
@@ -180,6 +188,7 @@ def summary_from_json(value: dict[str, Any]) -> AssessmentSummary:
         **{
             **value,
             "verdict": Verdict(value["verdict"]),
+            "unproven": tuple(value.get("unproven", ())),
             "severity": Severity(value["severity"]),
             "notify_from": Severity(value["notify_from"]),
             "links": lines,

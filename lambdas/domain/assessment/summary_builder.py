@@ -20,6 +20,7 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
+from lambdas.domain.diagnosis.role_clearance import unproven
 from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, pods_on_lost_nodes, reachable_pods
@@ -33,6 +34,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     SupportDates,
     VersionAdvice,
+    WorkloadFacts,
 )
 
 MOST_EVIDENCE: Final = 3
@@ -62,7 +64,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         verdict=plan.verdict,
         verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken else (),
         severity=diagnosis.severity,
-        sentence=_cut(first.sentence if first else "Every link of the identity chain holds."),
+        sentence=_cut(first.sentence if first else _without_fault(diagnosis)),
         links=tuple(map(_line, diagnosis.findings)),
         counts=_counts(snapshot),
         actions=plan.actions,
@@ -90,6 +92,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         cluster=_cluster(snapshot),
         addon=_addon(snapshot),
         repair_deadline=_repair_deadline(snapshot),
+        unproven=unproven(snapshot, diagnosis.findings),
         warnings=_warnings(snapshot, diagnosis),
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=snapshot.settings.notify_from,
@@ -100,6 +103,12 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
             node_grace_s=snapshot.settings.node_grace_s,
         ),
     )
+
+
+def _without_fault(diagnosis: Diagnosis) -> str:
+    """The sentence where no link is broken, with the links that could not be read."""
+    unread = ", ".join(finding.link.title for finding in diagnosis.unread)
+    return f"No link of the identity chain is broken. Not checked: {unread}." if unread else "Every link of the identity chain holds."
 
 
 def _cut(text: str) -> str:
@@ -150,6 +159,7 @@ def _counts(snapshot: Snapshot) -> Counts:
         errors_without_role=errors[True],
         pods_not_starting=sum(pod.waiting in NOT_STARTING and pod.role_arn == snapshot.desired_role for pod in staying),
         rolled_out=is_rolled_out(snapshot),
+        pods_wanted=snapshot.workload.desired if isinstance(snapshot.workload, WorkloadFacts) else 0,
     )
 
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis.finding import Finding, Link, State, not_applicable
+from lambdas.domain.diagnosis.finding import READABLE_PRECONDITIONS, Finding, Link, State, not_applicable
 from lambdas.domain.diagnosis.links.addon_record import degraded_addon, record_link
-from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link
-from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, uses_pod_identity, workload_link
+from lambdas.domain.diagnosis.links.annotation import annotation_link, identity_severity, pods_link, uses_pod_identity
+from lambdas.domain.diagnosis.links.cluster import cluster_link, mechanism_link, workload_link
 from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_link
 from lambdas.domain.diagnosis.links.permissions import permissions_link
+from lambdas.domain.diagnosis.links.pod_health import not_ready
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.snapshot.snapshot import Snapshot
@@ -30,7 +31,7 @@ CHAIN: Final[Mapping[Link, Callable[[Snapshot], Finding]]] = {
     Link.NODES: nodes_link,
 }
 
-_IRSA_ONLY: Final = frozenset({Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS, Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS})
+_IRSA_ONLY: Final = frozenset({Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS, Link.ADDON_RECORD, Link.ANNOTATION})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,10 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     findings = tuple(_finding(link, rule, snapshot, wanted=wanted) for link, rule in CHAIN.items())
     if not any(finding.broken for finding in findings) and (unwell := degraded_addon(snapshot)) and findings[1].state is State.OK:
         findings = tuple(unwell if finding.link is unwell.link else finding for finding in findings)
+    if not any(finding.broken for finding in findings) and wanted:
+        known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
+        failing = not_ready(snapshot, preconditions_known=known)
+        findings = tuple(failing if failing and finding.link is failing.link else finding for finding in findings)
     return _diagnosis(snapshot, findings)
 
 

@@ -80,7 +80,7 @@ def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
 def _wanted(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Wanted:
     """What would end each broken link, were nothing to hold us back: empty where no action of ours does."""
     wanted: Wanted = {}
-    if diagnosis[Link.CLUSTER].broken or not isinstance(snapshot.workload, WorkloadFacts):
+    if diagnosis[Link.CLUSTER].broken or diagnosis[Link.WORKLOAD].broken or not isinstance(snapshot.workload, WorkloadFacts):
         return wanted
     if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(snapshot.service_account, ServiceAccountFacts):
         wanted[Link.ANNOTATION] = _annotate(snapshot, snapshot.service_account)
@@ -250,7 +250,7 @@ def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity
-    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict is Verdict.PERMISSIONS_MISSING
+    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict in (Verdict.PERMISSIONS_MISSING, Verdict.PODS_STALE)
     return healing and refused and diagnosis[Link.PODS].broken
 
 

@@ -96,6 +96,8 @@ def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) 
     # What ends on its way to STS carries the role by all means: those that work without would end there, too.
     if link is not Link.PERMISSION_ERRORS:
         return False
+    if verdict is Verdict.PODS_STALE:
+        return False
     return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].broken
 
 

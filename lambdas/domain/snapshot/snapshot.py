@@ -169,7 +169,11 @@ class ContainerFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadFacts:
-    """A DaemonSet, Deployment or StatefulSet. Counts are pods; `max_unavailable` is resolved to a count, at least 1."""
+    """A DaemonSet, Deployment or StatefulSet. Counts are pods; `max_unavailable` is resolved to a count, at least 1.
+
+    `service_account` is `serviceAccountName` of the pod template, empty where it was not read. `template_role_arn` is the `AWS_ROLE_ARN`
+    that the pod template itself sets; the identity webhook keeps it.
+    """
 
     kind: WorkloadKind
     name: str
@@ -181,6 +185,8 @@ class WorkloadFacts:
     restarted_at: str | None = None
     on_delete: bool = False
     containers: tuple[ContainerFacts, ...] = ()
+    service_account: str = ""
+    template_role_arn: str | None = None
 
     @property
     def is_rolled_out(self) -> bool:
@@ -206,6 +212,9 @@ class PodFacts:
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
     termination_message: str = ""  # why its container ended last, cut short
+    phase: str = ""
+    deleting_since: datetime | None = None  # when its grace period ended or ends
+    intended_node: str = ""  # the node that a DaemonSet created it for, while it is not scheduled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +243,14 @@ class PluginError:
 
     call: str
     pod: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerError:
+    """A `FailedCreate` event of the workload's controller: why it could not create a pod."""
+
+    message: str
     at: datetime
 
 
@@ -296,6 +313,7 @@ class Snapshot:
     pods: tuple[PodFacts, ...] | Unknown
     nodes: tuple[NodeFacts, ...] | Unknown | NotRead = NOT_READ
     permission_errors: tuple[PluginError, ...] | Unknown | NotRead = NOT_READ
+    controller_errors: tuple[ControllerError, ...] | Unknown | NotRead = NOT_READ
     node_repair: NodeRepair | Unknown | NotRead = NOT_READ
     versions: VersionAdvice | Unknown | NotRead = NOT_READ
     support: SupportDates | Unknown | NotRead = NOT_READ

@@ -47,7 +47,6 @@ def test_every_state_of_every_link_is_in_the_table() -> None:
         (Link.WORKLOAD, UNKNOWN),  # then the cluster link is broken
         (Link.MECHANISM, NOT_APPLICABLE),
         (Link.ANNOTATION, UNKNOWN),
-        (Link.PODS, UNKNOWN),
         (Link.NODES, UNKNOWN),
     }
     assert {(link, state) for link in Link for state in State} - shown == never
@@ -101,7 +100,10 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
         (seen(workload=workload(desired=0)), Verdict.NOT_APPLICABLE),
         (seen(workload=workload(desired=0), addon=addon(status="DEGRADED")), Verdict.NOT_APPLICABLE),
         (associated(), Verdict.POD_IDENTITY_IN_USE),
-        (associated(service_account=service_account(OTHER_ROLE), pods=some_pods(None)), Verdict.POD_IDENTITY_IN_USE),
+        (
+            associated(service_account=service_account(OTHER_ROLE), pods=some_pods(None, container_credentials=True)),
+            Verdict.POD_IDENTITY_IN_USE,
+        ),
     ],
 )
 def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Verdict) -> None:

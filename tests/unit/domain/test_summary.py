@@ -94,6 +94,7 @@ def test_pods_and_nodes_are_counted() -> None:
         errors_with_role=2,
         errors_without_role=1,
         pods_not_starting=1,
+        pods_wanted=15,
         rolled_out=True,
     )
 

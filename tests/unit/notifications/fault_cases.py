@@ -10,18 +10,22 @@ from lambdas.contract.settings import AddonRecord, Mode, Window
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
+from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.identity_chain import diagnose
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import needs
 from lambdas.domain.errors import Denial
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import Actor
+from lambdas.domain.snapshot.simulation import ALLOWED
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
     Association,
     ClusterFacts,
+    ControllerError,
     HealthIssue,
     InvalidBinding,
     Missing,
@@ -50,6 +54,7 @@ from tests.unit.notifications.snapshots import (
     service_account,
     trust,
     with_lost_nodes,
+    with_pod_identity,
     with_waiting_nodes,
 )
 
@@ -67,6 +72,19 @@ def _addon(snapshot: Snapshot, **changes: Any) -> AddonFacts:
 def _cluster(snapshot: Snapshot, **changes: Any) -> ClusterFacts:
     assert isinstance(snapshot.cluster, ClusterFacts)
     return replace(snapshot.cluster, **changes)
+
+
+def _workload(**changes: Any) -> WorkloadFacts:
+    found = healthy_snapshot().workload
+    assert isinstance(found, WorkloadFacts)
+    return replace(found, **changes)
+
+
+def _allowed(snapshot: Snapshot) -> Snapshot:
+    """The same snapshot, with every needed call simulated and allowed."""
+    found = needs(snapshot)
+    assert isinstance(found, ReleaseNeeds)
+    return replace(snapshot, simulated=dict.fromkeys(found.required, ALLOWED))
 
 
 def addon_role_missing() -> Snapshot:
@@ -274,13 +292,71 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
             node_repair=NodeRepair(nodegroups=("workers",)),
         ),
     ),
-    "nodes-wait-for-cni": FaultCase(verdict=Verdict.NODES_NOT_READY, build=lambda: _snapshot(nodes=nodes(15, unready=3))),
+    "nodes-waiting-for-cni": FaultCase(verdict=Verdict.NODES_WAITING_FOR_CNI, build=lambda: _snapshot(nodes=nodes(15, unready=3))),
+    "nodes-waiting-for-cni-role-cleared": FaultCase(
+        verdict=Verdict.NODES_WAITING_FOR_CNI, build=lambda: _allowed(_snapshot(nodes=nodes(15, unready=3)))
+    ),
+    "service-account-mismatch": FaultCase(
+        verdict=Verdict.SERVICE_ACCOUNT_MISMATCH,
+        build=lambda: _snapshot(workload=_workload(service_account="aws-vpc-cni"), pods=()),
+    ),
+    "role-in-pod-template": FaultCase(
+        verdict=Verdict.ROLE_IN_POD_TEMPLATE,
+        build=lambda: _snapshot(workload=_workload(template_role_arn=f"{ROLE}-chart"), pods=pods(15, f"{ROLE}-chart")),
+    ),
+    "pods-not-created": FaultCase(
+        verdict=Verdict.PODS_NOT_CREATED,
+        build=lambda: _snapshot(
+            pods=(),
+            controller_errors=(
+                ControllerError(message='failed calling webhook "validate.kyverno.svc": timeout', at=NOW - timedelta(minutes=2)),
+            ),
+        ),
+    ),
+    "pods-without-credentials": FaultCase(
+        verdict=Verdict.PODS_WITHOUT_CREDENTIALS,
+        build=lambda: with_pod_identity(healthy_snapshot(), bare=3),
+    ),
+    "pods-stuck": FaultCase(
+        verdict=Verdict.PODS_STUCK,
+        build=lambda: _snapshot(
+            pods=(
+                *pods(14, ROLE),
+                *_changed(
+                    pods(15, ROLE)[14:],
+                    ready=False,
+                    phase="Pending",
+                    node="",
+                    intended_node="ip-10-0-0-14.eu-west-1.compute.internal",
+                    created_at=NOW - timedelta(minutes=11),
+                ),
+            )
+        ),
+    ),
+    "pods-not-ready": FaultCase(
+        verdict=Verdict.PODS_NOT_READY,
+        build=lambda: _snapshot(
+            pods=pods(15, ROLE, unready=15, waiting="CrashLoopBackOff", termination_message="Error"),
+            role=Unknown("it belongs to account 444455556666"),
+            oidc_provider=Unknown("it belongs to account 444455556666"),
+        ),
+    ),
+    "sts-error": FaultCase(
+        verdict=Verdict.STS_ERROR,
+        build=lambda: _snapshot(
+            pods=pods(15, ROLE, unready=2, termination_message="WebIdentityErr: failed to retrieve credentials: ExpiredTokenException")
+        ),
+    ),
     "flapping": FaultCase(
         verdict=Verdict.FLAPPING, build=lambda: _no_annotation("argocd-controller", addon=Missing("vpc-cni")), history=_flapping_history()
     ),
     "pod-identity-in-use": FaultCase(
         verdict=Verdict.POD_IDENTITY_IN_USE,
-        build=lambda: _snapshot(pods=pods(15, None), associations=(Association(id="a-1", role_arn=ROLE),), agent_installed=False),
+        build=lambda: _snapshot(
+            pods=_changed(pods(15, None), container_credentials=True),
+            associations=(Association(id="a-1", role_arn=ROLE),),
+            agent_installed=False,
+        ),
     ),
     "mode-observe": FaultCase(verdict=Verdict.ADDON_ROLE_MISSING, build=lambda: _settings(addon_role_missing(), mode=Mode.OBSERVE)),
     "addon-record-notify-only": FaultCase(

@@ -13,6 +13,7 @@ from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     AddonFacts,
+    Association,
     Binding,
     ClusterFacts,
     FieldWriter,
@@ -176,6 +177,26 @@ def with_waiting_nodes(snapshot: Snapshot, unready: int = 3) -> Snapshot:
         nodes=nodes(15, unready=unready),
         permission_errors=refusals("aws-node-13", "aws-node-14"),
         node_repair=NodeRepair(nodegroups=("workers",)),
+    )
+
+
+POD_IDENTITY_TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}],
+}
+
+
+def with_pod_identity(snapshot: Snapshot, *, bare: int = 0) -> Snapshot:
+    """The same snapshot with an association instead of the annotation; the last `bare` pods have no credentials."""
+    assert isinstance(snapshot.pods, tuple)
+    credentialed = len(snapshot.pods) - bare
+    return replace(
+        snapshot,
+        associations=(Association(id="a-1", role_arn=ROLE),),
+        agent_installed=True,
+        role=RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST),
+        service_account=service_account(None),
+        pods=tuple(replace(pod, role_arn=None, container_credentials=i < credentialed) for i, pod in enumerate(snapshot.pods)),
     )
 
 

@@ -169,7 +169,7 @@ def test_each_tool_has_its_own_declaration() -> None:
         ("trust-other-issuer", "needs-action", Mark.URGENT),
         ("trust-condition-wrong", "needs-action", Mark.ACTION),
         ("no-access", "needs-action", Mark.ACTION),
-        ("nodes-wait-for-cni", "needs-action", Mark.URGENT),
+        ("nodes-waiting-for-cni", "needs-action", Mark.URGENT),
     ],
 )
 def test_the_mark_shows_the_urgency(case: str, title: str, expected: Mark) -> None:

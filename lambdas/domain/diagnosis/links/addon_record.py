@@ -127,7 +127,7 @@ def degraded_addon(snapshot: Snapshot) -> Finding | None:
     return broken(
         Link.ADDON_RECORD,
         Verdict.ADDON_DEGRADED,
-        f"The add-on {snapshot.addon.name} is {snapshot.addon.status}, though its identity is right: {words}",
+        f"The add-on {snapshot.addon.name} is {snapshot.addon.status}, and no link of the identity chain explains it: {words}",
         *(
             Evidence(", ".join(issue.resources[:3]) or snapshot.addon.name, issue.code, issue.message[:300])
             for issue in snapshot.addon.issues[:3]

@@ -6,6 +6,7 @@ from datetime import datetime
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.links.pod_health import not_created, role_in_template, stuck, without_credentials
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.plurals import pluralize, pluralize_share
@@ -111,13 +112,27 @@ def pods_link(snapshot: Snapshot) -> Finding:
     """
     if isinstance(snapshot.pods, Unknown):
         return unknown(Link.PODS, snapshot.pods.reason)
-    if not isinstance(snapshot.binding, Binding):
-        return not_applicable(Link.PODS, f"{pluralize(len(snapshot.pods), 'pod')}; no binding to compare with")
+    severity, pod_identity = identity_severity(snapshot), uses_pod_identity(snapshot)
+    if missing := not_created(snapshot):
+        return missing
+    if pod_identity and (bare := without_credentials(snapshot, severity)):
+        return bare
+    if isinstance(snapshot.binding, Binding) and not pod_identity:
+        return _pods_with_role(snapshot, severity)
+    compared = "a pod identity association applies" if pod_identity else "no binding to compare with"
+    return stuck(snapshot, severity) or not_applicable(Link.PODS, f"{pluralize(len(snapshot.pods), 'pod')}; {compared}")
+
+
+def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
+    if found := role_in_template(snapshot, severity):
+        return found
     stale, lost = stale_pods(snapshot), len(pods_on_lost_nodes(snapshot))
     besides = f"; {pluralize(lost, 'pod on a lost node is', 'pods on lost nodes are')} left out" if lost else ""
-    pods = len(snapshot.pods) - lost
+    pods = len(snapshot.pods) - lost if isinstance(snapshot.pods, tuple) else 0
+    if not stale and not snapshot.pods:
+        return unknown(Link.PODS, "no pod exists")
     if not stale:
-        return ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
+        return stuck(snapshot, severity) or ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
     missed = _missed(snapshot, stale)
     evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
     if len(missed) == len(stale):
@@ -134,6 +149,11 @@ def _missed(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
         return []
     since = annotation_changed_at(account)
     return [pod for pod in stale if since is not None and pod.created_at > since and pod.role_arn is None]
+
+
+def uses_pod_identity(snapshot: Snapshot) -> bool:
+    """Whether an association decides the role, so that the annotation does not count."""
+    return isinstance(snapshot.associations, tuple) and len(snapshot.associations) > 0
 
 
 def identity_severity(snapshot: Snapshot) -> Severity:

@@ -105,11 +105,31 @@ def workload_link(snapshot: Snapshot) -> Finding:
     match snapshot.workload:
         case WorkloadFacts(desired=0) as it:
             return not_applicable(Link.WORKLOAD, f"{it.kind} {it.name} is wanted nowhere")
+        case WorkloadFacts(service_account=used) as it if used and used != snapshot.target.name:
+            return _other_service_account(snapshot, it)
         case WorkloadFacts() as it:
             return ok(Link.WORKLOAD, f"{it.kind} {it.name}, {it.desired} wanted")
         case Unknown(reason):
             return unknown(Link.WORKLOAD, reason)
     return _without_workload(snapshot)
+
+
+def _other_service_account(snapshot: Snapshot, workload: WorkloadFacts) -> Finding:
+    target, kind = snapshot.target, workload.kind.lower()
+    return broken(
+        Link.WORKLOAD,
+        Verdict.SERVICE_ACCOUNT_MISMATCH,
+        f"{workload.kind} {workload.name} uses the ServiceAccount {workload.service_account}, not {target.name}.",
+        Evidence(f"{workload.kind} {workload.name}", "serviceAccountName", workload.service_account),
+        severity=Severity.WARNING,
+        remedies=(
+            Remedy(
+                f"if the workload must use {target.name}, set it in the code that declares the workload",
+                f"kubectl -n {target.namespace} set serviceaccount {kind} {workload.name} {target.name}",
+            ),
+            Remedy(f"if {workload.service_account} is intended, bind the role to that ServiceAccount instead"),
+        ),
+    )
 
 
 def _without_workload(snapshot: Snapshot) -> Finding:
@@ -161,11 +181,6 @@ def mechanism_link(snapshot: Snapshot) -> Finding:
         case NotRead() | ():
             return ok(Link.MECHANISM, "IRSA (no pod identity association)")
     return _pod_identity(snapshot, snapshot.associations[0])
-
-
-def uses_pod_identity(snapshot: Snapshot) -> bool:
-    """Whether an association decides the role, so that the annotation does not count."""
-    return isinstance(snapshot.associations, tuple) and len(snapshot.associations) > 0
 
 
 def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -11,9 +12,10 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import permission_issues
-from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods
-from lambdas.domain.diagnosis.links.identity import audience, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by_age, stale_pods, uses_pod_identity
+from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
+from lambdas.domain.diagnosis.links.pod_health import without_credentials
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -41,7 +43,10 @@ Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/troubleshooting
 _NO_ANSWER: Final = re.compile(
     r"i/o timeout|dial tcp|context deadline exceeded|no such host|request send failed|RequestError|connection re"
 )
-_REFUSED: Final = re.compile(r"\b(AccessDenied|InvalidIdentityToken)\b")
+_REFUSED: Final = re.compile(
+    r"\b(AccessDenied|InvalidIdentityToken|ExpiredToken|IDPCommunicationError|IDPRejectedClaim|MalformedPolicyDocument"
+    r"|PackedPolicyTooLarge|RegionDisabled)(?:Exception)?\b"
+)
 """STS answers, and says no.
 
 Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
@@ -76,10 +81,21 @@ def permission_errors_link(snapshot: Snapshot) -> Finding:
     pods = len({error.pod for error in errors})
     return broken(
         Link.PERMISSION_ERRORS,
-        Verdict.PERMISSIONS_MISSING,
+        _without_role(snapshot),
         f"{pluralize(pods, 'pod reports that it', 'pods report that they')} may not call {', '.join(calls[:3])}.",
         *(Evidence(f"Pod {error.pod}", "MissingIAMPermissions", error.call, error.at) for error in errors[:3]),
     )
+
+
+def _without_role(snapshot: Snapshot) -> Verdict:
+    """The verdict for refused calls of pods that do not have the role: the node role lacks the calls, and the role is not tested by it."""
+    if uses_pod_identity(snapshot):
+        bare = without_credentials(snapshot, Severity.CRITICAL)
+        return Verdict.PODS_WITHOUT_CREDENTIALS if bare else Verdict.PERMISSIONS_MISSING
+    if snapshot.desired_role:
+        return Verdict.PODS_STALE
+    has_role = any(pod.role_arn for pod in reachable_pods(snapshot))
+    return Verdict.PERMISSIONS_MISSING if has_role else Verdict.ANNOTATION_MISSING
 
 
 def _silent(snapshot: Snapshot) -> Finding:
@@ -152,7 +168,7 @@ def nodes_link(snapshot: Snapshot) -> Finding:
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     sentence = f"{pluralize_share(len(nodes), total, 'node', 'waits', 'wait')} for the CNI."
-    found = broken(Link.NODES, Verdict.NODES_NOT_READY, sentence, *map(_evidence, nodes[:3]))
+    found = broken(Link.NODES, Verdict.NODES_WAITING_FOR_CNI, sentence, *map(_evidence, nodes[:3]))
     return replace(found, ends_with_identity=True)
 
 
@@ -163,7 +179,7 @@ def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     return broken(
         Link.NODES,
         Verdict.NODES_NOT_READY,
-        f"{pluralize_share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI's identity ({words}).",
+        f"{pluralize_share(len(nodes), total, 'node', 'is', 'are')} NotReady for another reason than the CNI ({words}).",
         *map(_evidence, nodes[:3]),
         severity=Severity.WARNING,
     )
@@ -200,8 +216,30 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
         Verdict.STS_UNREACHABLE,
         f"{pluralize(len(pods), 'pod carries', 'pods carry')} the right role but cannot reach STS to use it.",
         *map(_termination_evidence, pods[:3]),
-        remedies=(
-            Remedy(f"give the subnets of the nodes a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway"),
+        remedies=(*_use_regional_endpoint(snapshot, pods), Remedy(_route_to_sts(region))),
+    )
+
+
+def _route_to_sts(region: str) -> str:
+    return f"give the subnets of the nodes a route to STS: an interface endpoint com.amazonaws.{region}.sts, or a NAT gateway"
+
+
+_GLOBAL_STS: Final = re.compile(r"\bsts\.amazonaws\.com\b")
+
+
+def _use_regional_endpoint(snapshot: Snapshot, pods: tuple[PodFacts, ...]) -> tuple[Remedy, ...]:
+    """Pods that call the global host. An interface endpoint of a VPC answers for the regional host only.
+
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/configure-sts-endpoint.html
+    """
+    if not any(_GLOBAL_STS.search(pod.termination_message) for pod in pods):
+        return ()
+    target = snapshot.target
+    return (
+        Remedy(
+            "the pods call the global STS host, which no interface endpoint serves: set AWS_STS_REGIONAL_ENDPOINTS=regional with this"
+            " annotation, then replace the pods",
+            f"kubectl -n {target.namespace} annotate serviceaccount {target.name} eks.amazonaws.com/sts-regional-endpoints=true",
         ),
     )
 
@@ -211,25 +249,83 @@ def _sts_refuses(snapshot: Snapshot) -> Finding | None:
     refused = {pod: found[1] for pod in sort_by_age(_about_sts(snapshot)) if (found := _REFUSED.search(pod.termination_message))}
     if not refused:
         return None
-    said = max(refused.values())  # of both, the token comes first: without a provider no trust policy is asked
-    pods, token = [pod for pod, item in refused.items() if item == said], said == "InvalidIdentityToken"
-    what = "takes the token for no one's" if token else "does not let them have the role"
+    said = next(code for code in _STS_CODES if code in refused.values())
+    pods = [pod for pod, item in refused.items() if item == said]
+    verdict, what, advice = _STS_CODES[said]
     return broken(
         Link.PERMISSION_ERRORS,
-        Verdict.OIDC_PROVIDER_MISSING if token else Verdict.TRUST_CONDITION_WRONG,
+        verdict,
         f"{pluralize(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
         *map(_termination_evidence, pods[:3]),
-        remedies=(Remedy(_where_to_look(snapshot, pods[0].role_arn or "", token=token)),),
+        remedies=(advice if isinstance(advice, Remedy) else advice(snapshot, pods[0]),),
     )
 
 
-def _where_to_look(snapshot: Snapshot, role: str, *, token: bool) -> str:
-    account, issuer = ":".join(role.split(":")[4:5]), (provider_arn(snapshot) or "").partition("oidc-provider/")[2]
-    if token:
-        return f"see that the role's account {account} has an OIDC provider for https://{issuer} with the client id {audience(snapshot)}"
+def _provider_remedy(snapshot: Snapshot, pod: PodFacts) -> Remedy:
+    """STS does not accept the token. Where provider and audience are right, the certificate of the issuer is what it does not accept.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html
+    """
+    account, arn = ":".join((pod.role_arn or "").split(":")[4:5]), provider_arn(snapshot) or ""
+    if _THUMBPRINT.search(pod.termination_message) or oidc_link(snapshot).state is State.OK:
+        return Remedy(
+            "provider and audience are right, so update the thumbprint of the provider to that of the issuer's certificate chain",
+            f"aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {arn} --thumbprint-list <thumbprint>",
+        )
+    issuer = arn.partition("oidc-provider/")[2]
+    return Remedy(f"check that account {account} has an OIDC provider for https://{issuer} with the client ID {audience(snapshot)}")
+
+
+_THUMBPRINT: Final = re.compile(r"thumbprint", re.IGNORECASE)
+
+
+def _trust_remedy(snapshot: Snapshot, pod: PodFacts) -> Remedy:
+    role, issuer = pod.role_arn or "", (provider_arn(snapshot) or "").partition("oidc-provider/")[2]
     if trust_link(snapshot).state is State.OK:
-        return f"the trust policy of {role_name(role)} lets them in: look for a resource control policy of the organisation that denies it"
-    return f"let {snapshot.target.subject} of {issuer} in, in the trust policy of {role_name(role)} of account {account}"
+        text = f"the trust policy of {role_name(role)} allows the ServiceAccount: look for a resource control policy of the organization"
+        return Remedy(f"{text} that denies it")
+    account = ":".join(role.split(":")[4:5])
+    return Remedy(f"allow {snapshot.target.subject} of {issuer} in the trust policy of {role_name(role)} of account {account}")
+
+
+_STS_CODES: Final[Mapping[str, tuple[Verdict, str, Remedy | Callable[[Snapshot, PodFacts], Remedy]]]] = {
+    "InvalidIdentityToken": (Verdict.OIDC_PROVIDER_MISSING, "does not accept their token", _provider_remedy),
+    "AccessDenied": (Verdict.TRUST_CONDITION_WRONG, "refuses the role to them", _trust_remedy),
+    "ExpiredToken": (
+        Verdict.STS_ERROR,
+        "reports that their token has expired",
+        Remedy("check time synchronization on the nodes and that the kubelet renews the token, then replace the pods"),
+    ),
+    "IDPRejectedClaim": (
+        Verdict.STS_ERROR,
+        "reports that the issuer rejected the token, or that the token has expired",
+        Remedy("check time synchronization on the nodes, then replace the pods"),
+    ),
+    "IDPCommunicationError": (
+        Verdict.STS_ERROR,
+        "cannot reach the OIDC issuer of the cluster",
+        Remedy("wait some minutes, and check that the issuer's URL answers from the internet"),
+    ),
+    "RegionDisabled": (
+        Verdict.STS_ERROR,
+        "is not active in this region for the account",
+        Remedy("activate STS for the region in the account settings of IAM, in the account of the role"),
+    ),
+    "PackedPolicyTooLarge": (
+        Verdict.STS_ERROR,
+        "rejects the session policy as too large",
+        Remedy("shorten the session policy or the session tags that the workload sends"),
+    ),
+    "MalformedPolicyDocument": (
+        Verdict.STS_ERROR,
+        "rejects the session policy as malformed",
+        Remedy("correct the session policy that the workload sends"),
+    ),
+}
+"""The documented error codes, in the order of precedence: without a provider, no trust policy is evaluated.
+
+Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
+"""
 
 
 def _termination_evidence(pod: PodFacts) -> Evidence:

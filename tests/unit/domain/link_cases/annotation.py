@@ -9,8 +9,8 @@ from lambdas.domain.snapshot.snapshot import (
     Missing,
     ServiceAccountFacts,
 )
-from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, Case
-from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, seen, some_pods
+from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, Case
+from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, seen, some_pods, workload
 from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 
 CASES: dict[str, Case] = {
@@ -77,7 +77,8 @@ CASES: dict[str, Case] = {
     ),
     # 10 pods
     "pods: all right": (seen(), Link.PODS, OK, None),
-    "pods: none": (seen(pods=()), Link.PODS, OK, None),
+    "pods: none, although all are wanted": (seen(pods=()), Link.PODS, BROKEN, Verdict.PODS_NOT_CREATED),
+    "pods: none, as during a restart of one": (seen(pods=(), workload=workload(desired=1, max_unavailable=1)), Link.PODS, UNKNOWN, None),
     "pods: some without": (seen(pods=some_pods(ROLE, None, ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
     "pods: some with another": (seen(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
     "pods: stale ones on their way out": (seen(pods=some_pods(None, deleting=True)), Link.PODS, OK, None),

@@ -57,7 +57,7 @@ CASES: dict[str, Case] = {
         seen(pods=some_pods(None), permission_errors=errors("aws-node-00")),
         Link.PERMISSION_ERRORS,
         BROKEN,
-        Verdict.PERMISSIONS_MISSING,
+        Verdict.PODS_STALE,
     ),
     "errors: time-outs on the way to STS": (
         seen(pods=some_pods(ROLE, ready=False, termination_message=STS)),
@@ -98,7 +98,7 @@ CASES: dict[str, Case] = {
     "nodes: Ready": (seen(), Link.NODES, OK, None),
     "nodes: not read": (seen(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),
     "nodes: of another workload": (seen(addon_name=None, nodes=nodes(3, unready=1)), Link.NODES, NOT_APPLICABLE, None),
-    "nodes: one waits": (seen(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_NOT_READY),
+    "nodes: one waits": (seen(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_WAITING_FOR_CNI),
     "nodes: full disk": (
         seen(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))),
         Link.NODES,
@@ -106,5 +106,5 @@ CASES: dict[str, Case] = {
         Verdict.NODES_NOT_READY,
     ),
     "nodes: a second within their grace": (since(3 - 1 / 60), Link.NODES, OK, None),
-    "nodes: just over their grace": (since(3), Link.NODES, BROKEN, Verdict.NODES_NOT_READY),
+    "nodes: just over their grace": (since(3), Link.NODES, BROKEN, Verdict.NODES_WAITING_FOR_CNI),
 }
