@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import time
 import zlib
@@ -57,23 +56,24 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
-class _TimedResponse(http.client.HTTPResponse):
-    """A response whose headers and body have one deadline together."""
-
-    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp.close()
-        self.fp = io.BufferedReader(_TimedReader(sock, sock.makefile("rb", buffering=0)))
-
-
 @cache
 def timed_pool() -> type[HTTPSConnectionPool]:
     """The class of a connection pool whose responses have a deadline. The first call loads urllib3."""
+    import http.client
+
     from urllib3.connection import HTTPSConnection
     from urllib3.connectionpool import HTTPSConnectionPool
 
+    class TimedResponse(http.client.HTTPResponse):
+        """A response whose headers and body have one deadline together."""
+
+        def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            self.fp.close()
+            self.fp = io.BufferedReader(_TimedReader(sock, sock.makefile("rb", buffering=0)))
+
     class TimedConnection(HTTPSConnection):
-        response_class = _TimedResponse
+        response_class = TimedResponse
 
     class TimedPool(HTTPSConnectionPool):
         ConnectionCls = TimedConnection

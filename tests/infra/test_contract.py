@@ -133,9 +133,7 @@ def arns(template: Template, target: Target, function_: Function, configured: li
         Target.PARAMETERS: [regional("ssm", "parameter/eks-irsa-remediator"), regional("ssm", "parameter/eks-irsa-remediator/*")],
         Target.CLUSTERS: [regional("eks", "cluster/*")],
         Target.ADDONS: [regional("eks", "addon/*/*/*")],
-        Target.KNOWN_ADDONS: [
-            regional("eks", f"addon/{name}/{addon}/*") for name in clusters for addon in ("vpc-cni", "aws-ebs-csi-driver")
-        ],
+        Target.KNOWN_ADDONS: [regional("eks", f"addon/{name}/{addon}/*") for name in clusters for addon in SERVED_ADDONS],
         Target.NODEGROUPS: [regional("eks", "nodegroup/*/*/*")],
         Target.ASSOCIATIONS: [regional("eks", "podidentityassociation/*/*")],
         Target.BOUND_ROLES: configured or [f"arn:aws:iam::{ACCOUNT}:role/*"],
@@ -168,6 +166,9 @@ def test_permissions_are_simulated_unless_the_configuration_says_no(minimal: Tem
         variables = function(template, Function.CHECKER.handler)["Environment"]["Variables"]
         assert variables[contract_environment.variable("may_simulate")] == str(simulated).lower()
         assert ("iam:SimulatePrincipalPolicy" in json.dumps(template)) is simulated
+
+
+SERVED_ADDONS = ("vpc-cni", "aws-ebs-csi-driver", "aws-efs-csi-driver")
 
 
 @pytest.mark.parametrize("function_", Function)
@@ -238,7 +239,7 @@ def test_the_record_of_no_other_addon_and_of_no_unlisted_cluster_may_be_updated(
         found = (s for policy in policies(template) for s in statements(policy) if s[1] == "eks:UpdateAddon")
         return {resource for _, _, resource, _ in found}
 
-    assert updated(minimal) == {regional("eks", f"addon/*/{addon}/*") for addon in ("vpc-cni", "aws-ebs-csi-driver")}
+    assert updated(minimal) == {regional("eks", f"addon/*/{addon}/*") for addon in SERVED_ADDONS}
     assert {resource.split("/")[1] for resource in updated(prod)} == {"blue", "green_2", "old", "by-terraform"}
 
 

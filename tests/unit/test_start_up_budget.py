@@ -37,7 +37,9 @@ WARM: Final = sorted(["dynamodb:UpdateItem", "dynamodb:UpdateItem", *READS[1:]])
 """On duty, and off it again."""
 FOLDERS: Final = ["ssm:GetParametersByPath"] * 4
 """Bindings and settings, the cluster's own and the defaults."""
-COLD: Final = sorted([*WARM, *FOLDERS, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole"])
+SIMULATION: Final = ["iam:SimulatePrincipalPolicy"] * 2
+"""One call for calls on any resource, one for calls on network interfaces. The result is cached with the role."""
+COLD: Final = sorted([*WARM, *FOLDERS, "eks:DescribeCluster", "iam:GetOpenIDConnectProvider", "iam:GetRole", *SIMULATION])
 MOST_OPERATIONS: Final = 40
 
 

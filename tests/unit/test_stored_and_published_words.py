@@ -45,7 +45,7 @@ WORDS: dict[str, tuple[object, str]] = {
     "block reasons": (
         BlockReason,
         "no-binding needs-person precondition-failed precondition-unknown update-in-progress grace-period observe-mode "
-        "addon-record-notify-only addon-degraded role-not-allowed cooldown too-many-repairs tug-of-war circuit-breaker "
+        "addon-record-notify-only addon-degraded role-not-allowed role-outside-bounds trust-too-broad cooldown too-many-repairs tug-of-war circuit-breaker "
         "maintenance-window consequence",
     ),
     # History items (`changes`, which the tug-of-war policy reads), checkpoints, published events.
@@ -55,9 +55,9 @@ WORDS: dict[str, tuple[object, str]] = {
     ),
     # Checkpoints of durable executions.
     "verification states": (VerificationState, "verified waiting worse stalled role-insufficient partial more-stale-pods"),
-    "action states": (ActionState, "done busy conflict failed"),
+    "action states": (ActionState, "done busy conflict rejected failed"),
     "canary states": (CanaryState, "waiting has-role no-role not-ready node-lost"),
-    "replacement states": (ReplacementState, "waiting done stuck"),
+    "replacement states": (ReplacementState, "waiting done stuck outdated"),
     # `check -o json` and checkpoints.
     "link states": (State, "ok broken unknown not_applicable"),
     # History items (`details`) and the page of an incident.
@@ -70,7 +70,7 @@ WORDS: dict[str, tuple[object, str]] = {
     "modes": (Mode, "observe approve enforce"),
     "severities": (Severity, "info warning critical"),
     "values of addon_record": (AddonRecord, "update notify-only"),
-    "values of when_unverified": (WhenUnverified, "restore refuse"),
+    "values of when_unverified": (WhenUnverified, "restore restore-own refuse"),
     # Names of functions, log groups and grants.
     "functions": (Function, "checker remediator node_watcher"),
     "digests": (Digest, "off daily"),
@@ -85,7 +85,8 @@ WORDS: dict[str, tuple[object, str]] = {
     # Parameter names below `/eks-irsa-remediator/settings/<cluster>/`.
     "settings": (
         [field.name for field in fields(Settings)],
-        "mode addon_record when_unverified cooldown_s max_repairs_per_hour approval_timeout_s verification_timeout_s update_timeout_s "
+        "mode addon_record when_unverified restart_by "
+        "cooldown_s max_repairs_per_hour approval_timeout_s verification_timeout_s update_timeout_s "
         "node_grace_s maintenance_window circuit_breaker_clusters notify_from digest",
     ),
     # CloudWatch metrics in the namespace `EksIrsaRemediator`.
@@ -112,6 +113,7 @@ def test_the_attributes_of_the_incidents_table_are() -> None:
         "first_request",
         "started",
         "execution_arn",
+        "execution_number",
         "holder",
         "callback_id",
         "binding_path",
