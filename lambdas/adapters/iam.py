@@ -27,7 +27,7 @@ _Read = TypeVar("_Read")
 
 
 class Iam:
-    """Implements `IamPort`. `keep_s`: maximum age of a role or OIDC provider (seconds)."""
+    """Implements `IamPort`. `keep_s`: maximum age of a role, an OIDC provider or a simulation (seconds)."""
 
     def __init__(
         self, session: AwsSession, *, account: str, partition: str, keep_s: float = 0, clock: Callable[[], float] = monotonic
@@ -37,6 +37,7 @@ class Iam:
         self._partition = partition
         self._roles: TtlCache[RoleFacts | Missing] = TtlCache(keep_s, clock)
         self._providers: TtlCache[OidcProvider | Missing] = TtlCache(keep_s, clock)
+        self._simulations: TtlCache[Simulation] = TtlCache(keep_s, clock)
         self._clock = clock
         self._no_route_until = float("-inf")
 
@@ -56,6 +57,9 @@ class Iam:
 
         Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
         """
+        return self._simulations.get((role_arn, *calls), lambda: self._simulate(role_arn, calls))
+
+    def _simulate(self, role_arn: str, calls: Sequence[str]) -> Simulation:
         by_resource: defaultdict[str, list[str]] = defaultdict(list)
         for call in calls:
             resource = resource_to_simulate(call, partition=self._partition, region=self._session.region, account=self._account)

@@ -45,7 +45,8 @@ WORDS: dict[str, tuple[object, str]] = {
     "block reasons": (
         BlockReason,
         "no-binding needs-person precondition-failed precondition-unknown update-in-progress grace-period observe-mode "
-        "addon-record-notify-only addon-degraded role-not-allowed role-outside-bounds trust-too-broad cooldown too-many-repairs tug-of-war circuit-breaker "
+        "addon-record-notify-only addon-degraded role-not-allowed "
+        "role-outside-bounds trust-too-broad cooldown too-many-repairs tug-of-war circuit-breaker "
         "maintenance-window consequence",
     ),
     # History items (`changes`, which the tug-of-war policy reads), checkpoints, published events.
