@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
-from lambdas.domain.incidents.incident import IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
+from lambdas.domain.incidents.incident import FAN_OUT_INTERVAL, IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,6 +32,7 @@ class LocalIncidents:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
+        self._fan_out_at: datetime | None = None
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         row = self._row(target)
@@ -50,6 +51,12 @@ class LocalIncidents:
     def release_check(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:
         row = self._row(target)
         row.free = check_lease.release_check(row.free, duty_of, forget)
+
+    def claim_fan_out(self, at: datetime) -> bool:
+        if self._fan_out_at and abs(at - self._fan_out_at) < FAN_OUT_INTERVAL:
+            return False
+        self._fan_out_at = at
+        return True
 
     def claim(self, incident: Incident) -> Incident:
         self._mark(incident)

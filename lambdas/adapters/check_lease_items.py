@@ -10,7 +10,7 @@ from typing import Any
 from lambdas.adapters.incident_items import LEASE_ATTRIBUTES, time
 from lambdas.contract.incidents import EXPIRES_AT
 from lambdas.domain.incidents.check_lease import IDLE_STATE_RETENTION
-from lambdas.domain.incidents.incident import EVENT_TIME_GRAIN, CheckRequirements, IdleState, Signal
+from lambdas.domain.incidents.incident import CLOCK_SKEW, EVENT_TIME_GRAIN, CheckRequirements, IdleState, Signal
 
 Update = tuple[str, str, dict[str, dict[str, Any]]]
 
@@ -30,8 +30,9 @@ def count_signal(signal: Signal) -> Update:
     if not signal.answerable:
         return change, "", values
     seen = "nodes_seen_at" if CheckRequirements.NODES in signal.requirements else "known_good_at"
-    condition = f"attribute_exists(incident_id) OR attribute_not_exists({seen}) OR {seen} < :answering"
-    return change, condition, values | {":answering": time(signal.occurred_at + EVENT_TIME_GRAIN)}
+    condition = f"attribute_exists(incident_id) OR attribute_not_exists({seen}) OR {seen} < :answering OR {seen} > :future"
+    times = {":answering": time(signal.occurred_at + EVENT_TIME_GRAIN), ":future": time(signal.at + CLOCK_SKEW)}
+    return change, condition, values | times
 
 
 def take_expired_lease(signal: Signal, former: IdleState) -> Update:

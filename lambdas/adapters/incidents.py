@@ -12,6 +12,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Conflict, TransientError
 from lambdas.domain.incidents.check_lease import after_healthy_check, answer_to_quiet_signal, is_lease_expired, result_of_signal
 from lambdas.domain.incidents.incident import (
+    FAN_OUT_INTERVAL,
     AlreadyAnswered,
     IdleState,
     Incident,
@@ -79,6 +80,13 @@ class Incidents:
     def release_check(self, target: ServiceAccountRef, state: IdleState, forget: datetime | None = None) -> None:
         """Release the lease in one write. A row to forget expires, so the checker needs no grant to delete items."""
         self._table.update(f"release the lease of {target.key}", items.row_key(target), *check_lease_items.release_lease(state, forget))
+
+    def claim_fan_out(self, at: datetime) -> bool:
+        """One conditional write on a row of its own."""
+        bounds = {":at": items.time(at), ":earliest": items.time(at - FAN_OUT_INTERVAL), ":latest": items.time(at + FAN_OUT_INTERVAL)}
+        condition = "attribute_not_exists(requested_at) OR requested_at <= :earliest OR requested_at > :latest"
+        _, claimed = self._table.update("claim a fan-out", items.fan_out_key(), "SET requested_at = :at", condition, bounds)
+        return claimed
 
     def claim(self, incident: Incident) -> Incident:
         """Open or join the incident. The binding's item comes first: a missing one would disable the circuit breaker."""

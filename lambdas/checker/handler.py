@@ -24,6 +24,7 @@ from lambdas.application.check.results import (
     ClusterChecked,
     DigestRequested,
     EventIgnored,
+    EventMalformed,
     EventResult,
     Healthy,
     IncidentOpened,
@@ -41,6 +42,7 @@ FACTS_KEPT_S: Final = 300
 """Maximum age of a cluster's description, a role and an OIDC provider, so that a storm of events costs one read of each."""
 _RESULT_NAMES: Final[Mapping[type, str]] = {
     EventIgnored: "ignored",
+    EventMalformed: "malformed",
     ChecksRequested: "checks-requested",
     DigestRequested: "digest-requested",
     ClusterChecked: "cluster-checked",

@@ -173,6 +173,10 @@ class IncidentsPort(Protocol):
         """
         ...
 
+    def claim_fan_out(self, at: datetime) -> bool:
+        """Whether a request for all clusters may be served: at most one in `FAN_OUT_INTERVAL`. A time in the future blocks nothing."""
+        ...
+
     def claim(self, incident: Incident) -> Incident:
         """Open this incident, or join the open one. Returns the open incident; its `signals` are added to those already counted."""
         ...

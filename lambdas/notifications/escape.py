@@ -15,6 +15,20 @@ _SIGNS: Final = str.maketrans({"<": "‹", ">": "›", "`": "ˋ"})
 """Slack interprets `<!channel>`, `<@U1>` and `<url|text>`, Teams interprets tags. Neither interprets these look-alikes."""
 _MARKUP: Final = str.maketrans({"*": "∗", "~": "∼"})
 _EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)_+(?![A-Za-z0-9_])", re.ASCII)
+_SCHEME: Final = re.compile(r"(?<!\w)(mailto|tel|sms|data|javascript):(?=\S)", re.IGNORECASE)
+_DOMAIN: Final = re.compile(r"(?<![\w@.-])(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@-]|\.[\w.-]*@)")
+"""A host name, which chats turn into a link even without a scheme. A mail address is not one."""
+_KNOWN_HOSTS: Final = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".internal",
+    ".local",
+    ".aws.dev",
+    "aws.amazon.com",
+    ".k8s.io",
+    "kubernetes.io",
+)
+"""Hosts of AWS, Kubernetes and nodes, which stay as they are, for copying."""
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@")
 
 
@@ -55,7 +69,16 @@ def _replaced(text: str, replacement: Callable[[str], str]) -> str:
 def chat(value: object) -> str:
     """One line for a chat, without mentions, links and markup. An address such as `jane@example.com` is kept."""
     text = chat_code(value).translate(_MARKUP).replace("://", ":⧸⧸").replace("](", "] (")
+    text = _DOMAIN.sub(_unlinked, _SCHEME.sub("\\1：", text))
     return _EDGE_UNDERSCORE.sub(lambda match: "ˍ" * len(match[0]), text)
+
+
+def _unlinked(match: re.Match[str]) -> str:
+    host = match[0]
+    if host.lower().endswith(_KNOWN_HOSTS):
+        return host
+    name, _, domain = host.rpartition(".")
+    return f"{name}․{domain}"
 
 
 def chat_code(value: object) -> str:

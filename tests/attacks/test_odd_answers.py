@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import types
 import typing
 from datetime import UTC, datetime
@@ -16,11 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.adapters import kubernetes_objects
+from lambdas.adapters import kubernetes_objects, log
 from lambdas.adapters.kubernetes_errors import MAX_RETRY_AFTER_S, expected_shape
 from lambdas.adapters.log import Title, write
 from lambdas.application.check.check_loop import MAX_LEASE_TIME
 from lambdas.application.check.results import CheckHandedOver, Healthy
+from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -309,6 +311,8 @@ def test_a_tenant_whose_pods_take_all_the_time_leaves_the_others_a_check_of_thei
 
 
 def test_no_token_reaches_the_log_or_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    log._logger.cache_clear()  # the logger keeps the standard output of the test that made it
+    logging.Logger.manager.loggerDict.pop(PROJECT, None)
     write(Title.REPORT, f"denied for {SECRET}", error=PermanentError(SECRET), text=SECRET, texts=[SECRET], fields={"text": SECRET})
     written = capsys.readouterr().out
     assert "denied for" in written

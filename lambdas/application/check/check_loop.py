@@ -18,7 +18,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import CheckRequirements, IdleState, NodesState
+from lambdas.domain.incidents.incident import CheckRequirements, IdleState, NodesState, is_in_future
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import CheckRequest, actor_of
@@ -144,4 +144,5 @@ def _has_own_binding(snapshot: Snapshot) -> bool:
 def _is_reported(snapshot: Snapshot, state: IdleState) -> bool:
     """Whether the missing cluster was reported after its binding was last written. One report is enough for one version of a binding."""
     written = snapshot.binding.changed_at if isinstance(snapshot.binding, Binding) else None
-    return state.gone_notified_at is not None and (written is None or written <= state.gone_notified_at)
+    reported = state.gone_notified_at
+    return reported is not None and not is_in_future(reported, snapshot.began_at) and (written is None or written <= reported)

@@ -15,6 +15,7 @@ from lambdas.application.check.results import (
     ClusterChecked,
     DigestRequested,
     EventIgnored,
+    EventMalformed,
     EventResult,
     ServiceAccountResult,
     SignalAlreadyAnswered,
@@ -23,7 +24,7 @@ from lambdas.application.check.results import (
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
-from lambdas.domain.errors import RemediatorError
+from lambdas.domain.errors import MalformedEvent, RemediatorError
 from lambdas.domain.fleet import MOST_NAMES, Fleet, fleet, missing_clusters_advice, unbound_advice
 from lambdas.domain.incidents.daily_digest import clusters_with_digest
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, Incident, Signal
@@ -43,12 +44,16 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
     """Handle one event.
 
     Raises:
-        MalformedEvent: a retry cannot help; Lambda sends the event to the dead-letter queue.
         TransientError: Lambda delivers the event again.
     """
     environment = dependencies.environment
-    request = parse(event, account=environment.account, region=environment.region, now=dependencies.now())
-    if isinstance(request, CheckRequest) and request.trigger in UNCACHED_TRIGGERS:
+    try:
+        request = parse(event, account=environment.account, region=environment.region, now=dependencies.now())
+    except MalformedEvent as error:  # raised, it would be delivered again and raise alarms, and anyone with PutEvents can send it
+        dependencies.metrics(metrics.MALFORMED_EVENTS, 1)
+        dependencies.log("event", f"malformed event: {error}", error=error)
+        return EventMalformed(str(error))
+    if isinstance(request, CheckRequest) and request.trigger in UNCACHED_TRIGGERS and not request.may_be_forged:
         dependencies = replace(dependencies, readers=dependencies.uncached_readers)
     match request:
         case Ignored(reason=reason):
@@ -63,6 +68,9 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
         case DigestDue(occurred_at=until):
             return _request_digest(until, dependencies)
         case CheckRequest(cluster=None):
+            if request.may_be_forged and not dependencies.incidents.claim_fan_out(dependencies.now()):
+                dependencies.log("request", "all clusters were requested less than a minute ago", event_id=request.event_id)
+                return EventIgnored("all clusters were requested less than a minute ago; the next sweep checks them again")
             return _request_checks(request, dependencies)
     return _check_cluster(request, dependencies)
 
@@ -158,7 +166,8 @@ def targets_of(request: CheckRequest, cluster: str, dependencies: CheckDependenc
     """
     aws_node = ServiceAccountRef(cluster, AWS_NODE.namespace, AWS_NODE.service_account)
     named = ServiceAccountRef(cluster, *request.service_account) if request.service_account else None
-    if named and (named == aws_node or request.trigger not in (Trigger.ADDON_EVENT, Trigger.API_CALL)):
+    must_be_bound = request.may_be_forged or request.trigger in (Trigger.ADDON_EVENT, Trigger.API_CALL)
+    if named and (named == aws_node or not must_be_bound):
         return [named]
     bound = bound_targets(dependencies.readers.parameters.load(cluster), [cluster])
     if named:

@@ -15,6 +15,13 @@ class EventIgnored:
     reason: str
 
 
+@dataclass(frozen=True)
+class EventMalformed:
+    """The event is not what its type promises, for this reason. No retry helps."""
+
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChecksRequested:
     """A check of each of these clusters was requested. `unbound` clusters have no binding; `missing` clusters have one and do not exist."""
@@ -93,4 +100,4 @@ class ClusterChecked:
     service_accounts: Mapping[ServiceAccountRef, ServiceAccountResult]
 
 
-EventResult = EventIgnored | ChecksRequested | DigestRequested | ClusterChecked
+EventResult = EventIgnored | EventMalformed | ChecksRequested | DigestRequested | ClusterChecked

@@ -61,4 +61,5 @@ def calls_named(words: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_ACTION.findall(words)))
 
 
-_ACTION: Final = re.compile(r"\b[a-z][a-z0-9-]+:[A-Z][A-Za-z0-9]+\b")
+# The look-behind and the limits keep a search linear: `a-a-a-...` took time that grew with the square of its length.
+_ACTION: Final = re.compile(r"(?<![A-Za-z0-9_-])[a-z][a-z0-9-]{1,62}:[A-Z][A-Za-z0-9]{1,127}\b")

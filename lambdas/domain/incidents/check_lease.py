@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
-from lambdas.domain.incidents.incident import AlreadyAnswered, Deferred, IdleState, NodesState, Signal, find_answer
+from lambdas.domain.incidents.incident import AlreadyAnswered, Deferred, IdleState, NodesState, Signal, find_answer, is_in_future
 
 LEASE_DURATION: Final = timedelta(seconds=CHECKER_TIMEOUT_S)
 """Maximum duration of a lease: the time-out of the checker function."""
@@ -47,7 +47,8 @@ def result_of_signal(counted: IdleState, signal: Signal) -> Deferred | IdleState
 
 def is_lease_expired(free: IdleState, now: datetime) -> bool:
     """Whether the check that holds the lease must have ended without releasing it."""
-    return free.lease_since is not None and now - free.lease_since > LEASE_DURATION
+    since = free.lease_since
+    return since is not None and (now - since > LEASE_DURATION or is_in_future(since, now))
 
 
 def finish_check(now: IdleState, duty: IdleState, began_at: datetime, nodes: NodesState | None) -> tuple[IdleState, IdleState | None]:

@@ -93,6 +93,10 @@ class AlreadyAnswered:
     began_at: datetime
 
 
+MAX_OVERLAP: Final = timedelta(minutes=10)
+"""Maximum time between the beginnings of two checks that end in the other order. A stored time further ahead is overwritten."""
+
+
 class NodesState(StrEnum):
     """The state of the nodes that a healthy check read."""
 
@@ -124,9 +128,9 @@ class IdleState:
 
     def after(self, began_at: datetime, nodes: NodesState | None) -> "IdleState":
         """The state after a healthy check. A check that began later may already have been recorded."""
-        later = self.known_good_at is not None and self.known_good_at > began_at
+        later = self.known_good_at is not None and began_at < self.known_good_at <= began_at + MAX_OVERLAP
         known = self if later else replace(self, known_good_at=began_at, gone_notified_at=None)
-        if nodes is None or (self.nodes_seen_at and self.nodes_seen_at > began_at):
+        if nodes is None or (self.nodes_seen_at and began_at < self.nodes_seen_at <= began_at + MAX_OVERLAP):
             return known
         return replace(known, nodes_seen_at=began_at, nodes_unsettled=nodes is NodesState.STARTING)
 
@@ -176,6 +180,17 @@ EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 """EventBridge cuts the time of an event to whole seconds, so the event may have happened up to one second later."""
 
 
+FAN_OUT_INTERVAL: Final = timedelta(minutes=1)
+"""Minimum time between two requests for all clusters by events that any principal of the account may send."""
+CLOCK_SKEW: Final = timedelta(minutes=10)
+"""Maximum difference between two clocks. A stored time further in the future was not written by a check, and is ignored."""
+
+
+def is_in_future(at: datetime, now: datetime) -> bool:
+    """Whether a stored time cannot have been written yet, so that it must not answer, defer or silence anything."""
+    return at > now + CLOCK_SKEW
+
+
 def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
     """Whether a healthy check that began at `began_at` certainly covers the event."""
     return began_at >= occurred_at + EVENT_TIME_GRAIN
@@ -184,9 +199,12 @@ def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
 def find_answer(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
     """The earlier check that answers the signal, if any. Only a check that read nodes answers a signal about nodes."""
     began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.requirements else free.known_good_at
-    return AlreadyAnswered(began_at) if signal.answerable and began_at is not None and is_answer(began_at, signal.occurred_at) else None
+    if not signal.answerable or began_at is None or is_in_future(began_at, signal.at):
+        return None
+    return AlreadyAnswered(began_at) if is_answer(began_at, signal.occurred_at) else None
 
 
 def is_heartbeat_expired(incident: Incident, now: datetime) -> bool:
     """Whether the person's last heartbeat is too old: a closed laptop or a lost connection."""
-    return incident.heartbeat_at is None or now - incident.heartbeat_at > HEARTBEAT_TIMEOUT
+    at = incident.heartbeat_at
+    return at is None or now - at > HEARTBEAT_TIMEOUT or is_in_future(at, now)

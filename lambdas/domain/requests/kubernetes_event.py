@@ -45,6 +45,7 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
         event_id=event.id,
         cluster=_cluster(event),
         node=_node(event),
+        may_be_forged=True,
     )
 
 

@@ -52,6 +52,7 @@ def _request(event: Envelope, kind: OwnEvent) -> CheckRequest:
         service_account=service_account(inside(account, "namespace"), inside(account, "name")) if account is not None else None,
         node=_node(event),
         actor=_actor(event.detail.get("actor")),
+        may_be_forged=True,
     )
 
 

@@ -41,6 +41,9 @@ class CheckRequest:
 
     `cluster` None requests every bound cluster, `service_account` None every binding of the cluster.
     `occurred_at` is the time of the event (aware UTC), not of its arrival. `node` is the node that is reported as NotReady.
+    `may_be_forged`: any principal with `events:PutEvents` can send the event. AWS refuses the sources of its own services.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
     """
 
     trigger: Trigger
@@ -50,6 +53,7 @@ class CheckRequest:
     service_account: tuple[str, str] | None = None
     node: str | None = None
     actor: Actor | None = None
+    may_be_forged: bool = False
 
     @property
     def is_about_nodes(self) -> bool:

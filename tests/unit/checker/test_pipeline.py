@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from lambdas.application.check.pipeline import run
-from lambdas.application.check.results import EventIgnored
+from lambdas.application.check.results import EventIgnored, EventMalformed
+from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.errors import MalformedEvent, NotFound
+from lambdas.domain.errors import NotFound
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
 from tests.fakes import FakeParameters
@@ -104,12 +105,12 @@ def test_an_event_of_an_unknown_type_is_ignored() -> None:
     assert simulation.world.reads == []
 
 
-def test_a_malformed_event_raises_so_that_lambda_sends_it_to_the_dead_letter_queue() -> None:
+def test_a_malformed_event_is_counted_and_not_delivered_again() -> None:
     simulation = simulate()
     event = events.check_requested(simulation.world.now)
     event["detail"]["cluster"] = "../demo"
-    with pytest.raises(MalformedEvent):
-        run(event, simulation.ports)
+    assert isinstance(run(event, simulation.ports), EventMalformed)
+    assert [name for name, _, _ in simulation.metrics.counted] == [metrics.MALFORMED_EVENTS.name]
 
 
 def test_a_missing_cluster_that_only_an_event_names_opens_no_incident() -> None:

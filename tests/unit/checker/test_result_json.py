@@ -12,6 +12,7 @@ from tests.unit.checker.simulated_checker import TARGET
 
 CASES: list[tuple[Any, dict[str, Any]]] = [
     (results.EventIgnored("unknown event"), {"result": "ignored", "reason": "unknown event"}),
+    (results.EventMalformed("no cluster"), {"result": "malformed", "reason": "no cluster"}),
     (
         results.ChecksRequested(clusters=("a", "b"), unbound=("c",), missing=("b",)),
         {"result": "checks-requested", "clusters": ["a", "b"], "unbound": ["c"], "missing": ["b"]},

@@ -31,7 +31,7 @@ TARGET = ServiceAccountRef("prod", "kube-system", "aws-node")
         ("<!channel> now", "‹!channel› now"),
         ("<@U012AB> @here", "‹＠U012AB› ＠here"),
         ("_so_ *so* ~so~", "ˍsoˍ ∗so∗ ∼so∼"),
-        ("[AWS](https://evil.example)", "[AWS] (https:⧸⧸evil.example)"),
+        ("[AWS](https://evil.example)", "[AWS] (https:⧸⧸evil․example)"),
         ("one\r\ntwo\tthree\u2028four", "one two three four"),
         ("a\u202eb\u200bc\x00d\ud800e", "abcde"),
         ("", ""),

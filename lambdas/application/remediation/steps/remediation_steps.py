@@ -99,6 +99,9 @@ EVENTS: Final[Mapping[NotificationKind, OwnEvent]] = {
     NotificationKind.BLOCKED: OwnEvent.BLOCKED,
 }
 """The event that is published with a notification."""
+_TOPICS: Final = "topics"
+_BUS: Final = "bus"
+"""Channels of the metric of failed notifications."""
 
 
 @dataclass(kw_only=True)
@@ -375,22 +378,27 @@ class RemediationSteps(StepContext):
 
     def _send(self, key: str, context: MessageContext, callback_id: str = "") -> NotificationResult:
         written = message(context, environment=self.environment, callback_id=callback_id)
-        try:
-            sent = self.retry(lambda: self.incidents.notified_states(self.incident))
-            if key not in sent:
-                self._once(key, lambda: self.notifier.send(written))
-            if context.kind in EVENTS and (published := f"{key} announced") not in sent:  # apart: a bus that fails repeats no message
-                event = self._event(EVENTS[context.kind], context, written.text)
-                self._once(published, lambda: self.events.put([event]))
-        except RemediatorError as error:
-            self.log("report", f"not sent: {error}", incident=self.incident.id, occasion=context.kind, error=error)
-            return NotificationResult(at=self.now(), error=str(error)[:MAX_ERROR_LENGTH])
+        deliveries: list[tuple[str, str, Callable[[], None]]] = [(_TOPICS, key, lambda: self.notifier.send(written))]
+        if context.kind in EVENTS:
+            event = self._event(EVENTS[context.kind], context, written.text)
+            deliveries.append((_BUS, f"{key} announced", lambda: self.events.put([event])))
+        errors = [error for channel, mark, send in deliveries if (error := self._deliver(channel, mark, send, context.kind))]
+        if errors:
+            return NotificationResult(at=self.now(), error=errors[0][:MAX_ERROR_LENGTH])
         self.log("report", written.subject, incident=self.incident.id, occasion=context.kind)
         return NotificationResult(at=self.now(), state=DeliveryState.SENT)
 
-    def _once(self, key: str, send: Callable[[], None]) -> None:
-        self.retry(send)
-        self.retry(lambda: self.incidents.mark_notified(self.incident, key))
+    def _deliver(self, channel: str, mark: str, send: Callable[[], None], kind: NotificationKind) -> str:
+        """Send through one channel, once for each mark, and return the error. A channel that fails neither stops nor repeats another."""
+        try:
+            if mark not in self.retry(lambda: self.incidents.notified_states(self.incident)):
+                self.retry(send)
+                self.retry(lambda: self.incidents.mark_notified(self.incident, mark))
+        except RemediatorError as error:
+            self.metrics(metrics.NOTIFICATION_FAILURES, 1, channel=channel)
+            self.log("report", f"not sent: {error}", incident=self.incident.id, occasion=kind, error=error)
+            return str(error) or type(error).__name__
+        return ""
 
     def _event(self, kind: OwnEvent, context: MessageContext, text: str) -> published_events.PublishedEvent:
         return published_events.remediation(

@@ -1,0 +1,83 @@
+"""Turn forged events into a fleet of checks, or into alarms, with events:PutEvents on the default bus.
+
+The attacker controls a role of the account that may put events on the bus. Sources of AWS services are refused to it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambdas.application.check.pipeline import run
+from lambdas.application.check.results import EventIgnored, EventMalformed
+from lambdas.contract import metrics
+from lambdas.contract.events import SWEEP_INPUT
+from lambdas.contract.parameters import binding_path
+from lambdas.domain.snapshot.bindings import Parameter
+from tests.over_fakes import events
+from tests.over_fakes.scenario_run import ScenarioRun
+from tests.over_fakes.scenario_world import BOUND_ROLE
+from tests.unit.checker.simulated_checker import SWEEP, simulate
+
+THREAT = "forged-events"
+STORM = 1_000
+Forge = Callable[[ScenarioRun, int], Any]
+
+
+def own(simulation: ScenarioRun, kind: str = "Check Requested", **detail: Any) -> dict[str, Any]:
+    return events.own(kind, {"schemaVersion": "1", **detail}, simulation.world.now)
+
+
+FORGED: dict[str, tuple[Forge, int]] = {
+    "all clusters": (lambda simulation, _: own(simulation), 0),
+    "one cluster": (lambda simulation, _: own(simulation, cluster="demo"), 3),
+    "one cluster, as a sweep": (lambda simulation, _: own(simulation, cluster="demo", trigger="sweep"), 3),
+    "nodes": (lambda simulation, n: own(simulation, "Node Not Ready", cluster="demo", nodes=[f"n{n}"]), 3),
+    "ServiceAccounts without a binding": (
+        lambda simulation, n: own(simulation, cluster="demo", serviceAccount={"namespace": "a", "name": f"s{n}"}),
+        0,
+    ),
+    "malformed": (lambda simulation, _: own(simulation, cluster="../.."), 0),
+    "another schema": (lambda simulation, _: own(simulation, schemaVersion="9"), 0),
+}
+"""Kind -> event number n of the storm, and the most checks that 1,000 of them may cause."""
+
+
+@pytest.mark.parametrize(("forge", "most"), FORGED.values(), ids=FORGED)
+def test_a_storm_of_forged_events_costs_a_few_checks(forge: Forge, most: int) -> None:
+    simulation = simulate()
+    storm = [forge(simulation, number) for number in range(STORM)]
+    simulation.world.sleep(2)
+    for event in storm:
+        run(event, simulation.ports)
+    assert simulation.world.reads.count("cluster.pods") <= most
+    assert len([kind for kind, _ in simulation.bus.sent if kind == "Check Requested"]) <= 1
+
+
+def test_forged_requests_for_all_clusters_are_served_once_a_minute() -> None:
+    simulation = simulate()
+    for number in range(200):
+        simulation.world.parameters[binding_path(f"c{number:03d}", "kube-system", "aws-node")] = Parameter(value=BOUND_ROLE)
+    for _ in range(10):
+        run(own(simulation), simulation.ports)
+    assert len(simulation.bus.sent) == 201
+    assert isinstance(run(own(simulation), simulation.ports), EventIgnored)
+    simulation.world.sleep(61)
+    run(own(simulation), simulation.ports)
+    assert len(simulation.bus.sent) == 402
+
+
+def test_the_schedule_and_a_direct_invocation_are_always_served() -> None:
+    simulation = simulate()
+    run(own(simulation), simulation.ports)
+    for event in (SWEEP, dict(SWEEP_INPUT), {"cluster": None}):
+        sent = len(simulation.bus.sent)
+        run(event, simulation.ports)
+        assert len(simulation.bus.sent) == sent + 1
+
+
+def test_a_malformed_event_is_counted_and_not_raised() -> None:
+    simulation = simulate()
+    assert isinstance(run(own(simulation, cluster=7), simulation.ports), EventMalformed)
+    assert [name for name, _, _ in simulation.metrics.counted] == [metrics.MALFORMED_EVENTS.name]
+    assert any("malformed event" in line for _, line, _ in simulation.log.lines)
