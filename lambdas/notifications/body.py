@@ -9,6 +9,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
+from lambdas.domain.snapshot.bindings import ROLE_ARN
 from lambdas.notifications import version_advice
 from lambdas.notifications.facts import auto_repair_deadline, broken_links, counts, evidence, healthy_links
 from lambdas.notifications.kind import NotificationKind
@@ -17,7 +18,7 @@ from lambdas.notifications.next_steps import differences
 from lambdas.notifications.owners import recognize, short_name
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
 from lambdas.notifications.title import values, verdict_text
-from lambdas.notifications.wording import Phrase, join, phrase, sentence
+from lambdas.notifications.wording import Code, Phrase, join, phrase, sentence
 
 Paragraph = Callable[[MessageContext], Phrase | None]
 
@@ -74,6 +75,34 @@ def _comma_time(time: str | None, context: MessageContext) -> Phrase:
 def _plan(context: MessageContext) -> Phrase | None:
     actions = [action.sentence for action in context.current.actions]
     return phrase("Plan: {actions}.", actions=join(actions, " · ")) if actions else None
+
+
+def _role(context: MessageContext) -> Phrase | None:
+    """The full ARN that a person approves."""
+    return phrase("Role: {role}", role=_full(context.current.desired_role))
+
+
+def _scope(context: MessageContext) -> Phrase | None:
+    """Where the role comes from, where it is written, and what it replaces."""
+    current, target = context.current, context.incident.target
+    old = [arn for action in current.actions for arn in (getattr(action, "old_value", None), getattr(action, "old_role_arn", None)) if arn]
+    return phrase(
+        "For {namespace}/{name}, from {path} version {version}.{old}",
+        namespace=target.namespace,
+        name=target.name,
+        path=current.binding_path,
+        version=str(current.binding_version),
+        old=phrase(" Replaces: {roles}.", roles=join([_full(arn) for arn in dict.fromkeys(old)], ", ")) if old else phrase(""),
+    )
+
+
+def _full(arn: str) -> Phrase:
+    """A role's ARN, never cut. Any other text is cut and escaped as all texts of a cluster are."""
+    return phrase("{arn}", arn=Code(arn) if ROLE_ARN.match(arn) else arn)
+
+
+def _plan_digest(context: MessageContext) -> Phrase:
+    return phrase("The approval applies to this plan only ({digest}).", digest=context.current.plan_digest)
 
 
 def _proposed(context: MessageContext) -> Phrase | None:
@@ -161,7 +190,7 @@ def _unread_links(context: MessageContext) -> Iterator[LinkSummary]:
 _DIAGNOSIS: Final[tuple[Paragraph, ...]] = (_fault, consequence, _last_change, evidence, counts, auto_repair_deadline)
 _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
     NotificationKind.REPAIRING: (*_DIAGNOSIS, _plan, _approval, _blockers, _notes),
-    NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _approval_deadline, _blockers, _notes),
+    NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _role, _scope, _plan_digest, _approval_deadline, _blockers, _notes),
     NotificationKind.NOT_APPROVED: (_refusal, _fault, consequence, counts, auto_repair_deadline),
     NotificationKind.BLOCKED: (*_DIAGNOSIS, _blockers, _proposed, _notes, version_advice.advice),
     NotificationKind.NEEDS_ACTION: (_trouble, *_DIAGNOSIS, differences, healthy_links, _changes, _blockers, _notes, version_advice.advice),

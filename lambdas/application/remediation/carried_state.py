@@ -40,6 +40,7 @@ class CarriedState:
     samples: tuple[CountSample, ...] = ()
     changes: tuple[str, ...] = ()
     repairs: int = 0
+    approval_requests: int = 0
     gave_up: bool = False
     is_verified: bool = False
     annotated: AnnotateServiceAccount | None = None

@@ -40,6 +40,7 @@ class WorkflowState:
     samples: list[CountSample] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     repairs: int = 0
+    approval_requests: int = 0
     gave_up: bool = False
     is_verified: bool = False
     annotated: AnnotateServiceAccount | None = None

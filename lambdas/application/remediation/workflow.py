@@ -12,12 +12,12 @@ from math import ceil
 from typing import Final
 
 from lambdas.application.remediation.carried_state import CarriedState
-from lambdas.application.remediation.notify import notify, notify_undelivered
+from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
 from lambdas.application.remediation.repair import MAX_REPAIRS, repair
 from lambdas.application.remediation.results import AssessmentResult, CloseResult, HandOverResult, RemediationResult, StepResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
-from lambdas.application.remediation.watch import kinds, watch
+from lambdas.application.remediation.watch import watch
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
 from lambdas.contract.durable_quotas import HAND_OVER_AFTER_S
 from lambdas.domain.assessment.summary import AssessmentSummary
@@ -34,6 +34,8 @@ HAND_OVER_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 HAND_OVER_AGE: Final = timedelta(seconds=HAND_OVER_AFTER_S)
 MAX_DENIALS: Final = 12
 """Successive failed logins before they count as the cluster's state: an API server restarts within a minute or two."""
+MAX_APPROVAL_REQUESTS: Final = 3
+"""Approval requests of one incident, each of which may wait for a week."""
 TEMPORARY_REASONS: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW})
 READ_SCHEDULE: Final = PollSchedule(timeout_s=3600, most_s=15)
 """How long to assess again where something essential did not answer. The time-out for updates is a setting, which is read first."""
@@ -155,10 +157,14 @@ def _seconds_blocked(summary: AssessmentSummary) -> int | None:
 
 
 def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSummary | None:
-    """The assessment whose plan may run: this one, or after a person's approval a new one with the same plan."""
+    """The assessment whose plan may run: this one, or after a person's approval a new one whose plan has the same digest."""
     if not summary.needs_approval:
         return summary
     state, steps, work = iteration.state, iteration.steps, iteration.work
+    if state.approval_requests >= MAX_APPROVAL_REQUESTS:
+        give_up(iteration, f"the plan changed after each of {MAX_APPROVAL_REQUESTS} approval requests")
+        return None
+    state.approval_requests += 1
     context = state.message_context(NotificationKind.APPROVAL_REQUESTED)
     step = iteration.step(StepPurpose.REQUEST_APPROVAL)
     answer = steps.ask(
@@ -172,7 +178,7 @@ def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSumm
         notify(iteration, NotificationKind.NOT_APPROVED)
         return None
     again = _assess(iteration, "approved")
-    return again if again and kinds(again.actions) == kinds(summary.actions) else None
+    return again if again and again.plan_digest == summary.plan_digest else None
 
 
 def _answer_text(answer: ApprovalAnswer) -> str:

@@ -8,6 +8,7 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Remedy
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import Action, from_json, to_json
+from lambdas.domain.planning.plan_digest import plan_digest
 from lambdas.domain.planning.planned_binding import PlannedBinding
 
 
@@ -155,6 +156,11 @@ class AssessmentSummary:
     def is_role_cleared(self) -> bool:
         """Whether the assessment shows that the role is not the cause of what fails."""
         return not self.unproven
+
+    @property
+    def plan_digest(self) -> str:
+        """The digest of the plan, to which an approval is bound."""
+        return plan_digest(self.target, self.planned_binding, self.actions)
 
     @property
     def service_account(self) -> ServiceAccountRef:

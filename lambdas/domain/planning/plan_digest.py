@@ -1,0 +1,48 @@
+"""The digest of a plan, to which an approval is bound. Pure.
+
+It covers everything that a person approves: target, binding, kinds of the actions, full ARNs and workload. Resource versions, time stamps,
+tokens, and names and numbers of pods change by themselves and are left out.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from lambdas.domain.planning.actions import (
+    Action,
+    AnnotateServiceAccount,
+    ReplaceCanaryPod,
+    ReplaceStalePods,
+    RestartWorkload,
+    RestoreAnnotation,
+    UpdateAddonRole,
+)
+from lambdas.domain.planning.planned_binding import PlannedBinding
+
+LENGTH: Final = 24
+"""Hexadecimal digits, 96 bits: a second plan with the same digest cannot be found by trial."""
+
+
+def plan_digest(target: str, binding: PlannedBinding, actions: Sequence[Action]) -> str:
+    """The digest of a plan for this target, `cluster/namespace/name`."""
+    approved = [target, binding.path, binding.version, binding.role_arn, [_approved(action) for action in actions]]
+    return hashlib.sha256(json.dumps(approved).encode()).hexdigest()[:LENGTH]
+
+
+def _approved(action: Action) -> list[str | int | None]:
+    match action:
+        case AnnotateServiceAccount():
+            return [action.kind, action.role_arn, action.old_value]
+        case ReplaceCanaryPod():
+            return [action.kind, action.role_arn]
+        case RestartWorkload():
+            return [action.kind, action.role_arn, action.workload, action.name, action.at_a_time]
+        case ReplaceStalePods():
+            return [action.kind, action.role_arn, action.at_a_time]
+        case UpdateAddonRole():
+            return [action.kind, action.role_arn, action.old_role_arn, action.addon]
+        case RestoreAnnotation():
+            return [action.kind, action.value, action.ours]
+        case _:
+            assert_never(action)
