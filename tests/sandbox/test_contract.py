@@ -16,6 +16,7 @@ from lambdas.contract.parameters import binding_path
 from lambdas.contract.workloads import KNOWN_ADDONS
 from sandbox.aws.call_log import Call
 from sandbox.aws.eks_clusters import ClusterSpec
+from sandbox.aws.faults import Fault, FaultKind
 from sandbox.simulation.aws_account import CHECKER, NAMESPACE, REMEDIATOR, TABLE, resolve_role, role_arn
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import BOUND, Scenario, load
@@ -67,13 +68,16 @@ def target_of(call: Call) -> Target | None:
 
 @dataclass
 class Runs:
-    """What both functions called and wrote, play after play."""
+    """What both functions called and wrote, run after run."""
 
     calls: list[Call] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
-    def play(self, scenario: Scenario, *, default_binding: bool = False, sweep_again: bool = False) -> None:
-        """Play it, with a binding for every cluster or beside a cluster that nobody bound."""
+    def play(self, scenario: Scenario, *, default_binding: bool = False, sweep_again: bool = False, faulty: bool = False) -> None:
+        """Run a scenario, with a binding for every cluster or beside an unbound cluster.
+
+        With `faulty`, SNS fails for a while, and an event without a valid body arrives.
+        """
         with SandboxEnvironment(scenario.world, skip_time=scenario.skip_waits, preloaded=True) as env:
             if default_binding:
                 path = binding_path(ANY_CLUSTER, NAMESPACE, scenario.world.service_account)
@@ -81,6 +85,9 @@ class Runs:
             else:
                 unbound = ClusterSpec(name="nobodys", version="1.33", endpoint=env.backend.url, ca_data=env.backend.ca_data)
                 env.aws.eks.add_cluster(unbound)
+            if faulty:
+                env.aws.faults.add(Fault(service="sns", operation="Publish", kind=FaultKind.SERVER_ERROR, times=25))
+                env.bus.put({"source": EVENT_SOURCE, "detail-type": "Check Requested", "detail": {"schemaVersion": 1}})
             ScenarioRun(scenario, env, timeout_s=TIMEOUT_S).run()
             if sweep_again:
                 announce(env, "sweep")
@@ -98,7 +105,7 @@ def variant(name: str, outcome: str, **world: Any) -> Scenario:
 
 @pytest.fixture(scope="module")
 def runs() -> Runs:
-    """Plays that between them need every grant and emit every metric."""
+    """Scenario runs that together need every grant and emit every metric."""
     seen = Runs()
     seen.play(load("repair-clock"))
     seen.play(load("pod-identity-agent-missing"))
@@ -106,7 +113,7 @@ def runs() -> Runs:
     seen.play(variant("latent", "needs-action", settings={"maintenance_window": "calendar:nightly"}))
     seen.play(variant("found-by-sweep", "verified", binding=None), default_binding=True)
     seen.play(load("trust-condition-wrong"), sweep_again=True)
-    seen.play(load("no-access"))
+    seen.play(load("no-access"), faulty=True)
     return seen
 
 
