@@ -1,4 +1,4 @@
-"""Environment variables of the functions: what the stack sets and the functions read."""
+"""Environment variables of the functions, set by the stack."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -9,7 +9,7 @@ from lambdas.contract.names import RUNBOOK_ROOT
 
 
 class Function(StrEnum):
-    """The functions of the stack; the value names the package under `lambdas/`."""
+    """The functions of the stack. The value is the name of the package under `lambdas/`."""
 
     CHECKER = "checker"
     REMEDIATOR = "remediator"
@@ -22,19 +22,21 @@ class Function(StrEnum):
 
 
 class MissingEnvironment(RuntimeError):
-    """The function was started without a variable that the stack sets."""
+    """The function started without a variable that the stack sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What every function is told at deployment; a field's name in capitals, prefixed, is the variable's.
+    """The deployment's values for every function. The variable of a field is its name in capitals with a prefix.
 
-    `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns`, comma-separated, are the roles whose
-    own calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
-    `bound_roles`, comma-separated ARNs with `*`, are the only roles that may be written; empty means that none was configured, and `*`
-    that it is not known.
-    `clusters`, comma-separated names, are those this stack serves where another stack serves others in the same account and region
-    (one stack per VPC); empty means every cluster.
+    `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns` (comma-separated) are the stack's
+    roles,
+    whose calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
+    `bound_roles` (comma-separated ARNs with `*`) are the only roles that may be written. Empty means that none was configured, `*` that
+    this
+    is not known. `clusters` (comma-separated names) are the clusters that this stack serves, where another stack serves others in the
+    same
+    account and region; empty means every cluster.
     """
 
     account: str
@@ -65,25 +67,25 @@ class Environment:
         return cls(**values)
 
     def role_of(self, function: Function) -> str:
-        """ARN of a function's role, empty where no stack has told; the stack names them in the order of the functions."""
+        """ARN of a function's role; empty where the variable is not set. The stack lists the roles in the order of the functions."""
         return dict(zip(Function, self.our_role_arns.split(","), strict=False)).get(function, "")
 
     def serves(self, cluster: str) -> bool:
-        """Whether the cluster is this stack's, and not another's beside it."""
+        """Whether this stack serves the cluster."""
         served = [name for name in self.clusters.split(",") if name]
         return not served or cluster in served
 
 
 def variable(field_name: str) -> str:
-    """The environment variable of a field: its name in capitals, prefixed since plain names collide with the runtime's own."""
+    """The environment variable of a field: its name in capitals. The prefix avoids collisions with variables of the runtime."""
     return f"IRSA_{field_name.upper()}"
 
 
 ALLOCATOR: Final = {"MALLOC_ARENA_MAX": "1"}
-"""What the functions' C library is told, beside what they read themselves: to keep one heap for all threads.
+"""Variables for the functions' C library: all threads share one heap.
 
-A check reads with threads that end with it. With a heap for each, as glibc has it, what one check freed is of no use to the next, and a
-function that checks 1,000 nodes again and again grows from 102 to 131 MB; with one it stays at 96. Only one thread runs Python at a time.
+A check reads in threads that end with it. With one heap per thread, glibc does not reuse the memory of earlier checks: a function that
+checks 1,000 nodes repeatedly grows from 102 to 131 MB, with one heap it stays at 96 MB. Only one thread runs Python code at a time.
 Source: https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.html
 """
 

@@ -1,4 +1,4 @@
-"""Metrics we emit (embedded metric format) and the dashboard draws."""
+"""Metrics that the functions emit in the embedded metric format and that the dashboard shows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Unit(StrEnum):
-    """CloudWatch units that we use."""
+    """The CloudWatch units in use."""
 
     COUNT = "Count"
     SECONDS = "Seconds"
@@ -14,7 +14,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric with its one set of dimensions and what it tells."""
+    """One metric with its set of dimensions and its description."""
 
     name: str
     unit: Unit

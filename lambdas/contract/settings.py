@@ -1,4 +1,4 @@
-"""Settings in Parameter Store: one declaration each, with type, default, unit and description."""
+"""Settings in Parameter Store. Each one is declared once with its type, default, unit and description."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ class RestartBy(StrEnum):
 
 
 class Severity(StrEnum):
-    """How urgent a finding is: information, something latent, or something that fails now."""
+    """The urgency of a finding: information, a latent fault, or a fault that causes failures now."""
 
     INFO = "info"
     WARNING = "warning"
@@ -49,7 +49,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0, 1, 2: comparable."""
+        """0, 1 or 2, for comparison."""
         return _RISING.index(self)
 
 
@@ -57,14 +57,14 @@ _RISING: Final = tuple(Severity)
 
 
 class Digest(StrEnum):
-    """Whether the last day is summed up once a day. A day without an incident is not told either way."""
+    """Whether a daily digest of incidents is sent. A day without an incident has no digest."""
 
     OFF = "off"
     DAILY = "daily"
 
 
 class InvalidValue(ValueError):
-    """A parameter value that does not parse; the text says what is allowed."""
+    """A parameter value that cannot be parsed. The text says which values are allowed."""
 
 
 def _whole_number(at_least: int, at_most: int, of: str = "") -> Callable[[str], int]:
@@ -78,7 +78,7 @@ def _whole_number(at_least: int, at_most: int, of: str = "") -> Callable[[str], 
 
 
 _DIGITS: Final = re.compile(r"[0-9]{1,9}\Z")
-"""Few enough for `int` to read; what `str.isdigit` takes besides, such as `²`, it cannot."""
+"""Few enough digits for `int`. `str.isdigit` also accepts characters such as `²`, which `int` rejects."""
 
 
 def _seconds(at_least: int, at_most: int) -> Callable[[str], int]:
@@ -100,7 +100,7 @@ _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Weekly hours in which a repair that can wait may run, in UTC. `days` are 0 (Monday) to 6; `to` may lie past midnight."""
+    """Weekly hours in UTC in which non-urgent repairs may run. `days` are 0 (Monday) to 6; `to` may be after midnight."""
 
     days: tuple[int, ...]
     start: timedelta
@@ -108,7 +108,7 @@ class Window:
 
 
 def _window(text: str) -> Window | str | None:
-    """`always`, `calendar:<name>` (a Systems Manager Change Calendar), or `mon-fri 22:00-04:00` (UTC)."""
+    """Parse `always`, `calendar:<name>` (a Systems Manager Change Calendar), or `mon-fri 22:00-04:00` (UTC)."""
     words = text.split()
     if words == ["always"]:
         return None
@@ -128,13 +128,13 @@ def _window(text: str) -> Window | str | None:
 
 
 def setting(default: str, parse: Callable[[str], Any], description: str) -> Any:  # a dataclass field: typed where it is used
-    """Declare one setting by the text of its default, its parser and what it means, with its unit."""
+    """Declare one setting: the text of its default, its parser, and a description with its unit."""
     return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "description": description})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings of one cluster. A field's name is the last segment of its parameter path."""
+    """All settings of one cluster. The name of a field is the last segment of its parameter path."""
 
     mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: tell only")
     addon_record: AddonRecord = setting(
@@ -173,10 +173,10 @@ NAMES: Final = tuple(f.name for f in fields(Settings))
 
 
 def parse_setting(name: str, text: str) -> object:
-    """One setting's value from its parameter text.
+    """Parse the parameter text of one setting.
 
     Raises:
-        InvalidValue: the name is unknown or the text does not parse; the message says what is allowed.
+        InvalidValue: the name is unknown or the text cannot be parsed; the message says what is allowed.
     """
     declared = next((f for f in fields(Settings) if f.name == name), None)
     if declared is None:
@@ -186,14 +186,14 @@ def parse_setting(name: str, text: str) -> object:
 
 
 def settings_path(cluster: str, name: str = "") -> str:
-    """Parameter path of one setting, or of a cluster's folder of settings where no name is given."""
+    """Parameter path of one setting, or of a cluster's folder of settings without a name."""
     return "/".join(filter(None, (f"{PARAMETER_ROOT}/settings/{cluster}", name)))
 
 
 def read_settings(values: Mapping[str, str], cluster: str) -> tuple[Settings, dict[str, str]]:
-    """Settings of a cluster from parameters (`path -> text`), its own before the defaults'.
+    """Settings of a cluster from parameters (`path -> text`). The cluster's own parameters override the defaults.
 
-    Returns the settings and, for each value that does not parse, `path -> what is allowed`; such a value counts as not set.
+    Returns the settings and, for each invalid value, `path -> what is allowed`. An invalid value counts as not set.
     """
     chosen: dict[str, object] = {}
     wrong: dict[str, str] = {}

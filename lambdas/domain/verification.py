@@ -1,4 +1,4 @@
-"""Proof: has the repair worked? A pure reading of a later look against the one that the plan was made from."""
+"""Verifies a repair: compares a later assessment with the one that the plan was made from. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,38 +15,38 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.plurals import pluralize, pluralize_share
 
 UNRELATED_VERDICTS: Final = frozenset({Verdict.NODES_NOT_READY, Verdict.ADDON_DEGRADED})
-"""Verdicts that do not speak against a proven identity."""
+"""Verdicts that do not contradict a verified identity."""
 LEFT_TO_OWNER: Final = frozenset({BlockReason.ADDON_RECORD_NOTIFY_ONLY, BlockReason.ROLE_NOT_ALLOWED})
-"""Why a record may stay as it is though the cluster is repaired: waiting would not change it, and its owner is told."""
+"""Reasons for which the add-on record may stay unchanged after a repair. Its owner is notified."""
 
 
 class VerificationState(StrEnum):
-    """How far the proof is."""
+    """The state of a verification."""
 
     VERIFIED = "verified"
     WAITING = "waiting"
     WORSE = "worse"
     STALLED = "stalled"
-    ROLE_INSUFFICIENT = "role-insufficient"  # the role is in, and does not suffice
-    PARTIAL = "partial"  # a node was lost, and what it holds up can be repaired another way
-    MORE_STALE_PODS = "more-stale-pods"  # pods started without the role after the plan was made, which replaces none of them
+    ROLE_INSUFFICIENT = "role-insufficient"  # pods have the role, and the role lacks permissions
+    PARTIAL = "partial"  # a node was lost, and the rest can be repaired in another way
+    MORE_STALE_PODS = "more-stale-pods"  # pods started without the role after the plan was made, so the plan does not replace them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """The state, in a sentence with the counts that show it."""
+    """The state, and a sentence with the counts that show it."""
 
     state: VerificationState
     sentence: str
 
 
 def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta = timedelta()) -> Verification:
-    """Judge the present look.
+    """Compare the current assessment with the one before the repair.
 
     Args:
-        before: the look that the plan was made from.
-        now: the present one, with nodes and events read.
-        idle: for how long nothing has moved: patience tells a slow roll-out from one that hangs.
+        before: the assessment that the plan was made from.
+        now: the current assessment, with nodes and events read.
+        idle: how long no count has changed. It separates a slow rollout from a stalled one.
     """
     counts = now.counts
     if now.counts.errors_with_role and not before.counts.errors_with_role and not before.counts.errors_without_role:
@@ -73,17 +73,17 @@ def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta
 
 
 PATIENCE: Final = timedelta(minutes=6)
-"""How long nothing moves before pods that carry the role and do not start are taken to hang: a kubelet tries again at least every five.
+"""Time without a change after which pods that have the role and do not start count as stalled. A kubelet retries at least every 5 minutes.
 
 Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
 """
 
 LOST_NODE_PATIENCE: Final = timedelta(minutes=1)
-"""How long nothing moves, after a node was lost, before the rest is replaced without the roll-out that stops at it."""
+"""Time without a change after a node was lost. Then the remaining pods are replaced without the rollout that stops at the lost node."""
 
 
 def is_verified(now: AssessmentSummary) -> bool:
-    """Whether the identity is right, in force in every pod within reach, and every node that waited for it is Ready."""
+    """Whether the identity is right and in force in every reachable pod, and every node that waited for it is Ready."""
     counts = now.counts
     left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or (counts.pods_wanted == 0 and not counts.pods_lost)  # no pod shows nothing
@@ -97,7 +97,7 @@ def _does(look: AssessmentSummary, *kinds: type) -> bool:
 
 
 def progress(counts: Counts) -> tuple[int, ...]:
-    """What moves while a repair works; equal values mean that nothing moved."""
+    """The counts that change while a repair works. Equal values mean that nothing changed."""
     return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
 
 
@@ -111,7 +111,7 @@ def _shown(now: AssessmentSummary) -> str:
 
 
 def _reports(now: AssessmentSummary) -> bool:
-    """Whether anybody tells of refused calls: the CNI does, by events on its pods. Silence of other workloads proves nothing.
+    """Whether the workload reports refused calls. The CNI sends events on its pods; other workloads do not.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (MissingIAMPermissions)
     """
@@ -120,7 +120,7 @@ def _reports(now: AssessmentSummary) -> bool:
 
 
 def lost_note(counts: Counts) -> str:
-    """`1 node is lost, left out`: what a proof does not wait for; empty where nothing is left out."""
+    """`1 node is lost, left out`: what a verification does not wait for; empty where it waits for everything."""
     if counts.nodes_lost:
         return f"{pluralize(counts.nodes_lost, 'node is', 'nodes are')} lost, left out"
     return f"{pluralize(counts.pods_lost, 'pod is on a lost node', 'pods are on lost nodes')}, left out" if counts.pods_lost else ""

@@ -1,4 +1,4 @@
-"""A look: observation, diagnosis and plan of one moment as a small digest that survives a checkpoint, a log line and a message."""
+"""`AssessmentSummary`: the small form of snapshot, diagnosis and plan that checkpoints, log lines and messages hold."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,10 +26,11 @@ class LinkSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Pods and nodes in numbers. `errors` counts permission errors reported by pods that carry the role and by others.
+    """Counts of pods and nodes. `errors_…` count permission errors of pods with and without the role.
 
-    `pods` are those within reach: the `pods_lost` on lost nodes count in no other number, and `nodes_lost` are among `nodes`.
-    `pods_wanted` is what the workload asks for. `pods_not_starting` carry the role: those without it have a known cause.
+    `pods` are reachable pods. `pods_lost` are on lost nodes and in no other count; `nodes_lost` are part of `nodes`. `pods_wanted` is
+    the
+    number that the workload requests. `pods_not_starting` have the role; pods without it have a known cause.
     """
 
     pods: int = 0
@@ -50,7 +51,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockedSummary:
-    """Something left alone: link number, reason, sentence, and the ISO time at which it lifts or ""."""
+    """One blocked link: number, reason, sentence, and the ISO time at which the reason ends or ""."""
 
     link: int
     reason: str
@@ -104,11 +105,13 @@ class TimeLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class AssessmentSummary:
-    """What a moment showed and what follows from it, in words and numbers. Times are ISO text, UTC; empty text means unknown or none.
+    """The results of an assessment as texts and numbers. Times are ISO text in UTC; empty text means unknown or none.
 
-    `owner` is the field manager that wrote the role annotation, at `owner_at`; where none is there, the last one to write anything of the
-    ServiceAccount that is still on record, and `owner_annotated` is false: a removal leaves no trace. `unproven` names what was not shown
-    about the role; only where it is empty may a message say that the role is not the cause.
+    `owner` is the field manager that wrote the role annotation at `owner_at`. Without an annotation it is the last recorded writer of
+    the
+    ServiceAccount, and `owner_annotated` is false: the API server does not record who removed an annotation. `unproven` names what was
+    not
+    shown about the role; only where it is empty may a message say that the role is not the cause.
     """
 
     target: str
@@ -144,7 +147,7 @@ class AssessmentSummary:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether no link was broken. The verdict alone does not tell: a pod identity association may stand and not work."""
+        """Whether no link is broken. The verdict alone does not say so: a Pod Identity association may exist and not work."""
         return not self.verdicts
 
     @property
@@ -164,7 +167,7 @@ class AssessmentSummary:
 
     @property
     def service_account(self) -> ServiceAccountRef:
-        """What it is about."""
+        """The ServiceAccount that was assessed."""
         return ServiceAccountRef.from_key(self.target)
 
 
@@ -172,7 +175,7 @@ _ACTIONS: Final = ("actions", "proposed")
 
 
 def summary_to_json(value: AssessmentSummary) -> dict[str, Any]:
-    """The look as a JSON object: a repair writes dozens, so nothing is copied that nobody changes."""
+    """The summary as a JSON object. A repair writes dozens, so nested values are not copied."""
     return {
         **vars(value),
         "links": [{**vars(line)} for line in value.links],
@@ -188,7 +191,7 @@ def summary_to_json(value: AssessmentSummary) -> dict[str, Any]:
 
 
 def summary_from_json(value: dict[str, Any]) -> AssessmentSummary:
-    """The inverse of `to_json_look`; lists become tuples again."""
+    """Parse the object that `summary_to_json` returns; lists become tuples."""
     lines = tuple(LinkSummary(**{**line, "evidence": tuple(map(tuple, line["evidence"]))}) for line in value["links"])
     return AssessmentSummary(
         **{

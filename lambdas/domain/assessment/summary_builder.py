@@ -1,4 +1,4 @@
-"""Looking: the digest of what was observed, found and planned at one moment, cut to what a checkpoint and a message hold."""
+"""Builds an `AssessmentSummary`, with texts cut to the size of checkpoints and messages."""
 
 from collections import Counter
 from datetime import timedelta
@@ -40,21 +40,21 @@ from lambdas.domain.snapshot.snapshot import (
 MOST_EVIDENCE: Final = 3
 MOST_WRONG_SETTINGS: Final = 10
 LONGEST_POLICY: Final = 8192
-"""Characters of a trust policy: twice as many as IAM takes, white space not counted.
+"""Maximum number of characters of a trust policy: twice IAM's limit, which does not count white space.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 LONGEST_COMMAND: Final = 4000
 LONGEST_TEXT: Final = 400
-"""Characters of one sentence or value in a digest: a checkpoint holds at most 256 KB, and a message far less."""
+"""Maximum number of characters of a sentence or value. A checkpoint holds 256 KB, a message far less."""
 NOT_STARTING: Final = frozenset(
     {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff"}
 )
-"""Waiting reasons that no patience ends."""
+"""Waiting reasons that waiting does not end."""
 
 
 def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSummary:
-    """The digest of one moment."""
+    """Summarize one assessment."""
     first = next(iter(diagnosis.broken), None)
     account = snapshot.service_account if isinstance(snapshot.service_account, ServiceAccountFacts) else None
     writer = last_writer(account) if account else None
@@ -141,7 +141,7 @@ def _counts(snapshot: Snapshot) -> Counts:
     lost = len(pods_on_lost_nodes(snapshot))
     nodes = (
         snapshot.nodes if isinstance(snapshot.nodes, tuple) and snapshot.addon_name == CNI_ADDON else ()
-    )  # no other workload makes them Ready
+    )  # no other workload makes nodes Ready
     stale = {pod.name for pod in stale_pods(snapshot)}
     errors = Counter(error.pod in stale for error in current_errors(snapshot))
     staying = reachable_pods(snapshot)
@@ -199,14 +199,14 @@ def _addon(snapshot: Snapshot) -> AddonSummary | None:
 
 
 AUTO_REPAIR: Final = timedelta(minutes=30)
-"""How long a node is unwell before EKS replaces it, where auto repair is on.
+"""Time until EKS replaces a node that is not Ready, where auto repair is on.
 
 Source: https://docs.aws.amazon.com/eks/latest/userguide/node-repair.html
 """
 
 
 def _repair_deadline(snapshot: Snapshot) -> str:
-    """When node auto repair begins to replace nodes, ISO; empty where it does not."""
+    """ISO time at which node auto repair starts to replace nodes; empty where it does not."""
     if not isinstance(snapshot.node_repair, NodeRepair) or not snapshot.node_repair.nodegroups or not isinstance(snapshot.nodes, tuple):
         return ""
     watched = snapshot.node_repair.nodegroups

@@ -1,4 +1,4 @@
-"""The chain's links and what was found at each."""
+"""The links of the identity chain, and findings about them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from lambdas.domain.diagnosis.verdict import Verdict
 
 
 class Link(IntEnum):
-    """The identity chain, in the order in which a break upstream explains those downstream."""
+    """The identity chain in causal order: a broken link explains those after it."""
 
     CLUSTER = 1
     WORKLOAD = 2
@@ -27,7 +27,7 @@ class Link(IntEnum):
 
     @property
     def title(self) -> str:
-        """What a person calls it."""
+        """The name of the link in tables and messages."""
         return _TITLES[self]
 
 
@@ -47,14 +47,14 @@ _TITLES: Final = {
 }
 
 PRECONDITIONS: Final = (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.PERMISSIONS)
-"""Links of the desired state: where one is broken, putting the role in would help nobody."""
+"""Links of the desired role. Where one is broken, setting the annotation would not fix the identity."""
 
 READABLE_PRECONDITIONS: Final = (Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST)
-"""Guards that we are always granted to read, so that `unknown` means something. Permissions are read only where simulation is granted."""
+"""Preconditions whose read access is always granted. Permissions are read only where simulation is granted."""
 
 
 class State(StrEnum):
-    """What a link is."""
+    """The state of a link."""
 
     OK = "ok"
     BROKEN = "broken"
@@ -64,7 +64,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """One fact: which object, which field, what stood there, and since when where that is known (aware UTC)."""
+    """One fact: object, field, value, and since when, where that is known (aware UTC)."""
 
     subject: str
     field: str
@@ -94,9 +94,10 @@ class Remedy:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one link is, in a sentence, with the facts. `verdict` and `severity` are set where it is broken.
+    """The state of one link, as a sentence with evidence. `verdict` and `severity` are set where it is broken.
 
-    `remedies` are the changes that a person has to make. `corrected` is the complete corrected document as JSON text, where there is one.
+    `remedies` are the changes that a person has to make. `corrected` is the complete corrected document as JSON text, where there is
+    one.
     `advice` is a note for a link that is not broken. `ends_with_identity` is set where the fault ends once the identity works.
     """
 
@@ -113,22 +114,22 @@ class Finding:
 
     @property
     def broken(self) -> bool:
-        """Whether the chain breaks here."""
+        """Whether the link is broken."""
         return self.state is State.BROKEN
 
 
 def ok(link: Link, sentence: str, *evidence: Evidence) -> Finding:
-    """The link holds."""
+    """A finding for a link that holds."""
     return Finding(link=link, state=State.OK, sentence=sentence, evidence=evidence)
 
 
 def unknown(link: Link, reason: str) -> Finding:
-    """The link could not be read, and why."""
+    """A finding for a link that could not be read, with the reason."""
     return Finding(link=link, state=State.UNKNOWN, sentence=reason)
 
 
 def not_applicable(link: Link, reason: str) -> Finding:
-    """The link does not count here, and why."""
+    """A finding for a link that does not apply, with the reason."""
     return Finding(link=link, state=State.NOT_APPLICABLE, sentence=reason)
 
 
@@ -140,7 +141,7 @@ def broken(
     severity: Severity = Severity.CRITICAL,
     remedies: tuple[Remedy, ...] = (),
 ) -> Finding:
-    """The chain breaks here."""
+    """A finding for a broken link."""
     return Finding(
         link=link, state=State.BROKEN, sentence=sentence, evidence=evidence, verdict=verdict, severity=severity, remedies=remedies
     )

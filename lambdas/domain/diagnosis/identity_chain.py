@@ -1,4 +1,4 @@
-"""Walk the identity chain and name its first broken link. Pure: an observation in, a diagnosis out."""
+"""Diagnoses the identity chain: a finding for every link, and the verdict of the first broken one. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ _IRSA_ONLY: Final = frozenset({Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.P
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """The whole chain, twelve findings in order, and the verdict: that of the first broken link, or why nothing is broken."""
+    """Twelve findings in order, and the verdict of the first broken link, or why nothing is broken."""
 
     findings: tuple[Finding, ...]
     verdict: Verdict
@@ -47,7 +47,7 @@ class Diagnosis:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """Broken links in the order of the chain; the first explains those after it."""
+        """Broken links in the order of the chain. The first explains those after it."""
         return tuple(finding for finding in self.findings if finding.broken)
 
     @property
@@ -62,12 +62,12 @@ class Diagnosis:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Each broken link's verdict once, the first one first."""
+        """The verdict of each broken link once, in order."""
         return tuple(dict.fromkeys(finding.verdict for finding in self.broken if finding.verdict))
 
 
 def diagnose(snapshot: Snapshot) -> Diagnosis:
-    """Say for every link of the chain what it is, and name the first broken one."""
+    """Diagnose every link of the chain."""
     first = cluster_link(snapshot)
     if first.broken:
         rest = tuple(not_applicable(link, "not looked at: the cluster comes first") for link in CHAIN if link is not Link.CLUSTER)

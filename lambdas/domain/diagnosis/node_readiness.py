@@ -1,4 +1,4 @@
-"""Why a node is not Ready, told apart by what it says itself."""
+"""The causes of nodes that are not Ready, from their conditions."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from lambdas.domain.snapshot.snapshot import NodeFacts
 
 
 class NodeCause(StrEnum):
-    """Causes that need different hands."""
+    """Causes that need different repairs."""
 
     CNI = "the CNI has not started on it"
     OTHER_NETWORK = "its network is not aws-node's, and has not started"
@@ -29,22 +29,22 @@ _NOT_SERVED: Final = frozenset({"auto", "fargate", "hybrid"})
 
 
 def is_served_by_cni(node: NodeFacts) -> bool:
-    """Whether aws-node is meant to run there: on Linux, and not where EKS or another CNI makes the network.
+    """Whether aws-node runs on the node: it runs on Linux, unless EKS or another CNI provides the network.
 
-    Windows nodes are served by the VPC resource controller, Auto Mode and Fargate by EKS itself, hybrid nodes by Cilium.
+    The VPC resource controller serves Windows nodes, EKS itself Auto Mode and Fargate, and Cilium hybrid nodes.
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/config/master/aws-k8s-cni.yaml (affinity)
     """
     return node.os == "linux" and node.compute_type not in _NOT_SERVED
 
 
 def is_within_grace(node: NodeFacts, now: datetime, grace_s: int) -> bool:
-    """Whether it has not been unwell for longer than a node that joins may be (seconds)."""
+    """Whether the node is not Ready for less than the grace period of a joining node (seconds)."""
     since = node.since or node.created_at
     return since is not None and now - since < timedelta(seconds=grace_s)
 
 
 def cause(node: NodeFacts) -> NodeCause | None:
-    """Why the node is not Ready, or None where it is Ready."""
+    """Why the node is not Ready; None where it is Ready."""
     if node.ready:
         return None
     if node.shut_down:
@@ -63,10 +63,10 @@ def cause(node: NodeFacts) -> NodeCause | None:
 
 
 def waiting_for_cni(nodes: Sequence[NodeFacts]) -> tuple[NodeFacts, ...]:
-    """Nodes that are NotReady since their CNI has not started, in the order given."""
+    """Nodes that are NotReady because their CNI has not started, in the given order."""
     return tuple(node for node in nodes if cause(node) is NodeCause.CNI)
 
 
 def not_ready_otherwise(nodes: Sequence[NodeFacts]) -> tuple[NodeFacts, ...]:
-    """Nodes that are NotReady for a cause that no role would cure, in the order given."""
+    """Nodes that are NotReady for a cause that a role does not fix, in the given order."""
     return tuple(node for node in nodes if cause(node) not in (None, NodeCause.CNI))

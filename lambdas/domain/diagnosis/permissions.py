@@ -18,10 +18,10 @@ _CALL_IN_NOTE: Final = re.compile(r"failed to call ([a-z0-9-]+:[A-Za-z0-9]+)")
 
 
 def resource_to_simulate(call: str, *, partition: str, region: str, account: str) -> str:
-    """The `ResourceArns` value under which to simulate a call.
+    """The `ResourceArns` value for the simulation of a call.
 
-    `*` for most. Where the policies in use grant a call on one kind of resource alone, a simulation on `*` finds it refused,
-    so these are simulated on a made-up resource of that kind.
+    It is `*` for most calls. Policies grant some calls on one kind of resource only; a simulation on `*` would refuse them, so these are
+    simulated on an invented resource of that kind.
 
     Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
@@ -57,7 +57,7 @@ def calls_in_event(note: str) -> str | None:
 
 
 def calls_named(words: str) -> tuple[str, ...]:
-    """IAM actions that a message names, `is not authorized to perform: ec2:CreateTags`, each once in the order of the text."""
+    """IAM actions in a message such as `is not authorized to perform: ec2:CreateTags`, each once, in the order of the text."""
     return tuple(dict.fromkeys(_ACTION.findall(words)))
 
 

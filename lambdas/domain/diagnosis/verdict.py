@@ -1,11 +1,11 @@
-"""Verdicts: the names of what can be wrong, and what follows from each."""
+"""Verdicts: names of faults, and groups of them."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Verdict(StrEnum):
-    """One word for what is wrong. Each has a runbook of the same name in `docs/runbooks/`."""
+    """The name of a fault. Each has a runbook of the same name in `docs/runbooks/`."""
 
     HEALTHY = "healthy"
     NOT_APPLICABLE = "not-applicable"
@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
 
 HEALTHY_VERDICTS: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_IDENTITY_IN_USE})
-"""Verdicts of a chain without a broken link: no write, no message."""
+"""Verdicts of a chain without a broken link. They cause no write and no message."""
 
 ANNOTATION_VERDICTS: Final = frozenset(
     {
@@ -53,4 +53,4 @@ ANNOTATION_VERDICTS: Final = frozenset(
     }
 )
 REPAIRABLE: Final = ANNOTATION_VERDICTS | {Verdict.ADDON_ROLE_MISSING, Verdict.PODS_STALE, Verdict.WEBHOOK_MISSED}
-"""Verdicts that an action of ours can end."""
+"""Verdicts that an action can repair."""

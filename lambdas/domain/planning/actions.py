@@ -1,4 +1,4 @@
-"""Actions: the closed union of what we may do. Each is plain data that survives a checkpoint as JSON, with words for before and after."""
+"""Actions: the closed union of all writes. Each is plain data that a checkpoint stores as JSON, with a text for before and after."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lambdas.domain.plurals import pluralize
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotateServiceAccount:
-    """Set the role annotation on the ServiceAccount as it was seen; `old_value` is what stood there."""
+    """Set the role annotation on the ServiceAccount at the resource version that was read. `old_value` is the annotation before."""
 
     role_arn: str
     old_value: str | None
@@ -21,16 +21,17 @@ class AnnotateServiceAccount:
 
     @property
     def sentence(self) -> str:
-        """What it does, for a person."""
+        """The effect, as text."""
         return "set the annotation"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplaceCanaryPod:
-    """Delete one stale pod and see the role in its successor before the rest follows.
+    """Delete one stale pod and verify that its successor has the role, before other pods are replaced.
 
-    `node` tells the successor of a DaemonSet's pod. For other kinds it is empty, and any pod no older than `newest` (ISO time) counts but
-    those of `as_new`: uids of the pods that were created in that very second, since Kubernetes tells time in whole seconds.
+    `node` identifies the successor of a DaemonSet's pod. For other kinds it is empty, and any pod that is not older than `newest` (ISO
+    time)
+    is the successor, except `as_new`: UIDs of pods created in that second, because Kubernetes stores whole seconds.
     """
 
     pod: str
@@ -45,7 +46,7 @@ class ReplaceCanaryPod:
 
     @property
     def sentence(self) -> str:
-        """What it does, for a person."""
+        """The effect, as text."""
         return "replace one pod and check it"
 
 
@@ -53,9 +54,11 @@ class ReplaceCanaryPod:
 class RestartWorkload:
     """Restart every pod, as `kubectl rollout restart` does.
 
-    The stamp is fixed here, so that repeating it restarts nothing twice. It is finer than kubectl's whole seconds, since the same stamp
-    as of a restart that somebody made in that second would change nothing. `role_arn` and `count` (of the pods that are left) describe the
-    replacement in waves that takes over where the restart is refused; an action that was stored before they existed has none.
+    The time is fixed in the action, so that repeating it restarts nothing twice. It is finer than kubectl's whole seconds, so that a
+    restart
+    by a person in the same second has another value. `role_arn` and `count` (remaining pods) describe the replacement in batches that is
+    used
+    where the restart is refused; an action that was stored before these fields existed has none.
     """
 
     workload: WorkloadKind
@@ -70,13 +73,13 @@ class RestartWorkload:
 
     @property
     def sentence(self) -> str:
-        """What it does, for a person."""
+        """The effect, as text."""
         return f"restart {self.name} ({self.at_a_time} at a time)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplaceStalePods:
-    """Delete stale pods in waves of at most `at_a_time`, each only when the one before has come back. `count` is how many there were."""
+    """Delete stale pods in batches of at most `at_a_time`, each after the batch before is ready again. `count` counts the stale pods."""
 
     at_a_time: int
     count: int
@@ -87,12 +90,12 @@ class ReplaceStalePods:
 
     @property
     def sentence(self) -> str:
-        """What it does, for a person."""
+        """The effect, as text."""
         return f"replace {pluralize(self.count, 'stale pod')} ({self.at_a_time} at a time)"
 
 
 def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
-    """The replacement in waves that has the effect of a refused restart. None where the action was stored by an older version."""
+    """The replacement in batches with the effect of a refused restart; None for an action that an older version stored."""
     if not action.role_arn:
         return None
     return ReplaceStalePods(at_a_time=action.at_a_time, count=action.count, role_arn=action.role_arn)
@@ -100,9 +103,9 @@ def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateAddonRole:
-    """Write the role into the add-on record as it was seen, with `old_role_arn`. Only this repair survives the next update.
+    """Write the role into the add-on record that was read with `old_role_arn`. Only this repair survives the next update.
 
-    `token` makes it one update.
+    `token` makes repeated calls one update.
     """
 
     addon: str
@@ -115,13 +118,13 @@ class UpdateAddonRole:
 
     @property
     def sentence(self) -> str:
-        """What it does, for a person."""
+        """The effect, as text."""
         return "put the role into the add-on record"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreAnnotation:
-    """Put the value from before back, once, since pods got worse after ours."""
+    """Restore the annotation from before the repair, once, after pods became worse."""
 
     value: str | None
     ours: str
@@ -131,7 +134,7 @@ class RestoreAnnotation:
 
     @property
     def sentence(self) -> str:
-        """What it does, for a person."""
+        """The effect, as text."""
         return "put the annotation back as it was"
 
 
@@ -140,7 +143,7 @@ Action = AnnotateServiceAccount | ReplaceCanaryPod | RestartWorkload | ReplaceSt
 _KINDS: Final[Mapping[str, type[Action]]] = {action.kind: action for action in get_args(Action)}
 
 DONE: Final[Mapping[str, str]] = {kind: action.done for kind, action in _KINDS.items()}
-"""What has been done, for people, by the action's kind."""
+"""Action kind -> text of the completed action."""
 
 
 def to_json(action: Action) -> dict[str, Any]:
@@ -149,7 +152,7 @@ def to_json(action: Action) -> dict[str, Any]:
 
 
 def from_json(value: dict[str, Any]) -> Action:
-    """The inverse of `to_json`."""
+    """Parse the object that `to_json` returns."""
     fields = dict(value)
     kind = _KINDS[fields.pop("kind")]
     if kind is RestartWorkload:

@@ -1,4 +1,4 @@
-"""What is to be done, and what is not and why."""
+"""The plan: actions, and blocked actions with their reasons."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,12 @@ from lambdas.domain.planning.actions import Action
 
 
 class BlockReason(StrEnum):
-    """Why something is withheld."""
+    """Why a broken link is not acted on."""
 
     NO_BINDING = "no-binding"
     NEEDS_PERSON = "needs-person"  # only a person can change it
     PRECONDITION_FAILED = "precondition-failed"  # the role would not work
-    PRECONDITION_UNKNOWN = "precondition-unknown"  # we could not read whether it would
+    PRECONDITION_UNKNOWN = "precondition-unknown"  # a precondition could not be read
     UPDATE_IN_PROGRESS = "update-in-progress"
     GRACE_PERIOD = "grace-period"
     OBSERVE_MODE = "observe-mode"
@@ -35,7 +35,7 @@ class BlockReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class BlockedAction:
-    """A broken link that is not acted on, why, and when that lifts where time lifts it."""
+    """A broken link that is not acted on: the reason, and the time at which the reason ends, if time ends it."""
 
     link: Link
     reason: BlockReason
@@ -45,10 +45,10 @@ class BlockedAction:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Actions in the order in which they run, and a reason for every broken link that has none.
+    """Actions in the order of their execution, and a reason for every broken link without an action.
 
-    `answers` says for each broken link which of the actions (by position) end it. `wait` is set while an update runs: look again at its
-    end. `needs_approval` asks a person first. `proposed` are the actions of mode enforce, where the mode alone holds them back.
+    `answers` maps each broken link to the positions of the actions that repair it. `wait` is set while an update is running.
+    `needs_approval` requires an approval first. `proposed` are the actions of mode enforce that only the mode blocks.
     """
 
     verdict: Verdict

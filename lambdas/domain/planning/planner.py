@@ -1,4 +1,4 @@
-"""Decide what to do: actions in their order, and a reason for everything that is left alone. Pure."""
+"""Chooses actions in their order, and a reason for every broken link without an action. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,9 +29,9 @@ Wanted = dict[Link, tuple[Action, ...]]
 
 
 def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
-    """Choose what to do about each broken link, as of the time of the observation.
+    """Plan the repair of a diagnosis, as of the time of the snapshot.
 
-    Every broken link is answered: by actions, or by a reason why there are none.
+    Every broken link has actions or a reason why there are none.
     """
     if diagnosis.is_healthy:
         return Plan(verdict=diagnosis.verdict, severity=diagnosis.severity)
@@ -52,7 +52,7 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
 
 
 def _under_way(diagnosis: Diagnosis) -> str | None:
-    """What is to be waited for before anything is done, or None."""
+    """The process that must end before anything is done; None where there is none."""
     return next((finding.sentence for finding in diagnosis.broken if finding.verdict is Verdict.UPDATE_IN_PROGRESS), None)
 
 
@@ -60,7 +60,7 @@ def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
     held = [it for finding in diagnosis.broken if (it := _held(snapshot, diagnosis, finding, wanted))]
     chosen = {link: actions for link, actions in wanted.items() if actions and link not in {item.link for item in held}}
     if Link.ANNOTATION in wanted and Link.ANNOTATION not in chosen:
-        chosen.pop(Link.PODS, None)  # without the annotation a new pod is as stale as the old one
+        chosen.pop(Link.PODS, None)  # without the annotation, a new pod would be stale as well
     order = [link for link in (Link.ANNOTATION, Link.PODS, Link.ADDON_RECORD) if link in chosen]
     actions = tuple(action for link in order for action in chosen[link])
     answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
@@ -78,7 +78,7 @@ def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
 
 
 def _wanted(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Wanted:
-    """What would end each broken link, were nothing to hold us back: empty where no action of ours does."""
+    """The actions that would repair each broken link without any blocker; empty where no action repairs it."""
     wanted: Wanted = {}
     if diagnosis[Link.CLUSTER].broken or diagnosis[Link.WORKLOAD].broken or not isinstance(snapshot.workload, WorkloadFacts):
         return wanted
@@ -104,14 +104,14 @@ def _annotate(snapshot: Snapshot, account: ServiceAccountFacts) -> tuple[Action,
 
 
 LONGEST_ARN: Final = 2048
-"""An annotation may be as long as an object, which no checkpoint would hold; what is longer than any role's ARN is not worth restoring.
+"""Maximum length of an annotation that is restored. A checkpoint could not hold longer ones, and no role ARN is longer.
 
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 """
 
 
 def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
-    """Canary first; then a restart where every pod is stale, else the stale ones in waves."""
+    """The canary first, then a restart where every pod is stale, else the stale pods in batches."""
     stale = stale_pods(snapshot)
     ours = _left_by_roll_out(snapshot, workload, stale) if annotated and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
@@ -144,20 +144,18 @@ def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], ro
 
 
 MOST_REMEMBERED_PODS: Final = 50
-"""Pods of the newest second that an action remembers, since a checkpoint is small. Of more, a successor has to be of a later second."""
+"""Maximum number of pods of the newest second that an action stores. With more, a successor must be from a later second."""
 
 
 def _left_by_roll_out(snapshot: Snapshot, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
-    """Stale pods that the roll-out under way does not replace: those it made itself before the annotation was there, at which it may
-    have stopped since they are not ready, and what the webhook missed. It replaces the others.
-    """
+    """Stale pods that the current rollout will not replace: those created before the annotation was set, and those the webhook skipped."""
     since = annotation_changed_at(snapshot.service_account) if isinstance(snapshot.service_account, ServiceAccountFacts) else None
     first = _first_of_roll_out(snapshot, workload)
     return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
 
 
 def _first_of_roll_out(snapshot: Snapshot, workload: WorkloadFacts) -> datetime | None:
-    """When the roll-out's first pod was created: every pod is made from the present template, so its pods are the newest ones."""
+    """Creation time of the rollout's first pod. The rollout's pods are the newest, because every pod is made from the current template."""
     if (
         not isinstance(snapshot.pods, tuple)
         or not 0 < workload.updated <= len(snapshot.pods)
@@ -168,12 +166,12 @@ def _first_of_roll_out(snapshot: Snapshot, workload: WorkloadFacts) -> datetime 
 
 
 def _canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
-    """A stale pod on a NotReady node, where nothing is lost by replacing it; else the oldest."""
+    """A stale pod on a NotReady node, where replacing it costs nothing; else the oldest stale pod."""
     return next(iter(not_ready_first(snapshot, stale)))
 
 
 def not_ready_first(snapshot: Snapshot, pods: Iterable[PodFacts]) -> list[PodFacts]:
-    """Pods on NotReady nodes before the others, each oldest first."""
+    """Pods on NotReady nodes before the others, each group oldest first."""
     unready = {node.name for node in snapshot.nodes if not node.ready} if isinstance(snapshot.nodes, tuple) else set()
     return sorted(sort_by_age(pods), key=lambda pod: pod.node not in unready)
 
@@ -190,7 +188,7 @@ def _rolling(snapshot: Snapshot) -> str | None:
 
 
 def _held(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> BlockedAction | None:
-    """Why this one link is left alone though others may be acted on; None where it is not."""
+    """Why this link alone is not acted on; None where nothing blocks it."""
     if finding.link in wanted and (sentence := _unverified(snapshot, diagnosis, finding)):
         return BlockedAction(link=finding.link, reason=BlockReason.PRECONDITION_UNKNOWN, sentence=sentence)
     if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(snapshot)):
@@ -225,12 +223,12 @@ NOT_PASSABLE = "the role is none of those that the remediator may pass to EKS: a
 
 
 def _passable(snapshot: Snapshot) -> bool:
-    """Whether IAM lets us hand the role to EKS: asked here, since the update would be refused after the pods were restarted for it."""
+    """Whether IAM allows passing the role to EKS. EKS would refuse the update after the pods were restarted for it."""
     return is_passable(snapshot.desired_role or "", account=snapshot.account, bound_roles=snapshot.bound_roles)
 
 
 def _unverified(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding) -> str | None:
-    """Where a guarding link is unread, what is missing may be put back, but nothing that stands is replaced."""
+    """Why an existing value is not replaced while a precondition could not be read; None where it may be."""
     unread = next((diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN), None)
     if unread is None or not _replaces(snapshot, finding):
         return None
@@ -246,7 +244,7 @@ def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
 
 
 def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
-    """Whether a symptom ends by itself once what is wanted has been done."""
+    """Whether a symptom ends by itself after the planned actions."""
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity
@@ -259,7 +257,7 @@ def _consequence(finding: Finding) -> BlockedAction:
 
 
 def _all_blocked(diagnosis: Diagnosis, wanted: Wanted, found: list[Blocker]) -> tuple[BlockedAction, ...]:
-    """Every broken link with the weightiest stop's reason; where all of them lift by time, when the last one does."""
+    """Every broken link, blocked by the most important blocker. The time is set where time ends all blockers."""
     first = found[0]
     until = max((stop.until for stop in found if stop.until), default=None) if all(stop.until for stop in found) else None
     sentence = "; ".join(stop.sentence for stop in found)

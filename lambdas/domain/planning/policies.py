@@ -1,4 +1,4 @@
-"""Rules over history that hold a repair back: pure, each with its reason and the time at which it lifts."""
+"""Policies over repair history that block a repair. Pure; each blocker has a reason and the time at which it ends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,21 +17,22 @@ from lambdas.domain.planning.role_bounds import account_of, why_outside
 from lambdas.domain.snapshot.snapshot import Binding, Missing, ServiceAccountFacts, Snapshot
 
 TUG_OF_WAR_REPAIRS: Final = 3
-"""How often within `TUG_OF_WAR_SPAN` we set the annotation before we conclude that someone sets it back on purpose."""
+"""Number of repairs within `TUG_OF_WAR_SPAN` after which another writer is assumed to reset the annotation on purpose."""
 TUG_OF_WAR_SPAN: Final = timedelta(hours=24)
 PAST_SPAN: Final = TUG_OF_WAR_SPAN
-"""How far any rule looks back: the longest cool-down is a day, too."""
+"""Maximum age of history that a policy reads. The longest cool-down is a day as well."""
 BREAKER_SPAN: Final = timedelta(hours=1)
-"""How long after a parameter changed clusters that turn wrong speak against the parameter."""
+"""Time after a parameter change in which clusters that turn broken count against the parameter."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RepairHistory:
-    """What the rules need to know besides the picture of now.
+    """The history that policies read.
 
     `incidents` are those of this ServiceAccount within `PAST_SPAN`, newest first. `turned_wrong` are clusters with an incident about the
-    same binding since it changed, where it changed lately. `calendar_opens_at` is set while a Change Calendar is closed,
-    `calendar_unread` says why one could not be read. `round` counts the plans of this incident.
+    same binding since its recent change. `calendar_opens_at` is set while a Change Calendar is closed, and `calendar_unread` says why
+    one
+    could not be read. `round` counts the plans of this incident.
     """
 
     incident_id: str = "none"
@@ -44,7 +45,7 @@ class RepairHistory:
 
 @dataclass(frozen=True)
 class Blocker:
-    """One rule that holds every action back. `until` is when it lifts by itself; None where only a person lifts it."""
+    """One policy that blocks every action. `until` is the time at which it ends; None where only a person can end it."""
 
     reason: BlockReason
     sentence: str
@@ -56,7 +57,7 @@ Rule = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
 
 
 def blockers(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
-    """Every rule that holds repairs back now, the weightiest first."""
+    """Every policy that blocks repairs now, the most important first."""
     return (stop for rule in POLICIES if (stop := rule(snapshot, diagnosis, past)))
 
 
@@ -92,8 +93,8 @@ def _guard_broken(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -
 
 
 def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) -> bool:
-    # A pod that carries the role and is refused calls speaks for the role, unless stale pods explain the errors.
-    # What ends on its way to STS carries the role by all means: those that work without would end there, too.
+    # A refused call of a pod with the role is evidence against the role, unless stale pods explain the errors.
+    # A pod that fails at STS uses the role: pods without it fail there as well.
     if link is not Link.PERMISSION_ERRORS:
         return False
     if verdict is Verdict.PODS_STALE:
@@ -102,7 +103,7 @@ def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) 
 
 
 def _mechanism_unread(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    # Where an association may decide the role, the annotation is nobody's to write: no setting lifts that.
+    # Where an association may decide the role, the annotation is never written. No setting changes that.
     mechanism = diagnosis[Link.MECHANISM]
     if mechanism.state is not State.UNKNOWN:
         return None
@@ -138,14 +139,16 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
         return None
     account = snapshot.service_account
     writer = last_writer(account) if isinstance(account, ServiceAccountFacts) else None
-    who = snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""  # a removal leaves no trace
+    who = (
+        snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""
+    )  # the API server does not record a removal
     by_whom = f"last by {who}" if who else "and by whom is not recorded"
     sentence = f"set {len(ours)} times within a day and taken away again each time, {by_whom}"
     return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 
 
 def recent_binding_change(snapshot: Snapshot) -> tuple[str, datetime] | None:
-    """The binding's path and when it changed, where that is so lately that clusters which turned wrong since speak against it."""
+    """The binding's path and the time of its change, where the change is recent enough for the circuit breaker."""
     binding = snapshot.binding
     if not isinstance(binding, Binding) or binding.changed_at is None or snapshot.began_at - binding.changed_at >= BREAKER_SPAN:
         return None
@@ -205,7 +208,7 @@ def _window(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Bl
 
 
 def opens_at(window: Window, now: datetime) -> datetime | None:
-    """None while the weekly window is open, else when it next opens (UTC)."""
+    """None while the weekly window is open, else the time at which it next opens (UTC)."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     starts = [day + window.start for i in range(-1, 8) if (day := midnight + timedelta(days=i)).weekday() in window.days]
     if any(start <= now < start + window.length for start in starts):

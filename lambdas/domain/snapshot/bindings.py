@@ -1,4 +1,4 @@
-"""From parameters to the binding of one ServiceAccount, and to the ServiceAccounts that are bound."""
+"""Resolves the binding of a ServiceAccount and lists bound ServiceAccounts, from parameters."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Missing
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter as Parameter Store gives it. `type` is `String`, `StringList` or `SecureString` (never decrypted)."""
+    """One parameter of Parameter Store. `type` is `String`, `StringList` or `SecureString` (never decrypted)."""
 
     value: str
     type: str = "String"
@@ -24,7 +24,7 @@ class Parameter:
 ROLE_ARN: Final = re.compile(
     r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/(?:[!-9;-~]{1,510}/)?[\w+=,.@-]{1,64}\Z", re.ASCII
 )
-"""A path may hold a colon by IAM's rules; here that is refused, since it is two ARNs in one parameter far more often.
+"""IAM allows a colon in a path. It is refused here, because it is usually a second ARN in the same parameter.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 """
@@ -35,7 +35,7 @@ _PLACEHOLDERS: Final = ("partition", "account", "region", "cluster")
 def resolve_binding(
     parameters: Mapping[str, Parameter], target: ServiceAccountRef, *, account: str, partition: str, region: str
 ) -> Binding | InvalidBinding | Missing:
-    """The cluster's own binding, or else the default's with its placeholders filled in.
+    """The cluster's own binding, else the default binding with its placeholders replaced.
 
     `Missing.what` is the path that would bind the ServiceAccount.
     """
@@ -53,7 +53,7 @@ def resolve_binding(
 
 
 def role_arn_problem(value: str, partition: str) -> str | None:
-    """What keeps this text from being a role of the partition, in words that follow the parameter's name; None where nothing does."""
+    """Why the text is not a role of the partition, as words after the parameter's name; None where it is one."""
     matched = ROLE_ARN.match(value)
     if matched is None:
         left = [name for name in re.findall(r"\{(\w*)\}", value) if name not in _PLACEHOLDERS]
@@ -71,9 +71,9 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def bound_targets(paths: Iterable[str], clusters: Iterable[str]) -> tuple[ServiceAccountRef, ...]:
-    """Every ServiceAccount that is bound in these clusters, sorted; paths that are no bindings are passed over.
+    """Every ServiceAccount with a binding in these clusters, sorted. Other paths are ignored.
 
-    A default binding counts for each of the clusters.
+    A default binding applies to each cluster.
     """
     bound = [parts for path in paths if (parts := split_binding_path(path)) and _valid(*parts)]
     return tuple(
@@ -84,13 +84,13 @@ def bound_targets(paths: Iterable[str], clusters: Iterable[str]) -> tuple[Servic
 
 
 def bound_clusters(paths: Iterable[str]) -> tuple[str, ...]:
-    """Clusters with a binding of their own, sorted."""
+    """Sorted names of clusters with a binding of their own."""
     parts = (split_binding_path(path) for path in paths)
     return tuple(sorted({part[0] for part in parts if part and part[0] != ANY_CLUSTER and _valid(*part)}))
 
 
 def has_default(paths: Iterable[str]) -> bool:
-    """Whether some binding counts for every cluster."""
+    """Whether a binding applies to every cluster."""
     return any(parts and parts[0] == ANY_CLUSTER for parts in map(split_binding_path, paths))
 
 

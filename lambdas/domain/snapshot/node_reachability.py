@@ -1,4 +1,4 @@
-"""Who can still be reached: nobody tends the pods of a lost node, so neither a repair nor its proof may wait for them."""
+"""Reachable pods and nodes. No kubelet manages the pods of a lost node, so neither a repair nor its verification waits for them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,13 +8,13 @@ from lambdas.domain.snapshot.snapshot import NodeFacts, PodFacts, Snapshot, Work
 
 
 def lost_nodes(pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> frozenset[str]:
-    """Names of nodes whose kubelet the control plane has lost touch with, and of nodes that are gone while pods still name them.
+    """Names of nodes whose kubelet does not report, and of nodes that were deleted while pods still name them.
 
-    Such a pod is neither stopped nor started: when it is deleted, it stays as it is until the node comes back or is deleted too.
+    A pod on such a node is neither stopped nor started. A deleted pod stays until the node returns or is deleted.
 
     Args:
-        pods: read before the nodes, so that no pod is on a node that joined after the nodes were read.
-        nodes: every node; none at all tells nothing.
+        pods: read before the nodes, so that no pod is on a node that joined later.
+        nodes: every node. An empty list shows nothing.
 
     Source: https://kubernetes.io/docs/concepts/architecture/nodes/#condition
     """
@@ -24,7 +24,7 @@ def lost_nodes(pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> frozense
 
 
 def pods_on_lost_nodes(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    """Pods on lost nodes, in the order given; none where pods or nodes were not read."""
+    """Pods on lost nodes in the given order; none where pods or nodes were not read."""
     if not isinstance(snapshot.pods, tuple) or not isinstance(snapshot.nodes, tuple):
         return ()
     lost = lost_nodes(snapshot.pods, snapshot.nodes)
@@ -32,7 +32,7 @@ def pods_on_lost_nodes(snapshot: Snapshot) -> tuple[PodFacts, ...]:
 
 
 def reachable_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    """Pods that count: neither on a lost node nor on their way out, in the order given; none where pods were not read."""
+    """Pods that are neither on a lost node nor terminating, in the given order; none where pods were not read."""
     if not isinstance(snapshot.pods, tuple):
         return ()
     lost = {pod.uid for pod in pods_on_lost_nodes(snapshot)}
@@ -40,16 +40,16 @@ def reachable_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
 
 
 def is_rolled_out(snapshot: Snapshot) -> bool:
-    """Whether the controller has brought every pod that it can reach to the present template, or can go on with none of them."""
+    """Whether the controller has updated every reachable pod to the current template, or cannot update any more."""
     if not isinstance(snapshot.workload, WorkloadFacts) or is_rollout_stalled(snapshot):
         return True
     return replace(snapshot.workload, updated=snapshot.workload.updated + len(pods_on_lost_nodes(snapshot))).is_rolled_out
 
 
 def is_rollout_stalled(snapshot: Snapshot) -> bool:
-    """Whether a roll-out stops at the pods of lost nodes: the controller deletes them first, and then they are what may be unavailable.
+    """Whether a rollout stops at pods of lost nodes. The controller deletes them first, and they use up the unavailable pods.
 
-    A Deployment starts their successors elsewhere.
+    A Deployment starts their successors on other nodes.
     Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/controller/daemon/update.go (rollingUpdate)
     """
     workload = snapshot.workload
@@ -59,9 +59,9 @@ def is_rollout_stalled(snapshot: Snapshot) -> bool:
 
 
 def reachable_desired_count(workload: WorkloadFacts, pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> int:
-    """How many pods the controller can bring to run: those it wants, but for what it wants on nodes that are lost and not deleted yet.
+    """The number of pods that the controller can run: the desired number without those on lost nodes that still exist.
 
-    A Deployment's pod that is on its way out has its successor elsewhere; the other kinds wait until it is gone for good.
+    A terminating pod of a Deployment has its successor elsewhere. Other kinds wait until it is gone.
     """
     lost = {node.name for node in nodes if node.ready is None}
     held = [pod for pod in pods if pod.node in lost and not (pod.deleting and workload.kind is WorkloadKind.DEPLOYMENT)]

@@ -1,4 +1,4 @@
-"""What was seen: one frozen picture of a ServiceAccount and everything its identity hangs on."""
+"""The snapshot: everything that was read about one ServiceAccount and its identity at one time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from lambdas.domain.snapshot.simulation import Simulation
 
 @dataclass(frozen=True)
 class Unknown:
-    """A part that could not be read, and why. Never a guess. `denial` where a door was closed."""
+    """A part that could not be read, with the reason. `denial` is set where access was refused."""
 
     reason: str
     denial: Denial | None = None
@@ -23,14 +23,14 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Missing:
-    """A part that was looked for and does not exist."""
+    """A part that does not exist."""
 
     what: str
 
 
 @dataclass(frozen=True)
 class NotRead:
-    """A part that nothing made necessary to read."""
+    """A part that did not need to be read."""
 
 
 NOT_READ: Final = NotRead()
@@ -38,7 +38,7 @@ NOT_READ: Final = NotRead()
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """A role ARN from Parameter Store, placeholders filled in. `version` is the parameter's; `changed_at` aware UTC."""
+    """A role ARN from Parameter Store with its placeholders replaced. `version` is the parameter's; `changed_at` is aware UTC."""
 
     path: str
     role_arn: str
@@ -48,7 +48,7 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class InvalidBinding:
-    """A binding whose value cannot be a role of this account's partition; `reason` says what is wrong with it."""
+    """A binding whose value is not a role of this account's partition. `reason` says why."""
 
     path: str
     reason: str
@@ -56,10 +56,11 @@ class InvalidBinding:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
-    """What EKS reports of a cluster. `issuer` is the OIDC issuer URL, `status` EKS's own word, `ip_family` `ipv4` or `ipv6`.
+    """The description of a cluster by EKS. `issuer` is the OIDC issuer URL, `ip_family` is `ipv4` or `ipv6`.
 
-    `public_from` are the address ranges that the endpoint lets in from outside its VPC; none where it is private. `auto_mode`: EKS runs
-    nodes of its own, beside which there may be others.
+    `public_from` are the address ranges that may reach the endpoint from outside the VPC; empty where it is private. `auto_mode` says
+    that
+    EKS runs nodes itself; other nodes may exist beside them.
     """
 
     name: str
@@ -77,14 +78,14 @@ class ClusterFacts:
 
     @property
     def public_to_all(self) -> bool:
-        """Whether its endpoint is reached from any address."""
+        """Whether the endpoint accepts connections from any address."""
         return any(item.endswith("/0") for item in self.public_from)
 
     @property
     def provider_arn(self) -> str | None:
-        """ARN that the OIDC provider for its issuer has in IAM, in the cluster's own account; None where EKS reports no issuer.
+        """ARN of the OIDC provider for the cluster's issuer, in the cluster's account; None where EKS returns no issuer.
 
-        The issuer is never built from the region: its host has two spellings.
+        The issuer is not derived from the region, because its host has two spellings.
         Source: https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3428
         """
         _, partition, _, _, account, _ = self.arn.split(":", 5)
@@ -114,7 +115,7 @@ class AddonFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Association:
-    """A pod identity association of this ServiceAccount."""
+    """A Pod Identity association of this ServiceAccount."""
 
     id: str
     role_arn: str
@@ -138,7 +139,7 @@ class OidcProvider:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldWriter:
-    """An entry of `metadata.managedFields` that owns a role annotation, or last wrote the object."""
+    """An entry of `metadata.managedFields` that owns a role annotation or was the last to write the object."""
 
     manager: str
     at: datetime | None
@@ -147,9 +148,9 @@ class FieldWriter:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccountFacts:
-    """A ServiceAccount. `role_annotations` holds the right key and every key that could be meant for it: `key -> value`.
+    """A ServiceAccount. `role_annotations` holds the role annotation and misspelt variants: `key -> value`.
 
-    `audience` is what the webhook asks the pods' tokens to be for, where the ServiceAccount says so; None for the usual one.
+    `audience` is the token audience that the ServiceAccount sets; None for the default.
     """
 
     resource_version: str
@@ -190,15 +191,15 @@ class WorkloadFacts:
 
     @property
     def is_rolled_out(self) -> bool:
-        """Whether the controller has brought every pod to the present template, or would bring none: `OnDelete` leaves that to others."""
+        """Whether the controller has updated every pod to the current template. With `OnDelete` it updates none."""
         return self.observed_generation >= self.generation and (self.on_delete or self.updated >= self.desired)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodFacts:
-    """What one pod was admitted with, and how it is.
+    """The identity that one pod was admitted with, and its state.
 
-    `role_arn` is `AWS_ROLE_ARN` of its containers, `owner` the `(kind, name)` of its controller.
+    `role_arn` is `AWS_ROLE_ARN` of its containers, `owner` is the `(kind, name)` of its controller.
     """
 
     name: str
@@ -211,7 +212,7 @@ class PodFacts:
     owner: tuple[str, str] | None = None
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
-    termination_message: str = ""  # why its container ended last, cut short
+    termination_message: str = ""  # message of the last termination, cut
     phase: str = ""
     deleting_since: datetime | None = None  # when its grace period ended or ends
     intended_node: str = ""  # the node that a DaemonSet created it for, while it is not scheduled
@@ -219,9 +220,10 @@ class PodFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFacts:
-    """A node. `ready` is None where the control plane has lost touch; `since` when that began. `shut_down`: the cloud says so.
+    """A node. `ready` is None where its kubelet does not report; `since` is the start of that state. `shut_down` is set by the cloud
+    provider.
 
-    `compute_type` is EKS's label where it has one: `auto`, `fargate`, `hybrid`. Of nodes that are Ready it is not read.
+    `compute_type` is the EKS label `auto`, `fargate` or `hybrid`. It is not read for nodes that are Ready.
     """
 
     name: str
@@ -230,7 +232,7 @@ class NodeFacts:
     message: str
     since: datetime | None
     created_at: datetime | None
-    pressures: tuple[str, ...] = ()  # condition types that are bad though the node may be Ready
+    pressures: tuple[str, ...] = ()  # types of conditions that are bad; the node may be Ready
     nodegroup: str = ""
     os: str = "linux"
     shut_down: bool = False
@@ -239,7 +241,7 @@ class NodeFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class PluginError:
-    """A permission error that the plug-in reported on a pod: the API call that was refused."""
+    """A permission error that the plug-in reported on a pod, with the refused API call."""
 
     call: str
     pod: str
@@ -256,14 +258,14 @@ class ControllerError:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRepair:
-    """Node groups whose nodes EKS replaces when they stay unwell."""
+    """Node groups whose nodes EKS replaces when they stay not Ready."""
 
     nodegroups: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersionAdvice:
-    """Add-on versions for the cluster's Kubernetes version: what EKS installs by default, and the newest. Empty where there is none."""
+    """Add-on versions for the cluster's Kubernetes version: the default and the newest; empty where there is none."""
 
     default: str
     latest: str = ""
@@ -271,7 +273,7 @@ class VersionAdvice:
 
 @dataclass(frozen=True, kw_only=True)
 class SupportDates:
-    """Until when EKS supports a Kubernetes version (aware UTC); None where EKS names no date."""
+    """The end of support of a Kubernetes version (aware UTC); None where EKS gives no date."""
 
     standard_until: datetime | None
     extended_until: datetime | None
@@ -279,7 +281,7 @@ class SupportDates:
 
 @dataclass(frozen=True, kw_only=True)
 class OfferedVersion:
-    """An add-on version that EKS offers for one Kubernetes version. `default`: the one that it installs where none is named."""
+    """An add-on version that EKS offers for one Kubernetes version. `default` marks the version that EKS installs."""
 
     version: str
     default: bool = False
@@ -287,9 +289,10 @@ class OfferedVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything read for one ServiceAccount at one time.
+    """Everything that was read for one ServiceAccount at one time.
 
-    `began_at` is when reading began: what happened before it is in the picture. `known_good_at` is when a check last found all well.
+    `began_at` is the start of reading; the snapshot includes everything before it. `known_good_at` is the time of the last healthy
+    check.
     `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
@@ -323,7 +326,7 @@ class Snapshot:
 
     @property
     def desired_role(self) -> str | None:
-        """The role this ServiceAccount should use: its binding's, or, to look at only, the add-on record's."""
+        """The role that the ServiceAccount should use: the binding's, else the add-on record's, which is only compared."""
         if isinstance(self.binding, Binding):
             return self.binding.role_arn
         if isinstance(self.binding, Missing) and isinstance(self.addon, AddonFacts):

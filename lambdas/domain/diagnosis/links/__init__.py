@@ -1,1 +1,1 @@
-"""One module per stretch of the identity chain: from an observation to what was found at each link. Pure."""
+"""One module per part of the identity chain, from a snapshot to a finding for each link. Pure."""

@@ -1,4 +1,4 @@
-"""Link 8: the add-on record at EKS, which outlives whatever stands in the cluster."""
+"""Link 8: the add-on record at EKS. It outlives changes inside the cluster."""
 
 from datetime import timedelta
 from shlex import quote
@@ -10,19 +10,19 @@ from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Snapshot, Unknown
 
 YOUNG: Final = timedelta(minutes=15)
-"""How long after a cluster's creation the add-on API may not answer for it yet.
+"""Time after a cluster's creation in which the add-on API may not answer yet.
 
 Source: https://github.com/terraform-aws-modules/terraform-aws-eks/pull/3214
 """
 
 _IDENTITY_ISSUES: Final = ("AccessDenied", "AddonPermissionFailure")
 _CONSEQUENT_ISSUES: Final = ("InsufficientNumberOfReplicas", *_IDENTITY_ISSUES)
-"""Health issues that a missing identity causes; alone they do not name another cause.
+"""Health issues that a missing identity causes. Alone they show no other cause.
 
 Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_AddonIssue.html
 """
 _EKS_REFUSED: Final = 'User "eks:'
-"""EKS tells by `AccessDenied` also that the cluster's RBAC refuses EKS itself, which no role of the plug-in mends.
+"""`AccessDenied` may also mean that the cluster's RBAC refuses EKS itself, which no role of the plug-in fixes.
 
 Source: https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/1552
 """
@@ -32,7 +32,7 @@ _UNWELL: Final = ("DEGRADED", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
 def record_link(snapshot: Snapshot) -> Finding:
-    """Link 8: the add-on record carries the role, and nothing is being changed right now."""
+    """Link 8: the add-on record has the role, and no update is running."""
     if isinstance(snapshot.cluster, ClusterFacts) and snapshot.cluster.status == "UPDATING":
         return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, "The cluster is being updated.", severity=Severity.INFO)
     match snapshot.addon:
@@ -73,7 +73,7 @@ _BY_ITS_WORDS: Final = (Remedy("resolve the health issue of the add-on"),)
 
 
 def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
-    """Somebody else's value stands where EKS would put its own: the update is made again with word on whose counts."""
+    """A remedy for a field conflict: repeat the update with the choice of the value to keep."""
     return (
         Remedy("repeat the update and keep the present value", update_with_role(snapshot, addon)),
         Remedy("to use the value of EKS instead, replace PRESERVE by OVERWRITE: it removes the values that the health issue names"),
@@ -81,7 +81,7 @@ def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
 
 
 def update_with_role(snapshot: Snapshot, addon: AddonFacts, *, version: str = "") -> str:
-    """The command that updates the add-on and keeps its role, which an update without one takes away.
+    """The command that updates the add-on and keeps its role. An update without the role removes it.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html (serviceAccountRoleArn, resolveConflicts)
     """
@@ -111,7 +111,7 @@ def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -
 
 
 def permission_issues(addon: AddonFacts) -> tuple[HealthIssue, ...]:
-    """Health issues which say that AWS refused calls of the add-on."""
+    """Health issues that report refused AWS calls of the add-on."""
     return tuple(issue for issue in addon.issues if issue.code in _IDENTITY_ISSUES and _EKS_REFUSED not in issue.message)
 
 
@@ -120,7 +120,7 @@ def _consequent(issue: HealthIssue) -> bool:
 
 
 def degraded_addon(snapshot: Snapshot) -> Finding | None:
-    """The finding for an add-on that is unwell though nothing on the chain explains it; None where it is well."""
+    """The finding for a degraded add-on that no link explains; None where the add-on is healthy."""
     if not isinstance(snapshot.addon, AddonFacts) or snapshot.addon.status not in _UNWELL:
         return None
     words = "; ".join(f"{issue.code}: {issue.message[:200]}" for issue in snapshot.addon.issues[:3]) or "EKS names no issue"

@@ -1,4 +1,4 @@
-"""Links 9 and 10: the annotation, and the pods that were admitted under it."""
+"""Links 9 and 10: the annotation, and the identity of admitted pods."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,12 +15,12 @@ from lambdas.domain.snapshot.snapshot import Binding, FieldWriter, Missing, PodF
 
 
 def stray_keys(account: ServiceAccountFacts) -> dict[str, str]:
-    """Annotations that were meant for the role but stand under another key: `key -> value`."""
+    """Annotations with a misspelt key that were meant for the role: `key -> value`."""
     return {key: value for key, value in account.role_annotations.items() if key != ROLE_ANNOTATION}
 
 
 def annotation_link(snapshot: Snapshot) -> Finding:
-    """Link 9: the role annotation is there, under the right key, with the right value."""
+    """Link 9: the role annotation exists with the right key and value."""
     match snapshot.service_account:
         case Unknown(reason):
             return unknown(Link.ANNOTATION, reason)
@@ -70,22 +70,22 @@ def _unbound(snapshot: Snapshot, value: str | None, evidence: Evidence) -> Findi
 
 
 def _refused_on_the_node_role(snapshot: Snapshot) -> bool:
-    """Whether a pod that was given no credentials of its own has been refused a call."""
+    """Whether a call of a pod without its own credentials was refused."""
     pods = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
     bare = {pod.name: pod.created_at for pod in pods if pod.role_arn is None and not pod.container_credentials and not pod.deleting}
     return any(error.pod in bare and error.at >= bare[error.pod] for error in harmful_errors(snapshot))
 
 
 def annotation_changed_at(account: ServiceAccountFacts) -> datetime | None:
-    """When the role annotation was last written, from the field managers; None where none of them owns it."""
+    """Time of the last write of the role annotation, from managed fields; None where no manager owns it."""
     times = [writer.at for writer in account.writers if writer.owns_annotation and writer.at]
     return max(times, default=None)
 
 
 def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
-    """Who wrote the role annotation; where there is none, who wrote anything of the ServiceAccount last, which need not have removed it.
+    """The writer of the role annotation. Without one, the last writer of the ServiceAccount, who need not have removed it.
 
-    Field managers own what is there: a field that is removed leaves all their entries without a trace.
+    Field managers own existing fields. The API server does not record who removed a field.
     Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
     """
     return max(
@@ -94,7 +94,7 @@ def last_writer(account: ServiceAccountFacts) -> FieldWriter | None:
 
 
 def stale_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    """Pods that were admitted with another role than the one wanted, oldest first. One on its way out or on a lost node does not count."""
+    """Pods that were admitted with another role than the desired one, oldest first, without terminating pods and pods on lost nodes."""
     if snapshot.desired_role is None:
         return ()
     return sort_by_age(pod for pod in reachable_pods(snapshot) if pod.role_arn != snapshot.desired_role)
@@ -106,7 +106,7 @@ def sort_by_age(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
 
 
 def pods_link(snapshot: Snapshot) -> Finding:
-    """Link 10: every pod was admitted with the role. Injection happens at admission only, so an older pod stays as it was.
+    """Link 10: every pod was admitted with the role. The webhook injects it at admission only, so older pods stay unchanged.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
     """
@@ -152,12 +152,12 @@ def _missed(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
 
 
 def uses_pod_identity(snapshot: Snapshot) -> bool:
-    """Whether an association decides the role, so that the annotation does not count."""
+    """Whether an association decides the role, so that the annotation has no effect."""
     return isinstance(snapshot.associations, tuple) and len(snapshot.associations) > 0
 
 
 def identity_severity(snapshot: Snapshot) -> Severity:
-    """How urgent a broken identity is: critical where something fails or waits already, else latent. A lost node has another cause."""
+    """The severity of a broken identity: critical where something fails or waits already, else latent. A lost node has another cause."""
     lost = {pod.uid for pod in pods_on_lost_nodes(snapshot)}
     pods = [pod for pod in snapshot.pods if pod.uid not in lost] if isinstance(snapshot.pods, tuple) else []
     nodes = isinstance(snapshot.nodes, tuple) and any(node.ready is False for node in snapshot.nodes)

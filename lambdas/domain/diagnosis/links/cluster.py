@@ -1,4 +1,4 @@
-"""Links 1 to 3: can we see the cluster, is the workload wanted, which mechanism gives it its role."""
+"""Links 1 to 3: access to the cluster, the workload, and the identity mechanism."""
 
 from dataclasses import replace
 from shlex import quote
@@ -41,7 +41,7 @@ _ACCESS_REMEDY: Final = {
 
 
 def cluster_link(snapshot: Snapshot) -> Finding:
-    """Link 1: active, reachable, and we are let in."""
+    """Link 1: the cluster is active and reachable, and the login is accepted."""
     name = snapshot.target.cluster
     match snapshot.cluster:
         case Missing():
@@ -86,7 +86,7 @@ def _route(cluster: object) -> str:
 
 
 def _gone(snapshot: Snapshot, sentence: str) -> Finding:
-    """Nothing fails by it, so nobody is to be woken."""
+    """Nothing fails in a cluster that does not exist, so the severity is low."""
     return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedies=_unbind(snapshot))
 
 
@@ -101,7 +101,7 @@ def _unbind(snapshot: Snapshot) -> tuple[Remedy, ...]:
 
 
 def workload_link(snapshot: Snapshot) -> Finding:
-    """Link 2: the workload exists and is wanted on some node."""
+    """Link 2: the workload exists and wants at least one pod."""
     match snapshot.workload:
         case WorkloadFacts(desired=0) as it:
             return not_applicable(Link.WORKLOAD, f"{it.kind} {it.name} is wanted nowhere")
@@ -174,7 +174,7 @@ _INSTALL: Final = Remedy("install the vpc-cni add-on before the node groups: bef
 
 
 def mechanism_link(snapshot: Snapshot) -> Finding:
-    """Link 3: IRSA, or a pod identity association, which wins."""
+    """Link 3: IRSA, or a Pod Identity association, which takes precedence."""
     match snapshot.associations:
         case Unknown(reason):
             return unknown(Link.MECHANISM, reason)
@@ -214,9 +214,10 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
 
 
 def _agent_without_addon(snapshot: Snapshot) -> bool:
-    """Whether the agent is there though it is no EKS add-on: installed by hand, or built into Auto Mode's nodes.
+    """Whether the agent exists without an EKS add-on: installed by hand, or built into Auto Mode nodes.
 
-    aws-node does not run on those. It starts only with credentials, so a pod of it that has no others and is ready shows that it gets them.
+    aws-node does not run on Auto Mode nodes. It starts only with credentials, so a ready pod without other credentials shows that it has
+    them.
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-agent-setup.html
     """
     if snapshot.addon_name != CNI_ADDON:
@@ -225,7 +226,7 @@ def _agent_without_addon(snapshot: Snapshot) -> bool:
 
 
 def _still_by_web_identity(snapshot: Snapshot, association: Association) -> str:
-    """Pods from before the association keep the role they were admitted with; in the SDKs' chain it comes before the association's.
+    """Pods from before the association keep the role of their admission. In the SDK's chain it precedes the association.
 
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
     """

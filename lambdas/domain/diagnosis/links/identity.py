@@ -1,4 +1,4 @@
-"""Links 4 to 7: would the role that we are to put in work at all? They guard every write."""
+"""Links 4 to 6: whether the desired role would work. They are preconditions of every write."""
 
 import json
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ from lambdas.domain.trust import (
 
 
 def provider_arn(snapshot: Snapshot) -> str | None:
-    """ARN that the cluster's OIDC provider has in IAM; None where there is no such cluster or issuer."""
+    """ARN of the cluster's OIDC provider in IAM; None without a cluster or issuer."""
     return snapshot.cluster.provider_arn if isinstance(snapshot.cluster, ClusterFacts) else None
 
 
 def audience(snapshot: Snapshot) -> str:
-    """What the tokens of this ServiceAccount's pods are for: provider and trust policy have to name it."""
+    """The audience of the pods' tokens. Provider and trust policy must name it."""
     account = snapshot.service_account
     return (account.audience if isinstance(account, ServiceAccountFacts) else None) or STS_AUDIENCE
 
@@ -81,7 +81,7 @@ def role_link(snapshot: Snapshot) -> Finding:
 
 
 def oidc_link(snapshot: Snapshot) -> Finding:
-    """Link 5: IAM knows the issuer of the cluster's tokens, with the audience that the webhook asks for."""
+    """Link 5: IAM has an OIDC provider for the cluster's issuer, with the audience of the tokens."""
     arn, wanted = provider_arn(snapshot), audience(snapshot)
     match snapshot.oidc_provider:
         case Unknown(reason):
@@ -117,7 +117,7 @@ def _no_provider(sentence: str, evidence: Evidence, remedy: Remedy) -> Finding:
 
 
 def trust_link(snapshot: Snapshot) -> Finding:
-    """Link 6: the role's trust policy lets this ServiceAccount of this cluster in."""
+    """Link 6: the role's trust policy admits this ServiceAccount of this cluster."""
     arn = provider_arn(snapshot)
     match snapshot.role:
         case Unknown(reason):
@@ -128,7 +128,7 @@ def trust_link(snapshot: Snapshot) -> Finding:
 
 
 def trust_breadth(snapshot: Snapshot) -> Breadth | None:
-    """How far the role's trust policy is open beyond this ServiceAccount; None where it is not, or was not read."""
+    """How much broader the role's trust policy is than this ServiceAccount; None where it is not, or was not read."""
     arn = provider_arn(snapshot)
     if not isinstance(snapshot.role, RoleFacts) or arn is None:
         return None
@@ -155,7 +155,7 @@ def _trust(snapshot: Snapshot, role: RoleFacts, identity: WebIdentity) -> Findin
 
 
 MOST_LINES: Final = 12
-"""Changed lines that are shown one by one; where more change, a statement is added, and the whole document says it better."""
+"""Maximum number of changed lines that are shown one by one. Where more change, the whole document is shown."""
 
 
 def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[Remedy, ...]:
@@ -169,7 +169,7 @@ def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, o
 
 
 def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
-    """What to know of a policy that lets more in than it should; empty where it does not."""
+    """A warning about a policy that admits too much; empty where it does not."""
     wide = breadth(role.trust, identity)
     if wide is None:
         return ""
@@ -180,5 +180,5 @@ def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
 
 
 def role_name(arn: str) -> str:
-    """A role's name: the last segment of its ARN, since a path may stand before it."""
+    """A role's name: the last segment of its ARN, after the path."""
     return arn.rsplit("/", 1)[-1]

@@ -29,7 +29,7 @@ from lambdas.domain.snapshot.simulation import RefusalCause, allowed_by
 from lambdas.domain.snapshot.snapshot import NotRead, Snapshot, Unknown
 
 MOST_CALLS: Final = 4
-"""Calls that a sentence names. The remedies name all of them."""
+"""Maximum number of calls in a sentence. The remedies name all of them."""
 
 
 def permissions_link(snapshot: Snapshot) -> Finding:

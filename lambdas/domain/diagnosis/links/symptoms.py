@@ -1,4 +1,4 @@
-"""Links 11 and 12: what people notice. Errors that the plug-in reports, and nodes that are not Ready."""
+"""Links 11 and 12: symptoms. Errors that the plug-in reports, and nodes that are not Ready."""
 
 import re
 from collections import Counter
@@ -35,8 +35,8 @@ from lambdas.domain.snapshot.snapshot import (
 )
 
 _OF_STS: Final = re.compile(r"\bsts[.-][a-z0-9.-]*amazonaws|AssumeRoleWithWebIdentity|WebIdentityErr")
-"""In a container's last words: the call that failed was the one for credentials. A time-out of another call is another fault's,
-above all the API server's, which aws-node asks first.
+"""Matches a termination message about the call for credentials. A time-out of another call has another cause, above all the API server,
+which aws-node calls first.
 
 Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/troubleshooting.md
 """
@@ -47,14 +47,14 @@ _REFUSED: Final = re.compile(
     r"\b(AccessDenied|InvalidIdentityToken|ExpiredToken|IDPCommunicationError|IDPRejectedClaim|MalformedPolicyDocument"
     r"|PackedPolicyTooLarge|RegionDisabled)(?:Exception)?\b"
 )
-"""STS answers, and says no.
+"""Matches a refusal by STS.
 
 Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
 """
 
 
 def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
-    """Errors reported by pods within reach, since those pods were created, newest first. Others belong to the past."""
+    """Errors of reachable pods since their creation, newest first. Older errors do not count."""
     if not isinstance(snapshot.pods, tuple):
         return ()
     born = {pod.name: pod.created_at for pod in reachable_pods(snapshot)}
@@ -63,7 +63,7 @@ def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
 
 
 def permission_errors_link(snapshot: Snapshot) -> Finding:
-    """Link 11: the plug-in reports no permission error. From a pod that carries the role, one proves that the role lacks something."""
+    """Link 11: the plug-in reports no permission error. An error of a pod with the role shows that the role lacks a call."""
     told_by_eks = _told_by_eks(snapshot)
     match snapshot.permission_errors:
         case NotRead():
@@ -119,11 +119,11 @@ def _survived(snapshot: Snapshot) -> str:
 
 
 HEALTH_LAG: Final = timedelta(minutes=15)
-"""How long pods must have carried the role before an add-on's health is held against it: EKS looks at it now and then, not at once."""
+"""Minimum time with the role before an add-on's health counts. EKS updates the health at intervals."""
 
 
 def _told_by_eks(snapshot: Snapshot) -> Finding | None:
-    """What the add-on's health says of permissions, where the role is in force: pods without it would explain it otherwise."""
+    """The add-on's health issue about permissions, where the role is in force. Pods without the role would explain it otherwise."""
     if not isinstance(snapshot.addon, AddonFacts) or not isinstance(snapshot.binding, Binding) or stale_pods(snapshot):
         return None
     issues = permission_issues(snapshot.addon)
@@ -145,7 +145,7 @@ def _told_by_eks(snapshot: Snapshot) -> Finding | None:
 
 
 def nodes_link(snapshot: Snapshot) -> Finding:
-    """Link 12: nodes are Ready, or not for a cause that is named. A node that has just joined is given the settings' grace."""
+    """Link 12: nodes are Ready, or not Ready for a known cause. A joining node has the grace period of the settings."""
     match snapshot.nodes:
         case NotRead():
             return not_applicable(Link.NODES, "not read: nothing asked for it")
@@ -190,19 +190,19 @@ def _evidence(node: NodeFacts) -> Evidence:
 
 
 def pods_not_ready(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    """Pods within reach that are not ready though they should be."""
+    """Reachable pods that should be ready and are not."""
     return tuple(pod for pod in reachable_pods(snapshot) if not pod.ready)
 
 
 def _about_sts(snapshot: Snapshot) -> tuple[PodFacts, ...]:
-    """Pods that carry the role, do not run, and ended over the call for credentials."""
+    """Pods with the role that do not run and failed at the call for credentials."""
     wanted = snapshot.desired_role
     mine = (pod for pod in pods_not_ready(snapshot) if pod.role_arn is not None and wanted in (None, pod.role_arn))
     return tuple(pod for pod in mine if _OF_STS.search(pod.termination_message))
 
 
 def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
-    """Pods that carry the role, are refused nothing, and yet end without an answer on their way to STS."""
+    """Pods with the role that were not refused and get no answer from STS."""
     pods = tuple(
         pod
         for pod in sort_by_age(_about_sts(snapshot))
@@ -245,7 +245,7 @@ def _use_regional_endpoint(snapshot: Snapshot, pods: tuple[PodFacts, ...]) -> tu
 
 
 def _sts_refuses(snapshot: Snapshot) -> Finding | None:
-    """Pods that carry the role, and are refused it by STS itself: the last word on provider and trust, also where we cannot read them."""
+    """Pods with the role that STS refuses. This decides about provider and trust, also where they could not be read."""
     refused = {pod: found[1] for pod in sort_by_age(_about_sts(snapshot)) if (found := _REFUSED.search(pod.termination_message))}
     if not refused:
         return None
