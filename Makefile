@@ -62,8 +62,8 @@ unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
 	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit tests/attacks -m "not long and not control_plane" $(LABELLED)
 
 .PHONY: integration
-integration: $(VENV)/ready ## test each adapter and each test double on loopback, and try the attacks
-	@$(SAY) && $(PYTEST) -n 2 --dist loadfile tests/integration tests/attacks -m "not long" $(LABELLED)
+integration: $(VENV)/ready ## test each adapter and each test double on loopback
+	@$(SAY) && $(PYTEST) -n 2 --dist loadfile tests/integration -m "not long" $(LABELLED)
 
 .PHONY: infra
 infra: $(VENV)/ready ## test the synthesized templates against the contract

@@ -18,16 +18,7 @@ _EDGE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9_])_+(?=\S)|(?<=\S)_+(?![A-
 _SCHEME: Final = re.compile(r"(?<!\w)(mailto|tel|sms|data|javascript):(?=\S)", re.IGNORECASE)
 _DOMAIN: Final = re.compile(r"(?<![\w@.-])(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?![\w@-]|\.[\w.-]*@)")
 """A host name, which chats turn into a link even without a scheme. A mail address is not one."""
-_KNOWN_HOSTS: Final = (
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".internal",
-    ".local",
-    ".aws.dev",
-    "aws.amazon.com",
-    ".k8s.io",
-    "kubernetes.io",
-)
+_KNOWN_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".amazon.com", ".internal", ".local", ".k8s.io", ".kubernetes.io")
 """Hosts of AWS, Kubernetes and nodes, which stay as they are, for copying."""
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9])@")
 

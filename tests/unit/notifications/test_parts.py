@@ -230,3 +230,20 @@ def test_the_deadline_of_auto_repair_counts_down() -> None:
     assert "in 27 min." in text("2026-11-02T02:41:45+00:00")
     assert "at any time" in text("2026-11-02T02:14:41+00:00")
     assert "auto repair" not in text("")
+
+
+HOSTS = {
+    "evil.example/login": "evil․example/login",
+    "see www.evil.example.": "see www.evil․example.",
+    "mailto:x@evil.example": "mailto：x@evil.example",
+    "eks.amazonaws.com/role-arn": "eks.amazonaws.com/role-arn",
+    "myamazonaws.com": "myamazonaws․com",
+    "kubernetes.io.evil.example": "kubernetes.io.evil․example",
+    "ip-10-0-1-7.eu-west-1.compute.internal": "ip-10-0-1-7.eu-west-1.compute.internal",
+    "v1.20.0-eksbuild.1": "v1.20.0-eksbuild.1",
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTS.items(), ids=HOSTS)
+def test_chat_makes_no_link_of_a_foreign_host(text: str, shown: str) -> None:
+    assert escape.chat(text) == shown
