@@ -51,25 +51,27 @@ def verify(before: AssessmentSummary, now: AssessmentSummary, *, idle: timedelta
     counts = now.counts
     if now.counts.errors_with_role and not before.counts.errors_with_role and not before.counts.errors_without_role:
         return Verification(
-            state=VerificationState.WORSE, sentence=f"pods that carry the role are refused, and those before were not: {now.sentence}"
+            state=VerificationState.WORSE,
+            sentence=f"AWS refuses calls of pods with the role and did not refuse calls before: {now.sentence}",
         )
     if counts.errors_with_role:
         return Verification(state=VerificationState.ROLE_INSUFFICIENT, sentence=now.sentence)
     if is_verified(now):
-        return Verification(state=VerificationState.VERIFIED, sentence=_shown(now))
-    if _does(now, ReplaceCanaryPod) and not _does(before, RestartWorkload, ReplaceStalePods):
+        return Verification(state=VerificationState.VERIFIED, sentence=_counts_text(now))
+    if _has_action(now, ReplaceCanaryPod) and not _has_action(before, RestartWorkload, ReplaceStalePods):
         missed = pluralize(counts.pods - counts.pods_right, "pod")
         return Verification(
-            state=VerificationState.MORE_STALE_PODS, sentence=f"{_shown(now)}; {missed} started without it before the annotation was back"
+            state=VerificationState.MORE_STALE_PODS,
+            sentence=f"{_counts_text(now)}; {missed} started without it before the annotation was restored",
         )
     if now.actions and counts.pods_lost > before.counts.pods_lost and idle >= LOST_NODE_PATIENCE:
-        return Verification(state=VerificationState.PARTIAL, sentence=f"{_shown(now)}; a lost node holds up the rest")
+        return Verification(state=VerificationState.PARTIAL, sentence=f"{_counts_text(now)}; a lost node blocks the rest")
     if counts.pods_not_starting > before.counts.pods_not_starting and idle >= PATIENCE:
         return Verification(
             state=VerificationState.STALLED,
-            sentence=f"{pluralize(counts.pods_not_starting, 'pod does', 'pods do')} not start for another reason; {_shown(now)}",
+            sentence=f"{pluralize(counts.pods_not_starting, 'pod does', 'pods do')} not start for another reason; {_counts_text(now)}",
         )
-    return Verification(state=VerificationState.WAITING, sentence=_shown(now))
+    return Verification(state=VerificationState.WAITING, sentence=_counts_text(now))
 
 
 PATIENCE: Final = timedelta(minutes=6)
@@ -92,8 +94,8 @@ def is_verified(now: AssessmentSummary) -> bool:
     return identity and right and reached
 
 
-def _does(look: AssessmentSummary, *kinds: type) -> bool:
-    return any(isinstance(action, kinds) for action in look.actions)
+def _has_action(summary: AssessmentSummary, *kinds: type) -> bool:
+    return any(isinstance(action, kinds) for action in summary.actions)
 
 
 def progress(counts: Counts) -> tuple[int, ...]:
@@ -101,16 +103,16 @@ def progress(counts: Counts) -> tuple[int, ...]:
     return (counts.pods_right, counts.pods_ready, counts.nodes_ready, counts.rolled_out)
 
 
-def _shown(now: AssessmentSummary) -> str:
+def _counts_text(now: AssessmentSummary) -> str:
     counts = now.counts
     pods = f"{pluralize_share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
     nodes = f", {counts.nodes_ready} of {pluralize(counts.nodes, 'node')} Ready" if counts.nodes else ""
     nodes += f" ({left_out})" if (left_out := lost_note(counts)) else ""
-    heartbeat_expired = _reports(now) and not counts.errors_with_role + counts.errors_without_role
-    return pods + nodes + (", no permission error since" if heartbeat_expired else "")
+    no_errors = _reports_refused_calls(now) and not counts.errors_with_role + counts.errors_without_role
+    return pods + nodes + (", no permission error since" if no_errors else "")
 
 
-def _reports(now: AssessmentSummary) -> bool:
+def _reports_refused_calls(now: AssessmentSummary) -> bool:
     """Whether the workload reports refused calls. The CNI sends events on its pods; other workloads do not.
 
     Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (MissingIAMPermissions)

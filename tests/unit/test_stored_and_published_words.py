@@ -9,15 +9,16 @@ import pytest
 
 from cli.errors import ExitCode
 from lambdas.adapters import incident_items
-from lambdas.application.remediation.results import ActionState, CanaryState, ReplacementState
-from lambdas.contract import metrics, names
-from lambdas.contract.environment import Function
+from lambdas.application.remediation.results import ActionState, CanaryState, DeliveryState, ReplacementState
+from lambdas.contract import approval, metrics, names
+from lambdas.contract.environment import VARIABLES, Function
 from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
-from lambdas.contract.settings import AddonRecord, Digest, Mode, Settings, Severity, WhenUnverified
-from lambdas.domain.diagnosis.finding import Link, State
+from lambdas.contract.settings import AddonRecord, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
+from lambdas.domain.assessment import summary
+from lambdas.domain.diagnosis.finding import Link, Remedy, State
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirements, Outcome
+from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirement, Outcome
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.requests.request import Trigger
@@ -29,10 +30,11 @@ WORDS: dict[str, tuple[object, str]] = {
     # History items (`verdict`, removed after 90 days), the metric `Verdicts`, published events, names of runbooks.
     "verdicts": (
         Verdict,
-        "healthy not-applicable pod-identity-in-use no-access cluster-gone cluster-initializing addon-not-installed binding-invalid "
-        "oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing update-in-progress addon-degraded "
-        "addon-role-missing annotation-missing annotation-wiped annotation-differs annotation-key-misspelt pods-stale webhook-missed "
-        "sts-unreachable nodes-not-ready flapping",
+        "healthy not-applicable pod-identity-in-use no-access cluster-gone cluster-initializing addon-not-installed "
+        "service-account-mismatch binding-invalid oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing "
+        "update-in-progress addon-degraded addon-role-missing annotation-missing annotation-wiped annotation-differs "
+        "annotation-key-misspelt pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck pods-not-ready "
+        "webhook-missed sts-unreachable sts-error nodes-waiting-for-cni nodes-not-ready flapping",
     ),
     # History items (`outcome`), the metric `Repairs`, published events, `history -o json`.
     "outcomes": (Outcome, "verified recovered blocked needs-action"),
@@ -59,12 +61,13 @@ WORDS: dict[str, tuple[object, str]] = {
     "action states": (ActionState, "done busy conflict rejected failed"),
     "canary states": (CanaryState, "waiting has-role no-role not-ready node-lost"),
     "replacement states": (ReplacementState, "waiting done stuck outdated"),
+    "delivery states": (DeliveryState, "sent skipped failed"),
     # `check -o json` and checkpoints.
-    "link states": (State, "ok broken unknown not_applicable"),
+    "link states": (State, "ok broken unknown not-applicable"),
     # History items (`details`) and the page of an incident.
     "timeline events": (TimelineEvent, "assessment approval canary-replacement rolling-replacement verification"),
     # Rows of the incidents table.
-    "check requirements": (CheckRequirements, "nodes anew"),
+    "check requirements": (CheckRequirement, "nodes uncached"),
     # The metric dimension `trigger`, and published events.
     "triggers": (Trigger, "addon-event api-call node-alarm node-not-ready parameter-changed identity-changed sweep person"),
     # Values of settings in Parameter Store.
@@ -72,6 +75,7 @@ WORDS: dict[str, tuple[object, str]] = {
     "severities": (Severity, "info warning critical"),
     "values of addon_record": (AddonRecord, "update notify-only"),
     "values of when_unverified": (WhenUnverified, "restore restore-own refuse"),
+    "values of restart_by": (RestartBy, "restart deletion"),
     # Names of functions, log groups and grants.
     "functions": (Function, "checker remediator node_watcher"),
     "digests": (Digest, "off daily"),
@@ -90,6 +94,14 @@ WORDS: dict[str, tuple[object, str]] = {
         "cooldown_s max_repairs_per_hour approval_timeout_s verification_timeout_s update_timeout_s "
         "node_grace_s maintenance_window circuit_breaker_clusters notify_from digest",
     ),
+    # The environment of the deployed functions, which `irsa-remediator` reads too.
+    "environment variables": (
+        VARIABLES,
+        "IRSA_ACCOUNT IRSA_REGION IRSA_PARTITION IRSA_INCIDENTS_TABLE IRSA_REMEDIATOR_ARN IRSA_CHAT_TOPIC_ARN IRSA_PEOPLE_TOPIC_ARN "
+        "IRSA_EVENT_BUS IRSA_OUR_ROLE_ARNS IRSA_MAY_SIMULATE IRSA_RUNBOOK_ROOT IRSA_BOUND_ROLES IRSA_CLUSTERS",
+    ),
+    # Keys in the notification that requests an approval; the chat channel's buttons read them.
+    "approval keys": (approval.CONTEXT_KEYS, "callbackId region"),
     # CloudWatch metrics in the namespace `EksIrsaRemediator`.
     "metrics": (
         [metric.name for metric in metrics.ALL],
@@ -176,3 +188,40 @@ def test_the_links_have_the_numbers_that_documents_and_history_use() -> None:
         "NODES",
     ]
     assert [link.value for link in sorted(Link)] == list(range(1, 13))
+
+
+FIELDS: dict[type, str] = {
+    # Checkpoints of a durable execution that continues after a new version was deployed.
+    summary.AssessmentSummary: (
+        "target began_at verdict verdicts severity sentence links counts cluster time_limits actions proposed blocked remedies wait "
+        "needs_approval desired_role annotation binding_path binding_version owner owner_at owner_annotated actor addon repair_deadline "
+        "warnings corrected_trust notify_from unproven"
+    ),
+    summary.LinkSummary: "link title state sentence verdict evidence",
+    summary.Counts: (
+        "pods pods_right pods_ready pods_deleting pods_lost nodes nodes_ready nodes_waiting nodes_lost errors_with_role "
+        "errors_without_role pods_not_starting rolled_out pods_wanted"
+    ),
+    summary.BlockedSummary: "link reason sentence until",
+    summary.ActorSummary: "who what agent at",
+    summary.ClusterSummary: "name version region status standard_until extended_until",
+    summary.AddonSummary: "name version status role default latest",
+    summary.TimeLimits: "approval_timeout_s verification_timeout_s update_timeout_s node_grace_s",
+    Remedy: "text command diff",
+}
+
+
+@pytest.mark.parametrize("record", FIELDS, ids=lambda record: record.__name__)
+def test_the_fields_of_a_checkpoint_are(record: type) -> None:
+    assert sorted(field.name for field in fields(record)) == sorted(FIELDS[record].split())
+
+
+def test_the_dimensions_of_the_metrics_are() -> None:
+    assert {metric.name: metric.dimensions for metric in metrics.ALL if metric.dimensions} == {
+        "Checks": ("trigger",),
+        "DriftFound": ("trigger",),
+        "Verdicts": ("cluster", "verdict"),
+        "Repairs": ("outcome",),
+        "LoginFailures": ("cluster",),
+        "NotificationFailures": ("channel",),
+    }

@@ -18,7 +18,7 @@ from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import RemediatorError
-from lambdas.domain.incidents.incident import CheckRequirements, IdleState, NodesState, is_in_future
+from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.requests.request import CheckRequest, actor_of
@@ -72,9 +72,9 @@ def _check_until_no_signal(
 def _assess(
     target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies
 ) -> tuple[Snapshot, Diagnosis]:
-    readers = dependencies.uncached_readers if CheckRequirements.ANEW in state.requirements else dependencies.readers
+    readers = dependencies.uncached_readers if CheckRequirement.UNCACHED in state.requirements else dependencies.readers
     hints = Hints(known_good_at=state.known_good_at, actor=actor_of(_recorded_request(request, state)))
-    symptoms = CheckRequirements.NODES in state.requirements or state.nodes_unsettled
+    symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
     broken = [finding.verdict for finding in diagnosis.broken]
     unread = [finding.link.title for finding in diagnosis.unread]

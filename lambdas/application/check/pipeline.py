@@ -27,7 +27,7 @@ from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.errors import MalformedEvent, RemediatorError
 from lambdas.domain.fleet import MOST_NAMES, Fleet, fleet, missing_clusters_advice, unbound_advice
 from lambdas.domain.incidents.daily_digest import clusters_with_digest
-from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, Incident, Signal
+from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement, Deferred, Incident, Signal
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
@@ -197,7 +197,7 @@ def check_target(
 
 def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> Signal:
     """The signal that a request gives. A former check cannot answer a changed parameter: it may have read a cached value."""
-    requirements = {CheckRequirements.NODES: request.is_about_nodes, CheckRequirements.ANEW: request.trigger in UNCACHED_TRIGGERS}
+    requirements = {CheckRequirement.NODES: request.is_about_nodes, CheckRequirement.UNCACHED: request.trigger in UNCACHED_TRIGGERS}
     return Signal(
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],

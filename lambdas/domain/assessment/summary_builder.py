@@ -38,7 +38,7 @@ from lambdas.domain.snapshot.snapshot import (
 )
 
 MOST_EVIDENCE: Final = 3
-MOST_WRONG_SETTINGS: Final = 10
+MOST_INVALID_SETTINGS: Final = 10
 LONGEST_POLICY: Final = 8192
 """Maximum number of characters of a trust policy: twice IAM's limit, which does not count white space.
 
@@ -64,8 +64,8 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         verdict=plan.verdict,
         verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken else (),
         severity=diagnosis.severity,
-        sentence=_cut(first.sentence if first else _without_fault(diagnosis)),
-        links=tuple(map(_line, diagnosis.findings)),
+        sentence=_limit(first.sentence if first else _without_fault(diagnosis)),
+        links=tuple(map(_link_summary, diagnosis.findings)),
         counts=_counts(snapshot),
         actions=plan.actions,
         proposed=plan.proposed,
@@ -73,16 +73,16 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
             BlockedSummary(
                 link=blocked.link,
                 reason=blocked.reason,
-                sentence=_cut(blocked.sentence),
+                sentence=_limit(blocked.sentence),
                 until=blocked.until.isoformat() if blocked.until else "",
             )
             for blocked in plan.blocked
         ),
-        remedies=tuple(dict.fromkeys(_short(remedy) for finding in diagnosis.broken for remedy in finding.remedies)),
+        remedies=tuple(dict.fromkeys(_limit_remedy(remedy) for finding in diagnosis.broken for remedy in finding.remedies)),
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
         desired_role=snapshot.desired_role or "",
-        annotation=_cut(account.role_annotations.get(ROLE_ANNOTATION, "")) if account else "",
+        annotation=_limit(account.role_annotations.get(ROLE_ANNOTATION, "")) if account else "",
         binding_path=snapshot.binding.path if isinstance(snapshot.binding, Binding | InvalidBinding) else "",
         binding_version=snapshot.binding.version if isinstance(snapshot.binding, Binding) else 0,
         owner=writer.manager if writer else "",
@@ -108,29 +108,29 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
 def _without_fault(diagnosis: Diagnosis) -> str:
     """The sentence where no link is broken, with the links that could not be read."""
     unread = ", ".join(finding.link.title for finding in diagnosis.unread)
-    return f"No link of the identity chain is broken. Not checked: {unread}." if unread else "Every link of the identity chain holds."
+    return f"No link of the identity chain is broken. Not checked: {unread}." if unread else "Every link of the identity chain is correct."
 
 
-def _cut(text: str) -> str:
+def _limit(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def _short(remedy: Remedy) -> Remedy:
+def _limit_remedy(remedy: Remedy) -> Remedy:
     """The remedy, with its parts limited. A command is left out rather than cut."""
     command = remedy.command if len(remedy.command) <= LONGEST_COMMAND else ""
     return Remedy(remedy.text[:LONGEST_COMMAND], command, remedy.diff)
 
 
-def _line(finding: Finding) -> LinkSummary:
+def _link_summary(finding: Finding) -> LinkSummary:
     evidence = tuple(
-        (_cut(item.subject), item.field, _cut(item.value), item.at.isoformat() if item.at else "")
+        (_limit(item.subject), item.field, _limit(item.value), item.at.isoformat() if item.at else "")
         for item in finding.evidence[:MOST_EVIDENCE]
     )
     return LinkSummary(
         link=finding.link,
         title=finding.link.title,
         state=finding.state,
-        sentence=_cut(finding.sentence),
+        sentence=_limit(finding.sentence),
         verdict=finding.verdict or "",
         evidence=evidence,
     )
@@ -221,10 +221,10 @@ def _offered(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
-    wrong = [f"the parameter {path} must be {allowed}; its default counts" for path, allowed in sorted(snapshot.invalid_settings.items())]
+    wrong = [f"the parameter {path} must be {allowed}; the default is used" for path, allowed in sorted(snapshot.invalid_settings.items())]
     windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
     kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
     releases = dict.fromkeys((installed_version(snapshot), *_offered(snapshot)))
     bad = [text for version in releases if (text := release_warning(snapshot, version))]
     advised = [finding.advice for finding in diagnosis.findings if finding.advice]
-    return tuple(map(_cut, [*wrong[:MOST_WRONG_SETTINGS], *kept, *bad, *advised]))
+    return tuple(map(_limit, [*wrong[:MOST_INVALID_SETTINGS], *kept, *bad, *advised]))

@@ -59,7 +59,7 @@ class State(StrEnum):
     OK = "ok"
     BROKEN = "broken"
     UNKNOWN = "unknown"
-    NOT_APPLICABLE = "not applicable"
+    NOT_APPLICABLE = "not-applicable"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Diagnosis:
 
     @property
     def unread(self) -> tuple[Finding, ...]:
-        """Links that could not be read."""
+        """The links that could not be read."""
         return tuple(finding for finding in self.findings if finding.state is State.UNKNOWN)
 
     @property
@@ -70,12 +70,12 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Diagnose every link of the chain."""
     first = cluster_link(snapshot)
     if first.broken:
-        rest = tuple(not_applicable(link, "not looked at: the cluster comes first") for link in CHAIN if link is not Link.CLUSTER)
+        rest = tuple(not_applicable(link, "not checked, since the cluster link is broken") for link in CHAIN if link is not Link.CLUSTER)
         return _diagnosis(snapshot, (first, *rest))
     wanted = workload_link(snapshot).state is not State.NOT_APPLICABLE
     findings = tuple(_finding(link, rule, snapshot, wanted=wanted) for link, rule in CHAIN.items())
-    if not any(finding.broken for finding in findings) and (unwell := degraded_addon(snapshot)) and findings[1].state is State.OK:
-        findings = tuple(unwell if finding.link is unwell.link else finding for finding in findings)
+    if not any(finding.broken for finding in findings) and (degraded := degraded_addon(snapshot)) and findings[1].state is State.OK:
+        findings = tuple(degraded if finding.link is degraded.link else finding for finding in findings)
     if not any(finding.broken for finding in findings) and wanted:
         known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
         failing = not_ready(snapshot, preconditions_known=known)
@@ -93,17 +93,17 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.broken)
-    verdict = next((item.verdict for item in broken if item.verdict), None) or _standing(snapshot, findings)
-    urgency = (identity_severity(snapshot) if item.verdict in REPAIRABLE else item.severity for item in broken)
-    severity = max(urgency, key=lambda item: item.rank, default=Severity.INFO)
+    verdict = next((finding.verdict for finding in broken if finding.verdict), None) or _verdict_without_fault(snapshot, findings)
+    severities = (identity_severity(snapshot) if finding.verdict in REPAIRABLE else finding.severity for finding in broken)
+    severity = max(severities, key=lambda severity: severity.rank, default=Severity.INFO)
     return Diagnosis(
-        findings=tuple(item if item.severity.rank <= severity.rank else replace(item, severity=severity) for item in findings),
+        findings=tuple(finding if finding.severity.rank <= severity.rank else replace(finding, severity=severity) for finding in findings),
         verdict=verdict,
         severity=severity,
     )
 
 
-def _standing(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Verdict:
+def _verdict_without_fault(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Verdict:
     if findings[Link.WORKLOAD - 1].state is State.NOT_APPLICABLE:
         return Verdict.NOT_APPLICABLE
     return Verdict.POD_IDENTITY_IN_USE if uses_pod_identity(snapshot) else Verdict.HEALTHY

@@ -12,13 +12,13 @@ class NodeCause(StrEnum):
     """Causes that need different repairs."""
 
     CNI = "the CNI has not started on it"
-    OTHER_NETWORK = "its network is not aws-node's, and has not started"
+    OTHER_NETWORK = "its network, which is not that of aws-node, has not started"
     ADDRESSES = "its subnet has no free address"
     SHUT_DOWN = "its instance is shut down"
     LOST = "its kubelet has stopped answering"
     DISK = "its disk is full"
     MEMORY = "it is out of memory"
-    OTHER = "it says so itself"
+    OTHER = "its kubelet reports another cause"
 
 
 _CNI_WORDS: Final = ("cni plugin not initialized", "cni config uninitialized", "NetworkPluginNotReady")

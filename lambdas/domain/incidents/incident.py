@@ -141,11 +141,11 @@ class IdleState:
         return replace(self, gone_notified_at=past.closed_at if past.verdict == Verdict.CLUSTER_GONE else None)
 
 
-class CheckRequirements(StrEnum):
+class CheckRequirement(StrEnum):
     """What an event requires of the check that answers it."""
 
     NODES = "nodes"  # read nodes: the event says that nodes are not Ready
-    ANEW = "anew"  # read everything again: cached values are out of date
+    UNCACHED = "uncached"  # read everything again: cached values are out of date
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
 
 def find_answer(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
     """The earlier check that answers the signal, if any. Only a check that read nodes answers a signal about nodes."""
-    began_at = free.nodes_seen_at if CheckRequirements.NODES in signal.requirements else free.known_good_at
+    began_at = free.nodes_seen_at if CheckRequirement.NODES in signal.requirements else free.known_good_at
     if not signal.answerable or began_at is None or is_in_future(began_at, signal.at):
         return None
     return AlreadyAnswered(began_at) if is_answer(began_at, signal.occurred_at) else None

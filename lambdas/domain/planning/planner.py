@@ -25,7 +25,7 @@ from lambdas.domain.planning.role_bounds import is_passable
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, is_rollout_stalled, reachable_pods
 from lambdas.domain.snapshot.snapshot import AddonFacts, PodFacts, ServiceAccountFacts, Snapshot, WorkloadFacts
 
-Wanted = dict[Link, tuple[Action, ...]]
+RepairActions = dict[Link, tuple[Action, ...]]
 
 
 def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
@@ -35,29 +35,29 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
     """
     if diagnosis.is_healthy:
         return Plan(verdict=diagnosis.verdict, severity=diagnosis.severity)
-    wanted = _wanted(snapshot, diagnosis, past)
+    wanted = _repair_actions(snapshot, diagnosis, past)
     found = list(blockers(snapshot, diagnosis, past)) if wanted else []
-    verdict = next((stop.verdict for stop in found if stop.verdict), None) or diagnosis.verdict
+    verdict = next((blocker.verdict for blocker in found if blocker.verdict), None) or diagnosis.verdict
     if found:
         held = _all_blocked(diagnosis, wanted, found)
-        by_mode_alone = {stop.reason for stop in found} == {BlockReason.OBSERVE_MODE} and not _under_way(diagnosis)
-        proposed = _acting(snapshot, diagnosis, wanted).actions if by_mode_alone else ()
+        only_observe_mode = {blocker.reason for blocker in found} == {BlockReason.OBSERVE_MODE} and not _update_in_progress(diagnosis)
+        proposed = _plan_actions(snapshot, diagnosis, wanted).actions if only_observe_mode else ()
         return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, proposed=proposed)
-    if running := _under_way(diagnosis):
+    if running := _update_in_progress(diagnosis):
         held = tuple(
             BlockedAction(link=finding.link, reason=BlockReason.UPDATE_IN_PROGRESS, sentence=running) for finding in diagnosis.broken
         )
         return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, wait=running)
-    return _acting(snapshot, diagnosis, wanted)
+    return _plan_actions(snapshot, diagnosis, wanted)
 
 
-def _under_way(diagnosis: Diagnosis) -> str | None:
+def _update_in_progress(diagnosis: Diagnosis) -> str | None:
     """The process that must end before anything is done; None where there is none."""
     return next((finding.sentence for finding in diagnosis.broken if finding.verdict is Verdict.UPDATE_IN_PROGRESS), None)
 
 
-def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
-    held = [it for finding in diagnosis.broken if (it := _held(snapshot, diagnosis, finding, wanted))]
+def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairActions) -> Plan:
+    held = [it for finding in diagnosis.broken if (it := _blocked_link(snapshot, diagnosis, finding, wanted))]
     chosen = {link: actions for link, actions in wanted.items() if actions and link not in {item.link for item in held}}
     if Link.ANNOTATION in wanted and Link.ANNOTATION not in chosen:
         chosen.pop(Link.PODS, None)  # without the annotation, a new pod would be stale as well
@@ -65,7 +65,7 @@ def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
     actions = tuple(action for link in order for action in chosen[link])
     answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
     held += [_consequence(finding) for finding in diagnosis.broken if finding.link not in {*chosen, *(item.link for item in held)}]
-    rolling = _rolling(snapshot) if not actions and Link.PODS in wanted else None
+    rolling = _rollout_in_progress(snapshot) if not actions and Link.PODS in wanted else None
     return Plan(
         verdict=diagnosis.verdict,
         severity=diagnosis.severity,
@@ -77,9 +77,9 @@ def _acting(snapshot: Snapshot, diagnosis: Diagnosis, wanted: Wanted) -> Plan:
     )
 
 
-def _wanted(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Wanted:
+def _repair_actions(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> RepairActions:
     """The actions that would repair each broken link without any blocker; empty where no action repairs it."""
-    wanted: Wanted = {}
+    wanted: RepairActions = {}
     if diagnosis[Link.CLUSTER].broken or diagnosis[Link.WORKLOAD].broken or not isinstance(snapshot.workload, WorkloadFacts):
         return wanted
     if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(snapshot.service_account, ServiceAccountFacts):
@@ -113,10 +113,10 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
 def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) -> tuple[Action, ...]:
     """The canary first, then a restart where every pod is stale, else the stale pods in batches."""
     stale = stale_pods(snapshot)
-    ours = _left_by_roll_out(snapshot, workload, stale) if annotated and not is_rolled_out(snapshot) else stale
+    ours = _left_by_rollout(snapshot, workload, stale) if annotated and not is_rolled_out(snapshot) else stale
     if not ours or snapshot.desired_role is None or not isinstance(snapshot.pods, tuple):
         return ()
-    first = _try(_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role)
+    first = _canary_action(_choose_canary(snapshot, ours), workload, snapshot.pods, snapshot.desired_role)
     if len(ours) == 1:
         return (first,)
     may_restart = not workload.on_delete and snapshot.settings.restart_by is RestartBy.RESTART
@@ -124,7 +124,7 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
         restart = RestartWorkload(
             workload=workload.kind,
             name=workload.name,
-            restarted_at=_stamp(snapshot.began_at),
+            restarted_at=_timestamp(snapshot.began_at),
             at_a_time=workload.max_unavailable,
             role_arn=snapshot.desired_role,
             count=len(stale) - 1,
@@ -133,7 +133,7 @@ def _replace(snapshot: Snapshot, workload: WorkloadFacts, *, annotated: bool) ->
     return (first, ReplaceStalePods(at_a_time=workload.max_unavailable, count=len(stale) - 1, role_arn=snapshot.desired_role))
 
 
-def _try(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceCanaryPod:
+def _canary_action(canary: PodFacts, workload: WorkloadFacts, pods: Sequence[PodFacts], role_arn: str) -> ReplaceCanaryPod:
     newest = max(pod.created_at for pod in pods)
     if workload.kind is WorkloadKind.DAEMON_SET:
         return ReplaceCanaryPod(pod=canary.name, uid=canary.uid, node=canary.node, newest=newest.isoformat(), role_arn=role_arn)
@@ -147,14 +147,14 @@ MOST_REMEMBERED_PODS: Final = 50
 """Maximum number of pods of the newest second that an action stores. With more, a successor must be from a later second."""
 
 
-def _left_by_roll_out(snapshot: Snapshot, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
+def _left_by_rollout(snapshot: Snapshot, workload: WorkloadFacts, stale: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
     """Stale pods that the current rollout will not replace: those created before the annotation was set, and those the webhook skipped."""
     since = annotation_changed_at(snapshot.service_account) if isinstance(snapshot.service_account, ServiceAccountFacts) else None
-    first = _first_of_roll_out(snapshot, workload)
+    first = _first_pod_of_rollout(snapshot, workload)
     return tuple(pod for pod in stale if (since and pod.created_at > since) or (first and pod.created_at >= first))
 
 
-def _first_of_roll_out(snapshot: Snapshot, workload: WorkloadFacts) -> datetime | None:
+def _first_pod_of_rollout(snapshot: Snapshot, workload: WorkloadFacts) -> datetime | None:
     """Creation time of the rollout's first pod. The rollout's pods are the newest, because every pod is made from the current template."""
     if (
         not isinstance(snapshot.pods, tuple)
@@ -165,7 +165,7 @@ def _first_of_roll_out(snapshot: Snapshot, workload: WorkloadFacts) -> datetime 
     return sorted(pod.created_at for pod in snapshot.pods)[-workload.updated]
 
 
-def _canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
+def _choose_canary(snapshot: Snapshot, stale: tuple[PodFacts, ...]) -> PodFacts:
     """A stale pod on a NotReady node, where replacing it costs nothing; else the oldest stale pod."""
     return next(iter(not_ready_first(snapshot, stale)))
 
@@ -176,42 +176,44 @@ def not_ready_first(snapshot: Snapshot, pods: Iterable[PodFacts]) -> list[PodFac
     return sorted(sort_by_age(pods), key=lambda pod: pod.node not in unready)
 
 
-def _stamp(time: datetime) -> str:
+def _timestamp(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _rolling(snapshot: Snapshot) -> str | None:
+def _rollout_in_progress(snapshot: Snapshot) -> str | None:
     workload = snapshot.workload
     if not isinstance(workload, WorkloadFacts) or is_rolled_out(snapshot):
         return None
-    return f"a roll-out of {workload.name} is under way ({workload.updated} of {workload.desired})"
+    return f"a rollout of {workload.name} is in progress ({workload.updated} of {workload.desired})"
 
 
-def _held(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> BlockedAction | None:
+def _blocked_link(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding, wanted: RepairActions) -> BlockedAction | None:
     """Why this link alone is not acted on; None where nothing blocks it."""
-    if finding.link in wanted and (sentence := _unverified(snapshot, diagnosis, finding)):
+    if finding.link in wanted and (sentence := _unknown_precondition(snapshot, diagnosis, finding)):
         return BlockedAction(link=finding.link, reason=BlockReason.PRECONDITION_UNKNOWN, sentence=sentence)
-    if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _record_held(snapshot)):
+    if finding.verdict is Verdict.ADDON_ROLE_MISSING and (held := _blocked_record(snapshot)):
         return held
     if finding.verdict is Verdict.CLUSTER_INITIALIZING:
         return BlockedAction(
-            link=finding.link, reason=BlockReason.GRACE_PERIOD, sentence="the cluster is minutes old: the next sweep looks again"
+            link=finding.link, reason=BlockReason.GRACE_PERIOD, sentence="the cluster was created minutes ago; the next sweep checks it"
         )
     if finding.link in wanted and not wanted[finding.link]:
         return BlockedAction(
-            link=finding.link, reason=BlockReason.CONSEQUENCE, sentence=_rolling(snapshot) or "ends with the links before it"
+            link=finding.link,
+            reason=BlockReason.CONSEQUENCE,
+            sentence=_rollout_in_progress(snapshot) or "ends once the earlier links are repaired",
         )
-    if finding.link not in wanted and not _follows(diagnosis, finding, wanted):
+    if finding.link not in wanted and not _ends_by_itself(diagnosis, finding, wanted):
         return BlockedAction(link=finding.link, reason=BlockReason.NEEDS_PERSON, sentence="only a person can change this")
     return None
 
 
-def _record_held(snapshot: Snapshot) -> BlockedAction | None:
+def _blocked_record(snapshot: Snapshot) -> BlockedAction | None:
     def held(reason: BlockReason, sentence: str) -> BlockedAction:
         return BlockedAction(link=Link.ADDON_RECORD, reason=reason, sentence=sentence)
 
     if snapshot.settings.addon_record is AddonRecord.NOTIFY_ONLY:
-        return held(BlockReason.ADDON_RECORD_NOTIFY_ONLY, "addon_record is tell: its owner has to change it")
+        return held(BlockReason.ADDON_RECORD_NOTIFY_ONLY, "addon_record is notify-only: the owner of the add-on has to set the role")
     if not _passable(snapshot):
         return held(BlockReason.ROLE_NOT_ALLOWED, NOT_PASSABLE)
     if isinstance(snapshot.addon, AddonFacts) and snapshot.addon.status not in ("ACTIVE", "DEGRADED"):
@@ -227,12 +229,12 @@ def _passable(snapshot: Snapshot) -> bool:
     return is_passable(snapshot.desired_role or "", account=snapshot.account, bound_roles=snapshot.bound_roles)
 
 
-def _unverified(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding) -> str | None:
+def _unknown_precondition(snapshot: Snapshot, diagnosis: Diagnosis, finding: Finding) -> str | None:
     """Why an existing value is not replaced while a precondition could not be read; None where it may be."""
     unread = next((diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN), None)
     if unread is None or not _replaces(snapshot, finding):
         return None
-    return f"{unread.link.title} could not be read ({unread.sentence}), so what stands is not replaced"
+    return f"{unread.link.title} could not be read ({unread.sentence}), so the present value is not replaced"
 
 
 def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
@@ -243,7 +245,7 @@ def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
     return isinstance(snapshot.addon, AddonFacts) and snapshot.addon.role_arn is not None
 
 
-def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
+def _ends_by_itself(diagnosis: Diagnosis, finding: Finding, wanted: RepairActions) -> bool:
     """Whether a symptom ends by itself after the planned actions."""
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
@@ -253,20 +255,20 @@ def _follows(diagnosis: Diagnosis, finding: Finding, wanted: Wanted) -> bool:
 
 
 def _consequence(finding: Finding) -> BlockedAction:
-    return BlockedAction(link=finding.link, reason=BlockReason.CONSEQUENCE, sentence="ends with the links before it")
+    return BlockedAction(link=finding.link, reason=BlockReason.CONSEQUENCE, sentence="ends once the earlier links are repaired")
 
 
-def _all_blocked(diagnosis: Diagnosis, wanted: Wanted, found: list[Blocker]) -> tuple[BlockedAction, ...]:
+def _all_blocked(diagnosis: Diagnosis, wanted: RepairActions, found: list[Blocker]) -> tuple[BlockedAction, ...]:
     """Every broken link, blocked by the most important blocker. The time is set where time ends all blockers."""
     first = found[0]
-    until = max((stop.until for stop in found if stop.until), default=None) if all(stop.until for stop in found) else None
-    sentence = "; ".join(stop.sentence for stop in found)
+    until = max((blocker.until for blocker in found if blocker.until), default=None) if all(blocker.until for blocker in found) else None
+    sentence = "; ".join(blocker.sentence for blocker in found)
     return tuple(
         BlockedAction(link=finding.link, reason=first.reason, sentence=sentence, until=until)
         if finding.link in wanted
         else BlockedAction(
             link=finding.link,
-            reason=BlockReason.NEEDS_PERSON if not _follows(diagnosis, finding, wanted) else BlockReason.CONSEQUENCE,
+            reason=BlockReason.NEEDS_PERSON if not _ends_by_itself(diagnosis, finding, wanted) else BlockReason.CONSEQUENCE,
             sentence=finding.sentence,
         )
         for finding in diagnosis.broken

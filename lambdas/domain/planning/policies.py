@@ -12,6 +12,7 @@ from lambdas.domain.diagnosis.links.annotation import last_writer
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
 from lambdas.domain.diagnosis.verdict import ANNOTATION_VERDICTS, Verdict
 from lambdas.domain.incidents.incident import PastIncident
+from lambdas.domain.planning.actions import AnnotateServiceAccount
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.role_bounds import account_of, why_outside
 from lambdas.domain.snapshot.snapshot import Binding, Missing, ServiceAccountFacts, Snapshot
@@ -53,19 +54,19 @@ class Blocker:
     verdict: Verdict | None = None
 
 
-Rule = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
+Policy = Callable[[Snapshot, Diagnosis, RepairHistory], Blocker | None]
 
 
 def blockers(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Iterator[Blocker]:
     """Every policy that blocks repairs now, the most important first."""
-    return (stop for rule in POLICIES if (stop := rule(snapshot, diagnosis, past)))
+    return (blocker for policy in POLICIES if (blocker := policy(snapshot, diagnosis, past)))
 
 
 def _no_binding(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     if isinstance(snapshot.binding, Binding):
         return None
     path = snapshot.binding.what if isinstance(snapshot.binding, Missing) else snapshot.binding.path
-    return Blocker(BlockReason.NO_BINDING, f"no parameter asks for a role here; to let the remediator act, write {path}")
+    return Blocker(BlockReason.NO_BINDING, f"no binding exists; to let the remediator repair it, set the parameter {path}")
 
 
 def _outside_bounds(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
@@ -85,10 +86,10 @@ def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHis
     )
 
 
-def _guard_broken(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    guard = next((finding for finding in diagnosis.broken if finding.link in PRECONDITIONS), None)
-    proven = next((finding for finding in diagnosis.broken if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
-    found = guard or proven
+def _precondition_failed(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+    precondition = next((finding for finding in diagnosis.broken if finding.link in PRECONDITIONS), None)
+    failing = next((finding for finding in diagnosis.broken if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
+    found = precondition or failing
     return Blocker(BlockReason.PRECONDITION_FAILED, f"the role would not work: {found.sentence}") if found else None
 
 
@@ -102,7 +103,7 @@ def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) 
     return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].broken
 
 
-def _mechanism_unread(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+def _mechanism_unread(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     # Where an association may decide the role, the annotation is never written. No setting changes that.
     mechanism = diagnosis[Link.MECHANISM]
     if mechanism.state is not State.UNKNOWN:
@@ -112,7 +113,7 @@ def _mechanism_unread(_seen: Snapshot, diagnosis: Diagnosis, _past: RepairHistor
     )
 
 
-def _guard_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
+def _precondition_unknown(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     unread = [diagnosis[link] for link in READABLE_PRECONDITIONS if diagnosis[link].state is State.UNKNOWN]
     setting = snapshot.settings.when_unverified
     is_own = account_of(snapshot.desired_role or "") == snapshot.account
@@ -124,7 +125,7 @@ def _guard_unread(snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory
 
 
 def _observe(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    return Blocker(BlockReason.OBSERVE_MODE, "mode is observe: tell only") if snapshot.settings.mode is Mode.OBSERVE else None
+    return Blocker(BlockReason.OBSERVE_MODE, "mode is observe: notify only") if snapshot.settings.mode is Mode.OBSERVE else None
 
 
 def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
@@ -133,7 +134,7 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
     ours = [
         repair.closed_at
         for repair in _repairs(past)
-        if "annotate-service-account" in repair.changes and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
+        if AnnotateServiceAccount.kind in repair.changes and snapshot.began_at - repair.closed_at < TUG_OF_WAR_SPAN
     ]
     if len(ours) < TUG_OF_WAR_REPAIRS:
         return None
@@ -142,8 +143,8 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
     who = (
         snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""
     )  # the API server does not record a removal
-    by_whom = f"last by {who}" if who else "and by whom is not recorded"
-    sentence = f"set {len(ours)} times within a day and taken away again each time, {by_whom}"
+    by_whom = f"last by {who}" if who else "the writer is not recorded"
+    sentence = f"set {len(ours)} times within a day and removed each time, {by_whom}"
     return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 
 
@@ -155,13 +156,14 @@ def recent_binding_change(snapshot: Snapshot) -> tuple[str, datetime] | None:
     return binding.path, binding.changed_at
 
 
-def _breaker(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
+def _circuit_breaker(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
     clusters, changed = {*past.affected_clusters, snapshot.target.cluster}, recent_binding_change(snapshot)
     if changed is None or len(clusters) < snapshot.settings.circuit_breaker_clusters:
         return None
     path, at = changed
     return Blocker(
-        BlockReason.CIRCUIT_BREAKER, f"{len(clusters)} clusters turned wrong since {path} changed {_at(at)}: the parameter is wrong"
+        BlockReason.CIRCUIT_BREAKER,
+        f"{len(clusters)} clusters have incidents since {path} changed {_at(at)}, so the parameter is probably wrong",
     )
 
 
@@ -175,19 +177,19 @@ def _cooldown(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) ->
         return None
     until = latest + timedelta(seconds=snapshot.settings.cooldown_s)
     return (
-        Blocker(BlockReason.COOLDOWN, f"repaired {_at(latest)}; the next may follow {_at(until)}", until)
+        Blocker(BlockReason.COOLDOWN, f"repaired {_at(latest)}; the next repair may start {_at(until)}", until)
         if snapshot.began_at < until
         else None
     )
 
 
-def _too_many(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
+def _too_many_repairs(snapshot: Snapshot, _diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
     hour = timedelta(hours=1)
     recent = sorted(repair.closed_at for repair in _repairs(past) if snapshot.began_at - repair.closed_at < hour)
     most = snapshot.settings.max_repairs_per_hour
     if len(recent) < most:
         return None
-    return Blocker(BlockReason.TOO_MANY_REPAIRS, f"{len(recent)} repairs within an hour, and {most} are allowed", recent[-most] + hour)
+    return Blocker(BlockReason.TOO_MANY_REPAIRS, f"{len(recent)} repairs within an hour, {most} are allowed", recent[-most] + hour)
 
 
 def _window(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Blocker | None:
@@ -197,11 +199,11 @@ def _window(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Bl
     if past.calendar_unread:
         return Blocker(
             BlockReason.MAINTENANCE_WINDOW,
-            f"nothing fails yet, and whether the maintenance window is open is not known: {past.calendar_unread}",
+            f"nothing fails yet, and the maintenance window could not be read: {past.calendar_unread}",
         )
     opens = opens_at(window, snapshot.began_at) if isinstance(window, Window) else past.calendar_opens_at
     return (
-        Blocker(BlockReason.MAINTENANCE_WINDOW, f"nothing fails yet, so it waits for the maintenance window {_at(opens)}", opens)
+        Blocker(BlockReason.MAINTENANCE_WINDOW, f"nothing fails yet, so the repair waits for the maintenance window {_at(opens)}", opens)
         if opens
         else None
     )
@@ -220,17 +222,17 @@ def _at(time: datetime) -> str:
     return f"at {time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-POLICIES: Final[tuple[Rule, ...]] = (
+POLICIES: Final[tuple[Policy, ...]] = (
     _no_binding,
     _outside_bounds,
-    _guard_broken,
+    _precondition_failed,
     _trusts_everyone,
     _mechanism_unread,
-    _guard_unread,
+    _precondition_unknown,
     _observe,
-    _breaker,
+    _circuit_breaker,
     _tug_of_war,
-    _too_many,
+    _too_many_repairs,
     _cooldown,
     _window,
 )

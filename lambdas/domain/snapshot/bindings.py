@@ -58,7 +58,7 @@ def role_arn_problem(value: str, partition: str) -> str | None:
     if matched is None:
         left = [name for name in re.findall(r"\{(\w*)\}", value) if name not in _PLACEHOLDERS]
         known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
-        return f"holds an unknown placeholder, {{{left[0][:40]}}}; there are {known}" if left else f"is no role ARN: {value[:200]!r}"
+        return f"holds an unknown placeholder, {{{left[0][:40]}}}; there are {known}" if left else f"is not a role ARN: {value[:200]!r}"
     if matched["partition"] != partition:
         return f"names a role of partition {matched['partition']}; this account is in {partition}"
     return None

@@ -18,8 +18,8 @@ def lost_nodes(pods: Sequence[PodFacts], nodes: Sequence[NodeFacts]) -> frozense
 
     Source: https://kubernetes.io/docs/concepts/architecture/nodes/#condition
     """
-    there = {node.name for node in nodes}
-    gone = {pod.node for pod in pods if pod.node and pod.node not in there} if there else set()
+    existing = {node.name for node in nodes}
+    gone = {pod.node for pod in pods if pod.node and pod.node not in existing} if existing else set()
     return frozenset(gone | {node.name for node in nodes if node.ready is None})
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.incidents.check_lease import without_lease
-from lambdas.domain.incidents.incident import CheckRequirements, IdleState, Incident, NodesState, Outcome, PastIncident, Signal
+from lambdas.domain.incidents.incident import CheckRequirement, IdleState, Incident, NodesState, Outcome, PastIncident, Signal
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
@@ -45,7 +45,7 @@ def signal(occurred_at: datetime, check: str = "a", *, at: datetime = NOW, **mor
 
 def signalled(incidents: IncidentsPort, target: ServiceAccountRef, occurred_at: datetime, *, is_about_nodes: bool = False) -> SignalResult:
     """The result of one signal. A lease that it takes is released at once."""
-    result = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirements.NODES} if is_about_nodes else ())))
+    result = incidents.signal(target, signal(occurred_at, requirements=frozenset({CheckRequirement.NODES} if is_about_nodes else ())))
     if isinstance(result, IdleState):
         incidents.release_check(target, result)
         return without_lease(result)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambdas.domain.incidents.check_lease import LEASE_DURATION, without_lease
-from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirements, Deferred, IdleState, NodesState
+from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement, Deferred, IdleState, NodesState
 from tests.integration.adapters.incident_builders import FAR, NOW, SECOND, incident, past, signal, take_lease
 from tests.integration.adapters.local_session import TABLE
 
@@ -40,13 +40,13 @@ def test_a_check_finishes_only_if_no_signal_arrived_since_it_began(incidents: In
 
 def test_deferred_signals_pass_on_their_requirements_and_actor(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     state = take_lease(incidents, target, "a")
-    incidents.signal(target, signal(FAR, "b", requirements=frozenset({CheckRequirements.NODES, CheckRequirements.ANEW})))
+    incidents.signal(target, signal(FAR, "b", requirements=frozenset({CheckRequirement.NODES, CheckRequirement.UNCACHED})))
     incidents.signal(target, signal(FAR, "c", request={"actor": {"who": "jane"}}))
     incidents.signal(target, signal(FAR, "d"))
     again = incidents.finish_check(target, state, NOW)
     assert again is not None
     assert (again.requirements, again.request, again.signals) == (
-        {CheckRequirements.NODES, CheckRequirements.ANEW},
+        {CheckRequirement.NODES, CheckRequirement.UNCACHED},
         {"actor": {"who": "jane"}},
         4,
     )

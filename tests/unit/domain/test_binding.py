@@ -50,18 +50,18 @@ def test_a_role_arn_is_read(text: str, arn: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("", "is no role ARN", id="empty"),
-        pytest.param("blue-cni", "is no role ARN", id="a name"),
-        pytest.param("arn:aws:iam::111122223333:user/dana", "is no role ARN", id="a user"),
-        pytest.param("arn:aws:iam::111122223333:role/", "is no role ARN", id="no name"),
-        pytest.param("arn:aws:iam::11112222333:role/blue", "is no role ARN", id="eleven digits"),
-        pytest.param("arn:aws:iam::١١١١٢٢٢٢٣٣٣٣:role/blue", "is no role ARN", id="digits of another script"),
-        pytest.param("arn:aws:iam::111122223333:role/" + "r" * 65, "is no role ARN", id="one character too long"),
-        pytest.param(f"{ARN}\nAWS_x", "is no role ARN", id="a second line"),
-        pytest.param(f"{ARN},{ARN}", "is no role ARN", id="two of them"),
+        pytest.param("", "is not a role ARN", id="empty"),
+        pytest.param("blue-cni", "is not a role ARN", id="a name"),
+        pytest.param("arn:aws:iam::111122223333:user/dana", "is not a role ARN", id="a user"),
+        pytest.param("arn:aws:iam::111122223333:role/", "is not a role ARN", id="no name"),
+        pytest.param("arn:aws:iam::11112222333:role/blue", "is not a role ARN", id="eleven digits"),
+        pytest.param("arn:aws:iam::١١١١٢٢٢٢٣٣٣٣:role/blue", "is not a role ARN", id="digits of another script"),
+        pytest.param("arn:aws:iam::111122223333:role/" + "r" * 65, "is not a role ARN", id="one character too long"),
+        pytest.param(f"{ARN}\nAWS_x", "is not a role ARN", id="a second line"),
+        pytest.param(f"{ARN},{ARN}", "is not a role ARN", id="two of them"),
         pytest.param("arn:aws:iam::111122223333:role/{stage}", "unknown placeholder, {stage}", id="placeholder"),
         pytest.param("arn:aws-cn:iam::111122223333:role/blue", "partition aws-cn; this account is in aws", id="partition"),
-        pytest.param("arn:aws-iso:iam::111122223333:role/blue", "is no role ARN", id="a partition we do not know"),
+        pytest.param("arn:aws-iso:iam::111122223333:role/blue", "is not a role ARN", id="a partition we do not know"),
     ],
 )
 def test_anything_else_is_refused_with_what_is_wrong(text: str, says: str) -> None:

@@ -211,7 +211,7 @@ def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
 
 def test_a_daemon_set_that_was_deleted_is_put_back_with_its_role() -> None:
     found = diagnose(seen(workload=Missing("d"), nodes=nodes(3, unready=3)))[Link.WORKLOAD]
-    assert "its DaemonSet is gone" in found.sentence
+    assert "its DaemonSet does not" in found.sentence
     assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
 
 

@@ -209,7 +209,7 @@ def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold
 def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for() -> None:
     made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2)))
     assert made.actions == ()
-    assert made.wait == "a roll-out of aws-node is under way (1 of 2)"
+    assert made.wait == "a rollout of aws-node is in progress (1 of 2)"
     assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
 
 

@@ -58,7 +58,7 @@ def test_the_latest_repair_counts_in_whatever_order_history_comes() -> None:
 
 def test_the_cool_down_tells_both_times_alike() -> None:
     sentence = planned(drifted(), RepairHistory(incidents=(repaired(MINUTE),))).blocked[0].sentence
-    assert sentence == f"repaired at {NOW - MINUTE:%Y-%m-%d %H:%M:%S} UTC; the next may follow at {NOW + 4 * MINUTE:%Y-%m-%d %H:%M:%S} UTC"
+    assert sentence == f"repaired at {NOW - MINUTE:%Y-%m-%d %H:%M:%S} UTC; the next repair may start at {NOW + 4 * MINUTE:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def test_an_incident_without_a_write_starts_no_cool_down() -> None:
@@ -98,7 +98,7 @@ def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time(
     made = planned(drifted(), RepairHistory(incidents=WAR))
     assert made.verdict is Verdict.FLAPPING
     assert held(drifted(), RepairHistory(incidents=WAR)) == (BlockReason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
-    assert made.blocked[0].sentence == "set 3 times within a day and taken away again each time, and by whom is not recorded"
+    assert made.blocked[0].sentence == "set 3 times within a day and removed each time, the writer is not recorded"
 
 
 def test_who_set_another_value_is_on_record() -> None:
@@ -106,7 +106,7 @@ def test_who_set_another_value_is_on_record() -> None:
     assert (
         planned(replaced, RepairHistory(incidents=WAR))
         .blocked[0]
-        .sentence.endswith("taken away again each time, last by argocd-controller")
+        .sentence.endswith("removed each time, last by argocd-controller")
     )
 
 

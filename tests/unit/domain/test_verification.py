@@ -95,7 +95,7 @@ def test_pods_that_started_without_the_role_after_the_plan_are_waited_for_only_w
     assert verify(before, stale).state is VerificationState.WAITING, "a roll-out replaces them"
     proof = verify(before, replace(stale, actions=(CANARY, WAVES)))
     assert proof.state is state
-    assert proof.sentence.endswith("12 pods started without it before the annotation was back") is (
+    assert proof.sentence.endswith("12 pods started without it before the annotation was restored") is (
         state is VerificationState.MORE_STALE_PODS
     )
 

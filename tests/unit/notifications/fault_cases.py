@@ -236,7 +236,7 @@ FAULT_CASES: Final[Mapping[str, FaultCase]] = {
     ),
     "binding-invalid": FaultCase(
         verdict=Verdict.BINDING_INVALID,
-        build=lambda: _snapshot(binding=InvalidBinding(path=PATH, reason="is no role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
+        build=lambda: _snapshot(binding=InvalidBinding(path=PATH, reason="is not a role ARN: 'prod-blue-vpc-cni'"), role=NOT_READ),
     ),
     "binding-to-no-role": FaultCase(verdict=Verdict.BINDING_INVALID, build=lambda: _snapshot(role=Missing("role"))),
     "permissions-missing": FaultCase(

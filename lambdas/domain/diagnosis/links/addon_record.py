@@ -9,14 +9,14 @@ from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, br
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Snapshot, Unknown
 
-YOUNG: Final = timedelta(minutes=15)
+INITIALIZATION: Final = timedelta(minutes=15)
 """Time after a cluster's creation in which the add-on API may not answer yet.
 
 Source: https://github.com/terraform-aws-modules/terraform-aws-eks/pull/3214
 """
 
 _IDENTITY_ISSUES: Final = ("AccessDenied", "AddonPermissionFailure")
-_CONSEQUENT_ISSUES: Final = ("InsufficientNumberOfReplicas", *_IDENTITY_ISSUES)
+_CONSEQUENCES: Final = ("InsufficientNumberOfReplicas", *_IDENTITY_ISSUES)
 """Health issues that a missing identity causes. Alone they show no other cause.
 
 Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_AddonIssue.html
@@ -27,8 +27,8 @@ _EKS_REFUSED: Final = 'User "eks:'
 Source: https://github.com/kubernetes-sigs/aws-ebs-csi-driver/issues/1552
 """
 
-_UNDER_WAY: Final = ("CREATING", "UPDATING", "DELETING")
-_UNWELL: Final = ("DEGRADED", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+_UPDATING: Final = ("CREATING", "UPDATING", "DELETING")
+_DEGRADED: Final = ("DEGRADED", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
 def record_link(snapshot: Snapshot) -> Finding:
@@ -40,39 +40,41 @@ def record_link(snapshot: Snapshot) -> Finding:
             return not_applicable(Link.ADDON_RECORD, "no EKS add-on owns this ServiceAccount")
         case Missing():
             return not_applicable(Link.ADDON_RECORD, f"{snapshot.addon_name} is not an EKS add-on here")
-        case Unknown(reason) if _young(snapshot):
-            return broken(Link.ADDON_RECORD, Verdict.CLUSTER_INITIALIZING, f"The cluster is minutes old: {reason}", severity=Severity.INFO)
+        case Unknown(reason) if _is_initializing(snapshot):
+            return broken(
+                Link.ADDON_RECORD, Verdict.CLUSTER_INITIALIZING, f"The cluster was created minutes ago: {reason}", severity=Severity.INFO
+            )
         case Unknown(reason):
             return unknown(Link.ADDON_RECORD, reason)
         case AddonFacts() as addon:
             return _record(snapshot, addon)
 
 
-def _young(snapshot: Snapshot) -> bool:
-    return isinstance(snapshot.cluster, ClusterFacts) and snapshot.began_at - snapshot.cluster.created_at < YOUNG
+def _is_initializing(snapshot: Snapshot) -> bool:
+    return isinstance(snapshot.cluster, ClusterFacts) and snapshot.began_at - snapshot.cluster.created_at < INITIALIZATION
 
 
 def _record(snapshot: Snapshot, addon: AddonFacts) -> Finding:
     evidence = Evidence(f"add-on {addon.name} {addon.version}", "serviceAccountRoleArn", addon.role_arn or "none", addon.modified_at)
-    if addon.status in _UNDER_WAY:
-        sentence = f"The add-on {addon.name} is {addon.status}; a write now could make that fail."
+    if addon.status in _UPDATING:
+        sentence = f"The add-on {addon.name} is {addon.status}; a write now could make the update fail."
         return broken(Link.ADDON_RECORD, Verdict.UPDATE_IN_PROGRESS, sentence, evidence, severity=Severity.INFO)
-    if otherwise := [issue for issue in addon.issues if not _consequent(issue)]:
+    if otherwise := [issue for issue in addon.issues if not _is_consequence(issue)]:
         return broken(
             Link.ADDON_RECORD,
             Verdict.ADDON_DEGRADED,
             f"The add-on {addon.name} is {addon.status}: {otherwise[0].code}: {otherwise[0].message[:200]}",
             *(Evidence(", ".join(issue.resources[:3]) or addon.name, issue.code, issue.message[:300]) for issue in otherwise[:3]),
             severity=Severity.WARNING,
-            remedies=_of_conflict(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _BY_ITS_WORDS,
+            remedies=_conflict_remedies(snapshot, addon) if otherwise[0].code == "ConfigurationConflict" else _RESOLVE_HEALTH,
         )
     return _role_in_record(snapshot, addon, evidence)
 
 
-_BY_ITS_WORDS: Final = (Remedy("resolve the health issue of the add-on"),)
+_RESOLVE_HEALTH: Final = (Remedy("resolve the health issue of the add-on"),)
 
 
-def _of_conflict(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
+def _conflict_remedies(snapshot: Snapshot, addon: AddonFacts) -> tuple[Remedy, ...]:
     """A remedy for a field conflict: repeat the update with the choice of the value to keep."""
     return (
         Remedy("repeat the update and keep the present value", update_with_role(snapshot, addon)),
@@ -99,13 +101,13 @@ def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -
     if not isinstance(snapshot.binding, Binding):
         return not_applicable(Link.ADDON_RECORD, f"{addon.status}, role {addon.role_arn or 'none'}; no binding to compare with")
     if addon.role_arn == snapshot.binding.role_arn:
-        return ok(Link.ADDON_RECORD, f"{addon.status}, carries the role", evidence)
+        return ok(Link.ADDON_RECORD, f"{addon.status}, has the role", evidence)
     if snapshot.settings.addon_record is AddonRecord.NOTIFY_ONLY and addon.role_arn is None:
-        return not_applicable(Link.ADDON_RECORD, "no role, and by its settings the record is somebody else's (addon_record = tell)")
+        return not_applicable(Link.ADDON_RECORD, "no role; addon_record is notify-only")
     sentence = (
-        f"The {addon.name} add-on has no role of its own, so its next update takes the annotation away again."
+        f"The {addon.name} add-on has no role, so its next update removes the annotation."
         if addon.role_arn is None
-        else f"The {addon.name} add-on carries another role, {addon.role_arn}, which its next update puts back."
+        else f"The {addon.name} add-on has another role, {addon.role_arn}, which its next update sets."
     )
     return broken(Link.ADDON_RECORD, Verdict.ADDON_ROLE_MISSING, sentence, evidence, severity=Severity.WARNING)
 
@@ -115,13 +117,13 @@ def permission_issues(addon: AddonFacts) -> tuple[HealthIssue, ...]:
     return tuple(issue for issue in addon.issues if issue.code in _IDENTITY_ISSUES and _EKS_REFUSED not in issue.message)
 
 
-def _consequent(issue: HealthIssue) -> bool:
-    return issue.code in _CONSEQUENT_ISSUES and _EKS_REFUSED not in issue.message
+def _is_consequence(issue: HealthIssue) -> bool:
+    return issue.code in _CONSEQUENCES and _EKS_REFUSED not in issue.message
 
 
 def degraded_addon(snapshot: Snapshot) -> Finding | None:
     """The finding for a degraded add-on that no link explains; None where the add-on is healthy."""
-    if not isinstance(snapshot.addon, AddonFacts) or snapshot.addon.status not in _UNWELL:
+    if not isinstance(snapshot.addon, AddonFacts) or snapshot.addon.status not in _DEGRADED:
         return None
     words = "; ".join(f"{issue.code}: {issue.message[:200]}" for issue in snapshot.addon.issues[:3]) or "EKS names no issue"
     return broken(
@@ -133,5 +135,5 @@ def degraded_addon(snapshot: Snapshot) -> Finding | None:
             for issue in snapshot.addon.issues[:3]
         ),
         severity=Severity.WARNING,
-        remedies=_BY_ITS_WORDS,
+        remedies=_RESOLVE_HEALTH,
     )

@@ -25,12 +25,12 @@ def annotation_link(snapshot: Snapshot) -> Finding:
         case Unknown(reason):
             return unknown(Link.ANNOTATION, reason)
         case Missing() if isinstance(snapshot.workload, Missing):
-            return not_applicable(Link.ANNOTATION, "the ServiceAccount does not exist, and nothing wants it")
+            return not_applicable(Link.ANNOTATION, "the ServiceAccount does not exist, and no workload needs it")
         case Missing():
             return broken(
                 Link.ANNOTATION,
                 Verdict.ANNOTATION_MISSING,
-                "The ServiceAccount itself is gone.",
+                "The ServiceAccount does not exist.",
                 remedies=(Remedy("let its owner (add-on, chart, manifest) create it again; the remediator then sets the role"),),
             )
         case ServiceAccountFacts() as account:
@@ -54,7 +54,7 @@ def _annotation(snapshot: Snapshot, account: ServiceAccountFacts) -> Finding:
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_DIFFERS, sentence, evidence)
     if stray := stray_keys(account):
         key = min(stray)
-        sentence = f"The role stands under {key}, a key that nothing reads; the right one is {ROLE_ANNOTATION}."
+        sentence = f"The role is under the key {key}, which nothing reads; the correct key is {ROLE_ANNOTATION}."
         return broken(Link.ANNOTATION, Verdict.ANNOTATION_KEY_MISSPELT, sentence, Evidence(evidence.subject, key, stray[key]))
     if snapshot.known_good_at:
         sentence = f"The role annotation is gone; it was there at {snapshot.known_good_at:%Y-%m-%d %H:%M} UTC."
@@ -101,7 +101,7 @@ def stale_pods(snapshot: Snapshot) -> tuple[PodFacts, ...]:
 
 
 def sort_by_age(pods: Iterable[PodFacts]) -> tuple[PodFacts, ...]:
-    """By creation, then by name."""
+    """The pods by creation time, then by name."""
     return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
 
@@ -133,17 +133,17 @@ def _pods_with_role(snapshot: Snapshot, severity: Severity) -> Finding:
         return unknown(Link.PODS, "no pod exists")
     if not stale:
         return stuck(snapshot, severity) or ok(Link.PODS, f"{pods} of {pluralize(pods, 'was', 'were')} admitted with the role{besides}")
-    missed = _missed(snapshot, stale)
+    skipped = _skipped_by_webhook(snapshot, stale)
     evidence = tuple(Evidence(f"Pod {pod.name}", "AWS_ROLE_ARN", pod.role_arn or "none", pod.created_at) for pod in stale[:3])
-    if len(missed) == len(stale):
-        share_missed = f"{len(stale)} of {pluralize(pods, 'pod')}"
-        sentence = f"The identity webhook missed {share_missed}: created after the annotation, yet without the role{besides}."
+    if len(skipped) == len(stale):
+        stale_share = f"{len(stale)} of {pluralize(pods, 'pod')}"
+        sentence = f"The identity webhook missed {stale_share}: created after the annotation, yet without the role{besides}."
         return broken(Link.PODS, Verdict.WEBHOOK_MISSED, sentence, *evidence)
     sentence = f"{pluralize_share(len(stale), pods, 'pod', 'was', 'were')} admitted without the right role{besides}."
     return broken(Link.PODS, Verdict.PODS_STALE, sentence, *evidence)
 
 
-def _missed(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
+def _skipped_by_webhook(snapshot: Snapshot, stale: Sequence[PodFacts]) -> list[PodFacts]:
     account = snapshot.service_account
     if not isinstance(account, ServiceAccountFacts) or account.role_annotations.get(ROLE_ANNOTATION) != snapshot.desired_role:
         return []

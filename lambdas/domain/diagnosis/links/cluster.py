@@ -29,7 +29,7 @@ from lambdas.domain.snapshot.snapshot import (
 from lambdas.domain.trust import Refused, evaluate_pod_identity
 
 _REACHABLE: Final = ("ACTIVE", "UPDATING")
-_COMING: Final = ("CREATING", "PENDING")
+_CREATING: Final = ("CREATING", "PENDING")
 """Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Cluster.html (status)"""
 
 _APPLY_ACCESS: Final = "irsa-remediator access --cluster {cluster} --apply"
@@ -45,36 +45,39 @@ def cluster_link(snapshot: Snapshot) -> Finding:
     name = snapshot.target.cluster
     match snapshot.cluster:
         case Missing():
-            return _gone(snapshot, f"There is no cluster {name} in this account and region.")
+            return _cluster_gone(snapshot, f"There is no cluster {name} in this account and region.")
         case Unknown(reason, denial):
             return _no_access(snapshot, reason, denial)
         case ClusterFacts(status="DELETING"):
-            return _gone(snapshot, f"The cluster {name} is being deleted.")
+            return _cluster_gone(snapshot, f"The cluster {name} is being deleted.")
         case ClusterFacts(status=status) if status not in _REACHABLE:
             return broken(
-                Link.CLUSTER, Verdict.CLUSTER_INITIALIZING if status in _COMING else Verdict.NO_ACCESS, f"The cluster is {status}."
+                Link.CLUSTER, Verdict.CLUSTER_INITIALIZING if status in _CREATING else Verdict.NO_ACCESS, f"The cluster is {status}."
             )
     for part in (snapshot.service_account, snapshot.workload, snapshot.pods, snapshot.nodes):
         if isinstance(part, Unknown):
             return _no_access(snapshot, part.reason, part.denial)
-    return ok(Link.CLUSTER, "active, and we are logged in")
+    return ok(Link.CLUSTER, "active, and the login succeeded")
 
 
 def _no_access(snapshot: Snapshot, reason: str, denial: Denial | None) -> Finding:
-    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"We cannot look into the cluster: {reason}", remedies=_way_in(snapshot, denial))
+    return broken(Link.CLUSTER, Verdict.NO_ACCESS, f"The cluster cannot be read: {reason}", remedies=_access_remedies(snapshot, denial))
 
 
-def _way_in(snapshot: Snapshot, denial: Denial | None) -> tuple[Remedy, ...]:
+def _access_remedies(snapshot: Snapshot, denial: Denial | None) -> tuple[Remedy, ...]:
     name = snapshot.target.cluster
     if denial is None:
         return ()
     if denial is not Denial.UNREACHABLE:
         remedy = _ACCESS_REMEDY[denial]
         return (replace(remedy, command=remedy.command.format(cluster=name)),)
-    return (Remedy(_route(snapshot.cluster)), Remedy("see what blocks the connection", f"irsa-remediator access --cluster {name} --check"))
+    return (
+        Remedy(_network_remedy(snapshot.cluster)),
+        Remedy("see what blocks the connection", f"irsa-remediator access --cluster {name} --check"),
+    )
 
 
-def _route(cluster: object) -> str:
+def _network_remedy(cluster: object) -> str:
     match cluster:
         case ClusterFacts(public_from=()):
             return "the endpoint is private: deploy the functions into its VPC (docs/network.md)"
@@ -85,12 +88,12 @@ def _route(cluster: object) -> str:
     return "give the functions' subnets a NAT gateway or an endpoint for EKS (docs/network.md)"
 
 
-def _gone(snapshot: Snapshot, sentence: str) -> Finding:
+def _cluster_gone(snapshot: Snapshot, sentence: str) -> Finding:
     """Nothing fails in a cluster that does not exist, so the severity is low."""
-    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedies=_unbind(snapshot))
+    return broken(Link.CLUSTER, Verdict.CLUSTER_GONE, sentence, severity=Severity.WARNING, remedies=_unbind_remedies(snapshot))
 
 
-def _unbind(snapshot: Snapshot) -> tuple[Remedy, ...]:
+def _unbind_remedies(snapshot: Snapshot) -> tuple[Remedy, ...]:
     if isinstance(snapshot.binding, Missing):
         return ()
     return (
@@ -103,12 +106,12 @@ def _unbind(snapshot: Snapshot) -> tuple[Remedy, ...]:
 def workload_link(snapshot: Snapshot) -> Finding:
     """Link 2: the workload exists and wants at least one pod."""
     match snapshot.workload:
-        case WorkloadFacts(desired=0) as it:
-            return not_applicable(Link.WORKLOAD, f"{it.kind} {it.name} is wanted nowhere")
+        case WorkloadFacts(desired=0) as workload:
+            return not_applicable(Link.WORKLOAD, f"{workload.kind} {workload.name} should have no pods")
         case WorkloadFacts(service_account=used) as it if used and used != snapshot.target.name:
             return _other_service_account(snapshot, it)
-        case WorkloadFacts() as it:
-            return ok(Link.WORKLOAD, f"{it.kind} {it.name}, {it.desired} wanted")
+        case WorkloadFacts() as workload:
+            return ok(Link.WORKLOAD, f"{workload.kind} {workload.name}, {workload.desired} desired")
         case Unknown(reason):
             return unknown(Link.WORKLOAD, reason)
     return _without_workload(snapshot)
@@ -141,7 +144,7 @@ def _without_workload(snapshot: Snapshot) -> Finding:
         return broken(Link.WORKLOAD, Verdict.UPDATE_IN_PROGRESS, f"{wait} for the CNI, whose add-on is {snapshot.addon.status}.")
     late = tuple(node for node in waiting if not is_within_grace(node, snapshot.began_at, snapshot.settings.node_grace_s))
     if not late:
-        return not_applicable(Link.WORKLOAD, f"no aws-node here; {wait} for a network since a moment ago, as each does that joins")
+        return not_applicable(Link.WORKLOAD, f"no aws-node here; {wait} for a network within the grace period of a joining node")
     return _not_installed(snapshot, late)
 
 
@@ -149,28 +152,26 @@ def _not_installed(snapshot: Snapshot, waiting: tuple[NodeFacts, ...]) -> Findin
     wait = pluralize(len(waiting), "node waits", "nodes wait")
     besides = isinstance(snapshot.nodes, tuple) and any(node.ready and node.os == "linux" for node in snapshot.nodes)
     recorded = isinstance(snapshot.addon, AddonFacts)
-    gone = (
-        "the vpc-cni add-on is on record, but its DaemonSet is gone"
-        if recorded
-        else "neither the vpc-cni add-on nor its DaemonSet is there"
-    )
+    gone = "the vpc-cni add-on exists, but its DaemonSet does not" if recorded else "neither the vpc-cni add-on nor its DaemonSet exists"
     return broken(
         Link.WORKLOAD,
         Verdict.ADDON_NOT_INSTALLED,
         f"{wait} for a CNI, and {gone}{', though other nodes are Ready' if besides else ''}.",
         *(Evidence(f"Node {node.name}", "Ready", node.message, node.since) for node in waiting[:3]),
         remedies=(
-            *((_ANOTHER,) if besides else ()),
+            *((_ANOTHER_CNI,) if besides else ()),
             Remedy("let EKS install it again", update_with_role(snapshot, snapshot.addon, version=snapshot.addon.version))
             if isinstance(snapshot.addon, AddonFacts)
-            else _INSTALL,
+            else _INSTALL_CNI,
             Remedy("do not replace the nodes: they become Ready once the CNI runs"),
         ),
     )
 
 
-_ANOTHER: Final = Remedy("if the Ready nodes use another CNI (Cilium, Calico), check that CNI: these nodes do not wait for aws-node then")
-_INSTALL: Final = Remedy("install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks")
+_ANOTHER_CNI: Final = Remedy(
+    "if the Ready nodes use another CNI (Cilium, Calico), check that CNI: these nodes do not wait for aws-node then"
+)
+_INSTALL_CNI: Final = Remedy("install the vpc-cni add-on before the node groups: before_compute = true in terraform-aws-eks")
 
 
 def mechanism_link(snapshot: Snapshot) -> Finding:
@@ -189,7 +190,7 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
         return broken(
             Link.MECHANISM,
             Verdict.POD_IDENTITY_IN_USE,
-            "A pod identity association decides the role, but the Pod Identity agent that hands it out is not installed.",
+            "A pod identity association decides the role, but the Pod Identity agent is not installed.",
             evidence,
             severity=identity_severity(snapshot),
             remedies=(
@@ -209,8 +210,8 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
                 Remedy(f"allow pods.eks.amazonaws.com sts:AssumeRole and sts:TagSession in the trust policy of {association.role_arn}"),
             ),
         )
-    found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: hands off", evidence)
-    return replace(found, advice=_still_by_web_identity(snapshot, association))
+    found = ok(Link.MECHANISM, f"pod identity association with {association.role_arn}: the annotation does not apply", evidence)
+    return replace(found, advice=_older_pods_note(snapshot, association))
 
 
 def _agent_without_addon(snapshot: Snapshot) -> bool:
@@ -225,7 +226,7 @@ def _agent_without_addon(snapshot: Snapshot) -> bool:
     return any(pod.ready and pod.container_credentials and pod.role_arn is None for pod in reachable_pods(snapshot))
 
 
-def _still_by_web_identity(snapshot: Snapshot, association: Association) -> str:
+def _older_pods_note(snapshot: Snapshot, association: Association) -> str:
     """Pods from before the association keep the role of their admission. In the SDK's chain it precedes the association.
 
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html

@@ -87,12 +87,12 @@ def oidc_link(snapshot: Snapshot) -> Finding:
         case Unknown(reason):
             return unknown(Link.OIDC_PROVIDER, reason)
         case NotRead():
-            return not_applicable(Link.OIDC_PROVIDER, "no role to guard")
+            return not_applicable(Link.OIDC_PROVIDER, "no role to check")
         case OidcProvider(client_ids=ids) if wanted in ids:
             return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rsplit('/', 1)[-1]}")
         case OidcProvider(arn=found, client_ids=ids):
             return _no_provider(
-                f"The IAM OIDC provider of this cluster lacks the client id {wanted}.",
+                f"The IAM OIDC provider of this cluster lacks the client ID {wanted}.",
                 Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
                 Remedy(
                     "add the client ID",
@@ -106,7 +106,7 @@ def oidc_link(snapshot: Snapshot) -> Finding:
         )
     url = "https://" + arn.split("oidc-provider/", 1)[1]
     return _no_provider(
-        "IAM has no OIDC provider for this cluster's issuer, so its tokens are worth nothing.",
+        "IAM has no OIDC provider for this cluster's issuer, so STS rejects its tokens.",
         Evidence("IAM", "OIDC provider", f"none for {url}"),
         Remedy("create the provider", f"aws iam create-open-id-connect-provider --url {quote(url)} --client-id-list {quote(wanted)}"),
     )
@@ -124,7 +124,7 @@ def trust_link(snapshot: Snapshot) -> Finding:
             return unknown(Link.TRUST, reason)
         case RoleFacts() as role if arn is not None:
             return _trust(snapshot, role, WebIdentity(provider_arn=arn, subject=snapshot.target.subject, audience=audience(snapshot)))
-    return not_applicable(Link.TRUST, "no role to look at")
+    return not_applicable(Link.TRUST, "no role to check")
 
 
 def trust_breadth(snapshot: Snapshot) -> Breadth | None:
@@ -176,7 +176,7 @@ def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
     namespace = identity.subject.split(":")[2]
     who = "any ServiceAccount of this cluster" if wide is Breadth.CLUSTER else f"any ServiceAccount in {namespace}"
     condition = f'StringEquals "{identity.issuer}:sub" = "{identity.subject}"'
-    return f"{who} can take the role {role_name(role.arn)}, since its trust policy does not ask for this one; add {condition}"
+    return f"{who} can assume the role {role_name(role.arn)}, since its trust policy does not name this ServiceAccount; add {condition}"
 
 
 def role_name(arn: str) -> str:

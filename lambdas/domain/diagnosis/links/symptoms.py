@@ -64,15 +64,15 @@ def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
 
 def permission_errors_link(snapshot: Snapshot) -> Finding:
     """Link 11: the plug-in reports no permission error. An error of a pod with the role shows that the role lacks a call."""
-    told_by_eks = _told_by_eks(snapshot)
+    health = _addon_health_finding(snapshot)
     match snapshot.permission_errors:
         case NotRead():
-            return told_by_eks or not_applicable(Link.PERMISSION_ERRORS, "not read: nothing asked for it")
+            return health or not_applicable(Link.PERMISSION_ERRORS, "not read")
         case Unknown(reason):
-            return told_by_eks or unknown(Link.PERMISSION_ERRORS, reason)
+            return health or unknown(Link.PERMISSION_ERRORS, reason)
     errors = current_errors(snapshot)
     if not errors:
-        return told_by_eks or _sts_refuses(snapshot) or _sts_unreachable(snapshot) or _silent(snapshot)
+        return health or _sts_refuses(snapshot) or _sts_unreachable(snapshot) or _no_event(snapshot)
     stale = {pod.name for pod in stale_pods(snapshot)}
     with_role = tuple(error for error in errors if error.pod not in stale)
     calls = tuple(dict.fromkeys(error.call for error in with_role or errors))
@@ -98,8 +98,8 @@ def _without_role(snapshot: Snapshot) -> Verdict:
     return Verdict.PERMISSIONS_MISSING if has_role else Verdict.ANNOTATION_MISSING
 
 
-def _silent(snapshot: Snapshot) -> Finding:
-    """No event that counts. An event that was not sent shows nothing, so the sentence names the calls whose refusal sends none."""
+def _no_event(snapshot: Snapshot) -> Finding:
+    """The finding without an event. No event does not mean no refusal, so the sentence names the calls whose refusal sends none."""
     if snapshot.addon_name != CNI_ADDON:
         return not_applicable(Link.PERMISSION_ERRORS, "only the CNI reports refused calls")
     found = needs(snapshot)
@@ -122,7 +122,7 @@ HEALTH_LAG: Final = timedelta(minutes=15)
 """Minimum time with the role before an add-on's health counts. EKS updates the health at intervals."""
 
 
-def _told_by_eks(snapshot: Snapshot) -> Finding | None:
+def _addon_health_finding(snapshot: Snapshot) -> Finding | None:
     """The add-on's health issue about permissions, where the role is in force. Pods without the role would explain it otherwise."""
     if not isinstance(snapshot.addon, AddonFacts) or not isinstance(snapshot.binding, Binding) or stale_pods(snapshot):
         return None
@@ -148,7 +148,7 @@ def nodes_link(snapshot: Snapshot) -> Finding:
     """Link 12: nodes are Ready, or not Ready for a known cause. A joining node has the grace period of the settings."""
     match snapshot.nodes:
         case NotRead():
-            return not_applicable(Link.NODES, "not read: nothing asked for it")
+            return not_applicable(Link.NODES, "not read")
         case Unknown(reason):
             return unknown(Link.NODES, reason)
     if snapshot.addon_name != CNI_ADDON:
@@ -159,11 +159,11 @@ def nodes_link(snapshot: Snapshot) -> Finding:
         tuple(node for node in snapshot.nodes if not node.ready and not is_within_grace(node, snapshot.began_at, grace)),
     )
     if not late:
-        joining, heartbeat_expired = (sum(node.ready is state for node in snapshot.nodes) for state in (False, None))
+        joining, silent = (sum(node.ready is state for node in snapshot.nodes) for state in (False, None))
         besides = f", {joining} just starting" if joining else ""
-        besides += f", {heartbeat_expired} without a sign of life for a moment" if heartbeat_expired else ""
-        return ok(Link.NODES, f"{total - joining - heartbeat_expired} of {total} Ready{besides}")
-    return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _unwell(total, not_ready_otherwise(late))
+        besides += f", {silent} without a recent heartbeat" if silent else ""
+        return ok(Link.NODES, f"{total - joining - silent} of {total} Ready{besides}")
+    return _waiting(total, waiting) if (waiting := waiting_for_cni(late)) else _not_ready(total, not_ready_otherwise(late))
 
 
 def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
@@ -172,7 +172,7 @@ def _waiting(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     return replace(found, ends_with_identity=True)
 
 
-def _unwell(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
+def _not_ready(total: int, nodes: tuple[NodeFacts, ...]) -> Finding:
     causes = Counter(cause(node) or NodeCause.OTHER for node in nodes)
     most_first = sorted(causes.items(), key=lambda item: (-item[1], item[0].value))
     words = "; ".join(f"{count}: {item.value}" for item, count in most_first) if len(nodes) > 1 else most_first[0][0].value
@@ -194,7 +194,7 @@ def pods_not_ready(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     return tuple(pod for pod in reachable_pods(snapshot) if not pod.ready)
 
 
-def _about_sts(snapshot: Snapshot) -> tuple[PodFacts, ...]:
+def _failed_at_sts(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods with the role that do not run and failed at the call for credentials."""
     wanted = snapshot.desired_role
     mine = (pod for pod in pods_not_ready(snapshot) if pod.role_arn is not None and wanted in (None, pod.role_arn))
@@ -205,7 +205,7 @@ def _sts_unreachable(snapshot: Snapshot) -> Finding | None:
     """Pods with the role that were not refused and get no answer from STS."""
     pods = tuple(
         pod
-        for pod in sort_by_age(_about_sts(snapshot))
+        for pod in sort_by_age(_failed_at_sts(snapshot))
         if _NO_ANSWER.search(pod.termination_message) and not _REFUSED.search(pod.termination_message)
     )
     if not pods:
@@ -246,11 +246,11 @@ def _use_regional_endpoint(snapshot: Snapshot, pods: tuple[PodFacts, ...]) -> tu
 
 def _sts_refuses(snapshot: Snapshot) -> Finding | None:
     """Pods with the role that STS refuses. This decides about provider and trust, also where they could not be read."""
-    refused = {pod: found[1] for pod in sort_by_age(_about_sts(snapshot)) if (found := _REFUSED.search(pod.termination_message))}
+    refused = {pod: found[1] for pod in sort_by_age(_failed_at_sts(snapshot)) if (found := _REFUSED.search(pod.termination_message))}
     if not refused:
         return None
     said = next(code for code in _STS_CODES if code in refused.values())
-    pods = [pod for pod, item in refused.items() if item == said]
+    pods = [pod for pod, code in refused.items() if code == said]
     verdict, what, advice = _STS_CODES[said]
     return broken(
         Link.PERMISSION_ERRORS,
