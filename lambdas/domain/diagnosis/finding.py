@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from lambdas.contract.parameters import KUBERNETES_NAME
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.verdict import Verdict
 
@@ -145,3 +146,8 @@ def broken(
     return Finding(
         link=link, state=State.BROKEN, sentence=sentence, evidence=evidence, verdict=verdict, severity=severity, remedies=remedies
     )
+
+
+def object_name(name: str) -> str:
+    """A name from a cluster for a remedy; a placeholder where it is not a valid Kubernetes name, so that it never becomes a command."""
+    return name if KUBERNETES_NAME.match(name) else "<name>"

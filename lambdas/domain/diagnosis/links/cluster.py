@@ -6,7 +6,7 @@ from typing import Final
 
 from lambdas.contract.names import CHECKER_GROUP, CNI_ADDON
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, object_name, ok, unknown
 from lambdas.domain.diagnosis.links.addon_record import update_with_role
 from lambdas.domain.diagnosis.links.annotation import identity_severity
 from lambdas.domain.diagnosis.node_readiness import is_within_grace, waiting_for_cni
@@ -128,9 +128,9 @@ def _other_service_account(snapshot: Snapshot, workload: WorkloadFacts) -> Findi
         remedies=(
             Remedy(
                 f"if the workload must use {target.name}, set it in the code that declares the workload",
-                f"kubectl -n {target.namespace} set serviceaccount {kind} {workload.name} {target.name}",
+                f"kubectl -n {target.namespace} set serviceaccount {kind} {object_name(workload.name)} {target.name}",
             ),
-            Remedy(f"if {workload.service_account} is intended, bind the role to that ServiceAccount instead"),
+            Remedy("if the other ServiceAccount is intended, bind the role to it instead"),
         ),
     )
 

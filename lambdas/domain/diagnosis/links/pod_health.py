@@ -6,7 +6,7 @@ from typing import Final
 
 from lambdas.contract.names import CNI_ADDON
 from lambdas.contract.settings import Severity
-from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, object_name
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.snapshot.node_reachability import reachable_pods
@@ -44,7 +44,7 @@ def not_created(snapshot: Snapshot) -> Finding | None:
         remedies=(
             Remedy(
                 "read why the controller creates no pod",
-                f"kubectl -n {snapshot.target.namespace} describe {workload.kind.lower()} {workload.name}",
+                f"kubectl -n {snapshot.target.namespace} describe {workload.kind.lower()} {object_name(workload.name)}",
             ),
         ),
     )
@@ -73,8 +73,8 @@ def without_credentials(snapshot: Snapshot, severity: Severity) -> Finding | Non
         *(Evidence(f"Pod {pod.name}", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "none", pod.created_at) for pod in bare[:MOST_EVIDENCE]),
         severity=severity,
         remedies=(
-            Remedy("replace the pods without credentials, one at a time", f"kubectl -n {namespace} delete pod {first.name}"),
-            *((Remedy(f"the others are: {', '.join(pod.name for pod in bare[1:10])}"),) if len(bare) > 1 else ()),
+            Remedy("replace the pods without credentials, one at a time", f"kubectl -n {namespace} delete pod {object_name(first.name)}"),
+            *((Remedy(f"the others are: {', '.join(object_name(pod.name) for pod in bare[1:10])}"),) if len(bare) > 1 else ()),
         ),
     )
 
@@ -97,7 +97,7 @@ def role_in_template(snapshot: Snapshot, severity: Severity) -> Finding | None:
         remedies=(
             Remedy(
                 "remove the variable from the code that declares the workload, and from the workload",
-                f"kubectl -n {snapshot.target.namespace} set env {workload.kind.lower()}/{workload.name} AWS_ROLE_ARN-",
+                f"kubectl -n {snapshot.target.namespace} set env {workload.kind.lower()}/{object_name(workload.name)} AWS_ROLE_ARN-",
             ),
         ),
     )
@@ -121,7 +121,7 @@ def stuck(snapshot: Snapshot, severity: Severity) -> Finding | None:
         f"{first.name} has been {word}{_on_node(first)} for {_minutes(now - since)}{besides}.",
         *(Evidence(f"Pod {pod.name}", word, f"{_on_node(pod).strip() or 'no node'}", at) for pod, word, at in late[:MOST_EVIDENCE]),
         severity=severity,
-        remedies=(Remedy("read why the pod is stuck", f"kubectl -n {snapshot.target.namespace} describe pod {first.name}"),),
+        remedies=(Remedy("read why the pod is stuck", f"kubectl -n {snapshot.target.namespace} describe pod {object_name(first.name)}"),),
     )
 
 
