@@ -75,7 +75,14 @@ def limited(control_plane: ControlPlane) -> Iterator[ControlPlane]:
         admin.apply(admission.path_of(manifest), manifest, manager="administrator")
     thief = control_plane.client(token(REMEDIATOR, cluster=control_plane.cluster_name))
     probe = {"metadata": {"labels": {"probe": "x"}}}
-    eventually(lambda: thief.ask("PATCH", f"{ACCOUNTS}/reader?dryRun=All", probe, headers=MERGE).status, lambda status: status == 403)
+    paths = (aws_node.DAEMON_SET, f"{DEPLOYMENTS}/reader", f"{STATEFUL_SETS}/store", f"{ACCOUNTS}/reader", f"{APP_PODS}/reader-0")
+
+    def answers() -> set[int]:
+        """One answer for each policy: the API server begins to enforce them one after the other."""
+        secret = thief.ask("POST", "/api/v1/namespaces/apps/secrets?dryRun=All", {"metadata": {"name": "probe"}})
+        return {secret.status, *(thief.ask("PATCH", f"{path}?dryRun=All", probe, headers=MERGE).status for path in paths)}
+
+    eventually(answers, lambda statuses: statuses == {403})
     yield control_plane
     for manifest in reversed(manifests):
         admin.delete(admission.path_of(manifest))

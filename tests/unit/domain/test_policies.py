@@ -58,7 +58,8 @@ def test_the_latest_repair_counts_in_whatever_order_history_comes() -> None:
 
 def test_the_cool_down_tells_both_times_alike() -> None:
     sentence = planned(drifted(), RepairHistory(incidents=(repaired(MINUTE),))).blocked[0].sentence
-    assert sentence == f"repaired at {NOW - MINUTE:%Y-%m-%d %H:%M:%S} UTC; the next repair may start at {NOW + 4 * MINUTE:%Y-%m-%d %H:%M:%S} UTC"
+    times = (f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (NOW - MINUTE, NOW + 4 * MINUTE))
+    assert sentence == "repaired at {}; the next repair may start at {}".format(*times)
 
 
 def test_an_incident_without_a_write_starts_no_cool_down() -> None:
@@ -103,11 +104,7 @@ def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time(
 
 def test_who_set_another_value_is_on_record() -> None:
     replaced = seen(service_account=service_account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
-    assert (
-        planned(replaced, RepairHistory(incidents=WAR))
-        .blocked[0]
-        .sentence.endswith("removed each time, last by argocd-controller")
-    )
+    assert planned(replaced, RepairHistory(incidents=WAR)).blocked[0].sentence.endswith("removed each time, last by argocd-controller")
 
 
 def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> None:

@@ -154,7 +154,9 @@ def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_
     ("picture", "warns"),
     [
         pytest.param(
-            seen(invalid_settings={"/p/mode": "one of a, b"}), "the parameter /p/mode must be one of a, b; the default is used", id="setting"
+            seen(invalid_settings={"/p/mode": "one of a, b"}),
+            "the parameter /p/mode must be one of a, b; the default is used",
+            id="setting",
         ),
         pytest.param(
             seen(nodes=nodes(15, unready=1, os="windows")), "Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it", id="windows"
