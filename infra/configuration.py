@@ -1,12 +1,25 @@
 """The deployment configuration: every key with its meaning and its allowed values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from infra.configuration_schema import choice, declare, integer, mapping, parse_mapping, sequence, string_mapping, text
+from infra.configuration_schema import (
+    InvalidConfiguration,
+    Problem,
+    choice,
+    declare,
+    integer,
+    mapping,
+    parse_mapping,
+    sequence,
+    string_mapping,
+    text,
+)
 from lambdas.contract.environment import Function
 from lambdas.contract.events import DIGEST_AT
 from lambdas.contract.parameters import CLUSTER_NAME
+from lambdas.contract.settings import FLOOR_NAMES, InvalidValue, parse_floor
 
 _ARN_REGION: Final = r"[a-z]{2}(-[a-z]+)+-\d"
 _ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]+/)+"
@@ -115,6 +128,21 @@ def _concurrency(raw: object, where: str) -> tuple[tuple[Function, int], ...]:
     return tuple((function, cap) for function, cap in reserved if cap is not None)
 
 
+def _floor(raw: object, where: str) -> tuple[tuple[str, str], ...]:
+    names = "a mapping of " + ", ".join(FLOOR_NAMES)
+    if not isinstance(raw, Mapping):
+        raise InvalidConfiguration(Problem(where, raw, names))
+    problems = []
+    for name, value in raw.items():
+        try:
+            parse_floor(f"{name}={value}")
+        except InvalidValue as error:
+            problems.append(Problem(f"{where}.{name}", value, str(error)))
+    if problems:
+        raise InvalidConfiguration(*problems)
+    return tuple(sorted((str(name), str(value)) for name, value in raw.items()))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Environment:
     """One stack: an account and region, or one VPC of it."""
@@ -127,6 +155,9 @@ class Environment:
         sequence(text(_ROLE, "a role's ARN, an ARN that ends in *, or a path such as /eks/")),
         "roles that bindings may name; the remediator writes no other role. A role of another account has to be listed",
         default=(),
+    )
+    settings_floor: tuple[tuple[str, str], ...] = declare(
+        _floor, "the least strict settings that parameters can choose, such as {mode: approve, cooldown_s: 600}", default=()
     )
     simulation: bool = declare(
         choice(True, False), "check the permissions of bound roles with iam:SimulatePrincipalPolicy, which only reads", default=True

@@ -170,6 +170,7 @@ class Functions(Construct):
             our_role_arns=",".join(self.role_arns),
             may_simulate=str(self._environment.simulation).lower(),
             bound_roles=",".join(arns.bound_roles(stack, self._environment)),
+            settings_floor=";".join(f"{name}={value}" for name, value in self._environment.settings_floor),
             clusters=",".join(self._served),
         )
         return {contract_environment.variable(field.name): getattr(values, field.name) for field in fields(values)}

@@ -36,6 +36,7 @@ def connect(options: GlobalOptions) -> Dependencies:
     from lambdas.adapters.notifier import Notifier
     from lambdas.adapters.parameter_store import ParameterStore
     from lambdas.application.readers import Readers
+    from lambdas.contract.settings import parse_floor
 
     with progress("reading the AWS identity"):
         session = UserSession(region_of(options.profile, options.region), profile=options.profile, role_arn=options.role_arn)
@@ -60,6 +61,7 @@ def connect(options: GlobalOptions) -> Dependencies:
             partition=caller.partition,
             may_simulate=True,
             bound_roles=tuple(environment.bound_roles.split(",")),
+            floor=parse_floor(environment.settings_floor),
         ),
         incidents=Incidents(session, environment.incidents_table) if stack else LocalIncidents(),
         calendar=Calendar(session),

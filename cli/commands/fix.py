@@ -78,10 +78,12 @@ def fix(
 
 
 def _with_interactive_settings(dependencies: Dependencies, cluster: str, fix_options: FixOptions) -> Dependencies:
-    from cli.interactive.steps import InteractiveSettings
+    from cli.interactive.steps import InteractiveSettings, interactive_values
 
     parameters = InteractiveSettings(dependencies.readers.parameters, cluster, override=fix_options.overrides_pacing)
-    return replace(dependencies, readers=replace(dependencies.readers, parameters=parameters))
+    chosen = interactive_values(override=fix_options.overrides_pacing)
+    floor = {name: value for name, value in dependencies.readers.floor.items() if name not in chosen}
+    return replace(dependencies, readers=replace(dependencies.readers, parameters=parameters, floor=floor))
 
 
 def _write_plan(options: GlobalOptions, assessment: TargetAssessment) -> ExitCode:

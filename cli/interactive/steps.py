@@ -46,12 +46,17 @@ MAX_CLOSE_ATTEMPTS: Final = 3
 _NO_PACING: Final = {"cooldown_s": "0", "max_repairs_per_hour": "60", "maintenance_window": "always", "circuit_breaker_clusters": "1000"}
 
 
+def interactive_values(*, override: bool) -> dict[str, str]:
+    """The settings of an interactive run. The person at the prompt decides, so that no floor of the deployment applies to them."""
+    return {"mode": str(Mode.APPROVE), **(_NO_PACING if override else {})}
+
+
 class InteractiveSettings:
     """Parameters of an interactive run: it always asks for approval, and with `override` no policy limits its pace."""
 
     def __init__(self, parameters: ParametersPort, cluster: str, *, override: bool) -> None:
         self._parameters = parameters
-        values = {"mode": str(Mode.APPROVE), **(_NO_PACING if override else {})}
+        values = interactive_values(override=override)
         self._overlay = {settings_path(cluster, name): Parameter(value=value) for name, value in values.items()}
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:

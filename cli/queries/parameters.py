@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.errors import CommandError
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
-from lambdas.contract.settings import NAMES, InvalidValue, parse_setting, settings_path
+from lambdas.contract.settings import NAMES, InvalidValue, floor_texts, parse_setting, raise_to_floor, settings_path
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
 from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
 from lambdas.domain.snapshot.snapshot import InvalidBinding, Missing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cli.clients.dependencies import Dependencies
 
 Json = dict[str, Any]
@@ -25,7 +27,10 @@ _CLUSTER_UNKNOWN: Final = "this account and region have no such cluster yet: che
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterEntry:
-    """One parameter: cluster, name below the cluster, value, and the problem with it, if any."""
+    """One parameter: cluster, name below the cluster, value, and the problem with it, if any.
+
+    `raised_to` is the floor of the deployment, where it replaces a less strict value.
+    """
 
     path: str
     cluster: str
@@ -33,12 +38,14 @@ class ParameterEntry:
     value: str
     problem: str = ""
     changed_at: str = ""
+    raised_to: str = ""
 
     @property
     def document(self) -> Json:
         """The parameter as JSON."""
         fields = {"path": self.path, "cluster": self.cluster, "name": self.name, "value": self.value}
-        return fields | {"problem": self.problem or None, "changedAt": self.changed_at or None}
+        raised = {"raisedTo": self.raised_to} if self.raised_to else {}
+        return fields | {"problem": self.problem or None, "changedAt": self.changed_at or None} | raised
 
 
 def cluster_segment(cluster: str) -> str:
@@ -145,13 +152,30 @@ def _may_exist(cluster: str, dependencies: Dependencies) -> bool:
 def settings(dependencies: Dependencies) -> list[ParameterEntry]:
     """Return every setting that is set, with its problem."""
     parameters = dependencies.readers.parameters.load()
-    return [_setting_entry(path, parameters[path]) for path in sorted(parameters) if path.startswith(SETTINGS_FOLDER + "/")]
+    floor = floor_texts(dependencies.environment.settings_floor)
+    return [_setting_entry(path, parameters[path], floor) for path in sorted(parameters) if path.startswith(SETTINGS_FOLDER + "/")]
 
 
-def _setting_entry(path: str, parameter: Parameter) -> ParameterEntry:
+def _setting_entry(path: str, parameter: Parameter, floor: Mapping[str, str]) -> ParameterEntry:
     cluster, _, name = path.removeprefix(SETTINGS_FOLDER + "/").partition("/")
     problem = _setting_problem(name, parameter.value)
-    return ParameterEntry(path=path, cluster=cluster, name=name, value=parameter.value, problem=problem, changed_at=_changed_at(parameter))
+    return ParameterEntry(
+        path=path,
+        cluster=cluster,
+        name=name,
+        value=parameter.value,
+        problem=problem,
+        changed_at=_changed_at(parameter),
+        raised_to="" if problem else _raised_to(name, parameter.value, floor),
+    )
+
+
+def _raised_to(name: str, text: str, floor: Mapping[str, str]) -> str:
+    """The floor, where it is stricter than the value of the parameter."""
+    if name not in floor:
+        return ""
+    value = parse_setting(name, text)
+    return "" if raise_to_floor(name, value, {name: parse_setting(name, floor[name])}) == value else floor[name]
 
 
 def _setting_problem(name: str, value: str) -> str:

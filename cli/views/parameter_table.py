@@ -57,6 +57,8 @@ def _table(entries: Iterable[ParameterEntry]) -> Table:
     for entry in entries:
         mark = Text("✗", style="bold red") if entry.problem else Text("✓", style="green")
         value = Text(plain(entry.value)).append(f"\n{plain(entry.problem)}" if entry.problem else "", style="red")
+        if entry.raised_to:
+            value.append(f"\nraised to the floor {plain(entry.raised_to)}", style="yellow")
         table.add_row(mark, plain(entry.cluster), plain(entry.name), value)
     return table
 

@@ -10,6 +10,7 @@ from lambdas.adapters.eks_token import Tokens
 from lambdas.adapters.iam import Iam
 from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.application.readers import Readers
+from lambdas.contract.settings import parse_floor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,4 +50,5 @@ def aws_readers(
         partition=environment.partition,
         may_simulate=environment.may_simulate == "true",
         bound_roles=tuple(environment.bound_roles.split(",")),
+        floor=parse_floor(environment.settings_floor),
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from lambdas.contract.settings import NO_FLOOR, Floor
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
 from lambdas.domain.ports import ClustersPort, EksPort, IamPort, ParametersPort
 from lambdas.domain.requests.request import Actor
@@ -17,6 +18,8 @@ Fact = TypeVar("Fact")
 @dataclass(frozen=True, kw_only=True)
 class Readers:
     """The ports that a snapshot is read through, and the account and region of the deployment. `bound_roles` as in `Snapshot`.
+
+    No parameter makes a setting less strict than `floor`.
 
     `new_executor` makes an executor for that many parallel reads. Each use shuts its executor down, so that no thread outlives a check.
     """
@@ -31,6 +34,7 @@ class Readers:
     partition: str
     may_simulate: bool
     bound_roles: tuple[str, ...] = ("*",)
+    floor: Floor = field(default_factory=lambda: NO_FLOOR)
 
 
 @dataclass(frozen=True, kw_only=True)

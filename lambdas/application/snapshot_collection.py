@@ -47,7 +47,7 @@ def collect_snapshot(target: ServiceAccountRef, readers: Readers, began_at: date
         TransientError: an essential read was throttled or got no answer; the same read may succeed later.
     """
     parameters = readers.parameters.load(target.cluster)
-    settings, wrong = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster)
+    settings, wrong = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
     binding = resolve_binding(parameters, target, account=readers.account, partition=readers.partition, region=readers.region)
     workload = known(target.namespace, target.name)
     addon_name = workload.addon if workload else None

@@ -30,13 +30,11 @@ class Environment:
     """The deployment's values for every function. The variable of a field is its name in capitals with a prefix.
 
     `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns` (comma-separated) are the stack's
-    roles,
-    whose calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
+    roles, whose calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
     `bound_roles` (comma-separated ARNs with `*`) are the only roles that may be written. Empty means that none was configured, `*` that
-    this
-    is not known. `clusters` (comma-separated names) are the clusters that this stack serves, where another stack serves others in the
-    same
-    account and region; empty means every cluster.
+    this is not known. `settings_floor`, such as `mode=approve;cooldown_s=600`, holds the least strict settings that parameters can choose.
+    `clusters` (comma-separated names) are the clusters that this stack serves, where another stack serves others in the same account and
+    region; empty means every cluster.
     """
 
     account: str
@@ -51,6 +49,7 @@ class Environment:
     may_simulate: str
     runbook_root: str = RUNBOOK_ROOT
     bound_roles: str = "*"
+    settings_floor: str = ""
     clusters: str = ""
 
     @classmethod

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from lambdas.contract.names import ANY_CLUSTER, PARAMETER_ROOT
@@ -127,49 +128,117 @@ def _window(text: str) -> Window | str | None:
     return Window(days=tuple((begin + i) % 7 for i in range((finish - begin) % 7 + 1)), start=start, length=length)
 
 
-def setting(default: str, parse: Callable[[str], Any], description: str) -> Any:  # a dataclass field: typed where it is used
-    """Declare one setting: the text of its default, its parser, and a description with its unit."""
-    return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "description": description})
+def _later(of: type[StrEnum]) -> Callable[[Any, Any], Any]:
+    """The stricter of two values whose declaration goes from lenient to strict."""
+    order = list(of)
+    return lambda floor, value: max(floor, value, key=order.index)
+
+
+def _less_severe(floor: Severity, value: Severity) -> Severity:
+    """The severity from which on more is notified."""
+    return min(floor, value, key=lambda item: item.rank)
+
+
+_WEEK_MINUTES: Final = 7 * 24 * 60
+
+
+def _minutes(window: Window) -> frozenset[int]:
+    start, length = (int(time.total_seconds()) // 60 for time in (window.start, window.length))
+    return frozenset((day * 24 * 60 + start + minute) % _WEEK_MINUTES for day in window.days for minute in range(length))
+
+
+def _within(floor: Window | str | None, value: Window | str | None) -> Window | str | None:
+    """The value if it is open at no time at which the floor is closed, else the floor. A calendar's times are not known."""
+    if floor is None or value == floor:
+        return value
+    is_within = isinstance(floor, Window) and isinstance(value, Window) and _minutes(value) <= _minutes(floor)
+    return value if is_within else floor
+
+
+def setting(
+    default: str, parse: Callable[[str], Any], description: str, *, stricter: Callable[[Any, Any], Any] | None = None
+) -> Any:  # a dataclass field: typed where it is used
+    """Declare one setting: the text of its default, its parser, and a description with its unit.
+
+    `stricter` returns the stricter of a floor and a value, for a setting that the deployment can limit.
+    """
+    metadata = {"default": default, "parse": parse, "description": description, "stricter": stricter}
+    return field(default_factory=lambda: parse(default), metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings of one cluster. The name of a field is the last segment of its parameter path."""
 
-    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: tell only")
+    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: tell only", stricter=_later(Mode))
     addon_record: AddonRecord = setting(
-        "update", _one_of(AddonRecord), "update: write the role into the add-on record · tell: never touch it"
+        "update", _one_of(AddonRecord), "update: write the role into the add-on record · tell: never touch it", stricter=_later(AddonRecord)
     )
     when_unverified: WhenUnverified = setting(
         "restore-own",
         _one_of(WhenUnverified),
         "a precondition cannot be read: restore-own sets a missing annotation to a role of this account, and replaces none"
         " · restore also sets bound roles of other accounts · refuse writes nothing",
+        stricter=_later(WhenUnverified),
     )
     restart_by: RestartBy = setting(
         "restart",
         _one_of(RestartBy),
         "restart: change the pod template, which needs patch on the workload · deletion: delete stale pods in waves, without patch",
     )
-    cooldown_s: int = setting("300", _seconds(0, 86_400), "least time between two repairs of one ServiceAccount (seconds)")
-    max_repairs_per_hour: int = setting("4", _whole_number(1, 60), "most repairs of one ServiceAccount within an hour (count)")
+    cooldown_s: int = setting("300", _seconds(0, 86_400), "least time between two repairs of one ServiceAccount (seconds)", stricter=max)
+    max_repairs_per_hour: int = setting(
+        "4", _whole_number(1, 60), "most repairs of one ServiceAccount within an hour (count)", stricter=min
+    )
     approval_timeout_s: int = setting("14400", _seconds(60, 604_800), "how long an approval is waited for (seconds)")
     verification_timeout_s: int = setting("2700", _seconds(60, 21_600), "how long a repair may take to show that it worked (seconds)")
     update_timeout_s: int = setting("3600", _seconds(60, 21_600), "how long a running add-on or cluster update is waited for (seconds)")
     node_grace_s: int = setting("180", _seconds(0, 3_600), "how long a new node may be NotReady before anyone is told (seconds)")
     maintenance_window: Window | str | None = setting(
-        "always", _window, "when a repair that can wait may run: always · calendar:<name> · hours in UTC such as mon-fri 22:00-04:00"
+        "always",
+        _window,
+        "when a repair that can wait may run: always · calendar:<name> · hours in UTC such as mon-fri 22:00-04:00",
+        stricter=_within,
     )
     circuit_breaker_clusters: int = setting(
-        "5", _whole_number(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)"
+        "5", _whole_number(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)", stricter=min
     )
-    notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told")
+    notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told", stricter=_less_severe)
     digest: Digest = setting(
         "off", _one_of(Digest), "daily: one message a day that sums up the incidents of the last day and those still open, if any · off"
     )
 
 
 NAMES: Final = tuple(f.name for f in fields(Settings))
+FLOOR_NAMES: Final = tuple(f.name for f in fields(Settings) if f.metadata["stricter"])
+"""The settings that the deployment can limit."""
+
+Floor = Mapping[str, object]
+"""The least strict value that parameters can give to a setting, by the name of the setting."""
+NO_FLOOR: Final[Floor] = MappingProxyType({})
+
+
+def parse_floor(text: str) -> Floor:
+    """A floor from its text, such as `mode=approve;cooldown_s=600`; empty text is no floor.
+
+    Raises:
+        InvalidValue: a name is no setting that has a floor, or a value does not parse; the message says what is allowed.
+    """
+    texts = floor_texts(text)
+    if unknown := [name for name in texts if name not in FLOOR_NAMES]:
+        raise InvalidValue(f"{unknown[0]} has no floor; one of " + ", ".join(FLOOR_NAMES))
+    return {name: parse_setting(name, value) for name, value in texts.items()}
+
+
+def floor_texts(text: str) -> Mapping[str, str]:
+    """The values of a floor as they were configured, by the name of the setting."""
+    return {name: value for name, _, value in (item.partition("=") for item in text.split(";") if item)}
+
+
+def raise_to_floor(name: str, value: object, floor: Floor) -> object:
+    """The stricter of a setting's value and its floor."""
+    declared = next(f for f in fields(Settings) if f.name == name)
+    return declared.metadata["stricter"](floor[name], value) if name in floor else value
 
 
 def parse_setting(name: str, text: str) -> object:
@@ -190,8 +259,8 @@ def settings_path(cluster: str, name: str = "") -> str:
     return "/".join(filter(None, (f"{PARAMETER_ROOT}/settings/{cluster}", name)))
 
 
-def read_settings(values: Mapping[str, str], cluster: str) -> tuple[Settings, dict[str, str]]:
-    """Settings of a cluster from parameters (`path -> text`). The cluster's own parameters override the defaults.
+def read_settings(values: Mapping[str, str], cluster: str, floor: Floor = NO_FLOOR) -> tuple[Settings, dict[str, str]]:
+    """Settings of a cluster from parameters (`path -> text`). Its own parameters override the defaults, and the floor limits both.
 
     Returns the settings and, for each invalid value, `path -> what is allowed`. An invalid value counts as not set.
     """
@@ -205,4 +274,6 @@ def read_settings(values: Mapping[str, str], cluster: str) -> tuple[Settings, di
                 chosen[name] = parse_setting(name, values[path])
             except InvalidValue as error:
                 wrong[path] = str(error)
-    return Settings(**chosen), wrong  # type: ignore[arg-type]  # each value comes from its own field's parser
+    read = Settings(**chosen)  # type: ignore[arg-type]  # each value comes from its own field's parser
+    raised: dict[str, Any] = {name: raise_to_floor(name, getattr(read, name), floor) for name in floor}
+    return replace(read, **raised), wrong

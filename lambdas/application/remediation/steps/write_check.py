@@ -44,7 +44,7 @@ class WriteCheck:
         if role_arn != planned.role_arn:
             raise PermanentError(f"{role_arn} is not the role of the binding {planned.path}, so it is not written")
         self._check_bounds(role_arn)
-        settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster)
+        settings, _ = read_settings({path: parameter.value for path, parameter in parameters.items()}, target.cluster, readers.floor)
         if settings.mode is Mode.OBSERVE:
             raise Conflict("the mode was set to observe after the plan was made")
 
