@@ -70,8 +70,9 @@ def _clusters(environment: Environment, where: str) -> Iterator[Problem]:
 
 def _arns(environment: Environment, where: str) -> Iterator[Problem]:
     names = [role if role.startswith("arn:") else f"arn:aws-us-gov:iam::000000000000:role{role}*" for role in environment.bound_roles]
-    if sum(len(name) + 1 for name in (*names, *(cluster.name for cluster in environment.clusters))) > _MOST_NAMES:
-        allowed = f"roles and clusters with at most {_MOST_NAMES} characters in all; use a path such as /eks/"
+    texts = (*names, *(cluster.name for cluster in environment.clusters), *map("=".join, environment.settings_floor))
+    if sum(len(text) + 1 for text in texts) > _MOST_NAMES:
+        allowed = f"roles, clusters and settings_floor with at most {_MOST_NAMES} characters in all; use a path such as /eks/"
         yield Problem(f"{where}.bound_roles", f"{len(names)} roles", allowed)
     if environment.key and environment.region and environment.key.split(":")[3] != environment.region:
         yield Problem(f"{where}.key", environment.key, f"a key in {environment.region}")
