@@ -10,6 +10,7 @@ import io
 import json
 import re
 import shlex
+import sys
 import unicodedata
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass, replace
@@ -198,10 +199,14 @@ def test_escaped_documents_hold_the_text_as_it_was(form: Format) -> None:
     assert read[HOSTILE] == [HOSTILE, "plain", "🔴 two\nlines"]
 
 
-def test_log_lines_hold_visible_characters_only(capsys: pytest.CaptureFixture[str]) -> None:
-    log.write("diagnosis", HOSTILE, error=ValueError(HOSTILE), sentence=HOSTILE, names=[HOSTILE], facts={HOSTILE: HOSTILE})
-    written = capsys.readouterr()
-    text = written.out + written.err
+def test_log_lines_hold_visible_characters_only() -> None:
+    stream, handler = io.StringIO(), log._logger().registered_handler
+    former = handler.setStream(stream)  # the logger keeps the stream of its first line
+    try:
+        log.write("diagnosis", HOSTILE, error=ValueError(HOSTILE), sentence=HOSTILE, names=[HOSTILE], facts={HOSTILE: HOSTILE})
+    finally:
+        handler.setStream(former or sys.stdout)
+    text = stream.getvalue()
     assert COMMAND in text
     assert invisible(text) == set()
     assert json.loads(text)["sentence"] == HOSTILE
