@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Row:
-    """State of one ServiceAccount: `told` lists the notified states of the open incident, `free` is the state while none is open."""
+    """State of one ServiceAccount: `notified` lists the notified states of the open incident, `free` is the state while none is open."""
 
     incident: Incident | None = None
     free: IdleState = field(default_factory=IdleState)
-    told: frozenset[str] = frozenset()
+    notified: frozenset[str] = frozenset()
     past: list[PastIncident] = field(default_factory=list)
     carried: str = ""
 
@@ -100,12 +100,12 @@ class LocalIncidents:
     def mark_notified(self, incident: Incident, state: str) -> bool:
         row = self._holding(incident)
         if row:
-            row.told |= {state}
+            row.notified |= {state}
         return row is not None
 
     def notified_states(self, incident: Incident) -> frozenset[str]:
         row = self._holding(incident)
-        return row.told if row else frozenset()
+        return row.notified if row else frozenset()
 
     def close(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> bool:
         row = self._row(past.target)
@@ -115,7 +115,7 @@ class LocalIncidents:
             raise Conflict(f"incident {past.id} is no longer open")
         if row.incident.signals > seen_signals:
             return False
-        row.incident, row.told = None, frozenset()
+        row.incident, row.notified = None, frozenset()
         row.free = row.free.closed(past, healthy_since)
         row.past.append(past)
         return True
@@ -154,7 +154,7 @@ class LocalIncidents:
         return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident, newcomer.signals)
 
     def _open(self, row: Row, incident: Incident) -> Incident:
-        row.incident, row.told = replace(incident, signals=incident.signals + row.free.signals), frozenset()
+        row.incident, row.notified = replace(incident, signals=incident.signals + row.free.signals), frozenset()
         row.free, row.carried = check_lease.without_lease(row.free), ""
         return row.incident
 

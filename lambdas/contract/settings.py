@@ -170,9 +170,12 @@ def setting(
 class Settings:
     """All settings of one cluster. The name of a field is the last segment of its parameter path."""
 
-    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: tell only", stricter=_later(Mode))
+    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: notify only", stricter=_later(Mode))
     addon_record: AddonRecord = setting(
-        "update", _one_of(AddonRecord), "update: write the role into the add-on record · tell: never touch it", stricter=_later(AddonRecord)
+        "update",
+        _one_of(AddonRecord),
+        "update: write the role into the add-on record · notify-only: never write it",
+        stricter=_later(AddonRecord),
     )
     when_unverified: WhenUnverified = setting(
         "restore-own",
@@ -184,29 +187,27 @@ class Settings:
     restart_by: RestartBy = setting(
         "restart",
         _one_of(RestartBy),
-        "restart: change the pod template, which needs patch on the workload · deletion: delete stale pods in waves, without patch",
+        "restart: change the pod template, which needs patch on the workload · deletion: delete stale pods in batches, without patch",
     )
-    cooldown_s: int = setting("300", _seconds(0, 86_400), "least time between two repairs of one ServiceAccount (seconds)", stricter=max)
+    cooldown_s: int = setting("300", _seconds(0, 86_400), "minimum time between two repairs of one ServiceAccount (seconds)", stricter=max)
     max_repairs_per_hour: int = setting(
-        "4", _whole_number(1, 60), "most repairs of one ServiceAccount within an hour (count)", stricter=min
+        "4", _whole_number(1, 60), "maximum number of repairs of one ServiceAccount within an hour (count)", stricter=min
     )
-    approval_timeout_s: int = setting("14400", _seconds(60, 604_800), "how long an approval is waited for (seconds)")
-    verification_timeout_s: int = setting("2700", _seconds(60, 21_600), "how long a repair may take to show that it worked (seconds)")
-    update_timeout_s: int = setting("3600", _seconds(60, 21_600), "how long a running add-on or cluster update is waited for (seconds)")
-    node_grace_s: int = setting("180", _seconds(0, 3_600), "how long a new node may be NotReady before anyone is told (seconds)")
+    approval_timeout_s: int = setting("14400", _seconds(60, 604_800), "how long to wait for an approval (seconds)")
+    verification_timeout_s: int = setting("2700", _seconds(60, 21_600), "maximum time until a repair is verified (seconds)")
+    update_timeout_s: int = setting("3600", _seconds(60, 21_600), "how long to wait for a running add-on or cluster update (seconds)")
+    node_grace_s: int = setting("180", _seconds(0, 3_600), "how long a new node may be NotReady before people are notified (seconds)")
     maintenance_window: Window | str | None = setting(
         "always",
         _window,
-        "when a repair that can wait may run: always · calendar:<name> · hours in UTC such as mon-fri 22:00-04:00",
+        "when a non-urgent repair may run: always · calendar:<name> · hours in UTC such as mon-fri 22:00-04:00",
         stricter=_within,
     )
     circuit_breaker_clusters: int = setting(
-        "5", _whole_number(2, 1000), "clusters that turn wrong after one parameter changed before none is repaired (count)", stricter=min
+        "5", _whole_number(2, 1000), "clusters that break after one parameter change before repairs stop (count)", stricter=min
     )
-    notify_from: Severity = setting("warning", _one_of(Severity), "least severity that is told", stricter=_less_severe)
-    digest: Digest = setting(
-        "off", _one_of(Digest), "daily: one message a day that sums up the incidents of the last day and those still open, if any · off"
-    )
+    notify_from: Severity = setting("warning", _one_of(Severity), "minimum severity of a notification", stricter=_less_severe)
+    digest: Digest = setting("off", _one_of(Digest), "daily: a digest of the incidents of the last day and of open ones, if any · off")
 
 
 NAMES: Final = tuple(f.name for f in fields(Settings))

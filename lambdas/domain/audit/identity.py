@@ -66,9 +66,9 @@ def is_ours(write: Write, ours: Collection[Role]) -> bool:
     The IAM identity decides where the authenticator reports it. A session name, a field manager or a Kubernetes group can be borrowed.
     Without an IAM identity, the stack's groups decide, which only access entries assign.
     """
-    told = [*write.iam_arns, *([write.username] if write.username.startswith("arn:") else [])]
-    if told and ours:
-        return all(role_of(arn) in ours for arn in told)
+    arns = [*write.iam_arns, *([write.username] if write.username.startswith("arn:") else [])]
+    if arns and ours:
+        return all(role_of(arn) in ours for arn in arns)
     return not {CHECKER_GROUP, REMEDIATOR_GROUP}.isdisjoint(write.groups)
 
 

@@ -65,8 +65,8 @@ def _parameter(event: Envelope, name: str) -> str:
 
 def _associated(event: Envelope) -> tuple[str, str] | None:
     """The ServiceAccount of a Pod Identity call. The request names it at creation, the response afterwards."""
-    told = inside(event.detail, "responseElements", "association")
-    for source in (inside(event.detail, "requestParameters"), told):
+    association = inside(event.detail, "responseElements", "association")
+    for source in (inside(event.detail, "requestParameters"), association):
         if isinstance(source, Mapping) and source.get("serviceAccount") is not None:
             return service_account(source.get("namespace"), source.get("serviceAccount"))
     return None
@@ -74,19 +74,19 @@ def _associated(event: Envelope) -> tuple[str, str] | None:
 
 def _who(detail: Mapping[str, Any]) -> str:
     identity = inside(detail, "userIdentity")
-    told = (
+    names = (
         text(identity, "arn"),
         text(identity, "sessionContext", "sessionIssuer", "arn"),
         text(identity, "invokedBy"),
         text(identity, "userName"),
         text(identity, "principalId"),
     )
-    return label(next((item for item in told if item), "unknown"))
+    return label(next((item for item in names if item), "unknown"))
 
 
 def _what(event: Envelope, call: str) -> str:
     if call == "UpdateClusterVersion":
-        return f"{call} to {label(_parameter(event, 'version')) or 'a version not told'}"
+        return f"{call} to {label(_parameter(event, 'version')) or 'an unknown version'}"
     if call not in ADDON_CALLS:
         concerned = _associated(event)
         return f"{call} for {'/'.join(concerned)}" if concerned else call

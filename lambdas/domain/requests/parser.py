@@ -53,8 +53,8 @@ def _elsewhere(event: Mapping[str, object], read: Envelope, account: str, region
     came_from = text(event, "account"), text(event, "region")
     if came_from == (account, region):
         return ""
-    told = " in ".join(label(item) or "(not told)" for item in came_from)
-    return f"{label(read.kind)} comes from account {told}, which is not ours"
+    origin = " in ".join(label(item) or "(not told)" for item in came_from)
+    return f"{label(read.kind)} comes from account {origin}, which is not ours"
 
 
 def _parsed(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:

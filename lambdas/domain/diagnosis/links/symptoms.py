@@ -135,11 +135,11 @@ def _addon_health_finding(snapshot: Snapshot) -> Finding | None:
         return None
     needed = needs(snapshot)
     found = missing_permissions(snapshot, calls or (needed.required if isinstance(needed, ReleaseNeeds) else ()), Link.PERMISSION_ERRORS)
-    told = Evidence(f"add-on {snapshot.addon.name}", issues[0].code, issues[0].message[:300])
+    reported = Evidence(f"add-on {snapshot.addon.name}", issues[0].code, issues[0].message[:300])
     return replace(
         found,
         sentence=f"EKS reports that the {snapshot.addon.name} add-on lacks permissions: {issues[0].code}: {issues[0].message[:200]}",
-        evidence=(told,),
+        evidence=(reported,),
         severity=identity_severity(snapshot),
     )
 
