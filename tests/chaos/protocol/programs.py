@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.incidents.incident import Incident
     from lambdas.domain.planning.actions import Action
+    from lambdas.domain.planning.planned_binding import PlannedBinding
     from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
 
 R = TypeVar("R")
@@ -150,7 +151,7 @@ class ModelDesk(RemediationSteps):
         found, minute = self.script.ask("observe_at", self.incident.is_held_by_person)
         return looked(found, at(minute).isoformat())
 
-    def apply(self, action: Action, _former: ActionResult | None = None) -> ActionResult:
+    def apply(self, action: Action, _binding: PlannedBinding, _former: ActionResult | None = None) -> ActionResult:
         self.script.ask("act", self.incident.id)
         return ActionResult(at=NOON, state=ActionState.DONE, message=action.kind)
 
