@@ -16,7 +16,7 @@ from sandbox.cluster.manifests import deployment
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.control_plane import ControlPlane
 from tests.e2e import aws_node, rbac
-from tests.e2e.product import allowed
+from tests.e2e.product import ACCESS_ENTRIES, allowed
 from tests.waiting import eventually
 
 AWS_NODE = ("kube-system", "aws-node")
@@ -133,6 +133,14 @@ WORKLOADS = {
     WorkloadKind.DAEMON_SET: (f"{APPS}/daemonsets", aws_node.daemon_set(NAME)),
     WorkloadKind.DEPLOYMENT: (f"{APPS}/deployments", deployment(NAME, account=NAME, replicas=2)),
 }
+
+
+@pytest.fixture
+def granted(control_plane: ControlPlane) -> ControlPlane:
+    """The cluster with access entries and RBAC, without admission policies: these tests write to workloads that are not bound."""
+    control_plane.allow(ACCESS_ENTRIES)
+    rbac.put(control_plane.client(), access.manifests())
+    return control_plane
 
 
 @pytest.mark.parametrize("kind", WORKLOADS, ids=str)
