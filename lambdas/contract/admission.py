@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP, ROLE_ANNOTATION
+from lambdas.contract.names import CHECKER_GROUP, PROJECT, REMEDIATOR_GROUP, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 
 MINIMUM_VERSION: Final = (1, 30)
@@ -22,7 +22,6 @@ BINDINGS_PATH: Final = f"/apis/{API_VERSION}/validatingadmissionpolicybindings"
 ROLES_ANNOTATION: Final = f"{PROJECT}/allowed-roles"
 """On the policy of ServiceAccounts: JSON, `namespace/name` -> the roles that it allows. The spec remains what the API server evaluates."""
 MANAGED_BY: Final = {"app.kubernetes.io/managed-by": PROJECT}
-RESTART_ANNOTATION: Final = "kubectl.kubernetes.io/restartedAt"
 
 _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 """The API server increases this annotation of a DaemonSet itself when its template changes."""
@@ -172,7 +171,7 @@ def _workloads(kind: WorkloadKind, bound: Mapping[BoundWorkload, Sequence[str]])
         "this workload is not bound": f'request.namespace + "/" + request.name in {json.dumps(names)}',
         "the pod spec may not change": "object.spec.template.spec == oldObject.spec.template.spec",
         "only the restart annotation of the template may change": (
-            f"variables.now.all(k, k == {_text(RESTART_ANNOTATION)} || variables.was[?k] == optional.of(variables.now[k]))"
+            f"variables.now.all(k, k == {_text(RESTARTED_AT_ANNOTATION)} || variables.was[?k] == optional.of(variables.now[k]))"
             " && variables.was.all(k, k in variables.now)"
         ),
         "the rollout settings may not change": _unchanged(

@@ -12,7 +12,7 @@ import pytest
 from lambdas.adapters.cluster import Cluster
 from lambdas.contract import access, admission
 from lambdas.contract.access import BoundWorkload
-from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP
+from lambdas.contract.names import CHECKER_GROUP, REMEDIATOR_GROUP, RESTARTED_AT_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.snapshot.snapshot import ServiceAccountFacts
 from sandbox.control_plane.api_client import ApiClient
@@ -121,7 +121,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "a workload that is not bound": (
         "PATCH",
         f"{DEPLOYMENTS}/other",
-        {"spec": {"template": {"metadata": {"annotations": {admission.RESTART_ANNOTATION: "2026-01-01T00:00:00Z"}}}}},
+        {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT_ANNOTATION: "2026-01-01T00:00:00Z"}}}}},
     ),
     "the deletion of a workload": ("DELETE", aws_node.DAEMON_SET, None),
     "a workload of its own": ("POST", DEPLOYMENTS, workload("mine")),
