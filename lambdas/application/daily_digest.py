@@ -133,4 +133,4 @@ def _find_fault(target: ServiceAccountRef, dependencies: DigestDependencies) -> 
     except RemediatorError as error:
         dependencies.log("snapshot", str(error), target=target.key, error=error)
         return ""
-    return "" if diagnosis.is_healthy else diagnosis.broken[0].sentence
+    return "" if diagnosis.is_healthy else diagnosis.broken_findings[0].sentence

@@ -134,7 +134,7 @@ def _of_chain(diagnosis: Diagnosis) -> Iterator[Finding]:
     for finding in diagnosis.findings:
         if finding.state is State.UNKNOWN and finding.link in _ESSENTIAL:
             yield _finding(rules.CHAIN_UNREADABLE, finding.link.title, finding.sentence)
-        elif finding.broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared in _compared
+        elif finding.is_broken and finding.verdict is not Verdict.ADDON_ROLE_MISSING:  # the record is compared in _compared
             yield _finding(
                 _rule_of(finding),
                 finding.link.title,

@@ -76,7 +76,7 @@ def _assess(
     hints = Hints(known_good_at=state.known_good_at, actor=actor_of(_recorded_request(request, state)))
     symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
-    broken = [finding.verdict for finding in diagnosis.broken]
+    broken = [finding.verdict for finding in diagnosis.broken_findings]
     unread = [finding.link.title for finding in diagnosis.unread]
     dependencies.log("diagnosis", diagnosis.verdict, target=target.key, trigger=request.trigger, broken=broken, unread=unread)
     return snapshot, diagnosis
@@ -111,7 +111,7 @@ def _handle_fault(
         dependencies.metrics(metrics.LOGIN_FAILURES, 1, cluster=snapshot.target.cluster)
     planned = plan(snapshot, diagnosis, RepairHistory())
     actions = [action.kind for action in planned.actions]
-    dependencies.log("plan", planned.wait or diagnosis.broken[0].sentence, target=snapshot.target.key, actions=actions)
+    dependencies.log("plan", planned.wait or diagnosis.broken_findings[0].sentence, target=snapshot.target.key, actions=actions)
     opened = open_incident(snapshot, request, _recorded_request(request, state), dependencies, is_signal_counted=bool(state.lease_holder))
     return IncidentOpened(verdict=diagnosis.verdict, incident_id=opened.id)
 

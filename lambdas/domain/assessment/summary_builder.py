@@ -55,14 +55,14 @@ NOT_STARTING: Final = frozenset(
 
 def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> AssessmentSummary:
     """Summarize one assessment."""
-    first = next(iter(diagnosis.broken), None)
+    first = next(iter(diagnosis.broken_findings), None)
     account = snapshot.service_account if isinstance(snapshot.service_account, ServiceAccountFacts) else None
     writer = last_writer(account) if account else None
     return AssessmentSummary(
         target=snapshot.target.key,
         began_at=snapshot.began_at.isoformat(),
         verdict=plan.verdict,
-        verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken else (),
+        verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken_findings else (),
         severity=diagnosis.severity,
         sentence=_limit(first.sentence if first else _without_fault(diagnosis)),
         links=tuple(map(_link_summary, diagnosis.findings)),
@@ -78,7 +78,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
             )
             for blocked in plan.blocked
         ),
-        remedies=tuple(dict.fromkeys(_limit_remedy(remedy) for finding in diagnosis.broken for remedy in finding.remedies)),
+        remedies=tuple(dict.fromkeys(_limit_remedy(remedy) for finding in diagnosis.broken_findings for remedy in finding.remedies)),
         wait=plan.wait or "",
         needs_approval=plan.needs_approval,
         desired_role=snapshot.desired_role or "",

@@ -114,7 +114,7 @@ class Finding:
     ends_with_identity: bool = False
 
     @property
-    def broken(self) -> bool:
+    def is_broken(self) -> bool:
         """Whether the link is broken."""
         return self.state is State.BROKEN
 

@@ -46,14 +46,14 @@ class Diagnosis:
         return self.findings[link - 1]
 
     @property
-    def broken(self) -> tuple[Finding, ...]:
+    def broken_findings(self) -> tuple[Finding, ...]:
         """Broken links in the order of the chain. The first explains those after it."""
-        return tuple(finding for finding in self.findings if finding.broken)
+        return tuple(finding for finding in self.findings if finding.is_broken)
 
     @property
     def is_healthy(self) -> bool:
         """Whether no link is broken."""
-        return not self.broken
+        return not self.broken_findings
 
     @property
     def unread(self) -> tuple[Finding, ...]:
@@ -63,20 +63,20 @@ class Diagnosis:
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of each broken link once, in order."""
-        return tuple(dict.fromkeys(finding.verdict for finding in self.broken if finding.verdict))
+        return tuple(dict.fromkeys(finding.verdict for finding in self.broken_findings if finding.verdict))
 
 
 def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Diagnose every link of the chain."""
     first = cluster_link(snapshot)
-    if first.broken:
+    if first.is_broken:
         rest = tuple(not_applicable(link, "not checked, since the cluster link is broken") for link in CHAIN if link is not Link.CLUSTER)
         return _diagnosis(snapshot, (first, *rest))
     wanted = workload_link(snapshot).state is not State.NOT_APPLICABLE
     findings = tuple(_finding(link, rule, snapshot, wanted=wanted) for link, rule in CHAIN.items())
-    if not any(finding.broken for finding in findings) and (degraded := degraded_addon(snapshot)) and findings[1].state is State.OK:
+    if not any(finding.is_broken for finding in findings) and (degraded := degraded_addon(snapshot)) and findings[1].state is State.OK:
         findings = tuple(degraded if finding.link is degraded.link else finding for finding in findings)
-    if not any(finding.broken for finding in findings) and wanted:
+    if not any(finding.is_broken for finding in findings) and wanted:
         known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
         failing = not_ready(snapshot, preconditions_known=known)
         findings = tuple(failing if failing and finding.link is failing.link else finding for finding in findings)
@@ -92,7 +92,7 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 
 
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
-    broken = tuple(finding for finding in findings if finding.broken)
+    broken = tuple(finding for finding in findings if finding.is_broken)
     verdict = next((finding.verdict for finding in broken if finding.verdict), None) or _verdict_without_fault(snapshot, findings)
     severities = (identity_severity(snapshot) if finding.verdict in REPAIRABLE else finding.severity for finding in broken)
     severity = max(severities, key=lambda severity: severity.rank, default=Severity.INFO)

@@ -45,7 +45,8 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
         return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, proposed=proposed)
     if running := _update_in_progress(diagnosis):
         held = tuple(
-            BlockedAction(link=finding.link, reason=BlockReason.UPDATE_IN_PROGRESS, sentence=running) for finding in diagnosis.broken
+            BlockedAction(link=finding.link, reason=BlockReason.UPDATE_IN_PROGRESS, sentence=running)
+            for finding in diagnosis.broken_findings
         )
         return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, wait=running)
     return _plan_actions(snapshot, diagnosis, wanted)
@@ -53,18 +54,18 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
 
 def _update_in_progress(diagnosis: Diagnosis) -> str | None:
     """The process that must end before anything is done; None where there is none."""
-    return next((finding.sentence for finding in diagnosis.broken if finding.verdict is Verdict.UPDATE_IN_PROGRESS), None)
+    return next((finding.sentence for finding in diagnosis.broken_findings if finding.verdict is Verdict.UPDATE_IN_PROGRESS), None)
 
 
 def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairActions) -> Plan:
-    held = [it for finding in diagnosis.broken if (it := _blocked_link(snapshot, diagnosis, finding, wanted))]
+    held = [it for finding in diagnosis.broken_findings if (it := _blocked_link(snapshot, diagnosis, finding, wanted))]
     chosen = {link: actions for link, actions in wanted.items() if actions and link not in {item.link for item in held}}
     if Link.ANNOTATION in wanted and Link.ANNOTATION not in chosen:
         chosen.pop(Link.PODS, None)  # without the annotation, a new pod would be stale as well
     order = [link for link in (Link.ANNOTATION, Link.PODS, Link.ADDON_RECORD) if link in chosen]
     actions = tuple(action for link in order for action in chosen[link])
     answers = tuple((link, tuple(actions.index(action) for action in chosen[link])) for link in order)
-    held += [_consequence(finding) for finding in diagnosis.broken if finding.link not in {*chosen, *(item.link for item in held)}]
+    held += [_consequence(finding) for finding in diagnosis.broken_findings if finding.link not in {*chosen, *(item.link for item in held)}]
     rolling = _rollout_in_progress(snapshot) if not actions and Link.PODS in wanted else None
     return Plan(
         verdict=diagnosis.verdict,
@@ -80,7 +81,7 @@ def _plan_actions(snapshot: Snapshot, diagnosis: Diagnosis, wanted: RepairAction
 def _repair_actions(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> RepairActions:
     """The actions that would repair each broken link without any blocker; empty where no action repairs it."""
     wanted: RepairActions = {}
-    if diagnosis[Link.CLUSTER].broken or diagnosis[Link.WORKLOAD].broken or not isinstance(snapshot.workload, WorkloadFacts):
+    if diagnosis[Link.CLUSTER].is_broken or diagnosis[Link.WORKLOAD].is_broken or not isinstance(snapshot.workload, WorkloadFacts):
         return wanted
     if diagnosis[Link.ANNOTATION].verdict in REPAIRABLE and isinstance(snapshot.service_account, ServiceAccountFacts):
         wanted[Link.ANNOTATION] = _annotate(snapshot, snapshot.service_account)
@@ -251,7 +252,7 @@ def _ends_by_itself(diagnosis: Diagnosis, finding: Finding, wanted: RepairAction
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity
     refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict in (Verdict.PERMISSIONS_MISSING, Verdict.PODS_STALE)
-    return healing and refused and diagnosis[Link.PODS].broken
+    return healing and refused and diagnosis[Link.PODS].is_broken
 
 
 def _consequence(finding: Finding) -> BlockedAction:
@@ -271,5 +272,5 @@ def _all_blocked(diagnosis: Diagnosis, wanted: RepairActions, found: list[Blocke
             reason=BlockReason.NEEDS_PERSON if not _ends_by_itself(diagnosis, finding, wanted) else BlockReason.CONSEQUENCE,
             sentence=finding.sentence,
         )
-        for finding in diagnosis.broken
+        for finding in diagnosis.broken_findings
     )

@@ -87,8 +87,8 @@ def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHis
 
 
 def _precondition_failed(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
-    precondition = next((finding for finding in diagnosis.broken if finding.link in PRECONDITIONS), None)
-    failing = next((finding for finding in diagnosis.broken if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
+    precondition = next((finding for finding in diagnosis.broken_findings if finding.link in PRECONDITIONS), None)
+    failing = next((finding for finding in diagnosis.broken_findings if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
     found = precondition or failing
     return Blocker(BlockReason.PRECONDITION_FAILED, f"the role would not work: {found.sentence}") if found else None
 
@@ -100,7 +100,7 @@ def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) 
         return False
     if verdict is Verdict.PODS_STALE:
         return False
-    return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].broken
+    return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].is_broken
 
 
 def _mechanism_unread(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:

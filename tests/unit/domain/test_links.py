@@ -90,7 +90,7 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
     found = diagnose(seen(addon=addon(role_arn=None), service_account=service_account(None), pods=some_pods(None, ROLE)))
     assert found.verdict is Verdict.ADDON_ROLE_MISSING
     assert found.verdicts == (Verdict.ADDON_ROLE_MISSING, Verdict.ANNOTATION_MISSING, Verdict.PODS_STALE)
-    assert [finding.link for finding in found.broken] == [Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS]
+    assert [finding.link for finding in found.broken_findings] == [Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_what_sts_said_is_told_with_where_to_look() -> None:
     strange = seen(
         binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, termination_message=symptoms.STS_DENIES)
     )
-    assert diagnose(strange)[Link.PERMISSION_ERRORS].broken, "whatever stands in the environment"
+    assert diagnose(strange)[Link.PERMISSION_ERRORS].is_broken, "whatever stands in the environment"
 
 
 def test_pods_from_before_an_association_are_told_of() -> None:

@@ -63,8 +63,8 @@ def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) ->
     assert isinstance(picture.binding, Binding)
     assert picture.settings.mode is not Mode.OBSERVE
     assert made.needs_approval is (picture.settings.mode is Mode.APPROVE)
-    assert not found[Link.CLUSTER].broken
-    assert not any(found[link].broken for link in PRECONDITIONS)
+    assert not found[Link.CLUSTER].is_broken
+    assert not any(found[link].is_broken for link in PRECONDITIONS)
     assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PERMISSIONS_MISSING), "pods with the role end on their way to STS"
     assert not picture.associations
     assert made.wait is None
@@ -96,7 +96,7 @@ def _accounts_for_every_broken_link(found: Diagnosis, made: Plan) -> None:
     answered = {link for link, positions in made.answers if positions}
     held = [blocked.link for blocked in made.blocked]
     assert len(held) == len(set(held))
-    assert answered | set(held) == {finding.link for finding in found.broken}
+    assert answered | set(held) == {finding.link for finding in found.broken_findings}
     assert not answered & set(held)
     assert sorted(position for _, positions in made.answers for position in positions) == list(range(len(made.actions)))
     assert all(blocked.sentence for blocked in made.blocked)
@@ -128,9 +128,11 @@ def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
 
 
 def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
-    failing = found[Link.NODES].broken or found[Link.PERMISSION_ERRORS].broken or any(verdict in REPAIRABLE for verdict in found.verdicts)
+    failing = (
+        found[Link.NODES].is_broken or found[Link.PERMISSION_ERRORS].is_broken or any(verdict in REPAIRABLE for verdict in found.verdicts)
+    )
     assert not failing or found.severity is not Severity.INFO
-    assert found.is_healthy is (found.broken == ())
+    assert found.is_healthy is (found.broken_findings == ())
     assert not found.is_healthy or found.severity is Severity.INFO
     assert made.severity is found.severity
 

@@ -94,7 +94,7 @@ def test_the_same_role_is_put_in_with_the_release_that_does_not_need_the_call() 
 def test_an_event_counts_where_the_release_needs_the_call(version: str, call: str, family: str, broken: bool) -> None:
     picture = release(version, cluster=cluster(ip_family=family), permission_errors=errors("aws-node-03", call=call), simulated=NOT_READ)
     found = diagnose(picture)[Link.PERMISSION_ERRORS]
-    assert found.broken is broken
+    assert found.is_broken is broken
     assert (call in found.advice) is not broken
 
 
