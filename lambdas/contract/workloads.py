@@ -116,6 +116,11 @@ def known(namespace: str, service_account: str) -> KnownWorkload | None:
     return next((workload for workload in KNOWN if (workload.namespace, workload.service_account) == (namespace, service_account)), None)
 
 
+def owned_by(addon: str) -> tuple[str, str] | None:
+    """`(namespace, service account)` that the add-on owns; None for add-ons whose ServiceAccount is not known."""
+    return next(((item.namespace, item.service_account) for item in KNOWN if item.addon == addon), None)
+
+
 def impact_of(namespace: str, service_account: str) -> Impact:
     """The effect of a missing role on the workload of a ServiceAccount."""
     workload = known(namespace, service_account)

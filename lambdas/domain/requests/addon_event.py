@@ -13,7 +13,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-eks.html
 
 from typing import Final
 
-from lambdas.domain.requests.addons import owned_by
+from lambdas.contract.workloads import owned_by
 from lambdas.domain.requests.eks_arns import EksArn, first_eks_arn
 from lambdas.domain.requests.envelope import Envelope
 from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger

@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from lambdas.contract.events import ADDON_CALLS, IDENTITY_CALLS
-from lambdas.domain.requests.addons import owned_by
+from lambdas.contract.workloads import owned_by
 from lambdas.domain.requests.envelope import Envelope
 from lambdas.domain.requests.request import Actor, CheckRequest, Ignored, Trigger
 from lambdas.domain.untrusted_json import cluster_name, inside, kind_of, label, moment, service_account, text
