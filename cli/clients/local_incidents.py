@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Row:
-    """State of one ServiceAccount: `notified` lists the notified states of the open incident, `free` is the state while none is open."""
+    """State of one ServiceAccount: `notified` lists the notified states of the open incident, `idle` is the state while none is open."""
 
     incident: Incident | None = None
-    free: IdleState = field(default_factory=IdleState)
+    idle: IdleState = field(default_factory=IdleState)
     notified: frozenset[str] = frozenset()
     past: list[PastIncident] = field(default_factory=list)
     carried: str = ""
@@ -38,19 +38,19 @@ class LocalIncidents:
         row = self._row(target)
         if row.incident:
             return self._count(row, row.incident, 1)
-        row.free, met = check_lease.record_signal(row.free, signal)
+        row.idle, met = check_lease.record_signal(row.idle, signal)
         return met
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
         row = self._row(target)
-        row.free, again = check_lease.finish_check(row.free, duty_of, began_at, nodes)
+        row.idle, again = check_lease.finish_check(row.idle, state, began_at, nodes)
         return again
 
-    def release_check(self, target: ServiceAccountRef, duty_of: IdleState, forget: datetime | None = None) -> None:
+    def release_check(self, target: ServiceAccountRef, state: IdleState, forget: datetime | None = None) -> None:
         row = self._row(target)
-        row.free = check_lease.release_check(row.free, duty_of, forget)
+        row.idle = check_lease.release_check(row.idle, state, forget)
 
     def claim_fan_out(self, at: datetime) -> bool:
         if self._fan_out_at and abs(at - self._fan_out_at) < FAN_OUT_INTERVAL:
@@ -116,7 +116,7 @@ class LocalIncidents:
         if row.incident.signals > seen_signals:
             return False
         row.incident, row.notified = None, frozenset()
-        row.free = row.free.closed(past, healthy_since)
+        row.idle = row.idle.closed(past, healthy_since)
         row.past.append(past)
         return True
 
@@ -154,8 +154,8 @@ class LocalIncidents:
         return row.incident if row.incident.id == newcomer.id else self._count(row, row.incident, newcomer.signals)
 
     def _open(self, row: Row, incident: Incident) -> Incident:
-        row.incident, row.notified = replace(incident, signals=incident.signals + row.free.signals), frozenset()
-        row.free, row.carried = check_lease.without_lease(row.free), ""
+        row.incident, row.notified = replace(incident, signals=incident.signals + row.idle.signals), frozenset()
+        row.idle, row.carried = check_lease.without_lease(row.idle), ""
         return row.incident
 
     def _count(self, row: Row, incident: Incident, signals: int) -> Incident:

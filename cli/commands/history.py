@@ -108,10 +108,9 @@ def _show_open(options: GlobalOptions, incident: Incident, html: Path | None) ->
 
 
 def _details_document(incident: PastIncident, rows: Sequence[TimelineRow]) -> dict[str, Any]:
-    details = incident.details or {}
     return {
-        "sentence": str(details.get("sentence", "")),
-        "severity": str(details.get("severity", "")),
+        "sentence": incident.details.sentence,
+        "severity": incident.details.severity,
         "oldValue": incident.old_value,
         "binding": {"path": incident.binding_path, "version": incident.binding_version} if incident.binding_path else None,
         "timeline": [

@@ -23,11 +23,11 @@ from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, Ste
 from lambdas.contract.settings import Mode, settings_path
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.errors import RemediatorError
+from lambdas.domain.incidents.details import TimelineEntry
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import MessageContext, TimelineEntry
 from lambdas.notifications.messages import message
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lambdas.domain.planning.actions import Action
     from lambdas.domain.planning.planned_binding import PlannedBinding
     from lambdas.domain.ports import EventsPort, Message, NotifierPort, ParametersPort
+    from lambdas.notifications.message_context import MessageContext
 
 R = TypeVar("R")
 MAX_CLOSE_ATTEMPTS: Final = 3
@@ -114,7 +115,7 @@ class InteractiveRemediationSteps(RemediationSteps):
         result = super().apply(action, binding, former)
         if result.state is ActionState.DONE:
             self.changes.append(action.kind)
-            self.timeline.append(TimelineEntry(at=result.at or "", event=action.kind, text=result.message))
+            self.timeline.append(TimelineEntry(at=result.at, event=action.kind, text=result.message))
         return result
 
     def notify(self, key: NotificationKey, context: MessageContext) -> NotificationResult:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cli.errors import CommandError
 from lambdas.adapters.incident_items import HISTORY_RETENTION
 from lambdas.notifications.escape import plain
-from lambdas.notifications.timeline import TimelineRow, entries_from_json, timeline
+from lambdas.notifications.timeline import TimelineRow, timeline
 
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
@@ -58,4 +58,4 @@ def incident_status(incident: Incident) -> str:
 
 def incident_timeline(incident: PastIncident) -> tuple[TimelineRow, ...]:
     """Return the stored timeline of a closed incident."""
-    return timeline(entries_from_json((incident.details or {}).get("timeline")))
+    return timeline(incident.details.timeline)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from lambdas.notifications.time_text import duration, moment
+from lambdas.notifications.time_text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from lambdas.domain.incidents.details import CountSample
     from lambdas.notifications.timeline import TimelineRow
 
 WIDTH: Final = 760
@@ -23,7 +24,6 @@ TOP: Final = 54
 BELOW: Final = 24
 BADGE_Y: Final = 11
 MAX_TICKS: Final = 6
-_SAMPLE_FIELDS: Final = 5  # time, pods with the role, pods, Ready nodes, nodes
 _TICK_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400, 172_800)
 MARK_DISTANCE: Final = 16
 """Minimum distance of two numbered marks in pixels. Closer ones are moved to the right."""
@@ -52,17 +52,15 @@ class Sample:
     nodes: tuple[int, int] | None
 
 
-def all_samples(rows: Sequence[TimelineRow], stored: object) -> list[Sample]:
+def all_samples(rows: Sequence[TimelineRow], stored: Sequence[CountSample]) -> list[Sample]:
     """Return the counts of the assessments and of the verification between them, in the order of time."""
     found = [Sample(row.at, row.pods, row.nodes) for row in rows if row.at and (row.pods or row.nodes)]
-    for entry in stored if isinstance(stored, list | tuple) else ():
-        if isinstance(entry, list | tuple) and len(entry) == _SAMPLE_FIELDS and (at := moment(entry[0])):
-            found.append(Sample(at, _pair(entry[1], entry[2]), _pair(entry[3], entry[4])))
+    found += [Sample(item.at, _pair(item.pods_with_role, item.pods), _pair(item.nodes_ready, item.nodes)) for item in stored]
     return sorted(found, key=lambda sample: sample.at)
 
 
-def _pair(count: object, total: object) -> tuple[int, int] | None:
-    return (count, total) if isinstance(count, int) and isinstance(total, int) and total > 0 else None
+def _pair(count: int, total: int) -> tuple[int, int] | None:
+    return (count, total) if total > 0 else None
 
 
 def _series(found: Sequence[Sample], start: datetime) -> list[Series]:
@@ -72,7 +70,7 @@ def _series(found: Sequence[Sample], start: datetime) -> list[Series]:
     return [series for series in (Series("pods", "pods with the role", pods), Series("nodes", "nodes Ready", nodes)) if series.points]
 
 
-def draw_chart(rows: Sequence[TimelineRow], numbers: Sequence[int | None], stored: object = ()) -> str:
+def draw_chart(rows: Sequence[TimelineRow], numbers: Sequence[int | None], stored: Sequence[CountSample] = ()) -> str:
     """Return the SVG, or nothing where nothing was counted.
 
     Args:

@@ -85,7 +85,7 @@ def past_incident_view(incident: PastIncident, rows: Sequence[TimelineRow]) -> l
         table.add_row(f"{row.at:%H:%M:%S}" if row.at else "", row.after, plain(row.text))
     return [
         title,
-        Text(f"{plain(incident.verdict)}: {plain((incident.details or {}).get('sentence', ''))}"),
+        Text(f"{plain(incident.verdict)}: {plain(incident.details.sentence)}"),
         Text(f"{opened} · {pluralize(incident.signals, 'signal')} · closed {clock(incident.closed_at)}", style="dim"),
         Text(),
         table,

@@ -6,23 +6,24 @@ Every value is escaped: names and messages come from clusters, where untrusted u
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cli.queries.incidents import incident_timeline
 from cli.views.chart import draw_chart
 from cli.views.page_style import STYLE
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
-from lambdas.notifications.message_context import TimelineEvent
 from lambdas.notifications.time_text import duration, seconds_between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from lambdas.contract.environment import Environment
+    from lambdas.domain.incidents.details import CountSample
     from lambdas.domain.incidents.incident import PastIncident
     from lambdas.notifications.timeline import TimelineRow
 
@@ -53,7 +54,7 @@ def incident_page(incident: PastIncident, environment: Environment) -> str:
             f"<h1>{to_html(title)}</h1>",
             f'<p class="lead"><span class="outcome {incident.outcome.value}">{incident.outcome.value}</span> after {to_html(took)}</p>',
             _cause(incident),
-            _chart_section(rows, numbers, (incident.details or {}).get("samples")),
+            _chart_section(rows, numbers, incident.details.samples),
             _facts(incident),
             _timeline_section(rows, numbers),
             *_manual_changes(incident),
@@ -76,25 +77,24 @@ def _number_actions(rows: Sequence[TimelineRow]) -> list[int | None]:
 
 
 def _cause(incident: PastIncident) -> str:
-    details = incident.details or {}
-    sentence = str(details.get("sentence") or "")
-    others = "".join(f"<li>{to_html(line)}</li>" for line in _texts(details, "broken") if sentence not in line)
+    sentence = incident.details.sentence
+    others = "".join(f"<li>{to_html(line)}</li>" for line in incident.details.broken if sentence not in line)
     also = f"<p>Also broken:</p><ul>{others}</ul>" if others else ""
     return f"<h2>Cause</h2><p><strong>{to_html(incident.verdict)}</strong>: {to_html(sentence)}</p>{also}"
 
 
 def _facts(incident: PastIncident) -> str:
-    details = incident.details or {}
+    details = incident.details
     changes = " · ".join(DONE.get(kind, kind) for kind in dict.fromkeys(incident.changes)) or "none"
     binding = f"{incident.binding_path}, version {incident.binding_version}" if incident.binding_path else ""
     facts = [
         ("cluster", incident.target.cluster, ""),
         ("ServiceAccount", f"{incident.target.namespace}/{incident.target.name}", ""),
-        ("versions", " · ".join(_texts(details, "versions")), ""),
-        ("severity", details.get("severity", ""), ""),
+        ("versions", " · ".join(details.versions), ""),
+        ("severity", details.severity, ""),
         ("first signal", f"{_utc(incident.opened_at)} ({incident.trigger})", ""),
         ("closed", f"{_utc(incident.closed_at)} ({pluralize(incident.signals, 'signal')} in total)", ""),
-        ("changed by", details.get("actor", ""), "wide"),
+        ("changed by", details.actor, "wide"),
         ("changes by the remediator", changes, "wide"),
         ("annotation before", incident.old_value or "none", "wide"),
         ("binding", binding, "wide"),
@@ -107,12 +107,7 @@ def _utc(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _texts(details: Mapping[str, Any], name: str) -> list[str]:
-    values = details.get(name) or ()
-    return [str(value) for value in values] if isinstance(values, list | tuple) else []
-
-
-def _chart_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None], samples: object) -> str:
+def _chart_section(rows: Sequence[TimelineRow], numbers: Sequence[int | None], samples: Sequence[CountSample]) -> str:
     chart = draw_chart(rows, numbers, samples)
     if not chart:
         return ""
@@ -136,7 +131,7 @@ def _timeline_row(row: TimelineRow, number: int | None) -> str:
 
 def _manual_changes(incident: PastIncident) -> Iterator[str]:
     """Return the changes that a person has to make, with their line breaks, to be copied."""
-    remedies = _texts(incident.details or {}, "remedies")
+    remedies = incident.details.remedies
     if remedies:
         body = "".join(f"<pre>{escape(chr(10).join(map(plain, remedy.splitlines())))}</pre>" for remedy in remedies)
         yield f"<h2>Changes to make by hand</h2>{body}"

@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from lambdas.application.codec import decode, encode
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.incidents.details import NO_DETAILS, IncidentDetails
 from lambdas.domain.incidents.incident import IdleState, Incident, Outcome, PastIncident
 
 Row = dict[str, dict[str, Any]]
@@ -177,7 +179,7 @@ def past_item(past: PastIncident) -> Row:
         "changes": json.dumps(past.changes),
         "binding_path": past.binding_path,
         "old_value": past.old_value,
-        "details": None if past.details is None else json.dumps(past.details),
+        "details": json.dumps(encode(past.details)) if past.details != NO_DETAILS else None,
     }
     numbers = {"signals": past.signals, "binding_version": past.binding_version}
     sort_key = {"S": f"{history_start(past.closed_at)['S']}#{past.id}"}
@@ -194,7 +196,6 @@ def past_item(past: PastIncident) -> Row:
 
 def past(target: ServiceAccountRef, row: Row) -> PastIncident:
     """The inverse of `past_item`."""
-    details: Mapping[str, Any] | None = json.loads(row["details"]["S"]) if "details" in row else None
     return PastIncident(
         id=row["incident_id"]["S"],
         target=target,
@@ -208,8 +209,16 @@ def past(target: ServiceAccountRef, row: Row) -> PastIncident:
         binding_path=_text(row, "binding_path"),
         binding_version=int(row["binding_version"]["N"]) if "binding_version" in row else None,
         old_value=_text(row, "old_value"),
-        details=details,
+        details=_details_of(row),
     )
+
+
+def _details_of(row: Row) -> IncidentDetails:
+    """The details of a row of history; none where they are absent or not readable, so that the facts of the incident still count."""
+    try:
+        return decode(IncidentDetails, json.loads(row["details"]["S"])) if "details" in row else NO_DETAILS
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return NO_DETAILS
 
 
 def _text(row: Row, name: str) -> str | None:

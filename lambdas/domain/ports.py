@@ -160,14 +160,14 @@ class IncidentsPort(Protocol):
         ...
 
     def finish_check(
-        self, target: ServiceAccountRef, duty: IdleState, began_at: datetime, nodes: NodesState | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
-        """Record a healthy check and release its lease. Returns None, or the state where a signal arrived since `duty` and needs another
+        """Record a healthy check and release its lease. Returns None, or the state where a signal arrived since `state` and needs another
         check.
         """
         ...
 
-    def release_check(self, target: ServiceAccountRef, duty: IdleState, forget: datetime | None = None) -> None:
+    def release_check(self, target: ServiceAccountRef, state: IdleState, forget: datetime | None = None) -> None:
         """Release the lease without an answer. Waiting signals stay for the next check; `forget` is the time for a row that need not be
         kept.
         """

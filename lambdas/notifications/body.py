@@ -7,13 +7,14 @@ from lambdas.contract.names import FIELD_MANAGER
 from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.bindings import ROLE_ARN
 from lambdas.notifications import version_advice
 from lambdas.notifications.facts import auto_repair_deadline, broken_links, counts, evidence, healthy_links
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import MessageContext, TimelineEvent
+from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.next_steps import differences
 from lambdas.notifications.owners import recognize, short_name
 from lambdas.notifications.time_text import clock, duration, moment, seconds_between
@@ -159,7 +160,7 @@ def _approval_timeout(context: MessageContext) -> str:
 
 
 def _verification(context: MessageContext) -> Phrase:
-    times = (moment(entry.at) for entry in reversed(context.timeline) if entry.event == TimelineEvent.VERIFICATION)
+    times = (entry.at for entry in reversed(context.timeline) if entry.event == TimelineEvent.VERIFICATION)
     at = next((time for time in times if time), None)
     took = seconds_between(context.incident.opened_at, at)
     when = (

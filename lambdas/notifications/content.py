@@ -6,9 +6,10 @@ from typing import Final
 
 from lambdas.contract.environment import Environment
 from lambdas.contract.names import PROJECT
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.notifications.body import paragraphs
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import MessageContext, TimelineEvent
+from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.next_steps import steps
 from lambdas.notifications.timeline import TimelineRow, timeline
 from lambdas.notifications.title import Mark, mark, titles

@@ -108,7 +108,7 @@ def _open_line(still_open: StillOpen, day: Day) -> Phrase:
 
 
 def _closed_line(incident: PastIncident, day: Day) -> Phrase:
-    fault = str((incident.details or {}).get("sentence") or incident.verdict)
+    fault = incident.details.sentence or incident.verdict
     took = duration(seconds_between(incident.opened_at, incident.closed_at) or 0)
     return _line(incident, fault, [phrase("{at}, took {took}", at=clock(incident.opened_at, day.until), took=took)])
 

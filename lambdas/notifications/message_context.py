@@ -2,42 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from lambdas.contract.settings import Severity
 from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.incidents.details import TimelineEntry
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.time_text import moment
 
 _ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
-
-
-class TimelineEvent(StrEnum):
-    """The kind of a timeline entry without an action; the entry of an action has the `kind` of the action. Stored in history."""
-
-    ASSESSMENT = "assessment"
-    APPROVAL = "approval"
-    CANARY_REPLACEMENT = "canary-replacement"
-    ROLLING_REPLACEMENT = "rolling-replacement"
-    VERIFICATION = "verification"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimelineEntry:
-    """One event of an incident.
-
-    `at` is aware UTC, or ISO text; empty text means unknown. `event` is a `TimelineEvent` or the `kind` of an action.
-    `counts` is empty or `(pods with the role, pods, Ready nodes, nodes)`.
-    """
-
-    at: datetime | str
-    event: str
-    text: str
-    counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

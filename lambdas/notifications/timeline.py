@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from lambdas.domain.incidents.details import TimelineEntry, TimelineEvent
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
 from lambdas.domain.plurals import pluralize
-from lambdas.notifications.message_context import TimelineEntry, TimelineEvent
-from lambdas.notifications.time_text import duration, moment, seconds_between
+from lambdas.notifications.time_text import duration, seconds_between
 from lambdas.notifications.wording import Phrase, phrase
 
 
@@ -47,17 +47,16 @@ _ALL_COUNTS: Final = 4
 
 def timeline(entries: Sequence[TimelineEntry]) -> tuple[TimelineRow, ...]:
     """The rows of a timeline. An assessment that equals the one before gives no row."""
-    start = next((at for entry in entries if (at := moment(entry.at))), None)
+    start = next((entry.at for entry in entries if entry.at), None)
     rows = [_row(entry, start) for entry in entries]
     return tuple(row for before, row in zip([None, *rows], rows, strict=False) if not _is_same_assessment(before, row))
 
 
 def _row(entry: TimelineEntry, start: datetime | None) -> TimelineRow:
-    at = moment(entry.at)
-    seconds = seconds_between(start, at)
+    seconds = seconds_between(start, entry.at)
     pods, nodes = _pair(entry.counts, 0), _pair(entry.counts, 2)
     return TimelineRow(
-        at=at,
+        at=entry.at,
         after="" if seconds is None else f"+{duration(seconds)}",
         event=entry.event,
         text=_text(entry, pods, nodes),
@@ -84,16 +83,3 @@ def _text(entry: TimelineEntry, pods: tuple[int, int] | None, nodes: tuple[int, 
 
 def _is_same_assessment(before: TimelineRow | None, row: TimelineRow) -> bool:
     return before is not None and before.event == row.event == TimelineEvent.ASSESSMENT and before.text == row.text
-
-
-def entries_from_json(stored: object) -> tuple[TimelineEntry, ...]:
-    """The timeline entries that history stores. Malformed entries are left out, and malformed fields are empty."""
-    entries = stored if isinstance(stored, list | tuple) else ()
-    return tuple(_entry(entry) for entry in entries if isinstance(entry, Mapping))
-
-
-def _entry(entry: Mapping[str, Any]) -> TimelineEntry:
-    stored = entry.get("counts")
-    counts = tuple(stored) if isinstance(stored, list | tuple) else ()
-    text = {field: str(entry.get(field) or "") for field in ("at", "event", "text")}
-    return TimelineEntry(**text, counts=counts if all(isinstance(count, int) for count in counts) else ())

@@ -33,9 +33,10 @@ from cli.views.plan_steps import plan_view
 from lambdas.adapters import log
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.incidents.details import IncidentDetails, TimelineEntry
 from lambdas.domain.planning.planner import plan
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import MessageContext, TimelineEntry
+from lambdas.notifications.message_context import MessageContext
 from tests import fakes
 from tests.unit.cli.sessions import past
 from tests.unit.notifications.fault_cases import FAULT_CASES
@@ -128,13 +129,13 @@ def message(summary: AssessmentSummary, _snapshot: Snapshot) -> str:
 
 
 def page(summary: AssessmentSummary, _snapshot: Snapshot) -> str:
-    details = {
-        "sentence": summary.sentence,
-        "actor": HOSTILE,
-        "broken": [link.sentence for link in summary.links],
-        "remedies": [line for remedy in summary.remedies for line in remedy.lines],
-        "timeline": [{"at": (NOW + timedelta(seconds=1)).isoformat(), "event": "assessment", "text": summary.sentence}],
-    }
+    details = IncidentDetails(
+        sentence=summary.sentence,
+        actor=HOSTILE,
+        broken=tuple(link.sentence for link in summary.links),
+        remedies=tuple(line for remedy in summary.remedies for line in remedy.lines),
+        timeline=(TimelineEntry(at=NOW + timedelta(seconds=1), event="assessment", text=summary.sentence),),
+    )
     return incident_page(past(details=details, old_value=HOSTILE), fakes.ENVIRONMENT)
 
 

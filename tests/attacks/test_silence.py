@@ -44,16 +44,16 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_a_time_in_the_future_silences_no_check(row: Callable[[datetime], IdleState]) -> None:
     simulation = simulate(annotation=None)
-    simulation.incidents.rows[TARGET.key] = Row(free=row(simulation.world.now + FUTURE))
+    simulation.incidents.rows[TARGET.key] = Row(idle=row(simulation.world.now + FUTURE))
     assert verdict_of(check(simulation)) in (Verdict.ANNOTATION_MISSING, Verdict.ANNOTATION_WIPED)
 
 
 def test_a_healthy_check_overwrites_a_time_in_the_future() -> None:
     simulation = simulate()
     at = simulation.world.now + FUTURE
-    simulation.incidents.rows[TARGET.key] = Row(free=IdleState(known_good_at=at, nodes_seen_at=at))
+    simulation.incidents.rows[TARGET.key] = Row(idle=IdleState(known_good_at=at, nodes_seen_at=at))
     assert result_of(check(simulation)) == Healthy(Verdict.HEALTHY)
-    known_good_at = simulation.incidents.rows[TARGET.key].free.known_good_at
+    known_good_at = simulation.incidents.rows[TARGET.key].idle.known_good_at
     assert known_good_at is not None
     assert known_good_at <= simulation.world.now
 

@@ -18,13 +18,13 @@ from lambdas.contract.settings import AddonRecord, Digest, Mode, RestartBy, Sett
 from lambdas.domain.assessment import summary
 from lambdas.domain.diagnosis.finding import Link, Remedy, State
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirement, Outcome
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.requests.request import Trigger
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import TimelineEvent
 
 WORDS: dict[str, tuple[object, str]] = {
     # History items (`verdict`, removed after 90 days), the metric `Verdicts`, published events, names of runbooks.

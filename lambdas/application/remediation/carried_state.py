@@ -2,21 +2,12 @@
 
 from dataclasses import dataclass
 
-from lambdas.application.remediation.results import CountSample, NotificationKey
+from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.details import CountSample, TimelineEntry
 from lambdas.domain.planning.actions import AnnotateServiceAccount
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
-
-
-@dataclass(frozen=True, kw_only=True)
-class CarriedEntry:
-    """A timeline entry; `at` is ISO text."""
-
-    at: str
-    event: str
-    text: str
-    counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +27,7 @@ class CarriedState:
     first: AssessmentSummary | None = None
     current: AssessmentSummary | None = None
     signals: int = 0
-    timeline: tuple[CarriedEntry, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
     samples: tuple[CountSample, ...] = ()
     changes: tuple[str, ...] = ()
     repairs: int = 0

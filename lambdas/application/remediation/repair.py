@@ -20,6 +20,7 @@ from lambdas.application.remediation.state import Iteration
 from lambdas.application.remediation.steps.canary import Canary
 from lambdas.application.workflow_steps import PollSchedule, StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
@@ -32,7 +33,6 @@ from lambdas.domain.planning.actions import (
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import TimelineEvent
 
 MAX_REPAIRS: Final = 3
 """Repairs within one incident: the first, one for what it left, and one for a fault that came back meanwhile."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
+from lambdas.domain.incidents.details import CountSample
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
@@ -129,17 +130,6 @@ class ReplacementResult(StepResult):
     began_at: datetime | None = None
     progress_at: datetime | None = None
     is_idle: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountSample:
-    """Pods and nodes in numbers, at one time."""
-
-    at: datetime
-    pods_with_role: int
-    pods: int
-    nodes_ready: int
-    nodes: int
 
 
 @dataclass(frozen=True, kw_only=True)

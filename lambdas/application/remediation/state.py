@@ -4,17 +4,18 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final
 
-from lambdas.application.remediation.carried_state import CarriedEntry, CarriedState, UndeliveredNotification
-from lambdas.application.remediation.results import ActionResult, ActionState, CountSample, NotificationKey
+from lambdas.application.remediation.carried_state import CarriedState, UndeliveredNotification
+from lambdas.application.remediation.results import ActionResult, ActionState, NotificationKey
 from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentRecord
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.details import CountSample, TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount
 from lambdas.domain.verification import is_verified
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import ApprovalAnswer, MessageContext, TimelineEntry, TimelineEvent
+from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
 
 AS_THEY_ARE: Final = tuple(
     item.name for item in fields(CarriedState) if item.name not in ("iteration", "timeline", "samples", "changes", "undelivered")
@@ -54,8 +55,7 @@ class WorkflowState:
     def resume(cls, incident: Incident, carried: CarriedState) -> "WorkflowState":
         """The state that the execution before this one has handed over."""
         state = cls(incident, **{name: getattr(carried, name) for name in AS_THEY_ARE})
-        state.timeline = [TimelineEntry(at=item.at, event=item.event, text=item.text, counts=item.counts) for item in carried.timeline]
-        state.samples, state.changes = list(carried.samples), list(carried.changes)
+        state.timeline, state.samples, state.changes = list(carried.timeline), list(carried.samples), list(carried.changes)
         if undelivered := carried.undelivered:
             key = undelivered.key
             context = state.message_context(key.kind, verification=undelivered.verification, trouble=undelivered.trouble)
@@ -70,7 +70,7 @@ class WorkflowState:
             undelivered = UndeliveredNotification(key=key, verification=context.verification, trouble=context.trouble)
         return CarriedState(
             iteration=iteration,
-            timeline=tuple(_carried_entry(entry) for entry in self.timeline[-MAX_ENTRIES:]),
+            timeline=tuple(self.timeline[-MAX_ENTRIES:]),
             samples=tuple(self.samples[-MAX_ENTRIES:]),
             changes=tuple(self.changes),
             undelivered=undelivered,
@@ -92,7 +92,7 @@ class WorkflowState:
     def record(self, event: str, text: str, at: datetime | None, *counts: int) -> None:
         """Add an entry to the timeline."""
         self.latest_at = at or self.latest_at
-        self.timeline.append(TimelineEntry(at=at or "", event=event, text=text, counts=counts))
+        self.timeline.append(TimelineEntry(at=at, event=event, text=text, counts=counts))
 
     def record_action(self, action: Action, result: ActionResult) -> None:
         """Add an applied action to the timeline and, where it succeeded, to the changes."""
@@ -137,11 +137,6 @@ class WorkflowState:
         if self.first is None or self.current is None:
             raise ValueError(f"incident {self.incident.id} has no assessment yet")
         return self.first, self.current
-
-
-def _carried_entry(entry: TimelineEntry) -> CarriedEntry:
-    at = entry.at if isinstance(entry.at, str) else entry.at.isoformat()
-    return CarriedEntry(at=at, event=str(entry.event), text=entry.text, counts=entry.counts)
 
 
 @dataclass(frozen=True)

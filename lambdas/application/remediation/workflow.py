@@ -22,10 +22,11 @@ from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose
 from lambdas.contract.durable_quotas import HAND_OVER_AFTER_S
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import ApprovalAnswer, TimelineEvent
+from lambdas.notifications.message_context import ApprovalAnswer
 
 MAX_ITERATIONS: Final = 60
 """Iterations of one incident. Its executions share them: before one nears a quota, it hands the incident to the next."""

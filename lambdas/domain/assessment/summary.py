@@ -1,13 +1,12 @@
 """`AssessmentSummary`: the small form of snapshot, diagnosis and plan that checkpoints, log lines and messages hold."""
 
 from dataclasses import dataclass
-from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Remedy
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.planning.actions import Action, from_json, to_json
+from lambdas.domain.planning.actions import Action
 from lambdas.domain.planning.plan_digest import plan_digest
 from lambdas.domain.planning.planned_binding import PlannedBinding
 
@@ -169,46 +168,3 @@ class AssessmentSummary:
     def service_account(self) -> ServiceAccountRef:
         """The ServiceAccount that was assessed."""
         return ServiceAccountRef.from_key(self.target)
-
-
-_ACTIONS: Final = ("actions", "proposed")
-
-
-def summary_to_json(value: AssessmentSummary) -> dict[str, Any]:
-    """The summary as a JSON object. A repair writes dozens, so nested values are not copied."""
-    return {
-        **vars(value),
-        "links": [{**vars(line)} for line in value.links],
-        "counts": {**vars(value.counts)},
-        "cluster": {**vars(value.cluster)},
-        "time_limits": {**vars(value.time_limits)},
-        "actor": {**vars(value.actor)} if value.actor else None,
-        "addon": {**vars(value.addon)} if value.addon else None,
-        "remedies": [{**vars(remedy)} for remedy in value.remedies],
-        "blocked": [{**vars(line)} for line in value.blocked],
-        **{name: [to_json(action) for action in getattr(value, name)] for name in _ACTIONS},
-    }
-
-
-def summary_from_json(value: dict[str, Any]) -> AssessmentSummary:
-    """Parse the object that `summary_to_json` returns; lists become tuples."""
-    lines = tuple(LinkSummary(**{**line, "evidence": tuple(map(tuple, line["evidence"]))}) for line in value["links"])
-    return AssessmentSummary(
-        **{
-            **value,
-            "verdict": Verdict(value["verdict"]),
-            "unproven": tuple(value.get("unproven", ())),
-            "severity": Severity(value["severity"]),
-            "notify_from": Severity(value["notify_from"]),
-            "links": lines,
-            "counts": Counts(**value["counts"]),
-            "cluster": ClusterSummary(**value["cluster"]),
-            "time_limits": TimeLimits(**value["time_limits"]),
-            "actor": ActorSummary(**value["actor"]) if value["actor"] else None,
-            "addon": AddonSummary(**value["addon"]) if value["addon"] else None,
-            "remedies": tuple(Remedy(**{**remedy, "diff": tuple(map(tuple, remedy["diff"]))}) for remedy in value["remedies"]),
-            **{name: tuple(map(from_json, value.get(name, ()))) for name in _ACTIONS},
-            "blocked": tuple(BlockedSummary(**line) for line in value["blocked"]),
-            **{name: tuple(value[name]) for name in ("verdicts", "warnings")},
-        }
-    )

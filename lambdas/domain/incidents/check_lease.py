@@ -18,26 +18,26 @@ IDLE_STATE_RETENTION: Final = timedelta(days=1)
 """Retention of the row of a cluster that does not exist and was only named by an event."""
 
 
-def record_signal(free: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAnswered | Deferred | IdleState]:
+def record_signal(idle: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAnswered | Deferred | IdleState]:
     """The state after a signal, and the result for the signal's sender."""
-    if answer := find_answer(free, signal) or (answer_to_quiet_signal(free, signal) if signal.quiet else None):
-        return free, answer
+    if answer := find_answer(idle, signal) or (answer_to_quiet_signal(idle, signal) if signal.quiet else None):
+        return idle, answer
     counted = replace(
-        free,
-        signals=free.signals + 1,
-        requirements=free.requirements | signal.requirements,
-        request=signal.request or free.request,
-        lease_holder=free.lease_holder or signal.check,
-        lease_since=free.lease_since or signal.at,
+        idle,
+        signals=idle.signals + 1,
+        requirements=idle.requirements | signal.requirements,
+        request=signal.request or idle.request,
+        lease_holder=idle.lease_holder or signal.check,
+        lease_since=idle.lease_since or signal.at,
     )
     if is_lease_expired(counted, signal.at):
         counted = replace(counted, lease_holder=signal.check, lease_since=signal.at)
     return counted, result_of_signal(counted, signal)
 
 
-def answer_to_quiet_signal(free: IdleState, signal: Signal) -> AlreadyAnswered | IdleState | None:
+def answer_to_quiet_signal(idle: IdleState, signal: Signal) -> AlreadyAnswered | IdleState | None:
     """The result of a signal that needs no answer and no count; None where it must be treated like any other signal."""
-    return find_answer(free, signal) or (None if free.lease_holder or free.signals else free)
+    return find_answer(idle, signal) or (None if idle.lease_holder or idle.signals else idle)
 
 
 def result_of_signal(counted: IdleState, signal: Signal) -> Deferred | IdleState:
@@ -45,39 +45,39 @@ def result_of_signal(counted: IdleState, signal: Signal) -> Deferred | IdleState
     return counted if counted.lease_holder == signal.check else Deferred(counted.lease_holder)
 
 
-def is_lease_expired(free: IdleState, now: datetime) -> bool:
+def is_lease_expired(idle: IdleState, now: datetime) -> bool:
     """Whether the check that holds the lease must have ended without releasing it."""
-    since = free.lease_since
+    since = idle.lease_since
     return since is not None and (now - since > LEASE_DURATION or is_in_future(since, now))
 
 
-def finish_check(now: IdleState, duty: IdleState, began_at: datetime, nodes: NodesState | None) -> tuple[IdleState, IdleState | None]:
+def finish_check(now: IdleState, state: IdleState, began_at: datetime, nodes: NodesState | None) -> tuple[IdleState, IdleState | None]:
     """The state after a check found a healthy chain, and the state that requires another check, if any.
 
-    `now` is the stored row, `duty` the row that the check knew before it began. A quiet check holds no lease and changes an unchanged
+    `now` is the stored row, `state` the row as it was before the check began. A quiet check holds no lease and changes an unchanged
     row only.
     """
-    if not duty.lease_holder:
-        return after_healthy_check(duty, began_at, nodes) if now == duty else now, None
-    if now.lease_holder != duty.lease_holder:
+    if not state.lease_holder:
+        return after_healthy_check(state, began_at, nodes) if now == state else now, None
+    if now.lease_holder != state.lease_holder:
         return now, None  # an incident was opened, or another check took over the expired lease: either one continues
-    if now.signals > duty.signals:
+    if now.signals > state.signals:
         return now, now
-    return after_healthy_check(duty, began_at, nodes), None
+    return after_healthy_check(state, began_at, nodes), None
 
 
-def after_healthy_check(duty: IdleState, began_at: datetime, nodes: NodesState | None) -> IdleState:
+def after_healthy_check(state: IdleState, began_at: datetime, nodes: NodesState | None) -> IdleState:
     """The state after a healthy check: no lease, no waiting signals."""
-    return without_lease(duty).after(began_at, nodes)
+    return without_lease(state).after(began_at, nodes)
 
 
-def without_lease(free: IdleState) -> IdleState:
+def without_lease(idle: IdleState) -> IdleState:
     """The same state without a lease and without waiting signals."""
-    return replace(free, lease_holder="", lease_since=None, signals=0, request=None, requirements=frozenset())
+    return replace(idle, lease_holder="", lease_since=None, signals=0, request=None, requirements=frozenset())
 
 
-def release_check(now: IdleState, duty: IdleState, forget: datetime | None = None) -> IdleState:
+def release_check(now: IdleState, state: IdleState, forget: datetime | None = None) -> IdleState:
     """The state after the lease is released without an answer. Waiting signals stay for the next check, unless the row is forgotten."""
-    if now.lease_holder != duty.lease_holder:
+    if now.lease_holder != state.lease_holder:
         return now
     return without_lease(now) if forget else replace(now, lease_holder="", lease_since=None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.incidents.details import NO_DETAILS, IncidentDetails
 
 REMEDIATOR: Final = "remediator"
 """The holder of an incident that a durable execution works on."""
@@ -67,8 +68,7 @@ class Incident:
 class PastIncident:
     """A closed incident, as history stores it.
 
-    `changes` are the kinds of the actions that were applied, `old_value` is the annotation before them, `details` holds the timeline
-    (JSON).
+    `changes` are the kinds of the actions that were applied, `old_value` is the annotation before them.
     """
 
     id: str
@@ -83,7 +83,7 @@ class PastIncident:
     binding_path: str | None = None
     binding_version: int | None = None
     old_value: str | None = None
-    details: Mapping[str, Any] | None = None
+    details: IncidentDetails = NO_DETAILS
 
 
 @dataclass(frozen=True)
@@ -196,9 +196,9 @@ def is_answer(began_at: datetime, occurred_at: datetime) -> bool:
     return began_at >= occurred_at + EVENT_TIME_GRAIN
 
 
-def find_answer(free: IdleState, signal: Signal) -> AlreadyAnswered | None:
+def find_answer(idle: IdleState, signal: Signal) -> AlreadyAnswered | None:
     """The earlier check that answers the signal, if any. Only a check that read nodes answers a signal about nodes."""
-    began_at = free.nodes_seen_at if CheckRequirement.NODES in signal.requirements else free.known_good_at
+    began_at = idle.nodes_seen_at if CheckRequirement.NODES in signal.requirements else idle.known_good_at
     if not signal.answerable or began_at is None or is_in_future(began_at, signal.at):
         return None
     return AlreadyAnswered(began_at) if is_answer(began_at, signal.occurred_at) else None

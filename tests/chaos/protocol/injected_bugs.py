@@ -61,27 +61,27 @@ class RemembersTheEnd(fakes.FakeIncidents):
     """A healthy check is recorded with the time of its end instead of its start."""
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
-        return super().finish_check(target, duty_of, max(began_at, at(2 * TICK)), nodes)
+        return super().finish_check(target, state, max(began_at, at(2 * TICK)), nodes)
 
 
 class EndsWhateverCame(fakes.FakeIncidents):
     """`finish` without the condition on the number of signals."""
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
-        return super().finish_check(target, replace(duty_of, signals=1000), began_at, nodes)
+        return super().finish_check(target, replace(state, signals=1000), began_at, nodes)
 
 
 class GoesWhileSignalsWait(fakes.FakeIncidents):
     """`finish` does not report new signals, so a check ends while it holds the lease."""
 
     def finish_check(
-        self, target: ServiceAccountRef, duty_of: IdleState, began_at: datetime, nodes: NodesState | None = None
+        self, target: ServiceAccountRef, state: IdleState, began_at: datetime, nodes: NodesState | None = None
     ) -> IdleState | None:
-        super().finish_check(target, duty_of, began_at, nodes)
+        super().finish_check(target, state, began_at, nodes)
         return None
 
 
@@ -111,8 +111,8 @@ def _claims_without_asking(_steps: RemediationSteps, _former: ClaimResult, *, re
     return ClaimResult(is_ours=True)
 
 
-def _tells_nobody(target: ServiceAccountRef, _request: object, duty_of: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
-    dependencies.incidents.release_check(target, duty_of)
+def _tells_nobody(target: ServiceAccountRef, _request: object, state: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
+    dependencies.incidents.release_check(target, state)
     return CheckHandedOver()
 
 

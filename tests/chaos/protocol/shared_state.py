@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.adapters.remediator_invocation import execution_name
+from lambdas.domain.incidents.details import NO_DETAILS
 from lambdas.domain.ports import IncidentsPort
 from tests import fakes
 from tests.chaos.protocol.programs import TARGET
@@ -41,7 +42,7 @@ class Shared:
     @property
     def lease_holder(self) -> str:
         """The check that holds the lease, running or crashed."""
-        return str(self.row.value.free.lease_holder)
+        return str(self.row.value.idle.lease_holder)
 
     @property
     def incident(self) -> Incident | None:
@@ -71,7 +72,7 @@ class Rules:
         except Exception as error:  # noqa: BLE001  # whatever the table answers is what the code gets
             result = error
         after = table.rows[TARGET.key]
-        return result, replace(shared, row=known(replace(after, past=[replace(item, details=None) for item in after.past])))
+        return result, replace(shared, row=known(replace(after, past=[replace(item, details=NO_DETAILS) for item in after.past])))
 
     def _now(self, shared: Shared) -> tuple[float, Shared]:
         return shared.now, shared

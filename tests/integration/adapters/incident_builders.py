@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.incidents.check_lease import without_lease
+from lambdas.domain.incidents.details import IncidentDetails, TimelineEntry
 from lambdas.domain.incidents.incident import CheckRequirement, IdleState, Incident, NodesState, Outcome, PastIncident, Signal
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def past(of: Incident, **changes: Any) -> PastIncident:
         "binding_path": of.binding_path,
         "binding_version": 3,
         "old_value": "arn:old",
-        "details": {"timeline": [["12:00", "found"]]},
+        "details": IncidentDetails(sentence="found", timeline=(TimelineEntry(at=NOW, event="assessment", text="found"),)),
     }
     return PastIncident(id=of.id, target=of.target, opened_at=of.opened_at, **{**fields, **changes})
 

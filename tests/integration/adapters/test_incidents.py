@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambdas.domain.errors import Conflict
+from lambdas.domain.incidents.details import NO_DETAILS
 from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, Outcome
 from tests.integration.adapters.incident_builders import NOW, SECOND, incident, past, record_healthy_check, signalled
 
@@ -178,7 +179,7 @@ def test_a_reported_missing_cluster_stays_recorded_until_a_check_reads_it(incide
 def test_an_abandoned_incident_closes_without_a_healthy_assessment(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
     mine = incident(target)
     incidents.claim(mine)
-    bare = past(mine, outcome=Outcome.NEEDS_ACTION, changes=(), binding_version=None, old_value=None, details=None)
+    bare = past(mine, outcome=Outcome.NEEDS_ACTION, changes=(), binding_version=None, old_value=None, details=NO_DETAILS)
     assert incidents.close(bare, 2**31, None)
     assert signalled(incidents, target, NOW) == IdleState()
     assert incidents.history(target, NOW) == (bare,)

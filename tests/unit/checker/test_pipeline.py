@@ -26,7 +26,7 @@ def test_a_healthy_cluster_costs_three_kubernetes_requests_and_no_write_message_
     inside = sorted(read for read in simulation.world.reads if read.startswith("cluster."))
     assert inside == ["cluster.pods", "cluster.service_account", "cluster.workload"]
     assert (simulation.world.writes, simulation.notifier.sent, simulation.remediator.executions) == ([], [], {})
-    assert simulation.incidents.rows[TARGET.key].free.known_good_at == simulation.world.now
+    assert simulation.incidents.rows[TARGET.key].idle.known_good_at == simulation.world.now
 
 
 def test_ten_thousand_events_for_a_healthy_cluster_cost_one_check() -> None:

@@ -45,13 +45,13 @@ def test_sweeps_of_a_healthy_cluster_rewrite_known_good_at_every_thirty_minutes(
     written = []
     for _ in range(13):
         run(sweep_check(simulation), simulation.ports)
-        written.append(simulation.incidents.rows[TARGET.key].free.known_good_at)
+        written.append(simulation.incidents.rows[TARGET.key].idle.known_good_at)
         simulation.world.sleep(300)
     assert len(set(written)) == 3
     assert simulation.world.reads.count("cluster.pods") == 13
     assert simulation.metrics.counted == []
     check(simulation)
-    assert simulation.incidents.rows[TARGET.key].free.known_good_at == simulation.world.now
+    assert simulation.incidents.rows[TARGET.key].idle.known_good_at == simulation.world.now
 
 
 def test_the_first_check_of_a_sweep_is_quiet_and_a_repeated_one_is_not() -> None:

@@ -15,6 +15,7 @@ from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
+from lambdas.domain.incidents.details import CountSample, IncidentDetails, TimelineEntry
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.unit.cli.fake_dependencies import Fakes
@@ -57,25 +58,24 @@ def past(name: str = "7f3a9c21e5d0", **changes: Any) -> PastIncident:
         "binding_path": binding_path(*TARGET.key.split("/")),
         "binding_version": 3,
         "old_value": None,
-        "details": {
-            "sentence": "The vpc-cni add-on has no role of its own, so its next update takes the annotation away again.",
-            "severity": "critical",
-            "broken": ["annotation: The ServiceAccount has no role annotation."],
-            "actor": "UpdateAddon without a role by arn:aws:sts::111122223333:assumed-role/ci-deploy/build-1698",
-            "versions": ["Kubernetes 1.28", "vpc-cni v1.15.1-eksbuild.1"],
-            "timeline": lines(),
-            "samples": samples(),
-        },
+        "details": IncidentDetails(
+            sentence="The vpc-cni add-on has no role of its own, so its next update takes the annotation away again.",
+            severity="critical",
+            broken=("annotation: The ServiceAccount has no role annotation.",),
+            actor="UpdateAddon without a role by arn:aws:sts::111122223333:assumed-role/ci-deploy/build-1698",
+            versions=("Kubernetes 1.28", "vpc-cni v1.15.1-eksbuild.1"),
+            timeline=lines(),
+            samples=samples(),
+        ),
     }
     return PastIncident(id=name, target=TARGET, **{**fields, **changes})
 
 
-def lines() -> list[dict[str, Any]]:
-    def line(second: int, event: str, text: str, *counts: int) -> dict[str, Any]:
-        fields = {"at": (NOON - timedelta(hours=3) + timedelta(seconds=second)).isoformat(), "event": event, "text": text}
-        return fields | ({"counts": list(counts)} if counts else {})
+def lines() -> tuple[TimelineEntry, ...]:
+    def line(second: int, event: str, text: str, *counts: int) -> TimelineEntry:
+        return TimelineEntry(at=NOON - timedelta(hours=3) + timedelta(seconds=second), event=event, text=text, counts=counts)
 
-    return [
+    return (
         line(0, "assessment", "addon-role-missing", 0, 12, 9, 12),
         line(2, "annotate-service-account", f"annotation set to {role_arn('demo-vpc-cni')}"),
         line(3, "replace-canary-pod", "aws-node-11 deleted"),
@@ -83,13 +83,16 @@ def lines() -> list[dict[str, Any]]:
         line(12, "restart-workload", "aws-node restarts, 2 at a time"),
         line(90, "verification", "12 of 12 pods carry the role, 12 ready, 12 of 12 nodes Ready, no permission error since"),
         line(90, "assessment", "healthy", 12, 12, 12, 12),
-    ]
+    )
 
 
-def samples() -> list[list[Any]]:
+def samples() -> tuple[CountSample, ...]:
     start = NOON - timedelta(hours=3)
     counted = ((14, 1, 10), (24, 3, 10), (36, 5, 11), (49, 8, 12), (66, 10, 12), (82, 12, 12))
-    return [[(start + timedelta(seconds=at)).isoformat(), pods, 12, nodes, 12] for at, pods, nodes in counted]
+    return tuple(
+        CountSample(at=start + timedelta(seconds=at), pods_with_role=pods, pods=12, nodes_ready=nodes, nodes=12)
+        for at, pods, nodes in counted
+    )
 
 
 def opened(**changes: Any) -> Incident:
@@ -103,8 +106,8 @@ def _past_incidents(fakes: Fakes) -> None:
 
 
 def _hostile_incident(fakes: Fakes) -> None:
-    line = {"at": NOON.isoformat(), "event": "assessment", "text": HOSTILE, "counts": [1, 2, 3, 4]}
-    fakes.incidents._row(TARGET).past.append(past(details={"sentence": HOSTILE, "timeline": [line], "actor": HOSTILE}))
+    entry = TimelineEntry(at=NOON, event="assessment", text=HOSTILE, counts=(1, 2, 3, 4))
+    fakes.incidents._row(TARGET).past.append(past(details=IncidentDetails(sentence=HOSTILE, timeline=(entry,), actor=HOSTILE)))
 
 
 def _pending_approval(fakes: Fakes) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ import pytest
 
 from cli.views.chart import all_samples, draw_chart
 from cli.views.page import incident_page
+from lambdas.domain.incidents.details import NO_DETAILS, CountSample, IncidentDetails, TimelineEntry
 from lambdas.domain.incidents.incident import Outcome
-from lambdas.notifications.timeline import entries_from_json, timeline
+from lambdas.notifications.timeline import timeline
 from tests.unit.cli.fake_dependencies import ENVIRONMENT
 from tests.unit.cli.png import colors
 from tests.unit.cli.sessions import HOSTILE, lines, past
@@ -56,8 +58,8 @@ class Reader(HTMLParser):
         self.words.append(data)
 
 
-def details(**changes: Any) -> dict[str, Any]:
-    return {**(past().details or {}), **changes}
+def details(**changes: Any) -> IncidentDetails:
+    return replace(past().details, **changes)
 
 
 def test_the_page_contains_the_whole_incident() -> None:
@@ -97,9 +99,9 @@ def test_text_from_a_cluster_is_escaped(field: str) -> None:
     if field in HOSTILE_FIELDS:
         incident = past(details=details(**{field: hostile}))
     elif field == "timeline":
-        incident = past(details=details(timeline=[{"at": NOON.isoformat(), "event": hostile, "text": hostile, "counts": [1, 2, 3, 4]}]))
+        incident = past(details=details(timeline=(TimelineEntry(at=NOON, event=hostile, text=hostile, counts=(1, 2, 3, 4)),)))
     elif field in ("broken", "remedies", "versions"):
-        incident = past(details=details(**{field: [hostile]}))
+        incident = past(details=details(**{field: (hostile,)}))
     else:
         incident = past(**{field: (hostile,) if field == "changes" else hostile})
     text = incident_page(incident, ENVIRONMENT)
@@ -112,42 +114,40 @@ def test_text_from_a_cluster_is_escaped(field: str) -> None:
     assert "\u202e" not in text
 
 
-ODD: dict[str, dict[str, Any]] = {
-    "no details": {"details": None},
-    "no lines": {"details": {}},
-    "nothing counted": {"details": {"timeline": [{"at": NOON.isoformat(), "event": "assessment", "text": "no-access"}]}},
-    "one assessment": {"details": {"timeline": lines()[:1]}},
-    "no times": {"details": {"timeline": [{"event": "assessment", "text": "x", "counts": [1, 2, 3, 4]}]}},
-    "broken samples": {"details": {"timeline": lines(), "samples": [["?", 1, 2, 3, 4], [NOON.isoformat(), "1", 2, None, 0], "x", 7]}},
-    "malformed entries": {"details": {"timeline": ["x", 7, None]}},
-    "weeks": {
-        "details": {"timeline": [*lines(), {"at": (NOON + timedelta(days=12)).isoformat(), "event": "assessment", "text": "healthy"}]}
-    },
+NOT_COUNTED = TimelineEntry(at=NOON, event="assessment", text="no-access")
+EMPTY_SAMPLE = CountSample(at=NOON, pods_with_role=0, pods=0, nodes_ready=0, nodes=0)
+ODD: dict[str, IncidentDetails] = {
+    "no details": NO_DETAILS,
+    "nothing counted": IncidentDetails(timeline=(NOT_COUNTED,)),
+    "one assessment": IncidentDetails(timeline=lines()[:1]),
+    "no times": IncidentDetails(timeline=(TimelineEntry(event="assessment", text="x", counts=(1, 2, 3, 4)),)),
+    "no pods and no nodes": IncidentDetails(timeline=lines(), samples=(EMPTY_SAMPLE,)),
+    "weeks": IncidentDetails(timeline=(*lines(), replace(NOT_COUNTED, at=NOON + timedelta(days=12)))),
 }
 
 
-@pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_stored_history_makes_a_page(changes: dict[str, Any], outcome: Outcome) -> None:
-    text = incident_page(past(outcome=outcome, **changes), ENVIRONMENT)
+def test_every_stored_history_makes_a_page(odd: IncidentDetails, outcome: Outcome) -> None:
+    text = incident_page(past(outcome=outcome, details=odd), ENVIRONMENT)
     assert text.endswith("</html>\n")
     assert "None" not in " ".join(Reader(text).words)
 
 
 def test_the_chart_contains_the_counts_of_assessments_and_verification() -> None:
-    found = all_samples(timeline(entries_from_json(lines())), stored_samples())
+    found = all_samples(timeline(lines()), stored_samples())
     assert [sample.pods for sample in found] == [(n, 12) for n in (0, 1, 3, 5, 8, 10, 12, 12)]
     assert [sample.nodes for sample in found] == [(n, 12) for n in (9, 10, 10, 11, 12, 12, 12, 12)]
 
 
 def test_the_chart_has_a_text_alternative() -> None:
-    chart = draw_chart(timeline(entries_from_json(lines())), [None] * len(timeline(entries_from_json(lines()))), stored_samples())
+    chart = draw_chart(timeline(lines()), [None] * len(timeline(lines())), stored_samples())
     assert "<title" in chart
     assert "pods with the role: 0 of 12 at the start, 12 of 12 at the end; nodes Ready: 9 of 12 at the start, 12 of 12 at the end." in chart
 
 
 def test_all_parts_of_the_chart_are_inside_its_bounds() -> None:
-    chart = draw_chart(timeline(entries_from_json(lines())), [None, 1, 2, None, 3, None, None], stored_samples())
+    chart = draw_chart(timeline(lines()), [None, 1, 2, None, 3, None, None], stored_samples())
     width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', chart)[0])
     xs = [float(item) for item in re.findall(r'(?:\bc?x[12]?)="([\d.]+)"', chart)]
     ys = [float(item) for item in re.findall(r'(?:\bc?y[12]?)="([\d.]+)"', chart)]

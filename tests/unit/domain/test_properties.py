@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from lambdas.application.codec import decode, encode
 from lambdas.contract.settings import Mode, RestartBy, Severity, WhenUnverified
-from lambdas.domain.assessment.summary import summary_from_json, summary_to_json
+from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
@@ -139,8 +140,8 @@ def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
 
 def _survives_a_checkpoint(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
     seen = summarize(picture, found, made)
-    text = json.dumps(summary_to_json(seen))
-    assert summary_from_json(json.loads(text)) == seen
+    text = json.dumps(encode(seen))
+    assert decode(AssessmentSummary, json.loads(text)) == seen
     assert len(text) < 32 * 1024
     assert seen.is_healthy is found.is_healthy
 

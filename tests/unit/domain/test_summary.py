@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from lambdas.application.codec import decode, encode
 from lambdas.contract.settings import AddonRecord
-from lambdas.domain.assessment.summary import AssessmentSummary, Counts, summary_from_json, summary_to_json
+from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import LONGEST_TEXT, summarize
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.policies import RepairHistory
@@ -31,7 +32,7 @@ def looked(picture: Snapshot, past: RepairHistory | None = None) -> AssessmentSu
 
 
 def stored(value: AssessmentSummary) -> AssessmentSummary:
-    return summary_from_json(json.loads(json.dumps(summary_to_json(value))))
+    return decode(AssessmentSummary, json.loads(json.dumps(encode(value))))
 
 
 @pytest.mark.parametrize("world", FAULT_CASES.values(), ids=FAULT_CASES)
@@ -59,7 +60,7 @@ def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
         invalid_settings={f"/eks-irsa-remediator/settings/prod-blue/{i}": long for i in range(1000)},
         actor=Actor(who=long, what=long, agent=long),
     )
-    assert len(json.dumps(summary_to_json(looked(picture)))) < 32 * 1024
+    assert len(json.dumps(encode(looked(picture)))) < 32 * 1024
 
 
 def test_every_sentence_of_a_digest_is_cut() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.daily_digest import Day, StillOpen
+from lambdas.domain.incidents.details import NO_DETAILS, IncidentDetails
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
 
 UNTIL: Final = datetime(2026, 11, 3, 7, tzinfo=UTC)
@@ -27,7 +28,7 @@ def _closed(number: int, outcome: Outcome, **changes: Any) -> PastIncident:
         "trigger": "api-call",
         "changes": ("annotate-service-account",),
         "signals": 3,
-        "details": {"sentence": "The ServiceAccount has no role annotation"},
+        "details": IncidentDetails(sentence="The ServiceAccount has no role annotation"),
     }
     return PastIncident(**(fields | changes))
 
@@ -42,8 +43,10 @@ def _day(*closed: PastIncident, still_open: tuple[StillOpen, ...] = (), clusters
 
 
 _REPAIRED: Final = _closed(1, Outcome.VERIFIED)
-_BLOCKED: Final = _closed(2, Outcome.BLOCKED, changes=(), details=None)
-_NEEDS_ACTION: Final = _closed(3, Outcome.NEEDS_ACTION, target=GREEN, verdict="trust-other-issuer", details={"sentence": OTHER_ISSUER})
+_BLOCKED: Final = _closed(2, Outcome.BLOCKED, changes=(), details=NO_DETAILS)
+_NEEDS_ACTION: Final = _closed(
+    3, Outcome.NEEDS_ACTION, target=GREEN, verdict="trust-other-issuer", details=IncidentDetails(sentence=OTHER_ISSUER)
+)
 _RECOVERED: Final = _closed(4, Outcome.RECOVERED, changes=())
 _OPEN: Final = StillOpen(incident=_open(1), sentence=OTHER_ISSUER)
 _WAITING: Final = StillOpen(

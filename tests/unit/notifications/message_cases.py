@@ -8,11 +8,12 @@ from typing import Any, Final
 from lambdas.application.remediation.watch import needs_person
 from lambdas.application.remediation.workflow import TEMPORARY_REASONS
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.details import TimelineEntry, TimelineEvent
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.ports import Message
 from lambdas.domain.verification import verify
 from lambdas.notifications.kind import NotificationKind
-from lambdas.notifications.message_context import ApprovalAnswer, MessageContext, TimelineEntry, TimelineEvent
+from lambdas.notifications.message_context import ApprovalAnswer, MessageContext
 from lambdas.notifications.messages import message
 from tests import fakes
 from tests.unit.notifications.fault_cases import FaultCase, repaired_summary

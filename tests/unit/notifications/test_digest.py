@@ -12,6 +12,7 @@ from lambdas.application.daily_digest import MOST_ASSESSED, summarize_day
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
 from lambdas.domain.incidents.daily_digest import Day, StillOpen, clusters_with_digest
+from lambdas.domain.incidents.details import IncidentDetails
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.daily_digest import digest_message
 from tests.fakes import FakeIncidents, Row
@@ -50,7 +51,7 @@ def test_hostile_names_and_sentences_give_a_harmless_message(text: str) -> None:
     day = DAYS["of-every-kind"]
     hostile = replace(
         day,
-        closed=tuple(replace(item, id=text, target=target, verdict=text, details={"sentence": text}) for item in day.closed),
+        closed=tuple(replace(item, id=text, target=target, verdict=text, details=IncidentDetails(sentence=text)) for item in day.closed),
         still_open=tuple(StillOpen(incident=replace(item.incident, target=target, holder=text), sentence=text) for item in day.still_open),
     )
     message = digest_message(hostile, environment=ENVIRONMENT)

@@ -66,7 +66,7 @@ def _result(name: str, steps: Callable[[ScenarioRun], Any]) -> dict[str, Any]:
     run = run_scenario(load(name), steps)
     messages = [message["metadata"]["additionalContext"]["outcome"] for message in run.outcome().messages]
     executions = len(run.remediator.executions)
-    details = [(past.outcome, past.verdict, past.changes, len((past.details or {}).get("timeline", ()))) for past in run.incidents.closed]
+    details = [(past.outcome, past.verdict, past.changes, len(past.details.timeline)) for past in run.incidents.closed]
     return {"writes": run.world.writes, "messages": messages, "history": details, "executions": executions}
 
 

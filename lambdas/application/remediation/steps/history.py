@@ -1,14 +1,13 @@
 """The history record of an incident that ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from lambdas.application.remediation.results import CountSample
 from lambdas.domain.assessment.history_details import history_details
 from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.incidents.details import CountSample, TimelineEntry
 from lambdas.domain.incidents.incident import Incident, Outcome, PastIncident
-from lambdas.notifications.message_context import TimelineEntry
 
 MAX_ENTRIES: Final = 200
 """Timeline entries, and samples of the counts, that history keeps."""
@@ -30,15 +29,6 @@ class IncidentRecord:
 def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetime) -> PastIncident:
     """The incident as history stores it."""
     first = record.first
-    details = {
-        **history_details(first),
-        "timeline": [_entry(entry) for entry in record.timeline[-MAX_ENTRIES:]],
-        "samples": [
-            [sample.at.isoformat(), sample.pods_with_role, sample.pods, sample.nodes_ready, sample.nodes]
-            for sample in record.samples[-MAX_ENTRIES:]
-        ],
-        "changes": list(record.changes),
-    }
     return PastIncident(
         id=incident.id,
         target=incident.target,
@@ -52,10 +42,5 @@ def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetim
         binding_path=first.binding_path or None,
         binding_version=first.binding_version or None,
         old_value=first.annotation or None,
-        details=details,
+        details=replace(history_details(first), timeline=record.timeline[-MAX_ENTRIES:], samples=record.samples[-MAX_ENTRIES:]),
     )
-
-
-def _entry(entry: TimelineEntry) -> dict[str, Any]:
-    at = entry.at if isinstance(entry.at, str) else entry.at.isoformat()
-    return {"at": at, "event": str(entry.event), "text": entry.text, **({"counts": list(entry.counts)} if entry.counts else {})}

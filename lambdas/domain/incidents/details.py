@@ -1,0 +1,61 @@
+"""The details of a closed incident: its first assessment, its timeline, and the counts during the verification."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class TimelineEvent(StrEnum):
+    """The kind of a timeline entry without an action; the entry of an action has the `kind` of the action. Stored in history."""
+
+    ASSESSMENT = "assessment"
+    APPROVAL = "approval"
+    CANARY_REPLACEMENT = "canary-replacement"
+    ROLLING_REPLACEMENT = "rolling-replacement"
+    VERIFICATION = "verification"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineEntry:
+    """One event of an incident.
+
+    `at` is aware UTC; None means unknown. `event` is a `TimelineEvent` or the `kind` of an action. `counts` is empty or
+    `(pods with the role, pods, Ready nodes, nodes)`.
+    """
+
+    at: datetime | None = None
+    event: str
+    text: str = ""
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountSample:
+    """Pods and nodes in numbers, at one time."""
+
+    at: datetime
+    pods_with_role: int
+    pods: int
+    nodes_ready: int
+    nodes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentDetails:
+    """The text of the first assessment, one or two kilobytes, then the timeline and the counts.
+
+    `broken` are the titles and sentences of the broken links. `actor` is who changed the identity, and how, where that is known.
+    """
+
+    sentence: str = ""
+    severity: str = ""
+    broken: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    actor: str = ""
+    versions: tuple[str, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    samples: tuple[CountSample, ...] = ()
+
+
+NO_DETAILS = IncidentDetails()
+"""The details of an incident whose row has none."""
