@@ -77,7 +77,7 @@ def healthy(count: int, *, spread_s: float, environments: int, delay_s: Sequence
         messages=len(there.notifier.sent),
         lost=lost,
         seconds=time.monotonic() - began,
-        note=f"{count:,} events, {there.looks} checks by {environments} environments, an answer after {waited:.1f} s at most",
+        note=f"{count:,} events, {there.checks} checks by {environments} environments, an answer after {waited:.1f} s at most",
     )
 
 

@@ -97,7 +97,7 @@ class Town(FakePorts):
         return [past for row in self.incidents.rows.values() for past in row.past]
 
     @property
-    def looks(self) -> int:
+    def checks(self) -> int:
         return self.world.reads.count("cluster.service_account")
 
 
@@ -135,7 +135,7 @@ def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:
 
     Whoever is answered by a look that began before it arrived has waited for nothing.
     """
-    looks = sorted(there.world.looked_at)
-    following = [(arrival, bisect_left(looks, arrival.happened)) for arrival in arrivals]
-    waits = [(looks[n] - item.arrives).total_seconds() for item, n in following if n < len(looks)]
+    began = sorted(there.world.checked_at)
+    following = [(arrival, bisect_left(began, arrival.happened)) for arrival in arrivals]
+    waits = [(began[n] - item.arrives).total_seconds() for item, n in following if n < len(began)]
     return len(arrivals) - len(waits), max(0.0, *waits)

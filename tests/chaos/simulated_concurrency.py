@@ -24,16 +24,16 @@ Iteration = tuple[datetime, int, threading.Event]
 class ConcurrentWorld(World):
     """A world in which calls take time. Time passes only while every thread waits, so the order of threads is deterministic."""
 
-    looked_at: list[datetime] = field(default_factory=list)
+    checked_at: list[datetime] = field(default_factory=list)
     _waiting: list[Iteration] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=count)
 
-    def meet(self, method: str, *, after: bool = False) -> None:
+    def raise_fault(self, method: str, *, after: bool = False) -> None:
         if method == "eks.cluster" and not after:
-            self.looked_at.append(self.now)
+            self.checked_at.append(self.now)
         if not after:
             self.sleep(TAKES_S.get(method, 0.0))
-        super().meet(method, after=after)
+        super().raise_fault(method, after=after)
 
     def sleep(self, seconds: float) -> None:
         """Let other threads run during the wait."""

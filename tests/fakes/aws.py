@@ -96,7 +96,7 @@ class FakeEks:
     def _begin(self, there: InCluster, cluster: str, addon: str, role_arn: str, token: str) -> None:
         becomes = replace(there.addons[addon], role_arn=role_arn, status="ACTIVE")
         there.addons[addon] = replace(there.addons[addon], status="UPDATING")
-        there.updates[addon] = Update(becomes, there.update_looks, annotates=True)
+        there.updates[addon] = Update(becomes, there.update_reads, annotates=True)
         self.updates.append((cluster, addon, role_arn, token))
         self._world.writes.append(f"set add-on role {cluster}/{addon} {role_arn}")
 

@@ -28,9 +28,9 @@ def _with_faults(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def call(self: Any, *arguments: Any, **named: Any) -> Any:
         world: World = self._world
-        world.meet(name)
+        world.raise_fault(name)
         result = method(self, *arguments, **named)
-        world.meet(name, after=True)
+        world.raise_fault(name, after=True)
         return result
 
     return call

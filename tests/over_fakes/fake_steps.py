@@ -47,18 +47,18 @@ class FakeSteps:
         if failure:
             updated = replace(record, status="UPDATE_FAILED", issues=(failure,))
         cluster.addons[CNI_ADDON] = replace(record, status="UPDATING")
-        cluster.updates[CNI_ADDON] = Update(updated, cluster.update_looks, annotates=failure is None)
+        cluster.updates[CNI_ADDON] = Update(updated, cluster.update_reads, annotates=failure is None)
         self.run.next_failure = None
         self.run.undelivered.append(events.update_addon(self.run.world.now, version=updated.version, role=arn))
         return ""
 
     def wait_for_update(self) -> str:
-        self.run.world.cluster.updates[CNI_ADDON].looks = 0
+        self.run.world.cluster.updates[CNI_ADDON].reads_left = 0
         self.run.world.advance_update(self.run.world.cluster, CNI_ADDON)
         return ""
 
     def set_update_duration(self, seconds: float) -> str:
-        self.run.world.cluster.update_looks = int(seconds)
+        self.run.world.cluster.update_reads = int(seconds)
         return ""
 
     def fail_next_update(self, code: str, message: str, resources: Sequence[str] = ()) -> str:

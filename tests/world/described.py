@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 def described(description: Mapping[str, Any] | None = None) -> World:
     """A healthy world with what the description changes in it. All keys are optional; None means that it does not exist.
 
-    cluster: fields of ClusterFacts, beside `nodes` (a number), `not_ready` (how many of them wait for the CNI), `pace`, `update_looks`,
+    cluster: fields of ClusterFacts, beside `nodes` (a number), `not_ready` (how many of them wait for the CNI), `pace`, `update_reads`,
         `falls_back`, `successors_crash`, `webhook_lag_s`, `webhook_misses`, `repaired_nodegroups`
     binding: the parameter's text · settings: name -> text · annotation: text under the right key · annotations: key -> text
     role: `{trust: policy document}` · oidc_provider: `{client_ids: [...]}` · associations: role ARNs
@@ -68,7 +68,7 @@ def described(description: Mapping[str, Any] | None = None) -> World:
     return world
 
 
-_BEHAVIOUR = ("pace", "update_looks", "falls_back", "successors_crash", "repaired_nodegroups", "working_roles")
+_BEHAVIOUR = ("pace", "update_reads", "falls_back", "successors_crash", "repaired_nodegroups", "working_roles")
 _OWN_KEYS = {*_BEHAVIOUR, "nodes", "not_ready", "webhook_lag_s", "webhook_misses"}
 
 
@@ -167,7 +167,7 @@ def _addon(cluster: InCluster, told: Json | None, bound: str) -> None:
     record = AddonFacts(**fields)
     cluster.addons[record.name] = record
     if record.status == "UPDATING":
-        cluster.updates[record.name] = Update(replace(record, status="ACTIVE"), looks=cluster.update_looks)
+        cluster.updates[record.name] = Update(replace(record, status="ACTIVE"), reads_left=cluster.update_reads)
 
 
 def _account(told: Json, bound: str) -> ServiceAccountFacts:

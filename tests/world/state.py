@@ -60,7 +60,7 @@ def a_node(number: int, *, ready: bool, since: datetime) -> NodeFacts:
 
 
 @dataclass
-class Trouble:
+class CallFault:
     """The next `times` calls of a method (`eks.addon`) raise `error`; None: every one. `after`: only once the effect was had."""
 
     method: str
@@ -71,10 +71,10 @@ class Trouble:
 
 @dataclass
 class Update:
-    """An update of an add-on: after `looks` more looks at the record it is as in `becomes`, and the annotation as in `annotates`."""
+    """An update of an add-on: after `reads_left` more reads of the record it is as in `becomes`, and the annotation as in `annotates`."""
 
     becomes: AddonFacts
-    looks: int = 1
+    reads_left: int = 1
     annotates: bool = False
 
 
@@ -99,7 +99,7 @@ class Webhook:
 class InCluster:
     """One cluster: its objects, and how it behaves.
 
-    `pace` is how many pods a roll-out replaces between two looks, 0 for all at once. `working_roles` are those with which a pod starts,
+    `pace` is how many pods a roll-out replaces between two reads, 0 for all at once. `working_roles` are those with which a pod starts,
     None for any; `falls_back`: a pod without a role works on the node's. With `successors_crash` no replaced pod starts.
     """
 
@@ -117,7 +117,7 @@ class InCluster:
     repaired_nodegroups: tuple[str, ...] = ()
     webhook: Webhook = field(default_factory=Webhook)
     pace: int = 0
-    update_looks: int = 1
+    update_reads: int = 1
     working_roles: frozenset[str] | None = None
     falls_back: bool = False
     successors_crash: bool = False
@@ -150,7 +150,7 @@ class World:
     simulated: dict[str, Simulation] = field(default_factory=dict)
     advised_versions: dict[tuple[str, str], VersionAdvice] = field(default_factory=dict)
     supported: dict[str, SupportDates] = field(default_factory=dict)
-    troubles: list[Trouble] = field(default_factory=list)
+    call_faults: list[CallFault] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     numbers: count[int] = field(default_factory=lambda: count(1000))
@@ -163,17 +163,17 @@ class World:
         self.now += timedelta(seconds=seconds)
 
     def fail(self, method: str, error: Exception, *, times: int | None = 1, after: bool = False) -> None:
-        """Let the next calls of `port.method` raise; see `Trouble`."""
-        self.troubles.append(Trouble(method, error, times, after))
+        """Let the next calls of `port.method` raise; see `CallFault`."""
+        self.call_faults.append(CallFault(method, error, times, after))
 
-    def meet(self, method: str, *, after: bool = False) -> None:
+    def raise_fault(self, method: str, *, after: bool = False) -> None:
         """Raise what was arranged for this method, counted down."""
         if not after:
             self.reads.append(method)
-        for trouble in self.troubles:
-            if trouble.method == method and trouble.after is after and trouble.times != 0:
-                trouble.times = None if trouble.times is None else trouble.times - 1
-                raise trouble.error
+        for fault in self.call_faults:
+            if fault.method == method and fault.after is after and fault.times != 0:
+                fault.times = None if fault.times is None else fault.times - 1
+                raise fault.error
 
     def number(self) -> str:
         return str(next(self.numbers))
@@ -268,8 +268,8 @@ class World:
         update = cluster.updates.get(addon)
         if update is None:
             return
-        if update.looks > 0:
-            update.looks -= 1
+        if update.reads_left > 0:
+            update.reads_left -= 1
             return
         cluster.addons[addon] = replace(update.becomes, modified_at=self.now)
         del cluster.updates[addon]

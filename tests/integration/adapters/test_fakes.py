@@ -152,7 +152,7 @@ def test_a_role_without_permissions_makes_replacement_pods_crash() -> None:
 
 
 def test_an_add_on_update_takes_some_reads_and_sets_the_annotation() -> None:
-    world = described({**BROKEN, "addon": {"role_arn": None}, "cluster": {"update_looks": 2}})
+    world = described({**BROKEN, "addon": {"role_arn": None}, "cluster": {"update_reads": 2}})
     eks = FakeEks(world)
     first = eks.set_addon_role("demo", "vpc-cni", BOUND, "t1")
     assert eks.set_addon_role("demo", "vpc-cni", BOUND, "t1") == first

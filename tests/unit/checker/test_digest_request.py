@@ -15,7 +15,7 @@ from lambdas.domain.errors import TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event
 from tests.unit.checker.simulated_checker import simulate
-from tests.world import Trouble
+from tests.world import CallFault
 
 if TYPE_CHECKING:
     from lambdas.application.check.results import EventResult
@@ -70,7 +70,7 @@ def test_an_event_that_is_delivered_twice_requests_one_digest() -> None:
 
 def test_a_failed_start_raises_so_that_lambda_delivers_the_event_again() -> None:
     simulation = simulate()
-    simulation.world.troubles.append(Trouble("remediator.start_digest", TransientError("throttled")))
+    simulation.world.call_faults.append(CallFault("remediator.start_digest", TransientError("throttled")))
     with pytest.raises(TransientError):
         request_digest(simulation, demo="daily")
     assert request_digest(simulation) == DigestRequested(("demo",))

@@ -30,12 +30,12 @@ class FakeParameterWriter:
         self._world = world
 
     def put(self, path: str, value: str) -> None:
-        self._world.meet("parameters.put")
+        self._world.raise_fault("parameters.put")
         former = self._world.parameters.get(path)
         self._world.parameters[path] = Parameter(value=value, version=former.version + 1 if former else 1, changed_at=self._world.now)
 
     def delete(self, path: str) -> bool:
-        self._world.meet("parameters.delete")
+        self._world.raise_fault("parameters.delete")
         return self._world.parameters.pop(path, None) is not None
 
 

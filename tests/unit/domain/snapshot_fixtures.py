@@ -14,11 +14,11 @@ from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, 
 from tests.unit.notifications.snapshots import CNI, NOW, healthy_snapshot
 
 BORN = NOW - timedelta(days=20)
-"""When the pods of these pictures were created: before the annotation was last written."""
+"""When the pods of these snapshots were created: before the annotation was last written."""
 OTHER_ROLE = "arn:aws:iam::111122223333:role/other"
 
 
-def seen(base: Snapshot | None = None, **changes: Any) -> Snapshot:
+def snapshot_with(base: Snapshot | None = None, **changes: Any) -> Snapshot:
     """All well but for the changes."""
     return replace(base or healthy_snapshot(), **changes)
 
@@ -78,14 +78,14 @@ def repaired(ago: timedelta, *changes: str) -> PastIncident:
     )
 
 
-def judged(picture: Snapshot, past: RepairHistory | None = None) -> tuple[Diagnosis, Plan]:
-    """The diagnosis of a picture, and the plan that follows."""
-    found = diagnose(picture)
-    return found, plan(picture, found, past or RepairHistory())
+def diagnose_and_plan(snapshot: Snapshot, past: RepairHistory | None = None) -> tuple[Diagnosis, Plan]:
+    """The diagnosis of a snapshot, and the plan that follows."""
+    found = diagnose(snapshot)
+    return found, plan(snapshot, found, past or RepairHistory())
 
 
-def planned(picture: Snapshot, past: RepairHistory | None = None) -> Plan:
-    return judged(picture, past)[1]
+def planned(snapshot: Snapshot, past: RepairHistory | None = None) -> Plan:
+    return diagnose_and_plan(snapshot, past)[1]
 
 
 def kinds(made: Plan) -> list[str]:

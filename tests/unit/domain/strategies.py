@@ -34,7 +34,7 @@ from tests.world.simulations import simulation
 
 NODES = 4
 USUAL = 20
-"""How often the usual value comes for each time that another one does: with some twenty parts, one of them is odd in most pictures."""
+"""How often the usual value comes for each time that another one does: with some twenty parts, one of them is odd in most snapshots."""
 CLOSED = Unknown("403", Denial.FORBIDDEN)
 UNREAD = Unknown("no answer")
 
@@ -49,7 +49,7 @@ _roles = st.sampled_from([ROLE, ROLE, ROLE, None, None, OTHER_ROLE])
 
 
 def _mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
-    """The usual value in most cases, so that not every picture is broken everywhere."""
+    """The usual value in most cases, so that not every snapshot is broken everywhere."""
     return st.sampled_from((usual,) * USUAL + others)
 
 
@@ -138,7 +138,7 @@ def _admits_any_service_account() -> dict[str, Any]:
 
 @st.composite
 def observations(draw: st.DrawFn) -> Snapshot:
-    """Any picture of one ServiceAccount."""
+    """Any snapshot of one ServiceAccount."""
     target = draw(_mostly(CNI, EBS, BALANCER, SHOP))
     pods = draw(st.one_of(_pods(), _pods(), st.just(CLOSED)))
     nodes: Any = draw(st.one_of(_nodes(), _nodes(), st.sampled_from([NOT_READ, CLOSED])))

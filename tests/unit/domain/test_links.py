@@ -26,15 +26,15 @@ from lambdas.domain.snapshot.snapshot import (
 from tests.unit.domain.link_cases import addon_record, annotation, identity, symptoms
 from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
-from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, seen, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, nodes, pods, service_account, trust
 
 CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | symptoms.CASES
 
 
-@pytest.mark.parametrize(("picture", "link", "state", "verdict"), CASES.values(), ids=CASES)
-def test_the_link_is_found_in_its_state(picture: Snapshot, link: Link, state: State, verdict: Verdict | None) -> None:
-    finding = diagnose(picture)[link]
+@pytest.mark.parametrize(("snapshot", "link", "state", "verdict"), CASES.values(), ids=CASES)
+def test_the_link_is_found_in_its_state(snapshot: Snapshot, link: Link, state: State, verdict: Verdict | None) -> None:
+    finding = diagnose(snapshot)[link]
     assert (finding.link, finding.state, finding.verdict) == (link, state, verdict)
     assert finding.sentence
 
@@ -53,7 +53,7 @@ def test_every_state_of_every_link_is_in_the_table() -> None:
 
 
 def test_behind_a_closed_door_nothing_is_guessed() -> None:
-    found = diagnose(seen(service_account=CLOSED))
+    found = diagnose(snapshot_with(service_account=CLOSED))
     assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}
     assert found.verdict is Verdict.NO_ACCESS
     assert found.findings[0].remedies
@@ -69,36 +69,36 @@ def test_behind_a_closed_door_nothing_is_guessed() -> None:
     ],
 )
 def test_a_cluster_out_of_reach_is_told_with_what_its_endpoint_lets_in(public_from: tuple[str, ...], told: str) -> None:
-    picture = seen(cluster=cluster(public_from=public_from), pods=Unknown("x", Denial.UNREACHABLE))
-    remedy = diagnose(picture)[Link.CLUSTER].remedies
+    snapshot = snapshot_with(cluster=cluster(public_from=public_from), pods=Unknown("x", Denial.UNREACHABLE))
+    remedy = diagnose(snapshot)[Link.CLUSTER].remedies
     assert told in remedy[0].lines[0]
     assert "access --cluster prod-blue --check" in remedy[1].lines[0]
 
 
 def test_nothing_is_said_of_an_endpoint_that_eks_did_not_describe() -> None:
-    (remedy, _) = diagnose(seen(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
+    (remedy, _) = diagnose(snapshot_with(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
     assert "endpoint for EKS" in remedy.text
 
 
 @pytest.mark.parametrize("denial", Denial)
 def test_each_closed_door_has_its_own_remedy(denial: Denial) -> None:
-    remedies = {item: diagnose(seen(pods=Unknown("x", item)))[Link.CLUSTER].remedies for item in Denial}
+    remedies = {item: diagnose(snapshot_with(pods=Unknown("x", item)))[Link.CLUSTER].remedies for item in Denial}
     assert [item for item in Denial if remedies[item] == remedies[denial]] == [denial]
 
 
 def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_it() -> None:
-    found = diagnose(seen(addon=addon(role_arn=None), service_account=service_account(None), pods=some_pods(None, ROLE)))
+    found = diagnose(snapshot_with(addon=addon(role_arn=None), service_account=service_account(None), pods=some_pods(None, ROLE)))
     assert found.verdict is Verdict.ADDON_ROLE_MISSING
     assert found.verdicts == (Verdict.ADDON_ROLE_MISSING, Verdict.ANNOTATION_MISSING, Verdict.PODS_STALE)
     assert [finding.link for finding in found.broken_findings] == [Link.ADDON_RECORD, Link.ANNOTATION, Link.PODS]
 
 
 @pytest.mark.parametrize(
-    ("picture", "verdict"),
+    ("snapshot", "verdict"),
     [
-        (seen(), Verdict.HEALTHY),
-        (seen(workload=workload(desired=0)), Verdict.NOT_APPLICABLE),
-        (seen(workload=workload(desired=0), addon=addon(status="DEGRADED")), Verdict.NOT_APPLICABLE),
+        (snapshot_with(), Verdict.HEALTHY),
+        (snapshot_with(workload=workload(desired=0)), Verdict.NOT_APPLICABLE),
+        (snapshot_with(workload=workload(desired=0), addon=addon(status="DEGRADED")), Verdict.NOT_APPLICABLE),
         (associated(), Verdict.POD_IDENTITY_IN_USE),
         (
             associated(service_account=service_account(OTHER_ROLE), pods=some_pods(None, container_credentials=True)),
@@ -106,87 +106,91 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
         ),
     ],
 )
-def test_a_sound_chain_says_why_nothing_is_broken(picture: Snapshot, verdict: Verdict) -> None:
-    found = diagnose(picture)
+def test_a_sound_chain_says_why_nothing_is_broken(snapshot: Snapshot, verdict: Verdict) -> None:
+    found = diagnose(snapshot)
     assert found.is_healthy
     assert (found.verdict, found.severity) == (verdict, Severity.INFO)
 
 
 @pytest.mark.parametrize(
-    ("picture", "severity"),
+    ("snapshot", "severity"),
     [
-        pytest.param(seen(service_account=service_account(None)), Severity.WARNING, id="latent: nothing fails yet"),
+        pytest.param(snapshot_with(service_account=service_account(None)), Severity.WARNING, id="latent: nothing fails yet"),
         pytest.param(
-            seen(service_account=service_account(None), pods=pods(15, ROLE, unready=1)), Severity.CRITICAL, id="a pod is not ready"
+            snapshot_with(service_account=service_account(None), pods=pods(15, ROLE, unready=1)), Severity.CRITICAL, id="a pod is not ready"
         ),
-        pytest.param(seen(service_account=service_account(None), nodes=nodes(15, unready=1)), Severity.CRITICAL, id="a node waits"),
         pytest.param(
-            seen(service_account=service_account(None), pods=pods(15, None), permission_errors=errors("aws-node-01")),
+            snapshot_with(service_account=service_account(None), nodes=nodes(15, unready=1)), Severity.CRITICAL, id="a node waits"
+        ),
+        pytest.param(
+            snapshot_with(service_account=service_account(None), pods=pods(15, None), permission_errors=errors("aws-node-01")),
             Severity.CRITICAL,
             id="a call is refused",
         ),
-        pytest.param(seen(addon=addon(role_arn=None)), Severity.WARNING, id="only the record"),
-        pytest.param(seen(addon=addon(status="UPDATING")), Severity.INFO, id="an update runs"),
-        pytest.param(seen(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))), Severity.WARNING, id="a full disk"),
-        pytest.param(seen(role=Missing("role")), Severity.CRITICAL, id="a binding to no role"),
+        pytest.param(snapshot_with(addon=addon(role_arn=None)), Severity.WARNING, id="only the record"),
+        pytest.param(snapshot_with(addon=addon(status="UPDATING")), Severity.INFO, id="an update runs"),
+        pytest.param(
+            snapshot_with(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))), Severity.WARNING, id="a full disk"
+        ),
+        pytest.param(snapshot_with(role=Missing("role")), Severity.CRITICAL, id="a binding to no role"),
     ],
 )
-def test_severity_says_whether_something_fails_now(picture: Snapshot, severity: Severity) -> None:
-    assert diagnose(picture).severity is severity
+def test_severity_says_whether_something_fails_now(snapshot: Snapshot, severity: Severity) -> None:
+    assert diagnose(snapshot).severity is severity
 
 
 def test_an_issuer_is_compared_as_eks_reports_it_in_either_spelling() -> None:
     newer = "oidc-eks.eu-west-1.api.aws/id/77D0"
     provider = OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{newer}", client_ids=("sts.amazonaws.com",))
-    same = seen(cluster=cluster(issuer=f"https://{newer}"), role=RoleFacts(arn=ROLE, trust=trust(newer)), oidc_provider=provider)
+    same = snapshot_with(cluster=cluster(issuer=f"https://{newer}"), role=RoleFacts(arn=ROLE, trust=trust(newer)), oidc_provider=provider)
     assert diagnose(same).is_healthy
-    assert diagnose(seen(same, role=RoleFacts(arn=ROLE, trust=trust()))).verdict is Verdict.TRUST_OTHER_ISSUER
+    assert diagnose(snapshot_with(same, role=RoleFacts(arn=ROLE, trust=trust()))).verdict is Verdict.TRUST_OTHER_ISSUER
 
 
 @pytest.mark.parametrize(
-    ("picture", "link", "words"),
+    ("snapshot", "link", "words"),
     [
-        (seen(nodes=nodes(15, unready=1)), Link.NODES, "1 of 15 nodes waits for the CNI."),
-        (seen(nodes=nodes(15, unready=2)), Link.NODES, "2 of 15 nodes wait for the CNI."),
-        (seen(pods=some_pods(None, ROLE)), Link.PODS, "1 of 2 pods was admitted without the right role."),
-        (seen(pods=some_pods(None)), Link.PODS, "1 of 1 pod was admitted without the right role."),
-        (seen(pods=some_pods(ROLE)), Link.PODS, "1 of 1 was admitted with the role"),
+        (snapshot_with(nodes=nodes(15, unready=1)), Link.NODES, "1 of 15 nodes waits for the CNI."),
+        (snapshot_with(nodes=nodes(15, unready=2)), Link.NODES, "2 of 15 nodes wait for the CNI."),
+        (snapshot_with(pods=some_pods(None, ROLE)), Link.PODS, "1 of 2 pods was admitted without the right role."),
+        (snapshot_with(pods=some_pods(None)), Link.PODS, "1 of 1 pod was admitted without the right role."),
+        (snapshot_with(pods=some_pods(ROLE)), Link.PODS, "1 of 1 was admitted with the role"),
         (
-            seen(pods=some_pods(None), permission_errors=errors("aws-node-00")),
+            snapshot_with(pods=some_pods(None), permission_errors=errors("aws-node-00")),
             Link.PERMISSION_ERRORS,
             "1 pod reports that it may not call ec2:CreateNetworkInterface.",
         ),
         (
-            seen(pods=some_pods(None, None), permission_errors=errors("aws-node-00", "aws-node-01")),
+            snapshot_with(pods=some_pods(None, None), permission_errors=errors("aws-node-00", "aws-node-01")),
             Link.PERMISSION_ERRORS,
             "2 pods report that they may not call ec2:CreateNetworkInterface.",
         ),
         (
-            seen(workload=Missing("d"), addon=addon(status="CREATING"), nodes=nodes(3, unready=1)),
+            snapshot_with(workload=Missing("d"), addon=addon(status="CREATING"), nodes=nodes(3, unready=1)),
             Link.WORKLOAD,
             "1 node waits for the CNI, whose add-on is CREATING.",
         ),
     ],
 )
-def test_numbers_agree_with_their_nouns(picture: Snapshot, link: Link, words: str) -> None:
-    assert diagnose(picture)[link].sentence == words
+def test_numbers_agree_with_their_nouns(snapshot: Snapshot, link: Link, words: str) -> None:
+    assert diagnose(snapshot)[link].sentence == words
 
 
 def test_what_sts_said_is_told_with_where_to_look() -> None:
     unread = Unknown("the role belongs to account 999988887777, whose IAM we cannot read")
     shared = "arn:aws:iam::999988887777:role/shared"
-    ended = seen(
+    ended = snapshot_with(
         binding=binding(role_arn=shared), pods=some_pods(shared, ready=False, termination_message=symptoms.STS_DENIES), role=unread
     )
     assert "shared of account 999988887777" in diagnose(ended)[Link.PERMISSION_ERRORS].remedies[0].lines[0]
-    ours = seen(pods=some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES))
+    ours = snapshot_with(pods=some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES))
     assert "resource control policy" in diagnose(ours)[Link.PERMISSION_ERRORS].remedies[0].lines[0]
     both = (
         *some_pods(ROLE, ready=False, termination_message=symptoms.STS_DENIES),
         *pods(1, ROLE, unready=1, termination_message=symptoms.STS_KNOWS_NONE),
     )
-    assert diagnose(seen(pods=both))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
-    strange = seen(
+    assert diagnose(snapshot_with(pods=both))[Link.PERMISSION_ERRORS].verdict is Verdict.OIDC_PROVIDER_MISSING
+    strange = snapshot_with(
         binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods("none", ready=False, termination_message=symptoms.STS_DENIES)
     )
     assert diagnose(strange)[Link.PERMISSION_ERRORS].is_broken, "whatever stands in the environment"
@@ -200,17 +204,17 @@ def test_pods_from_before_an_association_are_told_of() -> None:
 
 
 def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
-    waiting = seen(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1))
+    waiting = snapshot_with(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1))
     found = diagnose(waiting)[Link.WORKLOAD]
     assert "though other nodes are Ready" in found.sentence
     assert "another CNI" in found.remedies[0].lines[0]
-    alone = diagnose(seen(waiting, nodes=nodes(3, unready=3)))[Link.WORKLOAD]
+    alone = diagnose(snapshot_with(waiting, nodes=nodes(3, unready=3)))[Link.WORKLOAD]
     assert "though" not in alone.sentence
     assert "before_compute" in alone.remedies[0].lines[0]
 
 
 def test_a_daemon_set_that_was_deleted_is_put_back_with_its_role() -> None:
-    found = diagnose(seen(workload=Missing("d"), nodes=nodes(3, unready=3)))[Link.WORKLOAD]
+    found = diagnose(snapshot_with(workload=Missing("d"), nodes=nodes(3, unready=3)))[Link.WORKLOAD]
     assert "its DaemonSet does not" in found.sentence
     assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
 
@@ -236,7 +240,7 @@ REFUSED = HealthIssue(code="AddonPermissionFailure", message="not authorized to 
 @pytest.mark.parametrize("code", ["AccessDenied", "AddonPermissionFailure"])
 def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code: str) -> None:
     refused = addon(status="DEGRADED", issues=(replace(REFUSED, code=code),))
-    found = diagnose(seen(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG)))
+    found = diagnose(snapshot_with(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG)))
     assert found.verdict is Verdict.PERMISSIONS_MISSING
     assert found[Link.PERMISSION_ERRORS].evidence[0].field == code
     assert "AmazonEKS_CNI_Policy" in found[Link.PERMISSION_ERRORS].remedies[0].lines[0]
@@ -244,39 +248,41 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "snapshot",
     [
-        pytest.param(seen(pods=(*pods(14, ROLE), *some_pods(None))), id="a pod without the role explains it"),
+        pytest.param(snapshot_with(pods=(*pods(14, ROLE), *some_pods(None))), id="a pod without the role explains it"),
         pytest.param(
-            seen(pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG + timedelta(seconds=1))),
+            snapshot_with(pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG + timedelta(seconds=1))),
             id="the health may be older than the role in the pods",
         ),
-        pytest.param(seen(binding=Missing("/p")), id="no binding says which role"),
-        pytest.param(seen(pods=()), id="no pod at all"),
+        pytest.param(snapshot_with(binding=Missing("/p")), id="no binding says which role"),
+        pytest.param(snapshot_with(pods=()), id="no pod at all"),
     ],
 )
-def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(picture: Snapshot) -> None:
-    found = diagnose(replace(picture, addon=addon(status="DEGRADED", issues=(REFUSED,)), permission_errors=()))
+def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(snapshot: Snapshot) -> None:
+    found = diagnose(replace(snapshot, addon=addon(status="DEGRADED", issues=(REFUSED,)), permission_errors=()))
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
 
 def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> None:
     words = "Conflicts found when trying to apply. Conflicts: ServiceAccount aws-node - .metadata.annotations.eks.amazonaws.com/role-arn"
     met = addon(status="UPDATE_FAILED", role_arn=None, issues=(HealthIssue(code="ConfigurationConflict", message=words),))
-    found = diagnose(seen(addon=met))[Link.ADDON_RECORD]
+    found = diagnose(snapshot_with(addon=met))[Link.ADDON_RECORD]
     assert found.verdict is Verdict.ADDON_DEGRADED
     assert f"--addon-name vpc-cni --service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
-    unbound = diagnose(seen(addon=met, binding=Missing("/p")))[Link.ADDON_RECORD]
+    unbound = diagnose(snapshot_with(addon=met, binding=Missing("/p")))[Link.ADDON_RECORD]
     assert "--service-account-role-arn" not in unbound.remedies[0].lines[0], "nobody said which role"
 
 
 def test_reports_of_pods_come_before_what_eks_says() -> None:
-    found = diagnose(seen(addon=addon(issues=(REFUSED,)), permission_errors=errors("aws-node-00", call="ec2:DeleteNetworkInterface")))
+    found = diagnose(
+        snapshot_with(addon=addon(issues=(REFUSED,)), permission_errors=errors("aws-node-00", call="ec2:DeleteNetworkInterface"))
+    )
     assert (
         found[Link.PERMISSION_ERRORS].sentence == "prod-blue-vpc-cni may not call ec2:DeleteNetworkInterface, which vpc-cni v1.20.1 needs."
     )
 
 
 def test_silence_proves_something_only_of_those_who_would_complain() -> None:
-    assert diagnose(seen())[Link.PERMISSION_ERRORS].state is OK
-    assert diagnose(seen(addon_name="aws-ebs-csi-driver"))[Link.PERMISSION_ERRORS].state is NOT_APPLICABLE
+    assert diagnose(snapshot_with())[Link.PERMISSION_ERRORS].state is OK
+    assert diagnose(snapshot_with(addon_name="aws-ebs-csi-driver"))[Link.PERMISSION_ERRORS].state is NOT_APPLICABLE

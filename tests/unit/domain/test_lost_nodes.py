@@ -24,20 +24,20 @@ from lambdas.domain.snapshot.node_reachability import (
 )
 from lambdas.domain.snapshot.snapshot import NOT_READ, PodFacts, Snapshot
 from lambdas.domain.verification import is_verified
-from tests.unit.domain.snapshot_fixtures import errors, judged, seen, workload
+from tests.unit.domain.snapshot_fixtures import diagnose_and_plan, errors, snapshot_with, workload
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account, with_lost_nodes
 
 
 def without_role(**changes: Any) -> Snapshot:
-    return seen(service_account=service_account(None), pods=pods(15, None), **changes)
+    return snapshot_with(service_account=service_account(None), pods=pods(15, None), **changes)
 
 
-def looked(picture: Snapshot) -> AssessmentSummary:
-    return summarize(picture, *judged(picture))
+def summary_of(snapshot: Snapshot) -> AssessmentSummary:
+    return summarize(snapshot, *diagnose_and_plan(snapshot))
 
 
-def counts(picture: Snapshot) -> Counts:
-    return looked(picture).counts
+def counts(snapshot: Snapshot) -> Counts:
+    return summary_of(snapshot).counts
 
 
 def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None:
@@ -51,25 +51,25 @@ def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None
 
 
 def test_where_nodes_were_not_read_every_pod_counts() -> None:
-    assert len(reachable_pods(seen(nodes=NOT_READ))) == 15
-    assert pods_on_lost_nodes(seen(nodes=NOT_READ)) == ()
+    assert len(reachable_pods(snapshot_with(nodes=NOT_READ))) == 15
+    assert pods_on_lost_nodes(snapshot_with(nodes=NOT_READ)) == ()
 
 
 def test_stale_pods_of_lost_nodes_are_no_fault_of_the_identity() -> None:
-    picture = seen()
-    assert isinstance(picture.pods, tuple)
-    stale = with_lost_nodes(replace(picture, pods=(replace(picture.pods[0], role_arn=None), *picture.pods[1:])), 0)
+    snapshot = snapshot_with()
+    assert isinstance(snapshot.pods, tuple)
+    stale = with_lost_nodes(replace(snapshot, pods=(replace(snapshot.pods[0], role_arn=None), *snapshot.pods[1:])), 0)
     found = diagnose(stale)
     assert found[Link.PODS].state is State.OK
     assert found[Link.PODS].sentence == "14 of 14 were admitted with the role; 1 pod on a lost node is left out"
     assert found.verdicts == (Verdict.NODES_NOT_READY,)
-    assert judged(stale)[1].actions == ()
+    assert diagnose_and_plan(stale)[1].actions == ()
 
 
 def test_errors_that_a_lost_pod_has_reported_blame_no_role() -> None:
-    picture = seen()
-    assert isinstance(picture.pods, tuple)
-    lost = with_lost_nodes(replace(picture, permission_errors=errors(picture.pods[0].name)), 0)
+    snapshot = snapshot_with()
+    assert isinstance(snapshot.pods, tuple)
+    lost = with_lost_nodes(replace(snapshot, permission_errors=errors(snapshot.pods[0].name)), 0)
     assert counts(lost).errors_with_role == 0
     assert diagnose(lost)[Link.PERMISSION_ERRORS].state is State.OK
 
@@ -80,10 +80,10 @@ def test_a_lost_node_makes_a_latent_fault_no_emergency() -> None:
 
 
 def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
-    picture = with_lost_nodes(without_role(), 0)
-    assert isinstance(picture.pods, tuple)
-    oldest = replace(picture.pods[0], created_at=NOW - timedelta(days=99))
-    _, made = judged(replace(picture, pods=(oldest, *picture.pods[1:])))
+    snapshot = with_lost_nodes(without_role(), 0)
+    assert isinstance(snapshot.pods, tuple)
+    oldest = replace(snapshot.pods[0], created_at=NOW - timedelta(days=99))
+    _, made = diagnose_and_plan(replace(snapshot, pods=(oldest, *snapshot.pods[1:])))
     canary = next(action for action in made.actions if isinstance(action, ReplaceCanaryPod))
     assert canary.pod != oldest.name
     assert [type(action) for action in made.actions] == [AnnotateServiceAccount, ReplaceCanaryPod, RestartWorkload]
@@ -101,33 +101,33 @@ def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
 def test_where_lost_pods_use_up_what_may_be_unavailable_a_restart_would_stop(
     kind: WorkloadKind, lost: int, most: int, expected: type[object]
 ) -> None:
-    picture = with_lost_nodes(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
-    assert is_rollout_stalled(picture) is (expected is ReplaceStalePods)
-    _, made = judged(picture)
+    snapshot = with_lost_nodes(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
+    assert is_rollout_stalled(snapshot) is (expected is ReplaceStalePods)
+    _, made = diagnose_and_plan(snapshot)
     assert type(made.actions[-1]) is expected
     assert not isinstance(made.actions[-1], ReplaceStalePods) or made.actions[-1].count == 15 - lost - 1
 
 
 def test_a_roll_out_is_done_when_only_lost_pods_are_missing() -> None:
-    assert not is_rolled_out(seen(workload=workload(updated=13)))
-    assert is_rolled_out(with_lost_nodes(seen(workload=workload(updated=14, max_unavailable=5)), 0))
-    assert not is_rolled_out(with_lost_nodes(seen(workload=workload(updated=13, max_unavailable=5)), 0))
-    assert is_rolled_out(with_lost_nodes(seen(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
+    assert not is_rolled_out(snapshot_with(workload=workload(updated=13)))
+    assert is_rolled_out(with_lost_nodes(snapshot_with(workload=workload(updated=14, max_unavailable=5)), 0))
+    assert not is_rolled_out(with_lost_nodes(snapshot_with(workload=workload(updated=13, max_unavailable=5)), 0))
+    assert is_rolled_out(with_lost_nodes(snapshot_with(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
 
 
 def test_what_is_within_reach_is_proven_and_what_is_lost_is_counted_apart() -> None:
-    now = looked(with_lost_nodes(seen(), 0, 1))
+    now = summary_of(with_lost_nodes(snapshot_with(), 0, 1))
     assert is_verified(now)
     assert (now.counts.pods, now.counts.pods_lost, now.counts.nodes, now.counts.nodes_lost) == (13, 2, 15, 2)
-    assert not is_verified(looked(with_lost_nodes(seen(), *range(15)))), "nothing is seen, so nothing is proven"
+    assert not is_verified(summary_of(with_lost_nodes(snapshot_with(), *range(15)))), "nothing is seen, so nothing is proven"
 
 
 def test_places_within_reach_are_those_wanted_without_what_lost_nodes_hold() -> None:
-    picture = with_lost_nodes(seen(), 0, 1)
-    assert isinstance(picture.pods, tuple)
-    assert isinstance(picture.nodes, tuple)
-    leaving = (replace(picture.pods[0], deleting=True), *picture.pods[1:])
-    assert reachable_desired_count(workload(), leaving, picture.nodes) == 13
-    assert reachable_desired_count(workload(kind=WorkloadKind.DEPLOYMENT), leaving, picture.nodes) == 14
-    gone = picture.nodes[1:]  # its DaemonSet wants no pod there any more, though the pod is still listed
+    snapshot = with_lost_nodes(snapshot_with(), 0, 1)
+    assert isinstance(snapshot.pods, tuple)
+    assert isinstance(snapshot.nodes, tuple)
+    leaving = (replace(snapshot.pods[0], deleting=True), *snapshot.pods[1:])
+    assert reachable_desired_count(workload(), leaving, snapshot.nodes) == 13
+    assert reachable_desired_count(workload(kind=WorkloadKind.DEPLOYMENT), leaving, snapshot.nodes) == 14
+    gone = snapshot.nodes[1:]  # its DaemonSet wants no pod there any more, though the pod is still listed
     assert reachable_desired_count(workload(desired=14), leaving, gone) == 13

@@ -33,8 +33,8 @@ from tests.unit.domain.snapshot_fixtures import (
     errors,
     kinds,
     planned,
-    seen,
     settings,
+    snapshot_with,
     some_pods,
     workload,
 )
@@ -50,7 +50,9 @@ def reasons(made: Plan) -> dict[Link, BlockReason]:
 
 def everything(**changes: Any) -> Snapshot:
     """The known case: record, annotation and pods have lost the role."""
-    return seen(**{"addon": addon(role_arn=None), "service_account": service_account(None), "pods": some_pods(None, None, None), **changes})
+    return snapshot_with(
+        **{"addon": addon(role_arn=None), "service_account": service_account(None), "pods": some_pods(None, None, None), **changes}
+    )
 
 
 def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_last() -> None:
@@ -116,16 +118,16 @@ def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_
 def test_one_pod_is_tried_before_the_rest_follows(
     roles: tuple[str | None, ...], workload_changes: dict[str, Any], expected: list[str]
 ) -> None:
-    assert kinds(planned(seen(pods=some_pods(*roles), workload=workload(**workload_changes)))) == expected
+    assert kinds(planned(snapshot_with(pods=some_pods(*roles), workload=workload(**workload_changes)))) == expected
 
 
 def test_where_a_restart_is_not_wanted_all_pods_are_replaced_in_waves() -> None:
-    made = planned(seen(pods=some_pods(None, None, OTHER_ROLE), settings=settings(restart_by=RestartBy.DELETION)))
+    made = planned(snapshot_with(pods=some_pods(None, None, OTHER_ROLE), settings=settings(restart_by=RestartBy.DELETION)))
     assert kinds(made) == ["replace-canary-pod", "replace-stale-pods"]
 
 
 def test_a_restart_holds_what_replaces_it_where_it_is_refused() -> None:
-    restart = planned(seen(pods=some_pods(None, None, None), workload=workload(max_unavailable=2))).actions[1]
+    restart = planned(snapshot_with(pods=some_pods(None, None, None), workload=workload(max_unavailable=2))).actions[1]
     assert isinstance(restart, RestartWorkload)
     assert without_restart(restart) == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
 
@@ -144,21 +146,21 @@ def test_a_restart_that_an_older_version_stored_has_no_replacement() -> None:
 
 
 def test_waves_leave_out_the_pod_that_was_tried_and_are_no_larger_than_the_workload_allows() -> None:
-    made = planned(seen(pods=some_pods(None, None, None, ROLE), workload=workload(max_unavailable=2)))
+    made = planned(snapshot_with(pods=some_pods(None, None, None, ROLE), workload=workload(max_unavailable=2)))
     assert made.actions[1] == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
 
 
 def test_pods_on_their_way_out_neither_count_nor_are_tried() -> None:
     going = some_pods(None, deleting=True)
-    made = planned(seen(pods=(*going, *some_pods(ROLE, None, None)[1:])))
+    made = planned(snapshot_with(pods=(*going, *some_pods(ROLE, None, None)[1:])))
     assert kinds(made) == ["replace-canary-pod", "restart-workload"]
     assert isinstance(made.actions[0], ReplaceCanaryPod)
     assert made.actions[0].pod == "aws-node-01"
 
 
 def test_a_pod_on_a_node_that_is_not_ready_is_tried_first() -> None:
-    picture = everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2))
-    canary = planned(picture).actions[1]
+    snapshot = everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2))
+    canary = planned(snapshot).actions[1]
     assert isinstance(canary, ReplaceCanaryPod)
     assert canary.node == "ip-10-0-0-13.eu-west-1.compute.internal"
 
@@ -188,17 +190,17 @@ def test_of_many_pods_of_one_second_no_more_are_remembered_than_a_checkpoint_sho
 
 
 def test_right_pods_are_not_restarted_for_the_annotation() -> None:
-    assert kinds(planned(seen(service_account=service_account(None)))) == ["annotate-service-account"]
+    assert kinds(planned(snapshot_with(service_account=service_account(None)))) == ["annotate-service-account"]
 
 
 def test_an_old_value_is_kept_for_history() -> None:
-    made = planned(seen(service_account=service_account(OTHER_ROLE)))
+    made = planned(snapshot_with(service_account=service_account(OTHER_ROLE)))
     assert made.actions == (AnnotateServiceAccount(role_arn=ROLE, old_value=OTHER_ROLE, resource_version="4711"),)
 
 
 def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold_it() -> None:
     for length, kept in ((2048, True), (2049, False)):
-        action = planned(seen(service_account=service_account("x" * length))).actions[0]
+        action = planned(snapshot_with(service_account=service_account("x" * length))).actions[0]
         assert isinstance(action, AnnotateServiceAccount)
         assert (action.old_value is not None) is kept
 
@@ -207,25 +209,27 @@ def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold
 
 
 def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for() -> None:
-    made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2)))
+    made = planned(snapshot_with(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2)))
     assert made.actions == ()
     assert made.wait == "a rollout of aws-node is in progress (1 of 2)"
     assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
 
 
 def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> None:
-    picture = seen(
+    snapshot = snapshot_with(
         pods=some_pods(None, None), service_account=service_account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1)
     )
-    made = planned(picture)
+    made = planned(snapshot)
     assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-01"]
 
 
 def test_a_roll_out_that_stopped_at_its_own_first_pods_is_not_waited_for() -> None:
     """It began between the look and the annotation: its pods lack the role, are not ready, and are as many as may be unavailable."""
     pods = (*some_pods(ROLE, ROLE), *(replace(pod, ready=False) for pod in some_pods(ROLE, ROLE, None, None)[2:]))
-    picture = seen(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4))
-    made = planned(picture)
+    snapshot = snapshot_with(
+        pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4)
+    )
+    made = planned(snapshot)
     assert kinds(made) == ["replace-canary-pod", "replace-stale-pods"]
     assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-02"]
     assert made.wait is None
@@ -233,25 +237,29 @@ def test_a_roll_out_that_stopped_at_its_own_first_pods_is_not_waited_for() -> No
 
 def test_pods_of_a_rollout_are_replaced_where_the_rollout_made_every_pod() -> None:
     pods = some_pods(None, None)
-    picture = seen(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4))
-    assert [action.pod for action in planned(picture).actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-00"]
+    snapshot = snapshot_with(
+        pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4)
+    )
+    assert [action.pod for action in planned(snapshot).actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-00"]
 
 
 def test_a_pod_as_old_as_the_annotation_is_left_to_the_rollout() -> None:
     pods = some_pods(None, ROLE)
-    picture = seen(pods=pods, service_account=service_account(at=pods[0].created_at), workload=workload(updated=1, desired=2))
-    assert planned(picture).actions == ()
+    snapshot = snapshot_with(pods=pods, service_account=service_account(at=pods[0].created_at), workload=workload(updated=1, desired=2))
+    assert planned(snapshot).actions == ()
 
 
 @pytest.mark.parametrize("status", [{"updated": 0}, {"updated": 4, "generation": 8}], ids=["before its first pod", "before its status"])
 def test_what_a_roll_out_has_made_is_not_guessed(status: dict[str, int]) -> None:
     pods = some_pods(None, None, None, None)
-    made = planned(seen(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(desired=4, **status)))
+    made = planned(
+        snapshot_with(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(desired=4, **status))
+    )
     assert (made.actions, made.wait is None) == ((), False)
 
 
 def test_where_pods_are_replaced_by_hand_alone_no_roll_out_is_waited_for() -> None:
-    made = planned(seen(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2, on_delete=True)))
+    made = planned(snapshot_with(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2, on_delete=True)))
     assert kinds(made) == ["replace-canary-pod"]
 
 
@@ -265,12 +273,12 @@ def test_a_roll_out_without_the_annotation_makes_pods_as_stale_as_before_so_it_i
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "snapshot",
     [everything(addon=addon(status="UPDATING", role_arn=None)), everything(cluster=cluster(status="UPDATING"))],
     ids=["add-on", "cluster"],
 )
-def test_nothing_is_written_while_an_update_runs(picture: Snapshot) -> None:
-    made = planned(picture)
+def test_nothing_is_written_while_an_update_runs(snapshot: Snapshot) -> None:
+    made = planned(snapshot)
     assert made.actions == ()
     assert made.wait
     assert set(reasons(made).values()) == {BlockReason.UPDATE_IN_PROGRESS}
@@ -342,7 +350,7 @@ def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> N
 )
 def test_a_record_is_written_only_where_an_update_can_help(status: str, acts: bool) -> None:
     issues = (HealthIssue(code="InsufficientNumberOfReplicas", message="m"),)
-    made = planned(seen(addon=addon(status=status, role_arn=None, issues=issues)))
+    made = planned(snapshot_with(addon=addon(status=status, role_arn=None, issues=issues)))
     assert (kinds(made) == ["update-addon-role"]) is acts
     assert (Link.ADDON_RECORD in reasons(made)) is not acts
 
@@ -350,7 +358,7 @@ def test_a_record_is_written_only_where_an_update_can_help(status: str, acts: bo
 def test_a_cluster_that_refuses_eks_itself_is_told_and_not_held_against_the_role() -> None:
     words = 'daemonsets.apps "aws-node" is forbidden: User "eks:addon-manager" cannot patch resource "daemonsets"'
     refused = addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message=words),))
-    found = diagnose(seen(addon=refused, permission_errors=()))
+    found = diagnose(snapshot_with(addon=refused, permission_errors=()))
     assert found.verdict is Verdict.ADDON_DEGRADED
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
@@ -366,23 +374,35 @@ def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_re
 
 
 @pytest.mark.parametrize(
-    ("picture", "link", "reason"),
+    ("snapshot", "link", "reason"),
     [
-        pytest.param(seen(cluster=Missing("c")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="cluster gone"),
-        pytest.param(seen(pods=Unknown("403")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="no access"),
-        pytest.param(seen(service_account=Missing("sa")), Link.ANNOTATION, BlockReason.NEEDS_PERSON, id="no ServiceAccount to write to"),
-        pytest.param(seen(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, BlockReason.GRACE_PERIOD, id="young"),
+        pytest.param(snapshot_with(cluster=Missing("c")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="cluster gone"),
+        pytest.param(snapshot_with(pods=Unknown("403")), Link.CLUSTER, BlockReason.NEEDS_PERSON, id="no access"),
         pytest.param(
-            seen(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")), Link.NODES, BlockReason.NEEDS_PERSON, id="disk"
+            snapshot_with(service_account=Missing("sa")), Link.ANNOTATION, BlockReason.NEEDS_PERSON, id="no ServiceAccount to write to"
         ),
-        pytest.param(seen(nodes=nodes(15, unready=1)), Link.NODES, BlockReason.NEEDS_PERSON, id="nodes wait though the identity is right"),
         pytest.param(
-            seen(permission_errors=errors("aws-node-01")), Link.PERMISSION_ERRORS, BlockReason.NEEDS_PERSON, id="the role does not suffice"
+            snapshot_with(addon=Unknown("404"), cluster=cluster(created_at=NOW)), Link.ADDON_RECORD, BlockReason.GRACE_PERIOD, id="young"
+        ),
+        pytest.param(
+            snapshot_with(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")),
+            Link.NODES,
+            BlockReason.NEEDS_PERSON,
+            id="disk",
+        ),
+        pytest.param(
+            snapshot_with(nodes=nodes(15, unready=1)), Link.NODES, BlockReason.NEEDS_PERSON, id="nodes wait though the identity is right"
+        ),
+        pytest.param(
+            snapshot_with(permission_errors=errors("aws-node-01")),
+            Link.PERMISSION_ERRORS,
+            BlockReason.NEEDS_PERSON,
+            id="the role does not suffice",
         ),
     ],
 )
-def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(picture: Snapshot, link: Link, reason: BlockReason) -> None:
-    made = planned(picture)
+def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(snapshot: Snapshot, link: Link, reason: BlockReason) -> None:
+    made = planned(snapshot)
     assert made.actions == ()
     assert reasons(made) == {link: reason}
 
@@ -399,7 +419,7 @@ def test_a_node_that_is_unwell_for_another_cause_stays_for_a_person_in_the_middl
 
 
 def test_a_sound_chain_asks_for_nothing() -> None:
-    assert planned(seen()) == Plan(verdict=Verdict.HEALTHY, severity=planned(seen()).severity)
+    assert planned(snapshot_with()) == Plan(verdict=Verdict.HEALTHY, severity=planned(snapshot_with()).severity)
 
 
 # --- modes -------------------------------------------------------------------------------------------------------------------------------
@@ -409,7 +429,7 @@ def test_a_person_is_asked_only_where_there_is_something_to_do() -> None:
     approve = settings(mode=Mode.APPROVE)
     assert planned(everything(settings=approve)).needs_approval
     assert not planned(
-        seen(addon=addon(role_arn=OTHER_ROLE), settings=settings(mode=Mode.APPROVE, addon_record=AddonRecord.NOTIFY_ONLY))
+        snapshot_with(addon=addon(role_arn=OTHER_ROLE), settings=settings(mode=Mode.APPROVE, addon_record=AddonRecord.NOTIFY_ONLY))
     ).needs_approval
     assert not planned(everything()).needs_approval
 

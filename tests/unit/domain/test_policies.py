@@ -14,7 +14,7 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.planning.policies import BREAKER_SPAN, TUG_OF_WAR_SPAN, RepairHistory, opens_at
 from lambdas.domain.requests.request import Actor
 from lambdas.domain.snapshot.snapshot import Missing, Snapshot, Unknown
-from tests.unit.domain.snapshot_fixtures import addon, binding, errors, kinds, planned, repaired, seen, settings, some_pods
+from tests.unit.domain.snapshot_fixtures import addon, binding, errors, kinds, planned, repaired, settings, snapshot_with, some_pods
 from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 from tests.world.simulations import simulation
 
@@ -24,12 +24,12 @@ GONE = service_account(None, manager="argocd-controller", at=NOW - MINUTE)
 
 def drifted(**changes: Any) -> Snapshot:
     """The annotation is gone, and nothing fails yet."""
-    return seen(**{"service_account": GONE, **changes})
+    return snapshot_with(**{"service_account": GONE, **changes})
 
 
-def held(picture: Snapshot, past: RepairHistory | None = None) -> tuple[BlockReason, datetime | None] | None:
+def held(snapshot: Snapshot, past: RepairHistory | None = None) -> tuple[BlockReason, datetime | None] | None:
     """Why the whole plan is held back and until when, or None where it may run."""
-    made = planned(picture, past)
+    made = planned(snapshot, past)
     assert bool(made.actions) != bool(made.blocked)
     return (made.blocked[0].reason, made.blocked[0].until) if made.blocked else None
 
@@ -103,7 +103,7 @@ def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time(
 
 
 def test_who_set_another_value_is_on_record() -> None:
-    replaced = seen(service_account=service_account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
+    replaced = snapshot_with(service_account=service_account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
     assert planned(replaced, RepairHistory(incidents=WAR)).blocked[0].sentence.endswith("removed each time, last by argocd-controller")
 
 
@@ -117,16 +117,16 @@ def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> Non
 
 
 @pytest.mark.parametrize(
-    ("past", "picture"),
+    ("past", "snapshot"),
     [
         pytest.param(WAR[:2], drifted(), id="twice"),
         pytest.param((*WAR[:2], repaired(TUG_OF_WAR_SPAN)), drifted(), id="the first a day ago"),
         pytest.param((*WAR[:2], repaired(HOUR, "restart-workload")), drifted(), id="one of them set no annotation"),
-        pytest.param(WAR, seen(pods=some_pods(None, ROLE)), id="the annotation stands"),
+        pytest.param(WAR, snapshot_with(pods=some_pods(None, ROLE)), id="the annotation stands"),
     ],
 )
-def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], picture: Snapshot) -> None:
-    assert held(picture, RepairHistory(incidents=past)) is None
+def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], snapshot: Snapshot) -> None:
+    assert held(snapshot, RepairHistory(incidents=past)) is None
 
 
 def test_of_more_repairs_than_that_as_many_have_to_age_as_are_too_many() -> None:
@@ -156,8 +156,8 @@ OTHERS = ("a", "b", "c", "d")
 def test_many_clusters_that_turn_wrong_after_a_change_speak_against_the_parameter(
     changed_ago: timedelta | None, others: tuple[str, ...], stopped: bool
 ) -> None:
-    picture = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
-    assert held(picture, RepairHistory(affected_clusters=others)) == ((BlockReason.CIRCUIT_BREAKER, None) if stopped else None)
+    snapshot = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
+    assert held(snapshot, RepairHistory(affected_clusters=others)) == ((BlockReason.CIRCUIT_BREAKER, None) if stopped else None)
 
 
 NIGHT = Window(days=(0,), start=timedelta(hours=2), length=timedelta(hours=1))  # Monday; NOW is Monday, 02:14:41
@@ -206,10 +206,10 @@ UNREAD = Unknown("no endpoint")
 
 
 @pytest.mark.parametrize(
-    ("picture", "reason"),
+    ("snapshot", "reason"),
     [
         pytest.param(
-            seen(binding=Missing("/p"), pods=some_pods(None), addon=addon(role_arn=ROLE), service_account=GONE),
+            snapshot_with(binding=Missing("/p"), pods=some_pods(None), addon=addon(role_arn=ROLE), service_account=GONE),
             BlockReason.NO_BINDING,
             id="no binding",
         ),
@@ -225,8 +225,8 @@ UNREAD = Unknown("no endpoint")
         pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), BlockReason.OBSERVE_MODE, id="observe"),
     ],
 )
-def test_a_rule_that_only_a_person_lifts(picture: Snapshot, reason: BlockReason) -> None:
-    made = planned(picture)
+def test_a_rule_that_only_a_person_lifts(snapshot: Snapshot, reason: BlockReason) -> None:
+    made = planned(snapshot)
     assert made.actions == ()
     assert reason in {blocked.reason for blocked in made.blocked}
     assert all(blocked.until is None for blocked in made.blocked)
@@ -243,7 +243,7 @@ def test_unread_permissions_hold_nothing_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stronger", "picture", "past"),
+    ("stronger", "snapshot", "past"),
     [
         pytest.param(
             BlockReason.PRECONDITION_FAILED,
@@ -260,8 +260,8 @@ def test_unread_permissions_hold_nothing_back() -> None:
         pytest.param(BlockReason.TUG_OF_WAR, drifted(), RepairHistory(incidents=(*WAR, repaired(MINUTE))), id="tug of war, cool-down"),
     ],
 )
-def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: BlockReason, picture: Snapshot, past: RepairHistory) -> None:
-    found = next(blocked for blocked in planned(picture, past).blocked if blocked.link is Link.ANNOTATION)
+def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: BlockReason, snapshot: Snapshot, past: RepairHistory) -> None:
+    found = next(blocked for blocked in planned(snapshot, past).blocked if blocked.link is Link.ANNOTATION)
     assert found.reason is stronger
     assert found.sentence.count("; ") >= 1
 
@@ -274,7 +274,7 @@ def test_where_one_rule_never_lifts_no_time_is_told() -> None:
 
 
 def test_rules_count_only_where_something_is_wanted() -> None:
-    updating = seen(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE, addon_record=AddonRecord.NOTIFY_ONLY))
+    updating = snapshot_with(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE, addon_record=AddonRecord.NOTIFY_ONLY))
     made = planned(updating)
     assert made.wait
     assert kinds(made) == []

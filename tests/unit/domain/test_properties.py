@@ -24,73 +24,73 @@ from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.planning.role_bounds import why_outside
 from lambdas.domain.snapshot.node_reachability import is_rollout_stalled, pods_on_lost_nodes
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts, Snapshot
-from tests.unit.domain.snapshot_fixtures import judged
+from tests.unit.domain.snapshot_fixtures import diagnose_and_plan
 from tests.unit.domain.strategies import observations, pasts
 
 BOUNDED = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 LONG = settings(BOUNDED, max_examples=20_000, derandomize=False)
 
 
-def holds(picture: Snapshot, past: RepairHistory) -> None:
-    """Every property that needs one picture alone."""
-    found, made = judged(picture, past)
+def holds(snapshot: Snapshot, past: RepairHistory) -> None:
+    """Every property that needs one snapshot alone."""
+    found, made = diagnose_and_plan(snapshot, past)
     event(f"acts: {bool(made.actions)}")
-    _writes_only_where_asked(picture, found, made)
-    _replaces_nothing_on_a_guess(picture, found, made)
+    _writes_only_where_asked(snapshot, found, made)
+    _replaces_nothing_on_a_guess(snapshot, found, made)
     _accounts_for_every_broken_link(found, made)
     _does_each_thing_once(made)
-    _leaves_lost_nodes_alone(picture, made)
+    _leaves_lost_nodes_alone(snapshot, made)
     _says_how_urgent_it_is(found, made)
-    _survives_a_checkpoint(picture, found, made)
+    _survives_a_checkpoint(snapshot, found, made)
 
 
 @given(observations(), pasts())
 @BOUNDED
-def test_a_plan_is_safe_and_accounts_for_everything(picture: Snapshot, past: RepairHistory) -> None:
-    holds(picture, past)
+def test_a_plan_is_safe_and_accounts_for_everything(snapshot: Snapshot, past: RepairHistory) -> None:
+    holds(snapshot, past)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 @given(observations(), pasts())
 @LONG
-def test_a_plan_is_safe_and_accounts_for_everything_at_length(picture: Snapshot, past: RepairHistory) -> None:
-    holds(picture, past)
+def test_a_plan_is_safe_and_accounts_for_everything_at_length(snapshot: Snapshot, past: RepairHistory) -> None:
+    holds(snapshot, past)
 
 
-def _writes_only_where_asked(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
+def _writes_only_where_asked(snapshot: Snapshot, found: Diagnosis, made: Plan) -> None:
     if not made.actions:
         return
-    assert isinstance(picture.binding, Binding)
-    assert picture.settings.mode is not Mode.OBSERVE
-    assert made.needs_approval is (picture.settings.mode is Mode.APPROVE)
+    assert isinstance(snapshot.binding, Binding)
+    assert snapshot.settings.mode is not Mode.OBSERVE
+    assert made.needs_approval is (snapshot.settings.mode is Mode.APPROVE)
     assert not found[Link.CLUSTER].is_broken
     assert not any(found[link].is_broken for link in PRECONDITIONS)
     assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PERMISSIONS_MISSING), "pods with the role end on their way to STS"
-    assert not picture.associations
+    assert not snapshot.associations
     assert made.wait is None
     assert not {"update-in-progress"} & set(found.verdicts)
-    assert all(action.role_arn == picture.binding.role_arn for action in made.actions)  # type: ignore[union-attr]
-    assert picture.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
-    assert why_outside(picture.binding.role_arn, account=picture.account, bound_roles=picture.bound_roles) is None
-    assert trust_breadth(picture) is None
+    assert all(action.role_arn == snapshot.binding.role_arn for action in made.actions)  # type: ignore[union-attr]
+    assert snapshot.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
+    assert why_outside(snapshot.binding.role_arn, account=snapshot.account, bound_roles=snapshot.bound_roles) is None
+    assert trust_breadth(snapshot) is None
 
 
-def _replaces_nothing_on_a_guess(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
+def _replaces_nothing_on_a_guess(snapshot: Snapshot, found: Diagnosis, made: Plan) -> None:
     if not any(found[link].state is State.UNKNOWN for link in READABLE_PRECONDITIONS) or not made.actions:
         return
     event("acts behind an unread guard")
-    assert picture.settings.when_unverified is not WhenUnverified.REFUSE
+    assert snapshot.settings.when_unverified is not WhenUnverified.REFUSE
     for action in made.actions:
         match action:
             case AnnotateServiceAccount():
                 assert not action.old_value
-                assert isinstance(picture.service_account, ServiceAccountFacts)
+                assert isinstance(snapshot.service_account, ServiceAccountFacts)
             case UpdateAddonRole():
-                assert isinstance(picture.addon, AddonFacts)
-                assert picture.addon.role_arn is None
+                assert isinstance(snapshot.addon, AddonFacts)
+                assert snapshot.addon.role_arn is None
             case ReplaceCanaryPod() | ReplaceStalePods() | RestartWorkload():
-                assert all(pod.role_arn is None for pod in stale_pods(picture))
+                assert all(pod.role_arn is None for pod in stale_pods(snapshot))
 
 
 def _accounts_for_every_broken_link(found: Diagnosis, made: Plan) -> None:
@@ -114,18 +114,18 @@ def _does_each_thing_once(made: Plan) -> None:
     assert ReplaceCanaryPod in kinds or not {RestartWorkload, ReplaceStalePods} & set(kinds)
 
 
-def _leaves_lost_nodes_alone(picture: Snapshot, made: Plan) -> None:
-    lost = pods_on_lost_nodes(picture)
+def _leaves_lost_nodes_alone(snapshot: Snapshot, made: Plan) -> None:
+    lost = pods_on_lost_nodes(snapshot)
     event(f"pods on lost nodes: {bool(lost)}")
     for action in made.actions:
         match action:
             case ReplaceCanaryPod():
                 assert action.uid not in {pod.uid for pod in lost}
             case ReplaceStalePods():
-                assert action.count == len(stale_pods(picture)) - 1
+                assert action.count == len(stale_pods(snapshot)) - 1
             case RestartWorkload():
-                assert not is_rollout_stalled(picture)
-    assert not {pod.uid for pod in lost} & {pod.uid for pod in stale_pods(picture)}
+                assert not is_rollout_stalled(snapshot)
+    assert not {pod.uid for pod in lost} & {pod.uid for pod in stale_pods(snapshot)}
 
 
 def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
@@ -138,36 +138,36 @@ def _says_how_urgent_it_is(found: Diagnosis, made: Plan) -> None:
     assert made.severity is found.severity
 
 
-def _survives_a_checkpoint(picture: Snapshot, found: Diagnosis, made: Plan) -> None:
-    seen = summarize(picture, found, made)
+def _survives_a_checkpoint(snapshot: Snapshot, found: Diagnosis, made: Plan) -> None:
+    seen = summarize(snapshot, found, made)
     text = json.dumps(encode(seen))
     assert decode(AssessmentSummary, json.loads(text)) == seen
     assert len(text) < 32 * 1024
     assert seen.is_healthy is found.is_healthy
 
 
-def _shuffled(picture: Snapshot, seed: int) -> Snapshot:
+def _shuffled(snapshot: Snapshot, seed: int) -> Snapshot:
     order = random.Random(seed)
 
     def mixed(part: Any) -> Any:
         return tuple(order.sample(part, len(part))) if isinstance(part, tuple) else part
 
-    account = picture.service_account
+    account = snapshot.service_account
     return replace(
-        picture,
-        pods=mixed(picture.pods),
-        nodes=mixed(picture.nodes),
-        permission_errors=mixed(picture.permission_errors),
+        snapshot,
+        pods=mixed(snapshot.pods),
+        nodes=mixed(snapshot.nodes),
+        permission_errors=mixed(snapshot.permission_errors),
         service_account=replace(account, writers=mixed(account.writers)) if isinstance(account, ServiceAccountFacts) else account,
-        addon=replace(picture.addon, issues=mixed(picture.addon.issues)) if isinstance(picture.addon, AddonFacts) else picture.addon,
+        addon=replace(snapshot.addon, issues=mixed(snapshot.addon.issues)) if isinstance(snapshot.addon, AddonFacts) else snapshot.addon,
     )
 
 
 @given(observations(), pasts(), st.integers(0, 1000))
 @BOUNDED
-def test_the_order_of_lists_does_not_matter(picture: Snapshot, past: RepairHistory, seed: int) -> None:
+def test_the_order_of_lists_does_not_matter(snapshot: Snapshot, past: RepairHistory, seed: int) -> None:
     mixed = replace(past, incidents=past.incidents[::-1], affected_clusters=past.affected_clusters[::-1])
-    (found, made), (again, remade) = judged(picture, past), judged(_shuffled(picture, seed), mixed)
+    (found, made), (again, remade) = diagnose_and_plan(snapshot, past), diagnose_and_plan(_shuffled(snapshot, seed), mixed)
     assert (again.verdict, again.verdicts, again.severity) == (found.verdict, found.verdicts, found.severity)
     assert [(finding.state, finding.sentence) for finding in again.findings] == [
         (finding.state, finding.sentence) for finding in found.findings

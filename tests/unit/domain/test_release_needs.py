@@ -12,7 +12,7 @@ from lambdas.domain.diagnosis.workload_needs import installed_version
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot, VersionAdvice
-from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, seen, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import pods, service_account
 from tests.world.simulations import policy, simulation
 
@@ -23,7 +23,7 @@ IPV6 = cluster(ip_family="ipv6")
 
 def release(version: str, **changes: object) -> Snapshot:
     """A healthy cluster with this release of the VPC CNI, whose role has the newest AmazonEKS_CNI_Policy."""
-    return seen(addon=addon(version=version), **{"simulated": policy(CNI_POLICY), **changes})
+    return snapshot_with(addon=addon(version=version), **{"simulated": policy(CNI_POLICY), **changes})
 
 
 def container(tag: str, **environment: str) -> ContainerFacts:
@@ -35,11 +35,11 @@ def self_managed(tag: str, **environment: str) -> Snapshot:
     facts = workload(
         containers=(ContainerFacts(name="aws-eks-nodeagent", image="agent:v9.9.9", environment={}), container(tag, **environment))
     )
-    return seen(addon=Missing("vpc-cni"), workload=facts, simulated=policy(CNI_POLICY))
+    return snapshot_with(addon=Missing("vpc-cni"), workload=facts, simulated=policy(CNI_POLICY))
 
 
-def permissions(picture: Snapshot) -> Finding:
-    return diagnose(picture)[Link.PERMISSIONS]
+def permissions(snapshot: Snapshot) -> Finding:
+    return diagnose(snapshot)[Link.PERMISSIONS]
 
 
 def changes(finding: Finding) -> str:
@@ -64,8 +64,8 @@ def test_the_managed_policy_suffices_by_release(version: str, state: State) -> N
 
 
 def test_a_role_that_would_stop_working_pods_is_not_put_in() -> None:
-    picture = release("v1.22.1-eksbuild.1", service_account=service_account(None), pods=pods(15, None))
-    found, made = permissions(picture), planned(picture)
+    snapshot = release("v1.22.1-eksbuild.1", service_account=service_account(None), pods=pods(15, None))
+    found, made = permissions(snapshot), planned(snapshot)
     assert made.actions == ()
     assert {blocked.reason for blocked in made.blocked if blocked.link is Link.ANNOTATION} == {BlockReason.PRECONDITION_FAILED}
     assert found.sentence == (
@@ -92,18 +92,18 @@ def test_the_same_role_is_put_in_with_the_release_that_does_not_need_the_call() 
     ],
 )
 def test_an_event_counts_where_the_release_needs_the_call(version: str, call: str, family: str, broken: bool) -> None:
-    picture = release(version, cluster=cluster(ip_family=family), permission_errors=errors("aws-node-03", call=call), simulated=NOT_READ)
-    found = diagnose(picture)[Link.PERMISSION_ERRORS]
+    snapshot = release(version, cluster=cluster(ip_family=family), permission_errors=errors("aws-node-03", call=call), simulated=NOT_READ)
+    found = diagnose(snapshot)[Link.PERMISSION_ERRORS]
     assert found.is_broken is broken
     assert (call in found.advice) is not broken
 
 
 def test_a_survived_refusal_neither_pages_nor_blocks_a_repair() -> None:
     lost = {"service_account": service_account(None), "permission_errors": errors("aws-node-00", call=SUBNETS)}
-    wiped = seen(**lost, pods=some_pods(None, None))
+    wiped = snapshot_with(**lost, pods=some_pods(None, None))
     assert kinds(planned(wiped))[0] == "annotate-service-account"
     assert diagnose(wiped).severity is Severity.WARNING
-    assert diagnose(seen(permission_errors=lost["permission_errors"])).is_healthy
+    assert diagnose(snapshot_with(permission_errors=lost["permission_errors"])).is_healthy
 
 
 def test_without_an_event_the_calls_whose_refusal_sends_none_are_named() -> None:
@@ -134,9 +134,9 @@ def test_an_unknown_ip_family_leaves_the_needs_unknown() -> None:
     [(":v1.22.1-eksbuild.1", "v1.22.1-eksbuild.1"), (":v1.22.1@sha256:0", "v1.22.1"), ("@sha256:0", ""), (":latest", ""), ("", "")],
 )
 def test_the_version_of_a_self_managed_plug_in_is_the_tag_of_its_image(tag: str, version: str) -> None:
-    picture = self_managed(tag)
-    assert installed_version(picture) == version
-    assert permissions(picture).state is (State.BROKEN if version else State.UNKNOWN)
+    snapshot = self_managed(tag)
+    assert installed_version(snapshot) == version
+    assert permissions(snapshot).state is (State.BROKEN if version else State.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -173,16 +173,16 @@ def test_each_cause_of_a_refusal_has_its_own_remedy(cause: RefusalCause) -> None
 
 def test_two_causes_have_two_remedies_and_one_document_allows_the_rest() -> None:
     denied = CallDecision(allowed=False, cause=RefusalCause.EXPLICIT_DENY)
-    picture = release("v1.22.1", simulated=simulation(SUBNETS, GROUPS, CreateTags=denied))
-    found = permissions(picture)
+    snapshot = release("v1.22.1", simulated=simulation(SUBNETS, GROUPS, CreateTags=denied))
+    found = permissions(snapshot)
     assert [remedy.text.split()[0] for remedy in found.remedies] == ["AmazonEKS_CNI_Policy", "remove", "or"]
     assert found.remedies[0].command.count('"Effect"') == 1
     assert "CreateTags" not in found.remedies[0].command
 
 
 def test_without_a_simulation_the_document_holds_every_call_of_the_release() -> None:
-    picture = release("v1.22.1", cluster=IPV6, simulated=NOT_READ, permission_errors=errors("aws-node-03", call="ec2:CreateTags"))
-    found = changes(diagnose(picture)[Link.PERMISSION_ERRORS])
+    snapshot = release("v1.22.1", cluster=IPV6, simulated=NOT_READ, permission_errors=errors("aws-node-03", call="ec2:CreateTags"))
+    found = changes(diagnose(snapshot)[Link.PERMISSION_ERRORS])
     assert all(call in found for call in ("ec2:AssignIpv6Addresses", SUBNETS, GROUPS, "network-interface/*"))
 
 
@@ -195,12 +195,12 @@ def test_what_eks_says_of_a_survived_call_is_no_fault() -> None:
     issue, other = (
         HealthIssue(code="AddonPermissionFailure", message=f"is not authorized to perform: {call}") for call in (SUBNETS, "ec2:CreateTags")
     )
-    assert Verdict.PERMISSIONS_MISSING not in diagnose(seen(addon=addon(issues=(issue,)))).verdicts
-    assert Verdict.PERMISSIONS_MISSING in diagnose(seen(addon=addon(issues=(other,)))).verdicts
+    assert Verdict.PERMISSIONS_MISSING not in diagnose(snapshot_with(addon=addon(issues=(issue,)))).verdicts
+    assert Verdict.PERMISSIONS_MISSING in diagnose(snapshot_with(addon=addon(issues=(other,)))).verdicts
 
 
 @pytest.mark.parametrize(
-    ("picture", "warnings"),
+    ("snapshot", "warnings"),
     [
         (release("v1.22.1-eksbuild.1", simulated=NOT_READ), ["v1.22.1-eksbuild.1", "use v1.22.2 or newer"]),
         (release("v1.22.1-eksbuild.1", simulated=simulation()), []),
@@ -210,15 +210,15 @@ def test_what_eks_says_of_a_survived_call_is_no_fault() -> None:
         (release("v1.12.6-eksbuild.1"), ["v1.12.6", "use v1.13.0 or newer"]),
     ],
 )
-def test_a_release_that_is_known_to_fail_is_a_warning(picture: Snapshot, warnings: list[str]) -> None:
-    diagnosis = diagnose(picture)
-    found = summarize(picture, diagnosis, planned(picture)).warnings
+def test_a_release_that_is_known_to_fail_is_a_warning(snapshot: Snapshot, warnings: list[str]) -> None:
+    diagnosis = diagnose(snapshot)
+    found = summarize(snapshot, diagnosis, planned(snapshot)).warnings
     assert len([text for text in found if "is known to fail" in text]) == bool(warnings)
     assert all(part in found[0] for part in warnings)
 
 
 def test_no_update_to_a_release_that_is_known_to_fail_is_advised() -> None:
-    picture = release("v1.20.1", versions=VersionAdvice(default="v1.21.2", latest="v1.22.1-eksbuild.1"))
-    advised = summarize(picture, diagnose(picture), planned(picture)).addon
+    snapshot = release("v1.20.1", versions=VersionAdvice(default="v1.21.2", latest="v1.22.1-eksbuild.1"))
+    advised = summarize(snapshot, diagnose(snapshot), planned(snapshot)).addon
     assert advised is not None
     assert (advised.default, advised.latest) == ("v1.21.2", "")

@@ -26,7 +26,7 @@ def readers(world: World, **changes: Any) -> Readers:
     return fakes.readers_over(world, **changes)
 
 
-def seen(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Snapshot:
+def snapshot_with(world: World, target: ServiceAccountRef = TARGET, **changes: Any) -> Snapshot:
     return collect_snapshot(target, readers(world, **changes), world.now)
 
 
@@ -65,15 +65,15 @@ def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms()
 )
 def test_symptoms_are_read_where_something_suggests_them(world: dict[str, Any], asked: bool) -> None:
     it = described(world)
-    picture, _ = collect_and_diagnose(TARGET, readers(it), it.now, Hints(), symptoms=asked)
+    snapshot, _ = collect_and_diagnose(TARGET, readers(it), it.now, Hints(), symptoms=asked)
     assert set(SYMPTOMS) <= set(it.reads)
-    assert picture.nodes is not NOT_READ
+    assert snapshot.nodes is not NOT_READ
 
 
 def test_the_clock_of_auto_repair_is_read_where_a_node_is_unwell() -> None:
     calm, sick = described(), described({"cluster": {"not_ready": 1, "repaired_nodegroups": ("blue",)}})
-    assert add_advice(add_symptoms(seen(calm), readers(calm)), readers(calm)).node_repair is NOT_READ
-    assert add_advice(add_symptoms(seen(sick), readers(sick)), readers(sick)).node_repair == NodeRepair(nodegroups=("blue",))
+    assert add_advice(add_symptoms(snapshot_with(calm), readers(calm)), readers(calm)).node_repair is NOT_READ
+    assert add_advice(add_symptoms(snapshot_with(sick), readers(sick)), readers(sick)).node_repair == NodeRepair(nodegroups=("blue",))
     assert "eks.node_repair" not in calm.reads
 
 
@@ -106,26 +106,26 @@ DENIED = AccessDenied("read: 403", denial=Denial.FORBIDDEN)
 def test_a_part_that_cannot_be_read_is_unknown_and_the_rest_is_read(method: str, part: str, error: PermanentError) -> None:
     world = described()
     world.fail(method, error)
-    picture = seen(world)
-    assert getattr(picture, part) == Unknown(str(error), error.denial if isinstance(error, AccessDenied) else None)
-    assert isinstance(picture.binding, type(seen(described()).binding))
+    snapshot = snapshot_with(world)
+    assert getattr(snapshot, part) == Unknown(str(error), error.denial if isinstance(error, AccessDenied) else None)
+    assert isinstance(snapshot.binding, type(snapshot_with(described()).binding))
 
 
 @pytest.mark.parametrize("method", ["cluster.nodes", "cluster.plugin_errors"])
 def test_a_symptom_that_cannot_be_read_is_unknown(method: str) -> None:
     world = described()
     world.fail(method, DENIED)
-    picture = add_symptoms(seen(world), readers(world))
-    assert Unknown("read: 403", Denial.FORBIDDEN) in (picture.nodes, picture.permission_errors)
+    snapshot = add_symptoms(snapshot_with(world), readers(world))
+    assert Unknown("read: 403", Denial.FORBIDDEN) in (snapshot.nodes, snapshot.permission_errors)
 
 
 def test_a_cluster_whose_coordinates_cannot_be_used_is_unread_and_ends_nothing() -> None:
     world, closed = described(), Unknown("log in: its certificate authority is not base64")
     world.fail("clusters.login", PermanentError(closed.reason))
-    picture = seen(world)
-    assert picture.service_account == picture.workload == picture.pods == closed
+    snapshot = snapshot_with(world)
+    assert snapshot.service_account == snapshot.workload == snapshot.pods == closed
     world.fail("clusters.login", PermanentError(closed.reason))
-    symptoms = add_symptoms(picture, readers(world))
+    symptoms = add_symptoms(snapshot, readers(world))
     assert symptoms.nodes == symptoms.permission_errors == closed
 
 
@@ -137,8 +137,8 @@ def test_what_may_succeed_later_ends_the_whole_check_so_that_it_is_made_again(me
     world = described()
     world.fail(method, TransientError("throttled"))
     with pytest.raises(TransientError, match="throttled"):
-        seen(world)
-    assert seen(world).cluster
+        snapshot_with(world)
+    assert snapshot_with(world).cluster
 
 
 @pytest.mark.parametrize(("method", "link"), [("iam.role", Link.ROLE), ("iam.oidc_provider", Link.OIDC_PROVIDER)])
@@ -155,7 +155,7 @@ def test_advice_is_only_advice(error: Exception) -> None:
     world = described({"annotation": None})
     world.fail("eks.version_advice", error)
     world.fail("eks.support", error)
-    advised = add_advice(seen(world), readers(world))
+    advised = add_advice(snapshot_with(world), readers(world))
     assert isinstance(advised.versions, Unknown)
     assert isinstance(advised.support, Unknown)
 
@@ -164,7 +164,7 @@ def test_where_only_one_grant_is_missing_the_other_advice_is_read() -> None:
     world = described()
     world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
     world.fail("eks.support", DENIED)
-    advised = add_advice(seen(world), readers(world))
+    advised = add_advice(snapshot_with(world), readers(world))
     assert advised.versions == VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
     assert isinstance(advised.support, Unknown)
 
@@ -173,7 +173,7 @@ def test_advice_names_until_when_the_version_is_supported() -> None:
     world = described()
     dates = SupportDates(standard_until=world.now, extended_until=None)
     world.supported["1.28"] = dates
-    assert add_advice(seen(world), readers(world)).support == dates
+    assert add_advice(snapshot_with(world), readers(world)).support == dates
 
 
 @pytest.mark.parametrize("symptoms", [False, True])
@@ -186,13 +186,13 @@ def test_a_healthy_check_asks_for_no_advice(symptoms: bool) -> None:
 def test_the_clock_that_cannot_be_read_is_unknown() -> None:
     world = described({"cluster": {"not_ready": 1}})
     world.fail("eks.node_repair", TransientError("slow"))
-    assert isinstance(add_advice(add_symptoms(seen(world), readers(world)), readers(world)).node_repair, Unknown)
+    assert isinstance(add_advice(add_symptoms(snapshot_with(world), readers(world)), readers(world)).node_repair, Unknown)
 
 
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "FAILED"])
 def test_a_cluster_that_is_not_there_yet_is_not_logged_in_to(status: str) -> None:
     world = described({"cluster": {"status": status}})
-    assert isinstance(seen(world).pods, Unknown)
+    assert isinstance(snapshot_with(world).pods, Unknown)
     assert "clusters.login" not in world.reads
 
 
@@ -209,9 +209,9 @@ def test_a_cluster_that_is_gone_is_missing() -> None:
 
 def test_a_role_of_another_account_is_not_asked_for() -> None:
     world = described({"binding": "arn:aws:iam::444455556666:role/shared"})
-    picture = seen(world, may_simulate=True)
-    assert picture.role == Unknown("the role belongs to account 444455556666, whose IAM we cannot read")
-    assert isinstance(picture.simulated, Unknown)
+    snapshot = snapshot_with(world, may_simulate=True)
+    assert snapshot.role == Unknown("the role belongs to account 444455556666, whose IAM we cannot read")
+    assert isinstance(snapshot.simulated, Unknown)
     assert not {"iam.role", "iam.oidc_provider", "iam.simulate"} & set(world.reads)
 
 
@@ -225,38 +225,38 @@ def test_the_provider_of_another_accounts_role_is_not_missed_in_ours() -> None:
 @pytest.mark.parametrize(("granted", "asked"), [(True, True), (False, False)], ids=["granted", "not granted"])
 def test_permissions_are_simulated_only_where_that_is_granted(granted: bool, asked: bool) -> None:
     world = described({"simulated": {"ec2:CreateTags": "implicitDeny"}})
-    picture = seen(world, may_simulate=granted)
+    snapshot = snapshot_with(world, may_simulate=granted)
     assert ("iam.simulate" in world.reads) is asked
-    assert isinstance(picture.simulated, Unknown) is not asked
+    assert isinstance(snapshot.simulated, Unknown) is not asked
 
 
 def test_without_a_binding_the_records_role_is_looked_at_and_nothing_more() -> None:
     world = described({"binding": None})
-    picture = seen(world)
-    assert isinstance(picture.binding, Missing)
-    assert picture.desired_role == role_arn("demo-vpc-cni")
+    snapshot = snapshot_with(world)
+    assert isinstance(snapshot.binding, Missing)
+    assert snapshot.desired_role == role_arn("demo-vpc-cni")
 
 
 def test_without_any_role_iam_is_not_asked() -> None:
     world = described({"binding": None, "addon": {"role_arn": None}})
-    assert seen(world).role is NOT_READ
+    assert snapshot_with(world).role is NOT_READ
     assert not {"iam.role", "iam.oidc_provider"} & set(world.reads)
 
 
 def test_under_pod_identity_the_associations_role_is_read_and_the_agent_looked_for() -> None:
     associated = role_arn("by-association")
     world = described({"associations": [associated]})
-    picture = seen(world)
-    assert picture.role == Missing(f"role {associated}")
-    assert picture.agent_installed is False
-    assert picture.oidc_provider is NOT_READ
+    snapshot = snapshot_with(world)
+    assert snapshot.role == Missing(f"role {associated}")
+    assert snapshot.agent_installed is False
+    assert snapshot.oidc_provider is NOT_READ
 
 
 def test_an_agent_that_cannot_be_asked_about_is_unknown() -> None:
     world = described({"associations": [role_arn("by-association")], "addon": None})
     world.fail("eks.addon", NotFound("n"), times=1)  # the record
     world.fail("eks.addon", TransientError("slow"), times=1)
-    assert isinstance(seen(world).agent_installed, Unknown)
+    assert isinstance(snapshot_with(world).agent_installed, Unknown)
 
 
 # --- whose workload ----------------------------------------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_any_other_workload_is_found_through_its_pods(owner: tuple[str, str]) ->
     world = described()
     _shop(world, owner)
     _deployment(world)
-    found = seen(world, SHOP).workload
+    found = snapshot_with(world, SHOP).workload
     assert isinstance(found, WorkloadFacts)
     assert (found.kind, found.name) == (WorkloadKind.DEPLOYMENT, "uploader")
 
@@ -291,11 +291,11 @@ def test_any_other_workload_is_found_through_its_pods(owner: tuple[str, str]) ->
 def test_pods_of_nothing_that_we_restart_have_no_workload(owner: tuple[str, str] | None) -> None:
     world = described()
     _shop(world, owner)
-    assert seen(world, SHOP).workload == Missing("workload of shop/uploader")
+    assert snapshot_with(world, SHOP).workload == Missing("workload of shop/uploader")
 
 
 def test_no_pods_no_workload() -> None:
-    assert seen(described(), SHOP).workload == Missing("workload of shop/uploader")
+    assert snapshot_with(described(), SHOP).workload == Missing("workload of shop/uploader")
 
 
 @pytest.mark.parametrize("method", ["cluster.pods", "cluster.owner"])
@@ -303,12 +303,12 @@ def test_a_workload_behind_a_closed_door_is_unknown(method: str) -> None:
     world = described()
     _shop(world, ("ReplicaSet", "uploader-abc"))
     world.fail(method, DENIED)
-    assert seen(world, SHOP).workload == Unknown("read: 403", Denial.FORBIDDEN)
+    assert snapshot_with(world, SHOP).workload == Unknown("read: 403", Denial.FORBIDDEN)
 
 
 def test_hints_are_kept_with_what_was_read() -> None:
-    picture = collect_snapshot(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
-    assert (picture.known_good_at, picture.began_at, picture.actor) == (NOON, NOON, None)
+    snapshot = collect_snapshot(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
+    assert (snapshot.known_good_at, snapshot.began_at, snapshot.actor) == (NOON, NOON, None)
 
 
 def test_who_may_not_simulate_is_told_which_right_is_missing() -> None:
@@ -316,4 +316,6 @@ def test_who_may_not_simulate_is_told_which_right_is_missing() -> None:
     world.fail(
         "iam.simulate", AccessDenied("simulate the permissions of a role: AccessDenied User is not authorized", denial=Denial.FORBIDDEN)
     )
-    assert seen(world, may_simulate=True).simulated == Unknown("not asked: iam:SimulatePrincipalPolicy is not granted", Denial.FORBIDDEN)
+    assert snapshot_with(world, may_simulate=True).simulated == Unknown(
+        "not asked: iam:SimulatePrincipalPolicy is not granted", Denial.FORBIDDEN
+    )

@@ -22,13 +22,24 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, errors, judged, repaired, seen, settings, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import (
+    OTHER_ROLE,
+    addon,
+    binding,
+    diagnose_and_plan,
+    errors,
+    repaired,
+    settings,
+    snapshot_with,
+    some_pods,
+    workload,
+)
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.snapshots import EBS, NOW, ROLE, healthy_snapshot, nodes, pods, service_account
 
 
-def looked(picture: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
-    return summarize(picture, *judged(picture, past))
+def summary_of(snapshot: Snapshot, past: RepairHistory | None = None) -> AssessmentSummary:
+    return summarize(snapshot, *diagnose_and_plan(snapshot, past))
 
 
 def stored(value: AssessmentSummary) -> AssessmentSummary:
@@ -42,14 +53,14 @@ def test_a_look_is_the_same_after_a_checkpoint(world: Any) -> None:
 
 
 def test_what_is_withheld_keeps_its_time() -> None:
-    value = looked(seen(service_account=service_account(None)), RepairHistory(incidents=(repaired(timedelta(minutes=1)),)))
+    value = summary_of(snapshot_with(service_account=service_account(None)), RepairHistory(incidents=(repaired(timedelta(minutes=1)),)))
     assert value.blocked[0].until == (NOW + timedelta(minutes=4)).isoformat()
     assert stored(value) == value
 
 
 def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
     long = "x" * 10_000
-    picture = seen(
+    snapshot = snapshot_with(
         pods=pods(5000, None, unready=5000, termination_message=long),
         nodes=nodes(5000, unready=5000, message=long),
         permission_errors=errors(*(f"aws-node-{i:02}" for i in range(5000)), call="ec2:" + "C" * 2000),
@@ -60,21 +71,21 @@ def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
         invalid_settings={f"/eks-irsa-remediator/settings/prod-blue/{i}": long for i in range(1000)},
         actor=Actor(who=long, what=long, agent=long),
     )
-    assert len(json.dumps(encode(looked(picture)))) < 32 * 1024
+    assert len(json.dumps(encode(summary_of(snapshot)))) < 32 * 1024
 
 
 def test_every_sentence_of_a_digest_is_cut() -> None:
-    value = looked(seen(role=Unknown("x" * 10_000)))
+    value = summary_of(snapshot_with(role=Unknown("x" * 10_000)))
     assert max(len(line.sentence) for line in value.links) == LONGEST_TEXT
     assert all(len(warning) <= LONGEST_TEXT for warning in value.warnings)
 
 
-def counts(picture: Snapshot) -> Counts:
-    return looked(picture).counts
+def counts(snapshot: Snapshot) -> Counts:
+    return summary_of(snapshot).counts
 
 
 def test_pods_and_nodes_are_counted() -> None:
-    picture = seen(
+    snapshot = snapshot_with(
         pods=(
             *some_pods(ROLE, None),
             *some_pods(None, None, None, deleting=True)[2:],
@@ -84,7 +95,7 @@ def test_pods_and_nodes_are_counted() -> None:
         nodes=nodes(15, unready=3),
         permission_errors=errors("aws-node-00", "aws-node-01", "aws-node-03"),
     )
-    assert counts(picture) == Counts(
+    assert counts(snapshot) == Counts(
         pods=4,
         pods_right=2,
         pods_ready=2,
@@ -101,78 +112,82 @@ def test_pods_and_nodes_are_counted() -> None:
 
 
 def test_where_nobody_says_which_role_is_right_no_pod_is() -> None:
-    unbound = seen(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods(None, None))
+    unbound = snapshot_with(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods(None, None))
     assert counts(unbound).pods_right == 0
 
 
 def test_nodes_are_counted_only_for_what_makes_them_ready() -> None:
     assert counts(healthy_snapshot()).nodes == 15
-    assert counts(seen(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver")).nodes == 0
+    assert counts(snapshot_with(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver")).nodes == 0
 
 
 def test_parts_that_were_not_read_count_as_none() -> None:
-    assert counts(seen(nodes=NOT_READ, pods=Unknown("x"), workload=Missing("d"))) == Counts()
+    assert counts(snapshot_with(nodes=NOT_READ, pods=Unknown("x"), workload=Missing("d"))) == Counts()
 
 
 @pytest.mark.parametrize(
-    ("picture", "is_sound"),
+    ("snapshot", "is_sound"),
     [
-        pytest.param(seen(), True, id="healthy"),
-        pytest.param(seen(workload=workload(desired=0)), True, id="not applicable"),
+        pytest.param(snapshot_with(), True, id="healthy"),
+        pytest.param(snapshot_with(workload=workload(desired=0)), True, id="not applicable"),
         pytest.param(
-            seen(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=True), True, id="pod identity"
+            snapshot_with(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=True),
+            True,
+            id="pod identity",
         ),
         pytest.param(
-            seen(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=False),
+            snapshot_with(associations=(Association(id="a", role_arn=ROLE),), role=Unknown("x"), agent_installed=False),
             False,
             id="pod identity without agent",
         ),
-        pytest.param(seen(service_account=service_account(None)), False, id="annotation gone"),
-        pytest.param(seen(addon=addon(status="UPDATING")), False, id="an update runs"),
+        pytest.param(snapshot_with(service_account=service_account(None)), False, id="annotation gone"),
+        pytest.param(snapshot_with(addon=addon(status="UPDATING")), False, id="an update runs"),
     ],
 )
-def test_a_look_is_sound_where_no_link_is_broken(picture: Snapshot, is_sound: bool) -> None:
-    assert looked(picture).is_healthy is is_sound
-    assert stored(looked(picture)).is_healthy is is_sound
+def test_a_look_is_sound_where_no_link_is_broken(snapshot: Snapshot, is_sound: bool) -> None:
+    assert summary_of(snapshot).is_healthy is is_sound
+    assert stored(summary_of(snapshot)).is_healthy is is_sound
 
 
 def test_history_gives_the_verdict_where_it_has_one_and_the_diagnosis_is_kept_beside_it() -> None:
     past = RepairHistory(incidents=tuple(repaired(timedelta(hours=n)) for n in (2, 3, 4)))
-    value = looked(seen(service_account=service_account(None)), past)
+    value = summary_of(snapshot_with(service_account=service_account(None)), past)
     assert value.verdict is Verdict.FLAPPING
     assert value.verdicts == ("flapping", "annotation-missing")
 
 
 def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_a_watched_group() -> None:
     waiting = nodes(15, unready=2)
-    watched = seen(nodes=waiting, node_repair=NodeRepair(nodegroups=("workers",)))
-    assert looked(watched).repair_deadline == (NOW + timedelta(minutes=26)).isoformat()
-    assert looked(seen(watched, node_repair=NodeRepair(nodegroups=("others",)))).repair_deadline == ""
-    assert looked(seen(watched, nodes=nodes(15))).repair_deadline == ""
+    watched = snapshot_with(nodes=waiting, node_repair=NodeRepair(nodegroups=("workers",)))
+    assert summary_of(watched).repair_deadline == (NOW + timedelta(minutes=26)).isoformat()
+    assert summary_of(snapshot_with(watched, node_repair=NodeRepair(nodegroups=("others",)))).repair_deadline == ""
+    assert summary_of(snapshot_with(watched, nodes=nodes(15))).repair_deadline == ""
 
 
 @pytest.mark.parametrize(
-    ("picture", "warns"),
+    ("snapshot", "warns"),
     [
         pytest.param(
-            seen(invalid_settings={"/p/mode": "one of a, b"}),
+            snapshot_with(invalid_settings={"/p/mode": "one of a, b"}),
             "the parameter /p/mode must be one of a, b; the default is used",
             id="setting",
         ),
         pytest.param(
-            seen(nodes=nodes(15, unready=1, os="windows")), "Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it", id="windows"
+            snapshot_with(nodes=nodes(15, unready=1, os="windows")),
+            "Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it",
+            id="windows",
         ),
     ],
 )
-def test_what_does_not_break_the_chain_is_a_warning(picture: Snapshot, warns: str) -> None:
-    assert warns in looked(picture).warnings
+def test_what_does_not_break_the_chain_is_a_warning(snapshot: Snapshot, warns: str) -> None:
+    assert warns in summary_of(snapshot).warnings
 
 
 def test_a_binding_that_is_invalid_is_still_named() -> None:
-    value = looked(seen(binding=InvalidBinding(path="/p", reason="is no ARN")))
+    value = summary_of(snapshot_with(binding=InvalidBinding(path="/p", reason="is no ARN")))
     assert (value.binding_path, value.binding_version, value.desired_role) == ("/p", 0, "")
-    assert looked(seen(binding=binding(version=7))).binding_version == 7
+    assert summary_of(snapshot_with(binding=binding(version=7))).binding_version == 7
 
 
 def test_a_record_left_to_its_owner_is_no_broken_link() -> None:
-    assert looked(seen(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY))).is_healthy
+    assert summary_of(snapshot_with(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY))).is_healthy

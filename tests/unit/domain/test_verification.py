@@ -12,18 +12,18 @@ from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.snapshot.snapshot import Snapshot
 from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
-from tests.unit.domain.snapshot_fixtures import judged, seen
+from tests.unit.domain.snapshot_fixtures import diagnose_and_plan, snapshot_with
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
 
-def looked(picture: Snapshot) -> AssessmentSummary:
-    return summarize(picture, *judged(picture))
+def summary_of(snapshot: Snapshot) -> AssessmentSummary:
+    return summarize(snapshot, *diagnose_and_plan(snapshot))
 
 
-WELL = looked(seen())
+WELL = summary_of(snapshot_with())
 SECONDS = int(PATIENCE.total_seconds())
 BEFORE = replace(
-    looked(seen(service_account=service_account(None))),
+    summary_of(snapshot_with(service_account=service_account(None))),
     counts=Counts(pods=15, pods_right=0, pods_ready=12, nodes=15, nodes_ready=12, nodes_waiting=3),
 )
 
@@ -119,5 +119,5 @@ def test_the_sentence_shows_the_counts() -> None:
 
 
 def test_nodes_are_not_shown_for_a_workload_that_does_not_make_them_ready() -> None:
-    driver = looked(seen(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver"))
+    driver = summary_of(snapshot_with(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver"))
     assert "node" not in verify(driver, driver).sentence

@@ -31,7 +31,7 @@ class OfferingEks(FakeEks):
         self._world = world
 
     def offered_versions(self, addon: str, kubernetes_version: str) -> tuple[OfferedVersion, ...]:
-        self._world.meet("eks.offered_versions")
+        self._world.raise_fault("eks.offered_versions")
         assert addon == "vpc-cni"
         return OFFERED.get(kubernetes_version, ())
 

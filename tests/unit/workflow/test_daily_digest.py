@@ -18,7 +18,7 @@ from tests.fakes import ENVIRONMENT, Row
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import CLUSTER, world_of
 from tests.unit.notifications.digest_days import DAYS
-from tests.world import Trouble
+from tests.world import CallFault
 
 if TYPE_CHECKING:
     from lambdas.domain.incidents.incident import PastIncident
@@ -78,7 +78,7 @@ def test_an_open_incident_is_reported_with_its_current_fault() -> None:
 
 def test_an_open_incident_of_an_unreadable_cluster_is_reported_without_its_fault() -> None:
     run = run_with(opened=True, annotation=None)
-    run.world.troubles.append(Trouble("eks.cluster", TransientError("throttled"), times=None))
+    run.world.call_faults.append(CallFault("eks.cluster", TransientError("throttled"), times=None))
     assert digest_of(run).is_sent is True
     assert f"{CLUSTER} kube-system/aws-node: open for 3 h" in run.notifier.sent[0].text
 
@@ -86,14 +86,14 @@ def test_an_open_incident_of_an_unreadable_cluster_is_reported_without_its_fault
 @pytest.mark.parametrize("door", ["parameters.load", "incidents.get", "incidents.history", "notifier.send"])
 def test_a_transient_error_is_retried(door: str) -> None:
     run = run_with(opened=True)
-    run.world.troubles.append(Trouble(door, TransientError("throttled"), times=3))
+    run.world.call_faults.append(CallFault(door, TransientError("throttled"), times=3))
     assert digest_of(run).is_sent is True
     assert len(run.notifier.sent) == 1
 
 
 def test_a_permanent_outage_ends_the_retries() -> None:
     run = run_with(opened=True)
-    run.world.troubles.append(Trouble("notifier.send", TransientError("throttled"), times=None))
+    run.world.call_faults.append(CallFault("notifier.send", TransientError("throttled"), times=None))
     began = run.world.now
     assert digest_of(run).is_sent is None
     assert timedelta(hours=5) < run.world.now - began < timedelta(hours=7)
@@ -101,6 +101,6 @@ def test_a_permanent_outage_ends_the_retries() -> None:
 
 def test_a_missing_grant_ends_the_digest_with_its_reason() -> None:
     run = run_with(opened=True)
-    run.world.troubles.append(Trouble("notifier.send", AccessDenied("tell the chat: AccessDenied", denial=Denial.FORBIDDEN)))
+    run.world.call_faults.append(CallFault("notifier.send", AccessDenied("tell the chat: AccessDenied", denial=Denial.FORBIDDEN)))
     outcome = digest_of(run)
     assert (outcome.is_sent, outcome.error) == (False, "tell the chat: AccessDenied")

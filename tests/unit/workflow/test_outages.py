@@ -27,7 +27,7 @@ def test_a_repair_continues_while_notifications_fail() -> None:
         run.world.fail("notifier.send", TransientError("SNS: 503"), times=None)
 
     def up(run: ScenarioRun) -> None:
-        run.world.troubles.clear()
+        run.world.call_faults.clear()
 
     done = run_workflow(first=down, before={"2 notify-again": up})
     assert (done.outcome, done.writes) == ("verified", REPAIR)

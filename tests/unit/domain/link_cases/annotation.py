@@ -10,37 +10,44 @@ from lambdas.domain.snapshot.snapshot import (
     ServiceAccountFacts,
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, Case
-from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, seen, some_pods, workload
+from tests.unit.domain.snapshot_fixtures import BORN, OTHER_ROLE, addon, errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import NOW, ROLE, pods, service_account
 
 CASES: dict[str, Case] = {
     # 9 annotation
-    "annotation: right": (seen(), Link.ANNOTATION, OK, None),
-    "annotation: none": (seen(service_account=service_account(None)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: right": (snapshot_with(), Link.ANNOTATION, OK, None),
+    "annotation: none": (snapshot_with(service_account=service_account(None)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: none any more": (
-        seen(service_account=service_account(None), known_good_at=NOW),
+        snapshot_with(service_account=service_account(None), known_good_at=NOW),
         Link.ANNOTATION,
         BROKEN,
         Verdict.ANNOTATION_WIPED,
     ),
-    "annotation: another": (seen(service_account=service_account(OTHER_ROLE)), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_DIFFERS),
-    "annotation: empty": (seen(service_account=service_account("")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: another": (
+        snapshot_with(service_account=service_account(OTHER_ROLE)),
+        Link.ANNOTATION,
+        BROKEN,
+        Verdict.ANNOTATION_DIFFERS,
+    ),
+    "annotation: empty": (snapshot_with(service_account=service_account("")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
     "annotation: under another key": (
-        seen(service_account=service_account(key="eks.amazon.com/role-arn")),
+        snapshot_with(service_account=service_account(key="eks.amazon.com/role-arn")),
         Link.ANNOTATION,
         BROKEN,
         Verdict.ANNOTATION_KEY_MISSPELT,
     ),
     "annotation: right, with a stray one beside it": (
-        seen(service_account=ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE, "x/role-arn": "y"})),
+        snapshot_with(
+            service_account=ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE, "x/role-arn": "y"})
+        ),
         Link.ANNOTATION,
         OK,
         None,
     ),
-    "annotation: no ServiceAccount": (seen(service_account=Missing("sa")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
-    "annotation: no binding": (seen(binding=Missing("p"), addon=addon(role_arn=None)), Link.ANNOTATION, NOT_APPLICABLE, None),
+    "annotation: no ServiceAccount": (snapshot_with(service_account=Missing("sa")), Link.ANNOTATION, BROKEN, Verdict.ANNOTATION_MISSING),
+    "annotation: no binding": (snapshot_with(binding=Missing("p"), addon=addon(role_arn=None)), Link.ANNOTATION, NOT_APPLICABLE, None),
     "annotation: no binding, and pods on the node role fail": (
-        seen(
+        snapshot_with(
             binding=Missing("p"),
             addon=addon(role_arn=None),
             service_account=service_account(None),
@@ -52,7 +59,7 @@ CASES: dict[str, Case] = {
         Verdict.ANNOTATION_MISSING,
     ),
     "annotation: no binding, and a pod that carries a role fails": (
-        seen(
+        snapshot_with(
             binding=Missing("p"),
             addon=addon(role_arn=None),
             service_account=service_account(None),
@@ -64,7 +71,7 @@ CASES: dict[str, Case] = {
         None,
     ),
     "annotation: no binding, and an error from before the pod": (
-        seen(
+        snapshot_with(
             binding=Missing("p"),
             addon=addon(role_arn=None),
             service_account=service_account(None),
@@ -76,38 +83,43 @@ CASES: dict[str, Case] = {
         None,
     ),
     # 10 pods
-    "pods: all right": (seen(), Link.PODS, OK, None),
-    "pods: none, although all are wanted": (seen(pods=()), Link.PODS, BROKEN, Verdict.PODS_NOT_CREATED),
-    "pods: none, as during a restart of one": (seen(pods=(), workload=workload(desired=1, max_unavailable=1)), Link.PODS, UNKNOWN, None),
-    "pods: some without": (seen(pods=some_pods(ROLE, None, ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
-    "pods: some with another": (seen(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
-    "pods: stale ones on their way out": (seen(pods=some_pods(None, deleting=True)), Link.PODS, OK, None),
+    "pods: all right": (snapshot_with(), Link.PODS, OK, None),
+    "pods: none, although all are wanted": (snapshot_with(pods=()), Link.PODS, BROKEN, Verdict.PODS_NOT_CREATED),
+    "pods: none, as during a restart of one": (
+        snapshot_with(pods=(), workload=workload(desired=1, max_unavailable=1)),
+        Link.PODS,
+        UNKNOWN,
+        None,
+    ),
+    "pods: some without": (snapshot_with(pods=some_pods(ROLE, None, ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
+    "pods: some with another": (snapshot_with(pods=some_pods(ROLE, OTHER_ROLE)), Link.PODS, BROKEN, Verdict.PODS_STALE),
+    "pods: stale ones on their way out": (snapshot_with(pods=some_pods(None, deleting=True)), Link.PODS, OK, None),
     "pods: newer than the annotation": (
-        seen(pods=some_pods(None), service_account=service_account(at=BORN - timedelta(seconds=1))),
+        snapshot_with(pods=some_pods(None), service_account=service_account(at=BORN - timedelta(seconds=1))),
         Link.PODS,
         BROKEN,
         Verdict.WEBHOOK_MISSED,
     ),
     "pods: as old as the annotation": (
-        seen(pods=some_pods(None), service_account=service_account(at=BORN)),
+        snapshot_with(pods=some_pods(None), service_account=service_account(at=BORN)),
         Link.PODS,
         BROKEN,
         Verdict.PODS_STALE,
     ),
     "pods: newer than the annotation, with another role": (
-        seen(pods=some_pods(OTHER_ROLE), service_account=service_account(at=BORN - timedelta(seconds=1))),
+        snapshot_with(pods=some_pods(OTHER_ROLE), service_account=service_account(at=BORN - timedelta(seconds=1))),
         Link.PODS,
         BROKEN,
         Verdict.PODS_STALE,
     ),
     "pods: one older, one newer than the annotation": (
-        seen(pods=some_pods(None, None), service_account=service_account(at=BORN)),
+        snapshot_with(pods=some_pods(None, None), service_account=service_account(at=BORN)),
         Link.PODS,
         BROKEN,
         Verdict.PODS_STALE,
     ),
     "pods: newer than an annotation whose time is not known": (
-        seen(
+        snapshot_with(
             pods=some_pods(None),
             service_account=ServiceAccountFacts(resource_version="1", role_annotations={ROLE_ANNOTATION: ROLE}),
         ),
@@ -115,5 +127,5 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.PODS_STALE,
     ),
-    "pods: no binding": (seen(binding=Missing("p"), pods=some_pods(None)), Link.PODS, NOT_APPLICABLE, None),
+    "pods: no binding": (snapshot_with(binding=Missing("p"), pods=some_pods(None)), Link.PODS, NOT_APPLICABLE, None),
 }

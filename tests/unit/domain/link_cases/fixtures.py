@@ -11,7 +11,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
     Unknown,
 )
-from tests.unit.domain.snapshot_fixtures import seen
+from tests.unit.domain.snapshot_fixtures import snapshot_with
 from tests.unit.notifications.snapshots import ROLE
 
 Case = tuple[Snapshot, Link, State, Verdict | None]
@@ -31,4 +31,4 @@ def associated(**changes: Any) -> Snapshot:
         "agent_installed": True,
         "role": RoleFacts(arn=ROLE, trust=POD_IDENTITY_TRUST),
     }
-    return seen(**{**facts, **changes})
+    return snapshot_with(**{**facts, **changes})

@@ -12,87 +12,91 @@ from lambdas.domain.snapshot.snapshot import (
     RoleFacts,
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case, associated
-from tests.unit.domain.snapshot_fixtures import addon, cluster, seen
+from tests.unit.domain.snapshot_fixtures import addon, cluster, snapshot_with
 from tests.unit.notifications.snapshots import ROLE, SHOP, healthy_snapshot, service_account, trust
 from tests.world.simulations import simulation
 
 CASES: dict[str, Case] = {
     # 4 role
-    "role: exists": (seen(), Link.ROLE, OK, None),
+    "role: exists": (snapshot_with(), Link.ROLE, OK, None),
     "role: binding invalid": (
-        seen(binding=InvalidBinding(path="p", reason="is no ARN"), role=NOT_READ),
+        snapshot_with(binding=InvalidBinding(path="p", reason="is no ARN"), role=NOT_READ),
         Link.ROLE,
         BROKEN,
         Verdict.BINDING_INVALID,
     ),
-    "role: does not exist": (seen(role=Missing("role")), Link.ROLE, BROKEN, Verdict.BINDING_INVALID),
-    "role: not told": (seen(role=UNREAD), Link.ROLE, UNKNOWN, None),
-    "role: not read": (seen(role=NOT_READ), Link.ROLE, UNKNOWN, None),
-    "role: no binding": (seen(binding=Missing("p"), addon=addon(role_arn=None), role=NOT_READ), Link.ROLE, NOT_APPLICABLE, None),
+    "role: does not exist": (snapshot_with(role=Missing("role")), Link.ROLE, BROKEN, Verdict.BINDING_INVALID),
+    "role: not told": (snapshot_with(role=UNREAD), Link.ROLE, UNKNOWN, None),
+    "role: not read": (snapshot_with(role=NOT_READ), Link.ROLE, UNKNOWN, None),
+    "role: no binding": (snapshot_with(binding=Missing("p"), addon=addon(role_arn=None), role=NOT_READ), Link.ROLE, NOT_APPLICABLE, None),
     "role: under pod identity": (associated(), Link.ROLE, NOT_APPLICABLE, None),
     # 5 OIDC provider
-    "provider: there": (seen(), Link.OIDC_PROVIDER, OK, None),
-    "provider: none": (seen(oidc_provider=Missing("p")), Link.OIDC_PROVIDER, BROKEN, Verdict.OIDC_PROVIDER_MISSING),
+    "provider: there": (snapshot_with(), Link.OIDC_PROVIDER, OK, None),
+    "provider: none": (snapshot_with(oidc_provider=Missing("p")), Link.OIDC_PROVIDER, BROKEN, Verdict.OIDC_PROVIDER_MISSING),
     "provider: other audience": (
-        seen(oidc_provider=OidcProvider(arn="a", client_ids=("example.com",))),
+        snapshot_with(oidc_provider=OidcProvider(arn="a", client_ids=("example.com",))),
         Link.OIDC_PROVIDER,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
     "provider: no audience": (
-        seen(oidc_provider=OidcProvider(arn="a", client_ids=())),
+        snapshot_with(oidc_provider=OidcProvider(arn="a", client_ids=())),
         Link.OIDC_PROVIDER,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
     "provider: one audience of two": (
-        seen(oidc_provider=OidcProvider(arn="a", client_ids=("x", "sts.amazonaws.com"))),
+        snapshot_with(oidc_provider=OidcProvider(arn="a", client_ids=("x", "sts.amazonaws.com"))),
         Link.OIDC_PROVIDER,
         OK,
         None,
     ),
     "provider: without the audience that the ServiceAccount asks for": (
-        seen(service_account=replace(service_account(), audience="vault")),
+        snapshot_with(service_account=replace(service_account(), audience="vault")),
         Link.OIDC_PROVIDER,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
     "provider: with the audience that the ServiceAccount asks for": (
-        seen(service_account=replace(service_account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
+        snapshot_with(
+            service_account=replace(service_account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))
+        ),
         Link.OIDC_PROVIDER,
         OK,
         None,
     ),
     "provider: the cluster has no issuer": (
-        seen(cluster=cluster(issuer=None), oidc_provider=Missing("OIDC issuer")),
+        snapshot_with(cluster=cluster(issuer=None), oidc_provider=Missing("OIDC issuer")),
         Link.OIDC_PROVIDER,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
-    "provider: not told": (seen(oidc_provider=UNREAD), Link.OIDC_PROVIDER, UNKNOWN, None),
-    "provider: no role to guard": (seen(oidc_provider=NOT_READ), Link.OIDC_PROVIDER, NOT_APPLICABLE, None),
+    "provider: not told": (snapshot_with(oidc_provider=UNREAD), Link.OIDC_PROVIDER, UNKNOWN, None),
+    "provider: no role to guard": (snapshot_with(oidc_provider=NOT_READ), Link.OIDC_PROVIDER, NOT_APPLICABLE, None),
     # 6 trust
-    "trust: lets us in": (seen(), Link.TRUST, OK, None),
+    "trust: lets us in": (snapshot_with(), Link.TRUST, OK, None),
     "trust: other issuer": (
-        seen(role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))),
+        snapshot_with(role=RoleFacts(arn=ROLE, trust=trust("oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))),
         Link.TRUST,
         BROKEN,
         Verdict.TRUST_OTHER_ISSUER,
     ),
     "trust: other subject": (
-        seen(role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:a:b"))),
+        snapshot_with(role=RoleFacts(arn=ROLE, trust=trust(subject="system:serviceaccount:a:b"))),
         Link.TRUST,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,
     ),
     "trust: another audience than the ServiceAccount asks for": (
-        seen(service_account=replace(service_account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))),
+        snapshot_with(
+            service_account=replace(service_account(), audience="vault"), oidc_provider=OidcProvider(arn="a", client_ids=("vault",))
+        ),
         Link.TRUST,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,
     ),
     "trust: an operator that we do not know": (
-        seen(
+        snapshot_with(
             role=RoleFacts(
                 arn=ROLE,
                 trust={
@@ -106,17 +110,22 @@ CASES: dict[str, Case] = {
         UNKNOWN,
         None,
     ),
-    "trust: not told": (seen(role=UNREAD), Link.TRUST, UNKNOWN, None),
-    "trust: no role": (seen(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
+    "trust: not told": (snapshot_with(role=UNREAD), Link.TRUST, UNKNOWN, None),
+    "trust: no role": (snapshot_with(role=Missing("role")), Link.TRUST, NOT_APPLICABLE, None),
     # 7 permissions
-    "permissions: not granted to ask": (seen(), Link.PERMISSIONS, UNKNOWN, None),
-    "permissions: all": (seen(simulated=simulation()), Link.PERMISSIONS, OK, None),
+    "permissions: not granted to ask": (snapshot_with(), Link.PERMISSIONS, UNKNOWN, None),
+    "permissions: all": (snapshot_with(simulated=simulation()), Link.PERMISSIONS, OK, None),
     "permissions: one denied": (
-        seen(simulated=simulation("ec2:CreateTags")),
+        snapshot_with(simulated=simulation("ec2:CreateTags")),
         Link.PERMISSIONS,
         BROKEN,
         Verdict.PERMISSIONS_MISSING,
     ),
-    "permissions: nothing to ask about": (seen(simulated=NOT_READ), Link.PERMISSIONS, NOT_APPLICABLE, None),
-    "permissions: a workload that we do not know": (seen(healthy_snapshot(SHOP), simulated={}), Link.PERMISSIONS, NOT_APPLICABLE, None),
+    "permissions: nothing to ask about": (snapshot_with(simulated=NOT_READ), Link.PERMISSIONS, NOT_APPLICABLE, None),
+    "permissions: a workload that we do not know": (
+        snapshot_with(healthy_snapshot(SHOP), simulated={}),
+        Link.PERMISSIONS,
+        NOT_APPLICABLE,
+        None,
+    ),
 }

@@ -11,7 +11,7 @@ from lambdas.domain.snapshot.snapshot import (
     Snapshot,
 )
 from tests.unit.domain.link_cases.fixtures import BROKEN, NOT_APPLICABLE, OK, UNKNOWN, UNREAD, Case
-from tests.unit.domain.snapshot_fixtures import errors, seen, some_pods
+from tests.unit.domain.snapshot_fixtures import errors, snapshot_with, some_pods
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes
 
 STS = "WebIdentityErr: failed to retrieve credentials: RequestError: dial tcp: i/o timeout"
@@ -22,7 +22,7 @@ STS_KNOWS_NONE = "operation error STS: AssumeRoleWithWebIdentity, api error Inva
 
 def since(minutes: float) -> Snapshot:
     at = NOW - timedelta(minutes=minutes)
-    return seen(nodes=tuple(_since(node, at) for node in nodes(15, unready=1)))
+    return snapshot_with(nodes=tuple(_since(node, at) for node in nodes(15, unready=1)))
 
 
 def _since(node: NodeFacts, at: datetime) -> NodeFacts:
@@ -31,42 +31,42 @@ def _since(node: NodeFacts, at: datetime) -> NodeFacts:
 
 CASES: dict[str, Case] = {
     # 11 permission errors
-    "errors: none": (seen(), Link.PERMISSION_ERRORS, OK, None),
-    "errors: not read": (seen(permission_errors=NOT_READ), Link.PERMISSION_ERRORS, NOT_APPLICABLE, None),
-    "errors: not told": (seen(permission_errors=UNREAD), Link.PERMISSION_ERRORS, UNKNOWN, None),
+    "errors: none": (snapshot_with(), Link.PERMISSION_ERRORS, OK, None),
+    "errors: not read": (snapshot_with(permission_errors=NOT_READ), Link.PERMISSION_ERRORS, NOT_APPLICABLE, None),
+    "errors: not told": (snapshot_with(permission_errors=UNREAD), Link.PERMISSION_ERRORS, UNKNOWN, None),
     "errors: of a pod with the role": (
-        seen(permission_errors=errors("aws-node-03")),
+        snapshot_with(permission_errors=errors("aws-node-03")),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.PERMISSIONS_MISSING,
     ),
-    "errors: of a pod that is gone": (seen(permission_errors=errors("aws-node-99")), Link.PERMISSION_ERRORS, OK, None),
+    "errors: of a pod that is gone": (snapshot_with(permission_errors=errors("aws-node-99")), Link.PERMISSION_ERRORS, OK, None),
     "errors: in the very second in which the pod was created": (
-        seen(permission_errors=errors("aws-node-03", ago=timedelta(days=9))),
+        snapshot_with(permission_errors=errors("aws-node-03", ago=timedelta(days=9))),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.PERMISSIONS_MISSING,
     ),
     "errors: from before the pod was created": (
-        seen(permission_errors=errors("aws-node-03", ago=timedelta(days=9, seconds=1))),
+        snapshot_with(permission_errors=errors("aws-node-03", ago=timedelta(days=9, seconds=1))),
         Link.PERMISSION_ERRORS,
         OK,
         None,
     ),
     "errors: of a stale pod": (
-        seen(pods=some_pods(None), permission_errors=errors("aws-node-00")),
+        snapshot_with(pods=some_pods(None), permission_errors=errors("aws-node-00")),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.PODS_STALE,
     ),
     "errors: time-outs on the way to STS": (
-        seen(pods=some_pods(ROLE, ready=False, termination_message=STS)),
+        snapshot_with(pods=some_pods(ROLE, ready=False, termination_message=STS)),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.STS_UNREACHABLE,
     ),
     "errors: a time-out of the API server, not of STS": (
-        seen(
+        snapshot_with(
             pods=some_pods(
                 ROLE, ready=False, termination_message="Failed to check API server connectivity: dial tcp 10.100.0.1:443: i/o timeout"
             )
@@ -76,31 +76,31 @@ CASES: dict[str, Case] = {
         None,
     ),
     "errors: time-outs of pods without the role": (
-        seen(pods=some_pods(None, ready=False, termination_message=STS)),
+        snapshot_with(pods=some_pods(None, ready=False, termination_message=STS)),
         Link.PERMISSION_ERRORS,
         OK,
         None,
     ),
     "errors: STS lets nobody have the role": (
-        seen(pods=some_pods(ROLE, ready=False, termination_message=STS_DENIES), role=UNREAD),
+        snapshot_with(pods=some_pods(ROLE, ready=False, termination_message=STS_DENIES), role=UNREAD),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.TRUST_CONDITION_WRONG,
     ),
     "errors: STS knows no provider for the token": (
-        seen(pods=some_pods(ROLE, ready=False, termination_message=STS_KNOWS_NONE), oidc_provider=UNREAD),
+        snapshot_with(pods=some_pods(ROLE, ready=False, termination_message=STS_KNOWS_NONE), oidc_provider=UNREAD),
         Link.PERMISSION_ERRORS,
         BROKEN,
         Verdict.OIDC_PROVIDER_MISSING,
     ),
-    "errors: a time-out that is over": (seen(pods=some_pods(ROLE, termination_message=STS)), Link.PERMISSION_ERRORS, OK, None),
+    "errors: a time-out that is over": (snapshot_with(pods=some_pods(ROLE, termination_message=STS)), Link.PERMISSION_ERRORS, OK, None),
     # 12 nodes
-    "nodes: Ready": (seen(), Link.NODES, OK, None),
-    "nodes: not read": (seen(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),
-    "nodes: of another workload": (seen(addon_name=None, nodes=nodes(3, unready=1)), Link.NODES, NOT_APPLICABLE, None),
-    "nodes: one waits": (seen(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_WAITING_FOR_CNI),
+    "nodes: Ready": (snapshot_with(), Link.NODES, OK, None),
+    "nodes: not read": (snapshot_with(nodes=NOT_READ), Link.NODES, NOT_APPLICABLE, None),
+    "nodes: of another workload": (snapshot_with(addon_name=None, nodes=nodes(3, unready=1)), Link.NODES, NOT_APPLICABLE, None),
+    "nodes: one waits": (snapshot_with(nodes=nodes(15, unready=1)), Link.NODES, BROKEN, Verdict.NODES_WAITING_FOR_CNI),
     "nodes: full disk": (
-        seen(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))),
+        snapshot_with(nodes=nodes(15, unready=1, message="", pressures=("DiskPressure",))),
         Link.NODES,
         BROKEN,
         Verdict.NODES_NOT_READY,
