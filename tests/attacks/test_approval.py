@@ -78,7 +78,7 @@ def digest(*actions: Action, target: str = "demo/kube-system/aws-node", **bindin
     return plan_digest(target, replace(BINDING, **binding), actions)
 
 
-def test_what_changes_by_itself_is_not_part_of_the_digest() -> None:
+def test_fields_that_change_by_themselves_are_not_in_the_digest() -> None:
     again = (
         replace(ANNOTATE, resource_version="2"),
         replace(CANARY, pod="b", uid="2", node="m", newest="2026-01-01T00:00:01Z", as_new=("3",)),

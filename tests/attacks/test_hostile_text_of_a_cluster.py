@@ -79,7 +79,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def poisoned(value: Any, path: tuple[Any, ...]) -> Any:
-    """The value with hostile text at the path. It keeps its beginning, so that rules that look for it still apply."""
+    """The value with hostile text at the path. It keeps its beginning, so that rules for that beginning still apply."""
     if not path:
         return f"{value} {HOSTILE}"
     first, *rest = path

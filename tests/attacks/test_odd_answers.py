@@ -113,7 +113,7 @@ def test_a_retry_after_decides_nothing_about_our_time(value: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
-def test_an_encoding_that_was_not_asked_for_is_refused(encoding: str) -> None:
+def test_an_unrequested_encoding_is_refused(encoding: str) -> None:
     account = answering(b'{"metadata":{"resourceVersion":"7"}}', Content_Encoding=encoding)
     with serving(account) as cluster, pytest.raises(PermanentError, match="encoding"):
         cluster.service_account("kube-system", "aws-node")
@@ -291,7 +291,7 @@ def test_a_tenant_whose_pods_end_the_process_leaves_aws_node_checked(monkeypatch
     assert simulation.incidents.get(TARGET)
 
 
-def test_a_tenant_whose_pods_take_all_the_time_leaves_the_others_a_check_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_pods_of_a_tenant_do_not_prevent_other_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     simulation = simulate()
     tenants = ("apps", "billing", "z")
     for namespace in tenants:

@@ -188,7 +188,7 @@ def test_the_checkers_group_writes_nothing(limited: ControlPlane) -> None:
     assert checker.ask("DELETE", f"{APP_PODS}/reader-0").status == 403
 
 
-def test_both_groups_may_ask_what_they_may_do(limited: ControlPlane) -> None:
+def test_both_groups_may_create_a_self_subject_access_review(limited: ControlPlane) -> None:
     review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "serviceaccounts", "namespace": "kube-system"}}}
     for identity in (CHECKER, REMEDIATOR):
         client = limited.client(token(identity, cluster=limited.cluster_name))

@@ -71,7 +71,10 @@ def crashes() -> Iterator[RoundResult]:
         for phase in Phase:
             yield _played(f"killed {phase}: {scenario}", scenario, killing(phase))
     yield _played(
-        "killed while a message is sent", "annotation-missing", killing(Phase.NOT_REMEMBERED, _telling, telling=True), most_messages=4
+        "killed while a message is sent",
+        "annotation-missing",
+        killing(Phase.NOT_REMEMBERED, _telling, during_notifications=True),
+        most_messages=4,
     )
 
 
@@ -114,7 +117,7 @@ def storm() -> Iterator[RoundResult]:
 
 
 class _Counted:
-    """Counts what pytest ran."""
+    """Counts the tests that pytest ran."""
 
     def __init__(self) -> None:
         self.passed = self.failed = 0

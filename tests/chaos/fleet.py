@@ -133,7 +133,7 @@ def checked(arrivals: Sequence[Arrival], there: Town, environments: int) -> None
 def unanswered(arrivals: Sequence[Arrival], there: Town) -> tuple[int, float]:
     """Events that no check followed, and the longest wait (seconds) from an event to the next check.
 
-    Whoever is answered by a look that began before it arrived has waited for nothing.
+    An event that a check answers which began before its arrival has not waited.
     """
     began = sorted(there.world.checked_at)
     following = [(arrival, bisect_left(began, arrival.happened)) for arrival in arrivals]

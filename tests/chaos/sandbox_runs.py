@@ -170,14 +170,14 @@ class Phase(StrEnum):
 class Killer:
     """Kills the process of the remediator once at each checkpoint that `at` selects.
 
-    A step's beginning is a checkpoint, too, and the step goes on while it is sent: a kill there befalls the middle of the step. A message
-    that was sent in that moment, and not yet noted as sent, is sent again; `telling` says whether to kill there, too.
+    The start of a step is a checkpoint, too, and the step runs while it is sent, so a kill there interrupts the step. A message that was
+    sent and not yet recorded as sent is sent again; `during_notifications` says whether to kill there, too.
     """
 
     env: SandboxEnvironment
     phase: Phase
     at: Callable[[str, str], bool]
-    telling: bool = False
+    during_notifications: bool = False
     killed: list[tuple[str, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -198,7 +198,7 @@ class Killer:
     def _due(self, request: Request) -> bool:
         updates = json.loads(request.body).get("Updates") or []
         points = [(str(update.get("Name")), str(update.get("Action"))) for update in updates]
-        if not self.telling and any(" tell " in name and action == "START" for name, action in points):
+        if not self.during_notifications and any(" tell " in name and action == "START" for name, action in points):
             return False
         with self._lock:
             due = [point for point in points if point not in self.killed and self.at(*point)]
@@ -206,11 +206,11 @@ class Killer:
         return bool(due)
 
 
-def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True, *, telling: bool = False) -> Disturb:
-    """Kill at each checkpoint that `at(step, action)` selects; with `telling`, also while a message is sent."""
+def killing(phase: Phase, at: Callable[[str, str], bool] = lambda _name, _action: True, *, during_notifications: bool = False) -> Disturb:
+    """Kill at each checkpoint that `at(step, action)` selects; with `during_notifications`, also while a message is sent."""
 
     def disturb(env: SandboxEnvironment) -> Callable[[], int]:
-        killer = Killer(env, phase, at, telling)
+        killer = Killer(env, phase, at, during_notifications)
         return lambda: len(killer.killed)
 
     return disturb

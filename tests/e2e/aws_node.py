@@ -86,7 +86,7 @@ def names(count: int) -> tuple[str, ...]:
 
 
 def role(pod: dict[str, Any]) -> str | None:
-    """What the plug-in's container of the pod was admitted with."""
+    """Environment of the plug-in's container, as the pod was admitted."""
     (container,) = [item for item in pod["spec"]["containers"] if item["name"] == "aws-node"]
     return next((item["value"] for item in container["env"] if item["name"] == "AWS_ROLE_ARN"), None)
 

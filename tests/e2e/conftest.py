@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def binaries() -> Binaries:
-    """Every program of the control plane, built now if Go is here and nobody has built them yet."""
+    """Every program of the control plane, built if Go is installed and they are missing."""
     if "E2E_KUBECONFIG" in os.environ:
         pytest.skip("E2E_KUBECONFIG names an API server that others run: its login, nodes and failures are not ours to arrange")
     try:
@@ -107,7 +107,7 @@ def nodes(control_plane: ControlPlane, node_names: tuple[str, ...]) -> Iterator[
 
 @pytest.fixture
 def broken(admin: ApiClient, nodes: tuple[str, ...], webhook: IdentityWebhook) -> Iterator[ApiClient]:
-    """aws-node on every node, admitted without a role: the annotation is gone. Nobody is Ready."""
+    """aws-node on every node, admitted without a role, since the annotation is missing. No pod is Ready."""
     admin.create(aws_node.SERVICE_ACCOUNTS, aws_node.service_account())
     admin.create(aws_node.DAEMON_SETS, aws_node.daemon_set())
     eventually(lambda: aws_node.roles(admin), lambda roles: roles == [None] * len(nodes), within_s=60)

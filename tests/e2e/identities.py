@@ -42,7 +42,7 @@ SESSIONS: Mapping[str, Session] = {session.access_key_id: session for session in
 
 
 def caller_identity(request: Request) -> Response:
-    """GetCallerIdentity in STS' own XML, for whoever's key it is."""
+    """GetCallerIdentity in the XML of STS, for the owner of the key."""
     scope = scope_of(request)
     assert scope is not None
     session = SESSIONS[scope.access_key_id]
@@ -59,7 +59,7 @@ sts = sts_backend(caller_identity, lambda key: SESSIONS[key].secret if key in SE
 
 @contextmanager
 def signing(age: timedelta) -> Iterator[None]:
-    """What is signed in here was signed so long ago."""
+    """Requests signed in this context were signed that long ago."""
     with patch("botocore.auth.get_current_datetime", return_value=(datetime.now(UTC) - age).replace(tzinfo=None)):
         yield
 

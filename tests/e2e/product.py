@@ -31,7 +31,7 @@ class SessionOf(AwsSession):
 
 
 def facts(control_plane: ControlPlane, *, name: str | None = None, url: str | None = None) -> ClusterFacts:
-    """What DescribeCluster would say; another name signs tokens for another cluster."""
+    """The facts that DescribeCluster would return; another name signs tokens for another cluster."""
     name = name or control_plane.cluster_name
     return ClusterFacts(
         name=name,
@@ -56,7 +56,7 @@ def logged_in(port: Cluster) -> bool:
 
 
 def allowed(call: Callable[[], object]) -> bool:
-    """Do it, and say whether it was allowed: the authenticator and the authoriser hear of changes a moment later."""
+    """Call it, and return whether it was allowed. Authenticator and authorizer apply changes with a delay."""
     try:
         call()
     except AccessDenied:

@@ -100,13 +100,13 @@ def _written(lines: list[dict[str, Any]], resource: str, verb: str) -> list[dict
     return [line for line in lines if line["verb"] == verb and line.get("objectRef", {}).get("resource") == resource]
 
 
-def test_the_audit_log_shows_nodes_that_joined_that_wait_and_that_were_lost(lines: list[dict[str, Any]]) -> None:
+def test_the_audit_log_contains_joined_waiting_and_lost_nodes(lines: list[dict[str, Any]]) -> None:
     found = _watched(lines, (REMEDIATOR.role_arn,))
     signs = (NodeCause.NETWORK, NodeCause.SILENT, NodeCause.REGISTERED)
     assert {node.cause: node.nodes for node in found.nodes} == dict.fromkeys(signs, ("node-1",))
 
 
-def test_writes_of_others_count_and_dry_runs_conflicts_and_own_writes_do_not(lines: list[dict[str, Any]]) -> None:
+def test_only_successful_writes_of_other_users_are_reported(lines: list[dict[str, Any]]) -> None:
     (changed,) = _watched(lines, (REMEDIATOR.role_arn,)).identities
     assert (changed.watched.service_account, changed.changes) == ("aws-node", 3)
 

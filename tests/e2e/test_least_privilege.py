@@ -85,7 +85,7 @@ def _calls(function: Function, admin: ApiClient) -> Iterator[Call]:
 
 
 def _refusals(world: ControlPlane, function: Function) -> list[str]:
-    """What the function may not do of what it does."""
+    """The calls of the function that are denied."""
     port = log_in(world, SESSIONS[function])
     return [words for call in _calls(function, world.client()) if (words := _refusal(call, port))]
 
@@ -101,7 +101,7 @@ def _refusal(call: Call, port: Cluster) -> str | None:
 
 
 @pytest.mark.parametrize("function", SESSIONS, ids=str)
-def test_everything_a_function_does_is_granted(world: ControlPlane, function: Function) -> None:
+def test_every_call_of_a_function_is_granted(world: ControlPlane, function: Function) -> None:
     eventually(lambda: _refusals(world, function), lambda refused: not refused)
 
 
@@ -109,7 +109,7 @@ POORER = list(rbac.with_one_verb_less(ROLES))
 
 
 @pytest.mark.parametrize(("verb", "role"), [(item.verb, item.role) for item in POORER], ids=[item.title for item in POORER])
-def test_every_verb_is_needed(world: ControlPlane, verb: str, role: dict[str, object]) -> None:
+def test_every_granted_verb_is_used(world: ControlPlane, verb: str, role: dict[str, object]) -> None:
     admin = world.client()
     (whole,) = [item for item in ROLES if rbac.path_of(item) == rbac.path_of(role)]
     function = next(session for session in SESSIONS if whole["metadata"]["name"].endswith(f"-{session}"))
@@ -173,7 +173,7 @@ def _asked(world: ControlPlane, session: Session, method: str, path: str, body: 
 
 @pytest.mark.parametrize("request_", FORBIDDEN.values(), ids=FORBIDDEN)
 @pytest.mark.parametrize("session", SESSIONS.values(), ids=list(SESSIONS))
-def test_neither_function_may_do_more(world: ControlPlane, session: Session, request_: tuple[str, str, object]) -> None:
+def test_a_function_has_no_other_permission(world: ControlPlane, session: Session, request_: tuple[str, str, object]) -> None:
     assert _asked(world, session, *request_) == 403
 
 

@@ -25,7 +25,7 @@ AT = "2026-01-02T03:04:05Z"
 
 @pytest.fixture
 def account(admin: ApiClient) -> Iterator[dict[str, Any]]:
-    """The ServiceAccount as its add-on's server-side apply left it, with an annotation that somebody else added."""
+    """The ServiceAccount after the server-side apply of its add-on, with an annotation of another manager."""
     admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
     yield admin.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"annotations": {"team": "network"}}}, fieldManager="kubectl-annotate")
     admin.ask("DELETE", aws_node.SERVICE_ACCOUNT)
@@ -36,7 +36,7 @@ def _version(account: dict[str, Any]) -> str:
     return version
 
 
-def test_only_our_key_changes(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+def test_an_annotation_changes_no_other_field(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
     after = admin.get(aws_node.SERVICE_ACCOUNT)
     assert after["metadata"]["annotations"] == {"team": "network", aws_node.ROLE_KEY: aws_node.ROLE}
@@ -46,9 +46,7 @@ def test_only_our_key_changes(admin: ApiClient, account: dict[str, Any], remedia
     assert after.keys() == account.keys()
 
 
-def test_managed_fields_name_us_for_our_key_and_the_others_for_theirs(
-    admin: ApiClient, account: dict[str, Any], remediator: Cluster
-) -> None:
+def test_managed_fields_name_each_field_manager(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
     owners = {entry["manager"]: entry for entry in admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["managedFields"]}
     assert owners[FIELD_MANAGER]["operation"] == "Update"
@@ -109,7 +107,7 @@ def kubectl(control_plane: ControlPlane, tmp_path: Path) -> Callable[..., None]:
     return run
 
 
-def test_the_annotation_equals_kubectls(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster) -> None:
+def test_the_annotation_equals_that_of_kubectl(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster) -> None:
     """One ServiceAccount annotated by kubectl, then made anew and annotated by us: equal but for uid, times and the manager's name."""
     admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
     kubectl("annotate", "serviceaccount/aws-node", f"{aws_node.ROLE_KEY}={aws_node.ROLE}")
@@ -144,7 +142,9 @@ def granted(control_plane: ControlPlane) -> ControlPlane:
 
 
 @pytest.mark.parametrize("kind", WORKLOADS, ids=str)
-def test_the_restart_equals_kubectls(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind) -> None:
+def test_the_restart_equals_that_of_kubectl(
+    admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster, kind: WorkloadKind
+) -> None:
     """One workload stamped by kubectl, then made anew and stamped by us: equal, field by field, but for uid and times."""
     folder, manifest = WORKLOADS[kind]
     rbac.put(admin, access.manifests(BOUND))
@@ -164,12 +164,12 @@ def test_the_restart_equals_kubectls(admin: ApiClient, kubectl: Callable[..., No
 
 
 def _fields(of: dict[str, Any], manager: str) -> list[dict[str, Any]]:
-    """What a manager owns of an object."""
+    """The fields of an object that a manager owns."""
     return [managedfield["fieldsV1"] for managedfield in of["metadata"]["managedFields"] if managedfield["manager"] == manager]
 
 
 def _settled(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs from one object to the next, who owns what, and the number that the Deployment's controller writes."""
+    """The object without fields that differ by object, managed fields and the revision of the Deployment controller."""
     kept = {key: value for key, value in metadata.items() if key not in {"uid", "creationTimestamp", "resourceVersion", "managedFields"}}
     annotations = kept.pop("annotations", {})
     return kept | {"annotations": {key: item for key, item in annotations.items() if key != "deployment.kubernetes.io/revision"}}

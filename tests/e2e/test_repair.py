@@ -36,7 +36,7 @@ def _all_well(admin: ApiClient, wanted: int = len(NODES)) -> None:
     assert set(aws_node.roles(admin)) == {aws_node.ROLE}
 
 
-def test_annotation_and_restart_make_every_pod_and_every_node_well(broken: ApiClient, remediator: Cluster) -> None:
+def test_annotation_and_restart_make_every_pod_and_node_ready(broken: ApiClient, remediator: Cluster) -> None:
     assert len(_stale(remediator)) == len(NODES)
     _annotate(remediator)
     remediator.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", AT)
@@ -45,12 +45,12 @@ def test_annotation_and_restart_make_every_pod_and_every_node_well(broken: ApiCl
     eventually(lambda: [node.name for node in remediator.nodes() if not node.ready], lambda unready: not unready)
 
 
-def test_the_errors_that_pods_reported_are_found(broken: ApiClient, remediator: Cluster) -> None:
+def test_permission_errors_of_pods_are_read(broken: ApiClient, remediator: Cluster) -> None:
     errors = eventually(lambda: remediator.plugin_errors("kube-system"), lambda found: len(found) >= len(NODES), within_s=30)
     assert "ec2:DescribeNetworkInterfaces" in str(errors[0])
 
 
-def test_stale_pods_are_replaced_in_waves_no_larger_than_the_roll_out_allows(broken: ApiClient, remediator: Cluster) -> None:
+def test_a_batch_of_stale_pods_is_within_max_unavailable(broken: ApiClient, remediator: Cluster) -> None:
     _annotate(remediator)
     waves = 0
     while stale := _stale(remediator):
@@ -64,7 +64,7 @@ def test_stale_pods_are_replaced_in_waves_no_larger_than_the_roll_out_allows(bro
     _all_well(broken)
 
 
-def test_a_pod_that_the_webhook_missed_is_replaced_alone(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
+def test_only_the_pod_that_the_webhook_missed_is_replaced(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
     _annotate(remediator)
     webhook.faults.miss_next = 1
     remediator.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", AT)
@@ -82,7 +82,7 @@ def _all_but_one(status: dict[str, int]) -> bool:
     return (status.get("updatedNumberScheduled"), status.get("numberAvailable")) == (len(NODES), len(NODES) - 1)
 
 
-def test_while_the_webhook_is_out_pods_are_admitted_without_a_role(
+def test_pods_are_admitted_without_a_role_while_the_webhook_is_down(
     broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook
 ) -> None:
     _annotate(remediator)
@@ -93,7 +93,7 @@ def test_while_the_webhook_is_out_pods_are_admitted_without_a_role(
     assert len(_stale(remediator)) == len(NODES)
 
 
-def test_a_node_that_joins_and_one_that_goes_in_mid_roll_out_do_not_stop_the_repair(broken: ApiClient, remediator: Cluster) -> None:
+def test_joining_and_leaving_nodes_do_not_stop_the_repair(broken: ApiClient, remediator: Cluster) -> None:
     _annotate(remediator)
     remediator.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", AT)
     broken.delete("/api/v1/nodes/node-000")

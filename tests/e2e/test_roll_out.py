@@ -1,4 +1,4 @@
-"""The real DaemonSet controller: what a restart does to a hundred nodes."""
+"""The real DaemonSet controller: a restart on a hundred nodes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -43,8 +43,8 @@ def test_a_restart_replaces_every_pod(admin: ApiClient) -> None:
     assert {pod["metadata"]["annotations"][aws_node.RESTARTED_AT] for pod in after} == {"2026-01-02T03:04:05Z"}
 
 
-def test_a_restart_takes_a_tenth_of_the_pods_at_a_time(admin: ApiClient) -> None:
-    """One by chance takes more: the contract test of roll-outs says why."""
+def test_a_restart_replaces_a_tenth_of_the_pods_at_a_time(admin: ApiClient) -> None:
+    """A rollout may exceed it by chance; the contract test of rollouts says why."""
     restarts = [f"2026-01-02T03:0{number}:05Z" for number in range(4)]
     assert any(0 < _most_missing(admin, at) <= len(NODES) // 10 for at in restarts)
 
@@ -62,7 +62,7 @@ def _most_missing(admin: ApiClient, at: str) -> int:
     return max(missing)
 
 
-def test_the_same_restart_again_restarts_nothing(admin: ApiClient) -> None:
+def test_a_repeated_restart_restarts_nothing(admin: ApiClient) -> None:
     aws_node.restart(admin, at="2026-01-02T03:04:05Z")
     once = aws_node.wait_for_roll_out(admin, len(NODES))
     aws_node.restart(admin, at="2026-01-02T03:04:05Z")
@@ -71,7 +71,7 @@ def test_the_same_restart_again_restarts_nothing(admin: ApiClient) -> None:
     assert twice["metadata"]["resourceVersion"] == once["metadata"]["resourceVersion"]
 
 
-def test_pods_without_the_role_stop_the_roll_out_at_a_tenth_and_say_why(admin: ApiClient) -> None:
+def test_pods_without_the_role_stop_the_rollout_at_a_tenth(admin: ApiClient) -> None:
     assert any(_stops_at(admin) == len(NODES) // 10 for _ in range(4))
     events = eventually(
         lambda: admin.get("/apis/events.k8s.io/v1/namespaces/kube-system/events", fieldSelector="reason=MissingIAMPermissions")["items"],
@@ -83,7 +83,7 @@ def test_pods_without_the_role_stop_the_roll_out_at_a_tenth_and_say_why(admin: A
 
 
 def _stops_at(admin: ApiClient) -> int:
-    """How many pods of a sound DaemonSet a roll-out without the role replaces before it stops at them."""
+    """The number of pods that a rollout without the role replaces before it stops."""
     admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": aws_node.containers(WITH_ROLE)}}}})
     aws_node.wait_for_roll_out(admin, len(NODES))
     admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": aws_node.containers()}}}})
@@ -94,7 +94,7 @@ def _stops_at(admin: ApiClient) -> int:
     return eventually(lambda: admin.get(aws_node.DAEMON_SET)["status"], stopped, within_s=60)["numberUnavailable"]
 
 
-def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admin: ApiClient) -> None:
+def test_a_new_node_becomes_ready_when_its_plugin_has_the_role(admin: ApiClient) -> None:
     admin.merge(aws_node.DAEMON_SET, {"spec": {"template": {"spec": {"containers": aws_node.containers()}}}})
     aws_node.add_nodes(admin, ["newcomer"])
 
@@ -114,7 +114,7 @@ def test_a_node_that_joins_is_not_ready_until_the_plugin_on_it_has_its_role(admi
     admin.delete("/api/v1/nodes/newcomer")
 
 
-def test_a_node_that_goes_in_mid_roll_out_does_not_stop_it(admin: ApiClient) -> None:
+def test_a_leaving_node_does_not_stop_a_rollout(admin: ApiClient) -> None:
     aws_node.restart(admin, at="2026-01-02T03:04:05Z")
     admin.delete("/api/v1/nodes/node-099")
     aws_node.wait_for_roll_out(admin, len(NODES) - 1)

@@ -1,4 +1,4 @@
-"""What the benchmarks measure at 1,000 and 5,000 nodes, at a size at which the right figures are known."""
+"""The benchmark of 1,000 and 5,000 nodes, at a size whose figures are known."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ def cluster(binaries: Binaries) -> Iterator[RealCluster]:
         yield made
 
 
-def test_a_repair_and_a_check_are_counted_on_the_wire_and_copies_count_as_nodes(cluster: RealCluster) -> None:
+def test_the_requests_of_a_repair_and_a_check_are_counted(cluster: RealCluster) -> None:
     repaired = cluster.repair()
     assert repaired.changes == ("annotate-service-account", "replace-canary-pod", "restart-workload", "update-addon-role")
     assert 0 < repaired.changed_s < repaired.verified_s

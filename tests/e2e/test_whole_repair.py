@@ -1,4 +1,4 @@
-"""The workflow from first look to proof, with faults in the middle: it converges, and nothing is restarted twice."""
+"""The workflow from the first assessment to verification, with faults during the repair: it converges and restarts nothing twice."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ def proxy(control_plane: ControlPlane) -> Iterator[ConnectionProxy]:
 
 
 def _proven(admin: ApiClient, repaired: Repaired) -> None:
-    """The end that every test wants: the incident proven, every pod with the role, and no more than one restart."""
+    """Assert the end of every test: the incident is verified, every pod has the role, and at most one restart was made."""
     assert repaired.result.outcome == "verified", repaired.log.lines
     changes = list(repaired.result.changes)
     assert {"annotate-service-account", "update-addon-role"} <= set(changes)
@@ -46,7 +46,7 @@ def _proven(admin: ApiClient, repaired: Repaired) -> None:
     eventually(lambda: aws_node.ready_nodes(admin), lambda ready: ready == set(NODES))
 
 
-def test_an_incident_is_repaired_and_proven(broken: ApiClient, remediator: Cluster) -> None:
+def test_an_incident_is_repaired_and_verified(broken: ApiClient, remediator: Cluster) -> None:
     repaired = repair(remediator)
     _proven(broken, repaired)
     assert list(repaired.result.changes) == CHANGES
@@ -54,15 +54,15 @@ def test_an_incident_is_repaired_and_proven(broken: ApiClient, remediator: Clust
     assert update[2] == aws_node.ROLE
 
 
-def test_the_webhook_misses_the_canary_and_it_is_replaced_again(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
+def test_a_canary_that_the_webhook_misses_is_replaced_again(broken: ApiClient, remediator: Cluster, webhook: IdentityWebhook) -> None:
     def miss() -> None:
         webhook.faults.miss_next = 1
 
     _proven(broken, repair(remediator, {"replace-canary-pod": miss}))
 
 
-def test_somebody_writes_between_the_look_and_the_annotation(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy) -> None:
-    """The patch meets a conflict, and a fresh look goes through; what the other one wrote stays."""
+def test_a_write_between_assessment_and_annotation_is_a_conflict(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy) -> None:
+    """The patch gets a conflict, and a new assessment succeeds. The other write is kept."""
 
     def write() -> None:
         broken.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}}, fieldManager="somebody")
@@ -77,7 +77,7 @@ def test_somebody_writes_between_the_look_and_the_annotation(broken: ApiClient, 
     assert broken.get(aws_node.SERVICE_ACCOUNT)["metadata"]["labels"]["changed"] == "meanwhile"
 
 
-def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediator: Cluster) -> None:
+def test_a_node_joins_and_another_leaves_during_a_repair(broken: ApiClient, remediator: Cluster) -> None:
     def swap() -> None:
         broken.delete(f"/api/v1/nodes/{NODES[0]}")
         aws_node.add_nodes(broken, ["newcomer"])
@@ -90,7 +90,9 @@ def test_a_node_joins_and_another_goes_in_mid_repair(broken: ApiClient, remediat
 
 
 @pytest.mark.parametrize("moment", ["annotate-service-account", "check-canary", "restart-workload", "verify"])
-def test_the_api_server_is_killed_and_comes_back(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane, moment: str) -> None:
+def test_a_repair_survives_a_kill_of_the_api_server(
+    broken: ApiClient, remediator: Cluster, control_plane: ControlPlane, moment: str
+) -> None:
     def restart() -> None:
         control_plane.stop_api_server()
         coming_back.start()
@@ -101,14 +103,14 @@ def test_the_api_server_is_killed_and_comes_back(broken: ApiClient, remediator: 
     _proven(control_plane.client(), repaired)
 
 
-def test_the_store_stands_still_for_ten_seconds(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane) -> None:
+def test_a_repair_survives_ten_seconds_without_etcd(broken: ApiClient, remediator: Cluster, control_plane: ControlPlane) -> None:
     waking: list[threading.Timer] = []
     repaired = repair(remediator, {"restart-workload": lambda: waking.append(control_plane.freeze_etcd(10))})
     waking[0].join()
     _proven(broken, repaired)
 
 
-def test_the_authenticator_goes_and_comes_back(broken: ApiClient, control_plane: ControlPlane, remediator: Cluster) -> None:
+def test_a_repair_survives_an_outage_of_the_authenticator(broken: ApiClient, control_plane: ControlPlane, remediator: Cluster) -> None:
     def go() -> None:
         control_plane.stop_authenticator()
         time.sleep(11)  # the API server remembers a good login for ten seconds
@@ -128,14 +130,16 @@ CHANGES_ON_THE_WIRE = {
 
 
 @pytest.mark.parametrize("change", CHANGES_ON_THE_WIRE.values(), ids=CHANGES_ON_THE_WIRE)
-def test_the_answer_to_a_change_is_lost(broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy, change: tuple[str, str]) -> None:
+def test_a_repair_survives_a_lost_response_to_a_write(
+    broken: ApiClient, granted: ControlPlane, proxy: ConnectionProxy, change: tuple[str, str]
+) -> None:
     proxy.drop_response(*change)
     repaired = repair(log_in(granted, REMEDIATOR, url=proxy.url))
     assert any(not exchange.answered for exchange in proxy.exchanges)
     _proven(broken, repaired)
 
 
-def test_every_fault_has_its_moment(broken: ApiClient, remediator: Cluster) -> None:
+def test_every_fault_was_injected(broken: ApiClient, remediator: Cluster) -> None:
     """A fault whose step never came would prove nothing."""
     never: dict[str, Callable[[], object]] = {"no such step": lambda: None}
     with pytest.raises(AssertionError, match="no step was named"):

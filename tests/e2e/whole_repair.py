@@ -1,4 +1,4 @@
-"""The remediator's own workflow on the real cluster: AWS is played by the fakes, Kubernetes by nobody."""
+"""The remediator's workflow on the real cluster. The fakes replace AWS; Kubernetes is real."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ LONGEST_SLEEP_S = 2.0
 
 @dataclass
 class RealCluster:
-    """Logs in to one real cluster, whatever the facts say."""
+    """Logs in to one real cluster, for any facts."""
 
     port: Cluster
 
@@ -57,9 +57,9 @@ class StepsWithFaults(InProcessSteps):
 
 @dataclass
 class _Sleeping:
-    """Sleeps as the workflow asks, but never long, and gives up on a repair that only waits.
+    """Sleeps shortly for each wait of the workflow, and fails a repair that only waits.
 
-    The workflow looks ever more rarely, so as not to burden a cluster; how often it looks in all stays as it is.
+    The intervals of the workflow grow; the number of polls stays the same.
     """
 
     log: fakes.FakeLog
@@ -86,7 +86,7 @@ class OnRealCluster(FakePorts):
 
 @dataclass
 class Repaired:
-    """How it ended, what was said, and the world of the fakes."""
+    """The outcome, the messages and the world of the fakes."""
 
     result: RemediationResult
     log: fakes.FakeLog
@@ -95,7 +95,7 @@ class Repaired:
 
 
 def repair(port: Cluster, faults: dict[str, Fault] | None = None, world: World | None = None) -> Repaired:
-    """Run one incident of kube-system/aws-node from its first look to its end."""
+    """Run one incident of kube-system/aws-node from its first assessment to its end."""
     world = world or described({"annotation": None, "addon": {"role_arn": None}})
     here = world.clusters["demo"]
     here.facts = replace(here.facts, version="1.36")

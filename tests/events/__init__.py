@@ -1,4 +1,4 @@
-"""The recorded events, with what the index says of each."""
+"""The recorded events, with the entry of the index for each."""
 
 import json
 from pathlib import Path

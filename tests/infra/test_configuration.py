@@ -1,4 +1,4 @@
-"""Problems of a configuration name the key, the value and what is allowed."""
+"""Problems of a configuration name the key, the value and the allowed values."""
 
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,7 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "key", "value", "allowed"), WRONG.values(), ids=WRONG)
-def test_a_problem_names_its_key_its_value_and_what_is_allowed(raw: object, key: str, value: str, allowed: str) -> None:
+def test_a_problem_names_key_value_and_allowed_values(raw: object, key: str, value: str, allowed: str) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         parse(raw)
     messages = [str(problem) for problem in caught.value.problems if problem.key == key]

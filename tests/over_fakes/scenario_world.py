@@ -24,7 +24,7 @@ from lambdas.domain.snapshot.snapshot import (
     ServiceAccountFacts,
     WorkloadFacts,
 )
-from sandbox.simulation import scenario as told
+from sandbox.simulation import scenario as scenarios
 from sandbox.simulation.trust_policies import trust_policy
 from tests.world import ACCOUNT, NOON, PARTITION, REGION, InCluster, Pod, World, a_node, role_arn
 from tests.world.simulations import REFUSED
@@ -45,7 +45,7 @@ class ScenarioWorld(World):
     """A world with one cluster and one ServiceAccount, `workload.service_account`."""
 
     workload: KnownWorkload = AWS_NODE
-    scenario: told.World = field(default_factory=told.World)
+    scenario: scenarios.World = field(default_factory=scenarios.World)
     replaced: dict[str, str | None] = field(default_factory=dict)
     """Names of the replaced pods, with the role that each had."""
 
@@ -90,14 +90,14 @@ class ScenarioWorld(World):
         """Decide with which roles the installed version of the plug-in starts."""
         if not self.is_plugin:
             return
-        world = self.scenario
+        scenario = self.scenario
         starts = {
-            of_node_role: all(need.effect is not Effect.FATAL for need in world.refused_calls(self.version, of_node_role=of_node_role))
+            of_node_role: all(need.effect is not Effect.FATAL for need in scenario.refused_calls(self.version, of_node_role=of_node_role))
             for of_node_role in (True, False)
         }
-        roles = filter(None, (BOUND_ROLE, world.cross_account_role(ACCOUNT))) if world.role_works and starts[False] else ()
+        roles = filter(None, (BOUND_ROLE, scenario.cross_account_role(ACCOUNT))) if scenario.role_works and starts[False] else ()
         self.cluster.working_roles = frozenset(roles)
-        self.cluster.falls_back = world.node_role_has_permissions and starts[True]
+        self.cluster.falls_back = scenario.node_role_has_permissions and starts[True]
 
     def advance_update(self, cluster: InCluster, addon: str) -> None:
         """Advance an add-on update. A new version changes the pod template, so that the pods roll."""
@@ -147,93 +147,95 @@ class ScenarioWorld(World):
 
 def resolve_role(text: str | None) -> str | None:
     """The ARN for a scenario's word for a role."""
-    return BOUND_ROLE if text == told.BOUND else text
+    return BOUND_ROLE if text == scenarios.BOUND else text
 
 
-def world_of(world: told.World) -> ScenarioWorld:
+def world_of(described: scenarios.World) -> ScenarioWorld:
     """The world at the beginning of a scenario."""
-    workload = known(NAMESPACE, world.service_account)
-    assert workload, f"no workload is known that runs under {world.service_account}"
-    ground = ScenarioWorld(now=NOON - STOOD_FOR, workload=workload, scenario=world)
-    ground.clusters[CLUSTER] = _cluster(ground, world)
-    _put_parameters(ground, world)
-    _make_identity(ground, world)
-    _install(ground, world)
-    _close_doors(ground, world)
-    ground.now = NOON
-    return ground
+    workload = known(NAMESPACE, described.service_account)
+    assert workload, f"no workload is known that runs under {described.service_account}"
+    world = ScenarioWorld(now=NOON - STOOD_FOR, workload=workload, scenario=described)
+    world.clusters[CLUSTER] = _cluster(world, described)
+    _put_parameters(world, described)
+    _make_identity(world, described)
+    _install(world, described)
+    _close_doors(world, described)
+    world.now = NOON
+    return world
 
 
-def _cluster(ground: ScenarioWorld, world: told.World) -> InCluster:
+def _cluster(world: ScenarioWorld, described: scenarios.World) -> InCluster:
     facts = ClusterFacts(
         name=CLUSTER,
         arn=f"arn:{PARTITION}:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}",
-        version=world.kubernetes,
+        version=described.kubernetes,
         status="ACTIVE",
         endpoint=f"https://{CLUSTER}.gr7.{REGION}.eks.amazonaws.com",
         certificate_authority="Q0E=",
-        issuer=world.issuer or ISSUER,
-        created_at=ground.now,
-        ip_family=world.ip_family,
+        issuer=described.issuer or ISSUER,
+        created_at=world.now,
+        ip_family=described.ip_family,
     )
     cluster = InCluster(facts)
-    if not ground.is_plugin:
+    if not world.is_plugin:
         cluster.working_roles, cluster.falls_back = None, True
-    cluster.webhook.lag = timedelta(seconds=world.webhook_lag_s)
-    cluster.repaired_nodegroups = ("blue",) if world.node_repair else ()
+    cluster.webhook.lag = timedelta(seconds=described.webhook_lag_s)
+    cluster.repaired_nodegroups = ("blue",) if described.node_repair else ()
     return cluster
 
 
-def _put_parameters(ground: ScenarioWorld, world: told.World) -> None:
-    at = ground.now - timedelta(days=30)
-    if (value := resolve_role(world.binding)) is not None:
-        ground.parameters[binding_path(CLUSTER, *ground.key)] = Parameter(value=value, type=world.binding_type, changed_at=at)
-    for name, text in world.settings.items():
-        ground.parameters[settings_path(ANY_CLUSTER, name)] = Parameter(value=str(text), changed_at=at)
+def _put_parameters(world: ScenarioWorld, described: scenarios.World) -> None:
+    at = world.now - timedelta(days=30)
+    if (value := resolve_role(described.binding)) is not None:
+        world.parameters[binding_path(CLUSTER, *world.key)] = Parameter(value=value, type=described.binding_type, changed_at=at)
+    for name, text in described.settings.items():
+        world.parameters[settings_path(ANY_CLUSTER, name)] = Parameter(value=str(text), changed_at=at)
 
 
-def _make_identity(ground: ScenarioWorld, world: told.World) -> None:
-    issuer = (ground.cluster.facts.issuer or "").removeprefix("https://")
-    if world.role_exists:
-        ground.roles[BOUND_ROLE] = RoleFacts(arn=BOUND_ROLE, trust=trust_policy(world, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE))
-    ground.simulated[BOUND_ROLE] = dict.fromkeys(world.role_lacks, REFUSED)
-    if world.oidc_provider:
-        arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
-        ground.providers[arn] = OidcProvider(arn=arn, client_ids=world.oidc_client_ids)
-    if role := resolve_role(world.pod_identity):
-        ground.cluster.associations[ground.key] = (Association(id="a-1", role_arn=role),)
-
-
-def _install(ground: ScenarioWorld, world: told.World) -> None:
-    cluster, workload = ground.cluster, ground.workload
-    if world.addon and world.addon_installed and workload.addon:
-        version = world.addon_version if ground.is_plugin else "v1.37.0-eksbuild.1"
-        cluster.addons[workload.addon] = AddonFacts(
-            name=workload.addon, version=version, status="ACTIVE", role_arn=resolve_role(world.addon_role), modified_at=ground.now
+def _make_identity(world: ScenarioWorld, described: scenarios.World) -> None:
+    issuer = (world.cluster.facts.issuer or "").removeprefix("https://")
+    if described.role_exists:
+        world.roles[BOUND_ROLE] = RoleFacts(
+            arn=BOUND_ROLE, trust=trust_policy(described, issuer=issuer, account=ACCOUNT, namespace=NAMESPACE)
         )
-    if world.pod_identity_agent and world.pod_identity:
+    world.simulated[BOUND_ROLE] = dict.fromkeys(described.role_lacks, REFUSED)
+    if described.oidc_provider:
+        arn = f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{issuer}"
+        world.providers[arn] = OidcProvider(arn=arn, client_ids=described.oidc_client_ids)
+    if role := resolve_role(described.pod_identity):
+        world.cluster.associations[world.key] = (Association(id="a-1", role_arn=role),)
+
+
+def _install(world: ScenarioWorld, described: scenarios.World) -> None:
+    cluster, workload = world.cluster, world.workload
+    if described.addon and described.addon_installed and workload.addon:
+        version = described.addon_version if world.is_plugin else "v1.37.0-eksbuild.1"
+        cluster.addons[workload.addon] = AddonFacts(
+            name=workload.addon, version=version, status="ACTIVE", role_arn=resolve_role(described.addon_role), modified_at=world.now
+        )
+    if described.pod_identity_agent and described.pod_identity:
         agent = AddonFacts(name=POD_IDENTITY_AGENT_ADDON, version="v1.3.0-eksbuild.1", status="ACTIVE", role_arn=None)
         cluster.addons[POD_IDENTITY_AGENT_ADDON] = agent
-    value = resolve_role(world.annotation)
-    writer = FieldWriter(manager="eks" if world.addon else "helm", at=ground.now - timedelta(days=1), owns_annotation=value is not None)
-    annotations = {world.annotation_key: value} if value else {}
-    ground.judge_roles()
-    cluster.accounts[ground.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
-    if world.workload and world.addon_installed:
-        cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(ground), ground.key)
-    ground.join_nodes(world.nodes)
-    for number in range(world.windows_nodes):
-        made = a_node(100 + number, ready=True, since=ground.now)
+    value = resolve_role(described.annotation)
+    writer = FieldWriter(manager="eks" if described.addon else "helm", at=world.now - timedelta(days=1), owns_annotation=value is not None)
+    annotations = {described.annotation_key: value} if value else {}
+    world.judge_roles()
+    cluster.accounts[world.key] = ServiceAccountFacts(resource_version="1", role_annotations=annotations, writers=(writer,))
+    if described.workload and described.addon_installed:
+        cluster.workloads[workload.namespace, workload.kind, workload.name] = (_workload(world), world.key)
+    world.join_nodes(described.nodes)
+    for number in range(described.windows_nodes):
+        made = a_node(100 + number, ready=True, since=world.now)
         cluster.nodes[made.name] = replace(made, os="windows")
-    if workload.kind is not WorkloadKind.DAEMON_SET and world.workload:
+    if workload.kind is not WorkloadKind.DAEMON_SET and described.workload:
         for number in range(REPLICAS):
-            ground.admit(list(cluster.nodes)[number % len(cluster.nodes)])
+            world.admit(list(cluster.nodes)[number % len(cluster.nodes)])
 
 
-def _workload(ground: ScenarioWorld) -> WorkloadFacts:
+def _workload(world: ScenarioWorld) -> WorkloadFacts:
     return WorkloadFacts(
-        kind=ground.workload.kind,
-        name=ground.workload.name,
+        kind=world.workload.kind,
+        name=world.workload.name,
         desired=REPLICAS,
         updated=0,
         max_unavailable=1,
@@ -242,9 +244,9 @@ def _workload(ground: ScenarioWorld) -> WorkloadFacts:
     )
 
 
-def _close_doors(ground: ScenarioWorld, world: told.World) -> None:
-    if world.access == "granted":
+def _close_doors(world: ScenarioWorld, described: scenarios.World) -> None:
+    if described.access == "granted":
         return
     for method in _BEHIND_THE_DOOR:
-        error = AccessDenied(f"read of the cluster: {world.access}", denial=_DENIALS[world.access])
-        ground.fail(f"cluster.{method}", error, times=None)
+        error = AccessDenied(f"read of the cluster: {described.access}", denial=_DENIALS[described.access])
+        world.fail(f"cluster.{method}", error, times=None)

@@ -83,7 +83,7 @@ def env() -> Iterator[SandboxEnvironment]:
 
 
 def make_ready_for_people(env: SandboxEnvironment) -> None:
-    """Let a person in, give the local AWS what the commands ask of it beyond the functions, and wait for the nodes."""
+    """Grant a person access, add the AWS resources that only commands read, and wait for the nodes."""
     _let_in(env, ONCALL, ADMINS)
     # The local IAM simulates nothing; a person who may not ask sees a question mark there.
     env.aws.faults.add(Fault(service="iam", operation="SimulatePrincipalPolicy", kind=FaultKind.ACCESS_DENIED, times=1_000_000))
@@ -291,7 +291,7 @@ def _waiting(terminal: Terminal) -> str:
     return str(opened["id"])
 
 
-def test_access_says_what_is_missing_and_grants_it(terminal: Terminal, env: SandboxEnvironment) -> None:
+def test_access_reports_and_grants_missing_access(terminal: Terminal, env: SandboxEnvironment) -> None:
     assert {grant["state"] for grant in terminal.document("access", "--cluster", CLUSTER, "--check")["grants"]} == {
         "granted",
         "not-supported",

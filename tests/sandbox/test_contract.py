@@ -68,7 +68,7 @@ def target_of(call: Call) -> Target | None:
 
 @dataclass
 class Runs:
-    """What both functions called and wrote, run after run."""
+    """The calls and writes of both functions in several runs."""
 
     calls: list[Call] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)

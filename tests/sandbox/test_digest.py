@@ -30,7 +30,7 @@ def env() -> Iterator[SandboxEnvironment]:
 
 
 def in_the_morning(env: SandboxEnvironment, moment: str) -> None:
-    """What the rule sends, as EventBridge hands it over."""
+    """The input that EventBridge delivers for the rule."""
     sent = {**DIGEST_INPUT, "time": moment}
     env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=json.dumps(sent))
 

@@ -81,7 +81,7 @@ def plain(away: Path, wheel: Path) -> Callable[..., subprocess.CompletedProcess[
     return installed(away, wheel, "")
 
 
-def test_the_wheel_holds_what_the_sandbox_reads(wheel: Path) -> None:
+def test_the_wheel_contains_the_files_of_the_sandbox(wheel: Path) -> None:
     shipped = set(zipfile.ZipFile(wheel).namelist())
     read = [path for folder in SHIPPED[3:] for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert {item.relative_to(ROOT).as_posix() for item in read} <= shipped
@@ -95,7 +95,7 @@ def test_help_and_a_wrong_profile_need_neither_account_nor_checkout(plain: Calla
     assert refused.stderr.splitlines()[0] == "error: AWS profile 'nobody' does not exist"
 
 
-def test_without_the_extra_simulate_lists_scenarios_and_says_what_to_install(
+def test_without_the_extra_simulate_names_the_package_to_install(
     plain: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     assert "addon-role-missing" in plain("simulate", "list").stdout

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.sandbox
 
 
 def loses_one_more(scenario: Scenario, verb: str, path: str) -> tuple[ScenarioResult, list[Any]]:
-    """Play it, and let a node be lost just before the first such request is served; what came of it, and the roles of pods within reach."""
+    """Run the scenario and lose a node before the first such request. Return the result and the roles of the reachable pods."""
     lost: list[str] = []
 
     def lose(request: Request) -> None:
@@ -65,7 +65,7 @@ def _role(pod: Any) -> str | None:
     [("annotation-missing", 12, "PATCH", "/daemonsets/", 1), ("lost-node-stops-roll-out", 7, "DELETE", "/pods/", 2)],
     ids=["in a roll-out", "between waves"],
 )
-def test_a_node_lost_in_the_middle_is_left_out(name: str, nodes: int, verb: str, path: str, lost: int) -> None:
+def test_a_node_lost_during_a_repair_is_excluded(name: str, nodes: int, verb: str, path: str, lost: int) -> None:
     scenario = load(name)
     world = replace(scenario.world, nodes=nodes, settings={"node_grace_s": "0"}, node_role_has_permissions=True)
     outcome, roles = loses_one_more(replace(scenario, world=world, expect=replace(scenario.expect, outcome="needs-action")), verb, path)

@@ -1,4 +1,4 @@
-"""Builds are made once, never seen half done, and removed when nobody uses them."""
+"""Builds are made once, are never visible half done, and are removed when unused."""
 
 import os
 import time
@@ -20,7 +20,7 @@ def aged(folder: Path, seconds: float) -> Path:
     return folder
 
 
-def test_what_is_there_is_not_built_again(tmp_path: Path) -> None:
+def test_an_existing_build_is_reused(tmp_path: Path) -> None:
     build_once(tmp_path / "a", fill)
     assert (build_once(tmp_path / "a", lambda _: pytest.fail("built twice")) / "file").read_text() == "built"
 

@@ -23,7 +23,7 @@ def test_the_first_event_alone_is_handled_without_collecting() -> None:
     assert [handle("first"), handle("second")] == [("first", False), ("second", True)]
 
 
-def test_what_the_start_has_loaded_is_left_out_of_later_collections() -> None:
+def test_objects_of_the_start_are_excluded_from_later_collections() -> None:
     loaded = {"service": ["model"]}
     gc.unfreeze()
     without_gc_at_start(lambda: None)()

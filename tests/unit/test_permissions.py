@@ -1,4 +1,4 @@
-"""Which calls a workload needs, and what is said when its role may not make them."""
+"""The calls that a workload needs, and the sentences for a role that lacks them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a check may load, ask and weigh: counts, which hold on any machine."""
+"""Budgets of a check: loaded modules, requests and objects. Counts, which hold on any machine."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MOST_OPERATIONS: Final = 40
 
 
 def modules_after(code: str) -> set[str]:
-    """What a fresh interpreter has loaded for this code and not for its own start."""
+    """The modules that a fresh interpreter loads for this code, without those of its own start."""
     shown = f"import sys, json; before = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
     ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, cwd=ROOT)
     return {name.partition(".")[0] for name in json.loads(ran.stdout.splitlines()[-1])}

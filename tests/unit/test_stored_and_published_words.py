@@ -1,4 +1,4 @@
-"""Words that are stored or published, literally. Changing one breaks stored data or somebody's rule, filter or script.
+"""Words that are stored or published, literally. Changing one breaks stored data, or a rule, filter or script of a user.
 
 A word that changes needs a migration or a new schema version, and a line in CHANGELOG.md.
 """
@@ -168,7 +168,7 @@ def test_the_names_in_clusters_parameters_and_events_are() -> None:
     assert SCHEMA_VERSION == "1"
 
 
-def test_exit_codes_are_what_scripts_compare_with() -> None:
+def test_exit_codes_have_their_documented_numbers() -> None:
     assert {code.name: code.value for code in ExitCode} == {"OK": 0, "BROKEN": 1, "UNKNOWN": 2, "INTERRUPTED": 130}
 
 

@@ -35,7 +35,7 @@ def test_how_far_a_policy_is_open(statements: tuple[dict[str, Any], ...], expect
     assert breadth(document, ME) is expected
 
 
-def test_where_it_cannot_be_told_nobody_is_warned() -> None:
+def test_an_unknown_case_gives_no_warning() -> None:
     hidden = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     assert breadth(policy(web(Condition=hidden)), ME) is None
     assert breadth({}, ME) is None

@@ -1,4 +1,4 @@
-"""What the answers say to people, the pod identity variant, and pattern matching at its edges."""
+"""Sentences of the answers, the pod identity variant, and edge cases of pattern matching."""
 
 import time
 from typing import Any
@@ -66,7 +66,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize(("statement", "reason"), REASONS.values(), ids=REASONS)
-def test_a_refusal_says_what_is_wrong_in_one_sentence(statement: dict[str, Any], reason: str) -> None:
+def test_a_refusal_has_one_sentence_with_the_reason(statement: dict[str, Any], reason: str) -> None:
     answer = evaluate(policy(statement), ME)
 
     assert isinstance(answer, Refused)
@@ -114,7 +114,7 @@ DOUBTS = {
 
 
 @pytest.mark.parametrize(("statement", "reason"), DOUBTS.values(), ids=DOUBTS)
-def test_an_open_answer_says_what_keeps_it_open(statement: dict[str, Any], reason: str) -> None:
+def test_an_undecided_answer_names_the_reason(statement: dict[str, Any], reason: str) -> None:
     assert evaluate(policy(statement), ME) == Undecided(reason)
 
 
@@ -209,7 +209,7 @@ def test_booleans_have_no_case_and_nothing_beside_them(value: str, expected: boo
     assert holds(Condition(operator="Bool", key="tls", values=(value,)), CONTEXT, variables=False) is expected
 
 
-def test_presence_asked_for_both_ways_always_holds() -> None:
+def test_a_presence_condition_with_both_values_always_holds() -> None:
     both = ("true", "false")
 
     assert all(holds(Condition(operator="Null", key=key, values=both), CONTEXT, variables=False) for key in ("sub", "gone"))
@@ -275,7 +275,7 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize(("pattern", "value", "expected"), VARIABLES.values(), ids=VARIABLES)
-def test_a_variable_leaves_open_what_it_may_stand_for(pattern: str, value: str, expected: bool | None) -> None:
+def test_a_policy_variable_is_undecided(pattern: str, value: str, expected: bool | None) -> None:
     assert matches(pattern, value, wildcards=False, variables=True) is expected
 
 
@@ -294,7 +294,7 @@ def test_arns_are_compared_part_by_part(pattern: str, expected: bool | None) -> 
     assert arn_matches(pattern, SUBJECT, variables=True) is False
 
 
-def test_what_is_unknown_stays_unknown_unless_it_cannot_matter() -> None:
+def test_an_unknown_value_is_undecided_unless_it_is_irrelevant() -> None:
     assert (all_of([True, None]), all_of([False, None]), all_of([])) == (None, False, True)
     assert (any_of([False, None]), any_of([True, None]), any_of([])) == (None, True, False)
     assert (negated(None), negated(True), negated(False)) == (None, False, True)

@@ -1,4 +1,4 @@
-"""What always holds of trust policy evaluation, over generated policies and arbitrary JSON."""
+"""Invariants of trust policy evaluation, over generated policies and arbitrary JSON."""
 
 from copy import deepcopy
 from typing import Any
@@ -137,7 +137,7 @@ def test_a_policy_with_a_part_that_is_anything_does_not_make_it_raise(policy: di
 
 
 @given(policies(allows | denies), st.sampled_from([ME, STRANGER]))
-def test_who_does_not_ask_why_gets_the_same_answer(policy: dict[str, Any], who: WebIdentity) -> None:
+def test_the_answer_is_the_same_without_reasons(policy: dict[str, Any], who: WebIdentity) -> None:
     assert lets_in(policy, who) == (evaluate(policy, who) == Allowed())
 
 
@@ -166,7 +166,7 @@ def test_the_order_of_statements_does_not_matter(policy: dict[str, Any], random:
 
 
 @given(policies(allows | denies))
-def test_a_denied_identity_is_denied_whatever_else_is_allowed(policy: dict[str, Any]) -> None:
+def test_a_deny_precedes_every_allow(policy: dict[str, Any]) -> None:
     closed = {**policy, "Statement": [*listed(policy), {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}]}
 
     assert kind(closed) is TrustFault.DENIED

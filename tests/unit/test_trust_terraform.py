@@ -1,4 +1,4 @@
-"""The Terraform form of a policy holds what the policy holds, and changed lines are what a person must edit."""
+"""The Terraform form of a policy has the content of the policy, and changed lines are those to edit."""
 
 import re
 from typing import Any
@@ -68,7 +68,7 @@ def test_terraform_holds_every_element() -> None:
     assert policy_in(as_terraform(policy)) == {**policy, "Statement": [ALLOW, DENY, EVERYONE]}
 
 
-def test_terraform_looks_as_its_formatter_leaves_it() -> None:
+def test_terraform_is_formatted() -> None:
     policy = {
         "Statement": {"Sid": "pods", "Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity"}
     }
@@ -99,7 +99,7 @@ def test_control_characters_are_escaped_as_hcl_knows_them() -> None:
     assert '"a\\u0007\\tb"' in as_terraform({"Id": "a\a\tb", "Statement": []})
 
 
-def test_what_is_no_policy_has_no_terraform_form() -> None:
+def test_an_invalid_policy_has_no_terraform_form() -> None:
     with pytest.raises(MalformedPolicyError, match="no Statement"):
         as_terraform({})
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 def described(description: Mapping[str, Any] | None = None) -> World:
-    """A healthy world with what the description changes in it. All keys are optional; None means that it does not exist.
+    """A healthy world with the changes of a description. All keys are optional; None means that the object does not exist.
 
     cluster: fields of ClusterFacts, beside `nodes` (a number), `not_ready` (how many of them wait for the CNI), `pace`, `update_reads`,
         `falls_back`, `successors_crash`, `webhook_lag_s`, `webhook_misses`, `repaired_nodegroups`

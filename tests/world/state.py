@@ -80,7 +80,7 @@ class Update:
 
 @dataclass
 class Pod:
-    """A pod with what the facts leave out. `revision` is the template's generation at its admission."""
+    """A pod with the state that the facts omit. `revision` is the template's generation at its admission."""
 
     facts: PodFacts
     service_account: tuple[str, str]
@@ -97,10 +97,10 @@ class Webhook:
 
 @dataclass
 class InCluster:
-    """One cluster: its objects, and how it behaves.
+    """One cluster: its objects and its behavior.
 
-    `pace` is how many pods a roll-out replaces between two reads, 0 for all at once. `working_roles` are those with which a pod starts,
-    None for any; `falls_back`: a pod without a role works on the node's. With `successors_crash` no replaced pod starts.
+    `pace` is the number of pods that a rollout replaces between two reads, 0 for all at once. `working_roles` are those with which a pod
+    starts, None for any; `falls_back`: a pod without a role works on the node's. With `successors_crash` no replaced pod starts.
     """
 
     facts: ClusterFacts
@@ -125,7 +125,7 @@ class InCluster:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """`namespace/name -> role` of every annotated ServiceAccount: what a test asks for."""
+        """`namespace/name -> role` of every annotated ServiceAccount, for assertions."""
         found = {f"{ns}/{name}": item.role_annotations.get(ROLE_ANNOTATION) for (ns, name), item in self.accounts.items()}
         return {name: role for name, role in found.items() if role is not None}
 
@@ -167,7 +167,7 @@ class World:
         self.call_faults.append(CallFault(method, error, times, after))
 
     def raise_fault(self, method: str, *, after: bool = False) -> None:
-        """Raise what was arranged for this method, counted down."""
+        """Raise the next fault of this method, and count it down."""
         if not after:
             self.reads.append(method)
         for fault in self.call_faults:
@@ -201,7 +201,7 @@ class World:
     def replace_pod(self, cluster: InCluster, name: str) -> None:
         """The controller's successor of a deleted pod: a new name and UID, the same node, and what the webhook injects now.
 
-        Nobody ends a pod on a lost node: it stays on its way out.
+        A pod on a lost node stays terminating.
         """
         if cluster.is_lost(cluster.pods[name].facts.node):
             cluster.pods[name].facts = replace(cluster.pods[name].facts, deleting=True)
@@ -230,7 +230,7 @@ class World:
                 cluster.nodes[node.name] = replace(node, ready=True, reason="KubeletReady", message="kubelet is ready", since=self.now)
 
     def _injected(self, cluster: InCluster, key: tuple[str, str]) -> tuple[str | None, bool]:
-        """Role and whether container credentials are injected: an association comes before an annotation."""
+        """The role, and whether container credentials are injected. An association precedes an annotation."""
         if cluster.associations.get(key):
             return None, True
         if cluster.webhook.misses > 0:
@@ -264,7 +264,7 @@ class World:
                 pod.facts = replace(pod.facts, ready=False)
 
     def advance_update(self, cluster: InCluster, addon: str) -> None:
-        """One look at a record that is being updated."""
+        """One read of a record that is being updated."""
         update = cluster.updates.get(addon)
         if update is None:
             return

@@ -111,14 +111,15 @@ def _without(state: State, index: int, actor: Actor) -> State:
 
 
 def _begun(before: State, state: State) -> State:
-    """With the executions and checks that the last call began. A check that was asked for stands for signals that are counted already."""
+    """With the executions and checks that the last call began. A requested check represents signals that are already counted."""
     shared, former = state.shared, before.shared
     begun = [(name, number) for number, (name, _) in enumerate(shared.executions) if number >= len(former.executions)]
     executions = [Execution(name, number, shared.hands_over) for name, number in begun]
-    asked = [
-        Checker(state.events + number, occurred, Trigger.API_CALL) for number, occurred in enumerate(shared.asked[len(former.asked) :])
+    requested = [
+        Checker(state.events + number, occurred, Trigger.API_CALL)
+        for number, occurred in enumerate(shared.requested[len(former.requested) :])
     ]
-    return replace(state, actors=(*state.actors, *executions, *asked), events=state.events + len(asked))
+    return replace(state, actors=(*state.actors, *executions, *requested), events=state.events + len(requested))
 
 
 def _answered(call: Call, shared: Shared, rules: Rules) -> tuple[object, Shared]:
@@ -152,7 +153,7 @@ def _natural(state: State) -> tuple[str, State]:
     if what == "person":
         return "a person begins", replace(state, nature=rest, actors=(*state.actors, Person()))
     told = Checker(state.events, floor(60 * shared.now) / 60, Trigger.SWEEP if what == "sweep" else Trigger.API_CALL)
-    shared = replace(shared, broken=shared.broken or what == "break", unlooked=shared.unlooked | {state.events})
+    shared = replace(shared, broken=shared.broken or what == "break", unchecked=shared.unchecked | {state.events})
     return f"{what} {state.events}", replace(state, nature=rest, shared=shared, events=state.events + 1, actors=(*state.actors, told))
 
 
@@ -161,11 +162,11 @@ def _swept(state: State) -> list[tuple[str, State]]:
     if state.sweeps == MOST_SWEEPS or not (state.shared.incident or state.shared.broken or state.shared.lease_holder):
         return []
     sweep = Checker(state.events, state.shared.now, Trigger.SWEEP)
-    shared = replace(state.shared, now=state.shared.now + TICK, unlooked=state.shared.unlooked | {state.events})
+    shared = replace(state.shared, now=state.shared.now + TICK, unchecked=state.shared.unchecked | {state.events})
     return [("sweep", replace(state, shared=shared, actors=(sweep,), sweeps=state.sweeps + 1, events=state.events + 1))]
 
 
-# --- telling -----------------------------------------------------------------------------------------------------------------------------
+# --- output of a path ---
 
 
 def _with(actors: tuple[Actor, ...], index: int, actor: Actor) -> tuple[Actor, ...]:

@@ -111,7 +111,7 @@ def _claims_without_asking(_steps: RemediationSteps, _former: ClaimResult, *, re
     return ClaimResult(is_ours=True)
 
 
-def _tells_nobody(target: ServiceAccountRef, _request: object, state: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
+def _requests_no_check(target: ServiceAccountRef, _request: object, state: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
     dependencies.incidents.release_check(target, state)
     return CheckHandedOver()
 
@@ -132,7 +132,7 @@ class InjectedBug:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """While it is entered the product has the fault. What the search remembers of the code is forgotten before and after."""
+        """While the context is entered, the product has the bug. The caches of the search are cleared before and after."""
         forget()
         try:
             if self.patched is None:
@@ -163,7 +163,7 @@ INJECTED_BUGS = {
     "signals are counted after the look": InjectedBug(
         SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "assess", _counts_after_assessing)
     ),
-    "signals are counted at the close, and not looked for": InjectedBug(
+    "signals are counted at the close, and not read": InjectedBug(
         SearchCase(("break", "event")), "were lost", patched=(RemediationSteps, "_assess_before_closing", _counts_without_assessing)
     ),
     "the remediator acts without asking whose the incident is": InjectedBug(
@@ -171,13 +171,15 @@ INJECTED_BUGS = {
         "did not hold",
         patched=(RemediationSteps, "_mark_repairing", _claims_without_asking),
     ),
-    "a check goes while signals wait": InjectedBug(SearchCase(("event", "break")), "left on duty", Rules(incidents=GoesWhileSignalsWait)),
+    "a check goes while signals wait": InjectedBug(
+        SearchCase(("event", "break")), "left with the lease", Rules(incidents=GoesWhileSignalsWait)
+    ),
     "a check ends whatever came meanwhile": InjectedBug(SearchCase(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
     "a check that died is never relieved": InjectedBug(
         SearchCase(("break",), crashes=1), "after 3 sweeps", patched=(check_lease, "is_lease_expired", _always_dead)
     ),
     "a check that hands over asks nobody": InjectedBug(
-        SearchCase(("event", "event", "while", "break")), "were lost", patched=(check_loop, "_hand_over", _tells_nobody), long=True
+        SearchCase(("event", "event", "while", "break")), "were lost", patched=(check_loop, "_hand_over", _requests_no_check), long=True
     ),
     "a sound check counts as of its end": InjectedBug(
         SearchCase(("event", "tick", "break")), "were lost", Rules(incidents=RemembersTheEnd)

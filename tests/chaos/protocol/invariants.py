@@ -35,18 +35,19 @@ class State:
 def broken_promise(state: State, *, at_rest: bool, hurt: bool) -> str:
     """The violated invariant as a sentence, or an empty string. `hurt`: an actor was killed or got no response."""
     shared = state.shared
-    if shared.strangers:
-        return f"{shared.strangers[-1]} repaired and did not hold the incident"
+    if shared.foreign_repairs:
+        return f"{shared.foreign_repairs[-1]} repaired and did not hold the incident"
     about = [actor for actor in state.actors if isinstance(actor, Execution | Person) and _acts(actor)]
     if len(about) > 1:
         return f"{len(about)} are about to repair at once"
     if not at_rest:
         return ""
     left = bool(shared.incident or shared.lease_holder)
-    if shared.unlooked and not left:
-        return f"events {sorted(shared.unlooked)} were lost: no look followed them, and no incident is open"
+    if shared.unchecked and not left:
+        return f"events {sorted(shared.unchecked)} were lost: no check followed them, and no incident is open"
     if left and not hurt:
-        return f"nobody was killed, and yet {'an incident is left open' if shared.incident else f'{shared.lease_holder} is left on duty'}"
+        left_open = "an incident is left open" if shared.incident else f"{shared.lease_holder} keeps the lease"
+        return f"no process was killed, but {left_open}"
     if state.sweeps == MOST_SWEEPS and (left or (shared.broken and not shared.held)):
         return f"after {MOST_SWEEPS} sweeps the cluster is {'broken' if shared.broken else 'whole'}, and something is left open: {left}"
     return ""

@@ -52,7 +52,7 @@ PERSON: Final = "arn:aws:iam::111122223333:user/alice"
 
 
 def at(minute: float) -> datetime:
-    """A moment of the model as a time."""
+    """A time of the model as a datetime."""
     return NOON + timedelta(minutes=minute)
 
 
@@ -81,7 +81,7 @@ def _checked(found: str) -> tuple[Any, Any, AssessmentSummary]:
     return made.snapshot, made.diagnosis, seen
 
 
-def looked(found: str, began: str) -> AssessmentSummary:
+def summary_at(found: str, began: str) -> AssessmentSummary:
     """The result of a check that began at this time."""
     return replace(_checked(found)[2], began_at=began)
 
@@ -149,7 +149,7 @@ class ModelDesk(RemediationSteps):
 
     def summarize(self, iteration: int) -> AssessmentSummary:  # as the steps have it
         found, minute = self.script.ask("observe_at", self.incident.is_held_by_person)
-        return looked(found, at(minute).isoformat())
+        return summary_at(found, at(minute).isoformat())
 
     def apply(self, action: Action, _binding: PlannedBinding, _former: ActionResult | None = None) -> ActionResult:
         self.script.ask("act", self.incident.id)
@@ -209,7 +209,7 @@ class JournaledSteps:
         """The search does not model time."""
 
     def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:
-        raise NotImplementedError(f"{step}: nobody is asked here")
+        raise NotImplementedError(f"{step}: this model asks nobody")
 
 
 def execution(script: Script, *, incident: str, journal: tuple[str, ...], hands_over: bool) -> None:

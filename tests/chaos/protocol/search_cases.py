@@ -7,17 +7,17 @@ from typing import Final
 
 TICK: Final = 10
 PASSES: Final = {"tick": TICK, "while": 0.75, "moment": 0.01}
-"""Minutes: a moment is less than the second to which EventBridge cuts an event's time, a while longer than a check stays on duty and less
-than it may live."""
+"""Minutes. A moment is shorter than the second to which EventBridge truncates event times. A while is longer than a check lease, and
+shorter than the time-out of the function."""
 
 
 @dataclass(frozen=True)
 class SearchCase:
-    """What nature does, in order: `break` (and an event tells of it), `event` (that tells of nothing), `sweep`,
-    `tick`, `while` and `moment` (time passes), `person`, `hold` (the mode keeps the remediator from acting) and `lift`.
+    """The environment's steps, in order: `break` (with an event about it), `event` (without a fault), `sweep`, `tick`, `while` and
+    `moment` (time passes), `person`, `hold` (the mode blocks repairs) and `lift`.
 
-    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident, `outages` looks of a
-    check that may fail. `hands_over`: each execution hands its incident to a fresh one before its second iteration.
+    `crashes` are processes that may be killed, `deaths` executions that may end without having closed their incident, `outages` checks
+    whose snapshot may fail. `hands_over`: each execution hands its incident to a fresh one before its second iteration.
     """
 
     nature: tuple[str, ...]
@@ -34,8 +34,8 @@ BOUNDED = {
     "a fault and an event of nothing": SearchCase(("break", "event")),
     "two faults": SearchCase(("break", "break")),
     "a fault after a sound check": SearchCase(("event", "moment", "break")),
-    "a fault while a check looks, which may fail": SearchCase(("event", "break"), outages=1),
-    "a fault while a sweep looks": SearchCase(("sweep", "break"), deaths=1),
+    "a fault during a check, which may fail": SearchCase(("event", "break"), outages=1),
+    "a fault during a sweep": SearchCase(("sweep", "break"), deaths=1),
     "a person beside the remediator": SearchCase(("break", "person"), crashes=1, deaths=1),
     "a person takes over what is only watched": SearchCase(("hold", "break", "person", "lift")),
     "a signal while an incident is given up": SearchCase(("hold", "break", "event")),
@@ -46,7 +46,7 @@ LONG = {
     "an execution that dies around a hand-over": SearchCase(("break", "sweep"), crashes=1, deaths=1, hands_over=True),
     "a person beside a hand-over": SearchCase(("break", "person"), crashes=1, hands_over=True),
     "a check that stays too long hands over": SearchCase(("event", "event", "while", "break")),
-    "a fault while a check looks, which may fail or be killed": SearchCase(("event", "break"), crashes=1, outages=1),
+    "a fault during a check, which may fail or be killed": SearchCase(("event", "break"), crashes=1, outages=1),
     "a fault while a check has died": SearchCase(("event", "tick", "break"), crashes=1),
     "signals while a check has died": SearchCase(("event", "event", "tick", "break")),
     "a check that fails and dies": SearchCase(("event", "tick", "break"), crashes=1, outages=1),

@@ -24,9 +24,9 @@ _INCIDENTS: Final = frozenset(name for name in vars(IncidentsPort) if not name.s
 class Shared:
     """The state that every actor may read or change, as a hashable value.
 
-    `held`: the mode keeps the remediator from acting. `row` is the table's. `executions` are `(incident, status)`. `unlooked` are events
-    that no look has followed yet, `strangers` incidents by which somebody repaired who did not hold them, `asked` the times (minutes) of
-    events that a check sent to itself. `hands_over`: each execution hands over before its second iteration.
+    `held`: the mode blocks repairs. `row` is that of the table. `executions` are `(incident, status)`. `unchecked` are events that no
+    check has followed yet, `foreign_repairs` the incidents that were repaired without being held, `requested` the times (minutes) of events
+    that a check published for itself. `hands_over`: each execution hands over before its second iteration.
     """
 
     broken: bool = False
@@ -34,9 +34,9 @@ class Shared:
     now: float = 0
     row: Known = field(default_factory=lambda: known(fakes.Row()))
     executions: tuple[tuple[str, str], ...] = ()
-    unlooked: frozenset[int] = frozenset()
-    strangers: tuple[str, ...] = ()
-    asked: tuple[float, ...] = ()
+    unchecked: frozenset[int] = frozenset()
+    foreign_repairs: tuple[str, ...] = ()
+    requested: tuple[float, ...] = ()
     hands_over: bool = False
 
     @property
@@ -78,20 +78,20 @@ class Rules:
         return shared.now, shared
 
     def _observe(self, shared: Shared) -> tuple[str, Shared]:
-        return "broken" if shared.broken else "whole", replace(shared, unlooked=frozenset())
+        return "broken" if shared.broken else "whole", replace(shared, unchecked=frozenset())
 
     def _observe_at(self, shared: Shared, by_person: bool) -> tuple[tuple[str, float], Shared]:
         found = "whole" if not shared.broken else "held" if shared.held and not by_person else "broken"
-        return (found, shared.now), replace(shared, unlooked=frozenset())
+        return (found, shared.now), replace(shared, unchecked=frozenset())
 
     def _act(self, shared: Shared, incident: str) -> tuple[None, Shared]:
-        """Repair the cluster. Whoever does so without holding the incident is noted."""
+        """Repair the cluster. An actor that does so without holding the incident is recorded."""
         holds = shared.incident is not None and shared.incident.id == incident
-        return None, replace(shared, broken=False, strangers=shared.strangers if holds else (*shared.strangers, incident))
+        return None, replace(shared, broken=False, foreign_repairs=shared.foreign_repairs if holds else (*shared.foreign_repairs, incident))
 
     def _put(self, shared: Shared, events: list[tuple[str, dict[str, Any]]]) -> tuple[None, Shared]:
         times = tuple((datetime.fromisoformat(detail["occurredAt"]) - NOON).total_seconds() / 60 for _, detail in events)
-        return None, replace(shared, asked=(*shared.asked, *times))
+        return None, replace(shared, requested=(*shared.requested, *times))
 
     def _start(self, shared: Shared, incident: Incident) -> tuple[str, Shared]:
         name = execution_name(incident)

@@ -25,7 +25,7 @@ class UnsupportedKubeconfig(ValueError):
 
 @dataclass
 class ForeignApi(Api):
-    """Client certificates and tokens are the administrator's alone: who else asks comes without them."""
+    """Only the administrator has client certificates and tokens; other users send none."""
 
     certificate: str | None = None
     key: str | None = None
@@ -46,7 +46,7 @@ class ForeignApi(Api):
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """As `Api.request`; the token of `nobody` is the administrator's right to act as him."""
+        """As `Api.request`; requests of `nobody` are impersonated by the administrator."""
         how: dict[str, Any] = {"content_type": content_type, "accept": accept, "query": query}
         if token not in ("admin", NOBODY_TOKEN):
             return self._stranger.request(method, path, body, token=token, headers=headers, **how)

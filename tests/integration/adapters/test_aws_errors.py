@@ -1,4 +1,4 @@
-"""What botocore raises, by the error it becomes."""
+"""Exceptions of botocore, by the domain error that they become."""
 
 from __future__ import annotations
 

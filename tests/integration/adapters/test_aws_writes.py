@@ -195,7 +195,7 @@ _NUMBERS = count()
 
 
 class Topics:
-    """Two topics with a queue each, to read what was sent."""
+    """Two topics with a queue each, to read the messages."""
 
     def __init__(self, local: LocalAws, number: int) -> None:
         self._sqs = local.client("sqs")

@@ -100,7 +100,7 @@ def test_pods_keep_their_role_until_they_are_replaced() -> None:
     assert [write.partition(" ")[0] for write in world.writes] == ["annotate", "restart"]
 
 
-def test_a_roll_out_takes_as_many_reads_as_its_pace_requires() -> None:
+def test_a_rollout_takes_as_many_reads_as_its_pace_requires() -> None:
     world = described({**BROKEN, "annotation": BOUND, "cluster": {"nodes": 5, "pace": 2}})
     cluster = inside(world)
     cluster.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now")

@@ -1,4 +1,4 @@
-"""What the adapters load when they are imported, and when they are first used."""
+"""The modules that adapters load at import and at first use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A local AWS for each module and in it, for each test anew, one cluster and one role that calls it.
+"""A local AWS for each module, with a new cluster and a role that calls it for each test.
 
-What takes time there ends when a test says so (`aws.eks.hasten()`), however slow or fast the machine is.
+An operation that takes time ends when a test calls `aws.eks.hasten()`, so no test depends on the speed of the machine.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def _code(refused: pytest.ExceptionInfo[ClientError]) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
-def test_an_update_runs_and_then_applies_what_it_names_and_keeps_the_rest(aws: LocalAws, eks: Any) -> None:
+def test_an_update_changes_only_the_named_fields(aws: LocalAws, eks: Any) -> None:
     aws.eks.configure(omitted_role=OmittedRole.KEEP)
     update = eks.update_addon(**ADDON, addonVersion="v1.15.1-eksbuild.1", resolveConflicts="PRESERVE")["update"]
     assert (update["status"], update["type"]) == ("InProgress", "AddonUpdate")
@@ -88,7 +88,7 @@ def test_a_role_needs_pass_role_and_the_check_is_recorded(aws: LocalAws, eks: An
     assert _addon(eks)["status"] == "ACTIVE"
 
 
-def test_pass_role_is_an_action_of_its_own_in_the_record(aws: LocalAws, eks: Any) -> None:
+def test_pass_role_is_recorded_as_a_separate_action(aws: LocalAws, eks: Any) -> None:
     eks.update_addon(**ADDON, serviceAccountRoleArn=ROLE)
     (call,) = aws.calls.of(action="iam:PassRole")
     assert (call.principal, call.params) == ("remediator", {"RoleArn": ROLE, "PassedToService": "eks.amazonaws.com"})
@@ -168,7 +168,7 @@ def test_an_addon_is_created_and_deleted_with_time_in_between(aws: LocalAws, eks
     assert gone == [("coredns", True)]
 
 
-def test_the_cluster_version_goes_up_by_one_and_excludes_other_updates(aws: LocalAws, eks: Any) -> None:
+def test_the_cluster_version_rises_by_one_and_excludes_other_updates(aws: LocalAws, eks: Any) -> None:
     update = eks.update_cluster_version(name="demo", version="1.29")["update"]
     assert eks.describe_cluster(name="demo")["cluster"]["status"] == "UPDATING"
     with pytest.raises(eks.exceptions.ResourceInUseException):
@@ -218,7 +218,7 @@ def test_a_config_map_cluster_has_no_access_entries(aws: LocalAws, eks: Any) -> 
         eks.list_access_entries(clusterName="old")
 
 
-def test_lists_come_in_pages(aws: LocalAws, eks: Any) -> None:
+def test_lists_have_pages(aws: LocalAws, eks: Any) -> None:
     for number in range(5):
         aws.eks.add_cluster(ClusterSpec(name=f"c{number}", endpoint="https://x", ca_data=""))
     first = eks.list_clusters(maxResults=4)

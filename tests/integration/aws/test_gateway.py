@@ -1,4 +1,4 @@
-"""The endpoint of the local AWS: what it logs, what it redacts, and its faults."""
+"""The endpoint of the local AWS: its log, redaction and faults."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass
 class Api:
-    """A client as thin as can be, so that tests see what is on the wire."""
+    """A minimal client, so that tests see the bytes on the wire."""
 
     url: str
     ca: str

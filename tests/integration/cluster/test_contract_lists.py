@@ -102,13 +102,13 @@ def test_pages_follow_one_another(api: Api, config_maps: str) -> None:
     assert remaining[0] == len(found) - 3
 
 
-def test_a_selector_hides_how_many_are_left(api: Api, config_maps: str) -> None:
+def test_a_selector_hides_the_remaining_count(api: Api, config_maps: str) -> None:
     meta = api.get(config_maps, limit="1", labelSelector="tier=a").body["metadata"]
     assert meta["continue"]
     assert "remainingItemCount" not in meta
 
 
-def test_later_pages_show_what_the_first_one_saw(api: Api, config_maps: str) -> None:
+def test_all_pages_show_the_state_of_the_first(api: Api, config_maps: str) -> None:
     first = api.get(config_maps, limit="2").body
     api.request("DELETE", f"{config_maps}/c5")
     api.patch(f"{config_maps}/c4", {"metadata": {"labels": {"tier": "z"}}})
@@ -178,7 +178,7 @@ def test_rows_contain_the_requested_part_of_the_object(api: Api, config_maps: st
     assert (row["object"] or {}).get("kind") == kind
 
 
-def test_tables_come_in_pages_too(api: Api, config_maps: str) -> None:
+def test_tables_have_pages(api: Api, config_maps: str) -> None:
     body = api.request("GET", config_maps, accept=TABLE, query={"limit": "2"}).body
     assert len(body["rows"]) == 2
     assert body["metadata"]["continue"]

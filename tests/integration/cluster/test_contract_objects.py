@@ -244,7 +244,7 @@ def test_deletion_checks_its_preconditions(api: Api, account: str, preconditions
     assert api.get(account).status == 200
 
 
-def test_managed_fields_name_who_changed_what(api: Api, account: str) -> None:
+def test_managed_fields_name_the_manager_of_each_field(api: Api, account: str) -> None:
     api.patch(account, {"metadata": {"annotations": {"example.com/role": "new"}}}, fieldManager="remediator")
     entries = {each["manager"]: each for each in api.get(account).body["metadata"]["managedFields"]}
     mine = entries["remediator"]

@@ -116,7 +116,7 @@ def test_the_observed_generation_follows_the_spec(api: Api, daemon_set: str, nod
     eventually(lambda: _done(api.get(daemon_set).body, nodes))
 
 
-def test_the_same_restart_again_restarts_nothing(api: Api, daemon_set: str, nodes: int) -> None:
+def test_a_repeated_restart_restarts_nothing(api: Api, daemon_set: str, nodes: int) -> None:
     _restart(api, daemon_set)
     eventually(lambda: _done(api.get(daemon_set).body, nodes))
     before = {pod["metadata"]["uid"] for pod in _pods(api)}

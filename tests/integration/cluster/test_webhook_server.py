@@ -69,7 +69,7 @@ def test_a_pod_is_given_its_role_when_it_is_created(cluster: EmbeddedCluster, we
     assert _role(cluster, "p") == ROLE
 
 
-def test_a_running_pod_keeps_what_it_was_given(cluster: EmbeddedCluster, webhook: IdentityWebhook) -> None:
+def test_a_running_pod_keeps_its_credentials(cluster: EmbeddedCluster, webhook: IdentityWebhook) -> None:
     _role(cluster, "p")
     _annotate(cluster, None)
     pod = cluster.store.get(PODS, "p", "default")

@@ -89,7 +89,7 @@ def test_a_missing_uv_is_reported_with_the_next_step(tmp_path: Path, monkeypatch
         asset.uv_binary()
 
 
-def test_what_the_functions_import_comes_from_the_asset(functions: Path) -> None:
+def test_the_functions_import_from_the_asset(functions: Path) -> None:
     modules = ["boto3", "botocore.session", "orjson", "urllib3", "aws_durable_execution_sdk_python", "lambdas.contract.events"]
     assert all(importlib.util.find_spec(name) for name in modules)
     with Environment(Function(name="f", asset=functions, handler="handlers.imports")) as environment:

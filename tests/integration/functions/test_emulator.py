@@ -52,7 +52,7 @@ def test_the_first_invocation_is_cold_and_the_next_one_is_not(environment: Envir
     assert environment.init_ms[-1] > 0
 
 
-def test_a_function_sees_its_own_environment_and_no_package_of_ours(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_has_only_its_environment_and_its_asset(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_SHELL", "x")
     environment.restart()
     seen = environment.invoke(_payload()).json()
@@ -116,7 +116,7 @@ def test_closing_in_the_middle_of_an_invocation_leaves_nothing_behind(checker: F
 
 
 def _assert_ends(pid: int) -> None:
-    """A killed process is there for a moment longer."""
+    """A killed process ends with a delay."""
     stat = Path(f"/proc/{pid}/stat")
     _await(lambda: not stat.exists() or ") Z" in stat.read_text())
 

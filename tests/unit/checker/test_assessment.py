@@ -1,4 +1,4 @@
-"""Assessments: parallel reads, the change calendar, and what stays unread."""
+"""Assessments: parallel reads, the change calendar, and reads that are left out."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

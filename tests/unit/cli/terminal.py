@@ -1,4 +1,4 @@
-"""Run the commands of a session over fakes, and return what the terminal shows."""
+"""Run the commands of a session over fakes, and return the output of the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`explain-log`: rotated and compressed files as one log, and limits on what is read."""
+"""`explain-log`: rotated and compressed files as one log, and limits of reading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lines(*files: Path, limit: int = 1 << 20) -> tuple[list[str], NodeLogFiles]:
     return list(log), log
 
 
-def test_rotated_files_come_before_the_current_file_in_the_order_of_their_rotation(tmp_path: Path) -> None:
+def test_rotated_files_precede_the_current_file(tmp_path: Path) -> None:
     names = ("ipamd.log", "ipamd-2026-05-14T09-00-00.000.log.gz", "ipamd-2026-05-14T08-00-00.000.log")
     for name in names:
         content = f"line of {name}\n".encode()

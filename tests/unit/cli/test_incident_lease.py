@@ -88,9 +88,7 @@ EXISTING: dict[str, tuple[Incident, str, bool]] = {
 
 
 @pytest.mark.parametrize(("existing", "notified", "may_take_over"), EXISTING.values(), ids=EXISTING)
-def test_a_caller_takes_over_only_an_incident_that_nobody_works_on(
-    fakes: Fakes, existing: Incident, notified: str, may_take_over: bool
-) -> None:
+def test_a_caller_takes_over_only_an_abandoned_incident(fakes: Fakes, existing: Incident, notified: str, may_take_over: bool) -> None:
     fakes.incidents.claim(existing)
     if notified:
         fakes.incidents.mark_notified(existing, notified)

@@ -25,7 +25,7 @@ def test_the_readme_links_to_the_main_pages() -> None:
 
 
 def link_targets(page: Path) -> list[Path]:
-    """Return the targets of a page's links. A folder stands for its pages."""
+    """Return the targets of a page's links. A folder counts as its pages."""
     found = [(page.parent / link).resolve() for link in links(page)]
     return [inner for item in found for inner in (sorted(item.glob("*.md")) if item.is_dir() else [item])]
 

@@ -1,4 +1,4 @@
-"""Observations to judge, each a small step from one where all is well."""
+"""Snapshots that differ from a healthy one by a few facts."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,12 +14,12 @@ from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, 
 from tests.unit.notifications.snapshots import CNI, NOW, healthy_snapshot
 
 BORN = NOW - timedelta(days=20)
-"""When the pods of these snapshots were created: before the annotation was last written."""
+"""Creation time of the pods in these snapshots: before the last write of the annotation."""
 OTHER_ROLE = "arn:aws:iam::111122223333:role/other"
 
 
 def snapshot_with(base: Snapshot | None = None, **changes: Any) -> Snapshot:
-    """All well but for the changes."""
+    """A healthy snapshot with these changes."""
     return replace(base or healthy_snapshot(), **changes)
 
 
@@ -63,7 +63,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def repaired(ago: timedelta, *changes: str) -> PastIncident:
-    """A repair that was closed so long ago, of the annotation where nothing else is said."""
+    """A repair that was closed that long ago; of the annotation by default."""
     at = NOW - ago
     return PastIncident(
         id=f"past-{ago}",
@@ -79,7 +79,7 @@ def repaired(ago: timedelta, *changes: str) -> PastIncident:
 
 
 def diagnose_and_plan(snapshot: Snapshot, past: RepairHistory | None = None) -> tuple[Diagnosis, Plan]:
-    """The diagnosis of a snapshot, and the plan that follows."""
+    """The diagnosis of a snapshot, and the plan."""
     found = diagnose(snapshot)
     return found, plan(snapshot, found, past or RepairHistory())
 

@@ -1,4 +1,4 @@
-"""From parameters to a binding: whose counts, what is filled in, what is refused, and what is bound at all."""
+"""From parameters to a binding: precedence, defaults, refused values, and the bound ServiceAccounts."""
 
 import pytest
 
@@ -16,19 +16,19 @@ def _found(parameters: dict[str, Parameter | str], partition: str = "aws") -> Bi
     return resolve_binding(given, TARGET, account="111122223333", partition=partition, region="eu-west-1")
 
 
-def test_a_clusters_own_binding_comes_before_the_default() -> None:
+def test_a_binding_of_the_cluster_precedes_the_default() -> None:
     assert _found({OWN: ARN, DEFAULT: ARN + "-default"}) == Binding(path=OWN, role_arn=ARN)
 
 
-def test_the_default_counts_where_there_is_no_own() -> None:
+def test_the_default_applies_without_a_binding_of_the_cluster() -> None:
     assert _found({DEFAULT: ARN}) == Binding(path=DEFAULT, role_arn=ARN)
 
 
-def test_an_invalid_own_binding_does_not_fall_back_to_the_default() -> None:
+def test_an_invalid_binding_of_the_cluster_does_not_fall_back_to_the_default() -> None:
     assert isinstance(_found({OWN: "nonsense", DEFAULT: ARN}), InvalidBinding)
 
 
-def test_without_a_parameter_the_path_that_would_bind_is_named() -> None:
+def test_a_missing_binding_names_the_parameter_to_write() -> None:
     assert _found({binding_path("green", "kube-system", "aws-node"): ARN}) == Missing(OWN)
 
 
@@ -64,19 +64,19 @@ def test_a_role_arn_is_read(text: str, arn: str) -> None:
         pytest.param("arn:aws-iso:iam::111122223333:role/blue", "is not a role ARN", id="a partition we do not know"),
     ],
 )
-def test_anything_else_is_refused_with_what_is_wrong(text: str, says: str) -> None:
+def test_an_invalid_value_is_refused_with_the_reason(text: str, says: str) -> None:
     found = _found({OWN: text})
     assert isinstance(found, InvalidBinding)
     assert found.path == OWN
     assert says in found.reason
 
 
-def test_the_partition_of_the_account_is_the_one_that_counts() -> None:
+def test_a_role_arn_must_have_the_partition_of_the_account() -> None:
     assert isinstance(_found({OWN: "arn:aws-cn:iam::111122223333:role/blue"}, partition="aws-cn"), Binding)
 
 
 @pytest.mark.parametrize("kind", ["SecureString", "StringList"])
-def test_only_a_plain_string_binds(kind: str) -> None:
+def test_a_binding_must_have_the_type_string(kind: str) -> None:
     assert _found({OWN: Parameter(value=ARN, type=kind)}) == InvalidBinding(path=OWN, reason=f"is a {kind}; a binding is a String")
 
 
@@ -95,12 +95,12 @@ ROOT = "/eks-irsa-remediator/bindings"
         "/other/bindings/blue/kube-system/aws-node",
     ],
 )
-def test_a_path_that_is_no_binding_binds_nothing(path: str) -> None:
+def test_other_parameters_bind_nothing(path: str) -> None:
     assert bound_targets([path], ["blue", "-blue", ""]) == ()
     assert bound_clusters([path]) == ()
 
 
-def test_every_bound_service_account_of_the_clusters_is_listed_once_and_sorted() -> None:
+def test_bound_service_accounts_are_listed_once_and_sorted() -> None:
     paths = [DEFAULT, OWN, binding_path("blue", "shop", "uploader"), binding_path("green", "shop", "uploader")]
     assert bound_targets(paths, ["blue"]) == (TARGET, ServiceAccountRef("blue", "shop", "uploader"))
     assert bound_clusters(paths) == ("blue", "green")
@@ -108,12 +108,12 @@ def test_every_bound_service_account_of_the_clusters_is_listed_once_and_sorted()
     assert not has_default(paths[1:])
 
 
-def test_a_path_comes_apart_as_it_was_put_together() -> None:
+def test_a_binding_path_parses_to_its_parts() -> None:
     assert split_binding_path(OWN) == ("blue", "kube-system", "aws-node")
     assert ServiceAccountRef.from_key(TARGET.key) == TARGET
 
 
 @pytest.mark.parametrize("key", ["", "a/b", "a/b/c/d", "a/B/c", "_default/b/c", "a/../c"])
-def test_a_key_that_is_none_is_refused(key: str) -> None:
+def test_an_invalid_key_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match=r"not a ServiceAccount key|unpack"):
         ServiceAccountRef.from_key(key)

@@ -52,7 +52,7 @@ def test_a_passable_role_goes_into_the_record(passable: tuple[str, ...]) -> None
         pytest.param((f"arn:aws-cn:iam::{ACCOUNT}:role/*",), id="another partition"),
     ],
 )
-def test_a_role_outside_the_bounds_is_written_nowhere(passable: tuple[str, ...]) -> None:
+def test_a_role_outside_bound_roles_is_not_written(passable: tuple[str, ...]) -> None:
     made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
     assert made.plan.actions == ()
     assert {blocked.reason for blocked in made.plan.blocked if blocked.link is not Link.NODES} == {BlockReason.ROLE_OUTSIDE_BOUNDS}
@@ -60,7 +60,7 @@ def test_a_role_outside_the_bounds_is_written_nowhere(passable: tuple[str, ...])
 
 
 @pytest.mark.parametrize("passable", [pytest.param(("",), id="none was configured")])
-def test_a_role_that_cannot_be_passed_is_left_out_of_the_record_with_a_reason(passable: tuple[str, ...]) -> None:
+def test_a_role_that_cannot_be_passed_is_not_written_into_the_record(passable: tuple[str, ...]) -> None:
     made = checked(described({"addon": {"role_arn": None}, "annotation": None}), *passable)
     names = [action.kind for action in made.plan.actions]
     assert names[0] == "annotate-service-account"
@@ -71,8 +71,8 @@ def test_a_role_that_cannot_be_passed_is_left_out_of_the_record_with_a_reason(pa
     assert "bound_roles" in held.sentence
 
 
-def test_a_repaired_cluster_is_proven_though_the_record_stays() -> None:
-    """Waiting would not change the record; the next look tells its owner."""
+def test_a_repair_is_verified_although_the_record_has_no_role() -> None:
+    """Waiting would not change the record; the next assessment reports it to the owner."""
     world = described({"addon": {"role_arn": None}})
     made = checked(world, "")
     now = summarize(made.snapshot, made.diagnosis, made.plan)

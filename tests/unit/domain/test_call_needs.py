@@ -21,7 +21,7 @@ CUSTOM = (Feature.IPV4, Feature.CUSTOM_NETWORKING)
         ("v1.22.1; rm", None),
     ],
 )
-def test_a_release_is_read_as_numbers(text: str, release: tuple[int, ...] | None) -> None:
+def test_a_release_parses_to_numbers(text: str, release: tuple[int, ...] | None) -> None:
     assert parse_release(text) == release
 
 
@@ -74,26 +74,26 @@ def test_the_ebs_driver_needs_availability_zones_to_start_from_1_49_on(version: 
     assert need.effect is effect
 
 
-def test_an_unknown_add_on_or_version_has_no_needs_that_are_known() -> None:
+def test_an_unknown_addon_or_version_has_unknown_needs() -> None:
     assert needs_of("coredns", "v1.11.1", IPV4) is None
     assert needs_of("vpc-cni", "unknown", IPV4) is None
 
 
-def test_needs_of_a_release_that_nobody_examined_are_marked() -> None:
+def test_needs_of_an_unexamined_release_are_marked() -> None:
     known, newer = needs_of("vpc-cni", "v1.23.1", IPV4), needs_of("vpc-cni", "v1.99.0", IPV4)
     assert known is not None
     assert newer is not None
     assert (known.extrapolated, newer.extrapolated) == (False, True)
 
 
-def test_lacking_lists_the_fatal_calls_first_and_ignores_what_was_not_read() -> None:
+def test_missing_calls_start_with_the_fatal_ones() -> None:
     needs = needs_of("vpc-cni", "v1.22.1", IPV4)
     assert needs is not None
     refused = {"ec2:DescribeSubnets": False, "ec2:DescribeSecurityGroups": False, "ec2:CreateTags": None, "ec2:DescribeInstances": True}
     assert [need.call for need in lacking(needs, refused)] == ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"]
 
 
-def test_a_role_is_unproven_until_every_required_call_is_shown() -> None:
+def test_a_role_is_unproven_until_every_required_call_is_allowed() -> None:
     needs = needs_of("vpc-cni", "v1.20.5", IPV4)
     assert needs is not None
     assert set(unproven(needs, {})) == set(needs.required)

@@ -33,13 +33,13 @@ CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | 
 
 
 @pytest.mark.parametrize(("snapshot", "link", "state", "verdict"), CASES.values(), ids=CASES)
-def test_the_link_is_found_in_its_state(snapshot: Snapshot, link: Link, state: State, verdict: Verdict | None) -> None:
+def test_a_link_has_the_expected_state(snapshot: Snapshot, link: Link, state: State, verdict: Verdict | None) -> None:
     finding = diagnose(snapshot)[link]
     assert (finding.link, finding.state, finding.verdict) == (link, state, verdict)
     assert finding.sentence
 
 
-def test_every_state_of_every_link_is_in_the_table() -> None:
+def test_the_table_contains_every_state_of_every_link() -> None:
     shown = {(link, state) for _, link, state, _ in CASES.values()}
     never = {
         (Link.CLUSTER, UNKNOWN),  # what cannot be read is no access
@@ -52,7 +52,7 @@ def test_every_state_of_every_link_is_in_the_table() -> None:
     assert {(link, state) for link in Link for state in State} - shown == never
 
 
-def test_behind_a_closed_door_nothing_is_guessed() -> None:
+def test_links_are_unknown_without_access_to_the_cluster() -> None:
     found = diagnose(snapshot_with(service_account=CLOSED))
     assert {finding.state for finding in found.findings[1:]} == {NOT_APPLICABLE}
     assert found.verdict is Verdict.NO_ACCESS
@@ -68,25 +68,25 @@ def test_behind_a_closed_door_nothing_is_guessed() -> None:
         (("10.0.0.0/8", "::/0"), "open to all"),
     ],
 )
-def test_a_cluster_out_of_reach_is_told_with_what_its_endpoint_lets_in(public_from: tuple[str, ...], told: str) -> None:
+def test_an_unreachable_cluster_names_the_sources_that_its_endpoint_admits(public_from: tuple[str, ...], told: str) -> None:
     snapshot = snapshot_with(cluster=cluster(public_from=public_from), pods=Unknown("x", Denial.UNREACHABLE))
     remedy = diagnose(snapshot)[Link.CLUSTER].remedies
     assert told in remedy[0].lines[0]
     assert "access --cluster prod-blue --check" in remedy[1].lines[0]
 
 
-def test_nothing_is_said_of_an_endpoint_that_eks_did_not_describe() -> None:
+def test_an_endpoint_without_a_description_is_not_mentioned() -> None:
     (remedy, _) = diagnose(snapshot_with(cluster=Unknown("x", Denial.UNREACHABLE)))[Link.CLUSTER].remedies
     assert "endpoint for EKS" in remedy.text
 
 
 @pytest.mark.parametrize("denial", Denial)
-def test_each_closed_door_has_its_own_remedy(denial: Denial) -> None:
+def test_each_denial_has_a_remedy(denial: Denial) -> None:
     remedies = {item: diagnose(snapshot_with(pods=Unknown("x", item)))[Link.CLUSTER].remedies for item in Denial}
     assert [item for item in Denial if remedies[item] == remedies[denial]] == [denial]
 
 
-def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_it() -> None:
+def test_the_first_broken_link_gives_the_verdict() -> None:
     found = diagnose(snapshot_with(addon=addon(role_arn=None), service_account=service_account(None), pods=some_pods(None, ROLE)))
     assert found.verdict is Verdict.ADDON_ROLE_MISSING
     assert found.verdicts == (Verdict.ADDON_ROLE_MISSING, Verdict.ANNOTATION_MISSING, Verdict.PODS_STALE)
@@ -106,7 +106,7 @@ def test_the_first_broken_link_gives_the_verdict_and_the_others_are_named_after_
         ),
     ],
 )
-def test_a_sound_chain_says_why_nothing_is_broken(snapshot: Snapshot, verdict: Verdict) -> None:
+def test_a_healthy_chain_names_its_evidence(snapshot: Snapshot, verdict: Verdict) -> None:
     found = diagnose(snapshot)
     assert found.is_healthy
     assert (found.verdict, found.severity) == (verdict, Severity.INFO)
@@ -135,11 +135,11 @@ def test_a_sound_chain_says_why_nothing_is_broken(snapshot: Snapshot, verdict: V
         pytest.param(snapshot_with(role=Missing("role")), Severity.CRITICAL, id="a binding to no role"),
     ],
 )
-def test_severity_says_whether_something_fails_now(snapshot: Snapshot, severity: Severity) -> None:
+def test_severity_depends_on_current_failures(snapshot: Snapshot, severity: Severity) -> None:
     assert diagnose(snapshot).severity is severity
 
 
-def test_an_issuer_is_compared_as_eks_reports_it_in_either_spelling() -> None:
+def test_an_issuer_is_compared_with_and_without_its_scheme() -> None:
     newer = "oidc-eks.eu-west-1.api.aws/id/77D0"
     provider = OidcProvider(arn=f"arn:aws:iam::{ACCOUNT}:oidc-provider/{newer}", client_ids=("sts.amazonaws.com",))
     same = snapshot_with(cluster=cluster(issuer=f"https://{newer}"), role=RoleFacts(arn=ROLE, trust=trust(newer)), oidc_provider=provider)
@@ -176,7 +176,7 @@ def test_numbers_agree_with_their_nouns(snapshot: Snapshot, link: Link, words: s
     assert diagnose(snapshot)[link].sentence == words
 
 
-def test_what_sts_said_is_told_with_where_to_look() -> None:
+def test_an_sts_error_is_reported_with_the_next_step() -> None:
     unread = Unknown("the role belongs to account 999988887777, whose IAM we cannot read")
     shared = "arn:aws:iam::999988887777:role/shared"
     ended = snapshot_with(
@@ -196,14 +196,14 @@ def test_what_sts_said_is_told_with_where_to_look() -> None:
     assert diagnose(strange)[Link.PERMISSION_ERRORS].is_broken, "whatever stands in the environment"
 
 
-def test_pods_from_before_an_association_are_told_of() -> None:
+def test_pods_older_than_an_association_are_reported() -> None:
     assert diagnose(associated(pods=some_pods(OTHER_ROLE, ROLE)))[Link.MECHANISM].advice == (
         f"1 pod is older than the association and runs as {OTHER_ROLE} until replaced"
     )
     assert diagnose(associated(pods=some_pods(None, container_credentials=True)))[Link.MECHANISM].advice == ""
 
 
-def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
+def test_waiting_nodes_beside_ready_ones_may_use_another_cni() -> None:
     waiting = snapshot_with(workload=Missing("d"), addon=Missing("a"), nodes=nodes(3, unready=1))
     found = diagnose(waiting)[Link.WORKLOAD]
     assert "though other nodes are Ready" in found.sentence
@@ -213,13 +213,13 @@ def test_nodes_that_wait_beside_ready_ones_may_wait_for_another_cni() -> None:
     assert "before_compute" in alone.remedies[0].lines[0]
 
 
-def test_a_daemon_set_that_was_deleted_is_put_back_with_its_role() -> None:
+def test_a_deleted_daemon_set_is_restored_with_its_role() -> None:
     found = diagnose(snapshot_with(workload=Missing("d"), nodes=nodes(3, unready=3)))[Link.WORKLOAD]
     assert "its DaemonSet does not" in found.sentence
     assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
 
 
-def test_who_wrote_the_annotation_is_told_and_else_who_wrote_last() -> None:
+def test_the_writer_of_the_annotation_is_named_else_the_last_writer() -> None:
     at = NOW - timedelta(hours=1)
     writers = (
         FieldWriter(manager="helm", at=at, owns_annotation=False),
@@ -238,7 +238,7 @@ REFUSED = HealthIssue(code="AddonPermissionFailure", message="not authorized to 
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AddonPermissionFailure"])
-def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code: str) -> None:
+def test_a_health_issue_of_the_addon_is_evidence_against_the_current_role(code: str) -> None:
     refused = addon(status="DEGRADED", issues=(replace(REFUSED, code=code),))
     found = diagnose(snapshot_with(addon=refused, permission_errors=NOT_READ, pods=pods(15, ROLE, created_at=NOW - HEALTH_LAG)))
     assert found.verdict is Verdict.PERMISSIONS_MISSING
@@ -259,12 +259,12 @@ def test_what_eks_says_of_an_add_on_counts_against_a_role_that_is_in_force(code:
         pytest.param(snapshot_with(pods=()), id="no pod at all"),
     ],
 )
-def test_what_eks_says_of_an_add_on_is_else_no_word_against_the_role(snapshot: Snapshot) -> None:
+def test_a_health_issue_is_no_evidence_against_another_role(snapshot: Snapshot) -> None:
     found = diagnose(replace(snapshot, addon=addon(status="DEGRADED", issues=(REFUSED,)), permission_errors=()))
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
 
-def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> None:
+def test_an_update_with_a_conflict_must_be_repeated_with_the_role() -> None:
     words = "Conflicts found when trying to apply. Conflicts: ServiceAccount aws-node - .metadata.annotations.eks.amazonaws.com/role-arn"
     met = addon(status="UPDATE_FAILED", role_arn=None, issues=(HealthIssue(code="ConfigurationConflict", message=words),))
     found = diagnose(snapshot_with(addon=met))[Link.ADDON_RECORD]
@@ -274,7 +274,7 @@ def test_an_update_that_met_a_conflict_is_to_be_made_again_with_the_role() -> No
     assert "--service-account-role-arn" not in unbound.remedies[0].lines[0], "nobody said which role"
 
 
-def test_reports_of_pods_come_before_what_eks_says() -> None:
+def test_errors_of_pods_precede_health_issues_of_eks() -> None:
     found = diagnose(
         snapshot_with(addon=addon(issues=(REFUSED,)), permission_errors=errors("aws-node-00", call="ec2:DeleteNetworkInterface"))
     )
@@ -283,6 +283,6 @@ def test_reports_of_pods_come_before_what_eks_says() -> None:
     )
 
 
-def test_silence_proves_something_only_of_those_who_would_complain() -> None:
+def test_missing_events_are_evidence_only_for_calls_that_send_events() -> None:
     assert diagnose(snapshot_with())[Link.PERMISSION_ERRORS].state is OK
     assert diagnose(snapshot_with(addon_name="aws-ebs-csi-driver"))[Link.PERMISSION_ERRORS].state is NOT_APPLICABLE

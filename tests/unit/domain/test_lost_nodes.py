@@ -1,4 +1,4 @@
-"""Pods of lost nodes: what is seen of them, what the plan leaves alone, and what a proof waits for."""
+"""Pods of lost nodes in the snapshot, the plan and the verification."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -40,7 +40,7 @@ def counts(snapshot: Snapshot) -> Counts:
     return summary_of(snapshot).counts
 
 
-def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None:
+def test_a_node_is_lost_if_it_is_unknown_or_only_pods_refer_to_it() -> None:
     found = nodes(3)
     theirs: tuple[PodFacts, ...] = tuple(replace(pod, node=node.name) for pod, node in zip(pods(3, ROLE), found, strict=True))
     assert lost_nodes(theirs, found) == frozenset()
@@ -50,12 +50,12 @@ def test_a_lost_node_is_one_that_is_unknown_or_that_only_pods_remember() -> None
     assert lost_nodes(theirs, ()) == frozenset()
 
 
-def test_where_nodes_were_not_read_every_pod_counts() -> None:
+def test_every_pod_counts_if_nodes_were_not_read() -> None:
     assert len(reachable_pods(snapshot_with(nodes=NOT_READ))) == 15
     assert pods_on_lost_nodes(snapshot_with(nodes=NOT_READ)) == ()
 
 
-def test_stale_pods_of_lost_nodes_are_no_fault_of_the_identity() -> None:
+def test_stale_pods_on_lost_nodes_do_not_break_the_chain() -> None:
     snapshot = snapshot_with()
     assert isinstance(snapshot.pods, tuple)
     stale = with_lost_nodes(replace(snapshot, pods=(replace(snapshot.pods[0], role_arn=None), *snapshot.pods[1:])), 0)
@@ -66,7 +66,7 @@ def test_stale_pods_of_lost_nodes_are_no_fault_of_the_identity() -> None:
     assert diagnose_and_plan(stale)[1].actions == ()
 
 
-def test_errors_that_a_lost_pod_has_reported_blame_no_role() -> None:
+def test_errors_of_a_lost_pod_are_no_evidence_against_the_role() -> None:
     snapshot = snapshot_with()
     assert isinstance(snapshot.pods, tuple)
     lost = with_lost_nodes(replace(snapshot, permission_errors=errors(snapshot.pods[0].name)), 0)
@@ -74,12 +74,12 @@ def test_errors_that_a_lost_pod_has_reported_blame_no_role() -> None:
     assert diagnose(lost)[Link.PERMISSION_ERRORS].state is State.OK
 
 
-def test_a_lost_node_makes_a_latent_fault_no_emergency() -> None:
+def test_a_lost_node_does_not_raise_the_severity_of_a_latent_fault() -> None:
     assert diagnose(without_role()).severity is Severity.WARNING
     assert diagnose(with_lost_nodes(without_role(), 0)).severity is Severity.WARNING
 
 
-def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
+def test_the_plan_contains_no_pod_of_a_lost_node() -> None:
     snapshot = with_lost_nodes(without_role(), 0)
     assert isinstance(snapshot.pods, tuple)
     oldest = replace(snapshot.pods[0], created_at=NOW - timedelta(days=99))
@@ -98,9 +98,7 @@ def test_the_plan_never_touches_a_pod_that_is_out_of_reach() -> None:
         (WorkloadKind.DEPLOYMENT, 3, 1, RestartWorkload),
     ],
 )
-def test_where_lost_pods_use_up_what_may_be_unavailable_a_restart_would_stop(
-    kind: WorkloadKind, lost: int, most: int, expected: type[object]
-) -> None:
+def test_lost_pods_that_use_up_max_unavailable_exclude_a_restart(kind: WorkloadKind, lost: int, most: int, expected: type[object]) -> None:
     snapshot = with_lost_nodes(without_role(workload=workload(kind=kind, max_unavailable=most)), *range(lost))
     assert is_rollout_stalled(snapshot) is (expected is ReplaceStalePods)
     _, made = diagnose_and_plan(snapshot)
@@ -108,21 +106,21 @@ def test_where_lost_pods_use_up_what_may_be_unavailable_a_restart_would_stop(
     assert not isinstance(made.actions[-1], ReplaceStalePods) or made.actions[-1].count == 15 - lost - 1
 
 
-def test_a_roll_out_is_done_when_only_lost_pods_are_missing() -> None:
+def test_a_rollout_is_complete_if_only_lost_pods_are_missing() -> None:
     assert not is_rolled_out(snapshot_with(workload=workload(updated=13)))
     assert is_rolled_out(with_lost_nodes(snapshot_with(workload=workload(updated=14, max_unavailable=5)), 0))
     assert not is_rolled_out(with_lost_nodes(snapshot_with(workload=workload(updated=13, max_unavailable=5)), 0))
     assert is_rolled_out(with_lost_nodes(snapshot_with(workload=workload(updated=3, max_unavailable=1)), 0)), "it goes on with none of them"
 
 
-def test_what_is_within_reach_is_proven_and_what_is_lost_is_counted_apart() -> None:
+def test_reachable_pods_are_verified_and_lost_pods_counted() -> None:
     now = summary_of(with_lost_nodes(snapshot_with(), 0, 1))
     assert is_verified(now)
     assert (now.counts.pods, now.counts.pods_lost, now.counts.nodes, now.counts.nodes_lost) == (13, 2, 15, 2)
     assert not is_verified(summary_of(with_lost_nodes(snapshot_with(), *range(15)))), "nothing is seen, so nothing is proven"
 
 
-def test_places_within_reach_are_those_wanted_without_what_lost_nodes_hold() -> None:
+def test_the_desired_count_excludes_pods_of_lost_nodes() -> None:
     snapshot = with_lost_nodes(snapshot_with(), 0, 1)
     assert isinstance(snapshot.pods, tuple)
     assert isinstance(snapshot.nodes, tuple)

@@ -130,7 +130,7 @@ LINES = {
 }
 
 
-def test_every_cause_has_a_recorded_line_and_every_line_a_cause() -> None:
+def test_every_cause_has_a_recorded_line() -> None:
     assert list(LINES) == [cause.id for cause in CAUSES]
     assert len(CAUSES) >= 20
 
@@ -155,11 +155,11 @@ def test_a_recorded_line_is_explained_by_its_cause(cause: str, line: str) -> Non
         ("{", "[1, 2]", '{"msg": 7}', '{"msg": {"a": 1}}', "\x00\x1b[2J"),
     ],
 )
-def test_a_line_that_names_no_cause_explains_nothing(lines: Sequence[str]) -> None:
+def test_a_line_without_a_cause_explains_nothing(lines: Sequence[str]) -> None:
     assert explain(lines).findings == ()
 
 
-def test_the_cause_of_a_failure_stands_before_what_follows_from_it() -> None:
+def test_a_cause_precedes_its_consequences() -> None:
     report = explain([STARTED, LINES["trust-refused"][0], LINES["interface-info-missing"][0], LINES["trust-refused"][0]])
     assert [(finding.cause.id, finding.count, finding.line) for finding in report.findings] == [
         ("trust-refused", 2, 4),
@@ -175,7 +175,7 @@ def test_a_refused_call_is_named() -> None:
     assert finding.cause.area is Area.PERMISSIONS
 
 
-def test_a_long_line_is_cut_and_counted() -> None:
+def test_a_long_line_is_truncated_and_counted() -> None:
     report = explain(["x" * LONGEST_LINE + "InvalidIdentityToken", "InvalidIdentityToken " + "y" * LONGEST_LINE])
     assert report.truncated == 2
     assert [finding.line for finding in report.findings] == [2]

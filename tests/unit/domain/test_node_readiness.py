@@ -1,4 +1,4 @@
-"""Why a node is not Ready: causes that need different hands are told apart by what the node says."""
+"""Why a node is not Ready: its conditions distinguish the causes."""
 
 from dataclasses import replace
 

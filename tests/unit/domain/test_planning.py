@@ -1,4 +1,4 @@
-"""What is done about each broken link, in which order, and what is left alone and why."""
+"""The actions for each broken link, their order, and the reasons for links without an action."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -55,7 +55,7 @@ def everything(**changes: Any) -> Snapshot:
     )
 
 
-def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_last() -> None:
+def test_the_annotation_is_first_and_the_record_last() -> None:
     made = planned(everything(), RepairHistory(incident_id="7f3a", round=2))
     assert made.actions == (
         AnnotateServiceAccount(role_arn=ROLE, old_value=None, resource_version="4711"),
@@ -80,7 +80,7 @@ def test_the_annotation_comes_first_and_the_record_which_takes_minutes_comes_las
     assert made.blocked == ()
 
 
-def test_observe_mode_tells_the_plan_of_mode_enforce() -> None:
+def test_observe_mode_proposes_the_plan_of_enforce_mode() -> None:
     made = planned(everything(settings=settings(mode=Mode.OBSERVE)))
     assert made.actions == ()
     assert made.proposed == planned(everything()).actions
@@ -93,11 +93,11 @@ def test_observe_mode_tells_the_plan_of_mode_enforce() -> None:
         pytest.param({"addon": addon(status="UPDATING")}, id="an update that runs"),
     ],
 )
-def test_observe_mode_proposes_nothing_that_mode_enforce_would_not_do(changes: dict[str, Any]) -> None:
+def test_observe_mode_proposes_no_other_action_than_enforce_mode(changes: dict[str, Any]) -> None:
     assert planned(everything(**changes, settings=settings(mode=Mode.OBSERVE))).proposed == ()
 
 
-def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_in_the_next() -> None:
+def test_the_token_of_an_update_is_stable_within_a_round() -> None:
     tokens = [planned(everything(), RepairHistory(incident_id="7f3a", round=n)).actions[-1] for n in (1, 1, 2)]
     assert tokens[0] == tokens[1] != tokens[2]
 
@@ -115,24 +115,24 @@ def test_planning_again_asks_for_the_same_update_within_a_round_and_for_another_
         ),
     ],
 )
-def test_one_pod_is_tried_before_the_rest_follows(
+def test_one_canary_pod_is_replaced_before_the_others(
     roles: tuple[str | None, ...], workload_changes: dict[str, Any], expected: list[str]
 ) -> None:
     assert kinds(planned(snapshot_with(pods=some_pods(*roles), workload=workload(**workload_changes)))) == expected
 
 
-def test_where_a_restart_is_not_wanted_all_pods_are_replaced_in_waves() -> None:
+def test_all_pods_are_replaced_in_batches_if_restarts_are_off() -> None:
     made = planned(snapshot_with(pods=some_pods(None, None, OTHER_ROLE), settings=settings(restart_by=RestartBy.DELETION)))
     assert kinds(made) == ["replace-canary-pod", "replace-stale-pods"]
 
 
-def test_a_restart_holds_what_replaces_it_where_it_is_refused() -> None:
+def test_a_restart_has_a_replacement_for_a_refusal() -> None:
     restart = planned(snapshot_with(pods=some_pods(None, None, None), workload=workload(max_unavailable=2))).actions[1]
     assert isinstance(restart, RestartWorkload)
     assert without_restart(restart) == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
 
 
-def test_a_restart_that_an_older_version_stored_has_no_replacement() -> None:
+def test_a_restart_stored_by_an_older_version_has_no_replacement() -> None:
     stored = {
         "kind": "restart-workload",
         "workload": "DaemonSet",
@@ -145,12 +145,12 @@ def test_a_restart_that_an_older_version_stored_has_no_replacement() -> None:
     assert without_restart(restart) is None
 
 
-def test_waves_leave_out_the_pod_that_was_tried_and_are_no_larger_than_the_workload_allows() -> None:
+def test_batches_exclude_the_canary_and_respect_max_unavailable() -> None:
     made = planned(snapshot_with(pods=some_pods(None, None, None, ROLE), workload=workload(max_unavailable=2)))
     assert made.actions[1] == ReplaceStalePods(at_a_time=2, count=2, role_arn=ROLE)
 
 
-def test_pods_on_their_way_out_neither_count_nor_are_tried() -> None:
+def test_terminating_pods_are_neither_counted_nor_canaries() -> None:
     going = some_pods(None, deleting=True)
     made = planned(snapshot_with(pods=(*going, *some_pods(ROLE, None, None)[1:])))
     assert kinds(made) == ["replace-canary-pod", "restart-workload"]
@@ -158,21 +158,21 @@ def test_pods_on_their_way_out_neither_count_nor_are_tried() -> None:
     assert made.actions[0].pod == "aws-node-01"
 
 
-def test_a_pod_on_a_node_that_is_not_ready_is_tried_first() -> None:
+def test_the_canary_is_a_pod_on_a_node_that_is_not_ready() -> None:
     snapshot = everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2))
     canary = planned(snapshot).actions[1]
     assert isinstance(canary, ReplaceCanaryPod)
     assert canary.node == "ip-10-0-0-13.eu-west-1.compute.internal"
 
 
-def test_the_oldest_is_tried_where_every_node_is_ready_whatever_the_order_of_the_list() -> None:
+def test_the_canary_is_the_oldest_pod_if_every_node_is_ready() -> None:
     for listed in (some_pods(None, None, None), some_pods(None, None, None)[::-1]):
         canary = planned(everything(pods=listed)).actions[1]
         assert isinstance(canary, ReplaceCanaryPod)
         assert canary.pod == "aws-node-00"
 
 
-def test_the_successor_of_a_deployments_pod_is_told_by_its_age_since_it_may_run_anywhere() -> None:
+def test_the_successor_of_a_deployments_pod_is_identified_by_its_age() -> None:
     canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT))).actions[1]
     assert isinstance(canary, ReplaceCanaryPod)
     assert (canary.node, canary.newest) == ("", (BORN + timedelta(minutes=2)).isoformat())
@@ -180,25 +180,23 @@ def test_the_successor_of_a_deployments_pod_is_told_by_its_age_since_it_may_run_
 
 
 @pytest.mark.parametrize(("count", "remembered", "later"), [(50, 50, timedelta()), (51, 0, timedelta(seconds=1))])
-def test_of_many_pods_of_one_second_no_more_are_remembered_than_a_checkpoint_should_hold(
-    count: int, remembered: int, later: timedelta
-) -> None:
+def test_the_pods_of_one_second_fit_into_a_checkpoint(count: int, remembered: int, later: timedelta) -> None:
     canary = planned(everything(workload=workload(kind=WorkloadKind.DEPLOYMENT), pods=pods(count, None, created_at=BORN))).actions[1]
     assert isinstance(canary, ReplaceCanaryPod)
     assert len(canary.as_new) == remembered
     assert canary.newest == (BORN + later).isoformat()
 
 
-def test_right_pods_are_not_restarted_for_the_annotation() -> None:
+def test_pods_with_the_role_are_not_restarted() -> None:
     assert kinds(planned(snapshot_with(service_account=service_account(None)))) == ["annotate-service-account"]
 
 
-def test_an_old_value_is_kept_for_history() -> None:
+def test_the_old_value_is_kept_for_history() -> None:
     made = planned(snapshot_with(service_account=service_account(OTHER_ROLE)))
     assert made.actions == (AnnotateServiceAccount(role_arn=ROLE, old_value=OTHER_ROLE, resource_version="4711"),)
 
 
-def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold_it() -> None:
+def test_a_value_longer_than_any_role_is_not_kept() -> None:
     for length, kept in ((2048, True), (2049, False)):
         action = planned(snapshot_with(service_account=service_account("x" * length))).actions[0]
         assert isinstance(action, AnnotateServiceAccount)
@@ -208,14 +206,14 @@ def test_a_value_longer_than_any_role_is_not_kept_since_no_checkpoint_would_hold
 # --- a roll-out under way ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_roll_out_under_way_replaces_stale_pods_by_itself_so_it_is_waited_for() -> None:
+def test_a_running_rollout_that_replaces_the_stale_pods_is_awaited() -> None:
     made = planned(snapshot_with(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2)))
     assert made.actions == ()
     assert made.wait == "a rollout of aws-node is in progress (1 of 2)"
     assert reasons(made) == {Link.PODS: BlockReason.CONSEQUENCE}
 
 
-def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> None:
+def test_pods_that_the_webhook_missed_in_a_rollout_are_replaced() -> None:
     snapshot = snapshot_with(
         pods=some_pods(None, None), service_account=service_account(at=BORN + timedelta(seconds=30)), workload=workload(updated=1)
     )
@@ -223,8 +221,8 @@ def test_what_the_webhook_missed_in_a_roll_out_is_replaced_all_the_same() -> Non
     assert [action.pod for action in made.actions if isinstance(action, ReplaceCanaryPod)] == ["aws-node-01"]
 
 
-def test_a_roll_out_that_stopped_at_its_own_first_pods_is_not_waited_for() -> None:
-    """It began between the look and the annotation: its pods lack the role, are not ready, and are as many as may be unavailable."""
+def test_a_rollout_that_its_own_pods_block_is_not_awaited() -> None:
+    """It began between assessment and annotation: its pods lack the role, are not ready, and use up max_unavailable."""
     pods = (*some_pods(ROLE, ROLE), *(replace(pod, ready=False) for pod in some_pods(ROLE, ROLE, None, None)[2:]))
     snapshot = snapshot_with(
         pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(updated=2, desired=4)
@@ -250,7 +248,7 @@ def test_a_pod_as_old_as_the_annotation_is_left_to_the_rollout() -> None:
 
 
 @pytest.mark.parametrize("status", [{"updated": 0}, {"updated": 4, "generation": 8}], ids=["before its first pod", "before its status"])
-def test_what_a_roll_out_has_made_is_not_guessed(status: dict[str, int]) -> None:
+def test_the_pods_of_a_rollout_are_not_guessed(status: dict[str, int]) -> None:
     pods = some_pods(None, None, None, None)
     made = planned(
         snapshot_with(pods=pods, service_account=service_account(at=BORN + timedelta(hours=1)), workload=workload(desired=4, **status))
@@ -258,12 +256,12 @@ def test_what_a_roll_out_has_made_is_not_guessed(status: dict[str, int]) -> None
     assert (made.actions, made.wait is None) == ((), False)
 
 
-def test_where_pods_are_replaced_by_hand_alone_no_roll_out_is_waited_for() -> None:
+def test_no_rollout_is_awaited_with_on_delete() -> None:
     made = planned(snapshot_with(pods=some_pods(None, ROLE), workload=workload(updated=1, desired=2, on_delete=True)))
     assert kinds(made) == ["replace-canary-pod"]
 
 
-def test_a_roll_out_without_the_annotation_makes_pods_as_stale_as_before_so_it_is_not_waited_for() -> None:
+def test_a_rollout_without_the_annotation_is_not_awaited() -> None:
     made = planned(everything(workload=workload(updated=1)))
     assert kinds(made)[:2] == ["annotate-service-account", "replace-canary-pod"]
     assert made.wait is None
@@ -284,7 +282,7 @@ def test_nothing_is_written_while_an_update_runs(snapshot: Snapshot) -> None:
     assert set(reasons(made).values()) == {BlockReason.UPDATE_IN_PROGRESS}
 
 
-def test_a_rule_that_holds_us_back_is_told_even_while_an_update_runs() -> None:
+def test_a_blocker_is_reported_even_while_an_update_runs() -> None:
     made = planned(everything(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE)))
     assert made.wait is None
     assert reasons(made)[Link.ANNOTATION] is BlockReason.OBSERVE_MODE
@@ -294,7 +292,7 @@ def test_a_rule_that_holds_us_back_is_told_even_while_an_update_runs() -> None:
 
 
 @pytest.mark.parametrize("unread", [{"role": UNREAD}, {"oidc_provider": UNREAD}], ids=["role", "provider"])
-def test_where_a_guard_is_unread_what_is_missing_is_put_back(unread: dict[str, Any]) -> None:
+def test_a_missing_value_is_restored_if_a_precondition_is_unread(unread: dict[str, Any]) -> None:
     assert kinds(planned(everything(**unread))) == [
         "annotate-service-account",
         "replace-canary-pod",
@@ -311,25 +309,25 @@ def test_where_a_guard_is_unread_what_is_missing_is_put_back(unread: dict[str, A
         pytest.param({"addon": addon(role_arn=OTHER_ROLE), "pods": pods(3, ROLE)}, Link.ADDON_RECORD, id="record"),
     ],
 )
-def test_where_a_guard_is_unread_what_stands_is_not_replaced(changes: dict[str, Any], link: Link) -> None:
+def test_an_existing_value_is_not_replaced_if_a_precondition_is_unread(changes: dict[str, Any], link: Link) -> None:
     made = planned(everything(role=UNREAD, **changes))
     assert reasons(made)[link] is BlockReason.PRECONDITION_UNKNOWN
     assert link not in dict(made.answers)
 
 
-def test_pods_wait_for_an_annotation_that_may_not_be_replaced() -> None:
+def test_pods_are_not_replaced_before_the_annotation() -> None:
     made = planned(everything(role=UNREAD, service_account=service_account(OTHER_ROLE), addon=addon()))
     assert made.actions == ()
     assert reasons(made) == {Link.ANNOTATION: BlockReason.PRECONDITION_UNKNOWN, Link.PODS: BlockReason.CONSEQUENCE}
 
 
-def test_where_refused_nothing_is_written_behind_an_unread_guard() -> None:
+def test_when_unverified_refuse_blocks_writes_if_a_precondition_is_unread() -> None:
     made = planned(everything(oidc_provider=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)))
     assert made.actions == ()
     assert set(reasons(made).values()) == {BlockReason.PRECONDITION_UNKNOWN}
 
 
-def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
+def test_a_broken_precondition_blocks_every_write() -> None:
     made = planned(everything(role=Missing("role")))
     assert made.actions == ()
     assert reasons(made)[Link.ROLE] is BlockReason.NEEDS_PERSON
@@ -339,7 +337,7 @@ def test_a_broken_guard_stops_every_write_and_is_named_for_a_person() -> None:
 # --- the add-on record -------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> None:
+def test_a_record_of_another_owner_is_reported_and_the_rest_repaired() -> None:
     made = planned(everything(addon=addon(role_arn=OTHER_ROLE), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY)))
     assert "update-addon-role" not in kinds(made)
     assert reasons(made) == {Link.ADDON_RECORD: BlockReason.ADDON_RECORD_NOTIFY_ONLY}
@@ -348,14 +346,14 @@ def test_a_record_that_is_somebody_elses_is_told_and_the_rest_is_repaired() -> N
 @pytest.mark.parametrize(
     ("status", "acts"), [("ACTIVE", True), ("DEGRADED", True), ("UPDATE_FAILED", False), ("CREATE_FAILED", False)], ids=str
 )
-def test_a_record_is_written_only_where_an_update_can_help(status: str, acts: bool) -> None:
+def test_a_record_is_written_only_if_an_update_can_succeed(status: str, acts: bool) -> None:
     issues = (HealthIssue(code="InsufficientNumberOfReplicas", message="m"),)
     made = planned(snapshot_with(addon=addon(status=status, role_arn=None, issues=issues)))
     assert (kinds(made) == ["update-addon-role"]) is acts
     assert (Link.ADDON_RECORD in reasons(made)) is not acts
 
 
-def test_a_cluster_that_refuses_eks_itself_is_told_and_not_held_against_the_role() -> None:
+def test_an_access_error_of_eks_itself_is_no_evidence_against_the_role() -> None:
     words = 'daemonsets.apps "aws-node" is forbidden: User "eks:addon-manager" cannot patch resource "daemonsets"'
     refused = addon(status="DEGRADED", issues=(HealthIssue(code="AccessDenied", message=words),))
     found = diagnose(snapshot_with(addon=refused, permission_errors=()))
@@ -363,7 +361,7 @@ def test_a_cluster_that_refuses_eks_itself_is_told_and_not_held_against_the_role
     assert Verdict.PERMISSIONS_MISSING not in found.verdicts
 
 
-def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_repaired() -> None:
+def test_another_degradation_needs_a_person_and_the_rest_is_repaired() -> None:
     conflict = addon(status="UPDATE_FAILED", issues=(HealthIssue(code="ConfigurationConflict", message="m"),))
     made = planned(everything(addon=conflict))
     assert kinds(made) == ["annotate-service-account", "replace-canary-pod", "restart-workload"]
@@ -401,31 +399,31 @@ def test_an_add_on_that_is_degraded_otherwise_is_for_a_person_and_the_rest_is_re
         ),
     ],
 )
-def test_what_no_action_of_ours_ends_is_left_alone_with_a_reason(snapshot: Snapshot, link: Link, reason: BlockReason) -> None:
+def test_a_fault_without_an_action_has_a_reason(snapshot: Snapshot, link: Link, reason: BlockReason) -> None:
     made = planned(snapshot)
     assert made.actions == ()
     assert reasons(made) == {link: reason}
 
 
-def test_symptoms_end_with_the_links_before_them() -> None:
+def test_symptoms_end_with_their_cause() -> None:
     made = planned(everything(pods=some_pods(*[None] * 15), nodes=nodes(15, unready=2), permission_errors=errors("aws-node-01")))
     assert reasons(made) == {Link.PERMISSION_ERRORS: BlockReason.CONSEQUENCE, Link.NODES: BlockReason.CONSEQUENCE}
 
 
-def test_a_node_that_is_unwell_for_another_cause_stays_for_a_person_in_the_middle_of_a_repair() -> None:
+def test_a_node_with_another_fault_needs_a_person_during_a_repair() -> None:
     made = planned(everything(nodes=nodes(15, unready=1, pressures=("DiskPressure",), message="")))
     assert made.actions
     assert reasons(made) == {Link.NODES: BlockReason.NEEDS_PERSON}
 
 
-def test_a_sound_chain_asks_for_nothing() -> None:
+def test_a_healthy_chain_has_an_empty_plan() -> None:
     assert planned(snapshot_with()) == Plan(verdict=Verdict.HEALTHY, severity=planned(snapshot_with()).severity)
 
 
 # --- modes -------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_person_is_asked_only_where_there_is_something_to_do() -> None:
+def test_approval_is_requested_only_for_actions() -> None:
     approve = settings(mode=Mode.APPROVE)
     assert planned(everything(settings=approve)).needs_approval
     assert not planned(

@@ -28,13 +28,13 @@ def drifted(**changes: Any) -> Snapshot:
 
 
 def held(snapshot: Snapshot, past: RepairHistory | None = None) -> tuple[BlockReason, datetime | None] | None:
-    """Why the whole plan is held back and until when, or None where it may run."""
+    """Why the whole plan is blocked and until when; None if it may run."""
     made = planned(snapshot, past)
     assert bool(made.actions) != bool(made.blocked)
     return (made.blocked[0].reason, made.blocked[0].until) if made.blocked else None
 
 
-def test_nothing_holds_a_plain_repair_back() -> None:
+def test_a_plain_repair_is_not_blocked() -> None:
     assert held(drifted()) is None
 
 
@@ -50,13 +50,13 @@ def test_the_cool_down_lasts_its_seconds_after_a_repair(ago: timedelta, until: d
     assert held(drifted(), RepairHistory(incidents=(repaired(ago),))) == ((BlockReason.COOLDOWN, until) if until else None)
 
 
-def test_the_latest_repair_counts_in_whatever_order_history_comes() -> None:
+def test_the_latest_repair_counts_in_any_order_of_history() -> None:
     past = (repaired(HOUR), repaired(MINUTE))
     assert held(drifted(), RepairHistory(incidents=past)) == (BlockReason.COOLDOWN, NOW + 4 * MINUTE)
     assert held(drifted(), RepairHistory(incidents=past[::-1])) == (BlockReason.COOLDOWN, NOW + 4 * MINUTE)
 
 
-def test_the_cool_down_tells_both_times_alike() -> None:
+def test_the_cool_down_has_the_same_end_in_field_and_sentence() -> None:
     sentence = planned(drifted(), RepairHistory(incidents=(repaired(MINUTE),))).blocked[0].sentence
     times = (f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (NOW - MINUTE, NOW + 4 * MINUTE))
     assert sentence == "repaired at {}; the next repair may start at {}".format(*times)
@@ -85,7 +85,7 @@ def test_repairs_within_an_hour_are_limited(ages: tuple[float, ...], until: date
         assert abs(found[1] - until) < SECOND / 100
 
 
-def test_where_several_rules_lift_by_time_the_last_one_decides() -> None:
+def test_the_policy_that_ends_last_decides_the_time() -> None:
     past = RepairHistory(incidents=tuple(repaired(age * MINUTE, "restart-workload") for age in (1, 20, 30, 40)))
     assert held(drifted(), past) == (BlockReason.TOO_MANY_REPAIRS, NOW + 20 * MINUTE)
     longer = drifted(settings=settings(cooldown_s=7200))
@@ -95,19 +95,19 @@ def test_where_several_rules_lift_by_time_the_last_one_decides() -> None:
 WAR = tuple(repaired(hours * HOUR) for hours in (2, 3, 23))
 
 
-def test_a_value_that_was_taken_away_three_times_a_day_is_not_set_a_fourth_time() -> None:
+def test_a_value_removed_three_times_a_day_is_not_set_again() -> None:
     made = planned(drifted(), RepairHistory(incidents=WAR))
     assert made.verdict is Verdict.FLAPPING
     assert held(drifted(), RepairHistory(incidents=WAR)) == (BlockReason.TUG_OF_WAR, NOW - 23 * HOUR + TUG_OF_WAR_SPAN)
     assert made.blocked[0].sentence == "set 3 times within a day and removed each time, the writer is not recorded"
 
 
-def test_who_set_another_value_is_on_record() -> None:
+def test_the_writer_of_another_value_is_named() -> None:
     replaced = snapshot_with(service_account=service_account("arn:aws:iam::111122223333:role/from-git", manager="argocd-controller"))
     assert planned(replaced, RepairHistory(incidents=WAR)).blocked[0].sentence.endswith("removed each time, last by argocd-controller")
 
 
-def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> None:
+def test_a_known_actor_is_named_before_the_field_manager() -> None:
     who = Actor(who="arn:aws:iam::111122223333:user/dana", what="UpdateAddon")
     assert (
         planned(drifted(actor=who), RepairHistory(incidents=WAR))
@@ -125,16 +125,16 @@ def test_who_is_known_to_have_done_it_is_named_before_the_field_manager() -> Non
         pytest.param(WAR, snapshot_with(pods=some_pods(None, ROLE)), id="the annotation stands"),
     ],
 )
-def test_less_than_that_is_no_tug_of_war(past: tuple[PastIncident, ...], snapshot: Snapshot) -> None:
+def test_two_removals_are_no_tug_of_war(past: tuple[PastIncident, ...], snapshot: Snapshot) -> None:
     assert held(snapshot, RepairHistory(incidents=past)) is None
 
 
-def test_of_more_repairs_than_that_as_many_have_to_age_as_are_too_many() -> None:
+def test_a_tug_of_war_ends_when_enough_repairs_are_a_day_old() -> None:
     past = RepairHistory(incidents=(*WAR, repaired(4 * HOUR)))
     assert held(drifted(), past) == (BlockReason.TUG_OF_WAR, NOW - 4 * HOUR + TUG_OF_WAR_SPAN)
 
 
-def test_a_day_less_a_second_still_counts() -> None:
+def test_a_repair_counts_for_a_whole_day() -> None:
     past = RepairHistory(incidents=(*WAR[:2], repaired(TUG_OF_WAR_SPAN - SECOND)))
     assert held(drifted(), past) == (BlockReason.TUG_OF_WAR, NOW + SECOND)
 
@@ -153,7 +153,7 @@ OTHERS = ("a", "b", "c", "d")
         pytest.param(None, OTHERS, False, id="nobody knows when it changed"),
     ],
 )
-def test_many_clusters_that_turn_wrong_after_a_change_speak_against_the_parameter(
+def test_many_broken_clusters_after_a_change_trip_the_circuit_breaker(
     changed_ago: timedelta | None, others: tuple[str, ...], stopped: bool
 ) -> None:
     snapshot = drifted(binding=binding(changed_at=NOW - changed_ago if changed_ago else None))
@@ -188,7 +188,7 @@ def test_a_window_may_last_past_midnight(now: str, open_then: bool) -> None:
     assert (opens_at(late, datetime.fromisoformat(now + "+00:00")) is None) == open_then
 
 
-def test_what_can_wait_waits_for_the_window_and_what_fails_now_does_not() -> None:
+def test_only_a_repair_without_current_failures_waits_for_the_window() -> None:
     closed = settings(maintenance_window=Window(days=(0,), start=timedelta(hours=3), length=HOUR))
     opens = NOW.replace(hour=3, minute=0, second=0)
     assert held(drifted(settings=closed)) == (BlockReason.MAINTENANCE_WINDOW, opens)
@@ -196,7 +196,7 @@ def test_what_can_wait_waits_for_the_window_and_what_fails_now_does_not() -> Non
     assert held(drifted(settings=settings(maintenance_window=NIGHT))) is None
 
 
-def test_a_change_calendar_counts_while_it_is_closed() -> None:
+def test_a_closed_change_calendar_blocks_a_repair() -> None:
     closed = drifted(settings=settings(maintenance_window="calendar:freeze"))
     assert held(closed, RepairHistory(calendar_opens_at=NOW + HOUR)) == (BlockReason.MAINTENANCE_WINDOW, NOW + HOUR)
     assert held(closed, RepairHistory()) is None
@@ -225,20 +225,20 @@ UNREAD = Unknown("no endpoint")
         pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), BlockReason.OBSERVE_MODE, id="observe"),
     ],
 )
-def test_a_rule_that_only_a_person_lifts(snapshot: Snapshot, reason: BlockReason) -> None:
+def test_a_policy_without_an_end(snapshot: Snapshot, reason: BlockReason) -> None:
     made = planned(snapshot)
     assert made.actions == ()
     assert reason in {blocked.reason for blocked in made.blocked}
     assert all(blocked.until is None for blocked in made.blocked)
 
 
-def test_stale_pods_explain_errors_so_that_the_role_is_not_blamed() -> None:
+def test_errors_of_stale_pods_are_no_evidence_against_the_role() -> None:
     made = planned(drifted(pods=some_pods(None, ROLE), permission_errors=errors("aws-node-00")))
     assert kinds(made) == ["annotate-service-account", "replace-canary-pod"]
     assert [(blocked.link, blocked.reason) for blocked in made.blocked] == [(Link.PERMISSION_ERRORS, BlockReason.CONSEQUENCE)]
 
 
-def test_unread_permissions_hold_nothing_back() -> None:
+def test_unread_permissions_block_nothing() -> None:
     assert held(drifted(settings=settings(when_unverified=WhenUnverified.REFUSE))) is None
 
 
@@ -260,20 +260,20 @@ def test_unread_permissions_hold_nothing_back() -> None:
         pytest.param(BlockReason.TUG_OF_WAR, drifted(), RepairHistory(incidents=(*WAR, repaired(MINUTE))), id="tug of war, cool-down"),
     ],
 )
-def test_the_weightiest_rule_gives_the_reason_and_all_are_told(stronger: BlockReason, snapshot: Snapshot, past: RepairHistory) -> None:
+def test_the_strongest_policy_gives_the_reason(stronger: BlockReason, snapshot: Snapshot, past: RepairHistory) -> None:
     found = next(blocked for blocked in planned(snapshot, past).blocked if blocked.link is Link.ANNOTATION)
     assert found.reason is stronger
     assert found.sentence.count("; ") >= 1
 
 
-def test_where_one_rule_never_lifts_no_time_is_told() -> None:
+def test_no_time_is_given_if_one_policy_never_ends() -> None:
     assert held(drifted(settings=settings(mode=Mode.OBSERVE)), RepairHistory(incidents=(repaired(MINUTE),))) == (
         BlockReason.OBSERVE_MODE,
         None,
     )
 
 
-def test_rules_count_only_where_something_is_wanted() -> None:
+def test_policies_apply_only_to_planned_actions() -> None:
     updating = snapshot_with(addon=addon(status="UPDATING"), settings=settings(mode=Mode.OBSERVE, addon_record=AddonRecord.NOTIFY_ONLY))
     made = planned(updating)
     assert made.wait

@@ -1,4 +1,4 @@
-"""What always holds of a diagnosis and a plan, whatever mixture of faults there is."""
+"""Invariants of diagnosis and plan over any mixture of faults."""
 
 import json
 import random

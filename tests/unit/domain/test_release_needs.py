@@ -63,7 +63,7 @@ def test_the_managed_policy_suffices_by_release(version: str, state: State) -> N
     assert permissions(release(version)).state is state
 
 
-def test_a_role_that_would_stop_working_pods_is_not_put_in() -> None:
+def test_a_role_that_would_stop_working_pods_is_not_restored() -> None:
     snapshot = release("v1.22.1-eksbuild.1", service_account=service_account(None), pods=pods(15, None))
     found, made = permissions(snapshot), planned(snapshot)
     assert made.actions == ()
@@ -76,7 +76,7 @@ def test_a_role_that_would_stop_working_pods_is_not_put_in() -> None:
     assert "or update vpc-cni from v1.22.1-eksbuild.1 to v1.22.2 or newer" in changes(found)
 
 
-def test_the_same_role_is_put_in_with_the_release_that_does_not_need_the_call() -> None:
+def test_the_same_role_is_restored_for_a_release_that_does_not_need_the_call() -> None:
     made = planned(release("v1.22.2-eksbuild.1", service_account=service_account(None), pods=pods(15, None)))
     assert kinds(made)[0] == "annotate-service-account"
 
@@ -91,7 +91,7 @@ def test_the_same_role_is_put_in_with_the_release_that_does_not_need_the_call() 
         ("unreadable", SUBNETS, "ipv4", True),
     ],
 )
-def test_an_event_counts_where_the_release_needs_the_call(version: str, call: str, family: str, broken: bool) -> None:
+def test_an_event_counts_if_the_release_needs_the_call(version: str, call: str, family: str, broken: bool) -> None:
     snapshot = release(version, cluster=cluster(ip_family=family), permission_errors=errors("aws-node-03", call=call), simulated=NOT_READ)
     found = diagnose(snapshot)[Link.PERMISSION_ERRORS]
     assert found.is_broken is broken
@@ -151,7 +151,7 @@ def test_the_environment_of_the_plug_in_decides_what_it_needs(environment: dict[
     assert permissions(self_managed(":v1.22.1", **environment)).state is state
 
 
-def test_a_fatal_call_is_critical_and_a_degraded_one_as_urgent_as_what_fails() -> None:
+def test_the_severity_of_a_missing_call_follows_its_effect() -> None:
     assert permissions(release("v1.20.1", simulated=simulation("ec2:CreateTags"))).severity is Severity.CRITICAL
     assert permissions(release("v1.20.1", simulated=simulation("ec2:CreateNetworkInterface"))).severity is Severity.WARNING
 
@@ -191,7 +191,7 @@ def test_a_decision_that_is_not_known_does_not_clear_the_role() -> None:
     assert (found.state, found.sentence) == (State.UNKNOWN, "whether the role may call ec2:CreateTags is not known")
 
 
-def test_what_eks_says_of_a_survived_call_is_no_fault() -> None:
+def test_a_health_issue_about_a_survived_call_is_no_fault() -> None:
     issue, other = (
         HealthIssue(code="AddonPermissionFailure", message=f"is not authorized to perform: {call}") for call in (SUBNETS, "ec2:CreateTags")
     )
@@ -210,14 +210,14 @@ def test_what_eks_says_of_a_survived_call_is_no_fault() -> None:
         (release("v1.12.6-eksbuild.1"), ["v1.12.6", "use v1.13.0 or newer"]),
     ],
 )
-def test_a_release_that_is_known_to_fail_is_a_warning(snapshot: Snapshot, warnings: list[str]) -> None:
+def test_a_known_bad_release_is_a_warning(snapshot: Snapshot, warnings: list[str]) -> None:
     diagnosis = diagnose(snapshot)
     found = summarize(snapshot, diagnosis, planned(snapshot)).warnings
     assert len([text for text in found if "is known to fail" in text]) == bool(warnings)
     assert all(part in found[0] for part in warnings)
 
 
-def test_no_update_to_a_release_that_is_known_to_fail_is_advised() -> None:
+def test_no_update_to_a_known_bad_release_is_advised() -> None:
     snapshot = release("v1.20.1", versions=VersionAdvice(default="v1.21.2", latest="v1.22.1-eksbuild.1"))
     advised = summarize(snapshot, diagnose(snapshot), planned(snapshot)).addon
     assert advised is not None

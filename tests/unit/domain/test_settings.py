@@ -79,7 +79,7 @@ def test_a_value_parses(name: str, text: str, value: object) -> None:
         ("no_such_setting", "1"),
     ],
 )
-def test_what_does_not_parse_says_what_is_allowed(name: str, text: str) -> None:
+def test_an_invalid_value_names_the_allowed_values(name: str, text: str) -> None:
     with pytest.raises(InvalidValue, match=r"\w"):
         parse_setting(name, text)
 
@@ -88,7 +88,7 @@ def test_without_parameters_every_setting_has_its_default() -> None:
     assert read_settings({}, "blue") == (Settings(), {})
 
 
-def test_a_clusters_own_value_wins_over_the_default_and_other_clusters_do_not_count() -> None:
+def test_a_value_of_the_cluster_precedes_the_default() -> None:
     values = {
         settings_path("_default", "mode"): "observe",
         settings_path("blue", "mode"): "approve",
@@ -99,14 +99,14 @@ def test_a_clusters_own_value_wins_over_the_default_and_other_clusters_do_not_co
     assert (settings.mode, settings.cooldown_s, wrong) == (Mode.APPROVE, 7, {})
 
 
-def test_a_value_that_does_not_parse_counts_as_not_set_and_is_named() -> None:
+def test_an_invalid_value_is_reported_and_counts_as_unset() -> None:
     own, default = settings_path("blue", "cooldown_s"), settings_path("_default", "cooldown_s")
     settings, wrong = read_settings({own: "soon", default: "7"}, "blue")
     assert settings.cooldown_s == 7
     assert wrong == {own: "a whole number of seconds from 0 to 86400"}
 
 
-def test_a_setting_that_does_not_exist_is_named_with_those_that_do() -> None:
+def test_an_unknown_setting_is_reported_with_the_known_ones() -> None:
     path = settings_path("blue", "cooldown")
     settings, wrong = read_settings({path: "7"}, "blue")
     assert settings == Settings()

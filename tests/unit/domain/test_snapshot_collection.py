@@ -1,4 +1,4 @@
-"""What is read, when, and what becomes of a part that cannot be read."""
+"""Which facts are read, when, and the result of a failed read."""
 
 from dataclasses import replace
 from typing import Any
@@ -63,21 +63,21 @@ def test_a_healthy_check_makes_three_kubernetes_requests_and_reads_no_symptoms()
         pytest.param({"cluster": {"not_ready": 1}}, False, id="a pod is not ready"),
     ],
 )
-def test_symptoms_are_read_where_something_suggests_them(world: dict[str, Any], asked: bool) -> None:
+def test_symptoms_are_read_after_a_hint(world: dict[str, Any], asked: bool) -> None:
     it = described(world)
     snapshot, _ = collect_and_diagnose(TARGET, readers(it), it.now, Hints(), symptoms=asked)
     assert set(SYMPTOMS) <= set(it.reads)
     assert snapshot.nodes is not NOT_READ
 
 
-def test_the_clock_of_auto_repair_is_read_where_a_node_is_unwell() -> None:
+def test_node_auto_repair_is_read_if_a_node_is_not_ready() -> None:
     calm, sick = described(), described({"cluster": {"not_ready": 1, "repaired_nodegroups": ("blue",)}})
     assert add_advice(add_symptoms(snapshot_with(calm), readers(calm)), readers(calm)).node_repair is NOT_READ
     assert add_advice(add_symptoms(snapshot_with(sick), readers(sick)), readers(sick)).node_repair == NodeRepair(nodegroups=("blue",))
     assert "eks.node_repair" not in calm.reads
 
 
-def test_history_is_read_only_where_a_link_is_broken() -> None:
+def test_history_is_read_only_for_a_broken_link() -> None:
     for world, read_history in ((described(), False), (described({"annotation": None}), True)):
         policy_sources = PolicySources(incidents=fakes.FakeIncidents(world), calendar=fakes.FakeCalendar(world))
         assess(TARGET, readers(world), policy_sources, world.now, Hints())
@@ -119,7 +119,7 @@ def test_a_symptom_that_cannot_be_read_is_unknown(method: str) -> None:
     assert Unknown("read: 403", Denial.FORBIDDEN) in (snapshot.nodes, snapshot.permission_errors)
 
 
-def test_a_cluster_whose_coordinates_cannot_be_used_is_unread_and_ends_nothing() -> None:
+def test_a_cluster_without_a_usable_endpoint_is_unknown() -> None:
     world, closed = described(), Unknown("log in: its certificate authority is not base64")
     world.fail("clusters.login", PermanentError(closed.reason))
     snapshot = snapshot_with(world)
@@ -133,7 +133,7 @@ def test_a_cluster_whose_coordinates_cannot_be_used_is_unread_and_ends_nothing()
     "method",
     ["parameters.load", "eks.cluster", "eks.addon", "eks.associations", "cluster.service_account", "cluster.workload", "cluster.pods"],
 )
-def test_what_may_succeed_later_ends_the_whole_check_so_that_it_is_made_again(method: str) -> None:
+def test_a_transient_error_ends_the_check(method: str) -> None:
     world = described()
     world.fail(method, TransientError("throttled"))
     with pytest.raises(TransientError, match="throttled"):
@@ -142,7 +142,7 @@ def test_what_may_succeed_later_ends_the_whole_check_so_that_it_is_made_again(me
 
 
 @pytest.mark.parametrize(("method", "link"), [("iam.role", Link.ROLE), ("iam.oidc_provider", Link.OIDC_PROVIDER)])
-def test_iam_without_a_route_is_unknown_and_no_reason_to_try_for_ever(method: str, link: Link) -> None:
+def test_unreachable_iam_is_unknown_and_not_retried(method: str, link: Link) -> None:
     world = described()
     world.fail(method, TransientError("connect time-out"), times=None)
     _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
@@ -151,7 +151,7 @@ def test_iam_without_a_route_is_unknown_and_no_reason_to_try_for_ever(method: st
 
 
 @pytest.mark.parametrize("error", [TransientError("slow"), DENIED, NotFound("none")], ids=["transient", "denied", "none offered"])
-def test_advice_is_only_advice(error: Exception) -> None:
+def test_a_failed_read_of_advice_does_not_end_the_check(error: Exception) -> None:
     world = described({"annotation": None})
     world.fail("eks.version_advice", error)
     world.fail("eks.support", error)
@@ -160,7 +160,7 @@ def test_advice_is_only_advice(error: Exception) -> None:
     assert isinstance(advised.support, Unknown)
 
 
-def test_where_only_one_grant_is_missing_the_other_advice_is_read() -> None:
+def test_a_missing_grant_does_not_prevent_other_advice() -> None:
     world = described()
     world.advised_versions["vpc-cni", "1.28"] = VersionAdvice(default="v1.18.0-eksbuild.1", latest="v1.20.1-eksbuild.1")
     world.fail("eks.support", DENIED)
@@ -169,7 +169,7 @@ def test_where_only_one_grant_is_missing_the_other_advice_is_read() -> None:
     assert isinstance(advised.support, Unknown)
 
 
-def test_advice_names_until_when_the_version_is_supported() -> None:
+def test_advice_contains_the_end_of_support() -> None:
     world = described()
     dates = SupportDates(standard_until=world.now, extended_until=None)
     world.supported["1.28"] = dates
@@ -177,26 +177,26 @@ def test_advice_names_until_when_the_version_is_supported() -> None:
 
 
 @pytest.mark.parametrize("symptoms", [False, True])
-def test_a_healthy_check_asks_for_no_advice(symptoms: bool) -> None:
+def test_a_healthy_check_reads_no_advice(symptoms: bool) -> None:
     world = described()
     collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=symptoms)
     assert not {"eks.version_advice", "eks.support", "eks.node_repair"} & set(world.reads)
 
 
-def test_the_clock_that_cannot_be_read_is_unknown() -> None:
+def test_unreadable_node_auto_repair_is_unknown() -> None:
     world = described({"cluster": {"not_ready": 1}})
     world.fail("eks.node_repair", TransientError("slow"))
     assert isinstance(add_advice(add_symptoms(snapshot_with(world), readers(world)), readers(world)).node_repair, Unknown)
 
 
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "FAILED"])
-def test_a_cluster_that_is_not_there_yet_is_not_logged_in_to(status: str) -> None:
+def test_a_cluster_that_is_being_created_gets_no_login(status: str) -> None:
     world = described({"cluster": {"status": status}})
     assert isinstance(snapshot_with(world).pods, Unknown)
     assert "clusters.login" not in world.reads
 
 
-def test_a_cluster_that_is_gone_is_missing() -> None:
+def test_a_deleted_cluster_is_missing() -> None:
     world = described()
     gone = ServiceAccountRef("gone", NAMESPACE, NAME)
     world.fail("eks.associations", AccessDenied("403", denial=Denial.FORBIDDEN))
@@ -207,7 +207,7 @@ def test_a_cluster_that_is_gone_is_missing() -> None:
 # --- whose role --------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_role_of_another_account_is_not_asked_for() -> None:
+def test_a_role_of_another_account_is_not_read() -> None:
     world = described({"binding": "arn:aws:iam::444455556666:role/shared"})
     snapshot = snapshot_with(world, may_simulate=True)
     assert snapshot.role == Unknown("the role belongs to account 444455556666, whose IAM we cannot read")
@@ -215,7 +215,7 @@ def test_a_role_of_another_account_is_not_asked_for() -> None:
     assert not {"iam.role", "iam.oidc_provider", "iam.simulate"} & set(world.reads)
 
 
-def test_the_provider_of_another_accounts_role_is_not_missed_in_ours() -> None:
+def test_the_provider_of_a_foreign_role_is_not_read() -> None:
     world = described({"binding": "arn:aws:iam::444455556666:role/shared", "oidc_provider": None})
     _, found = collect_and_diagnose(TARGET, readers(world), world.now, Hints(), symptoms=False)
     assert found[Link.OIDC_PROVIDER].state is State.UNKNOWN
@@ -230,20 +230,20 @@ def test_permissions_are_simulated_only_where_that_is_granted(granted: bool, ask
     assert isinstance(snapshot.simulated, Unknown) is not asked
 
 
-def test_without_a_binding_the_records_role_is_looked_at_and_nothing_more() -> None:
+def test_without_a_binding_only_the_role_of_the_record_is_read() -> None:
     world = described({"binding": None})
     snapshot = snapshot_with(world)
     assert isinstance(snapshot.binding, Missing)
     assert snapshot.desired_role == role_arn("demo-vpc-cni")
 
 
-def test_without_any_role_iam_is_not_asked() -> None:
+def test_iam_is_not_called_without_a_role() -> None:
     world = described({"binding": None, "addon": {"role_arn": None}})
     assert snapshot_with(world).role is NOT_READ
     assert not {"iam.role", "iam.oidc_provider"} & set(world.reads)
 
 
-def test_under_pod_identity_the_associations_role_is_read_and_the_agent_looked_for() -> None:
+def test_with_pod_identity_the_role_of_the_association_and_the_agent_are_read() -> None:
     associated = role_arn("by-association")
     world = described({"associations": [associated]})
     snapshot = snapshot_with(world)
@@ -252,7 +252,7 @@ def test_under_pod_identity_the_associations_role_is_read_and_the_agent_looked_f
     assert snapshot.oidc_provider is NOT_READ
 
 
-def test_an_agent_that_cannot_be_asked_about_is_unknown() -> None:
+def test_an_unreadable_agent_is_unknown() -> None:
     world = described({"associations": [role_arn("by-association")], "addon": None})
     world.fail("eks.addon", NotFound("n"), times=1)  # the record
     world.fail("eks.addon", TransientError("slow"), times=1)
@@ -288,30 +288,30 @@ def test_any_other_workload_is_found_through_its_pods(owner: tuple[str, str]) ->
 
 
 @pytest.mark.parametrize("owner", [None, ("Job", "once"), ("ReplicaSet", "gone")], ids=["a bare pod", "a Job", "gone"])
-def test_pods_of_nothing_that_we_restart_have_no_workload(owner: tuple[str, str] | None) -> None:
+def test_pods_of_an_unsupported_owner_have_no_workload(owner: tuple[str, str] | None) -> None:
     world = described()
     _shop(world, owner)
     assert snapshot_with(world, SHOP).workload == Missing("workload of shop/uploader")
 
 
-def test_no_pods_no_workload() -> None:
+def test_a_service_account_without_pods_has_no_workload() -> None:
     assert snapshot_with(described(), SHOP).workload == Missing("workload of shop/uploader")
 
 
 @pytest.mark.parametrize("method", ["cluster.pods", "cluster.owner"])
-def test_a_workload_behind_a_closed_door_is_unknown(method: str) -> None:
+def test_a_workload_without_access_is_unknown(method: str) -> None:
     world = described()
     _shop(world, ("ReplicaSet", "uploader-abc"))
     world.fail(method, DENIED)
     assert snapshot_with(world, SHOP).workload == Unknown("read: 403", Denial.FORBIDDEN)
 
 
-def test_hints_are_kept_with_what_was_read() -> None:
+def test_hints_are_part_of_the_snapshot() -> None:
     snapshot = collect_snapshot(TARGET, readers(described()), NOON, Hints(known_good_at=NOON))
     assert (snapshot.known_good_at, snapshot.began_at, snapshot.actor) == (NOON, NOON, None)
 
 
-def test_who_may_not_simulate_is_told_which_right_is_missing() -> None:
+def test_a_denied_simulation_names_the_missing_grant() -> None:
     world = described()
     world.fail(
         "iam.simulate", AccessDenied("simulate the permissions of a role: AccessDenied User is not authorized", denial=Denial.FORBIDDEN)

@@ -1,4 +1,4 @@
-"""A look: what a moment showed, small enough for a checkpoint and the same after it."""
+"""The summary of an assessment: small enough for a checkpoint, and unchanged by it."""
 
 import json
 from datetime import timedelta
@@ -47,12 +47,12 @@ def stored(value: AssessmentSummary) -> AssessmentSummary:
 
 
 @pytest.mark.parametrize("world", FAULT_CASES.values(), ids=FAULT_CASES)
-def test_a_look_is_the_same_after_a_checkpoint(world: Any) -> None:
+def test_a_summary_is_unchanged_by_a_checkpoint(world: Any) -> None:
     value = world.assess()
     assert stored(value) == value
 
 
-def test_what_is_withheld_keeps_its_time() -> None:
+def test_a_blocked_action_keeps_its_time() -> None:
     value = summary_of(snapshot_with(service_account=service_account(None)), RepairHistory(incidents=(repaired(timedelta(minutes=1)),)))
     assert value.blocked[0].until == (NOW + timedelta(minutes=4)).isoformat()
     assert stored(value) == value
@@ -74,7 +74,7 @@ def test_five_thousand_stale_pods_and_nodes_fit_into_32_kilobytes() -> None:
     assert len(json.dumps(encode(summary_of(snapshot)))) < 32 * 1024
 
 
-def test_every_sentence_of_a_digest_is_cut() -> None:
+def test_every_sentence_of_a_summary_is_truncated() -> None:
     value = summary_of(snapshot_with(role=Unknown("x" * 10_000)))
     assert max(len(line.sentence) for line in value.links) == LONGEST_TEXT
     assert all(len(warning) <= LONGEST_TEXT for warning in value.warnings)
@@ -111,17 +111,17 @@ def test_pods_and_nodes_are_counted() -> None:
     )
 
 
-def test_where_nobody_says_which_role_is_right_no_pod_is() -> None:
+def test_no_pod_has_the_role_without_a_desired_role() -> None:
     unbound = snapshot_with(binding=Missing("/p"), addon=addon(role_arn=None), pods=some_pods(None, None))
     assert counts(unbound).pods_right == 0
 
 
-def test_nodes_are_counted_only_for_what_makes_them_ready() -> None:
+def test_nodes_are_counted_only_for_the_cni() -> None:
     assert counts(healthy_snapshot()).nodes == 15
     assert counts(snapshot_with(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver")).nodes == 0
 
 
-def test_parts_that_were_not_read_count_as_none() -> None:
+def test_unread_parts_count_as_zero() -> None:
     assert counts(snapshot_with(nodes=NOT_READ, pods=Unknown("x"), workload=Missing("d"))) == Counts()
 
 
@@ -144,19 +144,19 @@ def test_parts_that_were_not_read_count_as_none() -> None:
         pytest.param(snapshot_with(addon=addon(status="UPDATING")), False, id="an update runs"),
     ],
 )
-def test_a_look_is_sound_where_no_link_is_broken(snapshot: Snapshot, is_sound: bool) -> None:
+def test_a_summary_is_healthy_if_no_link_is_broken(snapshot: Snapshot, is_sound: bool) -> None:
     assert summary_of(snapshot).is_healthy is is_sound
     assert stored(summary_of(snapshot)).is_healthy is is_sound
 
 
-def test_history_gives_the_verdict_where_it_has_one_and_the_diagnosis_is_kept_beside_it() -> None:
+def test_a_verdict_of_history_precedes_that_of_the_diagnosis() -> None:
     past = RepairHistory(incidents=tuple(repaired(timedelta(hours=n)) for n in (2, 3, 4)))
     value = summary_of(snapshot_with(service_account=service_account(None)), past)
     assert value.verdict is Verdict.FLAPPING
     assert value.verdicts == ("flapping", "annotation-missing")
 
 
-def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_a_watched_group() -> None:
+def test_node_auto_repair_starts_with_the_longest_waiting_node() -> None:
     waiting = nodes(15, unready=2)
     watched = snapshot_with(nodes=waiting, node_repair=NodeRepair(nodegroups=("workers",)))
     assert summary_of(watched).repair_deadline == (NOW + timedelta(minutes=26)).isoformat()
@@ -179,15 +179,15 @@ def test_the_clock_of_node_auto_repair_runs_from_the_node_that_waits_longest_in_
         ),
     ],
 )
-def test_what_does_not_break_the_chain_is_a_warning(snapshot: Snapshot, warns: str) -> None:
+def test_a_fault_outside_the_chain_is_a_warning(snapshot: Snapshot, warns: str) -> None:
     assert warns in summary_of(snapshot).warnings
 
 
-def test_a_binding_that_is_invalid_is_still_named() -> None:
+def test_an_invalid_binding_is_named() -> None:
     value = summary_of(snapshot_with(binding=InvalidBinding(path="/p", reason="is no ARN")))
     assert (value.binding_path, value.binding_version, value.desired_role) == ("/p", 0, "")
     assert summary_of(snapshot_with(binding=binding(version=7))).binding_version == 7
 
 
-def test_a_record_left_to_its_owner_is_no_broken_link() -> None:
+def test_a_record_that_its_owner_manages_is_no_broken_link() -> None:
     assert summary_of(snapshot_with(addon=addon(role_arn=None), settings=settings(addon_record=AddonRecord.NOTIFY_ONLY))).is_healthy

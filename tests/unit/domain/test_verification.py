@@ -1,4 +1,4 @@
-"""Has the repair worked? Each state of a proof, from two looks and patience."""
+"""Each state of a verification, from two snapshots and the time that is left."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -55,17 +55,17 @@ def now(verdicts: tuple[str, ...] = (), **counts: Any) -> AssessmentSummary:
         pytest.param(now(pods_not_starting=1), SECONDS, VerificationState.VERIFIED, id="proven weighs more than a pod that restarts"),
     ],
 )
-def test_the_present_look_is_judged(present: AssessmentSummary, idle_s: int, state: VerificationState) -> None:
+def test_the_current_snapshot_is_verified(present: AssessmentSummary, idle_s: int, state: VerificationState) -> None:
     assert verify(BEFORE, present, idle=timedelta(seconds=idle_s)).state is state
 
 
 @pytest.mark.parametrize("before", [{"errors_without_role": 3}, {"errors_with_role": 1}])
-def test_errors_that_were_there_before_make_the_role_unfit_and_nothing_worse(before: dict[str, Any]) -> None:
+def test_errors_from_before_the_repair_are_no_deterioration(before: dict[str, Any]) -> None:
     failing = replace(BEFORE, counts=replace(BEFORE.counts, **before))
     assert verify(failing, now(("permissions-missing",), errors_with_role=1)).state is VerificationState.ROLE_INSUFFICIENT
 
 
-def test_pods_that_hung_before_us_do_not_count_as_hanging() -> None:
+def test_pods_that_were_stuck_before_the_repair_are_not_counted() -> None:
     hung = replace(BEFORE, counts=replace(BEFORE.counts, pods_not_starting=2))
     assert verify(hung, now(("pods-stale",), pods_ready=13, pods_not_starting=2), idle=2 * PATIENCE).state is VerificationState.WAITING
     assert verify(hung, now(("pods-stale",), pods_ready=12, pods_not_starting=3), idle=2 * PATIENCE).state is VerificationState.STALLED
@@ -87,9 +87,7 @@ WAVES = ReplaceStalePods(at_a_time=2, count=11, role_arn=ROLE)
         pytest.param((CANARY, WAVES), VerificationState.WAITING, id="in waves"),
     ],
 )
-def test_pods_that_started_without_the_role_after_the_plan_are_waited_for_only_where_it_replaces_all(
-    planned: tuple[Action, ...], state: VerificationState
-) -> None:
+def test_new_stale_pods_are_awaited_only_if_the_plan_replaces_all(planned: tuple[Action, ...], state: VerificationState) -> None:
     before = replace(BEFORE, actions=(*BEFORE.actions, *planned))
     stale = now(("pods-stale",), pods_right=3)
     assert verify(before, stale).state is VerificationState.WAITING, "a roll-out replaces them"
@@ -100,12 +98,12 @@ def test_pods_that_started_without_the_role_after_the_plan_are_waited_for_only_w
     )
 
 
-def test_without_a_role_to_want_nothing_is_proven_by_chance() -> None:
+def test_nothing_is_verified_without_a_desired_role() -> None:
     assert not is_verified(now(("annotation-missing",), pods_right=0))
     assert not is_verified(now(pods_right=0))
 
 
-def test_progress_is_what_moves_while_a_repair_works() -> None:
+def test_progress_counts_what_a_repair_changes() -> None:
     still = progress(WELL.counts)
     for moved in ({"pods_right": 1}, {"pods_ready": 1}, {"nodes_ready": 1}, {"rolled_out": False}):
         assert progress(replace(WELL.counts, **moved)) != still

@@ -1,7 +1,7 @@
-"""Audit records as an EKS control plane writes them, and the way they reach the function.
+"""Audit records as an EKS control plane writes them, and their delivery to the function.
 
 Fields and user of a patch: https://repost.aws/knowledge-center/eks-get-control-plane-logs
-What is logged with which body: https://github.com/aws/aws-eks-best-practices/blob/master/latest/bpg/security/detective.adoc
+Which requests are logged with a body: https://github.com/aws/aws-eks-best-practices/blob/master/latest/bpg/security/detective.adoc
 The conditions in a kubelet's patch: https://github.com/kubernetes/node-problem-detector/issues/630
 """
 
@@ -99,7 +99,7 @@ def service_account_write(verb: str = "patch", name: str = "aws-node", **more: A
 
 
 def payload(records: Iterable[object], **head: Any) -> dict[str, Any]:
-    """What Lambda is invoked with: the records as log lines, a string as it is."""
+    """The payload of the invocation: the records as log lines; a string is a line."""
     lines = [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in records]
     body = {
         "messageType": "DATA_MESSAGE",

@@ -14,7 +14,7 @@ from lambdas.notifications.body import paragraphs
 from lambdas.notifications.message_context import MessageContext
 from lambdas.notifications.version_advice import newer_versions, support
 from lambdas.notifications.wording import PLAIN
-from tests.unit.domain.snapshot_fixtures import seen
+from tests.unit.domain.snapshot_fixtures import snapshot_with
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.message_cases import message_cases, write
 from tests.unit.notifications.snapshots import ISSUER, NOW, ROLE, pods, service_account, trust
@@ -82,7 +82,7 @@ def contexts(snapshot: Snapshot) -> dict[str, MessageContext]:
 
 
 def broken(**changes: Any) -> Snapshot:
-    return seen(service_account=service_account(None), pods=pods(15, None), **changes)
+    return snapshot_with(service_account=service_account(None), pods=pods(15, None), **changes)
 
 
 def test_versions_that_were_read_are_in_the_message() -> None:
@@ -123,7 +123,7 @@ def test_a_known_actor_is_named_alone() -> None:
 def test_a_wrong_annotation_is_attributed_by_its_field_manager_and_not_to_the_last_writer() -> None:
     other = service_account("arn:aws:iam::111122223333:role/other", manager="eksctl")
     later = FieldWriter(manager="kubectl", at=NOW, owns_annotation=False)
-    text = body(seen(service_account=replace(other, writers=(*other.writers, later))))
+    text = body(snapshot_with(service_account=replace(other, writers=(*other.writers, later))))
     assert "The annotation was last written by eksctl, 2026-10-23 02:14 UTC." in text
     assert "kubectl" not in text
 

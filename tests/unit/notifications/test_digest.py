@@ -86,14 +86,14 @@ def test_a_day_without_incidents_is_quiet() -> None:
 
 
 def test_a_fault_of_the_whole_fleet_is_assessed_in_a_few_clusters() -> None:
-    incidents, looked = FakeIncidents(), []
+    incidents, assessed = FakeIncidents(), []
     clusters = [f"shop-{i}" for i in range(MOST_ASSESSED + 5)]
     for name in clusters:
         target = replace(BLUE, cluster=name)
         incidents.rows[target.key] = Row(incident=replace(DAYS["still-open"].still_open[0].incident, target=target))
-    day: Day = summarize_day(UNTIL, clusters, {}, incidents, lambda item: looked.append(item.cluster) or "broken")
+    day: Day = summarize_day(UNTIL, clusters, {}, incidents, lambda item: assessed.append(item.cluster) or "broken")
     assert len(day.still_open) == len(clusters)
-    assert len(looked) == MOST_ASSESSED
+    assert len(assessed) == MOST_ASSESSED
 
 
 def test_deleted_clusters_are_covered_as_long_as_they_have_a_binding() -> None:

@@ -1,1 +1,1 @@
-"""Preflight: readers of what is about to be applied, the answer for a cluster, and how both are written."""
+"""Preflight: readers of planned changes, the assessment of a cluster, and the output."""

@@ -1,4 +1,4 @@
-"""Whatever comes in, a reader answers or raises its own error."""
+"""For any input, a reader returns a result or raises its own error."""
 
 import contextlib
 import json

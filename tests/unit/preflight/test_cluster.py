@@ -1,4 +1,4 @@
-"""A living cluster before an upgrade: what is found, and which calls are named."""
+"""An existing cluster before an upgrade: the findings, and the missing calls."""
 
 import shlex
 from dataclasses import replace
@@ -133,7 +133,7 @@ def test_beside_an_association_no_role_is_named() -> None:
 
 
 @pytest.mark.parametrize("record", [BOUND, OTHER, None], ids=["right", "other", "none"])
-def test_what_comes_without_the_role_is_always_said(record: str | None) -> None:
+def test_a_creation_without_the_role_is_always_reported(record: str | None) -> None:
     found = report_on_demo({"addon": {"role_arn": record}})
     assert found.without_role.startswith("Without --service-account-role-arn")
     assert (record != OTHER) or OTHER in found.without_role
@@ -146,7 +146,7 @@ def test_text_from_outside_cannot_add_words_to_a_command() -> None:
     assert words.count("--resolve-conflicts") == 1
 
 
-def test_a_cluster_that_cannot_be_looked_into_is_not_judged() -> None:
+def test_an_unreadable_cluster_is_not_assessed() -> None:
     world = described()
     world.fail("cluster.service_account", AccessDenied("forbidden", denial=Denial.FORBIDDEN), times=None)
     found = report_on("demo", Upgrade(), world)
@@ -160,7 +160,7 @@ def test_a_cluster_that_is_not_there_is_not_judged() -> None:
     assert found.commands == ()
 
 
-def test_versions_that_cannot_be_read_are_told_as_unknown() -> None:
+def test_unreadable_versions_are_unknown() -> None:
     world = described()
     world.fail("eks.offered_versions", AccessDenied("not allowed", denial=Denial.FORBIDDEN))
     found = report_on("demo", Upgrade(), world)

@@ -1,4 +1,4 @@
-"""The command as it is typed: options, exit codes, what is written where."""
+"""The command: options, exit codes and output."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def run(*words: str | Path, stdin: bytes | None = None) -> Result:
     ids=lambda item: item.name if isinstance(item, Path) else str(item),
 )
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "sarif"])
-def test_files_alone_need_no_aws_and_tell_by_the_exit_code(option: str, path: Path, exit_code: int, output: str) -> None:
+def test_files_need_no_aws_and_set_the_exit_code(option: str, path: Path, exit_code: int, output: str) -> None:
     assert run(option, path, "--output", output).exit_code == exit_code
 
 

@@ -1,4 +1,4 @@
-"""What is found in each fixture: the table in `fixtures/expectations.yaml`."""
+"""The findings of each fixture: the table in `fixtures/expectations.yaml`."""
 
 import pytest
 import yaml
@@ -39,7 +39,7 @@ def test_there_are_fixtures_of_either_kind_for_each_reader() -> None:
         assert codes == {True, False}, folder
 
 
-def test_lines_point_at_what_they_are_about() -> None:
+def test_a_finding_has_the_line_of_its_resource() -> None:
     for folder, name in ROWS:
         if folder == "terraform":
             continue

@@ -1,4 +1,4 @@
-"""Files that are not what they were given as: one sentence, with file and position."""
+"""Files of another kind than given: one sentence, with file and position."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("kind", "name", "sentence"), SENTENCES, ids=[name for _, name, _ in SENTENCES])
-def test_each_mistake_is_told_in_one_sentence(kind: str, name: str, sentence: str) -> None:
+def test_each_mistake_gives_one_sentence(kind: str, name: str, sentence: str) -> None:
     with pytest.raises(MalformedFile) as raised:
         findings_in(kind, (FIXTURES / "malformed" / name).read_text(encoding="utf-8"), name)
     assert str(raised.value).startswith(sentence)
@@ -79,7 +79,7 @@ def test_json_that_is_no_yaml_is_read_as_json(text: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_what_shells_write_is_read(encoding: str) -> None:
+def test_files_written_by_a_shell_are_read(encoding: str) -> None:
     assert decoded("Größe: 1".encode(encoding), "f") == "Größe: 1"
 
 

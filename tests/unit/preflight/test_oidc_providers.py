@@ -1,4 +1,4 @@
-"""A cluster that was looked at tells its issuer to the files: a role that trusts another cluster is found before it is applied."""
+"""An existing cluster gives its issuer, so a role that trusts another cluster is found before it is applied."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def test_another_clusters_issuer_says_nothing_of_this_one() -> None:
     assert told(cloudformation.read(literal, "t.yaml", Context(providers={"prod-blue": OTHER}))) == ["trust-wrong"]
 
 
-def test_what_parameters_decide_is_taken_for_the_clusters() -> None:
+def test_a_cluster_named_by_a_parameter_is_the_given_cluster() -> None:
     assert template("trust-right.yaml", **{"prod-blue": OTHER}) == []
 
 
-def test_a_cluster_that_the_template_makes_is_not_one_that_was_looked_at() -> None:
+def test_a_cluster_of_the_template_is_not_the_existing_one() -> None:
     assert template("trust-own-cluster.yaml", blue=OTHER) == []
 
 
@@ -77,14 +77,14 @@ def plan_of_a_role_alone() -> dict[str, Any]:
         ({"prod-blue": OTHER}, ["trust-wrong"]),
         ({"prod-blue": RIGHT}, []),
     ],
-    ids=["nobody looked", "another cluster was looked at", "the role trusts another cluster", "the role trusts this cluster"],
+    ids=["no cluster was read", "another cluster was read", "the role trusts another cluster", "the role trusts this cluster"],
 )
 def test_a_plan_without_the_cluster_is_judged_by_the_living_one(providers: dict[str, str], found: list[str]) -> None:
     findings = terraform.read(json.dumps(plan_of_a_role_alone()), "plan.json", Context(providers=providers))
     assert [finding.rule.name for finding in findings if finding.rule.name.startswith("trust")] == found
 
 
-def test_the_look_at_a_cluster_brings_its_provider() -> None:
+def test_the_existing_cluster_gives_its_provider() -> None:
     seen = described()
     assert report_on_demo().provider_arn.endswith(f"oidc-provider/{seen.clusters['demo'].facts.issuer.removeprefix('https://')}")
 
@@ -99,7 +99,7 @@ def test_the_command_gives_the_clusters_issuer_to_the_file(tmp_path: Path, monke
     assert [finding["name"] for finding in json.loads(both.stdout)["findings"] if finding["level"] == "error"] == ["trust-wrong"]
 
 
-def test_a_file_that_cannot_be_read_is_told_before_aws_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_file_is_reported_before_aws_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(_: Any) -> Any:
         raise AssertionError("the file comes first")
 

@@ -1,4 +1,4 @@
-"""What a person is told about a plan: words, expressions, and lines to write."""
+"""Findings of a plan: sentences, expressions and suggested lines."""
 
 import json
 from typing import Any
@@ -26,28 +26,28 @@ def test_a_version_change_that_drops_the_role_says_both_versions_and_the_role() 
     assert found.place == 'in resource "aws_eks_addon" "vpc_cni"'
 
 
-def test_in_a_module_the_line_goes_into_its_arguments_and_takes_the_role_from_the_module_that_makes_it() -> None:
+def test_the_fix_in_a_module_references_the_role_of_its_module() -> None:
     found = only("terraform", "module-drops-role.json", "role-dropped")
     assert found.add == ("service_account_role_arn = module.vpc_cni_irsa.iam_role_arn",)
     assert found.place == 'in module "eks" (terraform-aws-modules/eks/aws ~> 20.33): cluster_addons → vpc-cni'
 
 
-def test_in_a_nested_blueprint_the_line_goes_into_eks_addons() -> None:
+def test_the_fix_in_a_nested_blueprint_is_in_eks_addons() -> None:
     found = only("terraform", "blueprint-drops-role.json", "role-dropped")
     assert found.place == 'in module "platform.eks_blueprints_addons" (aws-ia/eks-blueprints-addons/aws ~> 1.9): eks_addons → vpc-cni'
 
 
-def test_what_the_module_does_by_default_is_said_to_be_its_default() -> None:
+def test_a_default_of_a_module_is_named_as_default() -> None:
     assert "which is the default of module eks" in only("terraform", "module-drops-role.json", "overwrite").message
     assert "module" not in only("terraform", "overwrite.json", "overwrite").message
 
 
-def test_an_undecided_value_is_told_with_where_it_comes_from() -> None:
+def test_an_undecided_value_names_its_source() -> None:
     found = only("terraform", "role-unknown.json", "role-unknown")
     assert found.expression == "data.aws_iam_role.found.arn, var.use_role"
 
 
-def test_a_constant_is_told_as_it_stands() -> None:
+def test_a_constant_is_shown() -> None:
     assert only("terraform", "overwrite.json", "overwrite").expression == '"OVERWRITE"'
 
 
@@ -61,14 +61,14 @@ def test_an_addon_that_moves_inside_its_module_gets_a_moved_block() -> None:
     )
 
 
-def test_a_wrong_trust_policy_comes_with_the_right_one() -> None:
+def test_a_wrong_trust_policy_has_a_correction() -> None:
     found = only("terraform", "trust-of-other-cluster.json", "trust-wrong")
     assert "another cluster (…/id/EXAMPLE9A1C, this cluster is …/id/EXAMPLE77D0)" in found.message
     assert any("EXAMPLE77D0" in line for line in found.add)
     assert not any("EXAMPLE9A1C" in line for line in found.add)
 
 
-def test_a_new_role_is_proven_only_by_references_that_cannot_be_empty() -> None:
+def test_a_new_role_is_shown_only_by_references_that_cannot_be_empty() -> None:
     plan = plan_of("new-role-existing-cluster.json")
     written = plan["configuration"]["root_module"]["resources"][0]["expressions"]["service_account_role_arn"]
     assert terraform.read(json.dumps(plan), "p") == ()

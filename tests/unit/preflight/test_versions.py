@@ -1,4 +1,4 @@
-"""What the EKS adapter reads of DescribeAddonVersions."""
+"""The facts that the EKS adapter reads from DescribeAddonVersions."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -37,7 +37,7 @@ def version(name: str, *here: tuple[str, bool]) -> dict[str, Any]:
     return {"addonVersion": name, "compatibilities": [{"clusterVersion": item, "defaultVersion": default} for item, default in here]}
 
 
-def test_every_page_is_read_and_other_kubernetes_versions_are_left_out(stubbed: Any) -> None:
+def test_every_page_is_read_for_one_kubernetes_version(stubbed: Any) -> None:
     client, stub = stubbed
     asked = {"addonName": "vpc-cni", "kubernetesVersion": "1.29"}
     first = {"addons": [{"addonName": "vpc-cni", "addonVersions": [version("v3", ("1.30", True), ("1.29", False))]}], "nextToken": "more"}
@@ -48,7 +48,7 @@ def test_every_page_is_read_and_other_kubernetes_versions_are_left_out(stubbed: 
     assert found == (OfferedVersion(version="v3"), OfferedVersion(version="v2", default=True))
 
 
-def test_default_and_newest_are_advised_whatever_the_order_and_asked_for_once(stubbed: Any) -> None:
+def test_default_and_newest_version_are_read_once_in_any_order(stubbed: Any) -> None:
     client, stub = stubbed
     offered = [
         version("v1.9.3-eksbuild.2", ("1.29", True)),
@@ -61,7 +61,7 @@ def test_default_and_newest_are_advised_whatever_the_order_and_asked_for_once(st
     assert eks.version_advice("vpc-cni", "1.29").default == "v1.9.3-eksbuild.2"
 
 
-def test_support_dates_are_read_in_utc_and_asked_for_once(stubbed: Any) -> None:
+def test_support_dates_are_utc_and_read_once(stubbed: Any) -> None:
     client, stub = stubbed
     ends = datetime(2026, 7, 23, 2, tzinfo=timezone(timedelta(hours=2)))
     here = {"clusterVersion": "1.29", "endOfStandardSupportDate": ends, "versionStatus": "STANDARD_SUPPORT"}
@@ -77,7 +77,7 @@ def test_a_version_that_eks_does_not_list_has_no_dates(stubbed: Any) -> None:
         Eks(Session(client)).support("1.2")  # type: ignore[arg-type]
 
 
-def test_a_closed_door_is_told(stubbed: Any) -> None:
+def test_a_denial_is_reported(stubbed: Any) -> None:
     client, stub = stubbed
     stub.add_client_error("describe_addon_versions", "AccessDeniedException", http_status_code=403)
     with pytest.raises(AccessDenied, match="list the versions of add-on vpc-cni"):

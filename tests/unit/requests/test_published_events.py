@@ -1,4 +1,4 @@
-"""What we send fits its JSON Schema, and what we send to ourselves is read back as it was."""
+"""Published events fit their JSON Schema, and our own events parse to the request that they were made from."""
 
 import json
 import re
@@ -65,23 +65,23 @@ def test_every_kind_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("kind", OUTGOING)
-def test_an_announcement_fits_its_schema_and_starts_no_check(kind: OwnEvent) -> None:
+def test_a_published_event_fits_its_schema_and_starts_no_check(kind: OwnEvent) -> None:
     sent = _told(kind, changes=["the annotation was set"], next_steps=["add the role in Terraform"], runbook="https://example.com/runbook")
     assert isinstance(_received(sent), Ignored)
 
 
-def test_an_announcement_of_another_kind_is_refused() -> None:
+def test_another_kind_of_event_is_refused() -> None:
     with pytest.raises(ValueError, match="does not describe an incident"):
         _told(OwnEvent.SWEEP)
 
 
-def test_an_announcement_stays_below_the_limit_of_the_bus() -> None:
+def test_a_published_event_is_within_the_size_limit_of_the_bus() -> None:
     _, detail = _told(OwnEvent.NEEDS_ACTION, summary="x" * 10_000, changes=["😀" * 5_000] * 500, next_steps=["😀" * 5_000] * 500)
     assert len(json.dumps(detail, ensure_ascii=False).encode()) < 256 * 1024
     _validator(OwnEvent.NEEDS_ACTION).validate(detail)
 
 
-def test_times_are_told_in_utc() -> None:
+def test_published_times_are_utc() -> None:
     _, detail = _told(OwnEvent.STARTED, at=AT.astimezone(timezone(timedelta(hours=5, minutes=30))))
     assert detail["occurredAt"] == "2026-09-27T21:06:40.355378Z"
 
@@ -136,7 +136,7 @@ REQUESTS = st.builds(
 
 
 @given(REQUESTS)
-def test_any_request_survives_the_way_over_the_bus(request: CheckRequest) -> None:
+def test_a_request_is_unchanged_by_the_bus(request: CheckRequest) -> None:
     assert _received(check_requested(request)) == request
 
 
@@ -155,7 +155,7 @@ def test_recorded_own_events_fit_their_schema(name: str) -> None:
     ],
     ids=["repaired", "for a person", "blocked"],
 )
-def test_what_an_incident_announces_fits_its_schema(world: dict[str, Any], kinds: list[OwnEvent]) -> None:
+def test_the_events_of_an_incident_fit_their_schema(world: dict[str, Any], kinds: list[OwnEvent]) -> None:
     play = ScenarioRun(world_of(World(nodes=3, **world)))
     play.deliver(check_asked(play.world.now))
     assert [kind for kind, _ in play.bus.sent] == kinds
@@ -169,12 +169,12 @@ SHOWN = dict(
 )
 
 
-def test_the_documentation_shows_one_of_each() -> None:
+def test_the_documentation_has_an_example_of_each_event() -> None:
     assert set(SHOWN) == set(FILES)
 
 
 @pytest.mark.parametrize("kind", SHOWN)
-def test_what_the_documentation_shows_fits_its_schema_and_names_no_field_that_is_unknown_to_it(kind: str) -> None:
+def test_the_examples_of_the_documentation_fit_their_schema(kind: str) -> None:
     shown = json.loads(SHOWN[kind])
     _validator(kind).validate(shown)
     assert set(shown) <= set(_validator(kind).schema["properties"])
@@ -191,6 +191,6 @@ def test_what_the_documentation_shows_fits_its_schema_and_names_no_field_that_is
         ("remediation-verified", "schemaVersion", "2"),
     ],
 )
-def test_the_schemas_refuse_what_is_wrong(name: str, field: str, value: object) -> None:
+def test_the_schemas_refuse_invalid_events(name: str, field: str, value: object) -> None:
     recorded = event(name)
     assert not _validator(recorded["detail-type"]).is_valid({**recorded["detail"], field: value})

@@ -1,4 +1,4 @@
-"""Every recorded event becomes what the index says, and passes exactly the rules that the index names."""
+"""Every recorded event gives the result of the index, and matches exactly the rules of the index."""
 
 import json
 import re
@@ -34,13 +34,13 @@ def test_the_index_names_every_file_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", INDEX)
-def test_every_shape_has_a_source_and_one_outcome(name: str) -> None:
+def test_every_recorded_event_has_a_source_and_one_result(name: str) -> None:
     assert INDEX[name]["source"]
     assert len({"request", "ignored", "malformed", "sweep", "digest"} & set(INDEX[name])) == 1
 
 
 @pytest.mark.parametrize("name", _rows("request"))
-def test_a_hint_becomes_a_request(name: str) -> None:
+def test_an_event_becomes_a_request(name: str) -> None:
     asked, expected = _parsed(name), INDEX[name]["request"]
     assert isinstance(asked, CheckRequest)
     assert asked.trigger == expected["trigger"]
@@ -52,31 +52,31 @@ def test_a_hint_becomes_a_request(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _rows("ignored"))
-def test_what_asks_for_nothing_is_ignored_with_a_reason(name: str) -> None:
+def test_an_irrelevant_event_is_ignored_with_a_reason(name: str) -> None:
     ignored = _parsed(name)
     assert isinstance(ignored, Ignored)
     assert INDEX[name]["ignored"] in ignored.reason
 
 
 @pytest.mark.parametrize("name", _rows("malformed"))
-def test_what_is_not_what_it_promises_is_refused_with_a_reason(name: str) -> None:
+def test_a_malformed_event_is_refused_with_a_reason(name: str) -> None:
     with pytest.raises(MalformedEvent) as refused:
         _parsed(name)
     assert INDEX[name]["malformed"] in str(refused.value)
 
 
 @pytest.mark.parametrize("name", _rows("sweep"))
-def test_the_schedule_asks_for_a_sweep(name: str) -> None:
+def test_the_schedule_requests_a_sweep(name: str) -> None:
     assert _parsed(name) == Sweep(datetime.fromisoformat(INDEX[name]["sweep"]))
 
 
 @pytest.mark.parametrize("name", _rows("digest"))
-def test_the_daily_schedule_asks_for_a_digest_of_the_moment_that_was_scheduled(name: str) -> None:
+def test_the_daily_schedule_requests_a_digest_of_the_scheduled_time(name: str) -> None:
     assert _parsed(name) == DigestDue(datetime.fromisoformat(INDEX[name]["digest"]))
 
 
 @pytest.mark.parametrize("name", INDEX)
-def test_exactly_the_named_rules_let_it_through(name: str) -> None:
+def test_an_event_matches_exactly_the_named_rules(name: str) -> None:
     recorded = event(name)
     patterns = {rule: item.pattern(OUR_ROLES) for rule, item in SUBSCRIPTIONS.items()}
     matching = [rule for rule, item in patterns.items() if EventPattern(json.dumps(item), dict(item)).matches_event(recorded)]  # type: ignore[arg-type]
@@ -84,29 +84,29 @@ def test_exactly_the_named_rules_let_it_through(name: str) -> None:
 
 
 @pytest.mark.parametrize("rule", SUBSCRIPTIONS)
-def test_every_rule_has_two_shapes_that_pass_it(rule: str) -> None:
+def test_every_rule_has_two_matching_events(rule: str) -> None:
     assert sum(rule in row["rules"] for row in INDEX.values()) >= 2
 
 
 @pytest.mark.parametrize("trigger", [item for item in Trigger if item is not Trigger.SWEEP])  # the sweep's has its own input besides
-def test_every_trigger_has_two_shapes(trigger: Trigger) -> None:
+def test_every_trigger_has_two_events(trigger: Trigger) -> None:
     assert sum(INDEX[name]["request"]["trigger"] == trigger for name in _rows("request")) >= 2
 
 
 @pytest.mark.parametrize("rule", SUBSCRIPTIONS)
-def test_every_rule_has_a_near_miss_of_the_same_source(rule: str) -> None:
+def test_every_rule_has_an_event_of_its_source_that_does_not_match(rule: str) -> None:
     sources = {event(name)["source"] for name, row in INDEX.items() if rule in row["rules"]}
     assert any(event(name).get("source") in sources for name, row in INDEX.items() if not row["rules"])
 
 
 @pytest.mark.parametrize("call", [*ADDON_CALLS, *IDENTITY_CALLS])
-def test_every_subscribed_call_has_a_shape(call: str) -> None:
+def test_every_subscribed_call_has_an_event(call: str) -> None:
     assert any(
         event(name)["detail"]["eventName"] == call for name, row in INDEX.items() if {"AddonCalls", "IdentityCalls"} & set(row["rules"])
     )
 
 
-def test_the_exporters_configuration_that_the_documentation_shows_passes_the_rule() -> None:
+def test_the_documented_exporter_configuration_matches_the_rule() -> None:
     (block,) = re.findall(r"```yaml\n(clusterName:.*?)```", (ROOT / "docs" / "events" / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     shown = yaml.safe_load(block)
     (match,), (receiver,) = shown["route"]["routes"][0]["match"], shown["receivers"]
@@ -122,12 +122,12 @@ def test_the_exporters_configuration_that_the_documentation_shows_passes_the_rul
 
 
 @pytest.mark.parametrize("metrics", ["single-metric", "composite", "math"])
-def test_the_name_that_the_documentation_gives_to_alarms_is_the_one_that_counts(metrics: str) -> None:
+def test_the_documented_alarm_name_matches_the_rule(metrics: str) -> None:
     assert f"`{ALARM_PREFIX}<cluster>`" in (ROOT / "docs" / "events" / "README.md").read_text(encoding="utf-8")
     assert event(f"alarm-{metrics}")["detail"]["alarmName"] == f"{ALARM_PREFIX}prod-blue"
 
 
-def test_what_a_rule_lets_through_is_read_by_a_parser_of_its_kind() -> None:
+def test_a_matching_event_has_a_parser() -> None:
     for name in (item for item, row in INDEX.items() if row["rules"]):
         recorded = event(name)
         recorded["account"] = ACCOUNT

@@ -39,7 +39,7 @@ def _parsed(name: str, /, **detail: Any) -> Any:
     ],
     ids=str,
 )
-def test_a_native_event_is_read_by_any_of_its_likely_names(
+def test_a_native_event_may_use_any_likely_field_name(
     detail: dict[str, Any], cluster: str | None, service_account: tuple[str, str] | None
 ) -> None:
     asked = _parsed("addon-creation-succeeded-empty", **detail)
@@ -60,7 +60,7 @@ def test_a_native_event_is_read_by_any_of_its_likely_names(
     ],
     ids=str,
 )
-def test_a_caller_is_named_by_the_best_that_is_told(identity: object, who: str) -> None:
+def test_a_caller_has_the_most_specific_name(identity: object, who: str) -> None:
     assert _parsed("call-update-addon-by-user", userIdentity=identity).actor.who == who
 
 
@@ -78,7 +78,7 @@ def test_a_caller_is_named_by_the_best_that_is_told(identity: object, who: str) 
     ],
     ids=str,
 )
-def test_a_call_is_told_in_a_few_words(parameters: dict[str, Any], what: str) -> None:
+def test_a_call_has_a_short_description(parameters: dict[str, Any], what: str) -> None:
     asked = _parsed("call-update-addon-by-user", requestParameters={"name": "prod-blue", "addonName": "vpc-cni", **parameters})
     assert asked.actor.what == what
 
@@ -93,11 +93,11 @@ def test_a_call_that_names_no_cluster_is_refused(parameters: object) -> None:
         _parsed("call-update-cluster-version", requestParameters=parameters)
 
 
-def test_an_error_of_any_type_means_that_nothing_changed() -> None:
+def test_a_failed_call_changed_nothing() -> None:
     assert isinstance(_parsed("call-update-addon-by-user", errorCode={"code": 7}), Ignored)
 
 
-def test_metrics_of_one_cluster_tell_it_whatever_the_alarm_is_called() -> None:
+def test_the_metrics_of_an_alarm_name_its_cluster() -> None:
     metrics = event("alarm-single-metric")["detail"]["configuration"]["metrics"] * 3
     asked = _parsed("alarm-single-metric", alarmName="eks-irsa-remediator-nodes-several", configuration={"metrics": metrics})
     assert asked.cluster == "prod-blue"
@@ -130,7 +130,7 @@ def test_a_label_is_one_line_of_bounded_length() -> None:
     assert label(None) == label(["a"]) == ""
 
 
-def test_a_walk_ends_after_ten_thousand_nodes() -> None:
+def test_a_search_ends_after_ten_thousand_values() -> None:
     assert sum(1 for _ in texts_within([str(item) for item in range(50_000)])) == 9_999
 
 

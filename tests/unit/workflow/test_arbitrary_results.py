@@ -34,7 +34,7 @@ from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestoreAnnotation
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.message_context import ApprovalAnswer
-from tests.chaos.protocol.programs import looked
+from tests.chaos.protocol.programs import summary_at
 from tests.world import NOON
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from lambdas.notifications.message_context import MessageContext
 
 AT: Final = NOON.isoformat()
-WHOLE, ANNOTATION_GONE, HELD = (looked(found, AT) for found in ("whole", "broken", "held"))
+WHOLE, ANNOTATION_GONE, HELD = (summary_at(found, AT) for found in ("whole", "broken", "held"))
 ONE = ReplaceCanaryPod(pod="aws-node-1", uid="1", node="n1", newest=AT, role_arn="arn")
 SOME = ReplaceStalePods(role_arn="arn", at_a_time=1, count=2)
 BROKEN = replace(ANNOTATION_GONE, actions=(*ANNOTATION_GONE.actions, ONE, SOME))

@@ -91,7 +91,7 @@ def test_an_action_is_stored_by_its_kind() -> None:
 
 @dataclass(frozen=True)
 class Unstorable:
-    """A result that holds what JSON has not."""
+    """A result with types that JSON lacks."""
 
     content: bytes = b"x"
 

@@ -141,7 +141,7 @@ def test_a_late_start_of_the_former_execution_is_not_recorded() -> None:
 
 @dataclass
 class MeteredSteps(StepsWithoutWatch):
-    """Steps with a meter that run the watches, too. Notes what each execution used."""
+    """Steps with a meter that also run the waits. Records the usage of each execution."""
 
     def until(self, step: StepId, initial: R, check: Callable[[R], R], is_settled: Callable[[R], bool], schedule: PollSchedule) -> R:
         return InProcessSteps.until(self, step, initial, check, is_settled, schedule)
@@ -199,7 +199,7 @@ class SteppedToTheEnd(CountingSteps):
 
 
 class StuckSteps(ArbitrarySteps):
-    """Every replacement and every verification goes on until its time is up; each signal of the next iteration shows the same fault."""
+    """Every replacement and verification lasts until its time-out; each signal of the next iteration shows the same fault."""
 
     carried: CarriedState | None = None
 

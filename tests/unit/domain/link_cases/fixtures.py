@@ -1,4 +1,4 @@
-"""Words that the cases share: states, what could not be read, and a ServiceAccount under pod identity."""
+"""Values that the cases share: states, unread facts, and a ServiceAccount with pod identity."""
 
 from typing import Any
 

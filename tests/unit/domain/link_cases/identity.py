@@ -1,4 +1,4 @@
-"""Cases of what the role needs: the role itself, OIDC provider, trust and permissions."""
+"""Cases of the desired role: existence, OIDC provider, trust and permissions."""
 
 from dataclasses import replace
 
