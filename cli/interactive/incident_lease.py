@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from cli.errors import CommandError
-from lambdas.application.remediation.results import notified_kinds
+from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Incident, is_heartbeat_expired
 from lambdas.domain.requests.request import CheckRequest, Trigger
@@ -76,8 +76,8 @@ def _new_incident(target: ServiceAccountRef, binding_path: str | None, dependenc
 def _may_take_over(incident: Incident, dependencies: Dependencies) -> bool:
     if incident.is_held_by_person:
         return is_heartbeat_expired(incident, dependencies.now())
-    kinds = notified_kinds(dependencies.incidents.notified_states(incident))
-    return not incident.repairing and not incident.callback_id and bool(kinds & _WATCHING)
+    notified = map(NotificationKey.parse, dependencies.incidents.notified_states(incident))
+    return not incident.repairing and not incident.callback_id and any(key is not None and key.kind in _WATCHING for key in notified)
 
 
 def _conflict(incident: Incident) -> CommandError:

@@ -5,10 +5,10 @@ ends a wait carries an assessment. A new field needs a default, so that an execu
 checkpoints.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.incidents.details import CountSample
@@ -222,8 +222,8 @@ class NotificationKey:
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.iteration), self.kind, self.part)))
 
-
-def notified_kinds(keys: Iterable[str]) -> frozenset[NotificationKind]:
-    """The kinds of the notifications that an incident's row remembers."""
-    words = {word for key in keys for word in key.split()[1:2]}
-    return frozenset(kind for kind in NotificationKind if kind in words)
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The inverse of `str()`. None where another version of the remediator stored a key that this one does not know."""
+        iteration, kind, part = [*text.split(" ", 2), "", ""][:3]
+        return cls(int(iteration), NotificationKind(kind), part) if iteration.isdecimal() and kind in set(NotificationKind) else None

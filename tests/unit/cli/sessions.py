@@ -126,7 +126,7 @@ def _remediator_repairs(fakes: Fakes) -> None:
 
 def _remediator_watches(fakes: Fakes) -> None:
     _remediator_repairs(fakes)
-    fakes.incidents.mark_notified(opened(), "1 withheld")
+    fakes.incidents.mark_notified(opened(), "1 blocked")
 
 
 def _two_clusters(fakes: Fakes) -> None:

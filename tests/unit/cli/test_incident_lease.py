@@ -81,6 +81,7 @@ EXISTING: dict[str, tuple[Incident, str, bool]] = {
     "the remediator has just started": (opened(), "", False),
     "the remediator watches": (opened(), "2 needs-action", True),
     "the remediator reminds": (opened(), "2 reminder 1", True),
+    "the remediator sent a notification that this version does not know": (opened(), "2 escalated", False),
     "it waits for approval": (opened(callback_id="c"), "1 blocked", False),
     "another person works on it": (opened(holder="arn:joe", heartbeat_at=NOON), "", False),
     "heartbeat of another person expired": (opened(holder="arn:joe", heartbeat_at=NOON - timedelta(hours=1)), "", True),
