@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from lambdas.contract.audit import STREAM_PREFIX, cluster_of
 from lambdas.contract.parameters import ServiceAccountRef
@@ -28,8 +28,30 @@ class WatcherDependencies:
     warn: Callable[[str], None]
 
 
-def publish_findings(event: object, dependencies: WatcherDependencies, *, account: str, our_roles: tuple[str, ...]) -> dict[str, Any]:
-    """Publish an event for each cause of NotReady nodes and each changed identity. Returns the counts for the log.
+@dataclass(frozen=True)
+class BatchIgnored:
+    """The batch is not the audit log of a cluster of this account."""
+
+    message_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRead:
+    """The counts of the batch's log events, see `BatchCounts`, and the number of events `sent` for them."""
+
+    cluster: str
+    events: int
+    parsed: int
+    malformed: int
+    too_long: int
+    bytes: int
+    sent: int
+
+
+def publish_findings(
+    event: object, dependencies: WatcherDependencies, *, account: str, our_roles: tuple[str, ...]
+) -> BatchIgnored | BatchRead:
+    """Publish an event for each cause of NotReady nodes and each changed identity.
 
     Raises:
         MalformedEvent: the event is not from a CloudWatch Logs subscription, or its data is damaged.
@@ -38,13 +60,13 @@ def publish_findings(event: object, dependencies: WatcherDependencies, *, accoun
     batch = open_batch(event, dependencies.parse_json)
     cluster = cluster_of(batch.log_group)
     if batch.message_type != _DATA_MESSAGE or batch.owner != account or cluster is None or not batch.log_stream.startswith(STREAM_PREFIX):
-        return {"ignored": True, "messageType": batch.message_type[:40]}
+        return BatchIgnored(batch.message_type[:40])
     watching = _watched_identities(dependencies, cluster)
     found = findings(batch.records(prefilter(watching), dependencies.parse_json), watching=watching, our_roles=our_roles)
     published = events_of(found, cluster)
     if published:
         dependencies.bus.put(published)
-    return {"cluster": cluster, **asdict(batch.counts), "sent": len(published)}
+    return BatchRead(cluster=cluster, sent=len(published), **asdict(batch.counts))
 
 
 def _watched_identities(dependencies: WatcherDependencies, cluster: str) -> tuple[WatchedServiceAccount, ...]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import asdict
 from functools import cache
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.event_bus import EventBus
 from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.contract.environment import Environment
-from lambdas.node_watcher.audit_events import WatcherDependencies, publish_findings
+from lambdas.node_watcher.audit_events import BatchIgnored, WatcherDependencies, publish_findings
 
 BINDINGS_KEPT_S: Final = 60
 """Maximum age of bindings. A new binding takes effect within a minute, and a busy log group costs one read a minute."""
@@ -20,16 +21,17 @@ _log: Final = logging.getLogger(__name__)
 
 
 def lambda_handler(event: object, context: object) -> dict[str, Any]:
-    """Publish the findings of one batch. Returns and logs its counts.
+    """Publish the findings of one batch. Returns and logs the result.
 
     Raises:
         RemediatorError: Lambda delivers the batch again, then sends it to the dead-letter queue.
     """
     environment = _environment()
     roles = tuple(arn for arn in environment.our_role_arns.split(",") if arn)
-    counts = publish_findings(event, _dependencies(), account=environment.account, our_roles=roles)
-    _log.info("audit batch read", extra=counts)
-    return counts
+    result = publish_findings(event, _dependencies(), account=environment.account, our_roles=roles)
+    as_json = {"ignored": isinstance(result, BatchIgnored), **asdict(result)}
+    _log.info("audit batch read", extra=as_json)
+    return as_json
 
 
 @cache

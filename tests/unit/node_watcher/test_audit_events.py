@@ -14,7 +14,7 @@ from lambdas.contract.environment import VARIABLES
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, MalformedEvent, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
-from lambdas.node_watcher.audit_events import WatcherDependencies, publish_findings
+from lambdas.node_watcher.audit_events import BatchIgnored, BatchRead, WatcherDependencies, publish_findings
 from tests.unit.node_watcher.audit_records import (
     ACCOUNT,
     OUR_ROLE,
@@ -61,7 +61,7 @@ class World:
     bus: Bus = field(default_factory=Bus)
     warnings: list[str] = field(default_factory=list)
 
-    def publish(self, event: object) -> dict[str, Any]:
+    def publish(self, event: object) -> BatchIgnored | BatchRead:
         dependencies = WatcherDependencies(parameters=self.parameters, bus=self.bus, parse_json=orjson.loads, warn=self.warnings.append)
         return publish_findings(event, dependencies, account=ACCOUNT, our_roles=(OUR_ROLE,))
 
@@ -73,23 +73,26 @@ def test_a_batch_becomes_one_event_for_each_cause() -> None:
         service_account_write(),
         service_account_write("delete"),
     ]
-    counts = world.publish(payload(lines))
+    result = world.publish(payload(lines))
     assert [kind for kind, _ in world.bus.sent] == ["Node Not Ready", "Node Not Ready", "Identity Changed"]
     assert {detail["cluster"] for _, detail in world.bus.sent} == {"prod-blue"}
-    assert (counts["events"], counts["parsed"], counts["sent"]) == (53, 53, 3)
+    assert isinstance(result, BatchRead)
+    assert (result.events, result.parsed, result.sent) == (53, 53, 3)
 
 
 def test_a_batch_without_findings_publishes_and_parses_nothing() -> None:
     world = World()
-    counts = world.publish(payload([kubelet_patch(ready="True", message="kubelet is posting ready status")] * 10))
+    result = world.publish(payload([kubelet_patch(ready="True", message="kubelet is posting ready status")] * 10))
     assert world.bus.sent == []
-    assert (counts["events"], counts["parsed"]) == (10, 0)
+    assert isinstance(result, BatchRead)
+    assert (result.events, result.parsed) == (10, 0)
 
 
 def test_damaged_lines_are_counted() -> None:
     world = World()
-    counts = world.publish(payload([service_account_write(), '{"resource":"serviceaccounts","name":"aws-node"', "x" * 3_000_000]))
-    assert (counts["malformed"], counts["too_long"], counts["sent"]) == (1, 1, 1)
+    result = world.publish(payload([service_account_write(), '{"resource":"serviceaccounts","name":"aws-node"', "x" * 3_000_000]))
+    assert isinstance(result, BatchRead)
+    assert (result.malformed, result.too_long, result.sent) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,7 @@ def test_damaged_lines_are_counted() -> None:
 )
 def test_a_batch_from_another_source_is_ignored(head: dict[str, Any]) -> None:
     world = World()
-    assert world.publish(payload([service_account_write()], **head))["ignored"]
+    assert world.publish(payload([service_account_write()], **head)) == BatchIgnored(str(head.get("messageType", "DATA_MESSAGE") or ""))
     assert world.bus.sent == []
 
 
@@ -176,7 +179,7 @@ def test_the_handler_reads_bindings_and_puts_events_on_the_bus(deployed: tuple[A
     handler, queue = deployed
     boto3.client("ssm", REGION).put_parameter(Name=binding_path("prod-blue", "shop", "uploader"), Value=OUR_ROLE, Type="String")
     counts = handler.lambda_handler(payload([kubelet_patch(), service_account_write(name="uploader", namespace="shop")]), None)
-    assert counts["sent"] == 2
+    assert (counts["ignored"], counts["sent"]) == (False, 2)
     caught = boto3.client("sqs", REGION).receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     assert sorted(json.loads(item["Body"])["detail-type"] for item in caught) == ["Identity Changed", "Node Not Ready"]
 
