@@ -69,7 +69,7 @@ def with_global_options(command: Callable[..., int | None]) -> Callable[..., Non
 
 
 class _ReadableHelp:
-    """Help names the value of an option instead of its Python type, and shows nothing beside a flag."""
+    """Help names the value of an option instead of its Python type, and shows nothing for a flag."""
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)  # type: ignore[misc]  # defined by the class that this one is mixed into

@@ -25,7 +25,7 @@ SWEEPS_MISSED: Final = 3
 _EXECUTIONS: Final = {
     "DurableExecutionFailed": "A repair ended with an error. The dead-letter queue holds the id of its incident.",
     "DurableExecutionTimedOut": "A repair exceeded the execution timeout. See its execution history.",
-    "DurableExecutionStopped": "A repair was stopped by hand. The next sweep takes its incident over.",
+    "DurableExecutionStopped": "A repair was stopped manually. The next sweep takes its incident over.",
 }
 
 
@@ -48,7 +48,7 @@ class Alarms(Construct):
         self._alarm(
             "CheckerErrors",
             checker.metric_errors(period=FIVE_MINUTES),
-            "Checks fail. Their events are retried, then kept in the dead-letter queue.",
+            "Checks fail. Their events are retried, then stored in the dead-letter queue.",
             at_least=3,
         )
         self._alarm("CheckerThrottles", checker.metric_throttles(period=FIVE_MINUTES), "Checks are throttled.", at_least=10)

@@ -30,7 +30,7 @@ IS_CHECKOUT: Final = (REPOSITORY / "pyproject.toml").exists()
 CACHE: Final = (
     REPOSITORY / ".cache" if IS_CHECKOUT else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eks-irsa-remediator"
 )
-"""An installed package does not write beside its code."""
+"""The package directory of an installation is read-only."""
 LAMBDAS: Final = REPOSITORY / "lambdas"
 REQUIREMENTS: Final = LAMBDAS / "requirements.txt"
 

@@ -165,7 +165,7 @@ class Environment:
     network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
     notify: Notify = declare(mapping(Notify), "recipients of notifications", default=Notify())
     key: str | None = declare(text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents and logs", default=None)
-    log_retention_days: int = declare(choice(*LOG_DAYS), "how long logs are kept (days)", default=90)
+    log_retention_days: int = declare(choice(*LOG_DAYS), "log retention (days)", default=90)
     permissions_boundary: str | None = declare(text(_POLICY, "a managed policy's ARN"), "the boundary of every role", default=None)
     tags: tuple[tuple[str, str], ...] = declare(
         string_mapping(r"(?!aws:)[\w .:/=+@-]{1,128}", "tag keys of at most 128 characters that do not start with aws:"),

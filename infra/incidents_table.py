@@ -1,4 +1,4 @@
-"""The DynamoDB table of incidents and history. It is kept when the stack is deleted."""
+"""The DynamoDB table of incidents and history. It is retained when the stack is deleted."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb

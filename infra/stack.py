@@ -93,13 +93,13 @@ class RemediatorStack(Stack):
         if not environment.notify.has_subscriber:
             notes.add_warning_v2(
                 "eks-irsa-remediator:subscriber",
-                "Nobody receives notifications or alarms: set notify.mail, notify.https, notify.slack or notify.teams, or subscribe to the "
+                "No one receives notifications or alarms: set notify.mail, notify.https, notify.slack or notify.teams, or subscribe to the "
                 "topics of the outputs and acknowledge this warning.",
             )
         elif not (environment.notify.mail or environment.notify.https):
             notes.add_warning_v2(
                 "eks-irsa-remediator:alarms",
-                "Nobody receives alarms: chat shows notifications only. Set notify.mail or notify.https, or subscribe to the people and "
+                "No one receives alarms: chat shows notifications only. Set notify.mail or notify.https, or subscribe to the people and "
                 "fallback topics of the outputs and acknowledge this warning.",
             )
         warning = support_warning(environment.region)

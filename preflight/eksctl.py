@@ -386,7 +386,7 @@ def _on_node_role(config: Config, addon: SourceNode, key: str, cause: str) -> It
         rule = rules.NODE_ROLE if key == "name" else rules.ROLE_ABSENT
         yield _finding(rule, addon, key, message, add=() if key == "name" else add, place="" if key == "name" else place)
     elif access is Access.UNKNOWN:
-        message = f"The add-on gets no role: {cause}. The file does not tell whether the node roles have the CNI policy."
+        message = f"The add-on gets no role: {cause}. The file does not show whether the node roles have the CNI policy."
         yield _finding(rules.ROLE_UNKNOWN, addon, key, message, add=add, place=place)
     else:
         lacks = ", whose policies do not include the CNI policy" if access is Access.MISSING else ""

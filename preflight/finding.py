@@ -16,7 +16,7 @@ class Finding:
     """A violation of a rule at one place, with the lines that correct it.
 
     `file` is empty for findings about a running cluster. `line` and `column` count from 1; 0 where the format has no lines of its own.
-    `expression` is the origin of the value, as far as the file tells. `add` are lines to write at `place`.
+    `expression` is the origin of the value, as far as the file shows it. `add` are lines to write at `place`.
     `block_line` is the line on which the resource begins. `suppressed` is the reason
     for which the finding does not count; "" where it counts.
     """

@@ -43,7 +43,7 @@ class FailOn(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FileReport:
-    """The findings of one file. `kind` is a name of `preflight.formats.FORMATS`; `error` tells why the file could not be read."""
+    """The findings of one file. `kind` is a name of `preflight.formats.FORMATS`; `error` is the reason why the file could not be read."""
 
     file: str
     kind: str

@@ -1,4 +1,4 @@
-"""Texts that stand where the ARN of a role is needed."""
+"""Texts in the place of a role ARN."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ _PLACEHOLDER: Final = re.compile(
 
 
 def fault_of_arn(text: str) -> str:
-    """Return why the text is not the ARN of a role that can exist; "" where it is one. Undecided parts stand as `${...}`."""
+    """Return why the text is not the ARN of a role that can exist; "" where it is one. Undecided parts are `${...}`."""
     plain = re.sub(r"\$\{[^}]*\}", "", text)
     if _PLACEHOLDER.search(plain.replace("arn:aws", "")):
         return f"{text!r} is a placeholder"

@@ -1,4 +1,4 @@
-"""Whether the trust policy of a role allows aws-node. Values that are not decided yet stand as `${...}` in the policy."""
+"""Whether the trust policy of a role allows aws-node. Values that are not decided yet are `${...}` in the policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LITERAL_PROVIDER: Final = re.compile(r"arn:[\w-]+:iam::\d{12}:oidc-provider/[^$
 
 @dataclass(frozen=True, kw_only=True)
 class TrustAnswer:
-    """`allowed` is None where the answer depends on values that are not decided; `identity` is the one that was asked about."""
+    """`allowed` is None where the answer depends on values that are not decided; `identity` is the evaluated one."""
 
     allowed: bool | None
     reason: str
@@ -31,7 +31,7 @@ class TrustAnswer:
 def service_account_trust(policy: Mapping[str, Any], provider: str | None, *, new_cluster: bool = False) -> TrustAnswer:
     """Return whether the policy allows the ServiceAccount aws-node.
 
-    Subject and audience are compared whatever the issuer is. The issuer is compared where `provider`, the ARN of the cluster's
+    Subject and audience are compared for every issuer. The issuer is compared where `provider`, the ARN of the cluster's
     provider, is known. `new_cluster` is True for a cluster that does not exist yet: no issuer that is written out can be its own.
     """
     literal = next((name for statement in _statements(policy) for name in _federated(statement) if _LITERAL_PROVIDER.match(name)), None)

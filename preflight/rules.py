@@ -84,7 +84,7 @@ ROLE_ABSENT: Final = Rule(
     name="role-absent",
     level=Level.WARNING,
     title="The vpc-cni add-on has no role, and this change gives it none",
-    why="Nothing is lost that the file knows. An update of the add-on removes an annotation that was set by hand.",
+    why="The update loses nothing that the file declares. It removes an annotation that was set manually.",
     fix="Set the role of the add-on where aws-node has one by annotation.",
     source=_UPDATE,
 )
@@ -190,7 +190,7 @@ OVERWRITE: Final = Rule(
     name="overwrite",
     level=Level.WARNING,
     title="Conflicts are resolved with OVERWRITE",
-    why="EKS resets every field that differs from its own value, those of aws-node that were set by hand included.",
+    why="EKS resets every field that differs from its own value, including those of aws-node that were set manually.",
     fix="Use PRESERVE for updates.",
     source=_UPDATE,
 )

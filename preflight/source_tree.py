@@ -61,7 +61,7 @@ class SourceNode:
 
 
 def load(text: str, file: str) -> SourceNode:
-    """Return the one document of a YAML or JSON text. Short tags of CloudFormation become the functions that they stand for.
+    """Return the one document of a YAML or JSON text. Short tags of CloudFormation become the functions that they abbreviate.
 
     Raises:
         MalformedFile: the text is neither, holds several documents, contains itself, or is nested without end.

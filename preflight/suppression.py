@@ -54,7 +54,7 @@ def suppress(report: FileReport, text: str, configuration: Configuration) -> Fil
 
 
 def _text(file: str) -> str:
-    """Return the text of a .tf file beside a plan."""
+    """Return the text of a .tf file in the folder of a plan."""
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

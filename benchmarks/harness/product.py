@@ -26,7 +26,7 @@ from lambdas.adapters.remediator_invocation import Remediator
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.pipeline import run
 from lambdas.application.readers import Readers
-from lambdas.checker.handler import PARAMETERS_KEPT_S, lambda_handler
+from lambdas.checker.handler import PARAMETERS_TTL_S, lambda_handler
 from lambdas.contract.environment import Environment
 from lambdas.node_watcher.audit_events import BatchRead, WatcherDependencies, publish_findings
 
@@ -63,7 +63,7 @@ def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
     uncached = _ports_without_caches(session)
 
     def check(name: str) -> None:
-        parameters = ParameterStore(session, keep_s=PARAMETERS_KEPT_S)  # shared within one check
+        parameters = ParameterStore(session, ttl_s=PARAMETERS_TTL_S)  # shared within one check
         clusters = Clusters(Tokens(session, here.partition))  # a shared client would make a fleet of one cluster cheaper
         readers = replace(uncached.readers, parameters=parameters, clusters=clusters)
         run(check_requested(name), replace(uncached, readers=readers, last_sweep_checks={}))

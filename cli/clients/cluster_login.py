@@ -95,7 +95,7 @@ class KubeconfigLogin:
         self._context = context
 
     def open(self, facts: ClusterFacts) -> UserKubernetesApi:
-        """Return a client for the context's cluster, whatever name the context gives it. It trusts the authority that EKS describes.
+        """Return a client for the context's cluster. The context's own name for it is ignored. It trusts the authority that EKS describes.
 
         Raises:
             CommandError: the file or the context cannot be used, or the context is of another cluster; says why.

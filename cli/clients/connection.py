@@ -45,7 +45,7 @@ def connect(options: GlobalOptions) -> Dependencies:
     environment = stack or deployed_stack.without_stack(caller, session.region)
     login = KubeconfigLogin(options.kubeconfig, options.context) if options.kubeconfig else AwsLogin(Tokens(session, caller.partition))
     clusters = UserClusters(login)
-    eks = Eks(session, keep_s=60)
+    eks = Eks(session, ttl_s=60)
     return Dependencies(
         caller=caller.arn,
         environment=environment,

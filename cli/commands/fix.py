@@ -157,7 +157,7 @@ def _ask(
     from cli.views.plan_steps import plan_lines
     from lambdas.notifications.message_context import ApprovalAnswer
 
-    assert remediation_steps.proposed is not None  # noqa: S101  # the workflow asks after it has proposed
+    assert remediation_steps.proposed is not None  # noqa: S101  # the workflow proposes a plan before it requests approval
 
     display.pause()
     prompt = error_console()

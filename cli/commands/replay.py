@@ -171,7 +171,7 @@ def _request_lines(request: CheckRequest | Ignored | Sweep | DigestDue, dependen
         case Sweep():
             return [Text("request  check every bound cluster")]
         case DigestDue(occurred_at=at):
-            clusters = ", ".join(_digest_clusters(dependencies)) or "no cluster: no setting asks for it"
+            clusters = ", ".join(_digest_clusters(dependencies)) or "no cluster: no setting enables it"
             return [Text(f"request  digest of the day until {clock(at)}, for {clusters}")]
     subject = request.cluster or "every bound cluster"
     lines = [

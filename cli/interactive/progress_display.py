@@ -42,7 +42,7 @@ class ProgressDisplay:
         self._status = None
 
     def pause(self) -> None:
-        """Stop the spinner while a question is asked."""
+        """Stop the spinner during a prompt."""
         if self._status:
             self._status.stop()
 

@@ -53,7 +53,7 @@ def interactive_values(*, override: bool) -> dict[str, str]:
 
 
 class InteractiveSettings:
-    """Parameters of an interactive run: it always asks for approval, and with `override` no policy limits its pace."""
+    """Parameters of an interactive run: it always requires approval, and with `override` no policy limits its pace."""
 
     def __init__(self, parameters: ParametersPort, cluster: str, *, override: bool) -> None:
         self._parameters = parameters

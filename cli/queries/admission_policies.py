@@ -48,7 +48,7 @@ class RequiredPolicies:
 
 
 def reason_to_omit(cluster: str, version: str, access: ClusterAccess) -> str:
-    """Return why the cluster cannot have the policies. Empty where it can, and where its API server could not be asked."""
+    """Return why the cluster cannot have the policies. Empty where it can, and where its API server did not answer."""
     needed = ".".join(map(str, admission.MINIMUM_VERSION))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     if numbers < admission.MINIMUM_VERSION:
@@ -146,7 +146,7 @@ def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAcces
                 f"{what} in cluster {cluster} is somebody else's: nothing was applied",
                 next_step="find out who created it, delete it, and run the command again; or do without the policies: --no-policies",
             )
-    pairs = sorted(zip(manifests, former, strict=True), key=lambda pair: pair[0]["kind"])  # a binding comes after its policy
+    pairs = sorted(zip(manifests, former, strict=True), key=lambda pair: pair[0]["kind"])  # a policy precedes its binding
     for number, (manifest, _) in enumerate(pairs):
         try:
             access.apply(cluster, manifest)

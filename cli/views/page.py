@@ -134,7 +134,7 @@ def _manual_changes(incident: PastIncident) -> Iterator[str]:
     remedies = incident.details.remedies
     if remedies:
         body = "".join(f"<pre>{escape(chr(10).join(map(plain, remedy.splitlines())))}</pre>" for remedy in remedies)
-        yield f"<h2>Changes to make by hand</h2>{body}"
+        yield f"<h2>Manual changes</h2>{body}"
 
 
 def _footer(incident: PastIncident, environment: Environment) -> str:

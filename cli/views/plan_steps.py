@@ -59,7 +59,7 @@ def next_command(assessment: TargetAssessment) -> Text:
     option = f"--cluster {assessment.target.cluster}{service_account_option(assessment.target)}"
     if may_repair(assessment, override=True):
         return Text(f"irsa-remediator fix {option}", style="bold").append("   carries out the plan", style="not bold dim")
-    return Text(f"irsa-remediator check {option}", style="bold").append("   prints the changes to make by hand", style="not bold dim")
+    return Text(f"irsa-remediator check {option}", style="bold").append("   prints the manual changes", style="not bold dim")
 
 
 def _action_table(actions: Iterable[Action]) -> Table:

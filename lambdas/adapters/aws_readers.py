@@ -26,8 +26,8 @@ def aws_readers(
     function: Function,
     new_executor: Callable[[int], Executor],
     *,
-    parameters_kept_s: float = 0,
-    facts_kept_s: float = 0,
+    parameters_ttl_s: float = 0,
+    facts_ttl_s: float = 0,
 ) -> Readers:
     """Readers for the account and region of the deployment.
 
@@ -36,13 +36,13 @@ def aws_readers(
         environment: the environment variables of the function.
         function: the function that reads; an error names it if its access is missing.
         new_executor: makes an executor for that many parallel reads.
-        parameters_kept_s: maximum age of bindings and settings (seconds).
-        facts_kept_s: maximum age of a cluster's description, a role and an OIDC provider (seconds).
+        parameters_ttl_s: maximum age of bindings and settings (seconds).
+        facts_ttl_s: maximum age of a cluster's description, a role and an OIDC provider (seconds).
     """
     return Readers(
-        parameters=ParameterStore(session, keep_s=parameters_kept_s),
-        eks=Eks(session, keep_s=facts_kept_s),
-        iam=Iam(session, account=environment.account, partition=environment.partition, keep_s=facts_kept_s),
+        parameters=ParameterStore(session, ttl_s=parameters_ttl_s),
+        eks=Eks(session, ttl_s=facts_ttl_s),
+        iam=Iam(session, account=environment.account, partition=environment.partition, ttl_s=facts_ttl_s),
         clusters=Clusters(Tokens(session, environment.partition), environment.role_of(function)),
         new_executor=new_executor,
         account=environment.account,

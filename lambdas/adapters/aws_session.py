@@ -1,4 +1,4 @@
-"""AWS clients, created on first use and kept for the life of the process."""
+"""AWS clients, created on first use and reused for the life of the process."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Cluster:
         )
         found = {node.name: node for node in rows}
         unready = frozenset(node.name for node in found.values() if not node.ready)
-        # A node that was deleted meanwhile stays as in the table, until the next read.
+        # A node deleted since the table was read stays as in the table, until the next read.
         return tuple((found | {node.name: node for node in self._read_nodes(unready)}).values())
 
     def _read_nodes(self, names: frozenset[str]) -> list[NodeFacts]:

@@ -52,7 +52,7 @@ class Table:
         return dict(answer["Attributes"]), True
 
     def update_parameters(self, key: Row, change: str, condition: str, values: Row) -> dict[str, Any]:
-        """The parameters of an update, alone or in a transaction. An empty condition stands for none."""
+        """The parameters of an update, alone or in a transaction. An empty condition means none."""
         members = {"TableName": self._name, "Key": key, "UpdateExpression": change, "ExpressionAttributeValues": values}
         return members | ({"ConditionExpression": condition} if condition else {})
 

@@ -35,11 +35,11 @@ _PARALLEL_CALLS: Final = 8
 
 
 class Eks:
-    """Implements `EksPort`. `keep_s`: maximum age of a cluster's description (seconds). Add-ons are never cached."""
+    """Implements `EksPort`. `ttl_s`: maximum age of a cluster's description (seconds). Add-ons are never cached."""
 
-    def __init__(self, session: AwsSession, *, keep_s: float = 0) -> None:
+    def __init__(self, session: AwsSession, *, ttl_s: float = 0) -> None:
         self._session = session
-        self._clusters: TtlCache[ClusterFacts | Missing] = TtlCache(keep_s)
+        self._clusters: TtlCache[ClusterFacts | Missing] = TtlCache(ttl_s)
         self._advice: TtlCache[VersionAdvice] = TtlCache(_KEEP_ADVICE_S)
         self._support_dates: TtlCache[SupportDates] = TtlCache(_KEEP_ADVICE_S)
 

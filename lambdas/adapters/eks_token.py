@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "k8s-aws-v1."
 LIFETIME: Final = timedelta(minutes=10)
-"""STS accepts the URL for 15 minutes from its date, whatever expiry it names. The margin allows for clock skew.
+"""STS accepts the URL for 15 minutes from its date, regardless of its expiry parameter. The margin allows for clock skew.
 
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/HEAD/pkg/token/token.go
 """

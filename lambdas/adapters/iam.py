@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from lambdas.domain.snapshot.simulation import Simulation
 
 NO_ROUTE_S: Final = 600.0
-"""Most VPCs have no route to IAM. A connection time-out takes seconds, so the result is kept for ten minutes."""
+"""Most VPCs have no route to IAM. A connection time-out takes seconds, so the result is cached for ten minutes."""
 
 _Read = TypeVar("_Read")
 
 
 class Iam:
-    """Implements `IamPort`. `keep_s`: maximum age of a role, an OIDC provider or a simulation (seconds)."""
+    """Implements `IamPort`. `ttl_s`: maximum age of a role, an OIDC provider or a simulation (seconds)."""
 
     def __init__(
-        self, session: AwsSession, *, account: str, partition: str, keep_s: float = 0, clock: Callable[[], float] = monotonic
+        self, session: AwsSession, *, account: str, partition: str, ttl_s: float = 0, clock: Callable[[], float] = monotonic
     ) -> None:
         self._session = session
         self._account = account
         self._partition = partition
-        self._roles: TtlCache[RoleFacts | Missing] = TtlCache(keep_s, clock)
-        self._providers: TtlCache[OidcProvider | Missing] = TtlCache(keep_s, clock)
-        self._simulations: TtlCache[Simulation] = TtlCache(keep_s, clock)
+        self._roles: TtlCache[RoleFacts | Missing] = TtlCache(ttl_s, clock)
+        self._providers: TtlCache[OidcProvider | Missing] = TtlCache(ttl_s, clock)
+        self._simulations: TtlCache[Simulation] = TtlCache(ttl_s, clock)
         self._clock = clock
         self._no_route_until = float("-inf")
 

@@ -27,7 +27,7 @@ HISTORY_END: Final = {"S": "past$"}
 """A sort key after every key of history, since `$` follows `#`."""
 
 LEASE_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "requirements")
-"""Attributes of a row, beside `signals`, while a check holds the lease."""
+"""Attributes of a row in addition to `signals`, while a check holds the lease."""
 
 OPEN_ATTRIBUTES: Final = (
     "incident_id",

@@ -89,7 +89,7 @@ class Incidents:
         return claimed
 
     def claim(self, incident: Incident) -> Incident:
-        """Open or join the incident. The binding's item comes first: a missing one would disable the circuit breaker."""
+        """Open or join the incident. The binding's item is written first: a missing one would disable the circuit breaker."""
         self._record_affected_cluster(incident)
         for _ in range(_CLAIM_ATTEMPTS):
             row, opened = self._open(incident, "attribute_not_exists(incident_id)")
@@ -110,7 +110,7 @@ class Incidents:
         return self.claim(successor)
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:
-        """Record the execution. This has no effect if the incident was closed or handed to a later execution meanwhile."""
+        """Record the execution. This has no effect if the incident has since been closed or handed to a later execution."""
         condition, values = _same_execution(incident)
         values |= {":arn": {"S": execution_arn}, ":yes": {"BOOL": True}}
         change = "SET execution_arn = :arn, started = :yes"
@@ -232,7 +232,7 @@ class Incidents:
             )
 
     def _close_update(self, past: PastIncident, seen_signals: int, healthy_since: datetime | None) -> dict[str, Any]:
-        # The last assessment read the nodes; a node that joined meanwhile may still be in its grace period.
+        # The last assessment read the nodes; a node that joined since then may still be in its grace period.
         healthy = items.HEALTHY_ATTRIBUTES if healthy_since else ()
         gone = (items.GONE_NOTIFIED_AT,) if past.verdict == Verdict.CLUSTER_GONE and not healthy_since else ()
         setting = f" SET {', '.join(f'{name} = :at' for name in (*healthy, *gone))}" if healthy or gone else ""

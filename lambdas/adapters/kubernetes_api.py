@@ -193,7 +193,7 @@ class KubernetesApi:
         return _parsed(request, self._body(request))
 
     def _body(self, request: _Request) -> bytes:
-        """The body of a successful response, 200 to 299. A redirect is an error, whatever body it has."""
+        """The body of a successful response, 200 to 299. A redirect is an error, regardless of its body."""
         answer = self._send_with_retry(request)
         if answer.status in _OK:
             return answer.body

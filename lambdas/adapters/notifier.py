@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Notifier:
-    """Implements `NotifierPort`. An empty ARN stands for a topic that is not deployed."""
+    """Implements `NotifierPort`. An empty ARN means that the topic is not deployed."""
 
     def __init__(self, session: AwsSession, *, chat_topic_arn: str, people_topic_arn: str) -> None:
         self._session = session

@@ -25,11 +25,11 @@ Source: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetP
 
 
 class ParameterStore:
-    """Implements `ParametersPort`. `keep_s`: maximum age of parameters (seconds); 0 for a writer, which must see its own writes."""
+    """Implements `ParametersPort`. `ttl_s`: maximum age of parameters (seconds); 0 for a writer, which must see its own writes."""
 
-    def __init__(self, session: AwsSession, *, keep_s: float = 0) -> None:
+    def __init__(self, session: AwsSession, *, ttl_s: float = 0) -> None:
         self._session = session
-        self._cache: TtlCache[Mapping[str, Parameter]] = TtlCache(keep_s)
+        self._cache: TtlCache[Mapping[str, Parameter]] = TtlCache(ttl_s)
 
     def load(self, cluster: str | None = None) -> Mapping[str, Parameter]:
         """The parameters of a cluster, or all. A cluster's folders are read in parallel, so the cost does not grow with the fleet.

@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class TtlCache(Generic[Value]):
-    """Values by key, each kept for `ttl_s` seconds; 0 keeps none. Errors are not kept. Safe to share between threads."""
+    """Values by key, each cached for `ttl_s` seconds; 0 disables caching. Errors are not cached. Safe to share between threads."""
 
     def __init__(self, ttl_s: float, clock: Callable[[], float] = monotonic) -> None:
         self._ttl_s = ttl_s

@@ -1,4 +1,4 @@
-"""Checkpoints as JSON: frozen dataclasses, enums, times, tuples, mappings, and unions of dataclasses that a literal `kind` tells apart.
+"""Checkpoints as JSON: frozen dataclasses, enums, times, tuples, mappings, and unions of dataclasses that a literal `kind` distinguishes.
 
 A field that equals its default is left out, and a field that a checkpoint lacks gets its default. So a checkpoint of an older version
 reads, as long as every newer field has a default. Unknown fields are ignored.
@@ -110,7 +110,7 @@ def _union_decoder(members: tuple[Any, ...]) -> Decoder:
         return lambda data: None if data is None else by_kind[data[KIND]](data)
     if len(others) > 1:
         if any(_decoder(member) is not _as_it_is for member in others):
-            raise TypeError(f"a checkpoint cannot tell {members} apart")
+            raise TypeError(f"a checkpoint cannot distinguish {members}")
         return _as_it_is
     decoder = _decoder(others[0])
     return lambda data: None if data is None else decoder(data)

@@ -98,4 +98,4 @@ def _simulation(readers: Readers, role_arn: str, calls: Sequence[str]) -> Simula
     except AccessDenied as error:
         if error.denial is not Denial.FORBIDDEN:
             raise
-        return Unknown("not asked: iam:SimulatePrincipalPolicy is not granted", error.denial)
+        return Unknown("not simulated: iam:SimulatePrincipalPolicy is not granted", error.denial)

@@ -1,4 +1,4 @@
-"""Collects the snapshot of one ServiceAccount with parallel reads. A part that cannot be read is `Unknown`, never a guess."""
+"""Collects the snapshot of one ServiceAccount with parallel reads. A part that cannot be read is `Unknown`, never assumed."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor

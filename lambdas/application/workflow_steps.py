@@ -43,8 +43,8 @@ class StepPurpose(StrEnum):
 class StepId:
     """Identifies one step of a workflow run; `str()` gives its durable name, such as `1.2 apply replace-canary-pod`.
 
-    `position` is the number of an action within its plan, from 1. `part` tells apart the steps of one purpose in one iteration: the kind of
-    an action or of a notification, or the number of a watch.
+    `position` is the number of an action within its plan, from 1. `part` distinguishes the steps of one purpose in one iteration: the
+    kind of an action or of a notification, or the number of a watch.
     """
 
     purpose: StepPurpose
@@ -151,7 +151,7 @@ class Steps(Protocol):
         ...
 
     def pause(self, step: StepId, seconds: int) -> None:
-        """Wait. A durable execution does not run meanwhile."""
+        """Wait. A durable execution is suspended for this time."""
         ...
 
     def ask(self, step: StepId, send: Callable[[str], bool], timeout_s: int) -> ApprovalAnswer:

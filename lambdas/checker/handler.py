@@ -36,9 +36,9 @@ from lambdas.application.check.results import (
 )
 from lambdas.contract.environment import Environment, Function
 
-PARAMETERS_KEPT_S: Final = 20
+PARAMETERS_TTL_S: Final = 20
 """Maximum age of a binding that the checker uses. The remediator reads bindings again before a write."""
-FACTS_KEPT_S: Final = 300
+FACTS_TTL_S: Final = 300
 """Maximum age of a cluster's description, a role and an OIDC provider, so that a storm of events costs one read of each."""
 _RESULT_NAMES: Final[Mapping[type, str]] = {
     EventIgnored: "ignored",
@@ -87,7 +87,7 @@ def _to_json(value: object) -> object:
 def _dependencies() -> CheckDependencies:
     environment = Environment.read(os.environ)
     session = AwsSession(environment.region)
-    cached = {"parameters_kept_s": PARAMETERS_KEPT_S, "facts_kept_s": FACTS_KEPT_S}
+    cached = {"parameters_ttl_s": PARAMETERS_TTL_S, "facts_ttl_s": FACTS_TTL_S}
     return CheckDependencies(
         readers=aws_readers(session, environment, Function.CHECKER, ThreadPoolExecutor, **cached),
         uncached_readers=aws_readers(session, environment, Function.CHECKER, ThreadPoolExecutor),

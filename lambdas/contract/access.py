@@ -62,66 +62,88 @@ CUSTOMER_KEY: Final = "customer-key"
 IAM: Final = (
     IamGrant(action="ssm:GetParametersByPath", on=Target.PARAMETERS, by=tuple(Function), why="read bindings and settings"),
     IamGrant(action="ssm:GetCalendarState", on=Target.CHANGE_CALENDARS, by=_REMEDIATOR, why="read the maintenance window's calendar"),
-    IamGrant(action="eks:ListClusters", on=Target.EVERYTHING, by=_CHECKER, why="tell bound clusters that are gone; lists have no resource"),
-    IamGrant(action="eks:DescribeCluster", on=Target.CLUSTERS, by=_BOTH, why="endpoint, certificate authority, issuer, status"),
-    IamGrant(action="eks:DescribeAddon", on=Target.ADDONS, by=_BOTH, why="the add-on record, its status and health"),
-    IamGrant(action="eks:ListPodIdentityAssociations", on=Target.CLUSTERS, by=_BOTH, why="which mechanism is in force"),
-    IamGrant(action="eks:DescribePodIdentityAssociation", on=Target.ASSOCIATIONS, by=_BOTH, why="the role of an association"),
+    IamGrant(
+        action="eks:ListClusters",
+        on=Target.EVERYTHING,
+        by=_CHECKER,
+        why="find bound clusters that no longer exist; list actions have no resource",
+    ),
+    IamGrant(action="eks:DescribeCluster", on=Target.CLUSTERS, by=_BOTH, why="read the endpoint, certificate authority, issuer and status"),
+    IamGrant(action="eks:DescribeAddon", on=Target.ADDONS, by=_BOTH, why="read the add-on record, its status and health"),
+    IamGrant(action="eks:ListPodIdentityAssociations", on=Target.CLUSTERS, by=_BOTH, why="find Pod Identity associations"),
+    IamGrant(action="eks:DescribePodIdentityAssociation", on=Target.ASSOCIATIONS, by=_BOTH, why="read the role of an association"),
     IamGrant(
         action="eks:DescribeAddonVersions",
         on=Target.EVERYTHING,
         by=_REMEDIATOR,
-        why="default and latest version, as advice; the call has no resource",
+        why="recommend the default and latest version; the call has no resource",
     ),
     IamGrant(
         action="eks:DescribeClusterVersions",
         on=Target.EVERYTHING,
         by=_REMEDIATOR,
-        why="until when the cluster's version is supported, as advice; the call has no resource",
+        why="warn before support of the cluster's version ends; the call has no resource",
     ),
-    IamGrant(action="eks:ListNodegroups", on=Target.CLUSTERS, by=_REMEDIATOR, why="is node auto repair's clock running"),
-    IamGrant(action="eks:DescribeNodegroup", on=Target.NODEGROUPS, by=_REMEDIATOR, why="is node auto repair's clock running"),
-    IamGrant(action="iam:GetRole", on=Target.BOUND_ROLES, by=_BOTH, why="does the role exist, whom does it trust"),
-    IamGrant(action="iam:GetOpenIDConnectProvider", on=Target.OIDC_PROVIDERS, by=_BOTH, why="does IAM know the cluster's issuer"),
+    IamGrant(action="eks:ListNodegroups", on=Target.CLUSTERS, by=_REMEDIATOR, why="check whether node auto repair will act"),
+    IamGrant(action="eks:DescribeNodegroup", on=Target.NODEGROUPS, by=_REMEDIATOR, why="check whether node auto repair will act"),
+    IamGrant(action="iam:GetRole", on=Target.BOUND_ROLES, by=_BOTH, why="check that the role exists and trusts the ServiceAccount"),
+    IamGrant(
+        action="iam:GetOpenIDConnectProvider",
+        on=Target.OIDC_PROVIDERS,
+        by=_BOTH,
+        why="check that IAM has a provider for the cluster's issuer",
+    ),
     IamGrant(
         action="iam:SimulatePrincipalPolicy",
         on=Target.BOUND_ROLES,
         by=_BOTH,
-        why="may the role make the calls of this add-on release; the call only reads",
+        why="check that the role allows the calls of this add-on release; the call only reads",
         optional=SIMULATION,
     ),
-    IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident, and its signals before each look"),
-    IamGrant(action="dynamodb:UpdateItem", on=Target.INCIDENTS, by=_BOTH, why="claim, signal, close"),
-    IamGrant(action="dynamodb:Query", on=Target.INCIDENTS, by=_REMEDIATOR, why="history: cool-down, tug of war, breaker"),
+    IamGrant(action="dynamodb:GetItem", on=Target.INCIDENTS, by=_BOTH, why="read the incident, and its signals before each assessment"),
+    IamGrant(action="dynamodb:UpdateItem", on=Target.INCIDENTS, by=_BOTH, why="claim, signal and close incidents"),
+    IamGrant(
+        action="dynamodb:Query",
+        on=Target.INCIDENTS,
+        by=_REMEDIATOR,
+        why="read history for the cool-down, tug-of-war and circuit-breaker policies",
+    ),
     IamGrant(action="dynamodb:PutItem", on=Target.INCIDENTS, by=_REMEDIATOR, why="write history"),
     IamGrant(action="lambda:InvokeFunction", on=Target.REMEDIATOR, by=_CHECKER, why="start the remediator by incident id"),
-    IamGrant(action="lambda:GetDurableExecution", on=Target.REMEDIATOR, by=_CHECKER, why="has the execution of an open incident ended"),
-    IamGrant(action="lambda:CheckpointDurableExecution", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK checkpoints"),
-    IamGrant(action="lambda:GetDurableExecutionState", on=Target.REMEDIATOR, by=_REMEDIATOR, why="the durable SDK resumes"),
+    IamGrant(
+        action="lambda:GetDurableExecution",
+        on=Target.REMEDIATOR,
+        by=_CHECKER,
+        why="check whether the execution of an open incident has ended",
+    ),
+    IamGrant(
+        action="lambda:CheckpointDurableExecution", on=Target.REMEDIATOR, by=_REMEDIATOR, why="store the checkpoints of the durable SDK"
+    ),
+    IamGrant(action="lambda:GetDurableExecutionState", on=Target.REMEDIATOR, by=_REMEDIATOR, why="resume a durable execution"),
     IamGrant(
         action="events:PutEvents",
         on=Target.EVENT_BUS,
         by=_ALL,
-        why="one check per bound cluster; outgoing events; in no other name than ours",
+        why="request checks and publish events; only with the remediator's event source",
         # Checked for each entry of a call.
         # Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
         condition={"StringEquals": {"events:source": EVENT_SOURCE}},
     ),
-    IamGrant(action="sns:Publish", on=Target.CHAT_TOPIC, by=_REMEDIATOR, why="tell the chat"),
-    IamGrant(action="sns:Publish", on=Target.PEOPLE_TOPIC, by=_REMEDIATOR, why="tell people and pagers"),
+    IamGrant(action="sns:Publish", on=Target.CHAT_TOPIC, by=_REMEDIATOR, why="send notifications to chat"),
+    IamGrant(action="sns:Publish", on=Target.PEOPLE_TOPIC, by=_REMEDIATOR, why="send notifications to people and pagers"),
     IamGrant(
         action="eks:UpdateAddon",
         # IAM checks this action on the add-on alone.
         # Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html
         on=Target.KNOWN_ADDONS,
         by=_REMEDIATOR,
-        why="write the role into the add-on record, where it lasts; the last part of the ARN is generated",
+        why="write the role into the add-on record, so that updates keep it; the last part of the ARN is generated",
     ),
     IamGrant(
         action="iam:PassRole",
         on=Target.PASSABLE_ROLES,
         by=_REMEDIATOR,
-        why="EKS demands it of whoever sets an add-on's role",
+        why="EKS requires it to set the role of an add-on",
         condition={"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}},
     ),
 )
@@ -159,11 +181,11 @@ _TABLE_KEY_ACTIONS: Final = (
 """Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"""
 
 SERVICE_IAM: Final = (
-    IamGrant(action="logs:CreateLogStream", on=Target.LOGS, by=_ALL, why="Lambda opens a stream for each environment"),
-    IamGrant(action="logs:PutLogEvents", on=Target.LOGS, by=_ALL, why="Lambda writes the log; the group is the stack's"),
-    IamGrant(action="xray:PutTraceSegments", on=Target.EVERYTHING, by=_ALL, why="Lambda traces; the call has no resource"),
-    IamGrant(action="xray:PutTelemetryRecords", on=Target.EVERYTHING, by=_ALL, why="Lambda traces; the call has no resource"),
-    IamGrant(action="sqs:SendMessage", on=Target.DEAD_LETTERS, by=_ALL, why="Lambda keeps what failed for good"),
+    IamGrant(action="logs:CreateLogStream", on=Target.LOGS, by=_ALL, why="create the log stream of an execution environment"),
+    IamGrant(action="logs:PutLogEvents", on=Target.LOGS, by=_ALL, why="write log events; the stack creates the log group"),
+    IamGrant(action="xray:PutTraceSegments", on=Target.EVERYTHING, by=_ALL, why="write traces; the call has no resource"),
+    IamGrant(action="xray:PutTelemetryRecords", on=Target.EVERYTHING, by=_ALL, why="write traces; the call has no resource"),
+    IamGrant(action="sqs:SendMessage", on=Target.DEAD_LETTERS, by=_ALL, why="store events that failed permanently"),
     *_by_key("sns", ("GenerateDataKey", "Decrypt"), _REMEDIATOR, "SNS encrypts what we publish"),
     *_by_key("sqs", ("GenerateDataKey", "Decrypt"), _ALL, "SQS encrypts dead letters", CUSTOMER_KEY),
     *_by_key("dynamodb", _TABLE_KEY_ACTIONS, _BOTH, "DynamoDB encrypts the incidents", CUSTOMER_KEY),
@@ -172,7 +194,7 @@ SERVICE_IAM: Final = (
             action=eni_action,
             on=Target.EVERYTHING,
             by=_ALL,
-            why="Lambda attaches to the VPC; the interface is not known before",
+            why="attach functions to the VPC; the id of the interface is not known in advance",
             optional=NETWORK,
         )
         for eni_action in ENI_ACTIONS
@@ -202,13 +224,16 @@ def rbac_rules(namespace: str, service_account: str, kind: WorkloadKind, workloa
     return (
         RbacRule(group="", resource="serviceaccounts", names=own, verbs=("get",), why="read the annotation"),
         RbacRule(group="", resource="serviceaccounts", names=own, verbs=("patch",), by=_REMEDIATOR, why="set the annotation"),
-        RbacRule(group="apps", resource=kind.resource, names=running, verbs=("get",), why="is it wanted, is it rolled out"),
-        *([RbacRule(group="apps", resource=kind.resource, names=running, verbs=("patch",), by=_REMEDIATOR, why="restart it")] * restarts),
-        *(RbacRule(group="apps", resource=item, verbs=("get",), why="from a pod to its owner") for item in kinds[1:] if found_by_pods),
-        RbacRule(group="", resource="pods", verbs=("list",), why="which role was each pod admitted with"),
+        RbacRule(group="apps", resource=kind.resource, names=running, verbs=("get",), why="read the desired pods and the rollout"),
+        *(
+            [RbacRule(group="apps", resource=kind.resource, names=running, verbs=("patch",), by=_REMEDIATOR, why="restart the workload")]
+            * restarts
+        ),
+        *(RbacRule(group="apps", resource=item, verbs=("get",), why="find the owner of a pod") for item in kinds[1:] if found_by_pods),
+        RbacRule(group="", resource="pods", verbs=("list",), why="read the role that each pod was admitted with"),
         RbacRule(group="", resource="pods", verbs=("delete",), by=_REMEDIATOR, why="replace the canary and stale pods"),
-        RbacRule(group="events.k8s.io", resource="events", verbs=("list",), why="permission errors the plug-in reports"),
-        RbacRule(group="", resource="nodes", verbs=("list",), cluster_wide=True, why="are nodes Ready, and if not, why"),
+        RbacRule(group="events.k8s.io", resource="events", verbs=("list",), why="read permission errors that the plug-in reports"),
+        RbacRule(group="", resource="nodes", verbs=("list",), cluster_wide=True, why="read whether nodes are Ready, and the reason if not"),
     )
 
 
@@ -247,7 +272,7 @@ class BoundWorkload:
 def manifests(bound: Iterable[BoundWorkload] = (), *, restarts: bool = True) -> list[dict[str, Any]]:
     """Roles, ClusterRoles and their bindings for both groups: JSON objects ready to apply, in a stable order.
 
-    Without bound workloads they serve aws-node alone. Without `restarts` nobody may patch a workload (setting `restart_by: deletion`).
+    Without bound workloads they serve aws-node alone. Without `restarts` no one may patch a workload (setting `restart_by: deletion`).
     """
     wanted = sorted(set(bound)) or [BoundWorkload(AWS_NODE.namespace, AWS_NODE.service_account, AWS_NODE.kind, AWS_NODE.name)]
     made: list[dict[str, Any]] = []

@@ -41,7 +41,7 @@ _SPEC_FIELDS: Final[Mapping[WorkloadKind, tuple[str, ...]]] = {
         "ordinals",
     ),
 }
-"""The fields of a workload's spec beside `template` and `selector`.
+"""The fields of a workload's spec other than `template` and `selector`.
 
 Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/
 """

@@ -6,7 +6,7 @@ from lambdas.contract.parameters import valid_cluster
 from lambdas.contract.workloads import WorkloadKind
 
 KUBELET_NOT_READY: Final = "KubeletNotReady"
-"""The reason of the kubelet's Ready condition while the node is not Ready, whatever the cause.
+"""The reason of the kubelet's Ready condition while the node is not Ready, for any cause.
 
 Source: https://github.com/kubernetes/kubernetes/blob/HEAD/pkg/kubelet/nodestatus/setters.go
 """

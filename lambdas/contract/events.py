@@ -90,10 +90,10 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
         why="an add-on was created, updated, degraded or restored; the body is undocumented, so the type alone is matched",
         pattern=lambda _: {"source": ["aws.eks"], "detail-type": list(ADDON_EVENTS)},
     ),
-    "AddonCalls": Subscription(why="someone changes an add-on: the call that takes the role away", pattern=_calls(ADDON_CALLS)),
-    "IdentityCalls": Subscription(why="the mechanism or the version of a cluster changes", pattern=_calls(IDENTITY_CALLS)),
+    "AddonCalls": Subscription(why="a call changes an add-on, and may remove its role", pattern=_calls(ADDON_CALLS)),
+    "IdentityCalls": Subscription(why="a call changes the identity mechanism or the version of a cluster", pattern=_calls(IDENTITY_CALLS)),
     "NodeAlarms": Subscription(
-        why="Container Insights counts failed nodes; the alarm's name tells the cluster",
+        why="Container Insights counts failed nodes; the alarm's name contains the cluster",
         pattern=lambda _: {
             "source": ["aws.cloudwatch"],
             "detail-type": ["CloudWatch Alarm State Change"],
@@ -101,7 +101,7 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
         },
     ),
     "ParameterChanges": Subscription(
-        why="a binding or a setting was written: validate it before it is needed",
+        why="a binding or a setting was written: validate it",
         pattern=lambda _: {
             "source": ["aws.ssm"],
             "detail-type": ["Parameter Store Change"],
@@ -109,11 +109,11 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
         },
     ),
     "OwnEvents": Subscription(
-        why="our node watcher, the sweep's one event per cluster, or anyone who asks for a check",
+        why="the node watcher, one event per cluster from the sweep, or a request for a check",
         pattern=lambda _: {"source": [EVENT_SOURCE], "detail-type": [str(kind) for kind in INCOMING]},
     ),
     "KubernetesEvents": Subscription(
-        why="kubernetes-event-exporter or a like tool saw a node turn NotReady; the source is the operator's choice",
+        why="kubernetes-event-exporter or a similar tool reported a NotReady node; the operator chooses the source",
         pattern=lambda _: {"detail-type": ["Kubernetes Event"], "detail": {"reason": ["NodeNotReady"]}},
     ),
 }

@@ -170,7 +170,9 @@ def setting(
 class Settings:
     """All settings of one cluster. The name of a field is the last segment of its parameter path."""
 
-    mode: Mode = setting("enforce", _one_of(Mode), "enforce: repair · approve: ask first · observe: notify only", stricter=_later(Mode))
+    mode: Mode = setting(
+        "enforce", _one_of(Mode), "enforce: repair · approve: request approval first · observe: notify only", stricter=_later(Mode)
+    )
     addon_record: AddonRecord = setting(
         "update",
         _one_of(AddonRecord),
@@ -180,7 +182,7 @@ class Settings:
     when_unverified: WhenUnverified = setting(
         "restore-own",
         _one_of(WhenUnverified),
-        "a precondition cannot be read: restore-own sets a missing annotation to a role of this account, and replaces none"
+        "if a precondition cannot be read: restore-own sets a missing annotation to a role of this account, and replaces none"
         " · restore also sets bound roles of other accounts · refuse writes nothing",
         stricter=_later(WhenUnverified),
     )
@@ -204,10 +206,15 @@ class Settings:
         stricter=_within,
     )
     circuit_breaker_clusters: int = setting(
-        "5", _whole_number(2, 1000), "clusters that break after one parameter change before repairs stop (count)", stricter=min
+        "5",
+        _whole_number(2, 1000),
+        "number of clusters with an incident after one parameter change at which repairs stop (count)",
+        stricter=min,
     )
     notify_from: Severity = setting("warning", _one_of(Severity), "minimum severity of a notification", stricter=_less_severe)
-    digest: Digest = setting("off", _one_of(Digest), "daily: a digest of the incidents of the last day and of open ones, if any · off")
+    digest: Digest = setting(
+        "off", _one_of(Digest), "daily: a digest of open incidents and of those of the last day, if there are any · off"
+    )
 
 
 NAMES: Final = tuple(f.name for f in fields(Settings))
@@ -275,6 +282,6 @@ def read_settings(values: Mapping[str, str], cluster: str, floor: Floor = NO_FLO
                 chosen[name] = parse_setting(name, values[path])
             except InvalidValue as error:
                 wrong[path] = str(error)
-    read = Settings(**chosen)  # type: ignore[arg-type]  # each value comes from its own field's parser
+    read = Settings(**chosen)  # type: ignore[arg-type]  # each field's own parser produced its value
     raised: dict[str, Any] = {name: raise_to_floor(name, getattr(read, name), floor) for name in floor}
     return replace(read, **raised), wrong

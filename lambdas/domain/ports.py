@@ -1,7 +1,7 @@
 """The ports: protocols for the outside systems. Each port has one adapter and one fake.
 
 Every method raises `TransientError` where the same call may succeed later, and `AccessDenied` where it is refused. The text of the error
-says what was attempted and what came back.
+says what was attempted and what the result was.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -182,7 +182,7 @@ class IncidentsPort(Protocol):
         ...
 
     def take_over(self, ended: Incident, successor: Incident) -> Incident:
-        """Replace an abandoned incident, unless its holder began or stopped to act meanwhile. Returns the open incident."""
+        """Replace an abandoned incident, unless its holder has since started or finished a repair. Returns the open incident."""
         ...
 
     def mark_started(self, incident: Incident, execution_arn: str) -> None:

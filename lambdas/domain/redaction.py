@@ -8,7 +8,7 @@ _EKS_PREFIX: Final = "k8s-aws-v1."
 
 _CREDENTIALS: Final = re.compile(
     r"""
-    (?P<eks>k8s-aws-v1\.)[\w\-=%.+/]+                              # a presigned URL of STS: whoever has it is this role for 15 minutes
+    (?P<eks>k8s-aws-v1\.)[\w\-=%.+/]+                              # a presigned URL of STS: valid as this role for 15 minutes
     | (?P<bearer>\bBearer\s+)[\w\-=.~+/]{8,}
     | (?P<query>\bX-Amz-(?:Signature|Security-Token|Credential)(?:=|%3D))[^\s&"'<>]*
     | (?P<jwt>\beyJ)[\w\-]{8,}\.[\w\-]+\.[\w\-]*                   # the token of a ServiceAccount

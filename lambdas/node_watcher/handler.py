@@ -14,7 +14,7 @@ from lambdas.adapters.parameter_store import ParameterStore
 from lambdas.contract.environment import Environment
 from lambdas.node_watcher.audit_events import BatchIgnored, WatcherDependencies, publish_findings
 
-BINDINGS_KEPT_S: Final = 60
+BINDINGS_TTL_S: Final = 60
 """Maximum age of bindings. A new binding takes effect within a minute, and a busy log group costs one read a minute."""
 
 _log: Final = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _environment() -> Environment:
 def _dependencies() -> WatcherDependencies:
     session = AwsSession(_environment().region)
     return WatcherDependencies(
-        parameters=ParameterStore(session, keep_s=BINDINGS_KEPT_S),
+        parameters=ParameterStore(session, ttl_s=BINDINGS_TTL_S),
         bus=EventBus(session, _environment().event_bus),
         parse_json=orjson.loads,
         warn=_log.warning,

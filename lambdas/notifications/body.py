@@ -84,7 +84,7 @@ def _role(context: MessageContext) -> Phrase | None:
 
 
 def _scope(context: MessageContext) -> Phrase | None:
-    """Where the role comes from, where it is written, and what it replaces."""
+    """The source of the role, where it is written, and what it replaces."""
     current, target = context.current, context.incident.target
     old = [arn for action in current.actions for arn in (getattr(action, "old_value", None), getattr(action, "old_role_arn", None)) if arn]
     return phrase(

@@ -21,7 +21,7 @@ from lambdas.notifications.wording import Code, Link, Phrase, phrase
 class Content:
     """One message.
 
-    `titles` holds the title and its shorter forms, the longest first. `heading` stands above the steps, and `long_step` replaces a step
+    `titles` holds the title and its shorter forms, the longest first. `heading` precedes the steps, and `long_step` replaces a step
     that a channel has no room for. `context`, `keywords` and `resources` are for programs and for searching.
     """
 

@@ -58,7 +58,7 @@ def _replaced(text: str, replacement: Callable[[str], str]) -> str:
 
 
 def chat(value: object) -> str:
-    """One line for a chat, without mentions, links and markup. An address such as `jane@example.com` is kept."""
+    """One line for a chat, without mentions, links and markup. An address such as `jane@example.com` is unchanged."""
     text = chat_code(value).translate(_MARKUP).replace("://", ":⧸⧸").replace("](", "] (")
     text = _DOMAIN.sub(_unlinked, _SCHEME.sub("\\1：", text))
     return _EDGE_UNDERSCORE.sub(lambda match: "ˍ" * len(match[0]), text)

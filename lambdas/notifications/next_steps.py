@@ -39,7 +39,7 @@ _CHECK_AGAIN: Final = frozenset(
 
 
 def steps(context: MessageContext) -> tuple[Phrase, ...]:
-    """At most five steps, in order; empty where nothing is left to do."""
+    """At most five steps, in order; empty where no step is needed."""
     return tuple(_steps(context))[:MOST_STEPS]
 
 
@@ -58,7 +58,7 @@ def _steps(context: MessageContext) -> Iterator[Phrase]:
         case NotificationKind.REMINDER if context.current.remedies:  # the first message of the thread has the full text
             yield _command("The first message of this incident lists the steps. To print them again:", _check(context))
         case NotificationKind.REMINDER if context.current.actions:
-            yield _command("To repair it by hand:", _fix(context))
+            yield _command("To repair it manually:", _fix(context))
         case _:
             yield from _manual_steps(context)
 
@@ -78,7 +78,7 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
     if reason == BlockReason.NO_BINDING:
         yield _bind(context)
     elif reason in _REPAIR_BY_HAND:
-        yield _command("To repair it by hand:", _fix(context))
+        yield _command("To repair it manually:", _fix(context))
     if verdict is Verdict.FLAPPING or reason in LEFT_TO_OWNER:
         yield from _prevention(context)
     if verdict is Verdict.UPDATE_IN_PROGRESS:
@@ -97,7 +97,7 @@ def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
 def _precondition(reason: str, context: MessageContext) -> Iterator[Phrase]:
     match reason:
         case BlockReason.PRECONDITION_UNKNOWN:
-            yield phrase("Let the remediator's role read the resource named above, or correct the cluster by hand.")
+            yield phrase("Let the remediator's role read the resource named above, or correct the cluster manually.")
         case BlockReason.ROLE_OUTSIDE_BOUNDS:
             path = Code(context.current.binding_path)
             yield phrase("Correct the parameter {path}. If the role is right, add it to bound_roles and deploy.", path=path)

@@ -133,7 +133,7 @@ def _state(context: MessageContext) -> tuple[Phrase, Phrase | None]:
 _BLOCKED: Final[Mapping[str, str]] = {
     BlockReason.OBSERVE_MODE: "not repaired in observe mode",
     BlockReason.NO_BINDING: "not repaired without a binding",
-    BlockReason.ADDON_RECORD_NOTIFY_ONLY: "left to the owner of the add-on",
+    BlockReason.ADDON_RECORD_NOTIFY_ONLY: "for the owner of the add-on to change",
     BlockReason.ROLE_NOT_ALLOWED: "the add-on record is not changed",
     BlockReason.COOLDOWN: "cooldown before the next repair",
     BlockReason.TOO_MANY_REPAIRS: "too many repairs within an hour",

@@ -63,7 +63,7 @@ class _PolledCodec(SerDes[Any]):
 
 
 class DurableSteps:
-    """Steps that survive a crash between any two of them. `meter` counts them; after a replay it stands where it stood before."""
+    """Steps that survive a crash between any two of them. `meter` counts them; a replay restores the count."""
 
     def __init__(self, context: DurableContext) -> None:
         self._context = context
@@ -99,7 +99,7 @@ class DurableSteps:
         return polled.state
 
     def pause(self, step: StepId, seconds: int) -> None:
-        """A timer of the service; the function ends meanwhile."""
+        """A timer of the service; the function ends during the wait."""
         self._context.wait(Duration(seconds=max(1, seconds)), name=str(step))
         self.meter.add(1, 0)
 

@@ -37,7 +37,7 @@ from lambdas.remediator.durable_steps import DurableSteps
 
 OPEN_SCHEDULE: Final = PollSchedule(timeout_s=1800)
 """How long to try to read the incident. After that the execution ends, and the next sweep takes the incident over."""
-FACTS_KEPT_S: Final = 2
+FACTS_TTL_S: Final = 2
 """Maximum age of a cluster's description, a role and an OIDC provider, so that a write uses what its assessment has read."""
 CHECKPOINT_TIMEOUT_S: Final = 50
 """The time-out of the SDK's own client."""
@@ -47,7 +47,7 @@ CHECKPOINT_TIMEOUT_S: Final = 50
 class OpenResult:
     """The incident to work on, with the state that the execution before this one has handed over.
 
-    Without an incident, `is_answered` tells an incident that is not open from a table that does not answer.
+    Without an incident, `is_answered` distinguishes an incident that is not open from a table that does not answer.
     """
 
     incident: Incident | None = None
@@ -117,7 +117,7 @@ def incidents() -> Incidents:
 
 @cache
 def _readers() -> Readers:
-    return aws_readers(_session(), _environment(), Function.REMEDIATOR, ThreadPoolExecutor, facts_kept_s=FACTS_KEPT_S)
+    return aws_readers(_session(), _environment(), Function.REMEDIATOR, ThreadPoolExecutor, facts_ttl_s=FACTS_TTL_S)
 
 
 @cache

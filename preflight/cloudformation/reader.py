@@ -172,7 +172,7 @@ def _identity(template: Template, addon: Resource, context: Context) -> Iterator
     yield from mismatches
     right = own is Presence.SET and len(mismatches) < len(_own_associations(addon))
     if right or _associations(template, addon) or context.association_for(name_of(addon.property("ClusterName"), template)):
-        beside = f" aws-node ignores {_ROLE} beside it." if role is Presence.SET else ""
+        beside = f" aws-node then ignores {_ROLE}." if role is Presence.SET else ""
         message = f"A Pod Identity association gives aws-node its role.{beside}"
         yield _finding(rules.POD_IDENTITY, addon, message, at=(_ASSOCIATIONS, _ROLE))
         yield from _agent(template, addon, context)
@@ -242,7 +242,7 @@ def _without_role(template: Template, addon: Resource) -> Iterator[Finding]:
     elif access is Access.GRANTED:
         yield _finding(rules.NODE_ROLE, addon, f"{cause}. The node role of the template has the CNI policy.", at=at)
     elif access is Access.UNKNOWN:
-        message = f"{cause}, and the template does not tell whether the node role has the CNI policy."
+        message = f"{cause}, and the template does not show whether the node role has the CNI policy."
         yield _finding(rules.ROLE_UNKNOWN, addon, message, at=at, add=_role_lines(template), place=_place(addon))
     else:
         lacks = ", and the node role of the template lacks the CNI policy" if access is Access.MISSING else ""

@@ -170,7 +170,7 @@ def _known_provider(template: Template, addon: Resource, context: Context) -> st
 
 
 def _target(template: Template, addon: Resource, known: str | None) -> DeploymentTarget:
-    """The add-on's cluster has the issuer that is known, or the one that stands for it; each other cluster has one of its own."""
+    """The add-on's cluster has the issuer that is known, or a placeholder for it; each other cluster has one of its own."""
     value = addon.property("ClusterName")
     mine = set(references(value)) if value else set()
     clusters = [cluster.id for cluster in template.of_type(CLUSTER)]

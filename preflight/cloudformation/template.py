@@ -64,7 +64,7 @@ class Resource:
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A whole template. `json` tells whether it is written in JSON, as lines to add are then."""
+    """A whole template. With `json`, the template and the lines to add are JSON."""
 
     root: SourceNode
     resources: Mapping[str, Resource]

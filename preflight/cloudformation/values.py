@@ -1,4 +1,4 @@
-"""Values of a template as plain JSON. Undecided parts stand as `${...}`, which a policy reads as a variable.
+"""Values of a template as plain JSON. Undecided parts are `${...}`, which a policy reads as a variable.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -28,7 +28,7 @@ Source: https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.CfnJson.html
 _ISSUER: Final = "OpenIdConnectIssuerUrl"
 _SUBSTITUTED: Final = re.compile(r"\$\{(!?)([^}]*)\}")
 _MOST: Final = 20_000
-"""Most values of one policy. IAM accepts 2,048 characters; a text of aliases may stand for millions of values."""
+"""Most values of one policy. IAM accepts 2,048 characters; a text of aliases may expand to millions of values."""
 _DEEPEST: Final = 60
 _ABSENT: Final = object()
 

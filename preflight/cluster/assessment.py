@@ -31,7 +31,7 @@ from preflight.finding import Finding, by_severity
 from preflight.rules import Rule
 
 _ESSENTIAL: Final = (Link.MECHANISM, *READABLE_PRECONDITIONS, Link.ADDON_RECORD, Link.ANNOTATION)
-"""Links that must be known to decide whether the role is kept."""
+"""Links that must be known to decide whether the role remains in effect."""
 
 
 def kubernetes_after(snapshot: Snapshot, upgrade: Upgrade) -> str:
@@ -191,7 +191,7 @@ def _some(offered: Sequence[OfferedVersion], most: int = 5) -> str:
 
 def _of_nodes(snapshot: Snapshot) -> Iterator[Finding]:
     if isinstance(snapshot.nodes, tuple) and (windows := [node.name for node in snapshot.nodes if node.os == "windows"]):
-        message = f"{windows[0]} runs Windows: its node role needs AmazonEKS_CNI_Policy, whatever role aws-node has."
+        message = f"{windows[0]} runs Windows: its node role needs AmazonEKS_CNI_Policy, regardless of the role of aws-node."
         yield _finding(rules.WINDOWS_NODES, "nodes", message)
 
 

@@ -27,7 +27,8 @@ class Upgrade:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterReport:
-    """The findings about one cluster. `commands` carry out the upgrade in order; `without_role` tells the effect of leaving the role out.
+    """The findings about one cluster. `commands` carry out the upgrade in order; `without_role` describes the effect of an
+    upgrade that omits the role.
 
     Versions, roles and the ARN of the OIDC provider are "" where there is none, or where it could not be read.
     """

@@ -103,7 +103,7 @@ def _result(finding: Finding, cluster: str, index: int) -> Json:
 def _location(finding: Finding, cluster: str) -> Json:
     found: Json = {}
     if finding.file:
-        # A plan has no lines of its own. Code hosts require one, and the first stands for the whole file.
+        # A plan has no lines of its own. Code hosts require one, and the first line represents the whole file.
         region = {"startLine": finding.line or 1, **({"startColumn": finding.column} if finding.column else {})}
         found["physicalLocation"] = {"artifactLocation": {"uri": uri(finding.file)}, "region": region}
     name = f"{cluster}/{finding.resource}" if cluster else finding.resource

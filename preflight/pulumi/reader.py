@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The text that stands for a value that is known after the update.
+"""The placeholder for a value that is known after the update.
 
 Source: https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/plugin/rpc.go
 """
@@ -176,7 +176,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 def _configuration(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Return the resources with their references: Pulumi lists for each input the resources that it comes from."""
+    """Return the resources with their references: Pulumi lists for each input the resources that it depends on."""
     for urn, step in steps.items():
         declared = _TYPES.get(_kind(urn))
         if declared is None:

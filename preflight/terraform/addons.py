@@ -160,7 +160,7 @@ def _identity_findings(plan: Plan, change: Change, context: Context) -> Iterator
             rules.ASSOCIATION_MISMATCH, change, message, add=(f'service_account = "{SERVICE_ACCOUNT}"',), place=place_of(plan, change)
         )
     if isinstance(identity.association, str):
-        beside = f" aws-node ignores {ROLE} beside it." if identity.role else ""
+        beside = f" aws-node then ignores {ROLE}." if identity.role else ""
         yield _finding(rules.POD_IDENTITY, change, f"A Pod Identity association gives aws-node its role.{beside}", origin)
         yield from _agent(plan, change, context)
     elif isinstance(identity.role, UnknownValue):
@@ -203,7 +203,7 @@ def _loss(plan: Plan, change: Change) -> tuple[Rule, str]:
     """Return the rule and the message about an add-on that has no role after the apply."""
     versions = (change.before or {}).get("addon_version"), change.after_value("addon_version")
     target = f" to {versions[1]}" if isinstance(versions[1], str) else ""
-    moved = f" while the version goes from {versions[0]}{target}" if change.before and versions[0] != versions[1] else ""
+    moved = f" while the version changes from {versions[0]}{target}" if change.before and versions[0] != versions[1] else ""
     if before := role_before(change):
         return rules.ROLE_DROPPED, f"The record holds {before}; the plan removes it{moved}."
     if members((change.before or {}).get(BLOCK)):
@@ -221,15 +221,15 @@ def _on_node_role(plan: Plan, change: Change, moved: str) -> tuple[Rule, str]:
     nodes = ", and the node role of the plan lacks the CNI policy" if access is Access.MISSING else ""
     if not change.is_created and access is Access.GRANTED:
         message = (
-            f"The add-on is updated without a role{moved}; the node role has the CNI policy. An annotation that was set by hand is lost."
+            f"The add-on is updated without a role{moved}; the node role has the CNI policy. An annotation that was set manually is lost."
         )
         return rules.ROLE_ABSENT, message
     if not change.is_created:
-        return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}{nodes}: an annotation that was set by hand is lost."
+        return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}{nodes}: an annotation that was set manually is lost."
     if access is Access.GRANTED:
         return rules.NODE_ROLE, "The add-on gets no role. The node role of the plan has the CNI policy."
     if access is Access.UNKNOWN:
-        return rules.ROLE_UNKNOWN, "The add-on gets no role, and the plan does not tell whether the node role has the CNI policy."
+        return rules.ROLE_UNKNOWN, "The add-on gets no role, and the plan does not show whether the node role has the CNI policy."
     return rules.ROLE_MISSING, f"The add-on is created without {ROLE} and without a Pod Identity association{nodes}."
 
 

@@ -1,4 +1,4 @@
-"""The configuration inside a plan: where a value comes from, and what a person has to edit."""
+"""The configuration inside a plan: the origin of a value, and the code to edit."""
 
 import json
 import re
@@ -23,7 +23,7 @@ class ModuleCall:
 
     @property
     def source(self) -> str:
-        """Where the module comes from, as it is written."""
+        """The source of the module, as written."""
         return text(self.block.get("source"))
 
     @property
@@ -80,7 +80,7 @@ def resource_block(plan: Plan, change: Change) -> Mapping[str, Any]:
 
 
 def expression(plan: Plan, change: Change, attribute: str) -> str:
-    """How the attribute is written, as far as a plan tells: its constant, or what it refers to; "" where it is not written."""
+    """How the attribute is written, as far as a plan shows it: its constant, or what it refers to; "" where it is not written."""
     block = fields(fields(resource_block(plan, change).get("expressions")).get(attribute))
     if "constant_value" in block:
         return json.dumps(block["constant_value"], ensure_ascii=False)
@@ -101,8 +101,8 @@ def _written(block: Mapping[str, Any]) -> list[str]:
 def roles_behind(plan: Plan, change: Change, attribute: str) -> frozenset[tuple[tuple[str, ...], str]] | None:
     """The `aws_iam_role` resources, as (module path, address), from whose ARNs alone an undecided attribute can come; None otherwise.
 
-    An undecided value comes from something undecided. Where all that the expression refers to are ARNs of roles that are managed here,
-    and values that are always decided when a plan is made (variables of the root module, `each.key`), it comes from such an ARN,
+    An undecided value has an undecided origin. Where all that the expression refers to are ARNs of roles that are managed here,
+    and values that are always decided when a plan is made (variables of the root module, `each.key`), its origin is such an ARN,
     and the ARN of a role is never empty. Anything else proves nothing.
     """
     path = module_names(change.module)

@@ -138,7 +138,7 @@ class Plan:
 
     @cached_property
     def blocks(self) -> dict[tuple[str, ...], Mapping[str, Mapping[str, Any]]]:
-        """Return the resource blocks that were looked up so far: names of modules -> address -> block. The configuration fills it."""
+        """Return the resource blocks found so far: names of modules -> address -> block. The configuration fills it."""
         return {}
 
 
@@ -146,7 +146,7 @@ def load(source: str, file: str) -> Plan:
     """Return the plan.
 
     Raises:
-        MalformedFile: the text is not the JSON of a plan. The message names what it looks like, and the command to run.
+        MalformedFile: the text is not the JSON of a plan. The message names the format that it resembles, and the command to run.
     """
     document = _document(source, file)
     if "lineage" in document or ("values" in document and "resource_changes" not in document and "planned_values" not in document):

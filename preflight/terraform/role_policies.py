@@ -76,7 +76,7 @@ def _refers_to(plan: Plan, attachment: Change, role: Change, attribute: str) -> 
     """Return whether the attachment of an unnamed role is for this one.
 
     A reference names the resource and not its instance, so role and attachment of one module call belong together. An attachment
-    whose role a plan does not tell belongs to the only role of its module.
+    whose role a plan does not show belongs to the only role of its module.
     """
     roles = list(changes_at(plan, referred(plan, attachment, attribute), ROLE))
     if roles:

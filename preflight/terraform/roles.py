@@ -124,7 +124,7 @@ def _parsed(policy: object) -> Mapping[str, Any]:
 
 
 def _document(read: Change) -> Mapping[str, Any]:
-    """Return the policy of a deferred policy document. What is not known stands as `${...}`.
+    """Return the policy of a deferred policy document. Unknown parts are `${...}`.
 
     Source: https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document
     """
@@ -236,7 +236,7 @@ def _permissions(plan: Plan, addon: Change, role: Change) -> Iterator[Finding]:
 
 
 def _has_policies_elsewhere(plan: Plan, role: Change) -> bool:
-    """Return whether an attachment of the plan is for a role that the plan does not tell, so that it may be for this one."""
+    """Return whether an attachment of the plan is for a role that the plan does not show, so that it may be for this one."""
     kinds = ("aws_iam_role_policy_attachment", "aws_iam_role_policy", "aws_iam_policy_attachment")
     for change in plan.changes:
         if change.type in kinds and change.after is not None and isinstance(change.after_value("role"), UnknownValue):

@@ -29,7 +29,7 @@ class Block:
 
 
 def located(report: FileReport, folder: str = "") -> FileReport:
-    """Return the report with file and line of the blocks in the .tf files beside the plan; unchanged where there are none."""
+    """Return the report with file and line of the blocks in the .tf files in the folder of the plan; unchanged where there are none."""
     beside = Path(folder) if folder else Path(report.file).parent if report.file != "stdin" else Path()
     if not report.findings or not any(beside.glob("*.tf")):
         return report

@@ -83,7 +83,7 @@ def new_addon(state: EksState, cluster: Cluster, params: dict[str, Any]) -> dict
 
 
 def update_addon(state: EksState, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """Update an add-on; version, configuration and associations that the request omits are kept.
+    """Update an add-on; version, configuration and associations that the request omits do not change.
 
     Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateAddon.html
     """
@@ -175,7 +175,7 @@ def _apply(state: EksState, cluster: Cluster, params: dict[str, Any], update: Up
 
 
 def _merge(state: EksState, cluster: Cluster, record: dict[str, Any], params: dict[str, Any]) -> None:
-    """Write the parameters of the request. `omitted_role` decides whether a role that the request omits is kept."""
+    """Write the parameters of the request. `omitted_role` decides whether a role that the request omits is retained."""
     record |= {name: params[name] for name in ("addonVersion", "configurationValues", "serviceAccountRoleArn") if name in params}
     if params.get("podIdentityAssociations"):
         record["podIdentityAssociations"] = addon_associations(state, cluster, record["addonName"], params["podIdentityAssociations"])

@@ -117,7 +117,7 @@ class LocalAws:
     def client(self, service: str, principal: str | None = None, **config: Any) -> Any:
         """A boto3 client for the local AWS, for a role or user created by `roles`, or for the sandbox itself.
 
-        `config` goes to botocore's `Config`; clients without one are shared.
+        `config` is passed to botocore's `Config`; clients without one are shared.
         """
         key = (service, principal or "")
         with self._making:  # a session creates one client at a time

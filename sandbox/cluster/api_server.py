@@ -180,7 +180,7 @@ def _has_subresource(resource: Resource, info: RequestInfo) -> bool:
 
 
 def _misplaced(info: RequestInfo) -> bool:
-    """Creation goes to the collection (a binding to its pod), changes go to the object."""
+    """Creation is a request to the collection (a binding: to its pod), a change is a request to the object."""
     return bool(info.name) is (info.verb == "create") and info.subresource != "binding"
 
 

@@ -1,4 +1,4 @@
-"""Admission of a new pod: its ServiceAccount is looked up, then mutating webhooks are called."""
+"""Admission of a new pod: the ServiceAccount is read, then mutating webhooks are called."""
 
 from __future__ import annotations
 

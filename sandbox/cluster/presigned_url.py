@@ -33,7 +33,7 @@ _ALLOWED = frozenset(
     }
 )
 _BASE64URL = re.compile(r"^[A-Za-z0-9_-]*$")
-# Partition -> what its regional STS hosts look like: regional, FIPS and dual-stack.
+# Partition -> its regional STS hosts: regional, FIPS and dual-stack.
 _HOSTS: Mapping[str, re.Pattern[str]] = {
     "aws": re.compile(r"^sts(-fips)?\.(?!us-gov-|cn-)[a-z]{2}(-[a-z]+)+-\d\.(amazonaws\.com|api\.aws)$"),
     "aws-us-gov": re.compile(r"^sts(-fips)?\.us-gov-[a-z]+-\d\.(amazonaws\.com|api\.aws)$"),

@@ -20,7 +20,7 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 class RequestInfo:
     """Attributes of a request; for a path outside the resources only `verb` and `path` are set.
 
-    `resource` is None for an unknown plural; authorization comes first and needs only the names.
+    `resource` is None for an unknown plural; authorization precedes and needs only the names.
     """
 
     verb: str

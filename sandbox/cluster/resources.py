@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Object = dict[str, Any]
-"""A Kubernetes object as JSON: `apiVersion`, `kind`, `metadata` and whatever the kind adds."""
+"""A Kubernetes object as JSON: `apiVersion`, `kind`, `metadata` and the fields of the kind."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -67,7 +67,7 @@ class Authenticator:
             "HTTPS_PROXY": self.sts.url,
             "NO_PROXY": "",
             "SSL_CERT_FILE": str(self.certificates.authority_file),
-            "AWS_EC2_METADATA_DISABLED": "true",  # otherwise it asks the link-local address for its region
+            "AWS_EC2_METADATA_DISABLED": "true",  # otherwise it queries the link-local address for its region
         }
         self.program = self.workplace.start("aws-iam-authenticator", command, environment)
         self.program.wait_until(lambda: self.kubeconfig.exists() and listens(self.port), within_s=15)

@@ -60,7 +60,7 @@ def built_folder() -> Path:
 
 
 def find() -> Binaries:
-    """Look in `KUBEBUILDER_ASSETS` (envtest installs some of the programs there), then among the programs built here.
+    """Search `KUBEBUILDER_ASSETS` (envtest installs some of the programs there), then among the programs built here.
 
     Source: https://book.kubebuilder.io/reference/envtest.html
     """

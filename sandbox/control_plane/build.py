@@ -62,7 +62,7 @@ def check_go() -> str:
     numbers = re.match(r"go(\d+)\.(\d+)", version_text)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_GO:
         raise BuildError(
-            f"The control plane needs Go 1.26 or newer; the PATH has {version_text or 'one that does not tell its version'}. {INSTALL_GO}"
+            f"The control plane needs Go 1.26 or newer; the PATH has {version_text or 'one of an unknown version'}. {INSTALL_GO}"
         )
     return version_text.removeprefix("go")
 

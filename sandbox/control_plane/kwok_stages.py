@@ -75,7 +75,7 @@ def _denied_stage(fails: dict[str, Any], call: str, operator: str) -> dict[str, 
 
 
 def _unreachable_stage(stage: dict[str, Any], message: str) -> dict[str, Any]:
-    """A stage as it is, or where STS is out of reach, and the plug-in has a role: without a complaint, and with these last words."""
+    """The stage. Where STS is unreachable and the plug-in has a role: without the failure event, and with this termination message."""
     if not message or stage["spec"]["selector"]["matchExpressions"][-1]["operator"] == "In":
         return stage
     steps = [step for step in stage["spec"]["steps"] if "event" not in step]

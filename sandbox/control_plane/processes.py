@@ -30,7 +30,7 @@ def listens(port: int) -> bool:
 
 @dataclass
 class Program:
-    """One running program and where its output goes."""
+    """One running program and the file of its output."""
 
     name: str
     process: subprocess.Popen[bytes]

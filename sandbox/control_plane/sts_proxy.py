@@ -1,4 +1,4 @@
-"""Redirects the authenticator's call to STS, which goes to a public host over TLS, to the local STS."""
+"""Redirects the authenticator's call to STS, a public host over TLS, to the local STS."""
 
 import socket
 import ssl

@@ -79,7 +79,7 @@ def _started(pod: View, node: View, now: str, broken: frozenset[str]) -> Status:
 
 
 def _running_container(pod: View, container: View, now: str, *, ready: bool) -> Status:
-    """A running container; its restart count and last state are kept."""
+    """A running container; its restart count and last state are preserved."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     before: View = next((each for each in statuses if each["name"] == container["name"]), {})
     kept = {key: before[key] for key in ("restartCount", "lastState") if key in before}

@@ -57,7 +57,7 @@ def is_plugin(pod: View) -> bool:
 def effective_role(pod: View, associated: AssociatedRole) -> str | None:
     """The role that the plug-in's container uses; None for the node's role.
 
-    The SDK looks for web identity before container credentials.
+    The SDK tries web identity before container credentials.
     """
     container: View = next((each for each in pod["spec"]["containers"] if each["name"] == CONTAINER), {})
     variables = {each["name"]: each.get("value", "") for each in container.get("env") or ()}

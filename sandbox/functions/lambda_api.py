@@ -79,7 +79,7 @@ class LambdaApi:
     def add(self, function: Function) -> FunctionPool:
         """Deploy a function, or the next version of an existing one, to which every alias moves.
 
-        Running executions stay on their version, so the versions of a durable function are kept.
+        Running executions stay on their version, so the versions of a durable function are retained.
         Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
         """
         pool = FunctionPool(function, self._on_line)

@@ -64,13 +64,13 @@ def _send(line: str) -> None:
             command = [sys.executable, "-I", "-S", __file__]
             _reapers[own] = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)
         stdin = _reapers[own].stdin
-        assert stdin is not None  # noqa: S101  # asked for above
+        assert stdin is not None  # noqa: S101  # requested above
         stdin.write(f"{line}\n")
         stdin.flush()
 
 
 def remaining_pids(lines: Iterable[str]) -> set[int]:
-    """Processes that were watched and not forgotten."""
+    """Registered processes that were not released."""
     watched: set[int] = set()
     for line in lines:
         (watched.add if line[0] == "+" else watched.discard)(int(line[1:]))

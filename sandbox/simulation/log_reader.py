@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _FINAL_MESSAGES: Final = {"needs-action": "needs-action", "not-approved": "needs-action", "blocked": "blocked"}
-"""Kind of a notification -> outcome of an incident that is left to people."""
+"""Kind of a notification -> outcome of an incident that needs a person."""
 
 
 class LogReader:

@@ -46,7 +46,7 @@ class RealBackend(ResourceStack):
         nodes: approximate number of nodes.
         sts: the STS of the local AWS, which the authenticator calls.
         access_entries: access entries of the EKS double; read at each login.
-        roles: the roles that `role_can_run_cni` is asked about; no other role works.
+        roles: the roles that `role_can_run_cni` accepts; no other role works.
         on_step: called with each step of the set-up.
     """
 

@@ -161,7 +161,7 @@ def _request_rest(
 def targets_of(request: CheckRequest, cluster: str, dependencies: CheckDependencies) -> Sequence[ServiceAccountRef]:
     """The ServiceAccounts to check: the one in the request, else every bound one of the cluster; aws-node also without a binding.
 
-    aws-node comes first, since the nodes need it, and since the pods of a tenant decide how long the check of another target takes.
+    aws-node is checked first: the nodes need it, and the duration of another target's check depends on the pods of a tenant.
     Empty if AWS names a ServiceAccount without a binding: every team's calls for pod identity associations arrive here.
     """
     aws_node = ServiceAccountRef(cluster, AWS_NODE.namespace, AWS_NODE.service_account)

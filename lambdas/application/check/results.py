@@ -17,7 +17,7 @@ class EventIgnored:
 
 @dataclass(frozen=True)
 class EventMalformed:
-    """The event is not what its type promises, for this reason. No retry helps."""
+    """The event violates the format of its type, for this reason. No retry helps."""
 
     reason: str
 

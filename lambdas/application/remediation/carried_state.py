@@ -12,7 +12,7 @@ from lambdas.notifications.message_context import ApprovalAnswer
 
 @dataclass(frozen=True, kw_only=True)
 class UndeliveredNotification:
-    """A notification that could not be sent. The next execution writes it anew from the state at that time."""
+    """A notification that could not be sent. The next execution rewrites it from the state at that time."""
 
     key: NotificationKey
     verification: str = ""

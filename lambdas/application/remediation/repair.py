@@ -35,7 +35,7 @@ from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
 
 MAX_REPAIRS: Final = 3
-"""Repairs within one incident: the first, one for what it left, and one for a fault that came back meanwhile."""
+"""Repairs within one incident: the first, one for what it left, and one for a fault that returned in the meantime."""
 BUSY_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long a step waits for a busy resource: an add-on update that runs, or a table that does not answer."""
 CANARY_SCHEDULE: Final = PollSchedule(timeout_s=120, most_s=10)
@@ -172,7 +172,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         return result if _is_concluded(result) else replace(result, summary=None)
 
     result = iteration.steps.until(step, VerificationResult(), check, _is_concluded, schedule)
-    if not _is_concluded(result):  # the time is up, and no poll has kept its assessment
+    if not _is_concluded(result):  # the time is up, and no poll has stored its assessment
         last = partial(verify, result)
         result = iteration.steps.once(iteration.step(StepPurpose.VERIFY, "after-time-out"), last, VerificationResult)
     state.record(TimelineEvent.VERIFICATION, result.sentence, result.at)

@@ -19,7 +19,7 @@ from lambdas.notifications.kind import NotificationKind
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """The part that all results share. `at` is when the step ran; None in a result that stands for a step that has not run yet.
+    """The part that all results share. `at` is when the step ran; None in a placeholder for a step that has not run yet.
 
     `error` says why the outside did not answer; empty where it did.
     """
@@ -49,7 +49,7 @@ class AssessmentResult(StepResult):
 
 @dataclass(frozen=True, kw_only=True)
 class WatchResult(StepResult):
-    """Whether something has changed that a new iteration has to look at."""
+    """Whether something has changed that a new iteration has to assess."""
 
     is_changed: bool = False
 

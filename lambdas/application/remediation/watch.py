@@ -70,7 +70,7 @@ def needs_person(summary: AssessmentSummary) -> bool:
 
 
 def _check(iteration: Iteration, fingerprint: "Fingerprint", _former: WatchResult) -> WatchResult:
-    """Assess, and keep no more than whether the watch ends: the next iteration assesses anew."""
+    """Assess, and return only whether the watch ends: the next iteration assesses again."""
     result = iteration.work.assess(iteration.number, AssessmentResult())
     return WatchResult(at=result.at, error=result.error, is_changed=_is_changed(result, fingerprint, iteration.state))
 

@@ -31,7 +31,7 @@ from lambdas.notifications.message_context import ApprovalAnswer
 MAX_ITERATIONS: Final = 60
 """Iterations of one incident. Its executions share them: before one nears a quota, it hands the incident to the next."""
 HAND_OVER_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
-"""How long to try to hand over. After that the execution ends, and the next sweep opens the incident anew."""
+"""How long to try to hand over. After that the execution ends, and the next sweep reopens the incident."""
 HAND_OVER_AGE: Final = timedelta(seconds=HAND_OVER_AFTER_S)
 MAX_DENIALS: Final = 12
 """Successive failed logins before they count as the cluster's state: an API server restarts within a minute or two."""
@@ -110,7 +110,7 @@ def _assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
     if result.summary and not _is_settled(result):
         schedule = PollSchedule(timeout_s=result.summary.time_limits.update_timeout_s, most_s=15)
         settled = _assess_until(iteration, iteration.step(StepPurpose.AWAIT_UPDATE, part), _is_settled, schedule)
-        if not settled.is_taken_over and settled.summary is None:  # the time is up, and no poll has kept its assessment
+        if not settled.is_taken_over and settled.summary is None:  # the time is up, and no poll has stored its assessment
             step = iteration.step(StepPurpose.ASSESS, f"{part} after-time-out".strip())
             settled = iteration.steps.once(step, lambda: iteration.work.assess(iteration.number, AssessmentResult()), AssessmentResult)
         result = settled if settled.is_current else result

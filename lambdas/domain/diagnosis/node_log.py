@@ -56,7 +56,7 @@ class LogReport:
     """What a log shows, decisive causes first, then in the order of their last line.
 
     `lines` counts what was read, `truncated` the lines that were longer than `LONGEST_LINE`. An empty `findings` shows nothing about the
-    node: the cause may stand in an older, rotated file.
+    node: the cause may be in an older, rotated file.
     """
 
     findings: tuple[LogFinding, ...]
@@ -280,7 +280,7 @@ CAUSES: Final = (
         Area.CAPACITY,
         r"(?:no available IP/Prefix addresses|DataStore has no available IP)",
         "The pool of addresses on this node is empty.",
-        "Look for the line that says why the pool does not grow.",
+        "Find the line that says why the pool does not grow.",
         f"{_CNI}/issues/1204",
         decisive=False,
     ),

@@ -17,7 +17,7 @@ HEARTBEAT_INTERVAL: Final = timedelta(seconds=30)
 """Interval of the heartbeats of a person's run."""
 HEARTBEAT_TIMEOUT: Final = timedelta(minutes=6)
 """Age of the last heartbeat after which a person's run has expired. AWS rejects calls from a clock that is off by more than five minutes,
-so a live run never looks older.
+so the heartbeat of a live run is never older.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
 """
@@ -88,7 +88,7 @@ class PastIncident:
 
 @dataclass(frozen=True)
 class AlreadyAnswered:
-    """A check that began after the event found a healthy chain. Nothing is left to do."""
+    """A check that began after the event found a healthy chain, so the event needs no check."""
 
     began_at: datetime
 

@@ -33,7 +33,7 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
     addon = _addon(event, arn)
     owned = owned_by(addon)
     if addon and owned is None:
-        return Ignored(f"{event.kind} is about {label(addon)}, whose ServiceAccount we do not look after")
+        return Ignored(f"{event.kind} is about {label(addon)}, whose ServiceAccount is not supported")
     return CheckRequest(
         trigger=Trigger.ADDON_EVENT, occurred_at=event.at, event_id=event.id, cluster=_cluster(event, arn), service_account=owned
     )

@@ -41,7 +41,7 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
     addon = _parameter(event, "addonName")
     owned = owned_by(addon) if call in ADDON_CALLS else _associated(event)
     if call in ADDON_CALLS and addon and owned is None:
-        return Ignored(f"{call} is about {label(addon)}, whose ServiceAccount we do not look after")
+        return Ignored(f"{call} is about {label(addon)}, whose ServiceAccount is not supported")
     happened = min(moment(event.detail.get("eventTime")) or event.at, event.arrived_at)
     return CheckRequest(
         trigger=Trigger.API_CALL,

@@ -1,4 +1,4 @@
-"""Our own events: from the node watcher, from the sweep, or from whoever asks for a check.
+"""Our own events: from the node watcher, from the sweep, or a request for a check.
 
     {"version": "0", "id": "…", "detail-type": "Node Not Ready", "source": "eks-irsa-remediator", "account": "111122223333",
      "time": "2026-09-27T21:06:47Z", "region": "eu-west-1", "resources": [],
@@ -21,7 +21,7 @@ _FIXED_TRIGGERS: Final = {OwnEvent.NODE_NOT_READY: Trigger.NODE_NOT_READY, OwnEv
 
 
 def parse(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
-    """What the event asks for.
+    """The request that the event makes.
 
     Raises:
         MalformedEvent: it is of a later schema, or lacks what its schema requires.

@@ -21,17 +21,17 @@ _BY_SOURCE_AND_KIND: Final[Mapping[tuple[str, str], Callable[[Envelope], CheckRe
 
 
 def parse(event: object, *, account: str, region: str, now: datetime) -> CheckRequest | Ignored | Sweep | DigestDue:
-    """What an event asks the checker for.
+    """The request that an event makes of the checker.
 
     Args:
         event: what the function was invoked with: parsed JSON of any size, depth and shape.
         account: ours; an event of another one, or of another region, is ignored.
         region: ours.
-        now: when the event arrived (aware UTC). No event happened later than that, whatever it says: one from the future would never be
+        now: when the event arrived (aware UTC). A later time in the event is replaced by it: an event from the future would never be
             answered by a check that has been made.
 
     Raises:
-        MalformedEvent: it is not what its type promises. Nothing else is ever raised.
+        MalformedEvent: it violates the format of its type. No other error is raised.
     """
     if not isinstance(event, Mapping):
         raise MalformedEvent("an event should be a JSON object")
@@ -53,7 +53,7 @@ def _elsewhere(event: Mapping[str, object], read: Envelope, account: str, region
     came_from = text(event, "account"), text(event, "region")
     if came_from == (account, region):
         return ""
-    origin = " in ".join(label(item) or "(not told)" for item in came_from)
+    origin = " in ".join(label(item) or "(not stated)" for item in came_from)
     return f"{label(read.kind)} comes from account {origin}, which is not ours"
 
 
@@ -63,4 +63,4 @@ def _parsed(event: Envelope) -> CheckRequest | Ignored | Sweep | DigestDue:
     if event.kind == kubernetes_event.KIND:  # the source is the operator's choice
         return kubernetes_event.parse(event)
     parser = _BY_SOURCE_AND_KIND.get((event.source, event.kind))
-    return parser(event) if parser else Ignored(f"{label(event.kind)} from {label(event.source)} is no event that we look at")
+    return parser(event) if parser else Ignored(f"{label(event.kind)} from {label(event.source)} is not a supported event")

@@ -57,7 +57,7 @@ class CheckRequest:
 
     @property
     def is_about_nodes(self) -> bool:
-        """Whether the request reports nodes. Then a check must read nodes, whatever the identity chain shows."""
+        """Whether the request reports nodes. Then a check must read nodes, regardless of the identity chain."""
         return self.node is not None or self.trigger in (Trigger.NODE_ALARM, Trigger.NODE_NOT_READY)
 
 

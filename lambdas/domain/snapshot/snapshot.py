@@ -60,7 +60,7 @@ class ClusterFacts:
 
     `public_from` are the address ranges that may reach the endpoint from outside the VPC; empty where it is private. `auto_mode` says
     that
-    EKS runs nodes itself; other nodes may exist beside them.
+    EKS runs nodes itself; other nodes may exist as well.
     """
 
     name: str

@@ -34,7 +34,7 @@ def evaluate(policy: Mapping[str, object], identity: WebIdentity) -> Answer:
 
 
 def lets_in(policy: Mapping[str, object], identity: WebIdentity) -> bool:
-    """Whether `evaluate` returns `Allowed`. Faster, because it does not look for the cause of a refusal."""
+    """Whether `evaluate` returns `Allowed`. Faster, because it does not determine the cause of a refusal."""
     try:
         document = read(policy)
     except MalformedPolicyError:
@@ -49,7 +49,7 @@ def correct(policy: Mapping[str, object], identity: WebIdentity) -> dict[str, An
     The nearest statement is corrected in place. Nothing that may admit others is removed, except the issuer of the one statement that
     was
     meant for this cluster. A statement is added where none is near, several clusters share the role, or the nearest has no subject.
-    Deny statements are kept; evaluate the result to see their effect. A document that is not a policy gives a new one.
+    Deny statements are preserved; evaluate the result to see their effect. A document that is not a policy gives a new one.
     """
     try:
         document = read(policy)

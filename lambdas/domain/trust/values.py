@@ -22,7 +22,7 @@ def fits_like(values: tuple[str, ...], wanted: str, *, variables: bool) -> bool:
 def with_value(raw: Any, wanted: str) -> str | list[str]:
     """The values with the wanted one added.
 
-    Values that may belong to another workload are kept. Values that match nothing (an invalid subject, capital letters, stray spaces)
+    Values that may belong to another workload are preserved. Values that match nothing (an invalid subject, capital letters, stray spaces)
     are
     replaced. A single text stays a single text where possible.
     """

@@ -86,7 +86,7 @@ def test_the_parameters_of_a_cluster_cost_the_same_requests_in_any_fleet(session
 
 
 def test_cached_defaults_serve_every_cluster(session: AwsSession, local_aws: LocalAws) -> None:
-    store = ParameterStore(session, keep_s=60)
+    store = ParameterStore(session, ttl_s=60)
     store.load("c1")
     store.load("c2")
     asked = sorted(call.params["Path"].removeprefix(PARAMETER_ROOT) for call in local_aws.calls.all())
@@ -94,7 +94,7 @@ def test_cached_defaults_serve_every_cluster(session: AwsSession, local_aws: Loc
 
 
 def test_cached_parameters_expire(session: AwsSession, local_aws: LocalAws) -> None:
-    kept, never = ParameterStore(session, keep_s=60), ParameterStore(session)
+    kept, never = ParameterStore(session, ttl_s=60), ParameterStore(session)
     for store in (kept, kept, never, never):
         store.load()
     assert len(local_aws.calls.all()) == 6

@@ -317,5 +317,5 @@ def test_a_denied_simulation_names_the_missing_grant() -> None:
         "iam.simulate", AccessDenied("simulate the permissions of a role: AccessDenied User is not authorized", denial=Denial.FORBIDDEN)
     )
     assert snapshot_with(world, may_simulate=True).simulated == Unknown(
-        "not asked: iam:SimulatePrincipalPolicy is not granted", Denial.FORBIDDEN
+        "not simulated: iam:SimulatePrincipalPolicy is not granted", Denial.FORBIDDEN
     )

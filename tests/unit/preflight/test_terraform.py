@@ -20,7 +20,7 @@ def plan_of(name: str) -> Any:
 def test_a_version_change_that_drops_the_role_says_both_versions_and_the_role() -> None:
     found = only("terraform", "version-change-drops-role.json", "role-dropped")
     assert found.message == (
-        f"The record holds {ROLE}; the plan removes it while the version goes from v1.13.4-eksbuild.1 to v1.15.1-eksbuild.1."
+        f"The record holds {ROLE}; the plan removes it while the version changes from v1.13.4-eksbuild.1 to v1.15.1-eksbuild.1."
     )
     assert found.add == (f'service_account_role_arn = "{ROLE}"',)
     assert found.place == 'in resource "aws_eks_addon" "vpc_cni"'

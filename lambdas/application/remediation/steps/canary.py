@@ -10,12 +10,12 @@ from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.snapshot.snapshot import PodFacts
 
 SHORT_PAUSES_S: Final = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.15, 0.25, 0.4, 0.4, 0.4)
-"""Pauses between the polls within one step. A successor usually comes within a second, and a durable wait takes at least that long."""
+"""Pauses between the polls within one step. A successor usually appears within a second, and a durable wait takes at least that long."""
 MAX_REPLACEMENTS: Final = 3
 READY_CHECKS: Final = 12
 """Steps (up to ten seconds apart) within which a successor has to become ready where its predecessor was ready."""
 LOST_NODE_CHECKS: Final = 4
-"""Steps without progress after which the nodes are read: a pod on a node that was lost meanwhile never comes back."""
+"""Steps without progress after which the nodes are read: a pod on a lost node is never replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def successor(pods: tuple[PodFacts, ...], action: ReplaceCanaryPod) -> PodFacts 
 
 
 def judge(canary: Canary, pod: PodFacts | None, former: CanaryResult, at: datetime) -> CanaryResult:
-    """What this successor means. A waiting result with a new `uid_without_role` asks for one more look before that pod is replaced."""
+    """What this successor means. A waiting result with a new `uid_without_role` requires one more poll before that pod is replaced."""
     result = CanaryResult(at=at, checks=former.checks, replacements=former.replacements)
     if pod is None:
         return replace(result, message="no successor yet")

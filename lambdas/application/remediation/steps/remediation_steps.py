@@ -111,7 +111,7 @@ class RemediationSteps(StepContext):
     # --- assess ------------------------------------------------------------------------------------------------------------------
 
     def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
-        """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not taken as seen."""
+        """Collect a snapshot, diagnose it and plan. The signals are counted first, so that a later one is not treated as handled."""
         try:
             incident = self.incidents.get(self.incident.target)
             if incident is None or (incident.id, incident.execution) != (self.incident.id, self.incident.execution):
@@ -144,7 +144,7 @@ class RemediationSteps(StepContext):
     # --- act ---------------------------------------------------------------------------------------------------------------------
 
     def claim(self, former: ClaimResult) -> ClaimResult:
-        """Whether the incident is ours. If so, nobody takes it over before `release`."""
+        """Whether the incident is ours. If so, no other worker takes it over before `release`."""
         return self._mark_repairing(former, repairing=True)
 
     def release(self, former: ClaimResult) -> ClaimResult:
@@ -264,7 +264,7 @@ class RemediationSteps(StepContext):
             self.sleep(pause_s)
         result = replace(result, checks=former.checks + 1)
         if needs_node_check(result) and self._is_canary_lost(canary):
-            return replace(result, state=CanaryState.NODE_LOST, message="the node of the replaced pod was lost meanwhile")
+            return replace(result, state=CanaryState.NODE_LOST, message="the node of the replaced pod was lost")
         return result
 
     def _poll_canary(self, canary: Canary, former: CanaryResult) -> CanaryResult:

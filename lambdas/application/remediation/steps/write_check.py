@@ -72,7 +72,7 @@ class WriteCheck:
         """Whether the add-on record has the role already. `UpdateAddon` has no precondition, so the record is compared here.
 
         Raises:
-            Conflict: the record has changed since the plan, or another update ended meanwhile.
+            Conflict: the record has changed since the plan, or another update has ended since then.
             NotFound: the add-on does not exist.
             Busy: an update is in progress.
         """

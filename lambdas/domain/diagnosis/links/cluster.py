@@ -215,7 +215,7 @@ def _pod_identity(snapshot: Snapshot, association: Association) -> Finding:
 
 
 def _agent_without_addon(snapshot: Snapshot) -> bool:
-    """Whether the agent exists without an EKS add-on: installed by hand, or built into Auto Mode nodes.
+    """Whether the agent exists without an EKS add-on: self-managed, or built into Auto Mode nodes.
 
     aws-node does not run on Auto Mode nodes. It starts only with credentials, so a ready pod without other credentials shows that it has
     them.

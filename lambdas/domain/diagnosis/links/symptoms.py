@@ -282,7 +282,7 @@ _THUMBPRINT: Final = re.compile(r"thumbprint", re.IGNORECASE)
 def _trust_remedy(snapshot: Snapshot, pod: PodFacts) -> Remedy:
     role, issuer = pod.role_arn or "", (provider_arn(snapshot) or "").partition("oidc-provider/")[2]
     if trust_link(snapshot).state is State.OK:
-        text = f"the trust policy of {role_name(role)} allows the ServiceAccount: look for a resource control policy of the organization"
+        text = f"the trust policy of {role_name(role)} allows the ServiceAccount: check for a resource control policy of the organization"
         return Remedy(f"{text} that denies it")
     account = ":".join(role.split(":")[4:5])
     return Remedy(f"allow {snapshot.target.subject} of {issuer} in the trust policy of {role_name(role)} of account {account}")
