@@ -53,8 +53,8 @@ def test_without_the_key_there_is_no_bus_policy() -> None:
 
 
 NOTIFY: dict[str, tuple[dict[str, Any], str]] = {
-    "none": ({}, "Nobody receives notifications or alarms"),
-    "chat only": ({"slack": {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}}, "Nobody receives alarms"),
+    "none": ({}, "No one receives notifications or alarms"),
+    "chat only": ({"slack": {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}}, "No one receives alarms"),
     "mail": ({"mail": ["team@example.com"]}, ""),
 }
 
@@ -64,6 +64,6 @@ def test_a_stack_without_subscribers_warns_at_synthesis(notify: dict[str, Any], 
     with tempfile.TemporaryDirectory() as folder:
         app = app_of({"environments": [{"account": ACCOUNT, "region": "eu-west-1", "notify": notify}]}, Path(folder))
         stack: Any = app.node.find_child("EksIrsaRemediator")
-        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("Nobody receives"))
+        found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("No one receives"))
     assert len(found) == bool(warning)
     assert all(warning in str(entry.entry.data) for entry in found)

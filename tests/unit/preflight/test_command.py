@@ -74,7 +74,7 @@ def test_sarif_is_written_to_standard_output_alone() -> None:
 @pytest.mark.usefixtures("no_aws")
 def test_a_mistake_is_one_sentence_without_a_traceback() -> None:
     result = run("--terraform-plan", FIXTURES / "malformed" / "truncated-plan.json")
-    assert "truncated-plan.json:3:1 is not JSON: Expecting value" in result.stdout.replace("\n", "").replace("  ", " ")
+    assert "truncated-plan.json:3:1isnotJSON:Expectingvalue" in "".join(result.stdout.split())  # the path decides where lines wrap
     assert "Traceback" not in result.stdout + result.stderr
 
 
