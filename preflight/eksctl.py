@@ -12,9 +12,11 @@ What eksctl does, from its source at 99984ad (August 2026):
 - the file is parsed strictly: https://github.com/eksctl-io/eksctl/blob/main/pkg/eks/api.go
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from preflight import rules
@@ -33,99 +35,11 @@ _WITH_OIDC: Final = ("iam:", "  withOIDC: true")
 _PLACE: Final = f"under addons, {CNI_ADDON}"
 _TOP: Final = "at the top level"
 
-_KEYS: Final = {
-    (): frozenset(
-        [
-            "accessConfig",
-            "addons",
-            "addonsConfig",
-            "apiVersion",
-            "autoModeConfig",
-            "availabilityZones",
-            "capabilities",
-            "cloudWatch",
-            "controlPlaneScalingConfig",
-            "fargateProfiles",
-            "gitops",
-            "iam",
-            "iamIdentityMappings",
-            "identityProviders",
-            "karpenter",
-            "kind",
-            "kubeAPIServerConfig",
-            "kubeControllerManagerConfig",
-            "kubeSchedulerConfig",
-            "kubernetesNetworkConfig",
-            "localZones",
-            "managedNodeGroups",
-            "metadata",
-            "nodeGroups",
-            "outpost",
-            "privateCluster",
-            "remoteNetworkConfig",
-            "secretsEncryption",
-            "upgradePolicy",
-            "vpc",
-            "zonalShiftConfig",
-            "status",
-        ]
-    ),
-    ("addonsConfig",): frozenset({"autoApplyPodIdentityAssociations", "disableDefaultAddons"}),
-    ("iam",): frozenset(
-        [
-            "fargatePodExecutionRoleARN",
-            "fargatePodExecutionRolePermissionsBoundary",
-            "podIdentityAssociations",
-            "serviceAccounts",
-            "serviceRoleARN",
-            "serviceRolePermissionsBoundary",
-            "vpcResourceControllerPolicy",
-            "withOIDC",
-        ]
-    ),
-}
-_ADDON_KEYS: Final = frozenset(
-    [
-        "name",
-        "version",
-        "serviceAccountRoleARN",
-        "attachPolicyARNs",
-        "attachPolicy",
-        "permissionsBoundary",
-        "wellKnownPolicies",
-        "tags",
-        "resolveConflicts",
-        "podIdentityAssociations",
-        "useDefaultPodIdentityAssociations",
-        "configurationValues",
-        "namespaceConfig",
-        "publishers",
-        "types",
-        "owners",
-    ]
-)
-_ASSOCIATION_KEYS: Final = frozenset(
-    [
-        "namespace",
-        "serviceAccountName",
-        "roleARN",
-        "createServiceAccount",
-        "roleName",
-        "permissionsBoundaryARN",
-        "permissionPolicyARNs",
-        "permissionPolicy",
-        "permissionPolicyName",
-        "wellKnownPolicies",
-        "tags",
-        "disableSessionTags",
-        "targetRoleARN",
-        "policy",
-    ]
-)
-"""Keys of the objects that decide the role.
+_SCHEMA: Final = Path(__file__).with_name("eksctl_keys.json")
+"""The keys that eksctl knows: its own JSON schema without descriptions and types."""
 
-Source: https://docs.aws.amazon.com/eks/latest/eksctl/schema.html
-"""
+
+Schema = dict[str, Any]  # a part of a JSON schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,24 +154,33 @@ def _absent(config: Config) -> Finding:
 
 
 def _refused_keys(config: Config) -> Iterator[Finding]:
-    root = config.root
-    for path, known in _KEYS.items():
-        node = root.at(*path)
-        yield from _unknown_keys(node, known, ".".join(path) or "the file")
-    for addon in config.named(CNI_ADDON):
-        yield from _unknown_keys(addon, _ADDON_KEYS, f"the add-on {CNI_ADDON}")
-        for entry in _associations(addon):
-            yield from _unknown_keys(entry, _ASSOCIATION_KEYS, _ASSOCIATIONS)
-    yield from _duplicates(root)
+    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
+    definitions: dict[str, Schema] = schema["definitions"]
+    waiting: list[tuple[SourceNode, Schema, str]] = [(config.root, schema, "the file")]
+    visited = set[tuple[int, int]]()
+    while waiting:
+        node, expected, owner = waiting.pop()
+        while "$ref" in expected:
+            expected = definitions[expected["$ref"].rpartition("/")[2]]
+        if (id(node), id(expected)) in visited:  # an alias of YAML stands in several places
+            continue
+        visited.add((id(node), id(expected)))
+        if "items" in expected:
+            waiting += [(item, expected["items"], owner) for item in node.items]
+        known, others = expected.get("properties", {}), expected.get("additionalProperties")
+        if others is False:
+            yield from _unknown_keys(node, frozenset(known), owner)
+        rest = dict.fromkeys(node.fields, others) if isinstance(others, dict) else {}
+        waiting += [(child, (rest | known)[key], key) for key, child in node.fields.items() if key in rest | known]
+    yield from _duplicates(config.root)
 
 
-def _unknown_keys(node: SourceNode | None, known: frozenset[str], owner: str) -> Iterator[Finding]:
-    for key in node.keys if node else ():
+def _unknown_keys(node: SourceNode, known: frozenset[str], owner: str) -> Iterator[Finding]:
+    for key in node.keys:
         if key not in known:
             near = next((name for name in known if name.lower() == key.lower()), "")
             hint = f"; the key is {near}" if near else ""
-            message = f"eksctl refuses the key {key!r} of {owner}{hint}."
-            yield _finding(rules.SETTINGS_REFUSED, node or SourceNode(None, 0, 0), key, message)
+            yield _finding(rules.SETTINGS_REFUSED, node, key, f"eksctl refuses the key {key!r} of {owner}{hint}.")
 
 
 def _duplicates(root: SourceNode) -> Iterator[Finding]:
