@@ -175,6 +175,7 @@ def _identity(template: Template, addon: Resource, context: Context) -> Iterator
         beside = f" aws-node then ignores {_ROLE}." if role is Presence.SET else ""
         message = f"A Pod Identity association gives aws-node its role.{beside}"
         yield _finding(rules.POD_IDENTITY, addon, message, at=(_ASSOCIATIONS, _ROLE))
+        yield from _associated_not_arn(template, addon)
         yield from _agent(template, addon, context)
     elif _TRANSFORM in addon.properties.fields and role is Presence.ABSENT:
         message = f"{_TRANSFORM} adds properties when the template is deployed, and {_ROLE} may be one of them."
@@ -278,6 +279,19 @@ def _not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
         )
 
 
+def _associated_not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
+    """Associations whose role is no ARN."""
+    given = [(addon, entry.fields.get("RoleArn"), entry.place_of("RoleArn")) for entry in _own_associations(addon)]
+    for resource in _associations(template, addon):
+        given.append((resource, resource.property("RoleArn"), resource.place_of("RoleArn")))
+    for resource, value, (line, column) in given:
+        by_default = _default_fault(template, value) if value else ""
+        fault = f"The default of the parameter: {by_default}" if by_default else _arn_fault(template, value) if value else ""
+        if fault:
+            rule = rules.ROLE_UNKNOWN if by_default else rules.ROLE_NOT_ARN
+            yield Finding(rule=rule, resource=resource.id, line=line, column=column, message=f"{fault}.", expression=_written(value))
+
+
 def _default_fault(template: Template, value: SourceNode) -> str:
     """Return why the default of the parameter that the value refers to is no ARN. The deployment may give another value."""
     called = function(value)
@@ -315,6 +329,8 @@ def _reference_fault(template: Template, path: str) -> str:
     if resource is None:
         allowed = template.root.at("Parameters", name, "AllowedValues")
         values = [entry.text for entry in (allowed.items if allowed else []) if entry.text]
+        if template.is_complete and template.root.at("Parameters", name) is None and not name.startswith("AWS::"):
+            return f"{name} is neither a resource nor a parameter of the template"
         return next(filter(None, map(fault_of_arn, values)), "")
     if resource.type == ROLE and attribute != "Arn":
         return f"{attribute if attribute else 'Ref'} of role {name} is not its ARN; use the attribute Arn"

@@ -70,6 +70,16 @@ class Template:
     resources: Mapping[str, Resource]
     json: bool
 
+    @property
+    def is_complete(self) -> bool:
+        """Return whether no macro adds resources or parameters when the template is deployed."""
+        return self.root.at("Transform") is None and not any(name.startswith("Fn::") for name in self._blocks)
+
+    @property
+    def _blocks(self) -> set[str]:
+        blocks = [self.root, self.root.at("Resources"), self.root.at("Parameters")]
+        return {name for block in blocks if block for name in block.fields}
+
     def of_type(self, kind: str) -> tuple[Resource, ...]:
         """Return the resources of one type."""
         return tuple(resource for resource in self.resources.values() if resource.type == kind)
