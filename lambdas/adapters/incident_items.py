@@ -53,22 +53,6 @@ HEALTHY_ATTRIBUTES: Final = ("known_good_at", "nodes_seen_at", "nodes_unsettled"
 GONE_NOTIFIED_AT: Final = "gone_notified_at"
 """Attribute of a row whose missing cluster was reported."""
 
-HISTORY_ATTRIBUTES: Final = (
-    "incident_id",
-    "opened_at",
-    "closed_at",
-    "outcome",
-    "verdict",
-    "caused_by",
-    "changes",
-    "signals",
-    "binding_path",
-    "binding_version",
-    "old_value",
-    "details",
-)
-"""Attributes of an item of history."""
-
 AFFECTED_AT: Final = "affected_at"
 """Attribute of an item by binding and cluster: when an incident about the binding was last opened there."""
 

@@ -73,7 +73,6 @@ def parse(source: str, file: str) -> Plan:
         prior=(),
         configuration={"resources": [block for _, block in changes]},
         complete=True,
-        is_terraform=False,
     )
 
 

@@ -88,7 +88,6 @@ def parse(source: str, file: str) -> Plan:
         prior=(),
         configuration={"resources": list(_configuration(steps))},
         complete=True,
-        is_terraform=False,
     )
 
 

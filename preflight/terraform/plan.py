@@ -111,7 +111,6 @@ class Plan:
     prior: tuple[Resource, ...]
     configuration: Mapping[str, Any]
     complete: bool
-    is_terraform: bool = True
 
     def of_type(self, kind: str) -> tuple[Change, ...]:
         """Return the changes of managed resources of one type, unchanged ones included."""

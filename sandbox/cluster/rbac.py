@@ -5,7 +5,6 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,12 @@ from sandbox.cluster.http_messages import MASTERS, Identity
 from sandbox.cluster.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from sandbox.cluster.object_store import ObjectStore
     from sandbox.cluster.request_info import RequestInfo
 
 _ANYTHING = "*"
-Rules = list[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A word that changes needs a migration or a new schema version, and a line in CHA
 """
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,12 +15,13 @@ from lambdas.contract import approval, metrics, names
 from lambdas.contract.environment import VARIABLES, Function
 from lambdas.contract.events import SCHEMA_VERSION, SUBSCRIPTIONS, OwnEvent
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
+from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import AddonRecord, Digest, Mode, RestartBy, Settings, Severity, WhenUnverified
 from lambdas.domain.assessment import summary
 from lambdas.domain.diagnosis.finding import Link, Remedy, State
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.incidents.details import TimelineEvent
-from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirement, Outcome
+from lambdas.domain.incidents.details import IncidentDetails, TimelineEntry, TimelineEvent
+from lambdas.domain.incidents.incident import REMEDIATOR, CheckRequirement, Outcome, PastIncident
 from lambdas.domain.planning.actions import DONE
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.requests.request import Trigger
@@ -141,7 +143,26 @@ def test_the_attributes_of_the_incidents_table_are() -> None:
     assert set(incident_items.HEALTHY_ATTRIBUTES) == {"known_good_at", "nodes_seen_at", "nodes_unsettled"}
     assert incident_items.GONE_NOTIFIED_AT == "gone_notified_at"
     assert incident_items.AFFECTED_AT == "affected_at"
-    assert set(incident_items.HISTORY_ATTRIBUTES) == {
+
+
+def test_the_attributes_of_an_item_of_history_are() -> None:
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    past = PastIncident(
+        id="7f3a",
+        target=ServiceAccountRef("prod-blue", "kube-system", "aws-node"),
+        opened_at=at,
+        closed_at=at,
+        outcome=Outcome.VERIFIED,
+        verdict="annotation-missing",
+        trigger="sweep",
+        changes=("annotate-service-account",),
+        signals=1,
+        binding_path="/b",
+        binding_version=1,
+        old_value="arn",
+        details=IncidentDetails(timeline=(TimelineEntry(at=at, event=TimelineEvent.ASSESSMENT),)),
+    )
+    assert set(incident_items.past_item(past)) - {PARTITION_KEY, SORT_KEY, EXPIRES_AT} == {
         "incident_id",
         "opened_at",
         "closed_at",

@@ -41,9 +41,6 @@ class Verdict(StrEnum):
     FLAPPING = "flapping"
 
 
-HEALTHY_VERDICTS: Final = frozenset({Verdict.HEALTHY, Verdict.NOT_APPLICABLE, Verdict.POD_IDENTITY_IN_USE})
-"""Verdicts of a chain without a broken link. They cause no write and no message."""
-
 ANNOTATION_VERDICTS: Final = frozenset(
     {
         Verdict.ANNOTATION_MISSING,

@@ -149,15 +149,3 @@ DONE: Final[Mapping[str, str]] = {kind: action.done for kind, action in _KINDS.i
 def to_json(action: Action) -> dict[str, Any]:
     """The action as a JSON object with its kind."""
     return {"kind": action.kind, **vars(action)}
-
-
-def from_json(value: dict[str, Any]) -> Action:
-    """Parse the object that `to_json` returns."""
-    fields = dict(value)
-    kind = _KINDS[fields.pop("kind")]
-    if kind is RestartWorkload:
-        fields["workload"] = WorkloadKind(fields["workload"])
-    if kind is ReplaceCanaryPod:
-        fields["as_new"] = tuple(fields["as_new"])
-    action: Action = kind(**fields)
-    return action

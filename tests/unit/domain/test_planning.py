@@ -1,11 +1,13 @@
 """The actions for each broken link, their order, and the reasons for links without an action."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lambdas.application.codec import decode, encode
 from lambdas.contract.settings import AddonRecord, Mode, RestartBy, WhenUnverified
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
@@ -18,8 +20,6 @@ from lambdas.domain.planning.actions import (
     RestartWorkload,
     RestoreAnnotation,
     UpdateAddonRole,
-    from_json,
-    to_json,
     without_restart,
 )
 from lambdas.domain.planning.plan import BlockReason, Plan
@@ -140,8 +140,7 @@ def test_a_restart_stored_by_an_older_version_has_no_replacement() -> None:
         "restarted_at": "2026-11-02T02:14:41Z",
         "at_a_time": 2,
     }
-    restart = from_json(stored)
-    assert isinstance(restart, RestartWorkload)
+    restart = decode(RestartWorkload, stored)
     assert without_restart(restart) is None
 
 
@@ -443,7 +442,7 @@ ACTIONS = (
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda item: type(item).__name__)
 def test_an_action_survives_a_checkpoint(action: Any) -> None:
-    assert from_json(to_json(action)) == action
+    assert decode(type(action), json.loads(json.dumps(encode(action)))) == action
     assert action.sentence
 
 
