@@ -53,7 +53,7 @@ class LogReader:
             case "verification" if record.get("state") == "verified":
                 self._milestone(Milestone.VERIFIED)
                 self._entry(function, f"verified: {record['message']}")
-            case "report" if kind := record.get("kind") or record.get("occasion"):
+            case "report" if kind := record.get("kind"):
                 self._result.outcome = _FINAL_MESSAGES.get(str(kind), self._result.outcome)
                 self._entry(function, f"message: {record['message']}")
 

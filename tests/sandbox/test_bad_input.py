@@ -121,7 +121,7 @@ def test_a_missing_cluster_is_reported_once_with_the_next_step() -> None:
             Type="String",
         )
         invoke(env, asked(cluster="gone"))
-        eventually(lambda: said(env, '"occasion":"needs-action"', 0))
+        eventually(lambda: said(env, '"kind":"needs-action"', 0))
         (message,) = env.messages()[:1]
         assert "gone" in message["content"]["title"]
         assert "delete-parameter" in json.dumps(message)

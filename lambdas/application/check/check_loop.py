@@ -76,9 +76,10 @@ def _assess(
     hints = Hints(known_good_at=state.known_good_at, actor=actor_of(_recorded_request(request, state)))
     symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
-    broken = [finding.verdict for finding in diagnosis.broken_findings]
     unread = [finding.link.title for finding in diagnosis.unread]
-    dependencies.log("diagnosis", diagnosis.verdict, target=target.key, trigger=request.trigger, broken=broken, unread=unread)
+    dependencies.log(
+        "diagnosis", diagnosis.verdict, target=target.key, trigger=request.trigger, broken=list(diagnosis.verdicts), unread=unread
+    )
     return snapshot, diagnosis
 
 

@@ -385,7 +385,7 @@ class RemediationSteps(StepContext):
         errors = [error for channel, mark, send in deliveries if (error := self._deliver(channel, mark, send, context.kind))]
         if errors:
             return NotificationResult(at=self.now(), error=errors[0][:MAX_ERROR_LENGTH])
-        self.log("report", written.subject, incident=self.incident.id, occasion=context.kind)
+        self.log("report", written.subject, incident=self.incident.id, kind=context.kind)
         return NotificationResult(at=self.now(), state=DeliveryState.SENT)
 
     def _deliver(self, channel: str, mark: str, send: Callable[[], None], kind: NotificationKind) -> str:
@@ -396,7 +396,7 @@ class RemediationSteps(StepContext):
                 self.retry(lambda: self.incidents.mark_notified(self.incident, mark))
         except RemediatorError as error:
             self.metrics(metrics.NOTIFICATION_FAILURES, 1, channel=channel)
-            self.log("report", f"not sent: {error}", incident=self.incident.id, occasion=kind, error=error)
+            self.log("report", f"not sent: {error}", incident=self.incident.id, kind=kind, error=error)
             return str(error) or type(error).__name__
         return ""
 
