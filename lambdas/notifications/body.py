@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lambdas.contract.names import FIELD_MANAGER
+from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.assessment.summary import LinkSummary
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
@@ -134,6 +135,17 @@ def _blockers(context: MessageContext) -> Phrase | None:
     return phrase("Not repaired: {reasons}", reasons=join([sentence(text) for text in sentences], " ")) if sentences else None
 
 
+def _deleted_pod(context: MessageContext) -> Phrase | None:
+    """The pod that our deletion left without a ready successor, and what that means."""
+    pod = context.deleted_pod
+    if pod is None:
+        return None
+    is_cni = (context.incident.target.namespace, context.incident.target.name) == (AWS_NODE.namespace, AWS_NODE.service_account)
+    place = phrase(" on node {node}", node=pod.node) if pod.node else phrase("")
+    effect = phrase(" New pods on this node get no IP address until it has one.") if is_cni and pod.node else phrase("")
+    return phrase("The remediator deleted pod {name}{place}, and no successor is ready.{effect}", name=pod.name, place=place, effect=effect)
+
+
 def _trouble(context: MessageContext) -> Phrase | None:
     return phrase("Problem: {trouble}", trouble=sentence(context.trouble)) if context.trouble else None
 
@@ -194,7 +206,17 @@ _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
     NotificationKind.APPROVAL_REQUESTED: (*_DIAGNOSIS, _plan, _role, _scope, _plan_digest, _approval_deadline, _blockers, _notes),
     NotificationKind.NOT_APPROVED: (_refusal, _fault, consequence, counts, auto_repair_deadline),
     NotificationKind.BLOCKED: (*_DIAGNOSIS, _blockers, _proposed, _notes, version_advice.advice),
-    NotificationKind.NEEDS_ACTION: (_trouble, *_DIAGNOSIS, differences, healthy_links, _changes, _blockers, _notes, version_advice.advice),
+    NotificationKind.NEEDS_ACTION: (
+        _deleted_pod,
+        _trouble,
+        *_DIAGNOSIS,
+        differences,
+        healthy_links,
+        _changes,
+        _blockers,
+        _notes,
+        version_advice.advice,
+    ),
     NotificationKind.REMINDER: (_fault, counts, auto_repair_deadline, _blockers),
     NotificationKind.VERIFIED: (_verification, _changes, _approval, _other_fault, _former_fault, _last_change, version_advice.advice),
     NotificationKind.RECOVERED: (_former_fault, counts),

@@ -80,7 +80,7 @@ def compose(context: MessageContext, environment: Environment) -> Content:
             "cluster": context.cluster,
             "serviceAccount": f"{target.namespace}/{target.name}",
             "verdict": verdict,
-            "severity": context.fault.severity,
+            "severity": context.severity,
             "outcome": context.kind,
         },
     )

@@ -7,7 +7,7 @@ from typing import Final
 from lambdas.contract.settings import Severity
 from lambdas.domain.assessment.summary import AssessmentSummary, BlockedSummary
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
-from lambdas.domain.incidents.details import TimelineEntry
+from lambdas.domain.incidents.details import DeletedPod, TimelineEntry
 from lambdas.domain.incidents.incident import Incident
 from lambdas.domain.planning.plan import BlockReason
 from lambdas.notifications.kind import NotificationKind
@@ -31,6 +31,7 @@ class MessageContext:
 
     `first` is the assessment that opened the incident, `current` the latest one. `changes` are the kinds of the applied actions, in order.
     `verification` says what verified the repair, `trouble` says what failed; both are sentences, empty where the notification has none.
+    `deleted_pod` is a pod that the remediator deleted and that has no ready successor.
     """
 
     kind: NotificationKind
@@ -43,6 +44,7 @@ class MessageContext:
     verification: str = ""
     trouble: str = ""
     answer: ApprovalAnswer | None = None
+    deleted_pod: DeletedPod | None = None
 
     @property
     def fault(self) -> AssessmentSummary:
@@ -80,7 +82,12 @@ class MessageContext:
         counts = self.fault.counts
         nodes = counts.nodes_ready + counts.nodes_lost < counts.nodes  # no role brings a lost node back
         symptoms = (counts.pods_ready < counts.pods, nodes, counts.errors_with_role, counts.errors_without_role)
-        return self.fault.severity is Severity.CRITICAL and any(symptoms)
+        return self.deleted_pod is not None or (self.fault.severity is Severity.CRITICAL and any(symptoms))
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of the fault; critical where our own deletion left a node or workload without a pod."""
+        return Severity.CRITICAL if self.deleted_pod else self.fault.severity
 
     @property
     def is_identity_broken(self) -> bool:

@@ -69,6 +69,8 @@ def _answer(button: str, command: str, context: MessageContext) -> Phrase:
 
 
 def _manual_steps(context: MessageContext) -> Iterator[Phrase]:
+    if context.deleted_pod:
+        yield _inspect_deletion(context)
     if context.trouble:
         yield _command("See the current state:", _check(context))
         yield _command("When the cause is fixed:", _fix(context))
@@ -130,6 +132,17 @@ def _read_cni_log(node: str) -> Phrase:
 
 CNI_LOG: Final = "/host/var/log/aws-routed-eni/ipamd.log"
 DEBUG_IMAGE: Final = "public.ecr.aws/docker/library/busybox:stable"
+
+
+def _inspect_deletion(context: MessageContext) -> Phrase:
+    """Why the deleted pod has no ready successor: its controller's events, or the pods of the node."""
+    namespace, node = context.incident.target.namespace, context.deleted_pod.node if context.deleted_pod else ""
+    place = f" --field-selector spec.nodeName={node}" if KUBERNETES_NAME.match(node) else ""
+    return phrase(
+        "Find out now why no successor is ready: {events}, then {pods}",
+        events=Code(f"kubectl -n {namespace} get events --sort-by=.lastTimestamp"),
+        pods=Code(f"kubectl -n {namespace} get pods -o wide{place}"),
+    )
 
 
 def _inspect_pods(context: MessageContext) -> Iterator[Phrase]:

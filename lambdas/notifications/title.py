@@ -38,7 +38,7 @@ def mark(context: MessageContext) -> Mark:
     if context.is_failing:
         is_deferred = context.kind is NotificationKind.BLOCKED and context.main_blocker is not None and context.main_blocker.until
         return Mark.ACTION if is_deferred else Mark.URGENT
-    if context.kind is NotificationKind.REPAIRING or context.fault.severity is Severity.INFO:
+    if context.kind is NotificationKind.REPAIRING or context.severity is Severity.INFO:
         return Mark.NOTE
     if context.kind is NotificationKind.BLOCKED or (context.kind is NotificationKind.REMINDER and not _needs_person(context)):
         return Mark.NOTE
@@ -80,6 +80,10 @@ def _fault(context: MessageContext) -> Phrase:
             template = "{workload} has its role again"
         case NotificationKind.VERIFIED:
             template = "the {addon} add-on record has the role of {workload} again"
+        case _ if context.deleted_pod and context.deleted_pod.node:
+            return phrase("node {node} has no ready {workload} pod", node=context.deleted_pod.node, workload=context.workload)
+        case _ if context.deleted_pod:
+            return phrase("{workload} lacks a ready pod", workload=context.workload)
         case _:
             text = verdict_text(context)
             template = text.title if context.is_failing or not text.latent_title else text.latent_title

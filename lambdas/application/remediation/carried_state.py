@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lambdas.application.remediation.results import NotificationKey
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.incidents.details import CountSample, TimelineEntry
+from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry
 from lambdas.domain.planning.actions import AnnotateServiceAccount
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -17,6 +17,7 @@ class UndeliveredNotification:
     key: NotificationKey
     verification: str = ""
     trouble: str = ""
+    deleted_pod: DeletedPod | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

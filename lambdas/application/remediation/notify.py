@@ -3,13 +3,22 @@
 from lambdas.application.remediation.results import DeliveryState, NotificationKey, NotificationResult
 from lambdas.application.remediation.state import Iteration
 from lambdas.application.workflow_steps import NOTIFY_SCHEDULE, StepPurpose
+from lambdas.domain.incidents.details import DeletedPod
 from lambdas.notifications.kind import NotificationKind
 
 
-def notify(iteration: Iteration, kind: NotificationKind, *, part: str = "", verification: str = "", trouble: str = "") -> None:
+def notify(
+    iteration: Iteration,
+    kind: NotificationKind,
+    *,
+    part: str = "",
+    verification: str = "",
+    trouble: str = "",
+    deleted_pod: DeletedPod | None = None,
+) -> None:
     """Send a notification about the state so far. `part` numbers the notifications of one kind in one iteration."""
     state, key = iteration.state, NotificationKey(iteration.number, kind, part)
-    context = state.message_context(kind, verification=verification, trouble=trouble)
+    context = state.message_context(kind, verification=verification, trouble=trouble, deleted_pod=deleted_pod)
     step = iteration.step(StepPurpose.NOTIFY, f"{kind} {part}".strip())
     result = iteration.steps.once(step, lambda: iteration.work.notify(key, context), NotificationResult)
     state.undelivered = None if result.is_settled else (key, context)
@@ -27,7 +36,7 @@ def notify_undelivered(iteration: Iteration) -> None:
         iteration.state.undelivered = None if result.is_settled else undelivered
 
 
-def give_up(iteration: Iteration, trouble: str) -> None:
+def give_up(iteration: Iteration, trouble: str, deleted_pod: DeletedPod | None = None) -> None:
     """Leave the incident to a person, since the repair failed; the workflow only watches from here on."""
     iteration.state.gave_up = True
-    notify(iteration, NotificationKind.NEEDS_ACTION, trouble=trouble)
+    notify(iteration, NotificationKind.NEEDS_ACTION, trouble=trouble, deleted_pod=deleted_pod)

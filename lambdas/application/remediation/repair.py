@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from lambdas.application.remediation.assess import assess_after_failure
 from lambdas.application.remediation.notify import give_up, notify
 from lambdas.application.remediation.results import (
     ActionResult,
@@ -20,7 +21,7 @@ from lambdas.application.remediation.state import Iteration
 from lambdas.application.remediation.steps.canary import Canary
 from lambdas.application.workflow_steps import PollSchedule, StepPurpose
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.incidents.details import TimelineEvent
+from lambdas.domain.incidents.details import DeletedPod, TimelineEvent
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
@@ -65,8 +66,14 @@ def repair(iteration: Iteration, before: AssessmentSummary) -> None:
     if failure is None:
         _verify(iteration, before)
     elif failure.state is not ActionState.CONFLICT:
-        give_up(iteration, failure.message)
+        assess_after_failure(iteration)
+        give_up(iteration, failure.message, None if _is_complete(state.current) else failure.deleted_pod)
     steps.until(iteration.step(StepPurpose.RELEASE), ClaimResult(), work.release, _is_answered, BUSY_SCHEDULE)
+
+
+def _is_complete(summary: AssessmentSummary | None) -> bool:
+    """Whether as many pods as the workload wants are ready, without those of lost nodes."""
+    return summary is not None and 0 < summary.counts.pods_wanted <= summary.counts.pods_ready + summary.counts.pods_lost
 
 
 def _act(iteration: Iteration, action: Action, position: int, before: AssessmentSummary) -> ActionResult | None:
@@ -116,9 +123,14 @@ def _follow_canary(iteration: Iteration, canary: Canary, position: int) -> Actio
             return ActionResult(state=ActionState.CONFLICT, message=result.message)
         case CanaryState.NOT_READY:
             _restore(iteration, canary.binding)
-        case CanaryState.WAITING | CanaryState.NO_ROLE:
+        case CanaryState.WAITING:
+            minutes = CANARY_SCHEDULE.timeout_s // 60
+            result = replace(result, message=f"pod {canary.action.pod} was replaced, and no successor was ready within {minutes} minutes")
+        case CanaryState.NO_ROLE:
             pass
-    return ActionResult(state=ActionState.FAILED, message=result.message)
+    has_successor = result.state is CanaryState.NO_ROLE
+    deleted = None if has_successor else DeletedPod(name=canary.action.pod, node=canary.action.node)
+    return ActionResult(state=ActionState.FAILED, message=result.message, deleted_pod=deleted)
 
 
 def _is_judged(result: CanaryResult) -> bool:
@@ -184,6 +196,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
         notify(iteration, NotificationKind.VERIFIED, verification=result.sentence)
     elif result.state is VerificationState.WORSE:
         _restore(iteration, before.planned_binding)
+        assess_after_failure(iteration)
         give_up(iteration, result.sentence)
     elif result.state not in REPAIRABLE_STATES or state.repairs >= MAX_REPAIRS:
         give_up(iteration, result.sentence)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Self
 
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
-from lambdas.domain.incidents.details import CountSample
+from lambdas.domain.incidents.details import CountSample, DeletedPod
 from lambdas.domain.incidents.incident import Outcome
 from lambdas.domain.verification import VerificationState
 from lambdas.notifications.kind import NotificationKind
@@ -75,12 +75,14 @@ class ActionState(StrEnum):
 class ActionResult(StepResult):
     """The outcome of one action, and a message that says what was done or what prevented it.
 
-    `waited_for_update` is set once another update of the add-on was in progress: the plan is then out of date.
+    `deleted_pod` is a pod that the action deleted and that has no ready successor. `waited_for_update` is set once another update of the
+    add-on was in progress: the plan is then out of date.
     """
 
     state: ActionState = ActionState.BUSY
     message: str = ""
     waited_for_update: bool = False
+    deleted_pod: DeletedPod | None = None
 
 
 class CanaryState(StrEnum):

@@ -10,7 +10,7 @@ from lambdas.application.remediation.steps.history import MAX_ENTRIES, IncidentR
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.workflow_steps import StepId, StepPurpose, Steps
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.incidents.details import CountSample, TimelineEntry, TimelineEvent
+from lambdas.domain.incidents.details import CountSample, DeletedPod, TimelineEntry, TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.actions import Action, AnnotateServiceAccount
 from lambdas.domain.verification import is_verified
@@ -28,9 +28,10 @@ class WorkflowState:
     """The assessments, changes and notifications so far.
 
     `first` and `current` are the first and the latest assessment; `signals` were counted before the latest one. `annotated` is our
-    annotation until it is verified. `notified` is the kind of the latest notification that is no reminder, and `undelivered` is one that
-    could not be sent. `is_verified` holds from a verified repair to the next repair, `gave_up` from the first failed repair on.
-    `began_at` is the time of this execution's first assessment, and `latest_at` that of its latest step, as far as it is known.
+    annotation until it is verified. `notified` is the kind of the
+    latest notification that is no reminder, and `undelivered` is one that could not be sent. `is_verified` holds from a verified repair to
+    the next repair, `gave_up` from the first failed repair on. `began_at` is the time of this execution's first assessment, and `latest_at`
+    that of its latest step, as far as it is known.
     """
 
     incident: Incident
@@ -58,7 +59,9 @@ class WorkflowState:
         state.timeline, state.samples, state.changes = list(carried.timeline), list(carried.samples), list(carried.changes)
         if undelivered := carried.undelivered:
             key = undelivered.key
-            context = state.message_context(key.kind, verification=undelivered.verification, trouble=undelivered.trouble)
+            context = state.message_context(
+                key.kind, verification=undelivered.verification, trouble=undelivered.trouble, deleted_pod=undelivered.deleted_pod
+            )
             state.undelivered = (key, context)
         return state
 
@@ -67,7 +70,9 @@ class WorkflowState:
         undelivered = None
         if self.undelivered:
             key, context = self.undelivered
-            undelivered = UndeliveredNotification(key=key, verification=context.verification, trouble=context.trouble)
+            undelivered = UndeliveredNotification(
+                key=key, verification=context.verification, trouble=context.trouble, deleted_pod=context.deleted_pod
+            )
         return CarriedState(
             iteration=iteration,
             timeline=tuple(self.timeline[-MAX_ENTRIES:]),
@@ -104,7 +109,9 @@ class WorkflowState:
         """Whether no link is broken and, where we changed something, one verification has succeeded since."""
         return summary.is_healthy and (not self.changes or self.is_verified or is_verified(summary))
 
-    def message_context(self, kind: NotificationKind, *, verification: str = "", trouble: str = "") -> MessageContext:
+    def message_context(
+        self, kind: NotificationKind, *, verification: str = "", trouble: str = "", deleted_pod: DeletedPod | None = None
+    ) -> MessageContext:
         """The data for a notification of this kind."""
         first, current = self._assessments()
         return MessageContext(
@@ -118,6 +125,7 @@ class WorkflowState:
             verification=verification,
             trouble=trouble,
             answer=self.answer,
+            deleted_pod=deleted_pod,
         )
 
     def incident_record(self, outcome: Outcome) -> IncidentRecord:

@@ -4,24 +4,22 @@ Everything here is deterministic: a durable execution runs it again from the sta
 results. `steps` holds what a step does; `repair` applies a plan, `watch` waits for a change, and `notify` sends the notifications.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
 from typing import Final
 
+from lambdas.application.remediation.assess import TakenOver, assess
 from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.notify import give_up, notify, notify_undelivered
 from lambdas.application.remediation.repair import MAX_REPAIRS, repair
-from lambdas.application.remediation.results import AssessmentResult, CloseResult, HandOverResult, RemediationResult, StepResult
+from lambdas.application.remediation.results import CloseResult, HandOverResult, RemediationResult, StepResult
 from lambdas.application.remediation.state import Iteration, WorkflowState
 from lambdas.application.remediation.steps.remediation_steps import RemediationSteps
 from lambdas.application.remediation.watch import watch
-from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
+from lambdas.application.workflow_steps import PollSchedule, StepPurpose, Steps
 from lambdas.contract.durable_quotas import HAND_OVER_AFTER_S
 from lambdas.domain.assessment.summary import AssessmentSummary
-from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.incidents.details import TimelineEvent
 from lambdas.domain.incidents.incident import Incident, Outcome
 from lambdas.domain.planning.plan import BlockReason
@@ -33,18 +31,10 @@ MAX_ITERATIONS: Final = 60
 HAND_OVER_SCHEDULE: Final = PollSchedule(timeout_s=1800, first_s=5, most_s=60)
 """How long to try to hand over. After that the execution ends, and the next sweep reopens the incident."""
 HAND_OVER_AGE: Final = timedelta(seconds=HAND_OVER_AFTER_S)
-MAX_DENIALS: Final = 12
-"""Successive failed logins before they count as the cluster's state: an API server restarts within a minute or two."""
 MAX_APPROVAL_REQUESTS: Final = 3
 """Approval requests of one incident, each of which may wait for a week."""
 TEMPORARY_REASONS: Final = frozenset({BlockReason.COOLDOWN, BlockReason.TOO_MANY_REPAIRS, BlockReason.MAINTENANCE_WINDOW})
-READ_SCHEDULE: Final = PollSchedule(timeout_s=3600, most_s=15)
-"""How long to assess again where something essential did not answer. The time-out for updates is a setting, which is read first."""
 CLOSE_SCHEDULE: Final = PollSchedule(timeout_s=900)
-
-
-class _TakenOver(Exception):
-    """The incident has another holder, so this workflow must neither change nor say anything more."""
 
 
 def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried: CarriedState | None = None) -> RemediationResult:
@@ -59,7 +49,7 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
         for number in range(first, MAX_ITERATIONS + 1):
             iteration = Iteration(number, state, steps, work)
             _hand_over_in_time(iteration, first)
-            summary = _assess(iteration)
+            summary = assess(iteration)
             if summary is None:
                 continue
             if state.is_repaired(summary):
@@ -76,7 +66,7 @@ def remediate(incident: Incident, steps: Steps, work: RemediationSteps, carried:
                 break
         outcome = Outcome.NEEDS_ACTION if state.notified is NotificationKind.NEEDS_ACTION else Outcome.BLOCKED
         _close(Iteration(MAX_ITERATIONS + 1, state, steps, work), outcome)
-    except _TakenOver:
+    except TakenOver:
         outcome = None
     return _result(state, outcome)
 
@@ -89,7 +79,7 @@ def _hand_over_in_time(iteration: Iteration, first: int) -> None:
     """Let a fresh execution continue with this iteration, if this one nears a quota. It gets the whole state, so no message repeats.
 
     Raises:
-        _TakenOver: this execution must neither change nor say anything more.
+        TakenOver: this execution must neither change nor say anything more.
     """
     is_due = iteration.steps.must_hand_over or iteration.state.age >= HAND_OVER_AGE
     if iteration.number == first or not is_due:
@@ -98,52 +88,10 @@ def _hand_over_in_time(iteration: Iteration, first: int) -> None:
     carried, work = iteration.state.carry(iteration.number - 1), iteration.work
     step, handed_over = iteration.step(StepPurpose.HAND_OVER), partial(work.hand_over, carried)
     iteration.steps.until(step, HandOverResult(), handed_over, lambda result: result.is_handed_over is not None, HAND_OVER_SCHEDULE)
-    raise _TakenOver
+    raise TakenOver
 
 
-# --- assess ------------------------------------------------------------------------------------------------------------------------------
-
-
-def _assess(iteration: Iteration, part: str = "") -> AssessmentSummary | None:
-    """The assessment when the cluster answers and no update runs; the last one when the time is up, None where there is none."""
-    result = _assess_until(iteration, iteration.step(StepPurpose.ASSESS, part), _is_current, READ_SCHEDULE)
-    if result.summary and not _is_settled(result):
-        schedule = PollSchedule(timeout_s=result.summary.time_limits.update_timeout_s, most_s=15)
-        settled = _assess_until(iteration, iteration.step(StepPurpose.AWAIT_UPDATE, part), _is_settled, schedule)
-        if not settled.is_taken_over and settled.summary is None:  # the time is up, and no poll has stored its assessment
-            step = iteration.step(StepPurpose.ASSESS, f"{part} after-time-out".strip())
-            settled = iteration.steps.once(step, lambda: iteration.work.assess(iteration.number, AssessmentResult()), AssessmentResult)
-        result = settled if settled.is_current else result
-    if result.is_taken_over:
-        raise _TakenOver
-    if result.summary:
-        iteration.state.signals = result.signals
-        iteration.state.record_assessment(result.summary, result.at)
-    return result.summary
-
-
-def _assess_until(
-    iteration: Iteration, step: StepId, is_settled: Callable[[AssessmentResult], bool], schedule: PollSchedule
-) -> AssessmentResult:
-    """Assess until the result is settled. Only that one keeps its assessment, since the payload of each poll counts against the quota."""
-
-    def assess(former: AssessmentResult) -> AssessmentResult:
-        result = iteration.work.assess(iteration.number, former)
-        return result if is_settled(result) else replace(result, summary=None)
-
-    return iteration.steps.until(step, AssessmentResult(), assess, is_settled, schedule)
-
-
-def _is_current(result: AssessmentResult) -> bool:
-    return result.is_current
-
-
-def _is_settled(result: AssessmentResult) -> bool:
-    if result.summary is None or not result.is_current:
-        return result.is_taken_over
-    if result.summary.verdict is Verdict.NO_ACCESS:
-        return result.denials >= MAX_DENIALS
-    return not result.summary.wait
+# --- blocked ------------------------------------------------------------------------------------------------------------------------------
 
 
 def _seconds_blocked(summary: AssessmentSummary) -> int | None:
@@ -178,7 +126,7 @@ def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSumm
         state.gave_up = True
         notify(iteration, NotificationKind.NOT_APPROVED)
         return None
-    again = _assess(iteration, "approved")
+    again = assess(iteration, "approved")
     return again if again and again.plan_digest == summary.plan_digest else None
 
 

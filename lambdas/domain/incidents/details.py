@@ -30,6 +30,14 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeletedPod:
+    """A pod that the remediator deleted and whose successor is missing or not ready. `node` is empty for pods that may run anywhere."""
+
+    name: str
+    node: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CountSample:
     """Pods and nodes in numbers, at one time."""
 

@@ -18,6 +18,7 @@ from tests.world import NOON, role_arn
 if TYPE_CHECKING:
     from lambdas.domain.errors import RemediatorError
     from tests.over_fakes.scenario_run import ScenarioRun
+    from tests.world import Pod
 
 
 def miss_a_pod(run: ScenarioRun) -> None:
@@ -125,6 +126,40 @@ def test_a_canary_that_does_not_become_ready_rolls_the_annotation_back() -> None
     assert done.annotation is None
     assert done.writes == ["annotate", "delete", "annotate"]
     assert done.notified == ["repairing", "needs-action"]
+
+
+def hold_successors(run: ScenarioRun, held: list[Pod]) -> None:
+    """Let the controller create no pod. `held` receives the deleted pods."""
+    run.world.replace_pod = lambda cluster, name: held.append(cluster.pods.pop(name))  # type: ignore[method-assign]
+
+
+WORKS_WITHOUT_ROLE = {"nodes": 6, "annotation": None, "node_role_has_permissions": True}
+
+
+def test_a_canary_without_a_successor_is_named_with_its_node_and_is_critical() -> None:
+    held: list[Pod] = []
+    done = run_workflow(WORKS_WITHOUT_ROLE, first=lambda run: hold_successors(run, held))
+    assert done.notified == ["repairing", "needs-action"]
+    text, (canary,) = done.run.notifier.sent[-1].text, held
+    title = text.splitlines()[0]
+    assert f"node {canary.facts.node} has no ready aws-node pod" in title
+    assert title.startswith("🔴")
+    assert f"The remediator deleted pod {canary.facts.name} on node {canary.facts.node}, and no successor is ready." in text
+    assert "nothing fails yet" not in text
+    assert "The ServiceAccount has no role annotation" not in text, "the message describes the state after the failed step"
+    assert done.run.notifier.sent[-1].attributes["severity"] == "critical"
+
+
+def test_a_late_successor_is_not_reported_as_missing() -> None:
+    """The successor is ready when the state is read after the failure."""
+    held: list[Pod] = []
+
+    def come_late(run: ScenarioRun) -> None:
+        run.world.cluster.pods |= {pod.facts.name: pod for pod in held}
+
+    done = run_workflow(WORKS_WITHOUT_ROLE, first=lambda run: hold_successors(run, held), before={"1 assess failed": come_late})
+    assert done.notified == ["repairing", "needs-action"]
+    assert "has no ready aws-node pod" not in done.run.notifier.sent[-1].text
 
 
 def test_a_canary_that_the_webhook_misses_repeatedly_ends_the_repair() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import pytest
 
 from lambdas.application.codec import decode, encode
-from lambdas.application.remediation import repair, watch, workflow
+from lambdas.application.remediation import assess, repair, watch, workflow
 from lambdas.application.remediation.carried_state import CarriedState
 from lambdas.application.remediation.repair import MAX_REPAIRS
 from lambdas.application.remediation.results import (
@@ -81,14 +81,15 @@ def test_a_run_that_hands_over_before_each_iteration_has_the_same_result(name: s
 def test_an_iteration_at_the_settings_maximum_fits_into_the_rest_of_the_quota() -> None:
     """Every wait polls to its end, which no run does in all of them."""
     update = PollSchedule(timeout_s=MOST["update_timeout_s"], most_s=15)
-    assessed = (workflow.READ_SCHEDULE.polls + 1) + (update.polls + 1) + 1
+    assessed = (assess.READ_SCHEDULE.polls + 1) + (update.polls + 1) + 1
     approved = 1 + (NOTIFY_SCHEDULE.polls + 1) + 1 + assessed
     actions = 4 * (repair.BUSY_SCHEDULE.polls + 1) + (repair.CANARY_SCHEDULE.polls + 1)
     waves = repair.replacement_schedule(MOST["verification_timeout_s"]).polls + 1
     verified = repair.verification_schedule(MOST["verification_timeout_s"]).polls + 2
+    failed = assess.AFTER_FAILURE_SCHEDULE.polls + 1
     around = 3 * (repair.BUSY_SCHEDULE.polls + 1) + 5  # claim, restore and release, and the notifications
     closing = 2 * (NOTIFY_SCHEDULE.polls + 1) + (workflow.CLOSE_SCHEDULE.polls + 1) + (workflow.HAND_OVER_SCHEDULE.polls + 1)
-    repaired = assessed + approved + actions + waves + verified + around + closing
+    repaired = assessed + approved + actions + waves + verified + failed + around + closing
     watched = assessed + closing + sum(watch.reminder_schedule(seconds).polls + 2 for seconds in watch.REMINDERS_S)
     assert max(repaired, watched) < (1 - HAND_OVER_AT) * MAX_OPERATIONS
 

@@ -9,7 +9,7 @@ import pytest
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
 
-from lambdas.application.remediation import repair, watch, workflow
+from lambdas.application.remediation import assess, repair, watch
 from lambdas.application.workflow_steps import Meter, PollSchedule, StepId, StepPurpose, checkpoint_text
 from lambdas.contract.durable_quotas import MAX_CHECKPOINT_BYTES
 from lambdas.remediator.durable_steps import DurableSteps
@@ -32,7 +32,7 @@ def _update(timeout_s: int) -> PollSchedule:
 @pytest.mark.parametrize(
     ("schedule", "most"),
     [
-        (workflow.READ_SCHEDULE, 80),
+        (assess.READ_SCHEDULE, 80),
         (_update(3_600), 80),
         (_update(21_600), 120),
         (repair.verification_schedule(2_700), 70),

@@ -356,7 +356,7 @@ class RemediationSteps(StepContext):
 
     def notify(self, key: NotificationKey, context: MessageContext) -> NotificationResult:
         """Send a message and publish its event, once for each key, unless the settings ask for more severe incidents only."""
-        if max(context.first.severity.rank, context.current.severity.rank) < context.current.notify_from.rank:
+        if max(context.first.severity.rank, context.current.severity.rank, context.severity.rank) < context.current.notify_from.rank:
             return NotificationResult(at=self.now(), state=DeliveryState.SKIPPED)
         return self._send(str(key), context)
 
@@ -406,7 +406,7 @@ class RemediationSteps(StepContext):
             self.incident.target,
             incident=self.incident.id,
             verdict=context.first.verdict,
-            severity=context.current.severity,
+            severity=context.severity if context.deleted_pod else context.current.severity,
             summary=text.splitlines()[0],
             opened_at=self.incident.opened_at,
             at=self.now(),
