@@ -11,7 +11,7 @@ from constructs import Construct
 from infra import arns
 from infra.configuration import Environment, Slack, Teams
 from infra.security_rules import accept_wildcards
-from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, NOTIFICATION_TYPE, Answer, variables
+from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, ID, NOTIFICATION_TYPE, Answer
 from lambdas.contract.names import PROJECT
 
 
@@ -79,10 +79,8 @@ class Chat(Construct):
                 chatbot.CfnCustomAction.CustomActionAttachmentProperty(
                     button_text=answer.button,
                     notification_type=NOTIFICATION_TYPE,
-                    variables=variables(),
-                    criteria=[
-                        chatbot.CfnCustomAction.CustomActionAttachmentCriteriaProperty(operator="HAS_VALUE", variable_name=CALLBACK_ID)
-                    ],
+                    variables=answer.variables,
+                    criteria=[chatbot.CfnCustomAction.CustomActionAttachmentCriteriaProperty(operator="HAS_VALUE", variable_name=ID)],
                 )
             ],
         )

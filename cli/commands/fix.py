@@ -154,7 +154,7 @@ def _ask(
     from rich.text import Text
 
     from cli.queries.assessment import PACING_REASONS
-    from cli.views.plan_steps import plan_lines
+    from cli.views.plan_steps import approval_lines, plan_lines
     from lambdas.notifications.message_context import ApprovalAnswer
 
     assert remediation_steps.proposed is not None  # noqa: S101  # the workflow proposes a plan before it requests approval
@@ -162,13 +162,13 @@ def _ask(
     display.pause()
     prompt = error_console()
     plan = replace(remediation_steps.proposed, needs_approval=False)
-    prompt.print(Group(*plan_lines(plan), Text()), crop=False)
+    prompt.print(Group(*plan_lines(plan), *approval_lines(plan), Text()), crop=False)
     blocked = assessment.summary.blocked if assessment.summary else ()
     for sentence in dict.fromkeys(item.sentence for item in blocked if item.reason in PACING_REASONS):
         prompt.print(Text(f"The remediator itself is blocked now: {sentence}", style="yellow"))
     approved = fix_options.yes or typer.confirm("Carry out the plan?", err=True)
     display.resume()
-    return ApprovalAnswer(approved=approved, by=remediation_steps.incident.holder)
+    return ApprovalAnswer(approved=approved, plan=plan.plan_digest, by=remediation_steps.incident.holder)
 
 
 def _write_result(options: GlobalOptions, remediation_steps: InteractiveRemediationSteps, result: RemediationResult) -> ExitCode:

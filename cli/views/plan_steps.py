@@ -54,6 +54,13 @@ def plan_lines(summary: AssessmentSummary) -> Iterator[RenderableType]:
     yield from _blocked_lines(summary)
 
 
+def approval_lines(summary: AssessmentSummary) -> Iterator[RenderableType]:
+    """Return what an approval is bound to: the role with its full ARN, the binding with its version, and the plan's digest."""
+    target = summary.service_account
+    yield Text(f"For {target.namespace}/{target.name} in {target.cluster}, role {plain(summary.desired_role)}", overflow="fold")
+    yield Text(f"Binding {plain(summary.binding_path)} version {summary.binding_version} · plan {summary.plan_digest}", overflow="fold")
+
+
 def next_command(assessment: TargetAssessment) -> Text:
     """Return `fix` where it would act, otherwise `check`, which prints the manual changes."""
     option = f"--cluster {assessment.target.cluster}{service_account_option(assessment.target)}"
@@ -72,7 +79,8 @@ def _action_table(actions: Iterable[Action]) -> Table:
 
 
 def _action_details(action: Action) -> str:
-    role, old, pod = getattr(action, "role_arn", ""), getattr(action, "old_value", None), getattr(action, "pod", "")
+    role, pod = getattr(action, "role_arn", ""), getattr(action, "pod", "")
+    old = getattr(action, "old_value", None) or getattr(action, "old_role_arn", None)
     details = [plain(pod) if pod else "", f"to {plain(role)}" if role and not pod else "", f"from {plain(old)}" if old else ""]
     return "".join(f" · {detail}" for detail in details if detail)
 

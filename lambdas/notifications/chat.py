@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from lambdas.contract.approval import CALLBACK_ID, REGION
+from lambdas.contract.approval import CALLBACK_ID, PLAN, REGION, encode_plan
 from lambdas.notifications import escape
 from lambdas.notifications.content import Content
 from lambdas.notifications.wording import CHAT, Phrase, cut
@@ -24,11 +24,11 @@ LONGEST_STEPS: Final = 2_400
 _LEFT_OUT: Final = "…"
 
 
-def notification(content: Content, *, callback_id: str, region: str) -> str:
+def notification(content: Content, *, callback_id: str, plan: str, region: str) -> str:
     """The JSON text of the notification. Only an approval request has a callback, and so buttons."""
     context = dict(content.context)
     if callback_id:
-        context |= {CALLBACK_ID: callback_id, REGION: region}
+        context |= {CALLBACK_ID: callback_id, REGION: region, PLAN: encode_plan(plan)}
     title = content.titles[0].render(CHAT)
     metadata: dict[str, Any] = {
         "threadId": escape.plain(content.thread),

@@ -18,9 +18,13 @@ _ON_PODS: Final = frozenset(map(str, REPAIRABLE - {Verdict.ADDON_ROLE_MISSING}))
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalAnswer:
-    """The answer to an approval request. `by` is an IAM ARN, a user name, or empty where the channel does not name the person."""
+    """The answer to an approval request. `by` is an IAM ARN, a user name, or empty where the channel does not name the person.
+
+    `plan` is the digest of the plan that the person has seen. An approval of another plan, or of none, approves nothing.
+    """
 
     approved: bool
+    plan: str = ""
     by: str = ""
     timed_out: bool = False
 

@@ -22,16 +22,20 @@ def message(context: MessageContext, *, environment: Environment, callback_id: s
         environment: account, region and the address of the runbooks.
         callback_id: the callback that the buttons of an approval request answer; empty for every other notification.
     """
-    return render(compose(context, environment), environment=environment, callback_id=callback_id)
+    plan = context.current.plan_digest if callback_id else ""
+    return render(compose(context, environment), environment=environment, callback_id=callback_id, plan=plan)
 
 
-def render(content: Content, *, environment: Environment, callback_id: str = "") -> Message:
-    """A message from its content. The attributes are those values of the content's context that subscriptions filter by."""
+def render(content: Content, *, environment: Environment, callback_id: str = "", plan: str = "") -> Message:
+    """A message from its content. An approval request has a callback and the digest of its plan.
+
+    The attributes are those values of the content's context that subscriptions filter by.
+    """
     attributes = {name: content.context[name] for name in ("severity", "cluster", "verdict", "outcome") if name in content.context}
     return Message(
         thread=content.thread,
         subject=mail.subject(content),
-        chat=chat.notification(content, callback_id=callback_id, region=environment.region),
+        chat=chat.notification(content, callback_id=callback_id, plan=plan, region=environment.region),
         text=mail.text(content),
         attributes={name: escape.plain(value) for name, value in attributes.items()},
     )

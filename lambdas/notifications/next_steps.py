@@ -48,8 +48,8 @@ def _steps(context: MessageContext) -> Iterator[Phrase]:
         case NotificationKind.REPAIRING | NotificationKind.RECOVERED:
             return
         case NotificationKind.APPROVAL_REQUESTED:
-            yield _answer(APPROVE.button, "approve", context)
-            yield _answer(REJECT.button, "reject", context)
+            yield _answer(APPROVE.button, f"approve {context.incident.id} --plan {context.current.plan_digest}")
+            yield _answer(REJECT.button, f"reject {context.incident.id}")
         case NotificationKind.NOT_APPROVED:
             yield _command("To repair it anyway:", _fix(context))
         case NotificationKind.VERIFIED:
@@ -63,9 +63,8 @@ def _steps(context: MessageContext) -> Iterator[Phrase]:
             yield from _manual_steps(context)
 
 
-def _answer(button: str, command: str, context: MessageContext) -> Phrase:
-    code = Code(f"irsa-remediator {command} {context.incident.id}")
-    return phrase("{button}: press {button} in chat, or run {command}", button=button, command=code)
+def _answer(button: str, command: str) -> Phrase:
+    return phrase("{button}: press {button} in chat, or run {command}", button=button, command=Code(f"irsa-remediator {command}"))
 
 
 def _manual_steps(context: MessageContext) -> Iterator[Phrase]:

@@ -13,6 +13,7 @@ from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitF
 
 from lambdas.application.codec import decode
 from lambdas.application.workflow_steps import ENVELOPE_BYTES, Meter, PollSchedule, StepId, checkpoint_text, send_request
+from lambdas.contract.approval import decode_plan
 from lambdas.notifications.message_context import ApprovalAnswer
 
 R = TypeVar("R")
@@ -109,24 +110,25 @@ class DurableSteps:
         self.meter.add(1, MAX_ANSWER_BYTES)
         send_request(self, step, callback.callback_id, send)
         try:
-            return _answer(callback.result())
+            return callback_answer(callback.result())
         except CallbackTimeoutError:
             return ApprovalAnswer(approved=False, timed_out=True)
         except CallbackError:  # the reject button in chat fails the callback
             return ApprovalAnswer(approved=False)
 
 
-def _answer(result: Any) -> ApprovalAnswer:
+def callback_answer(result: Any) -> ApprovalAnswer:
     """The answer of a completed callback.
 
-    The approve button in chat gives no result; the command line gives `{"approved": bool, "by": name}`. Anything else is a rejection.
+    The approve button in chat gives the plan's digest; the command line gives `{"approved": bool, "by": name, "plan": digest}`. Any other
+    text approves no plan, and any other object is a rejection.
     """
-    if result in (None, ""):
-        return ApprovalAnswer(approved=True)
+    text = result.decode(errors="replace") if isinstance(result, bytes) else result
     try:
-        value = json.loads(result) if isinstance(result, str | bytes) else result
-    except ValueError:
+        value = json.loads(text) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
-        return ApprovalAnswer(approved=False, by="unknown")
-    return ApprovalAnswer(approved=value.get("approved") is True, by=str(value.get("by", "unknown"))[:MAX_NAME_LENGTH])
+    if isinstance(value, dict):
+        by = str(value.get("by", "unknown"))[:MAX_NAME_LENGTH]
+        return ApprovalAnswer(approved=value.get("approved") is True, plan=decode_plan(str(value.get("plan", ""))), by=by)
+    return ApprovalAnswer(approved=True, plan=decode_plan(text.strip().strip('"')) if isinstance(text, str) else "")

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.application.remediation.workflow import MAX_APPROVAL_REQUESTS as MAX_REQUESTS
+from lambdas.contract.approval import PLAN_DIGEST_LENGTH, encode_plan
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.planning.plan_digest import plan_digest
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.notifications.message_context import ApprovalAnswer
+from lambdas.remediator.durable_steps import callback_answer
 from tests.attacks.writes import bind, unauthorized
 from tests.over_fakes.scenario_world import BOUND_ROLE
-from tests.unit.workflow.workflow_run import APPROVE, OTHER, run_workflow, set_annotation
+from tests.unit.workflow.workflow_run import APPROVE, OTHER, SHOWN, run_workflow, set_annotation, shown_plan, shown_plan_of
 from tests.world import role_arn
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 THREAT = "approval-of-another-plan"
 
 EVIL = role_arn("Admin-trusts-aws-node")
-YES, NO = ApprovalAnswer(approved=True, by="dana"), ApprovalAnswer(approved=False, by="dana")
+YES, NO = ApprovalAnswer(approved=True, plan=SHOWN, by="dana"), ApprovalAnswer(approved=False, by="dana")
 WORLDS: dict[str, dict[str, Any]] = {"self-managed CNI": {"addon": False}, "record lost": {"addon_role": None}, "annotation lost": {}}
 
 
@@ -50,6 +53,79 @@ def test_a_plan_that_changed_needs_a_new_approval(change: Callable[[ScenarioRun]
     answers = iter([YES, NO])
     done = run_workflow(APPROVE, answer=lambda _: next(answers), before={"1 assess approved": change})
     assert (done.run.world.writes, done.notified) == ([], ["approval-requested", "approval-requested", "not-approved"])
+
+
+def answers_by_digest(*plans: str) -> Callable[[str], ApprovalAnswer]:
+    """Approves with these digests, one an approval request, and then rejects."""
+    given = iter([*(replace(YES, plan=plan) for plan in plans), NO])
+    return lambda _: next(given)
+
+
+FOREIGN: dict[str, str] = {"no digest": "", "a digest of no plan": "0" * PLAN_DIGEST_LENGTH, "too short": "0", "any": "*"}
+
+
+@pytest.mark.parametrize("plan", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_an_answer_without_the_digest_of_the_plan_approves_nothing(world: dict[str, Any], plan: str) -> None:
+    done = run_workflow(APPROVE | world, answer=answers_by_digest(plan))
+    assert (done.run.world.writes, done.notified) == ([], ["approval-requested", "approval-requested", "not-approved"])
+
+
+def test_the_digest_of_plan_a_does_not_approve_plan_b() -> None:
+    """The answer to the second request carries the digest of the first one, whose plan the person has read."""
+    plans: list[str] = []
+
+    def answer(_: str) -> ApprovalAnswer:
+        plans.append(shown_plan(kept[0]))
+        return replace(YES, plan=plans[0]) if len(plans) < MAX_REQUESTS else NO
+
+    kept: list[ScenarioRun] = []
+    change = {"1 assess approved": bind(EVIL, trusted=True)}
+    done = run_workflow(APPROVE, first=kept.append, answer=answer, before=change)
+    assert plans[0] != plans[1] == plans[2]
+    assert (done.run.world.writes, done.notified[-1]) == ([], "not-approved")
+
+
+def test_the_digest_of_the_plan_to_come_does_not_approve_the_shown_plan() -> None:
+    """The binding changes while the person reads; the answer carries the digest of the new plan, which the person has not seen."""
+    probe = run_workflow(APPROVE, answer=lambda _: NO, first=bind(EVIL, trusted=True))
+    coming = shown_plan_of(probe.run.outcome().messages[0])
+    done = run_workflow(APPROVE, answer=answers_by_digest(coming), before={"1 clear-approval": bind(EVIL, trusted=True)})
+    assert (done.run.world.writes, done.notified) == ([], ["approval-requested", "approval-requested", "not-approved"])
+
+
+def test_an_approval_of_an_earlier_incident_is_worth_nothing_after_the_binding_changed() -> None:
+    earlier = run_workflow(APPROVE, answer=lambda _: YES)
+    old = shown_plan_of(earlier.run.outcome().messages[0])
+    done = run_workflow(APPROVE, first=bind(EVIL, trusted=True), answer=answers_by_digest(old))
+    assert done.run.world.writes == []
+
+
+RESULTS: dict[str, tuple[Any, bool, str]] = {
+    "nothing": (None, True, ""),
+    "empty text": ("", True, ""),
+    "the digest": ("ab" * 12, True, "ab" * 12),
+    "the digest, of digits only": ("12" * 12, True, "12" * 12),
+    "the digest as JSON": (json.dumps("ab" * 12), True, "ab" * 12),
+    "the digest as bytes": (b"ab" * 12, True, "ab" * 12),
+    "Base64 of the digest": (encode_plan("ab" * 12), True, "ab" * 12),
+    "a longer digest": ("ab" * 13, True, ""),
+    "upper case": ("AB" * 12, True, ""),
+    "other digits": ("\u0661" * PLAN_DIGEST_LENGTH, True, ""),
+    "the word true": ("true", True, ""),
+    "a list": ("[true]", True, ""),
+    "deep JSON": ("[" * 100_000, True, ""),
+    "the command line": (json.dumps({"approved": True, "by": "a", "plan": "ab" * 12}), True, "ab" * 12),
+    "the command line without a plan": (json.dumps({"approved": True, "by": "a"}), True, ""),
+    "the command line with a list of plans": (json.dumps({"approved": True, "by": "a", "plan": ["ab" * 12]}), True, ""),
+    "approved is text": (json.dumps({"approved": "true", "plan": "ab" * 12}), False, "ab" * 12),
+}
+
+
+@pytest.mark.parametrize(("result", "approved", "plan"), RESULTS.values(), ids=RESULTS)
+def test_the_answer_of_a_callback_names_at_most_one_plan(result: Any, plan: str, *, approved: bool) -> None:
+    answer = callback_answer(result)
+    assert (answer.approved, answer.plan) == (approved, plan)
 
 
 def test_a_plan_that_changes_again_and_again_is_left_to_a_person() -> None:

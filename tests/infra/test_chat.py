@@ -6,7 +6,7 @@ import pytest
 from aws_cdk import Stack
 
 from infra.chat import PROJECT
-from lambdas.contract.approval import ANSWERS, CALLBACK_ACTIONS, CALLBACK_ID, LONGEST_COMMAND, REGION
+from lambdas.contract.approval import ANSWERS, APPROVE, CALLBACK_ACTIONS, ID, LONGEST_COMMAND, PLAN, REGION
 from tests.infra.templates import ACCOUNT, MAXIMAL, TEAM, TENANT, Template, app_of, of_type, one_of_type, resolved, statements
 
 SLACK, TEAMS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
@@ -57,8 +57,9 @@ def test_each_answer_has_a_button_on_messages_with_a_callback_id(prod: Template)
     for action in actions:
         assert len(action["Definition"]["CommandText"]) <= LONGEST_COMMAND
         (attachment,) = action["Attachments"]
-        assert attachment["Criteria"] == [{"Operator": "HAS_VALUE", "VariableName": CALLBACK_ID}]
-        assert set(attachment["Variables"]) == {CALLBACK_ID, REGION}
+        assert attachment["Criteria"] == [{"Operator": "HAS_VALUE", "VariableName": ID}]
+        assert set(attachment["Variables"]) - {PLAN} == {ID, REGION}
+        assert (PLAN in attachment["Variables"]) is (attachment["ButtonText"] == APPROVE.button)
         assert all(f"${name}" in action["Definition"]["CommandText"] for name in attachment["Variables"])
 
 

@@ -14,6 +14,7 @@ import yaml
 from moto.events.models import EventPattern
 
 from lambdas.contract.access import GROUPS, REMEDIATOR_GROUP
+from lambdas.contract.approval import PLAN, decode_plan
 from lambdas.contract.environment import Function
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.settings import settings_path
@@ -264,8 +265,10 @@ def test_approve_continues_a_waiting_execution_and_is_rejected_afterwards(termin
         incident = _waiting(terminal)
         refused = terminal("fix", "--cluster", CLUSTER, "--yes", code=2)
         assert f"irsa-remediator approve {incident}" in refused.stderr
-        answered = terminal.document("approve", incident[:6])
-        assert answered["approved"]
+        assert "no one can read the plan" in terminal("approve", incident, code=2).stderr
+        plan = eventually(lambda: _plans(env), within_s=LONGEST_S)[-1]
+        answered = terminal.document("approve", incident[:6], "--plan", plan)
+        assert (answered["approved"], answered["plan"]) == (True, plan)
         eventually(lambda: _past_incidents(env), lambda seen: incident in seen, LONGEST_S)
         shown = terminal.document("history", incident)["incident"]
         assert shown["outcome"] == "verified"
@@ -284,6 +287,12 @@ def _callbacks(env: SandboxEnvironment) -> list[str]:
     """Of questions that wait for an answer."""
     items = env.aws.client("dynamodb").scan(TableName=TABLE)["Items"]
     return [item["callback_id"]["S"] for item in items if "callback_id" in item]
+
+
+def _plans(env: SandboxEnvironment) -> list[str]:
+    """The digests of the plans in new approval requests."""
+    contexts = (message["metadata"]["additionalContext"] for message in env.messages())
+    return [decode_plan(context[PLAN]) for context in contexts if PLAN in context]
 
 
 def _waiting(terminal: Terminal) -> str:

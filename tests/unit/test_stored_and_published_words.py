@@ -103,7 +103,7 @@ WORDS: dict[str, tuple[object, str]] = {
         "IRSA_EVENT_BUS IRSA_OUR_ROLE_ARNS IRSA_MAY_SIMULATE IRSA_RUNBOOK_ROOT IRSA_BOUND_ROLES IRSA_SETTINGS_FLOOR IRSA_CLUSTERS",
     ),
     # Keys in the notification that requests an approval; the chat channel's buttons read them.
-    "approval keys": (approval.CONTEXT_KEYS, "callbackId region"),
+    "approval keys": (approval.CONTEXT_KEYS, "callbackId region plan"),
     # CloudWatch metrics in the namespace `EksIrsaRemediator`.
     "metrics": (
         [metric.name for metric in metrics.ALL],

@@ -106,12 +106,15 @@ def _seconds_blocked(summary: AssessmentSummary) -> int | None:
 
 
 def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSummary | None:
-    """The assessment whose plan may run: this one, or after a person's approval a new one whose plan has the same digest."""
+    """The assessment whose plan may run: this one, or after a person's approval a new one whose plan has the same digest.
+
+    An answer approves nothing unless it carries the digest of the plan in the request.
+    """
     if not summary.needs_approval:
         return summary
     state, steps, work = iteration.state, iteration.steps, iteration.work
     if state.approval_requests >= MAX_APPROVAL_REQUESTS:
-        give_up(iteration, f"the plan changed after each of {MAX_APPROVAL_REQUESTS} approval requests")
+        give_up(iteration, f"the plan changed, or the answer named another plan, after each of {MAX_APPROVAL_REQUESTS} approval requests")
         return None
     state.approval_requests += 1
     context = state.message_context(NotificationKind.APPROVAL_REQUESTED)
@@ -121,19 +124,24 @@ def _approve(iteration: Iteration, summary: AssessmentSummary) -> AssessmentSumm
     )
     cleared = steps.once(iteration.step(StepPurpose.CLEAR_APPROVAL), work.clear_approval, StepResult)
     state.answer = answer
-    state.record(TimelineEvent.APPROVAL, _answer_text(answer), cleared.at)
+    state.record(TimelineEvent.APPROVAL, _answer_text(answer, summary.plan_digest), cleared.at)
     if not answer.approved:
         state.gave_up = True
         notify(iteration, NotificationKind.NOT_APPROVED)
+        return None
+    if answer.plan != summary.plan_digest:  # the next iteration asks anew
         return None
     again = assess(iteration, "approved")
     return again if again and again.plan_digest == summary.plan_digest else None
 
 
-def _answer_text(answer: ApprovalAnswer) -> str:
+def _answer_text(answer: ApprovalAnswer, plan: str) -> str:
     if answer.timed_out:
         return "no answer"
-    return f"{'approved' if answer.approved else 'rejected'} by {answer.by or 'someone in chat'}"
+    by = answer.by or "someone in chat"
+    if answer.approved and answer.plan != plan:
+        return f"the answer by {by} approved {'another plan' if answer.plan else 'no plan'}: it was ignored"
+    return f"{'approved' if answer.approved else 'rejected'} by {by}"
 
 
 # --- close -------------------------------------------------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ tokens, and names and numbers of pods change by themselves and are left out.
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import assert_never
 
+from lambdas.contract.approval import PLAN_DIGEST_LENGTH
 from lambdas.domain.planning.actions import (
     Action,
     AnnotateServiceAccount,
@@ -20,14 +21,11 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
 
-LENGTH: Final = 24
-"""Hexadecimal digits, 96 bits: a second plan with the same digest cannot be found by trial."""
-
 
 def plan_digest(target: str, binding: PlannedBinding, actions: Sequence[Action]) -> str:
     """The digest of a plan for this target, `cluster/namespace/name`."""
     approved = [target, binding.path, binding.version, binding.role_arn, [_approved(action) for action in actions]]
-    return hashlib.sha256(json.dumps(approved).encode()).hexdigest()[:LENGTH]
+    return hashlib.sha256(json.dumps(approved).encode()).hexdigest()[:PLAN_DIGEST_LENGTH]
 
 
 def _approved(action: Action) -> list[str | int | None]:

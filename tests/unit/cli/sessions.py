@@ -324,9 +324,15 @@ SESSIONS: Final[Mapping[str, Session]] = {
     "history-open": Session(("history", "history c0ff", "history c0ff -o yaml"), prepare=_pending_approval),
     "history-hostile": Session(("history 7f3a",), prepare=_hostile_incident),
     "history-empty": Session(("history", "history -c demo --days 7")),
-    "approve": Session(("approve c0ff", "approve c0ff"), prepare=_pending_approval),
+    "approve": Session(("approve c0ff", "approve c0ff"), BROKEN, answer="y\n", prepare=_pending_approval),
+    "approve-answered-no": Session(("approve c0ff",), BROKEN, answer="n\n", prepare=_pending_approval),
+    "approve-plan": Session(
+        (f"approve c0ff --plan {'0123456789ab' * 2} -o json", "approve c0ff --plan all"), BROKEN, prepare=_pending_approval
+    ),
+    "approve-without-terminal": Session(("approve c0ff",), BROKEN, prepare=_pending_approval),
+    "approve-healthy": Session(("approve c0ff",), answer="y\n", prepare=_pending_approval),
     "reject": Session(("reject c0ffee -o json",), prepare=_pending_approval),
-    "approve-already-answered": Session(("approve c0ff",), prepare=_already_answered),
+    "approve-already-answered": Session(("approve c0ff",), BROKEN, answer="y\n", prepare=_already_answered),
     "approve-not-pending": Session(("approve c0ff", "approve ffff"), prepare=_remediator_repairs),
     "approve-closed": Session(("approve 7f3a",), prepare=_past_incidents),
     "approve-undeployed": Session(("approve c0ff",), prepare=Fakes.remove_stack),

@@ -9,12 +9,12 @@ import pytest
 
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import BOUND_ROLE
-from tests.unit.workflow.workflow_run import APPROVE, REPAIR, run_workflow, set_annotation
+from tests.unit.workflow.workflow_run import APPROVE, REPAIR, SHOWN, run_workflow, set_annotation
 
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
 
-YES = ApprovalAnswer(approved=True, by="dana")
+YES = ApprovalAnswer(approved=True, plan=SHOWN, by="dana")
 NO = ApprovalAnswer(approved=False, by="dana")
 
 

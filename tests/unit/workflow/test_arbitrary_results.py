@@ -102,6 +102,7 @@ class ArbitrarySteps:
 
     chance: random.Random
     asked: list[str] = field(default_factory=list)
+    shown: str = ""
 
     def assess(self, iteration: int, former: AssessmentResult) -> AssessmentResult:
         self.asked.append("assess")
@@ -152,6 +153,7 @@ class ArbitrarySteps:
         return self._choose(f"notify {context.kind}", 0.8, SENT, NotificationResult(state=DeliveryState.SKIPPED), UNDELIVERED)
 
     def request_approval(self, context: MessageContext, callback_id: str) -> NotificationResult:
+        self.shown = context.current.plan_digest
         return self._choose("ask", 0.8, SENT, UNDELIVERED)
 
     def clear_approval(self) -> StepResult:
@@ -166,10 +168,13 @@ SENT, UNDELIVERED = NotificationResult(state=DeliveryState.SENT), NotificationRe
 
 def arbitrary_run(seed: int) -> tuple[RemediationResult, CountingSteps, list[str]]:
     chance = random.Random(seed)
-    yes, no = ApprovalAnswer(approved=True, by="a"), ApprovalAnswer(approved=False, by="b")
-    answers = [yes, yes, no, ApprovalAnswer(approved=False, timed_out=True)]
-    steps = CountingSteps(answers=lambda: chance.choice(answers), attempts=lambda: chance.randint(1, 12))
     work: Any = ArbitrarySteps(chance)
+
+    def answer() -> ApprovalAnswer:
+        yes, no = ApprovalAnswer(approved=True, plan=work.shown, by="a"), ApprovalAnswer(approved=False, by="b")
+        return chance.choice([yes, yes, replace(yes, plan=""), no, ApprovalAnswer(approved=False, timed_out=True)])
+
+    steps = CountingSteps(answers=answer, attempts=lambda: chance.randint(1, 12))
     return remediate(INCIDENT, steps, work), steps, work.asked
 
 

@@ -13,7 +13,7 @@ from lambdas.contract.parameters import binding_path
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.notifications.message_context import ApprovalAnswer
 from tests.over_fakes.scenario_world import CLUSTER
-from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, run_workflow
+from tests.unit.workflow.workflow_run import APPROVE, KEY, REPAIR, SHOWN, run_workflow
 from tests.world import NOON
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_a_failed_notification_is_sent_before_the_watch_begins() -> None:
 
 
 def test_an_approval_request_that_was_not_delivered_is_sent_again() -> None:
-    done = run_workflow(APPROVE, answer=lambda _: ApprovalAnswer(approved=True, by="dana"), first=_fail_notifications)
+    done = run_workflow(APPROVE, answer=lambda _: ApprovalAnswer(approved=True, plan=SHOWN, by="dana"), first=_fail_notifications)
     assert done.notified == ["approval-requested", "repairing", "verified"]
 
 

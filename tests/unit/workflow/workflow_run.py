@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lambdas.application.workflow_steps import InProcessSteps, PollSchedule, StepId, StepPurpose
+from lambdas.contract.approval import PLAN, decode_plan
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Signal
 from sandbox.simulation.scenario import TrustPolicyKind, World
@@ -28,6 +29,8 @@ TARGET = ServiceAccountRef(CLUSTER, *KEY)
 OTHER = role_arn("other")
 REPAIR = ["annotate", "delete", "restart"]
 APPROVE = {"settings": {"mode": "approve"}}
+SHOWN = "shown"
+"""Stands for the digest of the plan that the latest approval request has shown."""
 
 
 @dataclass
@@ -97,7 +100,7 @@ def run_workflow(
         changes: dict[str, Callable[[], None]] = {name: partial(change, run) for name, change in (before or {}).items()}
         made = InterruptedSteps(sleep=run.world.sleep, before=changes, watches=watches)
         if answer:
-            made.answer = answer
+            made.answer = lambda callback_id: _with_plan(answer(callback_id), run)
         prepare(run, made)
         kept.append(made)
         return made
@@ -108,6 +111,20 @@ def run_workflow(
     first(run)
     run.deliver(events.check_requested(run.world.now))
     return WorkflowRun(run, kept[-1] if kept else InterruptedSteps(sleep=run.world.sleep))
+
+
+def _with_plan(answer: ApprovalAnswer, run: ScenarioRun) -> ApprovalAnswer:
+    return replace(answer, plan=shown_plan(run)) if answer.plan == SHOWN else answer
+
+
+def shown_plan(run: ScenarioRun) -> str:
+    """The digest that the buttons of the latest approval request send."""
+    return shown_plan_of(run.outcome().messages[-1])
+
+
+def shown_plan_of(message: dict[str, Any]) -> str:
+    """The digest that the buttons of this approval request send."""
+    return decode_plan(message["metadata"]["additionalContext"][PLAN])
 
 
 def set_annotation(role: str | None, by: str = "kubectl-annotate") -> Callable[[ScenarioRun], None]:
