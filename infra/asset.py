@@ -168,12 +168,12 @@ def _install(whole: Path, target: Target) -> None:
     command = [uv_binary(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:", "--link-mode", "copy"]
     command += ["--target", str(whole), "--python-version", target.python, "-r", str(REQUIREMENTS)]
     command += ["--python-platform", _uv_platform(target.platform)] if target.platform else ["--python", sys.executable]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
-    if done.returncode != 0:
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
+    if completed.returncode != 0:
         where = target.platform or _own_platform()
         raise BundlingFailed(
             f"the packages of lambdas/requirements.txt could not be installed for {where}, Python {target.python}:\n"
-            f"{done.stderr.strip()}\n"
+            f"{completed.stderr.strip()}\n"
             "If a package has no wheel for this platform, pin another version (`make lock`). Otherwise check access to the package index."
         )
 
@@ -208,9 +208,9 @@ def _compile(whole: Path, part: Path, target: Target) -> None:
     if python is None:
         return
     command = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(whole), "-p", "/var/task"]
-    done = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
-    if done.returncode != 0:
-        raise BundlingFailed(f"the asset could not be compiled by {python}:\n{done.stdout.strip()}{done.stderr.strip()}")
+    completed = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
+    if completed.returncode != 0:
+        raise BundlingFailed(f"the asset could not be compiled by {python}:\n{completed.stdout.strip()}{completed.stderr.strip()}")
 
 
 def _fix_metadata(whole: Path) -> None:

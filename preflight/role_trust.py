@@ -77,8 +77,8 @@ def _filled_policy(policy: Mapping[str, Any], identity: WebIdentity) -> dict[str
 def _filled(statement: Mapping[str, Any], identity: WebIdentity) -> dict[str, Any]:
     filled = dict(statement)
     if names := _federated(statement):
-        given = [identity.provider_arn if OPEN in name else name for name in names]
-        filled["Principal"] = {**statement["Principal"], "Federated": given if len(given) > 1 else given[0]}
+        resolved = [identity.provider_arn if OPEN in name else name for name in names]
+        filled["Principal"] = {**statement["Principal"], "Federated": resolved if len(resolved) > 1 else resolved[0]}
     if isinstance(conditions := statement.get("Condition"), Mapping):
         filled["Condition"] = {
             operator: {_key(key, identity): value for key, value in block.items()} if isinstance(block, Mapping) else block

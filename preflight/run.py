@@ -100,8 +100,8 @@ def compare_with_cluster(declared: AddonRole, clusters: Sequence[ClusterReport])
         return []
     where, role = next(iter(other.items()))
     rule = rules.FILE_DIFFERS if declared.role else rules.ROLE_DROPPED
-    what = f"The file gives aws-node {declared.role}" if declared.role else "The file gives aws-node no role"
-    message = f"{what}; in cluster {cluster.cluster} {where} names {role}."
+    sentence = f"The file gives aws-node {declared.role}" if declared.role else "The file gives aws-node no role"
+    message = f"{sentence}; in cluster {cluster.cluster} {where} names {role}."
     return [Finding(rule=rule, resource=declared.resource, line=declared.line, column=declared.column, message=message)]
 
 

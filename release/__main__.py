@@ -93,9 +93,9 @@ def _git(*arguments: str) -> str:
 
 
 def _run(command: list[str], folder: Path, **variables: str) -> None:
-    done = subprocess.run(command, cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise NotReleasable(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    completed = subprocess.run(command, cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False)
+    if completed.returncode != 0:
+        raise NotReleasable(f"{' '.join(command)} failed:\n{completed.stdout}{completed.stderr}")
 
 
 if __name__ == "__main__":

@@ -112,14 +112,14 @@ def preflight(
     from preflight.suppression import suppress
 
     settings = load_configuration(Path(config) if config else None)
-    given = {
+    values = {
         "terraform-plan": terraform_plan,
         "eksctl": eksctl,
         "template": template,
         "pulumi-preview": pulumi_preview,
         "manifest": manifest,
     }
-    named = [(kind, path) for kind, names in given.items() for path in names]
+    named = [(kind, path) for kind, names in values.items() for path in names]
     if sum(path == STDIN for _, path in named) + paths.count(STDIN) > 1:
         raise CommandError("standard input can be read only once", next_step="give all files but one by their names")
     threshold = fail_on or settings.fail_on

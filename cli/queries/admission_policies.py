@@ -96,11 +96,11 @@ def read_policies(cluster: str, required: RequiredPolicies, access: ClusterAcces
         for workload, roles in required.bound.items()
     }
     installed_roles = {workload: declared.get(admission.account(workload), []) for workload in required.bound}
-    wanted = {
+    expected = {
         (item["kind"], item["metadata"]["name"]): item for item in admission.limit_policies(installed_roles, restarts=required.restarts)
     }
     for name in names:
-        objects = [(item, access.read(cluster, item)) for (_, other), item in wanted.items() if other == name]
+        objects = [(item, access.read(cluster, item)) for (_, other), item in expected.items() if other == name]
         problem = next(filter(None, (_problem(item, found) for item, found in objects)), "")
         if name != names[0]:
             yield PolicyState(name=name, problem=problem)
@@ -156,7 +156,7 @@ def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAcces
 
 
 def _undo(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], access: ClusterAccess) -> None:
-    left = []
+    remaining = []
     for manifest, former in reversed(pairs):
         try:
             if former is None:
@@ -164,10 +164,10 @@ def _undo(cluster: str, pairs: Sequence[tuple[Json, Mapping[str, Any] | None]], 
             else:
                 access.apply(cluster, _without_status(former, manifest))
         except RemediatorError:
-            left.append(f"{manifest['kind']} {manifest['metadata']['name']}")
-    if left:
+            remaining.append(f"{manifest['kind']} {manifest['metadata']['name']}")
+    if remaining:
         raise CommandError(
-            f"applying the admission policies failed, and these could not be restored: {', '.join(left)}",
+            f"applying the admission policies failed, and these could not be restored: {', '.join(remaining)}",
             next_step=f"run `irsa-remediator access --cluster {cluster} --apply` again",
         )
 

@@ -48,12 +48,12 @@ class NodeLogFiles:
             CommandError: a file is an archive, or its compression is damaged.
             OSError: a file cannot be read.
         """
-        left = self.limit
+        remaining = self.limit
         for name in self.names:
             self.counts[name] = 0
-            for line, size in _lines(name, left):
-                left -= size
-                if left < 0:
+            for line, size in _lines(name, remaining):
+                remaining -= size
+                if remaining < 0:
                     self.is_cut = True
                     return
                 self.counts[name] += 1

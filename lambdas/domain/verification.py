@@ -87,9 +87,9 @@ LOST_NODE_PATIENCE: Final = timedelta(minutes=1)
 def is_verified(now: AssessmentSummary) -> bool:
     """Whether the identity is right and in force in every reachable pod, and every node that waited for it is Ready."""
     counts = now.counts
-    left = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
+    is_left_to_owner = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or (counts.pods_wanted == 0 and not counts.pods_lost)  # no pod shows nothing
-    identity = now.is_healthy or set(now.verdicts) <= (UNRELATED_VERDICTS | {Verdict.ADDON_ROLE_MISSING} if left else UNRELATED_VERDICTS)
+    identity = now.is_healthy or set(now.verdicts) <= (UNRELATED_VERDICTS | {Verdict.ADDON_ROLE_MISSING} if is_left_to_owner else UNRELATED_VERDICTS)
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
     return identity and right and reached
 

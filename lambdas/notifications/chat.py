@@ -82,14 +82,14 @@ def _paragraph(paragraph: Phrase) -> str:
 
 def fit(paragraphs: Sequence[str], longest: int) -> list[str]:
     """The paragraphs within a length in characters, line ends included. The middle is left out first, the first paragraph never."""
-    kept = list(paragraphs)
+    shown = list(paragraphs)
     left_out = False
-    while sum(len(text) + 1 for text in kept) + left_out * (len(_LEFT_OUT) + 1) > longest and len(kept) > 1:
-        del kept[len(kept) // 2 if len(kept) > 2 else 1]  # noqa: PLR2004  # of two, the first stays
+    while sum(len(text) + 1 for text in shown) + left_out * (len(_LEFT_OUT) + 1) > longest and len(shown) > 1:
+        del shown[len(shown) // 2 if len(shown) > 2 else 1]  # noqa: PLR2004  # of two, the first stays
         left_out = True
     if left_out:
-        kept.insert((len(kept) + 1) // 2, _LEFT_OUT)
-    return kept
+        shown.insert((len(shown) + 1) // 2, _LEFT_OUT)
+    return shown
 
 
 def _steps(content: Content) -> Iterator[str]:

@@ -107,10 +107,10 @@ def healthy_links(context: MessageContext) -> Phrase | None:
 def auto_repair_deadline(context: MessageContext) -> Phrase | None:
     """The time at which node auto repair starts to replace nodes, while some nodes are not Ready."""
     deadline = moment(context.current.repair_deadline)
-    left = seconds_between(context.at, deadline)
-    if deadline is None or left is None or context.current.counts.nodes_ready >= context.current.counts.nodes:
+    remaining_s = seconds_between(context.at, deadline)
+    if deadline is None or remaining_s is None or context.current.counts.nodes_ready >= context.current.counts.nodes:
         return None
     time = clock(deadline, context.at)
-    if left <= 0:
+    if remaining_s <= 0:
         return phrase("Node auto repair may replace nodes at any time: its 30 minutes ended at {time}.", time=time)
-    return phrase("Node auto repair starts to replace nodes at {time}, in {left}.", time=time, left=duration(left))
+    return phrase("Node auto repair starts to replace nodes at {time}, in {left}.", time=time, left=duration(remaining_s))

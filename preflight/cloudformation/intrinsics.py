@@ -120,12 +120,12 @@ def references(value: SourceNode) -> Iterator[str]:
     """Return the logical ids that the value refers to, each occurrence."""
     waiting, visited = [value], set[int]()
     while waiting:
-        one = waiting.pop()
-        if id(one) in visited:
+        entry = waiting.pop()
+        if id(entry) in visited:
             continue
-        visited.add(id(one))
-        yield from _referred(function(one))
-        waiting.extend([*one.items, *one.fields.values()])
+        visited.add(id(entry))
+        yield from _referred(function(entry))
+        waiting.extend([*entry.items, *entry.fields.values()])
 
 
 def _referred(called: tuple[str, SourceNode] | None) -> Iterator[str]:

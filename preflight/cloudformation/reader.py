@@ -281,10 +281,10 @@ def _not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
 
 def _associated_not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
     """Associations whose role is no ARN."""
-    given = [(addon, entry.fields.get("RoleArn"), entry.place_of("RoleArn")) for entry in _own_associations(addon)]
+    role_properties = [(addon, entry.fields.get("RoleArn"), entry.place_of("RoleArn")) for entry in _own_associations(addon)]
     for resource in _associations(template, addon):
-        given.append((resource, resource.property("RoleArn"), resource.place_of("RoleArn")))
-    for resource, value, (line, column) in given:
+        role_properties.append((resource, resource.property("RoleArn"), resource.place_of("RoleArn")))
+    for resource, value, (line, column) in role_properties:
         by_default = _default_fault(template, value) if value else ""
         fault = f"The default of the parameter: {by_default}" if by_default else _arn_fault(template, value) if value else ""
         if fault:
@@ -346,11 +346,11 @@ def _roles(template: Template, addon: Resource, context: Context) -> Iterator[Fi
         for entry in _own_associations(addon)
         if literal(entry.fields.get("ServiceAccount"), template.root) in (None, SERVICE_ACCOUNT)
     ]
-    given = [value for value in (*own, *(entry.property("RoleArn") for entry in _associations(template, addon))) if value is not None]
-    for value in given:
+    role_properties = [value for value in (*own, *(entry.property("RoleArn") for entry in _associations(template, addon))) if value is not None]
+    for value in role_properties:
         yield from association_role(template, addon, value)
     role = addon.property(_ROLE)
-    if role is not None and not given and presence(addon.property(_ASSOCIATIONS), template.root) is Presence.ABSENT:
+    if role is not None and not role_properties and presence(addon.property(_ASSOCIATIONS), template.root) is Presence.ABSENT:
         for value in _branches(role):
             yield from service_account_role(template, addon, value, context)
 

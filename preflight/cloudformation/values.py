@@ -111,9 +111,9 @@ class _Values:
 
     def _attribute(self, argument: SourceNode, depth: int) -> Any:
         path = ".".join(item.text or "" for item in argument.items) or argument.text or ""
-        made = self._template.resources.get(path.removesuffix(".Value"))
-        if made and made.type == _CFN_JSON and path.endswith(".Value"):
-            return self._parsed(made.property("Value"), path, depth)
+        resource = self._template.resources.get(path.removesuffix(".Value"))
+        if resource and resource.type == _CFN_JSON and path.endswith(".Value"):
+            return self._parsed(resource.property("Value"), path, depth)
         return self._attribute_of(path)
 
     def _parsed(self, value: SourceNode | None, path: str, depth: int) -> Any:
@@ -142,8 +142,8 @@ class _Values:
             literally, name = found[1], found[2].strip()
             if literally:
                 return f"${{{name}}}"
-            given = own.get(name)
-            return given if isinstance(given, str) else self._attribute_of(name) if "." in name else self._named(name)
+            value = own.get(name)
+            return value if isinstance(value, str) else self._attribute_of(name) if "." in name else self._named(name)
 
         return _SUBSTITUTED.sub(filled, pattern.text) if pattern.text is not None else "${Fn::Sub}"
 

@@ -119,8 +119,8 @@ def _changes(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
         before, _ = _attributes(declared, {**fields(old.get("inputs")), **fields(old.get("outputs"))})
         after, unknown = _attributes(declared, fields(new.get("inputs")))
         outputs = fields(old.get("outputs")) if text(step.get("op")) in ("same", "update", "refresh") else {}
-        kept = {name: value for name, value in _attributes(declared, outputs)[0].items() if name in ("arn", "name", "identity", "url")}
-        unknown |= {"arn": True} if "arn" not in kept and new else {}
+        known = {name: value for name, value in _attributes(declared, outputs)[0].items() if name in ("arn", "name", "identity", "url")}
+        unknown |= {"arn": True} if "arn" not in known and new else {}
         yield Change(
             address=urn.rsplit("::", 1)[-1] if urn else "",
             module="",
@@ -130,7 +130,7 @@ def _changes(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[Change]:
             index="",
             actions=_ACTIONS.get(text(step.get("op")), ("no-op",)),
             before=before if old else None,
-            after={**kept, **after} if new and text(step.get("op")) != "delete" else None,
+            after={**known, **after} if new and text(step.get("op")) != "delete" else None,
             after_unknown=unknown,
         )
 

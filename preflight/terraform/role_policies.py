@@ -88,16 +88,16 @@ def _refers_to(plan: Plan, attachment: Change, role: Change, attribute: str) -> 
 
 def _policy_of(plan: Plan, attachment: Change, values: Mapping[str, Any]) -> Policy:
     arn = text(values.get("policy_arn"))
-    made = [
+    policies = [
         policy
         for policy in plan.of_type(_POLICY)
         if arn and arn in (text((policy.after or {}).get("arn")), text((policy.before or {}).get("arn")))
     ]
-    if arn and not made:
+    if arn and not policies:
         return policy_by_arn(arn)
-    made = made or list(changes_at(plan, referred(plan, attachment, "policy_arn"), _POLICY))
-    if len(made) == 1:
-        policy = made[0]
+    policies = policies or list(changes_at(plan, referred(plan, attachment, "policy_arn"), _POLICY))
+    if len(policies) == 1:
+        policy = policies[0]
         name = text((policy.after or policy.before or {}).get("name")) or policy.name
         document = policy.after_value("policy")
         return policy_by_document(name, document) if document and not isinstance(document, UnknownValue) else unknown_policy(name)

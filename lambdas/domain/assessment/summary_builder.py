@@ -223,8 +223,8 @@ def _offered(snapshot: Snapshot) -> tuple[str, ...]:
 def _warnings(snapshot: Snapshot, diagnosis: Diagnosis) -> tuple[str, ...]:
     wrong = [f"the parameter {path} must be {allowed}; the default is used" for path, allowed in sorted(snapshot.invalid_settings.items())]
     windows = isinstance(snapshot.nodes, tuple) and any(node.os == "windows" for node in snapshot.nodes)
-    kept = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
+    node_role = ["Windows nodes use the node role: keep AmazonEKS_CNI_Policy on it"] if windows else []
     releases = dict.fromkeys((installed_version(snapshot), *_offered(snapshot)))
     bad = [text for version in releases if (text := release_warning(snapshot, version))]
     advised = [finding.advice for finding in diagnosis.findings if finding.advice]
-    return tuple(map(_limit, [*wrong[:MOST_INVALID_SETTINGS], *kept, *bad, *advised]))
+    return tuple(map(_limit, [*wrong[:MOST_INVALID_SETTINGS], *node_role, *bad, *advised]))

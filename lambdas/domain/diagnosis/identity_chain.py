@@ -72,11 +72,11 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     if first.is_broken:
         rest = tuple(not_applicable(link, "not checked, since the cluster link is broken") for link in CHAIN if link is not Link.CLUSTER)
         return _diagnosis(snapshot, (first, *rest))
-    wanted = workload_link(snapshot).state is not State.NOT_APPLICABLE
-    findings = tuple(_finding(link, rule, snapshot, wanted=wanted) for link, rule in CHAIN.items())
+    is_applicable = workload_link(snapshot).state is not State.NOT_APPLICABLE
+    findings = tuple(_finding(link, rule, snapshot, wanted=is_applicable) for link, rule in CHAIN.items())
     if not any(finding.is_broken for finding in findings) and (degraded := degraded_addon(snapshot)) and findings[1].state is State.OK:
         findings = tuple(degraded if finding.link is degraded.link else finding for finding in findings)
-    if not any(finding.is_broken for finding in findings) and wanted:
+    if not any(finding.is_broken for finding in findings) and is_applicable:
         known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
         failing = not_ready(snapshot, preconditions_known=known)
         findings = tuple(failing if failing and finding.link is failing.link else finding for finding in findings)

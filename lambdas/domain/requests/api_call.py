@@ -92,8 +92,8 @@ def _what(event: Envelope, call: str) -> str:
         return f"{call} for {'/'.join(concerned)}" if concerned else call
     named = " ".join(item for item in (call, label(_parameter(event, "addonName")), label(_parameter(event, "addonVersion"))) if item)
     if call == "DeleteAddon":
-        kept = inside(event.detail, "requestParameters", "preserve") in (True, "true")
-        return f"{named}, its objects preserved" if kept else named
+        is_preserved = inside(event.detail, "requestParameters", "preserve") in (True, "true")
+        return f"{named}, its objects preserved" if is_preserved else named
     overwritten = ", with OVERWRITE" if _parameter(event, "resolveConflicts") == "OVERWRITE" else ""
     return f"{named} {_role_asked_for(event)}{overwritten}"
 

@@ -120,10 +120,10 @@ def holds(condition: Condition, context: Context, *, variables: bool) -> Truth:
 
 def _presence(values: tuple[str, ...], *, present: bool) -> Truth:
     """`Null: true` requires the key to be absent, `Null: false` to be present."""
-    asked = {value.lower() for value in values}
-    if not asked <= set(_BOOLEANS):
+    values_lower = {value.lower() for value in values}
+    if not values_lower <= set(_BOOLEANS):
         return None
-    return ("false" if present else "true") in asked
+    return ("false" if present else "true") in values_lower
 
 
 def _without_key(found: Operator) -> Truth:

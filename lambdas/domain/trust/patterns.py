@@ -45,14 +45,14 @@ def arn_matches(pattern: str, value: str, *, variables: bool) -> Truth:
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
     """
-    wanted, given = pattern.split(":", _ARN_PARTS - 1), value.split(":", _ARN_PARTS - 1)
-    if len(given) != _ARN_PARTS:
+    pattern_parts, value_parts = pattern.split(":", _ARN_PARTS - 1), value.split(":", _ARN_PARTS - 1)
+    if len(value_parts) != _ARN_PARTS:
         return False
     if variables and "${" in pattern:  # a colon inside a variable hides where the parts end
         return None
-    if len(wanted) != _ARN_PARTS:
+    if len(pattern_parts) != _ARN_PARTS:
         return False
-    return all_of(matches(w, g, wildcards=True, variables=False) for w, g in zip(wanted, given, strict=True))
+    return all_of(matches(w, g, wildcards=True, variables=False) for w, g in zip(pattern_parts, value_parts, strict=True))
 
 
 def _is_variable(piece: str) -> bool:

@@ -55,9 +55,9 @@ def _statement(statement: Statement) -> list[str]:
 
 def _attributes(**values: str | tuple[str, ...] | None) -> list[str]:
     """Lines `name = value`, aligned as `terraform fmt` does, without None values."""
-    given = {name: value for name, value in values.items() if value is not None}
-    width = max(map(len, given))
-    return [f"{name:<{width}} = {_text(value) if isinstance(value, str) else _texts(value)}" for name, value in given.items()]
+    present = {name: value for name, value in values.items() if value is not None}
+    width = max(map(len, present))
+    return [f"{name:<{width}} = {_text(value) if isinstance(value, str) else _texts(value)}" for name, value in present.items()]
 
 
 def _block(head: str, lines: Iterable[str]) -> list[str]:

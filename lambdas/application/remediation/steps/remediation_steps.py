@@ -173,8 +173,8 @@ class RemediationSteps(StepContext):
         except RemediatorError as caught:
             error, text, state = caught, str(caught)[:MAX_ERROR_LENGTH], _state_after(caught)
             waited = waited or isinstance(caught, Busy)
-        done = state is ActionState.DONE
-        self.log("actions", text, incident=self.incident.id, action=action.kind, done=done, error=error)
+        is_done = state is ActionState.DONE
+        self.log("actions", text, incident=self.incident.id, action=action.kind, done=is_done, error=error)
         return ActionResult(at=self.now(), state=state, message=text, waited_for_update=waited)
 
     def _write(self, action: Action, binding: PlannedBinding, former: ActionResult) -> str:

@@ -82,22 +82,22 @@ def role_link(snapshot: Snapshot) -> Finding:
 
 def oidc_link(snapshot: Snapshot) -> Finding:
     """Link 5: IAM has an OIDC provider for the cluster's issuer, with the audience of the tokens."""
-    arn, wanted = provider_arn(snapshot), audience(snapshot)
+    arn, expected = provider_arn(snapshot), audience(snapshot)
     match snapshot.oidc_provider:
         case Unknown(reason):
             return unknown(Link.OIDC_PROVIDER, reason)
         case NotRead():
             return not_applicable(Link.OIDC_PROVIDER, "no role to check")
-        case OidcProvider(client_ids=ids) if wanted in ids:
+        case OidcProvider(client_ids=ids) if expected in ids:
             return ok(Link.OIDC_PROVIDER, f"…/{(arn or '').rsplit('/', 1)[-1]}")
         case OidcProvider(arn=found, client_ids=ids):
             return _no_provider(
-                f"The IAM OIDC provider of this cluster lacks the client ID {wanted}.",
+                f"The IAM OIDC provider of this cluster lacks the client ID {expected}.",
                 Evidence(f"OIDC provider {found}", "ClientIDList", ", ".join(ids) or "empty"),
                 Remedy(
                     "add the client ID",
                     f"aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {quote(found)}"
-                    f" --client-id {quote(wanted)}",
+                    f" --client-id {quote(expected)}",
                 ),
             )
     if arn is None:
@@ -108,7 +108,7 @@ def oidc_link(snapshot: Snapshot) -> Finding:
     return _no_provider(
         "IAM has no OIDC provider for this cluster's issuer, so STS rejects its tokens.",
         Evidence("IAM", "OIDC provider", f"none for {url}"),
-        Remedy("create the provider", f"aws iam create-open-id-connect-provider --url {quote(url)} --client-id-list {quote(wanted)}"),
+        Remedy("create the provider", f"aws iam create-open-id-connect-provider --url {quote(url)} --client-id-list {quote(expected)}"),
     )
 
 

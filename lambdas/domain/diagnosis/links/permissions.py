@@ -96,8 +96,8 @@ def _effect(found: ReleaseNeeds | NeedsNotKnown, calls: Sequence[str], fatal: Se
     release = f"{found.addon} {release_text(found.release)}"
     if not fatal:
         return f", which {release} needs"
-    them = "it" if len(calls) == 1 else "them" if len(fatal) == len(calls) else _listed(fatal)
-    return f", and {release} does not start without {them}"
+    pronoun = "it" if len(calls) == 1 else "them" if len(fatal) == len(calls) else _listed(fatal)
+    return f", and {release} does not start without {pronoun}"
 
 
 def _risk(snapshot: Snapshot, link: Link, fatal: Sequence[str]) -> str:
