@@ -141,9 +141,9 @@ def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAcces
     former = [access.read(cluster, manifest) for manifest in manifests]
     for manifest, found in zip(manifests, former, strict=True):
         if found is not None and not admission.is_managed(found):
-            what = f"{manifest['kind']} {manifest['metadata']['name']}"
+            label = f"{manifest['kind']} {manifest['metadata']['name']}"
             raise CommandError(
-                f"{what} in cluster {cluster} is somebody else's: nothing was applied",
+                f"{label} in cluster {cluster} is somebody else's: nothing was applied",
                 next_step="find out who created it, delete it, and run the command again; or do without the policies: --no-policies",
             )
     pairs = sorted(zip(manifests, former, strict=True), key=lambda pair: pair[0]["kind"])  # a policy precedes its binding

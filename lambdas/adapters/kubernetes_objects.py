@@ -190,8 +190,8 @@ def workload(kind: WorkloadKind, item: Json) -> WorkloadFacts:
 def _container(item: Json) -> ContainerFacts:
     """The facts of a container. Other variables may hold secrets and are dropped."""
     variables = {_text(variable, "name"): _text(variable, "value") for variable in _children(item, "env")}
-    kept = {name: variables[name] for name in FEATURE_VARIABLES if name in variables}
-    return ContainerFacts(name=_required(item, "name"), image=_text(item, "image"), environment=kept)
+    known_variables = {name: variables[name] for name in FEATURE_VARIABLES if name in variables}
+    return ContainerFacts(name=_required(item, "name"), image=_text(item, "image"), environment=known_variables)
 
 
 def _max_unavailable(kind: WorkloadKind, strategy: Json, desired: int) -> int:

@@ -274,18 +274,18 @@ def manifests(bound: Iterable[BoundWorkload] = (), *, restarts: bool = True) -> 
 
     Without bound workloads they serve aws-node alone. Without `restarts` no one may patch a workload (setting `restart_by: deletion`).
     """
-    wanted = sorted(set(bound)) or [BoundWorkload(AWS_NODE.namespace, AWS_NODE.service_account, AWS_NODE.kind, AWS_NODE.name)]
+    bound_workloads = sorted(set(bound)) or [BoundWorkload(AWS_NODE.namespace, AWS_NODE.service_account, AWS_NODE.kind, AWS_NODE.name)]
     made: list[dict[str, Any]] = []
     for function, group in GROUPS.items():
         rules = [
             (item, rule)
-            for item in wanted
+            for item in bound_workloads
             for rule in rbac_rules(item.namespace, item.service_account, item.kind, item.name, restarts=restarts)
             if function in rule.by
         ]
         cluster_wide = dict.fromkeys(rule for _, rule in rules if rule.cluster_wide)
         roles = [_role("ClusterRole", f"{PROJECT}-{function}", cluster_wide, None)]
-        for namespace in dict.fromkeys(item.namespace for item in wanted):
+        for namespace in dict.fromkeys(item.namespace for item in bound_workloads):
             local = dict.fromkeys(rule for item, rule in rules if not rule.cluster_wide and item.namespace == namespace)
             roles.append(_role("Role", f"{PROJECT}-{function}", local, namespace))
         made += [item for role in roles for item in (role, _bound(role, group))]

@@ -89,7 +89,9 @@ def is_verified(now: AssessmentSummary) -> bool:
     counts = now.counts
     is_left_to_owner = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or (counts.pods_wanted == 0 and not counts.pods_lost)  # no pod shows nothing
-    identity = now.is_healthy or set(now.verdicts) <= (UNRELATED_VERDICTS | {Verdict.ADDON_ROLE_MISSING} if is_left_to_owner else UNRELATED_VERDICTS)
+    identity = now.is_healthy or set(now.verdicts) <= (
+        UNRELATED_VERDICTS | {Verdict.ADDON_ROLE_MISSING} if is_left_to_owner else UNRELATED_VERDICTS
+    )
     right = counts.rolled_out and counts.pods_ready == counts.pods == counts.pods_right and counts.nodes_waiting == 0
     return identity and right and reached
 

@@ -346,7 +346,9 @@ def _roles(template: Template, addon: Resource, context: Context) -> Iterator[Fi
         for entry in _own_associations(addon)
         if literal(entry.fields.get("ServiceAccount"), template.root) in (None, SERVICE_ACCOUNT)
     ]
-    role_properties = [value for value in (*own, *(entry.property("RoleArn") for entry in _associations(template, addon))) if value is not None]
+    role_properties = [
+        value for value in (*own, *(entry.property("RoleArn") for entry in _associations(template, addon))) if value is not None
+    ]
     for value in role_properties:
         yield from association_role(template, addon, value)
     role = addon.property(_ROLE)
@@ -423,8 +425,10 @@ def _is_same_cluster(template: Template, one: Resource, other: Resource) -> bool
     referred = set(references(first)), set(references(second))
     if not referred[0] or not referred[1]:
         # A new cluster without a name in the template gets a generated one, which no text can be.
-        made = [name for name in referred[0] | referred[1] if name in template.resources and template.resources[name].type == CLUSTER]
-        return not (made and any(names))
+        own_clusters = [
+            name for name in referred[0] | referred[1] if name in template.resources and template.resources[name].type == CLUSTER
+        ]
+        return not (own_clusters and any(names))
     return referred[0] == referred[1]
 
 

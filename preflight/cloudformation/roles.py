@@ -108,9 +108,9 @@ def _own_policies(template: Template, role: Resource) -> Iterator[Policy]:
 
 
 def _policy(template: Template, entry: SourceNode) -> Policy:
-    made = [template.resources[name] for name in references(entry) if name in template.resources]
-    if made and made[0].type == _MANAGED:
-        return policy_by_document(made[0].id, plain(made[0].property("PolicyDocument"), template, _ANYWHERE))
+    declared = [template.resources[name] for name in references(entry) if name in template.resources]
+    if declared and declared[0].type == _MANAGED:
+        return policy_by_document(declared[0].id, plain(declared[0].property("PolicyDocument"), template, _ANYWHERE))
     called = function(entry)
     if called and called[0] == "Ref" and called[1].text == NO_VALUE:
         return Policy(name="", actions=())
@@ -160,13 +160,13 @@ def is_ipv6(template: Template, addon: Resource) -> bool:
 def _known_provider(template: Template, addon: Resource, context: Context) -> str | None:
     """Return the provider of the cluster if it was read. A new cluster without a name in the template does not exist yet."""
     value = addon.property("ClusterName")
-    made = [
+    declared = [
         reference
         for reference in (references(value) if value else ())
         if reference in template.resources and template.resources[reference].type == CLUSTER
     ]
     name = name_of(value, template)
-    return None if made and name is None else context.provider_of(name)
+    return None if declared and name is None else context.provider_of(name)
 
 
 def _target(template: Template, addon: Resource, known: str | None) -> DeploymentTarget:

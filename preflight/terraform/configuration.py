@@ -29,8 +29,8 @@ class ModuleCall:
     @property
     def addon_map(self) -> str:
         """The argument under which the call lists add-ons; "" where it gives none."""
-        given = fields(self.block.get("expressions"))
-        return next((name for name in _ADDON_MAPS if name in given), "")
+        written = fields(self.block.get("expressions"))
+        return next((name for name in _ADDON_MAPS if name in written), "")
 
     @property
     def is_cluster_module(self) -> bool:

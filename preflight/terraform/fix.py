@@ -24,8 +24,8 @@ def role_lines(plan: Plan, change: Change) -> tuple[str, ...]:
 
 def _role(plan: Plan, change: Change) -> str:
     for call in calls(plan):
-        given = fields(call.block.get("expressions"))
-        is_cni_role = fields(given.get("attach_vpc_cni_policy")).get("constant_value") is True
+        arguments = fields(call.block.get("expressions"))
+        is_cni_role = fields(arguments.get("attach_vpc_cni_policy")).get("constant_value") is True
         if is_cni_role and len(call.path) == 1 and "iam-role-for-service-accounts" in call.source:
             # The module was renamed in its sixth version, and its outputs with it.
             output = "iam_role_arn" if "iam-role-for-service-accounts-eks" in call.source else "arn"

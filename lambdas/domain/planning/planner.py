@@ -35,13 +35,13 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
     """
     if diagnosis.is_healthy:
         return Plan(verdict=diagnosis.verdict, severity=diagnosis.severity)
-    wanted = _repair_actions(snapshot, diagnosis, past)
-    found = list(blockers(snapshot, diagnosis, past)) if wanted else []
+    repairs = _repair_actions(snapshot, diagnosis, past)
+    found = list(blockers(snapshot, diagnosis, past)) if repairs else []
     verdict = next((blocker.verdict for blocker in found if blocker.verdict), None) or diagnosis.verdict
     if found:
-        held = _all_blocked(diagnosis, wanted, found)
+        held = _all_blocked(diagnosis, repairs, found)
         only_observe_mode = {blocker.reason for blocker in found} == {BlockReason.OBSERVE_MODE} and not _update_in_progress(diagnosis)
-        proposed = _plan_actions(snapshot, diagnosis, wanted).actions if only_observe_mode else ()
+        proposed = _plan_actions(snapshot, diagnosis, repairs).actions if only_observe_mode else ()
         return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, proposed=proposed)
     if running := _update_in_progress(diagnosis):
         held = tuple(
@@ -49,7 +49,7 @@ def plan(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -> Plan:
             for finding in diagnosis.broken_findings
         )
         return Plan(verdict=verdict, severity=diagnosis.severity, blocked=held, wait=running)
-    return _plan_actions(snapshot, diagnosis, wanted)
+    return _plan_actions(snapshot, diagnosis, repairs)
 
 
 def _update_in_progress(diagnosis: Diagnosis) -> str | None:
@@ -100,8 +100,8 @@ def _annotate(snapshot: Snapshot, account: ServiceAccountFacts) -> tuple[Action,
     if snapshot.desired_role is None:
         return ()
     old = account.role_annotations.get(ROLE_ANNOTATION)
-    kept = old if old and len(old) <= LONGEST_ARN else None
-    return (AnnotateServiceAccount(role_arn=snapshot.desired_role, old_value=kept, resource_version=account.resource_version),)
+    restorable = old if old and len(old) <= LONGEST_ARN else None
+    return (AnnotateServiceAccount(role_arn=snapshot.desired_role, old_value=restorable, resource_version=account.resource_version),)
 
 
 LONGEST_ARN: Final = 2048

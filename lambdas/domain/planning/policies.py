@@ -140,10 +140,10 @@ def _tug_of_war(snapshot: Snapshot, diagnosis: Diagnosis, past: RepairHistory) -
         return None
     account = snapshot.service_account
     writer = last_writer(account) if isinstance(account, ServiceAccountFacts) else None
-    who = (
+    other_writer = (
         snapshot.actor.who if snapshot.actor else writer.manager if writer and writer.owns_annotation else ""
     )  # the API server does not record a removal
-    by_whom = f"last by {who}" if who else "the writer is not recorded"
+    by_whom = f"last by {other_writer}" if other_writer else "the writer is not recorded"
     sentence = f"set {len(ours)} times within a day and removed each time, {by_whom}"
     return Blocker(BlockReason.TUG_OF_WAR, sentence, sorted(ours)[-TUG_OF_WAR_REPAIRS] + TUG_OF_WAR_SPAN, Verdict.FLAPPING)
 

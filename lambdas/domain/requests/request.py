@@ -84,8 +84,8 @@ class DigestDue:
 
 def actor_of(request: Mapping[str, Any]) -> Actor | None:
     """The actor of the request that opened the incident. A person who only requested a check has changed nothing."""
-    told = request.get("actor")
-    if not isinstance(told, Mapping) or not told.get("who") or request.get("trigger") == Trigger.PERSON:
+    as_json = request.get("actor")
+    if not isinstance(as_json, Mapping) or not as_json.get("who") or request.get("trigger") == Trigger.PERSON:
         return None
-    at = datetime.fromisoformat(told["at"]) if told.get("at") else None
-    return Actor(who=str(told["who"]), what=str(told.get("what", "")), agent=str(told.get("agent", "")), at=at)
+    at = datetime.fromisoformat(as_json["at"]) if as_json.get("at") else None
+    return Actor(who=str(as_json["who"]), what=str(as_json.get("what", "")), agent=str(as_json.get("agent", "")), at=at)

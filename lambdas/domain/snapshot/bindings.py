@@ -56,9 +56,13 @@ def role_arn_problem(value: str, partition: str) -> str | None:
     """Why the text is not a role of the partition, as words after the parameter's name; None where it is one."""
     matched = ROLE_ARN.match(value)
     if matched is None:
-        left = [name for name in re.findall(r"\{(\w*)\}", value) if name not in _PLACEHOLDERS]
+        unresolved = [name for name in re.findall(r"\{(\w*)\}", value) if name not in _PLACEHOLDERS]
         known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
-        return f"holds an unknown placeholder, {{{left[0][:40]}}}; there are {known}" if left else f"is not a role ARN: {value[:200]!r}"
+        return (
+            f"holds an unknown placeholder, {{{unresolved[0][:40]}}}; there are {known}"
+            if unresolved
+            else f"is not a role ARN: {value[:200]!r}"
+        )
     if matched["partition"] != partition:
         return f"names a role of partition {matched['partition']}; this account is in {partition}"
     return None

@@ -79,22 +79,22 @@ class Draft:
             return
         self._note(Flaw.ACTION, f"it allows {', '.join(statement.actions)}, not {ACTION}")
         alone = set(statement.principals) == {FEDERATED}
-        kept = [action for action in statement.actions if not (alone and action.lower() in _USELESS_WITH_A_TOKEN)]
-        single = isinstance(self.json["Action"], str) and not kept
-        self.json["Action"] = ACTION if single else [*kept, ACTION]
+        remaining = [action for action in statement.actions if not (alone and action.lower() in _USELESS_WITH_A_TOKEN)]
+        single = isinstance(self.json["Action"], str) and not remaining
+        self.json["Action"] = ACTION if single else [*remaining, ACTION]
 
     def fix_keys(self) -> None:
         """Rename condition keys that contain the provider's ARN, a URL or another cluster's issuer to the key that IAM evaluates."""
         for condition in self.unmet(self.statement):
             prefix, _, claim = condition.key.rpartition(":")
-            wanted = f"{self.identity.issuer}:{claim.lower()}"
-            if wanted not in self.identity.claims or condition.key.lower() == wanted.lower():
+            condition_key = f"{self.identity.issuer}:{claim.lower()}"
+            if condition_key not in self.identity.claims or condition.key.lower() == condition_key.lower():
                 continue
             ours = issuer_in(prefix).lower() in ("", self.identity.issuer.lower())
-            if not (ours or (is_cluster_issuer(issuer_in(prefix)) and self._one_provider())) or not self._rename(condition, wanted):
+            if not (ours or (is_cluster_issuer(issuer_in(prefix)) and self._one_provider())) or not self._rename(condition, condition_key):
                 continue
             if ours:
-                self._note(Flaw.KEY, f'IAM fills "{wanted}", never "{condition.key}"')
+                self._note(Flaw.KEY, f'IAM fills "{condition_key}", never "{condition.key}"')
             else:
                 self._note_issuer(prefix)
 

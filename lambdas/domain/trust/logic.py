@@ -9,14 +9,14 @@ Truth: TypeAlias = bool | None
 
 def all_of(truths: Iterable[Truth]) -> Truth:
     """False if one is False, else unknown if one is unknown, else True (also for no values)."""
-    snapshot = set(truths)
-    return False if False in snapshot else None if None in snapshot else True
+    distinct = set(truths)
+    return False if False in distinct else None if None in distinct else True
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
     """True if one is True, else unknown if one is unknown, else False (also for no values)."""
-    snapshot = set(truths)
-    return True if True in snapshot else None if None in snapshot else False
+    distinct = set(truths)
+    return True if True in distinct else None if None in distinct else False
 
 
 def negated(truth: Truth) -> Truth:

@@ -37,8 +37,8 @@ def action_matches(statement: Statement, request: Request) -> bool:
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
     """
-    wanted = request.action.lower()
-    named = any(matches(action.lower(), wanted, wildcards=True, variables=False) for action in statement.actions)
+    wanted_action = request.action.lower()
+    named = any(matches(action.lower(), wanted_action, wildcards=True, variables=False) for action in statement.actions)
     return named != statement.except_actions
 
 

@@ -174,9 +174,9 @@ def _open_to_others(role: RoleFacts, identity: WebIdentity) -> str:
     if wide is None:
         return ""
     namespace = identity.subject.split(":")[2]
-    who = "any ServiceAccount of this cluster" if wide is Breadth.CLUSTER else f"any ServiceAccount in {namespace}"
+    trusted = "any ServiceAccount of this cluster" if wide is Breadth.CLUSTER else f"any ServiceAccount in {namespace}"
     condition = f'StringEquals "{identity.issuer}:sub" = "{identity.subject}"'
-    return f"{who} can assume the role {role_name(role.arn)}, since its trust policy does not name this ServiceAccount; add {condition}"
+    return f"{trusted} can assume the role {role_name(role.arn)}, since its trust policy does not name this ServiceAccount; add {condition}"
 
 
 def role_name(arn: str) -> str:

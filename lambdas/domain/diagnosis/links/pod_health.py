@@ -34,12 +34,12 @@ def not_created(snapshot: Snapshot) -> Finding | None:
     errors = _recent_errors(snapshot)
     if not errors and (snapshot.pods or workload.desired <= workload.max_unavailable):
         return None
-    have, desired_pods = len(snapshot.pods), workload.desired
+    existing_pods, desired_pods = len(snapshot.pods), workload.desired
     reason = f": {errors[0].message[:200]}" if errors else ", and no event names the reason"
     return broken(
         Link.PODS,
         Verdict.PODS_NOT_CREATED,
-        f"{workload.kind} {workload.name} wants {pluralize(desired_pods, 'pod')} and has {have}{reason}",
+        f"{workload.kind} {workload.name} wants {pluralize(desired_pods, 'pod')} and has {existing_pods}{reason}",
         *(Evidence(f"{workload.kind} {workload.name}", "FailedCreate", error.message[:300], error.at) for error in errors[:MOST_EVIDENCE]),
         remedies=(
             Remedy(

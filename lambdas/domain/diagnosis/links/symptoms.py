@@ -196,8 +196,8 @@ def pods_not_ready(snapshot: Snapshot) -> tuple[PodFacts, ...]:
 
 def _failed_at_sts(snapshot: Snapshot) -> tuple[PodFacts, ...]:
     """Pods with the role that do not run and failed at the call for credentials."""
-    wanted = snapshot.desired_role
-    mine = (pod for pod in pods_not_ready(snapshot) if pod.role_arn is not None and wanted in (None, pod.role_arn))
+    bound_role = snapshot.desired_role
+    mine = (pod for pod in pods_not_ready(snapshot) if pod.role_arn is not None and bound_role in (None, pod.role_arn))
     return tuple(pod for pod in mine if _OF_STS.search(pod.termination_message))
 
 
@@ -249,13 +249,13 @@ def _sts_refuses(snapshot: Snapshot) -> Finding | None:
     refused = {pod: found[1] for pod in sort_by_age(_failed_at_sts(snapshot)) if (found := _REFUSED.search(pod.termination_message))}
     if not refused:
         return None
-    said = next(code for code in _STS_CODES if code in refused.values())
-    pods = [pod for pod, code in refused.items() if code == said]
-    verdict, what, advice = _STS_CODES[said]
+    sts_code = next(code for code in _STS_CODES if code in refused.values())
+    pods = [pod for pod, code in refused.items() if code == sts_code]
+    verdict, what, advice = _STS_CODES[sts_code]
     return broken(
         Link.PERMISSION_ERRORS,
         verdict,
-        f"{pluralize(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {said}.",
+        f"{pluralize(len(pods), 'pod carries', 'pods carry')} the role, and STS {what}: {sts_code}.",
         *map(_termination_evidence, pods[:3]),
         remedies=(advice if isinstance(advice, Remedy) else advice(snapshot, pods[0]),),
     )
