@@ -64,7 +64,7 @@ ROLE_MISSING: Final = Rule(
     name="role-missing",
     level=Level.ERROR,
     title="The vpc-cni add-on gets no role, and the node role is not shown to have the CNI policy",
-    why="Without a role of its own the add-on uses the node role. Where that role lacks the CNI policy, new nodes stay NotReady.",
+    why="Without its own role the add-on uses the node role. Where that role lacks the CNI policy, new nodes stay NotReady.",
     fix="Set the role of the add-on, or attach AmazonEKS_CNI_Policy to the node role in the same file.",
     source=_UPDATE,
     example='resource "aws_eks_addon" "cni" {\n  cluster_name = "blue"\n  addon_name   = "vpc-cni"\n}',
@@ -122,7 +122,7 @@ NODE_ROLE: Final = Rule(
     level=Level.NOTE,
     title="The vpc-cni add-on uses the node role, which has the CNI policy",
     why="aws-node works with the permissions of the node, and so does every pod that can reach the instance metadata service.",
-    fix="Give aws-node a role of its own where the permissions of nodes should be smaller.",
+    fix="Give aws-node its own role where the permissions of nodes should be smaller.",
     source=_CNI_ROLE,
 )
 ROLE_NOT_ARN: Final = Rule(
@@ -208,7 +208,7 @@ AFTER_COMPUTE: Final = Rule(
     name="after-compute",
     level=Level.WARNING,
     title="Nodes may join before the vpc-cni add-on exists",
-    why="They start with the default aws-node without the role, or with no network plug-in at all until the add-on is created.",
+    why="They start with the default aws-node without the role, or with no network plug-in until the add-on is created.",
     fix="Create the add-on before the node groups (`before_compute = true` in terraform-aws-modules/eks).",
     source="https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3446",
 )
@@ -271,7 +271,7 @@ NO_CNI: Final = Rule(
     name="no-network-plugin",
     level=Level.ERROR,
     title="The cluster is created without a network plug-in",
-    why="bootstrap_self_managed_addons = false leaves out the default aws-node, and nothing else installs one: nodes stay NotReady.",
+    why="bootstrap_self_managed_addons = false leaves out the default aws-node, and no other component installs one: nodes stay NotReady.",
     fix="Declare the vpc-cni add-on, or suppress the finding where another tool installs a plug-in.",
     source="https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html",
 )
@@ -421,7 +421,7 @@ NO_ROLE: Final = Rule(
     id="EIR407",
     name="no-role",
     level=Level.NOTE,
-    title="aws-node has no role of its own, so none can be lost",
+    title="aws-node has no role that can be lost",
     why="It uses the node role, which must keep the CNI policy.",
     fix="Nothing to do.",
     source=_CNI_ROLE,

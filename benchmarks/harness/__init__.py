@@ -1,1 +1,1 @@
-"""What all benchmark cases share: measuring, the systems under test and their fixtures, result rows and tables."""
+"""Shared parts of the benchmark cases: measurement, the systems under test and their fixtures, result rows and tables."""

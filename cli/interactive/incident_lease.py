@@ -36,7 +36,7 @@ def claim(target: ServiceAccountRef, binding_path: str | None, dependencies: Dep
     """Open an incident for the caller, or take over one that no one works on.
 
     Raises:
-        CommandError: somebody works on the incident, or it waits for approval.
+        CommandError: another holder works on the incident, or it waits for approval.
     """
     new = _new_incident(target, binding_path, dependencies)
     existing = dependencies.incidents.get(target)

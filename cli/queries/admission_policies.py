@@ -135,7 +135,7 @@ def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAcces
     """Apply all policies and bindings, or leave everything as it was.
 
     Raises:
-        CommandError: an object of the same name is somebody else's; or objects are left that could not be removed after a failure.
+        CommandError: an object of the same name belongs to another owner, or objects could not be removed after a failure.
         RemediatorError: an object could not be read or applied.
     """
     former = [access.read(cluster, manifest) for manifest in manifests]
@@ -143,7 +143,7 @@ def apply_policies(cluster: str, manifests: Sequence[Json], access: ClusterAcces
         if found is not None and not admission.is_managed(found):
             label = f"{manifest['kind']} {manifest['metadata']['name']}"
             raise CommandError(
-                f"{label} in cluster {cluster} is somebody else's: nothing was applied",
+                f"{label} in cluster {cluster} belongs to another owner: nothing was applied",
                 next_step="find out who created it, delete it, and run the command again; or do without the policies: --no-policies",
             )
     pairs = sorted(zip(manifests, former, strict=True), key=lambda pair: pair[0]["kind"])  # a policy precedes its binding

@@ -95,7 +95,7 @@ def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> Targ
 
 
 def require_known_cluster(assessment: TargetAssessment, dependencies: Dependencies) -> TargetAssessment:
-    """Return the assessment, unless its cluster neither exists nor has a binding of its own: the name is a typing mistake then.
+    """Return the assessment, unless its cluster neither exists nor has its own binding: then the name is misspelt.
 
     Raises:
         CommandError: the name is unknown; lists the existing clusters, if the caller may list them.

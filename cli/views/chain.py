@@ -121,7 +121,7 @@ def _link_table(summary: AssessmentSummary) -> Table:
 
 
 def _folded(links: Sequence[LinkSummary]) -> Iterator[tuple[LinkSummary, LinkSummary]]:
-    """Return first and last of each run of links that do not apply for the same reason. Every other link is a run of its own."""
+    """Return first and last of each run of links that do not apply for the same reason. Every other link is its own run."""
     for (state, sentence), run in groupby(links, key=lambda link: (link.state, link.sentence)):
         members = list(run)
         if state == State.NOT_APPLICABLE and sentence:

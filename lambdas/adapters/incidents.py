@@ -82,7 +82,7 @@ class Incidents:
         self._table.update(f"release the lease of {target.key}", items.row_key(target), *check_lease_items.release_lease(state, forget))
 
     def claim_fan_out(self, at: datetime) -> bool:
-        """One conditional write on a row of its own."""
+        """One conditional write on its own row."""
         bounds = {":at": items.time(at), ":earliest": items.time(at - FAN_OUT_INTERVAL), ":latest": items.time(at + FAN_OUT_INTERVAL)}
         condition = "attribute_not_exists(requested_at) OR requested_at <= :earliest OR requested_at > :latest"
         _, claimed = self._table.update("claim a fan-out", items.fan_out_key(), "SET requested_at = :at", condition, bounds)

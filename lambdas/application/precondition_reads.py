@@ -43,7 +43,7 @@ def submit_precondition_reads(
     addon: AddonFacts | Missing | Unknown | NotRead,
     associations: tuple[Association, ...] | Missing | Unknown,
 ) -> PreconditionReads:
-    """Start the reads in parallel: of the role that is in force or bound, of its OIDC provider, and of its simulated permissions."""
+    """Start the reads in parallel: of the effective or bound role, of its OIDC provider, and of its simulated permissions."""
     associated = associations[0].role_arn if isinstance(associations, tuple) and associations else None
     recorded = addon.role_arn if isinstance(addon, AddonFacts) and isinstance(binding, Missing) else None
     role_arn = associated or (binding.role_arn if isinstance(binding, Binding) else recorded)

@@ -83,7 +83,7 @@ def allowed_roles(policy: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def is_managed(installed: Mapping[str, Any]) -> bool:
-    """Whether an installed object is one of ours, not somebody else's of the same name."""
+    """Whether an installed object is one of ours, not one of another owner with the same name."""
     labels = installed["metadata"].get("labels") or {}
     return MANAGED_BY.items() <= labels.items()
 
@@ -187,7 +187,7 @@ def _workloads(kind: WorkloadKind, bound: Mapping[BoundWorkload, Sequence[str]])
 
 
 def _everything_else(kinds: Iterable[WorkloadKind]) -> dict[str, Any]:
-    """No other kind may be written, and the checker writes nothing: also where somebody binds the groups to a larger role."""
+    """No other kind may be written, and the checker writes nothing: even where the groups are bound to a larger role."""
     limited = ["/serviceaccounts", "/pods", *(f"apps/{kind.resource}" for kind in kinds)]
     reviews = ["authorization.k8s.io/selfsubjectaccessreviews", "authentication.k8s.io/selfsubjectreviews"]
     resource = 'request.resource.group + "/" + request.resource.resource'

@@ -78,7 +78,7 @@ class EksPort(Protocol):
         ...
 
     def set_addon_role(self, cluster: str, addon: str, role_arn: str, token: str) -> str:
-        """Call `UpdateAddon` with the role and PRESERVE and nothing else. Returns the update's ID; the same token gives the same update.
+        """Call `UpdateAddon` with only the role and PRESERVE. Returns the update's ID; the same token gives the same update.
 
         Raises:
             Busy: another update is running.
@@ -124,7 +124,7 @@ class ClusterPort(Protocol):
         ...
 
     def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
-        """Set the role annotation (None: remove it) and nothing else.
+        """Set only the role annotation (None: remove it).
 
         Raises:
             Conflict: the ServiceAccount has another resource version.

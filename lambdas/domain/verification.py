@@ -85,7 +85,7 @@ LOST_NODE_PATIENCE: Final = timedelta(minutes=1)
 
 
 def is_verified(now: AssessmentSummary) -> bool:
-    """Whether the identity is right and in force in every reachable pod, and every node that waited for it is Ready."""
+    """Whether the identity is correct and effective in every reachable pod, and every node that waited for it is Ready."""
     counts = now.counts
     is_left_to_owner = any(blocked.link == Link.ADDON_RECORD and blocked.reason in LEFT_TO_OWNER for blocked in now.blocked)
     reached = counts.pods > 0 or (counts.pods_wanted == 0 and not counts.pods_lost)  # no pod shows nothing

@@ -17,7 +17,7 @@ from lambdas.domain.trust import (
     correct,
     evaluate,
     evaluate_pod_identity,
-    lets_in,
+    is_allowed,
 )
 
 OWN = "oidc.eks.eu-west-1.amazonaws.com/id/77D0"
@@ -133,16 +133,16 @@ def test_a_policy_with_a_part_that_is_anything_does_not_make_it_raise(policy: di
 
     assert isinstance(evaluate(broken, ME), Allowed | Refused | Undecided)
     assert isinstance(evaluate(correct(broken, ME), ME), Allowed | Refused | Undecided)
-    assert lets_in(broken, ME) == (evaluate(broken, ME) == Allowed())
+    assert is_allowed(broken, ME) == (evaluate(broken, ME) == Allowed())
 
 
 @given(policies(allows | denies), st.sampled_from([ME, STRANGER]))
 def test_the_answer_is_the_same_without_reasons(policy: dict[str, Any], who: WebIdentity) -> None:
-    assert lets_in(policy, who) == (evaluate(policy, who) == Allowed())
+    assert is_allowed(policy, who) == (evaluate(policy, who) == Allowed())
 
 
 @given(policies(allows | denies), denies)
-def test_a_further_deny_never_lets_in(policy: dict[str, Any], deny: dict[str, Any]) -> None:
+def test_a_further_deny_never_is_allowed(policy: dict[str, Any], deny: dict[str, Any]) -> None:
     before, after = evaluate(policy, ME), evaluate({**policy, "Statement": [*listed(policy), deny]}, ME)
 
     if isinstance(before, Refused):

@@ -151,7 +151,7 @@ def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> Ev
 def _request_rest(
     targets: Sequence[ServiceAccountRef], request: CheckRequest, dependencies: CheckDependencies
 ) -> dict[ServiceAccountRef, ServiceAccountResult]:
-    """Request a check of its own for each target that this run has no time for, so that no slow answer leaves another target unchecked."""
+    """Request a separate check for each target that this run has no time for, so that a slow read leaves no target unchecked."""
     following = [replace(request, service_account=(target.namespace, target.name)) for target in targets]
     dependencies.events.put([published_events.check_requested(item) for item in following])
     dependencies.log("request", f"requested {pluralize(len(targets), 'further check')}, because the time of this one is up")

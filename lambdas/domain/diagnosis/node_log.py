@@ -214,7 +214,7 @@ CAUSES: Final = (
         Area.PERMISSIONS,
         r"Failed to allocate IPv6 Prefixes",
         "The node got no IPv6 prefix. The plug-in reports ready without it, and pods get no address.",
-        "Allow ec2:AssignIpv6Addresses, then replace the pod: this release does not try again by itself.",
+        "Allow ec2:AssignIpv6Addresses, then replace the pod: this release does not retry.",
         f"{_CNI}/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/ipamd/ipamd.go",
     ),
     _cause(

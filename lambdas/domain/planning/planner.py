@@ -247,7 +247,7 @@ def _replaces(snapshot: Snapshot, finding: Finding) -> bool:
 
 
 def _ends_by_itself(diagnosis: Diagnosis, finding: Finding, wanted: RepairActions) -> bool:
-    """Whether a symptom ends by itself after the planned actions."""
+    """Whether a symptom ends as a result of the planned actions."""
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity

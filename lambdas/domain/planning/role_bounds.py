@@ -1,4 +1,4 @@
-"""Which roles may be written at all, in annotations, pods and add-on records: decided by the deployment, not by parameters. Pure."""
+"""The roles that may be written into annotations, pods and add-on records: decided by the deployment, not by parameters. Pure."""
 
 from collections.abc import Iterable
 from typing import Final

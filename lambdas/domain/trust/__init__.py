@@ -2,7 +2,7 @@
 
 from lambdas.domain.trust.breadth import Breadth, breadth
 from lambdas.domain.trust.document import MalformedPolicyError
-from lambdas.domain.trust.evaluation import correct, evaluate, evaluate_pod_identity, lets_in
+from lambdas.domain.trust.evaluation import correct, evaluate, evaluate_pod_identity, is_allowed
 from lambdas.domain.trust.identity import WebIdentity
 from lambdas.domain.trust.results import Allowed, Answer, Refused, TrustFault, Undecided
 from lambdas.domain.trust.terraform import as_terraform, changed_lines
@@ -22,5 +22,5 @@ __all__ = [
     "correct",
     "evaluate",
     "evaluate_pod_identity",
-    "lets_in",
+    "is_allowed",
 ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from lambdas.domain.trust.evaluation import lets_in
+from lambdas.domain.trust.evaluation import is_allowed
 from lambdas.domain.trust.identity import WebIdentity
 
 _NAMELESS: Final = "0"
@@ -28,4 +28,4 @@ def breadth(policy: Mapping[str, object], identity: WebIdentity) -> Breadth | No
     """
     namespace = identity.subject.rpartition(":")[0]
     probes = {Breadth.CLUSTER: f"system:serviceaccount:{_NAMELESS}:{_NAMELESS}", Breadth.NAMESPACE: f"{namespace}:{_NAMELESS}"}
-    return next((item for item, subject in probes.items() if lets_in(policy, replace(identity, subject=subject))), None)
+    return next((item for item, subject in probes.items() if is_allowed(policy, replace(identity, subject=subject))), None)

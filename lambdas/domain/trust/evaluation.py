@@ -33,7 +33,7 @@ def evaluate(policy: Mapping[str, object], identity: WebIdentity) -> Answer:
     return _decide(document, request_of(identity), partial(_refusal, policy, document, identity))
 
 
-def lets_in(policy: Mapping[str, object], identity: WebIdentity) -> bool:
+def is_allowed(policy: Mapping[str, object], identity: WebIdentity) -> bool:
     """Whether `evaluate` returns `Allowed`. Faster, because it does not determine the cause of a refusal."""
     try:
         document = read(policy)

@@ -68,7 +68,7 @@ def _repair(raw: object, index: int, identity: WebIdentity, *, variables: bool) 
         return None
     attempt = Draft(json=cast("dict[str, Any]", deepcopy(raw)), identity=identity, variables=variables, flaws={})
     if attempt.mend(statement):
-        corrected = None if _lets_anybody_in(attempt) else attempt.json
+        corrected = None if _allows_any_caller(attempt) else attempt.json
         return Repair(index=index, label=statement.label, flaws=attempt.flaws, statement=corrected)
     if not principal_matches(statement, request) or not action_matches(statement, request):
         return None
@@ -76,7 +76,7 @@ def _repair(raw: object, index: int, identity: WebIdentity, *, variables: bool) 
     return Repair(index=index, label=statement.label, flaws={Flaw.OTHER: unmet}, statement=None)
 
 
-def _lets_anybody_in(attempt: Draft) -> bool:
+def _allows_any_caller(attempt: Draft) -> bool:
     """Whether the statement has no condition on a subject, so that correcting it would admit every pod of the cluster."""
     stranger = replace(attempt.identity, subject=_NOBODY)
     return applies(attempt.statement, request_of(stranger), variables=attempt.variables) is not False

@@ -31,7 +31,7 @@ def annotation_link(snapshot: Snapshot) -> Finding:
                 Link.ANNOTATION,
                 Verdict.ANNOTATION_MISSING,
                 "The ServiceAccount does not exist.",
-                remedies=(Remedy("let its owner (add-on, chart, manifest) create it again; the remediator then sets the role"),),
+                remedies=(Remedy("have its owner (add-on, chart, manifest) create it again; the remediator then sets the role"),),
             )
         case ServiceAccountFacts() as account:
             return _annotation(snapshot, account)

@@ -32,7 +32,7 @@ from lambdas.domain.trust import (
     changed_lines,
     correct,
     evaluate,
-    lets_in,
+    is_allowed,
 )
 
 
@@ -151,7 +151,7 @@ def _trust(snapshot: Snapshot, role: RoleFacts, identity: WebIdentity) -> Findin
                 Evidence(f"role {role.arn}", "AssumeRolePolicyDocument", reason),
                 remedies=_trust_remedy(role, identity, better),
             )
-            return replace(found, corrected=json.dumps(better, ensure_ascii=False) if lets_in(better, identity) else "")
+            return replace(found, corrected=json.dumps(better, ensure_ascii=False) if is_allowed(better, identity) else "")
 
 
 MOST_LINES: Final = 12
@@ -160,7 +160,7 @@ MOST_LINES: Final = 12
 
 def _trust_remedy(role: RoleFacts, identity: WebIdentity, better: Mapping[str, object]) -> tuple[Remedy, ...]:
     name, change = role_name(role.arn), changed_lines(role.trust, better)
-    if not lets_in(better, identity):
+    if not is_allowed(better, identity):
         return (Remedy(f"remove {identity.subject} from the Deny statements of the trust policy of {name}"),)
     diff = tuple((old.strip(), new.strip()) for old, new in change) if len(change) <= MOST_LINES else ()
     text = f"change the trust policy of {name}" if diff else f"add a statement for {identity.subject} to the trust policy of {name}"

@@ -123,7 +123,7 @@ HEALTH_LAG: Final = timedelta(minutes=15)
 
 
 def _addon_health_finding(snapshot: Snapshot) -> Finding | None:
-    """The add-on's health issue about permissions, where the role is in force. Pods without the role would explain it otherwise."""
+    """The add-on's health issue about permissions, where the role is effective. Pods without the role would explain it otherwise."""
     if not isinstance(snapshot.addon, AddonFacts) or not isinstance(snapshot.binding, Binding) or stale_pods(snapshot):
         return None
     issues = permission_issues(snapshot.addon)
