@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+from preflight.iam_policies import Access
 
 NAMESPACE: Final = "kube-system"
 SERVICE_ACCOUNT: Final = "aws-node"
@@ -43,11 +45,15 @@ class AddonRole:
 
 @dataclass(frozen=True, kw_only=True)
 class Declarations:
-    """What one file declares that matters to others. `agents` and `auto_mode` are names of clusters; None is an unknown name."""
+    """What one file declares that matters to others. `agents` are names of clusters; None is an unknown name.
+
+    `nodes` are clusters with whether their node roles may make the calls of the VPC CNI.
+    """
 
     associations: tuple[Association, ...] = ()
     agents: frozenset[str | None] = frozenset()
     addon_roles: tuple[AddonRole, ...] = ()
+    nodes: tuple[tuple[str | None, Access], ...] = ()
 
     def __or__(self, other: Declarations) -> Declarations:
         """Return the declarations of both."""
@@ -55,6 +61,7 @@ class Declarations:
             associations=self.associations + other.associations,
             agents=self.agents | other.agents,
             addon_roles=self.addon_roles + other.addon_roles,
+            nodes=self.nodes + other.nodes,
         )
 
 
@@ -76,9 +83,19 @@ class Context:
         found = (entry for entry in self.declared.associations if entry.is_for_aws_node and _is_same(entry.cluster, cluster))
         return next(found, None)
 
+    def node_access(self, cluster: str | None) -> Access | None:
+        """Return whether the nodes that other files declare for this cluster may make the calls; None where they declare none."""
+        return lowest(access for name, access in self.declared.nodes if _is_same(name, cluster))
+
     def has_agent(self, cluster: str | None) -> bool:
         """Return whether another file declares the Pod Identity agent for this cluster."""
         return any(_is_same(agent, cluster) for agent in self.declared.agents)
+
+
+def lowest(answers: Iterable[Access]) -> Access | None:
+    """Return the answer that decides for nodes of several roles: one role without the policy is enough to fail."""
+    found = set(answers)
+    return next((access for access in (Access.MISSING, Access.UNKNOWN, Access.GRANTED) if access in found), None)
 
 
 def _is_same(one: str | None, other: str | None) -> bool:

@@ -9,18 +9,21 @@ What eksctl does, from its source at 99984ad (August 2026):
   https://github.com/eksctl-io/eksctl/blob/main/pkg/actions/addon/update.go
 - node roles get AmazonEKS_CNI_Policy where `iam.withOIDC` is off and the node group lists no policies of its own.
   https://github.com/eksctl-io/eksctl/blob/main/pkg/cfn/builder/iam_helper.go
-- the file is parsed strictly: https://github.com/eksctl-io/eksctl/blob/main/pkg/eks/api.go
+- the file is parsed strictly: see `eksctl_schema`.
+- `create nodegroup` attaches it to new node roles too where aws-node has no role by IRSA.
+  https://github.com/eksctl-io/eksctl/blob/main/pkg/actions/nodegroup/create.go
+- an association needs namespace, ServiceAccount, and either a role or policies.
+  https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/addon.go (Validate)
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lambdas.contract.names import CNI_ADDON, POD_IDENTITY_AGENT_ADDON
 from preflight import rules
-from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations
+from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations, lowest
+from preflight.eksctl_schema import is_too_large, refused_settings
 from preflight.finding import Finding, MalformedFile, by_severity
 from preflight.iam_policies import Access, Policy, cni_access, missing_calls, policy_by_arn, policy_by_document, unknown_policy
 from preflight.role_arn import fault_of_arn
@@ -34,12 +37,6 @@ _PLACEHOLDER: Final = "<ARN of the role for kube-system/aws-node>"
 _WITH_OIDC: Final = ("iam:", "  withOIDC: true")
 _PLACE: Final = f"under addons, {CNI_ADDON}"
 _TOP: Final = "at the top level"
-
-_SCHEMA: Final = Path(__file__).with_name("eksctl_keys.json")
-"""The keys that eksctl knows: its own JSON schema without descriptions and types."""
-
-
-Schema = dict[str, Any]  # a part of a JSON schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +87,8 @@ def parse(source: str, file: str) -> Config:
     kind = root.at("kind")
     if not root.fields or kind is None or kind.value != "ClusterConfig":
         raise MalformedFile(f"{file}:{root.line}:{root.column} is no eksctl file: it has no `kind: ClusterConfig`")
+    if is_too_large(root):
+        raise MalformedFile(f"{file}:{root.line}:{root.column} holds more values than a ClusterConfig can")
     return Config(root)
 
 
@@ -108,6 +107,7 @@ def declarations(config: Config) -> Declarations:
             for entry in associations
         ),
         agents=frozenset({config.cluster} if config.named(POD_IDENTITY_AGENT_ADDON) or config.is_auto_mode else set()),
+        nodes=tuple((config.cluster, access) for access in [_node_access(config)] if access),
         addon_roles=tuple(
             AddonRole(cluster=config.cluster, role=_text(addon, _ROLE) or None, resource=_RESOURCE, line=addon.line, column=addon.column)
             for addon in config.named(CNI_ADDON)
@@ -154,33 +154,10 @@ def _absent(config: Config) -> Finding:
 
 
 def _refused_keys(config: Config) -> Iterator[Finding]:
-    schema = json.loads(_SCHEMA.read_text(encoding="utf-8"))
-    definitions: dict[str, Schema] = schema["definitions"]
-    waiting: list[tuple[SourceNode, Schema, str]] = [(config.root, schema, "the file")]
-    visited = set[tuple[int, int]]()
-    while waiting:
-        node, expected, owner = waiting.pop()
-        while "$ref" in expected:
-            expected = definitions[expected["$ref"].rpartition("/")[2]]
-        if (id(node), id(expected)) in visited:  # an alias of YAML stands in several places
-            continue
-        visited.add((id(node), id(expected)))
-        if "items" in expected:
-            waiting += [(item, expected["items"], owner) for item in node.items]
-        known, others = expected.get("properties", {}), expected.get("additionalProperties")
-        if others is False:
-            yield from _unknown_keys(node, frozenset(known), owner)
-        rest = dict.fromkeys(node.fields, others) if isinstance(others, dict) else {}
-        waiting += [(child, (rest | known)[key], key) for key, child in node.fields.items() if key in rest | known]
+    for node, key, message in refused_settings(config.root):
+        line, column = node.place_of(key)
+        yield Finding(rule=rules.SETTINGS_REFUSED, resource=_RESOURCE, line=line, column=column, block_line=node.line, message=message)
     yield from _duplicates(config.root)
-
-
-def _unknown_keys(node: SourceNode, known: frozenset[str], owner: str) -> Iterator[Finding]:
-    for key in node.keys:
-        if key not in known:
-            near = next((name for name in known if name.lower() == key.lower()), "")
-            hint = f"; the key is {near}" if near else ""
-            yield _finding(rules.SETTINGS_REFUSED, node, key, f"eksctl refuses the key {key!r} of {owner}{hint}.")
 
 
 def _duplicates(root: SourceNode) -> Iterator[Finding]:
@@ -221,7 +198,7 @@ def _identity(config: Config, addon: SourceNode, context: Context) -> Iterator[F
         message = "No role is named: eksctl creates one with the add-on, and repeats the role of the record when it updates the add-on."
         yield _finding(rules.ROLE_IMPLIED, addon, "name", message, add=_role_line(), place=_PLACE)
     else:
-        yield from _on_node_role(config, addon, "name", f"neither {_ROLE} nor iam.withOIDC is set")
+        yield from _on_node_role(config, addon, context, "name", f"neither {_ROLE} nor iam.withOIDC is set")
 
 
 def _associated(config: Config, addon: SourceNode, associations: list[SourceNode], context: Context) -> Iterator[Finding]:
@@ -238,6 +215,7 @@ def _associated(config: Config, addon: SourceNode, associations: list[SourceNode
         return
     yield from _association_note(config, addon, context)
     for entry in right:
+        yield from _association_settings(entry)
         if (role := _text(entry, "roleARN")) and (fault := _arn_fault(role)):
             yield _finding(rules.ROLE_NOT_ARN, entry, "roleARN", f"{fault}.")
         policies = _listed_policies(entry, "permissionPolicyARNs", "permissionPolicy")
@@ -246,6 +224,14 @@ def _associated(config: Config, addon: SourceNode, associations: list[SourceNode
             yield _finding(
                 rules.POLICY_MISSING, entry, "permissionPolicyARNs", message, add=_policy_line("permissionPolicyARNs"), place=_PLACE
             )
+
+
+def _association_settings(entry: SourceNode) -> Iterator[Finding]:
+    given = [key for key in ("permissionPolicy", "permissionPolicyARNs", "wellKnownPolicies") if _is_given(entry.at(key))]
+    if _text(entry, "roleARN") and given:
+        yield _finding(rules.SETTINGS_REFUSED, entry, given[0], f"roleARN and {given[0]} exclude each other.")
+    elif not _text(entry, "roleARN") and not given:
+        yield _finding(rules.SETTINGS_REFUSED, entry, "", "The association names neither roleARN nor policies.")
 
 
 def _association_note(config: Config, addon: SourceNode, context: Context) -> Iterator[Finding]:
@@ -287,33 +273,35 @@ def _service_account_role(config: Config, addon: SourceNode, key: str, context: 
         return
     if key == _ROLE and context.provider_of(config.cluster):
         return  # the cluster was read, and has a provider
-    if key == _ROLE and _node_access(config) is not Access.MISSING:
-        message = f"{_ROLE} is set and iam.withOIDC is not: `create cluster` ignores the role, `update addon` sets it."
-        yield _finding(rules.OIDC_OFF, addon, _ROLE, message, add=_WITH_OIDC, place=_TOP)
+    access = _node_access(config) or context.node_access(config.cluster)
+    if access in (None, Access.GRANTED) or (key == _ROLE and access is Access.UNKNOWN):
+        then = "it, `update addon` sets it" if key == _ROLE else "it"
+        message = f"{key} is set and iam.withOIDC is not: `create cluster` ignores {then}."
+        yield _finding(rules.OIDC_OFF, addon, key, message, add=_WITH_OIDC, place=_TOP)
         return
-    yield from _on_node_role(config, addon, key, f"`create cluster` ignores {key} without iam.withOIDC")
+    yield from _on_node_role(config, addon, context, key, f"`create cluster` ignores {key} without iam.withOIDC")
 
 
-def _on_node_role(config: Config, addon: SourceNode, key: str, cause: str) -> Iterator[Finding]:
+def _on_node_role(config: Config, addon: SourceNode, context: Context, key: str, cause: str) -> Iterator[Finding]:
     """An add-on without a role of its own."""
     add, place = (_WITH_OIDC, _TOP) if key != "name" else (_role_line(), _PLACE)
     if config.is_auto_mode and not _node_groups(config):
         yield _finding(rules.AUTO_MODE, addon, "name", "The add-on has no role. The nodes of Auto Mode do not use aws-node.")
         return
-    access = _node_access(config)
+    access = _node_access(config) or context.node_access(config.cluster)
     if access is None and _is_given(config.root.at("fargateProfiles")):
         message = f"The add-on gets no role: {cause}. The file has Fargate profiles alone, and aws-node does not run on Fargate."
         yield _finding(rules.ROLE_ABSENT, addon, key, message, add=add, place=place)
     elif access is Access.GRANTED:
-        message = f"The add-on gets no role: {cause}. The node roles have the CNI policy."
-        rule = rules.NODE_ROLE if key == "name" else rules.ROLE_ABSENT
-        yield _finding(rule, addon, key, message, add=() if key == "name" else add, place="" if key == "name" else place)
+        yield _finding(rules.NODE_ROLE, addon, key, f"The add-on gets no role: {cause}. The node roles have the CNI policy.")
     elif access is Access.UNKNOWN:
         message = f"The add-on gets no role: {cause}. The file does not show whether the node roles have the CNI policy."
         yield _finding(rules.ROLE_UNKNOWN, addon, key, message, add=add, place=place)
+    elif access is None:
+        message = f"The add-on gets no role: {cause}. The file has no nodes; eksctl gives node roles that it creates the CNI policy."
+        yield _finding(rules.ROLE_ABSENT, addon, key, message, add=add, place=place)
     else:
-        lacks = ", whose policies do not include the CNI policy" if access is Access.MISSING else ""
-        message = f"The add-on gets no role: {cause}, so aws-node runs on the node role{lacks}."
+        message = f"The add-on gets no role: {cause}, so aws-node runs on the node role, whose policies do not include the CNI policy."
         yield _finding(rules.ROLE_MISSING, addon, key, message, add=add, place=place)
 
 
@@ -328,7 +316,7 @@ def _node_access(config: Config) -> Access | None:
     answers = {_group_access(config, group) for group in groups}
     if config.root.at("karpenter") is not None:
         answers.add(Access.GRANTED)  # https://github.com/eksctl-io/eksctl/blob/main/pkg/cfn/builder/karpenter.go
-    return next((access for access in (Access.MISSING, Access.UNKNOWN, Access.GRANTED) if access in answers), None)
+    return lowest(answers)
 
 
 def _group_access(config: Config, group: SourceNode) -> Access:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from preflight.context import lowest
 from preflight.iam_policies import Access, cni_access
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, module_names, text
 from preflight.terraform.references import changes_at, referred
@@ -75,7 +76,7 @@ def node_access(plan: Plan, addon: Change) -> Access | None:
     """
     answers = {_group_access(plan, group) for group in _groups(plan, addon)}
     answers |= {cni_access(policies_after(plan, role)) for role in _instance_roles(plan)} if not answers else set()
-    return next((access for access in (Access.MISSING, Access.UNKNOWN, Access.GRANTED) if access in answers), None)
+    return lowest(answers)
 
 
 def _groups(plan: Plan, addon: Change) -> Iterator[Change]:

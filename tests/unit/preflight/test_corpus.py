@@ -283,6 +283,36 @@ EKSCTL: dict[str, tuple[str, list[str]]] = {
         cluster_config({}, managedNodeGroups=[{"name": "a", "iam": {"instanceRoleARN": role_arn("node")}}]),
         ["role-unknown"],
     ),
+    "nothing, no nodes": (cluster_config({}), []),
+    "policies without OIDC, no nodes": (cluster_config({"attachPolicyARNs": [CNI_POLICY]}), []),
+    "association without role and policies": (
+        cluster_config({"podIdentityAssociations": [{"namespace": "kube-system", "serviceAccountName": "aws-node"}]}, agent=True),
+        ["settings-refused"],
+    ),
+    "association with role and policies": (
+        cluster_config({"podIdentityAssociations": [PIA | {"roleARN": role_arn("cni")}]}, agent=True),
+        ["settings-refused"],
+    ),
+    "unknown key of a node group": (
+        cluster_config({}, managedNodeGroups=[{"name": "a", "instanceTypez": "m5.large"}]),
+        ["settings-refused"],
+    ),
+    "unknown key of the policies of nodes": (
+        cluster_config({}, managedNodeGroups=[{"name": "a", "iam": {"attachPolicyArns": [CNI_POLICY]}}]),
+        ["settings-refused"],
+    ),
+    "unknown key of metadata": (cluster_config({}, metadata={"name": "kite", "regoin": "eu-central-1"}), ["settings-refused"]),
+    "add-ons as a mapping": (cluster_config(addons={"vpc-cni": {}}, **GROUP), ["settings-refused"]),
+    "taints as a mapping": (cluster_config({}, nodeGroups=[{"name": "a", "taints": {"k": "v:NoSchedule"}}]), []),
+    "settings of many kinds": (
+        cluster_config(
+            {"version": 1.19, "configurationValues": "{}", "tags": {"a": "b"}},
+            vpc={"cidr": "10.0.0.0/16", "nat": {"gateway": "Single"}, "subnets": {"private": {"eu-central-1a": {"id": "subnet-1"}}}},
+            managedNodeGroups=[{"name": "a", "minSize": 1, "taints": [{"key": "k", "effect": "NoSchedule"}], "labels": {"a": "b"}}],
+            identityProviders=[{"name": "a", "type": "oidc", "issuerURL": "https://kite", "clientID": "b"}],
+        ),
+        [],
+    ),
     "nothing with OIDC": (cluster_config({}, **OIDC, **BARE_GROUP), []),
     "policies with OIDC": (cluster_config({"attachPolicyARNs": [CNI_POLICY]}, **OIDC), []),
     "other policies with OIDC": (cluster_config({"attachPolicyARNs": list(NO_CNI_POLICY)}, **OIDC), ["policy-missing"]),
@@ -391,6 +421,52 @@ TEMPLATES: dict[str, tuple[str, list[str]]] = {
     "Sub of the ARN": (template(cfn_addon('ServiceAccountRoleArn: !Sub "${Role.Arn}"') + cfn_role()), []),
     "RoleId of a role": (template(cfn_addon("ServiceAccountRoleArn: !GetAtt Role.RoleId") + cfn_role()), ["role-not-arn"]),
     "ARN by account": (template(cfn_addon('ServiceAccountRoleArn: !Sub "arn:aws:iam::${AWS::AccountId}:role/cni"')), []),
+    "Ref of a role in one branch": (
+        template(cfn_addon("ServiceAccountRoleArn: !If [C, !Ref Role, !GetAtt Role.Arn]") + cfn_role()),
+        ["role-not-arn"],
+    ),
+    "Join of a role": (template(cfn_addon('ServiceAccountRoleArn: !Join ["", [!Ref Role]]') + cfn_role()), ["role-not-arn"]),
+    "ARN joined from a name": (
+        template(cfn_addon('ServiceAccountRoleArn: !Join ["", ["arn:aws:iam::", !Ref "AWS::AccountId", ":role/cni"]]')),
+        [],
+    ),
+    "Ref of a cluster": (template(cfn_addon("ServiceAccountRoleArn: !Ref Cluster")), ["role-not-arn"]),
+    "Ref of nothing": (template(cfn_addon("ServiceAccountRoleArn: !Ref Nothing")), ["role-not-arn"]),
+    "Ref of nothing, with a macro": (template(cfn_addon("ServiceAccountRoleArn: !Ref Nothing"), "Transform: [Mine]"), []),
+    "ARN in Parameter Store": (template(cfn_addon('ServiceAccountRoleArn: "{{resolve:ssm:/cni/role}}"')), []),
+    "export of another stack": (template(cfn_addon("ServiceAccountRoleArn: !ImportValue cni-role")), []),
+    "parameter that may be empty": (
+        template(
+            cfn_addon("ServiceAccountRoleArn: !Ref P"), f'Parameters: {{P: {{Type: String, AllowedValues: ["", "{role_arn("cni")}"]}}}}'
+        ),
+        ["role-unknown"],
+    ),
+    "mapping without the key of one": (
+        template(cfn_addon(MAPPED), (MAPS % "").replace("dev: {arn", "dev: {other")),
+        ["role-unknown"],
+    ),
+    "mapping with a default": (
+        template(
+            cfn_addon(f'ServiceAccountRoleArn: !FindInMap [M, !Ref E, arn, {{DefaultValue: "{role_arn("cni")}"}}]'),
+            (MAPS % "").replace("dev: {arn", "dev: {other"),
+        ),
+        [],
+    ),
+    "include beside the type": (
+        template(
+            cfn_addon().replace("Properties:", '"Fn::Transform": {Name: "AWS::Include", Parameters: {Location: "s3://b/k"}}, Properties:')
+        ),
+        ["role-unknown"],
+    ),
+    "include of resources": (template('  "Fn::Transform": {Name: "AWS::Include", Parameters: {Location: "s3://b/k"}}'), ["addon-unknown"]),
+    "association with the name of a role": (
+        template(cfn_addon("PodIdentityAssociations: [{ServiceAccount: aws-node, RoleArn: !Ref Role}]") + cfn_role(trust=POD_TRUST)),
+        ["role-not-arn"],
+    ),
+    "association alone, with an IRSA role": (
+        template(cfn_association("kite").replace(f'"{role_arn("cni")}"', '{"Fn::GetAtt": ["Role", "Arn"]}') + cfn_role()),
+        ["trust-wrong"],
+    ),
     "placeholder": (template(cfn_addon('ServiceAccountRoleArn: "arn:aws:iam::ACCOUNT_ID:role/cni"')), ["role-not-arn"]),
     "parameter with a placeholder as default": (
         template(cfn_addon("ServiceAccountRoleArn: !Ref P"), 'Parameters: {P: {Type: String, Default: "arn:aws:iam::<ACCOUNT>:role/cni"}}'),
@@ -456,6 +532,7 @@ def test_the_corpus_has_right_and_wrong_files_of_each_kind() -> None:
 
 
 ADDON_ALONE = template(cfn_addon())
+NODES_ALONE = "Resources:\n" + cfn_nodes("%s").replace("!Ref Cluster", "kite").replace(" DependsOn: Cni,", "")
 ASSOCIATION, FOREIGN_ASSOCIATION = (f"Resources:\n{cfn_association(cluster)}" for cluster in ("kite", "heron"))
 
 
@@ -466,8 +543,19 @@ ASSOCIATION, FOREIGN_ASSOCIATION = (f"Resources:\n{cfn_association(cluster)}" fo
         (("template", ADDON_ALONE), ("template", FOREIGN_ASSOCIATION), ["role-missing"]),
         (("terraform-plan", plan().addon(after={}).json()), ("template", ASSOCIATION), []),
         (("eksctl", cluster_config({}, **BARE_GROUP)), ("template", ASSOCIATION), []),
+        (("template", ADDON_ALONE), ("template", NODES_ALONE % CNI_POLICY), []),
+        (("template", ADDON_ALONE), ("template", NODES_ALONE % WORKER_POLICY), ["role-missing"]),
+        (("template", ADDON_ALONE), ("eksctl", cluster_config(**GROUP)), []),
     ],
-    ids=["association of the cluster", "association of another cluster", "plan and template", "eksctl and template"],
+    ids=[
+        "association of the cluster",
+        "association of another cluster",
+        "plan and template",
+        "eksctl and template",
+        "nodes with the policy",
+        "nodes without the policy",
+        "template and nodes of eksctl",
+    ],
 )
 def test_files_that_are_given_together_are_checked_together(first: tuple[str, str], second: tuple[str, str], expected: list[str]) -> None:
     assert serious(first, second) == expected
