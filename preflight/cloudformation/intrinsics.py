@@ -55,21 +55,28 @@ def presence(value: SourceNode | None, template: SourceNode, depth: int = 0) -> 
 
 
 def _mapped(argument: SourceNode, template: SourceNode) -> Presence:
-    found = {bool(value.value) for value in map_values(argument, template)}
+    found = {value is not None and bool(value.value) for value in map_values(argument, template)}
     if not found:
         return Presence.UNKNOWN
     return Presence.UNKNOWN if len(found) > 1 else Presence.SET if True in found else Presence.ABSENT
 
 
-def map_values(argument: SourceNode, template: SourceNode) -> list[SourceNode]:
-    """Return the values that `Fn::FindInMap` can give, for every value of its keys that is allowed."""
+def map_values(argument: SourceNode, template: SourceNode) -> list[SourceNode | None]:
+    """Return the values that `Fn::FindInMap` can give, for every value of its keys that is allowed; None where the map lacks the key."""
     if len(argument.items) < _BRANCHES:
         return []
-    chosen = [template.at("Mappings", argument.items[0].text or "")]
+    default = argument.items[_BRANCHES].at("DefaultValue") if len(argument.items) > _BRANCHES else None
+    chosen: list[SourceNode | None] = [template.at("Mappings", argument.items[0].text or "")]
     for key in argument.items[1:3]:
         names = possible_texts(key, template)
-        chosen = [entry for node in chosen if node for name, entry in node.fields.items() if names is None or name in names]
-    return [node for node in chosen if node is not None]
+        chosen = [entry for node in chosen for entry in _entries(node, names)]
+    return [node or default for node in chosen]
+
+
+def _entries(node: SourceNode | None, names: frozenset[str] | None) -> list[SourceNode | None]:
+    if node is None:
+        return [None]
+    return [node.fields.get(name) for name in sorted(names)] if names is not None else list(node.fields.values())
 
 
 def possible_texts(value: SourceNode, template: SourceNode) -> frozenset[str] | None:
@@ -94,7 +101,9 @@ def _reference(argument: SourceNode, template: SourceNode) -> Presence:
     if argument.text == NO_VALUE:
         return Presence.ABSENT
     default = template.at("Parameters", argument.text or "", "Default")
-    return Presence.UNKNOWN if default is not None and default.value == "" else Presence.SET
+    allowed = template.at("Parameters", argument.text or "", "AllowedValues")
+    possible = [default, *(allowed.items if allowed else [])]
+    return Presence.UNKNOWN if any(node is not None and node.value == "" for node in possible) else Presence.SET
 
 
 def literal(value: SourceNode | None, template: SourceNode, depth: int = 0) -> str | None:

@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -13,8 +14,8 @@ from preflight import rules
 from preflight.cloudformation.intrinsics import Presence, function, literal, map_values, presence, references
 from preflight.cloudformation.roles import ROLE, association_role, policies_of, role_behind, service_account_role
 from preflight.cloudformation.template import Resource, Template, read_template
-from preflight.cloudformation.values import CLUSTER, name_of
-from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations
+from preflight.cloudformation.values import CLUSTER, DeploymentTarget, TooLargeError, name_of, plain
+from preflight.context import ALONE, NAMESPACE, SERVICE_ACCOUNT, AddonRole, Association, Context, Declarations, lowest
 from preflight.finding import Finding, by_severity
 from preflight.iam_policies import Access, cni_access
 from preflight.role_arn import fault_of_arn
@@ -74,6 +75,9 @@ def declarations(template: Template) -> Declarations:
     return Declarations(
         associations=tuple(associations),
         agents=frozenset(name_of(addon.property("ClusterName"), template) for addon, name in addons if name == POD_IDENTITY_AGENT_ADDON),
+        nodes=tuple(
+            (name_of(group.property("ClusterName"), template), _group_access(template, group)) for group in template.of_type(_NODEGROUP)
+        ),
         addon_roles=tuple(
             AddonRole(
                 cluster=name_of(addon.property("ClusterName"), template),
@@ -114,6 +118,9 @@ def _findings(template: Template, context: Context) -> Iterator[Finding]:
             yield from _order(template, addon)
     if not is_named:
         yield from _absent(template)
+        for entry in template.of_type(_ASSOCIATION):
+            if _is_for_aws_node(template, entry) and (value := entry.property("RoleArn")) is not None:
+                yield from association_role(template, entry, value)
 
 
 def _name(addon: Resource, template: Template) -> str | None:
@@ -138,6 +145,11 @@ def _absent(template: Template) -> Iterator[Finding]:
             message = "The template creates the cluster with BootstrapSelfManagedAddons: false, and installs no network plug-in."
             yield _finding(rules.NO_CNI, cluster, message, at=("BootstrapSelfManagedAddons",))
             return
+    if template.of_type(CLUSTER) and template.root.at("Resources", _TRANSFORM) is not None:
+        line, column = template.root.fields["Resources"].place_of(_TRANSFORM)
+        message = f"{_TRANSFORM} adds resources when the template is deployed, and a vpc-cni add-on may be one of them."
+        yield Finding(rule=rules.ADDON_UNKNOWN, line=line, column=column, message=message)
+        return
     nested = template.of_type("AWS::CloudFormation::Stack")
     advice = " Nested stacks are templates of their own: give them too." if nested else ""
     yield Finding(rule=rules.ADDON_ABSENT, message=f"The template holds no vpc-cni add-on.{advice}")
@@ -177,7 +189,7 @@ def _identity(template: Template, addon: Resource, context: Context) -> Iterator
         yield _finding(rules.POD_IDENTITY, addon, message, at=(_ASSOCIATIONS, _ROLE))
         yield from _associated_not_arn(template, addon)
         yield from _agent(template, addon, context)
-    elif _TRANSFORM in addon.properties.fields and role is Presence.ABSENT:
+    elif (_TRANSFORM in addon.properties.fields or _TRANSFORM in addon.body.fields) and role is Presence.ABSENT:
         message = f"{_TRANSFORM} adds properties when the template is deployed, and {_ROLE} may be one of them."
         yield _finding(rules.ROLE_UNKNOWN, addon, message, at=(_TRANSFORM,))
     elif role is Presence.UNKNOWN or (role is Presence.ABSENT and own is Presence.UNKNOWN):
@@ -185,7 +197,7 @@ def _identity(template: Template, addon: Resource, context: Context) -> Iterator
         message = f"Parameters, conditions or mappings decide whether {which} has a value."
         yield _finding(rules.ROLE_UNKNOWN, addon, message, at=(which,), origin=_written(addon.property(which)))
     elif role is Presence.ABSENT:
-        yield from _without_role(template, addon)
+        yield from _without_role(template, addon, context)
     else:
         yield from _not_arn(template, addon)
 
@@ -208,17 +220,13 @@ def _mismatches(template: Template, addon: Resource) -> Iterator[Finding]:
 
 def _associations(template: Template, addon: Resource) -> list[Resource]:
     """Return the association resources for aws-node of the add-on's cluster."""
+    found = [resource for resource in template.of_type(_ASSOCIATION) if _is_for_aws_node(template, resource)]
+    return [resource for resource in found if _is_same_cluster(template, resource, addon)]
 
-    def has(resource: Resource, name: str, expected: str) -> bool:
-        return literal(resource.property(name), template.root) == expected
 
-    return [
-        resource
-        for resource in template.of_type(_ASSOCIATION)
-        if has(resource, "Namespace", NAMESPACE)
-        and has(resource, "ServiceAccount", SERVICE_ACCOUNT)
-        and _is_same_cluster(template, resource, addon)
-    ]
+def _is_for_aws_node(template: Template, association: Resource) -> bool:
+    names = [literal(association.property(name), template.root) for name in ("Namespace", "ServiceAccount")]
+    return names == [NAMESPACE, SERVICE_ACCOUNT]
 
 
 def _agent(template: Template, addon: Resource, context: Context) -> Iterator[Finding]:
@@ -234,19 +242,19 @@ def _agent(template: Template, addon: Resource, context: Context) -> Iterator[Fi
         yield _finding(rules.AGENT_MISSING, addon, message, at=(_ASSOCIATIONS,))
 
 
-def _without_role(template: Template, addon: Resource) -> Iterator[Finding]:
+def _without_role(template: Template, addon: Resource, context: Context) -> Iterator[Finding]:
     at, cause = (_ROLE, _ASSOCIATIONS), f"The add-on has neither {_ROLE} nor {_ASSOCIATIONS}"
     clusters = [cluster for cluster in template.of_type(CLUSTER) if cluster.id in set(references(addon.properties))]
-    access = _node_access(template, addon)
+    access = _node_access(template, addon) or context.node_access(name_of(addon.property("ClusterName"), template))
     if any(map(_is_auto_mode, clusters)) and access is None:
         yield _finding(rules.AUTO_MODE, addon, f"{cause}. The nodes of Auto Mode do not use aws-node.", at=at)
     elif access is Access.GRANTED:
-        yield _finding(rules.NODE_ROLE, addon, f"{cause}. The node role of the template has the CNI policy.", at=at)
+        yield _finding(rules.NODE_ROLE, addon, f"{cause}. The node role has the CNI policy.", at=at)
     elif access is Access.UNKNOWN:
-        message = f"{cause}, and the template does not show whether the node role has the CNI policy."
+        message = f"{cause}, and the files do not show whether the node role has the CNI policy."
         yield _finding(rules.ROLE_UNKNOWN, addon, message, at=at, add=_role_lines(template), place=_place(addon))
     else:
-        lacks = ", and the node role of the template lacks the CNI policy" if access is Access.MISSING else ""
+        lacks = ", and the node role lacks the CNI policy" if access is Access.MISSING else ""
         elsewhere = [resource for resource in template.of_type(_ASSOCIATION) if not _is_same_cluster(template, resource, addon)]
         other = f" Association {elsewhere[0].id} is for another cluster." if elsewhere else ""
         yield _finding(rules.ROLE_MISSING, addon, f"{cause}{lacks}.{other}", at=at, add=_role_lines(template), place=_place(addon))
@@ -254,17 +262,21 @@ def _without_role(template: Template, addon: Resource) -> Iterator[Finding]:
 
 def _node_access(template: Template, addon: Resource) -> Access | None:
     """Return whether the node roles of the add-on's cluster have the CNI policy; None where the template has no nodes."""
-    roles: list[Resource | None] = []
-    for group in template.of_type(_NODEGROUP):
-        value = group.property("NodeRole")
-        if _is_same_cluster(template, group, addon) and value is not None:
-            roles.append(role_behind(value, template))
-    if not roles:
-        for profile in template.of_type(_PROFILE):
-            named = profile.property("Roles")
-            roles += [template.resources[name] for name in (references(named) if named else ()) if name in template.resources]
-    answers = {cni_access(policies_of(template, role)) if role and role.type == ROLE else Access.UNKNOWN for role in roles}
-    return next((access for access in (Access.MISSING, Access.UNKNOWN, Access.GRANTED) if access in answers), None)
+    groups = [group for group in template.of_type(_NODEGROUP) if _is_same_cluster(template, group, addon)]
+    if groups:
+        return lowest(_group_access(template, group) for group in groups)
+    profiles = [profile.property("Roles") for profile in template.of_type(_PROFILE)]
+    names = [name for named in profiles if named for name in references(named) if name in template.resources]
+    return lowest(_role_access(template, template.resources[name]) for name in names)
+
+
+def _group_access(template: Template, group: Resource) -> Access:
+    value = group.property("NodeRole")
+    return _role_access(template, role_behind(value, template) if value is not None else None)
+
+
+def _role_access(template: Template, role: Resource | None) -> Access:
+    return cni_access(policies_of(template, role)) if role and role.type == ROLE else Access.UNKNOWN
 
 
 def _not_arn(template: Template, addon: Resource) -> Iterator[Finding]:
@@ -302,21 +314,27 @@ def _default_fault(template: Template, value: SourceNode) -> str:
 def _arn_fault(template: Template, value: SourceNode) -> str:
     """Return why the value is no ARN of a role; "" where it is one or may be one."""
     called = function(value)
-    if called is None:
-        return fault_of_arn(value.text) if value.text is not None else "The value is not a text"
-    name, argument = called
-    if name == "Fn::FindInMap":
-        faults = [fault_of_arn(entry.text) for entry in map_values(argument, template.root) if entry.text]
+    if called and called[0] == "Fn::If":
+        return next(filter(None, (_arn_fault(template, branch) for branch in called[1].items[1:3])), "")
+    if called and called[0] == "Fn::FindInMap":
+        faults = [fault_of_arn(entry.text) for entry in map_values(called[1], template.root) if entry and entry.text]
         return next(filter(None, faults), "")
-    if name == "Fn::Sub" and (text := (argument.items[0] if argument.items else argument).text):
-        whole = text.removeprefix("${").removesuffix("}") if text.startswith("${") and text.count("${") == 1 and text.endswith("}") else ""
-        return _reference_fault(template, whole) if whole else fault_of_arn(text)
-    if name == "Ref":
-        return _reference_fault(template, argument.text or "")
-    if name == "Fn::GetAtt":
-        parts = [entry.text or "" for entry in argument.items] or (argument.text or "").split(".", 1)
-        return _reference_fault(template, ".".join(parts))
-    return ""
+    try:
+        text = plain(value, template, _ANY_ACCOUNT)
+    except TooLargeError:
+        return ""
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        return "The value is not a text"
+    whole = _WHOLE.fullmatch(text)
+    return _reference_fault(template, whole[1]) if whole else "" if _DYNAMIC in text else fault_of_arn(text)
+
+
+_ANY_ACCOUNT: Final = DeploymentTarget(partition="aws", account="${AWS::AccountId}", issuers={})
+_WHOLE: Final = re.compile(r"\$\{([^}]*)\}")
+_DYNAMIC: Final = "{{resolve:"
+"""Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html"""
 
 
 def _reference_fault(template: Template, path: str) -> str:
@@ -326,15 +344,16 @@ def _reference_fault(template: Template, path: str) -> str:
     """
     name, _, attribute = path.partition(".")
     resource = template.resources.get(name)
-    if resource is None:
-        allowed = template.root.at("Parameters", name, "AllowedValues")
+    parameter = template.root.at("Parameters", name)
+    if "::" in name or parameter is not None:
+        allowed = parameter.at("AllowedValues") if parameter else None
         values = [entry.text for entry in (allowed.items if allowed else []) if entry.text]
-        if template.is_complete and template.root.at("Parameters", name) is None and not name.startswith("AWS::"):
-            return f"{name} is neither a resource nor a parameter of the template"
         return next(filter(None, map(fault_of_arn, values)), "")
+    if resource is None:
+        return "" if not template.is_complete else f"{name} is neither a resource nor a parameter of the template"
     if resource.type == ROLE and attribute != "Arn":
         return f"{attribute if attribute else 'Ref'} of role {name} is not its ARN; use the attribute Arn"
-    if resource.type.startswith("AWS::IAM::") and resource.type != ROLE:
+    if resource.type.startswith(("AWS::IAM::", "AWS::EKS::")) and resource.type != ROLE:
         return f"{name} is a resource of type {resource.type}, not a role"
     return ""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lambdas.domain.trust import correct
 from preflight import rules
 from preflight.cloudformation.intrinsics import NO_VALUE, function, literal, references
-from preflight.cloudformation.values import CLUSTER, DeploymentTarget, TooLargeError, name_of, plain
+from preflight.cloudformation.values import ANYWHERE, CLUSTER, DeploymentTarget, TooLargeError, name_of, plain
 from preflight.finding import Finding
 from preflight.iam_policies import Access, Policy, cni_access, missing_calls, policy_by_arn, policy_by_document, unknown_policy
 from preflight.role_trust import OWN_ISSUER, UNKNOWN_ACCOUNT, pod_identity_trust, service_account_trust
@@ -26,7 +26,6 @@ ROLE: Final = "AWS::IAM::Role"
 _TRUST: Final = "AssumeRolePolicyDocument"
 _INLINE: Final = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
 _MANAGED: Final = "AWS::IAM::ManagedPolicy"
-_ANYWHERE: Final = DeploymentTarget(partition="aws", account=UNKNOWN_ACCOUNT, issuers={})
 
 
 def service_account_role(template: Template, addon: Resource, role: SourceNode, context: Context) -> Iterator[Finding]:
@@ -55,7 +54,7 @@ def association_role(template: Template, addon: Resource, role: SourceNode) -> I
     if resource is None:
         return
     try:
-        policy = _document(resource.property(_TRUST), template, _ANYWHERE)
+        policy = _document(resource.property(_TRUST), template, ANYWHERE)
     except TooLargeError:
         policy = {}
     allowed, reason = pod_identity_trust(policy)
@@ -71,7 +70,7 @@ def role_behind(value: SourceNode, template: Template) -> Resource | None:
     if len(referred) == 1:
         return roles[referred.pop()]
     try:
-        arn = plain(value, template, _ANYWHERE)
+        arn = plain(value, template, ANYWHERE)
     except TooLargeError:
         return None
     named = [
@@ -103,18 +102,18 @@ def _own_policies(template: Template, role: Resource) -> Iterator[Policy]:
         if not isinstance(inline.value, list):
             yield unknown_policy("")
         for entry in inline.items:
-            document = plain(entry.at("PolicyDocument"), template, _ANYWHERE)
+            document = plain(entry.at("PolicyDocument"), template, ANYWHERE)
             yield policy_by_document("inline", document) if entry.fields.get("PolicyDocument") else unknown_policy("")
 
 
 def _policy(template: Template, entry: SourceNode) -> Policy:
     declared = [template.resources[name] for name in references(entry) if name in template.resources]
     if declared and declared[0].type == _MANAGED:
-        return policy_by_document(declared[0].id, plain(declared[0].property("PolicyDocument"), template, _ANYWHERE))
+        return policy_by_document(declared[0].id, plain(declared[0].property("PolicyDocument"), template, ANYWHERE))
     called = function(entry)
     if called and called[0] == "Ref" and called[1].text == NO_VALUE:
         return Policy(name="", actions=())
-    text = plain(entry, template, _ANYWHERE)
+    text = plain(entry, template, ANYWHERE)
     if isinstance(text, str) and (text.startswith("arn:") or "policy/" in text):
         return policy_by_arn(text)
     return unknown_policy("")
@@ -128,7 +127,7 @@ def _attached_policies(template: Template, role: Resource) -> Iterator[Policy]:
             name = literal(role.property("RoleName"), template.root)
             texts = [entry.text for entry in (named.items or [named])] if named else []
             if named and (role.id in set(references(named)) or (name and name in texts)):
-                yield policy_by_document(policy.id, plain(policy.property("PolicyDocument"), template, _ANYWHERE))
+                yield policy_by_document(policy.id, plain(policy.property("PolicyDocument"), template, ANYWHERE))
 
 
 def _permissions(template: Template, addon: Resource, role: Resource) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from preflight.cloudformation.intrinsics import NO_VALUE, function, literal
+from preflight.role_trust import UNKNOWN_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +50,9 @@ class DeploymentTarget:
     def pseudo(self) -> Mapping[str, str]:
         """Return the pseudo parameters that are decided."""
         return {"AWS::Partition": self.partition, "AWS::AccountId": self.account, "AWS::URLSuffix": "amazonaws.com"}
+
+
+ANYWHERE: Final = DeploymentTarget(partition="aws", account=UNKNOWN_ACCOUNT, issuers={})
 
 
 def plain(value: SourceNode | None, template: Template, target: DeploymentTarget) -> Any:
