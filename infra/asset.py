@@ -48,6 +48,10 @@ _KEPT_PARTS: Final = ("aws_lambda_powertools/utilities/__init__.py", "aws_lambda
 _DROPPED_ENDINGS: Final = (".dist-info", ".egg-info")
 _MODELS: Final = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
+_TREE: Final = "tree"
+_DIGEST: Final = "sha256"
+"""Names in the cached folder of an asset: its files, and their digest."""
+
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest date that the zip format allows
 _EPOCH_S: Final = 315_532_800
 
@@ -72,26 +76,50 @@ class Target:
 LAMBDA: Final = Target()
 
 
-def build(target: Target = LAMBDA, out_dir: Path | None = None) -> Path:
+def build(target: Target = LAMBDA, out_dir: Path | None = None, *, cache: Path | None = None) -> Path:
     """Return the folder of the asset, or of its copy in `out_dir`. Each content is built once and cached.
+
+    An asset for Lambda is compared with the digest of its build before each use, and built again where a file was changed since.
 
     Raises:
         BundlingFailed: uv is missing, or a pinned package has no wheel for the target.
     """
-    folder = build_once(CACHE / "asset" / content_hash(target), lambda whole: _fill(whole, target))
+    cache = cache or CACHE
+    cached = cache / "asset" / content_hash(target)
+    if target.platform and cached.exists() and not _is_as_built(cached):
+        shutil.rmtree(cached)
+    folder = build_once(cached, lambda whole: _fill(whole, target, cache)) / _TREE
     if out_dir is None:
         return folder
     shutil.copytree(folder, out_dir, dirs_exist_ok=True)
     return out_dir
 
 
+def _is_as_built(cached: Path) -> bool:
+    try:
+        return (cached / _DIGEST).read_text(encoding="ascii") == tree_digest(cached / _TREE)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def tree_digest(folder: Path) -> str:
+    """Return the SHA-256 of the names, modes and contents of all files of a folder."""
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()} {path.stat().st_mode:o} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
 def content_hash(target: Target = LAMBDA) -> str:
-    """Return the hash of all inputs: sources, pins, this module, the target and whether the asset is compiled."""
+    """Return the hash of all inputs: sources, pins, this module, the target and the Python that compiles it."""
     return _hash(target, (*_sources(), REQUIREMENTS, Path(__file__)))
 
 
 def _hash(target: Target, files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(f"{target.platform or _own_platform()} {target.python} {compiler(target) is not None}".encode())
+    compiled_by = compiler(target)
+    version = compiled_by.version if compiled_by else ""
+    digest = hashlib.sha256(f"{target.platform or _own_platform()} {target.python} {version}".encode())
     for path in files:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(REPOSITORY).as_posix()} {len(content)}\n".encode() + content)
@@ -131,30 +159,71 @@ def uv_binary() -> str:
     return found
 
 
+@dataclass(frozen=True)
+class Compiler:
+    """A Python that compiles the asset. Its version decides the byte code, so it is one of the inputs of a build."""
+
+    path: str
+    version: str
+
+
 @lru_cache
-def compiler(target: Target) -> str | None:
+def compiler(target: Target) -> Compiler | None:
     """Return a Python of the target's minor version, which byte code requires, or None when this machine has none.
 
     Byte code does not depend on the processor. /var/task is read-only, so without byte code every cold start compiles its imports
-    (figures in ADR 0003). No Python is downloaded.
+    (figures in ADR 0003). No Python is downloaded. Each candidate is run, since a shim of pyenv is on the path for versions that no
+    folder selects, and then fails.
     """
     if target.python == Target.this_machine().python:
-        return sys.executable
-    command = [uv_binary(), "python", "find", "--no-python-downloads", "--no-project", "--system", target.python]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
-    return found.stdout.strip() or None
+        return Compiler(sys.executable, platform.python_version())
+    return next((found for candidate in _pythons(target.python) if (found := _run(candidate, target.python))), None)
 
 
-def _fill(whole: Path, target: Target) -> None:
-    """Copy the packages from their own cache, since they rarely change and take seconds to install, then add the code."""
-    packages = CACHE / "packages" / _hash(target, (REQUIREMENTS, Path(__file__)))
-    shutil.copytree(build_once(packages, lambda folder: _fill_packages(folder, target)), whole)
+def _pythons(version: str) -> Iterator[str]:
+    """Candidates: `python3.13` on the path, those of pyenv, newest first, and the one that uv finds."""
+    yield from filter(None, [shutil.which(f"python{version}")])
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(root.glob(f"versions/{version}.*/bin/python{version}"), key=_patch, reverse=True))
+    command = [uv_binary(), "python", "find", "--no-python-downloads", "--no-project", "--system", version]
+    yield subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603  # fixed arguments
+
+
+def _patch(path: Path) -> int:
+    number = path.parents[1].name.rpartition(".")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def _run(candidate: str, minor: str) -> Compiler | None:
+    """Return the interpreter, if it runs and has this minor version."""
+    script = "import platform, sys; print(sys.executable, platform.python_version(), sep='\\n')"
+    try:
+        done = subprocess.run([candidate, "-I", "-c", script], capture_output=True, text=True, check=False)  # noqa: S603  # found above
+    except OSError:
+        return None
+    path, _, version = done.stdout.strip().partition("\n")
+    return Compiler(path, version) if done.returncode == 0 and version.startswith(f"{minor}.") else None
+
+
+def _fill(whole: Path, target: Target, cache: Path) -> None:
+    """Fill the folder with the asset and its digest.
+
+    Packages for this machine have their own cache, since they rarely change and take seconds to install. Those for Lambda are installed
+    from wheels whose hashes are checked.
+    """
+    tree = whole / _TREE
+    if target.platform:
+        _fill_packages(tree, target)
+    else:
+        packages = cache / "packages" / _hash(target, (REQUIREMENTS, Path(__file__)))
+        shutil.copytree(build_once(packages, lambda folder: _fill_packages(folder, target)), tree)
     for source in _sources():
-        copy = whole / source.relative_to(REPOSITORY)
+        copy = tree / source.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
-    _compile(whole, whole / LAMBDAS.name, target)
-    _fix_metadata(whole)
+    _compile(tree, tree / LAMBDAS.name, target)
+    _fix_metadata(tree)
+    (whole / _DIGEST).write_text(tree_digest(tree), encoding="ascii")
 
 
 def _fill_packages(whole: Path, target: Target) -> None:
@@ -207,10 +276,11 @@ def _compile(whole: Path, part: Path, target: Target) -> None:
     python = compiler(target)
     if python is None:
         return
-    command = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(whole), "-p", "/var/task"]
+    options = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(whole), "-p", "/var/task"]
+    command = [python.path, "-I", "-S", "-m", "compileall", *options]
     completed = subprocess.run([*command, str(part)], capture_output=True, text=True, check=False)  # noqa: S603  # fixed arguments
     if completed.returncode != 0:
-        raise BundlingFailed(f"the asset could not be compiled by {python}:\n{completed.stdout.strip()}{completed.stderr.strip()}")
+        raise BundlingFailed(f"the asset could not be compiled by {python.path}:\n{completed.stdout.strip()}{completed.stderr.strip()}")
 
 
 def _fix_metadata(whole: Path) -> None:

@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.alarms import Alarms
+from infra.asset import LAMBDA, compiler
 from infra.chat import Chat
 from infra.cluster_access import ClusterStack, is_needed
 from infra.configuration import Configuration, Environment
@@ -101,6 +102,12 @@ class RemediatorStack(Stack):
                 "eks-irsa-remediator:alarms",
                 "No one receives alarms: chat shows notifications only. Set notify.mail or notify.https, or subscribe to the people and "
                 "fallback topics of the outputs and acknowledge this warning.",
+            )
+        if compiler(LAMBDA) is None:
+            notes.add_warning_v2(
+                "eks-irsa-remediator:byte-code",
+                f"The functions have no byte code, so a cold start takes two to three times as long: Python {LAMBDA.python} was not found. "
+                "Install it on this machine and synthesize again.",
             )
         warning = support_warning(environment.region)
         if warning:

@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from infra.asset import CACHE, LAMBDA, REPOSITORY, build, uv_binary, zip_to
+from infra.asset import CACHE, LAMBDA, REPOSITORY, build, compiler, uv_binary, zip_to
 from lambdas.contract.names import PROJECT
 from lambdas.contract.version import VERSION
+from release.provenance import write_provenance
 from release.sbom import write_sbom
 
 OUT: Final = REPOSITORY / "build" / "release"
@@ -37,13 +38,16 @@ def release(out: Path) -> list[Path]:
     """Return the files of the release, with the checksums last. Their dates are the date of the commit.
 
     Raises:
-        NotReleasable: there are uncommitted changes or untracked files in `lambdas`, or CHANGELOG.md has no entry for this version.
+        NotReleasable: there are uncommitted changes or untracked files in `lambdas`, CHANGELOG.md has no entry for this version, or no
+            Python compiles the functions.
     """
     changed = [_git("status", "--porcelain", "--untracked-files=no"), _git("ls-files", "--others", "--exclude-standard", "lambdas")]
     if any(changed):
         raise NotReleasable("commit these changes first, so that the release is reproducible:\n" + "\n".join(filter(None, changed)))
     if f"## {VERSION}" not in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"):
         raise NotReleasable(f"CHANGELOG.md has no entry for {VERSION}; add one, or change lambdas/contract/version.py")
+    if compiler(LAMBDA) is None:
+        raise NotReleasable(f"install Python {LAMBDA.python}, which compiles the functions; a release contains byte code")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     moment = _git("log", "-1", "--format=%ct")
@@ -51,12 +55,13 @@ def release(out: Path) -> list[Path]:
         tree = Path(folder)
         _unpack_commit(tree)
         wheel(tree, out, moment)
-        zip_to(build(LAMBDA), out / f"{PROJECT}-functions-{VERSION}.zip")
-        (tree / CACHE.name).symlink_to(CACHE)  # the same commit has the same asset
+        cache = tree / CACHE.name  # empty: a release takes nothing from earlier builds
+        zip_to(build(LAMBDA, cache=cache), out / f"{PROJECT}-functions-{VERSION}.zip")
         templates(tree, out)
     write_sbom(out / f"{PROJECT}-functions-{VERSION}.cdx.json", moment)
     built = sorted(out.iterdir())
-    return [*built, checksums(built, out / "SHA256SUMS")]
+    statement = write_provenance(built, _git("rev-parse", "HEAD"), out / "provenance.intoto.json")
+    return [*built, statement, checksums([*built, statement], out / "SHA256SUMS")]
 
 
 def wheel(tree: Path, out: Path, moment: str) -> None:

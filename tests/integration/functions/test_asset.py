@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import shutil
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from infra import asset
 from sandbox.functions.execution_environment import Environment
 from sandbox.functions.function import Function
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,44 @@ def test_a_second_build_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(asset, "CACHE", tmp_path)
     again = asset.zip_bytes(asset.build(asset.Target.this_machine()))
     assert hashlib.sha256(first).hexdigest() == hashlib.sha256(again).hexdigest()
+
+
+OTHER_PYTHON = asset.compiler(asset.LAMBDA)
+BUILD = (
+    "import sys; from pathlib import Path; from infra import asset; asset.build(asset.LAMBDA, Path(sys.argv[2]), cache=Path(sys.argv[1]))"
+)
+
+
+@pytest.mark.skipif(OTHER_PYTHON is None or OTHER_PYTHON.path == sys.executable, reason="needs a second Python, of Lambda's version")
+def test_builds_by_two_pythons_have_the_same_bytes(for_lambda: Path, tmp_path: Path) -> None:
+    """The interpreter that runs the build does not matter: the same one compiles the files."""
+    assert OTHER_PYTHON is not None
+    environment = {**os.environ, "PATH": f"{Path(asset.uv_binary()).parent}:{os.environ['PATH']}", "PYTHONPATH": str(asset.REPOSITORY)}
+    command = [OTHER_PYTHON.path, "-S", "-c", BUILD, str(tmp_path / "cache"), str(tmp_path / "out")]
+    subprocess.run(command, env=environment, check=True, cwd=tmp_path)
+    assert list((tmp_path / "out").rglob("*.pyc"))
+    assert asset.zip_bytes(tmp_path / "out") == asset.zip_bytes(for_lambda)
+
+
+def test_a_shim_that_runs_no_python_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyenv puts `python3.13` on the path although no folder selects that version, and it fails."""
+    shim = tmp_path / "python3.99"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    working = tmp_path / "root" / "versions" / "3.99.10" / "bin" / "python3.99"
+    broken = tmp_path / "root" / "versions" / "3.99.9" / "bin" / "python3.99"
+    for path, version in ((working, "3.99.10"), (broken, "3.98.0")):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\necho {path}; echo {version}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "root"))
+    asset.compiler.cache_clear()
+    assert asset.compiler(asset.Target(python="3.99")) == asset.Compiler(str(working), "3.99.10")
+    working.unlink()
+    asset.compiler.cache_clear()
+    assert asset.compiler(asset.Target(python="3.99")) is None
+    asset.compiler.cache_clear()
 
 
 def test_the_asset_for_lambda_is_small_and_for_its_processor(for_lambda: Path) -> None:

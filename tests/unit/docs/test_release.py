@@ -1,5 +1,6 @@
 """The parts of a release: version, changelog entry, licenses and checksums."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -18,6 +19,7 @@ from preflight.outputs.sarif import sarif
 from preflight.report import PreflightReport
 from release import licenses
 from release.__main__ import NotReleasable, checksums, release
+from release.provenance import write_provenance
 from tests.unit.docs.pages import ROOT
 
 
@@ -76,6 +78,26 @@ def test_checksums_can_be_checked(tmp_path: Path) -> None:
     assert subprocess.run(check, cwd=tmp_path, check=False).returncode == 0
     made[0].write_text(json.dumps("changed"))
     assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
+
+
+def test_the_provenance_names_files_commit_and_pins(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("one")
+    commit = "0" * 40
+    found = json.loads(write_provenance([tmp_path / "one"], commit, tmp_path / "p.json").read_text())
+    assert (found["_type"], found["predicateType"]) == ("https://in-toto.io/Statement/v1", "https://slsa.dev/provenance/v1")
+    assert found["subject"] == [{"name": "one", "digest": {"sha256": hashlib.sha256(b"one").hexdigest()}}]
+    source, *pins = found["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert source["digest"] == {"gitCommit": commit}
+    for pin in pins:
+        assert pin["digest"]["sha256"] == hashlib.sha256((ROOT / pin["name"]).read_bytes()).hexdigest()
+
+
+def test_without_a_compiler_nothing_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("release.__main__._git", lambda *_: "")
+    monkeypatch.setattr("release.__main__.compiler", lambda _: None)
+    with pytest.raises(NotReleasable, match=r"install Python 3\.13"):
+        release(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["CHANGELOG.md", "lambdas/extra.py"])
