@@ -31,6 +31,7 @@ RUN: Final = {
     "make help": "tests/unit/docs/test_commands.py",
     "make licenses": "tests/unit/docs/test_release.py",
     "make release": "tests/unit/docs/test_release.py",
+    "sha256sum --check SHA256SUMS": "tests/unit/docs/test_release.py",
     "make synth": "tests/infra/test_app.py",
     "make demo": "tests/sandbox/test_scenarios.py",
     "make coverage": "Makefile",
