@@ -9,12 +9,13 @@ from typing import Final
 from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.readers import Hints, Readers
 from lambdas.application.workflow_steps import PollSchedule, StepId, StepPurpose, Steps
+from lambdas.contract import metrics
 from lambdas.contract.environment import Environment
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.workloads import AWS_NODE
 from lambdas.domain.errors import RemediatorError, TransientError
 from lambdas.domain.incidents.daily_digest import DAY, Day, StillOpen
-from lambdas.domain.ports import IncidentsPort, LogPort, NotifierPort
+from lambdas.domain.ports import IncidentsPort, LogPort, MetricsPort, NotifierPort
 from lambdas.domain.snapshot.bindings import Parameter, bound_targets
 from lambdas.notifications.daily_digest import digest_message
 
@@ -51,6 +52,7 @@ class DigestDependencies:
     incidents: IncidentsPort
     notifier: NotifierPort
     log: LogPort
+    metrics: MetricsPort
     environment: Environment
     now: Callable[[], datetime]
 
@@ -84,7 +86,11 @@ def _send(day: Day, dependencies: DigestDependencies) -> DigestResult:
         dependencies.log("report", f"no incident to report in {day.clusters} clusters")
         return DigestResult(is_sent=False)
     message = digest_message(day, environment=dependencies.environment)
-    dependencies.notifier.send(message)
+    try:
+        dependencies.notifier.send(message)
+    except RemediatorError:
+        dependencies.metrics(metrics.NOTIFICATION_FAILURES, 1, channel="topics")
+        raise
     result = DigestResult(is_sent=True, closed=len(day.closed), still_open=len(day.still_open))
     dependencies.log("report", message.subject, closed=result.closed, open=result.still_open)
     return result

@@ -131,6 +131,7 @@ def _digest_dependencies() -> DigestDependencies:
         incidents=incidents(),
         notifier=_notifier(),
         log=write,
+        metrics=count,
         environment=_environment(),
         now=partial(datetime.now, UTC),
     )

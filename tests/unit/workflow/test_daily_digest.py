@@ -41,6 +41,7 @@ def digest_of(run: ScenarioRun) -> DigestResult:
         incidents=run.incidents,
         notifier=run.notifier,
         log=run.ports.log,
+        metrics=run.metrics,
         environment=ENVIRONMENT,
         now=lambda: run.world.now,
     )
