@@ -61,6 +61,14 @@ fmt: $(VENV)/ready ## format the code and fix what can be fixed automatically
 unit: $(VENV)/ready ## test the pure code, and the pipeline over fakes
 	@$(SAY) && $(PYTEST) -n $(if $(PARALLEL),0,2) tests/unit tests/attacks -m "not long and not control_plane" $(LABELLED)
 
+.PHONY: attacks
+attacks: $(VENV)/ready ## run every attack of the threat model, and print which of them work
+	@$(BIN)/python -m tests.attacks -n 2
+
+.PHONY: threat-model
+threat-model: $(VENV)/ready ## write the table of docs/threat-model.md from the attack programs
+	@$(BIN)/python -m tests.attacks --write
+
 .PHONY: integration
 integration: $(VENV)/ready ## test each adapter and each test double on loopback
 	@$(SAY) && $(PYTEST) -n 2 --dist loadfile tests/integration -m "not long" $(LABELLED)

@@ -16,6 +16,7 @@ from lambdas.domain.planning.plan_digest import plan_digest
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.notifications.message_context import ApprovalAnswer
 from lambdas.remediator.durable_steps import callback_answer
+from tests.attacks.threat import Threat
 from tests.attacks.writes import bind, unauthorized
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import APPROVE, OTHER, SHOWN, run_workflow, set_annotation, shown_plan, shown_plan_of
@@ -27,7 +28,21 @@ if TYPE_CHECKING:
     from lambdas.domain.planning.actions import Action
     from tests.over_fakes.scenario_run import ScenarioRun
 
-THREAT = "approval-of-another-plan"
+THREAT = Threat(
+    name="approval of another plan",
+    actor="writer of parameters, or anyone who answers",
+    controls="the plan between question and write, or the answer",
+    attempt="have role B run on an approval of role A, or approve with an empty, old or foreign answer",
+    prevention="the answer carries the digest of the shown plan (target, binding path and version, full ARNs, actions); it "
+    "must equal the digest of the request and of the plan computed anew, otherwise approval is requested again",
+    proof=(
+        "test_a_role_that_was_not_approved_is_never_written",
+        "test_an_answer_without_the_digest_of_the_plan_approves_nothing",
+        "test_the_digest_of_plan_a_does_not_approve_plan_b",
+        "test_everything_that_a_person_approves_is_part_of_the_digest",
+    ),
+    residual="a person who approves without reading; callers of the API can write any name into the answer: CloudTrail has the principal",
+)
 
 EVIL = role_arn("Admin-trusts-aws-node")
 YES, NO = ApprovalAnswer(approved=True, plan=SHOWN, by="dana"), ApprovalAnswer(approved=False, by="dana")

@@ -18,11 +18,25 @@ import pytest
 from lambdas.adapters import http_limits, kubernetes_api
 from lambdas.domain.errors import PermanentError, RemediatorError, TransientError
 from tests.attacks.hostile_server import page, pod, send, serving
+from tests.attacks.threat import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-THREAT = "endless-answers"
+THREAT = Threat(
+    name="endless answers",
+    actor="operator of an API server, or tenant with large pods",
+    controls="size, encoding and speed of answers",
+    attempt="exhaust the memory or the time of a check",
+    prevention="caps on bytes while reading and inflating, a deadline for each request and list, no repeated `continue`, "
+    "smaller pages for large pods",
+    proof=(
+        "test_an_answer_that_is_too_large_is_refused_in_bounded_memory",
+        "test_a_repeated_continuation_is_refused",
+        "test_an_answer_that_never_ends_is_given_up_at_its_deadline",
+    ),
+    residual="the cluster of that API server is not checked, and a message says so",
+)
 MOST_MEMORY = 64 << 20
 """A quarter of the checker's memory, in bytes: the process itself takes about a half."""
 

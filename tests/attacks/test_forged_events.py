@@ -14,12 +14,27 @@ from lambdas.contract import metrics
 from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.snapshot.bindings import Parameter
+from tests.attacks.threat import Threat
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.checker.simulated_checker import SWEEP, simulate
 
-THREAT = "forged-events"
+THREAT = Threat(
+    name="forged events",
+    actor="sender of events",
+    controls="a role with `events:PutEvents` on the bus",
+    attempt="turn a few events into a fleet of checks, or malformed events into alarms",
+    prevention="one fan-out a minute by conditional write, one check at a time for each target, malformed events are counted "
+    "and not raised",
+    proof=(
+        "test_a_storm_of_forged_events_costs_a_few_checks",
+        "test_forged_requests_for_all_clusters_are_served_once_a_minute",
+        "test_a_malformed_event_is_counted_and_not_raised",
+    ),
+    residual="one invocation of the checker for each event; `concurrency.checker` limits how many run at a time. Without "
+    "`event_publishers` any role of the account can send them",
+)
 STORM = 1_000
 Forge = Callable[[ScenarioRun, int], Any]
 

@@ -10,14 +10,22 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Annotations, Match
 
-from tests.infra.templates import ACCOUNT, MAXIMAL, MINIMAL, Template, app_of, of_type, one_of_type, resolved, synthesize
+from tests.attacks.threat import Threat
+from tests.infra.templates import ACCOUNT, MINIMAL, Template, app_of, of_type, one_of_type, resolved, synthesize
 
-THREAT = "forged-publishers"
-
-
-@pytest.fixture(scope="module")
-def prod() -> Template:
-    return synthesize(MAXIMAL)["EksIrsaRemediator-prod"]
+THREAT = Threat(
+    name="forged publishers",
+    actor="principal of another account or role",
+    controls="`sns:Publish`, `events:PutEvents` or the chat service",
+    attempt="publish messages or events in the name of the remediator, or use the channel's role for another account",
+    prevention="topics deny foreign accounts, an optional bus policy keeps the source to named roles, the channel's trust "
+    "names the account",
+    proof=(
+        "test_a_principal_of_another_account_cannot_publish_to_any_topic",
+        "test_with_a_bus_policy_only_the_functions_and_named_roles_send_our_events",
+    ),
+    residual="principals of the account with `sns:Publish` on the topics",
+)
 
 
 def test_a_principal_of_another_account_cannot_publish_to_any_topic(prod: Template) -> None:

@@ -38,6 +38,7 @@ from lambdas.domain.planning.planner import plan
 from lambdas.notifications.kind import NotificationKind
 from lambdas.notifications.message_context import MessageContext
 from tests import fakes
+from tests.attacks.threat import Threat
 from tests.unit.cli.sessions import past
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.message_cases import write as write_message
@@ -50,7 +51,19 @@ if TYPE_CHECKING:
     from lambdas.domain.assessment.summary import AssessmentSummary
     from lambdas.domain.snapshot.snapshot import Snapshot
 
-THREAT: Final = "hostile-text-of-a-cluster"
+THREAT = Threat(
+    name="hostile text",
+    actor="user of a cluster",
+    controls="names, annotations, field managers, events and logs",
+    attempt="control a terminal, mention or link in chat, or have a foreign command copied",
+    prevention="every printer escapes; commands are built from validated identifiers only and quoted",
+    proof=(
+        "test_no_text_of_a_snapshot_controls_the_reader",
+        "test_no_text_of_a_cluster_becomes_a_command_or_advice",
+        "test_log_lines_hold_visible_characters_only",
+    ),
+    residual="field managers are self-declared names; the audit log has the user",
+)
 COMMAND: Final = "kubectl delete ns prod --now"
 HOSTILE: Final = (
     "\x7f\x1b]0;owned\x07\x1b[2J\x1b[1;1H\x1b[32mHealthy\x1b[0m\x1b[8m \x9b31m\x9d0;x\x9c\u202egnp.exe\u2066\u200b\u2028\r\n"

@@ -23,12 +23,25 @@ from cli.errors import CommandError, describe_error
 from cli.main import app
 from lambdas.domain.errors import AccessDenied, Denial, RemediatorError
 from lambdas.domain.snapshot.snapshot import ClusterFacts
+from tests.attacks.threat import Threat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-THREAT: Final = "kubeconfig-of-another-cluster"
+THREAT = Threat(
+    name="kubeconfig of another cluster",
+    actor="author of a kubeconfig",
+    controls="the file of `--kubeconfig`",
+    attempt="have a repair written into another cluster than the named one, or a token printed",
+    prevention="the file's certificate authority must be one that `DescribeCluster` returns; TLS trusts only that one; tokens "
+    "are never printed",
+    proof=(
+        "test_the_kubeconfig_of_another_cluster_is_refused_with_both_names",
+        "test_a_bundle_with_the_right_authority_and_a_foreign_one_reaches_no_foreign_server",
+        "test_no_request_is_made_before_the_comparison",
+    ),
+)
 PROD, STAGING, SUCCESSOR = trustme.CA(), trustme.CA(), trustme.CA()
 TOKEN: Final = "s3cret-t0ken"
 

@@ -32,6 +32,7 @@ from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts
 from lambdas.notifications.escape import chat, chat_code, chat_line, line, plain
 from sandbox.cluster import aws_node
 from tests.attacks.hostile_server import SECRET, page, pod, send, serving
+from tests.attacks.threat import Threat
 from tests.fakes import FakeCluster
 from tests.integration.adapters import embedded_clusters as clusters
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
@@ -40,7 +41,21 @@ from tests.unit.checker.simulated_checker import TARGET, check, result_of, simul
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-THREAT = "odd-answers"
+THREAT = Threat(
+    name="odd answers",
+    actor="operator of an API server, or proxy before it",
+    controls="shape, status and headers of answers",
+    attempt="stop or mislead the check of aws-node, redirect it, or have the token logged",
+    prevention="any odd shape is a permanent error of that target alone; redirections are not followed; tokens are redacted in "
+    "every text; host names are checked against the SAN",
+    proof=(
+        "test_any_value_at_any_place_is_read_as_its_type_or_refused",
+        "test_a_server_that_echoes_the_token_puts_it_into_no_error",
+        "test_a_tenant_whose_pods_end_the_process_leaves_aws_node_checked",
+        "test_no_token_reaches_the_log_or_a_message",
+    ),
+    residual="an API server that answers well-formed lies decides about its own cluster",
+)
 ANNOTATION = "eks.amazonaws.com/role-arn"
 
 

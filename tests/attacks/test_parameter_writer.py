@@ -14,6 +14,7 @@ from lambdas.contract.settings import settings_path
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
+from tests.attacks.threat import Threat
 from tests.attacks.writes import bind, bounded, unauthorized
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import REPAIR, WorkflowRun, run_workflow
@@ -24,7 +25,20 @@ if TYPE_CHECKING:
 
     from tests.over_fakes.scenario_run import ScenarioRun
 
-THREAT = "parameter-writer"
+THREAT = Threat(
+    name="foreign role in a binding",
+    actor="writer of parameters",
+    controls="`/eks-irsa-remediator/bindings/`",
+    attempt="install a role of another account, outside `bound_roles`, or without a trust policy for this ServiceAccount",
+    prevention="`bound_roles` limits annotation, pods and record alike; roles of foreign accounts are refused unless "
+    "configured; preconditions must hold",
+    proof=(
+        "test_a_role_of_another_account_is_never_written",
+        "test_a_role_outside_bound_roles_is_never_written",
+        "test_no_hostile_parameter_leads_to_a_write_outside_the_bounds",
+    ),
+    residual="without `bound_roles`: any role of the own account whose trust policy names this ServiceAccount",
+)
 
 FOREIGN = "arn:aws:iam::666666666666:role/evil"
 ADMIN = role_arn("OrgAdmin")

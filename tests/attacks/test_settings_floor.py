@@ -26,6 +26,7 @@ from lambdas.contract.settings import (
 from lambdas.domain.planning.policies import opens_at
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.message_context import ApprovalAnswer
+from tests.attacks.threat import Threat
 from tests.unit.cli.fake_dependencies import fake_dependencies
 from tests.unit.workflow.workflow_run import run_workflow
 from tests.world import World
@@ -34,7 +35,20 @@ from tests.world.state import NOON
 if TYPE_CHECKING:
     from tests.over_fakes.scenario_run import ScenarioRun
 
-THREAT = "settings-below-the-floor"
+THREAT = Threat(
+    name="settings below the floor",
+    actor="writer of parameters",
+    controls="`/eks-irsa-remediator/settings/`",
+    attempt="make mode, pacing, breaker, window or notifications less strict",
+    prevention="`settings_floor` of the deployment limits each of them; an invalid value counts as the default",
+    proof=(
+        "test_no_parameter_makes_a_setting_less_strict_than_the_floor",
+        "test_the_remediator_applies_the_floor",
+        "test_every_setting_with_a_floor_is_tried",
+    ),
+    residual="settings can be made stricter, up to `observe`, which still checks and notifies; without a floor they can be "
+    "lifted to their bounds",
+)
 
 CHOICES = {
     "mode": ("enforce", "approve", "observe"),

@@ -14,11 +14,26 @@ from lambdas.contract import metrics
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.incidents.incident import IdleState, is_heartbeat_expired
+from tests.attacks.threat import Threat
 from tests.fakes import Row
 from tests.unit.checker.simulated_checker import TARGET, check, result_of, simulate, verdict_of
+from tests.unit.workflow.test_daily_digest import digest_of, run_with
 from tests.unit.workflow.workflow_run import run_workflow
 
-THREAT = "silence"
+THREAT = Threat(
+    name="silence",
+    actor="administrator of a key or topic, or writer of the table",
+    controls="the key, the topics, or times in the table",
+    attempt="let incidents go unnoticed: disable the key or the topics, or write a time in the future",
+    prevention="events, metrics and messages fail independently; a failure is a metric with an alarm on another path; times in "
+    "the future count as never",
+    proof=(
+        "test_a_channel_that_fails_stops_no_other_and_is_counted",
+        "test_a_digest_that_cannot_be_sent_is_counted",
+        "test_a_time_in_the_future_silences_no_check",
+    ),
+    residual="whoever may delete the alarms",
+)
 DISABLED = AccessDenied("publish to the chat topic: KMSDisabledException the key is disabled", denial=Denial.FORBIDDEN)
 
 
@@ -31,6 +46,15 @@ def test_a_channel_that_fails_stops_no_other_and_is_counted(broken: str, channel
     assert bool(done.run.notifier.sent) is (channel == "bus")
     assert events == ([] if channel == "bus" else ["Remediation Started", "Remediation Verified"])
     assert metrics.REPAIRS.name in {name for name, _, _ in done.run.metrics.counted}
+
+
+def test_a_digest_that_cannot_be_sent_is_counted() -> None:
+    run = run_with(opened=True)
+    run.world.fail("notifier.send", DISABLED, times=None)
+    assert digest_of(run).is_sent is False
+    assert [(name, dimensions) for name, _, dimensions in run.metrics.counted] == [
+        (metrics.NOTIFICATION_FAILURES.name, {"channel": "topics"})
+    ]
 
 
 FUTURE = timedelta(days=365)

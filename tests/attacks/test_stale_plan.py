@@ -11,6 +11,7 @@ from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.settings import settings_path
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.domain.snapshot.snapshot import RoleFacts
+from tests.attacks.threat import Threat
 from tests.attacks.writes import bind, unauthorized
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.workflow.workflow_run import KEY, WorkflowRun, run_workflow
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
     from tests.over_fakes.scenario_run import ScenarioRun
 
-THREAT = "stale-plan"
+THREAT = Threat(
+    name="stale plan",
+    actor="race with a person or pipeline",
+    controls="the moment of a rotation",
+    attempt="have a plan that is out of date overwrite a rotation, since `UpdateAddon` has no precondition",
+    prevention="binding, mode, annotation and record are read again right before each write; a change is a conflict",
+    proof=("test_a_rotation_is_never_overwritten", "test_a_record_that_another_update_changes_is_assessed_again_before_the_write"),
+    residual="a change within the milliseconds between read and `UpdateAddon`",
+)
 
 NEW = role_arn("demo-vpc-cni-v2")
 

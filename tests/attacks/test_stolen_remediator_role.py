@@ -5,7 +5,7 @@ policies alone decide. This runs on a real API server.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -17,13 +17,25 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.snapshot.snapshot import ServiceAccountFacts
 from sandbox.control_plane.api_client import ApiClient
 from sandbox.control_plane.control_plane import ControlPlane
+from tests.attacks.threat import Threat
 from tests.e2e import aws_node, rbac
 from tests.e2e.conftest import binaries, control_plane
 from tests.e2e.identities import CHECKER, REMEDIATOR, token
 from tests.e2e.product import ACCESS_ENTRIES, log_in, logged_in
 from tests.waiting import eventually
 
-THREAT: Final = "stolen-remediator-role"
+THREAT = Threat(
+    name="stolen remediator role in a cluster",
+    actor="holder of the remediator's credentials",
+    controls="every Kubernetes call of the remediator's group",
+    attempt="become root on every node with an image, command, host path or ServiceAccount in the DaemonSet, or take another role",
+    prevention="admission policies allow the restart annotation, the role annotation with a bound role and the deletion of "
+    "pods of bound ServiceAccounts, and deny every other change",
+    proof=("test_the_group_of_the_remediator_may_not_write", "test_the_checkers_group_writes_nothing"),
+    residual="it can restart bound workloads, delete their pods, and set their annotation to a role that the policy allows "
+    "for that ServiceAccount. Before Kubernetes 1.30 there are no policies: `restart_by: deletion` removes the "
+    "right to patch workloads",
+)
 pytestmark = pytest.mark.control_plane
 __all__ = ["binaries", "control_plane"]
 

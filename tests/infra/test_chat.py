@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import pytest
 from aws_cdk import Stack
 
-from infra.chat import PROJECT
-from lambdas.contract.approval import ANSWERS, APPROVE, CALLBACK_ACTIONS, ID, LONGEST_COMMAND, PLAN, REGION
-from tests.infra.templates import ACCOUNT, MAXIMAL, TEAM, TENANT, Template, app_of, of_type, one_of_type, resolved, statements
+from lambdas.contract.approval import ANSWERS, APPROVE, ID, LONGEST_COMMAND, PLAN, REGION
+from tests.infra.templates import ACCOUNT, MAXIMAL, TEAM, TENANT, Template, app_of, of_type, one_of_type, resolved
 
 SLACK, TEAMS = "AWS::Chatbot::SlackChannelConfiguration", "AWS::Chatbot::MicrosoftTeamsChannelConfiguration"
 
@@ -31,24 +29,6 @@ def test_teams_is_configured_like_slack(maximal: dict[str, Template]) -> None:
     teams = one_of_type(maximal["EksIrsaRemediator-prod-us"], TEAMS)
     assert (teams["TeamId"], teams["TeamsTenantId"], teams["TeamsChannelId"]) == (TEAM, TENANT, "19%3aabc%40thread.tacv2")
     assert len(teams["CustomizationResourceArns"]) == len(ANSWERS)
-
-
-@pytest.mark.parametrize(("stack", "kind", "region"), [("prod", SLACK, "eu-west-1"), ("prod-us", TEAMS, "us-east-1")])
-def test_channel_role_and_guardrail_allow_only_the_answers(maximal: dict[str, Template], stack: str, kind: str, region: str) -> None:
-    template = maximal[f"EksIrsaRemediator-{stack}"]
-    channel = one_of_type(template, kind)
-    ((name, policy),) = of_type(template, "AWS::IAM::ManagedPolicy").items()
-    assert channel["GuardrailPolicies"] == [{"Ref": name}]
-    role = template["Resources"][channel["IamRoleArn"]["Fn::GetAtt"][0]]["Properties"]
-    assert role["ManagedPolicyArns"] == [{"Ref": name}]
-    assert "Policies" not in role
-    trust = role["AssumeRolePolicyDocument"]["Statement"][0]
-    assert trust["Principal"] == {"Service": "chatbot.amazonaws.com"}
-    assert trust["Condition"] == {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}}
-    allowed = {(action, resource) for _, action, resource, _ in statements(policy["Properties"]["PolicyDocument"], region)}
-    served = {"prod": (stack, "prod-inner"), "prod-us": (stack,)}[stack]
-    executions = [f"arn:aws:lambda:{region}:{ACCOUNT}:function:{PROJECT}-{item}:*" for item in served]
-    assert allowed == {(action, resource) for action in CALLBACK_ACTIONS for resource in executions}
 
 
 def test_each_answer_has_a_button_on_messages_with_a_callback_id(prod: Template) -> None:

@@ -191,56 +191,11 @@ def test_each_role_has_exactly_the_grants_of_the_contract(minimal: Template, pro
     assert not [item for item in of_type(template, "AWS::IAM::Policy").values() if {"Ref": name} in item["Properties"]["Roles"]]
 
 
-def test_no_action_is_a_wildcard_and_resource_wildcards_are_in_the_contract(maximal: dict[str, Template]) -> None:
-    unbounded = {item.action for item in (*IAM, *SERVICE_IAM) if item.on is Target.EVERYTHING}
-    for template in maximal.values():
-        for policy in policies(template):
-            for effect, action, resource, _ in statements(policy):
-                assert "*" not in action
-                assert effect == "Deny" or resource != "*" or action in unbounded
-
-
 def policies(template: Template) -> list[dict[str, Any]]:
     roles = (item["Properties"].get("Policies", []) for item in of_type(template, "AWS::IAM::Role").values())
     inline = [policy["PolicyDocument"] for of_role in roles for policy in of_role]
     kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
     return inline + [item["Properties"]["PolicyDocument"] for kind in kinds for item in of_type(template, kind).values()]
-
-
-def test_the_checker_may_only_write_incidents_and_events_and_start_the_remediator(minimal: Template) -> None:
-    _, role = role_of(minimal, Function.CHECKER.handler)
-    product_metric = {item.action for item in IAM}
-    writes = {
-        action
-        for policy in role["Policies"]
-        for _, action, _, _ in statements(policy["PolicyDocument"])
-        if action in product_metric and action.split(":")[1].startswith(WRITES)
-    }
-    assert writes == {"dynamodb:UpdateItem", "lambda:InvokeFunction", "events:PutEvents"}
-
-
-def test_a_role_may_be_passed_to_eks_only_and_only_if_configured(minimal: Template, prod: Template) -> None:
-    def passed(template: Template) -> set[tuple[str, str, str, str]]:
-        _, role = role_of(template, Function.REMEDIATOR.handler)
-        return {
-            statement for policy in role["Policies"] for statement in statements(policy["PolicyDocument"]) if statement[1] == "iam:PassRole"
-        }
-
-    assert passed(minimal) == set()
-    only_eks = json.dumps({"StringEquals": {"iam:PassedToService": "eks.amazonaws.com"}})
-    assert {item[2:] for item in passed(prod)} == {
-        (f"arn:aws:iam::{ACCOUNT}:role/eks/*", only_eks),
-        (f"arn:aws:iam::{ACCOUNT}:role/blue-vpc-cni", only_eks),
-    }
-
-
-def test_the_record_of_no_other_addon_and_of_no_unlisted_cluster_may_be_updated(minimal: Template, prod: Template) -> None:
-    def updated(template: Template) -> set[str]:
-        found = (s for policy in policies(template) for s in statements(policy) if s[1] == "eks:UpdateAddon")
-        return {resource for _, _, resource, _ in found}
-
-    assert updated(minimal) == {regional("eks", f"addon/*/{addon}/*") for addon in SERVED_ADDONS}
-    assert {resource.split("/")[1] for resource in updated(prod)} == {"blue", "green_2", "old", "by-terraform"}
 
 
 @pytest.mark.parametrize(("count", "named"), [(1, True), (MAX_NAMED_CLUSTERS, True), (MAX_NAMED_CLUSTERS + 1, False)])
@@ -252,14 +207,6 @@ def test_the_policy_stays_below_the_limit_of_iam_with_many_clusters(count: int, 
     text = json.dumps(resolved(role["Policies"], REGION), separators=(",", ":"))
     assert len(text) < 10_240
     assert (f"addon/{names[0]}/vpc-cni/*" in text) == named
-
-
-def test_functions_may_put_events_of_their_own_source_only(minimal: Template) -> None:
-    ours_alone = json.dumps({"StringEquals": {"events:source": "eks-irsa-remediator"}})
-    for item in Function:
-        _, role = role_of(minimal, item.handler)
-        put = [s for policy in role["Policies"] for s in statements(policy["PolicyDocument"]) if s[1] == "events:PutEvents"]
-        assert put == [("Allow", "events:PutEvents", regional("events", "event-bus/default"), ours_alone)]
 
 
 def test_in_a_vpc_the_code_of_a_function_may_not_change_network_interfaces(minimal: Template, prod: Template) -> None:

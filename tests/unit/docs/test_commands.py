@@ -35,6 +35,8 @@ RUN: Final = {
     "make synth": "tests/infra/test_app.py",
     "make demo": "tests/sandbox/test_scenarios.py",
     "make coverage": "Makefile",
+    "make attacks": "tests/attacks/__main__.py",
+    "make threat-model": "tests/attacks/test_threat_model.py",
     "make chaos": "tests/chaos/__main__.py",
     "make bench": "benchmarks/__main__.py",
     "python -m benchmarks": "benchmarks/__main__.py",
