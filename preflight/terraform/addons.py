@@ -21,6 +21,7 @@ from preflight.terraform.clusters import (
     CLUSTER,
     NODE_GROUP,
     cluster_of,
+    has_fargate_alone,
     installs_other_plugin,
     is_auto_mode,
     node_access,
@@ -133,9 +134,13 @@ def associations_for(plan: Plan, addon: Change) -> tuple[Change, ...]:
 
 def _is_for(association: Change, addon: Change) -> bool:
     clusters = association.after_value("cluster_name"), addon.after_value("cluster_name")
-    same = clusters[0] == clusters[1] or UNKNOWN_VALUE in clusters
+    return is_for_aws_node(association) and (clusters[0] == clusters[1] or UNKNOWN_VALUE in clusters)
+
+
+def is_for_aws_node(association: Change) -> bool:
+    """Return whether the plan leaves the association for the ServiceAccount aws-node of some cluster."""
     after = association.after or {}
-    return same and after.get("namespace") == NAMESPACE and after.get("service_account") == SERVICE_ACCOUNT
+    return after.get("namespace") == NAMESPACE and after.get("service_account") == SERVICE_ACCOUNT
 
 
 def declared_associations(plan: Plan) -> Iterator[Association]:
@@ -162,12 +167,14 @@ def _identity_findings(plan: Plan, change: Change, context: Context) -> Iterator
     if isinstance(identity.association, str):
         beside = f" aws-node then ignores {ROLE}." if identity.role else ""
         yield _finding(rules.POD_IDENTITY, change, f"A Pod Identity association gives aws-node its role.{beside}", origin)
+        if identity.association and (fault := fault_of_arn(identity.association)):
+            yield _finding(rules.ROLE_NOT_ARN, change, f"The role of the association: {fault}.")
         yield from _agent(plan, change, context)
     elif isinstance(identity.role, UnknownValue):
         if roles_behind(plan, change, ROLE) is None:
             yield _finding(rules.ROLE_UNKNOWN, change, f"{ROLE} is known after the apply, and may be empty then.", origin)
     elif not identity.role:
-        yield from _without_role(plan, change, identity, origin)
+        yield from _without_role(plan, change, identity, context, origin)
     elif fault := fault_of_arn(identity.role):
         yield _finding(rules.ROLE_NOT_ARN, change, f"{fault}.", origin, add=role_lines(plan, change), place=place_of(plan, change))
     elif role_before(change) not in ("", identity.role):
@@ -187,19 +194,19 @@ def _agent(plan: Plan, change: Change, context: Context) -> Iterator[Finding]:
         yield _finding(rules.AGENT_MISSING, change, f"The plan creates the cluster without the add-on {POD_IDENTITY_AGENT_ADDON}.")
 
 
-def _without_role(plan: Plan, change: Change, identity: Identity, origin: str) -> Iterator[Finding]:
+def _without_role(plan: Plan, change: Change, identity: Identity, context: Context, origin: str) -> Iterator[Finding]:
     add, place = role_lines(plan, change), place_of(plan, change)
     if identity.association is UNKNOWN_VALUE:
         message = f"There is no {ROLE}, and it is known after the apply whether there is a {BLOCK}."
         yield _finding(rules.ROLE_UNKNOWN, change, message, origin, add=add, place=place)
         return
-    rule, message = _loss(plan, change)
+    rule, message = _loss(plan, change, context)
     if rule in (rules.NODE_ROLE, rules.AUTO_MODE):
         add, place = (), ""
     yield _finding(rule, change, message, origin, add=add, place=place)
 
 
-def _loss(plan: Plan, change: Change) -> tuple[Rule, str]:
+def _loss(plan: Plan, change: Change, context: Context) -> tuple[Rule, str]:
     """Return the rule and the message about an add-on that has no role after the apply."""
     versions = (change.before or {}).get("addon_version"), change.after_value("addon_version")
     target = f" to {versions[1]}" if isinstance(versions[1], str) else ""
@@ -208,26 +215,46 @@ def _loss(plan: Plan, change: Change) -> tuple[Rule, str]:
         return rules.ROLE_DROPPED, f"The record holds {before}; the plan removes it{moved}."
     if members((change.before or {}).get(BLOCK)):
         return rules.ROLE_DROPPED, f"The record holds a Pod Identity association; the plan removes it{moved} and names no role."
+    if removed := next(_removed_associations(plan, change), None):
+        return rules.ROLE_DROPPED, f"The plan deletes the association {removed.address}, which gives aws-node its role, and names no role."
     if is_auto_mode(cluster_of(plan, change)):
         return rules.AUTO_MODE, "The add-on has no role. The cluster is in Auto Mode, whose own nodes do not use aws-node."
     if not change.is_created and not _is_updated(change):
         return rules.ROLE_ABSENT, "The add-on has no role, and this plan does not call UpdateAddon."
-    return _on_node_role(plan, change, moved)
+    name = change.after_value("cluster_name")
+    access = node_access(plan, change) or context.node_access(name if isinstance(name, str) else None)
+    if access is None and has_fargate_alone(plan):
+        return rules.ROLE_ABSENT, "The add-on gets no role. The plan has Fargate profiles alone, and aws-node does not run on Fargate."
+    return _on_node_role(change, access, moved)
 
 
-def _on_node_role(plan: Plan, change: Change, moved: str) -> tuple[Rule, str]:
+def _removed_associations(plan: Plan, addon: Change) -> Iterator[Change]:
+    """Return the association resources for aws-node of the add-on's cluster that the plan deletes."""
+    for entry in plan.of_type(ASSOCIATION):
+        before = entry.before or {}
+        account = before.get("namespace"), before.get("service_account")
+        if (
+            entry.after is None
+            and account == (NAMESPACE, SERVICE_ACCOUNT)
+            and before.get("cluster_name") == addon.after_value("cluster_name")
+        ):
+            yield entry
+
+
+def _on_node_role(change: Change, access: Access | None, moved: str) -> tuple[Rule, str]:
     """Return the rule and the message about an add-on that is created or updated without a role and had none."""
-    access = node_access(plan, change)
-    nodes = ", and the node role of the plan lacks the CNI policy" if access is Access.MISSING else ""
+    nodes = ", and the node role lacks the CNI policy" if access is Access.MISSING else ""
     if not change.is_created and access is Access.GRANTED:
         message = (
             f"The add-on is updated without a role{moved}; the node role has the CNI policy. An annotation that was set manually is lost."
         )
         return rules.ROLE_ABSENT, message
+    if not change.is_created and access is Access.UNKNOWN:
+        return rules.ROLE_UNKNOWN, f"The add-on is updated without a role{moved}, and the node role is defined elsewhere."
     if not change.is_created:
         return rules.ROLE_MISSING, f"The add-on is updated without a role{moved}{nodes}: an annotation that was set manually is lost."
     if access is Access.GRANTED:
-        return rules.NODE_ROLE, "The add-on gets no role. The node role of the plan has the CNI policy."
+        return rules.NODE_ROLE, "The add-on gets no role. The node role has the CNI policy."
     if access is Access.UNKNOWN:
         return rules.ROLE_UNKNOWN, "The add-on gets no role, and the plan does not show whether the node role has the CNI policy."
     return rules.ROLE_MISSING, f"The add-on is created without {ROLE} and without a Pod Identity association{nodes}."

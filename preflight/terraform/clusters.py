@@ -79,6 +79,18 @@ def node_access(plan: Plan, addon: Change) -> Access | None:
     return lowest(answers)
 
 
+def declared_nodes(plan: Plan) -> Iterator[tuple[str | None, Access]]:
+    """Return the clusters of the node groups that the plan leaves, with whether their roles may make the calls of the VPC CNI."""
+    for group in plan.of_type(NODE_GROUP):
+        if group.after is not None:
+            yield text(group.after_value("cluster_name")) or None, _group_access(plan, group)
+
+
+def has_fargate_alone(plan: Plan) -> bool:
+    """Return whether the plan runs pods on Fargate and holds no nodes. aws-node does not run on Fargate."""
+    return bool(plan.of_type("aws_eks_fargate_profile")) and not plan.of_type(NODE_GROUP) and not _instance_roles(plan)
+
+
 def _groups(plan: Plan, addon: Change) -> Iterator[Change]:
     cluster = addon.after_value("cluster_name")
     for group in plan.of_type(NODE_GROUP):

@@ -76,7 +76,8 @@ def resource_block(plan: Plan, change: Change) -> Mapping[str, Any]:
     if path not in plan.blocks:
         listed = map(fields, members(module_of(plan, path).get("resources")))
         plan.blocks[path] = {text(block.get("address")): block for block in listed}
-    return plan.blocks[path].get(change.config_address, {})
+    blocks = plan.blocks[path]
+    return blocks.get(change.config_address) or blocks.get(f"data.{change.config_address}", {})
 
 
 def expression(plan: Plan, change: Change, attribute: str) -> str:

@@ -5,6 +5,7 @@ from preflight import rules
 from preflight.context import ALONE, AddonRole, Context, Declarations
 from preflight.finding import Finding, by_severity
 from preflight.terraform.addons import ADDON, ROLE, addon_findings, cni_addons, declared_associations, late_addons
+from preflight.terraform.clusters import declared_nodes
 from preflight.terraform.plan import Plan, UnknownValue, load, text
 from preflight.terraform.roles import role_findings
 
@@ -17,6 +18,7 @@ def declarations(plan: Plan) -> Declarations:
     return Declarations(
         associations=tuple(declared_associations(plan)),
         agents=frozenset(text(change.after_value("cluster_name")) or None for change in agents),
+        nodes=tuple(declared_nodes(plan)),
         addon_roles=tuple(
             _addon_role(change.after_value("cluster_name"), change.after_value(ROLE), change.address)
             for change in cni_addons(plan)

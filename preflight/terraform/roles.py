@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.domain.trust import as_terraform, changed_lines, correct
@@ -11,8 +11,8 @@ from preflight import rules
 from preflight.finding import Finding
 from preflight.iam_policies import Access, cni_access, missing_calls
 from preflight.role_trust import pod_identity_trust, service_account_trust
+from preflight.terraform.addons import ASSOCIATION, associations_for, cni_addons, identity_of, is_for_aws_node, role_before
 from preflight.terraform.addons import ROLE as ROLE_ARN
-from preflight.terraform.addons import associations_for, cni_addons, identity_of, role_before
 from preflight.terraform.clusters import CLUSTER, NODE_GROUP, cluster_of, is_ipv6, node_access, role_of_group, role_with_arn
 from preflight.terraform.configuration import expression, roles_behind
 from preflight.terraform.plan import Change, Plan, UnknownValue, fields, members, module_names, text
@@ -47,6 +47,10 @@ def role_findings(plan: Plan, context: Context) -> Iterator[Finding]:
             yield from _providers(plan, addon)
         elif not identity.role:
             yield from _node_policies(plan, addon)
+    if not cni_addons(plan):
+        for association in plan.of_type(ASSOCIATION):
+            if association.after is not None and is_for_aws_node(association):
+                yield from _association_role(plan, association, text(association.after.get("role_arn")))
 
 
 def _removed_roles(plan: Plan, addon: Change, role_after: str | UnknownValue) -> Iterator[Finding]:
@@ -62,12 +66,25 @@ def _service_account_role(plan: Plan, addon: Change, arn: str | UnknownValue, co
     role = role_with_arn(plan, arn) if isinstance(arn, str) else _role_behind(plan, addon)
     if role is not None:
         policy, deferred = _trust_policy(plan, role)
-        yield from _trust(plan, role, policy, _target(plan, addon, context), deferred=deferred)
+        if deferred and (foreign := _foreign_provider(plan, role, addon)):
+            message = f"The trust policy refers to {foreign.address}, the OIDC provider of another cluster of this plan."
+            yield _finding(rules.TRUST_WRONG, role.address, message, expression(plan, role, _POLICY))
+        else:
+            yield from _trust(plan, role, policy, _target(plan, addon, context), deferred=deferred)
         yield from _permissions(plan, addon, role)
     elif isinstance(arn, str):
+        yield from _detached(plan, addon, arn)
         for data in plan.prior:
             if data.type == ROLE and data.mode == "data" and data.values.get("arn") == arn:
                 yield from _judged(data.address, _parsed(data.values.get(_POLICY)), _target(plan, addon, context), "")
+
+
+def _detached(plan: Plan, addon: Change, arn: str) -> Iterator[Finding]:
+    """A policy that the plan detaches from a role that it does not hold."""
+    values = {"name": arn.rpartition("/")[2]}
+    role = replace(addon, address=arn, type=ROLE, name="", actions=("no-op",), before=values, after=values, after_unknown={})
+    if cni_access(policies_before(plan, role)) is Access.GRANTED and cni_access(policies_after(plan, role)) is Access.MISSING:
+        yield _finding(rules.POLICY_MISSING, addon.address, f"The plan detaches the CNI policy from {arn}.")
 
 
 def _role_behind(plan: Plan, addon: Change) -> Change | None:
@@ -81,7 +98,7 @@ def _association_role(plan: Plan, addon: Change, arn: str) -> Iterator[Finding]:
     if arn:
         role = role_with_arn(plan, arn)
     else:
-        origins = referred(plan, addon, "pod_identity_association")
+        origins = referred(plan, addon, "pod_identity_association", "role_arn")
         for association in associations_for(plan, addon):
             origins |= referred(plan, association, "role_arn")
         roles = [role for role in changes_at(plan, origins, ROLE) if role.after is not None]
@@ -114,6 +131,19 @@ def _trust_policy(plan: Plan, role: Change) -> tuple[Mapping[str, Any] | None, b
         return _document(same_module[0]), True
     kinds = {address.removeprefix("data.").partition(".")[0] for _, address in addresses}
     return None, bool(kinds & {_DOCUMENT, _PROVIDER, CLUSTER})
+
+
+def _foreign_provider(plan: Plan, role: Change, addon: Change) -> Change | None:
+    """Return the OIDC provider that a deferred trust policy refers to, where every such provider is of other clusters of the plan."""
+    cluster = cluster_of(plan, addon)
+    addresses = referred(plan, role, _POLICY)
+    for document in changes_at(plan, addresses, _DOCUMENT):
+        addresses |= referred(plan, document, "statement")
+    providers = list(changes_at(plan, addresses, _PROVIDER))
+    owners = [list(changes_at(plan, referred(plan, provider, "url"), CLUSTER)) for provider in providers]
+    if cluster is None or not providers or not all(owners) or any(cluster in listed for listed in owners):
+        return None
+    return providers[0]
 
 
 def _parsed(policy: object) -> Mapping[str, Any]:

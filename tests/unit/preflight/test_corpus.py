@@ -107,7 +107,56 @@ NO_CNI_POLICY = ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",)
 
 NEW_ASSOCIATION = {key: value for key, value in association_resource().items() if key != "role_arn"}
 
+
+def two_new_clusters(provider: str) -> PlanBuilder:
+    """Two new clusters with a provider each, and a role for the first whose deferred trust policy refers to one of the providers."""
+    builder = plan().cluster(new=True).add("aws_eks_cluster.other", after={"name": "heron"}, unknown=("arn", "identity"))
+    for name, cluster in (("own", "main"), ("foreign", "other")):
+        issuer = {"url": f"aws_eks_cluster.{cluster}.identity[0].oidc[0].issuer"}
+        values = {"client_id_list": ["sts.amazonaws.com"]}
+        builder.add(f"aws_iam_openid_connect_provider.{name}", after=values, unknown=("arn", "url"), refs=issuer)
+    statement = {
+        "effect": "Allow",
+        "actions": ["sts:AssumeRoleWithWebIdentity"],
+        "principals": [{"type": "Federated"}],
+        "condition": [{"test": "StringEquals", "values": [AWS_NODE]}],
+    }
+    refs = {"statement": f"aws_iam_openid_connect_provider.{provider}.arn"}
+    builder.add("data.aws_iam_policy_document.a", after={"statement": [statement]}, actions=("read",), mode="data", refs=refs)
+    refs = {"assume_role_policy": "data.aws_iam_policy_document.a.json"}
+    builder.add("aws_iam_role.cni", after={"name": "cni"}, unknown=("arn", "assume_role_policy"), refs=refs)
+    return builder.attach("cni", new=True).addon(**UNKNOWN_ROLE)
+
+
 TERRAFORM: dict[str, tuple[PlanBuilder, list[str]]] = {
+    "deferred trust in the provider of the cluster": (two_new_clusters("own"), []),
+    "deferred trust in the provider of another cluster": (two_new_clusters("foreign"), ["trust-wrong"]),
+    "Fargate alone": (plan().addon(after={}).add("aws_eks_fargate_profile.f", after={"cluster_name": "kite"}), []),
+    "policy detached from a role in another state": (plan().addon(before=ROLE, after=ROLE).attach("cni", gone=True), ["policy-missing"]),
+    "policy detached from another role": (plan().addon(before=ROLE, after=ROLE).attach("other", gone=True), []),
+    "association deleted": (
+        plan().addon(before=V19, after=V19).add("aws_eks_pod_identity_association.a", before=association_resource()),
+        ["role-dropped"],
+    ),
+    "association of another cluster deleted": (
+        plan().addon(before=V19, after=V19).add("aws_eks_pod_identity_association.a", before=association_resource("heron")),
+        [],
+    ),
+    "association alone, with an IRSA role": (
+        plan().role().add("aws_eks_pod_identity_association.a", after=association_resource()),
+        ["trust-wrong"],
+    ),
+    "association alone, right": (
+        plan().role(trust=POD_TRUST).add("aws_eks_pod_identity_association.a", after=association_resource()),
+        [],
+    ),
+    "association with a placeholder": (plan().addon(after=association("aws-node", "<role>")), ["role-not-arn"]),
+    "version change, node role in another state": (
+        plan()
+        .addon(before=V19, after=V20)
+        .add("aws_eks_node_group.ng", after={"cluster_name": "kite", "node_role_arn": role_arn("elsewhere")}),
+        ["role-unknown"],
+    ),
     # the role of nodes
     "new add-on, nodes with the policy": (plan().addon(after={}).nodes(CNI_POLICY, WORKER_POLICY), []),
     "new add-on, nodes without the policy": (plan().addon(after={}).nodes(WORKER_POLICY), ["role-missing"]),
@@ -546,6 +595,8 @@ ASSOCIATION, FOREIGN_ASSOCIATION = (f"Resources:\n{cfn_association(cluster)}" fo
         (("template", ADDON_ALONE), ("template", NODES_ALONE % CNI_POLICY), []),
         (("template", ADDON_ALONE), ("template", NODES_ALONE % WORKER_POLICY), ["role-missing"]),
         (("template", ADDON_ALONE), ("eksctl", cluster_config(**GROUP)), []),
+        (("terraform-plan", plan().addon(after={}).json()), ("terraform-plan", plan().nodes(CNI_POLICY).json()), []),
+        (("terraform-plan", plan().addon(after={}).json()), ("terraform-plan", plan().nodes(WORKER_POLICY).json()), ["role-missing"]),
     ],
     ids=[
         "association of the cluster",
@@ -555,6 +606,8 @@ ASSOCIATION, FOREIGN_ASSOCIATION = (f"Resources:\n{cfn_association(cluster)}" fo
         "nodes with the policy",
         "nodes without the policy",
         "template and nodes of eksctl",
+        "nodes of another plan",
+        "bare nodes of another plan",
     ],
 )
 def test_files_that_are_given_together_are_checked_together(first: tuple[str, str], second: tuple[str, str], expected: list[str]) -> None:
