@@ -41,13 +41,16 @@ class EventIntake(Construct):
         self._checker = checker
         self.undelivered = dead_letter_queue(self, "Undelivered", customer_key)
         for rule, subscription in SUBSCRIPTIONS.items():
-            events.Rule(
+            made = events.Rule(
                 self,
                 rule,
                 description=subscription.why,
                 event_pattern=_event_pattern(subscription.pattern(our_role_arns)),
                 targets=[self._target(None)],
             )
+            resource = made.node.default_child
+            if subscription.with_read_only_calls and isinstance(resource, events.CfnRule):
+                resource.state = subscription.state
         events.Rule(
             self,
             "Sweep",

@@ -18,7 +18,7 @@ from lambdas.domain.diagnosis.finding import PRECONDITIONS, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.planning.plan import BlockReason
-from lambdas.domain.requests.request import actor_of
+from lambdas.domain.requests.request import actor_of, refusal_of
 
 if TYPE_CHECKING:
     from cli.clients.dependencies import Dependencies
@@ -84,7 +84,8 @@ def assess_target(target: ServiceAccountRef, dependencies: Dependencies) -> Targ
         incident = _open_incident(target, dependencies, notes)
         incidents = dependencies.incidents if not notes else _no_incidents()
         policy_sources = PolicySources(incidents=incidents, calendar=dependencies.calendar)
-        hints = Hints(actor=actor_of(dict(incident.request) if incident else {}))
+        request = dict(incident.request) if incident else {}
+        hints = Hints(actor=actor_of(request), refusal=refusal_of(request))
         result = assess(target, dependencies.readers, policy_sources, dependencies.now(), hints)
         # A broken identity has its advice read by the check already.
         snapshot = add_advice(result.snapshot, dependencies.readers) if result.diagnosis.is_healthy else result.snapshot

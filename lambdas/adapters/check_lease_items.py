@@ -22,6 +22,9 @@ def count_signal(signal: Signal) -> Update:
     if signal.request is not None:
         setting["latest_request"] = ":request"
         values[":request"] = {"S": json.dumps(signal.request)}
+    if signal.refusal is not None:
+        setting["latest_refusal"] = ":refusal"
+        values[":refusal"] = {"S": json.dumps(signal.refusal)}
     adding = "signals :one"
     if signal.requirements:
         adding += ", requirements :requirements"
@@ -66,6 +69,6 @@ def release_lease(state: IdleState, forget: datetime | None) -> Update:
     values: dict[str, Any] = {":check": {"S": state.lease_holder}}
     change = "REMOVE lease_holder, lease_since"
     if forget:
-        change += f", signals, latest_request, requirements SET {EXPIRES_AT} = :expires"
+        change += f", signals, latest_request, latest_refusal, requirements SET {EXPIRES_AT} = :expires"
         values[":expires"] = {"N": str(int((forget + IDLE_STATE_RETENTION).timestamp()))}
     return change, "attribute_not_exists(incident_id) AND lease_holder = :check", values

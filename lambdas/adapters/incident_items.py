@@ -26,7 +26,7 @@ HISTORY_RETENTION: Final = timedelta(days=90)
 HISTORY_END: Final = {"S": "past$"}
 """A sort key after every key of history, since `$` follows `#`."""
 
-LEASE_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "requirements")
+LEASE_ATTRIBUTES: Final = ("lease_holder", "lease_since", "latest_request", "latest_refusal", "requirements")
 """Attributes of a row in addition to `signals`, while a check holds the lease."""
 
 OPEN_ATTRIBUTES: Final = (
@@ -149,6 +149,7 @@ def idle_state(row: Row) -> IdleState:
         lease_since=_time_of(row["lease_since"]) if "lease_since" in row else None,
         signals=int(row["signals"]["N"]) if "signals" in row else 0,
         request=json.loads(row["latest_request"]["S"]) if "latest_request" in row else None,
+        refusal=json.loads(row["latest_refusal"]["S"]) if "latest_refusal" in row else None,
         requirements=frozenset(row["requirements"]["SS"]) if "requirements" in row else frozenset(),
     )
 

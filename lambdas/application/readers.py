@@ -9,7 +9,7 @@ from typing import TypeVar
 from lambdas.contract.settings import NO_FLOOR, Floor
 from lambdas.domain.errors import AccessDenied, Denial, PermanentError, TransientError
 from lambdas.domain.ports import ClustersPort, EksPort, IamPort, ParametersPort
-from lambdas.domain.requests.request import Actor
+from lambdas.domain.requests.request import Actor, Refusal
 from lambdas.domain.snapshot.snapshot import Unknown
 
 Fact = TypeVar("Fact")
@@ -39,10 +39,11 @@ class Readers:
 
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """Facts from before the snapshot: when a check last found the target healthy, and the actor that the event names."""
+    """Facts from before the snapshot: when a check last found the target healthy, the actor of the event, and a call that AWS refused."""
 
     known_good_at: datetime | None = None
     actor: Actor | None = None
+    refusal: Refusal | None = None
 
 
 def read_or_unknown(read: Callable[[], Fact]) -> Fact | Unknown:

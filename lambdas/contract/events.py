@@ -50,6 +50,14 @@ IDENTITY_CALLS: Final = (
     "UpdateClusterVersion",
 )
 
+REFUSED_TOKEN_CALLS: Final = ("AssumeRoleWithWebIdentity", "AssumeRoleForPodIdentity")
+CNI_USER_AGENT: Final = "amazon-vpc-cni-k8s"
+"""A part of the user agent of aws-node. Without its annotation, aws-node calls EC2 with the role of the node.
+
+Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/b52188387f2e2f10bf289ace929d6a63b176a4fa/pkg/awsutils/awsutils.go
+"""
+_REFUSED_BY_EC2: Final = ("Client.UnauthorizedOperation", "UnauthorizedOperation", "AccessDenied")
+
 Pattern = Mapping[str, Any]  # an EventBridge event pattern: JSON
 
 
@@ -58,10 +66,19 @@ class Subscription:
     """One rule on the default bus with the checker as its target.
 
     `pattern` takes the ARNs of the stack's roles. Calls by these roles are ignored, so the remediator does not trigger itself.
+    `with_read_only_calls` adds the calls that CloudTrail marks as read-only, such as `DescribeSubnets`. A rule misses them by default.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail-management.html
     """
 
     why: str
     pattern: Callable[[Sequence[str]], Pattern]
+    with_read_only_calls: bool = False
+
+    @property
+    def state(self) -> str:
+        """The state of the rule."""
+        return "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" if self.with_read_only_calls else "ENABLED"
 
 
 def _not_by(our_roles: Sequence[str]) -> list[Any]:
@@ -85,6 +102,19 @@ def _calls(names: Sequence[str]) -> Callable[[Sequence[str]], Pattern]:
     return pattern
 
 
+def _refused_by_ec2(caller: Pattern) -> Callable[[Sequence[str]], Pattern]:
+    def pattern(_: Sequence[str]) -> Pattern:
+        detail = {"eventSource": ["ec2.amazonaws.com"], "errorCode": list(_REFUSED_BY_EC2)}
+        return {"source": ["aws.ec2"], "detail-type": [CLOUDTRAIL], "detail": {**detail, **caller}}
+
+    return pattern
+
+
+def _web_identity(*, exists: bool) -> Pattern:
+    """Sessions of IRSA, which name the OIDC provider of the cluster."""
+    return {"sessionContext": {"webIdFederationData": {"federatedProvider": [{"exists": exists}]}}}
+
+
 SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
     "AddonEvents": Subscription(
         why="an add-on was created, updated, degraded or restored; the body is undocumented, so the type alone is matched",
@@ -92,6 +122,29 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
     ),
     "AddonCalls": Subscription(why="a call changes an add-on, and may remove its role", pattern=_calls(ADDON_CALLS)),
     "IdentityCalls": Subscription(why="a call changes the identity mechanism or the version of a cluster", pattern=_calls(IDENTITY_CALLS)),
+    "RefusedCalls": Subscription(
+        why="EC2 refused a call of a role that a ServiceAccount uses",
+        pattern=_refused_by_ec2({"userIdentity": _web_identity(exists=True)}),
+        with_read_only_calls=True,
+    ),
+    "RefusedCniCalls": Subscription(
+        why="EC2 refused a call of aws-node, which used another role than that of its ServiceAccount",
+        pattern=_refused_by_ec2({"userIdentity": _web_identity(exists=False), "userAgent": [{"wildcard": f"*{CNI_USER_AGENT}*"}]}),
+        with_read_only_calls=True,
+    ),
+    "RefusedTokens": Subscription(
+        why="STS or EKS Pod Identity refused credentials to a pod; the refusal has any error code",
+        pattern=lambda _: {
+            "source": ["aws.sts", "aws.eks-auth"],
+            "detail-type": [CLOUDTRAIL],
+            "detail": {
+                "eventSource": ["sts.amazonaws.com", "eks-auth.amazonaws.com"],
+                "eventName": list(REFUSED_TOKEN_CALLS),
+                "errorCode": [{"exists": True}],
+            },
+        },
+        with_read_only_calls=True,
+    ),
     "NodeAlarms": Subscription(
         why="Container Insights counts failed nodes; the alarm's name contains the cluster",
         pattern=lambda _: {

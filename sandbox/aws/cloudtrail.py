@@ -112,6 +112,61 @@ def _detail(call: RecordedCall, when: str) -> dict[str, Any]:
     }
 
 
+def refused_call(name: str, *, role_arn: str, region: str, provider_arn: str = "") -> dict[str, Any]:
+    """The event of an EC2 call of aws-node that EC2 refused; with `provider_arn`, in a session of IRSA, else of the node.
+
+    Sources: https://github.com/kubernetes-sigs/karpenter/issues/2813 https://github.com/aws/amazon-vpc-cni-k8s/issues/1454
+    """
+    account, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    session = "aws-node-session" if provider_arn else "i-0123456789abcdef0"
+    arn = f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
+    caller = Caller(kind="AssumedRole", account=account, name=role, principal_id=f"AROAEXAMPLE:{session}", arn=arn, issuer_arn=role_arn)
+    made = event(
+        RecordedCall(
+            service="ec2",
+            event_name=name,
+            caller=caller,
+            region=region,
+            request={},
+            error_code="Client.UnauthorizedOperation",
+            error_message="You are not authorized to perform this operation.",
+            user_agent="amazon-vpc-cni-k8s aws-sdk-go-v2/1.36.3",
+        )
+    )
+    made["detail"]["readOnly"] = name.startswith("Describe")
+    if provider_arn:
+        made["detail"]["userIdentity"]["sessionContext"]["webIdFederationData"] = {"federatedProvider": provider_arn, "attributes": {}}
+    return made
+
+
+def refused_token(subject: str, *, role_arn: str, provider_arn: str, region: str, error_code: str = "AccessDenied") -> dict[str, Any]:
+    """The event of an AssumeRoleWithWebIdentity call that STS refused. It names the issuer and no cluster.
+
+    Source: https://github.com/greenpau/argo-workflows-aws-plugin/blob/HEAD/DEVELOPMENT.md
+    """
+    made = event(
+        RecordedCall(
+            service="sts",
+            event_name="AssumeRoleWithWebIdentity",
+            caller=Caller(kind="WebIdentityUser", account=role_arn.split(":")[4], name=subject),
+            region=region,
+            request={"roleArn": role_arn, "roleSessionName": "1790543206731"},
+            error_code=error_code,
+            error_message="An unknown error occurred",
+        )
+    )
+    made["detail"] |= {
+        "readOnly": True,
+        "userIdentity": {
+            "type": "WebIdentityUser",
+            "principalId": f"{provider_arn}:sts.amazonaws.com:{subject}",
+            "userName": subject,
+            "identityProvider": provider_arn,
+        },
+    }
+    return made
+
+
 def zulu(moment: datetime) -> str:
     """Whole seconds in UTC, in the format of CloudTrail and EventBridge."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

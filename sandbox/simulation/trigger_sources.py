@@ -12,12 +12,13 @@ from lambdas.contract.environment import Function
 from lambdas.contract.events import SUBSCRIPTIONS
 from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import binding_path
-from sandbox.aws.local_aws import ACCOUNT
+from sandbox.aws import cloudtrail
+from sandbox.aws.local_aws import ACCOUNT, REGION
 from sandbox.cluster import aws_node
 from sandbox.cluster.clock import micro_stamp, stamp, utc_now
 from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.functions.function import Function as LocalFunction
-from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, OPERATOR, ROLE, role_arn
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, OPERATOR, ROLE, role_arn
 from sandbox.simulation.deployment import function_asset
 from sandbox.simulation.trigger_events import announce, event
 
@@ -100,6 +101,27 @@ def _invoke_checker(env: SandboxEnvironment) -> None:
     env.aws.client("lambda").invoke(FunctionName=CHECKER, InvocationType="Event", Payload=payload)
 
 
+def _provider(env: SandboxEnvironment) -> str:
+    issuer = env.aws.client("eks").describe_cluster(name=CLUSTER)["cluster"]["identity"]["oidc"]["issuer"]
+    return f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer.removeprefix('https://')}"
+
+
+def _refused_call(env: SandboxEnvironment) -> None:
+    """EC2 refuses a call of aws-node with the bound role."""
+    env.bus.put(cloudtrail.refused_call("CreateNetworkInterface", role_arn=role_arn(ROLE), provider_arn=_provider(env), region=REGION))
+
+
+def _refused_cni_call(env: SandboxEnvironment) -> None:
+    """EC2 refuses a call of aws-node, which uses the role of the node since it has no annotation."""
+    env.bus.put(cloudtrail.refused_call("DescribeNetworkInterfaces", role_arn=role_arn(NODE_ROLE), region=REGION))
+
+
+def _refused_token(env: SandboxEnvironment) -> None:
+    """STS refuses the role to the ServiceAccount."""
+    subject = f"system:serviceaccount:{NAMESPACE}:{aws_node.NAME}"
+    env.bus.put(cloudtrail.refused_token(subject, role_arn=role_arn(ROLE), provider_arn=_provider(env), region=REGION))
+
+
 def _log_not_ready(env: SandboxEnvironment) -> None:
     """A kubelet sets its node NotReady."""
     ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "NetworkPluginNotReady: cni not initialized"}
@@ -148,6 +170,11 @@ def _log(env: SandboxEnvironment, reference: Mapping[str, str], username: str, b
 TRIGGER_SOURCES: Final[Mapping[str, TriggerSource]] = {
     "add-on call": TriggerSource(inject_fault=_update_without_role, rules=("AddonCalls",), aws_delay=CLOUDTRAIL_DELAY),
     "pod identity call": TriggerSource(inject_fault=_associate_without_agent, rules=("IdentityCalls",), aws_delay=CLOUDTRAIL_DELAY),
+    "refused call": TriggerSource(inject_fault=lambda _: None, send=_refused_call, rules=("RefusedCalls",), aws_delay=CLOUDTRAIL_DELAY),
+    "refused call of the CNI": TriggerSource(
+        inject_fault=_remove_annotation, send=_refused_cni_call, rules=("RefusedCniCalls",), aws_delay=CLOUDTRAIL_DELAY
+    ),
+    "refused token": TriggerSource(inject_fault=lambda _: None, send=_refused_token, rules=("RefusedTokens",), aws_delay=CLOUDTRAIL_DELAY),
     "add-on event": TriggerSource(
         inject_fault=_remove_annotation,
         send=_announced("addon-event"),

@@ -36,6 +36,14 @@ def test_rules_and_subscriptions_are_equal(minimal: Template) -> None:
     assert sorted(map(repr_of, made)) == sorted(map(repr_of, wanted))
 
 
+def test_only_rules_about_refused_calls_receive_read_only_calls(minimal: Template) -> None:
+    made = {repr_of(resolved(rule["EventPattern"])): rule["State"] for rule in rules(minimal).values() if "EventPattern" in rule}
+    arns = [f"<{role_name}.Arn>" for role_name in role_names(minimal)]
+    assert made == {repr_of(item.pattern(arns)): item.state for item in SUBSCRIPTIONS.values()}
+    read_only = {name for name, item in SUBSCRIPTIONS.items() if item.state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}
+    assert read_only == {"RefusedCalls", "RefusedCniCalls", "RefusedTokens"}
+
+
 def repr_of(pattern: object) -> str:
     return json.dumps(pattern, sort_keys=True)
 

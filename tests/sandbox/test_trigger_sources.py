@@ -17,6 +17,8 @@ FOUND = {
     "add-on call": {"update-in-progress", "annotation-missing", "addon-role-missing"},  # the update may have ended before the look
     "pod identity call": {"pod-identity-in-use"},
     "parameter changed": {"binding-invalid"},
+    "refused call": {"permissions-missing"},
+    "refused token": {"trust-condition-wrong"},
 }
 
 

@@ -71,7 +71,7 @@ WORDS: dict[str, tuple[object, str]] = {
     # Rows of the incidents table.
     "check requirements": (CheckRequirement, "nodes uncached"),
     # The metric dimension `trigger`, and published events.
-    "triggers": (Trigger, "addon-event api-call node-alarm node-not-ready parameter-changed identity-changed sweep person"),
+    "triggers": (Trigger, "addon-event api-call node-alarm node-not-ready parameter-changed identity-changed refused-call sweep person"),
     # Values of settings in Parameter Store.
     "modes": (Mode, "observe approve enforce"),
     "severities": (Severity, "info warning critical"),
@@ -88,7 +88,11 @@ WORDS: dict[str, tuple[object, str]] = {
         "Remediation_Blocked",
     ),
     # Logical names of the rules, which `verify` and `replay` print.
-    "subscriptions": (SUBSCRIPTIONS, "AddonEvents AddonCalls IdentityCalls NodeAlarms ParameterChanges OwnEvents KubernetesEvents"),
+    "subscriptions": (
+        SUBSCRIPTIONS,
+        "AddonEvents AddonCalls IdentityCalls "
+        "RefusedCalls RefusedCniCalls RefusedTokens NodeAlarms ParameterChanges OwnEvents KubernetesEvents",
+    ),
     # Parameter names below `/eks-irsa-remediator/settings/<cluster>/`.
     "settings": (
         [field.name for field in fields(Settings)],
@@ -138,6 +142,7 @@ def test_the_attributes_of_the_incidents_table_are() -> None:
         "lease_holder",
         "lease_since",
         "latest_request",
+        "latest_refusal",
         "requirements",
     }
     assert set(incident_items.HEALTHY_ATTRIBUTES) == {"known_good_at", "nodes_seen_at", "nodes_unsettled"}

@@ -21,7 +21,7 @@ from lambdas.domain.errors import RemediatorError
 from lambdas.domain.incidents.incident import CheckRequirement, IdleState, NodesState, is_in_future
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.requests.request import CheckRequest, actor_of
+from lambdas.domain.requests.request import CheckRequest, actor_of, refusal_of, refusal_to_json
 from lambdas.domain.snapshot.snapshot import Binding, InvalidBinding, Snapshot
 from lambdas.notifications import published_events
 
@@ -73,7 +73,8 @@ def _assess(
     target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies
 ) -> tuple[Snapshot, Diagnosis]:
     readers = dependencies.uncached_readers if CheckRequirement.UNCACHED in state.requirements else dependencies.readers
-    hints = Hints(known_good_at=state.known_good_at, actor=actor_of(_recorded_request(request, state)))
+    recorded = _recorded_request(request, state)
+    hints = Hints(known_good_at=state.known_good_at, actor=actor_of(recorded), refusal=refusal_of(recorded))
     symptoms = CheckRequirement.NODES in state.requirements or state.nodes_unsettled
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
     unread = [finding.link.title for finding in diagnosis.unread]
@@ -86,13 +87,15 @@ def _assess(
 def _recorded_request(request: CheckRequest, state: IdleState) -> dict[str, Any]:
     """The request that the incident records: the latest one with an actor, since the report names that actor."""
     detail = dict(state.request or published_events.check_requested(request)[1])
+    refusal = state.refusal or (refusal_to_json(request.refusal) if request.refusal else None)
+    detail |= {"refusal": dict(refusal)} if refusal else {}
     return detail | ({"knownGoodAt": state.known_good_at.isoformat()} if state.known_good_at else {})
 
 
 def _hand_over(target: ServiceAccountRef, request: CheckRequest, state: IdleState, dependencies: CheckDependencies) -> CheckHandedOver:
     """Release the lease and request a new check. If this run dies between the two, Lambda delivers its event again."""
     _release_lease(target, state, dependencies)
-    following = replace(request, service_account=(target.namespace, target.name))
+    following = replace(request, cluster=target.cluster, service_account=(target.namespace, target.name))
     dependencies.events.put([published_events.check_requested(following)])
     dependencies.log("request", "requested another check, because signals still arrive", target=target.key)
     return CheckHandedOver()

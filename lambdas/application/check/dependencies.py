@@ -15,7 +15,7 @@ class CheckDependencies:
     """Ports, environment and clock of a check.
 
     `readers` may answer from a cache; `uncached_readers` never do. `last_sweep_checks` holds, by target, when this process last made a
-    sweep's check.
+    sweep's check; `last_refusals` holds, by principal and call, when it last checked a refused call.
     """
 
     readers: Readers
@@ -29,3 +29,4 @@ class CheckDependencies:
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
     last_sweep_checks: dict[str, datetime] = field(default_factory=dict)
+    last_refusals: dict[str, datetime] = field(default_factory=dict)

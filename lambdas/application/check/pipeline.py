@@ -9,6 +9,7 @@ from uuid import uuid4
 from lambdas.application.check.check_loop import MAX_LEASE_TIME, run_check_loop
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.incident_handover import handle_counted_signal
+from lambdas.application.check.refused_calls import concerned_targets
 from lambdas.application.check.results import (
     CheckHandedOver,
     ChecksRequested,
@@ -30,7 +31,7 @@ from lambdas.domain.incidents.daily_digest import clusters_with_digest
 from lambdas.domain.incidents.incident import AlreadyAnswered, CheckRequirement, Deferred, Incident, Signal
 from lambdas.domain.plurals import pluralize
 from lambdas.domain.requests.parser import parse
-from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep, Trigger
+from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Refusal, Sweep, Trigger, refusal_to_json
 from lambdas.domain.snapshot.bindings import bound_targets, has_default
 from lambdas.notifications import published_events
 
@@ -38,6 +39,10 @@ UNCACHED_TRIGGERS: Final = frozenset({Trigger.PARAMETER_CHANGED, Trigger.PERSON}
 """Triggers that follow a change of a parameter or a cluster, so a cached read would answer for the state before it."""
 MIN_SWEEP_INTERVAL: Final = timedelta(minutes=1)
 """Shorter than the interval of any schedule, so a second sweep's check within it does not come from the schedule."""
+
+
+MIN_REFUSAL_INTERVAL: Final = timedelta(minutes=1)
+"""Minimum time between two checks of one process for the same refused call of the same principal."""
 
 
 def run(event: object, dependencies: CheckDependencies) -> EventResult:
@@ -67,6 +72,8 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
             return result
         case DigestDue(occurred_at=until):
             return _request_digest(until, dependencies)
+        case CheckRequest(refusal=Refusal() as refusal):
+            return _check_refusal(refusal, request, dependencies)
         case CheckRequest(cluster=None):
             if request.may_be_forged and not dependencies.incidents.claim_fan_out(dependencies.now()):
                 dependencies.log("request", "all clusters were requested less than a minute ago", event_id=request.event_id)
@@ -132,6 +139,32 @@ def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> Ev
     if not targets:
         dependencies.log("request", f"{'/'.join(request.service_account or ())} has no binding in {cluster}")
         return EventIgnored("the ServiceAccount has no binding")
+    return _check_targets(targets, request, dependencies)
+
+
+def _check_refusal(refusal: Refusal, request: CheckRequest, dependencies: CheckDependencies) -> EventIgnored | ClusterChecked:
+    """Check the ServiceAccounts that a refused call concerns. A call of a role without a binding costs no check.
+
+    A plug-in that is refused repeats its call within seconds, so the same refusal is checked at most once a minute.
+    """
+    name, now = f"{refusal.principal} {refusal.call} {refusal.role_arn}", dependencies.now()
+    last = dependencies.last_refusals.get(name)
+    if last is not None and now - last < MIN_REFUSAL_INTERVAL:
+        return EventIgnored("the same refused call was checked less than a minute ago")
+    targets = concerned_targets(refusal, request, dependencies.readers, dependencies.environment.serves)
+    if not targets:
+        reason = f"{refusal.call} was refused to {refusal.principal}, which no binding names"
+        dependencies.log("request", reason)
+        return EventIgnored(reason)
+    dependencies.log("request", f"{refusal.call} was refused to {refusal.principal}", code=refusal.code, event_id=request.event_id)
+    result = _check_targets(targets, request, dependencies)
+    for known in [known for known, at in dependencies.last_refusals.items() if now - at >= MIN_REFUSAL_INTERVAL]:
+        del dependencies.last_refusals[known]
+    dependencies.last_refusals[name] = now
+    return result
+
+
+def _check_targets(targets: Sequence[ServiceAccountRef], request: CheckRequest, dependencies: CheckDependencies) -> ClusterChecked:
     results: dict[ServiceAccountRef, ServiceAccountResult] = {}
     failure, deadline = None, dependencies.now() + MAX_LEASE_TIME
     for position, target in enumerate(targets):
@@ -152,7 +185,9 @@ def _request_rest(
     targets: Sequence[ServiceAccountRef], request: CheckRequest, dependencies: CheckDependencies
 ) -> dict[ServiceAccountRef, ServiceAccountResult]:
     """Request a separate check for each target that this run has no time for, so that a slow read leaves no target unchecked."""
-    following = [replace(request, service_account=(target.namespace, target.name)) for target in targets]
+    following = [
+        replace(request, cluster=target.cluster, service_account=(target.namespace, target.name), refusal=None) for target in targets
+    ]
     dependencies.events.put([published_events.check_requested(item) for item in following])
     dependencies.log("request", f"requested {pluralize(len(targets), 'further check')}, because the time of this one is up")
     return dict.fromkeys(targets, CheckHandedOver())
@@ -196,15 +231,18 @@ def check_target(
 
 
 def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> Signal:
-    """The signal that a request gives. A former check cannot answer a changed parameter: it may have read a cached value."""
+    """The signal that a request gives. A former check cannot answer a changed parameter, since it may have read a cached value,
+    nor a refused call, which it did not know.
+    """
     requirements = {CheckRequirement.NODES: request.is_about_nodes, CheckRequirement.UNCACHED: request.trigger in UNCACHED_TRIGGERS}
     return Signal(
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],
         at=dependencies.now(),
         requirements=frozenset(requirement for requirement, is_set in requirements.items() if is_set),
-        answerable=request.trigger is not Trigger.PARAMETER_CHANGED,
+        answerable=request.trigger not in (Trigger.PARAMETER_CHANGED, Trigger.REFUSED_CALL),
         request=published_events.check_requested(request)[1] if request.actor else None,
+        refusal=refusal_to_json(request.refusal) if request.refusal else None,
         quiet=request.trigger is Trigger.SWEEP and not request.is_about_nodes and _is_sweep_due(target, dependencies),
     )
 

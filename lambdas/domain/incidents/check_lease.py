@@ -27,6 +27,7 @@ def record_signal(idle: IdleState, signal: Signal) -> tuple[IdleState, AlreadyAn
         signals=idle.signals + 1,
         requirements=idle.requirements | signal.requirements,
         request=signal.request or idle.request,
+        refusal=signal.refusal or idle.refusal,
         lease_holder=idle.lease_holder or signal.check,
         lease_since=idle.lease_since or signal.at,
     )
@@ -73,7 +74,7 @@ def after_healthy_check(state: IdleState, began_at: datetime, nodes: NodesState 
 
 def without_lease(idle: IdleState) -> IdleState:
     """The same state without a lease and without waiting signals."""
-    return replace(idle, lease_holder="", lease_since=None, signals=0, request=None, requirements=frozenset())
+    return replace(idle, lease_holder="", lease_since=None, signals=0, request=None, refusal=None, requirements=frozenset())
 
 
 def release_check(now: IdleState, state: IdleState, forget: datetime | None = None) -> IdleState:

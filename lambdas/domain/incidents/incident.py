@@ -113,7 +113,7 @@ class IdleState:
     exist.
     While a check holds the lease, `lease_holder` names it, and `signals` counts the events that wait for it. `request` is the latest of
     them
-    that names an actor, and `requirements` holds what these events require of the check.
+    that names an actor, `refusal` the latest refused call, and `requirements` holds what these events require of the check.
     """
 
     known_good_at: datetime | None = None
@@ -124,6 +124,7 @@ class IdleState:
     lease_since: datetime | None = None
     signals: int = 0
     request: Mapping[str, Any] | None = None
+    refusal: Mapping[str, Any] | None = None
     requirements: frozenset[str] = frozenset()
 
     def after(self, began_at: datetime, nodes: NodesState | None) -> "IdleState":
@@ -160,7 +161,7 @@ class Signal:
     """One event that needs an answer.
 
     `check` names the run that delivers it, `at` is the time of delivery (aware UTC). `request` is the request as JSON where it names an
-    actor.
+    actor, and `refusal` is the refused call as JSON.
     `answerable` says whether a finished check may already have answered it. A `quiet` signal needs no answer.
     """
 
@@ -171,6 +172,7 @@ class Signal:
     answerable: bool = True
     request: Mapping[str, Any] | None = None
     quiet: bool = False
+    refusal: Mapping[str, Any] | None = None
 
 
 SignalResult = Incident | AlreadyAnswered | Deferred | IdleState

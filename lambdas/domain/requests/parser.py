@@ -7,7 +7,7 @@ from typing import Final
 from lambdas.contract.events import ADDON_EVENTS, CLOUDTRAIL, OwnEvent
 from lambdas.contract.names import EVENT_SOURCE
 from lambdas.domain.errors import MalformedEvent
-from lambdas.domain.requests import addon_event, api_call, kubernetes_event, node_alarm, own_event, parameter_change, person
+from lambdas.domain.requests import addon_event, api_call, kubernetes_event, node_alarm, own_event, parameter_change, person, refused_call
 from lambdas.domain.requests.envelope import Envelope, envelope
 from lambdas.domain.requests.request import CheckRequest, DigestDue, Ignored, Sweep
 from lambdas.domain.untrusted_json import label, text
@@ -15,6 +15,7 @@ from lambdas.domain.untrusted_json import label, text
 _BY_SOURCE_AND_KIND: Final[Mapping[tuple[str, str], Callable[[Envelope], CheckRequest | Ignored]]] = {
     **{("aws.eks", kind): addon_event.parse for kind in ADDON_EVENTS},
     ("aws.eks", CLOUDTRAIL): api_call.parse,
+    **{(source, CLOUDTRAIL): refused_call.parse for source in ("aws.ec2", "aws.sts", "aws.eks-auth")},
     ("aws.cloudwatch", "CloudWatch Alarm State Change"): node_alarm.parse,
     ("aws.ssm", parameter_change.KIND): parameter_change.parse,
 }

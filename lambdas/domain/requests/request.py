@@ -16,6 +16,7 @@ class Trigger(StrEnum):
     NODE_NOT_READY = "node-not-ready"
     IDENTITY_CHANGED = "identity-changed"
     PARAMETER_CHANGED = "parameter-changed"
+    REFUSED_CALL = "refused-call"
     SWEEP = "sweep"
     PERSON = "person"
 
@@ -36,11 +37,34 @@ class Actor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A call that AWS refused, as CloudTrail recorded it.
+
+    `call` is an IAM action such as `ec2:DescribeSubnets`. `principal` is the caller: an ARN, or `system:serviceaccount:<namespace>:<name>`.
+    `role_arn` is the role that called or was requested; empty where the record names none. `provider_arn` is the OIDC provider.
+    """
+
+    call: str
+    code: str
+    principal: str
+    at: datetime
+    role_arn: str = ""
+    provider_arn: str = ""
+    is_by_cni: bool = False
+
+    @property
+    def is_of_token(self) -> bool:
+        """Whether the pod got no credentials, so that it could not make any other call."""
+        return self.call.startswith(("sts:", "eks-auth:"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckRequest:
     """A hint that something may be wrong. Decisions rest on the snapshot, never on the hint.
 
     `cluster` None requests every bound cluster, `service_account` None every binding of the cluster.
     `occurred_at` is the time of the event (aware UTC), not of its arrival. `node` is the node that is reported as NotReady.
+    `refusal` is set for `Trigger.REFUSED_CALL`. Only AWS can send it, and the bindings decide which ServiceAccounts it concerns.
     `may_be_forged`: any principal with `events:PutEvents` can send the event. AWS refuses the sources of its own services.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
@@ -54,6 +78,7 @@ class CheckRequest:
     node: str | None = None
     actor: Actor | None = None
     may_be_forged: bool = False
+    refusal: Refusal | None = None
 
     @property
     def is_about_nodes(self) -> bool:
@@ -89,3 +114,32 @@ def actor_of(request: Mapping[str, Any]) -> Actor | None:
         return None
     at = datetime.fromisoformat(as_json["at"]) if as_json.get("at") else None
     return Actor(who=str(as_json["who"]), what=str(as_json.get("what", "")), agent=str(as_json.get("agent", "")), at=at)
+
+
+def refusal_to_json(refusal: Refusal) -> dict[str, Any]:
+    """The refusal in the stored request of an incident."""
+    return {
+        "call": refusal.call,
+        "code": refusal.code,
+        "principal": refusal.principal,
+        "at": refusal.at.isoformat(),
+        "roleArn": refusal.role_arn,
+        "providerArn": refusal.provider_arn,
+        "isByCni": refusal.is_by_cni,
+    }
+
+
+def refusal_of(request: Mapping[str, Any]) -> Refusal | None:
+    """The refused call that is stored with a request; None where it has none."""
+    stored = request.get("refusal")
+    if not isinstance(stored, Mapping) or not stored.get("call"):
+        return None
+    return Refusal(
+        call=str(stored["call"]),
+        code=str(stored.get("code", "")),
+        principal=str(stored.get("principal", "")),
+        at=datetime.fromisoformat(str(stored["at"])),
+        role_arn=str(stored.get("roleArn", "")),
+        provider_arn=str(stored.get("providerArn", "")),
+        is_by_cni=bool(stored.get("isByCni", False)),
+    )

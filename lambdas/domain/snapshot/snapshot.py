@@ -9,7 +9,7 @@ from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.contract.settings import Settings
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Denial
-from lambdas.domain.requests.request import Actor
+from lambdas.domain.requests.request import Actor, Refusal
 from lambdas.domain.snapshot.simulation import Simulation
 
 
@@ -293,6 +293,7 @@ class Snapshot:
 
     `began_at` is the start of reading; the snapshot includes everything before it. `known_good_at` is the time of the last healthy
     check.
+    `refusal` is a call that AWS refused, where one led to this check.
     `bound_roles` are ARN patterns of the roles that may be written: empty text where none was configured, `*` where that is not known.
     """
 
@@ -322,6 +323,7 @@ class Snapshot:
     support: SupportDates | Unknown | NotRead = NOT_READ
     known_good_at: datetime | None = None
     actor: Actor | None = None
+    refusal: Refusal | None = None
     bound_roles: tuple[str, ...] = ("*",)
 
     @property

@@ -75,7 +75,7 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.planned_binding import PlannedBinding
 from lambdas.domain.plurals import pluralize
-from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of
+from lambdas.domain.requests.request import CheckRequest, Trigger, actor_of, refusal_of
 from lambdas.domain.snapshot.node_reachability import lost_nodes, reachable_desired_count
 from lambdas.domain.snapshot.snapshot import PodFacts, ServiceAccountFacts, WorkloadFacts
 from lambdas.domain.verification import VerificationState, progress, verify
@@ -131,7 +131,11 @@ class RemediationSteps(StepContext):
         """
         incident = self.incident
         known_good_at = incident.request.get("knownGoodAt")
-        hints = Hints(known_good_at=datetime.fromisoformat(str(known_good_at)) if known_good_at else None, actor=actor_of(incident.request))
+        hints = Hints(
+            known_good_at=datetime.fromisoformat(str(known_good_at)) if known_good_at else None,
+            actor=actor_of(incident.request),
+            refusal=refusal_of(incident.request),
+        )
         assessment = assess(
             incident.target, self.readers, self.policy_sources, self.now(), hints, incident_id=incident.id, iteration=iteration
         )

@@ -16,6 +16,7 @@ from lambdas.domain.diagnosis.links.annotation import identity_severity, sort_by
 from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
 from lambdas.domain.diagnosis.links.permissions import missing_permissions
 from lambdas.domain.diagnosis.links.pod_health import without_credentials
+from lambdas.domain.diagnosis.links.refusals import refusal_finding, survived_refusal
 from lambdas.domain.diagnosis.node_readiness import NodeCause, cause, is_within_grace, not_ready_otherwise, waiting_for_cni
 from lambdas.domain.diagnosis.permissions import calls_named
 from lambdas.domain.diagnosis.verdict import Verdict
@@ -64,6 +65,8 @@ def current_errors(snapshot: Snapshot) -> tuple[PluginError, ...]:
 
 def permission_errors_link(snapshot: Snapshot) -> Finding:
     """Link 11: the plug-in reports no permission error. An error of a pod with the role shows that the role lacks a call."""
+    if refused := refusal_finding(snapshot):
+        return refused
     health = _addon_health_finding(snapshot)
     match snapshot.permission_errors:
         case NotRead():
@@ -106,7 +109,7 @@ def _no_event(snapshot: Snapshot) -> Finding:
     unreported = found.without_event if isinstance(found, ReleaseNeeds) else ()
     limits = "refusals of STS" + (f" and of {', '.join(unreported)}" if unreported else "")
     quiet = ok(Link.PERMISSION_ERRORS, f"no event since the pods were created; {limits} send none")
-    return replace(quiet, advice=_survived(snapshot))
+    return replace(quiet, advice=_survived(snapshot) or survived_refusal(snapshot))
 
 
 def _survived(snapshot: Snapshot) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.requests.request import Refusal
 from lambdas.domain.snapshot.snapshot import (
     NOT_READ,
     NodeFacts,
@@ -29,7 +30,38 @@ def _since(node: NodeFacts, at: datetime) -> NodeFacts:
     return node if node.ready else replace(node, since=at)
 
 
+def refused(
+    call: str = "ec2:CreateNetworkInterface", *, code: str = "Client.UnauthorizedOperation", minutes: float = 1, role: str = ROLE
+) -> Snapshot:
+    at = NOW - timedelta(minutes=minutes)
+    return snapshot_with(refusal=Refusal(call=call, code=code, principal=role, role_arn=role, at=at))
+
+
+TOKEN = "sts:AssumeRoleWithWebIdentity"
+
+
 CASES: dict[str, Case] = {
+    # 11 refusals that CloudTrail recorded
+    "refused: a call that the release needs": (refused(), Link.PERMISSION_ERRORS, BROKEN, Verdict.PERMISSIONS_MISSING),
+    "refused: a quarter of an hour ago": (refused(minutes=15), Link.PERMISSION_ERRORS, BROKEN, Verdict.PERMISSIONS_MISSING),
+    "refused: longer ago": (refused(minutes=15.1), Link.PERMISSION_ERRORS, UNKNOWN, None),
+    "refused: a call that the release survives": (refused("ec2:DescribeSubnets"), Link.PERMISSION_ERRORS, OK, None),
+    "refused: a call that the release does not make": (refused("ec2:DescribeTags"), Link.PERMISSION_ERRORS, UNKNOWN, None),
+    "refused: another role": (refused(role="arn:aws:iam::111122223333:role/nodes"), Link.PERMISSION_ERRORS, UNKNOWN, None),
+    "refused: pod identity": (refused("eks-auth:AssumeRoleForPodIdentity", role=""), Link.PERMISSION_ERRORS, UNKNOWN, None),
+    "refused: the role to the ServiceAccount": (
+        refused(TOKEN, code="AccessDenied"),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.TRUST_CONDITION_WRONG,
+    ),
+    "refused: the token": (
+        refused(TOKEN, code="InvalidIdentityToken"),
+        Link.PERMISSION_ERRORS,
+        BROKEN,
+        Verdict.OIDC_PROVIDER_MISSING,
+    ),
+    "refused: an expired token": (refused(TOKEN, code="ExpiredTokenException"), Link.PERMISSION_ERRORS, BROKEN, Verdict.STS_ERROR),
     # 11 permission errors
     "errors: none": (snapshot_with(), Link.PERMISSION_ERRORS, OK, None),
     "errors: not read": (snapshot_with(permission_errors=NOT_READ), Link.PERMISSION_ERRORS, NOT_APPLICABLE, None),

@@ -1,0 +1,104 @@
+"""Link 11 from CloudTrail: a call that AWS refused to the role, or to the ServiceAccount that requests it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from lambdas.contract.settings import Severity
+from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, State, broken, unknown
+from lambdas.domain.diagnosis.links.identity import audience, oidc_link, provider_arn, role_name, trust_link
+from lambdas.domain.diagnosis.links.permissions import missing_permissions
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import NeedsNotKnown, needs, survives
+from lambdas.domain.requests.request import Refusal
+from lambdas.domain.snapshot.snapshot import Snapshot
+
+REFUSALS_COUNT_FOR: Final = timedelta(minutes=15)
+"""How long a refusal shows that the role does not work. A pod in back-off repeats the call within 5 minutes, and CloudTrail may deliver a
+record minutes later. An older refusal shows nothing about now.
+
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+"""
+_VERDICTS: Final[Mapping[str, Verdict]] = {
+    "AccessDenied": Verdict.TRUST_CONDITION_WRONG,
+    "InvalidIdentityToken": Verdict.OIDC_PROVIDER_MISSING,
+}
+
+
+def refusal_finding(snapshot: Snapshot) -> Finding | None:
+    """The finding about the refused call of the snapshot; None where there is none, or where this release works without the call.
+
+    A refusal of another role, an old one, and one that names no ServiceAccount show no fault of this role. They are not known, so that no
+    message says that the role is not the cause.
+    """
+    refusal = snapshot.refusal
+    if refusal is None or survives(snapshot, refusal.call):
+        return None
+    if snapshot.began_at - refusal.at > REFUSALS_COUNT_FOR:
+        return _not_known(refusal, "whether AWS still refuses it is not known")
+    if refusal.call.startswith("eks-auth:"):
+        return _not_known(refusal, "the record names no ServiceAccount")
+    if refusal.role_arn != snapshot.desired_role:
+        return _not_known(refusal, f"the role was {role_name(refusal.role_arn) or 'not named'}, which is not the role to use")
+    if refusal.is_of_token:
+        return _refused_token(snapshot, refusal)
+    found = needs(snapshot)
+    if isinstance(found, NeedsNotKnown) or found.of(refusal.call) is None:
+        return _not_known(refusal, "whether the installed release needs the call is not known")
+    return _refused_call(snapshot, refusal)
+
+
+def survived_refusal(snapshot: Snapshot) -> str:
+    """A note about a refused call that this release does without; empty where there is none."""
+    refusal = snapshot.refusal
+    if refusal is None or not survives(snapshot, refusal.call):
+        return ""
+    return (
+        f"AWS refused {refusal.call} to {role_name(refusal.principal)} at {refusal.at:%H:%M:%S} UTC; the installed release works without it"
+    )
+
+
+def _not_known(refusal: Refusal, why: str) -> Finding:
+    sentence = f"AWS refused {refusal.call} to {role_name(refusal.principal)} at {refusal.at:%H:%M:%S} UTC ({refusal.code}), and {why}"
+    return replace(unknown(Link.PERMISSION_ERRORS, sentence), evidence=(_evidence(refusal),))
+
+
+def _refused_call(snapshot: Snapshot, refusal: Refusal) -> Finding:
+    found = missing_permissions(snapshot, (refusal.call,), Link.PERMISSION_ERRORS)
+    return replace(found, evidence=(_evidence(refusal),))
+
+
+def _refused_token(snapshot: Snapshot, refusal: Refusal) -> Finding:
+    code = refusal.code.removesuffix("Exception")
+    return broken(
+        Link.PERMISSION_ERRORS,
+        _VERDICTS.get(code, Verdict.STS_ERROR),
+        f"STS refused {role_name(refusal.role_arn)} to {snapshot.target.namespace}/{snapshot.target.name}: {code}.",
+        _evidence(refusal),
+        severity=Severity.CRITICAL,
+        remedies=(_remedy(snapshot, code),),
+    )
+
+
+def _remedy(snapshot: Snapshot, code: str) -> Remedy:
+    role, issuer = role_name(snapshot.desired_role or ""), (provider_arn(snapshot) or "").partition("oidc-provider/")[2]
+    match code:
+        case "AccessDenied" if trust_link(snapshot).state is State.OK:
+            allows = f"the trust policy of {role} allows the ServiceAccount"
+            return Remedy(f"{allows}: check for a resource control policy of the organization that denies it")
+        case "AccessDenied":
+            return Remedy(f"allow {snapshot.target.subject} of {issuer} in the trust policy of {role}")
+        case "InvalidIdentityToken" if oidc_link(snapshot).state is not State.OK:
+            return Remedy(
+                f"create an OIDC provider for https://{issuer} with the client ID {audience(snapshot)} in the account of the role"
+            )
+        case "InvalidIdentityToken":
+            return Remedy("provider and audience are right, so check the thumbprint of the provider")
+        case "ExpiredToken" | "IDPRejectedClaim":
+            return Remedy("check time synchronization on the nodes and that the kubelet renews the token, then replace the pods")
+    return Remedy(f"look up {code} in the documentation of AssumeRoleWithWebIdentity")
+
+
+def _evidence(refusal: Refusal) -> Evidence:
+    return Evidence(f"CloudTrail, {refusal.principal}", refusal.call, f"refused: {refusal.code}", refusal.at)
