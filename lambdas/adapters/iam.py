@@ -77,7 +77,7 @@ class Iam:
         found = answer["Role"]
         # Role names are unique across paths, so a role with the same name and another path is not the bound role.
         if found["Arn"] != arn:
-            return Missing(f"role {arn}; a role of that name has the ARN {found['Arn']}")
+            return Missing(f"role {arn}", other=found["Arn"])
         return RoleFacts(arn=arn, trust=_document(found["AssumeRolePolicyDocument"]))
 
     def _provider(self, arn: str) -> OidcProvider | Missing:

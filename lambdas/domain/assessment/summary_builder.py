@@ -20,7 +20,8 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
-from lambdas.domain.diagnosis.role_clearance import unproven
+from lambdas.domain.diagnosis.role_clearance import REQUIRED, unproven
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.snapshot.node_reachability import is_rolled_out, pods_on_lost_nodes, reachable_pods
@@ -64,7 +65,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         verdict=plan.verdict,
         verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken_findings else (),
         severity=diagnosis.severity,
-        sentence=_limit(first.sentence if first else _without_fault(diagnosis)),
+        sentence=_limit(first.sentence if first else _without_fault(snapshot, diagnosis)),
         links=tuple(map(_link_summary, diagnosis.findings)),
         counts=_counts(snapshot),
         actions=plan.actions,
@@ -105,10 +106,15 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
     )
 
 
-def _without_fault(diagnosis: Diagnosis) -> str:
-    """The sentence where no link is broken, with the links that could not be read."""
-    unread = ", ".join(finding.link.title for finding in diagnosis.unread)
-    return f"No link of the identity chain is broken. Not checked: {unread}." if unread else "Every link of the identity chain is correct."
+def _without_fault(snapshot: Snapshot, diagnosis: Diagnosis) -> str:
+    """The sentence where no link is broken, with what was not shown to hold."""
+    if diagnosis.verdict is Verdict.NOT_APPLICABLE:
+        return "Nothing runs under this ServiceAccount, so no role was checked."
+    others = tuple(finding.link.title for finding in diagnosis.unread if finding.link not in REQUIRED)
+    missing = ", ".join((*unproven(snapshot, diagnosis.findings), *others))
+    return (
+        f"No link of the identity chain is broken. Not checked: {missing}." if missing else "Every link of the identity chain is correct."
+    )
 
 
 def _limit(text: str) -> str:

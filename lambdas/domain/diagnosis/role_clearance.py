@@ -8,7 +8,8 @@ from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
 from lambdas.domain.snapshot.node_reachability import reachable_pods
 from lambdas.domain.snapshot.snapshot import RoleFacts, Snapshot
 
-_REQUIRED: Final = {
+REQUIRED: Final = {
+    Link.WORKLOAD: "whether the workload uses this ServiceAccount",
     Link.MECHANISM: "whether a pod identity association exists",
     Link.ROLE: "the role",
     Link.OIDC_PROVIDER: "the OIDC provider",
@@ -29,8 +30,8 @@ def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]
     if uses_pod_identity(snapshot):
         return _unproven_with_pod_identity(snapshot, findings)
     carry = [pod.role_arn == snapshot.desired_role for pod in reachable_pods(snapshot)]
-    shown = {link: findings[link - 1].state is State.OK for link in _REQUIRED} | {Link.PODS: bool(carry) and all(carry)}
-    return tuple(words for link, words in _REQUIRED.items() if not shown[link])
+    shown = {link: findings[link - 1].state is State.OK for link in REQUIRED} | {Link.PODS: bool(carry) and all(carry)}
+    return tuple(words for link, words in REQUIRED.items() if not shown[link])
 
 
 def _unproven_with_pod_identity(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -38,4 +39,4 @@ def _unproven_with_pod_identity(snapshot: Snapshot, findings: Sequence[Finding])
     missing = [] if isinstance(snapshot.role, RoleFacts) and findings[Link.MECHANISM - 1].state is State.OK else ["the role and its trust"]
     missing += [] if snapshot.agent_installed is True else ["whether the Pod Identity agent is installed"]
     missing += [] if any(pod.container_credentials for pod in reachable_pods(snapshot)) else ["whether pods have credentials"]
-    return (*missing, _REQUIRED[Link.PERMISSIONS])
+    return (*missing, REQUIRED[Link.PERMISSIONS])

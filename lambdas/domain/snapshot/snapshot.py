@@ -23,9 +23,10 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Missing:
-    """A part that does not exist."""
+    """A part that does not exist. `other` identifies what was found in its place, such as the ARN of a role with the same name."""
 
     what: str
+    other: str = ""
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def test_a_role_with_another_path_is_missing(iam: Iam) -> None:
     assert isinstance(iam.role(f"arn:aws:iam::{ACCOUNT}:role/gone"), Missing)
     elsewhere = iam.role(f"arn:aws:iam::{ACCOUNT}:role/demo-vpc-cni")  # right name, no path
     assert isinstance(elsewhere, Missing)
-    assert ROLE in elsewhere.what
+    assert elsewhere.other == ROLE
 
 
 def test_a_role_of_another_account_is_not_read(iam: Iam, local_aws: LocalAws) -> None:

@@ -65,6 +65,8 @@ def role_link(snapshot: Snapshot) -> Finding:
             )
         case Missing(), _ if snapshot.desired_role is None:
             return not_applicable(Link.ROLE, "no binding says which role it should use")
+        case Binding(path=path, role_arn=arn), Missing(other=actual) if actual:
+            return _other_path(path, arn, actual)
         case Binding(path=path, role_arn=arn), Missing():
             return broken(
                 Link.ROLE,
@@ -78,6 +80,26 @@ def role_link(snapshot: Snapshot) -> Finding:
         case _, RoleFacts(arn=arn):
             return ok(Link.ROLE, "exists", Evidence("IAM", "role", arn))
     return unknown(Link.ROLE, "not read")
+
+
+def _other_path(parameter: str, arn: str, actual: str) -> Finding:
+    """A role under a path. STS refuses the ARN without the path, though the role's name is right.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-friendly-names
+    """
+    return broken(
+        Link.ROLE,
+        Verdict.BINDING_INVALID,
+        f"The role has the ARN {actual}, and the parameter names {arn}.",
+        Evidence("IAM", "role", actual),
+        Evidence(f"parameter {parameter}", "value", arn),
+        remedies=(
+            Remedy(
+                "set the role's own ARN",
+                f"aws ssm put-parameter --overwrite --type String --name {quote(parameter)} --value {quote(actual)}",
+            ),
+        ),
+    )
 
 
 def oidc_link(snapshot: Snapshot) -> Finding:

@@ -25,6 +25,12 @@ CASES: dict[str, Case] = {
         BROKEN,
         Verdict.BINDING_INVALID,
     ),
+    "role: has a path that the parameter lacks": (
+        snapshot_with(role=Missing("role", other="arn:aws:iam::111122223333:role/team/prod-blue-vpc-cni")),
+        Link.ROLE,
+        BROKEN,
+        Verdict.BINDING_INVALID,
+    ),
     "role: does not exist": (snapshot_with(role=Missing("role")), Link.ROLE, BROKEN, Verdict.BINDING_INVALID),
     "role: not told": (snapshot_with(role=UNREAD), Link.ROLE, UNKNOWN, None),
     "role: not read": (snapshot_with(role=NOT_READ), Link.ROLE, UNKNOWN, None),

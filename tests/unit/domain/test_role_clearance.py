@@ -1,0 +1,304 @@
+"""No message clears the role while one needed call or one link is broken or unread, in every scenario and in generated worlds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final
+
+from lambdas.application.assessment import collect_and_diagnose
+from lambdas.application.readers import Hints
+from lambdas.contract.call_needs import ADDON_NEEDS, FEATURE_VARIABLES, VPC_CNI, Effect, Feature
+from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.assessment.summary import AssessmentSummary
+from lambdas.domain.assessment.summary_builder import summarize
+from lambdas.domain.diagnosis.call_needs import ReleaseNeeds
+from lambdas.domain.diagnosis.identity_chain import diagnose
+from lambdas.domain.diagnosis.links.annotation import uses_pod_identity
+from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.workload_needs import needs
+from lambdas.domain.planning.planner import plan
+from lambdas.domain.planning.policies import RepairHistory
+from lambdas.domain.snapshot.node_reachability import reachable_pods
+from lambdas.domain.snapshot.simulation import ALLOWED, NOT_KNOWN
+from lambdas.domain.snapshot.snapshot import (
+    NOT_READ,
+    AddonFacts,
+    Binding,
+    ClusterFacts,
+    ContainerFacts,
+    Missing,
+    OidcProvider,
+    RoleFacts,
+    ServiceAccountFacts,
+    Snapshot,
+    Unknown,
+    WorkloadFacts,
+)
+from lambdas.domain.verification import is_verified
+from lambdas.notifications.content import compose
+from lambdas.notifications.kind import NotificationKind
+from lambdas.notifications.message_context import MessageContext
+from lambdas.notifications.messages import render
+from sandbox.simulation.scenario import load, names
+from tests.fakes import ENVIRONMENT
+from tests.over_fakes.fake_steps import FakeSteps
+from tests.over_fakes.scenario_run import ScenarioRun
+from tests.over_fakes.scenario_world import CLUSTER, world_of
+from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, cluster, workload
+from tests.unit.notifications.snapshots import POD_IDENTITY_TRUST, healthy_snapshot, incident, nodes, pods, refusals, service_account, trust
+from tests.world.simulations import REFUSED, simulation
+
+UNREAD: Final = Unknown("no answer")
+RELEASES: Final = (
+    "v1.12.6",
+    "v1.15.1",
+    "v1.18.4",
+    "v1.19.6",
+    "v1.20.5",
+    "v1.21.2",
+    "v1.22.0",
+    "v1.22.1",
+    "v1.22.2",
+    "v1.23.1",
+)
+CONFIGURATIONS: Final = (
+    (),
+    (Feature.PREFIX_DELEGATION,),
+    (Feature.CUSTOM_NETWORKING,),
+    (Feature.NO_SUBNET_DISCOVERY,),
+    (Feature.IMDS_ONLY,),
+)
+CLEARS: Final = ("is not the cause", "A change of the role would not", "Every link of the identity chain is correct", "every link of the")
+BLAMES: Final = frozenset(Verdict) - {
+    Verdict.HEALTHY,
+    Verdict.NODES_WAITING_FOR_CNI,
+    Verdict.PODS_NOT_READY,
+    Verdict.NODES_NOT_READY,
+}
+REFUTED: Final = frozenset({"refused", "reported", "differs"})
+"""Words of breaks that refute a repair: with one of them, no repair of a generated world is verified."""
+MIN_BROKEN_WORLDS: Final = 5_000
+MESSAGES_ONE_IN: Final = 7
+"""Writing a message takes longer than the assessment, so one world in seven has its message read."""
+
+
+@dataclass(frozen=True)
+class GeneratedWorld:
+    """A world without a fault of the identity, with or without symptoms of another fault. `breaks_links` is False where only the calls
+    are broken.
+    """
+
+    name: str
+    snapshot: Snapshot
+    breaks_links: bool = True
+    is_generated: bool = True
+
+
+def _symptoms(snapshot: Snapshot) -> Iterator[tuple[str, Snapshot]]:
+    role = snapshot.desired_role
+    crashing = pods(15, role, unready=3, waiting="CrashLoopBackOff", termination_message="Error")
+    yield "well", snapshot
+    yield "crashing", replace(snapshot, pods=crashing)
+    yield "waiting", replace(snapshot, pods=crashing, nodes=nodes(15, unready=3))
+
+
+def _configured(release: str, family: str, features: tuple[Feature, ...]) -> Snapshot:
+    variables = {name: value for name, (value, feature) in FEATURE_VARIABLES.items() if feature in features}
+    container = ContainerFacts(name="aws-node", image=f"amazon-k8s-cni:{release}", environment=variables)
+    return replace(
+        healthy_snapshot(),
+        addon=addon(version=f"{release}-eksbuild.1"),
+        cluster=cluster(ip_family=family),
+        workload=workload(containers=(container,)),
+        simulated=simulation(),
+    )
+
+
+@cache
+def generated() -> tuple[GeneratedWorld, ...]:
+    return tuple(
+        GeneratedWorld(f"{release} {family} {'+'.join(features)} {symptom}", snapshot, breaks_links=not features)
+        for release in RELEASES
+        for family in ("ipv4", "ipv6")
+        for features in CONFIGURATIONS
+        for symptom, snapshot in _symptoms(_configured(release, family, features))
+        if symptom == "waiting" or not features
+    )
+
+
+@cache
+def scenario_worlds() -> tuple[GeneratedWorld, ...]:
+    """The snapshot of each scenario after its steps, with a role that allows every call."""
+    found = []
+    for name in names():
+        scenario = load(name)
+        run = ScenarioRun(world_of(scenario.world))
+        for step in scenario.steps:
+            step.run(FakeSteps(run))
+        target = ServiceAccountRef(CLUSTER, *run.world.key)
+        snapshot, _ = collect_and_diagnose(target, run.readers, run.world.now, Hints(), symptoms=True)
+        found.append(GeneratedWorld(name, snapshot, is_generated=False))
+    return tuple(found)
+
+
+Break = tuple[str, Callable[[Snapshot], Snapshot]]
+
+
+def _change(**facts: Any) -> Callable[[Snapshot], Snapshot]:
+    return lambda snapshot: replace(snapshot, **facts)
+
+
+def _pods(**facts: Any) -> Callable[[Snapshot], Snapshot]:
+    """Change one reachable pod; without one, no pod exists."""
+
+    def change(snapshot: Snapshot) -> Snapshot:
+        found = reachable_pods(snapshot)
+        pods_left = snapshot.pods if isinstance(snapshot.pods, tuple) else ()
+        changed = tuple(replace(pod, **facts) if pod == found[0] else pod for pod in pods_left) if found else ()
+        return replace(snapshot, pods=changed)
+
+    return change
+
+
+def _part(name: str, kind: type, **facts: Any) -> Callable[[Snapshot], Snapshot]:
+    def change(snapshot: Snapshot) -> Snapshot:
+        part = getattr(snapshot, name)
+        return replace(snapshot, **{name: replace(part, **facts)}) if isinstance(part, kind) else snapshot
+
+    return change
+
+
+def _role_trusts(policy: Any) -> Callable[[Snapshot], Snapshot]:
+    return _part("role", RoleFacts, trust=policy)
+
+
+def _undecided_trust() -> dict[str, Any]:
+    policy = trust()
+    policy["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"] = "blue"
+    return policy
+
+
+LINKS_OF_ANY: Final[tuple[Break, ...]] = (
+    ("role unread", _change(role=UNREAD)),
+    ("associations unread", _change(associations=UNREAD)),
+    ("simulation unread", _change(simulated=UNREAD)),
+    ("simulation not read", _change(simulated=NOT_READ)),
+    ("events unread", _change(permission_errors=UNREAD)),
+    ("events not read", _change(permission_errors=NOT_READ)),
+    ("pods unread", _change(pods=UNREAD)),
+    ("no pod exists", _change(pods=())),
+    ("workload unread", _change(workload=UNREAD)),
+    ("another ServiceAccount", _part("workload", WorkloadFacts, service_account="aws-vpc-cni")),
+    ("cluster unread", _change(cluster=UNREAD)),
+)
+LINKS_OF_IRSA: Final[tuple[Break, ...]] = (
+    ("role missing", _change(role=Missing("role"))),
+    ("provider unread", _change(oidc_provider=UNREAD)),
+    ("provider missing", _change(oidc_provider=Missing("provider"))),
+    ("provider without client ID", _part("oidc_provider", OidcProvider, client_ids=())),
+    ("trust of another cluster", _role_trusts(trust(issuer="oidc.eks.eu-west-1.amazonaws.com/id/OTHER"))),
+    ("trust of another subject", _role_trusts(trust(subject="system:serviceaccount:a:b"))),
+    ("trust of Pod Identity", _role_trusts(POD_IDENTITY_TRUST)),
+    ("trust undecided", _role_trusts(_undecided_trust())),
+    ("annotation missing", _part("service_account", ServiceAccountFacts, role_annotations={})),
+    ("annotation differs", _change(service_account=service_account(OTHER_ROLE))),
+    ("annotation unread", _change(service_account=UNREAD)),
+    ("ServiceAccount missing", _change(service_account=Missing("serviceaccount"))),
+    ("a pod without the role", _pods(role_arn=None)),
+    ("a pod with another role", _pods(role_arn=OTHER_ROLE)),
+    ("role under a path", _change(role=Missing("role", other="arn:aws:iam::111122223333:role/team/prod-blue-vpc-cni"))),
+    ("binding missing and unread", _change(binding=Missing("binding"), service_account=UNREAD)),
+)
+NEEDS_UNKNOWN: Final[tuple[Break, ...]] = (
+    ("IP family unknown", _part("cluster", ClusterFacts, ip_family="")),
+    ("release newer than the records", _part("addon", AddonFacts, version="v1.99.0-eksbuild.1")),
+    (
+        "version unreadable",
+        lambda snapshot: _part("workload", WorkloadFacts, containers=())(_part("addon", AddonFacts, version="latest")(snapshot)),
+    ),
+)
+
+
+def _broken_calls(world: GeneratedWorld) -> Iterator[Break]:
+    """Each call that the release needs: refused, not decided, not simulated, and refused by an event."""
+    snapshot = world.snapshot
+    found = needs(snapshot)
+    if not isinstance(found, ReleaseNeeds) or found.addon != VPC_CNI.addon:
+        return
+    allowed = dict.fromkeys((need.call for need in found.calls), ALLOWED)
+    reporting = next((pod.name for pod in reachable_pods(snapshot)), None)
+    for need in found.calls:
+        if need.effect is Effect.SURVIVED:
+            continue
+        yield f"{need.call} refused", _change(simulated=allowed | {need.call: REFUSED})
+        yield f"{need.call} undecided", _change(simulated=allowed | {need.call: NOT_KNOWN})
+        if not (world.breaks_links and world.is_generated):
+            continue
+        yield f"{need.call} not simulated", _change(simulated={call: state for call, state in allowed.items() if call != need.call})
+        if reporting:
+            yield f"{need.call} reported", _change(permission_errors=refusals(reporting, call=need.call))
+
+
+def breaks(world: GeneratedWorld) -> Iterator[Break]:
+    """Every break of the links, which do not depend on the configuration of the add-on, and every break of a call."""
+    snapshot = world.snapshot
+    if world.breaks_links:
+        yield from LINKS_OF_ANY
+    if world.breaks_links and not uses_pod_identity(snapshot):
+        yield from LINKS_OF_IRSA
+    if isinstance(snapshot.binding, Binding) and snapshot.addon_name == VPC_CNI.addon:
+        yield from NEEDS_UNKNOWN
+        yield from _broken_calls(world)
+
+
+def assess(snapshot: Snapshot) -> AssessmentSummary:
+    diagnosis = diagnose(snapshot)
+    return summarize(snapshot, diagnosis, plan(snapshot, diagnosis, RepairHistory()))
+
+
+def message(summary: AssessmentSummary) -> str:
+    context = MessageContext(kind=NotificationKind.NEEDS_ACTION, incident=incident(), current=summary, first=summary)
+    return render(compose(context, ENVIRONMENT), environment=ENVIRONMENT).text
+
+
+def clearances(summary: AssessmentSummary, *, with_message: bool = True) -> list[str]:
+    """What the assessment and its message say in favor of the role."""
+    text = "\n".join((summary.sentence, message(summary) if with_message else ""))
+    said = [words for words in CLEARS if words in text]
+    return said + (["is_role_cleared"] if summary.is_role_cleared else [])
+
+
+def test_nothing_clears_a_role_while_one_call_or_one_link_is_broken_or_unread() -> None:
+    count = 0
+    wrong = []
+    for world in (*generated(), *scenario_worlds()):
+        for name, change in breaks(world):
+            summary = assess(change(world.snapshot))
+            with_message = count % MESSAGES_ONE_IN == 0
+            count += 1
+            if said := clearances(summary, with_message=with_message):
+                wrong.append(f"{world.name}, {name}: {said}")
+            if world.is_generated and REFUTED & set(name.split()) and is_verified(summary):
+                wrong.append(f"{world.name}, {name}: verified")
+    assert wrong == [], f"{len(wrong)} of {count} worlds"
+    print(f"{count} broken worlds")
+    assert count >= MIN_BROKEN_WORLDS, "the breaks were applied to fewer worlds than before"
+
+
+def test_a_role_of_which_everything_is_shown_is_not_blamed_and_is_cleared() -> None:
+    for world in generated():
+        summary = assess(world.snapshot)
+        assert not BLAMES & {Verdict(verdict) for verdict in summary.verdicts}, world.name
+        assert "may be the cause" not in message(summary), world.name
+        assert summary.is_role_cleared, world.name
+
+
+def test_the_worlds_cover_every_call_of_the_cni() -> None:
+    """Every record of the CNI that stops or degrades it is broken in at least one world."""
+    reached = set()
+    for world in generated():
+        found = needs(world.snapshot)
+        assert isinstance(found, ReleaseNeeds)
+        reached |= {(need.call, need.since, need.requires) for need in found.calls}
+    wanted = {(need.call, need.since, need.requires) for need in ADDON_NEEDS["vpc-cni"].calls if need.effect is not Effect.SURVIVED}
+    assert wanted <= reached
