@@ -154,8 +154,8 @@ def _operations_of_checker(env: SandboxEnvironment) -> int:
 def _run_script(env: SandboxEnvironment, environment: Mapping[str, str]) -> tuple[Cost, Cost]:
     fault_injection.inject_fault(env)
     mark, began_at = len(fault_injection.kubernetes_requests(env)), datetime.now(UTC)
-    done = subprocess.run(["/bin/sh", str(_SCRIPT)], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-800:]
+    completed = subprocess.run(["/bin/sh", str(_SCRIPT)], env=environment, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr[-800:]
     fault_injection.wait_until("the rollout that the script started", lambda: fault_injection.is_settled(env))
     return _took(env, mark, began_at)
 

@@ -43,11 +43,11 @@ def call_in_child(program: str, work: str, arguments: Mapping[str, Any], environ
         answer = Path(folder) / "answer.json"
         inherited = {name: value for name, value in os.environ.items() if name.startswith(("PYTHON", "PATH", "LANG"))}
         command = [sys.executable, "-m", program, work, json.dumps(arguments), str(answer)]
-        done = subprocess.run(
+        completed = subprocess.run(
             command, cwd=REPOSITORY, env={**inherited, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
         )
-        if done.returncode:
-            raise ChildFailed(f"{work}: {done.stderr.decode(errors='replace')[-2000:]}")
+        if completed.returncode:
+            raise ChildFailed(f"{work}: {completed.stderr.decode(errors='replace')[-2000:]}")
         found: dict[str, Any] = json.loads(answer.read_text())
         return found
 

@@ -58,13 +58,13 @@ def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
 
     Each check starts with empty caches, since Lambda runs the checks of a sweep concurrently in separate environments.
     """
-    here = Environment.read(os.environ)
-    session = AwsSession(here.region)
+    function_environment = Environment.read(os.environ)
+    session = AwsSession(function_environment.region)
     uncached = _ports_without_caches(session)
 
     def check(name: str) -> None:
         parameters = ParameterStore(session, ttl_s=PARAMETERS_TTL_S)  # shared within one check
-        clusters = Clusters(Tokens(session, here.partition))  # a shared client would make a fleet of one cluster cheaper
+        clusters = Clusters(Tokens(session, function_environment.partition))  # a shared client would make a fleet of one cluster cheaper
         readers = replace(uncached.readers, parameters=parameters, clusters=clusters)
         run(check_requested(name), replace(uncached, readers=readers, last_sweep_checks={}))
 
@@ -81,27 +81,27 @@ def sweep_clusters(clusters: Sequence[str], times: int) -> Cost:
 
 
 def _ports_without_caches(session: AwsSession) -> CheckDependencies:
-    here = Environment.read(os.environ)
+    function_environment = Environment.read(os.environ)
     readers = Readers(
         parameters=ParameterStore(session),
         eks=Eks(session),
-        iam=Iam(session, account=here.account, partition=here.partition),
-        clusters=Clusters(Tokens(session, here.partition)),
+        iam=Iam(session, account=function_environment.account, partition=function_environment.partition),
+        clusters=Clusters(Tokens(session, function_environment.partition)),
         new_executor=ThreadPoolExecutor,
-        account=here.account,
-        region=here.region,
-        partition=here.partition,
+        account=function_environment.account,
+        region=function_environment.region,
+        partition=function_environment.partition,
         may_simulate=False,
     )
     return CheckDependencies(
         readers=readers,
         uncached_readers=readers,
-        incidents=Incidents(session, here.incidents_table),
-        remediator=Remediator(session, here.remediator_arn),
-        events=EventBus(session, here.event_bus),
+        incidents=Incidents(session, function_environment.incidents_table),
+        remediator=Remediator(session, function_environment.remediator_arn),
+        events=EventBus(session, function_environment.event_bus),
         metrics=count,
         log=write,
-        environment=here,
+        environment=function_environment,
         now=lambda: datetime.now(UTC),
     )
 
@@ -127,9 +127,9 @@ def watch_batch(batch: str) -> Cost:
     ports = WatcherDependencies(parameters=_NoBindings(), bus=bus, parse_json=orjson.loads, warn=print)
 
     def once() -> None:
-        done = publish_findings(event, ports, account=event["account"], our_roles=())
-        assert isinstance(done, BatchRead), done
-        assert (done.events, done.malformed) == (event["records"], 0), done
+        result = publish_findings(event, ports, account=event["account"], our_roles=())
+        assert isinstance(result, BatchRead), result
+        assert (result.events, result.malformed) == (event["records"], 0), result
 
     once()
     return timed(once)

@@ -116,11 +116,11 @@ def nodegroup_record(state: EksState, cluster: str, name: str, *, node_role: str
 
 
 def describe_cluster_versions(_: EksState, params: dict[str, Any]) -> dict[str, Any]:
-    wanted = params.get("clusterVersions") or KUBERNETES
-    versions = [_version(version) for version in reversed(KUBERNETES) if version in wanted]
+    requested = params.get("clusterVersions") or KUBERNETES
+    versions = [_version(version) for version in reversed(KUBERNETES) if version in requested]
     wanted_status = params.get("versionStatus")
-    kept = [version for version in versions if wanted_status in (None, version["versionStatus"])]
-    return page([version for version in kept if version["defaultVersion"] or not params.get("defaultOnly")], params, "clusterVersions")
+    matching = [version for version in versions if wanted_status in (None, version["versionStatus"])]
+    return page([version for version in matching if version["defaultVersion"] or not params.get("defaultOnly")], params, "clusterVersions")
 
 
 def _version(version: str) -> dict[str, Any]:

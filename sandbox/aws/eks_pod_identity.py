@@ -17,8 +17,8 @@ _SUMMARY = ("clusterName", "namespace", "serviceAccount", "associationArn", "ass
 
 def list_pod_identity_associations(state: EksState, params: dict[str, Any]) -> dict[str, Any]:
     cluster = state.cluster(params["clusterName"])
-    wanted = {name: params[name] for name in ("namespace", "serviceAccount") if params.get(name)}
-    found = [record for record in cluster.associations.values() if wanted.items() <= record.items()]
+    filters = {name: params[name] for name in ("namespace", "serviceAccount") if params.get(name)}
+    found = [record for record in cluster.associations.values() if filters.items() <= record.items()]
     return page([{name: record[name] for name in _SUMMARY if name in record} for record in found], params, "associations")
 
 

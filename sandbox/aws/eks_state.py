@@ -166,8 +166,8 @@ def page(items: Sequence[Any], params: dict[str, Any], member: str) -> dict[str,
     """One page of a list operation: at most `maxResults` (100) items, and `nextToken` if more remain."""
     size = int(params.get("maxResults") or 100)
     start = _position(params.get("nextToken"))
-    left = {"nextToken": base64.urlsafe_b64encode(json.dumps({"at": start + size}).encode()).decode()}
-    return {member: list(items[start : start + size]), **(left if start + size < len(items) else {})}
+    following = {"nextToken": base64.urlsafe_b64encode(json.dumps({"at": start + size}).encode()).decode()}
+    return {member: list(items[start : start + size]), **(following if start + size < len(items) else {})}
 
 
 def _position(token: str | None) -> int:

@@ -145,11 +145,11 @@ _last_port = 0
 def _server(handler: type[BaseHTTPRequestHandler]) -> _Server:
     global _last_port  # noqa: PLW0603  # a process's, as moto's state is
     try:
-        made = _Server(("127.0.0.1", _last_port), handler)
+        server = _Server(("127.0.0.1", _last_port), handler)
     except OSError:  # another process has it by now
-        made = _Server(("127.0.0.1", 0), handler)
-    _last_port = made.server_address[1]
-    return made
+        server = _Server(("127.0.0.1", 0), handler)
+    _last_port = server.server_address[1]
+    return server
 
 
 def _handler_of(answer: Callable[[Request], Response]) -> type[BaseHTTPRequestHandler]:

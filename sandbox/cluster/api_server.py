@@ -78,13 +78,13 @@ class ApiServer:
         obj, namespace = request_options.object_of(request, resource), _scope(info, resource)
         if info.name:
             return self._bind(obj, info)
-        given = (obj.get("metadata") or {}).get("namespace")
-        if given and given != namespace:
+        body_namespace = (obj.get("metadata") or {}).get("namespace")
+        if body_namespace and body_namespace != namespace:
             raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        made = self._store.create(
+        stored = self._store.create(
             resource, obj, namespace, by=request_options.writer(request, info), dry_run=request_options.dry_run(request)
         )
-        return json_response(201, made)
+        return json_response(201, stored)
 
     def _bind(self, binding: Object, info: RequestInfo) -> Response:
         self._store.bind(info.name, info.namespace, str(binding["target"]["name"]))
@@ -98,10 +98,10 @@ class ApiServer:
                 f"the name of the object ({metadata.get('name', '')}) does not match the name on the URL ({info.name})"
             )
         metadata["namespace"] = _scope(info, resource)
-        made = self._store.update(
+        stored = self._store.update(
             resource, obj, by=request_options.writer(request, info), subresource=info.subresource, dry_run=request_options.dry_run(request)
         )
-        return json_response(200, made)
+        return json_response(200, stored)
 
     def _patch(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
         content_type = request.header("content-type").split(";")[0].strip()
@@ -109,7 +109,7 @@ class ApiServer:
             return self._apply(request, info, resource)
         if content_type not in PATCHES:
             raise errors.unsupported_patch()
-        made = self._store.patch(
+        stored = self._store.patch(
             resource,
             info.name,
             _scope(info, resource),
@@ -119,7 +119,7 @@ class ApiServer:
             subresource=info.subresource,
             dry_run=request_options.dry_run(request),
         )
-        return json_response(200, made)
+        return json_response(200, stored)
 
     def _apply(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
         import yaml
@@ -129,7 +129,7 @@ class ApiServer:
         manifest = yaml.safe_load(request.body)
         manifest["metadata"] = (manifest.get("metadata") or {}) | {"name": info.name, "namespace": _scope(info, resource)}
         existed = self._store.find(resource, info.name, _scope(info, resource)) is not None
-        made = self._store.apply(
+        stored = self._store.apply(
             resource,
             manifest,
             by=request_options.writer(request, info),
@@ -137,7 +137,7 @@ class ApiServer:
             subresource=info.subresource,
             dry_run=request_options.dry_run(request),
         )
-        return json_response(200 if existed else 201, made)
+        return json_response(200 if existed else 201, stored)
 
     def _delete(self, request: Request, info: RequestInfo, resource: Resource) -> Response:
         options = request_options.parsed(request.body) if request.body else {}

@@ -49,11 +49,11 @@ def _mismatch(what: str, given: str, found: str) -> str:
     return f"the {what} in the precondition ({given}) does not match the {what} in record ({found}). "
 
 
-def grace_s(pod: Mapping[str, Any], asked: int | None) -> int:
+def grace_s(pod: Mapping[str, Any], requested_s: int | None) -> int:
     """The grace period of a pod in seconds; 0 for a pod that is unbound or has ended."""
     if not pod["spec"].get("nodeName") or pod["status"].get("phase") in {"Failed", "Succeeded"}:
         return 0
-    wanted = int(pod["spec"].get("terminationGracePeriodSeconds", 0)) if asked is None else asked
+    wanted = int(pod["spec"].get("terminationGracePeriodSeconds", 0)) if requested_s is None else requested_s
     return max(wanted, 0) if wanted >= 0 else 1
 
 

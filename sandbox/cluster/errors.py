@@ -85,8 +85,8 @@ def apply_conflict(causes: Sequence[tuple[str, str]]) -> ApiError:
 def invalid(resource: Resource, name: str, causes: Sequence[tuple[str, str, str]]) -> ApiError:
     """The object is invalid; causes are (reason, message, field)."""
     listed = [{"reason": reason, "message": message, "field": field} for reason, message, field in causes]
-    said = [f"{field}: {message}" for _, message, field in causes]
-    text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    messages = [f"{field}: {message}" for _, message, field in causes]
+    text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     details = {"name": name, "group": resource.group, "kind": resource.kind, "causes": listed}
     qualified = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {text}', {key: value for key, value in details.items() if value})

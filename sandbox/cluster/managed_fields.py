@@ -113,8 +113,8 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], entries: list[A
         return entries
     taken = gone | {path for path in changed if path[-1] != "."}
     roots = {f"f:{key}" for key in touched}
-    kept = [entry if roots.isdisjoint(entry["fieldsV1"]) else without(entry, taken) for entry in entries]
-    return _merged([entry for entry in kept if entry["fieldsV1"]], writer, changed, str(new["apiVersion"]), now)
+    remaining = [entry if roots.isdisjoint(entry["fieldsV1"]) else without(entry, taken) for entry in entries]
+    return _merged([entry for entry in remaining if entry["fieldsV1"]], writer, changed, str(new["apiVersion"]), now)
 
 
 def without(entry: Mapping[str, Any], taken: set[Path]) -> dict[str, Any]:

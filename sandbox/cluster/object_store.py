@@ -63,15 +63,15 @@ class ObjectStore(ObjectTable):
         """Create an object; without a namespace argument, the namespace of the object is used."""
         namespace = (namespace or str((obj.get("metadata") or {}).get("namespace") or "default")) if resource.namespaced else ""
         self._check_namespace(namespace)
-        made = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
+        obj_to_store = prepared_for_create(to_stored(_own(obj), resource), resource.storage, namespace, self._stamp())
         # Fields that admission adds have no owner.
-        made["metadata"]["managedFields"] = first_entries(obj, made, _writer(by), self._stamp())
+        obj_to_store["metadata"]["managedFields"] = first_entries(obj, obj_to_store, _writer(by), self._stamp())
         if hook := self.admission.get(resource.storage):
-            made = hook(made, namespace)
+            obj_to_store = hook(obj_to_store, namespace)
         with self._changed:
-            if (namespace, made["metadata"]["name"]) in self._table(resource):
-                raise errors.already_exists(resource, made["metadata"]["name"])
-            return self._put(resource, made, dry_run)
+            if (namespace, obj_to_store["metadata"]["name"]) in self._table(resource):
+                raise errors.already_exists(resource, obj_to_store["metadata"]["name"])
+            return self._put(resource, obj_to_store, dry_run)
 
     def update(
         self,
@@ -173,12 +173,12 @@ class ObjectStore(ObjectTable):
     def _change(self, resource: Resource, key: Key, change: Change, writer: FieldWriter, dry_run: bool) -> Object:
         with self._changed:
             old = self.entry(resource, key[1], key[0]).obj
-            made = prepared_for_update(old, change(old), resource.storage, writer.subresource)
+            updated = prepared_for_update(old, change(old), resource.storage, writer.subresource)
             if writer.operation == "Update":
-                entries = made["metadata"].get("managedFields", old["metadata"].get("managedFields", []))
-                made["metadata"]["managedFields"] = after_update(old, made, entries, writer, self._stamp())
-            drop_empty(made["metadata"])
-            return self._put(resource, made, dry_run or made == old)
+                entries = updated["metadata"].get("managedFields", old["metadata"].get("managedFields", []))
+                updated["metadata"]["managedFields"] = after_update(old, updated, entries, writer, self._stamp())
+            drop_empty(updated["metadata"])
+            return self._put(resource, updated, dry_run or updated == old)
 
 
 def _own(given: Any) -> Any:

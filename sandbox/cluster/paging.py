@@ -73,8 +73,8 @@ class Pager:
             ApiError: 400 for an invalid token, 410 for a token whose snapshot was dropped.
         """
         entries, revision, start = self._state(resource, namespace, token)
-        left = [each for each in entries if _key(each) >= start] if start else entries
-        found = [each for each in left if matches(each.obj)] if matches else list(left)
+        remaining = [each for each in entries if _key(each) >= start] if start else entries
+        found = [each for each in remaining if matches(each.obj)] if matches else list(remaining)
         if not limit or len(found) <= limit:
             return Page(found, revision)
         self._keep(resource, namespace, revision, entries)

@@ -136,6 +136,6 @@ def _merge_item(merged: list[Any], item: Mapping[str, Any], key: str) -> list[An
 
 def _in_order(items: list[Any], order: list[Any], field: str) -> list[Any]:
     key = merge_key(field, items)
-    wanted = [each.get(key) for each in order] if key else order
-    place = {value: index for index, value in enumerate(wanted)}
+    ordered_keys = [each.get(key) for each in order] if key else order
+    place = {value: index for index, value in enumerate(ordered_keys)}
     return sorted(items, key=lambda item: place.get(item.get(key) if key else item, len(place)))

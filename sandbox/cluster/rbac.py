@@ -106,8 +106,8 @@ def _among(value: str, allowed: Any) -> bool:
 
 
 def _resource_among(info: RequestInfo, allowed: Any) -> bool:
-    asked = f"{info.plural}/{info.subresource}" if info.subresource else info.plural
-    return asked in allowed or _ANYTHING in allowed or (bool(info.subresource) and f"*/{info.subresource}" in allowed)
+    requested = f"{info.plural}/{info.subresource}" if info.subresource else info.plural
+    return requested in allowed or _ANYTHING in allowed or (bool(info.subresource) and f"*/{info.subresource}" in allowed)
 
 
 def _path_matches(allowed: str, path: str) -> bool:
@@ -115,9 +115,9 @@ def _path_matches(allowed: str, path: str) -> bool:
 
 
 def _refusal(identity: Identity, info: RequestInfo) -> ApiError:
-    asked = f"{info.plural}/{info.subresource}" if info.subresource else info.plural
+    requested = f"{info.plural}/{info.subresource}" if info.subresource else info.plural
     where = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
-    why = f'User "{identity.username}" cannot {info.verb} resource "{asked}" in API group "{info.group}" {where}'
+    why = f'User "{identity.username}" cannot {info.verb} resource "{requested}" in API group "{info.group}" {where}'
     if info.resource:
         return forbidden(info.resource, info.name, why)
     group_resource = f"{info.plural}.{info.group}" if info.group else info.plural

@@ -40,11 +40,11 @@ def wanted_form(accept: str) -> Form:
         media, *parameters = [part.strip() for part in choice.split(";")]
         if media not in {"application/json", "application/*", "*/*"}:
             continue
-        wanted = dict(pair.split("=", 1) for pair in parameters if "=" in pair)
-        if not wanted.get("as"):
+        parameter_values = dict(pair.split("=", 1) for pair in parameters if "=" in pair)
+        if not parameter_values.get("as"):
             return Form.WHOLE
-        if wanted["as"] in set(Form) and wanted.get("g") == "meta.k8s.io" and wanted.get("v") == "v1":
-            return Form(wanted["as"])
+        if parameter_values["as"] in set(Form) and parameter_values.get("g") == "meta.k8s.io" and parameter_values.get("v") == "v1":
+            return Form(parameter_values["as"])
     raise not_acceptable(_ACCEPTED)
 
 

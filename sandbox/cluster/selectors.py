@@ -56,9 +56,9 @@ def _not_in(key: str, values: frozenset[str]) -> Callable[[Labels], bool]:
 
 def matches_selector(selector: Mapping[str, Any], labels: Labels) -> bool:
     """Whether a `LabelSelector` of a workload (matchLabels, matchExpressions) selects these labels."""
-    wanted = selector.get("matchLabels") or {}
+    match_labels = selector.get("matchLabels") or {}
     expressions = selector.get("matchExpressions") or ()
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(_expression(each, labels) for each in expressions)
+    return all(labels.get(key) == value for key, value in match_labels.items()) and all(_expression(each, labels) for each in expressions)
 
 
 def _expression(expression: Mapping[str, Any], labels: Labels) -> bool:

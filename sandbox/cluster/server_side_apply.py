@@ -65,9 +65,9 @@ def _causes(entries: list[Any], writer: FieldWriter, disputed: set[Path]) -> lis
 def _entries(entries: list[Any], mine: dict[str, Any], taken: set[Path]) -> list[Any]:
     """All entries after the apply; an unchanged entry of the writer keeps its time, so that a repeated apply changes nothing."""
     before = next((entry for entry in entries if writer_of(entry) == writer_of(mine)), mine)
-    kept = before if before["fieldsV1"] == mine["fieldsV1"] else mine
+    own_entry = before if before["fieldsV1"] == mine["fieldsV1"] else mine
     others = [without(entry, taken) for entry in entries if writer_of(entry) != writer_of(mine)]
-    return in_order([entry for entry in (kept, *others) if entry["fieldsV1"]])
+    return in_order([entry for entry in (own_entry, *others) if entry["fieldsV1"]])
 
 
 def _remove(obj: Any, path: Path) -> None:
@@ -93,8 +93,8 @@ def _reach(obj: Any, path: Path) -> Any:
         if step.startswith("f:") and isinstance(obj, dict):
             obj = obj.get(step[2:])
         elif step.startswith("k:") and isinstance(obj, list):
-            wanted = orjson.loads(step[2:]).items()
-            obj = next((item for item in obj if wanted <= item.items()), None)
+            key_fields = orjson.loads(step[2:]).items()
+            obj = next((item for item in obj if key_fields <= item.items()), None)
         else:
             return None
     return obj

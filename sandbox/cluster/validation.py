@@ -52,9 +52,9 @@ def check_unchanged(old: Mapping[str, Any], new: Mapping[str, Any], resource: Re
     ApiError: 400 for another name, 422 for another uid, another selector, or more of a pod's spec than may change.
     """
     name = old["metadata"]["name"]
-    given = new["metadata"].get("name", name)
-    if given != name:
-        raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+    body_name = new["metadata"].get("name", name)
+    if body_name != name:
+        raise bad_request(f"the name of the object ({body_name}) does not match the name on the URL ({name})")
     if causes := list(_changed(old, new, resource)):
         raise invalid(resource, name, causes)
 
@@ -73,7 +73,7 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any], resource: Resource)
 def _fixed(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a pod's spec that never changes; `nodeName` is set once, by its binding."""
     free = {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName"}
-    kept = {key: value for key, value in spec.items() if key not in free}
+    immutable = {key: value for key, value in spec.items() if key not in free}
     for field in ("containers", "initContainers"):
-        kept[field] = [{key: value for key, value in each.items() if key != "image"} for each in kept.get(field) or ()]
-    return kept
+        immutable[field] = [{key: value for key, value in each.items() if key != "image"} for each in immutable.get(field) or ()]
+    return immutable

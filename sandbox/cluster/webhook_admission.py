@@ -37,8 +37,8 @@ def call_webhooks(store: ObjectStore, pod: Object) -> Object:
             pod = _reviewed(webhook, pod)
         except (urllib3.exceptions.HTTPError, ssl.SSLError, ValueError) as failed:
             if webhook["failurePolicy"] == "Fail":
-                said = f'failed calling webhook "{webhook["name"]}": {type(failed).__name__}'
-                raise ApiError(500, "InternalError", f"Internal error occurred: {said}") from failed
+                message = f'failed calling webhook "{webhook["name"]}": {type(failed).__name__}'
+                raise ApiError(500, "InternalError", f"Internal error occurred: {message}") from failed
     return pod
 
 
@@ -50,8 +50,8 @@ def _configured(store: ObjectStore) -> Iterator[Mapping[str, Any]]:
 
 
 def _wants_new_pods(rule: Mapping[str, Any]) -> bool:
-    wanted = (("operations", "CREATE"), ("apiGroups", ""), ("apiVersions", "v1"), ("resources", "pods"))
-    return all(value in rule[field] or _ANYTHING in rule[field] for field, value in wanted)
+    expected = (("operations", "CREATE"), ("apiGroups", ""), ("apiVersions", "v1"), ("resources", "pods"))
+    return all(value in rule[field] or _ANYTHING in rule[field] for field, value in expected)
 
 
 def _reviewed(webhook: Mapping[str, Any], pod: Object) -> Object:

@@ -44,8 +44,8 @@ def prepared_for_create(obj: Mapping[str, Any], resource: Resource, namespace: s
     metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now}
     if resource.has_generation:
         metadata["generation"] = 1
-    made = {"apiVersion": resource.api_version, "kind": resource.kind} | dict(obj) | {"metadata": metadata}
-    return _fresh_status(with_defaults(made, resource), resource)
+    prepared = {"apiVersion": resource.api_version, "kind": resource.kind} | dict(obj) | {"metadata": metadata}
+    return _fresh_status(with_defaults(prepared, resource), resource)
 
 
 def drop_empty(metadata: Object) -> None:
@@ -93,17 +93,17 @@ def prepared_for_update(old: Mapping[str, Any], new: Mapping[str, Any], resource
         ApiError: 409 if the new object has another resource version, 422 if it changes an immutable field.
     """
     metadata = dict(new.get("metadata") or {})
-    kept = dict(old["metadata"])
-    if metadata.get("resourceVersion", kept["resourceVersion"]) not in ("", kept["resourceVersion"]):
-        raise errors.conflict(resource, kept["name"])
+    old_metadata = dict(old["metadata"])
+    if metadata.get("resourceVersion", old_metadata["resourceVersion"]) not in ("", old_metadata["resourceVersion"]):
+        raise errors.conflict(resource, old_metadata["name"])
     check_metadata(metadata)
-    given = dict(metadata)
-    metadata |= {field: kept[field] for field in _KEPT_BY_SERVER if field in kept}
+    new_metadata = dict(metadata)
+    metadata |= {field: old_metadata[field] for field in _KEPT_BY_SERVER if field in old_metadata}
     drop_empty(metadata)
-    check_unchanged(old, dict(new) | {"metadata": given}, resource)
-    made = dict(new) | {"apiVersion": old["apiVersion"], "kind": old["kind"]}
-    made["metadata"] = metadata | {"resourceVersion": kept["resourceVersion"]}
-    return _status_update(old, made) if subresource == "status" else _main_update(old, made, resource)
+    check_unchanged(old, dict(new) | {"metadata": new_metadata}, resource)
+    prepared = dict(new) | {"apiVersion": old["apiVersion"], "kind": old["kind"]}
+    prepared["metadata"] = metadata | {"resourceVersion": old_metadata["resourceVersion"]}
+    return _status_update(old, prepared) if subresource == "status" else _main_update(old, prepared, resource)
 
 
 def _status_update(old: Mapping[str, Any], made: Object) -> Object:
@@ -117,16 +117,16 @@ def _status_update(old: Mapping[str, Any], made: Object) -> Object:
     return rest | {"metadata": metadata, "status": made.get("status") or {}}
 
 
-def _main_update(old: Mapping[str, Any], made: Object, resource: Resource) -> Object:
+def _main_update(old: Mapping[str, Any], prepared: Object, resource: Resource) -> Object:
     if resource.has_status and resource is not NAMESPACES:
-        made.pop("status", None)
-        made |= {"status": old["status"]} if "status" in old else {}
-    made = with_defaults(made, resource) if "spec" in made or not resource.has_status else made
-    if resource.has_generation and made.get("spec") != old.get("spec"):
-        made["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        prepared.pop("status", None)
+        prepared |= {"status": old["status"]} if "status" in old else {}
+    prepared = with_defaults(prepared, resource) if "spec" in prepared or not resource.has_status else prepared
+    if resource.has_generation and prepared.get("spec") != old.get("spec"):
+        prepared["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     if resource is DAEMON_SETS:
-        _count_template(old, made)
-    return made
+        _count_template(old, prepared)
+    return prepared
 
 
 def _count_template(old: Mapping[str, Any], made: Object) -> None:

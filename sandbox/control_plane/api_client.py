@@ -28,8 +28,8 @@ class ApiError(RuntimeError):
     """The API server returned an error."""
 
     def __init__(self, method: str, path: str, answer: Answer) -> None:
-        said = answer.body.get("message") if isinstance(answer.body, dict) else answer.body
-        super().__init__(f"{method} {path}: {answer.status} {said}")
+        detail = answer.body.get("message") if isinstance(answer.body, dict) else answer.body
+        super().__init__(f"{method} {path}: {answer.status} {detail}")
         self.status = answer.status
         self.answer = answer
 
@@ -122,12 +122,12 @@ class ApiClient:
         return headers | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
 
     def _exchange(self, method: str, target: str, body: str | None, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
-        """Retry GET and DELETE once if the server had closed the kept connection."""
-        kept = hasattr(self._of_thread, "connection")
+        """Retry GET and DELETE once if the server had closed the reused connection."""
+        is_reused = hasattr(self._of_thread, "connection")
         try:
             return self._once(method, target, body, headers)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            if not (kept and method in ("GET", "DELETE")):
+            if not (is_reused and method in ("GET", "DELETE")):
                 raise
             return self._once(method, target, body, headers)
 

@@ -38,8 +38,8 @@ def write(etcd_url: str, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> No
 
 
 def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(items)
-    while batch := list(islice(left, size)):
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
         yield batch
 
 

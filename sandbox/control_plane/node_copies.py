@@ -19,16 +19,16 @@ def of_node(client: ApiClient, node: str, count: int) -> Iterator[tuple[str, Obj
         name = f"copy-{number:05}-of-{node}"
         yield f"/registry/minions/{name}", _renamed(original, name, node)
         for pod in pods:
-            made = _renamed({"apiVersion": "v1", "kind": "Pod", **pod}, f"{pod['metadata']['name']}-{number:05}", node)
-            made["spec"]["nodeName"] = name
-            yield f"/registry/pods/{NAMESPACE}/{made['metadata']['name']}", made
+            copied_pod = _renamed({"apiVersion": "v1", "kind": "Pod", **pod}, f"{pod['metadata']['name']}-{number:05}", node)
+            copied_pod["spec"]["nodeName"] = name
+            yield f"/registry/pods/{NAMESPACE}/{copied_pod['metadata']['name']}", copied_pod
 
 
 def _renamed(original: Object, name: str, node: str) -> dict[str, Any]:
-    made = copy.deepcopy(dict(original))
-    metadata = made["metadata"]
+    renamed = copy.deepcopy(dict(original))
+    metadata = renamed["metadata"]
     metadata |= {"name": name, "uid": str(uuid.uuid4())}
     del metadata["resourceVersion"]  # etcd assigns it
     if metadata.get("labels", {}).get("kubernetes.io/hostname") == node:
         metadata["labels"]["kubernetes.io/hostname"] = name
-    return made
+    return renamed

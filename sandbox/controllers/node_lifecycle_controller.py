@@ -83,8 +83,8 @@ def _taints(node: View) -> set[str]:
 
 
 def _without(node: View, keys: set[str]) -> list[Any] | None:
-    left = [each for each in (node.get("spec") or {}).get("taints") or () if each["key"] not in keys]
-    return left or None
+    remaining = [each for each in (node.get("spec") or {}).get("taints") or () if each["key"] not in keys]
+    return remaining or None
 
 
 def _taint(key: str) -> dict[str, str]:
@@ -92,8 +92,8 @@ def _taint(key: str) -> dict[str, str]:
 
 
 def _unknown(node: View, now: str) -> list[dict[str, Any]]:
-    said = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
-    return [{**each, **said, "lastTransitionTime": now} for each in node["status"]["conditions"]]
+    condition = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+    return [{**each, **condition, "lastTransitionTime": now} for each in node["status"]["conditions"]]
 
 
 def _not_ready_event(node: View, now: datetime) -> dict[str, Any]:

@@ -77,9 +77,9 @@ def _copy(found: Iterable[Distribution], fresh: Path) -> None:
 def _unpack(fresh: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         command = [uv_binary(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", scratch, "-r", str(_REQUIREMENTS)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise EmulatorUnavailable(f"aws-sam-cli could not be installed; is a package index reachable?\n{done.stderr.strip()}")
+        completed = subprocess.run(command, capture_output=True, text=True, check=False)
+        if completed.returncode != 0:
+            raise EmulatorUnavailable(f"aws-sam-cli could not be installed; is a package index reachable?\n{completed.stderr.strip()}")
         fresh.mkdir()
         for name in _BINARIES.values():
             shutil.copy2(Path(scratch) / _RAPID / name, fresh / name)

@@ -19,9 +19,9 @@ def _differences(expected: Expectation, result: ScenarioResult) -> Iterator[str]
         yield f"the verdict of the plan is {result.plan_verdict or 'none'}, not {expected.plan_verdict}"
     if missing := set(expected.also) - set(result.verdicts):
         yield f"missing verdicts: {', '.join(sorted(missing))}"
-    wanted = list(expected.actions)
-    if wanted != (result.actions if expected.exact_actions else result.actions[: len(wanted)]):
-        yield f"the actions are {', '.join(result.actions) or 'none'}, not {', '.join(wanted) or 'none'}"
+    expected_actions = list(expected.actions)
+    if expected_actions != (result.actions if expected.exact_actions else result.actions[: len(expected_actions)]):
+        yield f"the actions are {', '.join(result.actions) or 'none'}, not {', '.join(expected_actions) or 'none'}"
     text = json.dumps(result.messages, ensure_ascii=False)
     yield from (f"no message contains {part!r}" for part in expected.message_contains if part not in text)
     if expected.outcome in ("no-incident", "no-message", "recovered") and result.messages:
