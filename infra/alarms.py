@@ -120,8 +120,10 @@ def _sum_of(metric: Metric) -> cloudwatch.MathExpression:
     """The sum over all values of the metric's only dimension.
 
     A query is needed, since a metric alarm names one value, and alarms do not allow SEARCH.
-    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-alarms.html
+    The dimension is quoted, since CLUSTER is a reserved word.
+    Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-alarms.html
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-reserved-keywords.html
     """
     (dimension,) = metric.dimensions
-    query = f'SELECT SUM({metric.name}) FROM SCHEMA("{METRIC_NAMESPACE}", {dimension})'  # noqa: S608  # constants
+    query = f'SELECT SUM({metric.name}) FROM SCHEMA("{METRIC_NAMESPACE}", "{dimension}")'  # noqa: S608  # constants
     return cloudwatch.MathExpression(expression=query, using_metrics={}, period=FIVE_MINUTES, label=metric.what)

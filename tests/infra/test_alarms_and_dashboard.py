@@ -109,7 +109,7 @@ def test_one_alarm_covers_all_values_of_a_dimension(minimal: Template) -> None:
         ("NotificationFailures", NOTIFICATION_FAILURES, "channel"),
     ):
         (metric,) = alarms(minimal)[name]["Metrics"]
-        assert metric["Expression"] == f'SELECT SUM({watched.name}) FROM SCHEMA("{METRIC_NAMESPACE}", {dimension})'  # noqa: S608
+        assert metric["Expression"] == f'SELECT SUM({watched.name}) FROM SCHEMA("{METRIC_NAMESPACE}", "{dimension}")'  # noqa: S608
         assert metric["Period"] == 300
 
 
