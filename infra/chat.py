@@ -6,6 +6,7 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk import aws_chatbot as chatbot
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra import arns
@@ -18,7 +19,9 @@ from lambdas.contract.names import PROJECT
 class Chat(Construct):
     """Configuration of one channel. A channel has one configuration in an account, so it also serves follower environments."""
 
-    def __init__(self, scope: Construct, name: str, *, environment: Environment, followers: Sequence[Environment]) -> None:
+    def __init__(
+        self, scope: Construct, name: str, *, environment: Environment, topic: sns.ITopic, followers: Sequence[Environment]
+    ) -> None:
         super().__init__(scope, name)
         stack = Stack.of(self)
         environments = (environment, *followers)
@@ -28,7 +31,8 @@ class Chat(Construct):
             "iam_role_arn": self._role(answer_policy).role_arn,
             # The default guardrail is AdministratorAccess.
             "guardrail_policies": [answer_policy.managed_policy_arn],
-            "sns_topic_arns": [arns.chat_topic(stack, served) for served in environments],
+            # The stack's own topic is a reference, so that it exists first. Followers' topics have fixed names.
+            "sns_topic_arns": [topic.topic_arn, *(arns.chat_topic(stack, follower) for follower in followers)],
             "customization_resource_arns": [self._button(answer, environment).attr_custom_action_arn for answer in ANSWERS],
             "logging_level": "ERROR",
         }

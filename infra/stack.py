@@ -62,7 +62,13 @@ class RemediatorStack(Stack):
         Alarms(self, "Alarms", functions=self.functions, undelivered=intake.undelivered, topics=self.topics)
         Dashboard(self, "Overview", functions=self.functions, undelivered=intake.undelivered)
         if environment.notify.slack or environment.notify.teams:
-            Chat(self, "ChatChannel", environment=environment, followers=followers(configuration, environment))
+            Chat(
+                self,
+                "ChatChannel",
+                environment=environment,
+                topic=self.topics.chat,
+                followers=followers(configuration, environment),
+            )
         self._outputs(environment)
         self._add_notes(environment)
 
