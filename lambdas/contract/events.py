@@ -58,6 +58,12 @@ Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/b52188387f2e2f10bf289ace9
 """
 _REFUSED_BY_EC2: Final = ("Client.UnauthorizedOperation", "UnauthorizedOperation", "AccessDenied")
 
+PARAMETER_OPERATIONS: Final = ("Create", "Update", "Delete")
+"""Operations that change a value. `LabelParameterVersion` changes none, since the functions read the latest version.
+
+Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
+"""
+
 Pattern = Mapping[str, Any]  # an EventBridge event pattern: JSON
 
 
@@ -158,7 +164,7 @@ SUBSCRIPTIONS: Final[Mapping[str, Subscription]] = {
         pattern=lambda _: {
             "source": ["aws.ssm"],
             "detail-type": ["Parameter Store Change"],
-            "detail": {"name": [{"prefix": PARAMETER_ROOT + "/"}]},
+            "detail": {"name": [{"prefix": PARAMETER_ROOT + "/"}], "operation": list(PARAMETER_OPERATIONS)},
         },
     ),
     "OwnEvents": Subscription(

@@ -1,4 +1,4 @@
-"""Bindings and settings that were written, labelled or deleted in Parameter Store.
+"""Bindings and settings that were written or deleted in Parameter Store.
 
     {"version": "0", "id": "6a7e4feb-b491-4cf7-a9f1-bf3703497718", "detail-type": "Parameter Store Change", "source": "aws.ssm",
      "account": "111122223333", "time": "2026-05-22T16:43:48Z", "region": "eu-west-1",
@@ -10,6 +10,7 @@ Source: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-para
 
 from typing import Final
 
+from lambdas.contract.events import PARAMETER_OPERATIONS
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, split_binding_path
 from lambdas.domain.errors import MalformedEvent
@@ -18,7 +19,6 @@ from lambdas.domain.requests.request import CheckRequest, Ignored, Trigger
 from lambdas.domain.untrusted_json import cluster_name, label, service_account, text
 
 KIND: Final = "Parameter Store Change"
-_OPERATIONS: Final = ("Create", "Update", "Delete", "LabelParameterVersion")
 
 
 def parse(event: Envelope) -> CheckRequest | Ignored:
@@ -28,7 +28,7 @@ def parse(event: Envelope) -> CheckRequest | Ignored:
         MalformedEvent: the path is in the product's folders and has no valid names.
     """
     path, operation = text(event.detail, "name"), text(event.detail, "operation")
-    if operation not in _OPERATIONS:
+    if operation not in PARAMETER_OPERATIONS:
         return Ignored(f"{label(operation) or 'an operation without a name'} changes no parameter")
     if path.startswith(BINDINGS_FOLDER + "/"):
         return _binding(event, path)
