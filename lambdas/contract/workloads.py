@@ -117,8 +117,13 @@ def known(namespace: str, service_account: str) -> KnownWorkload | None:
 
 
 def owned_by(addon: str) -> tuple[str, str] | None:
-    """`(namespace, service account)` that the add-on owns; None for add-ons whose ServiceAccount is not known."""
-    return next(((item.namespace, item.service_account) for item in KNOWN if item.addon == addon), None)
+    """`(namespace, service account)` that the add-on owns; None for add-ons whose ServiceAccount is not known.
+
+    Names compare without case, so a call that names `VPC-CNI` counts. eksctl compares them in lower case too.
+    Source: https://github.com/eksctl-io/eksctl/blob/00931d915f950e408c37a247c4de65566a3389dc/pkg/apis/eksctl.io/v1alpha5/addon.go
+    """
+    name = addon.lower()
+    return next(((item.namespace, item.service_account) for item in KNOWN if item.addon == name), None)
 
 
 def impact_of(namespace: str, service_account: str) -> Impact:
