@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from lambdas.adapters.aws_errors import from_client_error, translated
+from lambdas.contract.names import PROJECT
 from lambdas.domain.errors import NotFound
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ class Remediator:
         )
 
     def start_digest(self, until: datetime, clusters: Sequence[str]) -> None:
-        """Start the digest of the day that ends at `until`. Its name is the time, so a repeated event starts no second execution."""
-        name = f"digest-{until:%Y%m%dT%H%M}"
+        """Start the digest of the day that ends at `until`. A repeated event starts no second execution.
+
+        The name holds the environment and the time: one page of AWS has names unique in a function, another in an account and region.
+        """
+        name = f"digest{_environment_suffix(self._function_arn)}-{until:%Y%m%dT%H%M}"
         self._begin(f"start the remediator for {name}", name, orjson.dumps({"digest": {"until": until.isoformat(), "clusters": clusters}}))
 
     def _begin(self, attempt: str, name: str, payload: bytes) -> str:
@@ -73,6 +77,11 @@ class Remediator:
     @property
     def _lambda(self) -> Any:
         return self._session.client("lambda")
+
+
+def _environment_suffix(function_arn: str) -> str:
+    """The suffix of the function's name, such as `-prod`; empty for the environment without a name."""
+    return function_arn.split(":")[6].removeprefix(PROJECT)
 
 
 def execution_name(incident: Incident) -> str:

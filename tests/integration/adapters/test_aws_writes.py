@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sandbox.aws.local_aws import LocalAws
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:remediator:live"
+FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:eks-irsa-remediator-prod:live"
 EXECUTION = f"{FUNCTION}/durable-execution/7f3a/1"
 INCIDENT = Incident(
     id="7f3a", target=ServiceAccountRef("demo", "kube-system", "aws-node"), opened_at=NOW, signals=4, request={"trigger": "sweep"}
@@ -63,11 +63,11 @@ def test_a_repeated_start_of_an_execution_is_no_error(session: AwsSession, funct
     assert Remediator(session, FUNCTION).start(INCIDENT) == ""
 
 
-def test_a_digest_is_one_execution_named_by_the_end_of_its_day(session: AwsSession, functions: Stubber) -> None:
+def test_a_digest_is_one_execution_named_by_the_environment_and_the_end_of_its_day(session: AwsSession, functions: Stubber) -> None:
     sent = {
         "FunctionName": FUNCTION,
         "InvocationType": "Event",
-        "DurableExecutionName": "digest-20260101T1200",
+        "DurableExecutionName": "digest-prod-20260101T1200",
         "Payload": b'{"digest":{"until":"2026-01-01T12:00:00+00:00","clusters":["blue","green"]}}',
     }
     functions.add_response("invoke", {"StatusCode": 202, "DurableExecutionArn": EXECUTION}, sent)
