@@ -43,13 +43,15 @@ def _pattern() -> str:
     registered = '$.objectRef.resource = "nodes" && $.verb = "create"'
     status = "$.requestObject.status.conditions"
     unready = " || ".join(f'{status}[{index}].reason = "{KUBELET_NOT_READY}"' for index in _CONDITIONS)
-    unknown = f'{status}[0].reason = "{NODE_UNKNOWN}" || {status}[1].reason = "{NODE_UNKNOWN}"'
-    return f"{{ ({identity}) || ({registered}) || {unready} || {unknown} }}"
+    # Kubelets patch the status. The node controller updates it, with every condition, so that no index has to be named.
+    silent = '$.objectRef.resource = "nodes" && $.objectRef.subresource = "status" && $.verb = "update"'
+    return f"{{ ({identity}) || ({registered}) || {unready} || ({silent}) }}"
 
 
 FILTER_PATTERN: Final = _pattern()
 """Selects changes of ServiceAccounts and workloads, node registrations, and nodes that are not Ready or stopped reporting.
 
+A node whose kubelet is silent is found at any position of its conditions, because other programs may put their conditions first.
 The pattern has at most 1,024 characters. It does not name bound ServiceAccounts, because a new binding must not need a deployment; the
 node watcher filters further. EKS audit logs do not contain core `events`.
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html

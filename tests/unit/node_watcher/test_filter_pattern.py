@@ -54,6 +54,15 @@ def test_a_line_with_a_finding_passes(name: str) -> None:
     assert PASSES(RELEVANT[name])
 
 
+@pytest.mark.parametrize("others", range(1, 12))
+def test_a_silent_node_passes_after_any_number_of_conditions_of_other_programs(others: int) -> None:
+    line = silent_node()
+    first = [{"type": f"Other{item}", "status": "False", "reason": "NoProblem"} for item in range(others)]
+    line["requestObject"]["status"]["conditions"] = first + line["requestObject"]["status"]["conditions"]
+    assert _found(line)
+    assert PASSES(line)
+
+
 @pytest.mark.parametrize("name", IRRELEVANT)
 def test_other_lines_do_not_pass(name: str) -> None:
     assert not _found(IRRELEVANT[name])
