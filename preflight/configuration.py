@@ -1,6 +1,7 @@
 """The configuration file: suppressions and the threshold of a project.
 
 fail-on: warning
+detailed-exit-code: true     # 3 instead of 2 for files that cannot be read
 suppress:
   - rule: EIR107
     resource: "module.eks.*"   # a pattern; left out, every resource
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from preflight.source_tree import SourceNode
 
 DEFAULT_NAMES: Final = (".irsa-preflight.yaml", ".irsa-preflight.yml")
-_KEYS: Final = frozenset({"fail-on", "suppress"})
+_KEYS: Final = frozenset({"fail-on", "detailed-exit-code", "suppress"})
 _SUPPRESSION_KEYS: Final = frozenset({"rule", "resource", "file", "reason"})
 
 
@@ -50,6 +51,7 @@ class Configuration:
     """The settings of a project."""
 
     fail_on: str = "error"
+    detailed_exit_code: bool = False
     suppressions: tuple[Suppression, ...] = ()
 
 
@@ -68,8 +70,9 @@ def load_configuration(path: Path | None) -> Configuration:
         raise MalformedFile(f"{found} cannot be read: {error}") from error
     _only(root, _KEYS, str(found))
     listed = root.at("suppress")
-    threshold = root.at("fail-on")
+    threshold, detailed = root.at("fail-on"), root.at("detailed-exit-code")
     return Configuration(
+        detailed_exit_code=detailed is not None and detailed.value is True,
         fail_on=(threshold.text or "") if threshold else "error",
         suppressions=tuple(_suppression(entry, str(found)) for entry in (listed.items if listed else [])),
     )

@@ -133,7 +133,7 @@ def preflight(
         clusters=clusters,
         files=tuple(suppress(report, file.input.text, settings) for report, file in zip(reports, files, strict=True)),
         fail_on=FailOn(threshold),
-        detailed_exit_code=detailed_exit_code,
+        detailed_exit_code=detailed_exit_code or settings.detailed_exit_code,
     )
     _write(options, report)
     return report.exit_code

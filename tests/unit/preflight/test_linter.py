@@ -184,6 +184,12 @@ def test_the_configuration_suppresses_by_rule_resource_and_file(tmp_path: Path, 
     assert run("cluster.yaml").exit_code == code
 
 
+@pytest.mark.parametrize(("setting", "code"), [("true", 3), ("false", 2)])
+def test_the_configuration_gives_unreadable_files_an_exit_code_of_their_own(tmp_path: Path, setting: str, code: int) -> None:
+    config = write(tmp_path / "other.yaml", f"detailed-exit-code: {setting}")
+    assert run("--eksctl", write(tmp_path / "cluster.yaml", "a: ["), "--config", config).exit_code == code
+
+
 def test_the_configuration_sets_the_threshold_and_an_option_overrides_it(tmp_path: Path) -> None:
     config = write(tmp_path / "other.yaml", "fail-on: never")
     path = write(tmp_path / "cluster.yaml", WRONG % ("", ""))
