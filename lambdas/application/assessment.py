@@ -10,11 +10,12 @@ from lambdas.contract.settings import Severity
 from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis, diagnose
 from lambdas.domain.errors import RemediatorError
+from lambdas.domain.incidents.incident import PastIncident
 from lambdas.domain.planning.plan import Plan
 from lambdas.domain.planning.planner import plan
 from lambdas.domain.planning.policies import PAST_SPAN, RepairHistory, recent_binding_change
 from lambdas.domain.ports import CalendarPort, IncidentsPort
-from lambdas.domain.snapshot.snapshot import PodFacts, Snapshot, WorkloadFacts
+from lambdas.domain.snapshot.snapshot import ClusterFacts, PodFacts, Snapshot, WorkloadFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +92,19 @@ def _read_history(
     return RepairHistory(
         incident_id=incident_id,
         round=iteration,
-        incidents=policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN),
+        incidents=_of_this_cluster(snapshot, policy_sources.incidents.history(snapshot.target, snapshot.began_at - PAST_SPAN)),
         affected_clusters=policy_sources.incidents.affected_clusters(*changed) if changed else (),
         calendar_opens_at=opens_at,
         calendar_unread=unread,
     )
+
+
+def _of_this_cluster(snapshot: Snapshot, incidents: tuple[PastIncident, ...]) -> tuple[PastIncident, ...]:
+    """The incidents since the cluster was created. Older ones belong to a deleted cluster with the same name."""
+    if not isinstance(snapshot.cluster, ClusterFacts):
+        return incidents
+    created_at = snapshot.cluster.created_at
+    return tuple(incident for incident in incidents if incident.closed_at >= created_at)
 
 
 def _calendar_state(calendar: CalendarPort, name: str, at: datetime) -> tuple[datetime | None, str]:

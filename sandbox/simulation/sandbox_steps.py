@@ -9,6 +9,7 @@ from typing import Final
 from lambdas.adapters.incident_items import past_item
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
+from lambdas.domain.planning.policies import PAST_SPAN
 from sandbox.aws.eks_state import Failure
 from sandbox.aws.faults import Fault, FaultKind
 from sandbox.cluster.clock import stamp, utc_now
@@ -129,6 +130,7 @@ class SandboxSteps:
         target = ServiceAccountRef(CLUSTER, NAMESPACE, self.env.world.service_account)
         for past in past_repairs(count, target, datetime.now(UTC)):
             self.env.aws.client("dynamodb").put_item(TableName=TABLE, Item=past_item(past))
+        self.env.aws.eks.state.clusters[CLUSTER].record["createdAt"] = datetime.now(UTC) - PAST_SPAN
         return f"{count} repairs within the last hours"
 
     def inject_fault(self, service: str, operation: str, kind: str, times: int = 1) -> str:

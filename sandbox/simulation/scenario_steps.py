@@ -66,7 +66,7 @@ class StepExecutor(Protocol):
         """Run a check that finds no problem, so that a last known good state is recorded."""
 
     def add_past_repairs(self, count: int) -> str:
-        """Record repairs of the last hours in the history."""
+        """Record repairs of the last hours in the history of a cluster that is older than they are."""
 
     def inject_fault(self, service: str, operation: str, kind: str, times: int = 1) -> str:
         """Let the next calls of an AWS operation fail."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lambdas.contract.names import CNI_ADDON, ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.errors import AccessDenied, Denial, TransientError
+from lambdas.domain.planning.policies import PAST_SPAN
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
 from sandbox.simulation.scenario import lookup
 from sandbox.simulation.scenario_steps import STS_TIMEOUT_MESSAGE, past_repairs
@@ -135,6 +136,8 @@ class FakeSteps:
     def add_past_repairs(self, count: int) -> str:
         for past in past_repairs(count, ServiceAccountRef(CLUSTER, *self.run.world.key), self.run.world.now):
             self.run.incidents.remember(past)
+        cluster = self.run.world.cluster
+        cluster.facts = replace(cluster.facts, created_at=self.run.world.now - PAST_SPAN)
         return ""
 
     def inject_fault(self, service: str, operation: str, kind: str, times: int = 1) -> str:

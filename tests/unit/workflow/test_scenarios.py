@@ -1,14 +1,18 @@
 """Every scenario over the fakes, and a scenario for every failure mode."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from sandbox.simulation.assertions import differences
 from sandbox.simulation.scenario import InvalidScenario, Scenario, load, names
-from tests.over_fakes.scenario_run import run_scenario
+from tests.over_fakes.scenario_run import ScenarioRun, run_scenario
 
 _PAGE = Path(__file__).parents[3] / "docs" / "failure-modes.md"
 ROWS = {int(number): verdict for number, verdict in re.findall(r"^\| (\d+) \| \[([\w-]+)\]", _PAGE.read_text(), flags=re.MULTILINE)}
@@ -72,3 +76,18 @@ def test_an_empty_scenario_is_rejected(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "empty.yaml").touch()
     with pytest.raises(InvalidScenario):
         load("empty")
+
+
+def test_repairs_of_a_deleted_cluster_with_the_same_name_do_not_count() -> None:
+    scenario = load("flapping")
+    rebuilt = run_scenario(scenario, kind=RebuiltCluster)
+    assert "annotate" in rebuilt.world.writes[0]
+    assert rebuilt.outcome().outcome == "verified"
+
+
+class RebuiltCluster(ScenarioRun):
+    """A run whose cluster is created after the past repairs."""
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        self.world.cluster.facts = replace(self.world.cluster.facts, created_at=self.world.now - timedelta(hours=1))
+        super().deliver(event)
