@@ -5,10 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from lambdas.contract.names import CNI_ADDON
-from lambdas.contract.workloads import known
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
-from lambdas.domain.diagnosis.finding import Link
+from lambdas.domain.diagnosis.finding import Link, State
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
 from lambdas.domain.planning.plan import BlockReason
@@ -110,17 +108,18 @@ def _counts_text(now: AssessmentSummary) -> str:
     pods = f"{pluralize_share(counts.pods_right, counts.pods, 'pod', 'carries', 'carry')} the role, {counts.pods_ready} ready"
     nodes = f", {counts.nodes_ready} of {pluralize(counts.nodes, 'node')} Ready" if counts.nodes else ""
     nodes += f" ({left_out})" if (left_out := lost_note(counts)) else ""
-    no_errors = _reports_refused_calls(now) and not counts.errors_with_role + counts.errors_without_role
-    return pods + nodes + (", no permission error since" if no_errors else "")
+    return pods + nodes + _events_text(now)
 
 
-def _reports_refused_calls(now: AssessmentSummary) -> bool:
-    """Whether the workload reports refused calls. The CNI sends events on its pods; other workloads do not.
-
-    Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/pkg/awsutils/awsutils.go (MissingIAMPermissions)
-    """
-    workload = known(now.service_account.namespace, now.service_account.name)
-    return workload is not None and workload.addon == CNI_ADDON
+def _events_text(now: AssessmentSummary) -> str:
+    """What the events show about refused calls: none was sent, with the calls that send none, or that they could not be read."""
+    link = next((link for link in now.links if link.link == Link.PERMISSION_ERRORS), None)
+    match link.state if link else "":
+        case State.OK:
+            return f", {link.sentence}" if link else ""
+        case State.UNKNOWN:
+            return ", events of refused calls could not be read"
+    return ""
 
 
 def lost_note(counts: Counts) -> str:

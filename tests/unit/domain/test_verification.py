@@ -10,9 +10,9 @@ from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.assessment.summary import AssessmentSummary, Counts
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.planning.actions import Action, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload
-from lambdas.domain.snapshot.snapshot import Snapshot
+from lambdas.domain.snapshot.snapshot import Snapshot, Unknown
 from lambdas.domain.verification import PATIENCE, VerificationState, is_verified, progress, verify
-from tests.unit.domain.snapshot_fixtures import diagnose_and_plan, snapshot_with
+from tests.unit.domain.snapshot_fixtures import addon, cluster, diagnose_and_plan, snapshot_with
 from tests.unit.notifications.snapshots import EBS, ROLE, healthy_snapshot, service_account
 
 
@@ -119,3 +119,23 @@ def test_the_sentence_shows_the_counts() -> None:
 def test_nodes_are_not_shown_for_a_workload_that_does_not_make_them_ready() -> None:
     driver = summary_of(snapshot_with(healthy_snapshot(EBS), addon_name="aws-ebs-csi-driver"))
     assert "node" not in verify(driver, driver).sentence
+
+
+@pytest.mark.parametrize(
+    ("release", "limits"),
+    [
+        ("v1.20.1-eksbuild.1", "refusals of STS and of ec2:DetachNetworkInterface send none"),
+        ("v1.22.1-eksbuild.1", "refusals of STS and of ec2:DescribeSecurityGroups, ec2:DetachNetworkInterface send none"),
+        ("unreadable", "refusals of STS and of other calls that are not known send none"),
+    ],
+)
+def test_a_verification_names_the_calls_whose_refusal_sends_no_event(release: str, limits: str) -> None:
+    result = verify(BEFORE, summary_of(snapshot_with(addon=addon(version=release), cluster=cluster(ip_family="ipv4"))))
+    assert result.state is VerificationState.VERIFIED
+    assert f"no MissingIAMPermissions event since the pods were created; {limits}" in result.sentence
+
+
+def test_a_verification_says_where_events_could_not_be_read() -> None:
+    result = verify(BEFORE, summary_of(snapshot_with(permission_errors=Unknown("403"))))
+    assert "events of refused calls could not be read" in result.sentence
+    assert "no MissingIAMPermissions event" not in result.sentence

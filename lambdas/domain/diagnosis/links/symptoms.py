@@ -106,9 +106,9 @@ def _no_event(snapshot: Snapshot) -> Finding:
     if snapshot.addon_name != CNI_ADDON:
         return not_applicable(Link.PERMISSION_ERRORS, "only the CNI reports refused calls")
     found = needs(snapshot)
-    unreported = found.without_event if isinstance(found, ReleaseNeeds) else ()
+    unreported = found.without_event if isinstance(found, ReleaseNeeds) else ("other calls that are not known",)
     limits = "refusals of STS" + (f" and of {', '.join(unreported)}" if unreported else "")
-    quiet = ok(Link.PERMISSION_ERRORS, f"no event since the pods were created; {limits} send none")
+    quiet = ok(Link.PERMISSION_ERRORS, f"no MissingIAMPermissions event since the pods were created; {limits} send none")
     return replace(quiet, advice=_survived(snapshot) or survived_refusal(snapshot))
 
 
