@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents import check_lease
-from lambdas.domain.incidents.incident import FAN_OUT_INTERVAL, IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
+from lambdas.domain.incidents.incident import FORGEABLE_INTERVAL, IdleState, Incident, NodesState, PastIncident, Signal, SignalResult
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,7 @@ class LocalIncidents:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self._marks: dict[tuple[str, str], datetime] = {}
-        self._fan_out_at: datetime | None = None
+        self._claimed_at: dict[str, datetime] = {}
 
     def signal(self, target: ServiceAccountRef, signal: Signal) -> SignalResult:
         row = self._row(target)
@@ -52,10 +52,11 @@ class LocalIncidents:
         row = self._row(target)
         row.idle = check_lease.release_check(row.idle, state, forget)
 
-    def claim_fan_out(self, at: datetime) -> bool:
-        if self._fan_out_at and abs(at - self._fan_out_at) < FAN_OUT_INTERVAL:
+    def claim_minute(self, cluster: str, at: datetime) -> bool:
+        former = self._claimed_at.get(cluster)
+        if former and abs(at - former) < FORGEABLE_INTERVAL:
             return False
-        self._fan_out_at = at
+        self._claimed_at[cluster] = at
         return True
 
     def claim(self, incident: Incident) -> Incident:

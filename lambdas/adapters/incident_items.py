@@ -5,7 +5,7 @@
 | `sa#<cluster>/<namespace>/<name>` | `now` | one row per ServiceAccount: open incident, check lease, last healthy check |
 | `sa#<cluster>/<namespace>/<name>` | `carried#<incident id>` | state that an execution hands to the next one, removed after 90 days |
 | `sa#<cluster>/<namespace>/<name>` | `past#<closed at>#<incident id>` | history, removed after 90 days |
-| `fan-out` | `now` | when all clusters were last requested by an event that anyone may send |
+| `request#<cluster>` | `now` | when an event that anyone may send last requested an unanswerable check; removed after a day |
 | `binding#<parameter path>` | `<cluster>` | when an incident of this cluster was last opened for this binding, removed after 90 days |
 """
 
@@ -72,9 +72,9 @@ def row_key(target: ServiceAccountRef) -> Row:
     return {PARTITION_KEY: {"S": f"sa#{target.key}"}, SORT_KEY: {"S": "now"}}
 
 
-def fan_out_key() -> Row:
-    """The key of the row that limits requests for all clusters."""
-    return {PARTITION_KEY: {"S": "fan-out"}, SORT_KEY: {"S": "now"}}
+def request_key(cluster: str) -> Row:
+    """The key of the row that limits such requests for a cluster; an empty name limits those for all clusters."""
+    return {PARTITION_KEY: {"S": f"request#{cluster}"}, SORT_KEY: {"S": "now"}}
 
 
 def binding_key(path: str, cluster: str) -> Row:

@@ -10,9 +10,15 @@ from lambdas.adapters.dynamodb_table import Row, Table
 from lambdas.contract.incidents import EXPIRES_AT, PARTITION_KEY, SORT_KEY
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import Conflict, TransientError
-from lambdas.domain.incidents.check_lease import after_healthy_check, answer_to_quiet_signal, is_lease_expired, result_of_signal
+from lambdas.domain.incidents.check_lease import (
+    IDLE_STATE_RETENTION,
+    after_healthy_check,
+    answer_to_quiet_signal,
+    is_lease_expired,
+    result_of_signal,
+)
 from lambdas.domain.incidents.incident import (
-    FAN_OUT_INTERVAL,
+    FORGEABLE_INTERVAL,
     AlreadyAnswered,
     IdleState,
     Incident,
@@ -81,11 +87,14 @@ class Incidents:
         """Release the lease in one write. A row to forget expires, so the checker needs no grant to delete items."""
         self._table.update(f"release the lease of {target.key}", items.row_key(target), *check_lease_items.release_lease(state, forget))
 
-    def claim_fan_out(self, at: datetime) -> bool:
-        """One conditional write on its own row."""
-        bounds = {":at": items.time(at), ":earliest": items.time(at - FAN_OUT_INTERVAL), ":latest": items.time(at + FAN_OUT_INTERVAL)}
+    def claim_minute(self, cluster: str, at: datetime) -> bool:
+        """One conditional write on a row of its own, which expires."""
+        bounds = {":at": items.time(at), ":earliest": items.time(at - FORGEABLE_INTERVAL), ":latest": items.time(at + FORGEABLE_INTERVAL)}
+        bounds[":expires"] = {"N": str(int((at + IDLE_STATE_RETENTION).timestamp()))}
         condition = "attribute_not_exists(requested_at) OR requested_at <= :earliest OR requested_at > :latest"
-        _, claimed = self._table.update("claim a fan-out", items.fan_out_key(), "SET requested_at = :at", condition, bounds)
+        _, claimed = self._table.update(
+            "claim a request", items.request_key(cluster), f"SET requested_at = :at, {EXPIRES_AT} = :expires", condition, bounds
+        )
         return claimed
 
     def claim(self, incident: Incident) -> Incident:

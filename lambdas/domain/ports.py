@@ -173,8 +173,10 @@ class IncidentsPort(Protocol):
         """
         ...
 
-    def claim_fan_out(self, at: datetime) -> bool:
-        """Whether a request for all clusters may be served: at most one in `FAN_OUT_INTERVAL`. A time in the future blocks nothing."""
+    def claim_minute(self, cluster: str, at: datetime) -> bool:
+        """Whether a request that anyone may send, and that no former check answers, may be served: one a minute for each cluster, and one
+        for all clusters, which have the empty name. A time in the future blocks nothing.
+        """
         ...
 
     def claim(self, incident: Incident) -> Incident:

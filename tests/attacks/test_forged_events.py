@@ -47,11 +47,14 @@ FORGED: dict[str, tuple[Forge, int]] = {
     "all clusters": (lambda simulation, _: own(simulation), 0),
     "one cluster": (lambda simulation, _: own(simulation, cluster="demo"), 3),
     "one cluster, as a sweep": (lambda simulation, _: own(simulation, cluster="demo", trigger="sweep"), 3),
+    "one cluster, as a changed parameter": (lambda simulation, _: own(simulation, cluster="demo", trigger="parameter-changed"), 4),
+    "one cluster, as a refused call": (lambda simulation, _: own(simulation, cluster="demo", trigger="refused-call"), 4),
     "nodes": (lambda simulation, n: own(simulation, "Node Not Ready", cluster="demo", nodes=[f"n{n}"]), 3),
     "ServiceAccounts without a binding": (
         lambda simulation, n: own(simulation, cluster="demo", serviceAccount={"namespace": "a", "name": f"s{n}"}),
         0,
     ),
+    "clusters that do not exist, each of another name": (lambda simulation, n: own(simulation, cluster=f"c{n}"), 0),
     "malformed": (lambda simulation, _: own(simulation, cluster="../.."), 0),
     "another schema": (lambda simulation, _: own(simulation, schemaVersion="9"), 0),
 }
@@ -66,6 +69,8 @@ def test_a_storm_of_forged_events_costs_a_few_checks(forge: Forge, most: int) ->
     for event in storm:
         run(event, simulation.ports)
     assert simulation.world.reads.count("cluster.pods") <= most
+    assert simulation.world.reads.count("eks.cluster") <= 2 + most
+    assert len(simulation.incidents.rows) <= 2
     assert len([kind for kind, _ in simulation.bus.sent if kind == "Check Requested"]) <= 1
 
 

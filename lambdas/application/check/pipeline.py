@@ -37,6 +37,8 @@ from lambdas.notifications import published_events
 
 UNCACHED_TRIGGERS: Final = frozenset({Trigger.PARAMETER_CHANGED, Trigger.PERSON})
 """Triggers that follow a change of a parameter or a cluster, so a cached read would answer for the state before it."""
+UNBOUND: Final = "*"
+"""Stands for all clusters without a binding, in claims of a minute. No cluster has this name."""
 MIN_SWEEP_INTERVAL: Final = timedelta(minutes=1)
 """Shorter than the interval of any schedule, so a second sweep's check within it does not come from the schedule."""
 
@@ -75,7 +77,7 @@ def run(event: object, dependencies: CheckDependencies) -> EventResult:
         case CheckRequest(refusal=Refusal() as refusal):
             return _check_refusal(refusal, request, dependencies)
         case CheckRequest(cluster=None):
-            if request.may_be_forged and not dependencies.incidents.claim_fan_out(dependencies.now()):
+            if request.may_be_forged and not dependencies.incidents.claim_minute("", dependencies.now()):
                 dependencies.log("request", "all clusters were requested less than a minute ago", event_id=request.event_id)
                 return EventIgnored("all clusters were requested less than a minute ago; the next sweep checks them again")
             return _request_checks(request, dependencies)
@@ -139,6 +141,9 @@ def _check_cluster(request: CheckRequest, dependencies: CheckDependencies) -> Ev
     if not targets:
         dependencies.log("request", f"{'/'.join(request.service_account or ())} has no binding in {cluster}")
         return EventIgnored("the ServiceAccount has no binding")
+    if request.may_be_forged and not _is_bound_or_first(cluster, dependencies):
+        dependencies.log("request", f"{cluster} has no binding, and another such cluster was checked less than a minute ago")
+        return EventIgnored("clusters without a binding are checked once a minute")
     return _check_targets(targets, request, dependencies)
 
 
@@ -179,6 +184,12 @@ def _check_targets(targets: Sequence[ServiceAccountRef], request: CheckRequest, 
     if failure:
         raise failure
     return ClusterChecked(results)
+
+
+def _is_bound_or_first(cluster: str, dependencies: CheckDependencies) -> bool:
+    """Whether the cluster has a binding, or no other cluster without one was requested in this minute: its name may be invented."""
+    is_bound = bool(bound_targets(dependencies.readers.parameters.load(cluster), [cluster]))
+    return is_bound or dependencies.incidents.claim_minute(UNBOUND, dependencies.now())
 
 
 def _request_rest(
@@ -231,20 +242,29 @@ def check_target(
 
 
 def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> Signal:
-    """The signal that a request gives. A former check cannot answer a changed parameter, since it may have read a cached value,
-    nor a refused call, which it did not know.
-    """
+    """The signal that a request gives."""
     requirements = {CheckRequirement.NODES: request.is_about_nodes, CheckRequirement.UNCACHED: request.trigger in UNCACHED_TRIGGERS}
     return Signal(
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],
         at=dependencies.now(),
         requirements=frozenset(requirement for requirement, is_set in requirements.items() if is_set),
-        answerable=request.trigger not in (Trigger.PARAMETER_CHANGED, Trigger.REFUSED_CALL),
+        answerable=_is_answerable(target, request, dependencies),
         request=published_events.check_requested(request)[1] if request.actor else None,
         refusal=refusal_to_json(request.refusal) if request.refusal else None,
         quiet=request.trigger is Trigger.SWEEP and not request.is_about_nodes and _is_sweep_due(target, dependencies),
     )
+
+
+def _is_answerable(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> bool:
+    """Whether a former check may have answered the request.
+
+    It cannot have answered a changed parameter, since it may have read a cached value, nor a refused call, which it did not know. An event
+    that anyone may send is believed to be one of these once a minute.
+    """
+    if request.trigger not in (Trigger.PARAMETER_CHANGED, Trigger.REFUSED_CALL):
+        return True
+    return request.may_be_forged and not dependencies.incidents.claim_minute(target.cluster, dependencies.now())
 
 
 def _is_sweep_due(target: ServiceAccountRef, dependencies: CheckDependencies) -> bool:

@@ -182,8 +182,8 @@ EVENT_TIME_GRAIN: Final = timedelta(seconds=1)
 """EventBridge cuts the time of an event to whole seconds, so the event may have happened up to one second later."""
 
 
-FAN_OUT_INTERVAL: Final = timedelta(minutes=1)
-"""Minimum time between two requests for all clusters by events that any principal of the account may send."""
+FORGEABLE_INTERVAL: Final = timedelta(minutes=1)
+"""Minimum time between two requests that cost a check each, by events that any principal of the account may send."""
 CLOCK_SKEW: Final = timedelta(minutes=10)
 """Maximum difference between two clocks. A stored time further in the future was not written by a check, and is ignored."""
 

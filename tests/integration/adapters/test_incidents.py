@@ -11,7 +11,7 @@ import pytest
 from lambdas.domain.errors import Conflict
 from lambdas.domain.incidents.details import NO_DETAILS
 from lambdas.domain.incidents.incident import AlreadyAnswered, IdleState, Incident, Outcome
-from tests.integration.adapters.incident_builders import NOW, SECOND, incident, past, record_healthy_check, signalled
+from tests.integration.adapters.incident_builders import FAR, NOW, SECOND, incident, past, record_healthy_check, signalled
 
 if TYPE_CHECKING:
     from lambdas.contract.parameters import ServiceAccountRef
@@ -288,3 +288,14 @@ def test_an_incident_that_was_taken_over_is_not_handed_over(incidents: Incidents
     assert incidents.get(target) == taken
     assert taken.execution == 1
     assert incidents.carried_state(taken) == ""
+
+
+def test_one_request_a_minute_is_claimed_for_each_cluster(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    other = f"{target.cluster}-other"
+    claims = [(target.cluster, 0), (target.cluster, 59), (other, 59), (target.cluster, 61), (target.cluster, 90)]
+    assert [incidents.claim_minute(name, NOW + seconds * SECOND) for name, seconds in claims] == [True, False, True, True, False]
+
+
+def test_a_claim_of_the_future_blocks_nothing(incidents: IncidentsPort, target: ServiceAccountRef) -> None:
+    assert incidents.claim_minute(target.cluster, FAR)
+    assert incidents.claim_minute(target.cluster, NOW)
