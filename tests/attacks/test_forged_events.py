@@ -25,8 +25,8 @@ THREAT = Threat(
     actor="sender of events",
     controls="a role with `events:PutEvents` on the bus",
     attempt="turn a few events into a fleet of checks, or malformed events into alarms",
-    prevention="one fan-out a minute by conditional write, one check at a time for each target, malformed events are counted "
-    "and not raised",
+    prevention="one fan-out a minute by conditional write, as for claims that no former check answers and for clusters without a binding; "
+    "one check at a time for each target; malformed events are counted and not raised",
     proof=(
         "test_a_storm_of_forged_events_costs_a_few_checks",
         "test_forged_requests_for_all_clusters_are_served_once_a_minute",

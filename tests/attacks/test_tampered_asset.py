@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from infra import asset
+from tests.attacks.threat import Threat
 
-THREAT = "tampered-asset"
+THREAT = Threat(
+    name="tampered asset",
+    actor="user of the machine that deploys",
+    controls="the folder of cached builds, not the sources",
+    attempt="have changed code of the functions deployed",
+    prevention="a cached build for Lambda is compared with its digest, names and modes included, and built again from wheels whose hashes "
+    "are checked",
+    proof=("test_a_changed_build_is_not_deployed", "test_an_unchanged_build_is_used_again"),
+    residual="the digest is in the same folder: an attacker who also writes a matching digest is not noticed. `make release` uses no cache",
+)
 TARGET = asset.Target(platform="any", python="3.13")
 
 
