@@ -4,6 +4,7 @@ The attacker controls a role of the account that may put events on the bus. Sour
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.attacks.threat import Threat
+from tests.chaos.fleet import Arrival, checked, town
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE
 from tests.unit.checker.simulated_checker import SWEEP, simulate
+from tests.world import NOON
 
 THREAT = Threat(
     name="forged events",
@@ -29,6 +32,7 @@ THREAT = Threat(
     "one check at a time for each target; malformed events are counted and not raised",
     proof=(
         "test_a_storm_of_forged_events_costs_a_few_checks",
+        "test_a_storm_that_is_served_in_parallel_costs_a_few_checks",
         "test_forged_requests_for_all_clusters_are_served_once_a_minute",
         "test_a_malformed_event_is_counted_and_not_raised",
     ),
@@ -72,6 +76,19 @@ def test_a_storm_of_forged_events_costs_a_few_checks(forge: Forge, most: int) ->
     assert simulation.world.reads.count("eks.cluster") <= 2 + most
     assert len(simulation.incidents.rows) <= 2
     assert len([kind for kind, _ in simulation.bus.sent if kind == "Check Requested"]) <= 1
+
+
+@pytest.mark.parametrize("environments", [5, 50])
+@pytest.mark.parametrize("forge", [forge for forge, _ in FORGED.values()], ids=FORGED)
+def test_a_storm_that_is_served_in_parallel_costs_a_few_checks(forge: Forge, environments: int) -> None:
+    """With reserved concurrency and without: the storm of one second, in simulated time."""
+    there, simulation = town(broken=False), simulate()
+    simulation.world.now = there.world.now
+    arrivals = [Arrival(forge(simulation, n), NOON, NOON + timedelta(seconds=1 + n / STORM)) for n in range(STORM)]
+    checked(arrivals, there, environments)
+    assert there.checks <= 10
+    assert there.world.reads.count("eks.cluster") <= 10
+    assert not there.world.writes
 
 
 def test_forged_requests_for_all_clusters_are_served_once_a_minute() -> None:
