@@ -34,7 +34,7 @@ def test_durable_operations_are_those_of_a_repair_and_a_watch() -> None:
     watched = sum(watch.reminder_schedule(seconds).polls for seconds in watch.REMINDERS_S)
     assert 10 * meter.operations <= rows()["durable operations, 10 repairs"][0]
     text = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
-    assert f"{round(watched, -1)} where nobody repairs" in text
+    assert f"{round(watched, -1)} where no one repairs" in text
 
 
 def test_counted_figures_follow_from_contract_and_template(minimal: Template) -> None:

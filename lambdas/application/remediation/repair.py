@@ -181,7 +181,7 @@ def _verify(iteration: Iteration, before: AssessmentSummary) -> None:
 
     def check(former: VerificationResult) -> VerificationResult:
         result = verify(former)
-        return result if _is_concluded(result) else replace(result, summary=None)
+        return result if _is_concluded(result) else replace(result, summary=None, sentence="")
 
     result = iteration.steps.until(step, VerificationResult(), check, _is_concluded, schedule)
     if not _is_concluded(result):  # the time is up, and no poll has stored its assessment

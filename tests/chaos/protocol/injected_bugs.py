@@ -172,7 +172,7 @@ INJECTED_BUGS = {
         patched=(RemediationSteps, "_mark_repairing", _claims_without_asking),
     ),
     "a check goes while signals wait": InjectedBug(
-        SearchCase(("event", "break")), "left with the lease", Rules(incidents=GoesWhileSignalsWait)
+        SearchCase(("event", "break")), "keeps the lease", Rules(incidents=GoesWhileSignalsWait)
     ),
     "a check ends whatever came meanwhile": InjectedBug(SearchCase(("event", "break")), "were lost", Rules(incidents=EndsWhateverCame)),
     "a check that died is never relieved": InjectedBug(

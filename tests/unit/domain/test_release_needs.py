@@ -108,7 +108,7 @@ def test_a_survived_refusal_neither_pages_nor_blocks_a_repair() -> None:
 
 def test_without_an_event_the_calls_whose_refusal_sends_none_are_named() -> None:
     old, new = (diagnose(release(version))[Link.PERMISSION_ERRORS].sentence for version in ("v1.20.1", "v1.22.1"))
-    assert old == "no event since the pods were created; refusals of STS and of ec2:DetachNetworkInterface send none"
+    assert old == "no MissingIAMPermissions event since the pods were created; refusals of STS and of ec2:DetachNetworkInterface send none"
     assert GROUPS in new
 
 
