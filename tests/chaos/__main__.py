@@ -79,7 +79,7 @@ def crashes() -> Iterator[RoundResult]:
 
 
 def _telling(name: str, action: str) -> bool:
-    return " tell " in name and action == "START"
+    return " notify " in name and action == "START"
 
 
 def faults() -> Iterator[RoundResult]:

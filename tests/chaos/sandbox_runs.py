@@ -198,7 +198,7 @@ class Killer:
     def _due(self, request: Request) -> bool:
         updates = json.loads(request.body).get("Updates") or []
         points = [(str(update.get("Name")), str(update.get("Action"))) for update in updates]
-        if not self.during_notifications and any(" tell " in name and action == "START" for name, action in points):
+        if not self.during_notifications and any(" notify " in name and action == "START" for name, action in points):
             return False
         with self._lock:
             due = [point for point in points if point not in self.killed and self.at(*point)]

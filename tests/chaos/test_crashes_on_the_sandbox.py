@@ -29,7 +29,7 @@ def test_a_kill_during_a_notification_repeats_only_the_notification() -> None:
     """Sending a message and recording it is not atomic; after a kill in between, a second message is better than none."""
     found = ran(
         "annotation-missing",
-        killing(Phase.NOT_REMEMBERED, lambda name, action: " tell " in name and action == "START", during_notifications=True),
+        killing(Phase.NOT_REMEMBERED, lambda name, action: " notify " in name and action == "START", during_notifications=True),
     )
     assert found.faults == 2
     assert found.converged, found
