@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from lambdas.contract.settings import Severity
@@ -13,6 +14,7 @@ from lambdas.domain.diagnosis.links.identity import oidc_link, role_link, trust_
 from lambdas.domain.diagnosis.links.permissions import permissions_link
 from lambdas.domain.diagnosis.links.pod_health import not_ready
 from lambdas.domain.diagnosis.links.symptoms import nodes_link, permission_errors_link
+from lambdas.domain.diagnosis.role_clearance import unproven
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
 from lambdas.domain.snapshot.snapshot import Snapshot
 
@@ -74,8 +76,9 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         return _diagnosis(snapshot, (first, *rest))
     is_applicable = workload_link(snapshot).state is not State.NOT_APPLICABLE
     findings = tuple(_finding(link, rule, snapshot, wanted=is_applicable) for link, rule in CHAIN.items())
-    if not any(finding.is_broken for finding in findings) and (degraded := degraded_addon(snapshot)) and findings[1].state is State.OK:
-        findings = tuple(degraded if finding.link is degraded.link else finding for finding in findings)
+    if not any(finding.is_broken for finding in findings) and findings[1].state is State.OK:
+        degraded = degraded_addon(snapshot, partial(unproven, snapshot, findings))
+        findings = tuple(degraded if degraded and finding.link is degraded.link else finding for finding in findings)
     if not any(finding.is_broken for finding in findings) and is_applicable:
         known = all(findings[link - 1].state is not State.UNKNOWN for link in READABLE_PRECONDITIONS)
         failing = not_ready(snapshot, preconditions_known=known)

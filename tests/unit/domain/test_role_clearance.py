@@ -68,7 +68,13 @@ CONFIGURATIONS: Final = (
     (Feature.NO_SUBNET_DISCOVERY,),
     (Feature.IMDS_ONLY,),
 )
-CLEARS: Final = ("is not the cause", "A change of the role would not", "Every link of the identity chain is correct", "every link of the")
+CLEARS: Final = (
+    "is not the cause",
+    "A change of the role would not",
+    "Every link of the identity chain is correct",
+    "every link of the",
+    "no link of the identity chain explains it",
+)
 BLAMES: Final = frozenset(Verdict) - {
     Verdict.HEALTHY,
     Verdict.NODES_WAITING_FOR_CNI,
@@ -302,3 +308,13 @@ def test_the_worlds_cover_every_call_of_the_cni() -> None:
         reached |= {(need.call, need.since, need.requires) for need in found.calls}
     wanted = {(need.call, need.since, need.requires) for need in ADDON_NEEDS["vpc-cni"].calls if need.effect is not Effect.SURVIVED}
     assert wanted <= reached
+
+
+def test_a_degraded_addon_clears_nothing_while_a_link_is_broken_or_unread() -> None:
+    healthy = next(world.snapshot for world in generated() if assess(world.snapshot).is_role_cleared)
+    assert isinstance(healthy.addon, AddonFacts)
+    degraded = replace(healthy, addon=replace(healthy.addon, status="DEGRADED"))
+    assert "no link of the identity chain explains it" in assess(degraded).sentence, "every link was read and is correct"
+    unread = [(name, assess(change(degraded))) for name, change in (*LINKS_OF_ANY, *LINKS_OF_IRSA)]
+    assert any("was not checked completely" in summary.sentence for _, summary in unread)
+    assert [(name, said) for name, summary in unread if (said := clearances(summary))] == []

@@ -1,5 +1,6 @@
 """Link 8: the add-on record at EKS. It outlives changes inside the cluster."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from shlex import quote
 from typing import Final
@@ -121,15 +122,20 @@ def _is_consequence(issue: HealthIssue) -> bool:
     return issue.code in _CONSEQUENCES and _EKS_REFUSED not in issue.message
 
 
-def degraded_addon(snapshot: Snapshot) -> Finding | None:
-    """The finding for a degraded add-on that no link explains; None where the add-on is healthy."""
+def degraded_addon(snapshot: Snapshot, unproven_parts: Callable[[], Sequence[str]]) -> Finding | None:
+    """The finding for a degraded add-on where no link is broken; None where the add-on is healthy.
+
+    `unproven_parts` returns what was not shown about the role. Only where that is nothing, no link explains the fault.
+    """
     if not isinstance(snapshot.addon, AddonFacts) or snapshot.addon.status not in _DEGRADED:
         return None
     words = "; ".join(f"{issue.code}: {issue.message[:200]}" for issue in snapshot.addon.issues[:3]) or "EKS names no issue"
+    unproven = ", ".join(unproven_parts())
+    explained = f"the identity chain was not checked completely ({unproven})" if unproven else "no link of the identity chain explains it"
     return broken(
         Link.ADDON_RECORD,
         Verdict.ADDON_DEGRADED,
-        f"The add-on {snapshot.addon.name} is {snapshot.addon.status}, and no link of the identity chain explains it: {words}",
+        f"The add-on {snapshot.addon.name} is {snapshot.addon.status}, and {explained}: {words}",
         *(
             Evidence(", ".join(issue.resources[:3]) or snapshot.addon.name, issue.code, issue.message[:300])
             for issue in snapshot.addon.issues[:3]
