@@ -41,8 +41,6 @@ UNBOUND: Final = "*"
 """Stands for all clusters without a binding, in claims of a minute. No cluster has this name."""
 MIN_SWEEP_INTERVAL: Final = timedelta(minutes=1)
 """Shorter than the interval of any schedule, so a second sweep's check within it does not come from the schedule."""
-
-
 MIN_REFUSAL_INTERVAL: Final = timedelta(minutes=1)
 """Minimum time between two checks of one process for the same refused call of the same principal."""
 
@@ -172,12 +170,13 @@ def _check_refusal(refusal: Refusal, request: CheckRequest, dependencies: CheckD
 def _check_targets(targets: Sequence[ServiceAccountRef], request: CheckRequest, dependencies: CheckDependencies) -> ClusterChecked:
     results: dict[ServiceAccountRef, ServiceAccountResult] = {}
     failure, deadline = None, dependencies.now() + MAX_LEASE_TIME
+    is_answerable = _is_answerable(request, dependencies)
     for position, target in enumerate(targets):
         if position and dependencies.now() > deadline:
             results |= _request_rest(targets[position:], request, dependencies)
             break
         try:
-            results[target] = check_target(target, request, dependencies, deadline=deadline)
+            results[target] = check_target(target, request, dependencies, deadline=deadline, is_answerable=is_answerable)
         except RemediatorError as error:  # the other targets are still checked; Lambda then delivers the event again
             dependencies.log("snapshot", str(error), target=target.key, error=error)
             failure = failure or error
@@ -223,12 +222,12 @@ def targets_of(request: CheckRequest, cluster: str, dependencies: CheckDependenc
 
 
 def check_target(
-    target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies, *, deadline: datetime
+    target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies, *, deadline: datetime, is_answerable: bool = True
 ) -> ServiceAccountResult:
     """Count the signal on the open incident, or defer it to the check that holds the lease, or run the check loop."""
     if request.trigger is not Trigger.SWEEP:  # a sweep makes one check for each bound cluster, so the count says nothing
         dependencies.metrics(metrics.CHECKS, 1, trigger=request.trigger)
-    signaled = dependencies.incidents.signal(target, signal_of(target, request, dependencies))
+    signaled = dependencies.incidents.signal(target, signal_of(target, request, dependencies, is_answerable=is_answerable))
     match signaled:
         case Incident():
             return handle_counted_signal(signaled, request, dependencies)
@@ -241,30 +240,30 @@ def check_target(
     return run_check_loop(target, request, signaled, dependencies, deadline=deadline)
 
 
-def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> Signal:
-    """The signal that a request gives."""
+def signal_of(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies, *, is_answerable: bool = True) -> Signal:
+    """The signal that a request gives to one of its targets. `is_answerable`: a former check may have answered the request."""
     requirements = {CheckRequirement.NODES: request.is_about_nodes, CheckRequirement.UNCACHED: request.trigger in UNCACHED_TRIGGERS}
     return Signal(
         occurred_at=request.occurred_at,
         check=uuid4().hex[:12],
         at=dependencies.now(),
         requirements=frozenset(requirement for requirement, is_set in requirements.items() if is_set),
-        answerable=_is_answerable(target, request, dependencies),
+        answerable=is_answerable,
         request=published_events.check_requested(request)[1] if request.actor else None,
         refusal=refusal_to_json(request.refusal) if request.refusal else None,
         quiet=request.trigger is Trigger.SWEEP and not request.is_about_nodes and _is_sweep_due(target, dependencies),
     )
 
 
-def _is_answerable(target: ServiceAccountRef, request: CheckRequest, dependencies: CheckDependencies) -> bool:
-    """Whether a former check may have answered the request.
+def _is_answerable(request: CheckRequest, dependencies: CheckDependencies) -> bool:
+    """Whether a former check may have answered the request, for all of its targets alike.
 
     It cannot have answered a changed parameter, since it may have read a cached value, nor a refused call, which it did not know. An event
-    that anyone may send is believed to be one of these once a minute.
+    that anyone may send is believed to be one of these once a minute for each cluster.
     """
     if request.trigger not in (Trigger.PARAMETER_CHANGED, Trigger.REFUSED_CALL):
         return True
-    return request.may_be_forged and not dependencies.incidents.claim_minute(target.cluster, dependencies.now())
+    return request.may_be_forged and not dependencies.incidents.claim_minute(request.cluster or "", dependencies.now())
 
 
 def _is_sweep_due(target: ServiceAccountRef, dependencies: CheckDependencies) -> bool:

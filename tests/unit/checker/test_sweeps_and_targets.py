@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from lambdas.application.check.pipeline import run, signal_of
-from lambdas.application.check.results import CheckHandedOver, ChecksRequested, ClusterChecked, EventIgnored
+from lambdas.application.check.results import CheckHandedOver, ChecksRequested, ClusterChecked, EventIgnored, SignalAlreadyAnswered
 from lambdas.contract import metrics
 from lambdas.contract.events import SWEEP_RATE_MINUTES
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.timeouts import CHECKER_TIMEOUT_S
 from lambdas.domain.errors import TransientError
-from lambdas.domain.incidents.incident import Signal
+from lambdas.domain.incidents.incident import IdleState, Signal
 from lambdas.domain.requests.parser import parse
 from lambdas.domain.requests.request import CheckRequest
 from lambdas.domain.snapshot.bindings import Parameter
 from tests.events import event as recorded
+from tests.fakes import Row
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
@@ -67,6 +68,23 @@ def test_the_first_check_of_a_sweep_is_quiet_and_a_repeated_one_is_not() -> None
     for _ in range(3):
         assert [quiet(), quiet()] == [True, False]
         simulation.world.sleep(SWEEP_RATE_MINUTES * 60)
+
+
+def test_a_parameter_change_is_answered_for_no_service_account_by_a_former_check() -> None:
+    """The event on the bus is one request for the cluster, so each of its ServiceAccounts gets a check that began after it."""
+    simulation = simulate()
+    changed = events.own(
+        "Check Requested", {"schemaVersion": "1", "cluster": CLUSTER, "trigger": "parameter-changed"}, simulation.world.now
+    )
+    simulation.world.sleep(2)
+    targets = [TARGET, ServiceAccountRef(CLUSTER, "kube-system", "ebs-csi-controller-sa")]
+    for target in targets:
+        simulation.world.parameters[binding_path(*target.key.split("/"))] = Parameter(value=BOUND_ROLE)
+        simulation.incidents.rows[target.key] = Row(idle=IdleState(known_good_at=simulation.world.now, nodes_seen_at=simulation.world.now))
+    result = run(changed, simulation.ports)
+    assert isinstance(result, ClusterChecked)
+    assert set(result.service_accounts) == set(targets)
+    assert not [found for found in result.service_accounts.values() if isinstance(found, SignalAlreadyAnswered)]
 
 
 def test_a_storm_of_sweep_checks_costs_a_few_checks() -> None:
