@@ -73,7 +73,7 @@ def row_key(target: ServiceAccountRef) -> Row:
 
 
 def request_key(cluster: str) -> Row:
-    """The key of the row that limits such requests for a cluster; an empty name limits those for all clusters."""
+    """The key of the row that records the last claimed request about a cluster. The empty name means all clusters."""
     return {PARTITION_KEY: {"S": f"request#{cluster}"}, SORT_KEY: {"S": "now"}}
 
 

@@ -174,8 +174,9 @@ class IncidentsPort(Protocol):
         ...
 
     def claim_minute(self, cluster: str, at: datetime) -> bool:
-        """Whether a request that anyone may send, and that no former check answers, may be served: one a minute for each cluster, and one
-        for all clusters, which have the empty name. A time in the future blocks nothing.
+        """Claim this minute for one request that any principal can send. Returns False where the minute is already claimed.
+
+        The limit applies to each cluster. The empty name means a request for all clusters. A stored time in the future blocks nothing.
         """
         ...
 

@@ -50,7 +50,7 @@ class CountSample:
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentDetails:
-    """The text of the first assessment, one or two kilobytes, then the timeline and the counts.
+    """The details of a closed incident, a few kilobytes: texts of the first assessment, the timeline, and the counts.
 
     `broken` are the titles and sentences of the broken links. `actor` is who changed the identity, and how, where that is known.
     """
