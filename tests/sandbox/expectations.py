@@ -12,7 +12,8 @@ TIMEOUT_S = 400.0
 
 def assert_expected_result(scenario: Scenario, env: SandboxEnvironment, result: ScenarioResult) -> None:
     """The result is as expected, no event is in the dead-letter queue, and no secret was logged."""
-    assert differences(scenario.expect, result) == []
+    found = differences(scenario.expect, result)
+    assert not found, "; ".join(found)
     assert env.backend.failure is None
     assert env.dead_letters.waiting(CHECKER) == []
     _no_secret_in_any_line(env)
