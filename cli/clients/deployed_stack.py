@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from lambdas.adapters.aws_errors import translated
-from lambdas.contract.environment import VARIABLES, Environment, Function, MissingEnvironment
+from lambdas.contract.environment import VARIABLES, Environment, Function, MissingEnvironment, variable
 from lambdas.contract.names import PROJECT
+from lambdas.contract.settings import UNKNOWN_FLOOR
 from lambdas.domain.errors import AccessDenied, NotFound
 
 if TYPE_CHECKING:
@@ -15,15 +17,21 @@ if TYPE_CHECKING:
     from lambdas.adapters.aws_session import AwsSession
 
 
+FLOOR_VARIABLE: Final = variable("settings_floor")
+
+
 def find(session: AwsSession, name: str) -> Environment | None:
     """Return the environment of the deployed functions, or None where no stack of this name is found or it may not be read.
 
-    Variables of this shell take precedence, for callers who may not read functions.
+    Variables of this shell take precedence, for callers who may not read functions. A function without the variable of the floor has no
+    floor; a shell without it does not say.
     """
     try:
-        return Environment.read(os.environ)
+        shell = Environment.read(os.environ)
     except MissingEnvironment:
         pass
+    else:
+        return shell if FLOOR_VARIABLE in os.environ else replace(shell, settings_floor=UNKNOWN_FLOOR)
     function = PROJECT + (f"-{name}" if name else "")
     try:
         with translated(f"read the configuration of function {function}"):
@@ -37,7 +45,14 @@ def find(session: AwsSession, name: str) -> Environment | None:
 def without_stack(caller: CallerIdentity, region: str) -> Environment:
     """Return the environment where no stack is deployed: no table, no topics, no remediator."""
     empty = dict.fromkeys(("incidents_table", "remediator_arn", "chat_topic_arn", "people_topic_arn", "event_bus", "our_role_arns"), "")
-    return Environment(account=caller.account, region=region, partition=caller.partition, may_simulate="true", **empty)
+    return Environment(
+        account=caller.account,
+        region=region,
+        partition=caller.partition,
+        may_simulate="true",
+        settings_floor=UNKNOWN_FLOOR,
+        **empty,
+    )
 
 
 def roles(environment: Environment) -> dict[Function, str]:

@@ -17,7 +17,7 @@ NameArgument = Annotated[str, typer.Argument(help="Setting, as `settings describ
 
 
 def list_(options: GlobalOptions, *, cluster: ClusterFilter = "") -> int:
-    """List every setting that is set; the others have their defaults.
+    """List every setting that is set, and every floor of the deployment; the others have their defaults.
 
     Example: irsa-remediator settings list --cluster prod-blue
     """
@@ -70,7 +70,7 @@ def unset(options: GlobalOptions, *, cluster: ClusterArgument, name: NameArgumen
 
 
 def describe(options: GlobalOptions) -> int:
-    """List all settings with defaults and meanings. Needs no AWS access.
+    """List all settings with defaults, floors of the deployment and meanings. Without AWS access, the floors are not known.
 
     Example: irsa-remediator settings describe
     """

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import CommandError
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.parameters import BINDINGS_FOLDER, SETTINGS_FOLDER, ServiceAccountRef, binding_path, split_binding_path, valid_cluster
-from lambdas.contract.settings import NAMES, InvalidValue, floor_texts, parse_setting, raise_to_floor, settings_path
+from lambdas.contract.settings import (
+    FLOOR_NAMES,
+    NAMES,
+    UNKNOWN_FLOOR,
+    InvalidValue,
+    Settings,
+    floor_texts,
+    parse_setting,
+    raise_to_floor,
+    settings_path,
+)
 from lambdas.domain.errors import AccessDenied, RemediatorError
 from lambdas.domain.fleet import Fleet, fleet
 from lambdas.domain.snapshot.bindings import Parameter, resolve_binding
@@ -23,6 +33,10 @@ Json = dict[str, Any]
 
 _CLUSTER_GONE: Final = "this account and region have no such cluster: unset the binding if the cluster was deleted"
 _CLUSTER_UNKNOWN: Final = "this account and region have no such cluster yet: check the name"
+
+
+_NO_FUNCTION: Final = "no function of the stack was found, or you may not read its configuration (lambda:GetFunctionConfiguration)"
+_FLOOR_NOT_IN_SHELL: Final = "the variables of this shell replace those of the functions, and IRSA_SETTINGS_FLOOR is not set"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +163,46 @@ def _may_exist(cluster: str, dependencies: Dependencies) -> bool:
 # --- settings ----------------------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
+class SettingFloor:
+    """The floor of one setting. `unset` is the value that applies where no parameter sets it: the stricter of default and floor."""
+
+    name: str
+    default: str
+    floor: str
+    unset: str
+
+    @property
+    def document(self) -> Json:
+        """The floor as JSON."""
+        return {"name": self.name, "default": self.default, "floor": self.floor, "valueIfUnset": self.unset}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedFloor:
+    """The floors that the deployment sets, by the name of the setting. `unknown` says why they are not known; empty where they are."""
+
+    floors: Mapping[str, SettingFloor] = field(default_factory=dict)
+    unknown: str = ""
+
+
+def deployed_floor(dependencies: Dependencies) -> DeployedFloor:
+    """Return the floor from the environment of the deployed functions."""
+    text = dependencies.environment.settings_floor
+    if text == UNKNOWN_FLOOR:
+        return DeployedFloor(unknown=_FLOOR_NOT_IN_SHELL if dependencies.is_deployed else _NO_FUNCTION)
+    floor, defaults = floor_texts(text), {declared.name: declared.metadata["default"] for declared in fields(Settings)}
+    return DeployedFloor(
+        floors={
+            name: SettingFloor(
+                name=name, default=defaults[name], floor=floor[name], unset=_raised_to(name, defaults[name], floor) or defaults[name]
+            )
+            for name in FLOOR_NAMES
+            if name in floor
+        }
+    )
+
+
 def settings(dependencies: Dependencies) -> list[ParameterEntry]:
     """Return every setting that is set, with its problem."""
     parameters = dependencies.readers.parameters.load()
@@ -187,7 +241,7 @@ def _setting_problem(name: str, value: str) -> str:
 
 
 def set_setting(cluster: str, name: str, value: str, dependencies: Dependencies) -> ParameterEntry:
-    """Write one setting and return it.
+    """Write one setting and return it, with the floor that replaces it, if one does.
 
     Raises:
         CommandError: the setting does not exist, or the value is invalid; says which values are valid.
@@ -196,4 +250,5 @@ def set_setting(cluster: str, name: str, value: str, dependencies: Dependencies)
         raise CommandError(f"{name}: {problem}", next_step="list the settings with `irsa-remediator settings describe`")
     path = settings_path(cluster_segment(cluster), name)
     dependencies.parameters.put(path, value)
-    return ParameterEntry(path=path, cluster=cluster, name=name, value=value)
+    raised_to = _raised_to(name, value, floor_texts(dependencies.environment.settings_floor))
+    return ParameterEntry(path=path, cluster=cluster, name=name, value=value, raised_to=raised_to)

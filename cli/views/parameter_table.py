@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -11,13 +11,16 @@ from rich.text import Text
 from cli.clients import connection
 from cli.errors import ExitCode
 from cli.output import progress, write
-from cli.queries.parameters import bindings, compare_clusters, settings
+from cli.queries.parameters import DeployedFloor, bindings, compare_clusters, deployed_floor, settings
 from cli.views.fleet_table import unbound_hint
-from lambdas.contract.settings import Settings
+from lambdas.contract.settings import FLOOR_NAMES, Settings
+from lambdas.domain.errors import RemediatorError
 from lambdas.notifications.escape import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.console import RenderableType
 
     from cli.clients.dependencies import Dependencies
     from cli.options import GlobalOptions
@@ -34,9 +37,10 @@ def write_list(options: GlobalOptions, kind: str, cluster: str, *, validate: boo
     code = ExitCode.BROKEN if validate and any(entry.problem for entry in selected) else ExitCode.OK
     document = {"command": f"{kind} {'validate' if validate else 'list'}", "exitCode": code, kind: [entry.document for entry in selected]}
     unbound = compare_clusters(dependencies).unbound if kind == "bindings" and not cluster else ()
-    document |= {"unbound": list(unbound)} if kind == "bindings" else {}
+    floor = deployed_floor(dependencies)
+    document |= {"unbound": list(unbound)} if kind == "bindings" else _floor_document(floor)
     views = [_table(selected), *([_result(selected)] if validate else [])] if selected else [Text(_empty(kind), style="dim")]
-    write(options.output, document, *views, *unbound_hint(unbound))
+    write(options.output, document, *views, *(unbound_hint(unbound) if kind == "bindings" else _floor_view(floor)))
     return code
 
 
@@ -45,22 +49,57 @@ def _empty(kind: str) -> str:
     return f"No {kind} are set. {next_step}."
 
 
+def _floor_document(floor: DeployedFloor) -> dict[str, Any]:
+    floors = None if floor.unknown else [item.document for item in floor.floors.values()]
+    return {"floor": floors, "floorUnknown": floor.unknown or None}
+
+
+def _floor_view(floor: DeployedFloor) -> Iterator[RenderableType]:
+    """Return one line for each floor, also for that of a setting without a parameter."""
+    if floor.unknown or not floor.floors:
+        yield _floor_summary(floor)
+        return
+    yield Text("\nFloor of the deployment (`settings_floor` in deploy.yaml), which no parameter can lower:")
+    table = _new_table("setting", "floor", "if unset")
+    for item in floor.floors.values():
+        is_raised = item.unset != item.default
+        table.add_row(
+            item.name, plain(item.floor), f"{plain(item.unset)}, instead of the default {item.default}" if is_raised else item.unset
+        )
+    yield table
+
+
+def _floor_summary(floor: DeployedFloor) -> Text:
+    if floor.unknown:
+        return Text(f"The floor of the deployment is not known: {plain(floor.unknown)}.", style="yellow")
+    return Text("The deployment sets no floor (`settings_floor` in deploy.yaml).", style="dim")
+
+
+def _new_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "setting")
+    return table
+
+
 def _result(entries: list[ParameterEntry]) -> Text:
     invalid = sum(bool(entry.problem) for entry in entries)
     return Text(f"{invalid} of {len(entries)} invalid", style="bold red") if invalid else Text(f"all {len(entries)} valid", style="green")
 
 
 def _table(entries: Iterable[ParameterEntry]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("", "cluster", "name", "value"):
-        table.add_column(column, overflow="fold")
+    table = _new_table("", "cluster", "name", "value")
     for entry in entries:
         mark = Text("✗", style="bold red") if entry.problem else Text("✓", style="green")
         value = Text(plain(entry.value)).append(f"\n{plain(entry.problem)}" if entry.problem else "", style="red")
         if entry.raised_to:
-            value.append(f"\nraised to the floor {plain(entry.raised_to)}", style="yellow")
+            value.append(f"\n{_overruled(entry)}", style="yellow")
         table.add_row(mark, plain(entry.cluster), plain(entry.name), value)
     return table
+
+
+def _overruled(entry: ParameterEntry) -> str:
+    return f"has no effect: the floor {plain(entry.raised_to)} of the deployment is stricter" if entry.raised_to else ""
 
 
 def write_change(options: GlobalOptions, entry: ParameterEntry, former: Mapping[str, Parameter], command: str) -> ExitCode:
@@ -71,7 +110,7 @@ def write_change(options: GlobalOptions, entry: ParameterEntry, former: Mapping[
         options.output,
         {"command": command, "exitCode": ExitCode.OK, "written": entry.document | {"former": old or None}},
         Text(f"{entry.path}\n  = {entry.value}{note}"),
-        *([Text(f"note: {entry.problem}", style="yellow")] if entry.problem else []),
+        *(Text(f"note: {note}", style="yellow") for note in (entry.problem, _overruled(entry)) if note),
     )
     return ExitCode.OK
 
@@ -86,15 +125,29 @@ def delete_and_write(options: GlobalOptions, path: str, dependencies: Dependenci
 
 
 def write_descriptions(options: GlobalOptions) -> ExitCode:
-    """Write names, defaults and meanings of all settings."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for column in ("setting", "default", "meaning"):
-        table.add_column(column, overflow="fold", no_wrap=column == "setting")
+    """Write names, defaults, floors and meanings of all settings. Without AWS access the floors are not known."""
+    floor = _floor_if_readable(options)
+    table = _new_table("setting", "default", "floor", "meaning")
     descriptions = [
-        {"name": field.name, "default": field.metadata["default"], "description": field.metadata["description"]}
+        {
+            "name": field.name,
+            "default": field.metadata["default"],
+            "mayHaveFloor": field.name in FLOOR_NAMES,
+            "floor": floor.floors[field.name].floor if field.name in floor.floors else None,
+            "description": field.metadata["description"],
+        }
         for field in fields(Settings)
     ]
     for setting in descriptions:
-        table.add_row(setting["name"], setting["default"], setting["description"])
-    write(options.output, {"command": "settings describe", "exitCode": ExitCode.OK, "settings": descriptions}, table)
+        shown = setting["floor"] or ("–" if not setting["mayHaveFloor"] else "?" if floor.unknown else "none")
+        table.add_row(setting["name"], setting["default"], plain(shown), setting["description"])
+    document = {"command": "settings describe", "exitCode": ExitCode.OK, "settings": descriptions, "floorUnknown": floor.unknown or None}
+    write(options.output, document, table, *([_floor_summary(floor)] if floor.unknown else []))
     return ExitCode.OK
+
+
+def _floor_if_readable(options: GlobalOptions) -> DeployedFloor:
+    try:
+        return deployed_floor(connection.connect(options))
+    except RemediatorError as error:
+        return DeployedFloor(unknown=str(error))

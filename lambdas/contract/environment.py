@@ -32,7 +32,8 @@ class Environment:
     `remediator_arn` is the qualified ARN of the alias that new incidents start on. `our_role_arns` (comma-separated) are the stack's
     roles, whose calls start no check. `may_simulate` says whether the optional grant on `iam:SimulatePrincipalPolicy` was deployed.
     `bound_roles` (comma-separated ARNs with `*`) are the only roles that may be written. Empty means that none was configured, `*` that
-    this is not known. `settings_floor`, such as `mode=approve;cooldown_s=600`, holds the least strict settings that parameters can choose.
+    this is not known. `settings_floor`, such as `mode=approve;cooldown_s=600`, holds the least strict settings that parameters can choose;
+    `*` means that this is not known, which only a command line can say.
     `clusters` (comma-separated names) are the clusters that this stack serves, where another stack serves others in the same account and
     region; empty means every cluster.
     """

@@ -224,10 +224,12 @@ FLOOR_NAMES: Final = tuple(f.name for f in fields(Settings) if f.metadata["stric
 Floor = Mapping[str, object]
 """The least strict value that parameters can give to a setting, by the name of the setting."""
 NO_FLOOR: Final[Floor] = MappingProxyType({})
+UNKNOWN_FLOOR: Final = "*"
+"""The text of a floor that the command line cannot read."""
 
 
 def parse_floor(text: str) -> Floor:
-    """A floor from its text, such as `mode=approve;cooldown_s=600`; empty text is no floor.
+    """A floor from its text, such as `mode=approve;cooldown_s=600`. Empty text and an unknown floor limit nothing.
 
     Raises:
         InvalidValue: a name is no setting that has a floor, or a value does not parse; the message says what is allowed.
@@ -240,7 +242,8 @@ def parse_floor(text: str) -> Floor:
 
 def floor_texts(text: str) -> Mapping[str, str]:
     """The values of a floor as they were configured, by the name of the setting."""
-    return {name: value for name, _, value in (item.partition("=") for item in text.split(";") if item)}
+    items = () if text == UNKNOWN_FLOOR else text.split(";")
+    return {name: value for name, _, value in (item.partition("=") for item in items if item)}
 
 
 def raise_to_floor(name: str, value: object, floor: Floor) -> object:

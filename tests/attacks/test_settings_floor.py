@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from cli.main import app
 from cli.queries.parameters import settings
 from lambdas.contract.names import ANY_CLUSTER
 from lambdas.contract.settings import (
@@ -23,6 +26,7 @@ from lambdas.contract.settings import (
     read_settings,
     settings_path,
 )
+from lambdas.domain.errors import AccessDenied, Denial
 from lambdas.domain.planning.policies import opens_at
 from lambdas.domain.snapshot.bindings import Parameter
 from lambdas.notifications.message_context import ApprovalAnswer
@@ -33,6 +37,8 @@ from tests.world import World
 from tests.world.state import NOON
 
 if TYPE_CHECKING:
+    from cli.clients.dependencies import Dependencies
+    from cli.options import GlobalOptions
     from tests.over_fakes.scenario_run import ScenarioRun
 
 THREAT = Threat(
@@ -154,3 +160,14 @@ def test_the_command_line_shows_which_values_are_raised() -> None:
     entries = settings(replace(dependencies, environment=environment))
     assert {entry.name: entry.raised_to for entry in entries} == {"mode": "approve", "cooldown_s": ""}
     assert [entry.document.get("raisedTo") for entry in entries] == [None, "approve"]
+
+
+def test_settings_are_described_without_aws_access(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(_: GlobalOptions) -> Dependencies:
+        raise AccessDenied("read the identity: no credentials", denial=Denial.UNAUTHENTICATED)
+
+    monkeypatch.setattr("cli.clients.connection.connect", connect)
+    result = CliRunner().invoke(app, ["settings", "describe", "--output", "json"])
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["floorUnknown"]) == (0, "read the identity: no credentials")
+    assert {setting["floor"] for setting in document["settings"]} == {None}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.clients.dependencies import Dependencies
 from cli.clients.ports import AuditLog
 from lambdas.contract.admission import API_VERSION, with_defaults
+from lambdas.contract.settings import UNKNOWN_FLOOR, parse_floor
 from lambdas.domain.errors import NotFound, RemediatorError, TransientError
 from lambdas.domain.snapshot.bindings import Parameter
 from tests import fakes
@@ -153,9 +154,14 @@ class Fakes:
     pattern_tester: FakePatternTester
     dependencies: Dependencies
 
+    def set_floor(self, text: str) -> None:
+        environment = replace(self.dependencies.environment, settings_floor=text)
+        readers = replace(self.dependencies.readers, floor=parse_floor(text))
+        self.dependencies = replace(self.dependencies, environment=environment, readers=readers)
+
     def remove_stack(self) -> None:
         names = ("incidents_table", "remediator_arn", "chat_topic_arn", "people_topic_arn", "event_bus", "our_role_arns")
-        environment = replace(self.dependencies.environment, **dict.fromkeys(names, ""))
+        environment = replace(self.dependencies.environment, settings_floor=UNKNOWN_FLOOR, **dict.fromkeys(names, ""))
         self.dependencies = replace(self.dependencies, is_deployed=False, environment=environment)
 
 

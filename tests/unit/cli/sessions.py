@@ -158,6 +158,12 @@ def _invalid_parameters(fakes: Fakes) -> None:
     fakes.world.parameters[settings_path("_default", "cooldown_s")] = Parameter(value="60")
 
 
+def _below_the_floor(fakes: Fakes) -> None:
+    fakes.set_floor("mode=approve;cooldown_s=600;max_repairs_per_hour=10;notify_from=warning")
+    for name, value in {"mode": "enforce", "cooldown_s": "900"}.items():
+        fakes.world.parameters[settings_path("_default", name)] = Parameter(value=value)
+
+
 def _fleet(fakes: Fakes) -> None:
     _two_clusters(fakes)
     fakes.world.parameters[binding_path("last-year", NAMESPACE, NAME)] = Parameter(value=role_arn("demo-vpc-cni"))
@@ -319,6 +325,11 @@ SESSIONS: Final[Mapping[str, Session]] = {
     ),
     "settings-validate": Session(("settings validate",), prepare=_invalid_parameters),
     "settings-describe": Session(("settings describe",)),
+    "settings-floor": Session(
+        ("settings describe", "settings list", "settings validate", "settings set demo notify_from critical", "settings list -o yaml"),
+        prepare=_below_the_floor,
+    ),
+    "settings-undeployed": Session(("settings describe", "settings list", "settings list -o yaml"), prepare=Fakes.remove_stack),
     "history": Session(("history", "history -o json", "history 7f3a", "history zz", "history --html x.html"), prepare=_past_incidents),
     "history-json": Session(("history 7f3a -o json",), prepare=_past_incidents),
     "history-open": Session(("history", "history c0ff", "history c0ff -o yaml"), prepare=_pending_approval),

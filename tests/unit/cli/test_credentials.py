@@ -16,6 +16,7 @@ from cli.clients.aws_session import CallerIdentity, region_of
 from cli.clients.cluster_login import KubeconfigLogin
 from cli.errors import CommandError
 from lambdas.contract.environment import Environment, Function, variable
+from lambdas.contract.settings import UNKNOWN_FLOOR
 from lambdas.domain.snapshot.snapshot import ClusterFacts
 from tests.unit.cli.fake_dependencies import ENVIRONMENT
 
@@ -168,11 +169,28 @@ def test_variables_of_the_shell_take_precedence(no_aws: Path, monkeypatch: pytes
     assert session.function == ""
 
 
+def test_a_shell_without_the_variable_of_the_floor_does_not_say_that_there_is_none(no_aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in _variables().items():
+        if name != deployed_stack.FLOOR_VARIABLE:
+            monkeypatch.setenv(name, value)
+    found = deployed_stack.find(FakeSession("ResourceNotFoundException"), "")  # type: ignore[arg-type]
+    assert found
+    assert found.settings_floor == UNKNOWN_FLOOR
+
+
+def test_a_function_without_the_variable_of_the_floor_has_none(no_aws: Path) -> None:
+    variables = {name: value for name, value in _variables().items() if name != deployed_stack.FLOOR_VARIABLE}
+    found = deployed_stack.find(FakeSession({"Environment": {"Variables": variables}}), "")  # type: ignore[arg-type]
+    assert found
+    assert found.settings_floor == ""
+
+
 def test_without_a_stack_the_environment_is_empty() -> None:
     environment = deployed_stack.without_stack(
         CallerIdentity(arn="arn:aws:iam::111122223333:user/j", account="111122223333", partition="aws"), "eu-west-1"
     )
     assert (environment.incidents_table, environment.chat_topic_arn, environment.our_role_arns) == ("", "", "")
+    assert environment.settings_floor == UNKNOWN_FLOOR
     assert deployed_stack.roles(environment) == {}
 
 
