@@ -21,6 +21,7 @@ from infra.configuration import Configuration, Environment  # noqa: E402
 from infra.configuration_file import load, parse  # noqa: E402
 from infra.configuration_schema import InvalidConfiguration, Problem  # noqa: E402
 from infra.functions import bundled_code, placeholder_code  # noqa: E402
+from infra.size_limits import find_excesses  # noqa: E402
 from infra.stack import add_stacks  # noqa: E402
 
 ROOT = Path(__file__).parent
@@ -58,7 +59,7 @@ def build(app: cdk.App) -> None:
 
 
 def main() -> int:
-    """Synthesize the app. Prints an invalid configuration as a message without traceback and returns 1."""
+    """Synthesize the app. Prints an invalid or too large configuration as a message without traceback and returns 1."""
     app = cdk.App()
     try:
         build(app)
@@ -68,7 +69,10 @@ def main() -> int:
     except BundlingFailed as error:
         print(f"The functions' asset cannot be built.\n{error}", file=sys.stderr)
         return 1
-    app.synth()
+    excesses = [excess for stack in app.synth().stacks for excess in find_excesses(stack.stack_name, stack.template)]
+    if excesses:
+        print("The templates exceed limits of AWS.", *excesses, sep="\n", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -16,12 +16,6 @@ ALIAS: Final = "live"
 EVENT_BUS: Final = "default"
 """AWS delivers native events and CloudTrail events to the default bus only."""
 
-MAX_NAMED_CLUSTERS: Final = 10
-"""Clusters that the remediator's policy names. Beyond it the policy names the add-ons only: inline policies have 10,240 characters.
-
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-"""
-
 
 def remediator_name(environment: Environment) -> str:
     """Return the remediator's function name. It is fixed, since its role, its environment and the chat role contain it."""
@@ -100,8 +94,7 @@ def target_arns(stack: Stack, environment: Environment, *, table: dynamodb.ITabl
 
 
 def _named_clusters(environment: Environment) -> list[str]:
-    names = [cluster.name for cluster in environment.clusters]
-    return names if 0 < len(names) <= MAX_NAMED_CLUSTERS else ["*"]
+    return [cluster.name for cluster in environment.clusters] or ["*"]
 
 
 def _remediator(stack: Stack, environment: Environment) -> str:

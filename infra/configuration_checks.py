@@ -7,11 +7,6 @@ from infra.configuration import Configuration, Environment
 from infra.configuration_schema import Problem
 from infra.regions import unsupported_reason
 
-_MOST_NAMES = 2_500
-"""Characters of role ARNs and cluster names: a function's variables hold 4 KB, and the others need less than 1.5 KB.
-
-Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-"""
 _LONGEST_STACK_NAME = 128  # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 
 
@@ -46,7 +41,7 @@ def _within(environment: Environment, where: str, *, alone: bool) -> Iterator[Pr
     if refusal:
         yield Problem(f"{where}.region", environment.region, refusal)
     yield from _clusters(environment, where)
-    yield from _arns(environment, where)
+    yield from _key(environment, where)
     yield from _network(environment, where)
     if environment.notify.chat_home and (environment.notify.slack or environment.notify.teams):
         yield Problem(f"{where}.notify.chat_home", environment.notify.chat_home, "a channel or a chat_home, not both")
@@ -68,12 +63,7 @@ def _clusters(environment: Environment, where: str) -> Iterator[Problem]:
             yield Problem(f"{where}.clusters[{index}].name", cluster.name, f"a stack name of at most {_LONGEST_STACK_NAME} characters")
 
 
-def _arns(environment: Environment, where: str) -> Iterator[Problem]:
-    names = [role if role.startswith("arn:") else f"arn:aws-us-gov:iam::000000000000:role{role}*" for role in environment.bound_roles]
-    texts = (*names, *(cluster.name for cluster in environment.clusters), *map("=".join, environment.settings_floor))
-    if sum(len(text) + 1 for text in texts) > _MOST_NAMES:
-        allowed = f"roles, clusters and settings_floor with at most {_MOST_NAMES} characters in all; use a path such as /eks/"
-        yield Problem(f"{where}.bound_roles", f"{len(names)} roles", allowed)
+def _key(environment: Environment, where: str) -> Iterator[Problem]:
     if environment.key and environment.region and environment.key.split(":")[3] != environment.region:
         yield Problem(f"{where}.key", environment.key, f"a key in {environment.region}")
 

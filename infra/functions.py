@@ -17,7 +17,7 @@ from infra import arns
 from infra.asset import LAMBDAS, build
 from infra.configuration import LOG_DAYS, Environment, Network
 from infra.dead_letter_queue import dead_letter_queue
-from infra.permissions import statements, wildcards
+from infra.permissions import distribute, document, statements, wildcards
 from infra.security_rules import accept, accept_wildcards
 from infra.topics import Topics
 from lambdas.contract import environment as contract_environment
@@ -102,14 +102,16 @@ class Functions(Construct):
     def _role(self, function: Function, shared: Mapping[Target, Sequence[str]], log: logs.LogGroup, failures: sqs.Queue) -> iam.Role:
         targets = {**shared, Target.LOGS: [log.log_group_arn], Target.DEAD_LETTERS: [failures.queue_arn]}
         optional = self._optional()
-        policy_statements = statements(function, targets, optional, Stack.of(self).region)
+        inline, managed = distribute(statements(function, targets, optional, Stack.of(self).region), Stack.of(self))
         role = iam.Role(
             self,
             f"{logical_id(function)}Role",
             description=f"{PROJECT}: {SIZES[function].what}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"Contract": iam.PolicyDocument(statements=policy_statements, minimize=False)},
+            inline_policies={"Contract": document(inline)},
         )
+        for number, statement in enumerate(managed, start=1):
+            role.add_managed_policy(iam.ManagedPolicy(role, f"Contract{number}", document=document([statement])))
         accept_wildcards(role, wildcards(function, targets, optional))
         return role
 

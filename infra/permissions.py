@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
+from infra.size_limits import INLINE_POLICIES, MANAGED_POLICY, fill, size
 from lambdas.contract.access import ENI_ACTIONS, IAM, NETWORK, SERVICE_IAM, IamGrant, Target
 from lambdas.contract.environment import Function
 
@@ -33,6 +35,38 @@ def statements(function: Function, arns: Arns, optional: Collection[str], region
         if arns[target]
     ]
     return [*created, _deny_interfaces()] if NETWORK in optional else created
+
+
+def document(created: Sequence[iam.PolicyStatement]) -> iam.PolicyDocument:
+    """Return a policy of these statements, unchanged and in this order."""
+    return iam.PolicyDocument(statements=list(created), minimize=False)
+
+
+def distribute(created: Sequence[iam.PolicyStatement], stack: Stack) -> tuple[list[iam.PolicyStatement], list[iam.PolicyStatement]]:
+    """Return the statements of the inline policy, and one statement for each managed policy of the role.
+
+    A list of many clusters or roles exceeds the limit of inline policies. The statements with the longest lists then become managed
+    policies, so that the permissions stay the same.
+    """
+
+    def measured(items: Sequence[iam.PolicyStatement]) -> int:
+        return size(stack.resolve(document(items).to_json()), stack.stack_name)
+
+    inline, managed = list(created), []
+    while measured(inline) > INLINE_POLICIES:
+        largest = max(inline, key=lambda statement: measured([statement]))
+        inline.remove(largest)
+        managed += _split(largest, stack)
+    return inline, managed
+
+
+def _split(statement: iam.PolicyStatement, stack: Stack) -> list[iam.PolicyStatement]:
+    """Return statements that are equal to one statement together, each small enough for a managed policy."""
+    resources = statement.resources
+    empty = size(stack.resolve(document([statement.copy(resources=[""])]).to_json()), stack.stack_name)
+    sizes = [size(resource, stack.stack_name) + 1 for resource in stack.resolve(resources)]  # and a comma
+    brackets = 2  # a list with one item is written without brackets
+    return [statement.copy(resources=resources[part]) for part in fill(sizes, MANAGED_POLICY - empty - brackets)]
 
 
 def wildcards(function: Function, arns: Arns, optional: Collection[str]) -> dict[str, str]:

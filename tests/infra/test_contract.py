@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from infra.arns import MAX_NAMED_CLUSTERS
 from lambdas.contract import environment as contract_environment
 from lambdas.contract.access import CUSTOMER_KEY, IAM, NETWORK, SERVICE_IAM, SIMULATION, IamGrant, Target
 from lambdas.contract.environment import ALLOCATOR, VARIABLES, Function
 from lambdas.contract.events import DIGEST_INPUT, MAX_EVENT_AGE_HOURS, RETRY_ATTEMPTS, SUBSCRIPTIONS, SWEEP_INPUT, SWEEP_RATE_MINUTES
-from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements, synthesize
+from tests.infra.templates import ACCOUNT, REGION, Template, function, functions, of_type, resolved, statements
 
 WRITES = ("Put", "Update", "Delete", "Create", "Send", "Publish", "Tag", "Attach", "Pass", "Invoke", "Checkpoint", "Assign", "Unassign")
 
@@ -204,17 +203,6 @@ def policies(template: Template) -> list[dict[str, Any]]:
     inline = [policy["PolicyDocument"] for of_role in roles for policy in of_role]
     kinds = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
     return inline + [item["Properties"]["PolicyDocument"] for kind in kinds for item in of_type(template, kind).values()]
-
-
-@pytest.mark.parametrize(("count", "named"), [(1, True), (MAX_NAMED_CLUSTERS, True), (MAX_NAMED_CLUSTERS + 1, False)])
-def test_the_policy_stays_below_the_limit_of_iam_with_many_clusters(count: int, named: bool) -> None:
-    names = [f"{number:03d}{'c' * 97}" for number in range(count)]
-    configuration = {"environments": [{"account": ACCOUNT, "region": REGION, "clusters": [{"name": name} for name in names]}]}
-    template = synthesize(configuration)["EksIrsaRemediator"]
-    _, role = role_of(template, Function.REMEDIATOR.handler)
-    text = json.dumps(resolved(role["Policies"], REGION), separators=(",", ":"))
-    assert len(text) < 10_240
-    assert (f"addon/{names[0]}/vpc-cni/*" in text) == named
 
 
 def test_in_a_vpc_the_code_of_a_function_may_not_change_network_interfaces(minimal: Template, prod: Template) -> None:
