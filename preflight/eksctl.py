@@ -28,7 +28,7 @@ from preflight.finding import Finding, MalformedFile, by_severity
 from preflight.iam_policies import Access, Policy, cni_access, missing_calls, policy_by_arn, policy_by_document, unknown_policy
 from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
-from preflight.source_tree import SourceNode, load
+from preflight.source_tree import SourceNode, duplicate_keys, load
 
 _POLICIES: Final = ("attachPolicyARNs", "attachPolicy", "wellKnownPolicies")
 _ROLE: Final = "serviceAccountRoleARN"
@@ -157,20 +157,9 @@ def _refused_keys(config: Config) -> Iterator[Finding]:
     for node, key, message in refused_settings(config.root):
         line, column = node.place_of(key)
         yield Finding(rule=rules.SETTINGS_REFUSED, resource=_RESOURCE, line=line, column=column, block_line=node.line, message=message)
-    yield from _duplicates(config.root)
-
-
-def _duplicates(root: SourceNode) -> Iterator[Finding]:
-    waiting, visited = [root], set[int]()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in visited:
-            continue
-        visited.add(id(node))
-        for key, (line, column) in node.duplicates.items():
-            message = f"The key {key!r} is written twice, and eksctl refuses the file."
-            yield Finding(rule=rules.DUPLICATE_KEY, resource=_RESOURCE, line=line, column=column, message=message)
-        waiting.extend([*node.items, *node.fields.values()])
+    for key, (line, column) in duplicate_keys(config.root):
+        message = f"The key {key!r} is written twice, and eksctl refuses the file."
+        yield Finding(rule=rules.DUPLICATE_KEY, resource=_RESOURCE, line=line, column=column, message=message)
 
 
 # --- the identity of aws-node

@@ -1,7 +1,7 @@
 """Validation of a ClusterConfig with eksctl's own JSON schema, which is pinned in `eksctl.schema.json`.
 
-Reported are unknown keys, and values where the schema has an object or a list: eksctl decodes strictly, so both stop it. Other types
-are left to eksctl, which turns numbers into texts.
+Reported are unknown keys, values where the schema has an object or a list, and texts where it has a truth value: eksctl decodes
+strictly, so each stops it. Other types are left to eksctl, which turns numbers into texts.
 
 Source: https://github.com/eksctl-io/eksctl/blob/main/pkg/eks/api.go (ParseConfig)
 """
@@ -37,6 +37,8 @@ def refused_settings(root: SourceNode) -> Iterator[tuple[SourceNode, str, str]]:
         elif error.validator == "type" and error.validator_value in _CONTAINERS and not _is_accepted(error):
             expected = "a list" if error.validator_value == "array" else "a mapping"
             yield node, "", f"{owner} must be {expected}."
+        elif error.validator == "type" and error.validator_value == "boolean" and isinstance(error.instance, str):
+            yield node, "", f"{owner} must be true or false, without quotes."
 
 
 def is_too_large(root: SourceNode) -> bool:

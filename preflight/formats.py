@@ -12,7 +12,7 @@ from preflight.cloudformation import reader as cloudformation
 from preflight.manifests import reader as manifests
 from preflight.pulumi import reader as pulumi
 from preflight.terraform import reader as terraform
-from preflight.terraform.plan import load
+from preflight.terraform.plan import load, resembles_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,8 +41,10 @@ FORMATS: Final[Mapping[str, Format]] = {
 _MARKS: Final = {
     "terraform-plan": re.compile(r'"format_version"\s*:.*"(?:resource_changes|planned_values)"', re.DOTALL),
     "pulumi-preview": re.compile(r'"steps"\s*:.*"urn"\s*:\s*"urn:pulumi:', re.DOTALL),
-    "eksctl": re.compile(r"eksctl\.io/v"),
-    "manifest": re.compile(r"\b(?:eks|iam)\.(?:services\.k8s\.aws|aws\.(?:m\.)?upbound\.io|aws\.crossplane\.io)/"),
+    "eksctl": re.compile(r"""apiVersion["']?\s*:\s*["']?eksctl\.io/v"""),
+    "manifest": re.compile(
+        r"""apiVersion["']?\s*:\s*["']?(?:eks|iam)\.(?:services\.k8s\.aws|aws\.(?:m\.)?upbound\.io|aws\.crossplane\.io)/"""
+    ),
     "template": re.compile(r"AWSTemplateFormatVersion|[\"']?Type[\"']?\s*:\s*[\"']?AWS::\w+::\w+"),
 }
 _PREFIX: Final = 2_000_000
@@ -56,6 +58,11 @@ def kind_of(text: str) -> str | None:
         if "resource_changes" in keys or "planned_values" in keys:
             return "terraform-plan"
     return next((kind for kind, mark in _MARKS.items() if mark.search(text[:_PREFIX])), None)
+
+
+def intended_kind(text: str) -> str | None:
+    """Return the kind that a file was meant to be, where its content is near to one: the reader of the kind names the fault."""
+    return "terraform-plan" if resembles_plan(text) else None
 
 
 def _keys(text: str) -> frozenset[str]:

@@ -2,17 +2,23 @@
 
 import glob
 import sys
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from preflight.finding import MalformedFile
-from preflight.formats import FORMATS, kind_of
+from preflight.formats import FORMATS, intended_kind, kind_of
 from preflight.run import InputFile
 
 STDIN: Final = "-"
-_ENCODINGS: Final = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
+_ENCODINGS: Final = {
+    BOM_UTF8: "utf-8-sig",
+    BOM_UTF32_LE: "utf-32",  # begins with the mark of UTF-16
+    BOM_UTF32_BE: "utf-32",
+    BOM_UTF16_LE: "utf-16",
+    BOM_UTF16_BE: "utf-16",
+}
 """Encodings by their first bytes: PowerShell's `>` writes UTF-16."""
 _ZIP: Final = b"PK\x03\x04"
 _SUFFIXES: Final = (".json", ".yaml", ".yml", ".template")
@@ -34,7 +40,7 @@ def discover(paths: Sequence[str], *, skip_unknown: bool = False) -> Iterator[In
     for given in paths:
         for path, is_named in _expand(given):
             entry = _input("", path)
-            kind = kind_of(entry.text) if not entry.error else None
+            kind = (kind_of(entry.text) or (intended_kind(entry.text) if is_named else None)) if not entry.error else None
             if kind:
                 yield InputFile(kind=kind, name=entry.name, text=entry.text)
             elif is_named and (entry.error or not skip_unknown):
@@ -97,8 +103,14 @@ def decoded(raw: bytes, file: str) -> str:
     if raw.startswith(_ZIP):
         plan = "PLANFILE" if file == "stdin" else file
         raise MalformedFile(f"{file} is a saved plan, not its JSON: run `terraform show -json {plan} > plan.json` and give plan.json")
-    encoding = next((name for mark, name in _ENCODINGS.items() if raw.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _ENCODINGS.items() if raw.startswith(mark)), _encoding_without_mark(raw))
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         raise MalformedFile(f"{file} is no {encoding.upper()} text: byte {error.start + 1} is not valid") from error
+
+
+def _encoding_without_mark(raw: bytes) -> str:
+    """Every format begins with an ASCII character, which has a zero byte beside it in UTF-16."""
+    first, second = (raw[:2] + b"  ")[:2]
+    return "utf-16-le" if not second else "utf-16-be" if not first else "utf-8"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import yaml
 
 from preflight.finding import MalformedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _DEEPEST: Final = 100
@@ -60,6 +63,17 @@ class SourceNode:
         return self.keys.get(key, (self.line, self.column))
 
 
+def duplicate_keys(root: SourceNode) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Return the keys that some mapping below the root holds twice, with the position of the second."""
+    waiting, visited = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in visited:
+            visited.add(id(node))
+            yield from node.duplicates.items()
+            waiting.extend([*node.items, *node.fields.values()])
+
+
 def load(text: str, file: str) -> SourceNode:
     """Return the one document of a YAML or JSON text. Short tags of CloudFormation become the functions that they abbreviate.
 
@@ -79,7 +93,7 @@ def load_all(text: str, file: str) -> list[SourceNode]:
     Raises:
         MalformedFile: the text is neither YAML nor JSON, is empty, contains itself, or is nested without end.
     """
-    if text.lstrip("\ufeff \t\r\n").startswith("{") and (comment := _comment_in_json(text)):
+    if text.lstrip("\ufeff \t\r\n").startswith(("{", "/")) and (comment := _comment_in_json(text)):
         raise MalformedFile(f"{file}:{comment[0]}:{comment[1]} is a comment, which JSON does not allow: delete it")
     try:
         roots = [root for root in _composed(text) if not (isinstance(root, yaml.ScalarNode) and root.tag.endswith(":null"))]
@@ -96,21 +110,32 @@ def load_all(text: str, file: str) -> list[SourceNode]:
         raise MalformedFile(f"{file} is nested too deeply to be read") from error
 
 
-_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|//|/\*|#')
+_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\r\n]*|/\*.*?\*/|#[^\r\n]*', re.DOTALL)
+_TRAILING_COMMA: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[]}])')
 
 
-def _comment_in_json(text: str) -> tuple[int, int] | None:
-    """Return the position of the first comment outside of strings in a text that is meant as JSON; None for YAML in flow style."""
+def _comment_in_json(text: str, marks: tuple[str, ...] = ("//", "/*")) -> tuple[int, int] | None:
+    """Return the position of the first comment of a text that is JSON without its comments and trailing commas; None for other texts.
+
+    YAML in flow style may hold the same signs as text, and `#` as its own comment.
+    """
+    if _is_json(text):
+        return None
+    comments = [found.start() for found in _JSON_TOKEN.finditer(text) if found[0].startswith(marks)]
+    bare = text
+    for tokens in (_JSON_TOKEN, _TRAILING_COMMA):
+        bare = tokens.sub(lambda found: found[0] if found[0].startswith('"') else "", bare)
+    if not comments or not _is_json(bare):
+        return None
+    return _position(text, comments[0])
+
+
+def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
-        found = next((token for token in _JSON_TOKEN.finditer(text) if token[0] in ("//", "/*")), None)
-        if found is None or re.search(r"^\s*[\w:]+:", text, re.MULTILINE):
-            return None
-        return _position(text, found.start())
-    except RecursionError:
-        return None
-    return None
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _position(text: str, offset: int) -> tuple[int, int]:
@@ -120,7 +145,10 @@ def _position(text: str, offset: int) -> tuple[int, int]:
 
 def json_fault(text: str, file: str, error: json.JSONDecodeError) -> str:
     """Return the message about a text that is not JSON: a comment is named as such, at its own line."""
-    if comment := _comment_in_json(text):
+    comment = _comment_in_json(text, ("//", "/*", "#"))
+    if comment is None and text.startswith(("//", "/*", "#"), error.pos):
+        comment = error.lineno, error.colno
+    if comment:
         return f"{file}:{comment[0]}:{comment[1]} is a comment, which JSON does not allow: delete it"
     return f"{file}:{error.lineno}:{error.colno} is not JSON: {error.msg}"
 
@@ -208,7 +236,10 @@ class _Tree:
                 for one in reversed(found.items or [found]):
                     merged |= one.fields
                 continue
-            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            if not isinstance(key, yaml.ScalarNode):
+                place = f"{self._file}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+                raise MalformedFile(f"{place} is a mapping or list as a key: if `{{{{ }}}}` is a template, render it first")
+            name = str(key.value)
             if name in own:
                 duplicates[name] = (key.start_mark.line + 1, key.start_mark.column + 1)
             own[name] = self.node_of(value)

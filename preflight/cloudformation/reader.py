@@ -20,7 +20,7 @@ from preflight.finding import Finding, by_severity
 from preflight.iam_policies import Access, cni_access
 from preflight.role_arn import fault_of_arn
 from preflight.rules import Rule
-from preflight.source_tree import SourceNode
+from preflight.source_tree import SourceNode, duplicate_keys
 from preflight.suppression import metadata_reasons
 
 _ADDON: Final = "AWS::EKS::Addon"
@@ -162,16 +162,9 @@ def _is_auto_mode(cluster: Resource) -> bool:
 
 
 def _duplicates(template: Template) -> Iterator[Finding]:
-    waiting, visited = [template.root], set[int]()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in visited:
-            continue
-        visited.add(id(node))
-        for key, (line, column) in node.duplicates.items():
-            message = f"The key {key!r} is written twice; CloudFormation refuses the template or uses one of the two."
-            yield Finding(rule=rules.DUPLICATE_KEY, resource=key, line=line, column=column, message=message)
-        waiting.extend([*node.items, *node.fields.values()])
+    for key, (line, column) in duplicate_keys(template.root):
+        message = f"The key {key!r} is written twice; CloudFormation refuses the template or uses one of the two."
+        yield Finding(rule=rules.DUPLICATE_KEY, resource=key, line=line, column=column, message=message)
 
 
 # --- the identity of aws-node

@@ -8,12 +8,13 @@ Crossplane: https://marketplace.upbound.io/providers/upbound/provider-aws-eks/la
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from preflight import rules
 from preflight.context import ALONE, Context, Declarations
-from preflight.finding import Finding, MalformedFile
-from preflight.source_tree import SourceNode, load_all
+from preflight.finding import Finding, MalformedFile, by_severity
+from preflight.source_tree import SourceNode, duplicate_keys, load_all
 from preflight.terraform import reader as terraform
 from preflight.terraform.plan import Change, Plan
 
@@ -57,38 +58,56 @@ _LISTED: Final = ("compute_config", "kubernetes_network_config")
 _DEEPEST: Final = 20
 
 
-def parse(source: str, file: str) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class Manifests:
+    """The manifests as a plan, and the keys that they hold twice with their positions."""
+
+    plan: Plan
+    duplicates: tuple[tuple[str, tuple[int, int]], ...]
+
+
+def parse(source: str, file: str) -> Manifests:
     """Return the manifests as a plan.
 
     Raises:
         MalformedFile: the text holds no manifest of ACK or Crossplane for EKS.
     """
-    documents = [entry for document in load_all(source, file) for entry in _entries(document)]
+    roots = load_all(source, file)
+    documents = [entry for root in roots for entry in _entries(root)]
     changes = [pair for document in documents if (pair := _change(document))]
     if not changes:
         raise MalformedFile(f"{file}:1:1 holds no manifest of ACK or Crossplane for EKS or IAM")
-    return Plan(
+    plan = Plan(
         changes=tuple(change for change, _ in changes),
         data_reads=(),
         prior=(),
         configuration={"resources": [block for _, block in changes]},
         complete=True,
     )
+    return Manifests(plan=plan, duplicates=tuple(found for root in roots for found in duplicate_keys(root)))
 
 
-def declarations(plan: Plan) -> Declarations:
+def declarations(manifests: Manifests) -> Declarations:
     """Return what the manifests declare that matters to other files."""
-    return terraform.declarations(plan)
+    return terraform.declarations(manifests.plan)
 
 
-def findings(plan: Plan, context: Context) -> tuple[Finding, ...]:
+def findings(manifests: Manifests, context: Context) -> tuple[Finding, ...]:
     """Return the findings about manifests, most severe first, at the lines of the resources."""
-    places = {change.address: (change.line, change.column) for change in plan.changes}
-    found = []
-    for finding in terraform.findings(plan, context):
+    places = {change.address: (change.line, change.column) for change in manifests.plan.changes}
+    found = [
+        Finding(
+            rule=rules.DUPLICATE_KEY,
+            line=line,
+            column=column,
+            message=f"The key {key!r} is written twice: strict parsers refuse it, others keep the last value.",
+        )
+        for key, (line, column) in manifests.duplicates
+    ]
+    for finding in terraform.findings(manifests.plan, context):
         line, column = places.get(finding.resource, (0, 0))
         found.append(replace(finding, line=line, column=column, add=(), place=""))
-    return tuple(found)
+    return by_severity(found)
 
 
 def read(source: str, file: str, context: Context = ALONE) -> tuple[Finding, ...]:

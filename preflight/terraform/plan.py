@@ -174,16 +174,33 @@ _HUMAN: Final = (
 )
 
 
+_STATE: Final = re.compile(r'"(?:format_version|lineage|terraform_version)"\s*:')
+_LOG: Final = '"@level"'
+
+
+def resembles_plan(source: str) -> bool:
+    """Return whether the text is a state, a log, or the output for people, which are given in the place of a plan."""
+    start = source[:2000]
+    return bool(_STATE.search(start)) or _LOG in start or _is_for_people(source)
+
+
+def _is_for_people(source: str) -> bool:
+    return any(phrase in source for phrase in _HUMAN) or bool(re.match(r"\s*No changes\. ", source))
+
+
 def _document(source: str, file: str) -> Mapping[str, Any]:
     if not source.strip():
         raise MalformedFile(f"{file} is empty: {_SHOW}")
-    if any(phrase in source for phrase in _HUMAN) or re.match(r"\s*No changes\. ", source):
+    if _is_for_people(source):
         raise MalformedFile(f"{file}:1:1 is the output of `terraform plan` for people, not JSON: save it with -out=PLANFILE, then {_SHOW}")
     try:
         found = json.loads(source)
     except json.JSONDecodeError as error:
-        if '"@level"' in source[:2000]:
+        if _LOG in source[:2000]:
             raise MalformedFile(f"{file} is the log of `terraform plan -json`, not a plan: {_SHOW}") from error
+        if (not error.pos and '{"format_version"' in source) or source.startswith("[command]"):
+            fault = "begins with other output: run the command without a wrapper (`terraform_wrapper: false` of setup-terraform)"
+            raise MalformedFile(f"{file}:1:1 {fault}, {_SHOW}") from error
         raise MalformedFile(json_fault(source, file, error)) from error
     except (RecursionError, ValueError) as error:  # ValueError: a number of more digits than Python reads
         raise MalformedFile(f"{file} cannot be read as JSON: {type(error).__name__}") from error
