@@ -114,9 +114,15 @@ class Cluster:
         )
         return tuple(sorted(dict.fromkeys(found), key=lambda error: error.at, reverse=True))
 
-    def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
+    def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
+        attempt, path = f"annotate ServiceAccount {namespace}/{name}", _service_account(namespace, name)
+        uid = self._api.get(attempt, path, kubernetes_objects.uid)  # with it, the API server does not create a missing object
+        metadata = {"name": name, "uid": uid, "resourceVersion": resource_version, "annotations": {ROLE_ANNOTATION: role_arn}}
+        self._api.apply(attempt, path, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+
+    def restore_annotation(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
         change = {"metadata": {"resourceVersion": resource_version, "annotations": {ROLE_ANNOTATION: role_arn}}}
-        self._api.patch(f"annotate ServiceAccount {namespace}/{name}", _service_account(namespace, name), change)
+        self._api.patch(f"restore ServiceAccount {namespace}/{name}", _service_account(namespace, name), change)
 
     def restart(self, namespace: str, kind: WorkloadKind, name: str, restarted_at: str) -> None:
         change = {"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT_ANNOTATION: restarted_at}}}}}

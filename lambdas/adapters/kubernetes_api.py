@@ -51,6 +51,8 @@ Fact = TypeVar("Fact")
 _CONNECTIONS: Final = 8
 _JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
+_APPLY_PATCH: Final = "application/apply-patch+yaml"
+"""The body is JSON, which is YAML too."""
 TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
@@ -108,6 +110,19 @@ class KubernetesApi:
         """
         url = f"{path}?{urlencode({'fieldManager': FIELD_MANAGER})}"
         return self._answer(self._request(attempt, "PATCH", url, content_type=_MERGE_PATCH, body=change))
+
+    def apply(self, attempt: str, path: str, manifest: Mapping[str, Any]) -> Any:
+        """Apply the fields of a manifest server-side under the product's field manager, and return the resulting object.
+
+        The fields are taken over from managers that hold another value, because the `resourceVersion` in the manifest is that of the
+        object in which the caller saw the other value.
+        Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts
+
+        Raises:
+            Conflict: the object has another `resourceVersion` than the manifest names, or does not exist.
+        """
+        url = f"{path}?{urlencode({'fieldManager': FIELD_MANAGER, 'force': 'true'})}"
+        return self._answer(self._request(attempt, "PATCH", url, content_type=_APPLY_PATCH, body=manifest))
 
     def delete(self, attempt: str, path: str, options: Mapping[str, Any]) -> Any:
         """Delete one object under the preconditions in `options`.

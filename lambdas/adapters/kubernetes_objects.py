@@ -143,6 +143,11 @@ def service_account(item: Json) -> ServiceAccountFacts:
     )
 
 
+def uid(item: Json) -> str:
+    """The UID of any object."""
+    return _required(_object(item["metadata"], "metadata"), "uid")
+
+
 def _is_role_key(key: str) -> bool:
     """Whether the key is the role annotation or a misspelling such as `eks.amazon.com/role-arn` or `eks.amazonaws.com/roleARN`."""
     return "".join(filter(str.isalnum, key.lower())).endswith("rolearn")

@@ -11,6 +11,12 @@ ANY_CLUSTER: Final = "_default"
 FIELD_MANAGER: Final = PROJECT
 """The field manager of all writes, as `metadata.managedFields` shows it."""
 
+ADDON_MANAGER: Final = "eks"
+"""The field manager of EKS add-ons.
+
+Source: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html
+"""
+
 CHECKER_GROUP: Final = f"{PROJECT}:checker"
 REMEDIATOR_GROUP: Final = f"{PROJECT}:remediator"
 """Kubernetes groups that the access entries assign and the generated RBAC binds."""

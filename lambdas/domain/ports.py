@@ -123,8 +123,17 @@ class ClusterPort(Protocol):
         """`FailedCreate` events on the workload of this name, newest first."""
         ...
 
-    def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
-        """Set only the role annotation (None: remove it).
+    def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
+        """Set only the role annotation and own it, so that another manager that stops applying it does not remove it.
+
+        Raises:
+            Conflict: the ServiceAccount has another resource version.
+            NotFound: the ServiceAccount does not exist.
+        """
+        ...
+
+    def restore_annotation(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
+        """Set only the role annotation to a former value; None removes it for every owner.
 
         Raises:
             Conflict: the ServiceAccount has another resource version.

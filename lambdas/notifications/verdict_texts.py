@@ -99,8 +99,8 @@ VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
         cleared_sentence="A change of the role would not fix it.",
     ),
     Verdict.ADDON_ROLE_MISSING: VerdictText(
-        title="the next {addon} update would remove the role of {workload}",
-        sentence="Pods have their role now. They lose it after the next update of the add-on.",
+        title="the next {addon} update can remove the role of {workload}",
+        sentence="Pods have their role now. The add-on does not keep it for them.",
     ),
     Verdict.ANNOTATION_MISSING: WITHOUT_ROLE,
     Verdict.ANNOTATION_WIPED: WITHOUT_ROLE,

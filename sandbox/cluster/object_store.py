@@ -121,11 +121,18 @@ class ObjectStore(ObjectTable):
         subresource: str = "",
         dry_run: bool = False,
     ) -> Object:
-        """Server-side apply: the manager owns the fields of its manifest, and fields that it no longer applies are removed."""
+        """Server-side apply: the manager owns the fields of its manifest, and fields that it no longer applies are removed.
+
+        A manifest with a UID does not create an object.
+        Source: https://github.com/kubernetes/apiserver/blob/v0.36.1/pkg/endpoints/handlers/patch.go (applyPatchToCurrentObject)
+        """
         metadata = manifest["metadata"]
         namespace = str(metadata.get("namespace") or "default") if resource.namespaced else ""
         writer = replace(_writer(by, subresource), operation="Apply")
         if self.find(resource, metadata["name"], namespace) is None:
+            if uid := metadata.get("uid"):
+                cause = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise errors.conflict(resource, metadata["name"], cause)
             return self.create(resource, manifest, namespace, by=writer, dry_run=dry_run)
 
         def merged(old: Mapping[str, Any]) -> Object:

@@ -220,9 +220,9 @@ def resource_version(product: Cluster, namespace: str, name: str) -> str:
 
 def test_the_product_makes_each_of_its_writes(product: Cluster, limited: ControlPlane) -> None:
     admin = limited.client()
-    product.annotate("kube-system", "aws-node", aws_node.ROLE, resource_version(product, "kube-system", "aws-node"))
-    product.annotate("kube-system", "aws-node", None, resource_version(product, "kube-system", "aws-node"))
-    product.annotate("apps", "reader", "arn:aws:iam::111122223333:role/apps/reader", resource_version(product, "apps", "reader"))
+    product.apply_annotation("kube-system", "aws-node", aws_node.ROLE, resource_version(product, "kube-system", "aws-node"))
+    product.restore_annotation("kube-system", "aws-node", None, resource_version(product, "kube-system", "aws-node"))
+    product.apply_annotation("apps", "reader", "arn:aws:iam::111122223333:role/apps/reader", resource_version(product, "apps", "reader"))
     product.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", "2026-01-02T03:04:05.000001Z")
     product.restart("kube-system", WorkloadKind.DAEMON_SET, "aws-node", "2026-01-02T03:04:05.000002Z")
     product.restart("apps", WorkloadKind.DEPLOYMENT, "reader", "2026-01-02T03:04:05Z")

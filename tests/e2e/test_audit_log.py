@@ -70,7 +70,7 @@ def _act(control_plane: ControlPlane) -> None:
     port = log_in(control_plane, REMEDIATOR)
     eventually(lambda: logged_in(port))
     seen = admin.get(f"{ACCOUNTS}/aws-node")
-    port.annotate("kube-system", "aws-node", ROLE, seen["metadata"]["resourceVersion"])
+    port.apply_annotation("kube-system", "aws-node", ROLE, seen["metadata"]["resourceVersion"])
     control_plane.silence_kubelets()
 
 

@@ -37,7 +37,7 @@ def _version(account: dict[str, Any]) -> str:
 
 
 def test_an_annotation_changes_no_other_field(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
-    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
     after = admin.get(aws_node.SERVICE_ACCOUNT)
     assert after["metadata"]["annotations"] == {"team": "network", aws_node.ROLE_KEY: aws_node.ROLE}
     changing = {"annotations", "resourceVersion", "managedFields"}
@@ -47,7 +47,7 @@ def test_an_annotation_changes_no_other_field(admin: ApiClient, account: dict[st
 
 
 def test_managed_fields_name_each_field_manager(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
-    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
     owners = {entry["manager"]: entry for entry in admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["managedFields"]}
     assert owners[FIELD_MANAGER]["operation"] == "Update"
     assert owners[FIELD_MANAGER]["fieldsV1"] == {"f:metadata": {"f:annotations": {f"f:{aws_node.ROLE_KEY}": {}}}}
@@ -62,31 +62,31 @@ def test_a_concurrent_write_gives_a_conflict_and_a_new_read_succeeds(
 ) -> None:
     admin.merge(aws_node.SERVICE_ACCOUNT, {"metadata": {"labels": {"changed": "meanwhile"}}})
     with pytest.raises(Conflict):
-        remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+        remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
     fresh = admin.get(aws_node.SERVICE_ACCOUNT)
     assert aws_node.ROLE_KEY not in fresh["metadata"]["annotations"]
-    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(fresh))
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(fresh))
     assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["annotations"][aws_node.ROLE_KEY] == aws_node.ROLE
 
 
 def test_a_recreated_service_account_is_not_patched(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     admin.delete(aws_node.SERVICE_ACCOUNT)
     with pytest.raises(NotFound):
-        remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+        remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
     admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
     with pytest.raises(Conflict):
-        remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+        remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
 
 
 def test_removing_the_annotation_keeps_the_other_fields(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
-    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
-    remediator.annotate(*AWS_NODE, None, _version(admin.get(aws_node.SERVICE_ACCOUNT)))
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
+    remediator.restore_annotation(*AWS_NODE, None, _version(admin.get(aws_node.SERVICE_ACCOUNT)))
     assert admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["annotations"] == account["metadata"]["annotations"]
 
 
 def test_the_fields_of_an_apply_owner_are_kept(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     """Its fields stay its own; it learns of ours when it wants another value, and may still take it by force."""
-    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(account))
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
     wanted = aws_node.service_account(role_arn="arn:aws:iam::111122223333:role/old")
     headers = {"Content-Type": "application/apply-patch+yaml"}
     polite = admin.ask("PATCH", aws_node.SERVICE_ACCOUNT, wanted, query={"fieldManager": "eks"}, headers=headers)
@@ -114,7 +114,7 @@ def test_the_annotation_equals_that_of_kubectl(admin: ApiClient, kubectl: Callab
     theirs = admin.get(aws_node.SERVICE_ACCOUNT)
     admin.delete(aws_node.SERVICE_ACCOUNT)
     before = admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
-    remediator.annotate(*AWS_NODE, aws_node.ROLE, _version(before))
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(before))
     ours = admin.get(aws_node.SERVICE_ACCOUNT)
     admin.delete(aws_node.SERVICE_ACCOUNT)
     assert {key: item for key, item in ours.items() if key != "metadata"} == {

@@ -23,7 +23,7 @@ def node_names() -> tuple[str, ...]:
 def _annotate(port: Cluster) -> None:
     account = port.service_account(*AWS_NODE)
     assert not isinstance(account, Missing)
-    port.annotate(*AWS_NODE, aws_node.ROLE, account.resource_version)
+    port.apply_annotation(*AWS_NODE, aws_node.ROLE, account.resource_version)
 
 
 def _stale(port: Cluster) -> list[tuple[str, str]]:

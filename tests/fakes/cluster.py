@@ -62,7 +62,13 @@ class FakeCluster:
     def controller_errors(self, namespace: str, name: str) -> tuple[ControllerError, ...]:
         return tuple(self.here.controller_errors) if (namespace, name) in {(key[0], key[2]) for key in self.here.workloads} else ()
 
-    def annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
+    def apply_annotation(self, namespace: str, name: str, role_arn: str, resource_version: str) -> None:
+        self._annotate(namespace, name, role_arn, resource_version)
+
+    def restore_annotation(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
+        self._annotate(namespace, name, role_arn, resource_version)
+
+    def _annotate(self, namespace: str, name: str, role_arn: str | None, resource_version: str) -> None:
         found = self.here.accounts.get((namespace, name))
         if found is None:
             raise NotFound(f"ServiceAccount {namespace}/{name}")

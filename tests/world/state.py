@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from lambdas.contract.names import POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
+from lambdas.contract.names import FIELD_MANAGER, POD_IDENTITY_AGENT_ADDON, ROLE_ANNOTATION
 from lambdas.domain.snapshot.snapshot import (
     AddonFacts,
     Association,
@@ -274,7 +274,16 @@ class World:
         cluster.addons[addon] = replace(update.becomes, modified_at=self.now)
         del cluster.updates[addon]
         if update.annotates and (NAMESPACE, NAME) in cluster.accounts:
-            self.set_annotation(cluster, (NAMESPACE, NAME), update.becomes.role_arn, "eks")
+            self._apply_record(cluster, (NAMESPACE, NAME), update.becomes.role_arn)
+
+    def _apply_record(self, cluster: InCluster, key: tuple[str, str], role: str | None) -> None:
+        """The add-on manager applies its manifest. An annotation that the remediator owns stays when the manifest has none.
+
+        Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+        """
+        owners = {writer.manager for writer in cluster.accounts[key].writers if writer.owns_annotation}
+        if role is not None or FIELD_MANAGER not in owners:
+            self.set_annotation(cluster, key, role, "eks")
 
 
 def _starts(cluster: InCluster, role: str | None, *, association: bool) -> bool:

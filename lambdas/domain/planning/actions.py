@@ -103,7 +103,7 @@ def without_restart(action: RestartWorkload) -> ReplaceStalePods | None:
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateAddonRole:
-    """Write the role into the add-on record that was read with `old_role_arn`. Only this repair survives the next update.
+    """Write the role into the add-on record that was read with `old_role_arn`. Only this repair survives a new ServiceAccount.
 
     `token` makes repeated calls one update.
     """

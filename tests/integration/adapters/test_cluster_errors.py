@@ -86,7 +86,7 @@ def test_a_forbidden_request_has_the_message_of_the_server() -> None:
         apply_aws_node(cluster)
         client = login(cluster)
         writes: list[Callable[[], object]] = [
-            lambda: client.annotate(NAMESPACE, NAME, ROLE, "1"),
+            lambda: client.apply_annotation(NAMESPACE, NAME, ROLE, "1"),
             lambda: client.restart(NAMESPACE, WorkloadKind.DAEMON_SET, NAME, "now"),
             lambda: client.delete_pod(NAMESPACE, "p", "u"),
         ]
@@ -223,7 +223,7 @@ def test_a_cluster_without_a_usable_endpoint_or_authority_is_a_permanent_error(c
 
 def test_hostile_names_stay_inside_their_path_segment(cluster: EmbeddedCluster) -> None:
     with pytest.raises(RemediatorError):
-        login(cluster).annotate(f"../../../api/v1/namespaces/{NAMESPACE}", f"{NAME}?x=", ROLE, "1")
+        login(cluster).apply_annotation(f"../../../api/v1/namespaces/{NAMESPACE}", f"{NAME}?x=", ROLE, "1")
     stored: Any = cluster.store.find(SERVICE_ACCOUNTS, NAME, NAMESPACE)
     assert "annotations" not in stored["metadata"]
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambdas.contract.names import FIELD_MANAGER, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
+from lambdas.contract.names import ADDON_MANAGER, FIELD_MANAGER, RESTARTED_AT_ANNOTATION, ROLE_ANNOTATION
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.errors import Conflict, NotFound
 from lambdas.domain.snapshot.snapshot import Missing, ServiceAccountFacts
+from sandbox.cluster import aws_node
 from sandbox.cluster.faults import ConnectionBreak, Fault
 from sandbox.cluster.resources import PODS, SERVICE_ACCOUNTS
 from tests.integration.adapters.embedded_clusters import NAME, NAMESPACE, ROLE, apply_aws_node, embedded, login, pod
@@ -39,32 +40,49 @@ def account(client: Cluster) -> ServiceAccountFacts:
 def test_annotating_changes_one_key_under_the_field_manager(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
     before: Any = cluster.store.find(SERVICE_ACCOUNTS, NAME, NAMESPACE)
-    client.annotate(NAMESPACE, NAME, ROLE, account(client).resource_version)
+    client.apply_annotation(NAMESPACE, NAME, ROLE, account(client).resource_version)
     after: Any = cluster.store.find(SERVICE_ACCOUNTS, NAME, NAMESPACE)
     assert after["metadata"]["annotations"] == {ROLE_ANNOTATION: ROLE}
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
     assert [writer.manager for writer in account(client).writers if writer.owns_annotation] == [FIELD_MANAGER]
 
 
-def test_annotating_with_none_removes_the_key(cluster: EmbeddedCluster) -> None:
+@pytest.mark.parametrize("force", [True, False])
+def test_an_applied_annotation_stays_at_an_update_of_the_add_on_without_a_role(cluster: EmbeddedCluster, force: bool) -> None:
+    client, manifest = login(cluster), aws_node.service_account(role_arn=ROLE)
+    cluster.store.apply(SERVICE_ACCOUNTS, manifest, by=ADDON_MANAGER, force=True)
+    client.apply_annotation(NAMESPACE, NAME, ROLE, account(client).resource_version)
+    cluster.store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by=ADDON_MANAGER, force=force)
+    assert account(client).role_annotations == {ROLE_ANNOTATION: ROLE}
+
+
+def test_another_value_is_taken_over_from_its_owner(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
-    client.annotate(NAMESPACE, NAME, ROLE, account(client).resource_version)
-    client.annotate(NAMESPACE, NAME, None, account(client).resource_version)
+    theirs = {"metadata": {"annotations": {ROLE_ANNOTATION: "arn:aws:iam::111122223333:role/theirs"}}}
+    cluster.store.patch(SERVICE_ACCOUNTS, NAME, NAMESPACE, patch=theirs, by="kubectl-annotate")
+    client.apply_annotation(NAMESPACE, NAME, ROLE, account(client).resource_version)
+    assert [writer.manager for writer in account(client).writers if writer.owns_annotation] == [FIELD_MANAGER]
+
+
+def test_restoring_to_none_removes_the_key(cluster: EmbeddedCluster) -> None:
+    client = login(cluster)
+    client.apply_annotation(NAMESPACE, NAME, ROLE, account(client).resource_version)
+    client.restore_annotation(NAMESPACE, NAME, None, account(client).resource_version)
     assert not account(client).role_annotations
 
 
 def test_annotating_a_changed_object_is_a_conflict_and_changes_nothing(cluster: EmbeddedCluster) -> None:
     client = login(cluster)
     facts = account(client)
-    client.annotate(NAMESPACE, NAME, "arn:aws:iam::111122223333:role/theirs", facts.resource_version)
+    client.apply_annotation(NAMESPACE, NAME, "arn:aws:iam::111122223333:role/theirs", facts.resource_version)
     with pytest.raises(Conflict, match="annotate ServiceAccount kube-system/aws-node in cluster demo: 409"):
-        client.annotate(NAMESPACE, NAME, ROLE, facts.resource_version)
+        client.apply_annotation(NAMESPACE, NAME, ROLE, facts.resource_version)
     assert account(client).role_annotations[ROLE_ANNOTATION].endswith("theirs")
 
 
 def test_annotating_a_missing_object_is_not_found() -> None:
     with embedded() as empty, pytest.raises(NotFound):
-        login(empty).annotate(NAMESPACE, NAME, ROLE, "1")
+        login(empty).apply_annotation(NAMESPACE, NAME, ROLE, "1")
 
 
 def test_a_patch_with_a_lost_response_ends_in_a_conflict_instead_of_a_second_write(cluster: EmbeddedCluster) -> None:
@@ -72,7 +90,7 @@ def test_a_patch_with_a_lost_response_ends_in_a_conflict_instead_of_a_second_wri
     facts = account(client)
     cluster.faults.add(Fault(verb="PATCH", close=ConnectionBreak.AFTER))
     with pytest.raises(Conflict):
-        client.annotate(NAMESPACE, NAME, ROLE, facts.resource_version)
+        client.apply_annotation(NAMESPACE, NAME, ROLE, facts.resource_version)
     assert account(client).role_annotations == {ROLE_ANNOTATION: ROLE}
 
 

@@ -66,7 +66,7 @@ def inside(world: World) -> FakeCluster:
 def annotate(cluster: FakeCluster, role: str | None) -> None:
     seen = cluster.service_account(NAMESPACE, NAME)
     assert isinstance(seen, ServiceAccountFacts)
-    cluster.annotate(NAMESPACE, NAME, role, seen.resource_version)
+    cluster.apply_annotation(NAMESPACE, NAME, role, seen.resource_version)
 
 
 def test_a_world_is_healthy_by_default() -> None:
@@ -84,7 +84,7 @@ def test_annotating_changes_the_version_and_an_old_version_conflicts() -> None:
     annotate(cluster, BOUND)
     assert cluster.here.annotations == {"kube-system/aws-node": BOUND}
     with pytest.raises(Conflict):
-        cluster.annotate(NAMESPACE, NAME, None, "1")
+        cluster.restore_annotation(NAMESPACE, NAME, None, "1")
     assert world.writes == [f"annotate kube-system/aws-node {BOUND}"]
 
 
@@ -167,8 +167,8 @@ def test_an_add_on_update_takes_some_reads_and_sets_the_annotation() -> None:
 def test_faults_occur_as_often_as_configured_before_or_after_the_effect() -> None:
     world = described(BROKEN)
     cluster = inside(world)
-    world.fail("cluster.annotate", TransientError("before"))
-    world.fail("cluster.annotate", TransientError("after"), after=True)
+    world.fail("cluster.apply_annotation", TransientError("before"))
+    world.fail("cluster.apply_annotation", TransientError("after"), after=True)
     for _ in range(2):
         with pytest.raises(TransientError):
             annotate(cluster, BOUND)

@@ -290,6 +290,47 @@ def test_apply_over_a_field_of_another_manager_is_a_conflict_unless_forced(api: 
     assert forced.body["metadata"]["annotations"]["role"] == "mine"
 
 
+def test_apply_with_an_outdated_resource_version_is_a_conflict(api: Api, account: str) -> None:
+    seen = api.get(account).body["metadata"]["resourceVersion"]
+    api.patch(account, {"metadata": {"annotations": {"role": "theirs"}}}, fieldManager="somebody")
+    metadata = {"name": "app", "resourceVersion": seen, "annotations": {"role": "mine"}}
+    answer = api.patch(
+        account, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}, APPLY, fieldManager="remediator", force="true"
+    )
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert api.get(account).body["metadata"]["annotations"]["role"] == "theirs"
+
+
+def test_apply_with_a_uid_does_not_create_a_missing_object(api: Api) -> None:
+    path = api.path("serviceaccounts", "fresh")
+    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "fresh", "uid": "a", "resourceVersion": "1"}}
+    answer = api.patch(path, manifest, APPLY, fieldManager="remediator", force="true")
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert "uid mismatch: the provided object specified uid a, and no existing object was found" in answer.message
+    assert api.get(path).status == 404
+
+
+def test_apply_with_the_uid_of_another_object_is_a_conflict(api: Api, account: str) -> None:
+    manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app", "uid": "a", "annotations": {"role": "mine"}}}
+    answer = api.patch(account, manifest, APPLY, fieldManager="remediator", force="true")
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert "role" not in api.get(account).body["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize("force", ["true", "false"])
+def test_a_field_that_a_second_manager_applied_stays_when_the_first_stops_applying_it(api: Api, account: str, force: str) -> None:
+    _applied(api, account, {"role": "arn", "other": "1"}, "eks")
+    _applied(api, account, {"role": "arn"}, "remediator", force="true")
+    answer = _applied(api, account, {"other": "1"}, "eks", force=force)
+    assert answer.body["metadata"]["annotations"]["role"] == "arn"
+
+
+def test_a_merge_patch_of_an_equal_value_owns_nothing(api: Api, account: str) -> None:
+    _applied(api, account, {"role": "arn"}, "eks")
+    api.patch(account, {"metadata": {"annotations": {"role": "arn"}}}, fieldManager="remediator")
+    assert "role" not in _applied(api, account, {}, "eks").body["metadata"]["annotations"]
+
+
 def test_apply_creates_a_missing_object(api: Api) -> None:
     manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "fresh"}}
     assert api.patch(api.path("serviceaccounts", "fresh"), manifest, APPLY, fieldManager="eks").status == 201

@@ -219,6 +219,22 @@ def test_a_deleted_daemon_set_is_restored_with_its_role() -> None:
     assert f"--service-account-role-arn {ROLE} --resolve-conflicts PRESERVE" in found.remedies[0].lines[0]
 
 
+@pytest.mark.parametrize(
+    ("managers", "said"),
+    [
+        ((), "so its next update removes the annotation"),
+        (("eks",), "so its next update removes the annotation"),
+        (("eks", "eks-irsa-remediator"), "only while it is also owned by eks-irsa-remediator"),
+        (("kubectl-annotate", "helm"), "only while it is also owned by helm and kubectl-annotate"),
+    ],
+)
+def test_the_effect_of_the_next_update_depends_on_the_owners_of_the_annotation(managers: tuple[str, ...], said: str) -> None:
+    writers = tuple(FieldWriter(manager=manager, at=NOW, owns_annotation=True) for manager in managers)
+    other = FieldWriter(manager="argocd-controller", at=NOW, owns_annotation=False)
+    account = replace(service_account(), writers=(*writers, other))
+    assert said in diagnose(snapshot_with(addon=addon(role_arn=None), service_account=account))[Link.ADDON_RECORD].sentence
+
+
 def test_the_writer_of_the_annotation_is_named_else_the_last_writer() -> None:
     at = NOW - timedelta(hours=1)
     writers = (

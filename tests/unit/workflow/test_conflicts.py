@@ -38,6 +38,8 @@ def test_repeated_conflicts_end_the_repairs_and_need_a_person() -> None:
     done = run_workflow(before={f"{n}.1 apply annotate-service-account": set_annotation(role_arn(f"other-{n}")) for n in range(1, 9)})
     assert done.writes == []
     assert done.notified == ["repairing", "needs-action"]
+    failures = {text for _, text, details in done.run.ports.log.lines if details.get("done") is False}
+    assert failures == {"kube-system/aws-node has changed since the plan, last by kubectl-annotate"}
 
 
 def test_an_equal_change_by_someone_else_is_no_conflict() -> None:

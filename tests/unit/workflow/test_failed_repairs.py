@@ -101,7 +101,7 @@ def test_a_verified_annotation_is_not_rolled_back_later() -> None:
 
 def test_a_rollback_is_retried_while_the_cluster_does_not_answer() -> None:
     def slow(run: ScenarioRun) -> None:
-        run.world.fail("cluster.annotate", TransientError("throttled"), times=9)
+        run.world.fail("cluster.apply_annotation", TransientError("throttled"), times=9)
 
     done = run_workflow({"node_role_has_permissions": True}, before={"1 verify": lack_permissions, "1 restore": slow})
     assert done.annotation is None
@@ -268,7 +268,7 @@ def test_where_a_restart_is_refused_the_stale_pods_are_deleted_in_waves(error: R
 
 def test_a_refused_annotation_is_left_to_a_person() -> None:
     denied = AccessDenied("annotate ServiceAccount: 403 this role is not bound to this ServiceAccount", denial=Denial.FORBIDDEN)
-    done = run_workflow(first=lambda run: run.world.fail("cluster.annotate", denied, times=None))
+    done = run_workflow(first=lambda run: run.world.fail("cluster.apply_annotation", denied, times=None))
     assert (done.outcome, done.writes) == ("needs-action", [])
 
 

@@ -71,7 +71,7 @@ def test_a_read_is_retried_until_it_answers(method: str) -> None:
     assert (done.outcome, done.writes) == ("verified", REPAIR)
 
 
-@pytest.mark.parametrize("method", ["cluster.annotate", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role"])
+@pytest.mark.parametrize("method", ["cluster.apply_annotation", "cluster.delete_pod", "cluster.restart", "eks.set_addon_role"])
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
 @pytest.mark.parametrize("times", [1, 3, 9])
 def test_a_write_whose_response_is_lost_has_one_effect(method: str, after: bool, times: int) -> None:
@@ -126,7 +126,7 @@ def test_a_repair_continues_after_an_outage_before_any_step(step: str, error: Ca
 
 def test_a_denied_write_is_reported_with_its_reason() -> None:
     def forbid(run: ScenarioRun) -> None:
-        run.world.fail("cluster.annotate", AccessDenied("annotate aws-node: 403", denial=Denial.FORBIDDEN), times=None)
+        run.world.fail("cluster.apply_annotation", AccessDenied("annotate aws-node: 403", denial=Denial.FORBIDDEN), times=None)
 
     done = run_workflow(first=forbid)
     assert done.notified == ["repairing", "needs-action"]

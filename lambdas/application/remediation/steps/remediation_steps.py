@@ -50,6 +50,7 @@ from lambdas.contract.events import OwnEvent
 from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.domain.assessment.summary import AssessmentSummary
 from lambdas.domain.assessment.summary_builder import summarize
+from lambdas.domain.diagnosis.links.annotation import last_writer
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import (
     AccessDenied,
@@ -240,12 +241,15 @@ class RemediationSteps(StepContext):
     def _annotate(self, action: AnnotateServiceAccount) -> str:
         target, cluster = self.incident.target, self.cluster()
         try:
-            cluster.annotate(target.namespace, target.name, action.role_arn, action.resource_version)
+            cluster.apply_annotation(target.namespace, target.name, action.role_arn, action.resource_version)
         except Conflict:
             found = cluster.service_account(target.namespace, target.name)
             if isinstance(found, ServiceAccountFacts) and found.role_annotations.get(ROLE_ANNOTATION) == action.role_arn:
                 return "the annotation is set already"  # by our own write whose answer was lost, or by someone else's equal one
-            raise
+            writer = last_writer(found) if isinstance(found, ServiceAccountFacts) else None
+            if writer is None:
+                raise
+            raise Conflict(f"{target.namespace}/{target.name} has changed since the plan, last by {writer.manager}") from None
         return f"annotation set to {action.role_arn}"
 
     def _restore(self, action: RestoreAnnotation) -> str:
@@ -253,7 +257,7 @@ class RemediationSteps(StepContext):
         found = cluster.service_account(target.namespace, target.name)
         value = found.role_annotations.get(ROLE_ANNOTATION) if isinstance(found, ServiceAccountFacts) else ""
         if isinstance(found, ServiceAccountFacts) and value == action.ours:
-            cluster.annotate(target.namespace, target.name, action.value, found.resource_version)
+            cluster.restore_annotation(target.namespace, target.name, action.value, found.resource_version)
         elif value != action.value:
             raise Conflict("the annotation was changed by someone else and was not restored")
         return f"annotation restored to {action.value or 'none'}"

@@ -5,10 +5,21 @@ from datetime import timedelta
 from shlex import quote
 from typing import Final
 
+from lambdas.contract.names import ADDON_MANAGER
 from lambdas.contract.settings import AddonRecord, Severity
 from lambdas.domain.diagnosis.finding import Evidence, Finding, Link, Remedy, broken, not_applicable, ok, unknown
 from lambdas.domain.diagnosis.verdict import Verdict
-from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ClusterFacts, HealthIssue, Missing, NotRead, Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import (
+    AddonFacts,
+    Binding,
+    ClusterFacts,
+    HealthIssue,
+    Missing,
+    NotRead,
+    ServiceAccountFacts,
+    Snapshot,
+    Unknown,
+)
 
 INITIALIZATION: Final = timedelta(minutes=15)
 """Time after a cluster's creation in which the add-on API may not answer yet.
@@ -105,12 +116,25 @@ def _role_in_record(snapshot: Snapshot, addon: AddonFacts, evidence: Evidence) -
         return ok(Link.ADDON_RECORD, f"{addon.status}, has the role", evidence)
     if snapshot.settings.addon_record is AddonRecord.NOTIFY_ONLY and addon.role_arn is None:
         return not_applicable(Link.ADDON_RECORD, "no role; addon_record is notify-only")
-    sentence = (
-        f"The {addon.name} add-on has no role, so its next update removes the annotation."
-        if addon.role_arn is None
-        else f"The {addon.name} add-on has another role, {addon.role_arn}, which its next update sets."
-    )
-    return broken(Link.ADDON_RECORD, Verdict.ADDON_ROLE_MISSING, sentence, evidence, severity=Severity.WARNING)
+    return broken(Link.ADDON_RECORD, Verdict.ADDON_ROLE_MISSING, _next_update(snapshot, addon), evidence, severity=Severity.WARNING)
+
+
+def _next_update(snapshot: Snapshot, addon: AddonFacts) -> str:
+    """The effect of the next update of the add-on on the annotation.
+
+    The add-on manager applies its manifest server-side. A field that it stops applying is removed only where no other manager owns it.
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    if addon.role_arn is not None:
+        return f"The {addon.name} add-on has another role, {addon.role_arn}, which its next update sets."
+    account = snapshot.service_account
+    writers = account.writers if isinstance(account, ServiceAccountFacts) else ()
+    others = sorted({writer.manager for writer in writers if writer.owns_annotation} - {ADDON_MANAGER})
+    if others:
+        return (
+            f"The {addon.name} add-on has no role. Its updates keep the annotation only while it is also owned by {' and '.join(others)}."
+        )
+    return f"The {addon.name} add-on has no role, so its next update removes the annotation."
 
 
 def permission_issues(addon: AddonFacts) -> tuple[HealthIssue, ...]:
