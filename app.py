@@ -2,11 +2,14 @@
 """Builds the CDK app. No other module reads the CDK context or the environment.
 
 Context: `config` names the configuration file (default `deploy.yaml`, which is optional); `remediator` holds a configuration in `cdk.json`
-instead; `bundle=false` omits the functions' packages; `nag=false` disables the security rules.
+instead; `bundle=false` omits the functions' packages; `nag=false` disables the security rules. The context of `cdk.json` also applies
+without the CDK command line, so that `make synth` refuses what `cdk synth` and `cdk deploy` refuse.
 """
 
+import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from infra.nodejs import use_packaged_node
@@ -18,6 +21,7 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.asset import BundlingFailed  # noqa: E402
 from infra.configuration import Configuration, Environment  # noqa: E402
+from infra.configuration_checks import find_conflicts  # noqa: E402
 from infra.configuration_file import load, parse  # noqa: E402
 from infra.configuration_schema import InvalidConfiguration, Problem  # noqa: E402
 from infra.functions import bundled_code, placeholder_code  # noqa: E402
@@ -28,25 +32,30 @@ ROOT = Path(__file__).parent
 
 
 def configuration(app: cdk.App) -> Configuration:
-    """Return the configuration from the file or from the context.
+    """Return the configuration from the file or from the context. Account and region default to those of the caller's credentials.
 
     Raises:
         InvalidConfiguration: both are given, or the configuration has problems.
     """
     named, inline = app.node.try_get_context("config"), app.node.try_get_context("remediator")
-    if inline is None:
-        return load(ROOT, named)
-    if named is not None:
+    if inline is not None and named is not None:
         raise InvalidConfiguration(Problem("config", named, "a file or the context key `remediator`, not both"))
-    return parse(inline)
+    written = load(ROOT, named) if inline is None else parse(inline)
+    placed = Configuration(environments=tuple(map(_with_defaults, written.environments)))
+    problems = tuple(find_conflicts(placed))
+    if problems:
+        raise InvalidConfiguration(*problems)
+    return placed
+
+
+def _with_defaults(environment: Environment) -> Environment:
+    account = environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
+    return replace(environment, account=account, region=environment.region or os.environ.get("CDK_DEFAULT_REGION"))
 
 
 def cdk_environment(environment: Environment) -> cdk.Environment:
-    """Return the account and region of an environment, by default those of the caller's credentials."""
-    return cdk.Environment(
-        account=environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT"),
-        region=environment.region or os.environ.get("CDK_DEFAULT_REGION"),
-    )
+    """Return the account and region of an environment as CDK's type."""
+    return cdk.Environment(account=environment.account, region=environment.region)
 
 
 def build(app: cdk.App) -> None:
@@ -60,7 +69,7 @@ def build(app: cdk.App) -> None:
 
 def main() -> int:
     """Synthesize the app. Prints an invalid or too large configuration as a message without traceback and returns 1."""
-    app = cdk.App()
+    app = cdk.App(context=json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"])
     try:
         build(app)
     except InvalidConfiguration as error:

@@ -16,16 +16,16 @@ from infra.configuration_schema import (
     string_mapping,
     text,
 )
+from infra.regions import partition
 from lambdas.contract.environment import Function
 from lambdas.contract.events import DIGEST_AT
 from lambdas.contract.parameters import CLUSTER_NAME
 from lambdas.contract.settings import FLOOR_NAMES, InvalidValue, parse_floor
 
-_ARN_REGION: Final = r"[a-z]{2}(-[a-z]+)+-\d"
 _ROLE: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+\*?|/([\w+=,.@-]+/)+"
 _ROLE_ARN: Final = r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+"
 _POLICY: Final = r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+"
-_KEY: Final = rf"arn:aws(-[a-z]+)*:kms:{_ARN_REGION}:\d{{12}}:key/[\w-]+"
+_KEY: Final = r"arn:aws(-[a-z]+)*:kms:[a-z]+(-[a-z]+)+-\d+:\d{12}:key/[\w-]+"
 
 _UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
@@ -115,6 +115,12 @@ class Notify:
         return bool(self.mail or self.https or self.slack or self.teams or self.chat_home)
 
 
+def _region(raw: object, where: str) -> str:
+    if not isinstance(raw, str) or partition(raw) is None:
+        raise InvalidConfiguration(Problem(where, raw, "a region that the installed botocore knows, such as eu-west-1"))
+    return raw
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Caps:
     checker: int | None = declare(integer(1, 1000), "concurrent executions", default=None)
@@ -149,7 +155,7 @@ class Environment:
 
     name: str = declare(_name, "suffix of the stack's name", default="")
     account: str | None = declare(text(r"\d{12}", "twelve digits, in quotation marks"), "the account", default=None)
-    region: str | None = declare(text(_ARN_REGION, "a region such as eu-west-1"), "the region", default=None)
+    region: str | None = declare(_region, "the region", default=None)
     clusters: tuple[Cluster, ...] = declare(sequence(mapping(Cluster)), "the clusters that the remediator may access", default=())
     bound_roles: tuple[str, ...] = declare(
         sequence(text(_ROLE, "a role's ARN, an ARN that ends in *, or a path such as /eks/")),

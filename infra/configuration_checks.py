@@ -5,7 +5,7 @@ from itertools import combinations
 
 from infra.configuration import Configuration, Environment
 from infra.configuration_schema import Problem
-from infra.regions import unsupported_reason
+from infra.regions import has_chat, unsupported_reason
 
 _LONGEST_STACK_NAME = 128  # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 
@@ -40,6 +40,11 @@ def _within(environment: Environment, where: str, *, alone: bool) -> Iterator[Pr
     refusal = environment.region and unsupported_reason(environment.region)
     if refusal:
         yield Problem(f"{where}.region", environment.region, refusal)
+    if environment.region and not has_chat(environment.region):
+        for name, channel in (("slack", environment.notify.slack), ("teams", environment.notify.teams)):
+            if channel:
+                allowed = f"mail or https in {environment.region}, where AWS has no Amazon Q Developer in chat applications"
+                yield Problem(f"{where}.notify.{name}", channel.channel, allowed)
     yield from _clusters(environment, where)
     yield from _key(environment, where)
     yield from _network(environment, where)

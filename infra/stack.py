@@ -20,7 +20,7 @@ from infra.dashboard import Dashboard
 from infra.event_intake import EventIntake
 from infra.functions import Functions, logical_id
 from infra.incidents_table import incidents_table
-from infra.regions import support_warning
+from infra.regions import support_note, support_warning
 from infra.topics import Topics
 from lambdas.contract.aws_auth import map_roles
 from lambdas.contract.environment import Function
@@ -115,7 +115,9 @@ class RemediatorStack(Stack):
                 f"The functions have no byte code, so a cold start takes two to three times as long: Python {LAMBDA.python} was not found. "
                 "Install it on this machine and synthesize again.",
             )
-        warning = support_warning(environment.region)
+        note, warning = support_note(environment.region), support_warning(environment.region)
+        if note:
+            notes.add_info(note)
         if warning:
             notes.add_warning_v2("eks-irsa-remediator:region", warning)
 

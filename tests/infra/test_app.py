@@ -15,30 +15,57 @@ import app
 from infra.nodejs import packaged_node
 from tests.infra.templates import ROOT
 
+CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 
-def test_it_synthesizes_on_a_machine_without_node_and_without_warnings(tmp_path: Path) -> None:
-    nowhere = tmp_path / "bin"
-    nowhere.mkdir()
-    environment = {
-        "PATH": str(nowhere),  # a machine without Node
-        "CDK_OUTDIR": str(tmp_path / "out"),
-        "CDK_CONTEXT_JSON": '{"bundle": false, "nag": false}',
+
+def synthesize(folder: Path, context: dict[str, Any], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the program on a machine without Node."""
+    nowhere = folder / "bin"
+    nowhere.mkdir(parents=True)
+    variables = {
+        "PATH": str(nowhere),
+        "CDK_OUTDIR": str(folder / "out"),
+        "CDK_CONTEXT_JSON": json.dumps({"bundle": False, "nag": False, **context}),
         "HOME": os.environ["HOME"],  # CDK unpacks itself there
+        **environment,
     }
-    ended = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "out" / "EksIrsaRemediator.template.json").is_file()
-    for word in ("WARN", "end-of-life", "end of life", "deprecated", "untested"):
-        assert word not in ended.stderr + ended.stdout, ended.stderr
+    return subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+
+
+def test_it_synthesizes_as_the_cdk_command_line_does_and_without_warnings(tmp_path: Path) -> None:
+    """The command line passes the context of `cdk.json` in a variable; `make synth` does without it.
+
+    Source: https://github.com/aws/aws-cdk-cli/blob/main/packages/%40aws-cdk/toolkit-lib/lib/api/cloud-assembly/environment.ts
+    """
+    templates = []
+    for name, context in {"make": {}, "cdk": CONTEXT}.items():
+        ended = synthesize(tmp_path / name, context)
+        assert ended.returncode == 0, ended.stderr
+        for word in ("WARN", "end-of-life", "end of life", "deprecated", "untested"):
+            assert word not in ended.stderr + ended.stdout, ended.stderr
+        templates.append((tmp_path / name / "out" / "EksIrsaRemediator.template.json").read_bytes())
+    assert templates[0] == templates[1]
+
+
+def test_chat_in_the_region_of_the_caller_is_refused_with_and_without_the_cdk_command_line(tmp_path: Path) -> None:
+    remediator = {"environments": [{"notify": {"slack": {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}}}]}
+    ended = [
+        synthesize(tmp_path / name, {**context, "remediator": remediator}, CDK_DEFAULT_REGION="us-gov-west-1")
+        for name, context in {"make": {}, "cdk": CONTEXT}.items()
+    ]
+    assert [item.returncode for item in ended] == [1, 1]
+    assert ended[0].stderr == ended[1].stderr
+    assert "environments[0].notify.slack: 'C07EZ1ABC23' is not allowed; allowed: mail or https in us-gov-west-1" in ended[0].stderr
+    assert not list(tmp_path.rglob("*.template.json"))
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], int]:
     """Run the program in this process with a context and return its exit code."""
 
-    def main(context: dict[str, Any]) -> int:
-        made = cdk.App(context=context, outdir=str(tmp_path / "out"))
-        monkeypatch.setattr("app.cdk.App", lambda: made)
+    def main(given: dict[str, Any]) -> int:
+        made = cdk.App
+        monkeypatch.setattr("app.cdk.App", lambda context: made(context={**context, **given}, outdir=str(tmp_path / "out")))
         return app.main()
 
     return main

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.session import Session
+from cfnlint.helpers import REGIONS
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from infra.configuration import Cluster, Environment, Network, Notify, Slack, Teams
 from infra.configuration_file import load, parse
 from infra.configuration_schema import InvalidConfiguration
-from infra.regions import DURABLE_REGIONS, support_warning
+from infra.regions import DURABLE_REGIONS, has_chat, partition, support_note, support_warning
 from tests.infra.templates import ACCOUNT, MAXIMAL, REGION, ROOT, TEAM, TENANT
 
 SLACK = {"workspace": "T07EA123LEP", "channel": "C07EZ1ABC23"}
@@ -35,6 +38,25 @@ WRONG: dict[str, tuple[object, str, str, str]] = {
     "short account": (one(account="1111"), "environments[0].account", "'1111'", "twelve digits"),
     "bad region": (one(region="Ireland"), "environments[0].region", "'Ireland'", "eu-west-1"),
     "China": (one(region="cn-north-1"), "environments[0].region", "'cn-north-1'", "X-Ray"),
+    "unknown partition": (
+        one(region="moon-base-1"),
+        "environments[0].region",
+        "'moon-base-1'",
+        "a region that the installed botocore knows",
+    ),
+    "chat in GovCloud": (
+        one(region="us-gov-west-1", notify={"slack": SLACK}),
+        "environments[0].notify.slack",
+        "'C07EZ1ABC23'",
+        "mail or https in us-gov-west-1",
+    ),
+    "Teams in GovCloud": (
+        one(region="us-gov-east-1", notify={"teams": {"team": TEAM, "tenant": TENANT, "channel": "19%3aabc"}}),
+        "environments[0].notify.teams",
+        "'19%3aabc'",
+        "no Amazon Q Developer",
+    ),
+    "chat in China": (one(region="cn-north-1", notify={"slack": SLACK}), "environments[0].notify.slack", "'C07EZ1ABC23'", "mail or https"),
     "bad name": (one(name="Prod_1"), "environments[0].name", "'Prod_1'", "lower-case"),
     "cluster without a name": (one(clusters=[{}]), "environments[0].clusters[0].name", "None", "the cluster's name"),
     "bad cluster name": (one(clusters=[{"name": "a/b"}]), "environments[0].clusters[0].name", "'a/b'", "letters, digits"),
@@ -209,6 +231,29 @@ def test_a_configuration_with_every_key_is_hashable() -> None:
     hash(wanted)
 
 
-def test_a_region_without_known_durable_functions_causes_a_warning() -> None:
-    assert all(support_warning(item) is None for item in (*DURABLE_REGIONS, None))
-    assert "list-durable-executions-by-function" in str(support_warning("af-south-1"))
+def test_a_commercial_region_causes_no_warning_but_a_note_how_to_check() -> None:
+    """AWS announced 31 regions, of which the names of 15 are known here."""
+    assert all((support_warning(item), support_note(item)) == (None, None) for item in (*DURABLE_REGIONS, None))
+    for region in ("af-south-1", "ca-central-1", "mx-central-1"):
+        assert support_warning(region) is None
+        assert f"list-durable-executions-by-function --function-name any --region {region}" in str(support_note(region))
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "eusc-de-east-1", "us-isob-east-1"])
+def test_a_region_of_another_partition_causes_a_warning(region: str) -> None:
+    (environment,) = parse(one(region=region)).environments
+    assert "list-durable-executions-by-function" in str(support_warning(environment.region))
+    assert support_note(region) is None
+
+
+def test_every_region_of_botocore_is_accepted_with_its_partition() -> None:
+    session = Session()
+    for name in session.get_available_partitions():
+        for region in session.get_available_regions("eks", name):
+            assert partition(region) == name
+
+
+def test_regions_without_chat_are_those_without_its_resource_types() -> None:
+    for region in REGIONS:
+        known = "AWS::Chatbot::SlackChannelConfiguration" in PROVIDER_SCHEMA_MANAGER.get_resource_types(region)
+        assert has_chat(region) is known, region

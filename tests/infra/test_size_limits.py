@@ -122,8 +122,8 @@ def test_usual_configurations_have_inline_policies_alone(minimal: Template, maxi
 def test_what_exceeds_a_limit_is_refused_with_the_next_step(
     environments: list[dict[str, Any]], said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = cdk.App(context={"bundle": False, "nag": False, "remediator": {"environments": environments}}, outdir=str(tmp_path))
-    monkeypatch.setattr("app.cdk.App", lambda: made)
+    made, given = cdk.App, {"bundle": False, "nag": False, "remediator": {"environments": environments}}
+    monkeypatch.setattr("app.cdk.App", lambda context: made(context={**context, **given}, outdir=str(tmp_path)))
     assert app.main() == (said is not None)
     errors = capfd.readouterr().err
     if said is not None:
