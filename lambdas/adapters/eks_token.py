@@ -22,7 +22,6 @@ LIFETIME: Final = timedelta(minutes=10)
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator/blob/HEAD/pkg/token/token.go
 """
 _EXPIRES_S: Final = 60  # by convention; the authenticator accepts 0 to 900
-_DNS_SUFFIX: Final = {"aws-cn": "amazonaws.com.cn"}
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,7 @@ class Tokens:
 
     def __init__(self, session: AwsSession, partition: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._session = session
-        self._url = (
-            f"https://sts.{session.region}.{_DNS_SUFFIX.get(partition, 'amazonaws.com')}/?Action=GetCallerIdentity&Version=2011-06-15"
-        )
+        self._partition = partition
         self._now = now
         self._tokens: dict[str, _Token] = {}
         self._lock = Lock()
@@ -49,6 +46,7 @@ class Tokens:
 
         Raises:
             AccessDenied: the process has no credentials.
+            PermanentError: the installed botocore does not know the partition.
         """
         with self._lock:
             token = self._tokens.get(cluster)
@@ -70,13 +68,16 @@ class Tokens:
         from botocore.model import ServiceId
         from botocore.signers import RequestSigner
 
+        from lambdas.adapters.partitions import dns_suffix
+
         created_at = self._now()
         with translated(f"sign a token for cluster {cluster}"):
             credentials = self._session.credentials()
             credentials.get_frozen_credentials()  # refreshes them here, where `translated` catches an error
         emitter = HierarchicalEmitter()  # a local variable, because the signer holds a weak reference
         signer = RequestSigner(ServiceId("sts"), self._session.region, "sts", "v4", credentials, emitter)
-        request = {"method": "GET", "url": self._url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
+        url = f"https://sts.{self._session.region}.{dns_suffix(self._partition)}/?Action=GetCallerIdentity&Version=2011-06-15"
+        request = {"method": "GET", "url": url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
         signed = signer.generate_presigned_url(request, operation_name="", expires_in=_EXPIRES_S, region_name=self._session.region)
         text = PREFIX + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
         # Refreshable credentials have an expiry time; a token must not outlive the credentials that signed it.

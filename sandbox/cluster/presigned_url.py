@@ -9,11 +9,11 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from botocore.loaders import Loader
 
 CLUSTER_HEADER: Final = "x-k8s-aws-id"
 _PREFIX = "k8s-aws-v1."
@@ -33,12 +33,6 @@ _ALLOWED = frozenset(
     }
 )
 _BASE64URL = re.compile(r"^[A-Za-z0-9_-]*$")
-# Partition -> its regional STS hosts: regional, FIPS and dual-stack.
-_HOSTS: Mapping[str, re.Pattern[str]] = {
-    "aws": re.compile(r"^sts(-fips)?\.(?!us-gov-|cn-)[a-z]{2}(-[a-z]+)+-\d\.(amazonaws\.com|api\.aws)$"),
-    "aws-us-gov": re.compile(r"^sts(-fips)?\.us-gov-[a-z]+-\d\.(amazonaws\.com|api\.aws)$"),
-    "aws-cn": re.compile(r"^sts\.cn-[a-z]+-\d\.(amazonaws\.com\.cn|api\.amazonwebservices\.com\.cn)$"),
-}
 
 
 class TokenRejected(Exception):
@@ -91,7 +85,18 @@ def is_sts_host(host: str, partition: str) -> bool:
     """Whether the host is a regional, FIPS or dual-stack host of the partition, or the global host in `aws`."""
     if host == "sts.amazonaws.com":
         return partition == "aws"
-    return _HOSTS[partition].match(host) is not None
+    return any(pattern.fullmatch(host) for pattern in _hosts(partition))
+
+
+@cache
+def _hosts(partition: str) -> tuple[re.Pattern[str], ...]:
+    """The regional hosts of a partition: regional, FIPS and dual-stack."""
+    facts = next((item for item in Loader().load_data("partitions")["partitions"] if item["id"] == partition), None)
+    if facts is None:
+        return ()
+    region, outputs = facts["regionRegex"].strip("^$"), facts["outputs"]
+    suffixes = (outputs["dnsSuffix"], outputs["dualStackDnsSuffix"])
+    return tuple(re.compile(rf"sts(-fips)?\.{region}\.{re.escape(suffix)}") for suffix in suffixes)
 
 
 def _check_keys(keys: list[str]) -> None:

@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.session import Session
 
 from lambdas.adapters.aws_session import AwsSession
 from lambdas.adapters.eks_token import LIFETIME, Tokens
-from lambdas.domain.errors import AccessDenied, Denial
+from lambdas.domain.errors import AccessDenied, Denial, PermanentError
 from sandbox.cluster.presigned_url import TokenRejected, check_form, presigned_url
 from sandbox.cluster.tokens import TokenVerifier
 
@@ -63,6 +64,8 @@ def test_a_token_is_valid_for_one_cluster_only(session: AwsSession, local_aws: L
         ("aws", "eu-west-1", "sts.eu-west-1.amazonaws.com"),
         ("aws-cn", "cn-north-1", "sts.cn-north-1.amazonaws.com.cn"),
         ("aws-us-gov", "us-gov-west-1", "sts.us-gov-west-1.amazonaws.com"),
+        ("aws-eusc", "eusc-de-east-1", "sts.eusc-de-east-1.amazonaws.eu"),
+        ("aws-iso", "us-iso-east-1", "sts.us-iso-east-1.c2s.ic.gov"),
     ],
 )
 def test_each_partition_has_its_regional_endpoint(partition: str, region: str, host: str) -> None:
@@ -71,6 +74,21 @@ def test_each_partition_has_its_regional_endpoint(partition: str, region: str, h
     assert urlsplit(url).netloc == host
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == ["60"]
     check_form(url, partition, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("partition", Session().get_available_partitions())
+def test_each_host_is_that_of_botocores_own_client(partition: str) -> None:
+    session = Session()
+    session.set_config_variable("ignore_configured_endpoint_urls", True)
+    region = session.get_available_regions("sts", partition)[-1]
+    client = session.create_client("sts", region, aws_access_key_id="x", aws_secret_access_key="x")
+    url = presigned_url(tokens(lambda: datetime.now(UTC), region=region, partition=partition).get("demo"))
+    assert urlsplit(url).netloc == urlsplit(client.meta.endpoint_url).netloc
+
+
+def test_an_unknown_partition_is_an_error_with_the_next_step() -> None:
+    with pytest.raises(PermanentError, match=r"botocore does not know the partition aws-new, .* update it"):
+        tokens(lambda: NOW, partition="aws-new").get("demo")
 
 
 def test_a_token_has_only_parameters_that_the_authenticator_accepts() -> None:
