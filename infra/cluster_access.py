@@ -19,7 +19,7 @@ from lambdas.contract.names import ALARM_PREFIX
 
 def is_needed(cluster: Cluster) -> bool:
     """Return whether the cluster needs a stack. CloudFormation rejects a stack without resources."""
-    return cluster.takes_entries or cluster.container_insights or cluster.audit_log
+    return cluster.takes_entries or bool(cluster.container_insights) or cluster.audit_log
 
 
 class ClusterStack(Stack):

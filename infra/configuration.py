@@ -32,6 +32,12 @@ _UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 
+ENHANCED: Final = "enhanced"
+"""The flavour of Container Insights that sends `cluster_failed_node_count`. The OpenTelemetry flavour has the names of open-source metrics.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/container-insights-otel-metrics.html
+"""
+
 _name = text(r"[a-z][a-z0-9-]{0,29}", "lower-case letters, digits and hyphens, at most 30, starting with a letter")
 _cluster = text(CLUSTER_NAME.pattern.removesuffix(r"\Z"), "the name of an EKS cluster: letters, digits, - and _, at most 100")
 
@@ -49,8 +55,10 @@ class Cluster:
     access_entries: bool = declare(
         choice(True, False), "create the access entries; false where Terraform or eksctl creates them", default=True
     )
-    container_insights: bool = declare(
-        choice(True, False), "create the alarm on failed nodes, which requires Container Insights", default=False
+    container_insights: str | bool = declare(
+        choice(ENHANCED, False),
+        "create the alarm on failed nodes, whose metric only enhanced Container Insights sends; docs/events has one for OpenTelemetry",
+        default=False,
     )
     audit_log: bool = declare(choice(True, False), "subscribe the node watcher to the audit log, which must be enabled", default=False)
 

@@ -100,8 +100,8 @@ class TriggerSources(Protocol):
         """Return the state of the cluster's audit log and its subscriptions."""
         ...
 
-    def has_alarm(self, name: str) -> bool:
-        """Return whether a metric alarm or composite alarm of this name exists."""
+    def alarm_state(self, name: str) -> str | None:
+        """Return the state of the metric alarm or composite alarm of this name, such as `OK`, or None if there is no such alarm."""
         ...
 
 

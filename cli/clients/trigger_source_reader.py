@@ -42,11 +42,11 @@ class AwsTriggerSources:
             other_subscriptions=sum(pattern != FILTER_PATTERN for pattern in patterns),
         )
 
-    def has_alarm(self, name: str) -> bool:
-        """Return whether a metric alarm or composite alarm of this name exists."""
+    def alarm_state(self, name: str) -> str | None:
+        """Return the state of the metric alarm or composite alarm of this name, such as `OK`, or None if there is no such alarm."""
         with translated(f"describe alarm {name}"):
             answer = self._session.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-        return bool(answer.get("MetricAlarms") or answer.get("CompositeAlarms"))
+        return next((str(alarm["StateValue"]) for kind in ("MetricAlarms", "CompositeAlarms") for alarm in answer.get(kind, ())), None)
 
     def _logs_writes(self, trail: str) -> bool:
         client = self._session.client("cloudtrail")

@@ -20,6 +20,13 @@ MAX_SUBSCRIPTIONS: Final = 2
 """Of one log group. Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html"""
 
 
+NO_DATA: Final = "INSUFFICIENT_DATA"
+"""The state of an alarm whose metric has no data, or which was just created.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+"""
+
+
 class TriggerSourceState(StrEnum):
     """Whether a source sends events."""
 
@@ -82,6 +89,9 @@ def _audit_log(cluster: str, port: TriggerSources) -> tuple[bool, str]:
 
 def _alarm(cluster: str, port: TriggerSources) -> tuple[bool, str]:
     name = f"{ALARM_PREFIX}{cluster}"
-    if port.has_alarm(name):
-        return True, f"{name}: nodes that are not Ready, within minutes"
-    return False, f"no alarm {name}: set `container_insights: true` in deploy.yaml, or create an alarm of that name (docs/events)"
+    state = port.alarm_state(name)
+    if state is None:
+        return False, f"no alarm {name}: set `container_insights: enhanced` in deploy.yaml, or create an alarm of that name (docs/events)"
+    if state == NO_DATA:
+        return False, f"{name} has no data: its metric comes from the enhanced Container Insights only (docs/events has another alarm)"
+    return True, f"{name}: nodes that are not Ready, within minutes"

@@ -29,7 +29,7 @@ MAXIMAL: dict[str, Any] = {
             "account": ACCOUNT,
             "region": REGION,
             "clusters": [
-                {"name": "blue", "container_insights": True, "audit_log": True},
+                {"name": "blue", "container_insights": "enhanced", "audit_log": True},
                 {"name": "green_2", "authentication_mode": "API"},
                 {"name": "old", "authentication_mode": "CONFIG_MAP"},
                 {"name": "by-terraform", "access_entries": False},

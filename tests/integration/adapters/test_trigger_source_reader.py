@@ -107,7 +107,7 @@ def test_the_watchers_subscription_is_known_by_its_pattern(
     assert trigger_sources.audit_log(CLUSTER) == AuditLog(is_written=True, is_watched=True, other_subscriptions=1)
 
 
-def test_an_alarm_is_found_by_its_name(trigger_sources: AwsTriggerSources, local_aws: LocalAws) -> None:
+def test_an_alarm_is_found_by_its_name_with_its_state(trigger_sources: AwsTriggerSources, local_aws: LocalAws) -> None:
     local_aws.client("cloudwatch").put_metric_alarm(
         AlarmName="eks-irsa-remediator-nodes-heard",
         ComparisonOperator="GreaterThanOrEqualToThreshold",
@@ -118,5 +118,9 @@ def test_an_alarm_is_found_by_its_name(trigger_sources: AwsTriggerSources, local
         Statistic="Maximum",
         Threshold=1,
     )
-    assert trigger_sources.has_alarm("eks-irsa-remediator-nodes-heard")
-    assert not trigger_sources.has_alarm("eks-irsa-remediator-nodes-hear")
+    assert trigger_sources.alarm_state("eks-irsa-remediator-nodes-heard") == "OK"
+    local_aws.client("cloudwatch").set_alarm_state(
+        AlarmName="eks-irsa-remediator-nodes-heard", StateValue="INSUFFICIENT_DATA", StateReason="no data"
+    )
+    assert trigger_sources.alarm_state("eks-irsa-remediator-nodes-heard") == "INSUFFICIENT_DATA"
+    assert trigger_sources.alarm_state("eks-irsa-remediator-nodes-hear") is None

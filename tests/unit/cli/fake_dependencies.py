@@ -115,7 +115,8 @@ class FakeTriggerSources:
 
     logging_trail: str | RemediatorError | None = "management"
     log: AuditLog = field(default_factory=lambda: AuditLog(is_written=True))
-    alarms: tuple[str, ...] = ()
+    alarms: Mapping[str, str] = field(default_factory=dict)
+    """Name -> state."""
 
     def trail(self) -> str | None:
         if isinstance(self.logging_trail, RemediatorError):
@@ -125,8 +126,8 @@ class FakeTriggerSources:
     def audit_log(self, cluster: str) -> AuditLog:
         return self.log
 
-    def has_alarm(self, name: str) -> bool:
-        return name in self.alarms
+    def alarm_state(self, name: str) -> str | None:
+        return self.alarms.get(name)
 
 
 @dataclass

@@ -26,8 +26,20 @@ SOURCES: dict[str, tuple[FakeTriggerSources, str, str, str]] = {
     "audit log with one other subscription": (audit_log(other_subscriptions=1), "audit log", "off", "does not subscribe"),
     "no audit log": (audit_log(is_written=False), "audit log", "off", "in EKS, then set `audit_log: true`"),
     "audit log watched but not written": (audit_log(is_written=False, is_watched=True), "audit log", "off", "switch it on in EKS"),
-    "an alarm": (FakeTriggerSources(alarms=("eks-irsa-remediator-nodes-demo",)), "alarm on nodes", "on", "nodes-demo"),
-    "alarm of another cluster": (FakeTriggerSources(alarms=("eks-irsa-remediator-nodes-other",)), "alarm on nodes", "off", "nodes-demo"),
+    "an alarm": (FakeTriggerSources(alarms={"eks-irsa-remediator-nodes-demo": "OK"}), "alarm on nodes", "on", "nodes-demo"),
+    "an alarm in ALARM": (FakeTriggerSources(alarms={"eks-irsa-remediator-nodes-demo": "ALARM"}), "alarm on nodes", "on", "nodes-demo"),
+    "an alarm without data": (
+        FakeTriggerSources(alarms={"eks-irsa-remediator-nodes-demo": "INSUFFICIENT_DATA"}),
+        "alarm on nodes",
+        "off",
+        "eks-irsa-remediator-nodes-demo has no data: its metric comes from the enhanced Container Insights only",
+    ),
+    "alarm of another cluster": (
+        FakeTriggerSources(alarms={"eks-irsa-remediator-nodes-other": "OK"}),
+        "alarm on nodes",
+        "off",
+        "nodes-demo",
+    ),
     "the sweep": (FakeTriggerSources(logging_trail=None), "sweep", "on", "every 5 minutes"),
 }
 
