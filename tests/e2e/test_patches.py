@@ -49,7 +49,7 @@ def test_an_annotation_changes_no_other_field(admin: ApiClient, account: dict[st
 def test_managed_fields_name_each_field_manager(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
     remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
     owners = {entry["manager"]: entry for entry in admin.get(aws_node.SERVICE_ACCOUNT)["metadata"]["managedFields"]}
-    assert owners[FIELD_MANAGER]["operation"] == "Update"
+    assert owners[FIELD_MANAGER]["operation"] == "Apply"
     assert owners[FIELD_MANAGER]["fieldsV1"] == {"f:metadata": {"f:annotations": {f"f:{aws_node.ROLE_KEY}": {}}}}
     for other in ("eks", "kubectl-annotate"):
         assert owners[other] == next(
@@ -108,7 +108,7 @@ def kubectl(control_plane: ControlPlane, tmp_path: Path) -> Callable[..., None]:
 
 
 def test_the_annotation_equals_that_of_kubectl(admin: ApiClient, kubectl: Callable[..., None], remediator: Cluster) -> None:
-    """One ServiceAccount annotated by kubectl, then made anew and annotated by us: equal but for uid, times and the manager's name."""
+    """One ServiceAccount annotated by kubectl, then made anew and annotated by us: equal but for uid, times and field ownership."""
     admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(), manager="eks")
     kubectl("annotate", "serviceaccount/aws-node", f"{aws_node.ROLE_KEY}={aws_node.ROLE}")
     theirs = admin.get(aws_node.SERVICE_ACCOUNT)
@@ -121,7 +121,26 @@ def test_the_annotation_equals_that_of_kubectl(admin: ApiClient, kubectl: Callab
         key: item for key, item in theirs.items() if key != "metadata"
     }
     assert _settled(ours["metadata"]) == _settled(theirs["metadata"])
-    assert _fields(ours, FIELD_MANAGER) == _fields(theirs, "kubectl-annotate")
+    assert _fields(ours, FIELD_MANAGER) == [{"f:metadata": {"f:annotations": {f"f:{aws_node.ROLE_KEY}": {}}}}]
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_an_apply_of_the_add_on_manager_without_a_role_leaves_the_applied_annotation(
+    admin: ApiClient, account: dict[str, Any], remediator: Cluster, force: bool
+) -> None:
+    remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
+    admin.apply(aws_node.SERVICE_ACCOUNT, aws_node.service_account(role_arn=aws_node.ROLE), manager="eks")
+    query = {"fieldManager": "eks", "force": str(force).lower()}
+    headers = {"Content-Type": "application/apply-patch+yaml"}
+    left = admin.do("PATCH", aws_node.SERVICE_ACCOUNT, aws_node.service_account(), query=query, headers=headers)
+    assert left["metadata"]["annotations"][aws_node.ROLE_KEY] == aws_node.ROLE
+
+
+def test_a_missing_service_account_is_not_created(admin: ApiClient, account: dict[str, Any], remediator: Cluster) -> None:
+    admin.delete(aws_node.SERVICE_ACCOUNT)
+    with pytest.raises(NotFound):
+        remediator.apply_annotation(*AWS_NODE, aws_node.ROLE, _version(account))
+    assert admin.ask("GET", aws_node.SERVICE_ACCOUNT).status == 404
 
 
 NAME = "restarted"

@@ -310,10 +310,10 @@ def test_apply_with_a_uid_does_not_create_a_missing_object(api: Api) -> None:
     assert api.get(path).status == 404
 
 
-def test_apply_with_the_uid_of_another_object_is_a_conflict(api: Api, account: str) -> None:
+def test_apply_with_the_uid_of_another_object_is_invalid(api: Api, account: str) -> None:
     manifest = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app", "uid": "a", "annotations": {"role": "mine"}}}
     answer = api.patch(account, manifest, APPLY, fieldManager="remediator", force="true")
-    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
     assert "role" not in api.get(account).body["metadata"]["annotations"]
 
 
