@@ -251,7 +251,7 @@ def _ends_by_itself(diagnosis: Diagnosis, finding: Finding, wanted: RepairAction
     healing = Link.PODS in wanted or Link.ANNOTATION in wanted
     if finding.link is Link.NODES:
         return healing and finding.ends_with_identity
-    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict in (Verdict.PERMISSIONS_MISSING, Verdict.PODS_STALE)
+    refused = finding.link is Link.PERMISSION_ERRORS and finding.verdict is Verdict.PODS_STALE
     return healing and refused and diagnosis[Link.PODS].is_broken
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lambdas.contract.settings import Mode, Severity, WhenUnverified, Window
-from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Link, State
+from lambdas.domain.diagnosis.finding import PRECONDITIONS, READABLE_PRECONDITIONS, Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer
 from lambdas.domain.diagnosis.links.identity import role_name, trust_breadth
@@ -88,19 +88,15 @@ def _trusts_everyone(snapshot: Snapshot, _diagnosis: Diagnosis, _past: RepairHis
 
 def _precondition_failed(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:
     precondition = next((finding for finding in diagnosis.broken_findings if finding.link in PRECONDITIONS), None)
-    failing = next((finding for finding in diagnosis.broken_findings if _fails_with_role(finding.link, finding.verdict, diagnosis)), None)
+    failing = next((finding for finding in diagnosis.broken_findings if _fails_with_role(finding)), None)
     found = precondition or failing
     return Blocker(BlockReason.PRECONDITION_FAILED, f"the role would not work: {found.sentence}") if found else None
 
 
-def _fails_with_role(link: Link, verdict: Verdict | None, diagnosis: Diagnosis) -> bool:
-    # A refused call of a pod with the role is evidence against the role, unless stale pods explain the errors.
+def _fails_with_role(finding: Finding) -> bool:
+    # A refused call of a pod with the role is evidence against the role, also where other pods are stale.
     # A pod that fails at STS uses the role: pods without it fail there as well.
-    if link is not Link.PERMISSION_ERRORS:
-        return False
-    if verdict is Verdict.PODS_STALE:
-        return False
-    return verdict is not Verdict.PERMISSIONS_MISSING or not diagnosis[Link.PODS].is_broken
+    return finding.link is Link.PERMISSION_ERRORS and finding.verdict is not Verdict.PODS_STALE
 
 
 def _mechanism_unread(_snapshot: Snapshot, diagnosis: Diagnosis, _past: RepairHistory) -> Blocker | None:

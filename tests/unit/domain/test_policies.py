@@ -220,6 +220,16 @@ UNREAD = Unknown("no endpoint")
             drifted(permission_errors=errors("aws-node-01")), BlockReason.PRECONDITION_FAILED, id="refused though it carries the role"
         ),
         pytest.param(
+            drifted(pods=some_pods(None, ROLE), permission_errors=errors("aws-node-01")),
+            BlockReason.PRECONDITION_FAILED,
+            id="refused though it carries the role, beside a stale pod",
+        ),
+        pytest.param(
+            drifted(pods=some_pods(None, ROLE), permission_errors=errors("aws-node-00", "aws-node-01")),
+            BlockReason.PRECONDITION_FAILED,
+            id="a stale pod and one with the role are refused",
+        ),
+        pytest.param(
             drifted(role=UNREAD, settings=settings(when_unverified=WhenUnverified.REFUSE)), BlockReason.PRECONDITION_UNKNOWN, id="unread"
         ),
         pytest.param(drifted(settings=settings(mode=Mode.OBSERVE)), BlockReason.OBSERVE_MODE, id="observe"),

@@ -18,11 +18,12 @@ from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import stale_pods
 from lambdas.domain.diagnosis.links.identity import trust_breadth
 from lambdas.domain.diagnosis.verdict import REPAIRABLE, Verdict
+from lambdas.domain.diagnosis.workload_needs import harmful_errors
 from lambdas.domain.planning.actions import AnnotateServiceAccount, ReplaceCanaryPod, ReplaceStalePods, RestartWorkload, UpdateAddonRole
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
 from lambdas.domain.planning.role_bounds import why_outside
-from lambdas.domain.snapshot.node_reachability import is_rollout_stalled, pods_on_lost_nodes
+from lambdas.domain.snapshot.node_reachability import is_rollout_stalled, pods_on_lost_nodes, reachable_pods
 from lambdas.domain.snapshot.snapshot import AddonFacts, Binding, ServiceAccountFacts, Snapshot
 from tests.unit.domain.snapshot_fixtures import diagnose_and_plan
 from tests.unit.domain.strategies import observations, pasts
@@ -66,7 +67,8 @@ def _writes_only_where_asked(snapshot: Snapshot, found: Diagnosis, made: Plan) -
     assert made.needs_approval is (snapshot.settings.mode is Mode.APPROVE)
     assert not found[Link.CLUSTER].is_broken
     assert not any(found[link].is_broken for link in PRECONDITIONS)
-    assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PERMISSIONS_MISSING), "pods with the role end on their way to STS"
+    assert found[Link.PERMISSION_ERRORS].verdict in (None, Verdict.PODS_STALE), "pods with the role are refused calls or fail at STS"
+    assert not _refused_with_role(snapshot), "a refused call of a pod with the role is evidence against the role"
     assert not snapshot.associations
     assert made.wait is None
     assert not {"update-in-progress"} & set(found.verdicts)
@@ -74,6 +76,12 @@ def _writes_only_where_asked(snapshot: Snapshot, found: Diagnosis, made: Plan) -
     assert snapshot.settings.restart_by is RestartBy.RESTART or not any(isinstance(action, RestartWorkload) for action in made.actions)
     assert why_outside(snapshot.binding.role_arn, account=snapshot.account, bound_roles=snapshot.bound_roles) is None
     assert trust_breadth(snapshot) is None
+
+
+def _refused_with_role(snapshot: Snapshot) -> list[str]:
+    """Names of pods with the role whose calls were refused since they were created."""
+    born = {pod.name: pod.created_at for pod in reachable_pods(snapshot) if pod.role_arn == snapshot.desired_role}
+    return [error.pod for error in harmful_errors(snapshot) if error.pod in born and error.at >= born[error.pod]]
 
 
 def _replaces_nothing_on_a_guess(snapshot: Snapshot, found: Diagnosis, made: Plan) -> None:
