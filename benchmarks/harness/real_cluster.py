@@ -171,7 +171,7 @@ def running_cluster(world: World, log: Callable[[str], None]) -> Iterator[RealCl
 
 def _healthy(environment: Environment) -> None:
     ended = environment.invoke(payload(not_ready(CLUSTER)))
-    assert b'"healthy"' in ended.payload, ended.payload[:500]
+    assert b'"no-fault-found"' in ended.payload, ended.payload[:500]
 
 
 def _received(exchanges: list[Exchange]) -> int:

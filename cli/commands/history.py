@@ -111,6 +111,7 @@ def _details_document(incident: PastIncident, rows: Sequence[TimelineRow]) -> di
     return {
         "sentence": incident.details.sentence,
         "severity": incident.details.severity,
+        "unproven": list(incident.details.unproven),
         "oldValue": incident.old_value,
         "binding": {"path": incident.binding_path, "version": incident.binding_version} if incident.binding_path else None,
         "timeline": [

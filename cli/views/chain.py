@@ -16,7 +16,7 @@ from cli.errors import ExitCode
 from cli.queries.incidents import incident_status
 from lambdas.contract.parameters import binding_path
 from lambdas.domain.diagnosis.finding import State
-from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import WITHOUT_FAULT, Verdict
 from lambdas.notifications.escape import line as visible
 from lambdas.notifications.escape import plain
 from lambdas.notifications.messages import consequence_text
@@ -173,15 +173,14 @@ def _corrected_trust(summary: AssessmentSummary) -> Iterator[RenderableType]:
         yield Text("\n".join(map(visible, document.lines)), no_wrap=True, overflow="ignore")
 
 
+_WITHOUT_FAULT: Final = {Verdict.HEALTHY: "Healthy", Verdict.NOT_APPLICABLE: "Not applicable"}
+
+
 def _verdict(assessment: TargetAssessment, summary: AssessmentSummary) -> Text:
-    if summary.is_healthy and assessment.exit_code != ExitCode.OK:
-        return Text("No link is broken, but not every link could be read.", style="yellow")
     if summary.is_healthy:
-        sentence = {
-            Verdict.NOT_APPLICABLE: "Not applicable: no pod uses this ServiceAccount.",
-            Verdict.POD_IDENTITY_IN_USE: "Healthy: EKS Pod Identity provides the role, so the remediator has nothing to do.",
-        }.get(summary.verdict, "Healthy: every link of the identity chain is intact.")
-        return Text(sentence, style="bold green")
+        style = "yellow" if assessment.exit_code != ExitCode.OK else "bold green" if summary.verdict is Verdict.HEALTHY else "green"
+        text = Text(f"{_WITHOUT_FAULT.get(summary.verdict, 'No fault found')}: ", style=style)
+        return text.append(plain(summary.sentence), style="not bold")
     label, style = ("Unknown: ", "bold yellow") if assessment.exit_code == ExitCode.UNKNOWN else ("Broken: ", "bold red")
     others = [link.title for link in summary.links if link.state == State.BROKEN and link.verdict != summary.verdict]
     text = Text(label, style=style).append(str(summary.verdict), style="bold")
@@ -193,7 +192,7 @@ def _next_command(assessment: TargetAssessment, summary: AssessmentSummary) -> t
     """Return the next command and what it does."""
     option = f"--cluster {assessment.target.cluster}"
     if summary.is_healthy:
-        is_unbound = not summary.binding_path and summary.verdict is Verdict.HEALTHY
+        is_unbound = not summary.binding_path and summary.verdict in WITHOUT_FAULT
         return (f"irsa-remediator adopt {option}", "binds the current role") if is_unbound else None
     if summary.verdict is Verdict.CLUSTER_GONE:
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.errors import ExitCode
 from lambdas.domain.diagnosis.finding import State
+from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.planning.actions import to_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 STATES: Final = {State.OK: "ok", State.BROKEN: "broken", State.UNKNOWN: "unknown", State.NOT_APPLICABLE: "not-applicable"}
-RESULTS: Final = {ExitCode.OK: "healthy", ExitCode.BROKEN: "broken", ExitCode.UNKNOWN: "unknown"}
+_NOT_FAULTY: Final = {Verdict.HEALTHY: "healthy", Verdict.NOT_APPLICABLE: "not-applicable"}
 
 
 def target_document(target: ServiceAccountRef) -> Json:
@@ -29,15 +30,22 @@ def target_document(target: ServiceAccountRef) -> Json:
 
 
 def assessment_document(assessment: TargetAssessment) -> Json:
-    """Return one assessment. `result` is `healthy`, `broken` or `unknown`."""
+    """Return one assessment."""
     incident, summary = assessment.incident, assessment.summary
     document = {
         **target_document(assessment.target),
-        "result": RESULTS[assessment.exit_code],
+        "result": _result(assessment),
         "problem": assessment.failure or None,
         "incident": {"id": incident.id, "openedAt": incident.opened_at.isoformat(), "holder": incident.holder} if incident else None,
     }
     return document if summary is None else document | _summary_document(summary) | {"notes": [*assessment.notes, *summary.warnings]}
+
+
+def _result(assessment: TargetAssessment) -> str:
+    """Return `broken`, `unknown`, or a result without a fault. It is `healthy` only where every link is shown to hold."""
+    if assessment.summary is None or assessment.exit_code == ExitCode.UNKNOWN:
+        return "unknown"
+    return "broken" if assessment.exit_code == ExitCode.BROKEN else _NOT_FAULTY.get(assessment.summary.verdict, "no-fault-found")
 
 
 def _summary_document(summary: AssessmentSummary) -> Json:
@@ -47,6 +55,8 @@ def _summary_document(summary: AssessmentSummary) -> Json:
         "verdicts": list(summary.verdicts),
         "severity": summary.severity.value,
         "sentence": summary.sentence,
+        "unproven": list(summary.unproven),
+        "unprovenCalls": list(summary.unproven_calls),
         "kubernetesVersion": summary.cluster.version or None,
         "supportedUntil": {"standard": summary.cluster.standard_until or None, "extended": summary.cluster.extended_until or None},
         "region": summary.cluster.region or None,

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.errors import ExitCode
-from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import WITHOUT_FAULT
 from lambdas.domain.plurals import pluralize
 from lambdas.notifications.escape import plain
 
@@ -49,9 +49,9 @@ def _columns(assessment: TargetAssessment) -> tuple[str, str, str]:
 
 
 def unbound_clusters(assessments: list[TargetAssessment]) -> list[str]:
-    """Return the clusters with a healthy identity and no binding."""
+    """Return the clusters without a fault and without a binding."""
     summaries = [(assessment.target.cluster, assessment.summary) for assessment in assessments if assessment.summary]
-    return [cluster for cluster, summary in summaries if not summary.binding_path and summary.verdict is Verdict.HEALTHY]
+    return [cluster for cluster, summary in summaries if not summary.binding_path and summary.verdict in WITHOUT_FAULT]
 
 
 def unbound_hint(clusters: Sequence[str]) -> Iterator[Text]:

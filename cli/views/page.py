@@ -95,6 +95,7 @@ def _facts(incident: PastIncident) -> str:
         ("first signal", f"{_utc(incident.opened_at)} ({incident.trigger})", ""),
         ("closed", f"{_utc(incident.closed_at)} ({pluralize(incident.signals, 'signal')} in total)", ""),
         ("changed by", details.actor, "wide"),
+        ("not checked", ", ".join(details.unproven), "wide"),
         ("changes by the remediator", changes, "wide"),
         ("annotation before", incident.old_value or "none", "wide"),
         ("binding", binding, "wide"),

@@ -183,6 +183,12 @@ def _verification(context: MessageContext) -> Phrase:
     return phrase("Verified{when}: {result}", when=when, result=sentence(context.verification or "every link of the identity chain holds"))
 
 
+def _unproven(context: MessageContext) -> Phrase | None:
+    """What the last assessment did not show, so that the end of an incident claims no more than was read."""
+    parts = context.current.unproven
+    return phrase("Not checked: {parts}.", parts=", ".join(parts)) if parts else None
+
+
 def _other_fault(context: MessageContext) -> Phrase | None:
     return None if context.current.is_healthy else phrase("Still broken: {fault}", fault=sentence(context.current.sentence))
 
@@ -218,6 +224,15 @@ _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
         version_advice.advice,
     ),
     NotificationKind.REMINDER: (_fault, counts, auto_repair_deadline, _blockers),
-    NotificationKind.VERIFIED: (_verification, _changes, _approval, _other_fault, _former_fault, _last_change, version_advice.advice),
-    NotificationKind.RECOVERED: (_former_fault, counts),
+    NotificationKind.VERIFIED: (
+        _verification,
+        _changes,
+        _unproven,
+        _approval,
+        _other_fault,
+        _former_fault,
+        _last_change,
+        version_advice.advice,
+    ),
+    NotificationKind.RECOVERED: (_former_fault, counts, _unproven),
 }

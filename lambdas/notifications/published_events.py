@@ -78,6 +78,7 @@ def remediation(
     opened_at: datetime,
     at: datetime,
     changes: Iterable[str] = (),
+    unproven: Iterable[str] = (),
     next_steps: Iterable[str] = (),
     runbook: str = "",
 ) -> PublishedEvent:
@@ -93,6 +94,7 @@ def remediation(
         opened_at: the time of the first signal (aware).
         at: the time of this state (aware).
         changes: the writes so far, one line each.
+        unproven: what was not shown about the role.
         next_steps: what a person has to do, one line each.
         runbook: the address of the runbook, or empty.
 
@@ -113,6 +115,7 @@ def remediation(
             "openedAt": _time(opened_at),
             "occurredAt": _time(at),
             "changes": _lines(changes),
+            "unproven": _lines(unproven),
             "nextSteps": _lines(next_steps),
             "runbook": runbook,
         }

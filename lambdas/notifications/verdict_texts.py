@@ -48,7 +48,10 @@ SOME_PODS_WITHOUT_ROLE: Final = VerdictText(
 """Replaces `WITHOUT_ROLE` where some pods have the role and some do not."""
 
 VERDICT_TEXTS: Final[Mapping[Verdict, VerdictText]] = {
-    Verdict.HEALTHY: VerdictText(title="{workload} is healthy", sentence="No fault was found."),
+    Verdict.HEALTHY: VerdictText(title="{workload} is healthy", sentence="Every link of the identity chain is correct."),
+    Verdict.NO_FAULT_FOUND: VerdictText(
+        title="no fault of {workload} was found", sentence="Not every link was checked. Not checked: {unproven}."
+    ),
     Verdict.NOT_APPLICABLE: VerdictText(title="{workload} is not used in this cluster", sentence="No pod uses this ServiceAccount."),
     Verdict.POD_IDENTITY_IN_USE: VerdictText(
         title="EKS Pod Identity for {workload} is incomplete",

@@ -21,7 +21,7 @@ from lambdas.adapters import kubernetes_objects, log
 from lambdas.adapters.kubernetes_errors import MAX_RETRY_AFTER_S, expected_shape
 from lambdas.adapters.log import Title, write
 from lambdas.application.check.check_loop import MAX_LEASE_TIME
-from lambdas.application.check.results import CheckHandedOver, Healthy
+from lambdas.application.check.results import CheckHandedOver, NoFaultFound
 from lambdas.contract.names import PROJECT
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
 from lambdas.contract.workloads import WorkloadKind
@@ -319,7 +319,7 @@ def test_slow_pods_of_a_tenant_do_not_prevent_other_checks(monkeypatch: pytest.M
 
     monkeypatch.setattr(FakeCluster, "pods", slow_pods)
     result = check(simulation)
-    assert result_of(result) == Healthy(Verdict.HEALTHY)
+    assert result_of(result) == NoFaultFound(Verdict.HEALTHY)
     requested = [detail["serviceAccount"]["namespace"] for kind, detail in simulation.bus.sent if kind == "Check Requested"]
     assert requested == ["billing", "z"]
     assert {result_of(result, ServiceAccountRef(CLUSTER, name, "reader")) for name in requested} == {CheckHandedOver()}

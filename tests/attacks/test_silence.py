@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lambdas.application.check.results import Healthy
+from lambdas.application.check.results import NoFaultFound
 from lambdas.contract import metrics
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.errors import AccessDenied, Denial
@@ -76,7 +76,7 @@ def test_a_healthy_check_overwrites_a_time_in_the_future() -> None:
     simulation = simulate()
     at = simulation.world.now + FUTURE
     simulation.incidents.rows[TARGET.key] = Row(idle=IdleState(known_good_at=at, nodes_seen_at=at))
-    assert result_of(check(simulation)) == Healthy(Verdict.HEALTHY)
+    assert result_of(check(simulation)) == NoFaultFound(Verdict.HEALTHY)
     known_good_at = simulation.incidents.rows[TARGET.key].idle.known_good_at
     assert known_good_at is not None
     assert known_good_at <= simulation.world.now

@@ -98,7 +98,7 @@ def test_a_failing_read_is_retried_and_the_event_is_not_lost(env: SandboxEnviron
     time.sleep(1.1)  # a check of the same second would answer this event
     env.backend.cluster.faults.add(fault)
     invoke(env, asked(occurredAt=_now()) | {"time": _now()})
-    eventually(lambda: said(env, '"message":"healthy"', lines))
+    eventually(lambda: said(env, '"message":"no-fault-found"', lines))
     assert len(env.dead_letters.waiting(CHECKER)) == dead
     assert nothing_written(env, calls)
 

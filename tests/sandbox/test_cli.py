@@ -165,7 +165,7 @@ def _past_incidents(env: SandboxEnvironment) -> list[str]:
 def test_check_shows_twelve_links_of_a_healthy_cluster(terminal: Terminal) -> None:
     shown = terminal("check", "--cluster", CLUSTER).stdout
     assert "12  nodes              ✓  4 of 4 Ready" in shown
-    assert "Healthy: every link of the id" in " ".join(shown.split())
+    assert "No fault found: No link of the id" in " ".join(shown.split())
     assert "\x1b" not in shown
 
 

@@ -73,12 +73,12 @@ def fleet() -> Iterator[StaticFleet]:
 
 
 def check(fleet: StaticFleet, trigger: str = "identity-changed") -> tuple[list[str], list[str]]:
-    """Paths and actions that one healthy check asks for."""
+    """Paths and actions that one check without a fault asks for."""
     mark = fleet.mark()
     answer = handler.lambda_handler(check_requested(trigger=trigger), None)
     assert answer == {
         "result": "cluster-checked",
-        "service_accounts": {"demo/kube-system/aws-node": {"result": "healthy", "verdict": "healthy"}},
+        "service_accounts": {"demo/kube-system/aws-node": {"result": "no-fault-found", "verdict": "no-fault-found"}},
     }
     kubernetes, aws = fleet.requests_since(mark)
     return sorted(kubernete.path for kubernete in kubernetes), sorted(aw.action for aw in aws)

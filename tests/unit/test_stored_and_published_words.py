@@ -32,7 +32,7 @@ WORDS: dict[str, tuple[object, str]] = {
     # History items (`verdict`, removed after 90 days), the metric `Verdicts`, published events, names of runbooks.
     "verdicts": (
         Verdict,
-        "healthy not-applicable pod-identity-in-use no-access cluster-gone cluster-initializing addon-not-installed "
+        "healthy no-fault-found not-applicable pod-identity-in-use no-access cluster-gone cluster-initializing addon-not-installed "
         "service-account-mismatch binding-invalid oidc-provider-missing trust-other-issuer trust-condition-wrong permissions-missing "
         "update-in-progress addon-degraded addon-role-missing annotation-missing annotation-wiped annotation-differs "
         "annotation-key-misspelt pods-stale role-in-pod-template pods-not-created pods-without-credentials pods-stuck pods-not-ready "
@@ -221,7 +221,7 @@ FIELDS: dict[type, str] = {
     summary.AssessmentSummary: (
         "target began_at verdict verdicts severity sentence links counts cluster time_limits actions proposed blocked remedies wait "
         "needs_approval desired_role annotation binding_path binding_version owner owner_at owner_annotated actor addon repair_deadline "
-        "warnings corrected_trust notify_from unproven"
+        "warnings corrected_trust notify_from unproven unproven_calls"
     ),
     summary.LinkSummary: "link title state sentence verdict evidence",
     summary.Counts: (

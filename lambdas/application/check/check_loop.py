@@ -9,7 +9,7 @@ from typing import Any, Final
 from lambdas.application.assessment import collect_and_diagnose
 from lambdas.application.check.dependencies import CheckDependencies
 from lambdas.application.check.incident_handover import open_incident
-from lambdas.application.check.results import CheckHandedOver, EventIgnored, Healthy, IncidentOpened, ServiceAccountResult
+from lambdas.application.check.results import CheckHandedOver, EventIgnored, IncidentOpened, NoFaultFound, ServiceAccountResult
 from lambdas.application.readers import Hints
 from lambdas.contract import metrics
 from lambdas.contract.parameters import ServiceAccountRef, binding_path
@@ -66,7 +66,7 @@ def _check_until_no_signal(
             return _hand_over(target, request, state, dependencies)
         state = signaled
         dependencies.sleep(pause_s)
-    return Healthy(diagnosis.verdict)
+    return NoFaultFound(diagnosis.verdict)
 
 
 def _assess(
@@ -79,7 +79,13 @@ def _assess(
     snapshot, diagnosis = collect_and_diagnose(target, readers, dependencies.now(), hints, symptoms=symptoms)
     unread = [finding.link.title for finding in diagnosis.unread]
     dependencies.log(
-        "diagnosis", diagnosis.verdict, target=target.key, trigger=request.trigger, broken=list(diagnosis.verdicts), unread=unread
+        "diagnosis",
+        diagnosis.verdict,
+        target=target.key,
+        trigger=request.trigger,
+        broken=list(diagnosis.verdicts),
+        unread=unread,
+        unproven=list(diagnosis.unproven),
     )
     return snapshot, diagnosis
 

@@ -39,8 +39,8 @@ class DigestRequested:
 
 
 @dataclass(frozen=True)
-class Healthy:
-    """The check found no fault."""
+class NoFaultFound:
+    """The check found no fault. The verdict is `healthy` only where every link is shown to hold."""
 
     verdict: Verdict
 
@@ -89,7 +89,14 @@ class CheckHandedOver:
 
 
 ServiceAccountResult = (
-    EventIgnored | Healthy | IncidentOpened | SignalCounted | IncidentTakenOver | SignalAlreadyAnswered | SignalDeferred | CheckHandedOver
+    EventIgnored
+    | NoFaultFound
+    | IncidentOpened
+    | SignalCounted
+    | IncidentTakenOver
+    | SignalAlreadyAnswered
+    | SignalDeferred
+    | CheckHandedOver
 )
 
 

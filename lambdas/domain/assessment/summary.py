@@ -110,7 +110,8 @@ class AssessmentSummary:
     the
     ServiceAccount, and `owner_annotated` is false: the API server does not record who removed an annotation. `unproven` names what was
     not
-    shown about the role; only where it is empty may a message say that the role is not the cause.
+    shown about the role; only where it is empty may a message say that the role is not the cause. `unproven_calls` are the needed calls
+    that are not shown to be allowed or refused.
     """
 
     target: str
@@ -143,10 +144,11 @@ class AssessmentSummary:
     corrected_trust: str = ""
     notify_from: Severity = Severity.WARNING
     unproven: tuple[str, ...] = ()
+    unproven_calls: tuple[str, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
-        """Whether no link is broken. The verdict alone does not say so: a Pod Identity association may exist and not work."""
+        """Whether no link is broken. The verdict `healthy` says more: every link was read and holds."""
         return not self.verdicts
 
     @property

@@ -18,9 +18,10 @@ from lambdas.domain.assessment.summary import (
 from lambdas.domain.diagnosis.finding import Finding, Link, Remedy
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
+from lambdas.domain.diagnosis.links.permissions import unproven_calls
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
-from lambdas.domain.diagnosis.role_clearance import REQUIRED, unproven
+from lambdas.domain.diagnosis.role_clearance import REQUIRED
 from lambdas.domain.diagnosis.verdict import Verdict
 from lambdas.domain.diagnosis.workload_needs import installed_version, release_warning
 from lambdas.domain.planning.plan import Plan
@@ -65,7 +66,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         verdict=plan.verdict,
         verdicts=tuple(dict.fromkeys((str(plan.verdict), *map(str, diagnosis.verdicts)))) if diagnosis.broken_findings else (),
         severity=diagnosis.severity,
-        sentence=_limit(first.sentence if first else _without_fault(snapshot, diagnosis)),
+        sentence=_limit(first.sentence if first else _without_fault(diagnosis)),
         links=tuple(map(_link_summary, diagnosis.findings)),
         counts=_counts(snapshot),
         actions=plan.actions,
@@ -93,7 +94,8 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         cluster=_cluster(snapshot),
         addon=_addon(snapshot),
         repair_deadline=_repair_deadline(snapshot),
-        unproven=unproven(snapshot, diagnosis.findings),
+        unproven=diagnosis.unproven,
+        unproven_calls=unproven_calls(snapshot),
         warnings=_warnings(snapshot, diagnosis),
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=snapshot.settings.notify_from,
@@ -106,15 +108,17 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
     )
 
 
-def _without_fault(snapshot: Snapshot, diagnosis: Diagnosis) -> str:
+def _without_fault(diagnosis: Diagnosis) -> str:
     """The sentence where no link is broken, with what was not shown to hold."""
     if diagnosis.verdict is Verdict.NOT_APPLICABLE:
         return "Nothing runs under this ServiceAccount, so no role was checked."
     others = tuple(finding.link.title for finding in diagnosis.unread if finding.link not in REQUIRED)
-    missing = ", ".join((*unproven(snapshot, diagnosis.findings), *others))
-    return (
-        f"No link of the identity chain is broken. Not checked: {missing}." if missing else "Every link of the identity chain is correct."
-    )
+    missing = ", ".join((*diagnosis.unproven, *others))
+    if not missing:
+        return "Every link of the identity chain is correct."
+    if diagnosis.verdict is Verdict.POD_IDENTITY_IN_USE:
+        return f"EKS Pod Identity provides the role, and no fault was found. Not checked: {missing}."
+    return f"No link of the identity chain is broken. Not checked: {missing}."
 
 
 def _limit(text: str) -> str:

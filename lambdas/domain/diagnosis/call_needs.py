@@ -101,9 +101,11 @@ def lacking(needs: ReleaseNeeds, allowed: Mapping[str, bool | None]) -> tuple[Ca
 
 
 def unproven(needs: ReleaseNeeds, allowed: Mapping[str, bool | None]) -> tuple[str, ...]:
-    """The required calls that are not shown to be allowed or refused, sorted: nothing clears the role while one is left."""
-    simulated = {need.call for need in needs.calls if need.simulated}
-    return tuple(call for call in needs.required if call in simulated and allowed.get(call) is None)
+    """The required calls that are not shown to be allowed or refused, sorted: nothing clears the role while one is left.
+
+    A call that no simulation can answer is one of them.
+    """
+    return tuple(call for call in needs.required if allowed.get(call) is None)
 
 
 _SEVERITY: Final = {Effect.FATAL: 0, Effect.DEGRADED: 1, Effect.SURVIVED: 2}

@@ -38,11 +38,15 @@ _IRSA_ONLY: Final = frozenset({Link.ROLE, Link.OIDC_PROVIDER, Link.TRUST, Link.P
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """Twelve findings in order, and the verdict of the first broken link, or why nothing is broken."""
+    """Twelve findings in order, and the verdict of the first broken link, or why nothing is broken.
+
+    `unproven` names what was not shown about the role.
+    """
 
     findings: tuple[Finding, ...]
     verdict: Verdict
     severity: Severity
+    unproven: tuple[str, ...] = ()
 
     def __getitem__(self, link: Link) -> Finding:
         return self.findings[link - 1]
@@ -54,7 +58,7 @@ class Diagnosis:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether no link is broken."""
+        """Whether no link is broken. The verdict says whether every link is shown to hold."""
         return not self.broken_findings
 
     @property
@@ -96,17 +100,22 @@ def _finding(link: Link, rule: Callable[[Snapshot], Finding], snapshot: Snapshot
 
 def _diagnosis(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Diagnosis:
     broken = tuple(finding for finding in findings if finding.is_broken)
-    verdict = next((finding.verdict for finding in broken if finding.verdict), None) or _verdict_without_fault(snapshot, findings)
+    missing = unproven(snapshot, findings)
+    verdict = next((finding.verdict for finding in broken if finding.verdict), None) or _verdict_without_fault(snapshot, findings, missing)
     severities = (identity_severity(snapshot) if finding.verdict in REPAIRABLE else finding.severity for finding in broken)
     severity = max(severities, key=lambda severity: severity.rank, default=Severity.INFO)
     return Diagnosis(
         findings=tuple(finding if finding.severity.rank <= severity.rank else replace(finding, severity=severity) for finding in findings),
         verdict=verdict,
         severity=severity,
+        unproven=missing,
     )
 
 
-def _verdict_without_fault(snapshot: Snapshot, findings: tuple[Finding, ...]) -> Verdict:
+def _verdict_without_fault(snapshot: Snapshot, findings: tuple[Finding, ...], missing: tuple[str, ...]) -> Verdict:
     if findings[Link.WORKLOAD - 1].state is State.NOT_APPLICABLE:
         return Verdict.NOT_APPLICABLE
-    return Verdict.POD_IDENTITY_IN_USE if uses_pod_identity(snapshot) else Verdict.HEALTHY
+    if uses_pod_identity(snapshot):
+        return Verdict.POD_IDENTITY_IN_USE
+    is_shown = not missing and all(finding.state is not State.UNKNOWN for finding in findings)
+    return Verdict.HEALTHY if is_shown else Verdict.NO_FAULT_FOUND

@@ -7,7 +7,8 @@ from typing import Final
 class Verdict(StrEnum):
     """The name of a fault. Each has a runbook of the same name in `docs/runbooks/`."""
 
-    HEALTHY = "healthy"
+    HEALTHY = "healthy"  # every link was read and holds
+    NO_FAULT_FOUND = "no-fault-found"  # no link is broken, and not every link is shown to hold
     NOT_APPLICABLE = "not-applicable"
     POD_IDENTITY_IN_USE = "pod-identity-in-use"
     NO_ACCESS = "no-access"
@@ -41,6 +42,8 @@ class Verdict(StrEnum):
     FLAPPING = "flapping"
 
 
+WITHOUT_FAULT: Final = frozenset({Verdict.HEALTHY, Verdict.NO_FAULT_FOUND})
+"""Verdicts about a role annotation where no link is broken."""
 ANNOTATION_VERDICTS: Final = frozenset(
     {
         Verdict.ANNOTATION_MISSING,

@@ -53,6 +53,7 @@ class IncidentDetails:
     """The details of a closed incident, a few kilobytes: texts of the first assessment, the timeline, and the counts.
 
     `broken` are the titles and sentences of the broken links. `actor` is who changed the identity, and how, where that is known.
+    `unproven` is what the last assessment did not show about the role, so that an outcome claims no more than was read.
     """
 
     sentence: str = ""
@@ -61,6 +62,7 @@ class IncidentDetails:
     remedies: tuple[str, ...] = ()
     actor: str = ""
     versions: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     samples: tuple[CountSample, ...] = ()
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lambdas.application.check.pipeline import run
-from lambdas.application.check.results import ClusterChecked, EventResult, Healthy, IncidentOpened, ServiceAccountResult
+from lambdas.application.check.results import ClusterChecked, EventResult, IncidentOpened, NoFaultFound, ServiceAccountResult
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.diagnosis.verdict import Verdict
 from sandbox.simulation import scenario
@@ -14,7 +14,9 @@ from tests.over_fakes.scenario_world import CLUSTER, world_of
 KEY = ("kube-system", "aws-node")
 TARGET = ServiceAccountRef(CLUSTER, *KEY)
 SWEEP = {"source": "eks-irsa-remediator", "detail-type": "Sweep", "detail": {}}
-HEALTHY = ClusterChecked({TARGET: Healthy(Verdict.HEALTHY)})
+HEALTHY = ClusterChecked({TARGET: NoFaultFound(Verdict.HEALTHY)})
+NO_FAULT_FOUND = ClusterChecked({TARGET: NoFaultFound(Verdict.NO_FAULT_FOUND)})
+"""The result of a check that reads no events of refused calls, or no role."""
 
 
 def simulate(**world: Any) -> ScenarioRun:

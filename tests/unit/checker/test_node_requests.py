@@ -13,7 +13,7 @@ from lambdas.domain.snapshot.bindings import Parameter
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.unit.checker.simulated_checker import HEALTHY, TARGET, check, simulate, verdict_of
+from tests.unit.checker.simulated_checker import HEALTHY, NO_FAULT_FOUND, TARGET, check, simulate, verdict_of
 
 NODE_EVENTS = ("node-not-ready", "alarm")
 
@@ -31,7 +31,7 @@ def test_a_check_that_read_no_nodes_does_not_answer_a_request_about_nodes(name: 
     add_disk_pressure(simulation, timedelta(minutes=10))
     event = events.trigger_event(name, simulation.world.now)
     simulation.world.sleep(3)
-    assert check(simulation) == HEALTHY
+    assert check(simulation) == NO_FAULT_FOUND
     simulation.world.sleep(1)
     assert verdict_of(run(event, simulation.ports)) is Verdict.NODES_NOT_READY
 
@@ -61,9 +61,9 @@ def test_after_a_node_became_ready_in_its_grace_period_nodes_are_read_once_more(
     add_disk_pressure(simulation, timedelta(seconds=20))
     check(simulation, "node-not-ready")
     simulation.world.cluster.nodes = before
-    for _ in range(3):
+    for result in (HEALTHY, NO_FAULT_FOUND, NO_FAULT_FOUND):
         simulation.world.sleep(300)
-        assert check(simulation) == HEALTHY
+        assert check(simulation) == result
     assert simulation.world.reads.count("cluster.nodes") == 2
     assert (simulation.world.writes, simulation.notifier.sent, simulation.remediator.executions) == ([], [], {})
 

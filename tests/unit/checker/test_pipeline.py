@@ -17,12 +17,12 @@ from tests.events import event as recorded
 from tests.fakes import FakeParameters
 from tests.over_fakes import events
 from tests.over_fakes.scenario_world import CLUSTER
-from tests.unit.checker.simulated_checker import HEALTHY, KEY, TARGET, check, result_of, simulate, verdict_of
+from tests.unit.checker.simulated_checker import KEY, NO_FAULT_FOUND, TARGET, check, result_of, simulate, verdict_of
 
 
 def test_a_healthy_cluster_costs_three_kubernetes_requests_and_no_write_message_or_execution() -> None:
     simulation = simulate()
-    assert check(simulation) == HEALTHY
+    assert check(simulation) == NO_FAULT_FOUND
     inside = sorted(read for read in simulation.world.reads if read.startswith("cluster."))
     assert inside == ["cluster.pods", "cluster.service_account", "cluster.workload"]
     assert (simulation.world.writes, simulation.notifier.sent, simulation.remediator.executions) == ([], [], {})
@@ -94,7 +94,7 @@ def test_a_former_check_does_not_answer_a_parameter_change() -> None:
     event["time"] = simulation.world.now.isoformat()
     simulation.world.sleep(5)
     check(simulation)
-    assert run(event, simulation.ports) == HEALTHY
+    assert run(event, simulation.ports) == NO_FAULT_FOUND
     assert simulation.world.reads.count("cluster.pods") == 2
 
 

@@ -9,7 +9,7 @@ from lambdas.domain.requests.request import refusal_of, refusal_to_json
 from tests.events import event as recorded
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.unit.checker.simulated_checker import HEALTHY, TARGET, check, simulate, verdict_of
+from tests.unit.checker.simulated_checker import NO_FAULT_FOUND, TARGET, check, simulate, verdict_of
 
 
 def refused(simulation: ScenarioRun, name: str, *, role: str = BOUND_ROLE, **detail: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def test_a_refusal_is_not_answered_by_a_check_that_began_after_it() -> None:
     simulation = simulate()
     event = needed_call(simulation)
     simulation.world.sleep(60)
-    assert check(simulation) == HEALTHY
+    assert check(simulation) == NO_FAULT_FOUND
     assert verdict_of(run(event, simulation.ports)) is Verdict.PERMISSIONS_MISSING
 
 
@@ -64,11 +64,11 @@ def test_a_storm_of_refused_calls_of_an_unbound_role_costs_no_check() -> None:
 def test_the_same_refusal_is_checked_once_a_minute() -> None:
     simulation = simulate()
     ports, refusal = simulation.ports, refused(simulation, "refused-call-of-role", eventName="DescribeTags")
-    assert run(refusal, ports) == HEALTHY
+    assert run(refusal, ports) == NO_FAULT_FOUND
     for _ in range(100):
         assert isinstance(run(refusal, ports), EventIgnored)
     simulation.world.sleep(MIN_REFUSAL_INTERVAL.total_seconds() + 1)
-    assert run(refusal, ports) == HEALTHY
+    assert run(refusal, ports) == NO_FAULT_FOUND
 
 
 def test_a_refused_token_is_resolved_by_the_issuer_of_the_cluster() -> None:
@@ -86,7 +86,7 @@ def test_a_refused_token_of_another_issuer_costs_no_check() -> None:
 def test_a_refused_call_of_the_cni_with_the_role_of_a_node_checks_aws_node_and_blames_no_role() -> None:
     simulation = simulate()
     event = refused(simulation, "refused-cni-call-of-node-role", role="arn:aws:iam::111122223333:role/prod-blue-nodes")
-    assert run(event, simulation.ports) == HEALTHY
+    assert run(event, simulation.ports) == NO_FAULT_FOUND
 
 
 def test_a_refused_pod_identity_of_another_cluster_costs_no_check() -> None:
@@ -101,4 +101,4 @@ def test_another_event_cannot_carry_a_refusal() -> None:
     event = recorded("check-requested-by-person")
     forged = refused(simulation, "refused-call-of-role")["detail"]
     event["detail"] |= {"cluster": CLUSTER, "trigger": "refused-call", "refusal": {"call": "ec2:X", "at": "2026-01-01T00:00:00Z", **forged}}
-    assert run(event, simulation.ports) == HEALTHY
+    assert run(event, simulation.ports) == NO_FAULT_FOUND

@@ -19,10 +19,13 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     ),
     (results.DigestRequested(("a",)), {"result": "digest-requested", "clusters": ["a"]}),
     (
-        results.ClusterChecked({TARGET: results.Healthy(Verdict.HEALTHY)}),
-        {"result": "cluster-checked", "service_accounts": {"demo/kube-system/aws-node": {"result": "healthy", "verdict": "healthy"}}},
+        results.ClusterChecked({TARGET: results.NoFaultFound(Verdict.HEALTHY)}),
+        {
+            "result": "cluster-checked",
+            "service_accounts": {"demo/kube-system/aws-node": {"result": "no-fault-found", "verdict": "healthy"}},
+        },
     ),
-    (results.Healthy(Verdict.HEALTHY), {"result": "healthy", "verdict": "healthy"}),
+    (results.NoFaultFound(Verdict.HEALTHY), {"result": "no-fault-found", "verdict": "healthy"}),
     (
         results.IncidentOpened(verdict=Verdict.ANNOTATION_WIPED, incident_id="7f3a"),
         {"result": "incident-opened", "verdict": "annotation-wiped", "incident_id": "7f3a"},

@@ -23,7 +23,7 @@ from tests.fakes import Row
 from tests.over_fakes import events
 from tests.over_fakes.scenario_run import ScenarioRun
 from tests.over_fakes.scenario_world import BOUND_ROLE, CLUSTER
-from tests.unit.checker.simulated_checker import HEALTHY, KEY, SWEEP, TARGET, check, simulate
+from tests.unit.checker.simulated_checker import KEY, NO_FAULT_FOUND, SWEEP, TARGET, check, simulate
 
 
 def test_a_sweep_requests_one_check_of_each_bound_cluster() -> None:
@@ -196,7 +196,7 @@ def test_a_storm_on_every_service_account_is_handed_over_before_the_time_out_of_
 
 def test_without_any_binding_aws_node_alone_is_checked() -> None:
     simulation = simulate(binding=None)
-    assert check(simulation) == HEALTHY
+    assert check(simulation) == NO_FAULT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_pod_identity_call_for_an_unbound_service_account_costs_no_aws_call(ca
     event = json.loads(json.dumps(recorded(call)).replace("kube-system", namespace).replace("prod-blue", CLUSTER))
     simulation.world.parameters[binding_path(CLUSTER, "kube-system", "aws-node")] = Parameter(value=BOUND_ROLE)
     result = run(event, simulation.ports)
-    assert (result == HEALTHY) is bound
+    assert (result == NO_FAULT_FOUND) is bound
     if not bound:
         assert result == EventIgnored("the ServiceAccount has no binding")
         assert set(simulation.world.reads) == {"parameters.load"}
@@ -235,4 +235,4 @@ def test_a_call_for_another_add_on_is_checked_if_its_service_account_is_bound(bo
 def test_a_call_for_the_vpc_cni_is_checked_without_a_binding() -> None:
     simulation = simulate(binding=None)
     event = events.update_addon(simulation.world.now, version="v1.15.1-eksbuild.1", role=None)
-    assert run(event, simulation.ports) == HEALTHY
+    assert run(event, simulation.ports) == NO_FAULT_FOUND

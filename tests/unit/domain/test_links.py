@@ -28,6 +28,7 @@ from tests.unit.domain.link_cases import cluster as way_in
 from tests.unit.domain.link_cases.fixtures import CLOSED, NOT_APPLICABLE, OK, UNKNOWN, associated
 from tests.unit.domain.snapshot_fixtures import OTHER_ROLE, addon, binding, cluster, errors, snapshot_with, some_pods, workload
 from tests.unit.notifications.snapshots import ACCOUNT, NOW, ROLE, nodes, pods, service_account, trust
+from tests.world.simulations import simulation
 
 CASES = way_in.CASES | identity.CASES | addon_record.CASES | annotation.CASES | symptoms.CASES
 
@@ -96,7 +97,10 @@ def test_the_first_broken_link_gives_the_verdict() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "verdict"),
     [
-        (snapshot_with(), Verdict.HEALTHY),
+        (snapshot_with(permission_errors=(), simulated=simulation()), Verdict.HEALTHY),
+        (snapshot_with(permission_errors=(), simulated=Unknown("no answer")), Verdict.NO_FAULT_FOUND),
+        (snapshot_with(permission_errors=NOT_READ, simulated=simulation()), Verdict.NO_FAULT_FOUND),
+        (snapshot_with(binding=Missing("/p"), addon=NOT_READ), Verdict.NO_FAULT_FOUND),
         (snapshot_with(workload=workload(desired=0)), Verdict.NOT_APPLICABLE),
         (snapshot_with(workload=workload(desired=0), addon=addon(status="DEGRADED")), Verdict.NOT_APPLICABLE),
         (associated(), Verdict.POD_IDENTITY_IN_USE),
@@ -106,7 +110,7 @@ def test_the_first_broken_link_gives_the_verdict() -> None:
         ),
     ],
 )
-def test_a_healthy_chain_names_its_evidence(snapshot: Snapshot, verdict: Verdict) -> None:
+def test_a_chain_is_healthy_only_where_every_link_is_shown(snapshot: Snapshot, verdict: Verdict) -> None:
     found = diagnose(snapshot)
     assert found.is_healthy
     assert (found.verdict, found.severity) == (verdict, Severity.INFO)

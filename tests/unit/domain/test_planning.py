@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas.application.codec import decode, encode
-from lambdas.contract.settings import AddonRecord, Mode, RestartBy, WhenUnverified
+from lambdas.contract.settings import AddonRecord, Mode, RestartBy, Severity, WhenUnverified
 from lambdas.contract.workloads import WorkloadKind
 from lambdas.domain.diagnosis.finding import Link
 from lambdas.domain.diagnosis.identity_chain import diagnose
@@ -24,7 +24,7 @@ from lambdas.domain.planning.actions import (
 )
 from lambdas.domain.planning.plan import BlockReason, Plan
 from lambdas.domain.planning.policies import RepairHistory
-from lambdas.domain.snapshot.snapshot import HealthIssue, Missing, Snapshot, Unknown
+from lambdas.domain.snapshot.snapshot import NOT_READ, HealthIssue, Missing, NotRead, Snapshot, Unknown
 from tests.unit.domain.snapshot_fixtures import (
     BORN,
     OTHER_ROLE,
@@ -39,6 +39,7 @@ from tests.unit.domain.snapshot_fixtures import (
     workload,
 )
 from tests.unit.notifications.snapshots import NOW, ROLE, nodes, pods, service_account
+from tests.world.simulations import simulation
 
 UNREAD = Unknown("no endpoint")
 MINE = "arn:aws:iam::111122223333:role/prod-blue-vpc-cni"
@@ -415,8 +416,10 @@ def test_a_node_with_another_fault_needs_a_person_during_a_repair() -> None:
     assert reasons(made) == {Link.NODES: BlockReason.NEEDS_PERSON}
 
 
-def test_a_healthy_chain_has_an_empty_plan() -> None:
-    assert planned(snapshot_with()) == Plan(verdict=Verdict.HEALTHY, severity=planned(snapshot_with()).severity)
+@pytest.mark.parametrize(("errors_read", "verdict"), [((), Verdict.HEALTHY), (NOT_READ, Verdict.NO_FAULT_FOUND)])
+def test_a_chain_without_a_fault_has_an_empty_plan(errors_read: tuple[()] | NotRead, verdict: Verdict) -> None:
+    found = snapshot_with(permission_errors=errors_read, simulated=simulation())
+    assert planned(found) == Plan(verdict=verdict, severity=Severity.INFO)
 
 
 # --- modes -------------------------------------------------------------------------------------------------------------------------------

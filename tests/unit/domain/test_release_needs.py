@@ -4,6 +4,7 @@ import pytest
 
 from lambdas.contract.call_needs import MANAGED_POLICIES
 from lambdas.contract.settings import Severity
+from lambdas.contract.workloads import EBS_CSI_CONTROLLER
 from lambdas.domain.assessment.summary_builder import summarize
 from lambdas.domain.diagnosis.finding import Finding, Link, State
 from lambdas.domain.diagnosis.identity_chain import diagnose
@@ -13,7 +14,7 @@ from lambdas.domain.planning.plan import BlockReason
 from lambdas.domain.snapshot.simulation import NOT_KNOWN, CallDecision, RefusalCause
 from lambdas.domain.snapshot.snapshot import NOT_READ, ContainerFacts, HealthIssue, Missing, Snapshot, VersionAdvice
 from tests.unit.domain.snapshot_fixtures import addon, cluster, errors, kinds, planned, snapshot_with, some_pods, workload
-from tests.unit.notifications.snapshots import pods, service_account
+from tests.unit.notifications.snapshots import EBS, healthy_snapshot, pods, service_account
 from tests.world.simulations import policy, simulation
 
 CNI_POLICY = max(MANAGED_POLICIES, key=lambda known: known.version).grants
@@ -188,7 +189,21 @@ def test_without_a_simulation_the_document_holds_every_call_of_the_release() -> 
 
 def test_a_decision_that_is_not_known_does_not_clear_the_role() -> None:
     found = permissions(release("v1.20.1", simulated=simulation(CreateTags=NOT_KNOWN)))
-    assert (found.state, found.sentence) == (State.UNKNOWN, "whether the role may call ec2:CreateTags is not known")
+    assert found.state is State.UNKNOWN
+    assert found.sentence == "10 of 11 calls that vpc-cni v1.20.1 needs are shown to be allowed; not known: ec2:CreateTags"
+
+
+def test_a_call_that_no_simulation_decides_is_not_counted_as_allowed() -> None:
+    driver = addon(name="aws-ebs-csi-driver", version="v1.50.0-eksbuild.1")
+    snapshot = snapshot_with(healthy_snapshot(EBS), addon_name=driver.name, addon=driver, simulated=simulation(workload=EBS_CSI_CONTROLLER))
+    found, summary = permissions(snapshot), summarize(snapshot, diagnose(snapshot), planned(snapshot))
+    conditional = ("ec2:CreateTags", "ec2:CreateVolume", "ec2:DeleteSnapshot", "ec2:DeleteVolume")
+    assert found.state is State.UNKNOWN
+    assert found.sentence == (
+        f"9 of 13 calls that aws-ebs-csi-driver v1.50.0 needs are shown to be allowed; not known: {', '.join(conditional)}"
+    )
+    assert summary.unproven_calls == conditional
+    assert summary.verdict is Verdict.NO_FAULT_FOUND
 
 
 def test_a_health_issue_about_a_survived_call_is_no_fault() -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from lambdas.domain.diagnosis.verdict import Verdict
+from lambdas.domain.diagnosis.verdict import WITHOUT_FAULT, Verdict
 from lambdas.notifications.kind import NotificationKind
 from tests.unit.notifications.fault_cases import FAULT_CASES
 from tests.unit.notifications.message_cases import message_cases, write
@@ -45,7 +45,7 @@ def test_each_case_has_its_verdict(name: str) -> None:
 
 
 def test_every_verdict_with_a_message_has_a_case() -> None:
-    assert {case.verdict for case in FAULT_CASES.values()} == set(Verdict) - {Verdict.HEALTHY, Verdict.NOT_APPLICABLE}
+    assert {case.verdict for case in FAULT_CASES.values()} == set(Verdict) - WITHOUT_FAULT - {Verdict.NOT_APPLICABLE}
 
 
 def test_every_notification_kind_has_a_case() -> None:

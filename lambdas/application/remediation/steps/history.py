@@ -42,5 +42,10 @@ def past_incident(incident: Incident, record: IncidentRecord, closed_at: datetim
         binding_path=first.binding_path or None,
         binding_version=first.binding_version or None,
         old_value=first.annotation or None,
-        details=replace(history_details(first), timeline=record.timeline[-MAX_ENTRIES:], samples=record.samples[-MAX_ENTRIES:]),
+        details=replace(
+            history_details(first),
+            unproven=record.current.unproven,
+            timeline=record.timeline[-MAX_ENTRIES:],
+            samples=record.samples[-MAX_ENTRIES:],
+        ),
     )

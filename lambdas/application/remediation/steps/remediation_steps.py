@@ -419,6 +419,7 @@ class RemediationSteps(StepContext):
             opened_at=self.incident.opened_at,
             at=self.now(),
             changes=[DONE.get(change, change) for change in dict.fromkeys(context.changes)],
+            unproven=context.current.unproven,
             next_steps=[line for remedy in context.current.remedies for line in remedy.lines],
             runbook=f"{self.environment.runbook_root}/{context.first.verdict}.md",
         )

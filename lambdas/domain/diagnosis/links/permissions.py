@@ -51,15 +51,25 @@ def _simulated(snapshot: Snapshot, found: ReleaseNeeds, allowed: Mapping[str, bo
     refused = [need for need in lacking(found, allowed) if need.effect is not Effect.SURVIVED]
     if refused:
         return missing_permissions(snapshot, tuple(need.call for need in refused))
+    release = f"{found.addon} {release_text(found.release)}"
     if missing := unproven(found, allowed):
-        return unknown(Link.PERMISSIONS, f"whether the role may call {_listed(missing)} is not known")
+        total, allowed_count = len(found.required), len(found.required) - len(missing)
+        share = f"{allowed_count} of {total} calls that {release} needs {'is' if allowed_count == 1 else 'are'} shown to be allowed"
+        return unknown(Link.PERMISSIONS, f"{share}; not known: {_listed(missing)}")
     if found.extrapolated:
         newest = release_text(ADDON_NEEDS[found.addon].read_until)
         return unknown(
             Link.PERMISSIONS,
             f"the calls of {newest} are allowed; which calls {found.addon} {release_text(found.release)} needs is not known",
         )
-    return ok(Link.PERMISSIONS, f"all {len(found.required)} calls that {found.addon} {release_text(found.release)} needs are allowed")
+    return ok(Link.PERMISSIONS, f"all {len(found.required)} calls that {release} needs are allowed")
+
+
+def unproven_calls(snapshot: Snapshot) -> tuple[str, ...]:
+    """The calls that the release needs and that are not shown to be allowed or refused, sorted; empty where its needs are not known."""
+    found = needs(snapshot)
+    allowed = allowed_by(snapshot.simulated) if isinstance(snapshot.simulated, Mapping) else {}
+    return unproven(found, allowed) if isinstance(found, ReleaseNeeds) else ()
 
 
 def missing_permissions(snapshot: Snapshot, calls: Sequence[str], link: Link = Link.PERMISSIONS) -> Finding:
