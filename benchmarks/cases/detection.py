@@ -52,7 +52,7 @@ def _counted(read: Counter[str], where: str) -> str:
 
 def _warm(env: SandboxEnvironment) -> None:
     """Run one healthy check by invoking the function directly."""
-    event = trigger_events.announcement("check-requested")
+    event = trigger_events.check_request()
     assert not env.functions.pool(CHECKER).invoke(json.dumps(event).encode()).failed
     fault_injection.wait_until("the log line of the check", lambda: any('"diagnosis"' in line for _, line in list(env.lines)))
     time.sleep(1.1)  # this check would answer an event of the same second

@@ -1,7 +1,6 @@
 """The KWOK stages of nodes and pods: the files in `stages/`, with the credentials that the network plug-in works with."""
 
 import copy
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ POD_IDENTITY = "pod-identity"
 class PluginCredentials:
     """Whose permissions suffice: which roles (None: any), the nodes' own role, the role of a pod identity association.
 
-    `sts_timeout` is what a plug-in with a role ends with where STS is out of reach; empty where it is not.
+    `reported` holds `(identity, call)` for the identities to which EC2 refuses a call that the plug-in reports in an event. A plug-in
+    without credentials emits none.
     """
 
     roles: frozenset[str] | None = None
     node_role: bool = False
     pod_identity: bool = True
-    sts_timeout: str = ""
+    reported: tuple[tuple[str, str], ...] = ((NODE_ROLE, "ec2:DescribeNetworkInterfaces"),)
 
     def expression(self) -> tuple[str, list[str]]:
         """Operator and values that select pods whose plug-in works, for the expression in `network-plugin.yaml`."""
@@ -41,17 +41,11 @@ def write(folder: Path, credentials: PluginCredentials) -> list[Path]:
     for source in sorted(FOLDER.glob("*.yaml")):
         documents = list(yaml.safe_load_all(source.read_text()))
         if source.name == PLUGIN:
-            works, fails = (_filled_in(document, credentials) for document in documents)
-            failing = [_denied_stage(fails, call, operator) for call, operator in FIRST_DENIED_CALL.items()]
-            documents = [works, *(_unreachable_stage(item, credentials.sts_timeout) for item in failing)]
+            works, fails, *exits = (_filled_in(document, credentials) for document in documents)
+            documents = [works, *_failing_stages(fails, credentials), *exits]
         files.append(folder / source.name)
         files[-1].write_text(yaml.safe_dump_all(documents))
     return files
-
-
-# The first call that is denied, and the operator that selects the node's role: the node's role may not even describe network
-# interfaces, a role with missing permissions may not create them.
-FIRST_DENIED_CALL = {"DescribeNetworkInterfaces": "In", "CreateNetworkInterface": "NotIn"}
 
 
 def _filled_in(stage: dict[str, Any], credentials: PluginCredentials) -> dict[str, Any]:
@@ -63,25 +57,29 @@ def _filled_in(stage: dict[str, Any], credentials: PluginCredentials) -> dict[st
     return stage
 
 
-def _denied_stage(fails: dict[str, Any], call: str, operator: str) -> dict[str, Any]:
-    """The stage of failing plug-ins for one denied call."""
-    stage = copy.deepcopy(fails)
-    stage["metadata"]["name"] += f"-to-{call.lower()}"
-    key = _on_credentials(stage)["key"]
-    stage["spec"]["selector"]["matchExpressions"].append({"key": key, "operator": operator, "values": [NODE_ROLE]})
+def _failing_stages(fails: dict[str, Any], credentials: PluginCredentials) -> list[dict[str, Any]]:
+    """One stage for each reported call, and one for plug-ins that fail without an event."""
+    users: dict[str, list[str]] = {}
+    for identity, call in credentials.reported:
+        users.setdefault(call, []).append(identity)
+    silent = _restricted(fails, "without-event", "NotIn", [identity for identity, _ in credentials.reported] or ["nothing"])
+    silent["spec"]["steps"] = [step for step in silent["spec"]["steps"] if "event" not in step]
+    return [silent, *(_reporting_stage(fails, call, identities) for call, identities in users.items())]
+
+
+def _reporting_stage(fails: dict[str, Any], call: str, identities: list[str]) -> dict[str, Any]:
+    stage = _restricted(fails, f"to-{call.rpartition(':')[2].lower()}", "In", identities)
     (event,) = (step["event"] for step in stage["spec"]["steps"] if "event" in step)
-    event["message"] = event["message"].replace("DescribeNetworkInterfaces", call)
+    event["message"] = event["message"].replace("ec2:DescribeNetworkInterfaces", call)
     return stage
 
 
-def _unreachable_stage(stage: dict[str, Any], message: str) -> dict[str, Any]:
-    """The stage. Where STS is unreachable and the plug-in has a role: without the failure event, and with this termination message."""
-    if not message or stage["spec"]["selector"]["matchExpressions"][-1]["operator"] == "In":
-        return stage
-    steps = [step for step in stage["spec"]["steps"] if "event" not in step]
-    for step in steps:
-        step["patch"]["template"] = step["patch"]["template"].replace('message: ""', f"message: {json.dumps(message)}")
-    stage["spec"]["steps"] = steps
+def _restricted(fails: dict[str, Any], suffix: str, operator: str, identities: list[str]) -> dict[str, Any]:
+    """The stage of failing plug-ins for some identities only."""
+    stage = copy.deepcopy(fails)
+    stage["metadata"]["name"] += f"-{suffix}"
+    key = _on_credentials(stage)["key"]
+    stage["spec"]["selector"]["matchExpressions"].append({"key": key, "operator": operator, "values": identities})
     return stage
 
 

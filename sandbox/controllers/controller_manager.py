@@ -11,6 +11,7 @@ from sandbox.controllers.client import StoreClient
 from sandbox.controllers.cluster_snapshot import ClusterSnapshot, is_ready
 from sandbox.controllers.control_loop import ControlLoop
 from sandbox.controllers.kubelet import Kubelet, Timings, any_role, no_role
+from sandbox.controllers.node_files import NodeFiles
 from sandbox.controllers.node_lifecycle_controller import NodeLifecycleController
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class ControllerManager:
         self._stopped: set[str] = set()
         self._joined = 0
         self.timings = timings or Timings()
-        kubelets = Kubelet(role_can_run_cni, associated_role, self.timings, stopped=self._stopped)
-        nodes = NodeLifecycleController(self._stopped, self.timings)
+        self.files = NodeFiles()
+        kubelets = Kubelet(role_can_run_cni, associated_role, self.timings, stopped=self._stopped, files=self.files)
+        nodes = NodeLifecycleController(self._stopped, self.files, self.timings)
         inform = _informer(webhook) if webhook else _nothing
         steps = (
             inform,
@@ -77,8 +79,9 @@ class ControllerManager:
         return [str(self._store.create(NODES, each, by="kubelet")["metadata"]["name"]) for each in made]
 
     def remove_node(self, name: str) -> None:
-        """Delete a node; its pods are deleted after it."""
+        """Delete a node with its files; its pods are deleted after it."""
         self._store.delete(NODES, name)
+        self.files.delete_all(name)
 
     def stop_kubelet(self, name: str) -> None:
         self._stopped.add(name)

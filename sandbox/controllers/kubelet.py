@@ -10,12 +10,15 @@ from sandbox.cluster.resources import EVENTS, PODS
 from sandbox.controllers import pod_status
 from sandbox.controllers.api_changes import Change, Create, WakeAt, delete, patch_status
 from sandbox.controllers.cluster_snapshot import ClusterSnapshot, is_ready, is_terminating
+from sandbox.controllers.ipamd import exit_of, log_lines
+from sandbox.controllers.node_files import CNI_CONFIGURATION, IPAMD_LOG, NodeFiles
 from sandbox.controllers.vpc_cni import (
+    CONTAINER,
     Allowed,
     AssociatedRole,
     Denied,
     RoleCheck,
-    Unreachable,
+    RoleVerdict,
     effective_role,
     is_plugin,
     missing_permissions,
@@ -34,8 +37,9 @@ class Timings:
 
     pod_start_s: float = 0.15  # about 10: the image is pulled already, the CNI takes time
     pod_stop_s: float = 0.05  # 1 to 10
-    back_off_s: float = 0.5  # 10, doubled each time
-    longest_back_off_s: float = 8.0  # 300
+    plugin_run_s: float = 0.4  # 90: the liveness probe waits 60 s, then fails three times, every 10 s
+    back_off_s: float = 0.25  # 10, doubled each time; the first restart follows at once
+    longest_back_off_s: float = 4.0  # 300
     node_lost_s: float = 0.5  # 40: `--node-monitor-grace-period`
 
 
@@ -59,13 +63,18 @@ def no_role(_namespace: str, _account: str) -> None:
 
 @dataclass
 class Kubelet:
-    """The kubelets of all nodes. `stopped` names the nodes whose kubelet is stopped; their pods do not change."""
+    """The kubelets of all nodes. `stopped` names the nodes whose kubelet is stopped; their pods do not change.
+
+    A failing container is restarted as a kubelet does it: the first time at once, then with exponential back-off.
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+    """
 
     role_can_run_cni: RoleCheck = any_role
     associated_role: AssociatedRole = no_role
     timings: Timings = field(default_factory=Timings)
     now: Callable[[], datetime] = utc_now
     stopped: set[str] = field(default_factory=set)
+    files: NodeFiles = field(default_factory=NodeFiles)
     _states: dict[str, _PodState] = field(default_factory=dict)
 
     def step(self, snapshot: ClusterSnapshot, now_s: float) -> Iterator[Change]:
@@ -97,42 +106,55 @@ class Kubelet:
         elif not is_ready(pod):
             yield from self._recover(pod, node, now_s)
 
-    def _start(self, pod: View, node: View, now_s: float) -> Iterator[Change]:
+    def _start(self, pod: View, node: View, now_s: float, restarts: int = 0) -> Iterator[Change]:
         verdict = self._verdict(pod)
-        if isinstance(verdict, Allowed):
-            for api in verdict.reports:
-                yield Create(EVENTS, missing_permissions(pod, api, self.now()))
-            yield patch_status(PODS, pod, pod_status.running(pod, node, stamp(self.now())))
-        else:
-            yield from self._fail(pod, node, verdict, now_s)
+        if is_plugin(pod):
+            self.files.append(_name(node), IPAMD_LOG, *log_lines(pod, verdict, self.now()))
+        if not isinstance(verdict, Allowed):
+            yield from self._fail(pod, node, verdict, now_s, restarts)
+            return
+        for api in verdict.reports:
+            yield Create(EVENTS, missing_permissions(pod, api, self.now()))
+        if is_plugin(pod):
+            self.files.append(_name(node), CNI_CONFIGURATION)
+        counts = {CONTAINER: restarts} if restarts else pod_status.NO_RESTARTS
+        yield patch_status(PODS, pod, pod_status.running(pod, node, stamp(self.now()), restarts=counts))
 
-    def _verdict(self, pod: View) -> Allowed | Denied | Unreachable:
+    def _verdict(self, pod: View) -> RoleVerdict:
         return self.role_can_run_cni(effective_role(pod, self.associated_role)) if is_plugin(pod) else Allowed()
 
-    def _fail(self, pod: View, node: View, verdict: Denied | Unreachable, now_s: float) -> Iterator[Change]:
-        """The plug-in runs, emits an event if a call was denied, and will terminate."""
-        restarts = _restarts(pod)
-        self._begin(pod, "failing", now_s, restarts)
+    def _fail(self, pod: View, node: View, verdict: RoleVerdict, now_s: float, restarts: int) -> Iterator[Change]:
+        """The plug-in runs, emits an event if EC2 refused a call, and will exit."""
+        ends = exit_of(pod)
+        self._begin(pod, "exiting" if ends.at_once else "failing", now_s, restarts)
+        if ends.writes_configuration:
+            self.files.append(_name(node), CNI_CONFIGURATION)
         if isinstance(verdict, Denied) and verdict.reported:
             yield Create(EVENTS, missing_permissions(pod, verdict.api, self.now()))
-        status = pod_status.failing(pod, node, stamp(self.now()), "aws-node", restarts, last_message=_last_message(verdict))
-        yield patch_status(PODS, pod, status)
+        yield patch_status(PODS, pod, pod_status.failing(pod, node, stamp(self.now()), CONTAINER, restarts, exit_code=ends.code))
 
     def _recover(self, pod: View, node: View, now_s: float) -> Iterator[Change]:
-        """A running pod that is not ready: its container terminates, and the kubelet restarts it with exponential back-off."""
+        """A running pod that is not ready: its container exits, and the kubelet restarts it."""
         if not is_plugin(pod):
             yield patch_status(PODS, pod, pod_status.running(pod, node, stamp(self.now())))
             return
         state = self._states.setdefault(pod["metadata"]["uid"], _PodState("failing", now_s, _restarts(pod)))
-        wait_s = min(self.timings.back_off_s * 2**state.restarts, self.timings.longest_back_off_s) / 2
-        if due := self._due(pod, state.phase, wait_s, now_s):
+        if due := self._due(pod, state.phase, self._duration_s(state), now_s):
             yield due
-        elif state.phase == "failing":
-            self._begin(pod, "backing off", now_s, state.restarts + 1)
-            words, now = _last_message(self._verdict(pod)), stamp(self.now())
-            yield patch_status(PODS, pod, pod_status.backing_off(pod, node, now, "aws-node", state.restarts + 1, last_message=words))
+        elif state.phase == "backing off" or state.restarts == 0:
+            yield from self._start(pod, node, now_s, state.restarts + 1)
         else:
-            yield from self._start(pod, node, now_s)
+            self._begin(pod, "backing off", now_s, state.restarts)
+            now, code = stamp(self.now()), exit_of(pod).code
+            yield patch_status(PODS, pod, pod_status.backing_off(pod, node, now, CONTAINER, state.restarts, exit_code=code))
+
+    def _duration_s(self, state: _PodState) -> float:
+        match state.phase:
+            case "exiting":
+                return self.timings.pod_stop_s
+            case "backing off":
+                return min(self.timings.back_off_s * 2.0 ** (state.restarts - 1), self.timings.longest_back_off_s)
+        return self.timings.plugin_run_s
 
     def _begin(self, pod: View, phase: str, now_s: float, restarts: int = 0) -> None:
         self._states[pod["metadata"]["uid"]] = _PodState(phase, now_s, restarts)
@@ -146,8 +168,8 @@ class Kubelet:
         return WakeAt(state.since_s + after_s) if now_s < state.since_s + after_s else None
 
 
-def _last_message(verdict: Allowed | Denied | Unreachable) -> str:
-    return verdict.message if isinstance(verdict, Unreachable) else ""
+def _name(node: View) -> str:
+    return str(node["metadata"]["name"])
 
 
 def _restarts(pod: View) -> int:

@@ -13,9 +13,9 @@ from sandbox.cluster.manifests import NOT_READY_TAINT, conditions
 from sandbox.cluster.resources import CORE_EVENTS, NODES, PODS
 from sandbox.controllers import pod_status
 from sandbox.controllers.api_changes import Change, Create, WakeAt, delete, patch, patch_status
-from sandbox.controllers.cluster_snapshot import ClusterSnapshot, condition, is_ready, is_terminating
+from sandbox.controllers.cluster_snapshot import ClusterSnapshot, condition
 from sandbox.controllers.kubelet import Timings
-from sandbox.controllers.vpc_cni import is_plugin
+from sandbox.controllers.node_files import CNI_CONFIGURATION, NodeFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +28,10 @@ UNREACHABLE_TAINT = "node.kubernetes.io/unreachable"
 
 @dataclass
 class NodeLifecycleController:
-    """Sets the conditions of nodes. The kubelets share `stopped`."""
+    """Sets the conditions of nodes. The kubelets share `stopped` and `files`."""
 
     stopped: set[str] = field(default_factory=set)
+    files: NodeFiles = field(default_factory=NodeFiles)
     timings: Timings = field(default_factory=Timings)
     now: Callable[[], datetime] = utc_now
     _silent_since_s: dict[str, float] = field(default_factory=dict)
@@ -42,19 +43,16 @@ class NodeLifecycleController:
                 yield from self._lose(node, snapshot, now_s)
             else:
                 self._silent_since_s.pop(name, None)
-                yield from self._restore(node, snapshot)
+                yield from self._restore(node)
         for name, pods in snapshot.pods_by_node.items():
             if name and name not in snapshot.nodes:
                 yield from (delete(PODS, pod, grace_period_s=0) for pod in pods)
 
-    def _restore(self, node: View, snapshot: ClusterSnapshot) -> Iterator[Change]:
-        """A node becomes Ready when its plug-in pod is ready, and stays Ready, because the CNI configuration remains on disk."""
+    def _restore(self, node: View) -> Iterator[Change]:
+        """A node becomes Ready when its plug-in has written the CNI configuration, and stays Ready, because the file remains."""
         ready = condition(node, "Ready")
         waits_for_cni = ready.get("status") == "False" and "cni plugin not initialized" in ready.get("message", "")
-        initialized = any(
-            is_plugin(pod) and is_ready(pod) and not is_terminating(pod) for pod in snapshot.pods_by_node.get(_name(node), ())
-        )
-        if (waits_for_cni and initialized) or ready.get("status") == "Unknown":
+        if (waits_for_cni and self.files.exists(_name(node), CNI_CONFIGURATION)) or ready.get("status") == "Unknown":
             yield patch_status(NODES, node, {"conditions": conditions(ready=True, since=stamp(self.now()))})
         elif ready.get("status") == "True" and (held := _taints(node)):
             yield patch(NODES, node, {"spec": {"taints": _without(node, held)}})

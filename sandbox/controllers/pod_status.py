@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sandbox.controllers.client import View
 
 Status = dict[str, Any]
+NO_RESTARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def starting(pod: View, node: View, now: str) -> Status:
@@ -25,32 +27,39 @@ def starting(pod: View, node: View, now: str) -> Status:
     }
 
 
-def running(pod: View, node: View, now: str) -> Status:
-    """Every container is ready."""
-    return _started(pod, node, now, frozenset())
+def running(pod: View, node: View, now: str, *, restarts: Mapping[str, int] = NO_RESTARTS) -> Status:
+    """Every container is ready. `restarts` are new restart counts by container."""
+    return _started(pod, node, now, frozenset(), restarts)
 
 
-def failing(pod: View, node: View, now: str, container: str, restarts: int, *, last_message: str = "") -> Status:
-    """One container is not ready after `restarts` restarts, whose last message was `last_message`; the others are ready."""
-    status = _started(pod, node, now, frozenset({container}))
-    broken = next(each for each in status["containerStatuses"] if each["name"] == container)
-    broken["restartCount"] = restarts
+def failing(pod: View, node: View, now: str, container: str, restarts: int, *, exit_code: int) -> Status:
+    """One container runs and is not ready; the others are ready. After a restart, its last state has the exit code."""
+    status = _started(pod, node, now, frozenset({container}), {container: restarts})
     if restarts:
-        ended = {"exitCode": 1, "reason": "Error", "startedAt": now, "finishedAt": now} | (
-            {"message": last_message} if last_message else {}
-        )
-        broken["lastState"] = {"terminated": ended}
+        _status_of(status, container)["lastState"] = {"terminated": _ended(now, exit_code)}
     return status
 
 
-def backing_off(pod: View, node: View, now: str, container: str, restarts: int, *, last_message: str = "") -> Status:
-    """Like `failing`, while the kubelet waits before the next restart."""
-    status = failing(pod, node, now, container, restarts, last_message=last_message)
-    broken = next(each for each in status["containerStatuses"] if each["name"] == container)
+def backing_off(pod: View, node: View, now: str, container: str, restarts: int, *, exit_code: int) -> Status:
+    """One container has exited, and the kubelet waits before it restarts it. The restart count changes with the restart."""
+    status = _started(pod, node, now, frozenset({container}), {container: restarts})
     message = f"back-off restarting failed container={container} pod={pod['metadata']['name']}_{pod['metadata']['namespace']}"
-    broken["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": message}}
-    broken["started"] = False
+    _status_of(status, container).update(
+        state={"waiting": {"reason": "CrashLoopBackOff", "message": message}},
+        lastState={"terminated": _ended(now, exit_code)},
+        started=False,
+    )
     return status
+
+
+def _status_of(status: Status, container: str) -> Status:
+    found: Status = next(each for each in status["containerStatuses"] if each["name"] == container)
+    return found
+
+
+def _ended(now: str, exit_code: int) -> Status:
+    """The end of a container that wrote no termination message."""
+    return {"exitCode": exit_code, "reason": "Error" if exit_code else "Completed", "startedAt": now, "finishedAt": now}
 
 
 def unready(pod: View, now: str) -> Status:
@@ -62,9 +71,9 @@ def unready(pod: View, now: str) -> Status:
     return {"conditions": conditions}
 
 
-def _started(pod: View, node: View, now: str, broken: frozenset[str]) -> Status:
+def _started(pod: View, node: View, now: str, broken: frozenset[str], restarts: Mapping[str, int]) -> Status:
     address = _address(node) if pod["spec"].get("hostNetwork") else f"10.0.128.{int(pod['metadata']['resourceVersion']) % 250 + 1}"
-    ended = {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}
+    ended = _ended(now, 0)
     names = [each["name"] for each in pod["spec"]["containers"] if each["name"] in broken]
     return {
         "phase": "Running",
@@ -74,7 +83,11 @@ def _started(pod: View, node: View, now: str, broken: frozenset[str]) -> Status:
         "podIPs": [{"ip": address}],
         "conditions": _conditions(pod, now, initialized=True, ready=not broken, unready_containers=names),
         "initContainerStatuses": [_container(each, {"terminated": ended}, ready=True) for each in _init(pod)] or None,
-        "containerStatuses": [_running_container(pod, each, now, ready=each["name"] not in broken) for each in pod["spec"]["containers"]],
+        "containerStatuses": [
+            _running_container(pod, each, now, ready=each["name"] not in broken)
+            | ({"restartCount": restarts[each["name"]]} if each["name"] in restarts else {})
+            for each in pod["spec"]["containers"]
+        ],
     }
 
 

@@ -34,20 +34,46 @@ class Denied:
 
 
 @dataclass(frozen=True)
-class Unreachable:
-    """STS does not answer, so the plug-in has no credentials. It terminates with this message and emits no event."""
+class NoCredentials:
+    """The plug-in gets no credentials and emits no event. `error` is the text in its log.
 
-    message: str
+    `from_sts` is whether the error is that of the call to STS, `code` the error code of an answer; empty where nothing answers.
+    """
+
+    error: str
+    from_sts: bool = True
+    code: str = ""
 
 
-RoleCheck = Callable[[str | None], Allowed | Denied | Unreachable]
+RoleVerdict = Allowed | Denied | NoCredentials
+RoleCheck = Callable[[str | None], RoleVerdict]
 """A role ARN, or None for the node's role -> whether the plug-in works with it."""
 
 AssociatedRole = Callable[[str, str], str | None]
 """(namespace, ServiceAccount) -> the role of its pod identity association; `NO_AGENT` if the agent is not installed."""
 
 NO_AGENT = "no Pod Identity agent"
-NO_AGENT_MESSAGE = 'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused'
+AGENT_REFUSES = NoCredentials(
+    'Get "http://169.254.170.23/v1/credentials": dial tcp 169.254.170.23:80: connect: connection refused', from_sts=False
+)
+STS_TIMES_OUT = NoCredentials(
+    'RequestError: send request failed\ncaused by: Post "https://sts.eu-west-1.amazonaws.com/": dial tcp 10.0.0.9:443: i/o timeout'
+)
+
+
+def sts_refuses(code: str) -> NoCredentials:
+    """STS answers AssumeRoleWithWebIdentity with this error code.
+
+    Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
+    """
+    return NoCredentials(f"{code}: {_STS_ANSWERS.get(code, 'the request was refused')}\n\tstatus code: 400", code=code)
+
+
+_STS_ANSWERS = {
+    "AccessDenied": "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+    "InvalidIdentityToken": "No OpenIDConnect provider found in your account for the issuer",
+    "ExpiredTokenException": "Token expired: current date/time must be before the expiration date/time",
+}
 
 
 def is_plugin(pod: View) -> bool:

@@ -24,6 +24,8 @@ def _differences(expected: Expectation, result: ScenarioResult) -> Iterator[str]
         yield f"the actions are {', '.join(result.actions) or 'none'}, not {', '.join(expected_actions) or 'none'}"
     text = json.dumps(result.messages, ensure_ascii=False)
     yield from (f"no message contains {part!r}" for part in expected.message_contains if part not in text)
+    if result.node_log is not None and (missing := set(expected.node_log) - set(result.node_log)):
+        yield f"no log on a node shows {', '.join(sorted(missing))}; they show {', '.join(result.node_log) or 'no cause'}"
     if expected.outcome in ("no-incident", "no-message", "recovered") and result.messages:
         yield f"{len(result.messages)} unexpected messages were sent"
     ready, total = result.nodes

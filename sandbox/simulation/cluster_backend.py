@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 import trustme
 
+from lambdas.domain.diagnosis.node_log import explain
 from sandbox.cluster.deletion import Preconditions
 from sandbox.cluster.embedded_cluster import EmbeddedCluster
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS, Resource
@@ -14,6 +15,7 @@ from sandbox.cluster.tokens import TokenVerifier
 from sandbox.controllers.cluster_snapshot import is_ready
 from sandbox.controllers.controller_manager import ControllerManager
 from sandbox.controllers.kubelet import Timings
+from sandbox.controllers.node_files import IPAMD_LOG
 from sandbox.controllers.vpc_cni import AssociatedRole, RoleCheck
 from sandbox.simulation.aws_account import NAMESPACE
 from sandbox.webhook.identity_webhook import Association, IdentityWebhook, WebhookFaults
@@ -60,6 +62,8 @@ class ClusterBackend(Protocol):
     def join_nodes(self, count: int) -> list[str]: ...
 
     def stop_kubelet(self, node: str) -> None: ...
+
+    def read_node_file(self, node: str, path: str) -> str: ...
 
 
 class EmbeddedBackend:
@@ -152,6 +156,10 @@ class EmbeddedBackend:
         """Stop the kubelet of a node."""
         self.controller_manager.stop_kubelet(node)
 
+    def read_node_file(self, node: str, path: str) -> str:
+        """The content of a file on a node, which no API serves; empty if it does not exist."""
+        return self.controller_manager.files.read(node, path)
+
     def _annotations(self, namespace: str, name: str) -> Mapping[str, str]:
         found = self.cluster.store.find(SERVICE_ACCOUNTS, name, namespace) or {}
         annotations: Mapping[str, str] = found.get("metadata", {}).get("annotations") or {}
@@ -171,6 +179,13 @@ def pods_ready(backend: ClusterBackend, service_account: str) -> tuple[int, int]
 def pods_of(backend: ClusterBackend, service_account: str) -> list[Object]:
     """The pods of a ServiceAccount in kube-system."""
     return [item for item in backend.all_of(PODS, NAMESPACE) if item["spec"].get("serviceAccountName") == service_account]
+
+
+def causes_on_nodes(backend: ClusterBackend) -> tuple[str, ...]:
+    """The decisive causes that `explain-log` names in the logs of the network plug-in, sorted. No function can read these files."""
+    logs = [backend.read_node_file(node["metadata"]["name"], IPAMD_LOG) for node in backend.all_of(NODES)]
+    found = [finding.cause for log in logs for finding in explain(log.splitlines()).findings]
+    return tuple(sorted({cause.id for cause in found if cause.decisive}))
 
 
 def _ready(objects: list[Object]) -> tuple[int, int]:

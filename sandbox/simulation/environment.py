@@ -15,7 +15,16 @@ from lambdas.contract.workloads import known
 from sandbox.aws.eks_clusters import ClusterSpec
 from sandbox.aws.local_aws import ACCOUNT, REGION, LocalAws
 from sandbox.cluster import aws_node
-from sandbox.controllers.vpc_cni import NO_AGENT, NO_AGENT_MESSAGE, Allowed, Denied, Unreachable
+from sandbox.controllers.vpc_cni import (
+    AGENT_REFUSES,
+    NO_AGENT,
+    Allowed,
+    Denied,
+    NoCredentials,
+    RoleVerdict,
+    effective_role,
+    sts_refuses,
+)
 from sandbox.event_bus.event_bus import EventBus
 from sandbox.functions.dead_letters import DeadLetters
 from sandbox.functions.function import Function as LocalFunction
@@ -23,7 +32,7 @@ from sandbox.functions.lambda_api import LambdaApi
 from sandbox.resource_stack import ResourceStack
 from sandbox.simulation import aws_account, seed_data
 from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, NODE_ROLE, REMEDIATOR, resolve_role, role_arn
-from sandbox.simulation.cluster_backend import EmbeddedBackend
+from sandbox.simulation.cluster_backend import EmbeddedBackend, pods_of
 from sandbox.simulation.deployment import function_asset, function_variables
 from sandbox.simulation.scenario import BOUND
 
@@ -67,8 +76,8 @@ class SandboxEnvironment(ResourceStack):
         self._skip_time = skip_time
         self._preloaded = preloaded
         self.lines: list[tuple[str, str]] = []
-        self.sts_timeout = ""
-        """Last words of pods that cannot reach STS; empty while STS is reachable."""
+        self.sts_fault: NoCredentials | None = None
+        """What every call to STS ends with; None while STS answers by role and trust policy."""
 
     def _set_up(self) -> None:
         self._on_step("AWS APIs on loopback")
@@ -126,19 +135,36 @@ class SandboxEnvironment(ResourceStack):
 
     # --- permissions -------------------------------------------------------------------------------------------------------------
 
-    def _can_run(self, role: str | None) -> Allowed | Denied | Unreachable:
+    def _can_run(self, role: str | None) -> RoleVerdict:
         """Whether the plug-in works with a role. None is the node's role, which needs no STS."""
-        world = self.world
         if role == NO_AGENT:
-            return Unreachable(NO_AGENT_MESSAGE)
-        if self.sts_timeout and role not in (None, role_arn(NODE_ROLE)):
-            return Unreachable(self.sts_timeout)
-        bound_works = world.service_account != aws_node.NAME or world.role_works
+            return AGENT_REFUSES
         if role is None or role == role_arn(NODE_ROLE):
-            return self._started(of_node_role=True) if world.node_role_has_permissions else Denied("ec2:DescribeNetworkInterfaces")
-        if role in (resolve_role(BOUND), world.cross_account_role(ACCOUNT)) and bound_works:
-            return self._started(of_node_role=False)
-        return Denied("ec2:CreateNetworkInterface")
+            return self._started(of_node_role=True) if self.world.node_role_has_permissions else Denied("ec2:DescribeNetworkInterfaces")
+        return self._answer_of_sts(role) or self._started_with_bound_role()
+
+    def _answer_of_sts(self, role: str) -> NoCredentials | None:
+        """Why STS gives no credentials for a role; None if it gives them. A role that does not exist is refused like an untrusting one."""
+        world = self.world
+        if self.sts_fault:
+            return self.sts_fault
+        if role not in (resolve_role(BOUND), world.cross_account_role(ACCOUNT)):
+            return sts_refuses("AccessDenied")
+        if world.service_account != aws_node.NAME:
+            return None  # the world describes the role of another workload
+        if not world.oidc_provider:
+            return sts_refuses("InvalidIdentityToken")
+        return None if world.role_exists and world.trust.is_valid else sts_refuses("AccessDenied")
+
+    def _started_with_bound_role(self) -> Allowed | Denied:
+        is_fit = self.world.role_has_permissions or self.world.service_account != aws_node.NAME
+        return self._started(of_node_role=False) if is_fit else Denied("ec2:CreateNetworkInterface")
+
+    def plugin_verdicts(self) -> list[tuple[Mapping[str, Any], str | None, RoleVerdict]]:
+        """Each pod of the network plug-in, with the role that it uses and what AWS answers to it."""
+        pods = pods_of(self.backend, aws_node.NAME)
+        roles = [effective_role(pod, self._associated_role) for pod in pods]
+        return [(pod, role, self._can_run(role)) for pod, role in zip(pods, roles, strict=True)]
 
     def _started(self, *, of_node_role: bool) -> Allowed | Denied:
         """How the installed version of the plug-in starts with a role that lacks some calls."""

@@ -18,8 +18,10 @@ from sandbox.control_plane.build import ensure
 from sandbox.control_plane.cleanup import clear
 from sandbox.control_plane.control_plane import ControlPlane
 from sandbox.control_plane.informer import Informer
-from sandbox.control_plane.kwok_stages import PluginCredentials
-from sandbox.controllers.vpc_cni import Allowed, Unreachable
+from sandbox.control_plane.kwok_stages import NODE_ROLE, POD_IDENTITY, PluginCredentials
+from sandbox.controllers.ipamd import log_lines
+from sandbox.controllers.node_files import IPAMD_LOG
+from sandbox.controllers.vpc_cni import Allowed, Denied, effective_role, is_plugin
 from sandbox.resource_stack import ResourceStack
 from sandbox.webhook.identity_webhook import Association, IdentityWebhook, WebhookFaults
 from sandbox.webhook.server import WebhookServer
@@ -180,15 +182,22 @@ class RealBackend(ResourceStack):
     def _credentials(self) -> PluginCredentials:
         """Which credentials the plug-in works with in this world, for the stages of KWOK."""
         associated = self._associated_role("kube-system", "aws-node")
+        users = {**{role: role for role in self._roles}, NODE_ROLE: None, **({POD_IDENTITY: associated} if associated else {})}
+        verdicts = {identity: self._can_run(role) for identity, role in users.items()}
         return PluginCredentials(
-            roles=frozenset(role for role in self._roles if self._works_with(role)),
-            node_role=self._works_with(None),
-            pod_identity=associated is not None and self._works_with(associated),
-            sts_timeout=next((item.message for item in map(self._can_run, self._roles) if isinstance(item, Unreachable)), ""),
+            roles=frozenset(role for role in self._roles if isinstance(verdicts[role], Allowed)),
+            node_role=isinstance(verdicts[NODE_ROLE], Allowed),
+            pod_identity=isinstance(verdicts.get(POD_IDENTITY), Allowed),
+            reported=tuple((identity, found.api) for identity, found in verdicts.items() if isinstance(found, Denied) and found.reported),
         )
 
-    def _works_with(self, role: str | None) -> bool:
-        return isinstance(self._can_run(role), Allowed)
+    def read_node_file(self, node: str, path: str) -> str:
+        """The log of the plug-in, as its pods on the node would have written it: no program runs on a KWOK node."""
+        if path != IPAMD_LOG:
+            return ""
+        pods = [pod for pod in self.all_of(PODS) if is_plugin(pod) and pod["spec"].get("nodeName") == node]
+        verdicts = [(pod, self._can_run(effective_role(pod, self._associated_role))) for pod in pods]
+        return "".join(f"{line}\n" for pod, verdict in verdicts for line in log_lines(pod, verdict, utc_now()))
 
     # --- login and admission -----------------------------------------------------------------------------------------------------
 

@@ -15,11 +15,12 @@ from sandbox.aws.faults import Fault, FaultKind
 from sandbox.cluster.clock import stamp, utc_now
 from sandbox.cluster.resources import NODES, PODS, SERVICE_ACCOUNTS
 from sandbox.controllers.cluster_snapshot import condition
+from sandbox.controllers.vpc_cni import STS_TIMES_OUT, NoCredentials, sts_refuses
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, OPERATOR, TABLE, resolve_role
 from sandbox.simulation.cluster_backend import Object, pods_of
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario_result import ScenarioTimeout
-from sandbox.simulation.scenario_steps import STS_TIMEOUT_MESSAGE, past_repairs
+from sandbox.simulation.scenario_steps import past_repairs
 from sandbox.simulation.trigger_events import check_request
 
 TIMEOUT_S: Final = 60.0
@@ -111,10 +112,16 @@ class SandboxSteps:
         return f"a node becomes NotReady: {message}"
 
     def block_sts(self) -> str:
-        self.env.sts_timeout = STS_TIMEOUT_MESSAGE
+        return f"STS is unreachable, and {self._fail_at_sts(STS_TIMES_OUT)}"
+
+    def refuse_tokens(self, code: str) -> str:
+        return f"STS answers {code}, and {self._fail_at_sts(sts_refuses(code))}"
+
+    def _fail_at_sts(self, answer: NoCredentials) -> str:
+        self.env.sts_fault = answer
         replaced = self.replace_pods()
         _wait_until(lambda: all(map(_has_terminated_before, self._pods())), "the first failure of every pod")
-        return f"STS is unreachable, and {replaced}"
+        return replaced
 
     def set_workload_fault(self, fault: str) -> str:
         raise ScenarioTimeout(f"the sandbox cannot set the fault {fault}; only the fakes can")

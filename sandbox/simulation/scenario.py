@@ -117,6 +117,7 @@ class Expectation:
         actions: kinds of the writes to cluster and EKS, in order.
         exact_actions: false allows further actions after `actions`.
         message_contains: texts that the messages contain.
+        node_log: causes that `explain-log` names in the logs on the nodes; the fakes have no such files.
     """
 
     verdict: str
@@ -126,6 +127,7 @@ class Expectation:
     actions: tuple[str, ...] = ()
     exact_actions: bool = True
     message_contains: tuple[str, ...] = ()
+    node_log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

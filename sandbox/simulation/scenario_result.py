@@ -40,6 +40,7 @@ class ScenarioResult:
         messages: chat notifications in order.
         milestones: seconds from the event to each milestone.
         nodes: ready nodes and all nodes at the end.
+        node_log: causes in the logs on the nodes; None where the nodes have no files.
     """
 
     first_verdict: str = ""
@@ -52,6 +53,7 @@ class ScenarioResult:
     milestones: dict[Milestone, float] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     nodes: tuple[int, int] = (0, 0)
+    node_log: tuple[str, ...] | None = None
 
 
 TimelineCallback = Callable[[TimelineEntry], None]

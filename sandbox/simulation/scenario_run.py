@@ -12,7 +12,7 @@ from lambdas.contract.workloads import WorkloadKind, known
 from sandbox.cluster import aws_node
 from sandbox.cluster.resources import DAEMON_SETS, DEPLOYMENTS, SERVICE_ACCOUNTS
 from sandbox.simulation.aws_account import CLUSTER, NAMESPACE, TABLE, resolve_role
-from sandbox.simulation.cluster_backend import nodes_ready, pods_ready
+from sandbox.simulation.cluster_backend import causes_on_nodes, nodes_ready, pods_ready
 from sandbox.simulation.log_reader import LogReader
 from sandbox.simulation.sandbox_steps import SandboxSteps
 from sandbox.simulation.scenario_result import Milestone, ScenarioResult, ScenarioTimeout, TimelineCallback, TimelineEntry
@@ -68,6 +68,7 @@ class ScenarioRun:
         self._watch()
         self.result.messages = self.env.messages()
         self.result.nodes = nodes_ready(self.env.backend)
+        self.result.node_log = causes_on_nodes(self.env.backend)
         return self.result
 
     # --- the world ---------------------------------------------------------------------------------------------------------------

@@ -13,9 +13,6 @@ from lambdas.contract.names import ROLE_ANNOTATION
 from lambdas.contract.parameters import ServiceAccountRef
 from lambdas.domain.incidents.incident import Outcome, PastIncident
 
-STS_TIMEOUT_MESSAGE: Final = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
-"""Last words of a plug-in that cannot reach STS."""
-
 PAST_INCIDENT_PREFIX: Final = "past"
 """Begins the ids of the incidents that `add_past_repairs` creates."""
 
@@ -58,6 +55,9 @@ class StepExecutor(Protocol):
 
     def block_sts(self) -> str:
         """Block STS and wait until every pod has failed once."""
+
+    def refuse_tokens(self, code: str) -> str:
+        """Let STS refuse every token with this error code, although role and trust policy allow it, and wait for a failure of each pod."""
 
     def set_workload_fault(self, fault: str) -> str:
         """Set the fault of workload or pods that the verdict of this name describes; only over the fakes."""

@@ -8,11 +8,14 @@ from uuid import uuid4
 
 from lambdas.contract.events import SWEEP_INPUT, OwnEvent
 from lambdas.contract.names import ALARM_PREFIX, EVENT_SOURCE
+from sandbox.aws import cloudtrail
 from sandbox.aws.cloudtrail import zulu
 from sandbox.aws.local_aws import ACCOUNT, REGION
-from sandbox.simulation.aws_account import CHECKER, CLUSTER
+from sandbox.controllers.vpc_cni import Denied, NoCredentials
+from sandbox.simulation.aws_account import CHECKER, CLUSTER, NODE_ROLE, role_arn
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import lookup
+from sandbox.simulation.scenario_result import ScenarioTimeout
 
 Detail = Mapping[str, Any]
 
@@ -57,7 +60,26 @@ def _alarm() -> dict[str, Any]:
     return event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"])
 
 
-def announcement(name: str) -> dict[str, Any] | None:
+def _refused_call(env: SandboxEnvironment) -> dict[str, Any]:
+    """The CloudTrail record of the call that AWS refuses to the first pod of the network plug-in for which it refuses one.
+
+    Raises:
+        ScenarioTimeout: AWS refuses no call to any pod, so that CloudTrail has no record.
+    """
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{env.issuer.removeprefix('https://')}"
+    for pod, role, verdict in env.plugin_verdicts():
+        match verdict:
+            case Denied(api):
+                call = api.removeprefix("ec2:")
+                used = {"role_arn": role, "provider_arn": provider} if role else {"role_arn": role_arn(NODE_ROLE)}
+                return cloudtrail.refused_call(call, region=REGION, **used)
+            case NoCredentials(code=code) if code and role:
+                subject = f"system:serviceaccount:{pod['metadata']['namespace']}:{pod['spec']['serviceAccountName']}"
+                return cloudtrail.refused_token(subject, role_arn=role, provider_arn=provider, region=REGION, error_code=code)
+    raise ScenarioTimeout("AWS refuses no call to a pod of the network plug-in, so that CloudTrail records no refusal")
+
+
+def announcement(name: str, env: SandboxEnvironment) -> dict[str, Any] | None:
     """The event with this name; None if CloudTrail sends the event, or if no event is sent.
 
     Raises:
@@ -72,6 +94,7 @@ def announcement(name: str) -> dict[str, Any] | None:
         "sweep": lambda: dict(SWEEP_INPUT),
         "node-not-ready": lambda: _own(OwnEvent.NODE_NOT_READY, node),
         "alarm": _alarm,
+        "refused-call": lambda: _refused_call(env),
         "addon-event": lambda: event("aws.eks", "EKS Addon Update Succeeded", {"clusterName": CLUSTER, "addonName": "vpc-cni"}),
     }
     return lookup(name, events, "event")()
@@ -79,7 +102,7 @@ def announcement(name: str) -> dict[str, Any] | None:
 
 def announce(env: SandboxEnvironment, name: str) -> str:
     """Put the event on the bus after the held ones, or invoke the checker for a sweep as the schedule does; returns a sentence."""
-    events = announcement(name)
+    events = announcement(name, env)
     env.bus.release()
     if events is None:
         return ""

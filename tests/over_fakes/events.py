@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.contract.events import SWEEP_INPUT
 from lambdas.contract.names import ALARM_PREFIX
+from sandbox.aws import cloudtrail
 from sandbox.simulation.scenario import lookup
 from tests.events import event as recorded
 from tests.over_fakes.scenario_world import CLUSTER
+from tests.world import REGION, role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    from tests.over_fakes.scenario_world import ScenarioWorld
 
 Event = dict[str, Any]
 
@@ -60,6 +64,27 @@ def _alarm(at: datetime) -> Event:
     return event
 
 
+def _refused_call(world: ScenarioWorld) -> Event:
+    """The record of the call that AWS refuses to the first pod that is not ready."""
+    pod = next(pod.facts for pod in world.cluster.pods.values() if not pod.facts.ready)
+    provider = world.cluster.facts.provider_arn or ""
+    if world.sts_code and pod.role_arn:
+        subject = f"system:serviceaccount:{world.workload.namespace}:{world.workload.service_account}"
+        code = world.sts_code
+        event = cloudtrail.refused_token(subject, role_arn=pod.role_arn, provider_arn=provider, region=REGION, error_code=code)
+    else:
+        refused = world.scenario.refused_calls(world.version, of_node_role=pod.role_arn is None)
+        call = refused[0].call if refused else "ec2:CreateNetworkInterface"
+        event = cloudtrail.refused_call(
+            call.removeprefix("ec2:"),
+            role_arn=pod.role_arn or role_arn("node"),
+            region=REGION,
+            provider_arn=provider if pod.role_arn else "",
+        )
+    at = _zulu(world.now)
+    return {**event, "time": at, "detail": {**event["detail"], "eventTime": at}}
+
+
 _MADE: Mapping[str, Callable[[datetime], Event | None]] = {
     "none": lambda _: None,
     "cloudtrail": lambda _: None,
@@ -71,10 +96,12 @@ _MADE: Mapping[str, Callable[[datetime], Event | None]] = {
 }
 
 
-def trigger_event(name: str, at: datetime) -> Event | None:
+def trigger_event(name: str, world: ScenarioWorld) -> Event | None:
     """The event of this name; None where CloudTrail reports the change, or where no event does.
 
     Raises:
         InvalidScenario: there is no event of that name.
     """
-    return lookup(name, _MADE, "event")(at)
+    if name == "refused-call":
+        return _refused_call(world)
+    return lookup(name, _MADE, "event")(world.now)

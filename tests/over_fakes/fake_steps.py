@@ -12,7 +12,7 @@ from lambdas.domain.errors import AccessDenied, Denial, TransientError
 from lambdas.domain.planning.policies import PAST_SPAN
 from lambdas.domain.snapshot.snapshot import FieldWriter, HealthIssue
 from sandbox.simulation.scenario import lookup
-from sandbox.simulation.scenario_steps import STS_TIMEOUT_MESSAGE, past_repairs
+from sandbox.simulation.scenario_steps import past_repairs
 from tests.over_fakes import events
 from tests.over_fakes.scenario_world import CLUSTER, resolve_role
 from tests.over_fakes.workload_faults import set_fault
@@ -118,9 +118,14 @@ class FakeSteps:
         return ""
 
     def block_sts(self) -> str:
+        self.replace_pods()
         for pod in self.run.world.cluster.pods.values():
-            pod.facts = replace(pod.facts, ready=False, waiting="CrashLoopBackOff", termination_message=STS_TIMEOUT_MESSAGE)
+            pod.facts = replace(pod.facts, ready=False)  # the container runs, and its log is a file on the node
         return ""
+
+    def refuse_tokens(self, code: str) -> str:
+        self.run.world.sts_code = code
+        return self.block_sts()
 
     def set_workload_fault(self, fault: str) -> str:
         set_fault(self.run.world, fault)

@@ -48,6 +48,8 @@ class ScenarioWorld(World):
     scenario: scenarios.World = field(default_factory=scenarios.World)
     replaced: dict[str, str | None] = field(default_factory=dict)
     """Names of the replaced pods, with the role that each had."""
+    sts_code: str = ""
+    """The error code with which STS refuses every token."""
 
     @property
     def cluster(self) -> InCluster:

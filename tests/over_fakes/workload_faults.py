@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from tests.over_fakes.scenario_world import ScenarioWorld
 
-EXPIRED_TOKEN = "WebIdentityErr: failed to retrieve credentials caused by: ExpiredTokenException: Token expired"
+STS_TIMES_OUT = "WebIdentityErr: failed to retrieve credentials caused by: RequestError: dial tcp 10.0.0.9:443: i/o timeout"
+"""The end of a container's log, which a kubelet puts into its status under `terminationMessagePolicy: FallbackToLogsOnError`.
+
+Source: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/#customizing-the-termination-message
+"""
 LONG_AGO = timedelta(minutes=10)
 
 
@@ -58,7 +62,7 @@ def _in_template(world: ScenarioWorld) -> None:
 
 
 def _not_ready(world: ScenarioWorld) -> None:
-    _change_pods(world, ready=False, waiting="CrashLoopBackOff", termination_message="Error")
+    _change_pods(world, ready=False, waiting="CrashLoopBackOff")
     world.fail("iam.role", AccessDenied("read the role: 403", denial=Denial.FORBIDDEN), times=None)
 
 
@@ -69,5 +73,5 @@ _FAULTS: Mapping[str, Callable[[ScenarioWorld], None]] = {
     Verdict.SERVICE_ACCOUNT_MISMATCH: _other_service_account,
     Verdict.ROLE_IN_POD_TEMPLATE: _in_template,
     Verdict.PODS_NOT_READY: _not_ready,
-    Verdict.STS_ERROR: lambda world: _change_pods(world, ready=False, waiting="CrashLoopBackOff", termination_message=EXPIRED_TOKEN),
+    Verdict.STS_UNREACHABLE: lambda world: _change_pods(world, ready=False, waiting="CrashLoopBackOff", termination_message=STS_TIMES_OUT),
 }

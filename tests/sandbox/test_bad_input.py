@@ -15,7 +15,7 @@ from sandbox.cluster.resources import SERVICE_ACCOUNTS
 from sandbox.simulation.aws_account import CHECKER, CLUSTER, NAMESPACE, REMEDIATOR
 from sandbox.simulation.environment import SandboxEnvironment
 from sandbox.simulation.scenario import load
-from sandbox.simulation.trigger_events import announcement
+from sandbox.simulation.trigger_events import check_request
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.sandbox
@@ -36,7 +36,7 @@ def invoke(env: SandboxEnvironment, event: object) -> None:
 
 
 def asked(**changes: Any) -> dict[str, Any]:
-    event = dict(announcement("check-requested") or {})
+    event = check_request()
     return event | {"detail": event["detail"] | changes}
 
 

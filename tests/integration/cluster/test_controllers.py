@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.domain.diagnosis.node_log import explain
 from sandbox.cluster import aws_node
 from sandbox.cluster.bootstrap import bootstrap
 from sandbox.cluster.manifests import CNI_MISSING, deployment, service_account, stateful_set
@@ -27,7 +28,8 @@ from sandbox.cluster.resources import (
 from sandbox.cluster.tables import pod_status
 from sandbox.controllers.controller_manager import ControllerManager
 from sandbox.controllers.kubelet import Timings
-from sandbox.controllers.vpc_cni import Allowed, Denied
+from sandbox.controllers.node_files import IPAMD_LOG
+from sandbox.controllers.vpc_cni import Allowed, Denied, sts_refuses
 from sandbox.webhook.identity_webhook import IdentityWebhook
 from tests.waiting import eventually
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROLE = "arn:aws:iam::111122223333:role/demo-vpc-cni"
-TIMINGS = Timings(pod_start_s=0.03, pod_stop_s=0.01, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
+TIMINGS = Timings(pod_start_s=0.03, pod_stop_s=0.01, plugin_run_s=0.05, back_off_s=0.1, longest_back_off_s=0.4, node_lost_s=0.05)
 
 
 def _verdict(role: str | None) -> Allowed | Denied:
@@ -155,6 +157,56 @@ def test_a_failing_container_has_the_status_that_kubectl_shows(store: ObjectStor
     store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
     life.join_nodes(1)
     eventually(lambda: "CrashLoopBackOff" in [pod_status(pod) for pod in _pods(store)])
+
+
+def _plugin(pod: dict[str, Any]) -> dict[str, Any]:
+    return next((each for each in pod["status"].get("containerStatuses", ()) if each["name"] == "aws-node"), {})
+
+
+def _exited(store: ObjectStore) -> dict[str, Any] | None:
+    return next((pod for pod in _pods(store) if "terminated" in _plugin(pod).get("lastState", {})), None)
+
+
+def test_a_failing_plugin_exits_with_code_2_and_without_a_message(store: ObjectStore, life: ControllerManager) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    life.join_nodes(1)
+    first = eventually(lambda: _exited(store))
+    assert {"exitCode": 2, "reason": "Error"}.items() <= _plugin(first)["lastState"]["terminated"].items()
+    assert "message" not in _plugin(first)["lastState"]["terminated"]
+    assert life.ready_nodes() == (0, 1)
+
+
+def test_the_log_of_the_plugin_is_a_file_on_its_node_alone(store: ObjectStore) -> None:
+    """STS refuses the role: no event, no termination message, and the error code in the file."""
+    with ControllerManager(store, role_can_run_cni=lambda _: sts_refuses("ExpiredTokenException"), timings=TIMINGS) as life:
+        (name,) = life.join_nodes(1)
+        pod = eventually(lambda: _exited(store))
+        log = life.files.read(name, IPAMD_LOG)
+        assert store.list(EVENTS, "kube-system") == []
+        assert "ExpiredToken" not in str(pod)
+        assert [finding.cause.id for finding in explain(log.splitlines()).findings if finding.cause.decisive] == ["identity-token-expired"]
+        life.remove_node(name)
+        assert life.files.read(name, IPAMD_LOG) == ""
+
+
+def test_a_release_before_1_13_exits_at_once_and_its_node_becomes_ready(store: ObjectStore) -> None:
+    store.apply(DAEMON_SETS, aws_node.daemon_set(version="v1.12.6"), by="eks")
+    with ControllerManager(store, role_can_run_cni=lambda _: sts_refuses("AccessDenied"), timings=TIMINGS) as life:
+        life.join_nodes(1)
+        eventually(lambda: life.ready_nodes() == (1, 1))
+        assert _plugin(eventually(lambda: _exited(store)))["lastState"]["terminated"]["exitCode"] == 1
+
+
+def test_the_first_restart_follows_at_once_and_the_next_ones_back_off(store: ObjectStore, life: ControllerManager) -> None:
+    store.apply(SERVICE_ACCOUNTS, aws_node.service_account(), by="eks")
+    life.join_nodes(1)
+
+    def waiting() -> dict[str, Any] | None:
+        return next((pod for pod in _pods(store) if "CrashLoopBackOff" in str(_plugin(pod).get("state"))), None)
+
+    backing_off = eventually(waiting)
+    assert _plugin(backing_off)["restartCount"] >= 1, "the first restart was not delayed"
+    assert _plugin(backing_off)["lastState"]["terminated"]["exitCode"] == 2
 
 
 def test_a_restart_without_the_role_stalls_and_the_old_nodes_stay_ready(
