@@ -242,6 +242,7 @@ def _pod(item: Json) -> PodFacts:
         intended_node=_intended_node(spec),
         waiting=next(filter(None, (_text(_child(_child(container, "state"), "waiting"), "reason") for container in statuses)), ""),
         termination_message=next(filter(None, (_termination_message(container) for container in statuses)), ""),
+        has_run=any(map(_has_run, _children(status, "containerStatuses"))),
     )
 
 
@@ -265,8 +266,20 @@ def controller(item: Json) -> tuple[str, str] | None:
 
 
 def _termination_message(container: Json) -> str:
+    """The message of the last termination. Few containers write one, so else the reason and the exit code.
+
+    Source: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+    """
     ended = _child(_child(container, "lastState"), "terminated")
-    return (_text(ended, "message") or _text(ended, "reason")).strip()[:_MESSAGE_LIMIT]
+    code = ended.get("exitCode")
+    without_message = ", ".join(filter(None, (_text(ended, "reason"), f"exit code {code}" if isinstance(code, int) else "")))
+    return (_text(ended, "message") or without_message).strip()[:_MESSAGE_LIMIT]
+
+
+def _has_run(container: Json) -> bool:
+    """Whether a container runs or has run."""
+    state, last = _child(container, "state"), _child(container, "lastState")
+    return bool(_child(state, "running") or _child(state, "terminated") or _child(last, "terminated"))
 
 
 def _condition(status: Json, kind: str) -> Json:

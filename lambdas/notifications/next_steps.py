@@ -150,8 +150,9 @@ def _inspect_pods(context: MessageContext) -> Iterator[Phrase]:
     name = next((name for name in names if KUBERNETES_NAME.match(name)), "<pod>")
     namespace = context.incident.target.namespace
     yield _command("See the state of a pod:", f"kubectl -n {namespace} describe pod {name}")
-    yield _command("Read what it wrote before it ended:", f"kubectl -n {namespace} logs {name} --all-containers --previous --tail=50")
-    if context.incident.target.name == AWS_NODE.service_account:
+    if context.incident.target.name != AWS_NODE.service_account:
+        yield _command("Read what it wrote before it ended:", f"kubectl -n {namespace} logs {name} --all-containers --previous --tail=50")
+    else:
         node = next((fact[2].rpartition("node ")[2] for link in pods_links for fact in link.evidence if "node " in fact[2]), "")
         yield _read_cni_log(node if KUBERNETES_NAME.match(node) else "<node>")
 

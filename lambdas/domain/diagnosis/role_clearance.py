@@ -20,6 +20,11 @@ REQUIRED: Final = {
     Link.PERMISSION_ERRORS: "whether AWS refused calls",
 }
 """The links that must all hold, with the words for one that was not shown to hold."""
+CREDENTIALS: Final = "whether STS gives credentials to the pods that do not become ready"
+"""Where STS does not answer, no API shows it: the CNI writes it to a file on the node, and CloudTrail has no record.
+
+Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/v1.23.1/pkg/utils/logger/config.go
+"""
 
 
 def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -31,7 +36,13 @@ def unproven(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]
         return _unproven_with_pod_identity(snapshot, findings)
     carry = [pod.role_arn == snapshot.desired_role for pod in reachable_pods(snapshot)]
     shown = {link: findings[link - 1].state is State.OK for link in REQUIRED} | {Link.PODS: bool(carry) and all(carry)}
-    return tuple(words for link, words in REQUIRED.items() if not shown[link])
+    missing = tuple(words for link, words in REQUIRED.items() if not shown[link])
+    return missing if _credentials_shown(snapshot) else (*missing, CREDENTIALS)
+
+
+def _credentials_shown(snapshot: Snapshot) -> bool:
+    """Whether no pod with the role runs without becoming ready. A pod that never ran has not asked for credentials."""
+    return not any(not pod.ready and pod.has_run for pod in reachable_pods(snapshot) if pod.role_arn)
 
 
 def _unproven_with_pod_identity(snapshot: Snapshot, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -200,7 +200,8 @@ class WorkloadFacts:
 class PodFacts:
     """The identity that one pod was admitted with, and its state.
 
-    `role_arn` is `AWS_ROLE_ARN` of its containers, `owner` is the `(kind, name)` of its controller.
+    `role_arn` is `AWS_ROLE_ARN` of its containers, `owner` is the `(kind, name)` of its controller. `has_run` is False where none of its
+    containers has ever run, as with an image that cannot be pulled.
     """
 
     name: str
@@ -213,7 +214,8 @@ class PodFacts:
     owner: tuple[str, str] | None = None
     deleting: bool = False
     waiting: str = ""  # reason of a waiting container, such as ImagePullBackOff
-    termination_message: str = ""  # message of the last termination, cut
+    termination_message: str = ""  # message of the last termination, cut; else its reason and exit code
+    has_run: bool = True
     phase: str = ""
     deleting_since: datetime | None = None  # when its grace period ended or ends
     intended_node: str = ""  # the node that a DaemonSet created it for, while it is not scheduled
