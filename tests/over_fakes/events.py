@@ -64,8 +64,8 @@ def _alarm(at: datetime) -> Event:
     return event
 
 
-def _refused_call(world: ScenarioWorld) -> Event:
-    """The record of the call that AWS refuses to the first pod that is not ready."""
+def refused_call(world: ScenarioWorld) -> Event:
+    """The CloudTrail record of the call that AWS refuses to the first pod that is not ready."""
     pod = next(pod.facts for pod in world.cluster.pods.values() if not pod.facts.ready)
     provider = world.cluster.facts.provider_arn or ""
     if world.sts_code and pod.role_arn:
@@ -96,12 +96,10 @@ _MADE: Mapping[str, Callable[[datetime], Event | None]] = {
 }
 
 
-def trigger_event(name: str, world: ScenarioWorld) -> Event | None:
+def trigger_event(name: str, at: datetime) -> Event | None:
     """The event of this name; None where CloudTrail reports the change, or where no event does.
 
     Raises:
         InvalidScenario: there is no event of that name.
     """
-    if name == "refused-call":
-        return _refused_call(world)
-    return lookup(name, _MADE, "event")(world.now)
+    return lookup(name, _MADE, "event")(at)

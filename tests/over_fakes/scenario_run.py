@@ -136,7 +136,8 @@ def run_scenario(
     scenario_run = kind(world_of(scenario.world), steps)
     for step in scenario.steps:
         step.run(FakeSteps(scenario_run))
-    trigger = events.trigger_event(scenario.event, scenario_run.world)
+    world = scenario_run.world
+    trigger = events.refused_call(world) if scenario.event == "refused-call" else events.trigger_event(scenario.event, world.now)
     for event in [*scenario_run.undelivered, *([trigger] if trigger else [])]:
         scenario_run.deliver(event)
     return scenario_run
