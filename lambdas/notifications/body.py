@@ -180,7 +180,7 @@ def _verification(context: MessageContext) -> Phrase:
         if at and took is not None
         else phrase("")
     )
-    return phrase("Verified{when}: {result}", when=when, result=sentence(context.verification or "every link of the identity chain holds"))
+    return phrase("Verified{when}: {result}", when=when, result=sentence(context.verification or context.current.sentence))
 
 
 def _unproven(context: MessageContext) -> Phrase | None:

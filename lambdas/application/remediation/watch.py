@@ -56,7 +56,7 @@ def reminder_schedule(seconds: int) -> PollSchedule:
 def _notify_reason(iteration: Iteration, summary: AssessmentSummary) -> None:
     """Say why nothing is done. A chain that holds, but was not verified, is for a person: no further repair ends that."""
     if summary.is_healthy:
-        give_up(iteration, "every link of the identity chain holds again, but not every pod runs with the role")
+        give_up(iteration, "no link of the identity chain is broken any more, but not every pod runs with the role")
     else:
         notify(iteration, NotificationKind.NEEDS_ACTION if needs_person(summary) else NotificationKind.BLOCKED)
 
