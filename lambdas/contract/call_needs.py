@@ -19,6 +19,13 @@ class Effect(StrEnum):
     SURVIVED = "survived"  # the process logs the refusal and continues
 
 
+class Phase(StrEnum):
+    """When the add-on makes a call. A pod that starts shows nothing about the calls of a later phase."""
+
+    START = "start"
+    POOL_CHANGE = "pool-change"  # the VPC CNI, when a node needs more addresses, or fewer
+
+
 class EventDelivery(StrEnum):
     """Whether a refusal produces a `MissingIAMPermissions` event on the pod."""
 
@@ -74,6 +81,7 @@ class CallNeed:
     until: Release | None = None
     requires: frozenset[Feature] = frozenset()
     unless: frozenset[Feature] = frozenset()
+    phase: Phase = Phase.START
     log: str = ""
     simulated: bool = True
     measured: bool = False
@@ -140,6 +148,7 @@ def _cni(
     until: Release | None = None,
     requires: frozenset[Feature] = frozenset(),
     unless: frozenset[Feature] = frozenset(),
+    phase: Phase = Phase.START,
     log: str = "",
     measured: bool = True,
 ) -> CallNeed:
@@ -152,6 +161,7 @@ def _cni(
         until=until,
         requires=requires,
         unless=unless,
+        phase=phase,
         log=log,
         measured=measured,
     )
@@ -250,6 +260,7 @@ VPC_CNI: Final = AddonNeeds(
             Effect.DEGRADED,
             EventDelivery.SENT,
             requires=_IPV4,
+            phase=Phase.POOL_CHANGE,
             log="giving up trying to retrieve ENIs from metadata service",
         ),
         _cni(
@@ -260,7 +271,14 @@ VPC_CNI: Final = AddonNeeds(
             requires=_IPV6,
             log="unable to update ENI",
         ),
-        _cni("CreateNetworkInterface", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, log="Failed to CreateNetworkInterface"),
+        _cni(
+            "CreateNetworkInterface",
+            Effect.DEGRADED,
+            EventDelivery.SENT,
+            requires=_IPV4,
+            phase=Phase.POOL_CHANGE,
+            log="Failed to CreateNetworkInterface",
+        ),
         _cni(
             "CreateNetworkInterface",
             Effect.FATAL,
@@ -269,11 +287,42 @@ VPC_CNI: Final = AddonNeeds(
             requires=_CUSTOM,
             log="Failed to attach any ENIs for custom networking",
         ),
-        _cni("DescribeInstances", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, log="awsGetFreeDeviceNumber"),
-        _cni("AttachNetworkInterface", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, log="Failed to attach ENI"),
-        _cni("UnassignPrivateIpAddresses", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, log="Failed to deallocate a private IP"),
-        _cni("DeleteNetworkInterface", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, log="Not able to delete ENI"),
-        _cni("DetachNetworkInterface", Effect.DEGRADED, EventDelivery.NEVER, requires=_IPV4, log="Failed to detach ENI", measured=False),
+        _cni(
+            "DescribeInstances", Effect.DEGRADED, EventDelivery.SENT, requires=_IPV4, phase=Phase.POOL_CHANGE, log="awsGetFreeDeviceNumber"
+        ),
+        _cni(
+            "AttachNetworkInterface",
+            Effect.DEGRADED,
+            EventDelivery.SENT,
+            requires=_IPV4,
+            phase=Phase.POOL_CHANGE,
+            log="Failed to attach ENI",
+        ),
+        _cni(
+            "UnassignPrivateIpAddresses",
+            Effect.DEGRADED,
+            EventDelivery.SENT,
+            requires=_IPV4,
+            phase=Phase.POOL_CHANGE,
+            log="Failed to deallocate a private IP",
+        ),
+        _cni(
+            "DeleteNetworkInterface",
+            Effect.DEGRADED,
+            EventDelivery.SENT,
+            requires=_IPV4,
+            phase=Phase.POOL_CHANGE,
+            log="Not able to delete ENI",
+        ),
+        _cni(
+            "DetachNetworkInterface",
+            Effect.DEGRADED,
+            EventDelivery.NEVER,
+            requires=_IPV4,
+            phase=Phase.POOL_CHANGE,
+            log="Failed to detach ENI",
+            measured=False,
+        ),
         _cni(
             "AssignIpv6Addresses",
             Effect.DEGRADED,

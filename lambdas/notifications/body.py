@@ -189,6 +189,15 @@ def _unproven(context: MessageContext) -> Phrase | None:
     return phrase("Not checked: {parts}.", parts=", ".join(parts)) if parts else None
 
 
+def _unseen_pool_change(context: MessageContext) -> Phrase | None:
+    """The calls that no pod was seen to make: they come only when the pool of addresses of a node changes.
+
+    Source: https://github.com/aws/amazon-vpc-cni-k8s/blob/HEAD/docs/eni-and-ip-target.md
+    """
+    calls = ", ".join(context.current.later_calls)
+    return phrase("The verification saw no node get more or fewer addresses, which needs {calls}.", calls=calls) if calls else None
+
+
 def _other_fault(context: MessageContext) -> Phrase | None:
     return None if context.current.is_healthy else phrase("Still broken: {fault}", fault=sentence(context.current.sentence))
 
@@ -228,6 +237,7 @@ _PARAGRAPHS: Final[Mapping[NotificationKind, tuple[Paragraph, ...]]] = {
         _verification,
         _changes,
         _unproven,
+        _unseen_pool_change,
         _approval,
         _other_fault,
         _former_fault,

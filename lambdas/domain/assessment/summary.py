@@ -111,7 +111,7 @@ class AssessmentSummary:
     ServiceAccount, and `owner_annotated` is false: the API server does not record who removed an annotation. `unproven` names what was
     not
     shown about the role; only where it is empty may a message say that the role is not the cause. `unproven_calls` are the needed calls
-    that are not shown to be allowed or refused.
+    that are not shown to be allowed or refused; `later_calls` are those of them that a pod does not make at its start.
     """
 
     target: str
@@ -145,6 +145,7 @@ class AssessmentSummary:
     notify_from: Severity = Severity.WARNING
     unproven: tuple[str, ...] = ()
     unproven_calls: tuple[str, ...] = ()
+    later_calls: tuple[str, ...] = ()
 
     @property
     def is_healthy(self) -> bool:

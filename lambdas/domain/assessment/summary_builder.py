@@ -18,7 +18,7 @@ from lambdas.domain.assessment.summary import (
 from lambdas.domain.diagnosis.finding import Finding, Link, Remedy
 from lambdas.domain.diagnosis.identity_chain import Diagnosis
 from lambdas.domain.diagnosis.links.annotation import last_writer, stale_pods
-from lambdas.domain.diagnosis.links.permissions import unproven_calls
+from lambdas.domain.diagnosis.links.permissions import later_calls, unproven_calls
 from lambdas.domain.diagnosis.links.symptoms import current_errors
 from lambdas.domain.diagnosis.node_readiness import waiting_for_cni
 from lambdas.domain.diagnosis.role_clearance import REQUIRED
@@ -60,6 +60,7 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
     first = next(iter(diagnosis.broken_findings), None)
     account = snapshot.service_account if isinstance(snapshot.service_account, ServiceAccountFacts) else None
     writer = last_writer(account) if account else None
+    missing = unproven_calls(snapshot)
     return AssessmentSummary(
         target=snapshot.target.key,
         began_at=snapshot.began_at.isoformat(),
@@ -95,7 +96,8 @@ def summarize(snapshot: Snapshot, diagnosis: Diagnosis, plan: Plan) -> Assessmen
         addon=_addon(snapshot),
         repair_deadline=_repair_deadline(snapshot),
         unproven=diagnosis.unproven,
-        unproven_calls=unproven_calls(snapshot),
+        unproven_calls=missing,
+        later_calls=later_calls(snapshot, missing),
         warnings=_warnings(snapshot, diagnosis),
         corrected_trust=corrected if len(corrected := diagnosis[Link.TRUST].corrected) <= LONGEST_POLICY else "",
         notify_from=snapshot.settings.notify_from,

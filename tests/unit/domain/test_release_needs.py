@@ -1,5 +1,7 @@
 """Diagnosis and plan by the calls that the installed release needs."""
 
+from dataclasses import replace
+
 import pytest
 
 from lambdas.contract.call_needs import MANAGED_POLICIES
@@ -204,6 +206,29 @@ def test_a_call_that_no_simulation_decides_is_not_counted_as_allowed() -> None:
     )
     assert summary.unproven_calls == conditional
     assert summary.verdict is Verdict.NO_FAULT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "later"),
+    [
+        pytest.param(release("v1.20.1", simulated=simulation()), (), id="all simulated as allowed"),
+        pytest.param(
+            release("v1.20.1", simulated=simulation(CreateTags=NOT_KNOWN, AttachNetworkInterface=NOT_KNOWN)),
+            ("ec2:AttachNetworkInterface",),
+            id="a call of the start and one of the growth of the pool",
+        ),
+        pytest.param(release("v1.20.1", simulated=NOT_READ, cluster=IPV6), (), id="IPv6: every call is made at the start"),
+    ],
+)
+def test_a_pod_that_starts_shows_nothing_about_calls_of_a_pool_that_grows(snapshot: Snapshot, later: tuple[str, ...]) -> None:
+    assert summarize(snapshot, diagnose(snapshot), planned(snapshot)).later_calls == later
+
+
+def test_custom_networking_creates_its_interface_at_the_start() -> None:
+    custom = self_managed(":v1.20.1", AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG="true")
+    later = summarize(replace(custom, simulated=NOT_READ), diagnose(custom), planned(custom)).later_calls
+    assert "ec2:AttachNetworkInterface" in later
+    assert "ec2:CreateNetworkInterface" not in later
 
 
 def test_a_health_issue_about_a_survived_call_is_no_fault() -> None:

@@ -2,11 +2,11 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Final
 
-from lambdas.contract.call_needs import ADDON_NEEDS, CallNeed, Effect
+from lambdas.contract.call_needs import ADDON_NEEDS, CallNeed, Effect, Phase
 from lambdas.contract.settings import Severity
 from lambdas.contract.workloads import known
 from lambdas.domain.diagnosis.call_needs import (
@@ -70,6 +70,13 @@ def unproven_calls(snapshot: Snapshot) -> tuple[str, ...]:
     found = needs(snapshot)
     allowed = allowed_by(snapshot.simulated) if isinstance(snapshot.simulated, Mapping) else {}
     return unproven(found, allowed) if isinstance(found, ReleaseNeeds) else ()
+
+
+def later_calls(snapshot: Snapshot, calls: Iterable[str]) -> tuple[str, ...]:
+    """Those of the calls that a pod does not make at its start, so that a pod that runs shows nothing about them."""
+    found = needs(snapshot)
+    records = (found.of(call) for call in calls) if isinstance(found, ReleaseNeeds) else ()
+    return tuple(record.call for record in records if record and record.phase is not Phase.START)
 
 
 def missing_permissions(snapshot: Snapshot, calls: Sequence[str], link: Link = Link.PERMISSIONS) -> Finding:
