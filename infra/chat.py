@@ -25,7 +25,10 @@ class Chat(Construct):
         super().__init__(scope, name)
         stack = Stack.of(self)
         environments = (environment, *followers)
-        answer_policy = self._policy([arns.remediator_executions(stack, served) for served in environments])
+        answer_policy = self._policy(
+            [arns.remediator_executions(stack, served) for served in environments],
+            list(dict.fromkeys(served.key for served in environments if served.key)),
+        )
         common: dict[str, Any] = {  # properties of both generated types
             "configuration_name": f"{PROJECT}{environment.suffix}",
             "iam_role_arn": self._role(answer_policy).role_arn,
@@ -50,12 +53,21 @@ class Chat(Construct):
                 self, "Teams", team_id=channel.team, teams_tenant_id=channel.tenant, teams_channel_id=channel.channel, **common
             )
 
-    def _policy(self, executions: Sequence[str]) -> iam.ManagedPolicy:
+    def _decryption(self, keys: Sequence[str]) -> list[iam.PolicyStatement]:
+        """Statements for the keys of the environments: Lambda decrypts the state of an execution for the caller of a callback.
+
+        Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-encryption.html
+        """
+        regions = sorted({key.split(":")[3] for key in keys})
+        condition = {"StringEquals": {"kms:ViaService": [f"lambda.{region}.amazonaws.com" for region in regions]}}
+        return [iam.PolicyStatement(actions=["kms:Decrypt"], resources=list(keys), conditions=condition)] if keys else []
+
+    def _policy(self, executions: Sequence[str], keys: Sequence[str]) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
             self,
             "AnswersAlone",
             description="Answer an approval request of eks-irsa-remediator",
-            statements=[iam.PolicyStatement(actions=list(CALLBACK_ACTIONS), resources=list(executions))],
+            statements=[iam.PolicyStatement(actions=list(CALLBACK_ACTIONS), resources=list(executions)), *self._decryption(keys)],
         )
         accept_wildcards(policy, dict.fromkeys(executions, "Versions and execution ids of the remediator are known only at run time"))
         return policy

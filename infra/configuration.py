@@ -178,7 +178,9 @@ class Environment:
     )
     network: Network | None = declare(mapping(Network), "run the functions in this VPC", default=None)
     notify: Notify = declare(mapping(Notify), "recipients of notifications", default=Notify())
-    key: str | None = declare(text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents and logs", default=None)
+    key: str | None = declare(
+        text(_KEY, "a KMS key's ARN"), "your key for topics, queues, incidents, logs, variables and the state of repairs", default=None
+    )
     log_retention_days: int = declare(choice(*LOG_DAYS), "log retention (days)", default=90)
     permissions_boundary: str | None = declare(text(_POLICY, "a managed policy's ARN"), "the boundary of every role", default=None)
     tags: tuple[tuple[str, str], ...] = declare(

@@ -69,6 +69,7 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, name)
         self._environment = environment
+        self._customer_key = customer_key
         self._served = served_clusters
         self._code = code
         self.logs = {function: self._log_group(function, customer_key) for function in Function}
@@ -142,6 +143,7 @@ class Functions(Construct):
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
             tracing=lambda_.Tracing.ACTIVE,
             dead_letter_queue=self.dead_letters[function],
+            environment_encryption=self._customer_key,
             reserved_concurrent_executions=dict(self._environment.concurrency).get(function),
             durable_config=lambda_.DurableConfig(execution_timeout=EXECUTION_TIMEOUT, retention_period=HISTORY_RETENTION)
             if durable
@@ -151,6 +153,9 @@ class Functions(Construct):
         )
         if self._environment.network is not None:
             _attach_to_vpc(resource, self._environment.network)
+        if durable and self._customer_key is not None:
+            # The L2 construct has no such property.
+            _child(resource).add_property_override("DurableConfig.KMSKeyArn", self._customer_key.key_arn)
         if durable:
             Annotations.of(resource).acknowledge_info(
                 "aws-lambda:Function.DurableConfig", "The function is durable since its first version"
@@ -199,8 +204,12 @@ def logical_id(function: Function) -> str:
 
 def _attach_to_vpc(function: lambda_.Function, network: Network) -> None:
     # L1, since the L2 construct needs the VPC's zones and route tables, which requires a lookup in the account.
-    resource = function.node.default_child
-    assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # for the type checker
-    resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+    _child(function).vpc_config = lambda_.CfnFunction.VpcConfigProperty(
         subnet_ids=list(network.subnets), security_group_ids=list(network.security_groups)
     )
+
+
+def _child(function: lambda_.Function) -> lambda_.CfnFunction:
+    resource = function.node.default_child
+    assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101  # for the type checker
+    return resource

@@ -189,6 +189,16 @@ SERVICE_IAM: Final = (
     *_by_key("sns", ("GenerateDataKey", "Decrypt"), _REMEDIATOR, "SNS encrypts what we publish"),
     *_by_key("sqs", ("GenerateDataKey", "Decrypt"), _ALL, "SQS encrypts dead letters", CUSTOMER_KEY),
     *_by_key("dynamodb", _TABLE_KEY_ACTIONS, _BOTH, "DynamoDB encrypts the incidents", CUSTOMER_KEY),
+    *_by_key("lambda", ("Decrypt",), _BOTH, "Lambda encrypts the state of durable executions", CUSTOMER_KEY),
+    IamGrant(
+        action="kms:Decrypt",
+        on=Target.KEY,
+        by=_ALL,
+        why="Lambda encrypts the variables of a function, with its ARN as encryption context",
+        # Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+        condition={"ArnLike": {"kms:EncryptionContext:aws:lambda:FunctionArn": "arn:*:lambda:{region}:*:function:*"}},
+        optional=CUSTOMER_KEY,
+    ),
     *(
         IamGrant(
             action=eni_action,

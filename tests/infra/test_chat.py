@@ -1,6 +1,7 @@
 """Chat can only approve and reject; a channel has one configuration in an account."""
 
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import Stack
 
@@ -40,6 +41,17 @@ def test_each_answer_has_a_button_on_messages_with_a_callback_id(prod: Template)
         assert set(attachment["Variables"]) - {PLAN} == {ID, REGION}
         assert (PLAN in attachment["Variables"]) is (attachment["ButtonText"] == APPROVE.button)
         assert all(f"${name}" in action["Definition"]["CommandText"] for name in attachment["Variables"])
+
+
+def test_the_channel_may_decrypt_the_state_of_a_repair_with_the_key_of_its_environment(maximal: dict[str, Template]) -> None:
+    def decrypting(stack: str) -> list[dict[str, Any]]:
+        policy = one_of_type(maximal[stack], "AWS::IAM::ManagedPolicy")["PolicyDocument"]
+        return [item for item in resolved(policy)["Statement"] if "kms:Decrypt" in item["Action"]]
+
+    (statement,) = decrypting("EksIrsaRemediator-prod")
+    assert statement["Resource"] == MAXIMAL["environments"][0]["key"]
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": ["lambda.eu-west-1.amazonaws.com"]}}
+    assert not decrypting("EksIrsaRemediator-prod-us")
 
 
 def test_an_environment_without_chat_has_no_chat_resources(minimal: Template, maximal: dict[str, Template]) -> None:

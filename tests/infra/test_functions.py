@@ -121,6 +121,9 @@ def test_a_customer_key_encrypts_all_stored_data(prod: Template, minimal: Templa
         assert {item["Properties"][field] for name, item in of_type(prod, kind).items() if "Fallback" not in name} == {key}, kind
     (table,) = of_type(prod, "AWS::DynamoDB::Table").values()
     assert table["Properties"]["SSESpecification"]["KMSMasterKeyId"] == key
+    assert {item["KmsKeyArn"] for item in functions(prod)} == {key}
+    assert function(prod, Function.REMEDIATOR.handler)["DurableConfig"]["KMSKeyArn"] == key
+    assert not [item for item in functions(minimal) if "KmsKeyArn" in item or "KMSKeyArn" in item.get("DurableConfig", {})]
     assert not of_type(prod, "AWS::KMS::Key")
     assert len(of_type(minimal, "AWS::KMS::Key")) == 1
 
