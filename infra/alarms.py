@@ -21,6 +21,13 @@ FIVE_MINUTES: Final = Duration.minutes(5)
 SWEEPS_MISSED: Final = 3
 """Number of consecutive missing sweeps that raise the alarm. One sweep may be late or retried."""
 
+WARM_UP_MINUTES: Final = 2 * SWEEPS_MISSED * SWEEP_RATE_MINUTES
+"""Time in which the first sweeps must have ended after a deployment: the stack's own creation takes some of it.
+
+Until then the alarm does nothing, unless enough sweeps have ended before.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
+"""
+
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
 _EXECUTIONS: Final = {
     "DurableExecutionFailed": "A repair ended with an error. The dead-letter queue holds the id of its incident.",
@@ -72,6 +79,9 @@ class Alarms(Construct):
             evaluation_periods=SWEEPS_MISSED,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
+        resource = sweep.node.default_child
+        assert isinstance(resource, cloudwatch.CfnAlarm)  # noqa: S101  # for the type checker
+        resource.warm_up_configuration = cloudwatch.CfnAlarm.WarmUpConfigurationProperty(warm_up_period_duration_in_minutes=WARM_UP_MINUTES)
         self._notify(sweep)
         self._alarm(
             "LoginFailures",

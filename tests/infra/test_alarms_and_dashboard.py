@@ -2,9 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
+import pytest
+
+from infra.alarms import WARM_UP_MINUTES
 from lambdas.contract.environment import Function
+from lambdas.contract.events import SWEEP_RATE_MINUTES
 from lambdas.contract.metrics import ALL, LOGIN_FAILURES, NOTIFICATION_FAILURES, SWEEPS, Unit
 from lambdas.contract.names import ALARM_PREFIX, METRIC_NAMESPACE
 from tests.infra.templates import Template, of_type, one_of_type, resolved
@@ -101,6 +106,39 @@ def test_missing_sweeps_raise_an_alarm_without_data_points(minimal: Template) ->
     assert (sweep["Namespace"], sweep["MetricName"], sweep.get("Dimensions", [])) == (METRIC_NAMESPACE, SWEEPS.name, [])
     assert (sweep["ComparisonOperator"], sweep["Threshold"], sweep["TreatMissingData"]) == ("LessThanThreshold", 1, "breaching")
     assert sweep["EvaluationPeriods"] * sweep["Period"] == 900
+
+
+def state(alarm: dict[str, Any], sweeps: Iterable[int], minute: int) -> str:
+    """Return the state of the alarm on sweeps at a minute after its creation. `sweeps` are the minutes at which a sweep ended.
+
+    An alarm looks at its last evaluation periods. During warm-up it does nothing until they all have data. Missing data are breaching.
+    Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+    """
+    period, periods = alarm["Period"] // 60, alarm["EvaluationPeriods"]
+    ends = [minute // period * period - back * period for back in range(periods)]
+    counts = [sum(end - period <= at < end for at in sweeps) for end in ends]
+    if minute < alarm.get("WarmUpConfiguration", {}).get("WarmUpPeriodDurationInMinutes", 0) and not all(counts):
+        return "INSUFFICIENT_DATA"
+    assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+    return "ALARM" if all(count < alarm["Threshold"] for count in counts) else "OK"
+
+
+@pytest.mark.parametrize("first", range(21))
+def test_the_first_sweep_after_a_deployment_comes_before_the_alarm(minimal: Template, first: int) -> None:
+    """The rule of the sweep is created some minutes after the alarm."""
+    alarm = alarms(minimal)["SweepNotRunning"]
+    states = {state(alarm, range(first, 24 * 60, SWEEP_RATE_MINUTES), minute) for minute in range(24 * 60)}
+    assert "ALARM" not in states
+    without = {name: value for name, value in alarm.items() if name != "WarmUpConfiguration"}
+    assert state(without, range(first, 24 * 60, SWEEP_RATE_MINUTES), 0) == "ALARM"
+
+
+def test_sweeps_that_never_start_and_sweeps_that_stop_raise_the_alarm(minimal: Template) -> None:
+    alarm = alarms(minimal)["SweepNotRunning"]
+    assert [state(alarm, (), minute) for minute in (15, WARM_UP_MINUTES - 1, WARM_UP_MINUTES)] == ["INSUFFICIENT_DATA"] * 2 + ["ALARM"]
+    until_an_hour = range(0, 60, SWEEP_RATE_MINUTES)
+    assert [state(alarm, until_an_hour, minute) for minute in (60, 74, 75)] == ["OK", "OK", "ALARM"]
 
 
 def test_one_alarm_covers_all_values_of_a_dimension(minimal: Template) -> None:
