@@ -32,12 +32,15 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-war
 _EXECUTIONS: Final = {
     "DurableExecutionFailed": "A repair ended with an error. The dead-letter queue holds the id of its incident.",
     "DurableExecutionTimedOut": "A repair exceeded the execution timeout. See its execution history.",
-    "DurableExecutionStopped": "A repair was stopped manually. The next sweep takes its incident over.",
 }
 
 
 class Alarms(Construct):
-    """One alarm for each failure mode of the remediator itself."""
+    """One alarm for each failure mode of the remediator itself.
+
+    Each metric of an alarm is paid for, so there is none where another alarm reports the same: audit logs that are not processed end in
+    the dead-letter queue of the node watcher, and a person who stops a repair knows of it. The dashboard shows both metrics.
+    """
 
     def __init__(self, scope: Construct, name: str, *, functions: Functions, undelivered: sqs.IQueue, topics: Topics) -> None:
         super().__init__(scope, name)
@@ -59,8 +62,6 @@ class Alarms(Construct):
             at_least=3,
         )
         self._alarm("CheckerThrottles", checker.metric_throttles(period=FIVE_MINUTES), "Checks are throttled.", at_least=10)
-        watcher = functions.by_name[Function.NODE_WATCHER]
-        self._alarm("NodeWatcherErrors", watcher.metric_errors(period=FIVE_MINUTES), "Audit logs are not processed.", at_least=3)
 
     def _queue_alarms(self, queues: Mapping[str, sqs.IQueue]) -> None:
         for name, queue in queues.items():

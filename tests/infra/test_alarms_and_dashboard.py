@@ -25,10 +25,8 @@ def test_each_failure_mode_has_an_alarm(minimal: Template) -> None:
     assert set(alarms(minimal)) == {
         "ExecutionFailed",
         "ExecutionTimedOut",
-        "ExecutionStopped",
         "CheckerErrors",
         "CheckerThrottles",
-        "NodeWatcherErrors",
         "Undelivered",
         "CheckerFailures",
         "RemediatorFailures",
@@ -43,10 +41,8 @@ def test_each_failure_mode_has_an_alarm(minimal: Template) -> None:
 WATCHED: dict[str, tuple[str, str, str, int]] = {
     "ExecutionFailed": ("AWS/Lambda", "DurableExecutionFailed", "Sum", 1),
     "ExecutionTimedOut": ("AWS/Lambda", "DurableExecutionTimedOut", "Sum", 1),
-    "ExecutionStopped": ("AWS/Lambda", "DurableExecutionStopped", "Sum", 1),
     "CheckerErrors": ("AWS/Lambda", "Errors", "Sum", 3),
     "CheckerThrottles": ("AWS/Lambda", "Throttles", "Sum", 10),
-    "NodeWatcherErrors": ("AWS/Lambda", "Errors", "Sum", 3),
     "Undelivered": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
     "CheckerFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
     "RemediatorFailures": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 1),
@@ -73,9 +69,8 @@ def test_function_alarms_use_the_metrics_of_their_function(minimal: Template) ->
         return handlers[dimension["Value"]["Ref"]]
 
     assert {name: watched(name) for name in WATCHED if WATCHED[name][0] == "AWS/Lambda"} == {
-        **dict.fromkeys(("ExecutionFailed", "ExecutionTimedOut", "ExecutionStopped"), Function.REMEDIATOR.handler),
+        **dict.fromkeys(("ExecutionFailed", "ExecutionTimedOut"), Function.REMEDIATOR.handler),
         **dict.fromkeys(("CheckerErrors", "CheckerThrottles"), Function.CHECKER.handler),
-        "NodeWatcherErrors": Function.NODE_WATCHER.handler,
     }
 
 
