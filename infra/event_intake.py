@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import CfnResource, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
@@ -77,17 +77,21 @@ class EventIntake(Construct):
         """
         stack = Stack.of(self)
         name = f"{stack.stack_name}-own-source"
-        events.CfnEventBusPolicy(
+        # Not the generated class, which has deprecated properties: cdk-nag reads them, and each synthesis prints a warning.
+        CfnResource(
             self,
             "OwnSource",
-            statement_id=name,
-            statement={
-                "Sid": name,
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "events:PutEvents",
-                "Resource": f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/{arns.EVENT_BUS}",
-                "Condition": {"StringEquals": {"events:source": EVENT_SOURCE}, "ArnNotEquals": {"aws:PrincipalArn": list(publishers)}},
+            type="AWS::Events::EventBusPolicy",
+            properties={
+                "StatementId": name,
+                "Statement": {
+                    "Sid": name,
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "events:PutEvents",
+                    "Resource": f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/{arns.EVENT_BUS}",
+                    "Condition": {"StringEquals": {"events:source": EVENT_SOURCE}, "ArnNotEquals": {"aws:PrincipalArn": list(publishers)}},
+                },
             },
         )
 
